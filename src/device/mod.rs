@@ -1,0 +1,1 @@
+//! One device connection on tokio.

@@ -1,0 +1,24 @@
+//! Unofficial Azure IoT Hub device client and local hub.
+//!
+//! The crate is layered, and arrows point down only:
+//!
+//! ```text
+//! python  ──►  device, hub  ──►  mqtt, dialect
+//! ```
+//!
+//! * [`dialect`]: the language of IoT Hub (connection strings, SAS tokens, topics, property bags, twin
+//!   documents, error bodies). Pure: no I/O, no clock, no runtime. Both sides of the wire speak it.
+//! * [`mqtt`]: MQTT 3.1.1 on a byte stream, without I/O: bytes and `now` go in, bytes and events come out.
+//! * [`device`]: one device's connection, on tokio.
+//! * [`hub`]: the local IoT Hub, on tokio. It never imports [`device`]; the two meet only across a socket.
+//! * `python`: conversion and hand-over to Python, behind the feature of that name.
+
+// Tests may unwrap: a panic there is the report.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod device;
+pub mod dialect;
+pub mod hub;
+pub mod mqtt;
+#[cfg(feature = "python")]
+mod python;

@@ -1,0 +1,1 @@
+//! MQTT 3.1.1 on a byte stream, without I/O.
