@@ -1,0 +1,16 @@
+//! Shared access signatures (IoT Hub docs, "Control access with shared access signatures").
+//!
+//! A token is `SharedAccessSignature sr={resource}&sig={signature}&se={expiry}[&skn={policy}]`. The signature is
+//! HMAC-SHA256 over the resource *exactly as transmitted*, a line feed and the expiry, so a token that was parsed
+//! keeps its own spelling of the resource.
+
+mod key;
+mod token;
+
+pub use key::{KeyError, SymmetricKey};
+pub use token::{CLOCK_SKEW, SasError, SasRejection, SasToken};
+
+/// Encodes an id for use in a resource, where it must stay one path segment.
+pub fn encode_id(id: &str) -> String {
+    super::encoding::encode(id).into_owned()
+}

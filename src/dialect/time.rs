@@ -1,0 +1,162 @@
+//! ISO 8601 in UTC to and from Unix seconds.
+
+use std::fmt::Write;
+
+/// What the service writes for "never": the start of its calendar.
+pub const NEVER: &str = "0001-01-01T00:00:00Z";
+
+/// 9999-12-31T23:59:59Z, the last second with a four-digit year.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+const SECONDS_PER_DAY: u64 = 86_400;
+
+/// `2026-11-22T10:18:09Z`. Later than the year 9999 is written as the last second of it.
+pub fn format_utc(unix_seconds: u64) -> String {
+    let seconds = unix_seconds.min(LAST_SECOND);
+    let (year, month, day) = date_from_days(seconds / SECONDS_PER_DAY);
+    let of_day = seconds % SECONDS_PER_DAY;
+    let mut out = String::with_capacity(20);
+    // Writing to a String cannot fail.
+    let _ = write!(
+        out,
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        of_day / 3600,
+        of_day / 60 % 60,
+        of_day % 60
+    );
+    out
+}
+
+/// Reads `YYYY-MM-DDTHH:MM:SS[.fraction](Z|+00:00)`, from 1970 on; a missing zone is taken as UTC and a fraction is
+/// dropped. `None` for anything else, an offset other than zero included.
+pub fn parse_utc(text: &str) -> Option<u64> {
+    let bytes = text.as_bytes();
+    let separators = [(4, b'-'), (7, b'-'), (13, b':'), (16, b':')];
+    if separators.iter().any(|&(at, byte)| bytes.get(at) != Some(&byte))
+        || !matches!(bytes.get(10), Some(b'T' | b't' | b' '))
+    {
+        return None;
+    }
+    let (year, month, day) = (digits(bytes, 0, 4)?, digits(bytes, 5, 2)?, digits(bytes, 8, 2)?);
+    let (hour, minute, second) = (digits(bytes, 11, 2)?, digits(bytes, 14, 2)?, digits(bytes, 17, 2)?);
+    if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
+        return None;
+    }
+    // A leap second is written 60; it is the next second to Unix.
+    if hour > 23 || minute > 59 || second > 60 || !is_utc_tail(bytes.get(19..)?) {
+        return None;
+    }
+    let days = days_from_date(year, month, day)?;
+    Some(days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second)
+}
+
+fn is_utc_tail(mut tail: &[u8]) -> bool {
+    if let [b'.', fraction @ ..] = tail {
+        let length = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+        if length == 0 {
+            return false;
+        }
+        tail = &fraction[length..];
+    }
+    matches!(tail, b"" | b"Z" | b"z" | b"+00:00" | b"-00:00")
+}
+
+fn digits(bytes: &[u8], at: usize, length: usize) -> Option<u64> {
+    bytes
+        .get(at..at + length)?
+        .iter()
+        .try_fold(0, |number, byte| byte.is_ascii_digit().then(|| number * 10 + u64::from(byte - b'0')))
+}
+
+fn is_leap(year: u64) -> bool {
+    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
+}
+
+fn days_in_month(year: u64, month: u64) -> u64 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days in the years before `year`, counted from year 1.
+fn days_before_year(year: u64) -> u64 {
+    let past = year - 1;
+    past * 365 + past / 4 - past / 100 + past / 400
+}
+
+/// Days since 1970-01-01; `None` before it.
+fn days_from_date(year: u64, month: u64, day: u64) -> Option<u64> {
+    if year < 1970 {
+        return None;
+    }
+    let months: u64 = (1..month).map(|month| days_in_month(year, month)).sum();
+    Some(days_before_year(year) - days_before_year(1970) + months + day - 1)
+}
+
+fn date_from_days(days: u64) -> (u64, u64, u64) {
+    // A year is at least 365 days, so this guess is never too early, and at most a few years too late.
+    let mut year = 1970 + days / 365;
+    while days_before_year(year) - days_before_year(1970) > days {
+        year -= 1;
+    }
+    let mut rest = days - (days_before_year(year) - days_before_year(1970));
+    let mut month = 1;
+    while rest >= days_in_month(year, month) {
+        rest -= days_in_month(year, month);
+        month += 1;
+    }
+    (year, month, rest + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn known_instants() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_700_000_000, "2023-11-14T22:13:20Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+            (LAST_SECOND, "9999-12-31T23:59:59Z"),
+        ] {
+            assert_eq!(format_utc(seconds), text);
+            assert_eq!(parse_utc(text), Some(seconds));
+        }
+        assert_eq!(format_utc(u64::MAX), "9999-12-31T23:59:59Z");
+    }
+
+    #[test]
+    fn spellings() {
+        for text in ["2023-11-14T22:13:20", "2023-11-14T22:13:20.1234567Z", "2023-11-14 22:13:20+00:00"] {
+            assert_eq!(parse_utc(text), Some(1_700_000_000), "{text}");
+        }
+        let bad = ["", "2023-11-14", "2023-02-29T00:00:00Z", "2023-13-01T00:00:00Z", "2023-11-14T24:00:00Z"];
+        for text in bad.into_iter().chain(["2023-11-14T22:13:20.Z", "2023-11-14T22:13:20+01:00", NEVER]) {
+            assert_eq!(parse_utc(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip(seconds in 0..=LAST_SECOND) {
+            prop_assert_eq!(parse_utc(&format_utc(seconds)), Some(seconds));
+        }
+
+        #[test]
+        fn parse_is_total(text in any::<String>()) {
+            let _ = parse_utc(&text);
+        }
+
+        #[test]
+        fn parse_is_total_near_the_form(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}[.0-9Z+:é]{0,6}") {
+            let _ = parse_utc(&text);
+        }
+    }
+}
