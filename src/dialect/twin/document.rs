@@ -1,0 +1,213 @@
+//! The hub's twin of one device or module.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Map, Value, json};
+
+use super::error::TwinError;
+use super::limits::{Section, TwinLimitError, TwinRule, check_patch};
+use super::merge::diff;
+use super::properties::{PropertySection, merged};
+
+/// A twin. Every write is atomic: a refused one changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin {
+    pub(super) tags: Map<String, Value>,
+    pub(super) desired: PropertySection,
+    pub(super) reported: PropertySection,
+    /// Counts writes to tags and desired properties.
+    pub(super) etag: u64,
+    /// Counts every write.
+    pub(super) version: u64,
+}
+
+impl Twin {
+    /// The twin of a device made at `now`: empty, both sections at version 1.
+    pub fn new(now: u64) -> Self {
+        Self {
+            tags: Map::new(),
+            desired: PropertySection::new(Section::Desired, now),
+            reported: PropertySection::new(Section::Reported, now),
+            etag: 1,
+            version: 2,
+        }
+    }
+
+    /// Tags.
+    pub fn tags(&self) -> &Map<String, Value> {
+        &self.tags
+    }
+
+    /// Desired properties.
+    pub fn desired(&self) -> &PropertySection {
+        &self.desired
+    }
+
+    /// Reported properties.
+    pub fn reported(&self) -> &PropertySection {
+        &self.reported
+    }
+
+    /// Changes with every write to tags or desired properties, not with reported ones; without quotes.
+    pub fn etag(&self) -> String {
+        STANDARD.encode(self.etag.to_be_bytes())
+    }
+
+    /// Rises with every write.
+    pub fn version(&self) -> u64 {
+        self.version
+    }
+
+    /// A device's patch. Answers with the reported section's new version.
+    pub fn patch_reported(
+        &mut self,
+        patch: &Value,
+        if_version: Option<u64>,
+        now: u64,
+    ) -> Result<u64, TwinError> {
+        expect_version(if_version, &self.reported)?;
+        let version = self.reported.patch(patch, now)?;
+        self.version = self.version.saturating_add(1);
+        Ok(version)
+    }
+
+    /// A patch of desired properties. Answers with their new version; the device is then due
+    /// [`desired_notification`].
+    pub fn patch_desired(
+        &mut self,
+        patch: &Value,
+        if_version: Option<u64>,
+        now: u64,
+    ) -> Result<u64, TwinError> {
+        expect_version(if_version, &self.desired)?;
+        let version = self.desired.patch(patch, now)?;
+        self.count_service_write();
+        Ok(version)
+    }
+
+    /// A patch of the tags, which have no version of their own.
+    pub fn patch_tags(&mut self, patch: &Value) -> Result<(), TwinError> {
+        check_patch(Section::Tags, patch)?;
+        if let Value::Object(patch) = patch {
+            self.tags = merged(Section::Tags, &self.tags, patch)?;
+        }
+        self.count_service_write();
+        Ok(())
+    }
+
+    /// A service's PATCH: `{"tags":{…},"properties":{"desired":{…}}}`, either part absent.
+    ///
+    /// `if_match` is the `If-Match` header, quotes included or not; `*` matches always. Answers with the notification
+    /// that the device is due, if any.
+    pub fn patch_by_service(
+        &mut self,
+        body: &Value,
+        if_match: Option<&str>,
+        now: u64,
+    ) -> Result<Option<Value>, TwinError> {
+        self.expect_etag(if_match)?;
+        let ServiceBody { tags, desired } = read_service_body(body)?;
+        self.write(|twin| {
+            tags.map_or(Ok(()), |tags| twin.patch_tags(&tags))?;
+            let Some(patch) = desired else { return Ok(None) };
+            let version = twin.patch_desired(&patch, None, now)?;
+            Ok(Some(desired_notification(&patch, version)))
+        })
+    }
+
+    /// A service's PUT: as [`patch_by_service`](Self::patch_by_service), but each part that is present replaces what
+    /// was there.
+    pub fn replace_by_service(
+        &mut self,
+        body: &Value,
+        if_match: Option<&str>,
+        now: u64,
+    ) -> Result<Option<Value>, TwinError> {
+        self.expect_etag(if_match)?;
+        let ServiceBody { tags, desired } = read_service_body(body)?;
+        self.write(|twin| {
+            if let Some(tags) = tags {
+                twin.tags.clear();
+                twin.patch_tags(&tags)?;
+            }
+            let Some(values) = desired else { return Ok(None) };
+            let before = Value::Object(twin.desired.values().clone());
+            let version = twin.desired.replace(&values, now)?;
+            twin.count_service_write();
+            let change = diff(&before, &Value::Object(twin.desired.values().clone()));
+            Ok(Some(desired_notification(&change, version)))
+        })
+    }
+
+    /// Several steps as one: all of them or none.
+    fn write<T>(&mut self, steps: impl FnOnce(&mut Self) -> Result<T, TwinError>) -> Result<T, TwinError> {
+        let mut twin = self.clone();
+        let answer = steps(&mut twin)?;
+        *self = twin;
+        Ok(answer)
+    }
+
+    fn expect_etag(&self, if_match: Option<&str>) -> Result<(), TwinError> {
+        let Some(wanted) = if_match else { return Ok(()) };
+        let wanted = wanted.trim().trim_matches('"');
+        if wanted == "*" || wanted == self.etag() { Ok(()) } else { Err(TwinError::EtagMismatch) }
+    }
+
+    fn count_service_write(&mut self) {
+        self.etag = self.etag.saturating_add(1);
+        self.version = self.version.saturating_add(1);
+    }
+}
+
+fn expect_version(if_version: Option<u64>, section: &PropertySection) -> Result<(), TwinError> {
+    match if_version {
+        Some(expected) if expected != section.version() => {
+            Err(TwinError::VersionMismatch { expected, actual: section.version() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The body that tells a device of a desired change: the patch as applied, nulls included, with the new `$version`.
+pub fn desired_notification(patch: &Value, version: u64) -> Value {
+    let mut body = patch.as_object().cloned().unwrap_or_default();
+    body.insert("$version".to_owned(), version.into());
+    Value::Object(body)
+}
+
+/// Parses the body of a patch.
+pub fn parse_patch(body: &[u8]) -> Result<Value, TwinError> {
+    serde_json::from_slice(body).map_err(|error| TwinError::NotJson(error.to_string()))
+}
+
+struct ServiceBody {
+    tags: Option<Value>,
+    desired: Option<Value>,
+}
+
+/// What a service may write. `$version` and `$metadata`, which a service that sends back what it read includes, are the
+/// hub's own and ignored.
+fn read_service_body(body: &Value) -> Result<ServiceBody, TwinError> {
+    let not_an_object =
+        |path: &str| TwinError::Limit(TwinLimitError { path: path.to_owned(), rule: TwinRule::NotAnObject });
+    let fields = body.as_object().ok_or_else(|| not_an_object("twin"))?;
+    let properties = match fields.get("properties") {
+        None | Some(Value::Null) => &Map::new(),
+        Some(properties) => properties.as_object().ok_or_else(|| not_an_object("properties"))?,
+    };
+    let part = |value: Option<&Value>| {
+        let mut value = value.filter(|value| !value.is_null())?.clone();
+        if let Value::Object(fields) = &mut value {
+            fields.remove("$version");
+            fields.remove("$metadata");
+        }
+        Some(value)
+    };
+    Ok(ServiceBody { tags: part(fields.get("tags")), desired: part(properties.get("desired")) })
+}
+
+impl Twin {
+    /// What a device gets for a twin GET: both sections with `$version`, no tags, no metadata.
+    pub fn device_view(&self) -> Value {
+        json!({ "desired": self.desired.device_view(), "reported": self.reported.device_view() })
+    }
+}

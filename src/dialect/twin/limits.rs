@@ -1,0 +1,222 @@
+//! What the service accepts in a twin (IoT Hub docs, device twins: "Tags and properties format", "size").
+
+use std::fmt::{self, Write};
+
+use serde_json::Value;
+
+use crate::dialect::encoding::excerpt;
+
+/// A part of the twin with a size limit of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Section {
+    /// For services only; a device never sees them.
+    Tags,
+    /// Written by services, read by the device.
+    Desired,
+    /// Written by the device, read by services.
+    Reported,
+}
+
+impl Section {
+    /// As it is called in the document.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tags => "tags",
+            Self::Desired => "desired",
+            Self::Reported => "reported",
+        }
+    }
+
+    /// The limit for [`section_size`], in bytes.
+    pub fn max_size(self) -> usize {
+        match self {
+            Self::Tags => 8 * 1024,
+            Self::Desired | Self::Reported => 32 * 1024,
+        }
+    }
+}
+
+const MAX_KEY: usize = 1024;
+const MAX_STRING: usize = 4096;
+/// Objects and arrays below the section itself.
+const MAX_DEPTH: usize = 10;
+const INTEGERS: std::ops::RangeInclusive<i64> = -4_503_599_627_370_496..=4_503_599_627_370_495;
+
+/// The rule that a patch breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TwinRule {
+    /// A patch, and each section, is a JSON object.
+    NotAnObject,
+    /// A key is empty.
+    EmptyKey,
+    /// A key holds `.`, `$`, a space or a control character.
+    KeyCharacter(char),
+    /// A key is longer than 1 KB.
+    KeyTooLong(usize),
+    /// A string value is longer than 4 KB.
+    StringTooLong(usize),
+    /// Objects are nested more than ten deep.
+    TooDeep,
+    /// An integer is outside −4503599627370496 … 4503599627370495.
+    IntegerRange,
+    /// The section would grow beyond its limit.
+    SectionSize {
+        /// By the service's count.
+        size: usize,
+        /// In bytes.
+        limit: usize,
+    },
+}
+
+impl fmt::Display for TwinRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnObject => f.write_str("must be a JSON object"),
+            Self::EmptyKey => f.write_str("has an empty key"),
+            Self::KeyCharacter('$') => f.write_str("has '$' in its key, which is for the service's own keys"),
+            Self::KeyCharacter(' ') => f.write_str("has a space in its key"),
+            Self::KeyCharacter('.') => f.write_str("has '.' in its key"),
+            Self::KeyCharacter(c) => {
+                write!(f, "has the control character U+{:04X} in its key", u32::from(*c))
+            }
+            Self::KeyTooLong(length) => write!(f, "has a key of {length} bytes; the limit is {MAX_KEY}"),
+            Self::StringTooLong(length) => {
+                write!(f, "is a string of {length} bytes; the limit is {MAX_STRING}")
+            }
+            Self::TooDeep => write!(f, "is nested deeper than {MAX_DEPTH} levels"),
+            Self::IntegerRange => {
+                write!(f, "is an integer outside {} … {}", INTEGERS.start(), INTEGERS.end())
+            }
+            Self::SectionSize { size, limit } => {
+                write!(f, "would have {size} bytes by the service's count; the limit is {limit}")
+            }
+        }
+    }
+}
+
+/// A patch that the service would refuse: where and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TwinLimitError {
+    /// Where, such as `reported.motor.speeds[2]`.
+    pub path: String,
+    /// Why.
+    pub rule: TwinRule,
+}
+
+impl fmt::Display for TwinLimitError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "twin: {} {}", self.path, self.rule)
+    }
+}
+
+impl std::error::Error for TwinLimitError {}
+
+/// Checks a patch (or a whole section, without `$version` and `$metadata`) by every rule that can be judged without
+/// the section it is for, its own size included: all of a patch but its nulls ends up in the section.
+pub fn check_patch(section: Section, patch: &Value) -> Result<(), TwinLimitError> {
+    if !patch.is_object() {
+        return Err(TwinLimitError { path: section.name().to_owned(), rule: TwinRule::NotAnObject });
+    }
+    let mut path = Vec::new();
+    check_value(patch, &mut path)
+        .map_err(|rule| TwinLimitError { path: format_path(section, &path), rule })?;
+    check_section_size(section, patch)
+}
+
+/// Checks a whole section's size.
+pub fn check_section_size(section: Section, values: &Value) -> Result<(), TwinLimitError> {
+    let (size, limit) = (section_size(values), section.max_size());
+    if size > limit {
+        let rule = TwinRule::SectionSize { size, limit };
+        return Err(TwinLimitError { path: section.name().to_owned(), rule });
+    }
+    Ok(())
+}
+
+/// The service's count: keys and strings by their UTF-8 bytes without control characters, 8 for a number, 4 for a
+/// boolean. A null, which only patches have, counts nothing, and neither does its key.
+///
+/// Recurses as deep as the value; values from [`check_patch`] or a JSON parser are bounded.
+pub fn section_size(value: &Value) -> usize {
+    match value {
+        Value::Null => 0,
+        Value::Bool(_) => 4,
+        Value::Number(_) => 8,
+        Value::String(text) => text_size(text),
+        Value::Array(items) => items.iter().map(section_size).sum(),
+        Value::Object(fields) => {
+            let fields = fields.iter().filter(|(_, value)| !value.is_null());
+            fields.map(|(key, value)| text_size(key) + section_size(value)).sum()
+        }
+    }
+}
+
+fn text_size(text: &str) -> usize {
+    text.chars().filter(|c| !c.is_control()).map(char::len_utf8).sum()
+}
+
+/// One step from the section down to a value.
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// Leaves `path` at the place of the error, and as it was when there is none.
+fn check_value<'a>(value: &'a Value, path: &mut Vec<Step<'a>>) -> Result<(), TwinRule> {
+    if matches!(value, Value::Object(_) | Value::Array(_)) && path.len() > MAX_DEPTH {
+        return Err(TwinRule::TooDeep);
+    }
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                path.push(Step::Key(key));
+                check_key(key)?;
+                check_value(value, path)?;
+                path.pop();
+            }
+        }
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                path.push(Step::Index(index));
+                check_value(item, path)?;
+                path.pop();
+            }
+        }
+        Value::String(text) if text.len() > MAX_STRING => return Err(TwinRule::StringTooLong(text.len())),
+        Value::Number(number) => {
+            // What is neither is a float, for which there is no range.
+            let integer = number.as_i64().map(|n| INTEGERS.contains(&n)).or(number.as_u64().map(|_| false));
+            if integer == Some(false) {
+                return Err(TwinRule::IntegerRange);
+            }
+        }
+        Value::String(_) | Value::Bool(_) | Value::Null => {}
+    }
+    Ok(())
+}
+
+fn check_key(key: &str) -> Result<(), TwinRule> {
+    if key.is_empty() {
+        return Err(TwinRule::EmptyKey);
+    }
+    if key.len() > MAX_KEY {
+        return Err(TwinRule::KeyTooLong(key.len()));
+    }
+    // `is_control` is exactly C0, DEL and C1.
+    let bad = key.chars().find(|&c| matches!(c, '.' | '$' | ' ') || c.is_control());
+    bad.map_or(Ok(()), |c| Err(TwinRule::KeyCharacter(c)))
+}
+
+fn format_path(section: Section, steps: &[Step<'_>]) -> String {
+    let mut path = section.name().to_owned();
+    for step in steps {
+        // Writing to a String cannot fail.
+        let _ = match step {
+            Step::Index(index) => write!(path, "[{index}]"),
+            Step::Key(key) if check_key(key).is_ok() => write!(path, ".{}", excerpt(key, 64)),
+            Step::Key(key) => write!(path, "[\"{}\"]", excerpt(key, 64)),
+        };
+    }
+    path
+}

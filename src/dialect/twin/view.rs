@@ -1,0 +1,72 @@
+//! The twin as services see it.
+
+use serde_json::{Value, json};
+
+use super::document::Twin;
+use crate::dialect::time::{NEVER, format_utc};
+
+/// What the identity registry knows of a device and shows in its twin. Times are Unix seconds, absent for "never".
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeviceFacts {
+    /// The device's id.
+    pub device_id: String,
+    /// The module's id, in a module's twin.
+    pub module_id: Option<String>,
+    /// The registry entry's etag.
+    pub device_etag: String,
+    /// Whether the device may not connect.
+    pub disabled: bool,
+    /// When that last changed.
+    pub status_update_time: Option<u64>,
+    /// Whether a session is open.
+    pub connected: bool,
+    /// When the device last did anything.
+    pub last_activity_time: Option<u64>,
+    /// Cloud-to-device messages that wait.
+    pub cloud_to_device_message_count: u64,
+    /// `sas`, `selfSigned`, `certificateAuthority` or `none`.
+    pub authentication_type: &'static str,
+    /// Thumbprints for `selfSigned`.
+    pub primary_thumbprint: Option<String>,
+    /// Thumbprints for `selfSigned`.
+    pub secondary_thumbprint: Option<String>,
+    /// As the device last announced.
+    pub model_id: Option<String>,
+    /// Whether it is an Edge device.
+    pub iot_edge: bool,
+}
+
+impl Twin {
+    /// What a service gets for a twin GET.
+    pub fn service_view(&self, facts: &DeviceFacts) -> Value {
+        let time = |at: Option<u64>| at.map_or_else(|| NEVER.to_owned(), format_utc);
+        let mut view = json!({
+            "deviceId": facts.device_id,
+            "etag": self.etag(),
+            "deviceEtag": facts.device_etag,
+            "status": if facts.disabled { "disabled" } else { "enabled" },
+            "statusUpdateTime": time(facts.status_update_time),
+            "connectionState": if facts.connected { "Connected" } else { "Disconnected" },
+            "lastActivityTime": time(facts.last_activity_time),
+            "cloudToDeviceMessageCount": facts.cloud_to_device_message_count,
+            "authenticationType": facts.authentication_type,
+            "x509Thumbprint": {
+                "primaryThumbprint": facts.primary_thumbprint,
+                "secondaryThumbprint": facts.secondary_thumbprint,
+            },
+            "version": self.version(),
+            "tags": self.tags(),
+            "properties": {
+                "desired": self.desired().service_view(),
+                "reported": self.reported().service_view(),
+            },
+            "capabilities": { "iotEdge": facts.iot_edge },
+        });
+        for (name, value) in [("moduleId", &facts.module_id), ("modelId", &facts.model_id)] {
+            if let Some(value) = value {
+                view[name] = value.as_str().into();
+            }
+        }
+        view
+    }
+}
