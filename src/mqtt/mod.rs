@@ -1,1 +1,31 @@
 //! MQTT 3.1.1 on a byte stream, without I/O.
+//!
+//! Bytes and `now` go in, bytes and events come out; sockets, timers and threads belong to the caller.
+//! The same [`session::Session`] drives both sides of the wire, inside a shell for each role:
+//!
+//! * [`wire`]: the strict codec. rumqttc parses and encodes; this layer refuses what the standard forbids.
+//! * [`window`]: packet identifiers and the QoS 1 messages that wait for their PUBACK.
+//! * [`keep_alive`]: when to ping, and when silence means that the peer is gone.
+//! * [`session`]: what both roles share: the output buffer, the window, the clock marks.
+//! * [`client`]: the device's role. [`server`]: the hub's role.
+//!
+//! QoS 2 is left out on purpose: IoT Hub closes the connection on it.
+
+pub mod client;
+pub mod keep_alive;
+pub mod server;
+pub mod session;
+pub mod window;
+pub mod wire;
+
+#[cfg(test)]
+mod tests;
+
+pub use client::Client;
+pub use rumqttc::mqttbytes::QoS;
+pub use rumqttc::mqttbytes::v4::{
+    ConnAck, Connect, ConnectReturnCode, LastWill, Login, Packet, PubAck, Publish, SubAck, Subscribe,
+    SubscribeFilter, SubscribeReasonCode, UnsubAck, Unsubscribe,
+};
+pub use server::Server;
+pub use wire::{MAX_PACKET_SIZE, ProtocolError};

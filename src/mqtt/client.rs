@@ -1,0 +1,248 @@
+//! The device's role: connect, publish, subscribe, answer.
+
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rumqttc::mqttbytes::QoS;
+use rumqttc::mqttbytes::v4::{
+    Connect, ConnectReturnCode, Packet, Publish, Subscribe, SubscribeFilter, SubscribeReasonCode, Unsubscribe,
+};
+
+use super::keep_alive::{Due, KeepAlive};
+use super::session::Session;
+use super::wire::{self, ProtocolError, Sender};
+
+/// One side of an MQTT session that opens the connection. It outlives connections: after a loss,
+/// [`Client::connect`] begins the next one and the messages in flight carry over.
+#[derive(Debug)]
+pub struct Client<T> {
+    session: Session<T>,
+    state: State,
+    keep_alive: KeepAlive,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// No connection: nothing may be sent.
+    Offline,
+    /// CONNECT is out, its answer is awaited.
+    Connecting,
+    /// CONNACK 0 came.
+    Connected,
+}
+
+/// What came in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<T> {
+    /// The server accepted. With `session_present` the messages in flight have been sent again; without,
+    /// they wait in [`Client::take_unacknowledged`].
+    Connected {
+        /// Whether the server remembers the session.
+        session_present: bool,
+    },
+    /// The server refused; it closes the connection next.
+    Refused(ConnectReturnCode),
+    /// The server has the message that was published with this token.
+    Acknowledged(T),
+    /// The answer to [`Client::subscribe`], in the order of its filters.
+    Subscribed {
+        /// As returned by [`Client::subscribe`].
+        packet_id: u16,
+        /// The granted QoS, or a failure, for each filter.
+        return_codes: Vec<SubscribeReasonCode>,
+    },
+    /// The answer to [`Client::unsubscribe`].
+    Unsubscribed {
+        /// As returned by [`Client::unsubscribe`].
+        packet_id: u16,
+    },
+    /// A message; with QoS 1, [`Client::acknowledge`] it once it is handed over.
+    Message(Publish),
+}
+
+/// The peer did not answer a ping in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeepAliveTimeout;
+
+impl<T> Client<T> {
+    /// A client without a connection.
+    pub fn new(max_in_flight: u16, now: Instant) -> Self {
+        Self {
+            session: Session::new(max_in_flight),
+            state: State::Offline,
+            keep_alive: KeepAlive::new(Duration::ZERO, Duration::ZERO, now),
+        }
+    }
+
+    /// Begins a connection on a fresh byte stream. Whatever the old one left unwritten is dropped: messages
+    /// in flight will be sent again, the rest belonged to the old connection.
+    pub fn connect(&mut self, connect: &Connect, response_timeout: Duration, now: Instant) {
+        let interval = Duration::from_secs(u64::from(connect.keep_alive));
+        self.keep_alive = KeepAlive::new(interval, response_timeout, now);
+        self.session.output.clear();
+        self.session.encode(&Packet::Connect(connect.clone()));
+        self.state = State::Connecting;
+    }
+
+    /// The byte stream ended, by whichever side.
+    pub fn disconnected(&mut self) {
+        self.session.output = BytesMut::new();
+        self.state = State::Offline;
+    }
+
+    /// Says goodbye: the server drops the will and closes.
+    pub fn disconnect(&mut self) {
+        if self.state == State::Connected {
+            self.session.encode(&Packet::Disconnect);
+        }
+        self.state = State::Offline;
+    }
+
+    /// Whether the server has accepted and nothing ended the connection since.
+    pub fn is_connected(&self) -> bool {
+        self.state == State::Connected
+    }
+
+    /// Takes the next event out of `input`; `None` until more bytes come.
+    ///
+    /// # Errors
+    /// The peer broke the protocol: drop the connection.
+    pub fn poll(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
+        while let Some(packet) = wire::decode(input, Sender::Server)? {
+            self.keep_alive.received(now);
+            if let Some(event) = self.receive(packet)? {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
+    fn receive(&mut self, packet: Packet) -> Result<Option<Event<T>>, ProtocolError> {
+        if let (State::Connecting, Packet::ConnAck(connack)) = (self.state, &packet) {
+            return Ok(Some(self.connack(connack.code, connack.session_present)));
+        }
+        if self.state != State::Connected {
+            return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) });
+        }
+        Ok(match packet {
+            Packet::PubAck(puback) => self.session.window.acknowledge(puback.pkid).map(Event::Acknowledged),
+            Packet::Publish(publish) if publish.qos == QoS::ExactlyOnce => {
+                return Err(ProtocolError::Unexpected { packet: "QoS 2 PUBLISH" });
+            }
+            Packet::Publish(publish) => Some(Event::Message(publish)),
+            Packet::SubAck(suback) if self.session.window.release(suback.pkid) => {
+                Some(Event::Subscribed { packet_id: suback.pkid, return_codes: suback.return_codes })
+            }
+            Packet::UnsubAck(unsuback) if self.session.window.release(unsuback.pkid) => {
+                Some(Event::Unsubscribed { packet_id: unsuback.pkid })
+            }
+            Packet::PingResp => None,
+            packet => return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) }),
+        })
+    }
+
+    fn connack(&mut self, code: ConnectReturnCode, session_present: bool) -> Event<T> {
+        if code != ConnectReturnCode::Success {
+            self.state = State::Offline;
+            return Event::Refused(code);
+        }
+        self.state = State::Connected;
+        if session_present {
+            self.session.resend();
+        }
+        Event::Connected { session_present }
+    }
+
+    /// The messages of a session that the server forgot, oldest first: publish them as new or give up.
+    pub fn take_unacknowledged(&mut self) -> impl Iterator<Item = (Publish, T)> + use<T> {
+        self.session.window.drain()
+    }
+
+    /// Publishes at QoS 0. The message counts as sent once [`Session::output`] is written out.
+    ///
+    /// # Panics
+    /// Only in debug builds, if the message does not fit a packet (see [`super::session::fits`]).
+    pub fn publish_qos0(&mut self, publish: &Publish, now: Instant) {
+        self.keep_alive.sent(now);
+        self.session.publish_qos0(publish);
+    }
+
+    /// Publishes at QoS 1; `token` comes back with [`Event::Acknowledged`].
+    ///
+    /// # Errors
+    /// The message itself, when the window is full or there is no connection.
+    pub fn publish_qos1(&mut self, publish: Publish, token: T, now: Instant) -> Result<(), (Publish, T)> {
+        if self.state != State::Connected {
+            return Err((publish, token));
+        }
+        self.keep_alive.sent(now);
+        self.session.publish_qos1(publish, token)
+    }
+
+    /// Acknowledges an incoming QoS 1 message of this connection.
+    pub fn acknowledge(&mut self, packet_id: u16, now: Instant) {
+        self.keep_alive.sent(now);
+        self.session.acknowledge(packet_id);
+    }
+
+    /// Asks for topics; the answer carries the returned packet identifier. `None` when every identifier is out.
+    pub fn subscribe(&mut self, filters: Vec<SubscribeFilter>, now: Instant) -> Option<u16> {
+        let pkid = self.session.window.reserve()?;
+        self.keep_alive.sent(now);
+        self.session.encode(&Packet::Subscribe(Subscribe { pkid, filters }));
+        Some(pkid)
+    }
+
+    /// Gives topics up; the answer carries the returned packet identifier.
+    pub fn unsubscribe(&mut self, topics: Vec<String>, now: Instant) -> Option<u16> {
+        let pkid = self.session.window.reserve()?;
+        self.keep_alive.sent(now);
+        self.session.encode(&Packet::Unsubscribe(Unsubscribe { pkid, topics }));
+        Some(pkid)
+    }
+
+    /// Gives up on the messages in flight whose token `expired` picks.
+    pub fn abandon(&mut self, expired: impl FnMut(&T) -> bool) -> Vec<T> {
+        self.session.window.abandon(expired)
+    }
+
+    /// The tokens of the messages in flight, oldest first.
+    pub fn tokens(&self) -> impl Iterator<Item = &T> {
+        self.session.window.tokens()
+    }
+
+    /// When [`Self::handle_timeout`] wants to be called.
+    pub fn deadline(&self) -> Option<Instant> {
+        if self.state == State::Connected { self.keep_alive.deadline() } else { None }
+    }
+
+    /// Pings an idle connection.
+    ///
+    /// # Errors
+    /// The last ping was not answered: drop the connection.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), KeepAliveTimeout> {
+        match self.keep_alive.due(now) {
+            Due::Nothing => Ok(()),
+            Due::Ping => {
+                self.session.encode(&Packet::PingReq);
+                Ok(())
+            }
+            Due::Dead => Err(KeepAliveTimeout),
+        }
+    }
+
+    /// The bytes to write.
+    pub fn output(&mut self) -> &mut BytesMut {
+        self.session.output()
+    }
+
+    /// Messages without their PUBACK.
+    pub fn in_flight(&self) -> usize {
+        self.session.in_flight()
+    }
+
+    /// Whether a QoS 1 message may be published now.
+    pub fn has_room(&self) -> bool {
+        self.state == State::Connected && self.session.has_room()
+    }
+}

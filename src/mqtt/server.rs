@@ -1,0 +1,184 @@
+//! The hub's role: accept or refuse, take messages, deliver messages.
+
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use rumqttc::mqttbytes::v4::{
+    ConnAck, Connect, ConnectReturnCode, Packet, Publish, SubAck, Subscribe, SubscribeReasonCode, UnsubAck,
+    Unsubscribe,
+};
+
+use super::keep_alive::IdleLimit;
+use super::session::Session;
+use super::wire::{self, ProtocolError, Sender};
+
+/// One side of an MQTT session that accepted the connection.
+#[derive(Debug)]
+pub struct Server<T> {
+    session: Session<T>,
+    state: State,
+    idle: IdleLimit,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The first packet must be a CONNECT [MQTT-3.1.0-1].
+    AwaitingConnect,
+    /// [`Server::accept`] or [`Server::refuse`] is due. Packets may already follow [MQTT-3.1.4-5].
+    Deciding(u16),
+    /// CONNACK 0 is out.
+    Connected,
+    /// Refused, or the client said goodbye.
+    Closed,
+}
+
+/// What came in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Event<T> {
+    /// A client asks: answer with [`Server::accept`] or [`Server::refuse`] before polling again.
+    Connect(Connect),
+    /// A message; QoS 1 wants [`Server::acknowledge`]. QoS 2 is passed on for the caller to refuse.
+    Publish(Publish),
+    /// The client has the message that was delivered with this token.
+    Acknowledged(T),
+    /// Answer with [`Server::suback`].
+    Subscribe(Subscribe),
+    /// Answer with [`Server::unsuback`].
+    Unsubscribe(Unsubscribe),
+    /// The client said goodbye: drop its will and close [MQTT-3.14.4-3].
+    Disconnect,
+}
+
+impl<T> Server<T> {
+    /// How long a fresh connection may stay silent before its CONNECT.
+    pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+    /// The state of a byte stream that was just accepted.
+    pub fn new(max_in_flight: u16, now: Instant) -> Self {
+        let idle = IdleLimit::new((Self::CONNECT_TIMEOUT.as_secs() * 2 / 3) as u16, now);
+        Self { session: Session::new(max_in_flight), state: State::AwaitingConnect, idle }
+    }
+
+    /// Takes the next event out of `input`; `None` until more bytes come. Pings are answered here.
+    ///
+    /// # Errors
+    /// The client broke the protocol: close without words, as IoT Hub does.
+    pub fn poll(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
+        if matches!(self.state, State::Deciding(_) | State::Closed) {
+            return Ok(None);
+        }
+        while let Some(packet) = wire::decode(input, Sender::Client)? {
+            if self.state != State::AwaitingConnect {
+                self.idle.received(now);
+            }
+            if let Some(event) = self.receive(packet)? {
+                return Ok(Some(event));
+            }
+        }
+        Ok(None)
+    }
+
+    fn receive(&mut self, packet: Packet) -> Result<Option<Event<T>>, ProtocolError> {
+        if let (State::AwaitingConnect, Packet::Connect(connect)) = (self.state, &packet) {
+            self.state = State::Deciding(connect.keep_alive);
+            return Ok(Some(Event::Connect(connect.clone())));
+        }
+        if self.state != State::Connected {
+            return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) });
+        }
+        Ok(match packet {
+            Packet::Publish(publish) => Some(Event::Publish(publish)),
+            Packet::PubAck(puback) => self.session.window.acknowledge(puback.pkid).map(Event::Acknowledged),
+            Packet::Subscribe(subscribe) => Some(Event::Subscribe(subscribe)),
+            Packet::Unsubscribe(unsubscribe) => Some(Event::Unsubscribe(unsubscribe)),
+            Packet::PingReq => {
+                self.session.encode(&Packet::PingResp);
+                None
+            }
+            Packet::Disconnect => {
+                self.state = State::Closed;
+                Some(Event::Disconnect)
+            }
+            // A second CONNECT [MQTT-3.1.0-2], or the packets of QoS 2.
+            packet => return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) }),
+        })
+    }
+
+    /// Accepts the client. With `resumed`, the stored session continues: its messages are sent again, and
+    /// the client is told that the session is present.
+    pub fn accept(&mut self, resumed: Option<Session<T>>, now: Instant) {
+        let State::Deciding(keep_alive) = self.state else { return };
+        let session_present = resumed.is_some();
+        if let Some(session) = resumed {
+            self.session = session;
+            self.session.output.clear();
+        }
+        self.idle = IdleLimit::new(keep_alive, now);
+        self.session.encode(&Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, session_present)));
+        self.session.resend();
+        self.state = State::Connected;
+    }
+
+    /// Refuses the client; write the output, then close.
+    pub fn refuse(&mut self, code: ConnectReturnCode) {
+        self.session.encode(&Packet::ConnAck(ConnAck::new(code, false)));
+        self.state = State::Closed;
+    }
+
+    /// Whether the client is accepted and has not said goodbye.
+    pub fn is_connected(&self) -> bool {
+        self.state == State::Connected
+    }
+
+    /// Acknowledges an incoming QoS 1 message.
+    pub fn acknowledge(&mut self, packet_id: u16) {
+        self.session.acknowledge(packet_id);
+    }
+
+    /// Answers a SUBSCRIBE, one code for each filter in its order.
+    pub fn suback(&mut self, packet_id: u16, return_codes: Vec<SubscribeReasonCode>) {
+        self.session.encode(&Packet::SubAck(SubAck::new(packet_id, return_codes)));
+    }
+
+    /// Answers an UNSUBSCRIBE.
+    pub fn unsuback(&mut self, packet_id: u16) {
+        self.session.encode(&Packet::UnsubAck(UnsubAck::new(packet_id)));
+    }
+
+    /// Delivers at QoS 0.
+    pub fn publish_qos0(&mut self, publish: &Publish) {
+        self.session.publish_qos0(publish);
+    }
+
+    /// Delivers at QoS 1; `token` comes back with [`Event::Acknowledged`].
+    ///
+    /// # Errors
+    /// The message itself, when the window is full or the client is not accepted.
+    pub fn publish_qos1(&mut self, publish: Publish, token: T) -> Result<(), (Publish, T)> {
+        if self.state != State::Connected {
+            return Err((publish, token));
+        }
+        self.session.publish_qos1(publish, token)
+    }
+
+    /// Whether a QoS 1 message may be delivered now.
+    pub fn has_room(&self) -> bool {
+        self.session.has_room()
+    }
+
+    /// When the client counts as gone unless a packet comes before; close it then.
+    pub fn deadline(&self) -> Instant {
+        self.idle.deadline()
+    }
+
+    /// The bytes to write.
+    pub fn output(&mut self) -> &mut BytesMut {
+        self.session.output()
+    }
+
+    /// The connection ended: what a persistent session keeps (messages without their PUBACK), for a
+    /// later [`Self::accept`].
+    pub fn into_session(self) -> Session<T> {
+        self.session
+    }
+}
