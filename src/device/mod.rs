@@ -1,1 +1,46 @@
-//! One device connection on tokio.
+//! One device's connection to its hub, on tokio.
+//!
+//! A [`Device`] is a handle that never waits: it puts commands into a channel, and one task per device owns
+//! everything behind it.
+//!
+//! * [`handle`]: the commands. [`reply`]: how their outcomes come back.
+//! * [`config`], [`credentials`], [`trust`]: what a connection is made of; [`error`]: what can go wrong.
+//! * `task`: the life of the connection: connect, converse, reconnect, close. `converse`: one connection from
+//!   CONNECT to its end. `operations`: commands taken, deadlines kept, outcomes told. `twin`: its side of it.
+//! * `transport`: from a host name to an encrypted stream; `wire`: reads and batched writes on it.
+//! * [`requests`]: twin requests and their answers; [`desired`]: no change missed, none seen twice. Both
+//!   without I/O.
+//! * [`message`], `budget`: messages on their way out; [`inbox`]: what came in.
+
+mod backoff;
+mod budget;
+pub mod config;
+mod converse;
+pub mod credentials;
+pub mod desired;
+pub mod error;
+pub mod handle;
+pub mod inbox;
+pub mod message;
+mod operations;
+pub mod reply;
+pub mod requests;
+pub mod stats;
+mod subscriptions;
+mod task;
+mod transport;
+pub mod trust;
+mod twin;
+mod wire;
+
+pub use config::{ConnectDeadlines, DeviceConfig, LostSession, OutboxLimits, RetryPolicy};
+pub use credentials::Credentials;
+pub use desired::DesiredPatch;
+pub use error::{Error, Step};
+pub use handle::Device;
+pub use inbox::{CloudMessage, Delivery, Inbox};
+pub use message::{Batch, Outgoing};
+pub use reply::Reply;
+pub use requests::{ReportedPatch, TwinDocument};
+pub use stats::{State, Stats};
+pub use trust::Trust;

@@ -1,0 +1,405 @@
+//! One connection, from CONNECT to its end.
+//!
+//! The loop takes in what came, puts out what is ready, and waits for whichever moves next: the socket, a
+//! command, or the clock. Reading and writing share one poll and keep their state outside of it, so nothing
+//! is lost when something else moves first, and neither direction waits for the other.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::error::{Error, Step};
+use super::inbox::{CloudMessage, Delivery};
+use super::stats::State;
+use super::subscriptions::Feed;
+use super::task::{Awaited, Task, sleep_until_some, unix_now};
+use super::transport::{self, Stream};
+use super::wire::Wire;
+use crate::dialect::{HubTopic, UsernameOptions};
+use crate::mqtt::client::Event;
+use crate::mqtt::{Connect, ConnectReturnCode, Login, Publish, QoS, SubscribeFilter, SubscribeReasonCode};
+
+/// Why a conversation is over.
+pub(super) enum Ended {
+    /// The client is being closed.
+    Stop,
+    /// The planned end: the next connection, with a new token, is open already.
+    Renew(Stream),
+    /// The hub refused.
+    Refused(ConnectReturnCode),
+    /// It ended before the hub accepted.
+    Failed(Error),
+    /// It ended afterwards.
+    Lost { since: Instant, error: Error },
+}
+
+/// How far the next token is.
+enum Renewal {
+    /// Due at this time, if ever.
+    Due(Option<Instant>),
+    /// The next connection is being opened beside this one.
+    Opening(Pin<Box<dyn Future<Output = Result<Stream, Error>> + Send>>),
+    /// It is open: nothing more is sent here, and what is under way may finish until then.
+    Draining(Stream, Instant),
+}
+
+/// The state of one conversation.
+struct Conversation {
+    wire: Wire<Stream>,
+    /// When the hub accepted.
+    accepted: Option<Instant>,
+    connack_deadline: Instant,
+    renew_after: Option<Duration>,
+    renewal: Renewal,
+}
+
+/// Encoded bytes past which no more messages are taken from the outbox: enough to fill the socket.
+const OUTPUT_HIGH_WATER: usize = 128 * 1024;
+/// Cloud messages that may wait for the application; past that the hub is not listened to.
+pub(super) const MAX_MESSAGES: usize = 1024;
+/// How long what is under way may delay a planned reconnect.
+const DRAIN: Duration = Duration::from_secs(2);
+/// After a failed attempt to open the next connection.
+const RENEWAL_RETRY: Duration = Duration::from_secs(1);
+
+impl Task {
+    pub(super) async fn converse(&mut self, stream: Stream) -> Ended {
+        let now = Instant::now();
+        let config = &self.shared.config;
+        let password = config.credentials.password(&config.identity, config.sas_ttl, unix_now());
+        let mut conversation = Conversation {
+            wire: Wire::new(stream),
+            accepted: None,
+            connack_deadline: now + config.deadlines.connack,
+            renew_after: password.renew_after,
+            renewal: Renewal::Due(None),
+        };
+        self.mqtt.connect(&self.connect_packet(password.text), config.ping_timeout, now);
+        let ended = loop {
+            if let Err(ended) = self.step(&mut conversation).await {
+                break ended;
+            }
+        };
+        let ended = match (ended, conversation.renewal) {
+            // The hub was quicker to end what was ending anyway.
+            (Ended::Lost { .. }, Renewal::Draining(stream, _)) => Ended::Renew(stream),
+            (ended, _) => ended,
+        };
+        let reason = match &ended {
+            Ended::Lost { error, .. } | Ended::Failed(error) => error.to_string(),
+            Ended::Refused(_) => "the hub refused the connection".to_owned(),
+            Ended::Renew(_) => "reconnecting with a new token".to_owned(),
+            Ended::Stop => "the client is closing".to_owned(),
+        };
+        if matches!(ended, Ended::Stop | Ended::Renew(_)) {
+            self.say_goodbye(&mut conversation.wire);
+        }
+        self.disconnected(&reason);
+        ended
+    }
+
+    fn connect_packet(&self, password: String) -> Connect {
+        let config = &self.shared.config;
+        let username = config.identity.username(&UsernameOptions {
+            product_info: config.product_info.clone(),
+            model_id: config.model_id.clone(),
+        });
+        let mut connect = Connect::new(config.identity.client_id());
+        connect.keep_alive = config.keep_alive;
+        connect.clean_session = false;
+        connect.login = Some(Login::new(username, password));
+        connect
+    }
+
+    /// One round: take in, put out, wait.
+    async fn step(&mut self, conversation: &mut Conversation) -> Result<(), Ended> {
+        let now = Instant::now();
+        self.receive(conversation, now)?;
+        self.expire(now);
+        self.keep_time(conversation, now)?;
+        if self.should_stop() {
+            return Err(Ended::Stop);
+        }
+        if conversation.accepted.is_some() {
+            self.release_changes();
+            if !matches!(conversation.renewal, Renewal::Draining(..)) {
+                self.put_out(&conversation.wire, now);
+            }
+        }
+        conversation.wire.shrink(self.mqtt.output());
+
+        let wake = self.wake_at(conversation);
+        let listening = !self.shared.messages.is_full(MAX_MESSAGES);
+        let written = conversation.wire.written();
+        let Conversation { wire, renewal, .. } = conversation;
+        tokio::select! {
+            biased;
+            turn = poll_fn(|cx| wire.poll_turn(cx, self.mqtt.output(), listening)) => {
+                let received = turn.map_err(|error| self.ended_by(conversation, &error))?;
+                self.count_bytes(conversation.wire.written() - written, received);
+                self.settle_flushed(&conversation.wire);
+            }
+            command = self.commands.recv() => {
+                self.obey(command);
+                self.obey_more();
+            }
+            stream = open_next(renewal) => {
+                *renewal = match stream {
+                    Ok(stream) => Renewal::Draining(stream, Instant::now() + DRAIN),
+                    Err(_) => Renewal::Due(Some(Instant::now() + RENEWAL_RETRY)),
+                };
+            }
+            () = self.shared.messages.room(), if !listening => {}
+            () = sleep_until_some(wake) => {}
+        }
+        Ok(())
+    }
+
+    /// Everything that the clock is watched for.
+    fn wake_at(&self, conversation: &Conversation) -> Option<Instant> {
+        let renewal = match &conversation.renewal {
+            Renewal::Due(at) => *at,
+            Renewal::Opening(_) => None,
+            Renewal::Draining(_, until) => Some(*until),
+        };
+        let connack = conversation.accepted.is_none().then_some(conversation.connack_deadline);
+        [self.next_deadline(), self.mqtt.deadline(), self.read_again_at, renewal, connack]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Does what the clock says.
+    fn keep_time(&mut self, conversation: &mut Conversation, now: Instant) -> Result<(), Ended> {
+        let config = &self.shared.config;
+        if conversation.accepted.is_none() && conversation.connack_deadline <= now {
+            let limit = config.deadlines.connack.as_secs_f64();
+            let reason = format!("{}:{}: no CONNACK within {limit} s", config.host, config.port);
+            return Err(Ended::Failed(Error::ConnectionFailed { step: Step::Mqtt, reason }));
+        }
+        if self.mqtt.deadline().is_some_and(|deadline| deadline <= now) {
+            self.mqtt.handle_timeout(now).map_err(|_| {
+                let limit = config.ping_timeout.as_secs_f64();
+                let reason = format!("the hub did not answer a ping within {limit} s");
+                self.lost(conversation, reason)
+            })?;
+        }
+        if self.read_again_at.is_some_and(|at| at <= now) {
+            self.read_again_at = None;
+        }
+        match &conversation.renewal {
+            Renewal::Due(Some(at)) if *at <= now => {
+                conversation.renewal = Renewal::Opening(Box::pin(transport::open(config)));
+            }
+            Renewal::Draining(_, until) if *until <= now || self.is_quiet() => {
+                let taken = std::mem::replace(&mut conversation.renewal, Renewal::Due(None));
+                if let Renewal::Draining(stream, _) = taken {
+                    self.shared.monitor.counters.tokens_renewed.add(1);
+                    return Err(Ended::Renew(stream));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether nothing is under way on the wire.
+    fn is_quiet(&mut self) -> bool {
+        self.mqtt.in_flight() == 0
+            && self.mqtt.output().is_empty()
+            && self.unflushed.is_empty()
+            && !self.requests.awaits_answer()
+    }
+
+    /// Encodes what is ready, up to what the socket can use.
+    fn put_out(&mut self, wire: &Wire<Stream>, now: Instant) {
+        while let Some(feed) = self.subscriptions.next_to_ask() {
+            let filter = feed.filter(&self.shared.config.identity.device_id);
+            let filters = vec![SubscribeFilter::new(filter, QoS::AtLeastOnce)];
+            match self.mqtt.subscribe(filters, now) {
+                Some(packet_id) => self.subscriptions.asked(feed, packet_id),
+                None => break,
+            }
+        }
+        self.publish_requests(now);
+        while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
+            let Some((publish, ticket)) = self.outbox.pop_front() else { break };
+            if publish.qos == QoS::AtMostOnce {
+                self.mqtt.publish_qos0(&publish, now);
+                let end = wire.written() + self.mqtt.output().len() as u64;
+                self.unflushed.push_back((end, publish, ticket));
+            } else if let Err(message) = self.mqtt.publish_qos1(publish, ticket, now) {
+                self.outbox.push_front(message);
+                break;
+            }
+        }
+    }
+
+    /// QoS 0 messages are done when their last byte has left.
+    fn settle_flushed(&mut self, wire: &Wire<Stream>) {
+        while self.unflushed.front().is_some_and(|(end, _, _)| *end <= wire.flushed()) {
+            if let Some((_, _, ticket)) = self.unflushed.pop_front() {
+                self.settle(ticket, Ok(()));
+            }
+        }
+    }
+
+    fn count_bytes(&self, sent: u64, received: usize) {
+        let counters = &self.shared.monitor.counters;
+        counters.bytes_received.add(received as u64);
+        counters.bytes_sent.add(sent);
+    }
+
+    fn receive(&mut self, conversation: &mut Conversation, now: Instant) -> Result<(), Ended> {
+        loop {
+            let event = match self.mqtt.poll(&mut conversation.wire.input, now) {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    return Err(self.lost(conversation, format!("the hub broke the protocol: {error}")));
+                }
+            };
+            match event {
+                Event::Connected { session_present } => self.accepted(conversation, session_present, now),
+                Event::Refused(code) => return Err(Ended::Refused(code)),
+                Event::Acknowledged(ticket) => self.settle(ticket, Ok(())),
+                Event::Subscribed { packet_id, return_codes } => {
+                    let granted = return_codes.iter().all(|code| *code != SubscribeReasonCode::Failure);
+                    self.subscription_answered(packet_id, granted);
+                }
+                Event::Message(publish) => self.take_in(publish, now),
+                Event::Unsubscribed { .. } => {}
+            }
+        }
+    }
+
+    fn accepted(&mut self, conversation: &mut Conversation, session_present: bool, now: Instant) {
+        conversation.accepted = Some(now);
+        conversation.renewal = Renewal::Due(conversation.renew_after.map(|after| now + after));
+        self.connection += 1;
+        self.was_connected = true;
+        self.shared.monitor.set_last_error(None);
+        self.shared.monitor.set_state(State::Connected);
+        self.shared.monitor.counters.connects.add(1);
+        if session_present {
+            self.shared.monitor.counters.messages_resent.add(self.mqtt.in_flight() as u64);
+        } else {
+            self.session_lost();
+        }
+        self.tell_waiting();
+    }
+
+    fn subscription_answered(&mut self, packet_id: u16, granted: bool) {
+        let Some(feed) = self.subscriptions.answered(packet_id, granted) else { return };
+        if !granted {
+            return self.subscription_refused(feed);
+        }
+        if feed == Feed::DesiredChanges {
+            self.desired.subscribed();
+        }
+        self.tell_waiting();
+    }
+
+    /// The hub will not let the device listen: whoever depends on it is told.
+    fn subscription_refused(&mut self, feed: Feed) {
+        let filter = feed.filter(&self.shared.config.identity.device_id);
+        let error = Error::BadAnswer { reason: format!("the hub refused the subscription to {filter}") };
+        if feed == Feed::TwinAnswers {
+            let requests: Vec<_> = self.requests.drain().collect();
+            for reply in requests {
+                self.fail_request(reply, error.clone());
+            }
+        }
+        let concerned = |what| match (what, feed) {
+            (Awaited::Feed(awaited), _) if awaited == feed => true,
+            // Changes need the answers for their comparison.
+            (Awaited::Feed(Feed::DesiredChanges), Feed::TwinAnswers) => true,
+            _ => false,
+        };
+        for waiting in self.waiting.extract_if(.., |waiting| concerned(waiting.what)) {
+            waiting.reply.send(Err(error.clone()));
+        }
+    }
+
+    /// A message from the hub. Twin traffic is acknowledged at once, because versions recover what is lost;
+    /// cloud messages when the application has them.
+    fn take_in(&mut self, publish: Publish, now: Instant) {
+        let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
+        if let Some(bag) = self.cloud_message_bag(&publish.topic) {
+            self.shared.monitor.counters.messages_received.add(1);
+            let delivery = packet_id.map(|packet_id| Delivery { connection: self.connection, packet_id });
+            let bag = bag.to_owned();
+            self.shared.messages.push(CloudMessage {
+                bag,
+                payload: publish.payload,
+                received: now,
+                delivery,
+            });
+            return;
+        }
+        match HubTopic::parse(&publish.topic) {
+            Ok(HubTopic::TwinResponse { status, request_id, version }) => {
+                self.twin_answered(request_id, status, version, &publish.payload);
+            }
+            Ok(HubTopic::DesiredPatch { version }) => self.desired_notified(version, &publish.payload),
+            // Left over from another client's subscriptions in the same session, or new to us.
+            Ok(_) | Err(_) => {}
+        }
+        if let Some(packet_id) = packet_id {
+            self.mqtt.acknowledge(packet_id, now);
+        }
+    }
+
+    /// The property bag of `devices/{d}/messages/devicebound/{bag}`.
+    fn cloud_message_bag<'a>(&self, topic: &'a str) -> Option<&'a str> {
+        let rest = topic.strip_prefix("devices/")?;
+        let rest = rest.strip_prefix(self.shared.config.identity.device_id.as_str())?;
+        rest.strip_prefix("/messages/devicebound/")
+    }
+
+    pub(super) fn acknowledge(&mut self, deliveries: &[Delivery]) {
+        let now = Instant::now();
+        for delivery in deliveries {
+            if delivery.connection == self.connection && self.mqtt.is_connected() {
+                self.mqtt.acknowledge(delivery.packet_id, now);
+            }
+        }
+    }
+
+    /// DISCONNECT, as far as the socket takes it at once: a peer that does not read cannot hold the end up.
+    fn say_goodbye(&mut self, wire: &mut Wire<Stream>) {
+        self.mqtt.disconnect();
+        let mut cx = Context::from_waker(Waker::noop());
+        if let Poll::Ready(Ok(_)) = wire.poll_turn(&mut cx, self.mqtt.output(), false) {
+            wire.shut_down(&mut cx);
+        }
+        self.settle_flushed(wire);
+    }
+
+    fn ended_by(&self, conversation: &Conversation, error: &io::Error) -> Ended {
+        let reason = match error.kind() {
+            io::ErrorKind::UnexpectedEof => "the hub closed the connection".to_owned(),
+            _ => error.to_string(),
+        };
+        self.lost(conversation, reason)
+    }
+
+    fn lost(&self, conversation: &Conversation, reason: String) -> Ended {
+        if let Some(since) = conversation.accepted {
+            return Ended::Lost { since, error: Error::ConnectionLost { reason } };
+        }
+        let config = &self.shared.config;
+        let reason = format!("{}:{}: {reason} before its CONNACK", config.host, config.port);
+        Ended::Failed(Error::ConnectionFailed { step: Step::Mqtt, reason })
+    }
+}
+
+/// Resolves when the next connection is open; never while none is being opened.
+async fn open_next(renewal: &mut Renewal) -> Result<Stream, Error> {
+    match renewal {
+        Renewal::Opening(opening) => opening.await,
+        Renewal::Due(_) | Renewal::Draining(..) => std::future::pending().await,
+    }
+}

@@ -1,0 +1,109 @@
+//! What can go wrong between a device and its hub, by what the caller can do about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::dialect::ServiceError;
+
+/// The step of making a connection that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Looking the host name up.
+    Dns,
+    /// Opening the TCP connection.
+    Tcp,
+    /// The TLS handshake, the server's certificate included.
+    Tls,
+    /// CONNECT and its answer.
+    Mqtt,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dns => "DNS",
+            Self::Tcp => "TCP",
+            Self::Tls => "TLS",
+            Self::Mqtt => "MQTT CONNECT",
+        })
+    }
+}
+
+/// Why an operation did not succeed. No variant ever holds a key or a token.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Error {
+    /// No connection could be made.
+    ConnectionFailed {
+        /// Where it failed.
+        step: Step,
+        /// What happened there, with the host and port.
+        reason: String,
+    },
+    /// The hub refused the credentials.
+    AuthenticationFailed {
+        /// What the hub answered, and what that usually means.
+        reason: String,
+    },
+    /// The connection was lost and the outcome of the operation is not known.
+    ConnectionLost {
+        /// What ended the connection.
+        reason: String,
+    },
+    /// No answer within the operation's time.
+    RequestTimeout {
+        /// What was waited for.
+        operation: &'static str,
+        /// How long it had.
+        after: Duration,
+        /// What kept it from being sent, if the connection was down.
+        last_error: Option<String>,
+    },
+    /// The hub answered with a status other than success.
+    RequestFailed {
+        /// The HTTP-like status from the answer's topic.
+        status: u16,
+        /// The body, as far as it could be read.
+        error: ServiceError,
+    },
+    /// The hub's answer makes no sense.
+    BadAnswer {
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// The outbox holds as much as it may.
+    OutboxFull {
+        /// Messages and requests that wait or are in flight.
+        messages: usize,
+        /// Their size in bytes.
+        bytes: usize,
+    },
+    /// The client was closed, or is being closed.
+    ClientClosed,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConnectionFailed { step, reason } => write!(f, "{step} failed: {reason}"),
+            Self::AuthenticationFailed { reason } => f.write_str(reason),
+            Self::ConnectionLost { reason } => write!(f, "connection lost: {reason}"),
+            Self::RequestTimeout { operation, after, last_error } => {
+                write!(f, "no answer to {operation} within {} s", after.as_secs_f64())?;
+                match last_error {
+                    Some(error) => write!(f, " (the connection is down: {error})"),
+                    None => Ok(()),
+                }
+            }
+            Self::RequestFailed { status, error } => {
+                write!(f, "the hub answered {status}: {}", error.message)
+            }
+            Self::BadAnswer { reason } => write!(f, "the hub's answer makes no sense: {reason}"),
+            Self::OutboxFull { messages, bytes } => {
+                write!(f, "the outbox is full: {messages} messages, {bytes} bytes are not acknowledged yet")
+            }
+            Self::ClientClosed => f.write_str("the client is closed"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,264 @@
+//! The application's side of a device: commands in, replies out. Nothing here waits.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::budget::Budget;
+use super::config::DeviceConfig;
+use super::desired::DesiredPatch;
+use super::error::Error;
+use super::inbox::{CloudMessage, Delivery, Inbox};
+use super::message::{Batch, Member, Outgoing, Owner, Ticket};
+use super::reply::Reply;
+use super::requests::{ReportedPatch, Request, TwinDocument};
+use super::stats::{Monitor, State, Stats};
+use super::task::{Task, TwinReply};
+
+/// A device. Clones share it; the connection ends when the last one is dropped or [`Device::close`] is
+/// called.
+///
+/// Every operation takes a timeout and answers its reply within it: with the outcome, a typed error, or
+/// [`Error::RequestTimeout`]. Calls may come from any thread.
+#[derive(Clone)]
+pub struct Device {
+    commands: mpsc::UnboundedSender<Command>,
+    shared: Arc<Shared>,
+    start: Arc<Start>,
+}
+
+/// What the handle and the connection task both see.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub config: DeviceConfig,
+    pub monitor: Monitor,
+    pub budget: Budget,
+    pub desired: Inbox<DesiredPatch>,
+    pub messages: Inbox<CloudMessage>,
+}
+
+/// The connection task before the first command: making a client does no I/O and needs no thread.
+struct Start {
+    task: Mutex<Option<Task>>,
+    started: OnceLock<()>,
+    runtime: fn() -> Handle,
+}
+
+/// What the application asks of the connection task.
+#[derive(Debug)]
+pub(super) enum Command {
+    Connect { deadline: Instant, patience: Duration, reply: Reply<()> },
+    Close { deadline: Instant, reply: Reply<usize> },
+    Send(Outgoing, Ticket),
+    SendBatch(Vec<(Outgoing, Ticket)>),
+    Twin { request: Request, deadline: Instant, started: Instant, reply: TwinReply },
+    WatchDesired { deadline: Instant, patience: Duration, reply: Reply<()> },
+    WatchMessages { deadline: Instant, patience: Duration, reply: Reply<()> },
+    Acknowledge(Vec<Delivery>),
+}
+
+impl Device {
+    /// A device that connects on its first operation, on the runtime that `runtime` names then.
+    pub fn new(config: DeviceConfig, runtime: fn() -> Handle) -> Self {
+        let (commands, receiver) = mpsc::unbounded_channel();
+        let shared = Arc::new(Shared {
+            monitor: Monitor::default(),
+            budget: Budget::new(config.outbox),
+            desired: Inbox::default(),
+            messages: Inbox::default(),
+            config,
+        });
+        let task = Mutex::new(Some(Task::new(Arc::clone(&shared), receiver)));
+        Self { commands, shared, start: Arc::new(Start { task, started: OnceLock::new(), runtime }) }
+    }
+
+    /// Connects, if not connected yet.
+    pub fn connect(&self, timeout: Duration, reply: Reply<()>) {
+        let deadline = Instant::now() + timeout;
+        self.command(Command::Connect { deadline, patience: timeout, reply });
+    }
+
+    /// Sends what was accepted, within `timeout`, then disconnects for good. The reply says how many
+    /// messages and requests did not make it; their own callers get [`Error::ClientClosed`].
+    pub fn close(&self, timeout: Duration, reply: Reply<usize>) {
+        if self.start.started.get().is_none() && self.state() == State::Disconnected {
+            // Never used: there is nothing to flush and no task to ask.
+            self.shared.monitor.set_state(State::Closed);
+            self.shared.desired.close();
+            self.shared.messages.close();
+            drop(self.start.task.lock().unwrap_or_else(PoisonError::into_inner).take());
+            return reply.send(Ok(0));
+        }
+        if self.state() == State::Closed {
+            return reply.send(Ok(0));
+        }
+        self.command(Command::Close { deadline: Instant::now() + timeout, reply });
+    }
+
+    /// Sends one message: QoS 1 is answered when the hub has it, QoS 0 when its bytes are written out.
+    /// Without a connection it waits in the outbox; a full outbox answers [`Error::OutboxFull`] at once.
+    pub fn send(&self, message: Outgoing, timeout: Duration, reply: Reply<()>) {
+        let size = message.size();
+        if let Err(error) = self.shared.budget.take(size) {
+            return reply.send(Err(error));
+        }
+        let deadline = Instant::now() + timeout;
+        let ticket = Ticket { deadline, patience: timeout, size, owner: Owner::One(reply) };
+        self.command(Command::Send(message, ticket));
+    }
+
+    /// Accepts as many of `messages`, front first, as the outbox has room for, and counts them in `batch`.
+    /// What is left in `messages` was not accepted.
+    pub fn send_batch(&self, messages: &mut Vec<Outgoing>, batch: &Arc<Batch>, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        let room =
+            messages.iter().take_while(|message| self.shared.budget.take(message.size()).is_ok()).count();
+        if room == 0 {
+            return;
+        }
+        let accepted = messages
+            .drain(..room)
+            .map(|message| {
+                let size = message.size();
+                let owner = Owner::Member(Member::of(batch));
+                (message, Ticket { deadline, patience: timeout, size, owner })
+            })
+            .collect();
+        self.command(Command::SendBatch(accepted));
+    }
+
+    /// Reads the twin.
+    pub fn get_twin(&self, timeout: Duration, reply: Reply<TwinDocument>) {
+        self.twin(Request::Get, 0, timeout, TwinReply::Get(reply));
+    }
+
+    /// Changes the reported properties by the JSON merge patch `body`, which the caller has checked against
+    /// the service's limits. With `if_version` only if they still have that `$version`.
+    pub fn patch_reported(
+        &self,
+        body: Bytes,
+        if_version: Option<u64>,
+        timeout: Duration,
+        reply: Reply<ReportedPatch>,
+    ) {
+        let size = body.len();
+        self.twin(Request::Patch { body, if_version }, size, timeout, TwinReply::Patch(reply, size));
+    }
+
+    fn twin(&self, request: Request, size: usize, timeout: Duration, reply: TwinReply) {
+        if let Err(error) = self.shared.budget.take(size) {
+            return reply.fail(error);
+        }
+        let started = Instant::now();
+        self.command(Command::Twin { request, started, deadline: started + timeout, reply });
+    }
+
+    /// Subscribes to changes of the desired properties; they arrive in [`Device::desired`] from then on,
+    /// each once, across reconnects. Answered once nothing can be missed any more.
+    pub fn watch_desired(&self, timeout: Duration, reply: Reply<()>) {
+        let deadline = Instant::now() + timeout;
+        self.command(Command::WatchDesired { deadline, patience: timeout, reply });
+    }
+
+    /// Subscribes to cloud-to-device messages; they arrive in [`Device::messages`].
+    pub fn watch_messages(&self, timeout: Duration, reply: Reply<()>) {
+        let deadline = Instant::now() + timeout;
+        self.command(Command::WatchMessages { deadline, patience: timeout, reply });
+    }
+
+    /// Acknowledges messages that were handed over, in the order in which they came.
+    pub fn acknowledge(&self, deliveries: Vec<Delivery>) {
+        if !deliveries.is_empty() {
+            self.command(Command::Acknowledge(deliveries));
+        }
+    }
+
+    /// Changes of the desired properties that nobody took yet.
+    pub fn desired(&self) -> &Inbox<DesiredPatch> {
+        &self.shared.desired
+    }
+
+    /// Cloud-to-device messages that nobody took yet.
+    pub fn messages(&self) -> &Inbox<CloudMessage> {
+        &self.shared.messages
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> State {
+        self.shared.monitor.state()
+    }
+
+    /// What ended the last connection or attempt, while there is no other.
+    pub fn last_error(&self) -> Option<String> {
+        self.shared.monitor.last_error()
+    }
+
+    /// Counters and queue depths.
+    pub fn stats(&self) -> Stats {
+        let (messages, bytes) = self.shared.budget.used();
+        Stats {
+            outstanding: messages as u64,
+            outstanding_bytes: bytes as u64,
+            ..self.shared.monitor.counters.read()
+        }
+    }
+
+    /// What the device was made with.
+    pub fn config(&self) -> &DeviceConfig {
+        &self.shared.config
+    }
+
+    fn command(&self, command: Command) {
+        self.start.started.get_or_init(|| {
+            if let Some(task) = self.start.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                (self.start.runtime)().spawn(task.run());
+            }
+        });
+        // A task that has ended drops the command, and with it every reply answers `ClientClosed`.
+        if let Err(returned) = self.commands.send(command) {
+            returned.0.reject(&self.shared.budget);
+        }
+    }
+}
+
+impl Command {
+    /// Answers a command that came after the end.
+    pub(super) fn reject(self, budget: &Budget) {
+        match self {
+            Self::Connect { reply, .. }
+            | Self::WatchDesired { reply, .. }
+            | Self::WatchMessages { reply, .. } => {
+                reply.send(Err(Error::ClientClosed));
+            }
+            Self::Close { reply, .. } => reply.send(Ok(0)),
+            Self::Send(_, ticket) => {
+                budget.give_back(ticket.size);
+                ticket.settle(Err(Error::ClientClosed));
+            }
+            Self::SendBatch(messages) => {
+                for (_, ticket) in messages {
+                    budget.give_back(ticket.size);
+                    ticket.settle(Err(Error::ClientClosed));
+                }
+            }
+            Self::Twin { reply, .. } => {
+                budget.give_back(reply.size());
+                reply.fail(Error::ClientClosed);
+            }
+            Self::Acknowledge(_) => {}
+        }
+    }
+}
+
+impl fmt::Debug for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Device")
+            .field("identity", &self.shared.config.identity)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,142 @@
+//! What the hub sent and the application has not taken yet.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use super::error::Error;
+use super::reply::Reply;
+
+/// A queue from the connection task to the application. The task never waits on it: whoever owns the
+/// source of the items bounds them (see [`Inbox::len`]).
+#[derive(Debug)]
+pub struct Inbox<T> {
+    inner: Mutex<Inner<T>>,
+    /// The task stopped reading until something is taken.
+    paused: AtomicBool,
+    taken: Notify,
+}
+
+#[derive(Debug)]
+struct Inner<T> {
+    items: VecDeque<T>,
+    waiters: VecDeque<Reply<()>>,
+    closed: bool,
+}
+
+impl<T> Default for Inbox<T> {
+    fn default() -> Self {
+        let inner = Inner { items: VecDeque::new(), waiters: VecDeque::new(), closed: false };
+        Self { inner: Mutex::new(inner), paused: AtomicBool::new(false), taken: Notify::new() }
+    }
+}
+
+impl<T> Inbox<T> {
+    /// Items waiting.
+    pub fn len(&self) -> usize {
+        self.lock().items.len()
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes up to `max` items, oldest first.
+    pub fn take(&self, max: usize) -> VecDeque<T> {
+        let mut inner = self.lock();
+        let taken = if inner.items.len() <= max {
+            std::mem::take(&mut inner.items)
+        } else {
+            inner.items.drain(..max).collect()
+        };
+        drop(inner);
+        if self.paused.swap(false, SeqCst) {
+            self.taken.notify_one();
+        }
+        taken
+    }
+
+    /// Whether `limit` items wait. If so, [`Self::room`] resolves when some of them are taken.
+    pub(super) fn is_full(&self, limit: usize) -> bool {
+        if self.len() < limit {
+            return false;
+        }
+        self.paused.store(true, SeqCst);
+        // Taken between the two looks: nobody would tell.
+        if self.len() < limit {
+            self.paused.store(false, SeqCst);
+            return false;
+        }
+        true
+    }
+
+    /// Resolves when something was taken after [`Self::is_full`].
+    pub(super) async fn room(&self) {
+        self.taken.notified().await;
+    }
+
+    /// Answers `reply` when there is something to take, or with [`Error::ClientClosed`] when there will
+    /// never be. Several may wait; each new item wakes one.
+    pub fn when_ready(&self, reply: Reply<()>) {
+        let mut inner = self.lock();
+        let outcome = if !inner.items.is_empty() {
+            Ok(())
+        } else if inner.closed {
+            Err(Error::ClientClosed)
+        } else {
+            inner.waiters.push_back(reply);
+            return;
+        };
+        drop(inner);
+        reply.send(outcome);
+    }
+
+    pub(super) fn push(&self, item: T) {
+        let mut inner = self.lock();
+        inner.items.push_back(item);
+        let waiter = inner.waiters.pop_front();
+        drop(inner);
+        if let Some(reply) = waiter {
+            reply.send(Ok(()));
+        }
+    }
+
+    /// Nothing will come any more; what waits can still be taken.
+    pub(super) fn close(&self) {
+        let mut inner = self.lock();
+        inner.closed = true;
+        let waiters = std::mem::take(&mut inner.waiters);
+        drop(inner);
+        for reply in waiters {
+            reply.send(Err(Error::ClientClosed));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A cloud-to-device message as it came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CloudMessage {
+    /// The property bag, as in the topic.
+    pub bag: String,
+    /// The body.
+    pub payload: bytes::Bytes,
+    /// When it was read from the socket.
+    pub received: Instant,
+    /// What to acknowledge once it is handed over; QoS 0 needs nothing.
+    pub delivery: Option<Delivery>,
+}
+
+/// One delivery of a QoS 1 message: it can be acknowledged on its own connection only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    pub(super) connection: u64,
+    pub(super) packet_id: u16,
+}

@@ -1,0 +1,275 @@
+//! Commands taken, deadlines kept, outcomes told.
+
+use std::time::Instant;
+
+use super::config::LostSession;
+use super::error::{Error, Step};
+use super::handle::Command;
+use super::message::{Outgoing, Ticket};
+use super::reply::Reply;
+use super::requests::Request;
+use super::subscriptions::Feed;
+use super::task::{Awaited, Task, Waiting};
+use crate::mqtt::Publish;
+
+impl Task {
+    /// Takes a command in; `None` means that every handle is gone.
+    pub(super) fn obey(&mut self, command: Option<Command>) {
+        let Some(command) = command else { return self.close(Instant::now(), None) };
+        match command {
+            Command::Close { deadline, reply } => self.close(deadline, Some(reply)),
+            Command::Acknowledge(deliveries) => self.acknowledge(&deliveries),
+            command if self.closing.is_some() => command.reject(&self.shared.budget),
+            Command::Connect { deadline, patience, reply } => {
+                self.wanted = true;
+                self.wait_for(Awaited::Connection, deadline, patience, reply);
+            }
+            command if !self.may_connect() => self.refuse_offline(command),
+            Command::Send(message, ticket) => self.accept(message, ticket),
+            Command::SendBatch(messages) => {
+                for (message, ticket) in messages {
+                    self.accept(message, ticket);
+                }
+            }
+            Command::Twin { request, deadline, started, reply } => {
+                self.subscriptions.want(Feed::TwinAnswers);
+                self.note_deadline(deadline);
+                self.requests.insert(request, started, deadline, reply);
+            }
+            Command::WatchDesired { deadline, patience, reply } => {
+                // The comparison after each reconnect needs the answers too.
+                self.subscriptions.want(Feed::TwinAnswers);
+                self.subscriptions.want(Feed::DesiredChanges);
+                self.wait_for(Awaited::Feed(Feed::DesiredChanges), deadline, patience, reply);
+            }
+            Command::WatchMessages { deadline, patience, reply } => {
+                self.subscriptions.want(Feed::CloudMessages);
+                self.wait_for(Awaited::Feed(Feed::CloudMessages), deadline, patience, reply);
+            }
+        }
+    }
+
+    /// Takes in what else is in the channel, so that one write serves all of it.
+    pub(super) fn obey_more(&mut self) {
+        for _ in 0..MAX_COMMANDS {
+            match self.commands.try_recv() {
+                Ok(command) => self.obey(Some(command)),
+                Err(_) => return,
+            }
+        }
+    }
+
+    /// An operation may go on: there is a connection, one is being made, or it may make one.
+    fn may_connect(&mut self) -> bool {
+        self.wanted |= self.shared.config.auto_connect;
+        self.wanted
+    }
+
+    fn refuse_offline(&mut self, command: Command) {
+        let error = Error::ConnectionFailed {
+            step: Step::Mqtt,
+            reason: "not connected, and auto_connect is off: call connect() first".to_owned(),
+        };
+        match command {
+            Command::Send(_, ticket) => self.settle(ticket, Err(error)),
+            Command::SendBatch(messages) => {
+                for (_, ticket) in messages {
+                    self.settle(ticket, Err(error.clone()));
+                }
+            }
+            Command::Twin { reply, .. } => self.fail_request(reply, error),
+            Command::WatchDesired { reply, .. } | Command::WatchMessages { reply, .. } => {
+                reply.send(Err(error));
+            }
+            Command::Connect { .. } | Command::Close { .. } | Command::Acknowledge(_) => {}
+        }
+    }
+
+    fn accept(&mut self, message: Outgoing, ticket: Ticket) {
+        self.note_deadline(ticket.deadline);
+        self.outbox.push_back((message.into_publish(), ticket));
+    }
+
+    fn wait_for(
+        &mut self,
+        what: Awaited,
+        deadline: Instant,
+        patience: std::time::Duration,
+        reply: Reply<()>,
+    ) {
+        self.note_deadline(deadline);
+        self.waiting.push(Waiting { what, deadline, patience, reply });
+        self.tell_waiting();
+    }
+
+    /// Answers the callers whose state of the connection has come.
+    pub(super) fn tell_waiting(&mut self) {
+        let mut index = 0;
+        while index < self.waiting.len() {
+            let come = self.mqtt.is_connected()
+                && match self.waiting[index].what {
+                    Awaited::Connection => true,
+                    Awaited::Feed(Feed::DesiredChanges) => self.desired.in_step(),
+                    Awaited::Feed(feed) => self.subscriptions.is_granted(feed),
+                };
+            if come {
+                self.waiting.swap_remove(index).reply.send(Ok(()));
+            } else {
+                index += 1;
+            }
+        }
+    }
+
+    pub(super) fn note_deadline(&mut self, deadline: Instant) {
+        self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+    }
+
+    /// Tells a message's sender, and frees its room in the outbox.
+    pub(super) fn settle(&self, ticket: Ticket, outcome: Result<(), Error>) {
+        let counters = &self.shared.monitor.counters;
+        match &outcome {
+            Ok(()) => counters.messages_sent.add(1),
+            Err(_) => counters.messages_failed.add(1),
+        }
+        self.shared.budget.give_back(ticket.size);
+        ticket.settle(outcome);
+    }
+
+    /// Whether every accepted operation has its outcome.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outbox.is_empty()
+            && self.unflushed.is_empty()
+            && self.mqtt.in_flight() == 0
+            && self.requests.is_empty()
+    }
+
+    /// Ends the operations whose time is over. The earliest deadline is a lower bound that is corrected
+    /// here, so that a steady stream of operations is looked through about once in a timeout, not each time.
+    pub(super) fn expire(&mut self, now: Instant) {
+        if self.earliest.is_none_or(|earliest| earliest > now) {
+            return;
+        }
+        let last_error = if self.mqtt.is_connected() { None } else { self.shared.monitor.last_error() };
+        let timeout = |operation, after| {
+            Err(Error::RequestTimeout { operation, after, last_error: last_error.clone() })
+        };
+
+        let mut expired: Vec<Ticket> = self.mqtt.abandon(|ticket| ticket.deadline <= now);
+        expired.extend(self.outbox.extract_if_expired(now));
+        let (late, unflushed) = std::mem::take(&mut self.unflushed)
+            .into_iter()
+            .partition(|(_, _, ticket)| ticket.deadline <= now);
+        self.unflushed = unflushed;
+        expired.extend(std::collections::VecDeque::into_iter(late).map(|(_, _, ticket)| ticket));
+        for ticket in expired {
+            let after = ticket.patience;
+            self.settle(ticket, timeout("send_message", after));
+        }
+
+        for (reply, request, after) in self.requests.expire(now) {
+            let operation = match request {
+                Request::Get => "get_twin",
+                Request::Patch { .. } => "patch_reported_properties",
+            };
+            if let Err(error) = timeout(operation, after) {
+                self.fail_request(reply, error);
+            }
+        }
+
+        let (late, waiting) =
+            std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.deadline <= now);
+        self.waiting = waiting;
+        for Waiting { what, patience, reply, .. } in Vec::into_iter(late) {
+            let operation = match what {
+                Awaited::Connection => "connect",
+                Awaited::Feed(_) => "the subscription",
+            };
+            reply.send(timeout(operation, patience));
+        }
+        self.earliest = self.earliest_deadline();
+    }
+
+    fn earliest_deadline(&self) -> Option<Instant> {
+        let queued = self.outbox.iter().map(|(_, ticket)| ticket.deadline);
+        let flushing = self.unflushed.iter().map(|(_, _, ticket)| ticket.deadline);
+        let in_flight = self.mqtt.tokens().map(|ticket| ticket.deadline);
+        let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
+        queued.chain(flushing).chain(in_flight).chain(waiting).chain(self.requests.deadline()).min()
+    }
+
+    /// Ends everything that has no outcome yet with `error`; says how many messages and requests that were.
+    pub(super) fn fail_all(&mut self, error: &Error) -> usize {
+        let mut tickets = self.mqtt.abandon(|_| true);
+        tickets.extend(self.unflushed.drain(..).map(|(_, _, ticket)| ticket));
+        tickets.extend(self.outbox.drain(..).map(|(_, ticket)| ticket));
+        let mut count = tickets.len();
+        for ticket in tickets {
+            self.settle(ticket, Err(error.clone()));
+        }
+        let requests: Vec<_> = self.requests.drain().collect();
+        for reply in requests {
+            count += usize::from(reply.is_asked());
+            self.fail_request(reply, error.clone());
+        }
+        for Waiting { reply, .. } in self.waiting.drain(..) {
+            reply.send(Err(error.clone()));
+        }
+        self.earliest = None;
+        count
+    }
+
+    /// The hub forgot the session: what was unacknowledged goes out again as new, before anything younger,
+    /// or fails, as the caller chose.
+    pub(super) fn session_lost(&mut self) {
+        let unacknowledged: Vec<_> = self.mqtt.take_unacknowledged().collect();
+        match self.shared.config.lost_session {
+            LostSession::Resend => {
+                self.shared.monitor.counters.messages_resent.add(unacknowledged.len() as u64);
+                self.requeue(unacknowledged);
+            }
+            LostSession::Fail => {
+                let reason = "the hub forgot the session; it may or may not have the message".to_owned();
+                for (_, ticket) in unacknowledged {
+                    self.settle(ticket, Err(Error::ConnectionLost { reason: reason.clone() }));
+                }
+            }
+        }
+    }
+
+    /// Puts messages back in front of the outbox, in their order.
+    pub(super) fn requeue(&mut self, messages: Vec<(Publish, Ticket)>) {
+        for message in messages.into_iter().rev() {
+            self.outbox.push_front(message);
+        }
+    }
+
+    /// The connection ended: whatever was on its way waits for the next one, or has failed with it.
+    pub(super) fn disconnected(&mut self, reason: &str) {
+        self.mqtt.disconnected();
+        let unflushed = std::mem::take(&mut self.unflushed);
+        self.requeue(unflushed.into_iter().map(|(_, publish, ticket)| (publish, ticket)).collect());
+        // A comparison belongs to its connection's subscription: read before that, it could miss a change.
+        self.requests.forget(|reply| !reply.is_asked());
+        for (reply, error) in self.requests.connection_lost(reason) {
+            self.fail_request(reply, error);
+        }
+        self.subscriptions.disconnected();
+        self.desired.disconnected();
+    }
+}
+
+/// Commands taken in one go, so that a flood of them cannot keep the connection from being served.
+const MAX_COMMANDS: usize = 512;
+
+trait ExtractExpired {
+    fn extract_if_expired(&mut self, now: Instant) -> Vec<Ticket>;
+}
+
+impl ExtractExpired for std::collections::VecDeque<(Publish, Ticket)> {
+    fn extract_if_expired(&mut self, now: Instant) -> Vec<Ticket> {
+        let (late, rest): (Self, Self) =
+            std::mem::take(self).into_iter().partition(|(_, ticket)| ticket.deadline <= now);
+        *self = rest;
+        late.into_iter().map(|(_, ticket)| ticket).collect()
+    }
+}

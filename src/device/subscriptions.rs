@@ -1,0 +1,99 @@
+//! What the device listens to, and how far the hub has agreed on this connection.
+
+use crate::dialect::Subscription;
+
+/// A topic filter that the device may want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Feed {
+    TwinAnswers,
+    DesiredChanges,
+    CloudMessages,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Nobody asked for it.
+    Unwanted,
+    /// To be asked for on this connection.
+    Wanted,
+    /// SUBSCRIBE is out with this packet identifier.
+    Asked(u16),
+    /// The hub agreed on this connection.
+    Granted,
+}
+
+/// The wanted feeds. They come back after every reconnect, whatever the hub remembers of the session.
+#[derive(Debug)]
+pub(super) struct Subscriptions {
+    twin_answers: Standing,
+    desired_changes: Standing,
+    cloud_messages: Standing,
+}
+
+const FEEDS: [Feed; 3] = [Feed::TwinAnswers, Feed::DesiredChanges, Feed::CloudMessages];
+
+impl Subscriptions {
+    pub(super) fn new() -> Self {
+        Self {
+            twin_answers: Standing::Unwanted,
+            desired_changes: Standing::Unwanted,
+            cloud_messages: Standing::Unwanted,
+        }
+    }
+
+    pub(super) fn want(&mut self, feed: Feed) {
+        let standing = self.standing(feed);
+        if *standing == Standing::Unwanted {
+            *standing = Standing::Wanted;
+        }
+    }
+
+    pub(super) fn is_granted(&mut self, feed: Feed) -> bool {
+        *self.standing(feed) == Standing::Granted
+    }
+
+    /// The next feed to ask for on this connection.
+    pub(super) fn next_to_ask(&mut self) -> Option<Feed> {
+        FEEDS.into_iter().find(|feed| *self.standing(*feed) == Standing::Wanted)
+    }
+
+    pub(super) fn asked(&mut self, feed: Feed, packet_id: u16) {
+        *self.standing(feed) = Standing::Asked(packet_id);
+    }
+
+    /// SUBACK came: the feed it answers.
+    pub(super) fn answered(&mut self, packet_id: u16, granted: bool) -> Option<Feed> {
+        let feed = FEEDS.into_iter().find(|feed| *self.standing(*feed) == Standing::Asked(packet_id))?;
+        *self.standing(feed) = if granted { Standing::Granted } else { Standing::Unwanted };
+        Some(feed)
+    }
+
+    /// The connection ended: everything is to be asked for again.
+    pub(super) fn disconnected(&mut self) {
+        for feed in FEEDS {
+            let standing = self.standing(feed);
+            if *standing != Standing::Unwanted {
+                *standing = Standing::Wanted;
+            }
+        }
+    }
+
+    fn standing(&mut self, feed: Feed) -> &mut Standing {
+        match feed {
+            Feed::TwinAnswers => &mut self.twin_answers,
+            Feed::DesiredChanges => &mut self.desired_changes,
+            Feed::CloudMessages => &mut self.cloud_messages,
+        }
+    }
+}
+
+impl Feed {
+    pub(super) fn filter(self, device_id: &str) -> String {
+        match self {
+            Self::TwinAnswers => Subscription::TwinResponses,
+            Self::DesiredChanges => Subscription::DesiredPatches,
+            Self::CloudMessages => Subscription::CloudToDevice { device_id: device_id.to_owned() },
+        }
+        .filter()
+    }
+}

@@ -1,0 +1,268 @@
+//! The life of one device's connection: wait until it is wanted, connect, converse, reconnect, close.
+
+use std::collections::VecDeque;
+use std::future::{Future, pending};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+use tokio::time::sleep_until;
+
+use super::backoff::{Backoff, random};
+use super::converse::Ended;
+use super::desired::DesiredTracker;
+use super::error::{Error, Step};
+use super::handle::{Command, Shared};
+use super::message::Ticket;
+use super::reply::Reply;
+use super::requests::Requests;
+use super::stats::State;
+use super::subscriptions::{Feed, Subscriptions};
+use super::transport;
+pub(super) use super::twin::TwinReply;
+use crate::mqtt::{Client, ConnectReturnCode, Publish};
+
+/// Everything that belongs to one device, owned by one task: no locks, no races.
+pub(super) struct Task {
+    pub(super) shared: Arc<Shared>,
+    pub(super) commands: mpsc::UnboundedReceiver<Command>,
+    pub(super) mqtt: Client<Ticket>,
+    /// Accepted and not yet on the wire, oldest first.
+    pub(super) outbox: VecDeque<(Publish, Ticket)>,
+    /// QoS 0 messages on their way to the socket: done once that many bytes have left.
+    pub(super) unflushed: VecDeque<(u64, Publish, Ticket)>,
+    pub(super) requests: Requests<TwinReply>,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) desired: DesiredTracker,
+    /// When a failed read for `desired` may be tried again.
+    pub(super) read_again_at: Option<Instant>,
+    /// Callers that wait for a state of the connection.
+    pub(super) waiting: Vec<Waiting>,
+    /// Not later than the earliest deadline of any operation.
+    pub(super) earliest: Option<Instant>,
+    pub(super) backoff: Backoff,
+    /// Somebody asked for a connection, and nothing since made it pointless.
+    pub(super) wanted: bool,
+    /// The hub has accepted this client before: losses are retried from then on.
+    pub(super) was_connected: bool,
+    /// Counts the connections; deliveries of an old one cannot be acknowledged on a new one.
+    pub(super) connection: u64,
+    pub(super) closing: Option<Closing>,
+}
+
+/// A caller that waits for a state of the connection.
+pub(super) struct Waiting {
+    pub(super) what: Awaited,
+    pub(super) deadline: Instant,
+    pub(super) patience: Duration,
+    pub(super) reply: Reply<()>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaited {
+    Connection,
+    Feed(Feed),
+}
+
+/// The last wishes.
+pub(super) struct Closing {
+    pub(super) deadline: Instant,
+    replies: Vec<Reply<usize>>,
+}
+
+impl Task {
+    pub(super) fn new(shared: Arc<Shared>, commands: mpsc::UnboundedReceiver<Command>) -> Self {
+        Self {
+            mqtt: Client::new(shared.config.max_in_flight, Instant::now()),
+            outbox: VecDeque::new(),
+            unflushed: VecDeque::new(),
+            requests: Requests::new(random()),
+            subscriptions: Subscriptions::new(),
+            desired: DesiredTracker::default(),
+            read_again_at: None,
+            waiting: Vec::new(),
+            earliest: None,
+            backoff: Backoff::new(shared.config.retry),
+            wanted: false,
+            was_connected: false,
+            connection: 0,
+            closing: None,
+            shared,
+            commands,
+        }
+    }
+
+    pub(super) async fn run(mut self) {
+        while !self.should_stop() {
+            if self.wanted {
+                self.stay_connected().await;
+            } else {
+                self.attend(pending::<()>(), |task| task.wanted).await;
+            }
+        }
+        self.finish();
+    }
+
+    /// Connects and reconnects until nobody wants it any more.
+    async fn stay_connected(&mut self) {
+        let mut signed_again = false;
+        let mut opened = None;
+        while self.wanted && !self.should_stop() {
+            let stream = if let Some(stream) = opened.take() {
+                stream
+            } else {
+                self.set_trying();
+                let opening = transport::open(&self.shared.config);
+                match self.attend(opening, |_| false).await {
+                    None => return,
+                    Some(Ok(stream)) => stream,
+                    Some(Err(error)) => {
+                        self.retry_later(error).await;
+                        continue;
+                    }
+                }
+            };
+            let connection = self.connection;
+            let ended = self.converse(stream).await;
+            if self.connection != connection {
+                signed_again = false;
+            }
+            match ended {
+                Ended::Stop => return,
+                Ended::Renew(stream) => opened = Some(stream),
+                Ended::Lost { since, error } => {
+                    self.shared.monitor.counters.connections_lost.add(1);
+                    self.backoff.connection_ended(since, Instant::now());
+                    self.retry_later(error).await;
+                }
+                Ended::Failed(error) => self.retry_later(error).await,
+                Ended::Refused(code) => match self.refusal(code) {
+                    // The token may have been refused for its time: one more, signed now.
+                    Error::AuthenticationFailed { .. }
+                        if !signed_again && self.shared.config.credentials.can_renew() =>
+                    {
+                        signed_again = true;
+                    }
+                    error @ Error::AuthenticationFailed { .. } => self.give_up(&error),
+                    error => self.retry_later(error).await,
+                },
+            }
+        }
+    }
+
+    fn set_trying(&self) {
+        let state = if self.was_connected { State::Reconnecting } else { State::Connecting };
+        self.shared.monitor.set_state(state);
+    }
+
+    /// What a refused CONNECT means (MQTT 3.1.1 §3.2.2.3, and IoT Hub's use of it).
+    fn refusal(&self, code: ConnectReturnCode) -> Error {
+        let config = &self.shared.config;
+        let id = config.identity.client_id();
+        match code {
+            ConnectReturnCode::NotAuthorized
+            | ConnectReturnCode::BadUserNamePassword
+            | ConnectReturnCode::BadClientId => Error::AuthenticationFailed {
+                reason: format!(
+                    "{} refused {id} (CONNACK {}): {}",
+                    config.host,
+                    code as u8,
+                    config.credentials.explain_refusal(unix_now()),
+                ),
+            },
+            ConnectReturnCode::RefusedProtocolVersion => Error::ConnectionFailed {
+                step: Step::Mqtt,
+                reason: format!("{} does not take MQTT 3.1.1 (CONNACK 1)", config.host),
+            },
+            ConnectReturnCode::ServiceUnavailable | ConnectReturnCode::Success => Error::ConnectionFailed {
+                step: Step::Mqtt,
+                reason: format!("{} is unavailable, or {id} is disabled (CONNACK 3)", config.host),
+            },
+        }
+    }
+
+    /// Waits for the next attempt, or gives up if this was the first.
+    async fn retry_later(&mut self, error: Error) {
+        if !self.was_connected && !self.shared.config.retry.first_connect {
+            return self.give_up(&error);
+        }
+        self.shared.monitor.set_last_error(Some(error.to_string()));
+        self.set_trying();
+        let wait = tokio::time::sleep(self.backoff.next(random()));
+        self.attend(wait, |_| false).await;
+    }
+
+    /// Tells everybody who waits, and rests until the next call.
+    fn give_up(&mut self, error: &Error) {
+        self.wanted = false;
+        self.shared.monitor.set_last_error(Some(error.to_string()));
+        self.shared.monitor.set_state(State::Disconnected);
+        self.fail_all(error);
+    }
+
+    /// Serves commands and deadlines while `future` runs. `None` when `enough` is true or it is time to stop.
+    async fn attend<F: Future>(&mut self, future: F, enough: fn(&Self) -> bool) -> Option<F::Output> {
+        let mut future = pin!(future);
+        loop {
+            if self.should_stop() || enough(self) {
+                return None;
+            }
+            let wake = self.next_deadline();
+            tokio::select! {
+                biased;
+                output = &mut future => return Some(output),
+                command = self.commands.recv() => self.obey(command),
+                () = sleep_until_some(wake) => {}
+            }
+            self.expire(Instant::now());
+        }
+    }
+
+    /// The next moment at which an operation or the whole client runs out of time.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let closing = self.closing.as_ref().map(|closing| closing.deadline);
+        [self.earliest, closing].into_iter().flatten().min()
+    }
+
+    /// Whether the client is being closed and there is nothing to wait for.
+    pub(super) fn should_stop(&self) -> bool {
+        self.closing.as_ref().is_some_and(|closing| self.is_settled() || closing.deadline <= Instant::now())
+    }
+
+    pub(super) fn close(&mut self, deadline: Instant, reply: Option<Reply<usize>>) {
+        let closing = self.closing.get_or_insert(Closing { deadline, replies: Vec::new() });
+        closing.deadline = closing.deadline.min(deadline);
+        closing.replies.extend(reply);
+        // Nobody will ask for changes any more.
+        self.requests.forget(|reply| !reply.is_asked());
+    }
+
+    /// The end: whatever is left did not make it.
+    fn finish(mut self) {
+        self.shared.monitor.set_state(State::Closed);
+        let left = self.fail_all(&Error::ClientClosed);
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            command.reject(&self.shared.budget);
+        }
+        self.shared.desired.close();
+        self.shared.messages.close();
+        for reply in self.closing.take().map(|closing| closing.replies).unwrap_or_default() {
+            reply.send(Ok(left));
+        }
+    }
+}
+
+/// Resolves at `at`, or never.
+pub(super) async fn sleep_until_some(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at.into()).await,
+        None => pending().await,
+    }
+}
+
+/// Seconds of Unix time.
+pub(super) fn unix_now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,116 @@
+//! Reads and batched writes on one stream, neither waiting for the other.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::io::poll_read_buf;
+
+/// How much is read before the input is looked at.
+const READ_AHEAD: usize = 64 * 1024;
+/// Room for one read; a TLS record holds at most this much.
+const READ_SIZE: usize = 16 * 1024;
+/// An idle buffer larger than this is given back.
+const IDLE_CAPACITY: usize = 4 * 1024;
+
+/// A stream with what was read and not yet understood.
+#[derive(Debug)]
+pub(super) struct Wire<S> {
+    stream: S,
+    /// Bytes from the peer, front first.
+    pub input: BytesMut,
+    /// Bytes handed to the stream since it was opened.
+    written: u64,
+    /// How many of them have left for the socket.
+    flushed: u64,
+    end: Option<io::Error>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, input: BytesMut::new(), written: 0, flushed: 0, end: None }
+    }
+
+    /// Writes what the stream takes of `output`, and with `read` reads what it has. Ready when anything was
+    /// written or read, with how many bytes were read.
+    ///
+    /// Every state lives in `self` and `output`: dropping the future that polls this loses nothing.
+    ///
+    /// # Errors
+    /// The stream's, after the bytes that came before it were passed on.
+    pub(super) fn poll_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        output: &mut BytesMut,
+        read: bool,
+    ) -> Poll<io::Result<usize>> {
+        let mut progress = self.poll_write_all(cx, output)?;
+        let mut received = 0;
+        while read && self.end.is_none() && received < READ_AHEAD {
+            self.input.reserve(READ_SIZE);
+            match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input) {
+                Poll::Ready(Ok(0)) => self.end = Some(io::ErrorKind::UnexpectedEof.into()),
+                Poll::Ready(Ok(count)) => received += count,
+                Poll::Ready(Err(error)) => self.end = Some(error),
+                Poll::Pending => break,
+            }
+        }
+        progress |= received > 0;
+        match self.end.take() {
+            Some(error) if received == 0 => Poll::Ready(Err(error)),
+            end => {
+                self.end = end;
+                if progress { Poll::Ready(Ok(received)) } else { Poll::Pending }
+            }
+        }
+    }
+
+    fn poll_write_all(&mut self, cx: &mut Context<'_>, output: &mut BytesMut) -> io::Result<bool> {
+        let mut progress = false;
+        while !output.is_empty() {
+            match Pin::new(&mut self.stream).poll_write(cx, output) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(count)) => {
+                    output.advance(count);
+                    self.written += count as u64;
+                    progress = true;
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => break,
+            }
+        }
+        if self.flushed < self.written && Pin::new(&mut self.stream).poll_flush(cx)?.is_ready() {
+            self.flushed = self.written;
+            progress = true;
+        }
+        Ok(progress)
+    }
+
+    /// How many bytes have ever been handed to the stream.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// How many of them have left for the socket.
+    pub(super) fn flushed(&self) -> u64 {
+        self.flushed
+    }
+
+    /// Gives memory back when nothing is under way.
+    pub(super) fn shrink(&mut self, output: &mut BytesMut) {
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
+        if output.is_empty() && output.capacity() > IDLE_CAPACITY {
+            *output = BytesMut::new();
+        }
+    }
+
+    /// Says goodbye on the TLS layer, as far as the socket takes it at once.
+    pub(super) fn shut_down(&mut self, cx: &mut Context<'_>) {
+        // Best effort: MQTT's DISCONNECT has said it already, and the socket closes either way.
+        let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
+    }
+}
