@@ -19,6 +19,9 @@ pub struct Client<T> {
     session: Session<T>,
     state: State,
     keep_alive: KeepAlive,
+    /// Messages in flight of sessions that the server forgot, oldest first. They are set apart the moment
+    /// this is known, so that a new message cannot get mixed up with them.
+    forgotten: Vec<(Publish, T)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +29,7 @@ enum State {
     /// No connection: nothing may be sent.
     Offline,
     /// CONNECT is out, its answer is awaited.
-    Connecting,
+    Connecting { clean_session: bool },
     /// CONNACK 0 came.
     Connected,
 }
@@ -71,6 +74,7 @@ impl<T> Client<T> {
             session: Session::new(max_in_flight),
             state: State::Offline,
             keep_alive: KeepAlive::new(Duration::ZERO, Duration::ZERO, now),
+            forgotten: Vec::new(),
         }
     }
 
@@ -81,7 +85,7 @@ impl<T> Client<T> {
         self.keep_alive = KeepAlive::new(interval, response_timeout, now);
         self.session.output.clear();
         self.session.encode(&Packet::Connect(connect.clone()));
-        self.state = State::Connecting;
+        self.state = State::Connecting { clean_session: connect.clean_session };
     }
 
     /// The byte stream ended, by whichever side.
@@ -90,7 +94,7 @@ impl<T> Client<T> {
         self.state = State::Offline;
     }
 
-    /// Says goodbye: the server drops the will and closes.
+    /// Says goodbye: the server drops the will and closes. Nothing may follow [MQTT-3.14.4-2].
     pub fn disconnect(&mut self) {
         if self.state == State::Connected {
             self.session.encode(&Packet::Disconnect);
@@ -106,8 +110,12 @@ impl<T> Client<T> {
     /// Takes the next event out of `input`; `None` until more bytes come.
     ///
     /// # Errors
-    /// The peer broke the protocol: drop the connection.
+    /// The peer broke the protocol: drop the connection. Nothing is published on it any more.
     pub fn poll(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
+        self.next_event(input, now).inspect_err(|_| self.state = State::Offline)
+    }
+
+    fn next_event(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
         while let Some(packet) = wire::decode(input, Sender::Server)? {
             self.keep_alive.received(now);
             if let Some(event) = self.receive(packet)? {
@@ -118,7 +126,13 @@ impl<T> Client<T> {
     }
 
     fn receive(&mut self, packet: Packet) -> Result<Option<Event<T>>, ProtocolError> {
-        if let (State::Connecting, Packet::ConnAck(connack)) = (self.state, &packet) {
+        if let (State::Connecting { clean_session }, Packet::ConnAck(connack)) = (self.state, &packet) {
+            if clean_session && connack.session_present {
+                return Err(ProtocolError::Malformed {
+                    packet: "CONNACK",
+                    rule: "session present after a clean start [MQTT-3.2.2-1]",
+                });
+            }
             return Ok(Some(self.connack(connack.code, connack.session_present)));
         }
         if self.state != State::Connected {
@@ -130,10 +144,10 @@ impl<T> Client<T> {
                 return Err(ProtocolError::Unexpected { packet: "QoS 2 PUBLISH" });
             }
             Packet::Publish(publish) => Some(Event::Message(publish)),
-            Packet::SubAck(suback) if self.session.window.release(suback.pkid) => {
+            Packet::SubAck(suback) if self.session.window.release(suback.pkid, suback.return_codes.len()) => {
                 Some(Event::Subscribed { packet_id: suback.pkid, return_codes: suback.return_codes })
             }
-            Packet::UnsubAck(unsuback) if self.session.window.release(unsuback.pkid) => {
+            Packet::UnsubAck(unsuback) if self.session.window.release(unsuback.pkid, 0) => {
                 Some(Event::Unsubscribed { packet_id: unsuback.pkid })
             }
             Packet::PingResp => None,
@@ -149,25 +163,39 @@ impl<T> Client<T> {
         self.state = State::Connected;
         if session_present {
             self.session.resend();
+        } else {
+            self.forgotten.extend(self.session.window.drain());
         }
         Event::Connected { session_present }
     }
 
     /// The messages of a session that the server forgot, oldest first: publish them as new or give up.
+    /// Without a connection it takes all messages in flight: a later [`Self::connect`] sends none again.
     pub fn take_unacknowledged(&mut self) -> impl Iterator<Item = (Publish, T)> + use<T> {
-        self.session.window.drain()
+        let mut taken = std::mem::take(&mut self.forgotten);
+        // On a live connection the PUBACKs of the others are still to come.
+        if self.state != State::Connected {
+            taken.extend(self.session.window.drain());
+        }
+        taken.into_iter()
     }
 
-    /// Publishes at QoS 0. The message counts as sent once [`Session::output`] is written out.
+    /// Publishes at QoS 0. The message counts as sent once [`Self::output`] is written out. Without a
+    /// connection it is dropped: ask [`Self::is_connected`] first.
     ///
     /// # Panics
     /// Only in debug builds, if the message does not fit a packet (see [`super::session::fits`]).
     pub fn publish_qos0(&mut self, publish: &Publish, now: Instant) {
-        self.keep_alive.sent(now);
-        self.session.publish_qos0(publish);
+        if self.state == State::Connected {
+            self.keep_alive.sent(now);
+            self.session.publish_qos0(publish);
+        }
     }
 
     /// Publishes at QoS 1; `token` comes back with [`Event::Acknowledged`].
+    ///
+    /// # Panics
+    /// Only in debug builds, if the message does not fit a packet (see [`super::session::fits`]).
     ///
     /// # Errors
     /// The message itself, when the window is full or there is no connection.
@@ -179,36 +207,56 @@ impl<T> Client<T> {
         self.session.publish_qos1(publish, token)
     }
 
-    /// Acknowledges an incoming QoS 1 message of this connection.
+    /// Acknowledges an incoming QoS 1 message of this connection; after its end this does nothing.
+    /// Identifiers start over with each connection: never acknowledge an older connection's message.
     pub fn acknowledge(&mut self, packet_id: u16, now: Instant) {
-        self.keep_alive.sent(now);
-        self.session.acknowledge(packet_id);
+        if self.state == State::Connected {
+            self.keep_alive.sent(now);
+            self.session.acknowledge(packet_id);
+        }
     }
 
-    /// Asks for topics; the answer carries the returned packet identifier. `None` when every identifier is out.
+    /// Asks for topics, at least one; the answer carries the returned packet identifier. `None` without a
+    /// connection or when every identifier is out.
     pub fn subscribe(&mut self, filters: Vec<SubscribeFilter>, now: Instant) -> Option<u16> {
-        let pkid = self.session.window.reserve()?;
+        debug_assert!(
+            !filters.is_empty() && filters.iter().all(|filter| wire::is_valid_filter(&filter.path)),
+            "{filters:?}"
+        );
+        let pkid = self.reserve(filters.len())?;
         self.keep_alive.sent(now);
         self.session.encode(&Packet::Subscribe(Subscribe { pkid, filters }));
         Some(pkid)
     }
 
-    /// Gives topics up; the answer carries the returned packet identifier.
+    /// Gives topics up, at least one; the answer carries the returned packet identifier. `None` as with
+    /// [`Self::subscribe`].
     pub fn unsubscribe(&mut self, topics: Vec<String>, now: Instant) -> Option<u16> {
-        let pkid = self.session.window.reserve()?;
+        debug_assert!(
+            !topics.is_empty() && topics.iter().all(|topic| wire::is_valid_filter(topic)),
+            "{topics:?}"
+        );
+        let pkid = self.reserve(0)?;
         self.keep_alive.sent(now);
         self.session.encode(&Packet::Unsubscribe(Unsubscribe { pkid, topics }));
         Some(pkid)
     }
 
-    /// Gives up on the messages in flight whose token `expired` picks.
-    pub fn abandon(&mut self, expired: impl FnMut(&T) -> bool) -> Vec<T> {
-        self.session.window.abandon(expired)
+    fn reserve(&mut self, answers: usize) -> Option<u16> {
+        if self.state == State::Connected { self.session.window.reserve(answers) } else { None }
+    }
+
+    /// Gives up on the messages in flight whose token `expired` picks: they are not sent again.
+    pub fn abandon(&mut self, mut expired: impl FnMut(&T) -> bool) -> Vec<T> {
+        let mut tokens: Vec<T> =
+            self.forgotten.extract_if(.., |(_, token)| expired(token)).map(|(_, token)| token).collect();
+        tokens.append(&mut self.session.window.abandon(expired));
+        tokens
     }
 
     /// The tokens of the messages in flight, oldest first.
     pub fn tokens(&self) -> impl Iterator<Item = &T> {
-        self.session.window.tokens()
+        self.forgotten.iter().map(|(_, token)| token).chain(self.session.window.tokens())
     }
 
     /// When [`Self::handle_timeout`] wants to be called.
@@ -221,6 +269,9 @@ impl<T> Client<T> {
     /// # Errors
     /// The last ping was not answered: drop the connection.
     pub fn handle_timeout(&mut self, now: Instant) -> Result<(), KeepAliveTimeout> {
+        if self.state != State::Connected {
+            return Ok(());
+        }
         match self.keep_alive.due(now) {
             Due::Nothing => Ok(()),
             Due::Ping => {
@@ -236,9 +287,9 @@ impl<T> Client<T> {
         self.session.output()
     }
 
-    /// Messages without their PUBACK.
+    /// Messages without their PUBACK, those of [`Self::take_unacknowledged`] included.
     pub fn in_flight(&self) -> usize {
-        self.session.in_flight()
+        self.forgotten.len() + self.session.in_flight()
     }
 
     /// Whether a QoS 1 message may be published now.

@@ -70,7 +70,7 @@ impl KeepAlive {
     }
 }
 
-/// The server's side: a client that sends nothing for one and a half intervals is gone [MQTT-3.1.2-24].
+/// The server's side: a client that sends nothing for too long is gone.
 #[derive(Debug)]
 pub struct IdleLimit {
     limit: Duration,
@@ -81,12 +81,17 @@ impl IdleLimit {
     /// IoT Hub's cap on the limit: 1,767 seconds, also used for a client that turned keep-alive off.
     pub const CAP: Duration = Duration::from_secs(1767);
 
-    /// `keep_alive` in seconds, from CONNECT.
+    /// One and a half intervals of `keep_alive`, in seconds, from CONNECT [MQTT-3.1.2-24].
     pub fn new(keep_alive: u16, now: Instant) -> Self {
         let limit = match keep_alive {
             0 => Self::CAP,
             seconds => (Duration::from_millis(u64::from(seconds) * 1500)).min(Self::CAP),
         };
+        Self::after(limit, now)
+    }
+
+    /// A limit that CONNECT does not decide.
+    pub fn after(limit: Duration, now: Instant) -> Self {
         Self { limit, last_received: now }
     }
 

@@ -1,5 +1,6 @@
 //! The hub's role: accept or refuse, take messages, deliver messages.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
@@ -25,7 +26,7 @@ enum State {
     /// The first packet must be a CONNECT [MQTT-3.1.0-1].
     AwaitingConnect,
     /// [`Server::accept`] or [`Server::refuse`] is due. Packets may already follow [MQTT-3.1.4-5].
-    Deciding(u16),
+    Deciding { keep_alive: u16, clean_session: bool },
     /// CONNACK 0 is out.
     Connected,
     /// Refused, or the client said goodbye.
@@ -33,7 +34,7 @@ enum State {
 }
 
 /// What came in.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub enum Event<T> {
     /// A client asks: answer with [`Server::accept`] or [`Server::refuse`] before polling again.
     Connect(Connect),
@@ -49,28 +50,57 @@ pub enum Event<T> {
     Disconnect,
 }
 
+/// By hand, because CONNECT holds a password.
+impl<T: fmt::Debug> fmt::Debug for Event<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(connect) => f
+                .debug_struct("Connect")
+                .field("client_id", &connect.client_id)
+                .field("clean_session", &connect.clean_session)
+                .field("keep_alive", &connect.keep_alive)
+                .finish_non_exhaustive(),
+            Self::Publish(publish) => f.debug_tuple("Publish").field(publish).finish(),
+            Self::Acknowledged(token) => f.debug_tuple("Acknowledged").field(token).finish(),
+            Self::Subscribe(subscribe) => f.debug_tuple("Subscribe").field(subscribe).finish(),
+            Self::Unsubscribe(unsubscribe) => f.debug_tuple("Unsubscribe").field(unsubscribe).finish(),
+            Self::Disconnect => f.write_str("Disconnect"),
+        }
+    }
+}
+
 impl<T> Server<T> {
     /// How long a fresh connection may stay silent before its CONNECT.
     pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 
     /// The state of a byte stream that was just accepted.
     pub fn new(max_in_flight: u16, now: Instant) -> Self {
-        let idle = IdleLimit::new((Self::CONNECT_TIMEOUT.as_secs() * 2 / 3) as u16, now);
-        Self { session: Session::new(max_in_flight), state: State::AwaitingConnect, idle }
+        Self {
+            session: Session::new(max_in_flight),
+            state: State::AwaitingConnect,
+            idle: IdleLimit::after(Self::CONNECT_TIMEOUT, now),
+        }
     }
 
     /// Takes the next event out of `input`; `None` until more bytes come. Pings are answered here.
     ///
     /// # Errors
-    /// The client broke the protocol: close without words, as IoT Hub does.
+    /// The client broke the protocol: close without words, as IoT Hub does. After
+    /// [`ProtocolError::UnsupportedLevel`], [`Self::refuse`] still works [MQTT-3.1.2-2].
     pub fn poll(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
-        if matches!(self.state, State::Deciding(_) | State::Closed) {
+        self.next_event(input, now).inspect_err(|error| {
+            if !matches!(error, ProtocolError::UnsupportedLevel(_)) {
+                self.state = State::Closed;
+            }
+        })
+    }
+
+    fn next_event(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
+        if matches!(self.state, State::Deciding { .. } | State::Closed) {
             return Ok(None);
         }
         while let Some(packet) = wire::decode(input, Sender::Client)? {
-            if self.state != State::AwaitingConnect {
-                self.idle.received(now);
-            }
+            self.idle.received(now);
             if let Some(event) = self.receive(packet)? {
                 return Ok(Some(event));
             }
@@ -79,12 +109,13 @@ impl<T> Server<T> {
     }
 
     fn receive(&mut self, packet: Packet) -> Result<Option<Event<T>>, ProtocolError> {
-        if let (State::AwaitingConnect, Packet::Connect(connect)) = (self.state, &packet) {
-            self.state = State::Deciding(connect.keep_alive);
-            return Ok(Some(Event::Connect(connect.clone())));
-        }
-        if self.state != State::Connected {
-            return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) });
+        if self.state == State::AwaitingConnect {
+            let Packet::Connect(connect) = packet else {
+                return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) });
+            };
+            let (keep_alive, clean_session) = (connect.keep_alive, connect.clean_session);
+            self.state = State::Deciding { keep_alive, clean_session };
+            return Ok(Some(Event::Connect(connect)));
         }
         Ok(match packet {
             Packet::Publish(publish) => Some(Event::Publish(publish)),
@@ -105,9 +136,11 @@ impl<T> Server<T> {
     }
 
     /// Accepts the client. With `resumed`, the stored session continues: its messages are sent again, and
-    /// the client is told that the session is present.
+    /// the client is told that the session is present. A client that asked for a clean start gets one, and
+    /// `resumed` is dropped [MQTT-3.1.2-6]. Does nothing unless [`Event::Connect`] came last.
     pub fn accept(&mut self, resumed: Option<Session<T>>, now: Instant) {
-        let State::Deciding(keep_alive) = self.state else { return };
+        let State::Deciding { keep_alive, clean_session } = self.state else { return };
+        let resumed = resumed.filter(|_| !clean_session);
         let session_present = resumed.is_some();
         if let Some(session) = resumed {
             self.session = session;
@@ -119,8 +152,12 @@ impl<T> Server<T> {
         self.state = State::Connected;
     }
 
-    /// Refuses the client; write the output, then close.
+    /// Refuses the client; write the output, then close. Does nothing once the client is accepted.
     pub fn refuse(&mut self, code: ConnectReturnCode) {
+        debug_assert_ne!(code, ConnectReturnCode::Success, "a refusal needs a reason");
+        if !matches!(self.state, State::AwaitingConnect | State::Deciding { .. }) {
+            return;
+        }
         self.session.encode(&Packet::ConnAck(ConnAck::new(code, false)));
         self.state = State::Closed;
     }
@@ -131,23 +168,34 @@ impl<T> Server<T> {
     }
 
     /// Acknowledges an incoming QoS 1 message.
+    ///
+    /// This and the other answers and deliveries below do nothing before [`Self::accept`], because CONNACK
+    /// goes first [MQTT-3.2.0-1], nor after the client's goodbye.
     pub fn acknowledge(&mut self, packet_id: u16) {
-        self.session.acknowledge(packet_id);
+        if self.is_connected() {
+            self.session.acknowledge(packet_id);
+        }
     }
 
     /// Answers a SUBSCRIBE, one code for each filter in its order.
     pub fn suback(&mut self, packet_id: u16, return_codes: Vec<SubscribeReasonCode>) {
-        self.session.encode(&Packet::SubAck(SubAck::new(packet_id, return_codes)));
+        if self.is_connected() {
+            self.session.encode(&Packet::SubAck(SubAck::new(packet_id, return_codes)));
+        }
     }
 
     /// Answers an UNSUBSCRIBE.
     pub fn unsuback(&mut self, packet_id: u16) {
-        self.session.encode(&Packet::UnsubAck(UnsubAck::new(packet_id)));
+        if self.is_connected() {
+            self.session.encode(&Packet::UnsubAck(UnsubAck::new(packet_id)));
+        }
     }
 
     /// Delivers at QoS 0.
     pub fn publish_qos0(&mut self, publish: &Publish) {
-        self.session.publish_qos0(publish);
+        if self.is_connected() {
+            self.session.publish_qos0(publish);
+        }
     }
 
     /// Delivers at QoS 1; `token` comes back with [`Event::Acknowledged`].
@@ -163,7 +211,12 @@ impl<T> Server<T> {
 
     /// Whether a QoS 1 message may be delivered now.
     pub fn has_room(&self) -> bool {
-        self.session.has_room()
+        self.is_connected() && self.session.has_room()
+    }
+
+    /// Messages without their PUBACK.
+    pub fn in_flight(&self) -> usize {
+        self.session.in_flight()
     }
 
     /// When the client counts as gone unless a packet comes before; close it then.
@@ -178,7 +231,8 @@ impl<T> Server<T> {
 
     /// The connection ended: what a persistent session keeps (messages without their PUBACK), for a
     /// later [`Self::accept`].
-    pub fn into_session(self) -> Session<T> {
+    pub fn into_session(mut self) -> Session<T> {
+        self.session.output = BytesMut::new();
         self.session
     }
 }

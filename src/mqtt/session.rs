@@ -1,5 +1,7 @@
 //! What both roles share: the bytes to be written and the messages in flight.
 
+use std::fmt;
+
 use bytes::BytesMut;
 use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::{Packet, PubAck, Publish};
@@ -8,10 +10,19 @@ use super::window::Window;
 use super::wire::MAX_PACKET_SIZE;
 
 /// The state of one side of an MQTT session that outlives a connection, and the output of the current one.
-#[derive(Debug)]
 pub struct Session<T> {
     pub(super) output: BytesMut,
     pub(super) window: Window<T>,
+}
+
+/// By hand, because a CONNECT in the output holds a password.
+impl<T: fmt::Debug> fmt::Debug for Session<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("output_bytes", &self.output.len())
+            .field("window", &self.window)
+            .finish()
+    }
 }
 
 impl<T> Session<T> {
@@ -35,15 +46,23 @@ impl<T> Session<T> {
         self.window.has_room()
     }
 
-    /// Encodes a QoS 0 message.
-    pub(super) fn publish_qos0(&mut self, publish: &Publish) {
-        debug_assert_eq!(publish.qos, QoS::AtMostOnce);
-        encode_publish(publish, &mut self.output);
+    /// The end of a session that will not be resumed: its messages without their PUBACK, oldest first.
+    pub fn into_unacknowledged(mut self) -> impl Iterator<Item = (Publish, T)> + use<T> {
+        self.window.drain()
     }
 
-    /// Encodes a QoS 1 message and keeps it until its PUBACK; without room it comes back.
+    /// Encodes a message at QoS 0, whatever it was before: a message received at QoS 1 may be passed on.
+    pub(super) fn publish_qos0(&mut self, publish: &Publish) {
+        if publish.qos == QoS::AtMostOnce && !publish.dup {
+            encode_publish(publish, &mut self.output);
+        } else {
+            let publish = Publish { qos: QoS::AtMostOnce, dup: false, pkid: 0, ..publish.clone() };
+            encode_publish(&publish, &mut self.output);
+        }
+    }
+
+    /// Encodes a message at QoS 1 and keeps it until its PUBACK; without room it comes back.
     pub(super) fn publish_qos1(&mut self, publish: Publish, token: T) -> Result<(), (Publish, T)> {
-        debug_assert_eq!(publish.qos, QoS::AtLeastOnce);
         let publish = self.window.insert(publish, token)?;
         encode_publish(publish, &mut self.output);
         Ok(())
@@ -69,14 +88,20 @@ impl<T> Session<T> {
     }
 }
 
-/// Whether `publish` fits into a packet that both sides accept, with a topic that MQTT can carry.
+/// Whether `publish` fits, at either QoS, into a packet that both sides accept, with a topic name that MQTT
+/// can carry (§3.3.2.1, §4.7): not empty, at most 65,535 bytes, no wildcard and no U+0000.
 pub fn fits(publish: &Publish) -> bool {
-    !publish.topic.is_empty()
-        && u16::try_from(publish.topic.len()).is_ok()
-        && publish.size() <= MAX_PACKET_SIZE
+    // Fixed header, topic length and packet identifier at their largest.
+    const OVERHEAD: usize = 5 + 2 + 2;
+    let topic = &publish.topic;
+    !topic.is_empty()
+        && u16::try_from(topic.len()).is_ok()
+        && !topic.bytes().any(|byte| matches!(byte, b'+' | b'#' | 0))
+        && OVERHEAD + topic.len() + publish.payload.len() <= MAX_PACKET_SIZE
 }
 
 fn encode_publish(publish: &Publish, output: &mut BytesMut) {
+    debug_assert!(fits(publish), "an outgoing message must be bounded where it is made: {publish:?}");
     let written = publish.write(output);
     debug_assert!(written.is_ok(), "an outgoing message must be bounded where it is made: {written:?}");
 }

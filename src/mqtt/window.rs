@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 
+use rumqttc::mqttbytes::QoS;
 use rumqttc::mqttbytes::v4::Publish;
 
 /// How many identifiers there are: 1..=65535, 0 is forbidden [MQTT-2.3.1-1].
@@ -28,8 +29,10 @@ enum Slot<T> {
     Free,
     /// A message that will be sent again if the connection is lost.
     Message(Publish, T),
-    /// An identifier in use by a message that its sender gave up on, or by a SUBSCRIBE or UNSUBSCRIBE.
-    Reserved,
+    /// The identifier of a message that its sender gave up on; its PUBACK may still come.
+    Abandoned,
+    /// An identifier in use by a SUBSCRIBE, which wants this many answers, or by an UNSUBSCRIBE with none.
+    Reserved { answers: usize },
 }
 
 impl<T> Window<T> {
@@ -38,7 +41,8 @@ impl<T> Window<T> {
         Self { slots: VecDeque::new(), first: 1, in_flight: 0, limit: limit.max(1) }
     }
 
-    /// Whether one more message may be sent.
+    /// Whether one more message may be sent. Besides the limit, the span from the oldest identifier still
+    /// out to the newest is bounded by the 65,535 there are.
     pub fn has_room(&self) -> bool {
         self.in_flight < usize::from(self.limit) && self.slots.len() < IDENTIFIERS
     }
@@ -49,7 +53,8 @@ impl<T> Window<T> {
     }
 
     /// Gives `publish` the next identifier, keeps a copy until it is acknowledged, and hands it back for
-    /// encoding. The copy is cheap: the payload is shared.
+    /// encoding, at QoS 1 and as a first sending whatever it was before. The copy is cheap: the payload is
+    /// shared.
     ///
     /// Callers ask [`Self::has_room`] first; without room the message comes back with its token.
     pub fn insert(&mut self, mut publish: Publish, token: T) -> Result<&Publish, (Publish, T)> {
@@ -57,6 +62,8 @@ impl<T> Window<T> {
             return Err((publish, token));
         }
         publish.pkid = self.next();
+        publish.qos = QoS::AtLeastOnce;
+        publish.dup = false;
         self.in_flight += 1;
         self.slots.push_back(Slot::Message(publish, token));
         match self.slots.back() {
@@ -65,11 +72,12 @@ impl<T> Window<T> {
         }
     }
 
-    /// Takes an identifier for a packet that is not a message, or `None` when all are out.
-    pub fn reserve(&mut self) -> Option<u16> {
+    /// Takes an identifier for a packet that is not a message and wants that many `answers` (return codes),
+    /// or `None` when all are out.
+    pub fn reserve(&mut self, answers: usize) -> Option<u16> {
         (self.slots.len() < IDENTIFIERS).then(|| {
             let id = self.next();
-            self.slots.push_back(Slot::Reserved);
+            self.slots.push_back(Slot::Reserved { answers });
             id
         })
     }
@@ -78,7 +86,7 @@ impl<T> Window<T> {
     /// made-up acknowledgement, or one for a message that was given up).
     pub fn acknowledge(&mut self, id: u16) -> Option<T> {
         let slot = self.slot(id)?;
-        if !matches!(slot, Slot::Message(..) | Slot::Reserved) {
+        if !matches!(slot, Slot::Message(..) | Slot::Abandoned) {
             return None;
         }
         let slot = std::mem::replace(slot, Slot::Free);
@@ -88,14 +96,15 @@ impl<T> Window<T> {
                 self.in_flight -= 1;
                 Some(token)
             }
-            Slot::Reserved | Slot::Free => None,
+            _ => None,
         }
     }
 
-    /// The packet that reserved `id` was answered. False if the identifier was not reserved.
-    pub fn release(&mut self, id: u16) -> bool {
+    /// The packet that reserved `id` was answered, `answers` times. False if nothing waits for this many
+    /// answers under that identifier.
+    pub fn release(&mut self, id: u16, answers: usize) -> bool {
         match self.slot(id) {
-            Some(slot @ Slot::Reserved) => {
+            Some(slot) if matches!(*slot, Slot::Reserved { answers: wanted } if wanted == answers) => {
                 *slot = Slot::Free;
                 self.advance();
                 true
@@ -110,7 +119,7 @@ impl<T> Window<T> {
         let mut tokens = Vec::new();
         for slot in &mut self.slots {
             if matches!(slot, Slot::Message(_, token) if expired(token))
-                && let Slot::Message(_, token) = std::mem::replace(slot, Slot::Reserved)
+                && let Slot::Message(_, token) = std::mem::replace(slot, Slot::Abandoned)
             {
                 self.in_flight -= 1;
                 tokens.push(token);
@@ -123,16 +132,16 @@ impl<T> Window<T> {
     pub fn tokens(&self) -> impl Iterator<Item = &T> {
         self.slots.iter().filter_map(|slot| match slot {
             Slot::Message(_, token) => Some(token),
-            Slot::Free | Slot::Reserved => None,
+            _ => None,
         })
     }
 
-    /// A new connection continues the session: identifiers reserved by packets of the old connection
-    /// come back, and the messages are yielded, oldest first, marked as sent before [MQTT-4.4.0-1].
+    /// A new connection continues the session: the identifiers of given-up messages and of other packets
+    /// of the old connection come back, for no answer can come any more, and the messages are yielded, oldest first, marked as sent before [MQTT-4.4.0-1].
     pub fn resume(&mut self) -> impl Iterator<Item = &Publish> {
         for slot in &mut self.slots {
             match slot {
-                Slot::Reserved => *slot = Slot::Free,
+                Slot::Abandoned | Slot::Reserved { .. } => *slot = Slot::Free,
                 Slot::Message(publish, _) => publish.dup = true,
                 Slot::Free => {}
             }
@@ -140,7 +149,7 @@ impl<T> Window<T> {
         self.advance();
         self.slots.iter().filter_map(|slot| match slot {
             Slot::Message(publish, _) => Some(publish),
-            Slot::Free | Slot::Reserved => None,
+            _ => None,
         })
     }
 
@@ -154,7 +163,7 @@ impl<T> Window<T> {
                 publish.pkid = 0;
                 Some((publish, token))
             }
-            Slot::Free | Slot::Reserved => None,
+            _ => None,
         })
     }
 

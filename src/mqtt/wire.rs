@@ -69,11 +69,11 @@ impl std::error::Error for ProtocolError {}
 /// The first rule that the bytes break; the stream is unusable afterwards.
 pub fn decode(input: &mut BytesMut, sender: Sender) -> Result<Option<Packet>, ProtocolError> {
     let Some(frame) = Frame::peek(input)? else { return Ok(None) };
+    frame.check_direction(sender)?;
     let size = frame.size();
     if size > MAX_PACKET_SIZE {
         return Err(ProtocolError::TooLarge { size });
     }
-    frame.check_direction(sender)?;
     let Some(bytes) = input.get(..size) else {
         return Ok(None);
     };
@@ -218,7 +218,7 @@ fn check_connack(fields: &mut Fields<'_>) -> Result<(), ProtocolError> {
     let (flags, code) = (fields.u8()?, fields.u8()?);
     match (flags, code) {
         (0, 0..=5) | (1, 0) => Ok(()),
-        (0 | 1, 0..=5) => Err(fields.frame.malformed("session present on a refusal [MQTT-3.2.2-4]")),
+        (1, 1..=5) => Err(fields.frame.malformed("session present on a refusal [MQTT-3.2.2-4]")),
         (0 | 1, _) => Err(fields.frame.malformed("reserved return code (§3.2.2.3)")),
         _ => Err(fields.frame.malformed("reserved acknowledge flags (§3.2.2.1)")),
     }
@@ -234,6 +234,9 @@ fn check_publish(fields: &mut Fields<'_>, first_byte: u8) -> Result<(), Protocol
 
 fn check_filters(fields: &mut Fields<'_>, with_qos: bool) -> Result<(), ProtocolError> {
     fields.packet_id()?;
+    if fields.rest.is_empty() {
+        return Err(fields.frame.malformed("no topic filter [MQTT-3.8.3-3] [MQTT-3.10.3-2]"));
+    }
     loop {
         let filter = fields.string()?;
         if !is_valid_filter(filter) {
