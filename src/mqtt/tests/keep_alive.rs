@@ -1,0 +1,113 @@
+//! Keep-alive with a clock that the tests turn.
+
+use std::time::{Duration, Instant};
+
+use crate::mqtt::keep_alive::{Due, IdleLimit, KeepAlive};
+
+const INTERVAL: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_secs(10);
+const TICK: Duration = Duration::from_millis(1);
+
+#[test]
+fn an_idle_connection_is_pinged_once_an_interval() {
+    let start = Instant::now();
+    let mut keep_alive = KeepAlive::new(INTERVAL, ANSWER, start);
+    let mut now = start;
+    for _ in 0..3 {
+        assert_eq!(keep_alive.deadline(), Some(now + INTERVAL));
+        assert_eq!(keep_alive.due(now + INTERVAL - TICK), Due::Nothing);
+        now += INTERVAL;
+        assert_eq!(keep_alive.due(now), Due::Ping);
+        assert_eq!(keep_alive.due(now), Due::Nothing, "one ping is enough");
+        keep_alive.received(now);
+    }
+}
+
+#[test]
+fn an_unanswered_ping_is_the_end() {
+    let start = Instant::now();
+    let mut keep_alive = KeepAlive::new(INTERVAL, ANSWER, start);
+    let pinged = start + INTERVAL;
+    assert_eq!(keep_alive.due(pinged), Due::Ping);
+    assert_eq!(keep_alive.deadline(), Some(pinged + ANSWER));
+    // What is sent meanwhile is no sign of life of the other side.
+    keep_alive.sent(pinged + ANSWER / 2);
+    assert_eq!(keep_alive.due(pinged + ANSWER - TICK), Due::Nothing);
+    assert_eq!(keep_alive.due(pinged + ANSWER), Due::Dead);
+}
+
+#[test]
+fn any_packet_answers_a_ping() {
+    let start = Instant::now();
+    let mut keep_alive = KeepAlive::new(INTERVAL, ANSWER, start);
+    let pinged = start + INTERVAL;
+    assert_eq!(keep_alive.due(pinged), Due::Ping);
+    let answered = pinged + ANSWER - TICK;
+    keep_alive.received(answered);
+    assert_eq!(keep_alive.due(pinged + ANSWER), Due::Nothing);
+    assert_eq!(keep_alive.deadline(), Some(pinged + INTERVAL), "the ping was the last thing sent");
+}
+
+/// The server counts what the client sends [MQTT-3.1.2-23], and only an answer tells that the server lives.
+#[test]
+fn traffic_one_way_only_does_not_replace_the_ping() {
+    let start = Instant::now();
+    for one_way in [KeepAlive::sent, KeepAlive::received] {
+        let mut keep_alive = KeepAlive::new(INTERVAL, ANSWER, start);
+        one_way(&mut keep_alive, start + INTERVAL / 2);
+        assert_eq!(keep_alive.due(start + INTERVAL), Due::Ping);
+    }
+    let mut keep_alive = KeepAlive::new(INTERVAL, ANSWER, start);
+    keep_alive.sent(start + INTERVAL / 2);
+    keep_alive.received(start + INTERVAL / 3);
+    assert_eq!(keep_alive.due(start + INTERVAL), Due::Nothing);
+    assert_eq!(keep_alive.due(start + INTERVAL / 3 + INTERVAL), Due::Ping);
+}
+
+#[test]
+fn zero_turns_it_off() {
+    let start = Instant::now();
+    let mut keep_alive = KeepAlive::new(Duration::ZERO, ANSWER, start);
+    assert_eq!(keep_alive.deadline(), None);
+    assert_eq!(keep_alive.due(start + Duration::from_secs(1_000_000)), Due::Nothing);
+}
+
+/// "IoT Hub docs, MQTT: keep-alive": one and a half intervals, at most 1,767 seconds.
+#[test]
+fn the_server_waits_one_and_a_half_intervals() {
+    let start = Instant::now();
+    for (keep_alive, millis) in [
+        (1, 1_500),
+        (60, 90_000),
+        (1_177, 1_765_500),
+        (1_178, 1_767_000),
+        (u16::MAX, 1_767_000),
+        (0, 1_767_000),
+    ] {
+        let mut idle = IdleLimit::new(keep_alive, start);
+        let limit = Duration::from_millis(millis);
+        assert_eq!(idle.deadline(), start + limit, "{keep_alive}");
+        idle.received(start + TICK);
+        assert_eq!(idle.deadline(), start + TICK + limit, "{keep_alive}");
+    }
+}
+
+/// Client and server with the same interval: the pings keep the server content, whatever else is sent.
+#[test]
+fn the_two_sides_agree() {
+    let start = Instant::now();
+    let interval = 7u16;
+    let mut client = KeepAlive::new(Duration::from_secs(interval.into()), ANSWER, start);
+    let mut server = IdleLimit::new(interval, start);
+    for second in 0..1_000 {
+        let now = start + Duration::from_secs(second);
+        assert!(now < server.deadline(), "second {second}");
+        if client.due(now) == Due::Ping {
+            server.received(now);
+            client.received(now);
+        }
+        if second % 11 == 0 {
+            client.received(now);
+        }
+    }
+}
