@@ -82,12 +82,12 @@ fn message() -> Publish {
 }
 
 /// Does `step` on both; `token` is fresh.
-fn apply(step: Step, window: &mut Window<u32>, model: &mut Model, token: u32) {
+fn apply(step: &Step, window: &mut Window<u32>, model: &mut Model, token: u32) {
     let picked = |model: &Model, index: prop::sample::Index| {
         let ids: Vec<u16> = model.out.values().map(|(id, _)| *id).collect();
         if ids.is_empty() { 0 } else { *index.get(&ids) }
     };
-    match step {
+    match *step {
         Step::Insert => match window.insert(message(), token) {
             Ok(publish) => {
                 assert!(!publish.dup && publish.qos == QoS::AtLeastOnce);
@@ -157,7 +157,7 @@ proptest! {
         let mut window = Window::new(limit);
         let mut model = Model { limit: usize::from(limit.max(1)), ..Model::default() };
         for (step, token) in steps.into_iter().zip(0..) {
-            apply(step, &mut window, &mut model, token);
+            apply(&step, &mut window, &mut model, token);
             prop_assert_eq!(window.in_flight(), model.tokens().len());
             prop_assert_eq!(window.tokens().copied().collect::<Vec<_>>(), model.tokens());
             prop_assert_eq!(window.has_room(), model.tokens().len() < model.limit);
