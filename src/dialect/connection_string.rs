@@ -1,5 +1,8 @@
 //! Device and module connection strings: `HostName=…;DeviceId=…;SharedAccessKey=…`.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use super::identity::{Identity, IdentityError, check_host_name, check_id};

@@ -1,5 +1,9 @@
 //! A message's properties: their rules, their way onto a topic, and the service's count of a message's size.
 
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
 use std::fmt;
 
 use super::encoding::excerpt;
@@ -148,11 +152,13 @@ impl MessageProperties {
         {
             return Err(refuse("ack", "must be none, positive, negative or full"));
         }
-        self.application.iter().enumerate().try_for_each(|(index, (name, _))| {
-            if self.application.iter().take(index).any(|(earlier, _)| earlier == name) {
-                return Err(refuse(name, "stands there more than once"));
+        let mut seen = HashSet::new();
+        self.application.iter().try_for_each(|(name, _)| {
+            if seen.insert(name) {
+                check_application_name(name)
+            } else {
+                Err(refuse(name, "stands there more than once"))
             }
-            check_application_name(name)
         })
     }
 

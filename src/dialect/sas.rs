@@ -7,6 +7,9 @@
 mod key;
 mod token;
 
+#[cfg(test)]
+mod tests;
+
 pub use key::{KeyError, SymmetricKey};
 pub use token::{CLOCK_SKEW, SasError, SasRejection, SasToken};
 

@@ -1,6 +1,8 @@
 //! Error bodies: the one a device gets over MQTT, and the two spellings of the service's REST API.
 
 mod code;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 

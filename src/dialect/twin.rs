@@ -11,6 +11,8 @@ mod merge;
 mod metadata;
 mod properties;
 mod state;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use document::{Twin, desired_notification, parse_patch};

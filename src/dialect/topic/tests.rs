@@ -173,7 +173,7 @@ proptest! {
             DeviceTopic::MethodResponse { status, request_id: &rid },
         ] {
             let text = topic.to_string();
-            prop_assert_eq!(DeviceTopic::parse(&text).as_ref(), Ok(&topic));
+            prop_assert_eq!(DeviceTopic::parse(&text), Ok(topic.clone()));
         }
     }
 
@@ -190,7 +190,7 @@ proptest! {
             HubTopic::ModuleInput { device_id: &id, module_id: &module, input: &name, properties: properties.clone() },
         ] {
             let text = topic.to_string();
-            prop_assert_eq!(HubTopic::parse(&text).as_ref(), Ok(&topic));
+            prop_assert_eq!(HubTopic::parse(&text), Ok(topic.clone()));
         }
     }
 
@@ -207,11 +207,11 @@ proptest! {
         for text in [&any, &format!("{prefix}{tail}")] {
             if let Ok(topic) = DeviceTopic::parse(text) {
                 let again = topic.to_string();
-                prop_assert_eq!(DeviceTopic::parse(&again).as_ref(), Ok(&topic));
+                prop_assert_eq!(DeviceTopic::parse(&again), Ok(topic.clone()));
             }
             if let Ok(topic) = HubTopic::parse(text) {
                 let again = topic.to_string();
-                prop_assert_eq!(HubTopic::parse(&again).as_ref(), Ok(&topic));
+                prop_assert_eq!(HubTopic::parse(&again), Ok(topic.clone()));
             }
             let _ = Subscription::parse(text, "d", Some("m"));
         }

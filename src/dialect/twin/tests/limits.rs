@@ -1,0 +1,107 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::super::{Section, TwinRule, check_patch, merge_patch, section_size};
+use super::{document, patch};
+
+fn refused(patch: &Value) -> (String, TwinRule) {
+    let error = check_patch(Section::Reported, patch).unwrap_err();
+    assert!(error.to_string().starts_with(&format!("twin: {} ", error.path)), "{error}");
+    (error.path, error.rule)
+}
+
+fn nested(levels: usize, innermost: Value) -> Value {
+    (0..levels).fold(innermost, |value, _| json!({ "k": value }))
+}
+
+#[test]
+fn what_is_accepted() {
+    for patch in [
+        json!({}),
+        json!({"k": null, "é-_/\\\"": [1, {"a": null}, "x"]}),
+        json!({"k": "x".repeat(4096), "x".repeat(1024): 1}),
+        json!({"min": -4_503_599_627_370_496_i64, "max": 4_503_599_627_370_495_i64, "float": 1e300}),
+        // Ten levels of objects below the section, as in the docs' example.
+        nested(11, json!("value")),
+    ] {
+        assert_eq!(check_patch(Section::Reported, &patch), Ok(()));
+    }
+}
+
+#[test]
+fn the_path_and_the_rule_are_named() {
+    let path = |path: &str, rule| (path.to_owned(), rule);
+    for patch in [json!(null), json!([]), json!("x"), json!(1)] {
+        assert_eq!(refused(&patch), path("reported", TwinRule::NotAnObject));
+    }
+    let long = "x".repeat(1025);
+    for (patch, expected) in [
+        (json!({"$version": 1}), path("reported[\"$version\"]", TwinRule::KeyCharacter('$'))),
+        (json!({"a": {"b.c": 1}}), path("reported.a[\"b.c\"]", TwinRule::KeyCharacter('.'))),
+        (json!({"a": [0, {"b c": 1}]}), path("reported.a[1][\"b c\"]", TwinRule::KeyCharacter(' '))),
+        (json!({"a\n": 1}), path("reported[\"a\u{fffd}\"]", TwinRule::KeyCharacter('\n'))),
+        (json!({"\u{85}": 1}), path("reported[\"\u{fffd}\"]", TwinRule::KeyCharacter('\u{85}'))),
+        (json!({"": 1}), path("reported[\"\"]", TwinRule::EmptyKey)),
+        (json!({&long: 1}), path(&format!("reported[\"{}…\"]", &long[..64]), TwinRule::KeyTooLong(1025))),
+        (json!({"a": ["x".repeat(4097)]}), path("reported.a[0]", TwinRule::StringTooLong(4097))),
+        (json!({"a": 4_503_599_627_370_496_i64}), path("reported.a", TwinRule::IntegerRange)),
+        (json!({"a": -4_503_599_627_370_497_i64}), path("reported.a", TwinRule::IntegerRange)),
+        (json!({"a": u64::MAX}), path("reported.a", TwinRule::IntegerRange)),
+        (nested(11, json!({})), path("reported.k.k.k.k.k.k.k.k.k.k.k", TwinRule::TooDeep)),
+        // An offence after an accepted branch: the path is not that branch's.
+        (json!({"a": {"b": [1]}, "c": {"$d": 1}}), path("reported.c[\"$d\"]", TwinRule::KeyCharacter('$'))),
+    ] {
+        assert_eq!(refused(&patch), expected);
+    }
+}
+
+#[test]
+fn sections_have_sizes() {
+    assert_eq!(
+        section_size(&json!({"ab": "é\n", "n": 1.5, "t": true, "o": {"k": [1, 2]}, "gone": null})),
+        38
+    );
+    let fill = |bytes: usize| -> Value {
+        let strings = (0..bytes / 1024).map(|index| (format!("{index:04}"), "x".repeat(1020).into()));
+        Value::Object(strings.collect())
+    };
+    for (section, limit) in [(Section::Tags, 8), (Section::Desired, 32), (Section::Reported, 32)] {
+        let mut values = fill(limit * 1024);
+        assert_eq!(section_size(&values), limit * 1024);
+        assert_eq!(check_patch(section, &values), Ok(()));
+        values["x"] = json!("");
+        let error = check_patch(section, &values).unwrap_err();
+        let rule = TwinRule::SectionSize { size: limit * 1024 + 1, limit: limit * 1024 };
+        assert_eq!((error.path.as_str(), error.rule), (section.name(), rule));
+    }
+}
+
+#[test]
+fn very_deep_values_are_refused_without_deep_recursion() {
+    let mut deep = json!(1);
+    for _ in 0..500 {
+        deep = Value::Array(vec![deep]);
+    }
+    let patch = Value::Object(std::iter::once(("a".to_owned(), deep)).collect());
+    assert_eq!(refused(&patch).1, TwinRule::TooDeep);
+}
+
+proptest! {
+    /// The device may judge a patch alone: what it refuses for size the hub would refuse too.
+    #[test]
+    fn a_patch_is_never_larger_than_what_it_makes(target in document(), patch in patch()) {
+        let mut result = target;
+        merge_patch(&mut result, &patch);
+        prop_assert!(section_size(&patch) <= section_size(&result));
+    }
+
+    #[test]
+    fn checking_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..48), key in any::<String>(), text in any::<String>()) {
+        if let Ok(value) = serde_json::from_slice::<Value>(&bytes) {
+            let _ = check_patch(Section::Tags, &value);
+        }
+        let bad = key.is_empty() || key.chars().any(|c| c.is_control() || matches!(c, '.' | '$' | ' '));
+        let refused = check_patch(Section::Desired, &json!({"a": {key: text}})).is_err();
+        prop_assert_eq!(refused, bad);
+    }
+}
