@@ -52,7 +52,7 @@ fn rubbish_makes_a_sensible_message() {
     assert_eq!(message(500, b"<html>\x00oops"), "<html>\u{fffd}oops");
     assert_eq!(message(500, b"\"just text\""), "just text");
     assert_eq!(message(500, br#"{"message":{"a":1},"errorCode":[]}"#), "status 500 without an explanation");
-    assert_eq!(message(500, &[0xff; 1_000_000]).chars().count(), MAX_MESSAGE + 1);
+    assert_eq!(message(500, &vec![0xff; 1_000_000]).chars().count(), MAX_MESSAGE + 1);
     assert_eq!(ServiceError::parse(503, b"x").error_code, 503_000);
     assert_eq!(ServiceError::parse(503, br#"{"errorCode":99999999999}"#).error_code, 503_000);
 }

@@ -118,9 +118,9 @@ pub fn check_patch(section: Section, patch: &Value) -> Result<(), TwinLimitError
     if !patch.is_object() {
         return Err(TwinLimitError { path: section.name().to_owned(), rule: TwinRule::NotAnObject });
     }
-    let mut path = Vec::new();
-    check_value(patch, &mut path)
-        .map_err(|rule| TwinLimitError { path: format_path(section, &path), rule })?;
+    let mut steps = Vec::new();
+    check_value(patch, &mut steps)
+        .map_err(|rule| TwinLimitError { path: format_path(section, &steps), rule })?;
     check_section_size(section, patch)
 }
 
