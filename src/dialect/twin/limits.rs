@@ -58,7 +58,8 @@ pub enum TwinRule {
     StringTooLong(usize),
     /// Objects are nested more than ten deep.
     TooDeep,
-    /// An integer is outside −4503599627370496 … 4503599627370495.
+    /// An integer is outside −4503599627370496 … 4503599627370495. (One too large for 64 bits is a float once it is a
+    /// [`Value`], and cannot be told from one.)
     IntegerRange,
     /// The section would grow beyond its limit.
     SectionSize {
