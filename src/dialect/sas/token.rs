@@ -1,5 +1,6 @@
 //! Tokens: signing, parsing, verifying.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -163,12 +164,9 @@ impl SasToken {
 
 /// An id may have been encoded on its own before the whole was encoded, or not: both are seen in the field.
 fn same_segment(segment: &str, expected: &str) -> bool {
-    let plain = decode(expected);
-    segment.eq_ignore_ascii_case(expected)
-        || plain.as_ref().is_some_and(|plain| {
-            segment.eq_ignore_ascii_case(plain)
-                || decode(segment).is_some_and(|segment| segment.eq_ignore_ascii_case(plain))
-        })
+    let id = decode(expected).unwrap_or(Cow::Borrowed(expected));
+    segment.eq_ignore_ascii_case(&id)
+        || decode(segment).is_some_and(|segment| segment.eq_ignore_ascii_case(&id))
 }
 
 fn required<'a>(name: &'static str, value: Option<&'a str>) -> Result<&'a str, SasError> {
