@@ -1,0 +1,202 @@
+"""A soak: one device, a hub that drops it at random, and a count of every message.
+
+``python benches/soak.py [--minutes 10] [--seed 1]`` sends numbered messages from a blocking thread and from
+asyncio tasks while the hub cuts the connection at random moments, changes desired properties, and lets
+tokens run out. At the end every message that the client said was acknowledged must be at the hub (repeats
+are counted and allowed), every desired version must have arrived, and memory must have stayed flat.
+
+The hub runs in a process of its own, so that the memory that is watched is the client's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import random
+import threading
+import time
+from collections import Counter
+from multiprocessing.connection import Connection
+from typing import Any
+
+import azmqtt
+
+DEVICE = "soak"
+
+
+def hub_process(pipe: Connection, seed: int, seconds: float) -> None:
+    """Run the hub: drop the device at random, change what is desired, and report what came in."""
+    rng = random.Random(seed)  # noqa: S311 - a schedule that can be repeated, not a secret
+    received: Counter[str] = Counter()
+    with azmqtt.LocalHub() as hub:
+        device = hub.create_device(DEVICE)
+        pipe.send((device.connection_string, str(hub.ca_file), hub.port))
+        end = time.monotonic() + seconds
+        drops = 0
+        next_drop = time.monotonic() + 2
+        while time.monotonic() < end:
+            collect(hub, received)
+            if time.monotonic() >= next_drop:
+                hub.disconnect(DEVICE)
+                drops += 1
+                next_drop = time.monotonic() + rng.uniform(0.2, 8)
+            hub.patch_desired(DEVICE, {"n": rng.randrange(1_000_000)})
+            time.sleep(0.05)
+        version = hub.patch_desired(DEVICE, {"last": True})
+        pipe.send(("quiet", version))
+        pipe.recv()  # the client has closed
+        collect(hub, received)
+        pipe.send((dict(received), drops))
+
+
+def collect(hub: azmqtt.LocalHub, received: Counter[str]) -> None:
+    """Count what came in since the last look."""
+    for message in hub.take_telemetry(DEVICE):
+        received[message.body.decode()] += 1
+
+
+def resident_kib() -> int:
+    """Memory of this process that is in RAM, in KiB."""
+    with open("/proc/self/statm") as statm:  # noqa: PTH123 - a fixed kernel file
+        return int(statm.read().split()[1]) * 4
+
+
+class Tally:
+    """What the client was told."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.acknowledged: set[str] = set()
+        self.failed: Counter[str] = Counter()
+        self.desired_versions: list[int] = []
+        self.memory: list[int] = []
+
+
+def send_blocking(client: azmqtt.DeviceClient, tally: Tally, stop: threading.Event) -> None:
+    """Send numbered messages one by one, and a batch now and then."""
+    number = 0
+    while not stop.is_set():
+        body = f"b{number}"
+        try:
+            client.send_message(body.encode(), timeout=60)
+            tally.acknowledged.add(body)
+        except azmqtt.IotHubError as error:
+            tally.failed[type(error).__name__] += 1
+        if number % 200 == 0:
+            batch = [f"m{number}.{index}" for index in range(500)]
+            count = client.send_messages((text.encode() for text in batch), timeout=60)
+            if count == len(batch):
+                tally.acknowledged.update(batch)
+        number += 1
+
+
+async def send_async(client: azmqtt.DeviceClient, tally: Tally, stop: threading.Event) -> None:
+    """Send numbered messages many at a time, and patch the twin."""
+    number = 0
+
+    async def one(body: str) -> None:
+        try:
+            await client.send_message_async(body.encode(), timeout=60)
+            tally.acknowledged.add(body)
+        except azmqtt.IotHubError as error:
+            tally.failed[type(error).__name__] += 1
+
+    while not stop.is_set():
+        await asyncio.gather(*(one(f"a{number + index}") for index in range(100)))
+        number += 100
+        await client.patch_reported_properties_async({"sent": number}, timeout=60)
+
+
+def watch_desired(client: azmqtt.DeviceClient, tally: Tally) -> None:
+    """Note every desired change until the client is closed."""
+    for change in client.desired_properties():
+        tally.desired_versions.append(change.version)
+
+
+def main() -> int:
+    """Run the soak; return 0 if nothing was lost."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args()
+    seconds = options.minutes * 60
+
+    context = multiprocessing.get_context("spawn")
+    pipe, other = context.Pipe()
+    hub = context.Process(target=hub_process, args=(other, options.seed, seconds))
+    hub.start()
+    connection_string, ca_file, port = pipe.recv()
+
+    tally = Tally()
+    stop = threading.Event()
+    client = azmqtt.DeviceClient.from_connection_string(
+        connection_string,
+        trust=ca_file,
+        port=port,
+        sas_ttl=20,
+        retry=azmqtt.RetryPolicy(base=0.05, max=1.0),
+    )
+    client.connect()
+    threads = [
+        threading.Thread(target=send_blocking, args=(client, tally, stop)),
+        threading.Thread(target=lambda: asyncio.run(send_async(client, tally, stop))),
+        threading.Thread(target=watch_desired, args=(client, tally)),
+    ]
+    for thread in threads:
+        thread.start()
+    while not pipe.poll(5):
+        tally.memory.append(resident_kib() - len(tally.acknowledged) // 8)
+    _, last_version = pipe.recv()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and tally.desired_versions[-1:] != [last_version]:
+        time.sleep(0.05)
+    stop.set()
+    for thread in threads[:2]:
+        thread.join()
+    unsent = client.close(timeout=30)
+    threads[2].join()
+    stats = client.stats()
+    pipe.send("closed")
+    received, drops = pipe.recv()
+    hub.join()
+    return report(tally, received, drops, unsent, last_version, stats, seconds)
+
+
+def report(  # noqa: PLR0913 - the figures of one run
+    tally: Tally,
+    received: dict[str, int],
+    drops: int,
+    unsent: object,
+    last_version: int,
+    stats: Any,  # noqa: ANN401 - printed as it is
+    seconds: float,
+) -> int:
+    """Print the figures; return 0 if nothing was lost."""
+    lost = tally.acknowledged - received.keys()
+    versions = tally.desired_versions
+    in_order = all(earlier < later for earlier, later in zip(versions, versions[1:], strict=False))
+    quarter = max(1, len(tally.memory) // 4)
+    result = {
+        "seconds": seconds,
+        "drops": drops,
+        "acknowledged": len(tally.acknowledged),
+        "received": len(received),
+        "lost": len(lost),
+        "repeated": sum(count - 1 for count in received.values()),
+        "errors": dict(tally.failed),
+        "unsent_at_close": unsent,
+        "desired_changes": len(versions),
+        "desired_in_order_without_repeats": in_order,
+        "desired_last_seen": versions[-1:] == [last_version],
+        "rss_kib_first_quarter": sorted(tally.memory[:quarter])[quarter // 2],
+        "rss_kib_last_quarter": sorted(tally.memory[-quarter:])[quarter // 2],
+        "stats": dict(stats) if isinstance(stats, dict) else str(stats),
+    }
+    print(json.dumps(result, indent=2))
+    return 0 if not lost and in_order and result["desired_last_seen"] else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

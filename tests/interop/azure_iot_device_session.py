@@ -1,0 +1,56 @@
+"""A session of Microsoft's azure-iot-device, as it comes, against a hub on localhost:8883.
+
+Run by an interpreter that has that package: ``python azure_iot_device_session.py CONNECTION_STRING CA_FILE``.
+Prints one JSON object with what the device saw.
+"""
+
+import json
+import sys
+import threading
+from pathlib import Path
+
+from azure.iot.device import IoTHubDeviceClient, Message
+
+WAIT = 30.0
+
+
+def main() -> None:
+    """Connect, send, read and patch the twin, receive a desired change and a cloud message."""
+    connection_string, ca_file = sys.argv[1:]
+    client = IoTHubDeviceClient.create_from_connection_string(
+        connection_string, server_verification_cert=Path(ca_file).read_text()
+    )
+    desired = threading.Event()
+    cloud_message = threading.Event()
+    seen: dict[str, object] = {}
+
+    def on_desired(patch: dict[str, object]) -> None:
+        seen["desired_patch"] = patch
+        desired.set()
+
+    def on_message(message: Message) -> None:
+        seen["cloud_message"] = message.data.decode()
+        seen["cloud_property"] = message.custom_properties.get("kind")
+        cloud_message.set()
+
+    client.on_twin_desired_properties_patch_received = on_desired
+    client.on_message_received = on_message
+    client.connect()
+
+    message = Message(json.dumps({"temperature": 21.5}), message_id="m-1", content_type="application/json")
+    message.content_encoding = "utf-8"
+    message.custom_properties["alert"] = "a b&c=d/é"
+    client.send_message(message)
+
+    client.patch_twin_reported_properties({"firmware": "1.1", "parts": {"pump": None}})
+    seen["twin"] = client.get_twin()
+
+    # The other side acts on this line.
+    print(json.dumps({"ready": True}), flush=True)
+    if not desired.wait(WAIT) or not cloud_message.wait(WAIT):
+        sys.exit("the desired change or the cloud message did not arrive")
+    client.shutdown()
+    print(json.dumps(seen), flush=True)
+
+
+main()
