@@ -144,7 +144,6 @@ impl<T> Server<T> {
         let session_present = resumed.is_some();
         if let Some(session) = resumed {
             self.session = session;
-            self.session.output.clear();
         }
         self.idle = IdleLimit::new(keep_alive, now);
         self.session.encode(&Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, session_present)));

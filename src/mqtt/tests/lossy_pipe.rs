@@ -1,62 +1,13 @@
 //! Client and server over a pipe that delivers in pieces and breaks at any byte.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
-
-use bytes::Buf;
 
 use crate::mqtt::session::Session;
 use crate::mqtt::{client, server};
 
+use super::ledger::Ledger;
 use super::*;
-
-/// What must hold for the messages of one direction.
-#[derive(Debug, Default)]
-struct Ledger {
-    next: u32,
-    /// In which connection a message was last published as new.
-    published: HashMap<u32, u32>,
-    /// Published, and the token did not come back yet.
-    open: BTreeSet<u32>,
-    received: BTreeSet<u32>,
-}
-
-impl Ledger {
-    fn message(token: u32) -> Publish {
-        Publish::new("t", QoS::AtLeastOnce, token.to_be_bytes())
-    }
-
-    fn published(&mut self, connection: u32) {
-        self.published.insert(self.next, connection);
-        self.open.insert(self.next);
-        self.next += 1;
-    }
-
-    fn republished(&mut self, token: u32, connection: u32) {
-        assert!(self.open.contains(&token), "{token} came back twice");
-        self.published.insert(token, connection);
-    }
-
-    fn arrived(&mut self, publish: &Publish, connection: u32) {
-        let token = publish.payload.clone().get_u32();
-        assert_eq!(publish.dup, self.published[&token] != connection, "DUP of {token}");
-        let newest = self.received.last().copied();
-        assert!(
-            self.received.contains(&token) || newest.is_none_or(|newest| newest < token),
-            "{token} came first after {newest:?}"
-        );
-        self.received.insert(token);
-    }
-
-    fn acknowledged(&mut self, token: u32) {
-        assert!(self.received.contains(&token), "{token} was acknowledged and never came");
-        assert!(self.open.remove(&token), "{token} came back twice");
-    }
-
-    fn abandoned(&mut self, token: u32) {
-        assert!(self.open.remove(&token), "{token} came back twice");
-    }
-}
 
 #[derive(Debug, Clone)]
 enum Step {

@@ -1,8 +1,10 @@
 //! Tests of the session types, without sockets: the clock and the bytes are made here.
 
 mod keep_alive;
+mod ledger;
 mod lossy_pipe;
 mod order;
+mod sessions;
 mod window;
 mod wire_properties;
 mod wire_rules;

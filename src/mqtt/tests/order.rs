@@ -6,38 +6,38 @@ use crate::mqtt::{client, server};
 
 use super::*;
 
-type TestClient = Client<&'static str>;
-type TestServer = Server<&'static str>;
+pub(super) type TestClient = Client<&'static str>;
+pub(super) type TestServer = Server<&'static str>;
 
 fn unexpected(packet: &'static str) -> ProtocolError {
     ProtocolError::Unexpected { packet }
 }
 
-fn message(qos: QoS) -> Publish {
+pub(super) fn message(qos: QoS) -> Publish {
     let mut publish = Publish::new("t", qos, "x");
     publish.pkid = u16::from(qos != QoS::AtMostOnce);
     publish
 }
 
-fn client_polled(
+pub(super) fn client_polled(
     client: &mut TestClient,
     packet: &Packet,
 ) -> Result<Option<client::Event<&'static str>>, ProtocolError> {
     client.poll(&mut BytesMut::from(&encoded(packet)[..]), Instant::now())
 }
 
-fn server_polled(
+pub(super) fn server_polled(
     server: &mut TestServer,
     packet: &Packet,
 ) -> Result<Option<server::Event<&'static str>>, ProtocolError> {
     server.poll(&mut BytesMut::from(&encoded(packet)[..]), Instant::now())
 }
 
-fn connack(session_present: bool) -> Packet {
+pub(super) fn connack(session_present: bool) -> Packet {
     Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, session_present))
 }
 
-fn connect(clean_session: bool) -> Connect {
+pub(super) fn connect(clean_session: bool) -> Connect {
     let mut connect = Connect::new("d");
     connect.clean_session = clean_session;
     connect.set_login("user", "a secret password");
@@ -53,21 +53,21 @@ fn connecting_client() -> TestClient {
     client
 }
 
-fn connected_client() -> TestClient {
+pub(super) fn connected_client() -> TestClient {
     let mut client = connecting_client();
     assert!(matches!(client_polled(&mut client, &connack(false)), Ok(Some(client::Event::Connected { .. }))));
     client
 }
 
 /// A server whose client has sent CONNECT.
-fn asked_server(clean_session: bool) -> TestServer {
+pub(super) fn asked_server(clean_session: bool) -> TestServer {
     let mut server = Server::new(10, Instant::now());
     let asked = server_polled(&mut server, &Packet::Connect(connect(clean_session)));
     assert!(matches!(asked, Ok(Some(server::Event::Connect(_)))));
     server
 }
 
-fn connected_server() -> TestServer {
+pub(super) fn connected_server() -> TestServer {
     let mut server = asked_server(true);
     server.accept(None, Instant::now());
     server.output().clear();
@@ -246,55 +246,4 @@ fn nothing_is_said_outside_an_accepted_connection() {
     server.accept(None, now);
     server.refuse(ConnectReturnCode::NotAuthorized);
     talk(&mut server);
-}
-
-#[test]
-fn a_clean_start_drops_the_stored_session() {
-    let mut old = connected_server();
-    assert!(old.publish_qos1(message(QoS::AtLeastOnce), "m").is_ok());
-    let mut server = asked_server(true);
-    server.accept(Some(old.into_session()), Instant::now());
-    assert_eq!(server.output(), &encoded(&connack(false))[..]);
-
-    let mut old = connected_server();
-    assert!(old.publish_qos1(message(QoS::AtLeastOnce), "m").is_ok());
-    let mut server = asked_server(false);
-    server.accept(Some(old.into_session()), Instant::now());
-    let mut again = message(QoS::AtLeastOnce);
-    again.dup = true;
-    let expected: Vec<u8> = [connack(true), Packet::Publish(again)].iter().flat_map(encoded).collect();
-    assert_eq!(server.output(), &expected[..]);
-    assert_eq!(
-        server.into_session().into_unacknowledged().map(|(_, token)| token).collect::<Vec<_>>(),
-        ["m"]
-    );
-}
-
-#[test]
-fn the_server_waits_for_connect_and_then_for_the_keep_alive() {
-    let start = Instant::now();
-    let mut server = TestServer::new(10, start);
-    assert_eq!(server.deadline(), start + TestServer::CONNECT_TIMEOUT);
-    let mut input = BytesMut::from(&encoded(&Packet::Connect(connect(true)))[..]);
-    let asked = start + Duration::from_secs(1);
-    assert!(matches!(server.poll(&mut input, asked), Ok(Some(server::Event::Connect(_)))));
-    let accepted = asked + Duration::from_secs(1);
-    server.accept(None, accepted);
-    assert_eq!(server.deadline(), accepted + Duration::from_secs(15));
-    input.extend_from_slice(&encoded(&Packet::PingReq));
-    let pinged = accepted + Duration::from_secs(5);
-    assert_eq!(server.poll(&mut input, pinged), Ok(None));
-    assert_eq!(server.deadline(), pinged + Duration::from_secs(15));
-}
-
-#[test]
-fn no_password_in_debug_output() {
-    let mut client = TestClient::new(10, Instant::now());
-    client.connect(&connect(true), Duration::from_secs(1), Instant::now());
-    let bytes = client.output().clone();
-    let mut server = TestServer::new(10, Instant::now());
-    let asked = server.poll(&mut bytes.clone(), Instant::now()).unwrap();
-    for shown in [format!("{client:?}"), format!("{server:?}"), format!("{asked:#?}")] {
-        assert!(!shown.contains("secret") && !shown.contains("115, 101"), "{shown}");
-    }
 }

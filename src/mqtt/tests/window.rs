@@ -194,6 +194,12 @@ fn every_identifier_is_given_once_before_exhaustion() {
     assert_eq!(window.reserve(0), None);
     assert_eq!(window.drain().count(), 32_767);
     assert!(window.has_room());
+    assert_eq!(window.reserve(0), Some(40_002), "numbers go on after a drain");
+
+    // A new connection gets back what no message holds.
+    while window.reserve(0).is_some() {}
+    assert_eq!(window.resume().count(), 0);
+    assert_eq!(std::iter::from_fn(|| window.reserve(0)).count(), 65_535);
 }
 
 /// An identifier that is never answered must not stop the others for ever.

@@ -144,3 +144,23 @@ proptest! {
         }
     }
 }
+
+/// At the very edge, with either a long topic or a long payload.
+#[test]
+fn the_largest_message_that_fits_is_taken() {
+    for topic_len in [1, 65_535] {
+        let room = MAX_PACKET_SIZE - topic_len;
+        let mut largest = 0;
+        for len in room - 16..=room {
+            let mut publish = Publish::new("t".repeat(topic_len), QoS::AtLeastOnce, vec![0; len]);
+            let fits = session::fits(&publish);
+            publish.pkid = 1;
+            if fits {
+                largest = len;
+                let taken = decoded(&encoded(&Packet::Publish(publish.clone())), Sender::Client);
+                assert_eq!(taken, Ok(Some(Packet::Publish(publish))), "{topic_len} + {len}");
+            }
+        }
+        assert!(largest >= room - 9, "the largest payload is {largest} of {room}");
+    }
+}

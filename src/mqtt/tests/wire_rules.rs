@@ -45,7 +45,7 @@ fn header_rules() -> Vec<Row> {
     vec![
         row("§2.2.1", Client, frame(0x00, &[]), frame(0xC0, &[])),
         row("§2.2.1", Server, frame(0xF0, &[]), frame(0xD0, &[])),
-        row("§2.2.3", Client, vec![0x40, 0x82, 0x80, 0x80, 0x80, 0, 0, 1], vec![0x40, 0x82, 0x80, 0x80, 0, 0, 1]),
+        row("§2.2.3", Client, vec![0x40, 0x82, 0x80, 0x80, 0x80], vec![0x40, 0x82, 0x80, 0x80, 0, 0, 1]),
         row("MQTT-2.2.2-2", Client, frame(0x41, &[0, 1]), puback()),
         row("MQTT-2.2.2-2", Client, frame(0x60, &[0, 1]), frame(0x62, &[0, 1])),
         row("MQTT-2.2.2-2", Client, frame(0x80, &[0, 1, 0, 1, b'a', 0]), subscribe(b"a", 0)),
