@@ -1,1 +1,45 @@
-//! The local IoT Hub on tokio.
+//! The local IoT Hub on tokio: what a device can meet on a real hub, on one machine, with no account.
+//!
+//! [`Hub::start`] opens a TLS listener on a thread of its own and answers until [`Hub::stop`]. A message's way
+//! in: `listener` accepts and shakes hands, `authentication` judges the CONNECT, `connection` moves the bytes of one
+//! device, `device_session` decides what each packet means, `twin_requests` and [`telemetry`] do it.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`config`], [`error`] | options and their defaults; everything that can go wrong in a call |
+//! | `runtime` | [`Hub`]: start, stop, and every call an application makes |
+//! | `certificates` | the certificate authority and the server's certificate |
+//! | `state_dir`, `device_file` | what `--state` keeps, and how it survives a crash |
+//! | `registry`, `device` | the devices: keys, twin, who is connected, what is queued |
+//! | `cloud_messages` | a device's queue of cloud-to-device messages |
+//! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
+//!
+//! Where the documentation of the service is silent the hub closes the connection, as the service does for
+//! everything that it does not like: MQTT 3.1.1 has no words for "no".
+
+mod authentication;
+mod certificates;
+mod cloud_messages;
+pub mod config;
+mod connection;
+mod device;
+mod device_file;
+mod device_session;
+pub mod error;
+mod listener;
+mod registry;
+mod runtime;
+mod shared;
+mod state_dir;
+pub mod telemetry;
+mod transport;
+mod twin_requests;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{HubConfig, Recording};
+pub use device::CloseReason;
+pub use error::HubError;
+pub use runtime::Hub;
+pub use telemetry::TelemetryMessage;

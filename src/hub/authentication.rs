@@ -1,0 +1,71 @@
+//! Who may connect (IoT Hub docs, MQTT support: CONNECT fields; SAS).
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::device::Device;
+use super::shared::Shared;
+use super::telemetry::unix_seconds;
+use crate::dialect::sas::{CLOCK_SKEW, SasToken};
+use crate::dialect::{Identity, Username};
+use crate::mqtt::{Connect, ConnectReturnCode};
+
+/// A client that may connect as `device`.
+pub struct Admitted {
+    pub device: Arc<Device>,
+    /// The model id it announced.
+    pub model_id: Option<Arc<str>>,
+    /// Without an api-version the service takes telemetry but refuses twin patches.
+    pub has_api_version: bool,
+    /// How long its credentials are good for.
+    pub valid_for: Duration,
+}
+
+/// The answer to a client that may not.
+#[derive(Debug)]
+pub struct Refusal {
+    pub code: ConnectReturnCode,
+    pub reason: String,
+}
+
+/// Judges a CONNECT. Whatever is wrong with the credentials, the client is told 5; only with good ones does it learn
+/// that its device is disabled (3).
+pub fn judge(shared: &Shared, connect: &Connect, now: SystemTime) -> Result<Admitted, Refusal> {
+    let refuse = |reason: String| Refusal { code: ConnectReturnCode::NotAuthorized, reason };
+    let login = connect.login.as_ref().ok_or_else(|| refuse("no user name".to_owned()))?;
+    let username = Username::parse(&login.username).map_err(|error| refuse(error.to_string()))?;
+    let identity = username.identity();
+    if connect.client_id != identity.client_id() {
+        return Err(refuse("the client id is not the device of the user name".to_owned()));
+    }
+    let hostname = &shared.config.hostname;
+    if !identity.host_name.eq_ignore_ascii_case(hostname) {
+        return Err(refuse(format!(
+            "the user name is for the hub {}, this is {hostname}",
+            identity.host_name
+        )));
+    }
+    let device = find(shared, &identity).ok_or_else(|| refuse("there is no such device".to_owned()))?;
+    let token = SasToken::parse(&login.password).map_err(|error| refuse(error.to_string()))?;
+    let skew = shared.config.sas_skew.as_secs();
+    let now = unix_seconds(now);
+    // The token's own judgement allows the service's skew; a hub under test may allow another.
+    token
+        .verify(&identity.sas_resource(), &device.keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
+        .map_err(|error| refuse(error.to_string()))?;
+    if !device.state().enabled {
+        let reason = "the device is disabled".to_owned();
+        return Err(Refusal { code: ConnectReturnCode::ServiceUnavailable, reason });
+    }
+    Ok(Admitted {
+        device,
+        model_id: username.model_id.map(Arc::from),
+        has_api_version: username.api_version.is_some(),
+        valid_for: Duration::from_secs(token.expiry().saturating_add(skew).saturating_sub(now)),
+    })
+}
+
+fn find(shared: &Shared, identity: &Identity) -> Option<Arc<Device>> {
+    // Modules have no identities of their own in this hub yet.
+    identity.module_id.is_none().then(|| shared.registry.find(&identity.device_id)).flatten()
+}

@@ -1,0 +1,128 @@
+//! The hub's certificate authority and the server's certificate.
+//!
+//! The authority is made once and lives as long as the state directory; devices trust its certificate. The server's
+//! certificate is made anew at each start, so that it never expires on anybody.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+};
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+
+use super::error::HubError;
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+const AUTHORITY_LIFE: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
+/// Some TLS stacks refuse server certificates that are valid for longer than 825 days.
+const SERVER_LIFE: Duration = Duration::from_secs(820 * 24 * 3600);
+
+/// A certificate authority in PEM. No `Debug`: it holds the private key.
+pub struct Authority {
+    /// What devices trust.
+    pub certificate: String,
+    /// PKCS #8.
+    pub key: String,
+}
+
+impl Authority {
+    /// Makes a new one.
+    pub fn generate() -> Result<Self, HubError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
+        let mut params = CertificateParams::default();
+        set_validity(&mut params, AUTHORITY_LIFE);
+        params.distinguished_name.push(DnType::CommonName, "azmqtt local hub test authority");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages =
+            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let issuer = CertifiedIssuer::self_signed(params, key).map_err(failed)?;
+        Ok(Self { certificate: issuer.pem(), key: issuer.key().serialize_pem() })
+    }
+
+    /// Whether certificate and key can be read; the reason if not.
+    pub fn check(&self) -> Result<(), String> {
+        self.issuer().map(drop).map_err(|error| error.to_string())
+    }
+
+    fn issuer(&self) -> Result<Issuer<'static, KeyPair>, rcgen::Error> {
+        Issuer::from_ca_cert_pem(&self.certificate, KeyPair::from_pem(&self.key)?)
+    }
+
+    /// The TLS side of the hub: a fresh server certificate for `names` (host names and IP addresses), TLS 1.2 and
+    /// 1.3, no client certificates.
+    pub fn server_config(&self, names: &[String]) -> Result<Arc<ServerConfig>, HubError> {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
+        let mut params = CertificateParams::new(names).map_err(failed)?;
+        set_validity(&mut params, SERVER_LIFE);
+        params.distinguished_name.push(DnType::CommonName, names.first().map_or("localhost", String::as_str));
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        // Python's ssl refuses certificates without it since 3.13.
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params.signed_by(&key, &self.issuer().map_err(failed)?).map_err(failed)?;
+        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(failed)?
+            .with_no_client_auth()
+            .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
+            .map_err(failed)?;
+        Ok(Arc::new(config))
+    }
+}
+
+/// The names a server certificate is for: the hub's own, the loopback's, and the address it listens on.
+pub fn server_names(hostname: &str, host: &str) -> Vec<String> {
+    let mut names = vec![hostname.to_owned()];
+    let unspecified = host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified());
+    for name in ["localhost", "127.0.0.1", "::1", if unspecified { hostname } else { host }] {
+        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// From yesterday, for clocks that differ, to `life` from now.
+fn set_validity(params: &mut CertificateParams, life: Duration) {
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    params.not_before = epoch + now.saturating_sub(DAY);
+    params.not_after = epoch + now + life;
+}
+
+fn failed(error: impl std::fmt::Display) -> HubError {
+    HubError::Certificate(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_authority_signs_again() {
+        let made = Authority::generate().unwrap();
+        let stored = Authority { certificate: made.certificate.clone(), key: made.key };
+        stored.check().unwrap();
+        stored.server_config(&server_names("localhost", "127.0.0.1")).unwrap();
+    }
+
+    #[test]
+    fn a_damaged_authority_says_so() {
+        let made = Authority::generate().unwrap();
+        let damaged = Authority { certificate: made.certificate.replace('A', ""), key: made.key };
+        assert!(damaged.check().is_err());
+    }
+
+    #[test]
+    fn the_certificate_covers_every_way_to_dial() {
+        assert_eq!(server_names("localhost", "127.0.0.1"), ["localhost", "127.0.0.1", "::1"]);
+        assert_eq!(server_names("my.hub", "0.0.0.0"), ["my.hub", "localhost", "127.0.0.1", "::1"]);
+        assert_eq!(server_names("localhost", "10.0.0.5").last().unwrap(), "10.0.0.5");
+    }
+}

@@ -1,0 +1,91 @@
+//! Options of a hub and their defaults.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How a hub is set up. `HubConfig::default()` listens on a free port of 127.0.0.1 and keeps nothing on disk.
+#[derive(Clone, Debug)]
+pub struct HubConfig {
+    /// The address or name to listen on. A name is resolved and every address of it is used.
+    pub host: String,
+    /// The TCP port; 0 picks a free one.
+    pub port: u16,
+    /// The name devices know the hub by: in connection strings, SAS resources, user names and the certificate.
+    pub hostname: String,
+    /// Where identities, keys, certificates and twins stay across restarts; without one they end with the hub.
+    pub state_dir: Option<PathBuf>,
+    /// How long after its `se` a SAS token is still taken, and how long after it a connection made with it is
+    /// closed (IoT Hub docs, SAS: clock skew). The service allows 5 minutes.
+    pub sas_skew: Duration,
+    /// What is kept of the telemetry that comes in.
+    pub recording: Recording,
+    /// Whether a connect with `CleanSession` = 1 empties the device's queue of cloud-to-device messages.
+    pub clean_session_purges: bool,
+    /// What a client may take of the hub before it must go.
+    pub limits: Limits,
+}
+
+impl Default for HubConfig {
+    fn default() -> Self {
+        Self {
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            hostname: "localhost".to_owned(),
+            state_dir: None,
+            sas_skew: Duration::from_secs(crate::dialect::sas::CLOCK_SKEW),
+            recording: Recording::default(),
+            clean_session_purges: true,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// What is kept of the telemetry that comes in. Messages are always counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recording {
+    /// The newest messages, up to both bounds; the oldest make room.
+    Keep {
+        /// At most this many messages.
+        messages: usize,
+        /// At most this many bytes of bodies, properties and book-keeping.
+        bytes: usize,
+    },
+    /// Nothing: for throughput tests.
+    CountOnly,
+}
+
+impl Default for Recording {
+    fn default() -> Self {
+        Self::Keep { messages: 100_000, bytes: 64 << 20 }
+    }
+}
+
+/// Bounds that keep one client, honest or not, from taking what belongs to all.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Connections that have not been accepted yet. Further ones wait in the system's backlog.
+    pub unauthenticated: usize,
+    /// From the TCP connection to the end of the TLS handshake.
+    pub handshake_timeout: Duration,
+    /// From the TLS handshake to the whole CONNECT.
+    pub connect_timeout: Duration,
+    /// How long a client may leave output unread before it is closed.
+    pub write_timeout: Duration,
+    /// With more output than this pending, in bytes, nothing more is read from the client.
+    pub pause_reading_at: usize,
+    /// With more output than this pending, in bytes, the client is closed.
+    pub close_at: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            unauthenticated: 1024,
+            handshake_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(30),
+            pause_reading_at: 256 << 10,
+            close_at: 4 << 20,
+        }
+    }
+}

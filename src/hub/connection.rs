@@ -1,0 +1,282 @@
+//! One client's connection, from its CONNECT to its end: a task that moves bytes and keeps the deadlines.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::coop::consume_budget;
+use tokio::time::{Sleep, sleep_until, timeout};
+
+use super::authentication::{self, Admitted};
+use super::device::{CloseReason, Command, LinkEnd};
+use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, Subscriptions, check_will};
+use super::shared::Shared;
+use super::transport::Transport;
+use crate::mqtt::server::Event;
+use crate::mqtt::{Connect, ConnectReturnCode, LastWill, ProtocolError, Server};
+
+/// How long a refused client may take to read its CONNACK.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A deadline that is always in the future of what anybody waits for.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Serves a client whose TLS handshake is done. `unauthenticated` is given back once it is accepted.
+pub async fn serve<S>(stream: S, shared: Arc<Shared>, unauthenticated: OwnedSemaphorePermit)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut transport = Transport::new(stream);
+    let mut server = Server::new(MAX_IN_FLIGHT, Instant::now());
+    let connecting = receive_connect(&mut transport, &mut server);
+    let Ok(Some(connect)) = timeout(shared.config.limits.connect_timeout, connecting).await else { return };
+    let refused = match connect {
+        Err(ProtocolError::UnsupportedLevel(_)) => ConnectReturnCode::RefusedProtocolVersion,
+        Err(_) => return,
+        Ok(connect) => match authentication::judge(&shared, &connect, SystemTime::now()) {
+            Ok(admitted) => {
+                drop(unauthenticated);
+                accept(transport, server, shared, connect, admitted).await;
+                return;
+            }
+            Err(refusal) => {
+                shared.note_refusal(refusal.reason);
+                refusal.code
+            }
+        },
+    };
+    server.refuse(refused);
+    // The permit is kept: lingering is bounded like the rest of what strangers may take.
+    let _ = timeout(LINGER, say_goodbye(&mut transport, &mut server)).await;
+}
+
+/// The first packet, or why it is none; `None` if the client went.
+async fn receive_connect<S>(
+    transport: &mut Transport<S>,
+    server: &mut Server<Delivery>,
+) -> Option<Result<Connect, ProtocolError>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match poll_fn(|cx| transport.poll_read(cx)).await {
+            Err(_) | Ok(0) => return None,
+            Ok(_) => match server.poll(&mut transport.input, Instant::now()) {
+                Ok(Some(Event::Connect(connect))) => return Some(Ok(connect)),
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            },
+        }
+    }
+}
+
+/// Writes the refusal and waits for the client to go: closing on unread input would reset the connection, and the
+/// client might never see the answer.
+async fn say_goodbye<S>(transport: &mut Transport<S>, server: &mut Server<Delivery>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let written = poll_fn(|cx| transport.poll_write(cx, server.output(), Instant::now())).await;
+    if written.is_err() || poll_fn(|cx| transport.poll_shutdown(cx)).await.is_err() {
+        return;
+    }
+    while let Ok(1..) = poll_fn(|cx| transport.poll_read(cx)).await {
+        transport.input.clear();
+    }
+}
+
+/// Makes the client the device's connection, in the place of any older one, and serves it to its end.
+async fn accept<S>(
+    transport: Transport<S>,
+    mut server: Server<Delivery>,
+    shared: Arc<Shared>,
+    connect: Connect,
+    admitted: Admitted,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let device = admitted.device.clone();
+    let now = Instant::now();
+    let valid_until = now.checked_add(admitted.valid_for).unwrap_or(now + FAR);
+    if let Some(will) = &connect.last_will
+        && let Err(reason) = check_will(&device.id, will)
+    {
+        shared.note_refusal(reason.to_string());
+        return;
+    }
+    let attaching = device.attaching.lock().await;
+    device.close_and_wait(CloseReason::TakenOver).await;
+    let stored = {
+        let mut state = device.state();
+        if !state.enabled || state.removed {
+            return; // since it was judged
+        }
+        state.model_id.clone_from(&admitted.model_id);
+        let stored = state.session.take();
+        if connect.clean_session {
+            state.cloud_messages.send_again();
+            if shared.config.clean_session_purges {
+                state.cloud_messages.purge();
+            }
+            None
+        } else {
+            stored
+        }
+    };
+    let end = device.attach();
+    drop(attaching);
+    let (session, subscriptions) = stored
+        .map_or((None, Subscriptions::default()), |stored| (Some(stored.session), stored.subscriptions));
+    server.accept(session, Instant::now());
+    let connection = Connection {
+        transport,
+        session: DeviceSession::new(shared.clone(), admitted, server, subscriptions),
+        shared,
+        end,
+        valid_until,
+        timer: Box::pin(sleep_until((now + FAR).into())),
+        // The client need not wait for its CONNACK [MQTT-3.1.4-5].
+        input_waits: true,
+    };
+    connection.run(connect.clean_session, connect.last_will).await;
+}
+
+/// What woke the connection.
+enum Wake {
+    Read(usize),
+    Command(Command),
+    Close(CloseReason),
+    /// A deadline may have passed.
+    Timer,
+    /// Pending output went below the mark again.
+    Drained,
+}
+
+struct Connection<S> {
+    transport: Transport<S>,
+    session: DeviceSession,
+    shared: Arc<Shared>,
+    end: LinkEnd,
+    /// When the credentials expire.
+    valid_until: Instant,
+    timer: Pin<Box<Sleep>>,
+    /// Packets may have come in that were left for later because of too much output.
+    input_waits: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Serves the client to its end, and leaves the device as the end demands.
+    async fn run(mut self, clean_session: bool, will: Option<LastWill>) {
+        let reason = match self.session.send_cloud_messages() {
+            Ok(()) => self.serve().await,
+            Err(reason) => reason,
+        };
+        let Self { transport, session, end, .. } = self;
+        // The socket goes first: whoever waits for the end of this connection may rely on that.
+        drop(transport);
+        if let Some(will) = will.filter(|_| reason.wants_will()) {
+            session.emit_will(will);
+        }
+        let device = session.device.clone();
+        let stored = (!clean_session).then(|| session.into_stored());
+        device.detach(end, reason, stored);
+    }
+
+    async fn serve(&mut self) -> CloseReason {
+        loop {
+            let step = match self.wake().await {
+                Wake::Close(reason) => Err(reason),
+                Wake::Read(0) => Err(CloseReason::Lost),
+                Wake::Read(_) | Wake::Drained => self.process().await,
+                Wake::Command(command) => self.session.obey(command),
+                Wake::Timer => self.check_deadlines(Instant::now()),
+            };
+            if let Err(reason) = step {
+                return reason;
+            }
+            if self.session.server.output().len() > self.shared.config.limits.close_at {
+                return CloseReason::NotReading;
+            }
+        }
+    }
+
+    /// Takes packets out of the input, until there is so much output that the client should read first.
+    async fn process(&mut self) -> Result<(), CloseReason> {
+        self.input_waits = false;
+        while !self.is_paused() {
+            let polled = self.session.server.poll(&mut self.transport.input, Instant::now());
+            match polled.map_err(CloseReason::Protocol)? {
+                Some(event) => self.session.handle(event).await?,
+                None => return Ok(()),
+            }
+            // A flood from one client does not hold up the others.
+            consume_budget().await;
+        }
+        self.input_waits = true;
+        Ok(())
+    }
+
+    fn is_paused(&mut self) -> bool {
+        self.session.server.output().len() > self.shared.config.limits.pause_reading_at
+    }
+
+    /// Writes what is pending and waits for something to do.
+    async fn wake(&mut self) -> Wake {
+        poll_fn(|cx| {
+            let output = self.session.server.output();
+            if let Poll::Ready(Err(_)) = self.transport.poll_write(cx, output, Instant::now()) {
+                return Poll::Ready(Wake::Close(CloseReason::Lost));
+            }
+            if let Poll::Ready(reason) = Pin::new(&mut self.end.close).poll(cx) {
+                // The registry drops its end only together with the device.
+                return Poll::Ready(Wake::Close(reason.unwrap_or(CloseReason::Removed)));
+            }
+            if let Poll::Ready(Some(command)) = self.end.mailbox.poll_recv(cx) {
+                return Poll::Ready(Wake::Command(command));
+            }
+            let deadline = self.deadline().into();
+            if self.timer.deadline() > deadline {
+                self.timer.as_mut().reset(deadline);
+            }
+            if self.timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Wake::Timer);
+            }
+            if self.is_paused() {
+                return Poll::Pending;
+            }
+            if self.input_waits {
+                return Poll::Ready(Wake::Drained);
+            }
+            self.transport.poll_read(cx).map(|read| read.map_or(Wake::Close(CloseReason::Lost), Wake::Read))
+        })
+        .await
+    }
+
+    /// When the next thing is due.
+    fn deadline(&self) -> Instant {
+        let write = self.transport.write_deadline(self.shared.config.limits.write_timeout);
+        let next = self.valid_until.min(self.session.server.deadline());
+        write.map_or(next, |write| write.min(next))
+    }
+
+    /// The timer fired: for a deadline that has passed, or for one that has moved since it was set.
+    fn check_deadlines(&mut self, now: Instant) -> Result<(), CloseReason> {
+        let write = self.transport.write_deadline(self.shared.config.limits.write_timeout);
+        if write.is_some_and(|deadline| now >= deadline) {
+            return Err(CloseReason::NotReading);
+        }
+        if now >= self.valid_until {
+            return Err(CloseReason::TokenExpired);
+        }
+        if now >= self.session.server.deadline() {
+            return Err(CloseReason::KeepAlive);
+        }
+        let deadline = self.deadline();
+        self.timer.as_mut().reset(deadline.into());
+        Ok(())
+    }
+}

@@ -1,0 +1,265 @@
+//! One device of the registry: who it is, its twin, its queue, and who is connected as it.
+
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::cloud_messages::CloudMessages;
+use super::device_session::StoredSession;
+use super::telemetry::{Source, unix_now};
+use crate::dialect::Twin;
+use crate::dialect::sas::SymmetricKey;
+use crate::dialect::twin::DeviceFacts;
+use crate::mqtt::ProtocolError;
+
+/// Commands that may wait for a connection; one that lets more of them wait is closed.
+const MAILBOX: usize = 4096;
+
+/// A device. Locks are taken one at a time and never across an await.
+pub struct Device {
+    pub id: String,
+    /// What its messages are stamped with; holds the generation id.
+    pub source: Arc<Source>,
+    /// Primary and secondary: either one signs.
+    pub keys: [SymmetricKey; 2],
+    state: Mutex<DeviceState>,
+    /// The connection came or went.
+    link_changed: Condvar,
+    /// Held while a connection takes the place of another.
+    pub attaching: tokio::sync::Mutex<()>,
+    /// The revision that is on the disk; held while it is written.
+    pub saved: Mutex<u64>,
+}
+
+/// What changes.
+pub struct DeviceState {
+    pub enabled: bool,
+    pub removed: bool,
+    pub twin: Twin,
+    /// Counts the changes that the state directory must know.
+    pub revision: u64,
+    pub cloud_messages: CloudMessages,
+    /// What a client with `CleanSession` = 0 left behind.
+    pub session: Option<StoredSession>,
+    /// The live connection.
+    pub link: Option<Link>,
+    /// Connections accepted so far.
+    pub connections: u64,
+    /// Why the last connection ended.
+    pub last_close: Option<CloseReason>,
+    /// The model id that the last connection announced.
+    pub model_id: Option<Arc<str>>,
+    /// When the device last connected or disconnected, in Unix seconds.
+    pub last_activity: Option<u64>,
+}
+
+/// The registry's end of a live connection.
+pub struct Link {
+    /// Which of the device's connections it is, from 1.
+    pub number: u64,
+    mailbox: mpsc::Sender<Command>,
+    close: Option<oneshot::Sender<CloseReason>>,
+}
+
+/// The connection's end. It counts as alive until this is dropped.
+pub struct LinkEnd {
+    pub number: u64,
+    pub mailbox: mpsc::Receiver<Command>,
+    pub close: oneshot::Receiver<CloseReason>,
+}
+
+/// What a connection is told to do.
+#[derive(Debug)]
+pub enum Command {
+    /// Desired properties changed: notify the device if it subscribed.
+    NotifyDesired { version: u64, body: Bytes },
+    /// There is something in the queue of cloud-to-device messages.
+    SendCloudMessages,
+}
+
+/// Why a connection ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The client sent DISCONNECT.
+    Goodbye,
+    /// The client's end of the stream closed or broke.
+    Lost,
+    /// The client was silent for one and a half of its keep-alive intervals.
+    KeepAlive,
+    /// The client does not read, or does not acknowledge, what is sent to it.
+    NotReading,
+    /// The client broke MQTT 3.1.1.
+    Protocol(ProtocolError),
+    /// The client did what IoT Hub closes connections over; says what.
+    Forbidden(String),
+    /// The SAS token expired, with the skew.
+    TokenExpired,
+    /// Another connection came for the same device.
+    TakenOver,
+    /// The device was disabled.
+    Disabled,
+    /// The device was removed.
+    Removed,
+    /// A test asked for it.
+    Dropped,
+    /// The hub stopped.
+    HubStopped,
+}
+
+impl CloseReason {
+    /// Whether the device's will is due: on every end but an orderly one [MQTT-3.1.2-8].
+    pub fn wants_will(&self) -> bool {
+        !matches!(self, Self::Goodbye | Self::HubStopped)
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Protocol(error) => return error.fmt(f),
+            Self::Forbidden(what) => what,
+            Self::Goodbye => "the client said goodbye",
+            Self::Lost => "the connection was lost",
+            Self::KeepAlive => "the client was silent for longer than its keep-alive allows",
+            Self::NotReading => "the client does not read or acknowledge what is sent to it",
+            Self::TokenExpired => "the SAS token expired",
+            Self::TakenOver => "another connection came for the same device",
+            Self::Disabled => "the device was disabled",
+            Self::Removed => "the device was removed",
+            Self::Dropped => "the connection was dropped on request",
+            Self::HubStopped => "the hub stopped",
+        })
+    }
+}
+
+impl Device {
+    pub fn new(id: &str, generation_id: &str, keys: [SymmetricKey; 2], enabled: bool, twin: Twin) -> Self {
+        let state = DeviceState {
+            enabled,
+            removed: false,
+            twin,
+            revision: 1,
+            cloud_messages: CloudMessages::default(),
+            session: None,
+            link: None,
+            connections: 0,
+            last_close: None,
+            model_id: None,
+            last_activity: None,
+        };
+        Self {
+            id: id.to_owned(),
+            source: Arc::new(Source::new(id, generation_id)),
+            keys,
+            state: Mutex::new(state),
+            link_changed: Condvar::new(),
+            attaching: tokio::sync::Mutex::new(()),
+            saved: Mutex::new(0),
+        }
+    }
+
+    /// The part that changes. Nothing in it is left half-done by a panic, so a poisoned lock is taken all the same.
+    pub fn state(&self) -> MutexGuard<'_, DeviceState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a connection the device's live one. The caller holds `attaching` and has seen the old one end.
+    pub fn attach(&self) -> LinkEnd {
+        let (mailbox, commands) = mpsc::channel(MAILBOX);
+        let (close, closed) = oneshot::channel();
+        let mut state = self.state();
+        state.connections += 1;
+        let number = state.connections;
+        state.last_activity = Some(unix_now());
+        state.link = Some(Link { number, mailbox, close: Some(close) });
+        self.link_changed.notify_all();
+        LinkEnd { number, mailbox: commands, close: closed }
+    }
+
+    /// The connection ended: its socket is closed already.
+    pub fn detach(&self, end: LinkEnd, reason: CloseReason, session: Option<StoredSession>) {
+        let mut state = self.state();
+        if session.is_none() {
+            state.cloud_messages.send_again();
+        }
+        state.session = session;
+        state.link.take_if(|link| link.number == end.number);
+        state.last_close = Some(reason);
+        state.last_activity = Some(unix_now());
+        self.link_changed.notify_all();
+        drop(state);
+        drop(end);
+    }
+
+    /// Asks the live connection to end. Resolves at its end; at once if there is none.
+    pub async fn close_and_wait(&self, reason: CloseReason) {
+        let mailbox = self.state().close_link(reason);
+        if let Some(mailbox) = mailbox {
+            mailbox.closed().await;
+        }
+    }
+
+    /// [`Self::close_and_wait`] for threads outside of the runtime. False when the time ran out before the end.
+    pub fn close_and_block(&self, reason: CloseReason, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let mut state = self.state();
+        let Some(number) = state.link.as_ref().map(|link| link.number) else { return true };
+        state.close_link(reason);
+        while state.link.as_ref().is_some_and(|link| link.number == number) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            state = self.link_changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// Blocks until `met` holds of the state, which is looked at whenever a connection comes or goes.
+    pub fn wait_for_link(&self, timeout: Duration, met: impl Fn(&DeviceState) -> bool) -> bool {
+        let (_state, timed_out) = self
+            .link_changed
+            .wait_timeout_while(self.state(), timeout, |state| !met(state))
+            .unwrap_or_else(PoisonError::into_inner);
+        !timed_out.timed_out()
+    }
+}
+
+impl DeviceState {
+    /// What the twin's service view shows of the device besides the twin.
+    pub fn facts(&self, device: &Device) -> DeviceFacts {
+        DeviceFacts {
+            device_id: device.id.clone(),
+            device_etag: device.source.generation_id.clone(),
+            disabled: !self.enabled,
+            connected: self.link.is_some(),
+            last_activity_time: self.last_activity,
+            cloud_to_device_message_count: self.cloud_messages.len() as u64,
+            authentication_type: "sas",
+            model_id: self.model_id.as_deref().map(str::to_owned),
+            ..DeviceFacts::default()
+        }
+    }
+
+    /// Tells the live connection, if there is one. A connection that lets too much wait is closed.
+    pub fn tell(&mut self, command: Command) {
+        let Some(link) = &self.link else { return };
+        if let Err(mpsc::error::TrySendError::Full(_)) = link.mailbox.try_send(command) {
+            self.close_link(CloseReason::NotReading);
+        }
+    }
+
+    /// Asks the live connection to end; the answer's `closed` resolves when it has.
+    fn close_link(&mut self, reason: CloseReason) -> Option<mpsc::Sender<Command>> {
+        let link = self.link.as_mut()?;
+        if let Some(close) = link.close.take() {
+            // An end that is gone already needs no reason.
+            let _ = close.send(reason);
+        }
+        Some(link.mailbox.clone())
+    }
+}

@@ -1,0 +1,65 @@
+//! A device as the state directory keeps it.
+
+use std::path::Path;
+use std::sync::PoisonError;
+
+use serde_json::{Value, json};
+
+use super::device::Device;
+use super::error::HubError;
+use super::state_dir::StateDir;
+use crate::dialect::Twin;
+use crate::dialect::identity::check_id;
+use crate::dialect::sas::SymmetricKey;
+
+/// Writes a device's file unless what is there is as new. Returns when it is safe on the disk.
+pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
+    let mut saved = device.saved.lock().unwrap_or_else(PoisonError::into_inner);
+    let (revision, content) = {
+        let state = device.state();
+        if state.removed || state.revision <= *saved {
+            return Ok(());
+        }
+        let [primary, secondary] = device.keys.each_ref().map(SymmetricKey::as_base64);
+        let content = json!({
+            "deviceId": device.id,
+            "generationId": device.source.generation_id,
+            "status": if state.enabled { "enabled" } else { "disabled" },
+            "primaryKey": primary,
+            "secondaryKey": secondary,
+            "twin": state.twin.to_state(),
+        });
+        (state.revision, content)
+    };
+    dir.save_device(&device.id, &content)?;
+    *saved = revision;
+    Ok(())
+}
+
+/// Deletes a device's file, after any write of it that is under way.
+pub fn remove(dir: &StateDir, device: &Device) -> Result<(), HubError> {
+    let _saved = device.saved.lock().unwrap_or_else(PoisonError::into_inner);
+    dir.remove_device(&device.id)
+}
+
+/// Reads a device back; an error names the file and the field, never a key.
+pub fn load(path: &Path, content: &Value) -> Result<Device, HubError> {
+    let text = |name: &str| {
+        let value = content.get(name).and_then(Value::as_str);
+        value.ok_or_else(|| HubError::corrupt(path, format!("'{name}' is missing or not text")))
+    };
+    let key = |name| {
+        SymmetricKey::from_base64(text(name)?).map_err(|e| HubError::corrupt(path, format!("'{name}': {e}")))
+    };
+    let id = text("deviceId")?;
+    check_id("deviceId", id).map_err(|error| HubError::corrupt(path, error))?;
+    let enabled = match text("status")? {
+        "enabled" => true,
+        "disabled" => false,
+        _ => return Err(HubError::corrupt(path, "'status' is neither enabled nor disabled")),
+    };
+    let twin = content.get("twin").unwrap_or(&Value::Null);
+    let twin = Twin::from_state(twin).map_err(|error| HubError::corrupt(path, error))?;
+    let keys = [key("primaryKey")?, key("secondaryKey")?];
+    Ok(Device::new(id, text("generationId")?, keys, enabled, twin))
+}

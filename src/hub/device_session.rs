@@ -1,0 +1,278 @@
+//! What a connected device's packets mean, and what the hub says to it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::authentication::Admitted;
+use super::device::{CloseReason, Command, Device};
+use super::shared::Shared;
+use super::telemetry::Incoming;
+use super::twin_requests::{self, TwinAnswer};
+use crate::dialect::topic::{DeviceTopic, HubTopic, Subscription};
+use crate::dialect::{MAX_MESSAGE_SIZE, MessageProperties, PropertyBag};
+use crate::mqtt::server::Event;
+use crate::mqtt::session::{Session, fits};
+use crate::mqtt::{LastWill, Publish, QoS, Server, Subscribe, SubscribeReasonCode};
+
+/// Messages to a device without their PUBACK; a device that lets more of them wait is closed.
+pub const MAX_IN_FLIGHT: u16 = 8192;
+
+/// What a QoS 1 message to a device was, for when its PUBACK comes.
+#[derive(Debug)]
+pub enum Delivery {
+    /// A twin answer or notification: nothing is left to do.
+    Twin,
+    /// A cloud-to-device message, by its number in the queue.
+    CloudMessage(u64),
+}
+
+/// What a client with `CleanSession` = 0 finds again.
+#[derive(Debug)]
+pub struct StoredSession {
+    pub session: Session<Delivery>,
+    pub subscriptions: Subscriptions,
+}
+
+/// The granted filters.
+#[derive(Debug, Default)]
+pub struct Subscriptions(Vec<(Subscription, QoS)>);
+
+impl Subscriptions {
+    fn grant(&mut self, subscription: Subscription, qos: QoS) {
+        self.revoke(&subscription);
+        self.0.push((subscription, qos));
+    }
+
+    fn revoke(&mut self, subscription: &Subscription) {
+        self.0.retain(|(granted, _)| granted != subscription);
+    }
+
+    fn qos(&self, wanted: impl Fn(&Subscription) -> bool) -> Option<QoS> {
+        self.0.iter().find(|(granted, _)| wanted(granted)).map(|(_, qos)| *qos)
+    }
+}
+
+/// One accepted connection, without its bytes.
+pub struct DeviceSession {
+    shared: Arc<Shared>,
+    pub device: Arc<Device>,
+    pub server: Server<Delivery>,
+    subscriptions: Subscriptions,
+    model_id: Option<Arc<str>>,
+    has_api_version: bool,
+    /// The one topic that most messages come on.
+    telemetry_topic: String,
+}
+
+impl DeviceSession {
+    pub fn new(
+        shared: Arc<Shared>,
+        admitted: Admitted,
+        server: Server<Delivery>,
+        subscriptions: Subscriptions,
+    ) -> Self {
+        let telemetry_topic = format!("devices/{}/messages/events/", admitted.device.id);
+        Self {
+            shared,
+            device: admitted.device,
+            server,
+            subscriptions,
+            model_id: admitted.model_id,
+            has_api_version: admitted.has_api_version,
+            telemetry_topic,
+        }
+    }
+
+    /// What is left for a later connection.
+    pub fn into_stored(self) -> StoredSession {
+        StoredSession { session: self.server.into_session(), subscriptions: self.subscriptions }
+    }
+
+    /// Does what a packet asks for.
+    ///
+    /// # Errors
+    /// The connection has to end.
+    pub async fn handle(&mut self, event: Event<Delivery>) -> Result<(), CloseReason> {
+        match event {
+            Event::Publish(publish) => self.publish(publish).await,
+            Event::Acknowledged(delivery) => {
+                if let Delivery::CloudMessage(number) = delivery {
+                    self.device.state().cloud_messages.complete(number);
+                }
+                self.send_cloud_messages()
+            }
+            Event::Subscribe(subscribe) => self.subscribe(subscribe),
+            Event::Unsubscribe(unsubscribe) => {
+                for filter in &unsubscribe.topics {
+                    // A filter that was never granted is as good as gone [MQTT-3.10.4-5].
+                    if let Ok(subscription) = Subscription::parse(filter, &self.device.id, None) {
+                        self.subscriptions.revoke(&subscription);
+                    }
+                }
+                self.server.unsuback(unsubscribe.pkid);
+                Ok(())
+            }
+            Event::Disconnect => Err(CloseReason::Goodbye),
+            // The session yields one CONNECT, which was answered before.
+            Event::Connect(_) => Ok(()),
+        }
+    }
+
+    /// Does what the registry asks for.
+    pub fn obey(&mut self, command: Command) -> Result<(), CloseReason> {
+        match command {
+            Command::NotifyDesired { version, body } => {
+                let Some(qos) = self.subscriptions.qos(|s| *s == Subscription::DesiredPatches) else {
+                    return Ok(()); // never queued
+                };
+                self.deliver(HubTopic::DesiredPatch { version }.to_string(), body, qos, Delivery::Twin)
+            }
+            Command::SendCloudMessages => self.send_cloud_messages(),
+        }
+    }
+
+    async fn publish(&mut self, publish: Publish) -> Result<(), CloseReason> {
+        if publish.qos == QoS::ExactlyOnce {
+            return Err(forbidden("a message with QoS 2"));
+        }
+        let (qos, packet_id) = (publish.qos, publish.pkid);
+        let answer = if publish.topic == self.telemetry_topic {
+            // The general way, without its parsing.
+            self.record(PropertyBag::new(), publish.retain, publish.payload)?;
+            None
+        } else {
+            self.publish_elsewhere(publish).await?
+        };
+        if qos == QoS::AtLeastOnce {
+            self.server.acknowledge(packet_id);
+        }
+        answer.map_or(Ok(()), |answer| self.answer(answer))
+    }
+
+    async fn publish_elsewhere(&mut self, publish: Publish) -> Result<Option<TwinAnswer>, CloseReason> {
+        let topic = DeviceTopic::parse(&publish.topic);
+        match topic.map_err(|error| CloseReason::Forbidden(error.to_string()))? {
+            DeviceTopic::Telemetry { device_id, module_id: None, properties }
+                if device_id == self.device.id =>
+            {
+                self.record(properties, publish.retain, publish.payload).map(|()| None)
+            }
+            DeviceTopic::Telemetry { .. } => Err(forbidden("a message on another identity's topic")),
+            DeviceTopic::TwinGet { request_id } => Ok(Some(twin_requests::get(&self.device, request_id))),
+            DeviceTopic::ReportedPatch { request_id, .. } if !self.has_api_version => {
+                Ok(Some(twin_requests::no_api_version(request_id)))
+            }
+            DeviceTopic::ReportedPatch { request_id, if_version } => {
+                let (shared, device) = (&self.shared, &self.device);
+                let patched =
+                    twin_requests::patch_reported(shared, device, request_id, if_version, &publish.payload);
+                Ok(Some(patched.await))
+            }
+            // No method was called, so this answers none; late answers look the same.
+            DeviceTopic::MethodResponse { .. } => Ok(None),
+        }
+    }
+
+    fn record(&self, properties: PropertyBag, retain: bool, body: Bytes) -> Result<(), CloseReason> {
+        let mut properties = MessageProperties::from_bag(properties);
+        if properties.size(body.len()) > MAX_MESSAGE_SIZE {
+            return Err(forbidden("a message over 262,144 bytes"));
+        }
+        if retain {
+            properties.application.push(("mqtt-retain".to_owned(), "True".to_owned()));
+        }
+        let (source, model_id) = (self.device.source.clone(), self.model_id.clone());
+        self.shared.recorder.record(Incoming { source, body, properties, model_id });
+        Ok(())
+    }
+
+    /// The device is gone without a goodbye: emits its will.
+    pub fn emit_will(&self, will: LastWill) {
+        if let Ok(mut properties) = will_properties(&self.device.id, &will) {
+            properties.push("iothub-MessageType", Some("Will".to_owned()));
+            // Its size was judged with the CONNECT.
+            let _ = self.record(properties, will.retain, will.message);
+        }
+    }
+
+    fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), CloseReason> {
+        let mut granted = Vec::with_capacity(subscribe.filters.len());
+        for filter in subscribe.filters {
+            let subscription = Subscription::parse(&filter.path, &self.device.id, None)
+                .map_err(|_| forbidden("a subscription to a topic that IoT Hub does not grant"))?;
+            let qos = if filter.qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+            self.subscriptions.grant(subscription, qos);
+            granted.push(SubscribeReasonCode::Success(qos));
+        }
+        self.server.suback(subscribe.pkid, granted);
+        self.send_cloud_messages()
+    }
+
+    /// Sends what waits in the queue, as far as the device acknowledges.
+    pub fn send_cloud_messages(&mut self) -> Result<(), CloseReason> {
+        let wanted = |s: &Subscription| matches!(s, Subscription::CloudToDevice { .. });
+        let Some(qos) = self.subscriptions.qos(wanted) else { return Ok(()) };
+        while self.server.has_room() {
+            let Some((number, message)) = self.device.state().cloud_messages.next_to_send() else { break };
+            let properties = message.properties.to_bag();
+            let topic = HubTopic::CloudToDevice { device_id: &self.device.id, properties }.to_string();
+            self.deliver(topic, message.body, qos, Delivery::CloudMessage(number))?;
+            if qos == QoS::AtMostOnce {
+                self.device.state().cloud_messages.complete(number);
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers at the granted QoS; a device that did not subscribe gets none.
+    fn answer(&mut self, answer: TwinAnswer) -> Result<(), CloseReason> {
+        match self.subscriptions.qos(|s| *s == Subscription::TwinResponses) {
+            Some(qos) => self.deliver(answer.topic, answer.body, qos, Delivery::Twin),
+            None => Ok(()),
+        }
+    }
+
+    fn deliver(
+        &mut self,
+        topic: String,
+        body: Bytes,
+        qos: QoS,
+        delivery: Delivery,
+    ) -> Result<(), CloseReason> {
+        let publish = Publish::from_bytes(topic, qos, body);
+        if !fits(&publish) {
+            return Err(forbidden("a request id that fits into no answer"));
+        }
+        match qos {
+            QoS::AtMostOnce => self.server.publish_qos0(&publish),
+            _ => self.server.publish_qos1(publish, delivery).map_err(|_| CloseReason::NotReading)?,
+        }
+        Ok(())
+    }
+}
+
+/// Whether a will is one that the hub could emit; the reason if not.
+pub fn check_will(device_id: &str, will: &LastWill) -> Result<(), CloseReason> {
+    let properties = MessageProperties::from_bag(will_properties(device_id, will)?);
+    if will.qos == QoS::ExactlyOnce {
+        return Err(forbidden("a will with QoS 2"));
+    }
+    if properties.size(will.message.len()) > MAX_MESSAGE_SIZE {
+        return Err(forbidden("a will over 262,144 bytes"));
+    }
+    Ok(())
+}
+
+fn will_properties(own_id: &str, will: &LastWill) -> Result<PropertyBag, CloseReason> {
+    match DeviceTopic::parse(&will.topic) {
+        Ok(DeviceTopic::Telemetry { device_id, module_id: None, properties }) if device_id == own_id => {
+            Ok(properties)
+        }
+        _ => Err(forbidden("a will on a topic that is not the device's own")),
+    }
+}
+
+fn forbidden(what: &str) -> CloseReason {
+    CloseReason::Forbidden(what.to_owned())
+}

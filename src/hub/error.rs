@@ -1,0 +1,141 @@
+//! Everything that can go wrong in a call to the hub.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::dialect::TwinError;
+use crate::dialect::identity::IdentityError;
+use crate::dialect::sas::KeyError;
+
+/// Why a call to the hub failed. Never shows a key.
+#[derive(Debug)]
+pub enum HubError {
+    /// The host to listen on has no address.
+    Resolve {
+        /// As configured.
+        host: String,
+        /// What the resolver said.
+        source: io::Error,
+    },
+    /// The address cannot be listened on; "address in use" is the common reason.
+    Bind {
+        /// As configured.
+        host: String,
+        /// As configured.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The system gave no thread, runtime or random numbers.
+    System(io::Error),
+    /// A file or directory cannot be read or written.
+    File {
+        /// Which one.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file of the state directory does not hold what it should.
+    Corrupt {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The state directory belongs to a hub that is running.
+    StateInUse(PathBuf),
+    /// A certificate cannot be made.
+    Certificate(String),
+    /// A host name or device id breaks a rule.
+    Identity(IdentityError),
+    /// A symmetric key cannot be used.
+    Key(KeyError),
+    /// There is a device of that id already.
+    DeviceExists(String),
+    /// There is no device of that id.
+    DeviceNotFound(String),
+    /// A twin patch breaks a rule.
+    Twin(TwinError),
+    /// The device has as many cloud-to-device messages waiting as a hub keeps (error 403004).
+    QueueFull {
+        /// The device.
+        device_id: String,
+        /// How many that is.
+        limit: usize,
+    },
+    /// A cloud-to-device message is larger than a hub takes.
+    MessageTooLarge {
+        /// In bytes, by the service's count.
+        size: usize,
+        /// In bytes.
+        limit: usize,
+    },
+    /// Not enough telemetry came in time.
+    Timeout {
+        /// How many messages were waited for.
+        wanted: u64,
+        /// How many came.
+        got: u64,
+    },
+    /// The hub is stopped.
+    Stopped,
+}
+
+impl HubError {
+    pub(super) fn file(path: &Path, source: io::Error) -> Self {
+        Self::File { path: path.to_owned(), source }
+    }
+
+    pub(super) fn corrupt(path: &Path, reason: impl fmt::Display) -> Self {
+        Self::Corrupt { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+impl fmt::Display for HubError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resolve { host, source } => write!(f, "the hub cannot listen on {host}: {source}"),
+            Self::Bind { host, port, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "port {port} of {host} is in use by another program")
+            }
+            Self::Bind { host, port, source } => {
+                write!(f, "the hub cannot listen on port {port} of {host}: {source}")
+            }
+            Self::System(source) => write!(f, "the hub cannot run: {source}"),
+            Self::File { path, source } => write!(f, "{}: {source}", path.display()),
+            Self::Corrupt { path, reason } => write!(f, "{} is damaged: {reason}", path.display()),
+            Self::StateInUse(path) => {
+                write!(f, "the state directory {} is in use by another hub", path.display())
+            }
+            Self::Certificate(reason) => write!(f, "the hub cannot make its certificate: {reason}"),
+            Self::Identity(error) => error.fmt(f),
+            Self::Key(error) => error.fmt(f),
+            Self::DeviceExists(id) => write!(f, "the device {id} exists already"),
+            Self::DeviceNotFound(id) => write!(f, "there is no device {id}"),
+            Self::Twin(error) => error.fmt(f),
+            Self::QueueFull { device_id, limit } => {
+                write!(f, "{limit} cloud-to-device messages wait for {device_id} already, the limit of a hub")
+            }
+            Self::MessageTooLarge { size, limit } => {
+                write!(f, "a cloud-to-device message of {size} bytes, the limit is {limit}")
+            }
+            Self::Timeout { wanted, got } => {
+                write!(f, "{got} of {wanted} messages came in time")
+            }
+            Self::Stopped => f.write_str("the hub is stopped"),
+        }
+    }
+}
+
+impl std::error::Error for HubError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Resolve { source, .. } | Self::Bind { source, .. } | Self::File { source, .. } => {
+                Some(source)
+            }
+            Self::System(source) => Some(source),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Accepting connections: the handshake of one never holds up another.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::connection;
+use super::error::HubError;
+use super::shared::Shared;
+
+/// Connections that the system holds until they are accepted: a thousand devices may start at once.
+const BACKLOG: u32 = 1024;
+
+/// How long to wait before another try when the system has no descriptor left.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Listens on every address of `host`, all with the same port.
+pub async fn bind(host: &str, port: u16) -> Result<Vec<TcpListener>, HubError> {
+    let resolved = |source| HubError::Resolve { host: host.to_owned(), source };
+    let mut addresses: Vec<SocketAddr> = lookup_host((host, port)).await.map_err(resolved)?.collect();
+    addresses.dedup();
+    let mut listeners: Vec<TcpListener> = Vec::new();
+    let mut failure = io::Error::from(io::ErrorKind::NotFound);
+    for mut address in addresses {
+        if let Some(first) = listeners.first().and_then(|listener| listener.local_addr().ok()) {
+            address.set_port(first.port());
+        }
+        match listen(address) {
+            Ok(listener) => listeners.push(listener),
+            // A name may have addresses of a family that this machine has switched off.
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => failure = error,
+            Err(source) => return Err(HubError::Bind { host: host.to_owned(), port, source }),
+        }
+    }
+    if listeners.is_empty() {
+        return Err(HubError::Bind { host: host.to_owned(), port, source: failure });
+    }
+    Ok(listeners)
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // On Windows this would let two programs share the port; elsewhere it lets a hub start again at once.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Accepts for ever.
+pub async fn run(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>, room: Arc<Semaphore>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        // The semaphore is never closed.
+        let Ok(permit) = room.clone().acquire_owned().await else { return };
+        tokio::spawn(serve(stream, tls.clone(), shared.clone(), permit));
+    }
+}
+
+async fn serve(stream: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>, permit: OwnedSemaphorePermit) {
+    // Without it acknowledgements wait for the peer's delayed ones. A socket that refuses it works all the same.
+    let _ = stream.set_nodelay(true);
+    if let Ok(Ok(stream)) = timeout(shared.config.limits.handshake_timeout, tls.accept(stream)).await {
+        connection::serve(stream, shared, permit).await;
+    }
+}

@@ -1,0 +1,59 @@
+//! What every connection of a hub shares.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::config::HubConfig;
+use super::device::Device;
+use super::device_file;
+use super::error::HubError;
+use super::registry::Registry;
+use super::state_dir::StateDir;
+use super::telemetry::Recorder;
+
+/// The hub without its sockets.
+pub struct Shared {
+    pub config: HubConfig,
+    pub registry: Registry,
+    pub recorder: Recorder,
+    /// Taken out when the hub stops, so that another can have it.
+    pub state_dir: Mutex<Option<Arc<StateDir>>>,
+    last_refusal: Mutex<Option<String>>,
+}
+
+impl Shared {
+    pub fn new(config: HubConfig, registry: Registry, state_dir: Option<Arc<StateDir>>) -> Self {
+        let recorder = Recorder::new(config.recording);
+        Self { config, registry, recorder, state_dir: Mutex::new(state_dir), last_refusal: Mutex::default() }
+    }
+
+    /// Brings a device's file up to date; returns when its present state is safe on the disk. Without a state
+    /// directory there is nothing to do.
+    pub fn save(&self, device: &Device) -> Result<(), HubError> {
+        match self.state_dir() {
+            Some(dir) => device_file::save(&dir, device),
+            None => Ok(()),
+        }
+    }
+
+    /// [`Self::save`] for tasks: the disk does not hold up other connections.
+    pub async fn save_async(&self, device: &Arc<Device>) -> Result<(), HubError> {
+        let Some(dir) = self.state_dir() else { return Ok(()) };
+        let device = device.clone();
+        let saved = tokio::task::spawn_blocking(move || device_file::save(&dir, &device)).await;
+        // A task that panicked or was cancelled with the runtime has saved nothing.
+        saved.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))))
+    }
+
+    pub fn state_dir(&self) -> Option<Arc<StateDir>> {
+        self.state_dir.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why a CONNECT was refused: MQTT has no words for it, and somebody will want to know.
+    pub fn note_refusal(&self, reason: String) {
+        *self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+    }
+
+    pub fn last_refusal(&self) -> Option<String> {
+        self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}

@@ -1,0 +1,191 @@
+//! The state directory: what a hub keeps across restarts.
+//!
+//! ```text
+//! DIR/lock             held while a hub runs on it
+//! DIR/ca.pem           the certificate authority: what devices trust
+//! DIR/ca-key.pem       its private key
+//! DIR/devices/*.json   one file for each device: identity, keys, twin
+//! ```
+//!
+//! Files are replaced whole: written beside their place, synced, renamed. A crash leaves the old or the new one.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::certificates::Authority;
+use super::error::HubError;
+
+/// The name of the file that devices trust.
+pub const CA_FILE: &str = "ca.pem";
+const CA_KEY_FILE: &str = "ca-key.pem";
+
+/// An opened state directory; no other hub opens it meanwhile.
+pub struct StateDir {
+    root: PathBuf,
+    _lock: File,
+}
+
+impl StateDir {
+    /// Opens a directory, made if it is missing.
+    pub fn open(root: &Path) -> Result<Self, HubError> {
+        let devices = root.join("devices");
+        make_private_dir(&devices).map_err(|error| HubError::file(&devices, error))?;
+        let path = root.join("lock");
+        let lock = open_locked(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => HubError::StateInUse(root.to_owned()),
+            _ => HubError::file(&path, error),
+        })?;
+        Ok(Self { root: root.to_owned(), _lock: lock })
+    }
+
+    /// Where the authority's certificate lies.
+    pub fn ca_file(&self) -> PathBuf {
+        self.root.join(CA_FILE)
+    }
+
+    /// The authority kept here, made at the first call ever.
+    pub fn authority(&self) -> Result<Authority, HubError> {
+        let (path, key_path) = (self.ca_file(), self.root.join(CA_KEY_FILE));
+        let Some(certificate) = read_if_there(&path)? else {
+            let authority = Authority::generate()?;
+            // The key goes first: a crash in between leaves no certificate, and the next start makes both anew.
+            write_whole(&key_path, authority.key.as_bytes())?;
+            write_whole(&path, authority.certificate.as_bytes())?;
+            return Ok(authority);
+        };
+        let key = fs::read(&key_path).map_err(|error| HubError::file(&key_path, error))?;
+        let text = |path, bytes| String::from_utf8(bytes).map_err(|_| HubError::corrupt(path, "not text"));
+        let authority = Authority { certificate: text(&path, certificate)?, key: text(&key_path, key)? };
+        let both = format!("it and {CA_KEY_FILE} are not a certificate and its key");
+        authority.check().map_err(|error| HubError::corrupt(&path, format!("{both}: {error}")))?;
+        Ok(authority)
+    }
+
+    /// Every device's file: its path, for errors, and its content.
+    pub fn devices(&self) -> Result<Vec<(PathBuf, Value)>, HubError> {
+        let dir = self.root.join("devices");
+        let failed = |error| HubError::file(&dir, error);
+        let mut devices = Vec::new();
+        for entry in fs::read_dir(&dir).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue; // what a crash left behind, or a file of somebody else
+            }
+            let bytes = fs::read(&path).map_err(|error| HubError::file(&path, error))?;
+            let value = serde_json::from_slice(&bytes).map_err(|error| HubError::corrupt(&path, error))?;
+            devices.push((path, value));
+        }
+        Ok(devices)
+    }
+
+    /// Keeps a device; returns when it is safe on the disk.
+    pub fn save_device(&self, device_id: &str, content: &Value) -> Result<(), HubError> {
+        write_whole(&self.device_file(device_id), content.to_string().as_bytes())
+    }
+
+    /// Forgets a device.
+    pub fn remove_device(&self, device_id: &str) -> Result<(), HubError> {
+        let path = self.device_file(device_id);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HubError::file(&path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A readable name, and a hash because ids may hold what file names may not, and differ in case alone.
+    fn device_file(&self, device_id: &str) -> PathBuf {
+        let readable: String = device_id
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            .take(40)
+            .collect();
+        let hash = Sha256::digest(device_id.as_bytes());
+        let hash = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        self.root.join("devices").join(format!("{readable}.{hash:016x}.json"))
+    }
+}
+
+/// Makes a directory, and those above it, that only this user can enter.
+pub fn make_private_dir(path: &Path) -> io::Result<()> {
+    private_dir_builder().recursive(true).create(path)
+}
+
+/// Makes a directory under the system's temporary one that nobody else can have prepared.
+pub fn make_temp_dir() -> Result<PathBuf, HubError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).map_err(|error| HubError::System(io::Error::other(error.to_string())))?;
+    let name = format!("azmqtt-hub-{:016x}", u64::from_ne_bytes(random));
+    let path = std::env::temp_dir().join(name);
+    private_dir_builder().create(&path).map_err(|error| HubError::file(&path, error))?;
+    Ok(path)
+}
+
+fn private_dir_builder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, HubError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(HubError::file(path, error)),
+    }
+}
+
+/// Replaces a file, or leaves it as it was. Only this user can read it.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), HubError> {
+    let beside = path.with_extension("tmp");
+    let write = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        sync_parent(path)
+    };
+    write().map_err(|error| HubError::file(path, error))
+}
+
+/// Makes a rename durable. Windows has no such thing.
+fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if cfg!(unix) => File::open(parent)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a file that no other process can open this way; `WouldBlock` if one has. The lock ends with the file.
+#[cfg(unix)]
+fn open_locked(path: &Path) -> io::Result<File> {
+    use std::os::fd::AsRawFd;
+
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    // SAFETY: flock takes a descriptor, which `file` keeps open during the call, and touches no memory.
+    match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
+        0 => Ok(file),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Opens a file that no other process can open meanwhile; `WouldBlock` if one has.
+#[cfg(windows)]
+fn open_locked(path: &Path) -> io::Result<File> {
+    use std::os::windows::fs::OpenOptionsExt;
+
+    const SHARING_VIOLATION: i32 = 32;
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).share_mode(0).open(path);
+    opened.map_err(|error| match error.raw_os_error() {
+        Some(SHARING_VIOLATION) => io::ErrorKind::WouldBlock.into(),
+        _ => error,
+    })
+}

@@ -1,0 +1,143 @@
+//! One byte stream of a client: batched writes, reads while a write is pending, bounds on both.
+//!
+//! Everything here is a poll, driven by one task: nothing is cancelled in mid-write and no lock is needed between the
+//! two directions.
+
+use std::cell::RefCell;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// How much is read in one go: two full TLS records.
+const READ_SIZE: usize = 32 << 10;
+
+/// A buffer that grew beyond this is given back once it is empty.
+const KEEP_CAPACITY: usize = 128 << 10;
+
+thread_local! {
+    /// Shared by all connections of the hub's thread, so that an idle one holds no read buffer.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
+}
+
+/// A stream with what it has read and not yet understood.
+pub struct Transport<S> {
+    stream: S,
+    /// Bytes that came in, front first.
+    pub input: BytesMut,
+    /// The stream holds written bytes that may not have reached the socket.
+    unflushed: bool,
+    /// When the pending output last moved; `None` while nothing is pending.
+    stalled_since: Option<Instant>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
+    pub fn new(stream: S) -> Self {
+        Self { stream, input: BytesMut::new(), unflushed: false, stalled_since: None }
+    }
+
+    /// Writes as much of `output` as the peer takes now; the rest is written by later calls.
+    ///
+    /// # Errors
+    /// The stream is broken.
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        output: &mut BytesMut,
+        now: Instant,
+    ) -> Poll<io::Result<()>> {
+        if output.is_empty() && !self.unflushed {
+            return Poll::Ready(Ok(()));
+        }
+        self.stalled_since.get_or_insert(now);
+        while !output.is_empty() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, output))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => output.advance(written),
+            }
+            self.unflushed = true;
+            self.stalled_since = Some(now);
+        }
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.unflushed = false;
+        self.stalled_since = None;
+        if output.capacity() > KEEP_CAPACITY {
+            *output = BytesMut::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Appends to [`Self::input`] what came in; zero bytes mean that the peer closed.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            if self.input.is_empty() && self.input.capacity() > KEEP_CAPACITY {
+                self.input = BytesMut::new();
+            }
+            self.input.extend_from_slice(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
+    }
+
+    /// When the peer counts as one that does not read, unless it takes something before.
+    pub fn write_deadline(&self, timeout: Duration) -> Option<Instant> {
+        self.stalled_since.map(|since| since + timeout)
+    }
+
+    /// Says goodbye on the stream (TLS `close_notify`, then FIN).
+    pub fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn reads_while_a_write_is_pending() {
+        let (near, mut far) = tokio::io::duplex(8);
+        let mut transport = Transport::new(near);
+        let mut output = BytesMut::from(&[7; 20][..]);
+        far.write_all(b"abc").await.unwrap();
+        let read = poll_fn(|cx| {
+            assert!(transport.poll_write(cx, &mut output, Instant::now()).is_pending());
+            transport.poll_read(cx)
+        });
+        assert_eq!(read.await.unwrap(), 3);
+        assert_eq!((&transport.input[..], output.len()), (&b"abc"[..], 12));
+    }
+
+    #[tokio::test]
+    async fn the_write_deadline_counts_from_the_last_progress() {
+        let (near, mut far) = tokio::io::duplex(8);
+        let mut transport = Transport::new(near);
+        let mut output = BytesMut::from(&[7; 20][..]);
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        assert_eq!(transport.write_deadline(second), None);
+        let mut write = async |at| poll_fn(|cx| Poll::Ready(transport.poll_write(cx, &mut output, at))).await;
+        assert!(write(start).await.is_pending());
+        assert!(write(start + second).await.is_pending());
+        far.read_exact(&mut [0; 8]).await.unwrap();
+        assert!(write(start + second).await.is_pending());
+        far.read_exact(&mut [0; 8]).await.unwrap();
+        assert!(write(start + 2 * second).await.is_ready());
+        assert_eq!(transport.write_deadline(second), None);
+    }
+
+    #[tokio::test]
+    async fn a_closed_peer_reads_as_zero_bytes() {
+        let (near, far) = tokio::io::duplex(8);
+        drop(far);
+        let mut transport = Transport::new(near);
+        assert_eq!(poll_fn(|cx| transport.poll_read(cx)).await.unwrap(), 0);
+    }
+}
