@@ -203,8 +203,7 @@ impl TestClient {
 
 /// A TLS connection to the hub, and nothing sent on it.
 pub async fn tls(hub: &Hub) -> TlsStream<TcpStream> {
-    let connecting = tls_with(hub, "localhost", &[&version::TLS13, &version::TLS12]);
-    connecting.await.expect("a handshake")
+    tls_with(hub, "localhost", &[&version::TLS13, &version::TLS12]).await.expect("a handshake")
 }
 
 pub async fn tls_with(
