@@ -13,7 +13,9 @@ use rcgen::{
 };
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::sign::CertifiedKey;
 
 use super::error::HubError;
 
@@ -44,9 +46,16 @@ impl Authority {
         Ok(Self { certificate: issuer.pem(), key: issuer.key().serialize_pem() })
     }
 
-    /// Whether certificate and key can be read; the reason if not.
+    /// Whether certificate and key can be read and belong together; the reason if not.
     pub fn check(&self) -> Result<(), String> {
-        self.issuer().map(drop).map_err(|error| error.to_string())
+        self.issuer().map_err(|error| error.to_string())?;
+        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
+        let certificate = certificate.map_err(|error| error.to_string())?;
+        let key = key.map_err(|error| error.to_string())?;
+        // It compares the public keys.
+        let pair = CertifiedKey::from_der(vec![certificate], key, &ring::default_provider());
+        pair.map(drop).map_err(|error| error.to_string())
     }
 
     fn issuer(&self) -> Result<Issuer<'static, KeyPair>, rcgen::Error> {

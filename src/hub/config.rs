@@ -75,6 +75,8 @@ pub struct Limits {
     pub pause_reading_at: usize,
     /// With more output than this pending, in bytes, the client is closed.
     pub close_at: usize,
+    /// With more QoS 1 messages than this unacknowledged, in bytes, the client is closed.
+    pub unacknowledged: usize,
 }
 
 impl Default for Limits {
@@ -86,6 +88,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(30),
             pause_reading_at: 256 << 10,
             close_at: 4 << 20,
+            unacknowledged: 32 << 20,
         }
     }
 }

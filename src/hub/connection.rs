@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::authentication::{self, Admitted};
 use super::device::{CloseReason, Command, LinkEnd};
-use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, Subscriptions, check_will};
+use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, check_will};
 use super::shared::Shared;
 use super::transport::Transport;
 use crate::mqtt::server::Event;
@@ -92,7 +92,7 @@ where
 /// Makes the client the device's connection, in the place of any older one, and serves it to its end.
 async fn accept<S>(
     transport: Transport<S>,
-    mut server: Server<Delivery>,
+    server: Server<Delivery>,
     shared: Arc<Shared>,
     connect: Connect,
     admitted: Admitted,
@@ -129,12 +129,12 @@ async fn accept<S>(
     };
     let end = device.attach();
     drop(attaching);
-    let (session, subscriptions) = stored
-        .map_or((None, Subscriptions::default()), |stored| (Some(stored.session), stored.subscriptions));
-    server.accept(session, Instant::now());
+    let mut session = DeviceSession::accept(shared.clone(), admitted, server, stored);
     let connection = Connection {
         transport,
-        session: DeviceSession::new(shared.clone(), admitted, server, subscriptions),
+        // Messages that an earlier connection left are no sign of a client that does not read.
+        close_at: session.server.output().len() + shared.config.limits.close_at,
+        session,
         shared,
         end,
         valid_until,
@@ -161,6 +161,8 @@ struct Connection<S> {
     session: DeviceSession,
     shared: Arc<Shared>,
     end: LinkEnd,
+    /// With more pending output than this the client is closed.
+    close_at: usize,
     /// When the credentials expire.
     valid_until: Instant,
     timer: Pin<Box<Sleep>>,
@@ -198,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if let Err(reason) = step {
                 return reason;
             }
-            if self.session.server.output().len() > self.shared.config.limits.close_at {
+            if self.session.server.output().len() > self.close_at {
                 return CloseReason::NotReading;
             }
         }

@@ -1,6 +1,7 @@
 //! What a connected device's packets mean, and what the hub says to it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -18,20 +19,21 @@ use crate::mqtt::{LastWill, Publish, QoS, Server, Subscribe, SubscribeReasonCode
 /// Messages to a device without their PUBACK; a device that lets more of them wait is closed.
 pub const MAX_IN_FLIGHT: u16 = 8192;
 
-/// What a QoS 1 message to a device was, for when its PUBACK comes.
+/// A QoS 1 message to a device, for when its PUBACK comes.
 #[derive(Debug)]
-pub enum Delivery {
-    /// A twin answer or notification: nothing is left to do.
-    Twin,
-    /// A cloud-to-device message, by its number in the queue.
-    CloudMessage(u64),
+pub struct Delivery {
+    /// Of the packet, in bytes.
+    size: usize,
+    /// The number of a cloud-to-device message; twin answers and notifications have none.
+    cloud_message: Option<u64>,
 }
 
 /// What a client with `CleanSession` = 0 finds again.
 #[derive(Debug)]
 pub struct StoredSession {
-    pub session: Session<Delivery>,
-    pub subscriptions: Subscriptions,
+    session: Session<Delivery>,
+    subscriptions: Subscriptions,
+    unacknowledged: usize,
 }
 
 /// The granted filters.
@@ -59,6 +61,8 @@ pub struct DeviceSession {
     pub device: Arc<Device>,
     pub server: Server<Delivery>,
     subscriptions: Subscriptions,
+    /// Messages in flight, in bytes.
+    unacknowledged: usize,
     model_id: Option<Arc<str>>,
     has_api_version: bool,
     /// The one topic that most messages come on.
@@ -66,18 +70,25 @@ pub struct DeviceSession {
 }
 
 impl DeviceSession {
-    pub fn new(
+    /// Accepts the client that `server` waits to hear about, with what an earlier connection left.
+    pub fn accept(
         shared: Arc<Shared>,
         admitted: Admitted,
-        server: Server<Delivery>,
-        subscriptions: Subscriptions,
+        mut server: Server<Delivery>,
+        stored: Option<StoredSession>,
     ) -> Self {
+        let (session, subscriptions, unacknowledged) = match stored {
+            Some(stored) => (Some(stored.session), stored.subscriptions, stored.unacknowledged),
+            None => (None, Subscriptions::default(), 0),
+        };
+        server.accept(session, Instant::now());
         let telemetry_topic = format!("devices/{}/messages/events/", admitted.device.id);
         Self {
             shared,
             device: admitted.device,
             server,
             subscriptions,
+            unacknowledged,
             model_id: admitted.model_id,
             has_api_version: admitted.has_api_version,
             telemetry_topic,
@@ -86,7 +97,11 @@ impl DeviceSession {
 
     /// What is left for a later connection.
     pub fn into_stored(self) -> StoredSession {
-        StoredSession { session: self.server.into_session(), subscriptions: self.subscriptions }
+        StoredSession {
+            session: self.server.into_session(),
+            subscriptions: self.subscriptions,
+            unacknowledged: self.unacknowledged,
+        }
     }
 
     /// Does what a packet asks for.
@@ -97,7 +112,8 @@ impl DeviceSession {
         match event {
             Event::Publish(publish) => self.publish(publish).await,
             Event::Acknowledged(delivery) => {
-                if let Delivery::CloudMessage(number) = delivery {
+                self.unacknowledged = self.unacknowledged.saturating_sub(delivery.size);
+                if let Some(number) = delivery.cloud_message {
                     self.device.state().cloud_messages.complete(number);
                 }
                 self.send_cloud_messages()
@@ -126,7 +142,7 @@ impl DeviceSession {
                 let Some(qos) = self.subscriptions.qos(|s| *s == Subscription::DesiredPatches) else {
                     return Ok(()); // never queued
                 };
-                self.deliver(HubTopic::DesiredPatch { version }.to_string(), body, qos, Delivery::Twin)
+                self.deliver(HubTopic::DesiredPatch { version }.to_string(), body, qos, None)
             }
             Command::SendCloudMessages => self.send_cloud_messages(),
         }
@@ -213,11 +229,13 @@ impl DeviceSession {
     pub fn send_cloud_messages(&mut self) -> Result<(), CloseReason> {
         let wanted = |s: &Subscription| matches!(s, Subscription::CloudToDevice { .. });
         let Some(qos) = self.subscriptions.qos(wanted) else { return Ok(()) };
-        while self.server.has_room() {
+        let limit = self.shared.config.limits.unacknowledged;
+        // The larger half of the limit is left to twin answers, which cannot wait.
+        while self.server.has_room() && self.unacknowledged <= limit / 4 {
             let Some((number, message)) = self.device.state().cloud_messages.next_to_send() else { break };
             let properties = message.properties.to_bag();
             let topic = HubTopic::CloudToDevice { device_id: &self.device.id, properties }.to_string();
-            self.deliver(topic, message.body, qos, Delivery::CloudMessage(number))?;
+            self.deliver(topic, message.body, qos, Some(number))?;
             if qos == QoS::AtMostOnce {
                 self.device.state().cloud_messages.complete(number);
             }
@@ -228,7 +246,7 @@ impl DeviceSession {
     /// Answers at the granted QoS; a device that did not subscribe gets none.
     fn answer(&mut self, answer: TwinAnswer) -> Result<(), CloseReason> {
         match self.subscriptions.qos(|s| *s == Subscription::TwinResponses) {
-            Some(qos) => self.deliver(answer.topic, answer.body, qos, Delivery::Twin),
+            Some(qos) => self.deliver(answer.topic, answer.body, qos, None),
             None => Ok(()),
         }
     }
@@ -238,17 +256,23 @@ impl DeviceSession {
         topic: String,
         body: Bytes,
         qos: QoS,
-        delivery: Delivery,
+        cloud_message: Option<u64>,
     ) -> Result<(), CloseReason> {
         let publish = Publish::from_bytes(topic, qos, body);
         if !fits(&publish) {
             return Err(forbidden("a request id that fits into no answer"));
         }
-        match qos {
-            QoS::AtMostOnce => self.server.publish_qos0(&publish),
-            _ => self.server.publish_qos1(publish, delivery).map_err(|_| CloseReason::NotReading)?,
+        if qos == QoS::AtMostOnce {
+            self.server.publish_qos0(&publish);
+            return Ok(());
         }
-        Ok(())
+        let size = publish.size();
+        self.unacknowledged += size;
+        if self.unacknowledged > self.shared.config.limits.unacknowledged {
+            return Err(CloseReason::NotReading);
+        }
+        let delivery = Delivery { size, cloud_message };
+        self.server.publish_qos1(publish, delivery).map_err(|_| CloseReason::NotReading)
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
-use super::client::{Options, TestClient, hub, key, start, tls, tls_with};
+use super::client::{DEADLINE, Options, TestClient, hub, key, start, tls, tls_with};
 use crate::dialect::sas::SymmetricKey;
 use crate::hub::telemetry::unix_now;
 use crate::hub::{CloseReason, HubConfig};
@@ -100,6 +100,7 @@ async fn the_connection_ends_with_the_token() {
     assert!(client.is_closed().await);
     // One second of life and one of skew; the clocks count whole seconds.
     assert!((1..=4).contains(&connected.elapsed().as_secs()), "{:?}", connected.elapsed());
+    assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());
     assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::TokenExpired));
     let expired = Options::new(&hub, "dev1").token(RESOURCE, &key(&hub, "dev1"), unix_now() - 2);
     assert_eq!(TestClient::open(&hub, &expired).await.err(), Some(Some(NotAuthorized)));

@@ -1,4 +1,12 @@
 //! The hub over real TLS sockets, against a small client of the tests' own.
 
 mod client;
+mod cloud_messages;
 mod connect;
+mod hostile;
+mod lifecycle;
+mod sessions;
+mod state;
+mod telemetry;
+mod twin;
+mod wills;
