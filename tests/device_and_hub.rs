@@ -1,0 +1,187 @@
+//! The device and the local hub, joined across real TLS sockets.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::collections::HashSet;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use azmqtt::device::{
+    Credentials, DesiredPatch, Device, DeviceConfig, Error, Outgoing, Reply, RetryPolicy, State, Trust,
+};
+use azmqtt::dialect::{ConnectionString, MessageProperties};
+use azmqtt::hub::{Hub, HubConfig};
+use azmqtt::mqtt::QoS;
+use bytes::Bytes;
+use serde_json::json;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn runtime() -> tokio::runtime::Handle {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    let build = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    RUNTIME.get_or_init(build).handle().clone()
+}
+
+/// Runs one operation and waits for its outcome.
+fn wait<T: Send + 'static>(operation: impl FnOnce(Reply<T>)) -> Result<T, Error> {
+    let (reply, receiver) = Reply::channel();
+    operation(reply);
+    runtime().block_on(async { tokio::time::timeout(PATIENCE, receiver).await }).unwrap().unwrap()
+}
+
+fn hub() -> Hub {
+    Hub::start(HubConfig { port: 0, ..HubConfig::default() }).unwrap()
+}
+
+fn config(hub: &Hub, id: &str) -> DeviceConfig {
+    if !hub.has_device(id) {
+        hub.create_device(id, None).unwrap();
+    }
+    let parsed = ConnectionString::parse(&hub.connection_string(id).unwrap()).unwrap();
+    let azmqtt::dialect::Auth::SharedAccessKey(key) = parsed.auth.clone() else { panic!("no key") };
+    let mut config = DeviceConfig::new(parsed.identity(), Credentials::Key(key));
+    config.port = hub.port();
+    config.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
+    config.retry = RetryPolicy { base: Duration::from_millis(20), ..RetryPolicy::default() };
+    config
+}
+
+fn device(hub: &Hub, id: &str) -> Device {
+    Device::new(config(hub, id), runtime)
+}
+
+fn telemetry(id: &str, body: &str) -> Outgoing {
+    let topic = format!("devices/{id}/messages/events/");
+    Outgoing { topic, payload: Bytes::from(body.to_owned()), qos: QoS::AtLeastOnce }
+}
+
+fn next_change(device: &Device) -> DesiredPatch {
+    wait(|reply| device.desired().when_ready(reply)).unwrap();
+    device.desired().take(1).pop_front().unwrap()
+}
+
+#[test]
+fn a_whole_session() {
+    let hub = hub();
+    let device = device(&hub, "d1");
+    wait(|reply| device.connect(PATIENCE, reply)).unwrap();
+    assert_eq!(device.state(), State::Connected);
+
+    for number in 0..10 {
+        wait(|reply| device.send(telemetry("d1", &number.to_string()), PATIENCE, reply)).unwrap();
+    }
+    let bodies: Vec<_> = hub.telemetry("d1").iter().map(|message| message.body.clone()).collect();
+    assert_eq!(bodies, (0..10).map(|number| Bytes::from(number.to_string())).collect::<Vec<_>>());
+
+    let twin = wait(|reply| device.get_twin(PATIENCE, reply)).unwrap();
+    assert_eq!((twin.desired_version, twin.reported_version), (1, 1));
+    let patched =
+        wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":1}"#), None, PATIENCE, reply)).unwrap();
+    assert_eq!((patched.status, patched.version), (204, 2));
+    let refused =
+        wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":2}"#), Some(1), PATIENCE, reply));
+    assert!(matches!(refused, Err(Error::RequestFailed { status: 412, .. })), "{refused:?}");
+    let bad = wait(|reply| device.patch_reported(Bytes::from_static(b"[1]"), None, PATIENCE, reply));
+    assert!(matches!(bad, Err(Error::RequestFailed { status: 400, .. })), "{bad:?}");
+
+    wait(|reply| device.watch_desired(PATIENCE, reply)).unwrap();
+    let version = hub.patch_desired("d1", &json!({"interval": 5})).unwrap();
+    assert_eq!(next_change(&device), DesiredPatch { patch: json!({"interval": 5}), version });
+
+    assert_eq!(wait(|reply| device.close(PATIENCE, reply)).unwrap(), 0);
+    assert_eq!(device.state(), State::Closed);
+    assert!(matches!(wait(|reply| device.get_twin(PATIENCE, reply)), Err(Error::ClientClosed)));
+}
+
+#[test]
+fn dropped_connections_lose_nothing() {
+    let hub = hub();
+    let device = device(&hub, "d2");
+    wait(|reply| device.watch_desired(PATIENCE, reply)).unwrap();
+    let mut expected = HashSet::new();
+    let mut pending = Vec::new();
+    for round in 0..8 {
+        for number in 0..50 {
+            let body = format!("{round}.{number}");
+            let (reply, receiver) = Reply::channel();
+            device.send(telemetry("d2", &body), PATIENCE, reply);
+            pending.push(receiver);
+            expected.insert(Bytes::from(body));
+            if number == 25 {
+                hub.disconnect("d2").unwrap();
+            }
+        }
+    }
+    for receiver in pending {
+        runtime().block_on(receiver).unwrap().unwrap();
+    }
+    let received: HashSet<_> = hub.telemetry("d2").iter().map(|message| message.body.clone()).collect();
+    assert_eq!(received, expected);
+    assert!(device.stats().connections_lost >= 1);
+}
+
+#[test]
+fn desired_changes_made_while_away_arrive_once() {
+    let hub = hub();
+    let device = device(&hub, "d3");
+    wait(|reply| device.watch_desired(PATIENCE, reply)).unwrap();
+    let mut document = json!({});
+    let mut last = 1;
+    for round in 0..20 {
+        if round % 3 == 1 {
+            hub.disconnect("d3").unwrap();
+        }
+        let version = hub.patch_desired("d3", &json!({"n": round, "gone": null})).unwrap();
+        if round % 2 == 0 {
+            while last < version {
+                let change = next_change(&device);
+                assert!(change.version > last, "version {} after {last}", change.version);
+                last = change.version;
+                azmqtt::dialect::twin::merge_patch(&mut document, &change.patch);
+            }
+            assert_eq!(document, json!({"n": round}));
+        }
+    }
+}
+
+#[test]
+fn a_token_is_renewed_without_a_trace() {
+    let hub = hub();
+    let mut config = config(&hub, "d4");
+    config.sas_ttl = Duration::from_secs(2);
+    let device = Device::new(config, runtime);
+    let mut number = 0;
+    while device.stats().tokens_renewed < 2 {
+        wait(|reply| device.send(telemetry("d4", &number.to_string()), PATIENCE, reply)).unwrap();
+        number += 1;
+        assert_eq!(device.state(), State::Connected);
+    }
+    assert_eq!(hub.telemetry_count(Some("d4")).unwrap(), number, "nothing lost, nothing twice");
+    assert_eq!(device.stats().connections_lost, 0);
+}
+
+#[test]
+fn a_cloud_message_is_acknowledged_after_hand_over() {
+    let hub = hub();
+    let device = device(&hub, "d5");
+    wait(|reply| device.watch_messages(PATIENCE, reply)).unwrap();
+    hub.send_c2d("d5", Bytes::from_static(b"order"), MessageProperties::default()).unwrap();
+    wait(|reply| device.messages().when_ready(reply)).unwrap();
+    let message = device.messages().take(1).pop_front().unwrap();
+    assert_eq!(&message.payload[..], b"order");
+    assert_eq!(hub.pending_c2d("d5").unwrap(), 1);
+    device.acknowledge(vec![message.delivery.unwrap()]);
+    wait(|reply| device.get_twin(PATIENCE, reply)).unwrap(); // comes after the acknowledgement on the wire
+    assert_eq!(hub.pending_c2d("d5").unwrap(), 0);
+}
+
+#[test]
+fn wrong_credentials_fail_with_the_reason() {
+    let hub = hub();
+    let mut config = config(&hub, "d6");
+    config.credentials = Credentials::Key(azmqtt::dialect::SymmetricKey::generate().unwrap());
+    let device = Device::new(config, runtime);
+    let error = wait(|reply| device.connect(PATIENCE, reply)).unwrap_err();
+    assert!(matches!(&error, Error::AuthenticationFailed { reason } if reason.contains("CONNACK 5")), "{error}");
+    assert_eq!(device.state(), State::Disconnected);
+}
