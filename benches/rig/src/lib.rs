@@ -1,0 +1,13 @@
+//! Parts shared by the two programs of the benchmark rig.
+//!
+//! `sink` is the server that every client is measured against; `bare` is the client that does the same tasks
+//! with nothing between the pre-encoded bytes and the socket but TLS. Both are for loopback only.
+
+pub mod args;
+pub mod bare;
+pub mod error;
+pub mod link;
+pub mod measure;
+pub mod sink;
+pub mod tls;
+pub mod wire;
