@@ -1,6 +1,7 @@
 //! The bare client does every task against the sink, both as programs on real sockets.
 
 #![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 

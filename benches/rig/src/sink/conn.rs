@@ -1,6 +1,7 @@
 //! One connection of the sink: socket, TLS, scanner.
 
 use std::io::{BufRead, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::sync::Arc;
 
 use mio::net::TcpStream;
@@ -23,6 +24,9 @@ pub struct Conn {
     session: Session,
     /// Decrypted bytes of a packet that is not whole yet.
     partial: Vec<u8>,
+    /// The client has said DISCONNECT: what it still sends is read and thrown away until it closes, because
+    /// closing over unread bytes would reset the connection.
+    parting: bool,
 }
 
 /// What a turn left behind.
@@ -38,7 +42,7 @@ impl Conn {
     pub fn new(socket: TcpStream, config: Arc<ServerConfig>) -> Result<Self> {
         let mut tls = ServerConnection::new(config)?;
         tls.set_buffer_limit(Some(MAX_BACKLOG));
-        Ok(Self { socket, tls, session: Session::default(), partial: Vec::new() })
+        Ok(Self { socket, tls, session: Session::default(), partial: Vec::new(), parting: false })
     }
 
     /// Reads all there is and answers it, one write for each read. `None` when the connection has ended.
@@ -53,6 +57,9 @@ impl Conn {
                 Err(e) if e.kind() == ErrorKind::Interrupted => continue,
                 Err(e) => return Err(e.into()),
             };
+            if self.parting {
+                continue;
+            }
             let mut input = &scratch[..n];
             while !input.is_empty() {
                 self.tls.read_tls(&mut input)?;
@@ -62,8 +69,12 @@ impl Conn {
                     return Err(e.into());
                 }
                 if self.scan(&mut now, &mut late)? == Then::Close {
-                    return Ok(None);
+                    self.part()?;
+                    break;
                 }
+            }
+            if self.parting {
+                continue;
             }
             if delay {
                 late_all.append(&mut late);
@@ -77,17 +88,24 @@ impl Conn {
                 break;
             }
         }
-        Ok(Some(Turn { late: late_all, again: self.pump()? }))
+        let again = !self.parting && self.pump()?;
+        Ok(Some(Turn { late: late_all, again }))
     }
 
     /// Goes on sending after the socket has room again. Returns whether there is more to send at once.
     pub fn writable(&mut self) -> Result<bool> {
+        if self.parting {
+            return Ok(false);
+        }
         self.flush()?;
         self.pump()
     }
 
     /// Encrypts and sends `bytes`, with whatever the TLS layer has to say itself.
     pub fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.parting {
+            return Ok(());
+        }
         if !bytes.is_empty() {
             self.tls.writer().write_all(bytes)?;
         }
@@ -120,6 +138,14 @@ impl Conn {
             self.partial = left;
             reader.consume(len);
         }
+    }
+
+    fn part(&mut self) -> Result<()> {
+        self.parting = true;
+        self.session.flood = None;
+        self.tls.send_close_notify();
+        self.flush()?;
+        Ok(self.socket.shutdown(Shutdown::Write)?)
     }
 
     fn flush(&mut self) -> Result<()> {

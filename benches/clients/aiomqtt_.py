@@ -1,0 +1,153 @@
+"""aiomqtt: an asyncio face on paho-mqtt."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import ssl
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import aiomqtt
+from common import (
+    PATCH_BYTES,
+    PATIENCE,
+    PAYLOAD,
+    TWIN_RESPONSES,
+    Job,
+    Result,
+    gathered,
+    main,
+    measured,
+    open_many_async,
+    repeat_async,
+    request_id,
+)
+
+
+def make(job: Job, device: str | None = None) -> aiomqtt.Client:
+    """A client that is set up and not connected."""
+    client = aiomqtt.Client(
+        job.host,
+        job.port,
+        username=job.username,
+        password="any",  # noqa: S106 -- the sink takes anything
+        identifier=device or job.device,
+        keepalive=240,
+        timeout=PATIENCE,
+        max_inflight_messages=job.window,
+        tls_context=ssl.create_default_context(cafile=job.ca),
+    )
+    # A thousand calls at once are meant: no warning for each.
+    client.pending_calls_threshold = 1_000_000
+    return client
+
+
+async def connect(client: aiomqtt.Client) -> aiomqtt.Client:
+    """Connects and returns when the CONNACK is there."""
+    await client.__aenter__()
+    return client
+
+
+async def publisher(job: Job) -> Callable[[], Coroutine[Any, Any, None]]:
+    """A coroutine function that publishes once and returns at the acknowledgement."""
+    client = await connect(make(job))
+    return lambda: client.publish(job.events, PAYLOAD, qos=1)
+
+
+async def qos1_pipelined_gather(job: Job) -> Result:
+    """A thousand gathered publishes at a time."""
+    return await gathered(job.n, 1000, await publisher(job))
+
+
+async def qos1_one_at_a_time(job: Job) -> Result:
+    """Publishes and waits for the acknowledgement, each in turn."""
+    return await repeat_async(job.n, await publisher(job))
+
+
+async def twin(job: Job) -> Callable[[], Coroutine[Any, Any, None]]:
+    """A coroutine function that patches the twin once and returns at the answer."""
+    client = await connect(make(job))
+    waiting: dict[str, asyncio.Future[None]] = {}
+    ids = itertools.count(1)
+    await client.subscribe(TWIN_RESPONSES, qos=1)
+
+    async def read() -> None:
+        async for message in client.messages:
+            future = waiting.pop(request_id(message.topic.value), None)
+            if future is not None:
+                future.set_result(None)
+
+    reader = asyncio.create_task(read())
+
+    async def patch() -> None:
+        rid = str(next(ids))
+        future = waiting[rid] = asyncio.get_running_loop().create_future()
+        await client.publish(f"$iothub/twin/PATCH/properties/reported/?$rid={rid}", PATCH_BYTES, qos=0)
+        await future
+        if reader.done():
+            raise RuntimeError("the reader has ended")
+
+    return patch
+
+
+async def twin_patch_rtt(job: Job) -> Result:
+    """One patch after the other."""
+    return await repeat_async(job.n, await twin(job))
+
+
+async def twin_patch_100(job: Job) -> Result:
+    """A hundred gathered patches at a time."""
+    return await gathered(job.n, 100, await twin(job))
+
+
+async def count(client: aiomqtt.Client, n: int) -> None:
+    """Reads ``n`` messages."""
+    async for _ in client.messages:
+        n -= 1
+        if n == 0:
+            return
+
+
+async def receive(job: Job, qos: int) -> Result:
+    """Counts messages of the iterator."""
+    client = await connect(make(job))
+    await client.subscribe(job.devicebound, qos=1)
+    with measured(job.n) as result:
+        await client.publish(job.events, job.flood(qos), qos=1)
+        await asyncio.wait_for(count(client, job.n), PATIENCE)
+    return result
+
+
+async def connect_task(job: Job) -> Result:
+    """Connects again and again; making the client and parting are not in the samples."""
+    with measured(job.n) as result:
+        for _ in range(job.n):
+            client = make(job)
+            start = time.perf_counter()
+            await connect(client)
+            result.samples.append(time.perf_counter() - start)
+            await client.__aexit__(None, None, None)
+    return result
+
+
+async def footprint(job: Job) -> Result:
+    """Clients side by side on one loop."""
+    return await open_many_async(job.n, lambda i: connect(make(job, f"bench-{i}")))
+
+
+if __name__ == "__main__":
+    main(
+        {
+            "qos1_pipelined_gather": lambda job: asyncio.run(qos1_pipelined_gather(job)),
+            "qos1_pipelined_late20ms": lambda job: asyncio.run(qos1_pipelined_gather(job)),
+            "qos1_one_at_a_time_async": lambda job: asyncio.run(qos1_one_at_a_time(job)),
+            "twin_patch_rtt_async": lambda job: asyncio.run(twin_patch_rtt(job)),
+            "twin_patch_100": lambda job: asyncio.run(twin_patch_100(job)),
+            "receive_qos0": lambda job: asyncio.run(receive(job, 0)),
+            "receive_qos1": lambda job: asyncio.run(receive(job, 1)),
+            "connect": lambda job: asyncio.run(connect_task(job)),
+            "footprint": lambda job: asyncio.run(footprint(job)),
+        }
+    )

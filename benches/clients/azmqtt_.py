@@ -1,0 +1,130 @@
+"""azmqtt: both faces of the package that this repository builds."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from typing import Any
+
+import azmqtt
+from common import (
+    PATCH,
+    PATIENCE,
+    PAYLOAD,
+    Job,
+    Result,
+    gathered,
+    main,
+    measured,
+    open_many,
+    repeat,
+    repeat_async,
+)
+
+
+def make(job: Job, device: str | None = None) -> Any:
+    """A client that is set up and not connected."""
+    options: dict[str, Any] = {"trust": job.ca, "port": job.port, "timeout": PATIENCE}
+    if job.window is not None:
+        options["max_in_flight"] = job.window
+    return azmqtt.DeviceClient.from_connection_string(job.connection_string(device), **options)
+
+
+def connected(job: Job, device: str | None = None) -> Any:
+    """A connected client; both faces work on it."""
+    client = make(job, device)
+    client.connect()
+    return client
+
+
+def qos1_pipelined(job: Job) -> Result:
+    """One call with an iterable of bytes."""
+    client = connected(job)
+    with measured(job.n) as result:
+        acknowledged = client.send_messages(itertools.repeat(PAYLOAD, job.n))
+    if acknowledged != job.n:
+        raise RuntimeError(f"{acknowledged} of {job.n} acknowledged")
+    return result
+
+
+async def qos1_pipelined_gather(job: Job) -> Result:
+    """A thousand gathered messages at a time."""
+    client = connected(job)
+    return await gathered(job.n, 1000, lambda: client.send_message_async(PAYLOAD))
+
+
+def qos1_one_at_a_time(job: Job) -> Result:
+    """Sends and waits for the acknowledgement, each in turn."""
+    client = connected(job)
+    return repeat(job.n, lambda: client.send_message(PAYLOAD))
+
+
+async def qos1_one_at_a_time_async(job: Job) -> Result:
+    """The same, awaited."""
+    client = connected(job)
+    return await repeat_async(job.n, lambda: client.send_message_async(PAYLOAD))
+
+
+def twin_patch_rtt(job: Job) -> Result:
+    """One patch after the other; the first, which subscribes, is not counted."""
+    client = connected(job)
+    client.patch_reported_properties(PATCH)
+    return repeat(job.n, lambda: client.patch_reported_properties(PATCH))
+
+
+async def twin_patch_rtt_async(job: Job) -> Result:
+    """The same, awaited."""
+    client = connected(job)
+    await client.patch_reported_properties_async(PATCH)
+    return await repeat_async(job.n, lambda: client.patch_reported_properties_async(PATCH))
+
+
+async def twin_patch_100(job: Job) -> Result:
+    """A hundred gathered patches at a time."""
+    client = connected(job)
+    await client.patch_reported_properties_async(PATCH)
+    return await gathered(job.n, 100, lambda: client.patch_reported_properties_async(PATCH))
+
+
+def receive(job: Job, qos: int) -> Result:
+    """Counts messages of the iterator, which subscribes when it is made."""
+    client = connected(job)
+    messages = client.messages(timeout=PATIENCE)
+    with measured(job.n) as result:
+        client.send_message(job.flood(qos))
+        received = sum(1 for _ in itertools.islice(messages, job.n))
+    if received != job.n:
+        raise RuntimeError(f"{received} of {job.n} received")
+    return result
+
+
+def connect_task(job: Job) -> Result:
+    """Connects again and again; making the client and parting are not in the samples."""
+    with measured(job.n) as result:
+        for _ in range(job.n):
+            client = make(job)
+            start = time.perf_counter()
+            client.connect()
+            result.samples.append(time.perf_counter() - start)
+            client.close()
+    return result
+
+
+if __name__ == "__main__":
+    main(
+        {
+            "qos1_pipelined": qos1_pipelined,
+            "qos1_pipelined_gather": lambda job: asyncio.run(qos1_pipelined_gather(job)),
+            "qos1_pipelined_late20ms": qos1_pipelined,
+            "qos1_one_at_a_time": qos1_one_at_a_time,
+            "qos1_one_at_a_time_async": lambda job: asyncio.run(qos1_one_at_a_time_async(job)),
+            "twin_patch_rtt": twin_patch_rtt,
+            "twin_patch_rtt_async": lambda job: asyncio.run(twin_patch_rtt_async(job)),
+            "twin_patch_100": lambda job: asyncio.run(twin_patch_100(job)),
+            "receive_qos0": lambda job: receive(job, 0),
+            "receive_qos1": lambda job: receive(job, 1),
+            "connect": connect_task,
+            "footprint": lambda job: open_many(job.n, lambda i: connected(job, f"bench-{i}")),
+        }
+    )
