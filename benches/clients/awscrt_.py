@@ -72,9 +72,7 @@ def qos1_pipelined(job: Job) -> Result:
 async def qos1_pipelined_gather(job: Job) -> Result:
     """A thousand gathered publishes at a time."""
     connection = connect(factory(job)())
-    return await gathered(
-        job.n, 1000, lambda: asyncio.wrap_future(connection.publish(job.events, PAYLOAD, QOS1)[0])
-    )
+    return await gathered(job.n, 1000, lambda: asyncio.wrap_future(connection.publish(job.events, PAYLOAD, QOS1)[0]))
 
 
 def qos1_one_at_a_time(job: Job) -> Result:
@@ -86,9 +84,7 @@ def qos1_one_at_a_time(job: Job) -> Result:
 async def qos1_one_at_a_time_async(job: Job) -> Result:
     """The same, awaited."""
     connection = connect(factory(job)())
-    return await repeat_async(
-        job.n, lambda: asyncio.wrap_future(connection.publish(job.events, PAYLOAD, QOS1)[0])
-    )
+    return await repeat_async(job.n, lambda: asyncio.wrap_future(connection.publish(job.events, PAYLOAD, QOS1)[0]))
 
 
 def twin(job: Job) -> Callable[[], Future[None]]:

@@ -6,6 +6,7 @@ Two scripts in one: run as ``azure_iot_device_.py --face sync`` or ``--face aio`
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import sys
 import threading
@@ -39,33 +40,23 @@ THREADS = 100
 
 def use_port(port: int) -> None:
     """Sends the package's connections, whose port 8883 is fixed, to the sink's port."""
-    connect = paho.Client.connect
+    connect = getattr(paho.Client.connect, "__wrapped__", paho.Client.connect)
 
-    def to_sink(self: Any, host: str, port_: int = 0, *args: Any, **kwargs: Any) -> Any:
-        kwargs.pop("port", None)
-        return connect(self, host, port, *args, **kwargs)
+    @functools.wraps(connect)
+    def to_sink(self: Any, host: str, **kwargs: Any) -> Any:
+        return connect(self, host, **(kwargs | {"port": port}))
 
     paho.Client.connect = to_sink
 
 
 def make(job: Job, cls: Any, device: str | None = None) -> Any:
     """A client that is set up and not connected; a lost connection shows as an error."""
-    use_port_once(job.port)
+    use_port(job.port)
     return cls.create_from_connection_string(
         job.connection_string(device),
         server_verification_cert=Path(job.ca).read_text(),
         connection_retry=False,
     )
-
-
-_patched: set[int] = set()
-
-
-def use_port_once(port: int) -> None:
-    """:func:`use_port`, at the first call."""
-    if port not in _patched:
-        _patched.add(port)
-        use_port(port)
 
 
 def connected(job: Job, device: str | None = None) -> Any:
@@ -219,9 +210,7 @@ AIO: dict[str, Task] = {
     "receive_qos0": lambda job: asyncio.run(receive_aio(job, 0)),
     "receive_qos1": lambda job: asyncio.run(receive_aio(job, 1)),
     "connect": lambda job: asyncio.run(connect_aio(job)),
-    "footprint": lambda job: asyncio.run(
-        open_many_async(job.n, lambda i: connected_aio(job, f"bench-{i}"))
-    ),
+    "footprint": lambda job: asyncio.run(open_many_async(job.n, lambda i: connected_aio(job, f"bench-{i}"))),
 }
 
 if __name__ == "__main__":

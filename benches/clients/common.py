@@ -10,8 +10,10 @@ import argparse
 import contextlib
 import gc
 import json
+import os
 import resource
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -133,7 +135,7 @@ async def repeat_async(n: int, once: Callable[[], Any]) -> Result:
 
 async def gathered(n: int, width: int, once: Callable[[], Any]) -> Result:
     """Runs ``once()`` ``n`` times, ``width`` gathered at a time."""
-    import asyncio
+    import asyncio  # noqa: PLC0415 -- blocking clients do without it
 
     rounds, rest = divmod(n, width)
     with measured(n) as result:
@@ -167,7 +169,7 @@ class Footprint:
         """Reads the footprint while ``clients`` are open; ``error`` is why there are not more."""
         result = Result(clients, time.perf_counter() - self._start, time.process_time() - self._cpu)
         gc.collect()
-        rss, threads = footprint()
+        rss, _ = footprint()
         result.extra = {
             "clients": clients,
             "rss_per_client_kib": (rss - self._before) / max(clients, 1),
@@ -186,7 +188,7 @@ def open_many(n: int, connect: Callable[[int], object]) -> Result:
     error: BaseException | None = None
     try:
         kept.extend(connect(i) for i in range(n))
-    except Exception as e:
+    except Exception as e:  # noqa: BLE001 -- whatever stops it is the finding
         error = e
     return reading.result(len(kept), error)
 
@@ -199,7 +201,7 @@ async def open_many_async(n: int, connect: Callable[[int], Any]) -> Result:
     try:
         for i in range(n):
             kept.append(await connect(i))
-    except Exception as e:
+    except Exception as e:  # noqa: BLE001 -- whatever stops it is the finding
         error = e
     return reading.result(len(kept), error)
 
@@ -215,9 +217,6 @@ Task = Callable[[Job], Result]
 
 def main(tasks: dict[str, Task]) -> None:
     """Runs the task that the command line names and prints its result."""
-    import os
-    import sys
-
     parser = argparse.ArgumentParser()
     parser.add_argument("--task", required=True)
     parser.add_argument("--host", default="localhost")

@@ -28,7 +28,7 @@ from gmqtt.mqtt.constants import MQTTv311
 from gmqtt.storage import PersistentStorage
 
 
-class AwaitableStorage(PersistentStorage):
+class AwaitableStorage(PersistentStorage):  # type: ignore[misc]  # gmqtt is untyped
     """Hands out a future for the message stored last; its removal on PUBACK resolves it."""
 
     def __init__(self) -> None:
@@ -37,10 +37,12 @@ class AwaitableStorage(PersistentStorage):
         self.last: asyncio.Future[None] | None = None
 
     def push_message(self, mid: int, raw_package: bytes) -> None:
+        """Stores a message that was just published."""
         super().push_message(mid, raw_package)
         self.last = self._futures[mid] = asyncio.get_running_loop().create_future()
 
     def remove_message_by_mid(self, mid: int) -> None:
+        """Forgets an acknowledged message."""
         super().remove_message_by_mid(mid)
         future = self._futures.pop(mid, None)
         if future is not None and not future.done():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import ssl
 import threading
+import time
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -143,8 +144,6 @@ def receive(job: Job, qos: int) -> Result:
 
 def connect_task(job: Job) -> Result:
     """Connects again and again; making the client and parting are part of neither sample."""
-    import time
-
     with measured(job.n) as result:
         for _ in range(job.n):
             client = make(job)
