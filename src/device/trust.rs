@@ -150,9 +150,9 @@ mod tests {
     #[test]
     fn takes_a_certificate_pasted_from_c() {
         let pem = certificate();
-        let c: String = pem.lines().map(|line| format!("  \"{line}\\r\\n\"\n")).collect();
-        assert!(Trust::from_pem(format!("{c};").as_bytes()).is_ok());
-        let continued: String = pem.lines().map(|line| format!("{line}\\n\\\n")).collect();
+        let c = pem.trim_end().replace('\n', "\\r\\n\"\n  \"");
+        assert!(Trust::from_pem(format!("  \"{c}\\r\\n\";").as_bytes()).is_ok());
+        let continued = pem.replace('\n', "\\n\\\n");
         assert!(Trust::from_pem(continued.as_bytes()).is_ok());
     }
 
