@@ -276,12 +276,22 @@ impl Hub {
         count: u64,
         timeout: Duration,
     ) -> Result<Vec<Arc<TelemetryMessage>>, HubError> {
-        let source = device_id.map(|id| self.shared.registry.get(id)).transpose()?;
-        let source = source.map(|device| device.source.clone());
-        match self.shared.recorder.wait(source, count, timeout) {
+        match self.wait_for_telemetry_count(device_id, count, timeout)? {
             got if got >= count => Ok(self.shared.recorder.messages(device_id)),
             got => Err(HubError::Timeout { wanted: count, got }),
         }
+    }
+
+    /// [`Self::wait_for_telemetry`] without the messages: how many came, which is less than `count` when the time
+    /// ran out.
+    pub fn wait_for_telemetry_count(
+        &self,
+        device_id: Option<&str>,
+        count: u64,
+        timeout: Duration,
+    ) -> Result<u64, HubError> {
+        let source = device_id.map(|id| self.shared.registry.get(id)).transpose()?;
+        Ok(self.shared.recorder.wait(source.map(|device| device.source.clone()), count, timeout))
     }
 
     /// Whether the device has a live connection.

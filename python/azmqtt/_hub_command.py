@@ -1,0 +1,122 @@
+"""The command ``azmqtt hub``: a local IoT Hub until Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from azmqtt._hub import LocalHub
+
+if TYPE_CHECKING:
+    import argparse
+
+#: The device that a hub gets which would have none.
+_DEFAULT_DEVICE = "my-device"
+
+_MAX_PORT = 65535
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``hub`` to the commands of a parser."""
+    parser = subparsers.add_parser(
+        "hub",
+        help="run a local IoT Hub",
+        description="Run a local IoT Hub that devices connect to by MQTT over TLS, until Ctrl-C.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=8883, help="TCP port, 0 for any free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--device",
+        action="append",
+        default=[],
+        metavar="ID",
+        dest="devices",
+        help=f"a device to have; may be repeated (default: {_DEFAULT_DEVICE}, unless the state has devices)",
+    )
+    parser.add_argument(
+        "--state", metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one line of JSON when ready, and nothing else"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the hub until SIGINT or SIGTERM; return the exit code."""
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        hub = LocalHub(host=args.host, port=args.port, state=args.state)
+    except (OSError, ValueError) as error:
+        return _fail(error)
+    with hub:
+        try:
+            _have_devices(hub, args.devices)
+        except (OSError, ValueError) as error:
+            return _fail(error)
+        _report(hub, args)
+        # A wait without end would not see Ctrl-C on Windows.
+        while not stop.wait(0.5):
+            pass
+    return 0
+
+
+def _have_devices(hub: LocalHub, wanted: list[str]) -> None:
+    known = {device.device_id for device in hub.devices()}
+    if not known and not wanted:
+        wanted = [_DEFAULT_DEVICE]
+    for device_id in dict.fromkeys(wanted):
+        if device_id not in known:
+            hub.create_device(device_id)
+
+
+def _report(hub: LocalHub, args: argparse.Namespace) -> None:
+    """Say how to connect. The keys are test keys of this machine: to print them is the purpose."""
+    devices = hub.devices()
+    if args.json:
+        ready: dict[str, Any] = {
+            "hostname": hub.hostname,
+            "port": hub.port,
+            "ca_file": hub.ca_file,
+            "devices": [
+                {"device_id": device.device_id, "connection_string": device.connection_string}
+                for device in devices
+            ],
+        }
+        _say(json.dumps(ready))
+        return
+    _say(f"The local IoT Hub listens on {args.host}, port {hub.port}. Ctrl-C ends it.")
+    _say(f"Devices must trust this certificate:\n  {hub.ca_file}")
+    for device in devices:
+        _say(f"Device {device.device_id} connects with this test key:\n  {device.connection_string}")
+    options = "" if hub.port == 8883 else f", port={hub.port}"  # noqa: PLR2004 - the port of MQTT over TLS
+    _say("In Python:")
+    _say("  import azmqtt")
+    _say(f"  client = azmqtt.DeviceClient.from_connection_string(\"…\", trust={hub.ca_file!r}{options})")
+
+
+def _say(line: str) -> None:
+    # Whoever reads this through a pipe waits for it.
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _fail(error: Exception) -> int:
+    # An OSError with a number shows it before the words that say all.
+    text = error.strerror if isinstance(error, OSError) and error.strerror else error
+    sys.stderr.write(f"azmqtt hub: {text}\n")
+    return 1
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= _MAX_PORT:
+        raise ValueError(text)
+    return port

@@ -1,0 +1,232 @@
+//! `_core.Hub`: the local hub for Python. Every call that may wait gives the interpreter up meanwhile.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use pyo3::exceptions::{PyLookupError, PyOSError, PyRuntimeError, PyTimeoutError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::dialect::sas::SymmetricKey;
+use crate::dialect::{MessageProperties, PropertyBag, twin};
+use crate::hub::{self, HubConfig, HubError, Recording, TelemetryMessage};
+
+/// A running hub.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub struct Hub(hub::Hub);
+
+/// Names and values, in order.
+type Pairs = Vec<(String, String)>;
+
+/// A message: number, device, body, application properties, system properties, Unix time in seconds.
+type Message<'py> = (u64, String, Bound<'py, PyBytes>, Pairs, Vec<(&'static str, String)>, f64);
+
+#[pymethods]
+impl Hub {
+    /// Starts a hub; returns when it listens. Without `keep_messages` telemetry is counted and not kept.
+    #[new]
+    #[pyo3(signature = (host, port, hostname, state_dir, keep_messages))]
+    fn start(
+        py: Python<'_>,
+        host: String,
+        port: u16,
+        hostname: String,
+        state_dir: Option<PathBuf>,
+        keep_messages: bool,
+    ) -> PyResult<Self> {
+        let recording = if keep_messages { Recording::default() } else { Recording::CountOnly };
+        let config = HubConfig { host, port, hostname, state_dir, recording, ..HubConfig::default() };
+        py.detach(|| hub::Hub::start(config)).map(Self).map_err(to_python)
+    }
+
+    fn stop(&self, py: Python<'_>) {
+        py.detach(|| self.0.stop());
+    }
+
+    #[getter]
+    fn stopped(&self) -> bool {
+        self.0.is_stopped()
+    }
+
+    #[getter]
+    fn port(&self) -> u16 {
+        self.0.port()
+    }
+
+    #[getter]
+    fn hostname(&self) -> &str {
+        self.0.hostname()
+    }
+
+    #[getter]
+    fn ca_pem(&self) -> &str {
+        self.0.ca_pem()
+    }
+
+    #[getter]
+    fn ca_file(&self) -> PathBuf {
+        self.0.ca_file().to_owned()
+    }
+
+    /// `key` in base64; a random one without it.
+    fn create_device(&self, py: Python<'_>, device_id: &str, key: Option<&str>) -> PyResult<()> {
+        let key = key.map(SymmetricKey::from_base64).transpose().map_err(HubError::Key).map_err(to_python)?;
+        py.detach(|| self.0.create_device(device_id, key)).map_err(to_python)
+    }
+
+    fn remove_device(&self, py: Python<'_>, device_id: &str) -> PyResult<()> {
+        py.detach(|| self.0.remove_device(device_id)).map_err(to_python)
+    }
+
+    fn set_enabled(&self, py: Python<'_>, device_id: &str, enabled: bool) -> PyResult<()> {
+        py.detach(|| self.0.set_enabled(device_id, enabled)).map_err(to_python)
+    }
+
+    fn has_device(&self, device_id: &str) -> bool {
+        self.0.has_device(device_id)
+    }
+
+    fn device_ids(&self) -> Vec<String> {
+        self.0.device_ids()
+    }
+
+    fn connection_string(&self, device_id: &str) -> PyResult<String> {
+        self.0.connection_string(device_id).map_err(to_python)
+    }
+
+    /// The twin's service view, in JSON.
+    fn twin(&self, py: Python<'_>, device_id: &str) -> PyResult<String> {
+        py.detach(|| self.0.twin(device_id)).map(|twin| twin.to_string()).map_err(to_python)
+    }
+
+    /// `patch` in JSON; the new version.
+    fn patch_desired(&self, py: Python<'_>, device_id: &str, patch: &str) -> PyResult<u64> {
+        let patched = py.detach(|| {
+            let patch = twin::parse_patch(patch.as_bytes()).map_err(HubError::Twin)?;
+            self.0.patch_desired(device_id, &patch)
+        });
+        patched.map_err(to_python)
+    }
+
+    /// `properties` under their wire names (`$.mid`, …) or the application's.
+    fn send_c2d(&self, device_id: &str, body: &[u8], properties: Pairs) -> PyResult<()> {
+        let bag: PropertyBag = properties.into_iter().map(|(name, value)| (name, Some(value))).collect();
+        let properties = MessageProperties::from_bag(bag);
+        properties.validate().map_err(|error| PyValueError::new_err(error.to_string()))?;
+        self.0.send_c2d(device_id, Bytes::copy_from_slice(body), properties).map_err(to_python)
+    }
+
+    fn pending_c2d(&self, device_id: &str) -> PyResult<usize> {
+        self.0.pending_c2d(device_id).map_err(to_python)
+    }
+
+    /// The recorded messages of a device, or of all.
+    fn telemetry<'py>(&self, py: Python<'py>, device_id: Option<&str>) -> Vec<Message<'py>> {
+        let messages = py.detach(|| match device_id {
+            Some(device_id) => self.0.telemetry(device_id),
+            None => self.0.all_telemetry(),
+        });
+        messages.iter().map(|message| to_tuple(py, message)).collect()
+    }
+
+    fn telemetry_count(&self, device_id: Option<&str>) -> PyResult<u64> {
+        self.0.telemetry_count(device_id).map_err(to_python)
+    }
+
+    /// Waits for at most `timeout` seconds; whether so many messages have come.
+    fn wait_for_count(
+        &self,
+        py: Python<'_>,
+        device_id: Option<&str>,
+        count: u64,
+        timeout: f64,
+    ) -> PyResult<bool> {
+        let timeout = seconds(timeout)?;
+        py.detach(|| self.0.wait_for_telemetry_count(device_id, count, timeout))
+            .map(|got| got >= count)
+            .map_err(to_python)
+    }
+
+    fn connected(&self, device_id: &str) -> PyResult<bool> {
+        self.0.connected(device_id).map_err(to_python)
+    }
+
+    /// Waits for at most `timeout` seconds; whether it is as asked for.
+    fn wait_for_connection(
+        &self,
+        py: Python<'_>,
+        device_id: &str,
+        connected: bool,
+        timeout: f64,
+    ) -> PyResult<bool> {
+        let timeout = seconds(timeout)?;
+        py.detach(|| self.0.wait_for_connection(device_id, connected, timeout)).map_err(to_python)
+    }
+
+    fn connection_count(&self, device_id: &str) -> PyResult<u64> {
+        self.0.connection_count(device_id).map_err(to_python)
+    }
+
+    fn last_close(&self, device_id: &str) -> PyResult<Option<String>> {
+        let reason = self.0.last_close(device_id).map_err(to_python)?;
+        Ok(reason.map(|reason| reason.to_string()))
+    }
+
+    #[getter]
+    fn last_refusal(&self) -> Option<String> {
+        self.0.last_refusal()
+    }
+
+    fn disconnect(&self, py: Python<'_>, device_id: &str) -> PyResult<bool> {
+        py.detach(|| self.0.disconnect(device_id)).map_err(to_python)
+    }
+
+    fn expire_token(&self, py: Python<'_>, device_id: &str) -> PyResult<bool> {
+        py.detach(|| self.0.expire_token(device_id)).map_err(to_python)
+    }
+}
+
+fn to_tuple<'py>(py: Python<'py>, message: &TelemetryMessage) -> Message<'py> {
+    let since = message.enqueued_time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    (
+        message.sequence,
+        message.source.device_id.clone(),
+        PyBytes::new(py, &message.body),
+        message.properties.application.clone(),
+        message.system_properties(),
+        since.as_secs_f64(),
+    )
+}
+
+fn seconds(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(format!("timeout: {error}")))
+}
+
+fn to_python(error: HubError) -> PyErr {
+    let text = error.to_string();
+    match error {
+        HubError::Bind { source, .. } | HubError::File { source, .. } => os_error(&source, text),
+        HubError::Resolve { .. } | HubError::System(_) | HubError::StateInUse(_) => PyOSError::new_err(text),
+        HubError::Corrupt { .. }
+        | HubError::Identity(_)
+        | HubError::Key(_)
+        | HubError::DeviceExists(_)
+        | HubError::Twin(_)
+        | HubError::MessageTooLarge { .. } => PyValueError::new_err(text),
+        HubError::DeviceNotFound(_) => PyLookupError::new_err(text),
+        HubError::Timeout { .. } => PyTimeoutError::new_err(text),
+        HubError::Certificate(_) | HubError::QueueFull { .. } | HubError::Stopped => {
+            PyRuntimeError::new_err(text)
+        }
+    }
+}
+
+/// With the system's number Python picks the fitting subclass, such as `PermissionError`.
+fn os_error(source: &io::Error, text: String) -> PyErr {
+    match source.raw_os_error() {
+        Some(number) => PyOSError::new_err((number, text)),
+        None => PyOSError::new_err(text),
+    }
+}
