@@ -34,10 +34,10 @@ def hub_process(pipe: Connection, seed: int, seconds: float) -> None:
         device = hub.create_device(DEVICE)
         pipe.send((device.connection_string, str(hub.ca_file), hub.port))
         end = time.monotonic() + seconds
-        drops = 0
+        drops = last = 0
         next_drop = time.monotonic() + 2
         while time.monotonic() < end:
-            collect(hub, received)
+            last = collect(hub, received, last)
             if time.monotonic() >= next_drop:
                 hub.disconnect(DEVICE)
                 drops += 1
@@ -47,14 +47,16 @@ def hub_process(pipe: Connection, seed: int, seconds: float) -> None:
         version = hub.patch_desired(DEVICE, {"last": True})
         pipe.send(("quiet", version))
         pipe.recv()  # the client has closed
-        collect(hub, received)
+        collect(hub, received, last)
         pipe.send((dict(received), drops))
 
 
-def collect(hub: azmqtt.LocalHub, received: Counter[str]) -> None:
-    """Count what came in since the last look."""
-    for message in hub.take_telemetry(DEVICE):
+def collect(hub: azmqtt.LocalHub, received: Counter[str], after: int) -> int:
+    """Count what came in after a sequence number; return the newest one."""
+    for message in hub.telemetry(DEVICE, after=after):
         received[message.body.decode()] += 1
+        after = message.sequence
+    return after
 
 
 def resident_kib() -> int:

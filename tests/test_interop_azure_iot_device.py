@@ -56,8 +56,9 @@ def test_sdk_session(python_with_sdk: Path) -> None:
         message = hub.wait_for_telemetry("sdk-device", count=1, timeout=5)[0]
         assert json.loads(message.body) == {"temperature": 21.5}
         assert message.properties == {"alert": "a b&c=d/é"}
-        assert message.message_id == "m-1"
-        assert message.content_type == "application/json"
+        assert message.system_properties["message-id"] == "m-1"
+        assert message.system_properties["content-type"] == "application/json"
+        assert message.system_properties["content-encoding"] == "utf-8"
 
         assert seen["twin"]["reported"] == {"firmware": "1.1", "parts": {}, "$version": 2}
         assert seen["desired_patch"] == {"interval": 5, "$version": 2}
