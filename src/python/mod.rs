@@ -1,11 +1,60 @@
 //! The compiled module `azmqtt._core`: convert, submit, complete. No logic lives here.
+//!
+//! * [`client`]: the operations, each blocking and for asyncio; [`sending`]: many messages by one call;
+//!   [`events`]: iterators over what comes in.
+//! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
+//! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
+//! * [`hub`]: the local hub.
+//! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
+//! * [`core`], [`stream`], [`subscription`], [`acknowledge`]: what a client and its iterators share.
 
+mod access;
+mod acknowledge;
+mod bridge;
+mod client;
+mod cloud_message;
+mod convert;
+mod core;
+mod errors;
+mod events;
+mod fork;
 mod hub;
+mod options;
+mod outcome;
+mod outgoing;
+mod runtime;
+mod sas;
+mod sending;
+mod stream;
+mod subscription;
+mod waiter;
 
 use pyo3::prelude::*;
 
 #[pymodule]
 mod _core {
     #[pymodule_export]
+    use super::access::Access;
+    #[pymodule_export]
+    use super::bridge::Bridge;
+    #[pymodule_export]
+    use super::client::Client;
+    #[pymodule_export]
+    use super::cloud_message::CloudMessage;
+    #[pymodule_export]
+    use super::events::Events;
+    #[pymodule_export]
     use super::hub::Hub;
+    #[pymodule_export]
+    use super::sas::{sas_generate, sas_parse};
+    #[pymodule_export]
+    use super::sending::Sending;
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::fork::watch();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
 }

@@ -1,0 +1,80 @@
+"""Unofficial Azure IoT Hub device client and local hub: a Rust core with a Python face.
+
+    from azmqtt import DeviceClient
+
+    with DeviceClient.from_connection_string("HostName=…;DeviceId=…;SharedAccessKey=…") as client:
+        client.send_message({"temperature": 21.5})
+        print(client.get_twin().desired)
+
+Every call exists twice: the bare name blocks, the ``_async`` suffix is an ``async def``. Names are IoT Hub's own
+terms, ``timeout=`` is in seconds, and whatever comes from the hub is an :class:`IotHubError`.
+
+==========================  =====================================================================
+:class:`DeviceClient`       a device or module: messages, twin
+:class:`LocalHub`           a local IoT Hub, for tests and for trying things out
+:class:`Message`            a message with its properties
+:mod:`azmqtt.sas`           SAS tokens: sign and read
+==========================  =====================================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from azmqtt import sas
+from azmqtt._client import DeviceClient
+from azmqtt._core import CloudMessage, __version__
+from azmqtt._errors import (
+    AuthenticationFailed,
+    BadAnswer,
+    ClientClosed,
+    ConnectionFailed,
+    ConnectionLost,
+    IotHubError,
+    MessageTooLarge,
+    OutboxFull,
+    PreconditionFailed,
+    RequestFailed,
+    RequestTimeout,
+    Throttled,
+)
+from azmqtt._message import Message
+from azmqtt._types import DesiredPatch, Outbox, ReportedPatch, RetryPolicy, Twin
+
+if TYPE_CHECKING:
+    from azmqtt._hub import LocalHub
+
+__all__ = [
+    "AuthenticationFailed",
+    "BadAnswer",
+    "ClientClosed",
+    "CloudMessage",
+    "ConnectionFailed",
+    "ConnectionLost",
+    "DesiredPatch",
+    "DeviceClient",
+    "IotHubError",
+    "LocalHub",
+    "Message",
+    "MessageTooLarge",
+    "Outbox",
+    "OutboxFull",
+    "PreconditionFailed",
+    "ReportedPatch",
+    "RequestFailed",
+    "RequestTimeout",
+    "RetryPolicy",
+    "Throttled",
+    "Twin",
+    "__version__",
+    "sas",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # The hub is for tests and demonstrations: a device need not load it.
+    if name == "LocalHub":
+        from azmqtt._hub import LocalHub
+
+        return LocalHub
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

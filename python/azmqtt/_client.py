@@ -1,0 +1,499 @@
+"""The client of one device."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from azmqtt import _core
+from azmqtt._message import Message
+from azmqtt._options import core_options
+from azmqtt._streams import Stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from types import TracebackType
+
+    from typing_extensions import Self, Unpack
+
+    from azmqtt._core import CloudMessage
+    from azmqtt._handlers import Handlers
+    from azmqtt._options import ClientOptions
+    from azmqtt._types import DesiredPatch, ReportedPatch, Twin
+
+    MessageHandler = TypeVar("MessageHandler", bound=Callable[[CloudMessage], Any])
+    DesiredHandler = TypeVar("DesiredHandler", bound=Callable[[DesiredPatch], Any])
+
+State = Literal["disconnected", "connecting", "connected", "reconnecting", "closed"]
+
+
+class DeviceClient:
+    """A device, or a module of one, on an IoT Hub.
+
+    Make one with :meth:`from_connection_string`, :meth:`from_symmetric_key` or :meth:`from_sas_token`. That does no
+    I/O: the first call connects, and the client then stays connected, through lost lines and expiring tokens, until
+    it is closed. Use it in ``with`` or ``async with``, or call :meth:`close`.
+
+    Each call exists twice: the bare name blocks (and lets other threads run, and stops on Ctrl-C), the ``_async``
+    suffix is for ``await``. Both may be used on the same client, from any thread and any event loop. ``timeout`` is in
+    seconds; a call that names none has the client's. Every call ends by an answer, an error or its timeout.
+
+    Any call may raise:
+        ConnectionFailed: No connection could be made.
+        AuthenticationFailed: The hub refused the credentials.
+        ConnectionLost: The connection was lost and the outcome is unknown.
+        RequestTimeout: No answer within the timeout.
+        ClientClosed: The client is closed.
+        RuntimeError: The client was made in another process, before ``fork()``.
+    """
+
+    __slots__ = ("__weakref__", "_closed", "_core", "_handlers")
+
+    _core: _core.Client
+    _handlers: Handlers | None
+    _closed: bool
+
+    def __init__(self, access: _core.Access, /, **options: Unpack[ClientOptions]) -> None:
+        """Take an identity with its credentials. The constructors with names make one."""
+        self._closed = True
+        self._core = _core.Client(access, core_options(options))
+        self._handlers = None
+        self._closed = False
+
+    @classmethod
+    def from_connection_string(cls, connection_string: str, /, **options: Unpack[ClientOptions]) -> Self:
+        """Make a client from a device's or module's connection string.
+
+        Args:
+            connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, also with ``ModuleId``, ``GatewayHostName``
+                or ``SharedAccessSignature`` in place of the key (IoT Hub docs, "connection string").
+            **options: See :class:`~azmqtt._options.ClientOptions`.
+
+        Raises:
+            ValueError: Says which part is missing, doubled or malformed, never showing a key; or names the option
+                that is out of its bounds.
+            TypeError: Names an option that is unknown or of the wrong type.
+        """
+        return cls(_core.Access.from_connection_string(connection_string), **options)
+
+    @classmethod
+    def from_symmetric_key(
+        cls,
+        hostname: str,
+        device_id: str,
+        key: str,
+        *,
+        module_id: str | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> Self:
+        """Make a client from a device's or module's own key.
+
+        Args:
+            hostname: The hub's name, such as ``myhub.azure-devices.net``.
+            device_id: The device, case-sensitive.
+            key: Its primary or secondary key, in base64.
+            module_id: The module, if it is one.
+            **options: See :class:`~azmqtt._options.ClientOptions`.
+
+        Raises:
+            ValueError: A malformed name or key, or an option out of its bounds.
+            TypeError: An option that is unknown or of the wrong type.
+        """
+        return cls(_core.Access.from_symmetric_key(hostname, device_id, key, module_id), **options)
+
+    @classmethod
+    def from_sas_token(
+        cls,
+        token: str,
+        *,
+        hostname: str | None = None,
+        device_id: str | None = None,
+        module_id: str | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> Self:
+        """Make a client from a token that was signed elsewhere. It cannot renew the token.
+
+        Args:
+            token: ``SharedAccessSignature sr=…&sig=…&se=…``.
+            hostname: The hub; by default the one in the token.
+            device_id: The device; by default the one in the token.
+            module_id: The module; by default the one in the token, if any.
+            **options: See :class:`~azmqtt._options.ClientOptions`.
+
+        Raises:
+            ValueError: A malformed token, one that is for something else, or an option out of its bounds.
+            TypeError: An option that is unknown or of the wrong type.
+        """
+        return cls(_core.Access.from_sas_token(token, hostname, device_id, module_id), **options)
+
+    # Life
+
+    def connect(self, *, timeout: float | None = None) -> None:
+        """Connect, unless connected already. Other calls do so by themselves."""
+        self._core.connect(timeout)
+
+    async def connect_async(self, *, timeout: float | None = None) -> None:
+        """Connect, unless connected already. Other calls do so by themselves."""
+        await self._core.connect_async(timeout)
+
+    def close(self, *, timeout: float | None = None) -> int:
+        """Send what was accepted, within the timeout, then disconnect for good.
+
+        Returns:
+            How many messages and requests did not make it. Their own callers get ``ClientClosed``.
+        """
+        self._closed = True
+        unsent = self._core.close(timeout)
+        if self._handlers is not None:
+            self._handlers.stop(1.0)
+        return unsent
+
+    async def close_async(self, *, timeout: float | None = None) -> int:
+        """Send what was accepted, within the timeout, then disconnect for good.
+
+        Returns:
+            How many messages and requests did not make it. Their own callers get ``ClientClosed``.
+        """
+        self._closed = True
+        unsent = await self._core.close_async(timeout)
+        if self._handlers is not None:
+            self._handlers.stop(0.0)
+        return unsent
+
+    def __enter__(self) -> Self:
+        """Return the client, not yet connected."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        """Return the client, not yet connected."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the client."""
+        await self.close_async()
+
+    def __del__(self) -> None:
+        """Warn of a client that was never closed, and let its connection end."""
+        if getattr(self, "_closed", True) or self._core.state in ("disconnected", "closed"):
+            return
+        import warnings
+
+        warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
+        self._core.abandon()
+
+    # Telemetry
+
+    def send_message(
+        self,
+        body: Any,
+        *,
+        properties: Mapping[str, str] | None = None,
+        message_id: str | None = None,
+        correlation_id: str | None = None,
+        content_type: str | None = None,
+        content_encoding: str | None = None,
+        qos: Literal[0, 1] = 1,
+        timeout: float | None = None,
+    ) -> None:
+        """Send one device-to-cloud message and wait until the hub has it (QoS 1) or it is written out (QoS 0).
+
+        Args:
+            body: ``bytes`` as they are, ``str`` as ``text/plain``, anything JSON-able as ``application/json``; or a
+                whole :class:`~azmqtt.Message`, which has more fields, and then without the arguments below.
+            properties: The application's own names and values.
+            message_id: ``$.mid``.
+            correlation_id: ``$.cid``.
+            content_type: ``$.ct``, in place of the one that goes with the body.
+            content_encoding: ``$.ce``, the same.
+            qos: 1 for at least once, 0 for at most once.
+            timeout: Seconds; the message is given up after that, unless it is on its way.
+
+        Raises:
+            MessageTooLarge: More than 262,144 bytes by the service's count. Nothing was sent.
+            ValueError: Names the property that breaks a rule of the service. Nothing was sent.
+            TypeError: Names the part of the body that is not JSON. Nothing was sent.
+            OutboxFull: Too much waits to be acknowledged. Nothing was sent.
+        """
+        if not (
+            properties is None
+            and message_id is None
+            and correlation_id is None
+            and content_type is None
+            and content_encoding is None
+            and qos == 1
+        ):
+            body = _message(
+                body, properties, message_id, correlation_id, content_type, content_encoding, qos
+            )
+        self._core.send_message(body, timeout)
+
+    async def send_message_async(
+        self,
+        body: Any,
+        *,
+        properties: Mapping[str, str] | None = None,
+        message_id: str | None = None,
+        correlation_id: str | None = None,
+        content_type: str | None = None,
+        content_encoding: str | None = None,
+        qos: Literal[0, 1] = 1,
+        timeout: float | None = None,
+    ) -> None:
+        """Send one message; see :meth:`send_message`.
+
+        A call that is cancelled does not take its message back: it may still be sent.
+        """
+        if not (
+            properties is None
+            and message_id is None
+            and correlation_id is None
+            and content_type is None
+            and content_encoding is None
+            and qos == 1
+        ):
+            body = _message(
+                body, properties, message_id, correlation_id, content_type, content_encoding, qos
+            )
+        await self._core.send_message_async(body, timeout)
+
+    def send_messages(self, messages: Iterable[Any], *, timeout: float | None = None) -> int:
+        """Send many messages, pipelined, and wait until the hub has them all.
+
+        The iterable may be endless and slow: a message waits for no more than a few milliseconds for others to go
+        with. When the outbox is full, no more are taken until some are acknowledged.
+
+        Args:
+            messages: Bodies or :class:`~azmqtt.Message` objects, as for :meth:`send_message`, all at QoS 1 unless
+                the message says otherwise.
+            timeout: Seconds for each message, from when it is taken.
+
+        Returns:
+            How many were acknowledged: all of them.
+
+        Raises:
+            IotHubError: The first failure. Its ``acknowledged`` says how many the hub has. No more are taken.
+            Exception: What the iterable raised, or a ``ValueError`` or ``TypeError`` for one of its messages. What was
+                taken before is sent first; ``acknowledged`` is set on the exception where it can be.
+        """
+        sending = self._core.sending(timeout)
+        try:
+            sending.run(iter(messages))
+        except BaseException as error:
+            _note_acknowledged(error, sending.acknowledged)
+            raise
+        return sending.acknowledged
+
+    async def send_messages_async(
+        self, messages: Iterable[Any] | AsyncIterable[Any], *, timeout: float | None = None
+    ) -> int:
+        """Send many messages, pipelined; see :meth:`send_messages`. Takes an async iterable, too."""
+        sending = self._core.sending(timeout)
+        try:
+            try:
+                if hasattr(messages, "__aiter__"):
+                    async for message in messages:
+                        if sending.push(message):
+                            await sending.room_async()
+                else:
+                    iterator = iter(messages)
+                    while sending.pull(iterator):
+                        await sending.room_async()
+            except Exception:
+                # What was accepted is accounted for, whatever stopped the iterable.
+                await _settled_quietly(sending)
+                raise
+            await sending.settled_async()
+        except BaseException as error:
+            _note_acknowledged(error, sending.acknowledged)
+            raise
+        return sending.acknowledged
+
+    # Twin
+
+    def get_twin(self, *, timeout: float | None = None) -> Twin:
+        """Read the device twin.
+
+        Raises:
+            RequestFailed: The hub answered with an error; ``Throttled`` for too many requests.
+        """
+        return self._core.get_twin(timeout)
+
+    async def get_twin_async(self, *, timeout: float | None = None) -> Twin:
+        """Read the device twin; see :meth:`get_twin`."""
+        return await self._core.get_twin_async(timeout)
+
+    def patch_reported_properties(
+        self, patch: dict[str, Any], *, if_version: int | None = None, timeout: float | None = None
+    ) -> ReportedPatch:
+        """Change the reported properties by a JSON merge patch (RFC 7396): ``None`` removes a property.
+
+        Args:
+            patch: At most 32 KB by the service's count, 10 levels deep, strings up to 4 KB, keys up to 1 KB without
+                ``.``, ``$``, spaces and control characters (IoT Hub docs, "device twins": format and size).
+            if_version: Change them only if they still have this ``$version``.
+            timeout: Seconds.
+
+        Returns:
+            The new version, the request id and the status.
+
+        Raises:
+            ValueError: Names the path in the patch that breaks a rule. Nothing was sent.
+            TypeError: Names the path in the patch that is not JSON. Nothing was sent.
+            PreconditionFailed: The properties have another version by now.
+            RequestFailed: The hub answered with another error; ``Throttled`` for too many requests.
+        """
+        return self._core.patch_reported_properties(patch, if_version, timeout)
+
+    async def patch_reported_properties_async(
+        self, patch: dict[str, Any], *, if_version: int | None = None, timeout: float | None = None
+    ) -> ReportedPatch:
+        """Change the reported properties; see :meth:`patch_reported_properties`."""
+        return await self._core.patch_reported_properties_async(patch, if_version, timeout)
+
+    # What the hub sends
+
+    def desired_properties(self, *, timeout: float | None = None) -> Stream[DesiredPatch]:
+        """Listen to changes of the desired properties, from now on.
+
+        Each change comes once, in the order of ``$version``; what happened while the line was down comes as one
+        change after it is up again.
+
+        Args:
+            timeout: How many seconds to wait for each change before the iteration ends; ``None`` for ever.
+
+        Returns:
+            An iterator for ``for`` and ``async for`` over :class:`~azmqtt.DesiredPatch`.
+        """
+        return Stream(self, "desired", timeout)
+
+    def on_desired_properties(self, handler: DesiredHandler) -> DesiredHandler:
+        """Call ``handler`` with every change of the desired properties, from now on. Also a decorator.
+
+        A plain function is called on a thread of the client's, one call at a time; an ``async def`` on the event loop
+        that is running now, or else on one of the client's. A handler that raises is logged under
+        ``azmqtt.handlers``. There is one handler of each kind, and it shares what comes with the iterators.
+        """
+        self._register("desired", handler)
+        return handler
+
+    def messages(self, *, timeout: float | None = None) -> Stream[CloudMessage]:
+        """Listen to cloud-to-device messages, from now on.
+
+        Args:
+            timeout: How many seconds to wait for each message before the iteration ends; ``None`` for ever.
+
+        Returns:
+            An iterator for ``for`` and ``async for`` over :class:`~azmqtt.CloudMessage`. A message is acknowledged,
+            and so complete for the hub, when the next one is asked for or the iteration ends.
+        """
+        return Stream(self, "messages", timeout)
+
+    def on_message(self, handler: MessageHandler) -> MessageHandler:
+        """Call ``handler`` with every cloud-to-device message, from now on. Also a decorator.
+
+        The message is acknowledged after the handler has returned or raised. For the rest see
+        :meth:`on_desired_properties`.
+        """
+        self._register("messages", handler)
+        return handler
+
+    def _register(self, kind: str, handler: Callable[[Any], Any]) -> None:
+        if not callable(handler):
+            raise TypeError(f"the handler must be callable, not {type(handler).__name__}")
+        if self._handlers is None:
+            from azmqtt._handlers import Handlers
+
+            self._handlers = Handlers(self._core)
+        self._handlers.register(kind, _core.Events(self._core, kind, None), handler)
+
+    # What can be seen
+
+    @property
+    def state(self) -> State:
+        """Where the connection stands.
+
+        One of ``disconnected``, ``connecting``, ``connected``, ``reconnecting`` and ``closed``.
+        """
+        return cast("State", self._core.state)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the hub has accepted the connection and it stands, as far as is known."""
+        return self._core.state == "connected"
+
+    @property
+    def last_error(self) -> str | None:
+        """What ended the last connection or attempt, while there is no other."""
+        return self._core.last_error
+
+    @property
+    def hostname(self) -> str:
+        """The hub's host name."""
+        return self._core.hostname
+
+    @property
+    def device_id(self) -> str:
+        """The device's id."""
+        return self._core.device_id
+
+    @property
+    def module_id(self) -> str | None:
+        """The module's id, for a module."""
+        return self._core.module_id
+
+    def stats(self) -> dict[str, int]:
+        """Counters since the client was made, and what waits now: messages, requests, connections, bytes."""
+        return self._core.stats()
+
+    def __repr__(self) -> str:
+        """Show identity and state, no secret."""
+        module = f", module_id={self.module_id!r}" if self.module_id else ""
+        return f"DeviceClient({self.hostname!r}, {self.device_id!r}{module}, {self.state})"
+
+
+def _message(
+    body: Any,
+    properties: Mapping[str, str] | None,
+    message_id: str | None,
+    correlation_id: str | None,
+    content_type: str | None,
+    content_encoding: str | None,
+    qos: Literal[0, 1],
+) -> Message:
+    if isinstance(body, Message):
+        raise TypeError("a Message carries its properties itself: use dataclasses.replace to change them")
+    return Message(
+        body,
+        properties=properties,
+        message_id=message_id,
+        correlation_id=correlation_id,
+        content_type=content_type,
+        content_encoding=content_encoding,
+        qos=qos,
+    )
+
+
+def _note_acknowledged(error: BaseException, count: int) -> None:
+    """Leave the count on the exception, or at least in its text (Python 3.11)."""
+    try:
+        error.acknowledged = count  # type: ignore[attr-defined]
+    except AttributeError:
+        if hasattr(error, "add_note"):
+            error.add_note(f"the hub had acknowledged {count} messages")
+
+
+async def _settled_quietly(sending: _core.Sending) -> None:
+    from azmqtt._errors import IotHubError
+
+    try:
+        await sending.settled_async()
+    except IotHubError:
+        # The caller is told of what came first.
+        return

@@ -1,0 +1,122 @@
+"""What can go wrong between a device and its hub.
+
+Every error that comes from the hub or the way to it is an :class:`IotHubError`. A bad argument is a plain
+``ValueError`` or ``TypeError`` that names the argument or the path within it. No error ever holds a key or a
+token.
+"""
+
+from __future__ import annotations
+
+
+class IotHubError(Exception):
+    """The root of this package's errors.
+
+    Attributes:
+        acknowledged: With ``send_messages``, how many messages the hub had acknowledged when the call ended.
+    """
+
+    acknowledged: int | None = None
+
+
+class ConnectionFailed(IotHubError, ConnectionError):
+    """No connection could be made.
+
+    Attributes:
+        step: Where it failed: ``"DNS"``, ``"TCP"``, ``"TLS"`` or ``"MQTT CONNECT"``.
+    """
+
+    def __init__(self, text: str, *, step: str | None = None) -> None:
+        """Take the text and the step."""
+        super().__init__(text)
+        self.step = step
+
+
+class AuthenticationFailed(IotHubError):
+    """The hub refused the credentials.
+
+    IoT Hub answers CONNECT with code 5 for a wrong key, an expired token and an unknown device alike, so that
+    the text names the usual causes.
+    """
+
+
+class ConnectionLost(IotHubError, ConnectionError):
+    """The connection was lost, and whether the hub carried the operation out is not known."""
+
+
+class RequestTimeout(IotHubError, TimeoutError):
+    """No answer came within the call's ``timeout``."""
+
+
+class RequestFailed(IotHubError):
+    """The hub answered with a status other than success.
+
+    Attributes:
+        status: The HTTP-like status of the answer, such as 400.
+        error_code: The service's six-digit code, such as 400004 (IoT Hub docs, "Understand and resolve errors");
+            ``None`` when the answer had none.
+        message: The service's text.
+        tracking_id: To quote to Azure support.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        status: int = 0,
+        error_code: int | None = None,
+        message: str = "",
+        tracking_id: str | None = None,
+    ) -> None:
+        """Take the text and what the service said."""
+        super().__init__(text)
+        self.status = status
+        self.error_code = error_code
+        self.message = message
+        self.tracking_id = tracking_id
+
+
+class Throttled(RequestFailed):
+    """The hub asks for fewer requests (429).
+
+    Attributes:
+        retry_after: Seconds to wait before another try, when the service said so.
+    """
+
+    def __init__(  # noqa: D107 - as above
+        self,
+        text: str,
+        *,
+        status: int = 429,
+        error_code: int | None = None,
+        message: str = "",
+        tracking_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(
+            text, status=status, error_code=error_code, message=message, tracking_id=tracking_id
+        )
+        self.retry_after = retry_after
+
+
+class PreconditionFailed(RequestFailed):
+    """The reported properties no longer have the version of ``if_version`` (412)."""
+
+
+class BadAnswer(IotHubError):
+    """The hub's answer makes no sense."""
+
+
+class OutboxFull(IotHubError):
+    """As many messages wait to be acknowledged as the ``outbox`` option allows; nothing was sent."""
+
+
+class MessageTooLarge(IotHubError, ValueError):
+    """A message has more than 262,144 bytes by the service's own count, or its topic more than 65,535.
+
+    The service counts the body, the values of system properties, and the names and values of the
+    application's (IoT Hub docs, "Create and read IoT Hub messages"). Nothing was sent.
+    """
+
+
+class ClientClosed(IotHubError):
+    """The client was closed, before the call or while it ran."""

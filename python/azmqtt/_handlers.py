@@ -1,0 +1,211 @@
+"""Handlers: functions that are called with what the hub sends.
+
+A plain function runs on one thread per client, "azmqtt-handlers", one call at a time. An ``async def`` runs on the
+event loop that was running when it was registered; without one, on a loop of its own in a second thread,
+"azmqtt-handlers-async". A handler that raises is logged under ``azmqtt.handlers`` and called again with the next item.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import inspect
+import logging
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from azmqtt._errors import ClientClosed, IotHubError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azmqtt import _core
+
+_log = logging.getLogger("azmqtt.handlers")
+
+#: Seconds between two attempts to subscribe; it doubles up to the second.
+_RETRY, _LONGEST_RETRY = 1.0, 30.0
+
+#: Seconds of waiting after which the thread looks around.
+_LONGEST_WAIT = 3600.0
+
+#: Items of one kind before those of the other have their turn.
+_TURN = 64
+
+
+class _Handler(NamedTuple):
+    events: _core.Events
+    function: Callable[[Any], Any]
+    name: str
+
+
+class Handlers:
+    """The handlers of one client. Holds no reference to it, so that it can be dropped."""
+
+    def __init__(self, core: _core.Client) -> None:
+        """Start nothing yet."""
+        self._core = core
+        self._lock = threading.Lock()
+        self._kinds: set[str] = set()
+        self._plain: dict[str, _Handler] = {}
+        self._thread: threading.Thread | None = None
+        self._async_loop: asyncio.AbstractEventLoop | None = None
+        self._async_thread: threading.Thread | None = None
+        self._tasks: set[Any] = set()
+        self._stopping = False
+
+    def register(self, kind: str, events: _core.Events, function: Callable[[Any], Any]) -> None:
+        """Call ``function`` with every item of ``events`` from now on."""
+        handler = _Handler(events, function, getattr(function, "__qualname__", repr(function)))
+        with self._lock:
+            if kind in self._kinds:
+                raise RuntimeError(f"a handler for {kind} is registered already; there is one per client")
+            self._kinds.add(kind)
+            _live.add(self)
+            if _is_async(function):
+                self._start_async(handler)
+            else:
+                self._plain = {**self._plain, kind: handler}
+                self._start_plain()
+
+    def stop(self, timeout: float) -> None:
+        """End the threads; wait for running handlers up to ``timeout`` seconds."""
+        self._stopping = True
+        self._core.wake()
+        event_loop = self._async_loop
+        if event_loop is not None and not event_loop.is_closed():
+            event_loop.call_soon_threadsafe(event_loop.stop)
+        for thread in (self._thread, self._async_thread):
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(timeout)
+
+    def _start_plain(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="azmqtt-handlers", daemon=True)
+            self._thread.start()
+        else:
+            self._core.wake()
+
+    def _start_async(self, handler: _Handler) -> None:
+        try:
+            event_loop = asyncio.get_running_loop()
+        except RuntimeError:
+            event_loop = self._own_loop()
+            future = asyncio.run_coroutine_threadsafe(_consume(handler), event_loop)
+            self._tasks.add(future)
+            return
+        task = event_loop.create_task(_consume(handler))
+        # The loop itself holds its tasks weakly.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
+        if self._async_loop is None:
+            self._async_loop = asyncio.new_event_loop()
+            self._async_thread = threading.Thread(
+                target=_run_loop, args=(self._async_loop,), name="azmqtt-handlers-async", daemon=True
+            )
+            self._async_thread.start()
+        return self._async_loop
+
+    def _run(self) -> None:
+        """Be the thread of the plain functions."""
+        subscribed: set[str] = set()
+        retry = _RETRY
+        while not self._stopping:
+            handlers = self._plain
+            try:
+                for kind in handlers.keys() - subscribed:
+                    handlers[kind].events.subscribed()
+                    subscribed.add(kind)
+                    retry = _RETRY
+                busy = [_call_plain(handler) for handler in handlers.values()]
+                if not any(busy):
+                    self._core.wait_events("messages" in handlers, "desired" in handlers, _LONGEST_WAIT)
+            except ClientClosed:
+                while any([_call_plain(handler) for handler in handlers.values()]):
+                    pass
+                return
+            except IotHubError as error:
+                _log.warning("cannot subscribe yet, next attempt in %g s: %s", retry, error)
+                self._pause(retry)
+                retry = min(2 * retry, _LONGEST_RETRY)
+
+    def _pause(self, seconds: float) -> None:
+        # Closing the client ends the pause; the next attempt then says so.
+        try:
+            self._core.wait_events(messages=True, desired=True, timeout=seconds)
+        except ClientClosed:
+            return
+
+
+def _is_async(function: Callable[[Any], Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004 - an object whose call is async
+    )
+
+
+def _call_plain(handler: _Handler) -> bool:
+    """Call the function with what waits; whether there was anything."""
+    for turn in range(_TURN):
+        item = handler.events.take()
+        if item is None:
+            return turn > 0
+        try:
+            handler.function(item)
+        except Exception:
+            _log.exception("the handler %s raised", handler.name)
+    return True
+
+
+async def _consume(handler: _Handler) -> None:
+    """Be the task of an async function."""
+    retry = _RETRY
+    while True:
+        try:
+            await handler.events.subscribed_async()
+            break
+        except ClientClosed:
+            return
+        except IotHubError as error:
+            _log.warning("cannot subscribe yet, next attempt in %g s: %s", retry, error)
+            await asyncio.sleep(retry)
+            retry = min(2 * retry, _LONGEST_RETRY)
+    closed = False
+    while not closed:
+        key, ready = handler.events.ready_async()
+        try:
+            await ready
+        except ClientClosed:
+            closed = True
+        finally:
+            handler.events.forget(key)
+        while (item := handler.events.take()) is not None:
+            try:
+                await handler.function(item)
+            except Exception:
+                _log.exception("the handler %s raised", handler.name)
+
+
+def _run_loop(event_loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(event_loop)
+    try:
+        event_loop.run_forever()
+        tasks = asyncio.all_tasks(event_loop)
+        for task in tasks:
+            task.cancel()
+        event_loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+    finally:
+        event_loop.close()
+
+
+#: Those whose threads are to end before the interpreter does.
+_live: weakref.WeakSet[Handlers] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    for handlers in list(_live):
+        handlers.stop(1.0)
+

@@ -1,0 +1,154 @@
+"""The options of a client: their names, their types, their bounds."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
+
+from azmqtt._types import Outbox, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from azmqtt import _core
+
+
+class ClientOptions(TypedDict, total=False):
+    """The options of :class:`~azmqtt.DeviceClient`, all by name, all optional.
+
+    port: The hub's port for MQTT over TLS (8883).
+    trust: The root certificates that the hub's certificate must chain to, in place of the bundled and the
+        system's: the path of a PEM file, or PEM text as ``str`` or ``bytes``.
+    keep_alive: Seconds without traffic before the hub is asked whether it is still there (60); 0 for never, at
+        most 1,177 (IoT Hub docs, "Use MQTT": keep-alive).
+    sas_ttl: Seconds for which a signed token is valid (3,600). It is renewed by itself after 85 % of that.
+    retry: When to try again after a lost connection; see :class:`~azmqtt.RetryPolicy`.
+    outbox: How much may wait to be acknowledged; see :class:`~azmqtt.Outbox`.
+    lost_session: What becomes of unacknowledged messages when the hub forgot the session: ``"resend"`` (they are
+        sent again as new: at least once) or ``"fail"`` (their callers get ``ConnectionLost``).
+    max_in_flight: Unacknowledged QoS 1 messages on the wire (2,048), at most 65,535.
+    model_id: The IoT Plug and Play model, such as ``dtmi:com:example:Thermostat;1``.
+    product_info: The name that the hub's logs show for the client software.
+    timeout: Seconds that a call may take unless it names its own (30).
+    auto_connect: Whether the first call connects by itself (``True``), or only ``connect`` does.
+    """
+
+    port: int
+    trust: str | bytes | os.PathLike[str] | None
+    keep_alive: int
+    sas_ttl: float
+    retry: RetryPolicy
+    outbox: Outbox
+    lost_session: Literal["resend", "fail"]
+    max_in_flight: int
+    model_id: str | None
+    product_info: str | None
+    timeout: float
+    auto_connect: bool
+
+
+_DAY = 86_400
+_DEFAULTS: dict[str, Any] = {
+    "port": 8883,
+    "trust": None,
+    "keep_alive": 60,
+    "sas_ttl": 3600,
+    "retry": RetryPolicy(),
+    "outbox": Outbox(),
+    "lost_session": "resend",
+    "max_in_flight": 2048,
+    "model_id": None,
+    "product_info": None,
+    "timeout": 30,
+    "auto_connect": True,
+}
+
+
+def core_options(options: Mapping[str, Any]) -> _core.Options:
+    """Check options and lay them out for the core.
+
+    Raises:
+        TypeError: An unknown option, or one of the wrong type.
+        ValueError: One out of its bounds; an unreadable ``trust`` file.
+    """
+    if not options.keys() <= _DEFAULTS.keys():
+        raise TypeError(_unknown(options))
+    given = {**_DEFAULTS, **options}
+    retry = _instance("retry", given["retry"], RetryPolicy)
+    outbox = _instance("outbox", given["outbox"], Outbox)
+    if given["lost_session"] not in ("resend", "fail"):
+        msg = f"lost_session must be 'resend' or 'fail', not {given['lost_session']!r}"
+        raise ValueError(msg)
+    return {
+        "port": _integer("port", given["port"], 1, 65_535),
+        "trust": _trust(given["trust"]),
+        "keep_alive": _integer("keep_alive", given["keep_alive"], 0, 1177),
+        "sas_ttl": _seconds("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),
+        "retry_base": retry.base,
+        "retry_max": retry.max,
+        "retry_first_connect": retry.first_connect,
+        "outbox_messages": outbox.messages,
+        "outbox_bytes": outbox.bytes,
+        "resend": given["lost_session"] == "resend",
+        "max_in_flight": _integer("max_in_flight", given["max_in_flight"], 1, 65_535),
+        "model_id": _text("model_id", given["model_id"]),
+        "product_info": _text("product_info", given["product_info"]),
+        "timeout": _seconds("timeout", given["timeout"], 0.001, 365 * _DAY),
+        "auto_connect": _instance("auto_connect", given["auto_connect"], bool),
+    }
+
+
+def _unknown(options: Mapping[str, Any]) -> str:
+    from difflib import get_close_matches
+
+    name = next(name for name in options if name not in _DEFAULTS)
+    near = get_close_matches(name, _DEFAULTS, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(_DEFAULTS)}"
+    return f"unknown option {name!r}{hint}"
+
+
+def _instance(name: str, value: Any, kind: type[Any]) -> Any:
+    if not isinstance(value, kind):
+        msg = f"{name} must be {kind.__name__}, not {type(value).__name__}"
+        raise TypeError(msg)
+    return value
+
+
+def _integer(name: str, value: Any, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        msg = f"{name} must be int, not {type(value).__name__}"
+        raise TypeError(msg)
+    if not low <= value <= high:
+        msg = f"{name} must be from {low} to {high}, not {value}"
+        raise ValueError(msg)
+    return value
+
+
+def _seconds(name: str, value: Any, low: float, high: float) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        msg = f"{name} must be a number of seconds, not {type(value).__name__}"
+        raise TypeError(msg)
+    if not low <= value <= high:
+        msg = f"{name} must be from {low} to {high} s, not {value}"
+        raise ValueError(msg)
+    return float(value)
+
+
+def _text(name: str, value: Any) -> str | None:
+    return None if value is None else str(_instance(name, value, str))
+
+
+def _trust(trust: Any) -> bytes | None:
+    if trust is None or isinstance(trust, bytes):
+        return trust
+    if isinstance(trust, str) and "-----BEGIN" in trust:
+        return trust.encode()
+    if not isinstance(trust, str | os.PathLike):
+        msg = f"trust must be a path, PEM text or bytes, not {type(trust).__name__}"
+        raise TypeError(msg)
+    try:
+        with open(trust, "rb") as file:  # noqa: PTH123 - pathlib would double the time of the import
+            return file.read()
+    except OSError as error:
+        msg = f"trust: {os.fspath(trust)!r} cannot be read: {error.strerror or error}"
+        raise ValueError(msg) from error

@@ -1,0 +1,110 @@
+"""Iterators over what the hub sends, for ``for`` and ``async for``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from azmqtt import _core
+from azmqtt._errors import ClientClosed
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from azmqtt._client import DeviceClient
+
+T = TypeVar("T")
+
+
+class Stream(_core.Events, Generic[T]):
+    """An endless iterator over cloud messages or over changes of the desired properties.
+
+    Use it in ``for`` or ``async for``; ``next(stream)`` works too. Iteration ends when the client is closed, or when
+    nothing came for ``timeout`` seconds. What this iterator leaves is there for the next one.
+
+    A QoS 1 message is acknowledged when the next one is asked for, when the iteration ends, or when the iterator
+    goes: from then on the hub will not deliver it again.
+    """
+
+    __slots__ = ("_owner", "_subscribed", "_timeout")
+
+    _owner: DeviceClient
+    _timeout: float | None
+    _subscribed: bool
+
+    def __new__(cls, owner: DeviceClient, kind: str, timeout: float | None) -> Self:
+        """Start to listen. ``kind`` is ``"messages"`` or ``"desired"``."""
+        self = super().__new__(cls, owner._core, kind, timeout)  # noqa: SLF001 - one class in two files
+        # A client that nobody else holds lives as long as somebody iterates over it.
+        self._owner = owner
+        self._timeout = timeout
+        self._subscribed = False
+        return self
+
+    if TYPE_CHECKING:
+
+        def __iter__(self) -> Self:
+            """Return the iterator itself."""
+
+        def __next__(self) -> T:
+            """Wait for the next item.
+
+            Raises:
+                StopIteration: Nothing came for ``timeout`` seconds, or the client was closed.
+                IotHubError: The hub could not be asked for items.
+            """
+
+    def __aiter__(self) -> Self:
+        """Return the iterator itself."""
+        return self
+
+    async def __anext__(self) -> T:
+        """Wait for the next item.
+
+        Raises:
+            StopAsyncIteration: Nothing came for ``timeout`` seconds, or the client was closed.
+            IotHubError: The hub could not be asked for items.
+        """
+        item = self.take()
+        if item is None:
+            item = await self._wait()
+        return item  # type: ignore[no-any-return]
+
+    async def _wait(self) -> Any:
+        import asyncio
+
+        if not self._subscribed:
+            await self.subscribed_async()
+            self._subscribed = True
+        event_loop = asyncio.get_running_loop()
+        deadline = None if self._timeout is None else event_loop.time() + self._timeout
+        while (item := self.take()) is None:
+            key, ready = self.ready_async()
+            try:
+                if deadline is None:
+                    await ready
+                else:
+                    await asyncio.wait_for(ready, deadline - event_loop.time())
+            except (ClientClosed, asyncio.TimeoutError):
+                # What came at the last moment still counts.
+                if (item := self.take()) is None:
+                    raise StopAsyncIteration from None
+                break
+            finally:
+                self.forget(key)
+        return item
+
+    def close(self) -> None:
+        """Acknowledge the last message now, without asking for another."""
+        self.done()
+
+    def __enter__(self) -> Self:
+        """Return the iterator."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Acknowledge the last message."""
+        self.done()

@@ -1,0 +1,196 @@
+//! From tokio to asyncio: one bridge per event loop.
+//!
+//! An operation gets an asyncio future and a number. The runtime's thread, which never attaches to Python,
+//! puts the number and the outcome into a queue and rings a [`bell`] when the queue was empty; the loop's
+//! thread then takes the whole queue and sets the futures. So a burst of answers costs one wake-up.
+//!
+//! A bridge hangs on its loop as an attribute: it is found in well under a microsecond and goes when the
+//! loop goes. Work in flight on a loop that was closed ends in a queue that nobody reads.
+
+mod bell;
+mod futures;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pyo3::exceptions::PyNotImplementedError;
+use pyo3::gc::PyVisit;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::{PyTraverseError, intern};
+
+use self::bell::Bell;
+use self::futures::Futures;
+use super::errors;
+use super::fork::Generation;
+use super::outcome::Outcome;
+use crate::device::{Error, Reply};
+
+/// Seconds between two looks at signals where a kernel needs them.
+const TICK: f64 = 0.1;
+
+/// One event loop's bridge.
+#[pyclass(frozen, weakref, module = "azmqtt._core")]
+pub(super) struct Bridge {
+    shared: Arc<Shared>,
+    futures: Mutex<Futures>,
+    /// A Jupyter kernel's signal handler cancels the cell's future, which the loop notices when it next
+    /// wakes up. So it is woken regularly while operations are open.
+    needs_tick: bool,
+    ticking: AtomicBool,
+    generation: Generation,
+}
+
+/// The side of the runtime's thread. No Python in here.
+struct Shared {
+    queue: Mutex<Vec<(usize, Result<Outcome, Error>)>>,
+    bell: Bell,
+}
+
+impl Shared {
+    fn push(&self, key: usize, outcome: Result<Outcome, Error>) {
+        let mut queue = lock(&self.queue);
+        let was_empty = queue.is_empty();
+        queue.push((key, outcome));
+        drop(queue);
+        if was_empty {
+            self.bell.ring();
+        }
+    }
+}
+
+/// Starts an operation whose outcome sets the future that this returns. Call it on a running event loop.
+pub(super) fn submit<T: Into<Outcome> + 'static>(
+    py: Python<'_>,
+    start: impl FnOnce(Reply<T>),
+) -> PyResult<Bound<'_, PyAny>> {
+    let event_loop = running_loop(py)?;
+    let bridge = bridge_of(&event_loop)?;
+    let bridge = bridge.get();
+    let future = event_loop.call_method0(intern!(py, "create_future"))?;
+    let key = lock(&bridge.futures).insert(future.clone().unbind());
+    let shared = Arc::clone(&bridge.shared);
+    start(Reply::new(move |outcome: Result<T, Error>| shared.push(key, outcome.map(Into::into))));
+    if bridge.needs_tick && !bridge.ticking.swap(true, Ordering::Relaxed) {
+        bridge_of(&event_loop)?.call_method0(intern!(py, "tick"))?;
+    }
+    Ok(future)
+}
+
+/// The loop that runs in this thread.
+pub(super) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    GET.import(py, "asyncio", "get_running_loop")?.call0()
+}
+
+fn bridge_of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Bridge>> {
+    let name = intern!(event_loop.py(), "_azmqtt_bridge");
+    if let Some(found) = event_loop.getattr_opt(name)? {
+        let bridge = found.cast_into_exact::<Bridge>()?;
+        if bridge.get().generation.is_current() {
+            return Ok(bridge);
+        }
+        // A parent process's bridge would answer there.
+    }
+    let bridge = Bridge::install(event_loop)?;
+    event_loop.setattr(name, &bridge)?;
+    Ok(bridge)
+}
+
+impl Bridge {
+    #[cold]
+    fn install<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
+        let py = event_loop.py();
+        let needs_tick = py.import("sys")?.getattr("modules")?.contains("ipykernel")?;
+        let make = |bell: Bell| {
+            let shared = Arc::new(Shared { queue: Mutex::default(), bell });
+            let bridge = Self {
+                shared,
+                futures: Mutex::default(),
+                needs_tick,
+                ticking: AtomicBool::new(false),
+                generation: Generation::now(),
+            };
+            Bound::new(py, bridge)
+        };
+        if let Some((bell, fd)) = Bell::descriptor()? {
+            let bridge = make(bell)?;
+            let drain = bridge.getattr(intern!(py, "drain"))?;
+            match event_loop.call_method1(intern!(py, "add_reader"), (fd, drain)) {
+                Ok(_) => return Ok(bridge),
+                Err(error) if error.is_instance_of::<PyNotImplementedError>(py) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let (bell, notifier) = Bell::notifier();
+        let bridge = make(bell)?;
+        notifier.start(event_loop, &bridge.getattr(intern!(py, "drain"))?)?;
+        Ok(bridge)
+    }
+
+    /// Sets one future, unless it was cancelled meanwhile.
+    fn settle(py: Python<'_>, future: &Bound<'_, PyAny>, outcome: Result<Outcome, Error>) -> PyResult<()> {
+        if future.call_method0(intern!(py, "done"))?.is_truthy()? {
+            return Ok(());
+        }
+        let converted = match outcome {
+            Ok(outcome) => outcome.into_python(py),
+            Err(error) => Err(errors::raise(py, &error)),
+        };
+        match converted {
+            Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
+            Err(error) => future.call_method1(intern!(py, "set_exception"), (error.into_value(py),))?,
+        };
+        Ok(())
+    }
+}
+
+#[pymethods]
+impl Bridge {
+    /// Sets the futures whose outcomes have come in. Runs in the loop's thread.
+    fn drain(&self, py: Python<'_>) {
+        self.shared.bell.silence();
+        let outcomes = std::mem::take(&mut *lock(&self.shared.queue));
+        for (key, outcome) in outcomes {
+            let Some(future) = lock(&self.futures).remove(key) else { continue };
+            let future = future.into_bound(py);
+            if let Err(error) = Self::settle(py, &future, outcome) {
+                // The loop was closed between two futures, say: the others still count.
+                error.write_unraisable(py, Some(&future));
+            }
+        }
+    }
+
+    /// Wakes the loop again while operations are open.
+    fn tick(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let bridge = slf.get();
+        let idle = lock(&bridge.futures).is_empty();
+        bridge.ticking.store(!idle, Ordering::Relaxed);
+        if !idle {
+            let again = slf.getattr(intern!(slf.py(), "tick"))?;
+            running_loop(slf.py())?.call_method1(intern!(slf.py(), "call_later"), (TICK, again))?;
+        }
+        Ok(())
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // A lock that is taken means that somebody works with the bridge: it is no garbage.
+        self.futures.try_lock().map_or(Ok(()), |futures| futures.traverse(&visit))
+    }
+
+    fn __clear__(&self) {
+        let futures = std::mem::take(&mut *lock(&self.futures));
+        drop(futures);
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        self.shared.bell.stop();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that runs under these locks can leave them half-changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,208 @@
+//! `_core.Client`: every operation in its blocking and its asyncio form, side by side.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use serde_json::Value;
+
+use super::access::Access;
+use super::core::{Core, span};
+use super::options::Options;
+use super::outcome::Outcome;
+use super::sending::Sending;
+use super::{bridge, convert, errors, outgoing, waiter};
+use crate::device::{Device, Reply};
+use crate::dialect::twin::{Section, check_patch};
+
+/// One device's client.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct Client(Arc<Core>);
+
+impl Client {
+    pub(super) fn core(&self) -> &Arc<Core> {
+        &self.0
+    }
+}
+
+#[pymethods]
+impl Client {
+    #[new]
+    fn new(access: &Access, options: Options) -> PyResult<Self> {
+        let (config, timeout) = options.build(access)?;
+        Ok(Self(Arc::new(Core::new(config, timeout))))
+    }
+
+    fn connect(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        waiter::wait(py, |reply| device.connect(timeout, reply))
+    }
+
+    fn connect_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        bridge::submit(py, |reply| device.connect(timeout, reply))
+    }
+
+    fn close(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<usize> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        waiter::wait(py, |reply| device.close(timeout, reply))
+    }
+
+    fn close_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        bridge::submit(py, |reply| device.close(timeout, reply))
+    }
+
+    /// Ends the connection without waiting for anything, for a client that nobody has any more.
+    fn abandon(&self) {
+        if let Some(device) = self.0.device_if_alive() {
+            device.close(std::time::Duration::ZERO, Reply::ignore());
+        }
+    }
+
+    fn send_message(&self, py: Python<'_>, message: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let message = outgoing::message(message, &self.0.topic)?;
+        waiter::wait(py, |reply| device.send(message, timeout, reply))
+    }
+
+    fn send_message_async<'py>(
+        &self,
+        py: Python<'py>,
+        message: &Bound<'py, PyAny>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let message = outgoing::message(message, &self.0.topic)?;
+        bridge::submit(py, |reply| device.send(message, timeout, reply))
+    }
+
+    /// A call to `send_messages`: `Sending.run` is its blocking form.
+    fn sending(&self, timeout: Option<f64>) -> PyResult<Sending> {
+        Sending::new(&self.0, timeout)
+    }
+
+    fn get_twin<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let twin = waiter::wait(py, |reply| device.get_twin(timeout, reply))?;
+        Outcome::from(twin).into_python(py)
+    }
+
+    fn get_twin_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        bridge::submit(py, |reply| device.get_twin(timeout, reply))
+    }
+
+    fn patch_reported_properties<'py>(
+        &self,
+        py: Python<'py>,
+        patch: &Bound<'py, PyAny>,
+        if_version: Option<u64>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let body = reported_patch(patch)?;
+        let patched = waiter::wait(py, |reply| device.patch_reported(body, if_version, timeout, reply))?;
+        Outcome::from(patched).into_python(py)
+    }
+
+    fn patch_reported_properties_async<'py>(
+        &self,
+        py: Python<'py>,
+        patch: &Bound<'py, PyAny>,
+        if_version: Option<u64>,
+        timeout: Option<f64>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let body = reported_patch(patch)?;
+        bridge::submit(py, |reply| device.patch_reported(body, if_version, timeout, reply))
+    }
+
+    /// Waits for something to come in, of either kind; whether to look. Spurious wake-ups occur.
+    fn wait_events(&self, py: Python<'_>, messages: bool, desired: bool, timeout: f64) -> PyResult<bool> {
+        let device = self.0.device()?;
+        let deadline = Instant::now() + span("timeout", timeout)?;
+        let (mut message_key, mut desired_key) = (None, None);
+        let woken = waiter::wait_until(py, Some(deadline), |reply: Reply<()>| {
+            let first = Arc::new(Mutex::new(Some(reply)));
+            let either = || {
+                let first = Arc::clone(&first);
+                Reply::new(move |outcome| {
+                    let reply = first.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(reply) = reply {
+                        reply.send(outcome);
+                    }
+                })
+            };
+            if messages {
+                message_key = Some(self.0.messages.listen(device.messages(), either()));
+            }
+            if desired {
+                desired_key = Some(self.0.desired.listen(device.desired(), either()));
+            }
+        });
+        if let Some(key) = message_key {
+            self.0.messages.forget(key);
+        }
+        if let Some(key) = desired_key {
+            self.0.desired.forget(key);
+        }
+        match woken? {
+            None => Ok(false),
+            Some(Ok(())) => Ok(true),
+            Some(Err(error)) => Err(errors::raise(py, &error)),
+        }
+    }
+
+    /// Makes a running `wait_events` return.
+    fn wake(&self) {
+        self.0.messages.wake();
+        self.0.desired.wake();
+    }
+
+    /// Where the connection stands.
+    #[getter]
+    fn state(&self) -> &'static str {
+        self.0.device_if_alive().map_or("disconnected", |device| device.state().as_str())
+    }
+
+    /// What ended the last connection or attempt.
+    #[getter]
+    fn last_error(&self) -> Option<String> {
+        self.0.device_if_alive().and_then(Device::last_error)
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = PyDict::new(py);
+        for (name, figure) in self.0.device()?.stats().fields() {
+            stats.set_item(name, figure)?;
+        }
+        Ok(stats)
+    }
+
+    #[getter]
+    fn hostname(&self) -> &str {
+        &self.0.config().identity.host_name
+    }
+
+    #[getter]
+    fn device_id(&self) -> &str {
+        &self.0.config().identity.device_id
+    }
+
+    #[getter]
+    fn module_id(&self) -> Option<&str> {
+        self.0.config().identity.module_id.as_deref()
+    }
+}
+
+/// A patch as JSON text, within the service's limits.
+fn reported_patch(patch: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+    let body = convert::to_json("patch", patch)?;
+    let value: Value = serde_json::from_slice(&body).map_err(|error| errors::value_error(&error))?;
+    check_patch(Section::Reported, &value).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    Ok(body.into())
+}

@@ -1,0 +1,87 @@
+//! What a client, its iterators and its running calls share.
+
+use std::time::Duration;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::fork::Generation;
+use super::runtime;
+use super::stream::Stream;
+use crate::device::{CloudMessage, DesiredPatch, Device, DeviceConfig};
+use crate::dialect::topic;
+
+/// Time spans from Python end here: about 30 years in seconds, which no clock arithmetic overflows.
+const MAX_SECONDS: f64 = 1e9;
+
+/// One client.
+pub(super) struct Core {
+    device: Device,
+    generation: Generation,
+    /// For calls that name no timeout.
+    pub(super) timeout: Duration,
+    /// The topic of a message without properties.
+    pub(super) topic: String,
+    pub(super) messages: Stream<CloudMessage>,
+    pub(super) desired: Stream<DesiredPatch>,
+}
+
+impl Core {
+    pub(super) fn new(config: DeviceConfig, timeout: Duration) -> Self {
+        let topic = topic::telemetry_prefix(&config.identity);
+        Self {
+            device: Device::new(config, runtime::handle),
+            generation: Generation::now(),
+            timeout,
+            topic,
+            messages: Stream::default(),
+            desired: Stream::default(),
+        }
+    }
+
+    /// The device, if it can be worked with in this process.
+    pub(super) fn device(&self) -> PyResult<&Device> {
+        self.generation.check()?;
+        runtime::ensure()?;
+        Ok(&self.device)
+    }
+
+    /// The device to look at, or to work with where nobody can be told of an error; `None` after a fork.
+    pub(super) fn device_if_alive(&self) -> Option<&Device> {
+        self.generation.is_current().then_some(&self.device)
+    }
+
+    /// What the device was made with; it can be looked at in any process.
+    pub(super) fn config(&self) -> &DeviceConfig {
+        self.device.config()
+    }
+
+    /// The timeout of one call.
+    pub(super) fn timeout(&self, seconds: Option<f64>) -> PyResult<Duration> {
+        match seconds {
+            None => Ok(self.timeout),
+            Some(seconds) if seconds > 0.0 => span("timeout", seconds),
+            Some(seconds) => {
+                Err(PyValueError::new_err(format!("timeout must be more than 0 s, not {seconds}")))
+            }
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        if !self.generation.is_current() {
+            // The parent's connection is not ours to end, and its locks may be held for ever in this copy.
+            std::mem::forget(self.device.clone());
+        }
+    }
+}
+
+/// A span of time from seconds, 0 included; `name` is shown in errors.
+pub(super) fn span(name: &str, seconds: f64) -> PyResult<Duration> {
+    if (0.0..=MAX_SECONDS).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(PyValueError::new_err(format!("{name} must be from 0 to 1e9 s, not {seconds}")))
+    }
+}

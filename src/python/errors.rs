@@ -1,0 +1,72 @@
+//! From the core's errors to the exceptions that `azmqtt._errors` defines.
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyType};
+
+use crate::device::Error;
+use crate::dialect::MessageError;
+
+/// Makes the exception for `error`.
+pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
+    build(py, error).unwrap_or_else(|failed| failed)
+}
+
+fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
+    let details = PyDict::new(py);
+    let class = match error {
+        Error::ConnectionFailed { step, .. } => {
+            details.set_item("step", step.to_string())?;
+            "ConnectionFailed"
+        }
+        Error::AuthenticationFailed { .. } => "AuthenticationFailed",
+        Error::ConnectionLost { .. } => "ConnectionLost",
+        Error::RequestTimeout { .. } => "RequestTimeout",
+        Error::RequestFailed { status, error } => {
+            details.set_item("status", status)?;
+            details.set_item("error_code", error.error_code)?;
+            details.set_item("tracking_id", error.tracking_id.as_deref())?;
+            details.set_item("message", &error.message)?;
+            if *status == 429 {
+                details.set_item("retry_after", error.retry_after)?;
+            }
+            match status {
+                412 => "PreconditionFailed",
+                429 => "Throttled",
+                _ => "RequestFailed",
+            }
+        }
+        Error::BadAnswer { .. } => "BadAnswer",
+        Error::OutboxFull { .. } => "OutboxFull",
+        Error::ClientClosed => "ClientClosed",
+    };
+    new(py, class, &error.to_string(), Some(&details))
+}
+
+/// Makes the exception for a message that breaks a rule of the service.
+pub(super) fn message(py: Python<'_>, error: &MessageError) -> PyErr {
+    match error {
+        MessageError::Field { .. } => PyValueError::new_err(error.to_string()),
+        MessageError::TooLarge { .. } | MessageError::TopicTooLong { .. } => {
+            too_large(py, &error.to_string())
+        }
+    }
+}
+
+/// Makes a `MessageTooLarge`.
+pub(super) fn too_large(py: Python<'_>, text: &str) -> PyErr {
+    new(py, "MessageTooLarge", text, None).unwrap_or_else(|failed| failed)
+}
+
+/// An argument that breaks a rule.
+pub(super) fn value_error(error: &impl std::fmt::Display) -> PyErr {
+    PyValueError::new_err(error.to_string())
+}
+
+fn new(py: Python<'_>, class: &str, text: &str, details: Option<&Bound<'_, PyDict>>) -> PyResult<PyErr> {
+    static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = MODULE.get_or_try_init(py, || py.import("azmqtt._errors").map(Bound::unbind))?;
+    let class = module.bind(py).getattr(class)?.cast_into::<PyType>()?;
+    Ok(PyErr::from_value(class.call((text,), details)?))
+}

@@ -1,0 +1,252 @@
+//! Iterators over what the hub sends: cloud messages and changes of the desired properties.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use super::cloud_message::CloudMessage as PyCloudMessage;
+use super::core::Core;
+use super::stream::{Place, Stream};
+use super::subscription::Subscription;
+use super::{bridge, convert, errors, waiter};
+use crate::device::{CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, Reply};
+
+/// What an iterator yields.
+pub(super) trait Item: Sized + Send + Sync + 'static {
+    /// Where items of this kind come from.
+    fn inbox(device: &Device) -> &Inbox<Self>;
+    /// Where they wait for their iterators.
+    fn stream(core: &Core) -> &Stream<Self>;
+    /// Asks the hub for them.
+    fn subscribe(device: &Device, timeout: Duration, reply: Reply<()>);
+    /// What to acknowledge once the application is done with this one.
+    fn delivery(&self) -> Option<Delivery>;
+    /// The Python object for it.
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
+}
+
+impl Item for CloudMessage {
+    fn inbox(device: &Device) -> &Inbox<Self> {
+        device.messages()
+    }
+
+    fn stream(core: &Core) -> &Stream<Self> {
+        &core.messages
+    }
+
+    fn subscribe(device: &Device, timeout: Duration, reply: Reply<()>) {
+        device.watch_messages(timeout, reply);
+    }
+
+    fn delivery(&self) -> Option<Delivery> {
+        self.delivery
+    }
+
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        PyCloudMessage::from(self).into_bound_py_any(py)
+    }
+}
+
+impl Item for DesiredPatch {
+    fn inbox(device: &Device) -> &Inbox<Self> {
+        device.desired()
+    }
+
+    fn stream(core: &Core) -> &Stream<Self> {
+        &core.desired
+    }
+
+    fn subscribe(device: &Device, timeout: Duration, reply: Reply<()>) {
+        device.watch_desired(timeout, reply);
+    }
+
+    fn delivery(&self) -> Option<Delivery> {
+        None
+    }
+
+    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let class = CLASS.import(py, "azmqtt._types", "DesiredPatch")?;
+        class.call1((convert::to_python(py, &self.patch)?, self.version))
+    }
+}
+
+/// An iterator's position, whatever it yields.
+trait Position: Send + Sync {
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>;
+    fn listen(&self, reply: Reply<()>) -> PyResult<usize>;
+    fn forget(&self, key: usize);
+    fn subscribed(&self, reply: Reply<()>) -> PyResult<()>;
+    fn done(&self);
+}
+
+struct Cursor<T: Item> {
+    core: Arc<Core>,
+    /// Started when the iterator is made, so that what happens from then on is not missed.
+    subscription: Subscription,
+    /// The item that the application works on.
+    current: Mutex<Option<Place>>,
+    kind: std::marker::PhantomData<fn() -> T>,
+}
+
+impl<T: Item> Cursor<T> {
+    fn settle_current(&self, device: &Device) {
+        if let Some(place) = lock(&self.current).take() {
+            T::stream(&self.core).done(device, place);
+        }
+    }
+}
+
+impl<T: Item> Position for Cursor<T> {
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let device = self.core.device()?;
+        // Asking for the next one is how the application says that it is done with the last.
+        self.settle_current(device);
+        match T::stream(&self.core).take(device, T::inbox(device), T::delivery) {
+            None => Ok(None),
+            Some((item, place)) => {
+                *lock(&self.current) = place;
+                item.into_python(py).map(Some)
+            }
+        }
+    }
+
+    fn listen(&self, reply: Reply<()>) -> PyResult<usize> {
+        let device = self.core.device()?;
+        Ok(T::stream(&self.core).listen(T::inbox(device), reply))
+    }
+
+    fn forget(&self, key: usize) {
+        T::stream(&self.core).forget(key);
+    }
+
+    fn subscribed(&self, reply: Reply<()>) -> PyResult<()> {
+        let device = self.core.device()?;
+        self.subscription.then(|reply| T::subscribe(device, self.core.timeout, reply), reply);
+        Ok(())
+    }
+
+    fn done(&self) {
+        if let Some(device) = self.core.device_if_alive() {
+            self.settle_current(device);
+            T::stream(&self.core).flush(device);
+        }
+    }
+}
+
+impl<T: Item> Drop for Cursor<T> {
+    fn drop(&mut self) {
+        self.done();
+    }
+}
+
+/// An iterator over cloud messages or over changes of the desired properties.
+#[pyclass(frozen, subclass, module = "azmqtt._core")]
+pub(super) struct Events {
+    position: Box<dyn Position>,
+    /// How long to wait for each item before the iteration ends; `None` for ever.
+    timeout: Option<Duration>,
+}
+
+impl Events {
+    pub(super) fn new<T: Item>(core: &Arc<Core>, timeout: Option<Duration>) -> PyResult<Self> {
+        let cursor = Cursor::<T> {
+            core: Arc::clone(core),
+            subscription: Subscription::default(),
+            current: Mutex::default(),
+            kind: std::marker::PhantomData,
+        };
+        let device = core.device()?;
+        cursor.subscription.begin(|reply| T::subscribe(device, core.timeout, reply));
+        Ok(Self { position: Box::new(cursor), timeout })
+    }
+}
+
+#[pymethods]
+impl Events {
+    /// Two ways to say what to iterate over; see `Client.messages` and `Client.desired_properties`.
+    #[new]
+    fn py_new(client: &super::client::Client, kind: &str, timeout: Option<f64>) -> PyResult<Self> {
+        let timeout = timeout.map(|seconds| super::core::span("timeout", seconds)).transpose()?;
+        match kind {
+            "messages" => Self::new::<CloudMessage>(client.core(), timeout),
+            "desired" => Self::new::<DesiredPatch>(client.core(), timeout),
+            _ => Err(errors::value_error(&"kind must be 'messages' or 'desired'")),
+        }
+    }
+
+    fn __iter__(slf: Py<Self>) -> Py<Self> {
+        slf
+    }
+
+    fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if let Some(item) = self.position.take(py)? {
+            return Ok(Some(item));
+        }
+        self.subscribed(py)?;
+        let deadline = self.timeout.map(|timeout| Instant::now() + timeout);
+        loop {
+            if let Some(item) = self.position.take(py)? {
+                return Ok(Some(item));
+            }
+            let mut key = None;
+            let woken = waiter::wait_until(py, deadline, |reply| key = self.position.listen(reply).ok());
+            if let Some(key) = key {
+                self.position.forget(key);
+            }
+            match woken? {
+                Some(Ok(())) => {}
+                // The time is over, or the client is closed: what came at the last moment still counts.
+                None | Some(Err(Error::ClientClosed)) => return self.position.take(py),
+                Some(Err(error)) => return Err(errors::raise(py, &error)),
+            }
+        }
+    }
+
+    /// The next item if one waits, otherwise `None`. Acknowledges the one before.
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.position.take(py)
+    }
+
+    /// Waits until the hub has granted the subscription.
+    fn subscribed(&self, py: Python<'_>) -> PyResult<()> {
+        waiter::wait(py, |reply| self.subscribed_or_fail(reply))
+    }
+
+    /// A future that is done when the hub has granted the subscription.
+    fn subscribed_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        bridge::submit(py, |reply| self.subscribed_or_fail(reply))
+    }
+
+    /// A key for `forget`, and a future that is done when it is worth trying `take` again.
+    fn ready_async<'py>(&self, py: Python<'py>) -> PyResult<(usize, Bound<'py, PyAny>)> {
+        let mut key = Ok(0);
+        let future = bridge::submit(py, |reply| key = self.position.listen(reply))?;
+        Ok((key?, future))
+    }
+
+    /// Takes a wait back.
+    fn forget(&self, key: usize) {
+        self.position.forget(key);
+    }
+
+    /// The application is done with the last item; it is acknowledged at once.
+    fn done(&self) {
+        self.position.done();
+    }
+}
+
+impl Events {
+    fn subscribed_or_fail(&self, reply: Reply<()>) {
+        // Dropping the reply on failure (after a fork) answers it; `take` has said why before.
+        drop(self.position.subscribed(reply));
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that runs under these locks can leave them half-changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,66 @@
+//! A client's options. Python has checked their types and ranges; what only the core can judge is refused
+//! here.
+
+use std::time::Duration;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::access::Access;
+use super::core::span;
+use crate::device::{DeviceConfig, LostSession, OutboxLimits, RetryPolicy, Trust};
+
+/// The options as `azmqtt._options` passes them: by name, every one of them.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(super) struct Options {
+    port: u16,
+    /// PEM text in place of the default roots.
+    trust: Option<Vec<u8>>,
+    keep_alive: u16,
+    sas_ttl: f64,
+    retry_base: f64,
+    retry_max: f64,
+    retry_first_connect: bool,
+    outbox_messages: usize,
+    outbox_bytes: usize,
+    resend: bool,
+    max_in_flight: u16,
+    model_id: Option<String>,
+    product_info: Option<String>,
+    timeout: f64,
+    auto_connect: bool,
+}
+
+impl Options {
+    /// The configuration, and the timeout of calls that name none.
+    pub(super) fn build(self, access: &Access) -> PyResult<(DeviceConfig, Duration)> {
+        let trust = match self.trust {
+            None => Trust::default(),
+            Some(pem) => {
+                Trust::from_pem(&pem).map_err(|error| PyValueError::new_err(format!("trust: {error}")))?
+            }
+        };
+        let base = DeviceConfig::new(access.identity.clone(), access.credentials.clone());
+        let config = DeviceConfig {
+            host: access.gateway.clone().unwrap_or_else(|| base.host.clone()),
+            port: self.port,
+            trust,
+            keep_alive: self.keep_alive,
+            sas_ttl: span("sas_ttl", self.sas_ttl)?,
+            retry: RetryPolicy {
+                base: span("retry.base", self.retry_base)?,
+                max: span("retry.max", self.retry_max)?,
+                first_connect: self.retry_first_connect,
+            },
+            outbox: OutboxLimits { messages: self.outbox_messages, bytes: self.outbox_bytes },
+            lost_session: if self.resend { LostSession::Resend } else { LostSession::Fail },
+            max_in_flight: self.max_in_flight,
+            model_id: self.model_id,
+            product_info: self.product_info,
+            auto_connect: self.auto_connect,
+            ..base
+        };
+        Ok((config, span("timeout", self.timeout)?))
+    }
+}

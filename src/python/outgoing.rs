@@ -1,0 +1,183 @@
+//! From what the application sends to a message for the wire.
+
+use bytes::Bytes;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMapping, PyMemoryView, PyString};
+use pyo3::{Borrowed, intern};
+
+use super::{convert, errors};
+use crate::device::Outgoing;
+use crate::dialect::{MAX_MESSAGE_SIZE, MessageProperties};
+use crate::mqtt::QoS;
+
+/// Makes a message of `bytes`, `str`, something JSON-able or a `Message`, checked against the service's
+/// rules. `topic` is the one of a message without properties.
+pub(super) fn message(object: &Bound<'_, PyAny>, topic: &str) -> PyResult<Outgoing> {
+    if let Ok(bytes) = object.cast_exact::<PyBytes>() {
+        return plain(bytes.as_bytes(), topic, object.py());
+    }
+    if object.get_type().is(message_class(object.py())?) {
+        return full(object, topic);
+    }
+    let body = Body::of(object)?;
+    let properties = MessageProperties {
+        content_type: body.content_type(),
+        content_encoding: body.encoding(),
+        ..MessageProperties::default()
+    };
+    build(body.bytes, &properties, QoS::AtLeastOnce, topic, object.py())
+}
+
+fn message_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    CLASS.import(py, "azmqtt._message", "Message")
+}
+
+/// The way of bytes without properties: two copies and no look at anything else.
+fn plain(payload: &[u8], topic: &str, py: Python<'_>) -> PyResult<Outgoing> {
+    if payload.len() > MAX_MESSAGE_SIZE {
+        return Err(oversize(payload.len(), py));
+    }
+    let payload = Bytes::copy_from_slice(payload);
+    Ok(Outgoing { topic: topic.to_owned(), payload, qos: QoS::AtLeastOnce })
+}
+
+fn oversize(length: usize, py: Python<'_>) -> PyErr {
+    match MessageProperties::default().validate_with_body(length) {
+        Err(error) => errors::message(py, &error),
+        Ok(()) => PyValueError::new_err("the message is too large"),
+    }
+}
+
+fn build(
+    payload: Bytes,
+    properties: &MessageProperties,
+    qos: QoS,
+    topic: &str,
+    py: Python<'_>,
+) -> PyResult<Outgoing> {
+    let refuse = |error| errors::message(py, &error);
+    properties.validate_with_body(payload.len()).map_err(refuse)?;
+    let topic = properties.telemetry_topic(topic).map_err(refuse)?;
+    Ok(Outgoing { topic, payload, qos })
+}
+
+/// A body, and the content type that goes with the kind of object it came from: none with bytes.
+struct Body {
+    bytes: Bytes,
+    kind: Option<&'static str>,
+}
+
+impl Body {
+    fn of(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = object.cast::<PyBytes>() {
+            return Ok(Self { bytes: Bytes::copy_from_slice(bytes.as_bytes()), kind: None });
+        }
+        if let Ok(bytes) = object.cast::<PyByteArray>() {
+            return Ok(Self { bytes: bytes.to_vec().into(), kind: None });
+        }
+        if let Ok(view) = object.cast::<PyMemoryView>() {
+            let bytes = view.call_method0(intern!(object.py(), "tobytes"))?.cast_into::<PyBytes>()?;
+            return Ok(Self { bytes: Bytes::copy_from_slice(bytes.as_bytes()), kind: None });
+        }
+        if let Ok(text) = object.cast::<PyString>() {
+            let text = utf8(text, || "body".to_owned())?;
+            return Ok(Self { bytes: text.into(), kind: Some("text/plain") });
+        }
+        let bytes = convert::to_json("body", object)?.into();
+        Ok(Self { bytes, kind: Some("application/json") })
+    }
+
+    fn content_type(&self) -> Option<String> {
+        self.kind.map(str::to_owned)
+    }
+
+    /// The service looks into a JSON body only when it is told the encoding (IoT Hub docs, "message routing
+    /// query syntax").
+    fn encoding(&self) -> Option<String> {
+        self.kind.map(|_| "utf-8".to_owned())
+    }
+}
+
+/// A `Message` with its fields.
+fn full(message: &Bound<'_, PyAny>, topic: &str) -> PyResult<Outgoing> {
+    let py = message.py();
+    let body = Body::of(&message.getattr(intern!(py, "body"))?)?;
+    let properties = MessageProperties {
+        content_type: field(message, intern!(py, "content_type"))?.or_else(|| body.content_type()),
+        content_encoding: field(message, intern!(py, "content_encoding"))?.or_else(|| body.encoding()),
+        message_id: field(message, intern!(py, "message_id"))?,
+        correlation_id: field(message, intern!(py, "correlation_id"))?,
+        user_id: field(message, intern!(py, "user_id"))?,
+        creation_time: time(message, intern!(py, "creation_time"))?,
+        expiry: time(message, intern!(py, "expiry"))?,
+        component: field(message, intern!(py, "component"))?,
+        output_name: field(message, intern!(py, "output_name"))?,
+        application: application(&message.getattr(intern!(py, "properties"))?)?,
+        ..MessageProperties::default()
+    };
+    let qos = match message.getattr(intern!(py, "qos"))?.extract::<u8>() {
+        Ok(0) => QoS::AtMostOnce,
+        Ok(1) => QoS::AtLeastOnce,
+        _ => return Err(PyValueError::new_err("qos must be 0 or 1: IoT Hub has no QoS 2")),
+    };
+    build(body.bytes, &properties, qos, topic, py)
+}
+
+fn field(message: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<Option<String>> {
+    let value = message.getattr(name)?;
+    if value.is_none() {
+        return Ok(None);
+    }
+    text(value.as_borrowed(), || name.to_string()).map(Some)
+}
+
+/// A time as text, or a `datetime` that knows its zone.
+fn time(message: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<Option<String>> {
+    static UTC_TEXT: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let value = message.getattr(name)?;
+    if value.is_none() || value.is_instance_of::<PyString>() {
+        return field(message, name);
+    }
+    UTC_TEXT.import(message.py(), "azmqtt._message", "utc_text")?.call1((name, value))?.extract()
+}
+
+fn application(properties: &Bound<'_, PyAny>) -> PyResult<Vec<(String, String)>> {
+    if properties.is_none() {
+        return Ok(Vec::new());
+    }
+    let dict = if let Ok(dict) = properties.cast::<PyDict>() {
+        dict.clone()
+    } else if let Ok(mapping) = properties.cast::<PyMapping>() {
+        let dict = PyDict::new(properties.py());
+        dict.update(mapping)?;
+        dict
+    } else {
+        let what = convert::type_name(properties);
+        return Err(PyTypeError::new_err(format!("properties must map str to str, not be {what}")));
+    };
+    dict.iter()
+        .map(|(name, value)| {
+            let name = text(name.as_borrowed(), || "properties: a name".to_owned())?;
+            let value = text(value.as_borrowed(), || format!("properties[{name:?}]"))?;
+            Ok((name, value))
+        })
+        .collect()
+}
+
+fn text(value: Borrowed<'_, '_, PyAny>, name: impl Fn() -> String) -> PyResult<String> {
+    let Ok(text) = value.cast::<PyString>() else {
+        let what = convert::type_name(&value);
+        return Err(PyTypeError::new_err(format!("{} must be str, not {what}", name())));
+    };
+    utf8(&text, name)
+}
+
+fn utf8(text: &Bound<'_, PyString>, name: impl Fn() -> String) -> PyResult<String> {
+    text.to_str().map(str::to_owned).map_err(|_| {
+        let name = name();
+        PyValueError::new_err(format!("{name}: the text holds half of a surrogate pair and is not UTF-8"))
+    })
+}

@@ -1,0 +1,99 @@
+//! The one tokio runtime behind every client of the process: one worker thread, named "azmqtt".
+//!
+//! Its threads never attach to Python (a runtime that waits for the interpreter misses keep-alives) and take
+//! no signals (Python handles them in its main thread, which must therefore be the one that is woken).
+
+use std::io;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+use std::time::Duration;
+
+use pyo3::PyErr;
+use pyo3::exceptions::PyRuntimeError;
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use super::fork::Generation;
+
+/// Threads for lookups of host names go away after this time without work.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+struct Entry {
+    generation: Generation,
+    runtime: Runtime,
+}
+
+/// The newest runtime. Entries are leaked: after a fork the parent's must not be dropped in the child, where
+/// its threads do not exist, and at exit the process takes them along. A pointer rather than a lock, because
+/// a lock could be held by another thread at the moment of a fork.
+static CURRENT: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
+
+/// Makes the runtime of this process unless it exists.
+pub(super) fn ensure() -> Result<&'static Runtime, PyErr> {
+    match current() {
+        Some(runtime) => Ok(runtime),
+        None => make().map_err(|error| {
+            PyRuntimeError::new_err(format!("the background thread of azmqtt could not be started: {error}"))
+        }),
+    }
+}
+
+/// The runtime's handle, for those who have called [`ensure`] in this process before.
+pub(super) fn handle() -> Handle {
+    let runtime = current().map_or_else(make, Ok);
+    match runtime {
+        Ok(runtime) => runtime.handle().clone(),
+        // Python shows it as an exception; it cannot come after `ensure`.
+        Err(error) => panic!("no background thread: {error}"),
+    }
+}
+
+fn current() -> Option<&'static Runtime> {
+    // SAFETY: the pointer is null or comes from `Box::leak` in `make`, whose target is never freed or
+    // changed again.
+    let entry = unsafe { CURRENT.load(Ordering::Acquire).as_ref() }?;
+    entry.generation.is_current().then_some(&entry.runtime)
+}
+
+#[cold]
+fn make() -> io::Result<&'static Runtime> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("azmqtt")
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
+        .on_thread_start(block_signals)
+        .enable_all()
+        .build()?;
+    let before = CURRENT.load(Ordering::Acquire);
+    if let Some(runtime) = current() {
+        return Ok(runtime);
+    }
+    let entry = Box::into_raw(Box::new(Entry { generation: Generation::now(), runtime }));
+    if CURRENT.compare_exchange(before, entry, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+        // SAFETY: just leaked, see `current`.
+        return Ok(unsafe { &(*entry).runtime });
+    }
+    // Another thread was faster. SAFETY: nobody else has seen this pointer.
+    let entry = unsafe { Box::from_raw(entry) };
+    entry.runtime.shutdown_background();
+    current().ok_or_else(|| io::Error::other("two threads started it at once"))
+}
+
+/// Blocks every signal in this thread but those that stand for a fault of the thread itself.
+#[cfg(unix)]
+fn block_signals() {
+    const FAULTS: [libc::c_int; 7] =
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT, libc::SIGTRAP, libc::SIGSYS];
+    // SAFETY: the set is made by sigfillset before it is read, and the calls change this thread's mask only.
+    // They fail for invalid arguments alone.
+    unsafe {
+        let mut set = std::mem::MaybeUninit::uninit();
+        libc::sigfillset(set.as_mut_ptr());
+        for fault in FAULTS {
+            libc::sigdelset(set.as_mut_ptr(), fault);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, set.as_ptr(), ptr::null_mut());
+    }
+}
+
+#[cfg(not(unix))]
+fn block_signals() {}

@@ -1,0 +1,32 @@
+//! SAS tokens for `azmqtt.sas`.
+
+use std::borrow::Cow;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use percent_encoding::percent_decode_str;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+
+use super::errors::value_error;
+use crate::dialect::{SasToken, SymmetricKey};
+
+/// Signs a token for `resource`, valid for `ttl` whole seconds from now.
+#[pyfunction]
+pub(super) fn sas_generate(resource: &str, key: &str, ttl: u32, policy: Option<&str>) -> PyResult<String> {
+    let key =
+        SymmetricKey::from_base64(key).map_err(|error| PyValueError::new_err(format!("key: {error}")))?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    Ok(SasToken::sign(resource, &key, now + u64::from(ttl), policy).to_token())
+}
+
+/// Reads a token: its resource, decoded, its expiry in Unix seconds, and its policy.
+#[pyfunction]
+pub(super) fn sas_parse(token: &str) -> PyResult<(String, u64, Option<String>)> {
+    let token = SasToken::parse(token).map_err(|error| value_error(&error))?;
+    Ok((decode(token.resource()).into_owned(), token.expiry(), token.policy().map(str::to_owned)))
+}
+
+/// Takes the percent-encoding off.
+pub(super) fn decode(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
+}

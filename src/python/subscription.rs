@@ -1,0 +1,77 @@
+//! An iterator's subscription: started once, waited for by anybody, started anew after it failed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::device::{Error, Reply};
+
+/// One subscription.
+#[derive(Default)]
+pub(super) struct Subscription(Arc<Mutex<State>>);
+
+#[derive(Default)]
+enum State {
+    /// Not asked for, or the last attempt failed and its caller was told.
+    #[default]
+    Idle,
+    /// Asked for; these wait for the answer.
+    Asked(Vec<Reply<()>>),
+    /// Refused while nobody waited: whoever asks next is told.
+    Failed(Error),
+    Granted,
+}
+
+impl Subscription {
+    /// Starts the first attempt; its outcome is for whoever asks.
+    pub(super) fn begin(&self, start: impl FnOnce(Reply<()>)) {
+        *lock(&self.0) = State::Asked(Vec::new());
+        start(self.settler());
+    }
+
+    /// Answers `reply` with the outcome. `start` is called if there is no attempt yet.
+    pub(super) fn then(&self, start: impl FnOnce(Reply<()>), reply: Reply<()>) {
+        let mut state = lock(&self.0);
+        let outcome = match &mut *state {
+            State::Asked(waiting) => return waiting.push(reply),
+            State::Granted => Ok(()),
+            State::Failed(error) => {
+                let error = error.clone();
+                *state = State::Idle;
+                Err(error)
+            }
+            State::Idle => {
+                *state = State::Asked(vec![reply]);
+                drop(state);
+                return start(self.settler());
+            }
+        };
+        drop(state);
+        reply.send(outcome);
+    }
+
+    fn settler(&self) -> Reply<()> {
+        let shared = Arc::clone(&self.0);
+        Reply::new(move |outcome| settle(&shared, &outcome))
+    }
+}
+
+fn settle(shared: &Mutex<State>, outcome: &Result<(), Error>) {
+    let mut state = lock(shared);
+    let waiting = match &mut *state {
+        State::Asked(waiting) => std::mem::take(waiting),
+        _ => Vec::new(),
+    };
+    *state = match outcome {
+        Ok(()) => State::Granted,
+        Err(error) if waiting.is_empty() => State::Failed(error.clone()),
+        Err(_) => State::Idle,
+    };
+    drop(state);
+    for reply in waiting {
+        reply.send(outcome.clone());
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that runs under this lock can leave it half-changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
