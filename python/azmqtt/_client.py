@@ -229,9 +229,7 @@ class DeviceClient:
             and content_encoding is None
             and qos == 1
         ):
-            body = _message(
-                body, properties, message_id, correlation_id, content_type, content_encoding, qos
-            )
+            body = _message(body, properties, message_id, correlation_id, content_type, content_encoding, qos)
         self._core.send_message(body, timeout)
 
     async def send_message_async(
@@ -258,9 +256,7 @@ class DeviceClient:
             and content_encoding is None
             and qos == 1
         ):
-            body = _message(
-                body, properties, message_id, correlation_id, content_type, content_encoding, qos
-            )
+            body = _message(body, properties, message_id, correlation_id, content_type, content_encoding, qos)
         await self._core.send_message_async(body, timeout)
 
     def send_messages(self, messages: Iterable[Any], *, timeout: float | None = None) -> int:

@@ -92,9 +92,7 @@ class Throttled(RequestFailed):
         tracking_id: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(
-            text, status=status, error_code=error_code, message=message, tracking_id=tracking_id
-        )
+        super().__init__(text, status=status, error_code=error_code, message=message, tracking_id=tracking_id)
         self.retry_after = retry_after
 
 

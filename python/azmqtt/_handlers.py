@@ -208,4 +208,3 @@ _live: weakref.WeakSet[Handlers] = weakref.WeakSet()
 def _stop_all() -> None:
     for handlers in list(_live):
         handlers.stop(1.0)
-
