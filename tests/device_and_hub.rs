@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 fn runtime() -> tokio::runtime::Handle {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let build = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let build =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     RUNTIME.get_or_init(build).handle().clone()
 }
 
@@ -76,7 +77,8 @@ fn a_whole_session() {
     let twin = wait(|reply| device.get_twin(PATIENCE, reply)).unwrap();
     assert_eq!((twin.desired_version, twin.reported_version), (1, 1));
     let patched =
-        wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":1}"#), None, PATIENCE, reply)).unwrap();
+        wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":1}"#), None, PATIENCE, reply))
+            .unwrap();
     assert_eq!((patched.status, patched.version), (204, 2));
     let refused =
         wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":2}"#), Some(1), PATIENCE, reply));
@@ -182,6 +184,9 @@ fn wrong_credentials_fail_with_the_reason() {
     config.credentials = Credentials::Key(azmqtt::dialect::SymmetricKey::generate().unwrap());
     let device = Device::new(config, runtime);
     let error = wait(|reply| device.connect(PATIENCE, reply)).unwrap_err();
-    assert!(matches!(&error, Error::AuthenticationFailed { reason } if reason.contains("CONNACK 5")), "{error}");
+    assert!(
+        matches!(&error, Error::AuthenticationFailed { reason } if reason.contains("CONNACK 5")),
+        "{error}"
+    );
     assert_eq!(device.state(), State::Disconnected);
 }

@@ -139,8 +139,9 @@ def test_cancelled_await_does_not_disturb_others(client):
 def test_ctrl_c(hub, wait):
     body = f"""
         client.connect()
-        print("waiting", flush=True)
         try:
+            # Inside: the signal may come before the next line starts.
+            print("waiting", flush=True)
             {wait}
         except KeyboardInterrupt:
             print("interrupted", flush=True)

@@ -58,13 +58,7 @@ impl Core {
 
     /// The timeout of one call.
     pub(super) fn timeout(&self, seconds: Option<f64>) -> PyResult<Duration> {
-        match seconds {
-            None => Ok(self.timeout),
-            Some(seconds) if seconds > 0.0 => span("timeout", seconds),
-            Some(seconds) => {
-                Err(PyValueError::new_err(format!("timeout must be more than 0 s, not {seconds}")))
-            }
-        }
+        seconds.map_or(Ok(self.timeout), |seconds| span("timeout", seconds))
     }
 }
 
