@@ -117,6 +117,9 @@ impl Task {
     async fn step(&mut self, conversation: &mut Conversation) -> Result<(), Ended> {
         let now = Instant::now();
         self.receive(conversation, now)?;
+        if let Some(error) = conversation.wire.take_end() {
+            return Err(self.ended_by(conversation, &error));
+        }
         self.expire(now);
         self.keep_time(conversation, now)?;
         if self.should_stop() {
@@ -137,8 +140,7 @@ impl Task {
         tokio::select! {
             biased;
             turn = poll_fn(|cx| wire.poll_turn(cx, self.mqtt.output(), listening)) => {
-                let received = turn.map_err(|error| self.ended_by(conversation, &error))?;
-                self.count_bytes(conversation.wire.written() - written, received);
+                self.count_bytes(conversation.wire.written() - written, turn);
                 self.settle_flushed(&conversation.wire);
             }
             command = self.commands.recv() => {
@@ -372,7 +374,7 @@ impl Task {
     fn say_goodbye(&mut self, wire: &mut Wire<Stream>) {
         self.mqtt.disconnect();
         let mut cx = Context::from_waker(Waker::noop());
-        if let Poll::Ready(Ok(_)) = wire.poll_turn(&mut cx, self.mqtt.output(), false) {
+        if wire.poll_turn(&mut cx, self.mqtt.output(), false).is_ready() && wire.take_end().is_none() {
             wire.shut_down(&mut cx);
         }
         self.settle_flushed(wire);

@@ -25,6 +25,7 @@ pub(super) struct Wire<S> {
     written: u64,
     /// How many of them have left for the socket.
     flushed: u64,
+    /// Why the stream ended, until somebody asks.
     end: Option<io::Error>,
 }
 
@@ -34,37 +35,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Writes what the stream takes of `output`, and with `read` reads what it has. Ready when anything was
-    /// written or read, with how many bytes were read.
+    /// written or read, with how many bytes were read, or when the stream ended (see [`Self::take_end`]).
     ///
     /// Every state lives in `self` and `output`: dropping the future that polls this loses nothing.
-    ///
-    /// # Errors
-    /// The stream's, after the bytes that came before it were passed on.
-    pub(super) fn poll_turn(
-        &mut self,
-        cx: &mut Context<'_>,
-        output: &mut BytesMut,
-        read: bool,
-    ) -> Poll<io::Result<usize>> {
-        let mut progress = self.poll_write_all(cx, output)?;
+    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>, output: &mut BytesMut, read: bool) -> Poll<usize> {
+        let (mut progress, mut broken) = match self.poll_write_all(cx, output) {
+            Ok(progress) => (progress, None),
+            Err(error) => (false, Some(error)),
+        };
         let mut received = 0;
-        while read && self.end.is_none() && received < READ_AHEAD {
+        // A peer that closed has often answered before: after a failed write that is read to the end.
+        while (read || broken.is_some()) && self.end.is_none() && received < READ_AHEAD {
             self.input.reserve(READ_SIZE);
             match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input) {
-                Poll::Ready(Ok(0)) => self.end = Some(io::ErrorKind::UnexpectedEof.into()),
+                Poll::Ready(Ok(0)) => {
+                    self.end = Some(broken.take().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()));
+                }
                 Poll::Ready(Ok(count)) => received += count,
-                Poll::Ready(Err(error)) => self.end = Some(error),
-                Poll::Pending => break,
+                Poll::Ready(Err(error)) => self.end = Some(broken.take().unwrap_or(error)),
+                Poll::Pending => {
+                    self.end = broken.take();
+                    break;
+                }
             }
         }
-        progress |= received > 0;
-        match self.end.take() {
-            Some(error) if received == 0 => Poll::Ready(Err(error)),
-            end => {
-                self.end = end;
-                if progress { Poll::Ready(Ok(received)) } else { Poll::Pending }
-            }
-        }
+        progress |= received > 0 || self.end.is_some();
+        if progress { Poll::Ready(received) } else { Poll::Pending }
+    }
+
+    /// Why nothing more will come or go, once. What came before is in [`Self::input`].
+    pub(super) fn take_end(&mut self) -> Option<io::Error> {
+        self.end.take()
     }
 
     fn poll_write_all(&mut self, cx: &mut Context<'_>, output: &mut BytesMut) -> io::Result<bool> {
