@@ -120,6 +120,8 @@ impl Task {
         if let Some(error) = conversation.wire.take_end() {
             return Err(self.ended_by(conversation, &error));
         }
+        // A hub that sends without a pause must not keep the application from being heard.
+        self.obey_more();
         self.expire(now);
         self.keep_time(conversation, now)?;
         if self.should_stop() {
@@ -145,7 +147,6 @@ impl Task {
             }
             command = self.commands.recv() => {
                 self.obey(command);
-                self.obey_more();
             }
             stream = open_next(renewal) => {
                 *renewal = match stream {

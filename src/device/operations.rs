@@ -49,7 +49,7 @@ impl Task {
         }
     }
 
-    /// Takes in what else is in the channel, so that one write serves all of it.
+    /// Takes in what is in the channel, so that one write serves all of it.
     pub(super) fn obey_more(&mut self) {
         for _ in 0..MAX_COMMANDS {
             match self.commands.try_recv() {
