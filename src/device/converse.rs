@@ -155,6 +155,7 @@ impl Task {
                 };
             }
             () = self.shared.messages.room(), if !listening => {}
+            () = self.shared.desired.room(), if self.desired.is_holding_back() => {}
             () = sleep_until_some(wake) => {}
         }
         Ok(())

@@ -208,11 +208,13 @@ impl Task {
             if self.should_stop() || enough(self) {
                 return None;
             }
+            self.release_changes();
             let wake = self.next_deadline();
             tokio::select! {
                 biased;
                 output = &mut future => return Some(output),
                 command = self.commands.recv() => self.obey(command),
+                () = self.shared.desired.room(), if self.desired.is_holding_back() => {}
                 () = sleep_until_some(wake) => {}
             }
             self.expire(Instant::now());

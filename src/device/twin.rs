@@ -86,6 +86,7 @@ impl Task {
                 reply.send(Ok(patched));
             }
             (TwinReply::Comparison, Ok(Answer::Twin(twin))) => {
+                self.hold_back_if_behind();
                 let changes = self.desired.read(&twin.desired, twin.desired_version);
                 self.hand_on(changes);
                 self.tell_waiting();
@@ -120,11 +121,16 @@ impl Task {
         if let Some(patch) = patch.as_object_mut() {
             patch.remove("$version");
         }
+        self.hold_back_if_behind();
+        let change = self.desired.notified(DesiredPatch { patch, version });
+        self.hand_on(change);
+    }
+
+    /// Lets an application that does not take its changes fall behind, instead of piling them up.
+    fn hold_back_if_behind(&mut self) {
         if self.shared.desired.is_full(MAX_CHANGES) {
             self.desired.hold_back();
         }
-        let change = self.desired.notified(DesiredPatch { patch, version });
-        self.hand_on(change);
     }
 
     /// Gives the application what was kept back, if it has room again.
