@@ -53,6 +53,8 @@ struct Conversation {
     connack_deadline: Instant,
     renew_after: Option<Duration>,
     renewal: Renewal,
+    /// Whether the socket was read in the last round.
+    listening: bool,
 }
 
 /// Encoded bytes past which no more messages are taken from the outbox: enough to fill the socket.
@@ -75,6 +77,7 @@ impl Task {
             connack_deadline: now + config.deadlines.connack,
             renew_after: password.renew_after,
             renewal: Renewal::Due(None),
+            listening: true,
         };
         self.mqtt.connect(&self.connect_packet(password.text), config.ping_timeout, now);
         let ended = loop {
@@ -122,6 +125,9 @@ impl Task {
         }
         // A hub that sends without a pause must not keep the application from being heard.
         self.obey_more();
+        if !conversation.listening {
+            self.mqtt.not_listening(now);
+        }
         self.expire(now);
         self.keep_time(conversation, now)?;
         if self.should_stop() {
@@ -136,7 +142,8 @@ impl Task {
         conversation.wire.shrink(self.mqtt.output());
 
         let wake = self.wake_at(conversation);
-        let listening = !self.shared.messages.is_full(MAX_MESSAGES);
+        conversation.listening = self.wants_to_listen(conversation);
+        let listening = conversation.listening;
         let written = conversation.wire.written();
         let Conversation { wire, renewal, .. } = conversation;
         tokio::select! {
@@ -159,6 +166,14 @@ impl Task {
             () = sleep_until_some(wake) => {}
         }
         Ok(())
+    }
+
+    /// Whether to read the socket: not while too many messages wait for the application, unless CONNACK is
+    /// due, or the answers that a closing client waits for.
+    fn wants_to_listen(&self, conversation: &Conversation) -> bool {
+        conversation.accepted.is_none()
+            || self.closing.is_some()
+            || !self.shared.messages.is_full(MAX_MESSAGES)
     }
 
     /// Everything that the clock is watched for.
@@ -332,6 +347,10 @@ impl Task {
     fn take_in(&mut self, publish: Publish, now: Instant) {
         let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
         if let Some(bag) = self.cloud_message_bag(&publish.topic) {
+            if self.closing.is_some() {
+                // Nobody will take it: without an acknowledgement the hub keeps it.
+                return;
+            }
             self.shared.monitor.counters.messages_received.add(1);
             let delivery = packet_id.map(|packet_id| Delivery { connection: self.connection, packet_id });
             let bag = bag.to_owned();

@@ -259,6 +259,12 @@ impl<T> Client<T> {
         self.forgotten.iter().map(|(_, token)| token).chain(self.session.window.tokens())
     }
 
+    /// The caller has not read the byte stream until now, so the peer's silence says nothing about it. Pings
+    /// go on, for the peer's sake.
+    pub fn not_listening(&mut self, now: Instant) {
+        self.keep_alive.received(now);
+    }
+
     /// When [`Self::handle_timeout`] wants to be called.
     pub fn deadline(&self) -> Option<Instant> {
         if self.state == State::Connected { self.keep_alive.deadline() } else { None }
