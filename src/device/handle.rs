@@ -41,6 +41,15 @@ pub(super) struct Shared {
     pub messages: Inbox<CloudMessage>,
 }
 
+impl Shared {
+    /// The task is gone: nothing comes in any more.
+    pub(super) fn end(&self) {
+        self.monitor.set_state(State::Closed);
+        self.desired.close();
+        self.messages.close();
+    }
+}
+
 /// The connection task before the first command: making a client does no I/O and needs no thread.
 struct Start {
     task: Mutex<Option<Task>>,
@@ -85,12 +94,11 @@ impl Device {
     /// Sends what was accepted, within `timeout`, then disconnects for good. The reply says how many
     /// messages and requests did not make it; their own callers get [`Error::ClientClosed`].
     pub fn close(&self, timeout: Duration, reply: Reply<usize>) {
-        if self.start.started.get().is_none() && self.state() == State::Disconnected {
-            // Never used: there is nothing to flush and no task to ask.
-            self.shared.monitor.set_state(State::Closed);
-            self.shared.desired.close();
-            self.shared.messages.close();
-            drop(self.start.task.lock().unwrap_or_else(PoisonError::into_inner).take());
+        // Never used: there is nothing to flush and no task to ask. Whoever has the task decides, so that
+        // a first command from another thread either starts it before or comes too late.
+        let unused = self.start.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = unused {
+            drop(task);
             return reply.send(Ok(0));
         }
         if self.state() == State::Closed {

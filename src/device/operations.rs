@@ -125,14 +125,24 @@ impl Task {
     }
 
     /// Tells a message's sender, and frees its room in the outbox.
-    pub(super) fn settle(&self, ticket: Ticket, outcome: Result<(), Error>) {
+    pub(super) fn settle(&mut self, ticket: Ticket, outcome: Result<(), Error>) {
         let counters = &self.shared.monitor.counters;
         match &outcome {
             Ok(()) => counters.messages_sent.add(1),
-            Err(_) => counters.messages_failed.add(1),
+            Err(_) => {
+                counters.messages_failed.add(1);
+                self.count_failure();
+            }
         }
         self.shared.budget.give_back(ticket.size);
         ticket.settle(outcome);
+    }
+
+    /// `close` tells how many did not make it.
+    pub(super) fn count_failure(&mut self) {
+        if let Some(closing) = &mut self.closing {
+            closing.failed += 1;
+        }
     }
 
     /// Whether every accepted operation has its outcome.
@@ -197,25 +207,22 @@ impl Task {
         queued.chain(flushing).chain(in_flight).chain(waiting).chain(self.requests.deadline()).min()
     }
 
-    /// Ends everything that has no outcome yet with `error`; says how many messages and requests that were.
-    pub(super) fn fail_all(&mut self, error: &Error) -> usize {
+    /// Ends everything that has no outcome yet with `error`.
+    pub(super) fn fail_all(&mut self, error: &Error) {
         let mut tickets = self.mqtt.abandon(|_| true);
         tickets.extend(self.unflushed.drain(..).map(|(_, _, ticket)| ticket));
         tickets.extend(self.outbox.drain(..).map(|(_, ticket)| ticket));
-        let mut count = tickets.len();
         for ticket in tickets {
             self.settle(ticket, Err(error.clone()));
         }
         let requests: Vec<_> = self.requests.drain().collect();
         for reply in requests {
-            count += usize::from(reply.is_asked());
             self.fail_request(reply, error.clone());
         }
         for Waiting { reply, .. } in self.waiting.drain(..) {
             reply.send(Err(error.clone()));
         }
         self.earliest = None;
-        count
     }
 
     /// The hub forgot the session: what was unacknowledged goes out again as new, before anything younger,

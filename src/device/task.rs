@@ -68,6 +68,8 @@ pub(super) enum Awaited {
 /// The last wishes.
 pub(super) struct Closing {
     pub(super) deadline: Instant,
+    /// Messages and requests that failed since, for whatever reason.
+    pub(super) failed: usize,
     replies: Vec<Reply<usize>>,
 }
 
@@ -101,7 +103,7 @@ impl Task {
                 self.attend(pending::<()>(), |task| task.wanted).await;
             }
         }
-        self.finish();
+        self.finish().await;
     }
 
     /// Connects and reconnects until nobody wants it any more.
@@ -233,7 +235,7 @@ impl Task {
     }
 
     pub(super) fn close(&mut self, deadline: Instant, reply: Option<Reply<usize>>) {
-        let closing = self.closing.get_or_insert(Closing { deadline, replies: Vec::new() });
+        let closing = self.closing.get_or_insert(Closing { deadline, failed: 0, replies: Vec::new() });
         closing.deadline = closing.deadline.min(deadline);
         closing.replies.extend(reply);
         // Nobody will ask for changes any more.
@@ -241,18 +243,27 @@ impl Task {
     }
 
     /// The end: whatever is left did not make it.
-    fn finish(mut self) {
+    async fn finish(mut self) {
         self.shared.monitor.set_state(State::Closed);
-        let left = self.fail_all(&Error::ClientClosed);
+        self.fail_all(&Error::ClientClosed);
         self.commands.close();
-        while let Ok(command) = self.commands.try_recv() {
+        // Not `try_recv`: a command that another thread is just putting in must not stay behind unanswered.
+        while let Some(command) = self.commands.recv().await {
             command.reject(&self.shared.budget);
         }
-        self.shared.desired.close();
-        self.shared.messages.close();
-        for reply in self.closing.take().map(|closing| closing.replies).unwrap_or_default() {
-            reply.send(Ok(left));
+        self.shared.end();
+        if let Some(closing) = self.closing.take() {
+            for reply in closing.replies {
+                reply.send(Ok(closing.failed));
+            }
         }
+    }
+}
+
+/// However the task ends, by a panic or with its runtime too, nobody is left waiting for what will not come.
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.shared.end();
     }
 }
 

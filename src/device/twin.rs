@@ -56,7 +56,8 @@ impl Task {
         if !self.subscriptions.is_granted(Feed::TwinAnswers) {
             return;
         }
-        let may_read = self.read_again_at.is_none_or(|at| at <= now);
+        // A closing client waits for its requests, but nobody waits for changes any more.
+        let may_read = self.closing.is_none() && self.read_again_at.is_none_or(|at| at <= now);
         if may_read && self.subscriptions.is_granted(Feed::DesiredChanges) && self.desired.wants_read() {
             let deadline = now + COMPARISON_TIMEOUT;
             self.note_deadline(deadline);
@@ -104,6 +105,7 @@ impl Task {
     pub(super) fn fail_request(&mut self, reply: TwinReply, error: Error) {
         if reply.is_asked() {
             self.shared.budget.give_back(reply.size());
+            self.count_failure();
         } else {
             self.shared.monitor.set_last_error(Some(format!("comparing desired properties: {error}")));
             self.desired.read_failed();
