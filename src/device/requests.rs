@@ -182,18 +182,22 @@ impl<T> Requests<T> {
 
     /// Forgets the requests whose token `unwanted` picks; their answers will match nothing.
     pub fn forget(&mut self, mut unwanted: impl FnMut(&T) -> bool) {
-        self.pending.retain(|_, pending| !unwanted(&pending.token));
+        self.remove_if(|pending| unwanted(&pending.token));
     }
 
-    /// Takes every request out.
-    pub fn drain(&mut self) -> impl Iterator<Item = T> {
-        self.pending.drain().map(|(_, pending)| pending.token)
+    /// Takes every request out, in the order of the calls.
+    pub fn drain(&mut self) -> impl Iterator<Item = T> + use<T> {
+        self.remove_if(|_| true).into_iter().map(|pending| pending.token)
     }
 
     /// Takes out what `condition` picks, in the order of the calls.
     fn remove_if(&mut self, mut condition: impl FnMut(&Pending<T>) -> bool) -> Vec<Pending<T>> {
         let mut removed: Vec<_> =
             self.pending.extract_if(|_, pending| condition(pending)).map(|(_, pending)| pending).collect();
+        if !removed.is_empty() {
+            // Without a connection nobody else tidies up.
+            self.unsent.retain(|id| self.pending.contains_key(id));
+        }
         removed.sort_unstable_by_key(|pending| pending.sequence);
         removed
     }
