@@ -57,8 +57,8 @@ struct Conversation {
     listening: bool,
 }
 
-/// Encoded bytes past which no more messages are taken from the outbox: enough to fill the socket.
-const OUTPUT_HIGH_WATER: usize = 128 * 1024;
+/// Encoded bytes past which nothing more is published until some have left: enough to fill the socket.
+pub(super) const OUTPUT_HIGH_WATER: usize = 128 * 1024;
 /// Cloud messages that may wait for the application; past that the hub is not listened to.
 pub(super) const MAX_MESSAGES: usize = 1024;
 /// How long what is under way may delay a planned reconnect.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::converse::OUTPUT_HIGH_WATER;
 use super::desired::DesiredPatch;
 use super::error::Error;
 use super::reply::Reply;
@@ -63,7 +64,8 @@ impl Task {
             self.note_deadline(deadline);
             self.requests.insert(Request::Get, now, deadline, TwinReply::Comparison);
         }
-        while let Some((topic, body)) = self.requests.next_unsent() {
+        while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
+            let Some((topic, body)) = self.requests.next_unsent() else { break };
             let publish = Publish::from_bytes(topic, crate::mqtt::QoS::AtMostOnce, body);
             self.mqtt.publish_qos0(&publish, now);
         }
