@@ -257,6 +257,7 @@ impl Task {
         self.requeue(unflushed.into_iter().map(|(_, publish, ticket)| (publish, ticket)).collect());
         // A comparison belongs to its connection's subscription: read before that, it could miss a change.
         self.requests.forget(|reply| !reply.is_asked());
+        self.read_again_at = None;
         for (reply, error) in self.requests.connection_lost(reason) {
             self.fail_request(reply, error);
         }
