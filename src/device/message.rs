@@ -91,10 +91,12 @@ impl Batch {
     pub fn when_at_most(&self, bound: usize, reply: Reply<()>) {
         let mut waiter = lock(&self.waiter);
         self.threshold.store(bound, SeqCst);
-        *waiter = Some(reply);
+        let replaced = waiter.replace(reply);
         // A member that settled before it could see the threshold has left its mark in `outstanding`.
         let ready = if self.outstanding() <= bound { waiter.take() } else { None };
         drop(waiter);
+        // Not under the lock: a reply runs code from elsewhere.
+        drop(replaced);
         if let Some(reply) = ready {
             reply.send(Ok(()));
         }
@@ -111,8 +113,12 @@ impl Batch {
         }
         let left = self.outstanding.fetch_sub(1, SeqCst) - 1;
         if left == self.threshold.load(SeqCst) {
-            let waiter = lock(&self.waiter).take();
-            if let Some(reply) = waiter {
+            let mut waiter = lock(&self.waiter);
+            // The waiter may have changed since, and with it the threshold.
+            let reached = self.outstanding() <= self.threshold.load(SeqCst);
+            let ready = if reached { waiter.take() } else { None };
+            drop(waiter);
+            if let Some(reply) = ready {
                 reply.send(Ok(()));
             }
         }
