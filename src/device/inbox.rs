@@ -20,6 +20,9 @@ pub struct Inbox<T> {
     taken: Notify,
 }
 
+/// Replies kept at once; the oldest of more is answered, so that waits that timed out do not pile up.
+const MAX_WAITERS: usize = 256;
+
 #[derive(Debug)]
 struct Inner<T> {
     items: VecDeque<T>,
@@ -79,8 +82,9 @@ impl<T> Inbox<T> {
         self.taken.notified().await;
     }
 
-    /// Answers `reply` when there is something to take, or with [`Error::ClientClosed`] when there will
-    /// never be. Several may wait; each new item wakes one.
+    /// Answers `reply` when there may be something to take, or with [`Error::ClientClosed`] when there will
+    /// never be. Several may wait, and an item wakes them all, because one that has gone away meanwhile
+    /// must not keep it from the others: whoever finds nothing waits again.
     pub fn when_ready(&self, reply: Reply<()>) {
         let mut inner = self.lock();
         let outcome = if !inner.items.is_empty() {
@@ -88,7 +92,14 @@ impl<T> Inbox<T> {
         } else if inner.closed {
             Err(Error::ClientClosed)
         } else {
+            // Waiters that went away are told apart only by answering them.
+            let full = inner.waiters.len() >= MAX_WAITERS;
+            let oldest = if full { inner.waiters.pop_front() } else { None };
             inner.waiters.push_back(reply);
+            drop(inner);
+            if let Some(oldest) = oldest {
+                oldest.send(Ok(()));
+            }
             return;
         };
         drop(inner);
@@ -98,9 +109,9 @@ impl<T> Inbox<T> {
     pub(super) fn push(&self, item: T) {
         let mut inner = self.lock();
         inner.items.push_back(item);
-        let waiter = inner.waiters.pop_front();
+        let waiters = std::mem::take(&mut inner.waiters);
         drop(inner);
-        if let Some(reply) = waiter {
+        for reply in waiters {
             reply.send(Ok(()));
         }
     }
