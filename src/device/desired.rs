@@ -40,9 +40,11 @@ struct Known {
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// Nobody asked for changes, or there is no subscription.
+    /// Nobody asked for changes.
     #[default]
     Unsubscribed,
+    /// Somebody did, but the connection with the subscription has ended.
+    Offline,
     /// A read of the twin is due.
     Stale,
     /// The read is under way.
@@ -68,7 +70,9 @@ impl DesiredTracker {
     /// The connection ended.
     pub fn disconnected(&mut self) {
         self.held.clear();
-        self.phase = Phase::Unsubscribed;
+        if self.phase != Phase::Unsubscribed {
+            self.phase = Phase::Offline;
+        }
     }
 
     /// Whether the twin must be read now. If so, the read counts as under way.
@@ -104,8 +108,7 @@ impl DesiredTracker {
         let behind = self.behind.take()?;
         let known = self.known.as_ref()?;
         let patch = diff(&behind, &known.properties);
-        let changed = patch.as_object().is_some_and(|patch| !patch.is_empty());
-        changed.then_some(DesiredPatch { patch, version: known.version })
+        is_change(&patch).then_some(DesiredPatch { patch, version: known.version })
     }
 
     /// Whether changes arrive without a gap.
@@ -123,11 +126,13 @@ impl DesiredTracker {
         match &self.known {
             // Nothing was handed on yet: changes count from here.
             None => {}
-            Some(known) if known.version == version => {}
-            // A lower version is a device that was deleted and made anew: its properties are what counts.
+            // The properties count, not the order of the versions: a device that was deleted and made anew
+            // starts over, and may have got as far as the old one.
             Some(known) => {
                 let patch = diff(&known.properties, properties);
-                changes.extend(self.pass(DesiredPatch { patch, version }));
+                if known.version != version || is_change(&patch) {
+                    changes.extend(self.pass(DesiredPatch { patch, version }));
+                }
             }
         }
         self.known = Some(Known { properties: properties.clone(), version });
@@ -137,16 +142,20 @@ impl DesiredTracker {
         changes
     }
 
-    /// A notification came in. Yields the change to hand on; `None` for one that is already known, that
-    /// must wait, or that showed a gap (then [`Self::wants_read`] is true).
+    /// A notification came in; a patch that is no object stands for one that could not be read. Yields the
+    /// change to hand on; `None` for one that is already known, that must wait, or that is unreadable or
+    /// showed a gap (then [`Self::wants_read`] is true).
     pub fn notified(&mut self, notification: DesiredPatch) -> Option<DesiredPatch> {
         match (self.phase, &mut self.known) {
-            (Phase::InStep, Some(known)) if notification.version == known.version + 1 => {
+            (Phase::InStep, Some(known)) if notification.version <= known.version => None,
+            // The one after, if it can be applied.
+            (Phase::InStep, Some(known))
+                if notification.version - 1 == known.version && notification.patch.is_object() =>
+            {
                 merge_patch(&mut known.properties, &notification.patch);
                 known.version = notification.version;
                 self.pass(notification)
             }
-            (Phase::InStep, Some(known)) if notification.version <= known.version => None,
             (Phase::InStep, _) => {
                 self.phase = Phase::Stale;
                 None
@@ -158,11 +167,15 @@ impl DesiredTracker {
                 self.held.push(notification);
                 None
             }
-            (Phase::Unsubscribed, _) => None,
+            (Phase::Unsubscribed | Phase::Offline, _) => None,
         }
     }
 
     fn pass(&self, change: DesiredPatch) -> Option<DesiredPatch> {
         self.behind.is_none().then_some(change)
     }
+}
+
+fn is_change(patch: &Value) -> bool {
+    patch.as_object().is_some_and(|patch| !patch.is_empty())
 }

@@ -118,10 +118,8 @@ impl Task {
 
     /// A change of the desired properties was notified.
     pub(super) fn desired_notified(&mut self, version: u64, body: &[u8]) {
-        let Ok(mut patch) = serde_json::from_slice::<serde_json::Value>(body) else {
-            // What it said is lost; the twin knows.
-            return self.desired.subscribed();
-        };
+        // What an unreadable one said is lost; the tracker reads the twin instead.
+        let mut patch: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         if let Some(patch) = patch.as_object_mut() {
             patch.remove("$version");
         }
