@@ -1,6 +1,6 @@
 //! What a device needs to know before it connects.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::credentials::Credentials;
 use super::trust::Trust;
@@ -131,4 +131,10 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self { base: Duration::from_millis(500), max: Duration::from_secs(60), first_connect: false }
     }
+}
+
+/// The moment `span` after `now`. A span past what a clock can count is as good as never.
+pub(super) fn later(now: Instant, span: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
+    now + span.min(NEVER)
 }

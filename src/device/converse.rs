@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use super::config::later;
 use super::error::{Error, Step};
 use super::inbox::{CloudMessage, Delivery};
 use super::stats::State;
@@ -74,12 +75,14 @@ impl Task {
         let mut conversation = Conversation {
             wire: Wire::new(stream),
             accepted: None,
-            connack_deadline: now + config.deadlines.connack,
+            connack_deadline: later(now, config.deadlines.connack),
             renew_after: password.renew_after,
             renewal: Renewal::Due(None),
             listening: true,
         };
-        self.mqtt.connect(&self.connect_packet(password.text), config.ping_timeout, now);
+        // An hour is as good as any longer time.
+        let ping_timeout = config.ping_timeout.min(Duration::from_secs(3600));
+        self.mqtt.connect(&self.connect_packet(password.text), ping_timeout, now);
         let ended = loop {
             if let Err(ended) = self.step(&mut conversation).await {
                 break ended;
@@ -296,7 +299,7 @@ impl Task {
 
     fn accepted(&mut self, conversation: &mut Conversation, session_present: bool, now: Instant) {
         conversation.accepted = Some(now);
-        conversation.renewal = Renewal::Due(conversation.renew_after.map(|after| now + after));
+        conversation.renewal = Renewal::Due(conversation.renew_after.map(|after| later(now, after)));
         self.connection += 1;
         self.was_connected = true;
         self.shared.monitor.set_last_error(None);

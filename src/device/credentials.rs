@@ -29,7 +29,7 @@ impl Credentials {
         match self {
             Self::Key(key) => {
                 // Whole seconds on the wire: a shorter life is rounded up.
-                let expiry = now + ttl.as_secs().max(1);
+                let expiry = now.saturating_add(ttl.as_secs().max(1));
                 let token = SasToken::sign(&identity.sas_resource(), key, expiry, None);
                 let renew_after = ttl.max(Duration::from_secs(1)).mul_f64(RENEW_AFTER);
                 Password { text: token.to_token(), renew_after: Some(renew_after) }
@@ -48,7 +48,7 @@ impl Credentials {
         match self {
             Self::Token(token) if token.expiry() <= now => "the SAS token has expired",
             Self::Token(_) => "is the token signed for this device and hub?",
-            Self::Key(_) => "is the key this device's, and does the device exist on this hub?",
+            Self::Key(_) => "is the key this device's, does the device exist on this hub, and is this machine's clock right?",
         }
     }
 }

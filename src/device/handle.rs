@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::budget::Budget;
-use super::config::DeviceConfig;
+use super::config::{DeviceConfig, later};
 use super::desired::DesiredPatch;
 use super::error::Error;
 use super::inbox::{CloudMessage, Delivery, Inbox};
@@ -87,7 +87,7 @@ impl Device {
 
     /// Connects, if not connected yet.
     pub fn connect(&self, timeout: Duration, reply: Reply<()>) {
-        let deadline = Instant::now() + timeout;
+        let deadline = later(Instant::now(), timeout);
         self.command(Command::Connect { deadline, patience: timeout, reply });
     }
 
@@ -104,7 +104,7 @@ impl Device {
         if self.state() == State::Closed {
             return reply.send(Ok(0));
         }
-        self.command(Command::Close { deadline: Instant::now() + timeout, reply });
+        self.command(Command::Close { deadline: later(Instant::now(), timeout), reply });
     }
 
     /// Sends one message: QoS 1 is answered when the hub has it, QoS 0 when its bytes are written out.
@@ -114,7 +114,7 @@ impl Device {
         if let Err(error) = self.shared.budget.take(size) {
             return reply.send(Err(error));
         }
-        let deadline = Instant::now() + timeout;
+        let deadline = later(Instant::now(), timeout);
         let ticket = Ticket { deadline, patience: timeout, size, owner: Owner::One(reply) };
         self.command(Command::Send(message, ticket));
     }
@@ -122,7 +122,7 @@ impl Device {
     /// Accepts as many of `messages`, front first, as the outbox has room for, and counts them in `batch`.
     /// What is left in `messages` was not accepted.
     pub fn send_batch(&self, messages: &mut Vec<Outgoing>, batch: &Arc<Batch>, timeout: Duration) {
-        let deadline = Instant::now() + timeout;
+        let deadline = later(Instant::now(), timeout);
         let room =
             messages.iter().take_while(|message| self.shared.budget.take(message.size()).is_ok()).count();
         if room == 0 {
@@ -162,19 +162,19 @@ impl Device {
             return reply.fail(error);
         }
         let started = Instant::now();
-        self.command(Command::Twin { request, started, deadline: started + timeout, reply });
+        self.command(Command::Twin { request, started, deadline: later(started, timeout), reply });
     }
 
     /// Subscribes to changes of the desired properties; they arrive in [`Device::desired`] from then on,
     /// each once, across reconnects. Answered once nothing can be missed any more.
     pub fn watch_desired(&self, timeout: Duration, reply: Reply<()>) {
-        let deadline = Instant::now() + timeout;
+        let deadline = later(Instant::now(), timeout);
         self.command(Command::WatchDesired { deadline, patience: timeout, reply });
     }
 
     /// Subscribes to cloud-to-device messages; they arrive in [`Device::messages`].
     pub fn watch_messages(&self, timeout: Duration, reply: Reply<()>) {
-        let deadline = Instant::now() + timeout;
+        let deadline = later(Instant::now(), timeout);
         self.command(Command::WatchMessages { deadline, patience: timeout, reply });
     }
 
