@@ -94,6 +94,7 @@ impl Task {
             (ended, _) => ended,
         };
         let reason = match &ended {
+            Ended::Lost { error: Error::ConnectionLost { reason }, .. } => reason.clone(),
             Ended::Lost { error, .. } | Ended::Failed(error) => error.to_string(),
             Ended::Refused(_) => "the hub refused the connection".to_owned(),
             Ended::Renew(_) => "reconnecting with a new token".to_owned(),
@@ -102,7 +103,7 @@ impl Task {
         if matches!(ended, Ended::Stop | Ended::Renew(_)) {
             self.say_goodbye(&mut conversation.wire);
         }
-        self.disconnected(&reason);
+        self.disconnected(&reason, conversation.wire.written());
         ended
     }
 

@@ -251,10 +251,20 @@ impl Task {
     }
 
     /// The connection ended: whatever was on its way waits for the next one, or has failed with it.
-    pub(super) fn disconnected(&mut self, reason: &str) {
+    /// `written` says how many bytes the stream took.
+    pub(super) fn disconnected(&mut self, reason: &str, written: u64) {
         self.mqtt.disconnected();
-        let unflushed = std::mem::take(&mut self.unflushed);
-        self.requeue(unflushed.into_iter().map(|(_, publish, ticket)| (publish, ticket)).collect());
+        let mut cut_off = Vec::new();
+        for (end, publish, ticket) in std::mem::take(&mut self.unflushed) {
+            if end > written {
+                cut_off.push((publish, ticket));
+            } else {
+                // The hub may have it, and at most once is the promise of QoS 0.
+                let reason = format!("{reason}; the message may or may not have left");
+                self.settle(ticket, Err(Error::ConnectionLost { reason }));
+            }
+        }
+        self.requeue(cut_off);
         // A comparison belongs to its connection's subscription: read before that, it could miss a change.
         self.requests.forget(|reply| !reply.is_asked());
         self.read_again_at = None;
