@@ -62,6 +62,8 @@ struct Conversation {
 pub(super) const OUTPUT_HIGH_WATER: usize = 128 * 1024;
 /// Cloud messages that may wait for the application; past that the hub is not listened to.
 pub(super) const MAX_MESSAGES: usize = 1024;
+/// After a refused subscription that was granted on an earlier connection.
+const SUBSCRIPTION_RETRY: Duration = Duration::from_secs(10);
 /// How long what is under way may delay a planned reconnect.
 const DRAIN: Duration = Duration::from_secs(2);
 /// After a failed attempt to open the next connection.
@@ -188,10 +190,8 @@ impl Task {
             Renewal::Draining(_, until) => Some(*until),
         };
         let connack = conversation.accepted.is_none().then_some(conversation.connack_deadline);
-        [self.next_deadline(), self.mqtt.deadline(), self.read_again_at, renewal, connack]
-            .into_iter()
-            .flatten()
-            .min()
+        let again = [self.read_again_at, self.subscribe_again_at].into_iter().flatten().min();
+        [self.next_deadline(), self.mqtt.deadline(), again, renewal, connack].into_iter().flatten().min()
     }
 
     /// Does what the clock says.
@@ -211,6 +211,10 @@ impl Task {
         }
         if self.read_again_at.is_some_and(|at| at <= now) {
             self.read_again_at = None;
+        }
+        if self.subscribe_again_at.is_some_and(|at| at <= now) {
+            self.subscribe_again_at = None;
+            self.subscriptions.ask_again();
         }
         match &conversation.renewal {
             Renewal::Due(Some(at)) if *at <= now => {
@@ -334,6 +338,11 @@ impl Task {
             for reply in requests {
                 self.fail_request(reply, error.clone());
             }
+        }
+        if self.subscriptions.any_refused() {
+            // It was granted on an earlier connection, and nobody waits who could be told.
+            self.shared.monitor.set_last_error(Some(error.to_string()));
+            self.subscribe_again_at = Some(Instant::now() + SUBSCRIPTION_RETRY);
         }
         let concerned = |what| match (what, feed) {
             (Awaited::Feed(awaited), _) if awaited == feed => true,

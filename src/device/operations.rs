@@ -268,6 +268,7 @@ impl Task {
         // A comparison belongs to its connection's subscription: read before that, it could miss a change.
         self.requests.forget(|reply| !reply.is_asked());
         self.read_again_at = None;
+        self.subscribe_again_at = None;
         for (reply, error) in self.requests.connection_lost(reason) {
             self.fail_request(reply, error);
         }

@@ -20,6 +20,8 @@ enum Standing {
     Asked(u16),
     /// The hub agreed on this connection.
     Granted,
+    /// The hub agreed once, and refused on this connection.
+    Refused,
 }
 
 /// The wanted feeds. They come back after every reconnect, whatever the hub remembers of the session.
@@ -28,6 +30,8 @@ pub(super) struct Subscriptions {
     twin_answers: Standing,
     desired_changes: Standing,
     cloud_messages: Standing,
+    /// What the hub agreed to on any connection: the application counts on it.
+    established: Vec<Feed>,
 }
 
 const FEEDS: [Feed; 3] = [Feed::TwinAnswers, Feed::DesiredChanges, Feed::CloudMessages];
@@ -38,12 +42,13 @@ impl Subscriptions {
             twin_answers: Standing::Unwanted,
             desired_changes: Standing::Unwanted,
             cloud_messages: Standing::Unwanted,
+            established: Vec::new(),
         }
     }
 
     pub(super) fn want(&mut self, feed: Feed) {
         let standing = self.standing(feed);
-        if *standing == Standing::Unwanted {
+        if matches!(standing, Standing::Unwanted | Standing::Refused) {
             *standing = Standing::Wanted;
         }
     }
@@ -64,8 +69,30 @@ impl Subscriptions {
     /// SUBACK came: the feed it answers.
     pub(super) fn answered(&mut self, packet_id: u16, granted: bool) -> Option<Feed> {
         let feed = FEEDS.into_iter().find(|feed| *self.standing(*feed) == Standing::Asked(packet_id))?;
-        *self.standing(feed) = if granted { Standing::Granted } else { Standing::Unwanted };
+        let established = self.established.contains(&feed);
+        if granted && !established {
+            self.established.push(feed);
+        }
+        *self.standing(feed) = match granted {
+            true => Standing::Granted,
+            false if established => Standing::Refused,
+            false => Standing::Unwanted,
+        };
         Some(feed)
+    }
+
+    /// Whether a feed that the application counts on is missing on this connection.
+    pub(super) fn any_refused(&mut self) -> bool {
+        FEEDS.into_iter().any(|feed| *self.standing(feed) == Standing::Refused)
+    }
+
+    /// Time has passed since a refusal.
+    pub(super) fn ask_again(&mut self) {
+        for feed in FEEDS {
+            if *self.standing(feed) == Standing::Refused {
+                *self.standing(feed) = Standing::Wanted;
+            }
+        }
     }
 
     /// The connection ended: everything is to be asked for again.

@@ -37,6 +37,8 @@ pub(super) struct Task {
     pub(super) desired: DesiredTracker,
     /// When a failed read for `desired` may be tried again.
     pub(super) read_again_at: Option<Instant>,
+    /// When a subscription that was refused after a reconnect may be tried again.
+    pub(super) subscribe_again_at: Option<Instant>,
     /// Callers that wait for a state of the connection.
     pub(super) waiting: Vec<Waiting>,
     /// Not later than the earliest deadline of any operation.
@@ -83,6 +85,7 @@ impl Task {
             subscriptions: Subscriptions::new(),
             desired: DesiredTracker::default(),
             read_again_at: None,
+            subscribe_again_at: None,
             waiting: Vec::new(),
             earliest: None,
             backoff: Backoff::new(shared.config.retry),
