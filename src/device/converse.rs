@@ -10,6 +10,8 @@ use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use super::config::later;
 use super::error::{Error, Step};
 use super::inbox::{CloudMessage, Delivery};
@@ -62,6 +64,8 @@ struct Conversation {
 pub(super) const OUTPUT_HIGH_WATER: usize = 128 * 1024;
 /// Cloud messages that may wait for the application; past that the hub is not listened to.
 pub(super) const MAX_MESSAGES: usize = 1024;
+/// Bodies smaller than this are copied out of the buffer that they were read into.
+const SMALL: usize = 8 * 1024;
 /// After a refused subscription that was granted on an earlier connection.
 const SUBSCRIPTION_RETRY: Duration = Duration::from_secs(10);
 /// How long what is under way may delay a planned reconnect.
@@ -367,12 +371,10 @@ impl Task {
             self.shared.monitor.counters.messages_received.add(1);
             let delivery = packet_id.map(|packet_id| Delivery { connection: self.connection, packet_id });
             let bag = bag.to_owned();
-            self.shared.messages.push(CloudMessage {
-                bag,
-                payload: publish.payload,
-                received: now,
-                delivery,
-            });
+            // As it came, a few bytes would hold on to the whole buffer that they were read into.
+            let small = publish.payload.len() < SMALL;
+            let payload = if small { Bytes::copy_from_slice(&publish.payload) } else { publish.payload };
+            self.shared.messages.push(CloudMessage { bag, payload, received: now, delivery });
             return;
         }
         match HubTopic::parse(&publish.topic) {
