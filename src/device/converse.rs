@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::backoff::{Backoff, random};
 use super::config::later;
 use super::error::{Error, Step};
 use super::inbox::{CloudMessage, Delivery};
@@ -56,6 +57,8 @@ struct Conversation {
     connack_deadline: Instant,
     renew_after: Option<Duration>,
     renewal: Renewal,
+    /// The waits between attempts to open the next connection.
+    reopening: Backoff,
     /// Whether the socket was read in the last round.
     listening: bool,
 }
@@ -70,8 +73,6 @@ const SMALL: usize = 8 * 1024;
 const SUBSCRIPTION_RETRY: Duration = Duration::from_secs(10);
 /// How long what is under way may delay a planned reconnect.
 const DRAIN: Duration = Duration::from_secs(2);
-/// After a failed attempt to open the next connection.
-const RENEWAL_RETRY: Duration = Duration::from_secs(1);
 
 impl Task {
     pub(super) async fn converse(&mut self, stream: Stream) -> Ended {
@@ -84,6 +85,7 @@ impl Task {
             connack_deadline: later(now, config.deadlines.connack),
             renew_after: password.renew_after,
             renewal: Renewal::Due(None),
+            reopening: Backoff::new(config.retry),
             listening: true,
         };
         // An hour is as good as any longer time.
@@ -106,6 +108,9 @@ impl Task {
             Ended::Renew(_) => "reconnecting with a new token".to_owned(),
             Ended::Stop => "the client is closing".to_owned(),
         };
+        if matches!(ended, Ended::Renew(_)) {
+            self.shared.monitor.counters.tokens_renewed.add(1);
+        }
         if matches!(ended, Ended::Stop | Ended::Renew(_)) {
             self.say_goodbye(&mut conversation.wire);
         }
@@ -168,7 +173,10 @@ impl Task {
             stream = open_next(renewal) => {
                 *renewal = match stream {
                     Ok(stream) => Renewal::Draining(stream, Instant::now() + DRAIN),
-                    Err(_) => Renewal::Due(Some(Instant::now() + RENEWAL_RETRY)),
+                    Err(_) => {
+                        let wait = conversation.reopening.next(random());
+                        Renewal::Due(Some(later(Instant::now(), wait)))
+                    }
                 };
             }
             () = self.shared.messages.room(), if !listening => {}
@@ -227,7 +235,6 @@ impl Task {
             Renewal::Draining(_, until) if *until <= now || self.is_quiet() => {
                 let taken = std::mem::replace(&mut conversation.renewal, Renewal::Due(None));
                 if let Renewal::Draining(stream, _) = taken {
-                    self.shared.monitor.counters.tokens_renewed.add(1);
                     return Err(Ended::Renew(stream));
                 }
             }
