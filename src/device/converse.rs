@@ -111,10 +111,14 @@ impl Task {
         if matches!(ended, Ended::Renew(_)) {
             self.shared.monitor.counters.tokens_renewed.add(1);
         }
-        if matches!(ended, Ended::Stop | Ended::Renew(_)) {
+        let goodbye = matches!(ended, Ended::Stop | Ended::Renew(_));
+        if goodbye {
             self.say_goodbye(&mut conversation.wire);
         }
         self.disconnected(&reason, conversation.wire.written());
+        if goodbye {
+            tokio::spawn(conversation.wire.wind_up());
+        }
         ended
     }
 
@@ -417,9 +421,9 @@ impl Task {
     fn say_goodbye(&mut self, wire: &mut Wire<Stream>) {
         self.mqtt.disconnect();
         let mut cx = Context::from_waker(Waker::noop());
-        if wire.poll_turn(&mut cx, self.mqtt.output(), false).is_ready() && wire.take_end().is_none() {
-            wire.shut_down(&mut cx);
-        }
+        let written = wire.written();
+        let _ = wire.poll_turn(&mut cx, self.mqtt.output(), false);
+        self.count_bytes(wire.written() - written, 0);
         self.settle_flushed(wire);
     }
 

@@ -1,11 +1,14 @@
 //! Reads and batched writes on one stream, neither waiting for the other.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
 use tokio_util::io::poll_read_buf;
 
 /// How much is read before the input is looked at.
@@ -14,6 +17,9 @@ const READ_AHEAD: usize = 64 * 1024;
 const READ_SIZE: usize = 16 * 1024;
 /// An idle buffer larger than this is given back.
 const IDLE_CAPACITY: usize = 4 * 1024;
+
+/// How long a peer that was told goodbye may take to close.
+const WIND_UP: Duration = Duration::from_secs(2);
 
 /// A stream with what was read and not yet understood.
 #[derive(Debug)]
@@ -109,9 +115,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Says goodbye on the TLS layer, as far as the socket takes it at once.
-    pub(super) fn shut_down(&mut self, cx: &mut Context<'_>) {
-        // Best effort: MQTT's DISCONNECT has said it already, and the socket closes either way.
-        let _ = Pin::new(&mut self.stream).poll_shutdown(cx);
+    /// Ends the stream in order, in a task of its own: closes this direction, then reads to the end of the
+    /// other one. A socket that is closed with unread input is reset, and takes with it what was written
+    /// last.
+    pub(super) fn wind_up(self) -> impl Future<Output = ()> + Send + use<S>
+    where
+        S: Send,
+    {
+        let mut stream = self.stream;
+        async move {
+            let wind_up = async {
+                stream.shutdown().await?;
+                let mut rest = [0; 1024];
+                while stream.read(&mut rest).await? > 0 {}
+                io::Result::Ok(())
+            };
+            // Whatever happens here, the MQTT side of the connection is over already.
+            let _ = timeout(WIND_UP, wind_up).await;
+        }
     }
 }
