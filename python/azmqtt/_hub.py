@@ -33,7 +33,8 @@ class LocalDevice:
 
     Attributes:
         device_id: The device's id.
-        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``. Holds the key, so ``repr`` leaves it out.
+        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``. It holds the key, so ``repr``
+            leaves it out.
     """
 
     device_id: str
@@ -48,9 +49,10 @@ class TelemetryMessage:
         device_id: The device that sent it.
         body: The bytes as sent.
         properties: The application's own properties.
-        system_properties: The system properties under the names that service applications read: the device's own
-            (``message-id``, ``content-type``, …) and the hub's stamps (``iothub-connection-device-id``,
-            ``iothub-enqueuedtime``, …). See "Create and read IoT Hub messages" in the IoT Hub docs.
+        system_properties: The system properties under the names that service applications read: the
+            device's own (``message-id``, ``content-type``, …) and the hub's stamps
+            (``iothub-connection-device-id``, ``iothub-enqueuedtime``, …). See "Create and read IoT Hub
+            messages" in the IoT Hub docs.
         enqueued_time: When the hub took it, in UTC.
         sequence: Counts the messages of the whole hub, from 1.
     """
@@ -71,7 +73,7 @@ class TelemetryMessage:
         """
         return self.body.decode()
 
-    def json(self) -> Any:  # noqa: ANN401 - JSON is any of several types
+    def json(self) -> Any:
         """Return the body, parsed as JSON.
 
         Raises:
@@ -83,7 +85,7 @@ class TelemetryMessage:
 class LocalHub:
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
-    It listens as soon as it is made, on a thread of its own, and ends with :meth:`close` or its ``with`` block::
+    It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
 
         with azmqtt.LocalHub() as hub, hub.device_client("dev1") as client:
             client.send_message({"temperature": 21.5})
@@ -92,14 +94,15 @@ class LocalHub:
     Args:
         host: The address to listen on. The default is this machine alone.
         port: The TCP port; 0 picks a free one.
-        state: A directory where devices, keys, certificates and twins stay across restarts, made if it is missing.
-            Without one they end with the hub.
+        state: A directory where devices, keys, certificates and twins stay across restarts, made if it
+            is missing. Without one they end with the hub.
         hostname: The name in connection strings and in the certificate.
         record: Whether telemetry is kept (the newest 100,000 messages or 64 MiB) or only counted.
 
     Raises:
         OSError: The port is in use, or a file cannot be read or written.
-        ValueError: An argument is out of its range, or a file of the state directory is damaged; names it.
+        ValueError: An argument is out of its range, or a file of the state directory is damaged; names
+            it.
     """
 
     def __init__(
@@ -162,7 +165,8 @@ class LocalHub:
         """Make a device.
 
         Args:
-            device_id: At most 128 ASCII letters, digits and ``- . % _ * ? ! ( ) , : = @ $ '``; a random one if absent.
+            device_id: At most 128 ASCII letters, digits and ``- . % _ * ? ! ( ) , : = @ $ '``; a random one
+                if absent.
             key: Its symmetric key in base64; a random one if absent.
 
         Raises:
@@ -193,7 +197,7 @@ class LocalHub:
         """
         self._core.remove_device(device_id)
 
-    def set_enabled(self, device_id: str, enabled: bool) -> None:  # noqa: FBT001 - the verb says what it means
+    def set_enabled(self, device_id: str, enabled: bool) -> None:  # noqa: FBT001 - its meaning is plain
         """Let a device connect or not. The connection of one that may not ends.
 
         Raises:
@@ -201,8 +205,8 @@ class LocalHub:
         """
         self._core.set_enabled(device_id, enabled)
 
-    def device_client(self, device_id: str, **options: Any) -> DeviceClient:  # noqa: ANN401 - the client checks them
-        """Return a client for a device, which is made if there is none; it connects with its first call.
+    def device_client(self, device_id: str, **options: Any) -> DeviceClient:
+        """Return a client for a device, made if there is none; it connects with its first call.
 
         Args:
             device_id: The device's id.
@@ -219,8 +223,8 @@ class LocalHub:
     def twin(self, device_id: str) -> dict[str, Any]:
         """Return a device's twin as a service application sees it.
 
-        The shape is ``{"deviceId", "etag", "version", "tags", "properties": {"desired", "reported"}, …}``, both
-        sections with ``$version`` and ``$metadata`` (IoT Hub docs, "Understand and use device twins").
+        The shape is ``{"deviceId", "etag", "version", "tags", "properties": {"desired", "reported"}, …}``,
+        both sections with ``$version`` and ``$metadata`` (IoT Hub docs, "Understand and use device twins").
 
         Raises:
             LookupError: There is no such device.
@@ -267,7 +271,7 @@ class LocalHub:
     def wait_for_telemetry(
         self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
     ) -> list[TelemetryMessage]:
-        """Wait until at least ``count`` messages have come since the hub started, and return all that are recorded.
+        """Wait until at least ``count`` messages have come since the hub started; return all that are kept.
 
         Args:
             device_id: Whose messages; everybody's if absent.
@@ -286,12 +290,13 @@ class LocalHub:
     def send_c2d(
         self, device_id: str, body: bytes | str, properties: Mapping[str, str] | None = None
     ) -> None:
-        """Queue a cloud-to-device message, which is delivered when the device is connected and has subscribed.
+        """Queue a cloud-to-device message, delivered when the device is connected and has subscribed.
 
         Args:
             device_id: Whom to.
             body: At most 64 KB, properties included.
-            properties: The application's own; ``$.mid``, ``$.cid``, ``$.ct`` and the like set system properties.
+            properties: The application's own; ``$.mid``, ``$.cid``, ``$.ct`` and the like set system
+                properties.
 
         Raises:
             ValueError: The message is too large, or a property breaks a rule.

@@ -99,7 +99,7 @@ def _report(hub: LocalHub, args: argparse.Namespace) -> None:
     options = "" if hub.port == 8883 else f", port={hub.port}"  # noqa: PLR2004 - the port of MQTT over TLS
     _say("In Python:")
     _say("  import azmqtt")
-    _say(f"  client = azmqtt.DeviceClient.from_connection_string(\"…\", trust={hub.ca_file!r}{options})")
+    _say(f'  client = azmqtt.DeviceClient.from_connection_string("…", trust={hub.ca_file!r}{options})')
 
 
 def _say(line: str) -> None:

@@ -18,6 +18,9 @@ use crate::mqtt::ProtocolError;
 /// Commands that may wait for a connection; one that lets more of them wait is closed.
 const MAILBOX: usize = 4096;
 
+/// How long the end of a connection, or of the hub's thread, is waited for. Both take milliseconds.
+pub const END_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A device. Locks are taken one at a time and never across an await.
 pub struct Device {
     pub id: String,

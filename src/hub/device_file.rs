@@ -1,7 +1,7 @@
 //! A device as the state directory keeps it.
 
 use std::path::Path;
-use std::sync::PoisonError;
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -61,5 +61,9 @@ pub fn load(path: &Path, content: &Value) -> Result<Device, HubError> {
     let twin = content.get("twin").unwrap_or(&Value::Null);
     let twin = Twin::from_state(twin).map_err(|error| HubError::corrupt(path, error))?;
     let keys = [key("primaryKey")?, key("secondaryKey")?];
-    Ok(Device::new(id, text("generationId")?, keys, enabled, twin))
+    let mut device = Device::new(id, text("generationId")?, keys, enabled, twin);
+    // What was just read is on the disk.
+    let revision = device.state().revision;
+    device.saved = Mutex::new(revision);
+    Ok(device)
 }

@@ -7,7 +7,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`config`], [`error`] | options and their defaults; everything that can go wrong in a call |
-//! | `runtime` | [`Hub`]: start, stop, and every call an application makes |
+//! | `api`, `calls`, `runtime` | [`Hub`]: start and stop; what an application may ask; the thread |
 //! | `certificates` | the certificate authority and the server's certificate |
 //! | `state_dir`, `device_file` | what `--state` keeps, and how it survives a crash |
 //! | `registry`, `device` | the devices: keys, twin, who is connected, what is queued |
@@ -17,7 +17,9 @@
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
 //! everything that it does not like: MQTT 3.1.1 has no words for "no".
 
+mod api;
 mod authentication;
+mod calls;
 mod certificates;
 mod cloud_messages;
 pub mod config;
@@ -38,8 +40,8 @@ mod twin_requests;
 #[cfg(test)]
 mod tests;
 
+pub use api::Hub;
 pub use config::{HubConfig, Recording};
 pub use device::CloseReason;
 pub use error::HubError;
-pub use runtime::Hub;
 pub use telemetry::TelemetryMessage;

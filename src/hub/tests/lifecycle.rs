@@ -59,6 +59,8 @@ async fn stopping_ends_connections_and_leaves_what_was_recorded() {
     assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::HubStopped));
     assert_eq!(hub.telemetry("dev1")[0].body, "kept");
     assert!(!ca_file.parent().unwrap().exists());
+    assert!(matches!(hub.create_device("late", None), Err(HubError::Stopped)));
+    assert!(matches!(hub.disconnect("dev1"), Err(HubError::Stopped)));
     assert!(tokio::net::TcpStream::connect(("127.0.0.1", hub.port())).await.is_err());
     hub.stop();
 }

@@ -1,0 +1,128 @@
+//! The hub that applications hold: start, stop, where it is. Its other calls are in `calls`.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::certificates::{Authority, server_names};
+use super::config::HubConfig;
+use super::device_file;
+use super::error::HubError;
+use super::registry::Registry;
+use super::runtime::{self, Thread};
+use super::shared::Shared;
+use super::state_dir::{self, CA_FILE, StateDir};
+use crate::dialect::identity::check_host_name;
+
+/// A running hub. Its calls may be made from any thread, and block for no longer than a write to the disk takes,
+/// unless they say otherwise. Dropping it stops it.
+pub struct Hub {
+    pub(super) shared: Arc<Shared>,
+    port: u16,
+    ca_pem: String,
+    ca_file: PathBuf,
+    /// Holds the CA file when there is no state directory.
+    temp_dir: Option<PathBuf>,
+    thread: Mutex<Option<Thread>>,
+    /// The process that started it: a forked child has a copy of this value, and no thread.
+    process: u32,
+}
+
+impl Hub {
+    /// Starts a hub; returns when it listens.
+    pub fn start(config: HubConfig) -> Result<Self, HubError> {
+        check_host_name(&config.hostname).map_err(HubError::Identity)?;
+        let state_dir = config.state_dir.as_deref().map(StateDir::open).transpose()?.map(Arc::new);
+        let registry = Registry::default();
+        if let Some(dir) = &state_dir {
+            for (path, content) in dir.devices()? {
+                let device = Arc::new(device_file::load(&path, &content)?);
+                registry.insert(device).map_err(|error| HubError::corrupt(&path, error))?;
+            }
+        }
+        let authority = match &state_dir {
+            Some(dir) => dir.authority()?,
+            None => Authority::generate()?,
+        };
+        let tls = authority.server_config(&server_names(&config.hostname, &config.host))?;
+        let temp_dir = if state_dir.is_none() { Some(state_dir::make_temp_dir()?) } else { None };
+        let mut hub = Self {
+            ca_file: match (&temp_dir, &state_dir) {
+                (Some(temp), _) => temp.join(CA_FILE),
+                (None, Some(dir)) => dir.ca_file(),
+                (None, None) => PathBuf::new(),
+            },
+            shared: Arc::new(Shared::new(config, registry, state_dir)),
+            port: 0,
+            ca_pem: authority.certificate,
+            temp_dir,
+            thread: Mutex::default(),
+            process: std::process::id(),
+        };
+        if hub.temp_dir.is_some() {
+            state_dir::write_whole(&hub.ca_file, hub.ca_pem.as_bytes())?;
+        }
+        let (thread, port) = runtime::spawn(hub.shared.clone(), tls)?;
+        hub.thread = Mutex::new(Some(thread));
+        hub.port = port;
+        Ok(hub)
+    }
+
+    /// Ends every connection and gives up the port, the state directory and the temporary files. What was recorded
+    /// can still be read. A second call does nothing.
+    pub fn stop(&self) {
+        let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        if self.process != std::process::id() {
+            // Thread and files belong to the parent.
+            std::mem::forget(thread);
+            return;
+        }
+        thread.stop();
+        self.shared.state_dir.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.remove_temp_dir();
+    }
+
+    fn remove_temp_dir(&self) {
+        if let Some(dir) = self.temp_dir.as_ref().filter(|_| self.process == std::process::id()) {
+            // Whoever cleans the temporary directory may have been quicker.
+            let _ = std::fs::remove_dir_all(dir);
+        }
+    }
+
+    /// Whether it is stopped, as seen from this process.
+    pub fn is_stopped(&self) -> bool {
+        self.process != std::process::id()
+            || self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// An error if it is stopped, for calls that would have no effect then.
+    pub(super) fn check_running(&self) -> Result<(), HubError> {
+        if self.is_stopped() { Err(HubError::Stopped) } else { Ok(()) }
+    }
+
+    /// The TCP port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The name devices know it by.
+    pub fn hostname(&self) -> &str {
+        &self.shared.config.hostname
+    }
+
+    /// The certificate that devices must trust, in PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.ca_pem
+    }
+
+    /// A file with [`Self::ca_pem`], there until the hub stops; for good in a state directory.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.stop();
+        self.remove_temp_dir();
+    }
+}

@@ -1,0 +1,234 @@
+//! What applications ask of a running hub.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use super::api::Hub;
+use super::cloud_messages::{self, CloudMessage};
+use super::device::{CloseReason, Command, Device, END_TIMEOUT};
+use super::device_file;
+use super::error::HubError;
+use super::telemetry::{TelemetryMessage, unix_now};
+use crate::dialect::identity::check_id;
+use crate::dialect::sas::SymmetricKey;
+use crate::dialect::twin::desired_notification;
+use crate::dialect::{Auth, ConnectionString, MessageProperties, Twin};
+
+impl Hub {
+    /// Makes a device. Without a primary key it gets a random one; the secondary is always random.
+    pub fn create_device(&self, device_id: &str, key: Option<SymmetricKey>) -> Result<(), HubError> {
+        self.check_running()?;
+        check_id("device id", device_id).map_err(HubError::Identity)?;
+        let primary = key.map_or_else(SymmetricKey::generate, Ok).map_err(HubError::Key)?;
+        let keys = [primary, SymmetricKey::generate().map_err(HubError::Key)?];
+        let device = Arc::new(Device::new(device_id, &generation_id()?, keys, true, Twin::new(unix_now())));
+        self.shared.registry.insert(device.clone())?;
+        self.shared.save(&device).inspect_err(|_| drop(self.shared.registry.remove(device_id)))
+    }
+
+    /// Whether there is such a device.
+    pub fn has_device(&self, device_id: &str) -> bool {
+        self.shared.registry.find(device_id).is_some()
+    }
+
+    /// The ids of all devices, in order.
+    pub fn device_ids(&self) -> Vec<String> {
+        self.shared.registry.all().iter().map(|device| device.id.clone()).collect()
+    }
+
+    /// Forgets a device; its connection ends.
+    pub fn remove_device(&self, device_id: &str) -> Result<(), HubError> {
+        self.check_running()?;
+        let device = self.shared.registry.remove(device_id)?;
+        device.state().removed = true;
+        device.close_and_block(CloseReason::Removed, END_TIMEOUT);
+        self.shared.state_dir().map_or(Ok(()), |dir| device_file::remove(&dir, &device))
+    }
+
+    /// Lets a device connect or not; the connection of one that may not ends.
+    pub fn set_enabled(&self, device_id: &str, enabled: bool) -> Result<(), HubError> {
+        self.check_running()?;
+        let device = self.shared.registry.get(device_id)?;
+        {
+            let mut state = device.state();
+            state.enabled = enabled;
+            state.revision += 1;
+        }
+        if !enabled {
+            device.close_and_block(CloseReason::Disabled, END_TIMEOUT);
+        }
+        self.shared.save(&device)
+    }
+
+    /// `HostName=…;DeviceId=…;SharedAccessKey=…`, with the primary key. A secret.
+    pub fn connection_string(&self, device_id: &str) -> Result<String, HubError> {
+        let device = self.shared.registry.get(device_id)?;
+        let [primary, _] = &device.keys;
+        let parts = ConnectionString {
+            host_name: self.hostname().to_owned(),
+            device_id: device.id.clone(),
+            module_id: None,
+            gateway_host_name: None,
+            auth: Auth::SharedAccessKey(primary.clone()),
+        };
+        Ok(parts.to_string_with_secrets())
+    }
+
+    /// The twin as a service application sees it.
+    pub fn twin(&self, device_id: &str) -> Result<Value, HubError> {
+        let device = self.shared.registry.get(device_id)?;
+        let state = device.state();
+        Ok(state.twin.service_view(&state.facts(&device)))
+    }
+
+    /// Changes desired properties by a merge patch and notifies the device if it is connected and subscribed.
+    /// Returns their new `$version`.
+    pub fn patch_desired(&self, device_id: &str, patch: &Value) -> Result<u64, HubError> {
+        self.check_running()?;
+        let device = self.shared.registry.get(device_id)?;
+        let version = {
+            let mut state = device.state();
+            let version = state.twin.patch_desired(patch, None, unix_now()).map_err(HubError::Twin)?;
+            state.revision += 1;
+            let body = desired_notification(patch, version).to_string().into();
+            // Told under the lock, so that notifications come in the order of their versions.
+            state.tell(Command::NotifyDesired { version, body });
+            version
+        };
+        self.shared.save(&device).map(|()| version)
+    }
+
+    /// Queues a cloud-to-device message: delivered when the device is connected and subscribed.
+    pub fn send_c2d(
+        &self,
+        device_id: &str,
+        body: Bytes,
+        mut properties: MessageProperties,
+    ) -> Result<(), HubError> {
+        self.check_running()?;
+        let device = self.shared.registry.get(device_id)?;
+        let (size, limit) = (properties.size(body.len()), cloud_messages::MAX_SIZE);
+        if size > limit {
+            return Err(HubError::MessageTooLarge { size, limit });
+        }
+        properties.to.get_or_insert_with(|| format!("/devices/{device_id}/messages/deviceBound"));
+        let mut state = device.state();
+        if !state.cloud_messages.push(CloudMessage { body, properties }) {
+            let limit = cloud_messages::MAX_PENDING;
+            return Err(HubError::QueueFull { device_id: device_id.to_owned(), limit });
+        }
+        state.tell(Command::SendCloudMessages);
+        Ok(())
+    }
+
+    /// Cloud-to-device messages that the device has not acknowledged.
+    pub fn pending_c2d(&self, device_id: &str) -> Result<usize, HubError> {
+        Ok(self.shared.registry.get(device_id)?.state().cloud_messages.len())
+    }
+
+    /// The recorded messages of a device, oldest first; one that was removed may have some.
+    pub fn telemetry(&self, device_id: &str) -> Vec<Arc<TelemetryMessage>> {
+        self.shared.recorder.messages(Some(device_id))
+    }
+
+    /// The recorded messages of all devices, oldest first.
+    pub fn all_telemetry(&self) -> Vec<Arc<TelemetryMessage>> {
+        self.shared.recorder.messages(None)
+    }
+
+    /// How many messages came, of a device or of all, those no longer kept included.
+    pub fn telemetry_count(&self, device_id: Option<&str>) -> Result<u64, HubError> {
+        match device_id {
+            Some(device_id) => Ok(self.shared.registry.get(device_id)?.source.count()),
+            None => Ok(self.shared.recorder.total()),
+        }
+    }
+
+    /// Blocks until at least `count` messages have come since the hub started, of a device or of all, or until
+    /// `timeout`.
+    pub fn wait_for_telemetry(
+        &self,
+        device_id: Option<&str>,
+        count: u64,
+        timeout: Duration,
+    ) -> Result<Vec<Arc<TelemetryMessage>>, HubError> {
+        match self.wait_for_telemetry_count(device_id, count, timeout)? {
+            got if got >= count => Ok(self.shared.recorder.messages(device_id)),
+            got => Err(HubError::Timeout { wanted: count, got }),
+        }
+    }
+
+    /// [`Self::wait_for_telemetry`] without the messages: how many came, which is less than `count` when the time
+    /// ran out.
+    pub fn wait_for_telemetry_count(
+        &self,
+        device_id: Option<&str>,
+        count: u64,
+        timeout: Duration,
+    ) -> Result<u64, HubError> {
+        let source = device_id.map(|id| self.shared.registry.get(id)).transpose()?;
+        Ok(self.shared.recorder.wait(source.map(|device| device.source.clone()), count, timeout))
+    }
+
+    /// Whether the device has a live connection.
+    pub fn connected(&self, device_id: &str) -> Result<bool, HubError> {
+        Ok(self.shared.registry.get(device_id)?.state().link.is_some())
+    }
+
+    /// Blocks until the device is connected, or is not, as asked for. False when the time ran out.
+    pub fn wait_for_connection(
+        &self,
+        device_id: &str,
+        connected: bool,
+        timeout: Duration,
+    ) -> Result<bool, HubError> {
+        let device = self.shared.registry.get(device_id)?;
+        Ok(device.wait_for_link(timeout, |state| state.link.is_some() == connected))
+    }
+
+    /// How many connections of the device were accepted so far.
+    pub fn connection_count(&self, device_id: &str) -> Result<u64, HubError> {
+        Ok(self.shared.registry.get(device_id)?.state().connections)
+    }
+
+    /// Why the device's last connection ended.
+    pub fn last_close(&self, device_id: &str) -> Result<Option<CloseReason>, HubError> {
+        Ok(self.shared.registry.get(device_id)?.state().last_close.clone())
+    }
+
+    /// Why the last refused CONNECT was refused.
+    pub fn last_refusal(&self) -> Option<String> {
+        self.shared.last_refusal()
+    }
+
+    /// Drops the device's connection without a word, as a broken network does. Returns when the socket is closed;
+    /// false if there was none.
+    pub fn disconnect(&self, device_id: &str) -> Result<bool, HubError> {
+        self.close(device_id, CloseReason::Dropped)
+    }
+
+    /// Ends the device's connection as if its SAS token had expired. Returns when the socket is closed; false if
+    /// there was none.
+    pub fn expire_token(&self, device_id: &str) -> Result<bool, HubError> {
+        self.close(device_id, CloseReason::TokenExpired)
+    }
+
+    fn close(&self, device_id: &str, reason: CloseReason) -> Result<bool, HubError> {
+        self.check_running()?;
+        let device = self.shared.registry.get(device_id)?;
+        let was_connected = device.state().link.is_some();
+        device.close_and_block(reason, END_TIMEOUT);
+        Ok(was_connected)
+    }
+}
+
+/// A number that no other device of that id has had, in decimal digits as the service writes it.
+fn generation_id() -> Result<String, HubError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random)
+        .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;
+    Ok(format!("{:018}", u64::from_ne_bytes(random) % 1_000_000_000_000_000_000))
+}
