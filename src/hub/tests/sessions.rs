@@ -36,10 +36,10 @@ async fn a_storm_of_connections_leaves_one() {
         opening.spawn(async move { TestClient::open(&hub, &Options::new(&hub, "dev1")).await });
     }
     // Each was accepted in its turn, and all but the last were closed again.
-    let clients: Vec<_> = opening.join_all().await.into_iter().filter_map(Result::ok).collect();
+    let mut clients: Vec<_> = opening.join_all().await.into_iter().filter_map(Result::ok).collect();
     assert_eq!((clients.len(), hub.connection_count("dev1").unwrap()), (COUNT, 20));
     let mut alive = 0;
-    for mut client in clients {
+    for client in &mut clients {
         alive += usize::from(client.send(EVENTS, "x").await);
     }
     assert_eq!(alive, 1);
@@ -124,4 +124,21 @@ async fn a_test_can_drop_a_connection_or_expire_its_token() {
         assert_eq!(hub.last_close("dev1").unwrap(), Some(reason));
         assert!(client.is_closed().await);
     }
+}
+
+#[tokio::test]
+async fn hundreds_of_devices_connect_at_once() {
+    const COUNT: usize = 200;
+    let hub = Arc::new(hub());
+    let mut sending = JoinSet::new();
+    for number in 0..COUNT {
+        let (hub, id) = (hub.clone(), format!("many-{number}"));
+        hub.create_device(&id, None).unwrap();
+        sending.spawn(async move {
+            let mut client = TestClient::connect(&hub, &id).await;
+            assert!(client.send(&format!("devices/{id}/messages/events/"), "x").await);
+        });
+    }
+    sending.join_all().await;
+    assert_eq!(hub.telemetry_count(None).unwrap(), COUNT as u64);
 }
