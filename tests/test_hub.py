@@ -282,6 +282,25 @@ def test_a_forked_child_leaves_the_hub_alone(hub: LocalHub) -> None:
     device.close()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_does_not_keep_the_state_directory(tmp_path: Path) -> None:
+    hub = LocalHub(state=tmp_path)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(writing)
+        os.read(reading, 1)
+        os._exit(0)
+    try:
+        hub.close()
+        LocalHub(state=tmp_path).close()
+    finally:
+        os.close(writing)
+        os.waitpid(child, 0)
+        os.close(reading)
+
+
 def command(*arguments: str) -> subprocess.Popen[str]:
     code = (
         "import argparse, sys; from azmqtt import _hub_command as c; p = argparse.ArgumentParser();"
@@ -326,6 +345,14 @@ def test_the_command_names_a_port_in_use(hub: LocalHub) -> None:
     _, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 1
     assert err == f"azmqtt hub: port {hub.port} of 127.0.0.1 is in use by another program\n"
+
+
+@pytest.mark.parametrize("port", ["65536", "-1", "x", "\u0663"])
+def test_the_command_refuses_what_is_no_port(port: str) -> None:
+    process = command(f"--port={port}")
+    _, err = process.communicate(timeout=TIMEOUT)
+    assert process.returncode == 2
+    assert "is no port: 0 to 65535" in err
 
 
 def test_a_client_is_made_for_a_device(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from azmqtt._hub import LocalHub
-
-if TYPE_CHECKING:
-    import argparse
 
 #: The device that a hub gets which would have none.
 _DEFAULT_DEVICE = "my-device"
@@ -116,7 +114,7 @@ def _fail(error: Exception) -> int:
 
 
 def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= _MAX_PORT:
-        raise ValueError(text)
-    return port
+    if not (text.isascii() and text.isdigit() and int(text) <= _MAX_PORT):
+        msg = f"{text} is no port: 0 to {_MAX_PORT}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(text)

@@ -77,7 +77,10 @@ impl Hub {
             return;
         }
         thread.stop();
-        self.shared.state_dir.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let state_dir = self.shared.state_dir.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(dir) = state_dir {
+            dir.release();
+        }
         self.remove_temp_dir();
     }
 

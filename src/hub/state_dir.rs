@@ -26,7 +26,7 @@ const CA_KEY_FILE: &str = "ca-key.pem";
 /// An opened state directory; no other hub opens it meanwhile.
 pub struct StateDir {
     root: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl StateDir {
@@ -39,7 +39,12 @@ impl StateDir {
             io::ErrorKind::WouldBlock => HubError::StateInUse(root.to_owned()),
             _ => HubError::file(&path, error),
         })?;
-        Ok(Self { root: root.to_owned(), _lock: lock })
+        Ok(Self { root: root.to_owned(), lock })
+    }
+
+    /// Lets another hub open it, though a forked child may still hold a copy of the open lock.
+    pub fn release(&self) {
+        release(&self.lock);
     }
 
     /// Where the authority's certificate lies.
@@ -176,6 +181,20 @@ fn open_locked(path: &Path) -> io::Result<File> {
         _ => Err(io::Error::last_os_error()),
     }
 }
+
+/// Ends the lock for every process that shares it.
+#[cfg(unix)]
+fn release(lock: &File) {
+    use std::os::fd::AsRawFd;
+
+    // SAFETY: flock takes a descriptor, which `lock` keeps open during the call, and touches no memory. If it fails,
+    // the lock ends with the file.
+    unsafe { libc::flock(lock.as_raw_fd(), libc::LOCK_UN) };
+}
+
+/// The lock ends with the file, and nothing forks.
+#[cfg(windows)]
+fn release(_lock: &File) {}
 
 /// Opens a file that no other process can open meanwhile; `WouldBlock` if one has.
 #[cfg(windows)]
