@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import multiprocessing
 import random
@@ -166,19 +167,19 @@ def main() -> int:
     return report(tally, received, drops, unsent, last_version, stats, seconds)
 
 
-def report(  # noqa: PLR0913 - the figures of one run
+def report(  # noqa: PLR0913, PLR0917 - the figures of one run
     tally: Tally,
     received: dict[str, int],
     drops: int,
     unsent: object,
     last_version: int,
-    stats: Any,  # noqa: ANN401 - printed as it is
+    stats: Any,
     seconds: float,
 ) -> int:
     """Print the figures; return 0 if nothing was lost."""
     lost = tally.acknowledged - received.keys()
     versions = tally.desired_versions
-    in_order = all(earlier < later for earlier, later in zip(versions, versions[1:], strict=False))
+    in_order = all(earlier < later for earlier, later in itertools.pairwise(versions))
     quarter = max(1, len(tally.memory) // 4)
     result = {
         "seconds": seconds,

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from scripted_hub import CONNACK, CONNECT, Link, Script, ScriptedHub, packet, publish
 
 import azmqtt
+from scripted_hub import CONNACK, CONNECT, Link, Script, ScriptedHub, packet, publish
 
 KEY = base64.b64encode(b"an example key, not a secret one").decode()
 CONNECTION_STRING = f"HostName=localhost;DeviceId=dev1;SharedAccessKey={KEY}"

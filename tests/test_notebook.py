@@ -74,9 +74,7 @@ def kernel(hub: azmqtt.LocalHub) -> Iterator[Kernel]:
     manager, client = start_new_kernel(kernel_name="python3")
     try:
         kernel = Kernel(manager, client)
-        kernel.run(
-            SETUP.format(connection_string=device.connection_string, ca_file=str(hub.ca_file), port=hub.port)
-        )
+        kernel.run(SETUP.format(connection_string=device.connection_string, ca_file=str(hub.ca_file), port=hub.port))
         yield kernel
     finally:
         client.stop_channels()

@@ -19,9 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="azmqtt", description="Unofficial Azure IoT Hub device client and local hub."
-    )
+    parser = argparse.ArgumentParser(prog="azmqtt", description="Unofficial Azure IoT Hub device client and local hub.")
     parser.add_argument("--version", action="version", version=f"azmqtt {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     demo = commands.add_parser(
@@ -29,9 +27,7 @@ def _parser() -> argparse.ArgumentParser:
         help="show a whole device session",
         description="Show a whole device session against a local hub, or against a hub of yours.",
     )
-    demo.add_argument(
-        "--connection-string", metavar="TEXT", help="a device's connection string, to use a real hub"
-    )
+    demo.add_argument("--connection-string", metavar="TEXT", help="a device's connection string, to use a real hub")
     demo.set_defaults(run=_demo)
     _hub_command.add_parser(commands)
     return parser

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from azmqtt._core import CloudMessage
+    from azmqtt._core import Access, Client, CloudMessage
     from azmqtt._handlers import Handlers
     from azmqtt._options import ClientOptions
     from azmqtt._types import DesiredPatch, ReportedPatch, Twin
@@ -48,11 +48,11 @@ class DeviceClient:
 
     __slots__ = ("__weakref__", "_closed", "_core", "_handlers")
 
-    _core: _core.Client
+    _core: Client
     _handlers: Handlers | None
     _closed: bool
 
-    def __init__(self, access: _core.Access, /, **options: Unpack[ClientOptions]) -> None:
+    def __init__(self, access: Access, /, **options: Unpack[ClientOptions]) -> None:
         """Take an identity with its credentials. The constructors with names make one."""
         self._closed = True
         self._core = _core.Client(access, core_options(options))

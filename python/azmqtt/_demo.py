@@ -92,9 +92,7 @@ def _local_session(transcript: Transcript, stack: ExitStack) -> None:
     with transcript.step("create a device") as note:
         hub.create_device(DEVICE)
         note(DEVICE)
-    client = hub.device_client(
-        DEVICE, sas_ttl=TOKEN_LIFE, retry=RetryPolicy(base=0.1, max=2.0), timeout=PATIENCE
-    )
+    client = hub.device_client(DEVICE, sas_ttl=TOKEN_LIFE, retry=RetryPolicy(base=0.1, max=2.0), timeout=PATIENCE)
     _device_session(transcript, stack.enter_context(client), hub)
 
 

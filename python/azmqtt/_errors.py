@@ -82,7 +82,7 @@ class Throttled(RequestFailed):
         retry_after: Seconds to wait before another try, when the service said so.
     """
 
-    def __init__(  # noqa: D107 - as above
+    def __init__(
         self,
         text: str,
         *,

@@ -124,7 +124,7 @@ class Handlers:
                 if not any(busy):
                     self._core.wait_events("messages" in handlers, "desired" in handlers, _LONGEST_WAIT)
             except ClientClosed:
-                while any([_call_plain(handler) for handler in handlers.values()]):
+                while sum(_call_plain(handler) for handler in handlers.values()):
                     pass
                 return
             except IotHubError as error:
@@ -154,7 +154,7 @@ def _call_plain(handler: _Handler) -> bool:
             return turn > 0
         try:
             handler.function(item)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a handler may raise anything
             _log.exception("the handler %s raised", handler.name)
     return True
 
@@ -184,7 +184,7 @@ async def _consume(handler: _Handler) -> None:
         while (item := handler.events.take()) is not None:
             try:
                 await handler.function(item)
-            except Exception:
+            except Exception:  # noqa: BLE001, PERF203 - a handler may raise anything
                 _log.exception("the handler %s raised", handler.name)
 
 

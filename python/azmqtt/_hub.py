@@ -212,7 +212,7 @@ class LocalHub:
             device_id: The device's id.
             **options: Passed on to :meth:`azmqtt.DeviceClient.from_connection_string`.
         """
-        import azmqtt  # noqa: PLC0415 - the package imports this module
+        import azmqtt
 
         if not self._core.has_device(device_id):
             self._core.create_device(device_id, None)
@@ -323,9 +323,7 @@ class LocalHub:
         """
         return self._core.connected(device_id)
 
-    def wait_for_connection(
-        self, device_id: str, *, connected: bool = True, timeout: float | None = 10
-    ) -> None:
+    def wait_for_connection(self, device_id: str, *, connected: bool = True, timeout: float | None = 10) -> None:
         """Wait until the device is connected, or with ``connected=False`` until it is not.
 
         Raises:

@@ -25,9 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Run a local IoT Hub that devices connect to by MQTT over TLS, until Ctrl-C.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--port", type=_port, default=8883, help="TCP port, 0 for any free one (default: %(default)s)"
-    )
+    parser.add_argument("--port", type=_port, default=8883, help="TCP port, 0 for any free one (default: %(default)s)")
     parser.add_argument(
         "--device",
         action="append",
@@ -36,12 +34,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         dest="devices",
         help=f"a device to have; may be repeated (default: {_DEFAULT_DEVICE}, unless the state has devices)",
     )
-    parser.add_argument(
-        "--state", metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
-    )
-    parser.add_argument(
-        "--json", action="store_true", help="print one line of JSON when ready, and nothing else"
-    )
+    parser.add_argument("--state", metavar="DIR", help="keep devices, keys, certificates and twins in this directory")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
     parser.set_defaults(run=run)
 
 
@@ -84,8 +78,7 @@ def _report(hub: LocalHub, args: argparse.Namespace) -> None:
             "port": hub.port,
             "ca_file": hub.ca_file,
             "devices": [
-                {"device_id": device.device_id, "connection_string": device.connection_string}
-                for device in devices
+                {"device_id": device.device_id, "connection_string": device.connection_string} for device in devices
             ],
         }
         _say(json.dumps(ready))

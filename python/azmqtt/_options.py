@@ -10,8 +10,6 @@ from azmqtt._types import Outbox, RetryPolicy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from azmqtt import _core
-
 
 class ClientOptions(TypedDict, total=False):
     """The options of :class:`~azmqtt.DeviceClient`, all by name, all optional.
@@ -47,6 +45,26 @@ class ClientOptions(TypedDict, total=False):
     auto_connect: bool
 
 
+class CoreOptions(TypedDict):
+    """The options as the core takes them: all of them, plain."""
+
+    port: int
+    trust: bytes | None
+    keep_alive: int
+    sas_ttl: float
+    retry_base: float
+    retry_max: float
+    retry_first_connect: bool
+    outbox_messages: int
+    outbox_bytes: int
+    resend: bool
+    max_in_flight: int
+    model_id: str | None
+    product_info: str | None
+    timeout: float
+    auto_connect: bool
+
+
 _DAY = 86_400
 _DEFAULTS: dict[str, Any] = {
     "port": 8883,
@@ -64,7 +82,7 @@ _DEFAULTS: dict[str, Any] = {
 }
 
 
-def core_options(options: Mapping[str, Any]) -> _core.Options:
+def core_options(options: Mapping[str, Any]) -> CoreOptions:
     """Check options and lay them out for the core.
 
     Raises:
