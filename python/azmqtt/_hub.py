@@ -287,9 +287,7 @@ class LocalHub:
             raise TimeoutError(msg)
         return self.telemetry(device_id)
 
-    def send_c2d(
-        self, device_id: str, body: bytes | str, properties: Mapping[str, str] | None = None
-    ) -> None:
+    def send_c2d(self, device_id: str, body: bytes | str, properties: Mapping[str, str] | None = None) -> None:
         """Queue a cloud-to-device message, delivered when the device is connected and has subscribed.
 
         Args:
