@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from azmqtt import _core
@@ -477,12 +478,12 @@ def _message(
 
 
 def _note_acknowledged(error: BaseException, count: int) -> None:
-    """Leave the count on the exception, or at least in its text (Python 3.11)."""
+    """Leave the count on the exception, or at least in its text (Python 3.11). It must not be hidden by that."""
     try:
         error.acknowledged = count  # type: ignore[attr-defined]
-    except AttributeError:
-        if hasattr(error, "add_note"):
-            error.add_note(f"the hub had acknowledged {count} messages")
+    except Exception:  # noqa: BLE001 - it may be of any class
+        with suppress(Exception):
+            error.add_note(f"the hub had acknowledged {count} messages")  # type: ignore[attr-defined,unused-ignore]
 
 
 async def _settled_quietly(sending: _core.Sending) -> None:

@@ -1,0 +1,177 @@
+"""Many messages by one call."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import sys
+import threading
+import time
+
+import pytest
+
+import azmqtt
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with azmqtt.LocalHub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def client(hub):
+    with hub.device_client(hub.create_device().device_id, outbox=azmqtt.Outbox(messages=600)) as client:
+        yield client
+
+
+def bodies(hub, client):
+    return [message.body for message in hub.telemetry(client.device_id)]
+
+
+def test_more_messages_than_the_outbox_holds_arrive_in_order(hub, client):
+    assert client.send_messages(b"%d" % n for n in range(5000)) == 5000
+    assert bodies(hub, client) == [b"%d" % n for n in range(5000)]
+
+
+async def test_the_same_awaited(hub, client):
+    assert await client.send_messages_async([b"%d" % n for n in range(3000)]) == 3000
+    assert bodies(hub, client) == [b"%d" % n for n in range(3000)]
+
+
+async def test_async_iterables(hub, client):
+    async def produce():
+        for n in range(1500):
+            yield {"n": n}
+            if n % 500 == 0:
+                await asyncio.sleep(0)
+
+    assert await client.send_messages_async(produce()) == 1500
+    assert len(bodies(hub, client)) == 1500
+
+
+def test_nothing_to_send(client):
+    assert client.send_messages([]) == 0
+
+
+def test_every_kind_of_message(hub, client):
+    assert client.send_messages([b"a", "b", [1], azmqtt.Message(b"d", qos=0), bytearray(b"e")]) == 5
+    assert bodies(hub, client) == [b"a", b"b", b"[1]", b"d", b"e"]
+
+
+def test_a_slow_generator_keeps_no_message_waiting(hub, client):
+    arrived = threading.Event()
+
+    def produce():
+        for n in range(200):
+            yield b"%d" % n
+        # The first ones have gone out although the generator has not gone on.
+        hub.wait_for_telemetry(client.device_id, count=200, timeout=10)
+        arrived.set()
+        yield b"last"
+
+    client.connect()
+    assert client.send_messages(produce()) == 201
+    assert arrived.is_set()
+
+
+def test_an_iterable_that_raises(hub, client):
+    def produce():
+        yield from itertools.repeat(b"x", 1000)
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError, match="no more") as caught:
+        client.send_messages(produce())
+    assert caught.value.acknowledged == 1000
+    assert len(bodies(hub, client)) == 1000
+
+
+async def test_an_async_iterable_that_raises(client):
+    async def produce():
+        for _ in range(10):
+            yield b"x"
+        raise LookupError("no more")
+
+    with pytest.raises(LookupError, match="no more") as caught:
+        await client.send_messages_async(produce())
+    assert caught.value.acknowledged == 10
+
+
+def test_a_bad_message_among_good_ones(hub, client):
+    with pytest.raises(TypeError, match="object is not JSON") as caught:
+        client.send_messages([b"1", b"2", object(), b"4"])
+    assert caught.value.acknowledged == 2
+    assert bodies(hub, client) == [b"1", b"2"]
+
+
+def test_not_iterable(client):
+    with pytest.raises(TypeError):
+        client.send_messages(5)
+
+
+class Stubborn(Exception):
+    """Takes no attribute."""
+
+    def __setattr__(self, name, value):
+        if name == "acknowledged":
+            raise AttributeError(name)
+        super().__setattr__(name, value)
+
+
+def test_an_exception_without_room_for_the_count(client):
+    def produce():
+        yield b"x"
+        raise Stubborn
+
+    with pytest.raises(Stubborn) as caught:
+        client.send_messages(produce())
+    if sys.version_info >= (3, 11):
+        assert caught.value.__notes__ == ["the hub had acknowledged 1 messages"]
+
+
+def test_unreachable_hub_is_told_and_fails():
+    client = azmqtt.DeviceClient.from_symmetric_key("localhost", "d", "a2V5", port=1, timeout=5)
+    with client, pytest.raises(azmqtt.ConnectionFailed) as caught:
+        client.send_messages(itertools.repeat(b"x"))
+    assert caught.value.acknowledged == 0
+
+
+def test_a_full_outbox_is_told_after_the_timeout():
+    retry = azmqtt.RetryPolicy(first_connect=True)
+    options = {"port": 1, "retry": retry, "outbox": azmqtt.Outbox(messages=10)}
+    client = azmqtt.DeviceClient.from_symmetric_key("localhost", "d", "a2V5", **options)
+    done = []
+
+    def occupy():
+        with pytest.raises(azmqtt.ClientClosed):
+            client.send_messages([b"x"] * 10, timeout=60)
+        done.append(True)
+
+    thread = threading.Thread(target=occupy)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while client.stats()["outstanding"] < 10:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    with pytest.raises(azmqtt.OutboxFull):
+        client.send_message(b"y")
+    with pytest.raises(azmqtt.OutboxFull) as caught:
+        client.send_messages([b"y"] * 300, timeout=0.2)
+    assert caught.value.acknowledged == 0
+    assert client.close(timeout=0) == 10
+    thread.join(10)
+    assert done
+
+
+def test_two_calls_at_once_share_the_outbox(hub, client):
+    counts = []
+    threads = [
+        threading.Thread(target=lambda: counts.append(client.send_messages(itertools.repeat(b"x", 2000))))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counts == [2000, 2000, 2000]
+    assert len(bodies(hub, client)) == 6000
