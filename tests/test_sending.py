@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import sys
 import threading
-import time
 
 import pytest
 
@@ -136,31 +135,32 @@ def test_unreachable_hub_is_told_and_fails():
     assert caught.value.acknowledged == 0
 
 
-def test_a_full_outbox_is_told_after_the_timeout():
+async def test_a_full_outbox_is_told_after_the_timeout():
     retry = azmqtt.RetryPolicy(first_connect=True)
     options = {"port": 1, "retry": retry, "outbox": azmqtt.Outbox(messages=10)}
     client = azmqtt.DeviceClient.from_symmetric_key("localhost", "d", "a2V5", **options)
-    done = []
-
-    def occupy():
-        with pytest.raises(azmqtt.ClientClosed):
-            client.send_messages([b"x"] * 10, timeout=60)
-        done.append(True)
-
-    thread = threading.Thread(target=occupy)
-    thread.start()
-    deadline = time.monotonic() + 10
-    while client.stats()["outstanding"] < 10:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    waiting = [asyncio.ensure_future(client.send_message_async(b"x", timeout=60)) for _ in range(10)]
+    await asyncio.sleep(0)
     with pytest.raises(azmqtt.OutboxFull):
         client.send_message(b"y")
-    with pytest.raises(azmqtt.OutboxFull) as caught:
-        client.send_messages([b"y"] * 300, timeout=0.2)
-    assert caught.value.acknowledged == 0
-    assert client.close(timeout=0) == 10
-    thread.join(10)
-    assert done
+    for messages in ([b"y"] * 300, [b"y"]):
+        with pytest.raises(azmqtt.OutboxFull) as caught:
+            client.send_messages(messages, timeout=0.2)
+        assert caught.value.acknowledged == 0
+    assert await client.close_async(timeout=0) == 10
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [azmqtt.ClientClosed] * 10
+
+
+def test_an_endless_call_leaves_room_for_others(hub, client):
+    stop = threading.Event()
+    thread = threading.Thread(target=client.send_messages, args=[iter(lambda: None if stop.is_set() else b"x", None)])
+    thread.start()
+    hub.wait_for_telemetry(client.device_id, count=1000, timeout=10)
+    for _ in range(20):
+        assert client.get_twin().reported_version == 1
+    stop.set()
+    thread.join()
 
 
 def test_two_calls_at_once_share_the_outbox(hub, client):

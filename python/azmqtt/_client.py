@@ -465,7 +465,7 @@ def _message(
     qos: Literal[0, 1],
 ) -> Message:
     if isinstance(body, Message):
-        raise TypeError("a Message carries its properties itself: use dataclasses.replace to change them")
+        raise TypeError("a Message carries its properties itself: use its method replace to change them")
     return Message(
         body,
         properties=properties,

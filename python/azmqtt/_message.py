@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -10,7 +9,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 
-@dataclass(frozen=True, slots=True)
 class Message:
     """A device-to-cloud message (IoT Hub docs, "Create and read IoT Hub messages").
 
@@ -33,18 +31,74 @@ class Message:
         qos: 1 for at least once, 0 for at most once. IoT Hub has no 2.
     """
 
-    body: Any
-    properties: Mapping[str, str] | None = field(default=None, kw_only=True)
-    message_id: str | None = field(default=None, kw_only=True)
-    correlation_id: str | None = field(default=None, kw_only=True)
-    user_id: str | None = field(default=None, kw_only=True)
-    content_type: str | None = field(default=None, kw_only=True)
-    content_encoding: str | None = field(default=None, kw_only=True)
-    creation_time: str | datetime | None = field(default=None, kw_only=True)
-    expiry: str | datetime | None = field(default=None, kw_only=True)
-    component: str | None = field(default=None, kw_only=True)
-    output_name: str | None = field(default=None, kw_only=True)
-    qos: Literal[0, 1] = field(default=1, kw_only=True)
+    __slots__ = (
+        "body",
+        "component",
+        "content_encoding",
+        "content_type",
+        "correlation_id",
+        "creation_time",
+        "expiry",
+        "message_id",
+        "output_name",
+        "properties",
+        "qos",
+        "user_id",
+    )
+
+    def __init__(
+        self,
+        body: Any,
+        *,
+        properties: Mapping[str, str] | None = None,
+        message_id: str | None = None,
+        correlation_id: str | None = None,
+        user_id: str | None = None,
+        content_type: str | None = None,
+        content_encoding: str | None = None,
+        creation_time: str | datetime | None = None,
+        expiry: str | datetime | None = None,
+        component: str | None = None,
+        output_name: str | None = None,
+        qos: Literal[0, 1] = 1,
+    ) -> None:
+        """Take the fields; nothing is checked yet."""
+        self.body = body
+        self.properties = properties
+        self.message_id = message_id
+        self.correlation_id = correlation_id
+        self.user_id = user_id
+        self.content_type = content_type
+        self.content_encoding = content_encoding
+        self.creation_time = creation_time
+        self.expiry = expiry
+        self.component = component
+        self.output_name = output_name
+        self.qos = qos
+
+    def replace(self, **changes: Any) -> Message:
+        """Return a copy in which some fields are others.
+
+        Raises:
+            TypeError: There is no such field.
+        """
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return Message(**{**fields, **changes})
+
+    def __repr__(self) -> str:
+        """Show the fields that are set."""
+        values = ((name, getattr(self, name)) for name in self.__slots__[1:])
+        unset = {"qos": 1}
+        shown = "".join(f", {name}={value!r}" for name, value in values if value != unset.get(name))
+        return f"Message({self.body!r}{shown})"
+
+    def __eq__(self, other: object) -> bool:
+        """Compare every field."""
+        if not isinstance(other, Message):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def utc_text(name: str, value: object) -> str:

@@ -66,6 +66,7 @@ class CoreOptions(TypedDict):
 
 
 _DAY = 86_400
+_HUGE = 2**31 - 1
 _DEFAULTS: dict[str, Any] = {
     "port": 8883,
     "trust": None,
@@ -94,6 +95,7 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
     given = {**_DEFAULTS, **options}
     retry = _instance("retry", given["retry"], RetryPolicy)
     outbox = _instance("outbox", given["outbox"], Outbox)
+    longest = _seconds("retry.max", retry.max, 0.001, _DAY)
     if given["lost_session"] not in ("resend", "fail"):
         msg = f"lost_session must be 'resend' or 'fail', not {given['lost_session']!r}"
         raise ValueError(msg)
@@ -102,11 +104,11 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         "trust": _trust(given["trust"]),
         "keep_alive": _integer("keep_alive", given["keep_alive"], 0, 1177),
         "sas_ttl": _seconds("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),
-        "retry_base": retry.base,
-        "retry_max": retry.max,
-        "retry_first_connect": retry.first_connect,
-        "outbox_messages": outbox.messages,
-        "outbox_bytes": outbox.bytes,
+        "retry_base": _seconds("retry.base", retry.base, 0.001, longest),
+        "retry_max": longest,
+        "retry_first_connect": _instance("retry.first_connect", retry.first_connect, bool),
+        "outbox_messages": _integer("outbox.messages", outbox.messages, 1, _HUGE),
+        "outbox_bytes": _integer("outbox.bytes", outbox.bytes, 1, _HUGE),
         "resend": given["lost_session"] == "resend",
         "max_in_flight": _integer("max_in_flight", given["max_in_flight"], 1, 65_535),
         "model_id": _text("model_id", given["model_id"]),

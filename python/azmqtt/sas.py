@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from azmqtt import _core
 
@@ -11,8 +11,7 @@ __all__ = ["SasToken", "generate", "parse"]
 _LONGEST_TTL = 2**32 - 1
 
 
-@dataclass(frozen=True, slots=True)
-class SasToken:
+class SasToken(NamedTuple):
     """What a token says. The signature is left out: it is a secret.
 
     Attributes:

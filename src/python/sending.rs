@@ -37,6 +37,9 @@ struct Staging {
     device: Device,
     batch: Arc<Batch>,
     timeout: Duration,
+    /// How many may be outstanding: enough to keep the wire busy, and not the whole outbox, so that there is
+    /// room for the application's other calls.
+    share: usize,
     waiting: Mutex<Vec<Outgoing>>,
     /// The first message of a chunk waits.
     first: Notify,
@@ -58,8 +61,11 @@ impl Staging {
     /// Passes on what the outbox has room for; says how many are left.
     fn flush(&self) -> usize {
         let mut waiting = self.lock();
-        if !waiting.is_empty() {
+        let room = self.share.saturating_sub(self.batch.outstanding()).min(waiting.len());
+        if room > 0 {
+            let mut rest = waiting.split_off(room);
             self.device.send_batch(&mut waiting, &self.batch, self.timeout);
+            waiting.append(&mut rest);
         }
         waiting.len()
     }
@@ -86,8 +92,12 @@ impl Staging {
 
 impl Sending {
     pub(super) fn new(core: &Arc<Core>, timeout: Option<f64>) -> PyResult<Self> {
+        let device = core.device()?.clone();
+        let config = device.config();
+        let share = (config.outbox.messages / 4 * 3).min(2 * usize::from(config.max_in_flight)).max(1);
         let staging = Arc::new(Staging {
-            device: core.device()?.clone(),
+            device,
+            share,
             batch: Arc::default(),
             timeout: core.timeout(timeout)?,
             waiting: Mutex::new(Vec::with_capacity(CHUNK)),
