@@ -44,7 +44,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// written or read, with how many bytes were read, or when the stream ended (see [`Self::take_end`]).
     ///
     /// Every state lives in `self` and `output`: dropping the future that polls this loses nothing.
-    pub(super) fn poll_turn(&mut self, cx: &mut Context<'_>, output: &mut BytesMut, read: bool) -> Poll<usize> {
+    pub(super) fn poll_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        output: &mut BytesMut,
+        read: bool,
+    ) -> Poll<usize> {
         let (mut progress, mut broken) = match self.poll_write_all(cx, output) {
             Ok(progress) => (progress, None),
             Err(error) => (false, Some(error)),
