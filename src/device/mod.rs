@@ -33,6 +33,9 @@ pub mod trust;
 mod twin;
 mod wire;
 
+#[cfg(test)]
+mod tests;
+
 pub use config::{ConnectDeadlines, DeviceConfig, LostSession, OutboxLimits, RetryPolicy};
 pub use credentials::Credentials;
 pub use desired::DesiredPatch;
