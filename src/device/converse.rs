@@ -16,6 +16,7 @@ use super::backoff::{Backoff, random};
 use super::config::later;
 use super::error::{Error, Step};
 use super::inbox::{CloudMessage, Delivery};
+use super::reply::Burst;
 use super::stats::State;
 use super::subscriptions::Feed;
 use super::task::{Awaited, Task, sleep_until_some, unix_now};
@@ -135,9 +136,17 @@ impl Task {
         connect
     }
 
-    /// One round: take in, put out, wait.
+    /// One round.
     async fn step(&mut self, conversation: &mut Conversation) -> Result<(), Ended> {
-        let now = Instant::now();
+        self.advance(conversation, Instant::now())?;
+        self.wait(conversation).await;
+        Ok(())
+    }
+
+    /// Takes in what came and puts out what is ready, without waiting.
+    fn advance(&mut self, conversation: &mut Conversation, now: Instant) -> Result<(), Ended> {
+        // However many outcomes this brings, whoever waits for them is woken once.
+        let _burst = Burst::begin();
         self.receive(conversation, now)?;
         if let Some(error) = conversation.wire.take_end() {
             return Err(self.ended_by(conversation, &error));
@@ -159,7 +168,11 @@ impl Task {
             }
         }
         conversation.wire.shrink(self.mqtt.output());
+        Ok(())
+    }
 
+    /// Waits for whatever moves next.
+    async fn wait(&mut self, conversation: &mut Conversation) {
         let wake = self.wake_at(conversation);
         conversation.listening = self.wants_to_listen(conversation);
         let listening = conversation.listening;
@@ -175,19 +188,15 @@ impl Task {
                 self.obey(command);
             }
             stream = open_next(renewal) => {
-                *renewal = match stream {
-                    Ok(stream) => Renewal::Draining(stream, Instant::now() + DRAIN),
-                    Err(_) => {
-                        let wait = conversation.reopening.next(random());
-                        Renewal::Due(Some(later(Instant::now(), wait)))
-                    }
+                *renewal = if let Ok(stream) = stream { Renewal::Draining(stream, Instant::now() + DRAIN) } else {
+                    let wait = conversation.reopening.next(random());
+                    Renewal::Due(Some(later(Instant::now(), wait)))
                 };
             }
             () = self.shared.messages.room(), if !listening => {}
             () = self.shared.desired.room(), if self.desired.is_holding_back() => {}
             () = sleep_until_some(wake) => {}
         }
-        Ok(())
     }
 
     /// Whether to read the socket: not while too many messages wait for the application, unless CONNACK is

@@ -1,7 +1,7 @@
 //! The application's side of a device: commands in, replies out. Nothing here waits.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -31,6 +31,30 @@ pub struct Device {
     start: Arc<Start>,
 }
 
+/// Commands that wait for others to go with them.
+#[derive(Debug, Default)]
+pub(super) struct Corked {
+    /// How many [`Cork`]s live.
+    corks: usize,
+    commands: Vec<Command>,
+}
+
+/// While this lives, its device's commands wait; they reach the task together, in one wake-up, when it is
+/// dropped.
+pub struct Cork<'a>(&'a Device);
+
+impl Drop for Cork<'_> {
+    fn drop(&mut self) {
+        let mut corked = lock(&self.0.shared.corked);
+        corked.corks -= 1;
+        if corked.corks == 0 && !corked.commands.is_empty() {
+            let commands = std::mem::take(&mut corked.commands);
+            drop(corked);
+            self.0.pass_on(Command::Several(commands));
+        }
+    }
+}
+
 /// What the handle and the connection task both see.
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -39,6 +63,7 @@ pub(super) struct Shared {
     pub budget: Budget,
     pub desired: Inbox<DesiredPatch>,
     pub messages: Inbox<CloudMessage>,
+    corked: Mutex<Corked>,
 }
 
 impl Shared {
@@ -60,14 +85,36 @@ struct Start {
 /// What the application asks of the connection task.
 #[derive(Debug)]
 pub(super) enum Command {
-    Connect { deadline: Instant, patience: Duration, reply: Reply<()> },
-    Close { deadline: Instant, reply: Reply<usize> },
+    Connect {
+        deadline: Instant,
+        patience: Duration,
+        reply: Reply<()>,
+    },
+    Close {
+        deadline: Instant,
+        reply: Reply<usize>,
+    },
     Send(Outgoing, Ticket),
     SendBatch(Vec<(Outgoing, Ticket)>),
-    Twin { request: Request, deadline: Instant, started: Instant, reply: TwinReply },
-    WatchDesired { deadline: Instant, patience: Duration, reply: Reply<()> },
-    WatchMessages { deadline: Instant, patience: Duration, reply: Reply<()> },
+    Twin {
+        request: Request,
+        deadline: Instant,
+        started: Instant,
+        reply: TwinReply,
+    },
+    WatchDesired {
+        deadline: Instant,
+        patience: Duration,
+        reply: Reply<()>,
+    },
+    WatchMessages {
+        deadline: Instant,
+        patience: Duration,
+        reply: Reply<()>,
+    },
     Acknowledge(Vec<Delivery>),
+    /// In their order.
+    Several(Vec<Command>),
 }
 
 impl Device {
@@ -79,6 +126,7 @@ impl Device {
             budget: Budget::new(config.outbox),
             desired: Inbox::default(),
             messages: Inbox::default(),
+            corked: Mutex::default(),
             config,
         });
         let task = Mutex::new(Some(Task::new(Arc::clone(&shared), receiver)));
@@ -220,16 +268,37 @@ impl Device {
         &self.shared.config
     }
 
+    /// Whether both handles are of one device.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Holds commands back while the result lives, so that a burst of them costs the task one wake-up.
+    pub fn cork(&self) -> Cork<'_> {
+        lock(&self.shared.corked).corks += 1;
+        Cork(self)
+    }
+
     fn command(&self, command: Command) {
+        let mut corked = lock(&self.shared.corked);
+        if corked.corks > 0 {
+            return corked.commands.push(command);
+        }
+        drop(corked);
+        self.pass_on(command);
+    }
+
+    fn pass_on(&self, command: Command) {
+        // A task that has ended drops the command, and with it every reply answers `ClientClosed`.
+        if let Err(returned) = self.commands.send(command) {
+            return returned.0.reject(&self.shared.budget);
+        }
+        // The first command waits for the task, so that the task finds it at once.
         self.start.started.get_or_init(|| {
-            if let Some(task) = self.start.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            if let Some(task) = lock(&self.start.task).take() {
                 (self.start.runtime)().spawn(task.run());
             }
         });
-        // A task that has ended drops the command, and with it every reply answers `ClientClosed`.
-        if let Err(returned) = self.commands.send(command) {
-            returned.0.reject(&self.shared.budget);
-        }
     }
 }
 
@@ -258,8 +327,18 @@ impl Command {
                 reply.fail(Error::ClientClosed);
             }
             Self::Acknowledge(_) => {}
+            Self::Several(commands) => {
+                for command in commands {
+                    command.reject(budget);
+                }
+            }
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that runs under these locks can leave them half-changed.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Device {

@@ -19,6 +19,11 @@ impl Task {
         match command {
             Command::Close { deadline, reply } => self.close(deadline, Some(reply)),
             Command::Acknowledge(deliveries) => self.acknowledge(&deliveries),
+            Command::Several(commands) => {
+                for command in commands {
+                    self.obey(Some(command));
+                }
+            }
             command if self.closing.is_some() => command.reject(&self.shared.budget),
             Command::Connect { deadline, patience, reply } => {
                 self.wanted = true;
@@ -81,7 +86,10 @@ impl Task {
             Command::WatchDesired { reply, .. } | Command::WatchMessages { reply, .. } => {
                 reply.send(Err(error));
             }
-            Command::Connect { .. } | Command::Close { .. } | Command::Acknowledge(_) => {}
+            Command::Connect { .. }
+            | Command::Close { .. }
+            | Command::Acknowledge(_)
+            | Command::Several(_) => {}
         }
     }
 
@@ -127,12 +135,9 @@ impl Task {
     /// Tells a message's sender, and frees its room in the outbox.
     pub(super) fn settle(&mut self, ticket: Ticket, outcome: Result<(), Error>) {
         let counters = &self.shared.monitor.counters;
-        match &outcome {
-            Ok(()) => counters.messages_sent.add(1),
-            Err(_) => {
-                counters.messages_failed.add(1);
-                self.count_failure();
-            }
+        if let Ok(()) = &outcome { counters.messages_sent.add(1) } else {
+            counters.messages_failed.add(1);
+            self.count_failure();
         }
         self.shared.budget.give_back(ticket.size);
         ticket.settle(outcome);

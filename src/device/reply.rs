@@ -1,5 +1,7 @@
 //! A promise to answer: called once with the outcome, at the latest when it is dropped.
 
+use std::cell::RefCell;
+
 use super::error::Error;
 
 type Callback<T> = Box<dyn FnOnce(Result<T, Error>) + Send>;
@@ -48,5 +50,48 @@ impl<T> Drop for Reply<T> {
 impl<T> std::fmt::Debug for Reply<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Reply")
+    }
+}
+
+type Action = Box<dyn FnOnce()>;
+
+thread_local! {
+    /// What is to be done when this thread has handed over the outcomes that it is at; `None` outside of that.
+    static AFTERWARDS: RefCell<Option<Vec<Action>>> = const { RefCell::new(None) };
+}
+
+/// Does `action` once the outcomes that this thread is handing over are all handed over, or at once if it is
+/// at none. For a [`Reply`] that wakes somebody: a burst of outcomes needs one wake-up, at its end.
+pub fn afterwards(action: impl FnOnce() + 'static) {
+    let at_once = AFTERWARDS.with_borrow_mut(|pending| match pending {
+        Some(pending) => {
+            pending.push(Box::new(action));
+            None
+        }
+        None => Some(action),
+    });
+    if let Some(action) = at_once {
+        action();
+    }
+}
+
+/// While this lives, its thread hands over outcomes; not to be held across an `await`.
+pub(super) struct Burst(());
+
+impl Burst {
+    pub(super) fn begin() -> Self {
+        AFTERWARDS.with_borrow_mut(|pending| {
+            pending.get_or_insert_default();
+        });
+        Self(())
+    }
+}
+
+impl Drop for Burst {
+    fn drop(&mut self) {
+        let actions = AFTERWARDS.with_borrow_mut(Option::take);
+        for action in actions.unwrap_or_default() {
+            action();
+        }
     }
 }

@@ -77,7 +77,7 @@ impl Client {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         let message = outgoing::message(message, &self.0.topic)?;
-        bridge::submit(py, |reply| device.send(message, timeout, reply))
+        bridge::submit_many(py, device, move |device, reply| device.send(message, timeout, reply))
     }
 
     /// A call to `send_messages`: `Sending.run` is its blocking form.
@@ -93,7 +93,7 @@ impl Client {
 
     fn get_twin_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
-        bridge::submit(py, |reply| device.get_twin(timeout, reply))
+        bridge::submit_many(py, device, move |device, reply| device.get_twin(timeout, reply))
     }
 
     fn patch_reported_properties<'py>(
@@ -118,7 +118,9 @@ impl Client {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         let body = reported_patch(patch)?;
-        bridge::submit(py, |reply| device.patch_reported(body, if_version, timeout, reply))
+        bridge::submit_many(py, device, move |device, reply| {
+            device.patch_reported(body, if_version, timeout, reply);
+        })
     }
 
     /// Waits for something to come in, of either kind; whether to look. Spurious wake-ups occur.

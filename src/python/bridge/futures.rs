@@ -29,9 +29,14 @@ impl Futures {
         Some(future)
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
     /// Whether there is none.
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.len() == self.free.len()
+        self.len() == 0
     }
 
     /// Shows every future to Python's garbage collector.

@@ -4,6 +4,11 @@
 //! puts the number and the outcome into a queue and rings a [`bell`] when the queue was empty; the loop's
 //! thread then takes the whole queue and sets the futures. So a burst of answers costs one wake-up.
 //!
+//! The other way, a burst of calls costs one wake-up too: while operations are open, further ones wait until
+//! the loop has run what is ready, and then start together. Each would otherwise wake the runtime's thread,
+//! which on a busy core takes turns with Python's for every single message. A call with nothing else open,
+//! one `await` after the other, starts at once.
+//!
 //! A bridge hangs on its loop as an attribute: it is found in well under a microsecond and goes when the
 //! loop goes. Work in flight on a loop that was closed ends in a queue that nobody reads.
 
@@ -24,16 +29,22 @@ use self::futures::Futures;
 use super::errors;
 use super::fork::Generation;
 use super::outcome::Outcome;
-use crate::device::{Error, Reply};
+use crate::device::reply::afterwards;
+use crate::device::{Device, Error, Reply};
 
 /// Seconds between two looks at signals where a kernel needs them.
 const TICK: f64 = 0.1;
+
+/// Starts an operation.
+type Start = Box<dyn FnOnce(&Device) + Send>;
 
 /// One event loop's bridge.
 #[pyclass(frozen, weakref, module = "azmqtt._core")]
 pub(super) struct Bridge {
     shared: Arc<Shared>,
     futures: Mutex<Futures>,
+    /// Operations that start with the loop's next round.
+    deferred: Mutex<Vec<(Device, Start)>>,
     /// A Jupyter kernel's signal handler cancels the cell's future, which the loop notices when it next
     /// wakes up. So it is woken regularly while operations are open.
     needs_tick: bool,
@@ -48,13 +59,14 @@ struct Shared {
 }
 
 impl Shared {
-    fn push(&self, key: usize, outcome: Result<Outcome, Error>) {
+    fn push(self: &Arc<Self>, key: usize, outcome: Result<Outcome, Error>) {
         let mut queue = lock(&self.queue);
         let was_empty = queue.is_empty();
         queue.push((key, outcome));
         drop(queue);
         if was_empty {
-            self.bell.ring();
+            let shared = Arc::clone(self);
+            afterwards(move || shared.bell.ring());
         }
     }
 }
@@ -64,15 +76,52 @@ pub(super) fn submit<T: Into<Outcome> + 'static>(
     py: Python<'_>,
     start: impl FnOnce(Reply<T>),
 ) -> PyResult<Bound<'_, PyAny>> {
+    open(py, |_, _, reply| {
+        start(reply);
+        Ok(())
+    })
+}
+
+/// [`submit`] for the operations that come in bursts: with others open it starts with the loop's next round.
+pub(super) fn submit_many<'py, T: Into<Outcome> + 'static>(
+    py: Python<'py>,
+    device: &Device,
+    start: impl FnOnce(&Device, Reply<T>) + Send + 'static,
+) -> PyResult<Bound<'py, PyAny>> {
+    open(py, |event_loop, bridge, reply| {
+        if lock(&bridge.get().futures).len() == 1 {
+            start(device, reply);
+            return Ok(());
+        }
+        let device = device.clone();
+        let deferred = &bridge.get().deferred;
+        let first = {
+            let mut deferred = lock(deferred);
+            deferred.push((device, Box::new(|device: &Device| start(device, reply))));
+            deferred.len() == 1
+        };
+        if first {
+            let flush = bridge.getattr(intern!(py, "flush"))?;
+            event_loop.call_method1(intern!(py, "call_soon"), (flush,))?;
+        }
+        Ok(())
+    })
+}
+
+/// Opens a future and starts its operation by `start`.
+fn open<'py, T: Into<Outcome> + 'static>(
+    py: Python<'py>,
+    start: impl FnOnce(&Bound<'py, PyAny>, &Bound<'py, Bridge>, Reply<T>) -> PyResult<()>,
+) -> PyResult<Bound<'py, PyAny>> {
     let event_loop = running_loop(py)?;
     let bridge = bridge_of(&event_loop)?;
-    let bridge = bridge.get();
     let future = event_loop.call_method0(intern!(py, "create_future"))?;
-    let key = lock(&bridge.futures).insert(future.clone().unbind());
-    let shared = Arc::clone(&bridge.shared);
-    start(Reply::new(move |outcome: Result<T, Error>| shared.push(key, outcome.map(Into::into))));
-    if bridge.needs_tick && !bridge.ticking.swap(true, Ordering::Relaxed) {
-        bridge_of(&event_loop)?.call_method0(intern!(py, "tick"))?;
+    let key = lock(&bridge.get().futures).insert(future.clone().unbind());
+    let shared = Arc::clone(&bridge.get().shared);
+    let reply = Reply::new(move |outcome: Result<T, Error>| shared.push(key, outcome.map(Into::into)));
+    start(&event_loop, &bridge, reply)?;
+    if bridge.get().needs_tick && !bridge.get().ticking.swap(true, Ordering::Relaxed) {
+        bridge.call_method0(intern!(py, "tick"))?;
     }
     Ok(future)
 }
@@ -107,6 +156,7 @@ impl Bridge {
             let bridge = Self {
                 shared,
                 futures: Mutex::default(),
+                deferred: Mutex::default(),
                 needs_tick,
                 ticking: AtomicBool::new(false),
                 generation: Generation::now(),
@@ -159,6 +209,23 @@ impl Bridge {
                 error.write_unraisable(py, Some(&future));
             }
         }
+    }
+
+    /// Starts the operations that were deferred. Runs in the loop's thread.
+    fn flush(&self) {
+        let deferred = std::mem::take(&mut *lock(&self.deferred));
+        // Corks first: the operations of a device then reach it together, whatever the others are.
+        let mut devices: Vec<Device> = Vec::new();
+        for (device, _) in &deferred {
+            if !devices.last().is_some_and(|last| last.is_same(device)) {
+                devices.push(device.clone());
+            }
+        }
+        let corks: Vec<_> = devices.iter().map(Device::cork).collect();
+        for (device, start) in deferred {
+            start(&device);
+        }
+        drop(corks);
     }
 
     /// Wakes the loop again while operations are open.
