@@ -39,6 +39,7 @@ from azmqtt._errors import (
     Throttled,
 )
 from azmqtt._message import Message
+from azmqtt._options import ClientOptions
 from azmqtt._types import DesiredPatch, Outbox, ReportedPatch, RetryPolicy, Twin
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ __all__ = [
     "AuthenticationFailed",
     "BadAnswer",
     "ClientClosed",
+    "ClientOptions",
     "CloudMessage",
     "ConnectionFailed",
     "ConnectionLost",

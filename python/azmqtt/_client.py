@@ -67,7 +67,7 @@ class DeviceClient:
         Args:
             connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, also with ``ModuleId``, ``GatewayHostName``
                 or ``SharedAccessSignature`` in place of the key (IoT Hub docs, "connection string").
-            **options: See :class:`~azmqtt._options.ClientOptions`.
+            **options: See :class:`~azmqtt.ClientOptions`.
 
         Raises:
             ValueError: Says which part is missing, doubled or malformed, never showing a key; or names the option
@@ -93,7 +93,7 @@ class DeviceClient:
             device_id: The device, case-sensitive.
             key: Its primary or secondary key, in base64.
             module_id: The module, if it is one.
-            **options: See :class:`~azmqtt._options.ClientOptions`.
+            **options: See :class:`~azmqtt.ClientOptions`.
 
         Raises:
             ValueError: A malformed name or key, or an option out of its bounds.
@@ -118,7 +118,7 @@ class DeviceClient:
             hostname: The hub; by default the one in the token.
             device_id: The device; by default the one in the token.
             module_id: The module; by default the one in the token, if any.
-            **options: See :class:`~azmqtt._options.ClientOptions`.
+            **options: See :class:`~azmqtt.ClientOptions`.
 
         Raises:
             ValueError: A malformed token, one that is for something else, or an option out of its bounds.

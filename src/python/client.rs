@@ -161,8 +161,10 @@ impl Client {
 
     /// Makes a running `wait_events` return.
     fn wake(&self) {
-        self.0.messages.wake();
-        self.0.desired.wake();
+        if self.0.device_if_alive().is_some() {
+            self.0.messages.wake();
+            self.0.desired.wake();
+        }
     }
 
     /// Where the connection stands.

@@ -228,6 +228,8 @@ impl Sending {
 
 impl Drop for Sending {
     fn drop(&mut self) {
-        self.flusher.abort();
+        if self.core.device_if_alive().is_some() {
+            self.flusher.abort();
+        }
     }
 }

@@ -75,3 +75,55 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing that runs under this lock can leave it half-changed.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Outcomes = Arc<Mutex<Vec<Result<(), Error>>>>;
+
+    fn collect(outcomes: &Outcomes) -> Reply<()> {
+        let outcomes = Arc::clone(outcomes);
+        Reply::new(move |outcome| outcomes.lock().unwrap().push(outcome))
+    }
+
+    fn start(started: &mut Vec<Reply<()>>) -> impl FnOnce(Reply<()>) {
+        |reply| started.push(reply)
+    }
+
+    #[test]
+    fn one_attempt_answers_everybody() {
+        let (subscription, outcomes, mut started) =
+            (Subscription::default(), Outcomes::default(), Vec::new());
+        subscription.begin(start(&mut started));
+        subscription.then(|_| panic!("a second attempt"), collect(&outcomes));
+        subscription.then(|_| panic!("a second attempt"), collect(&outcomes));
+        assert!(outcomes.lock().unwrap().is_empty());
+        started.remove(0).send(Ok(()));
+        subscription.then(|_| panic!("a second attempt"), collect(&outcomes));
+        assert_eq!(*outcomes.lock().unwrap(), [Ok(()), Ok(()), Ok(())]);
+    }
+
+    #[test]
+    fn an_unseen_failure_is_told_once_then_tried_again() {
+        let (subscription, outcomes, mut started) =
+            (Subscription::default(), Outcomes::default(), Vec::new());
+        subscription.begin(start(&mut started));
+        started.remove(0).send(Err(Error::ClientClosed));
+        subscription.then(|_| panic!("the failure was not told"), collect(&outcomes));
+        subscription.then(start(&mut started), collect(&outcomes));
+        started.remove(0).send(Ok(()));
+        assert_eq!(*outcomes.lock().unwrap(), [Err(Error::ClientClosed), Ok(())]);
+    }
+
+    #[test]
+    fn a_failure_that_somebody_heard_is_not_told_again() {
+        let (subscription, outcomes, mut started) =
+            (Subscription::default(), Outcomes::default(), Vec::new());
+        subscription.then(start(&mut started), collect(&outcomes));
+        drop(started.remove(0));
+        subscription.then(start(&mut started), collect(&outcomes));
+        assert_eq!((outcomes.lock().unwrap().len(), started.len()), (1, 1));
+        started.remove(0).send(Ok(()));
+    }
+}

@@ -1,0 +1,44 @@
+"""The package from outside: the command and the import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import azmqtt
+from azmqtt._cli import main
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"azmqtt {azmqtt.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["hub", "--port", "70000"], ["demo", "--what"]])
+def test_wrong_usage(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert "usage: azmqtt" in capsys.readouterr().err
+
+
+def test_python_dash_m():
+    done = subprocess.run([sys.executable, "-m", "azmqtt", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"azmqtt {azmqtt.__version__}\n"
+
+
+def test_import_loads_little():
+    code = "import json, sys; import azmqtt; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    heavy = {"asyncio", "dataclasses", "inspect", "logging", "ssl", "socket", "threading", "azmqtt._hub"}
+    assert not heavy & set(json.loads(done.stdout))
+
+
+def test_every_public_name_is_there():
+    for name in azmqtt.__all__:
+        assert getattr(azmqtt, name) is not None
+    with pytest.raises(AttributeError, match="nothing"):
+        azmqtt.nothing  # noqa: B018 - the access is the test
