@@ -188,7 +188,9 @@ impl Task {
                 self.obey(command);
             }
             stream = open_next(renewal) => {
-                *renewal = if let Ok(stream) = stream { Renewal::Draining(stream, Instant::now() + DRAIN) } else {
+                *renewal = if let Ok(stream) = stream {
+                    Renewal::Draining(stream, Instant::now() + DRAIN)
+                } else {
                     let wait = conversation.reopening.next(random());
                     Renewal::Due(Some(later(Instant::now(), wait)))
                 };

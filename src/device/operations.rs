@@ -135,7 +135,9 @@ impl Task {
     /// Tells a message's sender, and frees its room in the outbox.
     pub(super) fn settle(&mut self, ticket: Ticket, outcome: Result<(), Error>) {
         let counters = &self.shared.monitor.counters;
-        if let Ok(()) = &outcome { counters.messages_sent.add(1) } else {
+        if outcome.is_ok() {
+            counters.messages_sent.add(1);
+        } else {
             counters.messages_failed.add(1);
             self.count_failure();
         }
