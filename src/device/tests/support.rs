@@ -273,10 +273,8 @@ impl Peer {
     /// Grants, or refuses, the next subscription and returns its filter.
     pub(super) async fn answer_subscribe(&mut self, granted: bool) -> String {
         let subscribe = self.subscribe().await;
-        let code = match granted {
-            true => SubscribeReasonCode::Success(QoS::AtLeastOnce),
-            false => SubscribeReasonCode::Failure,
-        };
+        let agreed = SubscribeReasonCode::Success(QoS::AtLeastOnce);
+        let code = if granted { agreed } else { SubscribeReasonCode::Failure };
         self.server.suback(subscribe.pkid, vec![code; subscribe.filters.len()]);
         self.flush().await;
         subscribe.filters[0].path.clone()
