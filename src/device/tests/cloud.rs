@@ -1,0 +1,180 @@
+//! Cloud-to-device messages: acknowledged when the application says so, read as far as it keeps up.
+
+use std::time::Duration;
+
+use super::support::{Hub, LONG, Peer, ask, close, device, send, until};
+use crate::device::{CloudMessage, Device, Error};
+use crate::mqtt::server::Event;
+
+const TOPIC: &str = "devices/dev/messages/devicebound/";
+/// As many as may wait.
+const BOUND: usize = 1024;
+
+async fn grant(peer: &mut Peer) {
+    assert_eq!(peer.answer_subscribe(true).await, "devices/dev/messages/devicebound/#");
+}
+
+async fn listening(hub: &Hub, device: &Device) -> Peer {
+    let mut peer = hub.connect(device).await;
+    let watching = ask(|reply| device.watch_messages(LONG, reply));
+    grant(&mut peer).await;
+    watching.get().await.unwrap();
+    peer
+}
+
+async fn next(device: &Device) -> CloudMessage {
+    ask(|reply| device.messages().when_ready(reply)).get().await.unwrap();
+    device.messages().take(1).pop_front().expect("somebody else took it")
+}
+
+/// The device takes part, but acknowledges nothing: a message sent now is the next that the hub hears.
+async fn hears_nothing(device: &Device, peer: &mut Peer) {
+    let sent = send(device, "marker");
+    assert_eq!(peer.take_message().await, "marker");
+    sent.get().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_is_acknowledged_when_the_application_says_so() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = listening(&hub, &device).await;
+    peer.deliver(&format!("{TOPIC}%24.mid=7&key=value"), "hello", 1).await;
+    peer.deliver(TOPIC, "again", 2).await;
+    let first = next(&device).await;
+    assert_eq!((first.bag.as_str(), &first.payload[..]), ("%24.mid=7&key=value", &b"hello"[..]));
+    let second = next(&device).await;
+    hears_nothing(&device, &mut peer).await;
+    device.acknowledge(vec![first.delivery.unwrap(), second.delivery.unwrap()]);
+    assert_eq!(peer.event().await, Some(Event::Acknowledged(1)));
+    assert_eq!(peer.event().await, Some(Event::Acknowledged(2)));
+}
+
+#[tokio::test]
+async fn qos_0_and_foreign_topics() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = listening(&hub, &device).await;
+    peer.publish("devices/other/messages/devicebound/", "not ours").await;
+    peer.publish("devices/device/messages/devicebound/", "nor this").await;
+    // Of no use to us, but the hub waits for its acknowledgement.
+    peer.deliver("$iothub/methods/POST/x/?$rid=1", "{}", 9).await;
+    peer.publish(TOPIC, "ours").await;
+    let message = next(&device).await;
+    assert_eq!((&message.payload[..], message.delivery), (&b"ours"[..], None));
+    assert_eq!(peer.event().await, Some(Event::Acknowledged(9)));
+    assert_eq!(device.stats().messages_received, 1);
+}
+
+#[tokio::test]
+async fn an_old_delivery_is_not_acknowledged_on_a_new_connection() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = listening(&hub, &device).await;
+    peer.deliver(TOPIC, "old", 1).await;
+    let old = next(&device).await;
+    drop(peer);
+    let mut peer = hub.accept(true).await;
+    grant(&mut peer).await;
+    peer.deliver(TOPIC, "new", 2).await;
+    let new = next(&device).await;
+    device.acknowledge(vec![old.delivery.unwrap()]);
+    hears_nothing(&device, &mut peer).await;
+    device.acknowledge(vec![new.delivery.unwrap()]);
+    assert_eq!(peer.event().await, Some(Event::Acknowledged(2)));
+}
+
+#[tokio::test]
+async fn acknowledgements_leave_before_the_goodbye() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = listening(&hub, &device).await;
+    peer.deliver(TOPIC, "last", 1).await;
+    let last = next(&device).await;
+    device.acknowledge(vec![last.delivery.unwrap()]);
+    let closing = close(&device);
+    assert_eq!(peer.event().await, Some(Event::Acknowledged(1)));
+    peer.expect_goodbye().await;
+    closing.get().await.unwrap();
+    let error = ask(|reply| device.messages().when_ready(reply)).get().await.unwrap_err();
+    assert_eq!(error, Error::ClientClosed);
+}
+
+/// Fills the inbox until reading pauses; yields how many messages were sent.
+async fn flood(device: &Device, peer: &mut Peer) -> usize {
+    let body = "x".repeat(10_000);
+    for count in 0..BOUND {
+        peer.publish(TOPIC, &format!("{count}{body}")).await;
+    }
+    until("the inbox is full", || device.messages().len() == BOUND).await;
+    // What follows stays in the socket: far more than a round of reading.
+    for count in BOUND..BOUND + 30 {
+        peer.publish(TOPIC, &format!("{count}{body}")).await;
+    }
+    BOUND + 30
+}
+
+#[tokio::test]
+async fn reading_pauses_at_the_bound_and_goes_on_when_there_is_room() {
+    let hub = Hub::new().await;
+    let mut config = hub.config();
+    config.keep_alive = 1;
+    config.ping_timeout = Duration::from_millis(150);
+    let device = device(config);
+    let mut peer = listening(&hub, &device).await;
+    let sent = flood(&device, &mut peer).await;
+    // Pings go on, and their missing answers are not held against the hub, which cannot be heard.
+    for _ in 0..2 {
+        use tokio::io::AsyncReadExt;
+        let mut ping = [0; 2];
+        super::support::within(peer.stream.read_exact(&mut ping)).await.unwrap();
+        assert_eq!(ping, [0xC0, 0]);
+        peer.raw(&[0xD0, 0]).await;
+    }
+    assert_eq!((device.stats().connections_lost, device.messages().len()), (0, BOUND));
+
+    let mut taken = 0;
+    while taken < sent {
+        ask(|reply| device.messages().when_ready(reply)).get().await.unwrap();
+        for message in device.messages().take(100) {
+            assert!(message.payload.starts_with(format!("{taken}x").as_bytes()));
+            taken += 1;
+        }
+    }
+    hears_nothing(&device, &mut peer).await;
+}
+
+#[tokio::test]
+async fn a_full_inbox_does_not_keep_a_connection_from_coming_up_nor_close_from_flushing() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = listening(&hub, &device).await;
+    for _ in 0..BOUND {
+        peer.publish(TOPIC, "x").await;
+    }
+    until("the inbox is full", || device.messages().len() == BOUND).await;
+    let waits = send(&device, "waits");
+    peer.message().await;
+    let (tcp, _) = peer.stream.into_inner();
+    tcp.set_zero_linger().unwrap();
+    drop(tcp);
+    // The loss shows at the latest when something is written.
+    let _nudge = send(&device, "nudge");
+    let mut peer = hub.accept(true).await;
+    until("the connection", || device.stats().connects == 2).await;
+    let closing = close(&device);
+    let mut texts = Vec::new();
+    while texts.len() < 2 {
+        match peer.event().await {
+            Some(Event::Publish(publish)) => {
+                peer.acknowledge(publish.pkid).await;
+                texts.push(super::support::text(&publish));
+            }
+            Some(Event::Subscribe(_)) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(texts, ["waits", "nudge"]);
+    assert_eq!(closing.get().await, Ok(0));
+    waits.get().await.unwrap();
+}
