@@ -3,8 +3,19 @@
 mod support;
 
 mod batch;
+mod close;
+mod cloud;
 mod connect;
+mod credentials;
 mod desired;
 mod inbox;
+mod keep_alive;
 mod limits;
+mod lost_connection;
+mod pressure;
+mod renewal;
 mod requests;
+mod sending;
+mod soak;
+mod twin;
+mod watch;
