@@ -199,9 +199,9 @@ def test_refused_patch_is_typed(hub_and_client, status, body, error, code):
             client.patch_reported_properties({"a": 1})
         assert type(caught.value) is error
         assert caught.value.status == status
+        assert caught.value.error_code == code
         if code is not None:
-            assert (caught.value.error_code, caught.value.tracking_id) == (code, "T1")
-            assert caught.value.message == "bad"
+            assert (caught.value.tracking_id, caught.value.message) == ("T1", "bad")
 
 
 @pytest.mark.parametrize(

@@ -246,8 +246,13 @@ class LocalHub:
         """
         return self._core.patch_desired(device_id, json.dumps(dict(patch), allow_nan=False))
 
-    def telemetry(self, device_id: str | None = None) -> list[TelemetryMessage]:
-        """Return the recorded messages of a device, or of all, oldest first."""
+    def telemetry(self, device_id: str | None = None, *, after: int = 0) -> list[TelemetryMessage]:
+        """Return the recorded messages of a device, or of all, oldest first.
+
+        Args:
+            device_id: Whose messages; everybody's if absent.
+            after: Only those with a higher ``sequence``, to look again for what came since.
+        """
         return [
             TelemetryMessage(
                 device_id=source,
@@ -257,7 +262,7 @@ class LocalHub:
                 enqueued_time=datetime.fromtimestamp(enqueued, timezone.utc),
                 sequence=sequence,
             )
-            for sequence, source, body, application, system, enqueued in self._core.telemetry(device_id)
+            for sequence, source, body, application, system, enqueued in self._core.telemetry(device_id, after)
         ]
 
     def telemetry_count(self, device_id: str | None = None) -> int:

@@ -63,7 +63,7 @@ pub enum Error {
         /// The HTTP-like status from the answer's topic.
         status: u16,
         /// The body, as far as it could be read.
-        error: ServiceError,
+        error: Box<ServiceError>,
     },
     /// The hub's answer makes no sense.
     BadAnswer {

@@ -162,7 +162,10 @@ impl<T> Requests<T> {
                 .map(|version| {
                     Answer::Patched(ReportedPatch { version, request_id: id.into_string(), status })
                 }),
-            _ => Err(Error::RequestFailed { status, error: ServiceError::parse(status, body) }),
+            _ => {
+                let error = Box::new(ServiceError::parse(status, body));
+                Err(Error::RequestFailed { status, error })
+            }
         };
         Some((pending.token, outcome))
     }

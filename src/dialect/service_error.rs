@@ -23,8 +23,9 @@ const MAX_FIELD: usize = 128;
 pub struct ServiceError {
     /// The HTTP-like status it came with.
     pub status: u16,
-    /// Six digits, the first three usually the status; see [`ErrorCode`].
-    pub error_code: u32,
+    /// Six digits, the first three usually the status; see [`ErrorCode`]. `None` if the body had none that
+    /// can be read.
+    pub error_code: Option<u32>,
     /// For people.
     pub message: String,
     /// To quote to Azure support.
@@ -40,7 +41,7 @@ impl ServiceError {
     pub fn new(error_code: u32, message: impl Into<String>) -> Self {
         Self {
             status: u16::try_from(error_code / 1000).unwrap_or(500),
-            error_code,
+            error_code: Some(error_code),
             message: message.into(),
             tracking_id: None,
             timestamp: None,
@@ -61,8 +62,14 @@ impl ServiceError {
 
     /// Reads an error body, whatever it holds: what cannot be read becomes an excerpt in the message.
     pub fn parse(status: u16, body: &[u8]) -> Self {
-        let mut error = Self::new(u32::from(status) * 1000, "");
-        error.status = status;
+        let mut error = Self {
+            status,
+            error_code: None,
+            message: String::new(),
+            tracking_id: None,
+            timestamp: None,
+            retry_after: None,
+        };
         match serde_json::from_slice(body) {
             Ok(Value::Object(fields)) => error.read(&fields),
             Ok(Value::String(text)) => error.message = excerpt(text.trim(), MAX_MESSAGE),
@@ -73,7 +80,7 @@ impl ServiceError {
             }
         }
         if error.message.is_empty() {
-            error.message = match ErrorCode::name(error.error_code) {
+            error.message = match error.error_code.and_then(ErrorCode::name) {
                 Some(name) => name.to_owned(),
                 None => format!("status {status} without an explanation"),
             };
@@ -83,7 +90,7 @@ impl ServiceError {
 
     fn to_json(&self) -> Value {
         let mut body = json!({
-            "errorCode": self.error_code,
+            "errorCode": self.error_code.unwrap_or_else(|| u32::from(self.status) * 1000),
             "trackingId": self.tracking_id.as_deref().unwrap_or_default(),
             "message": self.message,
             "timestampUtc": self.timestamp.as_deref().unwrap_or_default(),
@@ -114,7 +121,7 @@ impl ServiceError {
             Value::String(text) => ErrorCode::from_name(text).or_else(|| text.parse().ok()),
             other => other.as_u64().and_then(|code| u32::try_from(code).ok()),
         });
-        self.error_code = code.unwrap_or(self.error_code);
+        self.error_code = code;
         self.message = text(fields, "message", MAX_MESSAGE).unwrap_or_default();
         self.tracking_id = text(fields, "trackingId", MAX_FIELD).filter(|id| !id.is_empty());
         self.timestamp = text(fields, "timestampUtc", MAX_FIELD).filter(|time| !time.is_empty());
@@ -131,7 +138,7 @@ impl ServiceError {
             self.message = excerpt(message.trim(), MAX_MESSAGE);
             return;
         };
-        self.error_code = ErrorCode::from_name(name.trim()).unwrap_or(self.error_code);
+        self.error_code = ErrorCode::from_name(name.trim());
         let rest = rest.trim();
         self.message = excerpt(if rest.is_empty() { name } else { rest }, MAX_MESSAGE);
     }
@@ -157,8 +164,11 @@ fn text(fields: &Map<String, Value>, name: &str, limit: usize) -> Option<String>
 
 impl fmt::Display for ServiceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "status {}, error {}", self.status, self.error_code)?;
-        if let Some(name) = ErrorCode::name(self.error_code) {
+        write!(f, "status {}", self.status)?;
+        if let Some(code) = self.error_code {
+            write!(f, ", error {code}")?;
+        }
+        if let Some(name) = self.error_code.and_then(ErrorCode::name) {
             write!(f, " {name}")?;
         }
         write!(f, ": {}", self.message)?;

@@ -131,12 +131,12 @@ impl Hub {
 
     /// The recorded messages of a device, oldest first; one that was removed may have some.
     pub fn telemetry(&self, device_id: &str) -> Vec<Arc<TelemetryMessage>> {
-        self.shared.recorder.messages(Some(device_id))
+        self.telemetry_after(Some(device_id), 0)
     }
 
-    /// The recorded messages of all devices, oldest first.
-    pub fn all_telemetry(&self) -> Vec<Arc<TelemetryMessage>> {
-        self.shared.recorder.messages(None)
+    /// The recorded messages of a device, or of all, that came after the one with the sequence number `after`.
+    pub fn telemetry_after(&self, device_id: Option<&str>, after: u64) -> Vec<Arc<TelemetryMessage>> {
+        self.shared.recorder.messages(device_id, after)
     }
 
     /// How many messages came, of a device or of all, those no longer kept included.
@@ -156,7 +156,7 @@ impl Hub {
         timeout: Duration,
     ) -> Result<Vec<Arc<TelemetryMessage>>, HubError> {
         match self.wait_for_telemetry_count(device_id, count, timeout)? {
-            got if got >= count => Ok(self.shared.recorder.messages(device_id)),
+            got if got >= count => Ok(self.shared.recorder.messages(device_id, 0)),
             got => Err(HubError::Timeout { wanted: count, got }),
         }
     }

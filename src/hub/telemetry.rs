@@ -181,12 +181,13 @@ impl Recorder {
         }
     }
 
-    /// The kept messages of one device, or of all, oldest first.
-    pub fn messages(&self, device_id: Option<&str>) -> Vec<Arc<TelemetryMessage>> {
+    /// The kept messages of one device, or of all, with a higher sequence number than `after`, oldest first.
+    pub fn messages(&self, device_id: Option<&str>, after: u64) -> Vec<Arc<TelemetryMessage>> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = log.messages.partition_point(|(_, message)| message.sequence <= after);
         let wanted = |message: &TelemetryMessage| device_id.is_none_or(|id| id == message.source.device_id);
         log.messages
-            .iter()
+            .range(start..)
             .filter(|(_, message)| wanted(message))
             .map(|(_, message)| message.clone())
             .collect()
@@ -262,7 +263,7 @@ mod tests {
                 recorder.record(incoming(&source, body));
             }
             let kept: Vec<_> =
-                recorder.messages(Some("d")).iter().map(|m| (m.sequence, m.body.clone())).collect();
+                recorder.messages(Some("d"), 0).iter().map(|m| (m.sequence, m.body.clone())).collect();
             assert_eq!(kept, [(2, Bytes::from("b")), (3, Bytes::from("c"))]);
             assert_eq!((recorder.total(), source.count()), (3, 3));
         }
@@ -273,7 +274,7 @@ mod tests {
         let recorder = Recorder::new(Recording::CountOnly);
         let source = Arc::new(Source::new("d", "1"));
         recorder.record(incoming(&source, b"a"));
-        assert!(recorder.messages(None).is_empty());
+        assert!(recorder.messages(None, 0).is_empty());
         assert_eq!(recorder.wait(Some(source), 1, Duration::ZERO), 1);
     }
 
@@ -291,6 +292,6 @@ mod tests {
         }
         assert_eq!(waiting.join().unwrap(), 2);
         assert_eq!(recorder.wait(None, 3, Duration::ZERO), 3);
-        assert_eq!(recorder.messages(Some("other")).len(), 1);
+        assert_eq!(recorder.messages(Some("other"), 0).len(), 1);
     }
 }

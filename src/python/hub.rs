@@ -122,12 +122,9 @@ impl Hub {
         self.0.pending_c2d(device_id).map_err(to_python)
     }
 
-    /// The recorded messages of a device, or of all.
-    fn telemetry<'py>(&self, py: Python<'py>, device_id: Option<&str>) -> Vec<Message<'py>> {
-        let messages = py.detach(|| match device_id {
-            Some(device_id) => self.0.telemetry(device_id),
-            None => self.0.all_telemetry(),
-        });
+    /// The recorded messages of a device, or of all, after a sequence number.
+    fn telemetry<'py>(&self, py: Python<'py>, device_id: Option<&str>, after: u64) -> Vec<Message<'py>> {
+        let messages = py.detach(|| self.0.telemetry_after(device_id, after));
         messages.iter().map(|message| to_tuple(py, message)).collect()
     }
 

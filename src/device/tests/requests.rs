@@ -198,7 +198,7 @@ fn refusals_carry_what_the_hub_said() {
             assert_eq!((got, error.status), (status, status));
             assert!(!error.message.is_empty());
             if body.starts_with(b"{") {
-                assert_eq!((error.error_code, error.retry_after), (429_001, Some(7)));
+                assert_eq!((error.error_code, error.retry_after), (Some(429_001), Some(7)));
             }
         }
     }
