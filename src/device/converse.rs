@@ -4,9 +4,8 @@
 //! command, or the clock. Reading and writing share one poll and keep their state outside of it, so nothing
 //! is lost when something else moves first, and neither direction waits for the other.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
@@ -20,7 +19,7 @@ use super::reply::Burst;
 use super::stats::State;
 use super::subscriptions::Feed;
 use super::task::{Awaited, Task, sleep_until_some, unix_now};
-use super::transport::{self, Stream};
+use super::transport::{self, Opening, Stream};
 use super::wire::Wire;
 use crate::dialect::{HubTopic, UsernameOptions};
 use crate::mqtt::client::Event;
@@ -45,7 +44,7 @@ enum Renewal {
     /// Due at this time, if ever.
     Due(Option<Instant>),
     /// The next connection is being opened beside this one.
-    Opening(Pin<Box<dyn Future<Output = Result<Stream, Error>> + Send>>),
+    Opening(Opening),
     /// It is open: nothing more is sent here, and what is under way may finish until then.
     Draining(Stream, Instant),
 }
@@ -152,7 +151,7 @@ impl Task {
             return Err(self.ended_by(conversation, &error));
         }
         // A hub that sends without a pause must not keep the application from being heard.
-        self.obey_more();
+        self.obey(Some(self.shared.commands.take_now()));
         if !conversation.listening {
             self.mqtt.not_listening(now);
         }
@@ -184,9 +183,7 @@ impl Task {
                 self.count_bytes(conversation.wire.written() - written, turn);
                 self.settle_flushed(&conversation.wire);
             }
-            command = self.commands.recv() => {
-                self.obey(command);
-            }
+            commands = self.shared.commands.take() => self.obey(commands),
             stream = open_next(renewal) => {
                 *renewal = if let Ok(stream) = stream {
                     Renewal::Draining(stream, Instant::now() + DRAIN)
@@ -245,7 +242,7 @@ impl Task {
         }
         match &conversation.renewal {
             Renewal::Due(Some(at)) if *at <= now => {
-                conversation.renewal = Renewal::Opening(Box::pin(transport::open(config)));
+                conversation.renewal = Renewal::Opening(transport::open(config));
             }
             Renewal::Draining(_, until) if *until <= now || self.is_quiet() => {
                 let taken = std::mem::replace(&mut conversation.renewal, Renewal::Due(None));

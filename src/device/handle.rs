@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
 
 use super::budget::Budget;
+use super::commands::{Command, Commands};
 use super::config::{DeviceConfig, later};
 use super::desired::DesiredPatch;
-use super::error::Error;
 use super::inbox::{CloudMessage, Delivery, Inbox};
 use super::message::{Batch, Member, Outgoing, Owner, Ticket};
 use super::reply::Reply;
@@ -26,32 +25,19 @@ use super::task::{Task, TwinReply};
 /// [`Error::RequestTimeout`]. Calls may come from any thread.
 #[derive(Clone)]
 pub struct Device {
-    commands: mpsc::UnboundedSender<Command>,
     shared: Arc<Shared>,
     start: Arc<Start>,
+    /// Whether operations wait for [`Device::wake`].
+    quiet: bool,
+    _lifeline: Arc<Lifeline>,
 }
 
-/// Commands that wait for others to go with them.
-#[derive(Debug, Default)]
-pub(super) struct Corked {
-    /// How many [`Cork`]s live.
-    corks: usize,
-    commands: Vec<Command>,
-}
+/// Tells the task when the last handle goes.
+struct Lifeline(Arc<Shared>);
 
-/// While this lives, its device's commands wait; they reach the task together, in one wake-up, when it is
-/// dropped.
-pub struct Cork<'a>(&'a Device);
-
-impl Drop for Cork<'_> {
+impl Drop for Lifeline {
     fn drop(&mut self) {
-        let mut corked = lock(&self.0.shared.corked);
-        corked.corks -= 1;
-        if corked.corks == 0 && !corked.commands.is_empty() {
-            let commands = std::mem::take(&mut corked.commands);
-            drop(corked);
-            self.0.pass_on(Command::Several(commands));
-        }
+        self.0.commands.abandon();
     }
 }
 
@@ -63,13 +49,16 @@ pub(super) struct Shared {
     pub budget: Budget,
     pub desired: Inbox<DesiredPatch>,
     pub messages: Inbox<CloudMessage>,
-    corked: Mutex<Corked>,
+    pub commands: Commands,
 }
 
 impl Shared {
     /// The task is gone: nothing comes in any more.
     pub(super) fn end(&self) {
         self.monitor.set_state(State::Closed);
+        for command in self.commands.close() {
+            command.reject(&self.budget);
+        }
         self.desired.close();
         self.messages.close();
     }
@@ -82,55 +71,20 @@ struct Start {
     runtime: fn() -> Handle,
 }
 
-/// What the application asks of the connection task.
-#[derive(Debug)]
-pub(super) enum Command {
-    Connect {
-        deadline: Instant,
-        patience: Duration,
-        reply: Reply<()>,
-    },
-    Close {
-        deadline: Instant,
-        reply: Reply<usize>,
-    },
-    Send(Outgoing, Ticket),
-    SendBatch(Vec<(Outgoing, Ticket)>),
-    Twin {
-        request: Request,
-        deadline: Instant,
-        started: Instant,
-        reply: TwinReply,
-    },
-    WatchDesired {
-        deadline: Instant,
-        patience: Duration,
-        reply: Reply<()>,
-    },
-    WatchMessages {
-        deadline: Instant,
-        patience: Duration,
-        reply: Reply<()>,
-    },
-    Acknowledge(Vec<Delivery>),
-    /// In their order.
-    Several(Vec<Command>),
-}
-
 impl Device {
     /// A device that connects on its first operation, on the runtime that `runtime` names then.
     pub fn new(config: DeviceConfig, runtime: fn() -> Handle) -> Self {
-        let (commands, receiver) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared {
             monitor: Monitor::default(),
             budget: Budget::new(config.outbox),
             desired: Inbox::default(),
             messages: Inbox::default(),
-            corked: Mutex::default(),
+            commands: Commands::default(),
             config,
         });
-        let task = Mutex::new(Some(Task::new(Arc::clone(&shared), receiver)));
-        Self { commands, shared, start: Arc::new(Start { task, started: OnceLock::new(), runtime }) }
+        let task = Mutex::new(Some(Task::new(Arc::clone(&shared))));
+        let start = Arc::new(Start { task, started: OnceLock::new(), runtime });
+        Self { _lifeline: Arc::new(Lifeline(Arc::clone(&shared))), shared, start, quiet: false }
     }
 
     /// Connects, if not connected yet.
@@ -273,66 +227,32 @@ impl Device {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// Holds commands back while the result lives, so that a burst of them costs the task one wake-up.
-    pub fn cork(&self) -> Cork<'_> {
-        lock(&self.shared.corked).corks += 1;
-        Cork(self)
+    /// A handle for bursts: its operations are accepted as ever, and the task is not woken for them until
+    /// somebody calls [`Device::wake`] or uses another handle.
+    #[must_use]
+    pub fn quiet(&self) -> Self {
+        Self { quiet: true, ..self.clone() }
+    }
+
+    /// Wakes the task for what quiet handles have accepted.
+    pub fn wake(&self) {
+        self.shared.commands.wake();
     }
 
     fn command(&self, command: Command) {
-        let mut corked = lock(&self.shared.corked);
-        if corked.corks > 0 {
-            return corked.commands.push(command);
+        match self.shared.commands.push(command, !self.quiet) {
+            // The first command waits for the task, so that the task finds it at once.
+            Ok(()) => self.start(),
+            Err(command) => command.reject(&self.shared.budget),
         }
-        drop(corked);
-        self.pass_on(command);
     }
 
-    fn pass_on(&self, command: Command) {
-        // A task that has ended drops the command, and with it every reply answers `ClientClosed`.
-        if let Err(returned) = self.commands.send(command) {
-            return returned.0.reject(&self.shared.budget);
-        }
-        // The first command waits for the task, so that the task finds it at once.
+    fn start(&self) {
         self.start.started.get_or_init(|| {
             if let Some(task) = lock(&self.start.task).take() {
                 (self.start.runtime)().spawn(task.run());
             }
         });
-    }
-}
-
-impl Command {
-    /// Answers a command that came after the end.
-    pub(super) fn reject(self, budget: &Budget) {
-        match self {
-            Self::Connect { reply, .. }
-            | Self::WatchDesired { reply, .. }
-            | Self::WatchMessages { reply, .. } => {
-                reply.send(Err(Error::ClientClosed));
-            }
-            Self::Close { reply, .. } => reply.send(Ok(0)),
-            Self::Send(_, ticket) => {
-                budget.give_back(ticket.size);
-                ticket.settle(Err(Error::ClientClosed));
-            }
-            Self::SendBatch(messages) => {
-                for (_, ticket) in messages {
-                    budget.give_back(ticket.size);
-                    ticket.settle(Err(Error::ClientClosed));
-                }
-            }
-            Self::Twin { reply, .. } => {
-                budget.give_back(reply.size());
-                reply.fail(Error::ClientClosed);
-            }
-            Self::Acknowledge(_) => {}
-            Self::Several(commands) => {
-                for command in commands {
-                    command.reject(budget);
-                }
-            }
-        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! One device's connection to its hub, on tokio.
 //!
-//! A [`Device`] is a handle that never waits: it puts commands into a channel, and one task per device owns
+//! A [`Device`] is a handle that never waits: it puts commands into a queue, and one task per device owns
 //! everything behind it.
 //!
-//! * [`handle`]: the commands. [`reply`]: how their outcomes come back.
+//! * [`handle`]: what can be asked. `commands`: on its way to the task. [`reply`]: how their outcomes come back.
 //! * [`config`], [`credentials`], [`trust`]: what a connection is made of; [`error`]: what can go wrong.
 //! * `task`: the life of the connection: connect, converse, reconnect, close. `converse`: one connection from
 //!   CONNECT to its end. `operations`: commands taken, deadlines kept, outcomes told. `twin`: its side of it.
@@ -14,6 +14,7 @@
 
 mod backoff;
 mod budget;
+mod commands;
 pub mod config;
 mod converse;
 pub mod credentials;

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
+use super::commands::Command;
 use super::config::LostSession;
 use super::error::{Error, Step};
-use super::handle::Command;
 use super::message::{Outgoing, Ticket};
 use super::reply::Reply;
 use super::requests::Request;
@@ -13,17 +13,18 @@ use super::task::{Awaited, Task, Waiting};
 use crate::mqtt::Publish;
 
 impl Task {
-    /// Takes a command in; `None` means that every handle is gone.
-    pub(super) fn obey(&mut self, command: Option<Command>) {
-        let Some(command) = command else { return self.close(Instant::now(), None) };
+    /// Takes commands in; `None` means that every handle is gone.
+    pub(super) fn obey(&mut self, commands: Option<Vec<Command>>) {
+        match commands {
+            None => self.close(Instant::now(), None),
+            Some(commands) => commands.into_iter().for_each(|command| self.obey_one(command)),
+        }
+    }
+
+    fn obey_one(&mut self, command: Command) {
         match command {
             Command::Close { deadline, reply } => self.close(deadline, Some(reply)),
             Command::Acknowledge(deliveries) => self.acknowledge(&deliveries),
-            Command::Several(commands) => {
-                for command in commands {
-                    self.obey(Some(command));
-                }
-            }
             command if self.closing.is_some() => command.reject(&self.shared.budget),
             Command::Connect { deadline, patience, reply } => {
                 self.wanted = true;
@@ -54,16 +55,6 @@ impl Task {
         }
     }
 
-    /// Takes in what is in the channel, so that one write serves all of it.
-    pub(super) fn obey_more(&mut self) {
-        for _ in 0..MAX_COMMANDS {
-            match self.commands.try_recv() {
-                Ok(command) => self.obey(Some(command)),
-                Err(_) => return,
-            }
-        }
-    }
-
     /// An operation may go on: there is a connection, one is being made, or it may make one.
     fn may_connect(&mut self) -> bool {
         self.wanted |= self.shared.config.auto_connect;
@@ -86,10 +77,7 @@ impl Task {
             Command::WatchDesired { reply, .. } | Command::WatchMessages { reply, .. } => {
                 reply.send(Err(error));
             }
-            Command::Connect { .. }
-            | Command::Close { .. }
-            | Command::Acknowledge(_)
-            | Command::Several(_) => {}
+            Command::Connect { .. } | Command::Close { .. } | Command::Acknowledge(_) => {}
         }
     }
 
@@ -283,9 +271,6 @@ impl Task {
         self.desired.disconnected();
     }
 }
-
-/// Commands taken in one go, so that a flood of them cannot keep the connection from being served.
-const MAX_COMMANDS: usize = 512;
 
 trait ExtractExpired {
     fn extract_if_expired(&mut self, now: Instant) -> Vec<Ticket>;

@@ -6,14 +6,13 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use super::backoff::{Backoff, random};
 use super::converse::Ended;
 use super::desired::DesiredTracker;
 use super::error::{Error, Step};
-use super::handle::{Command, Shared};
+use super::handle::Shared;
 use super::message::Ticket;
 use super::reply::Reply;
 use super::requests::Requests;
@@ -26,7 +25,6 @@ use crate::mqtt::{Client, ConnectReturnCode, Publish};
 /// Everything that belongs to one device, owned by one task: no locks, no races.
 pub(super) struct Task {
     pub(super) shared: Arc<Shared>,
-    pub(super) commands: mpsc::UnboundedReceiver<Command>,
     pub(super) mqtt: Client<Ticket>,
     /// Accepted and not yet on the wire, oldest first.
     pub(super) outbox: VecDeque<(Publish, Ticket)>,
@@ -76,7 +74,7 @@ pub(super) struct Closing {
 }
 
 impl Task {
-    pub(super) fn new(shared: Arc<Shared>, commands: mpsc::UnboundedReceiver<Command>) -> Self {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self {
             mqtt: Client::new(shared.config.max_in_flight, Instant::now()),
             outbox: VecDeque::new(),
@@ -94,7 +92,6 @@ impl Task {
             connection: 0,
             closing: None,
             shared,
-            commands,
         }
     }
 
@@ -106,7 +103,7 @@ impl Task {
                 self.attend(pending::<()>(), |task| task.wanted).await;
             }
         }
-        self.finish().await;
+        self.finish();
     }
 
     /// Connects and reconnects until nobody wants it any more.
@@ -218,7 +215,7 @@ impl Task {
             tokio::select! {
                 biased;
                 output = &mut future => return Some(output),
-                command = self.commands.recv() => self.obey(command),
+                commands = self.shared.commands.take() => self.obey(commands),
                 () = self.shared.desired.room(), if self.desired.is_holding_back() => {}
                 () = sleep_until_some(wake) => {}
             }
@@ -246,14 +243,9 @@ impl Task {
     }
 
     /// The end: whatever is left did not make it.
-    async fn finish(mut self) {
+    fn finish(mut self) {
         self.shared.monitor.set_state(State::Closed);
         self.fail_all(&Error::ClientClosed);
-        self.commands.close();
-        // Not `try_recv`: a command that another thread is just putting in must not stay behind unanswered.
-        while let Some(command) = self.commands.recv().await {
-            command.reject(&self.shared.budget);
-        }
         self.shared.end();
         if let Some(closing) = self.closing.take() {
             for reply in closing.replies {

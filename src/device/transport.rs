@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -19,15 +20,19 @@ use super::trust::Trust;
 /// An encrypted byte stream to the hub; boxed, because it moves between the states of a connection.
 pub(super) type Stream = Box<TlsStream<TcpStream>>;
 
+/// A stream that is being opened.
+pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Stream, Error>> + Send>>;
+
 /// Opens the stream. The future owns what it needs, so that it can run beside the task that asked for it.
-pub(super) fn open(config: &DeviceConfig) -> impl Future<Output = Result<Stream, Error>> + Send + use<> {
+/// It is boxed, because its handshake takes kilobytes that a connected task should not keep.
+pub(super) fn open(config: &DeviceConfig) -> Opening {
     let attempt = Attempt {
         host: config.host.clone(),
         port: config.port,
         trust: config.trust.clone(),
         deadlines: config.deadlines,
     };
-    attempt.run()
+    Box::pin(attempt.run())
 }
 
 struct Attempt {

@@ -75,9 +75,9 @@ impl Client {
         message: &Bound<'py, PyAny>,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let timeout = self.0.timeout(timeout)?;
         let message = outgoing::message(message, &self.0.topic)?;
-        bridge::submit_many(py, device, move |device, reply| device.send(message, timeout, reply))
+        bridge::submit_many(py, &self.0, |device, reply| device.send(message, timeout, reply))
     }
 
     /// A call to `send_messages`: `Sending.run` is its blocking form.
@@ -92,8 +92,8 @@ impl Client {
     }
 
     fn get_twin_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
-        bridge::submit_many(py, device, move |device, reply| device.get_twin(timeout, reply))
+        let timeout = self.0.timeout(timeout)?;
+        bridge::submit_many(py, &self.0, |device, reply| device.get_twin(timeout, reply))
     }
 
     fn patch_reported_properties<'py>(
@@ -116,9 +116,9 @@ impl Client {
         if_version: Option<u64>,
         timeout: Option<f64>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let timeout = self.0.timeout(timeout)?;
         let body = reported_patch(patch)?;
-        bridge::submit_many(py, device, move |device, reply| {
+        bridge::submit_many(py, &self.0, |device, reply| {
             device.patch_reported(body, if_version, timeout, reply);
         })
     }

@@ -17,6 +17,8 @@ const MAX_SECONDS: f64 = 1e9;
 /// One client.
 pub(super) struct Core {
     device: Device,
+    /// For bursts.
+    quiet: Device,
     generation: Generation,
     /// For calls that name no timeout.
     pub(super) timeout: Duration,
@@ -29,8 +31,10 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(config: DeviceConfig, timeout: Duration) -> Self {
         let topic = topic::telemetry_prefix(&config.identity);
+        let device = Device::new(config, runtime::handle);
         Self {
-            device: Device::new(config, runtime::handle),
+            quiet: device.quiet(),
+            device,
             generation: Generation::now(),
             timeout,
             topic,
@@ -44,6 +48,11 @@ impl Core {
         self.generation.check()?;
         runtime::ensure()?;
         Ok(&self.device)
+    }
+
+    /// The same, for bursts of operations; check with [`Self::device`] first.
+    pub(super) fn quiet(&self) -> &Device {
+        &self.quiet
     }
 
     /// The device to look at, or to work with where nobody can be told of an error; `None` after a fork.

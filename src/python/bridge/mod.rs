@@ -4,10 +4,10 @@
 //! puts the number and the outcome into a queue and rings a [`bell`] when the queue was empty; the loop's
 //! thread then takes the whole queue and sets the futures. So a burst of answers costs one wake-up.
 //!
-//! The other way, a burst of calls costs one wake-up too: while operations are open, further ones wait until
-//! the loop has run what is ready, and then start together. Each would otherwise wake the runtime's thread,
-//! which on a busy core takes turns with Python's for every single message. A call with nothing else open,
-//! one `await` after the other, starts at once.
+//! The other way, a burst of calls costs one wake-up too: while operations are open, the runtime's thread is not
+//! told of further ones until the loop has run what is ready. It would otherwise take turns with Python's for
+//! every single message, on a busy core. A call with nothing else open, one `await` after the other, is told at
+//! once.
 //!
 //! A bridge hangs on its loop as an attribute: it is found in well under a microsecond and goes when the
 //! loop goes. Work in flight on a loop that was closed ends in a queue that nobody reads.
@@ -26,6 +26,7 @@ use pyo3::{PyTraverseError, intern};
 
 use self::bell::Bell;
 use self::futures::Futures;
+use super::core::Core;
 use super::errors;
 use super::fork::Generation;
 use super::outcome::Outcome;
@@ -35,16 +36,13 @@ use crate::device::{Device, Error, Reply};
 /// Seconds between two looks at signals where a kernel needs them.
 const TICK: f64 = 0.1;
 
-/// Starts an operation.
-type Start = Box<dyn FnOnce(&Device) + Send>;
-
 /// One event loop's bridge.
 #[pyclass(frozen, weakref, module = "azmqtt._core")]
 pub(super) struct Bridge {
     shared: Arc<Shared>,
     futures: Mutex<Futures>,
-    /// Operations that start with the loop's next round.
-    deferred: Mutex<Vec<(Device, Start)>>,
+    /// Devices that are to be told of their operations with the loop's next round.
+    untold: Mutex<Vec<Device>>,
     /// A Jupyter kernel's signal handler cancels the cell's future, which the loop notices when it next
     /// wakes up. So it is woken regularly while operations are open.
     needs_tick: bool,
@@ -82,25 +80,28 @@ pub(super) fn submit<T: Into<Outcome> + 'static>(
     })
 }
 
-/// [`submit`] for the operations that come in bursts: with others open it starts with the loop's next round.
+/// [`submit`] for the operations that come in bursts: with others open, the device hears of it with the loop's
+/// next round.
 pub(super) fn submit_many<'py, T: Into<Outcome> + 'static>(
     py: Python<'py>,
-    device: &Device,
-    start: impl FnOnce(&Device, Reply<T>) + Send + 'static,
+    core: &Core,
+    start: impl FnOnce(&Device, Reply<T>),
 ) -> PyResult<Bound<'py, PyAny>> {
+    let device = core.device()?;
     open(py, |event_loop, bridge, reply| {
-        if lock(&bridge.get().futures).len() == 1 {
+        let this = bridge.get();
+        if lock(&this.futures).len() == 1 {
             start(device, reply);
             return Ok(());
         }
-        let device = device.clone();
-        let deferred = &bridge.get().deferred;
-        let first = {
-            let mut deferred = lock(deferred);
-            deferred.push((device, Box::new(|device: &Device| start(device, reply))));
-            deferred.len() == 1
-        };
-        if first {
+        start(core.quiet(), reply);
+        let mut untold = lock(&this.untold);
+        let flush_is_due = !untold.is_empty();
+        if !untold.last().is_some_and(|last| last.is_same(device)) {
+            untold.push(device.clone());
+        }
+        drop(untold);
+        if !flush_is_due {
             let flush = bridge.getattr(intern!(py, "flush"))?;
             event_loop.call_method1(intern!(py, "call_soon"), (flush,))?;
         }
@@ -156,7 +157,7 @@ impl Bridge {
             let bridge = Self {
                 shared,
                 futures: Mutex::default(),
-                deferred: Mutex::default(),
+                untold: Mutex::default(),
                 needs_tick,
                 ticking: AtomicBool::new(false),
                 generation: Generation::now(),
@@ -211,21 +212,11 @@ impl Bridge {
         }
     }
 
-    /// Starts the operations that were deferred. Runs in the loop's thread.
+    /// Tells the devices of what they were not told yet. Runs in the loop's thread.
     fn flush(&self) {
-        let deferred = std::mem::take(&mut *lock(&self.deferred));
-        // Corks first: the operations of a device then reach it together, whatever the others are.
-        let mut devices: Vec<Device> = Vec::new();
-        for (device, _) in &deferred {
-            if !devices.last().is_some_and(|last| last.is_same(device)) {
-                devices.push(device.clone());
-            }
+        for device in std::mem::take(&mut *lock(&self.untold)) {
+            device.wake();
         }
-        let corks: Vec<_> = devices.iter().map(Device::cork).collect();
-        for (device, start) in deferred {
-            start(&device);
-        }
-        drop(corks);
     }
 
     /// Wakes the loop again while operations are open.
