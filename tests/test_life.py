@@ -191,6 +191,8 @@ def test_fork_gives_an_error_and_a_new_client_works(hub):
         "threading.Thread(target=lambda: next(iter(client.messages(timeout=60))), daemon=True).start()",
         "threading.Thread(target=lambda: client.send_messages(iter(lambda: b'x', None)), daemon=True).start()",
         "client.on_desired_properties(print)",
+        # Found by the garbage collector only when the interpreter is going down.
+        "kept = [client]; kept.append(kept); sys.modules['kept'] = kept; client.connect()",
     ],
 )
 def test_exit_with_work_in_flight_is_clean(hub, work):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
@@ -180,13 +181,12 @@ class DeviceClient:
         """Close the client."""
         await self.close_async()
 
-    def __del__(self) -> None:
+    def __del__(self, _warn: Any = warnings.warn) -> None:
         """Warn of a client that was never closed, and let its connection end."""
+        # The argument is at hand even where the interpreter is going down and globals are not.
         if getattr(self, "_closed", True) or self._core.state in ("disconnected", "closed"):
             return
-        import warnings
-
-        warnings.warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
+        _warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
         self._core.abandon()
 
     # Telemetry

@@ -55,12 +55,12 @@ class Transcript:
     def skip(self, title: str, reason: str) -> None:
         """Say that a step was left out, and why."""
         self.skipped += 1
-        print(f"  --     {title:<34}          {reason}")
+        print(f"  --     {title:<34}            {reason}")
 
     @staticmethod
     def _line(mark: str, title: str, started: float, seen: list[str]) -> None:
         took = (time.perf_counter() - started) * 1000
-        print(f"  {mark:<6} {title:<34} {took:6.0f} ms {'; '.join(seen)}", flush=True)
+        print(f"  {mark:<6} {title:<34} {took:8.1f} ms {'; '.join(seen)}", flush=True)
 
 
 def run(connection_string: str | None = None) -> int:

@@ -80,7 +80,9 @@ impl ServiceError {
             }
         }
         if error.message.is_empty() {
-            error.message = match error.error_code.and_then(ErrorCode::name) {
+            // Where the code is missing, the status has a name of its own.
+            let code = error.error_code.unwrap_or(u32::from(status) * 1000);
+            error.message = match ErrorCode::name(code) {
                 Some(name) => name.to_owned(),
                 None => format!("status {status} without an explanation"),
             };
