@@ -78,7 +78,9 @@ async fn an_answer_that_is_out_is_waited_for() {
     let queued = send(&device, "queued");
     peer.acknowledge(publish.pkid).await;
     sent.get().await.unwrap();
+    let answered = Instant::now();
     peer.expect_goodbye().await;
+    assert!(answered.elapsed() < Duration::from_secs(1), "no longer than that answer");
     assert!(matches!(next.event().await, Some(Event::Connect(_))));
     next.accept(true).await;
     assert_eq!(next.take_message().await, "queued");

@@ -210,7 +210,7 @@ async fn a_subscription_that_is_never_answered_ends_by_timeout() {
 }
 
 #[tokio::test]
-async fn many_large_patches_are_not_all_encoded_at_once() {
+async fn many_large_patches_at_once_are_all_answered() {
     let hub = Hub::new().await;
     let device = hub.device();
     let mut peer = hub.connect(&device).await;
