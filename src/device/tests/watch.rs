@@ -242,6 +242,8 @@ async fn closing_does_not_wait_for_a_comparison() {
     let closing = ask(|reply| device.close(Duration::from_secs(60), reply));
     // A gap: in the middle of life it would be read, and the read has no answer here.
     notify(&mut peer, &json!({"n": 9}), 9).await;
+    answer(&mut peer, "nobody", &json!({}), 1).await;
+    until("it has seen the gap", || device.stats().twin_answers_unmatched == 1).await;
     peer.acknowledge(publish.pkid).await;
     sent.get().await.unwrap();
     assert_eq!(closing.get().await, Ok(0));
