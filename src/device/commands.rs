@@ -92,22 +92,17 @@ impl Commands {
     /// Waits for commands and takes them all; `None` when every handle is gone. Cancelled, it has taken none.
     pub(super) async fn take(&self) -> Option<Vec<Command>> {
         loop {
-            {
-                let mut queue = self.lock();
-                if !queue.commands.is_empty() {
-                    return Some(queue.take());
-                }
-                if queue.abandoned {
-                    return None;
-                }
+            match self.take_now() {
+                Some(commands) if commands.is_empty() => self.arrived.notified().await,
+                commands => return commands,
             }
-            self.arrived.notified().await;
         }
     }
 
-    /// Takes what is there.
-    pub(super) fn take_now(&self) -> Vec<Command> {
-        self.lock().take()
+    /// Takes what is there; `None` when every handle is gone and there is nothing.
+    pub(super) fn take_now(&self) -> Option<Vec<Command>> {
+        let mut queue = self.lock();
+        if queue.commands.is_empty() && queue.abandoned { None } else { Some(queue.take()) }
     }
 
     /// Takes what is there, and refuses everything from now on.

@@ -55,7 +55,7 @@ struct Conversation {
     /// When the hub accepted.
     accepted: Option<Instant>,
     connack_deadline: Instant,
-    renew_after: Option<Duration>,
+    renew_at: Option<Instant>,
     renewal: Renewal,
     /// The waits between attempts to open the next connection.
     reopening: Backoff,
@@ -83,7 +83,7 @@ impl Task {
             wire: Wire::new(stream),
             accepted: None,
             connack_deadline: later(now, config.deadlines.connack),
-            renew_after: password.renew_after,
+            renew_at: password.renew_after.map(|after| later(now, after)),
             renewal: Renewal::Due(None),
             reopening: Backoff::new(config.retry),
             listening: true,
@@ -151,7 +151,7 @@ impl Task {
             return Err(self.ended_by(conversation, &error));
         }
         // A hub that sends without a pause must not keep the application from being heard.
-        self.obey(Some(self.shared.commands.take_now()));
+        self.obey(self.shared.commands.take_now());
         if !conversation.listening {
             self.mqtt.not_listening(now);
         }
@@ -327,7 +327,7 @@ impl Task {
 
     fn accepted(&mut self, conversation: &mut Conversation, session_present: bool, now: Instant) {
         conversation.accepted = Some(now);
-        conversation.renewal = Renewal::Due(conversation.renew_after.map(|after| later(now, after)));
+        conversation.renewal = Renewal::Due(conversation.renew_at);
         self.connection += 1;
         self.was_connected = true;
         self.shared.monitor.set_last_error(None);

@@ -1,25 +1,30 @@
 //! Reads and batched writes on one stream, neither waiting for the other.
 
+use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
-use tokio_util::io::poll_read_buf;
 
 /// How much is read before the input is looked at.
 const READ_AHEAD: usize = 64 * 1024;
-/// Room for one read; a TLS record holds at most this much.
-const READ_SIZE: usize = 16 * 1024;
+/// Room for one read: two full TLS records.
+const READ_SIZE: usize = 32 * 1024;
 /// An idle buffer larger than this is given back.
 const IDLE_CAPACITY: usize = 4 * 1024;
 
 /// How long a peer that was told goodbye may take to close.
 const WIND_UP: Duration = Duration::from_secs(2);
+
+thread_local! {
+    /// Where every connection of this thread reads to, so that one that waits for its peer holds no buffer.
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
+}
 
 /// A stream with what was read and not yet understood.
 #[derive(Debug)]
@@ -57,8 +62,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         let mut received = 0;
         // A peer that closed has often answered before: after a failed write that is read to the end.
         while (read || broken.is_some()) && self.end.is_none() && received < READ_AHEAD {
-            self.input.reserve(READ_SIZE);
-            match poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.input) {
+            match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => {
                     self.end = Some(broken.take().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()));
                 }
@@ -77,6 +81,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Why nothing more will come or go, once. What came before is in [`Self::input`].
     pub(super) fn take_end(&mut self) -> Option<io::Error> {
         self.end.take()
+    }
+
+    /// Appends to the input what came in; zero bytes mean that the peer closed.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            self.input.extend_from_slice(buffer.filled());
+            Poll::Ready(Ok(buffer.filled().len()))
+        })
     }
 
     fn poll_write_all(&mut self, cx: &mut Context<'_>, output: &mut BytesMut) -> io::Result<bool> {

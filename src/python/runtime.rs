@@ -60,6 +60,8 @@ fn make() -> io::Result<&'static Runtime> {
         .worker_threads(1)
         .thread_name("azmqtt")
         .thread_keep_alive(THREAD_KEEP_ALIVE)
+        // A resolver that hangs keeps its thread for as long.
+        .max_blocking_threads(64)
         .on_thread_start(block_signals)
         .enable_all()
         .build()?;
