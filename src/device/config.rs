@@ -102,6 +102,8 @@ pub struct ConnectDeadlines {
     pub tls: Duration,
     /// From CONNECT to CONNACK; the service delays a throttled CONNECT by up to a minute.
     pub connack: Duration,
+    /// From SUBSCRIBE to SUBACK; without it the connection counts as dead.
+    pub suback: Duration,
 }
 
 impl Default for ConnectDeadlines {
@@ -111,6 +113,7 @@ impl Default for ConnectDeadlines {
             tcp: Duration::from_secs(15),
             tls: Duration::from_secs(15),
             connack: Duration::from_secs(75),
+            suback: Duration::from_secs(60),
         }
     }
 }

@@ -215,7 +215,22 @@ impl Task {
         };
         let connack = conversation.accepted.is_none().then_some(conversation.connack_deadline);
         let again = [self.read_again_at, self.subscribe_again_at].into_iter().flatten().min();
-        [self.next_deadline(), self.mqtt.deadline(), again, renewal, connack].into_iter().flatten().min()
+        let deadlines = [
+            self.next_deadline(),
+            self.mqtt.deadline(),
+            self.suback_deadline(conversation),
+            again,
+            renewal,
+            connack,
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// When a hub that did not answer a SUBSCRIBE counts as gone.
+    fn suback_deadline(&self, conversation: &Conversation) -> Option<Instant> {
+        // What is not listened to cannot be heard.
+        let asked_since = self.subscriptions.asked_since().filter(|_| conversation.listening);
+        asked_since.map(|since| later(since, self.shared.config.deadlines.suback))
     }
 
     /// Does what the clock says.
@@ -232,6 +247,12 @@ impl Task {
                 let reason = format!("the hub did not answer a ping within {limit} s");
                 self.lost(conversation, reason)
             })?;
+        }
+        if self.suback_deadline(conversation).is_some_and(|deadline| deadline <= now) {
+            let limit = config.deadlines.suback.as_secs_f64();
+            return Err(
+                self.lost(conversation, format!("the hub did not answer a subscription within {limit} s"))
+            );
         }
         if self.read_again_at.is_some_and(|at| at <= now) {
             self.read_again_at = None;
@@ -269,7 +290,7 @@ impl Task {
             let filter = feed.filter(&self.shared.config.identity.device_id);
             let filters = vec![SubscribeFilter::new(filter, QoS::AtLeastOnce)];
             match self.mqtt.subscribe(filters, now) {
-                Some(packet_id) => self.subscriptions.asked(feed, packet_id),
+                Some(packet_id) => self.subscriptions.asked(feed, packet_id, now),
                 None => break,
             }
         }

@@ -28,6 +28,7 @@ impl Task {
             command if self.closing.is_some() => command.reject(&self.shared.budget),
             Command::Connect { deadline, patience, reply } => {
                 self.wanted = true;
+                self.hurry = true;
                 self.wait_for(Awaited::Connection, deadline, patience, reply);
             }
             command if !self.may_connect() => self.refuse_offline(command),

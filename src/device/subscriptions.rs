@@ -1,5 +1,7 @@
 //! What the device listens to, and how far the hub has agreed on this connection.
 
+use std::time::Instant;
+
 use crate::dialect::Subscription;
 
 /// A topic filter that the device may want.
@@ -32,6 +34,8 @@ pub(super) struct Subscriptions {
     cloud_messages: Standing,
     /// What the hub agreed to on any connection: the application counts on it.
     established: Vec<Feed>,
+    /// Since when an answer is outstanding.
+    asked_since: Option<Instant>,
 }
 
 const FEEDS: [Feed; 3] = [Feed::TwinAnswers, Feed::DesiredChanges, Feed::CloudMessages];
@@ -43,6 +47,7 @@ impl Subscriptions {
             desired_changes: Standing::Unwanted,
             cloud_messages: Standing::Unwanted,
             established: Vec::new(),
+            asked_since: None,
         }
     }
 
@@ -62,8 +67,14 @@ impl Subscriptions {
         FEEDS.into_iter().find(|feed| *self.standing(*feed) == Standing::Wanted)
     }
 
-    pub(super) fn asked(&mut self, feed: Feed, packet_id: u16) {
+    pub(super) fn asked(&mut self, feed: Feed, packet_id: u16, now: Instant) {
         *self.standing(feed) = Standing::Asked(packet_id);
+        self.asked_since.get_or_insert(now);
+    }
+
+    /// Since when the hub owes an answer.
+    pub(super) fn asked_since(&self) -> Option<Instant> {
+        self.asked_since
     }
 
     /// SUBACK came: the feed it answers.
@@ -78,6 +89,9 @@ impl Subscriptions {
             false if established => Standing::Refused,
             false => Standing::Unwanted,
         };
+        if !FEEDS.into_iter().any(|feed| matches!(self.standing(feed), Standing::Asked(_))) {
+            self.asked_since = None;
+        }
         Some(feed)
     }
 
@@ -97,6 +111,7 @@ impl Subscriptions {
 
     /// The connection ended: everything is to be asked for again.
     pub(super) fn disconnected(&mut self) {
+        self.asked_since = None;
         for feed in FEEDS {
             let standing = self.standing(feed);
             if *standing != Standing::Unwanted {

@@ -44,6 +44,8 @@ pub(super) struct Task {
     pub(super) backoff: Backoff,
     /// Somebody asked for a connection, and nothing since made it pointless.
     pub(super) wanted: bool,
+    /// Somebody asked for a connection by name: a wait before the next attempt is over.
+    pub(super) hurry: bool,
     /// The hub has accepted this client before: losses are retried from then on.
     pub(super) was_connected: bool,
     /// Counts the connections; deliveries of an old one cannot be acknowledged on a new one.
@@ -88,6 +90,7 @@ impl Task {
             earliest: None,
             backoff: Backoff::new(shared.config.retry),
             wanted: false,
+            hurry: false,
             was_connected: false,
             connection: 0,
             closing: None,
@@ -192,12 +195,15 @@ impl Task {
         self.shared.monitor.set_last_error(Some(error.to_string()));
         self.set_trying();
         let wait = tokio::time::sleep(self.backoff.next(random()));
-        self.attend(wait, |_| false).await;
+        self.hurry = false;
+        self.attend(wait, |task| task.hurry).await;
     }
 
     /// Tells everybody who waits, and rests until the next call.
     fn give_up(&mut self, error: &Error) {
         self.wanted = false;
+        // The next call starts over, and fails fast if it fails.
+        self.was_connected = false;
         self.shared.monitor.set_last_error(Some(error.to_string()));
         self.shared.monitor.set_state(State::Disconnected);
         self.fail_all(error);

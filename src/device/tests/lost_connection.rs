@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::support::{Hub, LONG, ask, device, message, send, text, until, within};
-use crate::device::{Error, LostSession, State};
-use crate::mqtt::QoS;
+use super::support::{Hub, LONG, ask, config, device, message, send, text, until, within};
+use crate::device::{Error, LostSession, RetryPolicy, State};
+use crate::mqtt::{ConnectReturnCode, QoS};
 
 #[tokio::test]
 async fn a_kept_session_gets_the_unacknowledged_again_as_duplicates() {
@@ -222,4 +222,55 @@ async fn a_timeout_while_offline_says_what_is_wrong() {
         panic!("it cannot be sent")
     };
     assert!(reason.contains(&format!("localhost:{port}")), "{reason}");
+}
+
+#[tokio::test]
+async fn a_hub_that_does_not_answer_a_subscription_is_left() {
+    let hub = Hub::new().await;
+    let mut config = config(hub.port());
+    config.deadlines.suback = Duration::from_millis(100);
+    let device = device(config);
+    let mut peer = hub.connect(&device).await;
+    let reading = ask(|reply| device.get_twin(LONG, reply));
+    peer.subscribe().await;
+    assert_eq!(peer.event().await, None, "the device gives the connection up");
+    let mut peer = hub.accept(false).await;
+    peer.answer_subscribe(true).await;
+    let read = peer.message().await;
+    let rid = read.topic.strip_prefix("$iothub/twin/GET/?$rid=").unwrap().to_owned();
+    let body = r#"{"desired":{"$version":1},"reported":{"$version":1}}"#;
+    peer.publish(&format!("$iothub/twin/res/200/?$rid={rid}"), body).await;
+    reading.get().await.unwrap();
+}
+
+#[tokio::test]
+async fn asking_for_a_connection_ends_the_wait_for_the_next_attempt() {
+    let hub = Hub::new().await;
+    let mut config = config(hub.port());
+    // Half a minute on average: longer than anybody waits here.
+    config.retry = RetryPolicy { base: LONG * 10, max: LONG * 10, first_connect: false };
+    let device = device(config);
+    let peer = hub.connect(&device).await;
+    drop(peer);
+    until("the loss is noticed", || device.state() == State::Reconnecting).await;
+    let connecting = ask(|reply| device.connect(LONG, reply));
+    hub.accept(false).await;
+    connecting.get().await.unwrap();
+}
+
+#[tokio::test]
+async fn after_a_refusal_the_next_call_fails_fast_again() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let peer = hub.connect(&device).await;
+    drop(peer);
+    for _ in 0..2 {
+        let (mut peer, _) = hub.accept_mqtt().await;
+        peer.server.refuse(ConnectReturnCode::NotAuthorized);
+        peer.flush().await;
+    }
+    until("the device gives up", || device.state() == State::Disconnected).await;
+    drop(hub);
+    let outcome = ask(|reply| device.connect(LONG, reply)).get().await;
+    assert!(matches!(outcome, Err(Error::ConnectionFailed { .. })), "{outcome:?}");
 }

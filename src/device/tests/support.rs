@@ -189,7 +189,7 @@ pub(super) fn config(port: u16) -> DeviceConfig {
             max: Duration::from_millis(50),
             first_connect: false,
         },
-        deadlines: ConnectDeadlines { dns: LONG, tcp: span, tls: span, connack: span },
+        deadlines: ConnectDeadlines { dns: LONG, tcp: span, tls: span, connack: span, suback: span },
         ..DeviceConfig::new(identity, Credentials::Key(key))
     }
 }
