@@ -103,6 +103,14 @@ def test_a_bad_message_among_good_ones(hub, client):
     assert bodies(hub, client) == [b"1", b"2"]
 
 
+@pytest.mark.parametrize("single", [b"bytes", "text", {"a": 1}, bytearray(b"x")])
+async def test_a_single_message_is_not_taken_apart(client, single):
+    with pytest.raises(TypeError, match="use send_message"):
+        client.send_messages(single)
+    with pytest.raises(TypeError, match="use send_message"):
+        await client.send_messages_async(single)
+
+
 def test_not_iterable(client):
     with pytest.raises(TypeError):
         client.send_messages(5)

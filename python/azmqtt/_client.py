@@ -12,7 +12,7 @@ from azmqtt._options import core_options
 from azmqtt._streams import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+    from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
     from types import TracebackType
 
     from typing_extensions import Self, Unpack
@@ -276,12 +276,13 @@ class DeviceClient:
 
         Raises:
             IotHubError: The first failure. Its ``acknowledged`` says how many the hub has. No more are taken.
+            TypeError: ``messages`` is a single body.
             Exception: What the iterable raised, or a ``ValueError`` or ``TypeError`` for one of its messages. What was
                 taken before is sent first; ``acknowledged`` is set on the exception where it can be.
         """
         sending = self._core.sending(timeout)
         try:
-            sending.run(iter(messages))
+            sending.run(_many(messages))
         except BaseException as error:
             _note_acknowledged(error, sending.acknowledged)
             raise
@@ -299,7 +300,7 @@ class DeviceClient:
                         if sending.push(message):
                             await sending.room_async()
                 else:
-                    iterator = iter(messages)
+                    iterator = _many(messages)
                     while sending.pull(iterator):
                         await sending.room_async()
             except Exception:
@@ -475,6 +476,14 @@ def _message(
         content_encoding=content_encoding,
         qos=qos,
     )
+
+
+def _many(messages: Iterable[Any]) -> Iterator[Any]:
+    """Iterate over messages, and not over the letters or keys of a single one."""
+    if isinstance(messages, str | bytes | bytearray | memoryview | dict):
+        kind = type(messages).__name__
+        raise TypeError(f"send_messages takes an iterable of messages, and this {kind} is one: use send_message")
+    return iter(messages)
 
 
 def _note_acknowledged(error: BaseException, count: int) -> None:
