@@ -22,7 +22,7 @@ use super::task::{Task, TwinReply};
 /// called.
 ///
 /// Every operation takes a timeout and answers its reply within it: with the outcome, a typed error, or
-/// [`Error::RequestTimeout`]. Calls may come from any thread.
+/// [`super::Error::RequestTimeout`]. Calls may come from any thread.
 #[derive(Clone)]
 pub struct Device {
     shared: Arc<Shared>,
@@ -94,7 +94,7 @@ impl Device {
     }
 
     /// Sends what was accepted, within `timeout`, then disconnects for good. The reply says how many
-    /// messages and requests did not make it; their own callers get [`Error::ClientClosed`].
+    /// messages and requests did not make it; their own callers get [`super::Error::ClientClosed`].
     pub fn close(&self, timeout: Duration, reply: Reply<usize>) {
         // Never used: there is nothing to flush and no task to ask. Whoever has the task decides, so that
         // a first command from another thread either starts it before or comes too late.
@@ -110,7 +110,7 @@ impl Device {
     }
 
     /// Sends one message: QoS 1 is answered when the hub has it, QoS 0 when its bytes are written out.
-    /// Without a connection it waits in the outbox; a full outbox answers [`Error::OutboxFull`] at once.
+    /// Without a connection it waits in the outbox; a full outbox answers [`super::Error::OutboxFull`] at once.
     pub fn send(&self, message: Outgoing, timeout: Duration, reply: Reply<()>) {
         let size = message.size();
         if let Err(error) = self.shared.budget.take(size) {
