@@ -3,12 +3,14 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::budget::Budget;
 use super::error::Error;
 use super::inbox::Delivery;
 use super::message::{Outgoing, Ticket};
+use super::methods::MethodCall;
 use super::reply::Reply;
 use super::requests::Request;
 use super::twin::TwinReply;
@@ -23,6 +25,8 @@ pub(super) enum Command {
     Twin { request: Request, deadline: Instant, started: Instant, reply: TwinReply },
     WatchDesired { deadline: Instant, patience: Duration, reply: Reply<()> },
     WatchMessages { deadline: Instant, patience: Duration, reply: Reply<()> },
+    WatchMethods { deadline: Instant, patience: Duration, reply: Reply<()> },
+    Respond { call: MethodCall, status: i32, body: Bytes, reply: Reply<()> },
     Acknowledge(Vec<Delivery>),
 }
 
@@ -124,7 +128,9 @@ impl Command {
         match self {
             Self::Connect { reply, .. }
             | Self::WatchDesired { reply, .. }
-            | Self::WatchMessages { reply, .. } => {
+            | Self::WatchMessages { reply, .. }
+            | Self::WatchMethods { reply, .. }
+            | Self::Respond { reply, .. } => {
                 reply.send(Err(Error::ClientClosed));
             }
             Self::Close { reply, .. } => reply.send(Ok(0)),

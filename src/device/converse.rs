@@ -162,6 +162,8 @@ impl Task {
         }
         if conversation.accepted.is_some() {
             self.release_changes();
+            // The hub takes a response on this connection only.
+            self.publish_responses(conversation.wire.written(), now);
             if !matches!(conversation.renewal, Renewal::Draining(..)) {
                 self.put_out(&conversation.wire, now);
             }
@@ -282,6 +284,7 @@ impl Task {
             && self.mqtt.output().is_empty()
             && self.unflushed.is_empty()
             && !self.requests.awaits_answer()
+            && self.methods.is_quiet()
     }
 
     /// Encodes what is ready, up to what the socket can use.
@@ -308,8 +311,9 @@ impl Task {
         }
     }
 
-    /// QoS 0 messages are done when their last byte has left.
+    /// QoS 0 messages and responses are done when their last byte has left.
     fn settle_flushed(&mut self, wire: &Wire<Stream>) {
+        self.settle_responses(wire.flushed());
         while self.unflushed.front().is_some_and(|(end, _, _)| *end <= wire.flushed()) {
             if let Some((_, _, ticket)) = self.unflushed.pop_front() {
                 self.settle(ticket, Ok(()));
@@ -399,7 +403,8 @@ impl Task {
         }
     }
 
-    /// A message from the hub. Twin traffic is acknowledged at once, because versions recover what is lost;
+    /// A message from the hub. Twin traffic is acknowledged at once, because versions recover what is lost,
+    /// and so are calls of methods, whose response is what the caller waits for;
     /// cloud messages when the application has them.
     fn take_in(&mut self, publish: Publish, now: Instant) {
         let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
@@ -422,6 +427,9 @@ impl Task {
                 self.twin_answered(request_id, status, version, &publish.payload);
             }
             Ok(HubTopic::DesiredPatch { version }) => self.desired_notified(version, &publish.payload),
+            Ok(HubTopic::MethodRequest { name, request_id }) => {
+                self.method_called(name, request_id, &publish.payload);
+            }
             // Left over from another client's subscriptions in the same session, or new to us.
             Ok(_) | Err(_) => {}
         }

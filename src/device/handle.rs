@@ -13,6 +13,7 @@ use super::config::{DeviceConfig, later};
 use super::desired::DesiredPatch;
 use super::inbox::{CloudMessage, Delivery, Inbox};
 use super::message::{Batch, Member, Outgoing, Owner, Ticket};
+use super::methods::{MethodCall, MethodRequest};
 use super::reply::Reply;
 use super::requests::{ReportedPatch, Request, TwinDocument};
 use super::stats::{Monitor, State, Stats};
@@ -49,6 +50,7 @@ pub(super) struct Shared {
     pub budget: Budget,
     pub desired: Inbox<DesiredPatch>,
     pub messages: Inbox<CloudMessage>,
+    pub methods: Inbox<MethodRequest>,
     pub commands: Commands,
 }
 
@@ -61,6 +63,9 @@ impl Shared {
         }
         self.desired.close();
         self.messages.close();
+        self.methods.close();
+        // Nobody can be answered any more.
+        drop(self.methods.take(usize::MAX));
     }
 }
 
@@ -79,6 +84,7 @@ impl Device {
             budget: Budget::new(config.outbox),
             desired: Inbox::default(),
             messages: Inbox::default(),
+            methods: Inbox::default(),
             commands: Commands::default(),
             config,
         });
@@ -187,6 +193,25 @@ impl Device {
         }
     }
 
+    /// Subscribes to calls of direct methods; they arrive in [`Device::methods`].
+    pub fn watch_methods(&self, timeout: Duration, reply: Reply<()>) {
+        let deadline = later(Instant::now(), timeout);
+        self.command(Command::WatchMethods { deadline, patience: timeout, reply });
+    }
+
+    /// Responds to a call with the method's own status and a body, which is JSON of at most
+    /// [`MAX_METHOD_BODY`](crate::dialect::MAX_METHOD_BODY) bytes or empty; the caller has checked that. Answered when
+    /// the response is written out, or with [`Error::ConnectionLost`] when the call's connection is gone: nothing is
+    /// sent then.
+    pub fn respond(&self, call: MethodCall, status: i32, body: Bytes, reply: Reply<()>) {
+        self.command(Command::Respond { call, status, body, reply });
+    }
+
+    /// Whether a response to the call can still be sent, as far as is known.
+    pub fn is_open(&self, call: &MethodCall) -> bool {
+        self.state() == State::Connected && self.shared.monitor.counters.connects.get() == call.connection
+    }
+
     /// Changes of the desired properties that nobody took yet.
     pub fn desired(&self) -> &Inbox<DesiredPatch> {
         &self.shared.desired
@@ -195,6 +220,11 @@ impl Device {
     /// Cloud-to-device messages that nobody took yet.
     pub fn messages(&self) -> &Inbox<CloudMessage> {
         &self.shared.messages
+    }
+
+    /// Calls of direct methods that nobody took yet.
+    pub fn methods(&self) -> &Inbox<MethodRequest> {
+        &self.shared.methods
     }
 
     /// Where the connection stands.

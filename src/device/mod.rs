@@ -10,6 +10,7 @@
 //! * `transport`: from a host name to an encrypted stream; `wire`: reads and batched writes on it.
 //! * [`requests`]: twin requests and their answers; [`desired`]: no change missed, none seen twice. Both
 //!   without I/O.
+//! * [`methods`]: calls of direct methods, and their responses.
 //! * [`message`], `budget`: messages on their way out; [`inbox`]: what came in.
 
 mod backoff;
@@ -23,6 +24,7 @@ pub mod error;
 pub mod handle;
 pub mod inbox;
 pub mod message;
+pub mod methods;
 mod operations;
 pub mod reply;
 pub mod requests;
@@ -44,6 +46,7 @@ pub use error::{Error, Step};
 pub use handle::Device;
 pub use inbox::{CloudMessage, Delivery, Inbox};
 pub use message::{Batch, Outgoing};
+pub use methods::{MAX_OPEN_CALLS, MethodCall, MethodRequest};
 pub use reply::Reply;
 pub use requests::{ReportedPatch, TwinDocument};
 pub use stats::{State, Stats};

@@ -25,6 +25,7 @@ impl Task {
         match command {
             Command::Close { deadline, reply } => self.close(deadline, Some(reply)),
             Command::Acknowledge(deliveries) => self.acknowledge(&deliveries),
+            Command::Respond { call, status, body, reply } => self.respond(&call, status, body, reply),
             command if self.closing.is_some() => command.reject(&self.shared.budget),
             Command::Connect { deadline, patience, reply } => {
                 self.wanted = true;
@@ -53,6 +54,10 @@ impl Task {
                 self.subscriptions.want(Feed::CloudMessages);
                 self.wait_for(Awaited::Feed(Feed::CloudMessages), deadline, patience, reply);
             }
+            Command::WatchMethods { deadline, patience, reply } => {
+                self.subscriptions.want(Feed::Methods);
+                self.wait_for(Awaited::Feed(Feed::Methods), deadline, patience, reply);
+            }
         }
     }
 
@@ -75,7 +80,10 @@ impl Task {
                 }
             }
             Command::Twin { reply, .. } => self.fail_request(reply, error),
-            Command::WatchDesired { reply, .. } | Command::WatchMessages { reply, .. } => {
+            Command::WatchDesired { reply, .. }
+            | Command::WatchMessages { reply, .. }
+            | Command::WatchMethods { reply, .. }
+            | Command::Respond { reply, .. } => {
                 reply.send(Err(error));
             }
             Command::Connect { .. } | Command::Close { .. } | Command::Acknowledge(_) => {}
@@ -147,6 +155,7 @@ impl Task {
             && self.unflushed.is_empty()
             && self.mqtt.in_flight() == 0
             && self.requests.is_empty()
+            && self.methods.is_settled()
     }
 
     /// Ends the operations whose time is over. The earliest deadline is a lower bound that is corrected
@@ -218,6 +227,9 @@ impl Task {
         for Waiting { reply, .. } in self.waiting.drain(..) {
             reply.send(Err(error.clone()));
         }
+        for _ in 0..self.methods.fail(error) {
+            self.count_failure();
+        }
         self.earliest = None;
     }
 
@@ -261,6 +273,9 @@ impl Task {
             }
         }
         self.requeue(cut_off);
+        for _ in 0..self.methods.fail(&Error::ConnectionLost { reason: reason.to_owned() }) {
+            self.count_failure();
+        }
         // A comparison belongs to its connection's subscription: read before that, it could miss a change.
         self.requests.forget(|reply| !reply.is_asked());
         self.read_again_at = None;

@@ -108,6 +108,8 @@ counters! {
     twin_answers_unmatched,
     /// Desired-property changes handed on.
     desired_changes,
+    /// Calls of direct methods that came in.
+    methods_called,
     /// Connections that the hub accepted.
     connects,
     /// Connections that ended other than by `close` or for a new token.
@@ -129,7 +131,7 @@ impl Counter {
         self.0.store(self.get().wrapping_add(amount), Ordering::Relaxed);
     }
 
-    fn get(&self) -> u64 {
+    pub(super) fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }

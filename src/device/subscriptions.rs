@@ -10,6 +10,7 @@ pub(super) enum Feed {
     TwinAnswers,
     DesiredChanges,
     CloudMessages,
+    Methods,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,13 +33,14 @@ pub(super) struct Subscriptions {
     twin_answers: Standing,
     desired_changes: Standing,
     cloud_messages: Standing,
+    methods: Standing,
     /// What the hub agreed to on any connection: the application counts on it.
     established: Vec<Feed>,
     /// Since when an answer is outstanding.
     asked_since: Option<Instant>,
 }
 
-const FEEDS: [Feed; 3] = [Feed::TwinAnswers, Feed::DesiredChanges, Feed::CloudMessages];
+const FEEDS: [Feed; 4] = [Feed::TwinAnswers, Feed::DesiredChanges, Feed::CloudMessages, Feed::Methods];
 
 impl Subscriptions {
     pub(super) fn new() -> Self {
@@ -46,6 +48,7 @@ impl Subscriptions {
             twin_answers: Standing::Unwanted,
             desired_changes: Standing::Unwanted,
             cloud_messages: Standing::Unwanted,
+            methods: Standing::Unwanted,
             established: Vec::new(),
             asked_since: None,
         }
@@ -56,6 +59,11 @@ impl Subscriptions {
         if matches!(standing, Standing::Unwanted | Standing::Refused) {
             *standing = Standing::Wanted;
         }
+    }
+
+    /// Whether anybody asked for it, and the hub did not say no to that.
+    pub(super) fn is_wanted(&mut self, feed: Feed) -> bool {
+        *self.standing(feed) != Standing::Unwanted
     }
 
     pub(super) fn is_granted(&mut self, feed: Feed) -> bool {
@@ -125,6 +133,7 @@ impl Subscriptions {
             Feed::TwinAnswers => &mut self.twin_answers,
             Feed::DesiredChanges => &mut self.desired_changes,
             Feed::CloudMessages => &mut self.cloud_messages,
+            Feed::Methods => &mut self.methods,
         }
     }
 }
@@ -135,6 +144,7 @@ impl Feed {
             Self::TwinAnswers => Subscription::TwinResponses,
             Self::DesiredChanges => Subscription::DesiredPatches,
             Self::CloudMessages => Subscription::CloudToDevice { device_id: device_id.to_owned() },
+            Self::Methods => Subscription::Methods,
         }
         .filter()
     }

@@ -14,6 +14,7 @@ use super::desired::DesiredTracker;
 use super::error::{Error, Step};
 use super::handle::Shared;
 use super::message::Ticket;
+use super::methods::Methods;
 use super::reply::Reply;
 use super::requests::Requests;
 use super::stats::State;
@@ -33,6 +34,7 @@ pub(super) struct Task {
     pub(super) requests: Requests<TwinReply>,
     pub(super) subscriptions: Subscriptions,
     pub(super) desired: DesiredTracker,
+    pub(super) methods: Methods,
     /// When a failed read for `desired` may be tried again.
     pub(super) read_again_at: Option<Instant>,
     /// When a subscription that was refused after a reconnect may be tried again.
@@ -84,6 +86,7 @@ impl Task {
             requests: Requests::new(random()),
             subscriptions: Subscriptions::new(),
             desired: DesiredTracker::default(),
+            methods: Methods::default(),
             read_again_at: None,
             subscribe_again_at: None,
             waiting: Vec::new(),

@@ -12,6 +12,7 @@
 //! | [`topic`] | every topic a device or a hub publishes or subscribes to, both ways |
 //! | [`property_bag`] | the `k=v&k2=v2` tail of message topics |
 //! | [`message`] | a message's system and application properties, their rules, the service's size count |
+//! | [`method`] | the rules of direct methods |
 //! | [`twin`] | merge patches, limits, and the hub's twin document with versions and metadata |
 //! | [`service_error`] | error bodies, both spellings, and the error codes |
 //! | [`time`] | ISO 8601 UTC to and from Unix seconds |
@@ -20,6 +21,7 @@ pub mod connection_string;
 mod encoding;
 pub mod identity;
 pub mod message;
+pub mod method;
 pub mod property_bag;
 pub mod sas;
 pub mod service_error;
@@ -30,6 +32,7 @@ pub mod twin;
 pub use connection_string::{Auth, ConnectionString, ConnectionStringError};
 pub use identity::{API_VERSION, Identity, Username, UsernameOptions};
 pub use message::{MAX_MESSAGE_SIZE, MessageError, MessageProperties};
+pub use method::{MAX_METHOD_BODY, MethodNameError, check_method_name};
 pub use property_bag::PropertyBag;
 pub use sas::{SasRejection, SasToken, SymmetricKey};
 pub use service_error::ServiceError;

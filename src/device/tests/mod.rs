@@ -12,6 +12,7 @@ mod inbox;
 mod keep_alive;
 mod limits;
 mod lost_connection;
+mod methods;
 mod pressure;
 mod renewal;
 mod requests;
