@@ -11,11 +11,12 @@ use super::cloud_messages::{self, CloudMessage};
 use super::device::{CloseReason, Command, Device, END_TIMEOUT};
 use super::device_file;
 use super::error::HubError;
+use super::methods::{Invocation, MethodResult, PendingCall};
 use super::telemetry::{TelemetryMessage, unix_now};
 use crate::dialect::identity::check_id;
 use crate::dialect::sas::SymmetricKey;
 use crate::dialect::twin::desired_notification;
-use crate::dialect::{Auth, ConnectionString, MessageProperties, Twin};
+use crate::dialect::{Auth, ConnectionString, MAX_METHOD_BODY, MessageProperties, Twin, check_method_name};
 
 impl Hub {
     /// Makes a device. Without a primary key it gets a random one; the secondary is always random.
@@ -127,6 +128,55 @@ impl Hub {
     /// Cloud-to-device messages that the device has not acknowledged.
     pub fn pending_c2d(&self, device_id: &str) -> Result<usize, HubError> {
         Ok(self.shared.registry.get(device_id)?.state().cloud_messages.len())
+    }
+
+    /// Calls a direct method and blocks until the device has answered: for at most `connect_timeout` until it is
+    /// connected and subscribed, then for at most `response_timeout`. The service takes 5 to 300 s and 0 to 300 s; here
+    /// any time goes.
+    ///
+    /// # Errors
+    /// [`HubError::Method`] with the service's error code: 404103 when the device is not there in time, 504101 when it
+    /// does not answer in time, 400027 when it connects anew meanwhile, 404104 when its connection ends.
+    pub fn invoke_method(
+        &self,
+        device_id: &str,
+        name: &str,
+        payload: &Value,
+        response_timeout: Duration,
+        connect_timeout: Duration,
+    ) -> Result<MethodResult, HubError> {
+        let payload = payload.to_string();
+        let mut call =
+            self.begin_method(device_id, name, payload.as_bytes(), response_timeout, connect_timeout)?;
+        loop {
+            if let Some(result) = call.wait(response_timeout.max(connect_timeout))? {
+                return Ok(result);
+            }
+        }
+    }
+
+    /// [`Self::invoke_method`] for callers that wait bit by bit. `payload` is JSON, or empty for none.
+    pub fn begin_method(
+        &self,
+        device_id: &str,
+        name: &str,
+        payload: &[u8],
+        response_timeout: Duration,
+        connect_timeout: Duration,
+    ) -> Result<PendingCall, HubError> {
+        self.check_running()?;
+        let device = self.shared.registry.get(device_id)?;
+        check_method_name(name).map_err(HubError::MethodName)?;
+        if payload.len() > MAX_METHOD_BODY {
+            let size = payload.len();
+            return Err(HubError::MethodPayload(format!("has {size} bytes, the limit is {MAX_METHOD_BODY}")));
+        }
+        if !payload.is_empty() {
+            serde_json::from_slice::<Value>(payload)
+                .map_err(|error| HubError::MethodPayload(format!("is not JSON: {error}")))?;
+        }
+        let invocation = Invocation { name: name.to_owned(), payload: Bytes::copy_from_slice(payload) };
+        Ok(PendingCall::new(device, invocation, response_timeout, connect_timeout))
     }
 
     /// The recorded messages of a device, oldest first; one that was removed may have some.

@@ -129,7 +129,7 @@ async fn accept<S>(
     };
     let end = device.attach();
     drop(attaching);
-    let mut session = DeviceSession::accept(shared.clone(), admitted, server, stored);
+    let mut session = DeviceSession::accept(shared.clone(), admitted, server, stored, end.number);
     let connection = Connection {
         transport,
         // Messages that an earlier connection left are no sign of a client that does not read.
@@ -177,9 +177,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(()) => self.serve().await,
             Err(reason) => reason,
         };
-        let Self { transport, session, end, .. } = self;
+        let Self { transport, mut session, end, .. } = self;
         // The socket goes first: whoever waits for the end of this connection may rely on that.
         drop(transport);
+        session.end_calls(&reason);
         if let Some(will) = will.filter(|_| reason.wants_will()) {
             session.emit_will(will);
         }

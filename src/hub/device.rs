@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::cloud_messages::CloudMessages;
 use super::device_session::StoredSession;
+use super::methods::{Caller, Invocation};
 use super::telemetry::{Source, unix_now};
 use crate::dialect::Twin;
 use crate::dialect::sas::SymmetricKey;
@@ -29,7 +30,7 @@ pub struct Device {
     /// Primary and secondary: either one signs.
     pub keys: [SymmetricKey; 2],
     state: Mutex<DeviceState>,
-    /// The connection came or went.
+    /// The connection came or went, or listens to methods or not.
     link_changed: Condvar,
     /// Held while a connection takes the place of another.
     pub attaching: tokio::sync::Mutex<()>,
@@ -65,6 +66,8 @@ pub struct Link {
     pub number: u64,
     mailbox: mpsc::Sender<Command>,
     close: Option<oneshot::Sender<CloseReason>>,
+    /// Subscribed to calls of direct methods.
+    takes_methods: bool,
 }
 
 /// The connection's end. It counts as alive until this is dropped.
@@ -81,6 +84,8 @@ pub enum Command {
     NotifyDesired { version: u64, body: Bytes },
     /// There is something in the queue of cloud-to-device messages.
     SendCloudMessages,
+    /// Call a method, if the device is still subscribed.
+    CallMethod { invocation: Invocation, caller: Caller },
 }
 
 /// Why a connection ended.
@@ -178,7 +183,7 @@ impl Device {
         state.connections += 1;
         let number = state.connections;
         state.last_activity = Some(unix_now());
-        state.link = Some(Link { number, mailbox, close: Some(close) });
+        state.link = Some(Link { number, mailbox, close: Some(close), takes_methods: false });
         self.link_changed.notify_all();
         LinkEnd { number, mailbox: commands, close: closed }
     }
@@ -196,6 +201,15 @@ impl Device {
         self.link_changed.notify_all();
         drop(state);
         drop(end);
+    }
+
+    /// A connection listens to calls of direct methods, or does no longer.
+    pub fn set_takes_methods(&self, number: u64, takes_methods: bool) {
+        let mut state = self.state();
+        if let Some(link) = state.link.as_mut().filter(|link| link.number == number) {
+            link.takes_methods = takes_methods;
+        }
+        self.link_changed.notify_all();
     }
 
     /// Asks the live connection to end. Resolves at its end; at once if there is none.
@@ -224,6 +238,11 @@ impl Device {
 
     /// Blocks until `met` holds of the state, which is looked at whenever a connection comes or goes.
     pub fn wait_for_link(&self, timeout: Duration, met: impl Fn(&DeviceState) -> bool) -> bool {
+        self.once_link(timeout, |state| met(state))
+    }
+
+    /// [`Self::wait_for_link`] for a condition that acts on the state when it is met.
+    pub fn once_link(&self, timeout: Duration, mut met: impl FnMut(&mut DeviceState) -> bool) -> bool {
         let (_state, timed_out) = self
             .link_changed
             .wait_timeout_while(self.state(), timeout, |state| !met(state))
@@ -246,6 +265,11 @@ impl DeviceState {
             model_id: self.model_id.as_deref().map(str::to_owned),
             ..DeviceFacts::default()
         }
+    }
+
+    /// Whether a connection listens to calls of direct methods.
+    pub fn takes_methods(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| link.takes_methods)
     }
 
     /// Tells the live connection, if there is one. A connection that lets too much wait is closed.

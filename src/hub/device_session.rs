@@ -7,11 +7,12 @@ use bytes::Bytes;
 
 use super::authentication::Admitted;
 use super::device::{CloseReason, Command, Device};
+use super::methods::{Caller, Invocation, OpenCalls};
 use super::shared::Shared;
 use super::telemetry::Incoming;
 use super::twin_requests::{self, TwinAnswer};
 use crate::dialect::topic::{DeviceTopic, HubTopic, Subscription};
-use crate::dialect::{MAX_MESSAGE_SIZE, MessageProperties, PropertyBag};
+use crate::dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag};
 use crate::mqtt::server::Event;
 use crate::mqtt::session::{Session, fits};
 use crate::mqtt::{LastWill, Publish, QoS, Server, Subscribe, SubscribeReasonCode};
@@ -63,6 +64,9 @@ pub struct DeviceSession {
     subscriptions: Subscriptions,
     /// Messages in flight, in bytes.
     unacknowledged: usize,
+    /// Which of the device's connections it is.
+    number: u64,
+    calls: OpenCalls,
     model_id: Option<Arc<str>>,
     has_api_version: bool,
     /// The one topic that most messages come on.
@@ -76,6 +80,7 @@ impl DeviceSession {
         admitted: Admitted,
         mut server: Server<Delivery>,
         stored: Option<StoredSession>,
+        number: u64,
     ) -> Self {
         let (session, subscriptions, unacknowledged) = match stored {
             Some(stored) => (Some(stored.session), stored.subscriptions, stored.unacknowledged),
@@ -83,16 +88,25 @@ impl DeviceSession {
         };
         server.accept(session, Instant::now());
         let telemetry_topic = format!("devices/{}/messages/events/", admitted.device.id);
-        Self {
+        let session = Self {
             shared,
             device: admitted.device,
             server,
             subscriptions,
             unacknowledged,
+            number,
+            calls: OpenCalls::default(),
             model_id: admitted.model_id,
             has_api_version: admitted.has_api_version,
             telemetry_topic,
-        }
+        };
+        session.tell_takes_methods();
+        session
+    }
+
+    /// The connection ended: tells those who called its methods.
+    pub fn end_calls(&mut self, reason: &CloseReason) {
+        self.calls.end(reason);
     }
 
     /// What is left for a later connection.
@@ -126,6 +140,7 @@ impl DeviceSession {
                         self.subscriptions.revoke(&subscription);
                     }
                 }
+                self.tell_takes_methods();
                 self.server.unsuback(unsubscribe.pkid);
                 Ok(())
             }
@@ -145,7 +160,27 @@ impl DeviceSession {
                 self.deliver(HubTopic::DesiredPatch { version }.to_string(), body, qos, None)
             }
             Command::SendCloudMessages => self.send_cloud_messages(),
+            Command::CallMethod { invocation, caller } => self.call_method(&invocation, caller),
         }
+    }
+
+    /// A caller that is not heard here, because the device has unsubscribed just now, is told by being dropped.
+    fn call_method(&mut self, invocation: &Invocation, caller: Caller) -> Result<(), CloseReason> {
+        if !self.takes_methods() {
+            return Ok(());
+        }
+        let request_id = self.calls.open(caller);
+        let topic = HubTopic::MethodRequest { name: &invocation.name, request_id: &request_id }.to_string();
+        self.deliver(topic, invocation.payload.clone(), QoS::AtMostOnce, None)
+    }
+
+    /// Over a connection without an api-version the service has no methods.
+    fn takes_methods(&self) -> bool {
+        self.has_api_version && self.subscriptions.qos(|s| *s == Subscription::Methods).is_some()
+    }
+
+    fn tell_takes_methods(&self) {
+        self.device.set_takes_methods(self.number, self.takes_methods());
     }
 
     async fn publish(&mut self, publish: Publish) -> Result<(), CloseReason> {
@@ -185,8 +220,13 @@ impl DeviceSession {
                     twin_requests::patch_reported(shared, device, request_id, if_version, &publish.payload);
                 Ok(Some(patched.await))
             }
-            // No method was called, so this answers none; late answers look the same.
-            DeviceTopic::MethodResponse { .. } => Ok(None),
+            DeviceTopic::MethodResponse { .. } if publish.payload.len() > MAX_METHOD_BODY => {
+                Err(forbidden("a method's response over 131,072 bytes"))
+            }
+            DeviceTopic::MethodResponse { status, request_id } => {
+                self.calls.answer(request_id, status, publish.payload.clone());
+                Ok(None)
+            }
         }
     }
 
@@ -222,6 +262,7 @@ impl DeviceSession {
             granted.push(SubscribeReasonCode::Success(qos));
         }
         self.server.suback(subscribe.pkid, granted);
+        self.tell_takes_methods();
         self.send_cloud_messages()
     }
 

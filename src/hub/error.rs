@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::dialect::TwinError;
 use crate::dialect::identity::IdentityError;
 use crate::dialect::sas::KeyError;
+use crate::dialect::{MethodNameError, ServiceError, TwinError};
 
 /// Why a call to the hub failed. Never shows a key.
 #[derive(Debug)]
@@ -71,6 +71,12 @@ pub enum HubError {
         /// In bytes.
         limit: usize,
     },
+    /// A method's name breaks a rule.
+    MethodName(MethodNameError),
+    /// A method's payload breaks a rule; says which.
+    MethodPayload(String),
+    /// A method could not be called, or was not answered.
+    Method(Box<ServiceError>),
     /// Not enough telemetry came in time.
     Timeout {
         /// How many messages were waited for.
@@ -120,6 +126,9 @@ impl fmt::Display for HubError {
             Self::MessageTooLarge { size, limit } => {
                 write!(f, "a cloud-to-device message of {size} bytes, the limit is {limit}")
             }
+            Self::MethodName(error) => error.fmt(f),
+            Self::MethodPayload(reason) => write!(f, "the method's payload {reason}"),
+            Self::Method(error) => write!(f, "the method was not called or not answered: {error}"),
             Self::Timeout { wanted, got } => {
                 write!(f, "{got} of {wanted} messages came in time")
             }

@@ -11,6 +11,7 @@
 //! | `certificates` | the certificate authority and the server's certificate |
 //! | `state_dir`, `device_file` | what `--state` keeps, and how it survives a crash |
 //! | `registry`, `device` | the devices: keys, twin, who is connected, what is queued |
+//! | [`methods`] | calls of direct methods, from the request to the answer |
 //! | `cloud_messages` | a device's queue of cloud-to-device messages |
 //! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
 //!
@@ -29,6 +30,7 @@ mod device_file;
 mod device_session;
 pub mod error;
 mod listener;
+pub mod methods;
 mod registry;
 mod runtime;
 mod shared;
@@ -44,4 +46,5 @@ pub use api::Hub;
 pub use config::{HubConfig, Recording};
 pub use device::CloseReason;
 pub use error::HubError;
+pub use methods::{MethodResult, PendingCall};
 pub use telemetry::TelemetryMessage;

@@ -5,6 +5,7 @@ mod cloud_messages;
 mod connect;
 mod hostile;
 mod lifecycle;
+mod methods;
 mod sessions;
 mod state;
 mod telemetry;
