@@ -10,7 +10,7 @@ Every call exists twice: the bare name blocks, the ``_async`` suffix is an ``asy
 terms, ``timeout=`` is in seconds, and whatever comes from the hub is an :class:`IotHubError`.
 
 ==========================  =====================================================================
-:class:`DeviceClient`       a device or module: messages, twin
+:class:`DeviceClient`       a device or module: messages, twin, methods
 :class:`LocalHub`           a local IoT Hub, for tests and for trying things out
 :class:`Message`            a message with its properties
 :mod:`azmqtt.sas`           SAS tokens: sign and read
@@ -40,7 +40,7 @@ from azmqtt._errors import (
 )
 from azmqtt._message import Message
 from azmqtt._options import ClientOptions
-from azmqtt._types import DesiredPatch, Outbox, ReportedPatch, RetryPolicy, Twin
+from azmqtt._types import DesiredPatch, MethodRequest, MethodResponse, Outbox, ReportedPatch, RetryPolicy, Twin
 
 if TYPE_CHECKING:
     from azmqtt._hub import LocalHub
@@ -59,6 +59,8 @@ __all__ = [
     "LocalHub",
     "Message",
     "MessageTooLarge",
+    "MethodRequest",
+    "MethodResponse",
     "Outbox",
     "OutboxFull",
     "PreconditionFailed",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from azmqtt import _core
 from azmqtt._message import Message
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from azmqtt._core import Access, Client, CloudMessage
     from azmqtt._handlers import Handlers
     from azmqtt._options import ClientOptions
-    from azmqtt._types import DesiredPatch, ReportedPatch, Twin
+    from azmqtt._types import DesiredPatch, MethodRequest, ReportedPatch, Twin
 
     MessageHandler = TypeVar("MessageHandler", bound=Callable[[CloudMessage], Any])
     DesiredHandler = TypeVar("DesiredHandler", bound=Callable[[DesiredPatch], Any])
+    MethodHandler = TypeVar("MethodHandler", bound=Callable[[MethodRequest], Any])
 
 State = Literal["disconnected", "connecting", "connected", "reconnecting", "closed"]
 
@@ -402,14 +403,59 @@ class DeviceClient:
         self._register("messages", handler)
         return handler
 
+    @overload
+    def on_method(self, name: str | None = None, /) -> Callable[[MethodHandler], MethodHandler]: ...
+
+    @overload
+    def on_method(self, name: str | None, handler: MethodHandler, /) -> MethodHandler: ...
+
+    def on_method(self, name: str | None = None, handler: Any = None, /) -> Any:
+        """Answer calls of a direct method, from now on (IoT Hub docs, "direct methods").
+
+        As a decorator, ``@client.on_method("reboot")``, or as a plain call, ``client.on_method("reboot", function)``.
+        Without a name the handler answers every method that has none of its own; where there is no such handler
+        either, the caller gets status 404.
+
+        The handler takes a :class:`~azmqtt.MethodRequest` and returns a JSON-able payload, which goes with status
+        200; ``(status, payload)`` or a :class:`~azmqtt.MethodResponse`; or nothing, for 200 and ``null``. A tuple is
+        always status and payload. The JSON text has at most 128 KiB. A handler that raises, or returns what cannot be
+        sent, is logged under ``azmqtt.handlers``, and the caller gets status 500 without the details.
+
+        Plain functions run on up to eight threads of the client's at once; an ``async def`` runs as a task of the
+        event loop that is running now, or else of one of the client's. At most 64 calls may be without a response;
+        further callers get status 429. A response leaves on the connection on which its call came: if that has ended,
+        it is dropped with a log line, because the caller has been told that the call failed.
+
+        Args:
+            name: The method, case-sensitive; for a component's command ``component*command``.
+            handler: The function.
+
+        Raises:
+            ValueError: No method can have this name.
+            RuntimeError: There is a handler for it already.
+        """
+        if name is not None:
+            if not isinstance(name, str):
+                raise TypeError(f"the method's name must be str, not {type(name).__name__}; write @client.on_method()")
+            _core.check_method_name(name)
+
+        def register(handler: MethodHandler) -> MethodHandler:
+            self._handlers_for(handler).register_method(name, handler)
+            return handler
+
+        return register if handler is None else register(handler)
+
     def _register(self, kind: str, handler: Callable[[Any], Any]) -> None:
+        self._handlers_for(handler).register(kind, _core.Events(self._core, kind, None), handler)
+
+    def _handlers_for(self, handler: Callable[[Any], Any]) -> Handlers:
         if not callable(handler):
             raise TypeError(f"the handler must be callable, not {type(handler).__name__}")
         if self._handlers is None:
             from azmqtt._handlers import Handlers
 
             self._handlers = Handlers(self._core)
-        self._handlers.register(kind, _core.Events(self._core, kind, None), handler)
+        return self._handlers
 
     # What can be seen
 

@@ -3,6 +3,8 @@
 A plain function runs on one thread per client, "azmqtt-handlers", one call at a time. An ``async def`` runs on the
 event loop that was running when it was registered; without one, on a loop of its own in a second thread,
 "azmqtt-handlers-async". A handler that raises is logged under ``azmqtt.handlers`` and called again with the next item.
+
+Handlers of direct methods, which answer, are in ``_methods``; they share the loop for ``async def``.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from azmqtt import _core
 from azmqtt._errors import ClientClosed, IotHubError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from azmqtt import _core
+    from azmqtt._methods import Methods
+    from azmqtt._types import MethodRequest
 
 _log = logging.getLogger("azmqtt.handlers")
 
@@ -53,6 +57,7 @@ class Handlers:
         self._async_loop: asyncio.AbstractEventLoop | None = None
         self._async_thread: threading.Thread | None = None
         self._tasks: set[Any] = set()
+        self._methods: Methods | None = None
         self._stopping = False
 
     def register(self, kind: str, events: _core.Events, function: Callable[[Any], Any]) -> None:
@@ -69,10 +74,23 @@ class Handlers:
                 self._plain = {**self._plain, kind: handler}
                 self._start_plain()
 
+    def register_method(self, name: str | None, function: Callable[[MethodRequest], Any]) -> None:
+        """Call ``function`` for the method ``name``, or for every method without a handler of its own."""
+        from azmqtt._methods import Methods
+
+        with self._lock:
+            if self._methods is None:
+                self._methods = Methods(self._core)
+            _live.add(self)
+            event_loop = self._running_or_own_loop() if _is_async(function) else None
+        self._methods.register(name, function, event_loop, lambda: _core.Events(self._core, "methods", None))
+
     def stop(self, timeout: float) -> None:
         """End the threads; wait for running handlers up to ``timeout`` seconds."""
         self._stopping = True
         self._core.wake()
+        if self._methods is not None:
+            self._methods.stop(timeout)
         event_loop = self._async_loop
         if event_loop is not None and not event_loop.is_closed():
             event_loop.call_soon_threadsafe(event_loop.stop)
@@ -100,6 +118,12 @@ class Handlers:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _running_or_own_loop(self) -> asyncio.AbstractEventLoop:
+        try:
+            return asyncio.get_running_loop()
+        except RuntimeError:
+            return self._own_loop()
+
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         if self._async_loop is None:
             self._async_loop = asyncio.new_event_loop()
@@ -122,7 +146,7 @@ class Handlers:
                     retry = _RETRY
                 busy = [_call_plain(handler) for handler in handlers.values()]
                 if not any(busy):
-                    self._core.wait_events("messages" in handlers, "desired" in handlers, _LONGEST_WAIT)
+                    self._wait(_LONGEST_WAIT, "messages" in handlers, "desired" in handlers)
             except ClientClosed:
                 while sum(_call_plain(handler) for handler in handlers.values()):
                     pass
@@ -132,10 +156,13 @@ class Handlers:
                 self._pause(retry)
                 retry = min(2 * retry, _LONGEST_RETRY)
 
+    def _wait(self, seconds: float, messages: bool, desired: bool) -> None:  # noqa: FBT001 - the core's kinds
+        self._core.wait_events(messages, desired, methods=False, timeout=seconds)
+
     def _pause(self, seconds: float) -> None:
         # Closing the client ends the pause; the next attempt then says so.
         try:
-            self._core.wait_events(messages=True, desired=True, timeout=seconds)
+            self._wait(seconds, messages=True, desired=True)
         except ClientClosed:
             return
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from azmqtt import DeviceClient
 
-__all__ = ["LocalDevice", "LocalHub", "TelemetryMessage"]
+__all__ = ["LocalDevice", "LocalHub", "MethodResult", "TelemetryMessage"]
 
 #: How long a call into the core may block, in seconds, before Python looks for Ctrl-C.
 _TICK = 0.05
@@ -80,6 +80,19 @@ class TelemetryMessage:
             ValueError: The body is something else.
         """
         return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """What a device answered to a direct method.
+
+    Attributes:
+        status: The method's own status, any integer.
+        payload: What it returned, read as JSON; ``None`` for nothing.
+    """
+
+    status: int
+    payload: Any
 
 
 class LocalHub:
@@ -317,6 +330,60 @@ class LocalHub:
             LookupError: There is no such device.
         """
         return self._core.pending_c2d(device_id)
+
+    def invoke_method(
+        self,
+        device_id: str,
+        name: str,
+        payload: Any = None,
+        *,
+        response_timeout: float = 30,
+        connect_timeout: float = 0,
+    ) -> MethodResult:
+        """Call a direct method on a device and wait for its answer, as a service application does.
+
+        Args:
+            device_id: Whose method.
+            name: Its name: printable ASCII, no spaces or separators.
+            payload: Anything JSON-able of at most 128 KiB.
+            response_timeout: How long the device may take to answer, 5 to 300 s.
+            connect_timeout: How long it may take to be connected and subscribed, 0 to 300 s.
+
+        Returns:
+            What the device answered, whatever its status.
+
+        Raises:
+            RequestFailed: There was no answer. Its ``error_code`` is the service's: 404103 for a device that is not
+                connected and subscribed in time, 504101 for one that does not answer in time, 400027 for one that
+                connects anew meanwhile, 404104 for one whose connection ends.
+            BadAnswer: The device's answer is not JSON.
+            ValueError: An argument breaks a rule.
+            LookupError: There is no such device.
+        """
+        if not 5 <= response_timeout <= 300:  # noqa: PLR2004 - the service's bounds
+            msg = f"response_timeout must be within [5; 300] s, not {response_timeout}"
+            raise ValueError(msg)
+        if not 0 <= connect_timeout <= 300:  # noqa: PLR2004 - the service's bounds
+            msg = f"connect_timeout must be within [0; 300] s, not {connect_timeout}"
+            raise ValueError(msg)
+        return self._invoke_method(device_id, name, payload, response_timeout, connect_timeout)
+
+    def _invoke_method(
+        self, device_id: str, name: str, payload: Any, response_timeout: float, connect_timeout: float
+    ) -> MethodResult:
+        """Call a method with any timeouts."""
+        text = json.dumps(payload, allow_nan=False)
+        call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout)
+        while (answer := call.wait(_TICK)) is None:
+            pass
+        status, body = answer
+        try:
+            return MethodResult(status, json.loads(body) if body else None)
+        except ValueError:
+            from azmqtt._errors import BadAnswer
+
+            msg = f"{device_id} answered {status} to {name} with a body that is not JSON"
+            raise BadAnswer(msg) from None
 
     def connected(self, device_id: str) -> bool:
         """Return whether the device is connected.

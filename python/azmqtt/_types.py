@@ -95,6 +95,33 @@ class DesiredPatch:
         return self.patch.get(name, default)
 
 
+class MethodRequest(NamedTuple):
+    """A call of a direct method (IoT Hub docs, "Understand and invoke direct methods from IoT Hub").
+
+    Attributes:
+        name: The method's name.
+        payload: What the caller passed, read as JSON: ``dict``, ``list``, ``str``, ``int``, ``float``, ``bool`` or
+            ``None``.
+        body: The same as it came, at most 128 KiB; empty if the caller passed nothing.
+    """
+
+    name: str
+    payload: Any
+    body: bytes = b""
+
+
+class MethodResponse(NamedTuple):
+    """What a direct method answers.
+
+    Attributes:
+        status: The method's own status, any integer of 32 bits; by custom as in HTTP.
+        payload: Anything JSON-able of at most 128 KiB.
+    """
+
+    status: int = 200
+    payload: Any = None
+
+
 class RetryPolicy(NamedTuple):
     """When to try again after a lost connection: exponential backoff with full jitter.
 

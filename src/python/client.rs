@@ -123,14 +123,21 @@ impl Client {
         })
     }
 
-    /// Waits for something to come in, of either kind; whether to look. Spurious wake-ups occur.
-    fn wait_events(&self, py: Python<'_>, messages: bool, desired: bool, timeout: f64) -> PyResult<bool> {
+    /// Waits for something to come in, of any of the kinds asked for; whether to look. Spurious wake-ups occur.
+    fn wait_events(
+        &self,
+        py: Python<'_>,
+        messages: bool,
+        desired: bool,
+        methods: bool,
+        timeout: f64,
+    ) -> PyResult<bool> {
         let device = self.0.device()?;
         let deadline = Instant::now() + span("timeout", timeout)?;
-        let (mut message_key, mut desired_key) = (None, None);
+        let (mut message_key, mut desired_key, mut method_key) = (None, None, None);
         let woken = waiter::wait_until(py, Some(deadline), |reply: Reply<()>| {
             let first = Arc::new(Mutex::new(Some(reply)));
-            let either = || {
+            let any = || {
                 let first = Arc::clone(&first);
                 Reply::new(move |outcome| {
                     let reply = first.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -140,10 +147,13 @@ impl Client {
                 })
             };
             if messages {
-                message_key = Some(self.0.messages.listen(device.messages(), either()));
+                message_key = Some(self.0.messages.listen(device.messages(), any()));
             }
             if desired {
-                desired_key = Some(self.0.desired.listen(device.desired(), either()));
+                desired_key = Some(self.0.desired.listen(device.desired(), any()));
+            }
+            if methods {
+                method_key = Some(self.0.methods.listen(device.methods(), any()));
             }
         });
         if let Some(key) = message_key {
@@ -151,6 +161,9 @@ impl Client {
         }
         if let Some(key) = desired_key {
             self.0.desired.forget(key);
+        }
+        if let Some(key) = method_key {
+            self.0.methods.forget(key);
         }
         match woken? {
             None => Ok(false),
@@ -164,6 +177,7 @@ impl Client {
         if self.0.device_if_alive().is_some() {
             self.0.messages.wake();
             self.0.desired.wake();
+            self.0.methods.wake();
         }
     }
 

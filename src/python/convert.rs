@@ -25,6 +25,23 @@ pub(super) fn to_json(root: &str, object: &Bound<'_, PyAny>) -> PyResult<Vec<u8>
     }
 }
 
+/// [`to_json`], with a limit on the text in bytes.
+pub(super) fn to_json_within(root: &str, object: &Bound<'_, PyAny>, limit: usize) -> PyResult<Vec<u8>> {
+    let mut out = Vec::new();
+    let refusal = match write(object, &mut out, 0) {
+        Ok(()) if out.len() <= limit => return Ok(out),
+        Ok(()) => Refusal::new(Kind::Length, String::new()),
+        Err(refusal) => refusal,
+    };
+    match refusal.kind {
+        Kind::Length => {
+            let text = format!("{root} has more than {limit} bytes of JSON");
+            Err(errors::too_large(object.py(), &text))
+        }
+        Kind::Type | Kind::Value => Err(refusal.into_error(object.py(), root)),
+    }
+}
+
 /// Makes `dict`, `list`, `str`, `int`, `float`, `bool` and `None` of a JSON value.
 pub(super) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {

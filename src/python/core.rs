@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::fork::Generation;
 use super::runtime;
 use super::stream::Stream;
-use crate::device::{CloudMessage, DesiredPatch, Device, DeviceConfig};
+use crate::device::{CloudMessage, DesiredPatch, Device, DeviceConfig, MethodRequest};
 use crate::dialect::topic;
 
 /// Time spans from Python end here: about 30 years in seconds, which no clock arithmetic overflows.
@@ -26,6 +26,7 @@ pub(super) struct Core {
     pub(super) topic: String,
     pub(super) messages: Stream<CloudMessage>,
     pub(super) desired: Stream<DesiredPatch>,
+    pub(super) methods: Stream<MethodRequest>,
 }
 
 impl Core {
@@ -40,6 +41,7 @@ impl Core {
             topic,
             messages: Stream::default(),
             desired: Stream::default(),
+            methods: Stream::default(),
         }
     }
 

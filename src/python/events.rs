@@ -1,4 +1,4 @@
-//! Iterators over what the hub sends: cloud messages and changes of the desired properties.
+//! Iterators over what the hub sends: cloud messages, changes of the desired properties, calls of methods.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -9,10 +9,11 @@ use pyo3::sync::PyOnceLock;
 
 use super::cloud_message::CloudMessage as PyCloudMessage;
 use super::core::Core;
+use super::method_call::MethodCall;
 use super::stream::{Place, Stream};
 use super::subscription::Subscription;
 use super::{bridge, convert, errors, waiter};
-use crate::device::{CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, Reply};
+use crate::device::{CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, MethodRequest, Reply};
 
 /// What an iterator yields.
 pub(super) trait Item: Sized + Send + Sync + 'static {
@@ -25,7 +26,7 @@ pub(super) trait Item: Sized + Send + Sync + 'static {
     /// What to acknowledge once the application is done with this one.
     fn delivery(&self) -> Option<Delivery>;
     /// The Python object for it.
-    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>>;
+    fn into_python<'py>(self, py: Python<'py>, core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>>;
 }
 
 impl Item for CloudMessage {
@@ -45,7 +46,7 @@ impl Item for CloudMessage {
         self.delivery
     }
 
-    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    fn into_python<'py>(self, py: Python<'py>, _core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>> {
         PyCloudMessage::from(self).into_bound_py_any(py)
     }
 }
@@ -67,10 +68,32 @@ impl Item for DesiredPatch {
         None
     }
 
-    fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    fn into_python<'py>(self, py: Python<'py>, _core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>> {
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let class = CLASS.import(py, "azmqtt._types", "DesiredPatch")?;
         class.call1((convert::to_python(py, &self.patch)?, self.version))
+    }
+}
+
+impl Item for MethodRequest {
+    fn inbox(device: &Device) -> &Inbox<Self> {
+        device.methods()
+    }
+
+    fn stream(core: &Core) -> &Stream<Self> {
+        &core.methods
+    }
+
+    fn subscribe(device: &Device, timeout: Duration, reply: Reply<()>) {
+        device.watch_methods(timeout, reply);
+    }
+
+    fn delivery(&self) -> Option<Delivery> {
+        None
+    }
+
+    fn into_python<'py>(self, py: Python<'py>, core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>> {
+        MethodCall::new(core, self).into_bound_py_any(py)
     }
 }
 
@@ -109,7 +132,7 @@ impl<T: Item> Position for Cursor<T> {
             None => Ok(None),
             Some((item, place)) => {
                 *lock(&self.current) = place;
-                item.into_python(py).map(Some)
+                item.into_python(py, &self.core).map(Some)
             }
         }
     }
@@ -143,7 +166,7 @@ impl<T: Item> Drop for Cursor<T> {
     }
 }
 
-/// An iterator over cloud messages or over changes of the desired properties.
+/// An iterator over cloud messages, over changes of the desired properties or over calls of methods.
 #[pyclass(frozen, subclass, module = "azmqtt._core")]
 pub(super) struct Events {
     position: Box<dyn Position>,
@@ -174,7 +197,8 @@ impl Events {
         match kind {
             "messages" => Self::new::<CloudMessage>(client.core(), timeout),
             "desired" => Self::new::<DesiredPatch>(client.core(), timeout),
-            _ => Err(errors::value_error(&"kind must be 'messages' or 'desired'")),
+            "methods" => Self::new::<MethodRequest>(client.core(), timeout),
+            _ => Err(errors::value_error(&"kind must be 'messages', 'desired' or 'methods'")),
         }
     }
 

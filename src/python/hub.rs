@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -9,6 +10,9 @@ use pyo3::exceptions::{PyLookupError, PyOSError, PyRuntimeError, PyTimeoutError,
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use super::core::span;
+use super::errors;
+use crate::device::Error;
 use crate::dialect::sas::SymmetricKey;
 use crate::dialect::{MessageProperties, PropertyBag, twin};
 use crate::hub::{self, HubConfig, HubError, Recording, TelemetryMessage};
@@ -122,6 +126,23 @@ impl Hub {
         self.0.pending_c2d(device_id).map_err(to_python)
     }
 
+    /// Begins to call a method; `payload` in JSON. Both timeouts in seconds.
+    fn begin_method(
+        &self,
+        device_id: &str,
+        name: &str,
+        payload: &str,
+        response_timeout: f64,
+        connect_timeout: f64,
+    ) -> PyResult<PendingCall> {
+        let response_timeout = span("response_timeout", response_timeout)?;
+        let connect_timeout = span("connect_timeout", connect_timeout)?;
+        self.0
+            .begin_method(device_id, name, payload.as_bytes(), response_timeout, connect_timeout)
+            .map(|call| PendingCall(Mutex::new(call)))
+            .map_err(to_python)
+    }
+
     /// The recorded messages of a device, or of all, after a sequence number.
     fn telemetry<'py>(&self, py: Python<'py>, device_id: Option<&str>, after: u64) -> Vec<Message<'py>> {
         let messages = py.detach(|| self.0.telemetry_after(device_id, after));
@@ -185,6 +206,26 @@ impl Hub {
     }
 }
 
+/// A call of a method under way.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct PendingCall(Mutex<hub::PendingCall>);
+
+#[pymethods]
+impl PendingCall {
+    /// Waits for at most `timeout` seconds: the status and the body, or `None` for not yet.
+    fn wait<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Option<(i32, Bound<'py, PyBytes>)>> {
+        let timeout = span("timeout", timeout)?;
+        let waited = py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).wait(timeout));
+        match waited {
+            Ok(result) => Ok(result.map(|result| (result.status, PyBytes::new(py, &result.payload)))),
+            Err(HubError::Method(error)) => {
+                Err(errors::raise(py, &Error::RequestFailed { status: error.status, error }))
+            }
+            Err(error) => Err(to_python(error)),
+        }
+    }
+}
+
 fn to_tuple<'py>(py: Python<'py>, message: &TelemetryMessage) -> Message<'py> {
     let since = message.enqueued_time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     (
@@ -211,10 +252,12 @@ fn to_python(error: HubError) -> PyErr {
         | HubError::Key(_)
         | HubError::DeviceExists(_)
         | HubError::Twin(_)
+        | HubError::MethodName(_)
+        | HubError::MethodPayload(_)
         | HubError::MessageTooLarge { .. } => PyValueError::new_err(text),
         HubError::DeviceNotFound(_) => PyLookupError::new_err(text),
         HubError::Timeout { .. } => PyTimeoutError::new_err(text),
-        HubError::Certificate(_) | HubError::QueueFull { .. } | HubError::Stopped => {
+        HubError::Certificate(_) | HubError::QueueFull { .. } | HubError::Method(_) | HubError::Stopped => {
             PyRuntimeError::new_err(text)
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! * [`client`]: the operations, each blocking and for asyncio; [`sending`]: many messages by one call;
 //!   [`events`]: iterators over what comes in.
+//! * [`method_call`]: calls of direct methods, and their responses.
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
 //! * [`hub`]: the local hub.
@@ -19,6 +20,7 @@ mod errors;
 mod events;
 mod fork;
 mod hub;
+mod method_call;
 mod options;
 mod outcome;
 mod outgoing;
@@ -45,6 +47,12 @@ mod _core {
     use super::events::Events;
     #[pymodule_export]
     use super::hub::Hub;
+    #[pymodule_export]
+    use super::hub::PendingCall;
+    #[pymodule_export]
+    use super::method_call::MethodCall;
+    #[pymodule_export]
+    use super::method_call::check_method_name;
     #[pymodule_export]
     use super::sas::{sas_generate, sas_parse};
     #[pymodule_export]

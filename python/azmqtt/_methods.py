@@ -1,0 +1,260 @@
+"""Handlers of direct methods (IoT Hub docs, "Understand and invoke direct methods from IoT Hub").
+
+A thread of its own, "azmqtt-methods", takes the calls and hands them on. Plain functions run on up to eight threads,
+"azmqtt-methods-1" and so on, made as they are needed; an ``async def`` runs as a task. So a slow handler delays neither
+other methods nor anything else, until eight plain ones are slow at once.
+
+Every call gets a response while its connection is up: 404 for a name without a handler, 400 for a payload that is not
+JSON, 500 for a handler that raises or returns what cannot be sent. None of these shows more of the device than that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from azmqtt._errors import ClientClosed, ConnectionLost, IotHubError, MessageTooLarge
+from azmqtt._types import MethodRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from concurrent.futures import Future
+
+    from azmqtt import _core
+
+_log = logging.getLogger("azmqtt.handlers")
+
+#: Plain handlers that may run at once.
+_THREADS = 8
+
+#: Seconds between two attempts to subscribe; it doubles up to the second.
+_RETRY, _LONGEST_RETRY = 1.0, 30.0
+
+#: Seconds of waiting after which the thread looks around.
+_LONGEST_WAIT = 3600.0
+
+_NO_METHOD = 404, {"message": "the device has no method of this name"}
+_NOT_JSON = 400, {"message": "the payload is not JSON"}
+_FAILED = 500, {"message": "the method failed on the device"}
+_NOT_SENDABLE = 500, {"message": "the method's response cannot be sent"}
+_TOO_LARGE = 500, {"message": "the method's response is larger than 128 KiB"}
+
+
+class _Handler(NamedTuple):
+    function: Callable[[MethodRequest], Any]
+    #: Where an ``async def`` runs; ``None`` for a plain function.
+    event_loop: asyncio.AbstractEventLoop | None
+
+
+class _Work(NamedTuple):
+    call: _core.MethodCall
+    handler: _Handler
+    request: MethodRequest
+
+
+class Methods:
+    """The methods of one client. Holds no reference to it, so that it can be dropped."""
+
+    def __init__(self, core: _core.Client) -> None:
+        """Start nothing yet."""
+        self._core = core
+        self._lock = threading.Lock()
+        self._handlers: dict[str | None, _Handler] = {}
+        self._dispatcher: threading.Thread | None = None
+        self._workers: list[threading.Thread] = []
+        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        #: Calls that wait for a thread or are on one.
+        self._busy = 0
+        self._tasks: set[Future[None]] = set()
+        self._stopping = False
+
+    def register(
+        self,
+        name: str | None,
+        function: Callable[[MethodRequest], Any],
+        event_loop: asyncio.AbstractEventLoop | None,
+        subscribe: Callable[[], _core.Events],
+    ) -> None:
+        """Call ``function`` for the method ``name``, or for every method without a handler of its own."""
+        with self._lock:
+            if name in self._handlers:
+                what = "all other methods" if name is None else f"the method {name!r}"
+                raise RuntimeError(f"a handler for {what} is registered already; there is one per client")
+            self._handlers[name] = _Handler(function, event_loop)
+            if self._dispatcher is None:
+                self._dispatcher = threading.Thread(
+                    target=self._dispatch, args=(subscribe(),), name="azmqtt-methods", daemon=True
+                )
+                self._dispatcher.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the threads; wait for running handlers up to ``timeout`` seconds."""
+        with self._lock:
+            self._stopping = True
+            threads = [*self._workers, self._dispatcher]
+        self._core.wake()
+        for _ in self._workers:
+            self._work.put(None)
+        deadline = time.monotonic() + timeout
+        for thread in threads:
+            if thread is not None and thread is not threading.current_thread():
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def _dispatch(self, events: _core.Events) -> None:
+        """Be the thread that takes the calls."""
+        subscribed = False
+        retry = _RETRY
+        while not self._stopping:
+            try:
+                if not subscribed:
+                    events.subscribed()
+                    subscribed = True
+                while (call := events.take()) is not None:
+                    self._hand_on(call)
+                self._wait(_LONGEST_WAIT)
+            except ClientClosed:  # noqa: PERF203 - once a call at most
+                return
+            except IotHubError as error:
+                _log.warning("cannot subscribe yet, next attempt in %g s: %s", retry, error)
+                try:
+                    self._wait(retry)
+                except ClientClosed:
+                    return
+                retry = min(2 * retry, _LONGEST_RETRY)
+
+    def _wait(self, seconds: float) -> None:
+        self._core.wait_events(messages=False, desired=False, methods=True, timeout=seconds)
+
+    def _hand_on(self, call: _core.MethodCall) -> None:
+        name = call.name
+        handler = self._handlers.get(name) or self._handlers.get(None)
+        if handler is None:
+            _log.warning("a call of the method %s, which has no handler", name)
+            _respond(call, *_NO_METHOD)
+            return
+        body = call.body
+        try:
+            payload = json.loads(body) if body else None
+        except (ValueError, RecursionError):
+            _log.warning("a call of the method %s with a payload that is not JSON", name)
+            _respond(call, *_NOT_JSON)
+            return
+        work = _Work(call, handler, MethodRequest(name, payload, body))
+        if handler.event_loop is None:
+            self._give_to_thread(work)
+            return
+        coroutine = _work_async(work)
+        try:
+            task = asyncio.run_coroutine_threadsafe(coroutine, handler.event_loop)
+        except RuntimeError:
+            coroutine.close()
+            _log.error("the method %s was not called: its event loop is closed", name)
+            _respond(call, *_FAILED)
+            return
+        # The loop itself holds its tasks weakly.
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _give_to_thread(self, work: _Work) -> None:
+        with self._lock:
+            if self._stopping:
+                return
+            self._busy += 1
+            if self._busy > len(self._workers) and len(self._workers) < _THREADS:
+                name = f"azmqtt-methods-{len(self._workers) + 1}"
+                worker = threading.Thread(target=self._run, name=name, daemon=True)
+                worker.start()
+                self._workers.append(worker)
+        self._work.put(work)
+
+    def _run(self) -> None:
+        """Be one of the threads of plain functions."""
+        while (work := self._work.get()) is not None and not self._stopping:
+            _work_plain(work)
+            # Not to be held until the next call.
+            del work
+            with self._lock:
+                self._busy -= 1
+
+
+def _work_plain(work: _Work) -> None:
+    if not _still_wanted(work):
+        return
+    try:
+        response = work.handler.function(work.request)
+        status, payload = _parts(response)
+    except BaseException:  # noqa: BLE001 - a handler may raise anything, and sys.exit() is no way out of this thread
+        _log.exception("the handler of the method %s raised", work.request.name)
+        status, payload = _FAILED
+    try:
+        _respond(work.call, status, payload)
+    except (TypeError, ValueError, OverflowError) as error:
+        _respond(work.call, *_refused(work, error))
+
+
+async def _work_async(work: _Work) -> None:
+    if not _still_wanted(work):
+        return
+    try:
+        response = await work.handler.function(work.request)
+        status, payload = _parts(response)
+    except asyncio.CancelledError:
+        _log.warning("the handler of the method %s was cancelled", work.request.name)
+        await _respond_async(work.call, *_FAILED)
+        raise
+    except Exception:  # noqa: BLE001 - a handler may raise anything
+        _log.exception("the handler of the method %s raised", work.request.name)
+        status, payload = _FAILED
+    try:
+        await _respond_async(work.call, status, payload)
+    except (TypeError, ValueError, OverflowError) as error:
+        await _respond_async(work.call, *_refused(work, error))
+
+
+def _still_wanted(work: _Work) -> bool:
+    """Whether the caller still waits: one whose connection went before the handler could begin has been told."""
+    wanted = work.call.open
+    if not wanted:
+        _log.info("the method %s was not called: the connection of its call has ended", work.request.name)
+    return wanted
+
+
+def _parts(response: Any) -> tuple[int, Any]:
+    """Split what a handler returned into status and payload.
+
+    Raises:
+        TypeError: A tuple that is no status and payload.
+    """
+    if not isinstance(response, tuple):
+        return 200, response
+    if len(response) != 2 or not isinstance(response[0], int) or isinstance(response[0], bool):  # noqa: PLR2004
+        raise TypeError("a method's handler returns a payload, (status, payload) with an int, or a MethodResponse")
+    return response
+
+
+def _refused(work: _Work, error: Exception) -> tuple[int, Any]:
+    _log.error("the response of the method %s cannot be sent: %s", work.request.name, error)
+    return _TOO_LARGE if isinstance(error, MessageTooLarge) else _NOT_SENDABLE
+
+
+def _respond(call: _core.MethodCall, status: int, payload: Any) -> None:
+    try:
+        call.respond(status, payload)
+    except (ConnectionLost, ClientClosed) as error:
+        _not_sent(call, error)
+
+
+async def _respond_async(call: _core.MethodCall, status: int, payload: Any) -> None:
+    try:
+        await call.respond_async(status, payload)
+    except (ConnectionLost, ClientClosed) as error:
+        _not_sent(call, error)
+
+
+def _not_sent(call: _core.MethodCall, error: Exception) -> None:
+    _log.warning("the response of the method %s was not sent: %s", call.name, error)

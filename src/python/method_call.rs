@@ -1,0 +1,87 @@
+//! A call of a direct method as Python sees it: read it, respond to it once.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use super::core::Core;
+use super::{bridge, convert, errors, waiter};
+use crate::device::{self, Device};
+use crate::dialect::{self, MAX_METHOD_BODY};
+
+/// A call from the hub.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct MethodCall {
+    core: Arc<Core>,
+    name: String,
+    payload: Bytes,
+    /// Until the response is given.
+    call: Mutex<Option<device::MethodCall>>,
+}
+
+impl MethodCall {
+    pub(super) fn new(core: &Arc<Core>, request: device::MethodRequest) -> Self {
+        let device::MethodRequest { name, payload, call } = request;
+        Self { core: Arc::clone(core), name, payload, call: Mutex::new(Some(call)) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<device::MethodCall>> {
+        // Nothing that runs under this lock can leave it half-changed.
+        self.call.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What it takes to respond, once; the call stays open if the payload cannot be sent.
+    fn response(&self, payload: &Bound<'_, PyAny>) -> PyResult<(&Device, device::MethodCall, Bytes)> {
+        let device = self.core.device()?;
+        let body = convert::to_json_within("the response", payload, MAX_METHOD_BODY)?;
+        let call = self.lock().take();
+        let call = call.ok_or_else(|| PyRuntimeError::new_err("the call has its response already"))?;
+        Ok((device, call, body.into()))
+    }
+}
+
+#[pymethods]
+impl MethodCall {
+    #[getter]
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The body as it came.
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.payload)
+    }
+
+    /// Whether a response can still be sent, as far as is known.
+    #[getter]
+    fn open(&self) -> bool {
+        let call = self.lock();
+        let device = self.core.device_if_alive();
+        device.zip(call.as_ref()).is_some_and(|(device, call)| device.is_open(call))
+    }
+
+    fn respond(&self, py: Python<'_>, status: i32, payload: &Bound<'_, PyAny>) -> PyResult<()> {
+        let (device, call, body) = self.response(payload)?;
+        waiter::wait(py, |reply| device.respond(call, status, body, reply))
+    }
+
+    fn respond_async<'py>(
+        &self,
+        py: Python<'py>,
+        status: i32,
+        payload: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (device, call, body) = self.response(payload)?;
+        bridge::submit(py, |reply| device.respond(call, status, body, reply))
+    }
+}
+
+/// Raises `ValueError` for a name that no method can have.
+#[pyfunction]
+pub(super) fn check_method_name(name: &str) -> PyResult<()> {
+    dialect::check_method_name(name).map_err(|error| errors::value_error(&error))
+}
