@@ -33,7 +33,7 @@ def python_with_sdk() -> Path:
 
 @pytest.mark.timeout(420)
 def test_sdk_session(python_with_sdk: Path) -> None:
-    """Telemetry with awkward properties, twin read and patch, a desired change, a cloud message.
+    """Telemetry with awkward properties, twin read and patch, a desired change, a cloud message, a method.
 
     The SDK knows no other port than 8883, so that one must be free.
     """
@@ -47,6 +47,7 @@ def test_sdk_session(python_with_sdk: Path) -> None:
                 if ready:
                     hub.patch_desired("sdk-device", {"interval": 5})
                     hub.send_c2d("sdk-device", "reboot at noon", {"kind": "order"})
+                    answer = hub.invoke_method("sdk-device", "reboot", {"delay": 5}, connect_timeout=30)
                 out, err = process.communicate(timeout=90)
             finally:
                 process.kill()
@@ -64,4 +65,6 @@ def test_sdk_session(python_with_sdk: Path) -> None:
         assert seen["desired_patch"] == {"interval": 5, "$version": 2}
         assert seen["cloud_message"] == "reboot at noon"
         assert seen["cloud_property"] == "order"
+        assert seen["method"] == ["reboot", {"delay": 5}]
+        assert (answer.status, answer.payload) == (202, {"accepted": True})
         assert hub.twin("sdk-device")["properties"]["reported"]["firmware"] == "1.1"

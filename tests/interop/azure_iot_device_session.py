@@ -9,19 +9,20 @@ import sys
 import threading
 from pathlib import Path
 
-from azure.iot.device import IoTHubDeviceClient, Message
+from azure.iot.device import IoTHubDeviceClient, Message, MethodRequest, MethodResponse
 
 WAIT = 30.0
 
 
 def main() -> None:
-    """Connect, send, read and patch the twin, receive a desired change and a cloud message."""
+    """Connect, send, read and patch the twin, receive a desired change and a cloud message, answer a method."""
     connection_string, ca_file = sys.argv[1:]
     client = IoTHubDeviceClient.create_from_connection_string(
         connection_string, server_verification_cert=Path(ca_file).read_text()
     )
     desired = threading.Event()
     cloud_message = threading.Event()
+    method = threading.Event()
     seen: dict[str, object] = {}
 
     def on_desired(patch: dict[str, object]) -> None:
@@ -33,6 +34,12 @@ def main() -> None:
         seen["cloud_property"] = message.custom_properties.get("kind")
         cloud_message.set()
 
+    def on_method(request: MethodRequest) -> None:
+        seen["method"] = [request.name, request.payload]
+        client.send_method_response(MethodResponse.create_from_method_request(request, 202, {"accepted": True}))
+        method.set()
+
+    client.on_method_request_received = on_method
     client.on_twin_desired_properties_patch_received = on_desired
     client.on_message_received = on_message
     client.connect()
@@ -47,8 +54,8 @@ def main() -> None:
 
     # The other side acts on this line.
     print(json.dumps({"ready": True}), flush=True)
-    if not desired.wait(WAIT) or not cloud_message.wait(WAIT):
-        sys.exit("the desired change or the cloud message did not arrive")
+    if not desired.wait(WAIT) or not cloud_message.wait(WAIT) or not method.wait(WAIT):
+        sys.exit("the desired change, the cloud message or the call of the method did not arrive")
     client.shutdown()
     print(json.dumps(seen), flush=True)
 
