@@ -6,6 +6,8 @@ import asyncio
 import gc
 import json
 import logging
+import os
+import signal
 import threading
 import time
 import weakref
@@ -408,6 +410,37 @@ def test_the_hub_says_why_there_is_no_answer(hub, client):
         assert (failed.value.status, failed.value.error_code) == (504, 504101)
     finally:
         never.set()
+
+
+def test_stopping_the_hub_ends_the_calls():
+    entered, leave = threading.Event(), threading.Event()
+    with azmqtt.LocalHub() as hub, hub.device_client("d") as client, ThreadPoolExecutor() as pool:
+
+        @client.on_method("x")
+        def x(request):
+            entered.set()
+            assert leave.wait(WAIT)
+
+        called = pool.submit(invoke, hub, client, "x")
+        hub.create_device("offline")
+        waits = pool.submit(hub.invoke_method, "offline", "x", connect_timeout=300)
+        assert entered.wait(WAIT)
+        hub.close()
+        with pytest.raises((azmqtt.RequestFailed, RuntimeError)):
+            called.result(WAIT)
+        with pytest.raises(RuntimeError, match="stopped"):
+            waits.result(WAIT)
+        leave.set()
+        client.close(timeout=0)
+
+
+def test_ctrl_c_ends_a_call(hub, client):
+    timer = threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT))
+    begun = time.monotonic()
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        hub.invoke_method(client.device_id, "x", connect_timeout=WAIT)
+    assert time.monotonic() - begun < WAIT / 2
 
 
 def test_the_hub_checks_its_arguments(hub, client):

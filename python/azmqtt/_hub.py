@@ -359,6 +359,7 @@ class LocalHub:
             BadAnswer: The device's answer is not JSON.
             ValueError: An argument breaks a rule.
             LookupError: There is no such device.
+            RuntimeError: The hub is stopped.
         """
         if not 5 <= response_timeout <= 300:  # noqa: PLR2004 - the service's bounds
             msg = f"response_timeout must be within [5; 300] s, not {response_timeout}"
@@ -375,7 +376,8 @@ class LocalHub:
         text = json.dumps(payload, allow_nan=False)
         call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout)
         while (answer := call.wait(_TICK)) is None:
-            pass
+            if self._core.stopped:
+                raise RuntimeError("the hub was stopped before the device could be called")
         status, body = answer
         try:
             return MethodResult(status, json.loads(body) if body else None)

@@ -94,14 +94,13 @@ class Methods:
 
     def stop(self, timeout: float) -> None:
         """End the threads; wait for running handlers up to ``timeout`` seconds."""
-        with self._lock:
-            self._stopping = True
-            threads = [*self._workers, self._dispatcher]
+        # Without the lock: in a forked child it may be held for ever.
+        self._stopping = True
         self._core.wake()
-        for _ in self._workers:
+        for _ in range(_THREADS):
             self._work.put(None)
         deadline = time.monotonic() + timeout
-        for thread in threads:
+        for thread in (*self._workers, self._dispatcher):
             if thread is not None and thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
 

@@ -21,6 +21,10 @@ use crate::mqtt::{Publish, QoS};
 /// once. The queue of one that is stuck stays bounded, and its callers learn of it.
 pub const MAX_OPEN_CALLS: usize = 64;
 
+/// Responses that may wait for the socket before calls are no longer refused in words: a hub that calls and does not
+/// read gets no more of them.
+const MAX_UNSENT: usize = 64;
+
 /// A call of a direct method.
 #[derive(Debug)]
 pub struct MethodRequest {
@@ -86,6 +90,12 @@ impl Methods {
         count
     }
 
+    fn refuse(&mut self, request_id: &str, status: i32, body: &'static str) {
+        if self.unsent.len() < MAX_UNSENT {
+            self.respond(request_id, status, Bytes::from_static(body.as_bytes()), Reply::ignore());
+        }
+    }
+
     fn respond(&mut self, request_id: &str, status: i32, body: Bytes, reply: Reply<()>) {
         let topic = DeviceTopic::MethodResponse { status, request_id }.to_string();
         self.unsent.push_back(Response { topic, body, reply });
@@ -100,21 +110,13 @@ impl Task {
             return;
         }
         self.shared.monitor.counters.methods_called.add(1);
-        let refusal = if !self.subscriptions.is_wanted(Feed::Methods) {
+        if !self.subscriptions.is_wanted(Feed::Methods) {
             // An earlier client of this session listened to calls.
-            Some((404, r#"{"message":"the device has no methods"}"#))
-        } else if self.methods.open() >= MAX_OPEN_CALLS {
-            Some((429, r#"{"message":"too many calls wait for the device"}"#))
-        } else {
-            None
-        };
-        if let Some((status, body)) = refusal {
-            return self.methods.respond(
-                request_id,
-                status,
-                Bytes::from_static(body.as_bytes()),
-                Reply::ignore(),
-            );
+            return self.methods.refuse(request_id, 404, r#"{"message":"the device has no methods"}"#);
+        }
+        if self.methods.open() >= MAX_OPEN_CALLS {
+            let body = r#"{"message":"too many calls wait for the device"}"#;
+            return self.methods.refuse(request_id, 429, body);
         }
         let call = MethodCall {
             connection: self.connection,

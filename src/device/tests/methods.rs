@@ -1,5 +1,7 @@
 //! Direct methods: handed over, answered on their own connection or not at all.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use super::support::{Answer, Hub, LONG, Peer, ask, close, device, send, text, until};
@@ -172,4 +174,54 @@ async fn responses_do_not_wait_for_telemetry() {
     call(&mut peer, "x", "1", "").await;
     respond(&device, next(&device).await, 200, "").get().await.unwrap();
     assert_eq!(response(&mut peer).await.0, "$iothub/methods/res/200/?$rid=1");
+}
+
+#[tokio::test]
+async fn a_renewal_waits_for_an_open_call_and_then_for_its_response_to_leave() {
+    let hub = Hub::new().await;
+    let mut config = hub.config();
+    config.sas_ttl = Duration::from_secs(1);
+    let device = device(config);
+    let mut peer = serving(&hub, &device).await;
+    call(&mut peer, "x", "1", "").await;
+    let request = next(&device).await;
+    // The next connection is open; the call has the old one still.
+    let mut newer = hub.accept_tls().await;
+    respond(&device, request, 200, "").get().await.unwrap();
+    assert_eq!(response(&mut peer).await.0, "$iothub/methods/res/200/?$rid=1");
+    peer.expect_goodbye().await;
+    assert!(matches!(newer.event().await, Some(Event::Connect(_))));
+    newer.accept(true).await;
+    grant(&mut newer).await;
+    call(&mut newer, "x", "1", "").await;
+    assert!(device.is_open(&next(&device).await.call));
+    assert_eq!(device.stats().connections_lost, 0);
+}
+
+/// A hub that calls without end and reads nothing does not fill the memory with refusals.
+#[tokio::test]
+async fn refusals_that_nobody_reads_are_bounded() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = hub.connect(&device).await;
+    // About 30 MB of refusals: more than the sockets hold.
+    let long = "r".repeat(60_000);
+    for _ in 0..500 {
+        call(&mut peer, "x", &long, "").await;
+    }
+    until("the calls", || device.stats().methods_called == 500).await;
+    let mut refused = 0;
+    while device.stats().methods_called == 500 {
+        peer.message().await;
+        refused += 1;
+        if refused == 100 {
+            call(&mut peer, "x", "last", "").await;
+        }
+    }
+    let mut last = peer.message().await;
+    while !last.topic.ends_with("=last") {
+        refused += 1;
+        last = peer.message().await;
+    }
+    assert!(refused < 500, "{refused}");
 }
