@@ -11,7 +11,7 @@
 //! | `certificates` | the certificate authority and the server's certificate |
 //! | `state_dir`, `device_file` | what `--state` keeps, and how it survives a crash |
 //! | `registry`, `device` | the devices: keys, twin, who is connected, what is queued |
-//! | [`methods`] | calls of direct methods, from the request to the answer |
+//! | `methods` | calls of direct methods, from the request to the answer |
 //! | `cloud_messages` | a device's queue of cloud-to-device messages |
 //! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
 //!
@@ -30,7 +30,7 @@ mod device_file;
 mod device_session;
 pub mod error;
 mod listener;
-pub mod methods;
+mod methods;
 mod registry;
 mod runtime;
 mod shared;
