@@ -59,6 +59,9 @@ def online(hub):
         ({"auto_connect": 1}, TypeError, "auto_connect must be bool"),
         ({"trust": 1}, TypeError, "trust must be a path, PEM text or bytes"),
         ({"trust": "/no/such/file.pem"}, ValueError, "trust: '/no/such/file.pem' cannot be read"),
+        ({"trust": "x\0y"}, ValueError, "trust: 'x\\x00y' cannot be read"),
+        ({"model_id": "dtmi:a\0"}, ValueError, "model_id must be at most 1024 printable characters"),
+        ({"product_info": "a" * 70_000}, ValueError, "product_info must be at most 1024 printable characters"),
         ({"trust": b"no PEM"}, ValueError, "trust: there is no certificate in it"),
     ],
 )
@@ -294,3 +297,11 @@ def test_messages_can_be_compared_copied_and_shown():
         message.replace(nonsense=1)
     assert azmqtt.DesiredPatch({"a": 1}, 2) == azmqtt.DesiredPatch({"a": 1}, 2) != azmqtt.DesiredPatch({"a": 1}, 3)
     assert repr(azmqtt.DesiredPatch({"a": 1}, 2)) == "DesiredPatch({'a': 1}, version=2)"
+
+
+@pytest.mark.parametrize(
+    ("version", "error"), [(-1, ValueError), (2**64, ValueError), ("1", TypeError), (True, TypeError), (1.0, TypeError)]
+)
+def test_if_version_is_named(client, version, error):
+    with pytest.raises(error, match="if_version must be"):
+        client.patch_reported_properties({"a": 1}, if_version=version)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -154,6 +155,33 @@ def test_ctrl_c(hub, wait):
     assert (out, process.returncode) == ("interrupted\n", 0), err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
+def test_ctrl_c_in_send_messages_waits_for_no_acknowledgement():
+    """The hub is gone and the generator runs on: the interrupt comes out of the generator."""
+    with azmqtt.LocalHub() as hub:
+        body = """
+            def endless():
+                while True:
+                    yield b"x"
+                    time.sleep(0.001)
+            client.connect()
+            try:
+                print("waiting", flush=True)
+                client.send_messages(endless(), timeout=300)
+            except KeyboardInterrupt:
+                print("interrupted", flush=True)
+            client.close(timeout=0)
+        """
+        command = script(hub, body)
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            assert process.stdout.readline() == "waiting\n"
+            hub.wait_for_telemetry(count=10)
+            hub.close()
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=30)
+    assert (out, process.returncode) == ("interrupted\n", 0), err
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_fork_gives_an_error_and_a_new_client_works(hub):
     device = hub.create_device()
@@ -210,6 +238,22 @@ def test_forgotten_client_warns_and_disconnects(hub):
     # The hub notices by itself: the connection ended.
     with hub.device_client("forgotten") as again, warnings.catch_warnings():
         again.get_twin()
+
+
+def test_forgotten_client_with_handlers_ends_them(hub):
+    device = hub.create_device()
+    hub.set_enabled(device.device_id, enabled=False)
+    client = hub.device_client(device.device_id)
+    client.on_message(print)
+    with pytest.raises(azmqtt.ConnectionFailed):
+        client.connect()
+    with pytest.warns(ResourceWarning, match=device.device_id):
+        del client
+        gc.collect()
+    deadline = time.monotonic() + 20
+    while any(thread.name == "azmqtt-handlers" for thread in threading.enumerate()):
+        assert time.monotonic() < deadline, "the handlers' thread goes on"
+        time.sleep(0.01)
 
 
 def test_closed_client_says_so(client):

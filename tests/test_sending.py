@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import sys
 import threading
+import time
 
 import pytest
 
@@ -183,3 +184,25 @@ def test_two_calls_at_once_share_the_outbox(hub, client):
         thread.join()
     assert counts == [2000, 2000, 2000]
     assert len(bodies(hub, client)) == 6000
+
+
+def test_a_failure_ends_a_call_with_a_slow_iterable(client):
+    pulled = threading.Semaphore(0)
+
+    def readings():
+        while True:
+            yield b"x"
+            pulled.release()
+            time.sleep(0.005)
+
+    def close_in_the_middle():
+        for _ in range(20):
+            assert pulled.acquire(timeout=20)
+        client.close()
+
+    closing = threading.Thread(target=close_in_the_middle)
+    closing.start()
+    with pytest.raises(azmqtt.ClientClosed) as caught:
+        client.send_messages(readings())
+    assert caught.value.acknowledged >= 19
+    closing.join()

@@ -185,10 +185,15 @@ class DeviceClient:
     def __del__(self, _warn: Any = warnings.warn) -> None:
         """Warn of a client that was never closed, and let its connection end."""
         # The argument is at hand even where the interpreter is going down and globals are not.
-        if getattr(self, "_closed", True) or self._core.state in ("disconnected", "closed"):
+        if getattr(self, "_closed", True) or self._core.state == "closed":
             return
-        _warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
-        self._core.abandon()
+        if self._core.state == "disconnected" and self._handlers is None:
+            return
+        try:
+            _warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
+        finally:
+            # Handlers would otherwise go on for a client that nobody has.
+            self._core.abandon()
 
     # Telemetry
 
@@ -348,13 +353,13 @@ class DeviceClient:
             PreconditionFailed: The properties have another version by now.
             RequestFailed: The hub answered with another error; ``Throttled`` for too many requests.
         """
-        return self._core.patch_reported_properties(patch, if_version, timeout)
+        return self._core.patch_reported_properties(patch, _version(if_version), timeout)
 
     async def patch_reported_properties_async(
         self, patch: dict[str, Any], *, if_version: int | None = None, timeout: float | None = None
     ) -> ReportedPatch:
         """Change the reported properties; see :meth:`patch_reported_properties`."""
-        return await self._core.patch_reported_properties_async(patch, if_version, timeout)
+        return await self._core.patch_reported_properties_async(patch, _version(if_version), timeout)
 
     # What the hub sends
 
@@ -522,6 +527,17 @@ def _message(
         content_encoding=content_encoding,
         qos=qos,
     )
+
+
+def _version(if_version: int | None) -> int | None:
+    """Check a ``$version``."""
+    if if_version is None:
+        return None
+    if isinstance(if_version, bool) or not isinstance(if_version, int):
+        raise TypeError(f"if_version must be int, not {type(if_version).__name__}")
+    if not 0 <= if_version < 2**64:
+        raise ValueError(f"if_version must be from 0 to 2**64 - 1, not {if_version}")
+    return if_version
 
 
 def _many(messages: Iterable[Any]) -> Iterator[Any]:

@@ -15,6 +15,7 @@ import inspect
 import logging
 import threading
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
@@ -92,8 +93,10 @@ class Handlers:
         if self._methods is not None:
             self._methods.stop(timeout)
         event_loop = self._async_loop
-        if event_loop is not None and not event_loop.is_closed():
-            event_loop.call_soon_threadsafe(event_loop.stop)
+        if event_loop is not None:
+            # It may be closing by itself.
+            with suppress(RuntimeError):
+                event_loop.call_soon_threadsafe(event_loop.stop)
         for thread in (self._thread, self._async_thread):
             if thread is not None and thread is not threading.current_thread():
                 thread.join(timeout)

@@ -67,6 +67,7 @@ class CoreOptions(TypedDict):
 
 _DAY = 86_400
 _HUGE = 2**31 - 1
+_LONGEST_TEXT = 1024
 _DEFAULTS: dict[str, Any] = {
     "port": 8883,
     "trust": None,
@@ -155,20 +156,28 @@ def _seconds(name: str, value: Any, low: float, high: float) -> float:
 
 
 def _text(name: str, value: Any) -> str | None:
-    return None if value is None else str(_instance(name, value, str))
+    """Check what becomes part of the MQTT user name."""
+    if value is None:
+        return None
+    text = str(_instance(name, value, str))
+    if len(text) > _LONGEST_TEXT or not text.isprintable():
+        msg = f"{name} must be at most {_LONGEST_TEXT} printable characters"
+        raise ValueError(msg)
+    return text
 
 
 def _trust(trust: Any) -> bytes | None:
     if trust is None or isinstance(trust, bytes):
         return trust
     if isinstance(trust, str) and "-----BEGIN" in trust:
-        return trust.encode()
+        return trust.encode(errors="replace")
     if not isinstance(trust, str | os.PathLike):
         msg = f"trust must be a path, PEM text or bytes, not {type(trust).__name__}"
         raise TypeError(msg)
     try:
         with open(trust, "rb") as file:  # noqa: PTH123 - pathlib would double the time of the import
             return file.read()
-    except OSError as error:
-        msg = f"trust: {os.fspath(trust)!r} cannot be read: {error.strerror or error}"
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        msg = f"trust: {os.fspath(trust)!r} cannot be read: {reason}"
         raise ValueError(msg) from error

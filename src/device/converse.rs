@@ -59,14 +59,23 @@ struct Conversation {
     renewal: Renewal,
     /// The waits between attempts to open the next connection.
     reopening: Backoff,
+    /// The hub sends cloud messages at QoS 0, which can be held back by not reading only.
+    flooded: bool,
+    /// QoS 1 messages found no room.
+    left_to_the_hub: bool,
     /// Whether the socket was read in the last round.
     listening: bool,
 }
 
 /// Encoded bytes past which nothing more is published until some have left: enough to fill the socket.
 pub(super) const OUTPUT_HIGH_WATER: usize = 128 * 1024;
-/// Cloud messages that may wait for the application; past that the hub is not listened to.
+/// QoS 0 cloud messages that may wait for the application; past that the hub is not listened to.
 pub(super) const MAX_MESSAGES: usize = 1024;
+/// QoS 1 cloud messages that may wait; past that they are left to the hub, without an acknowledgement, and asked
+/// for by a reconnect when the application has taken the others. The service queues 50.
+pub(super) const MAX_DELIVERIES: usize = 4096;
+/// Encoded bytes past which a peer that does not read is not listened to either: each of its packets may add some.
+const MAX_OUTPUT: usize = 1024 * 1024;
 /// Bodies smaller than this are copied out of the buffer that they were read into.
 const SMALL: usize = 8 * 1024;
 /// After a refused subscription that was granted on an earlier connection.
@@ -86,6 +95,8 @@ impl Task {
             renew_at: password.renew_after.map(|after| later(now, after)),
             renewal: Renewal::Due(None),
             reopening: Backoff::new(config.retry),
+            flooded: false,
+            left_to_the_hub: false,
             listening: true,
         };
         // An hour is as good as any longer time.
@@ -178,6 +189,7 @@ impl Task {
         conversation.listening = self.wants_to_listen(conversation);
         let listening = conversation.listening;
         let written = conversation.wire.written();
+        let left_to_the_hub = conversation.left_to_the_hub;
         let Conversation { wire, renewal, .. } = conversation;
         tokio::select! {
             biased;
@@ -194,18 +206,20 @@ impl Task {
                     Renewal::Due(Some(later(Instant::now(), wait)))
                 };
             }
-            () = self.shared.messages.room(), if !listening => {}
+            () = self.shared.messages.room(), if !listening || left_to_the_hub => {}
             () = self.shared.desired.room(), if self.desired.is_holding_back() => {}
             () = sleep_until_some(wake) => {}
         }
     }
 
-    /// Whether to read the socket: not while too many messages wait for the application, unless CONNACK is
-    /// due, or the answers that a closing client waits for.
-    fn wants_to_listen(&self, conversation: &Conversation) -> bool {
-        conversation.accepted.is_none()
-            || self.closing.is_some()
-            || !self.shared.messages.is_full(MAX_MESSAGES)
+    /// Whether to read the socket, which CONNACK and the answers that a closing client waits for always are
+    /// worth. A hub that floods the device with QoS 0 messages, or that does not read, has to wait.
+    fn wants_to_listen(&mut self, conversation: &Conversation) -> bool {
+        if conversation.accepted.is_none() || self.closing.is_some() {
+            return true;
+        }
+        let flooded = conversation.flooded && self.shared.messages.is_full(MAX_MESSAGES);
+        !flooded && self.mqtt.output().len() < MAX_OUTPUT
     }
 
     /// Everything that the clock is watched for.
@@ -255,6 +269,9 @@ impl Task {
             return Err(
                 self.lost(conversation, format!("the hub did not answer a subscription within {limit} s"))
             );
+        }
+        if conversation.left_to_the_hub && self.shared.messages.is_empty() {
+            return Err(self.lost(conversation, "for the cloud messages that found no room".to_owned()));
         }
         if self.read_again_at.is_some_and(|at| at <= now) {
             self.read_again_at = None;
@@ -344,7 +361,7 @@ impl Task {
                     let granted = return_codes.iter().all(|code| *code != SubscribeReasonCode::Failure);
                     self.subscription_answered(packet_id, granted);
                 }
-                Event::Message(publish) => self.take_in(publish, now),
+                Event::Message(publish) => self.take_in(conversation, publish, now),
                 Event::Unsubscribed { .. } => {}
             }
         }
@@ -406,11 +423,17 @@ impl Task {
     /// A message from the hub. Twin traffic is acknowledged at once, because versions recover what is lost,
     /// and so are calls of methods, whose response is what the caller waits for;
     /// cloud messages when the application has them.
-    fn take_in(&mut self, publish: Publish, now: Instant) {
+    fn take_in(&mut self, conversation: &mut Conversation, publish: Publish, now: Instant) {
         let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
         if let Some(bag) = self.cloud_message_bag(&publish.topic) {
             if self.closing.is_some() {
                 // Nobody will take it: without an acknowledgement the hub keeps it.
+                return;
+            }
+            if packet_id.is_none() {
+                conversation.flooded = true;
+            } else if self.shared.messages.is_full(MAX_DELIVERIES) {
+                conversation.left_to_the_hub = true;
                 return;
             }
             self.shared.monitor.counters.messages_received.add(1);

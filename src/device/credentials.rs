@@ -28,10 +28,11 @@ impl Credentials {
     pub(super) fn password(&self, identity: &Identity, ttl: Duration, now: u64) -> Password {
         match self {
             Self::Key(key) => {
-                // Whole seconds on the wire: a shorter life is rounded up.
-                let expiry = now.saturating_add(ttl.as_secs().max(1));
+                // Whole seconds on the wire: a part of one counts as one.
+                let seconds = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0)).max(1);
+                let expiry = now.saturating_add(seconds);
                 let token = SasToken::sign(&identity.sas_resource(), key, expiry, None);
-                let renew_after = ttl.max(Duration::from_secs(1)).mul_f64(RENEW_AFTER);
+                let renew_after = Duration::from_secs(seconds).mul_f64(RENEW_AFTER);
                 Password { text: token.to_token(), renew_after: Some(renew_after) }
             }
             Self::Token(token) => Password { text: token.to_token(), renew_after: None },

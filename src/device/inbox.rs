@@ -63,6 +63,14 @@ impl<T> Inbox<T> {
         taken
     }
 
+    /// Drops the items that `keep` refuses.
+    pub(super) fn retain(&self, keep: impl FnMut(&T) -> bool) {
+        self.lock().items.retain(keep);
+        if self.paused.swap(false, SeqCst) {
+            self.taken.notify_one();
+        }
+    }
+
     /// Whether `limit` items wait. If so, [`Self::room`] resolves when some of them are taken.
     pub(super) fn is_full(&self, limit: usize) -> bool {
         if self.len() < limit {

@@ -1,6 +1,6 @@
 //! A message on its way out, and who is told what became of it.
 
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -65,6 +65,7 @@ pub struct Batch {
     outstanding: AtomicUsize,
     acknowledged: AtomicUsize,
     first_error: Mutex<Option<Error>>,
+    failed: AtomicBool,
     /// Whoever waits for `outstanding` to fall to `threshold`.
     waiter: Mutex<Option<Reply<()>>>,
     threshold: AtomicUsize,
@@ -79,6 +80,11 @@ impl Batch {
     /// Messages that the hub has.
     pub fn acknowledged(&self) -> usize {
         self.acknowledged.load(SeqCst)
+    }
+
+    /// Whether a message failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(SeqCst)
     }
 
     /// The first failure.
@@ -109,6 +115,7 @@ impl Batch {
             }
             Err(error) => {
                 lock(&self.first_error).get_or_insert(error);
+                self.failed.store(true, SeqCst);
             }
         }
         let left = self.outstanding.fetch_sub(1, SeqCst) - 1;

@@ -285,6 +285,8 @@ impl Task {
         }
         self.subscriptions.disconnected();
         self.desired.disconnected();
+        // They cannot be acknowledged any more, and the hub delivers them again.
+        self.shared.messages.retain(|message| message.delivery.is_none());
     }
 }
 

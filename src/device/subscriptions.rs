@@ -103,6 +103,11 @@ impl Subscriptions {
         Some(feed)
     }
 
+    /// Whether the application was promised to be told of what the hub sends.
+    pub(super) fn any_listening(&self) -> bool {
+        self.established.iter().any(|feed| *feed != Feed::TwinAnswers)
+    }
+
     /// Whether a feed that the application counts on is missing on this connection.
     pub(super) fn any_refused(&mut self) -> bool {
         FEEDS.into_iter().any(|feed| *self.standing(feed) == Standing::Refused)

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
 use super::backoff::{Backoff, random};
+use super::config::later;
 use super::converse::Ended;
 use super::desired::DesiredTracker;
 use super::error::{Error, Step};
@@ -46,6 +47,8 @@ pub(super) struct Task {
     pub(super) backoff: Backoff,
     /// Somebody asked for a connection, and nothing since made it pointless.
     pub(super) wanted: bool,
+    /// Until when the hub is left alone after it refused the credentials.
+    pub(super) rest_until: Option<Instant>,
     /// Somebody asked for a connection by name: a wait before the next attempt is over.
     pub(super) hurry: bool,
     /// The hub has accepted this client before: losses are retried from then on.
@@ -93,6 +96,7 @@ impl Task {
             earliest: None,
             backoff: Backoff::new(shared.config.retry),
             wanted: false,
+            rest_until: None,
             hurry: false,
             was_connected: false,
             connection: 0,
@@ -116,6 +120,10 @@ impl Task {
     async fn stay_connected(&mut self) {
         let mut signed_again = false;
         let mut opened = None;
+        if let Some(until) = self.rest_until.take() {
+            // After a refusal, calls that connect by themselves do not knock at their own pace.
+            self.attend(sleep_until(until.into()), |task| task.hurry).await;
+        }
         while self.wanted && !self.should_stop() {
             let stream = if let Some(stream) = opened.take() {
                 stream
@@ -152,7 +160,18 @@ impl Task {
                     {
                         signed_again = true;
                     }
-                    error @ Error::AuthenticationFailed { .. } => self.give_up(&error),
+                    // Whoever listens cannot be told, and counts on a device that was let in before.
+                    error @ Error::AuthenticationFailed { .. }
+                        if self.was_connected && self.subscriptions.any_listening() =>
+                    {
+                        self.fail_all(&error);
+                        signed_again = false;
+                        self.retry_later(error).await;
+                    }
+                    error @ Error::AuthenticationFailed { .. } => {
+                        self.give_up(&error);
+                        self.rest_until = Some(later(Instant::now(), self.backoff.next(random())));
+                    }
                     error => self.retry_later(error).await,
                 },
             }
@@ -207,6 +226,7 @@ impl Task {
         self.wanted = false;
         // The next call starts over, and fails fast if it fails.
         self.was_connected = false;
+        self.hurry = false;
         self.shared.monitor.set_last_error(Some(error.to_string()));
         self.shared.monitor.set_state(State::Disconnected);
         self.fail_all(error);

@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 use tokio::sync::Notify;
@@ -74,7 +75,7 @@ impl Staging {
         loop {
             self.first.notified().await;
             tokio::time::sleep(LINGER).await;
-            while self.flush() > 0 {
+            while !self.batch.has_failed() && self.flush() > 0 {
                 tokio::time::sleep(RETRY).await;
             }
         }
@@ -176,6 +177,8 @@ impl Sending {
                     waiter::wait(py, |reply| self.when_room(reply))?;
                 }
                 Ok(false) => break Ok(()),
+                // An interrupt waits for nothing.
+                Err(error) if !error.is_instance_of::<PyException>(py) => return Err(error),
                 Err(error) => break Err(error),
             }
         };
@@ -198,13 +201,14 @@ impl Sending {
 
     /// Takes one message; whether it is time to wait for room.
     fn push(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
-        let py = message.py();
+        if self.staging.batch.has_failed()
+            && let Some(error) = self.staging.batch.first_error()
+        {
+            return Err(errors::raise(message.py(), &error));
+        }
         let message = outgoing::message(message, &self.core.topic)?;
         if self.staging.add(message) < CHUNK {
             return Ok(false);
-        }
-        if let Some(error) = self.staging.batch.first_error() {
-            return Err(errors::raise(py, &error));
         }
         Ok(self.staging.flush() > 0)
     }

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::support::{Hub, LONG, Peer, ask, close, device, send, until};
+use crate::device::converse::MAX_DELIVERIES;
 use crate::device::{CloudMessage, Device, Error};
 use crate::mqtt::server::Event;
+use crate::mqtt::{Publish, QoS};
 
 const TOPIC: &str = "devices/dev/messages/devicebound/";
 /// As many as may wait.
@@ -177,4 +179,57 @@ async fn a_full_inbox_does_not_keep_a_connection_from_coming_up_nor_close_from_f
     assert_eq!(texts, ["waits", "nudge"]);
     assert_eq!(closing.get().await, Ok(0));
     waits.get().await.unwrap();
+}
+
+/// A QoS 1 message outside of the peer's window, so that any number may be unacknowledged.
+fn qos1(packet_id: u16) -> Vec<u8> {
+    let mut publish = Publish::new(TOPIC, QoS::AtLeastOnce, packet_id.to_string());
+    publish.pkid = packet_id;
+    let mut bytes = bytes::BytesMut::new();
+    publish.write(&mut bytes).unwrap();
+    bytes.to_vec()
+}
+
+#[tokio::test]
+async fn messages_that_nobody_takes_hold_up_nothing_else() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = listening(&hub, &device).await;
+    for packet_id in 1..=5000 {
+        peer.raw(&qos1(packet_id)).await;
+    }
+    let sent = send(&device, "telemetry");
+    assert_eq!(peer.take_message().await, "telemetry");
+    sent.get().await.unwrap();
+    assert_eq!(device.messages().len(), MAX_DELIVERIES, "the others are left to the hub");
+
+    // Once the application has taken these, a new connection asks for the others.
+    let mut taken = Vec::new();
+    while taken.len() < MAX_DELIVERIES {
+        taken.extend(device.messages().take(500));
+    }
+    assert_eq!(taken.last().unwrap().payload, MAX_DELIVERIES.to_string());
+    while peer.event().await.is_some() {}
+    let mut peer = hub.accept(true).await;
+    grant(&mut peer).await;
+    peer.raw(&qos1(4097)).await;
+    assert_eq!(next(&device).await.payload, "4097");
+}
+
+#[tokio::test]
+async fn what_nobody_took_before_a_reconnect_is_there_once() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = listening(&hub, &device).await;
+    for round in 1..4 {
+        for packet_id in 1..=50 {
+            peer.raw(&qos1(packet_id)).await;
+        }
+        until("they are read", || device.stats().messages_received == round * 50).await;
+        assert_eq!(device.messages().len(), 50);
+        drop(peer);
+        peer = hub.accept(true).await;
+        grant(&mut peer).await;
+        until("the others are gone", || device.messages().is_empty()).await;
+    }
 }

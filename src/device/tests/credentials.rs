@@ -148,3 +148,45 @@ async fn any_span_can_be_configured() {
     sent.get().await.unwrap();
     assert_eq!(ask(|reply| device.close(Duration::MAX, reply)).get().await, Ok(0));
 }
+
+#[tokio::test]
+async fn a_device_that_listens_is_not_given_up() {
+    use ConnectReturnCode::NotAuthorized;
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = hub.connect(&device).await;
+    let watching = ask(|reply| device.watch_messages(LONG, reply));
+    peer.answer_subscribe(true).await;
+    watching.get().await.unwrap();
+    drop(peer);
+    let sending = send(&device, "a");
+    // A lock-out of three attempts, each with its second token.
+    for _ in 0..6 {
+        refuse(&hub, NotAuthorized).await;
+    }
+    let outcome = sending.get().await;
+    assert!(matches!(outcome, Err(Error::AuthenticationFailed { .. })), "{outcome:?}");
+    let mut peer = hub.accept(true).await;
+    assert_eq!(peer.answer_subscribe(true).await, "devices/dev/messages/devicebound/#");
+    until("it is back", || device.state() == State::Connected).await;
+}
+
+#[tokio::test]
+async fn calls_do_not_knock_at_their_own_pace_after_a_refusal() {
+    use ConnectReturnCode::NotAuthorized;
+    let hub = Hub::new().await;
+    let mut config = hub.config();
+    config.retry.base = Duration::from_secs(1000);
+    config.retry.max = Duration::from_secs(1000);
+    let device = super::support::device(config);
+    let connecting = connect(&device);
+    refuse(&hub, NotAuthorized).await;
+    refuse(&hub, NotAuthorized).await;
+    connecting.get().await.unwrap_err();
+    let _waiting = send(&device, "a");
+    hub.stays_alone(Duration::from_millis(100)).await;
+    // Asking for a connection by name is another matter.
+    let connecting = connect(&device);
+    hub.accept(false).await;
+    connecting.get().await.unwrap();
+}
