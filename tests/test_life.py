@@ -182,6 +182,24 @@ def test_ctrl_c_in_send_messages_waits_for_no_acknowledgement():
     assert (out, process.returncode) == ("interrupted\n", 0), err
 
 
+def test_a_with_block_left_by_an_interrupt_does_not_wait_for_what_cannot_be_sent():
+    with azmqtt.LocalHub() as hub:
+        body = """
+            client = azmqtt.DeviceClient.from_symmetric_key(
+                "localhost", "d", "a2V5", port=1, timeout=300, retry=azmqtt.RetryPolicy(first_connect=True)
+            )
+            try:
+                with client:
+                    threading.Thread(target=client.send_message, args=(b"x",), daemon=True).start()
+                    raise KeyboardInterrupt
+            except KeyboardInterrupt:
+                print("out", flush=True)
+                os._exit(0)
+        """
+        done = run(script(hub, body))
+    assert (done.stdout, done.returncode) == ("out\n", 0), done.stderr
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 def test_fork_gives_an_error_and_a_new_client_works(hub):
     device = hub.create_device()

@@ -1,4 +1,4 @@
-"""What the README shows runs, and prints what it says."""
+"""What the README and the guide show runs, and prints what they say."""
 
 from __future__ import annotations
 
@@ -7,16 +7,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
+
+
+def examples(page: str) -> list[str]:
+    """Every Python block of a page."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def run(code: str) -> str:
+    """Run code with warnings as errors and return what it printed."""
+    command = [sys.executable, "-W", "error", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
 def test_the_first_example():
-    code = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.DOTALL)[0]
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=30, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    printed = done.stdout.splitlines()
+    code = examples("README.md")[0]
+    printed = run(code).splitlines()
     assert len(printed) == 3
     for line in printed:
         assert f"  # {line}" in code
+
+
+def test_the_guide_from_top_to_bottom():
+    # Nobody sends anything, so that its iterators would wait for as long as they may.
+    code = "\n".join(examples("docs/guide.md")).replace("timeout=10)", "timeout=0.3)")
+    run(f"{code}\nclient.close(timeout=0)\n")

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from azmqtt import _core
+from azmqtt._errors import ClientClosed
 from azmqtt._message import Message
 from azmqtt._options import core_options
 from azmqtt._streams import Stream
@@ -169,8 +170,8 @@ class DeviceClient:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the client."""
-        self.close()
+        """Close the client; after an interrupt within a second, so that it does not look stuck."""
+        self.close(timeout=_leaving(error))
 
     async def __aenter__(self) -> Self:
         """Return the client, not yet connected."""
@@ -179,8 +180,8 @@ class DeviceClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Close the client."""
-        await self.close_async()
+        """Close the client; after a cancellation within a second."""
+        await self.close_async(timeout=_leaving(error))
 
     def __del__(self, _warn: Any = warnings.warn) -> None:
         """Warn of a client that was never closed, and let its connection end."""
@@ -456,6 +457,8 @@ class DeviceClient:
     def _handlers_for(self, handler: Callable[[Any], Any]) -> Handlers:
         if not callable(handler):
             raise TypeError(f"the handler must be callable, not {type(handler).__name__}")
+        if self._core.state == "closed":
+            raise ClientClosed("the client is closed")
         if self._handlers is None:
             from azmqtt._handlers import Handlers
 
@@ -527,6 +530,12 @@ def _message(
         content_encoding=content_encoding,
         qos=qos,
     )
+
+
+def _leaving(error: BaseException | None) -> float | None:
+    """Choose the timeout of the close that ends a ``with`` block."""
+    # KeyboardInterrupt, CancelledError, SystemExit: somebody wants to go.
+    return 1.0 if error is not None and not isinstance(error, Exception) else None
 
 
 def _version(if_version: int | None) -> int | None:

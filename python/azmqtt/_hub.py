@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from azmqtt import _core
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
@@ -254,16 +255,20 @@ class LocalHub:
             Their new ``$version``.
 
         Raises:
+            TypeError: The patch is no mapping, or holds what JSON does not.
             ValueError: The patch breaks a limit of twins; names the path.
             LookupError: There is no such device.
         """
+        if not isinstance(patch, Mapping):
+            raise TypeError(f"patch must be a mapping, not {type(patch).__name__}")
         return self._core.patch_desired(device_id, json.dumps(dict(patch), allow_nan=False))
 
     def telemetry(self, device_id: str | None = None, *, after: int = 0) -> list[TelemetryMessage]:
         """Return the recorded messages of a device, or of all, oldest first.
 
         Args:
-            device_id: Whose messages; everybody's if absent.
+            device_id: Whose messages; everybody's if absent. A device that is unknown or was removed has those
+                that it sent, which may be none.
             after: Only those with a higher ``sequence``, to look again for what came since.
         """
         return [
@@ -315,12 +320,15 @@ class LocalHub:
                 properties.
 
         Raises:
+            TypeError: The body is neither bytes nor text.
             ValueError: The message is too large, or a property breaks a rule.
             RuntimeError: 50 messages wait for the device already.
             LookupError: There is no such device.
         """
         if isinstance(body, str):
             body = body.encode()
+        if not isinstance(body, bytes | bytearray | memoryview):
+            raise TypeError(f"body must be bytes or str, not {type(body).__name__}")
         self._core.send_c2d(device_id, bytes(body), list((properties or {}).items()))
 
     def pending_c2d(self, device_id: str) -> int:

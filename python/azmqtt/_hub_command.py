@@ -34,9 +34,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         dest="devices",
         help=f"a device to have; may be repeated (default: {_DEFAULT_DEVICE}, unless the state has devices)",
     )
-    parser.add_argument("--state", metavar="DIR", help="keep devices, keys, certificates and twins in this directory")
+    parser.add_argument(
+        "--state", type=_directory, metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
     parser.set_defaults(run=run)
+
+
+def _directory(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("it must name a directory")
+    return text
 
 
 def run(args: argparse.Namespace) -> int:

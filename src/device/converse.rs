@@ -489,7 +489,12 @@ impl Task {
 
     fn ended_by(&self, conversation: &Conversation, error: &io::Error) -> Ended {
         let reason = match error.kind() {
-            io::ErrorKind::UnexpectedEof => "the hub closed the connection".to_owned(),
+            // MQTT has no words for it.
+            io::ErrorKind::UnexpectedEof => {
+                "the hub closed the connection without a reason (another client with \
+                                             this identity, perhaps, or a packet that it does not take)"
+                    .to_owned()
+            }
             _ => error.to_string(),
         };
         self.lost(conversation, reason)

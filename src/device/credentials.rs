@@ -50,7 +50,8 @@ impl Credentials {
             Self::Token(token) if token.expiry() <= now => "the SAS token has expired",
             Self::Token(_) => "is the token signed for this device and hub?",
             Self::Key(_) => {
-                "is the key this device's, does the device exist on this hub, and is this machine's clock right?"
+                "is the key this device's, does the device exist on this hub, is that the hub's own name, and is this \
+                 machine's clock right?"
             }
         }
     }
