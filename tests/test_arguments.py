@@ -25,12 +25,6 @@ def client():
         yield client
 
 
-@pytest.fixture(scope="module")
-def hub():
-    with azmqtt.LocalHub() as hub:
-        yield hub
-
-
 @pytest.fixture
 def online(hub):
     with hub.device_client(hub.create_device().device_id) as client:

@@ -14,18 +14,6 @@ import pytest
 import azmqtt
 
 
-@pytest.fixture(scope="module")
-def hub():
-    with azmqtt.LocalHub() as hub:
-        yield hub
-
-
-@pytest.fixture
-def client(hub):
-    with hub.device_client(hub.create_device().device_id) as client:
-        yield client
-
-
 def send(hub, client, *bodies, properties=None):
     for body in bodies:
         hub.send_c2d(client.device_id, body, properties)

@@ -12,24 +12,11 @@ import textwrap
 import threading
 import time
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import azmqtt
-
-
-@pytest.fixture(scope="module")
-def hub() -> Iterator[azmqtt.LocalHub]:
-    with azmqtt.LocalHub() as hub:
-        yield hub
-
-
-@pytest.fixture
-def client(hub: azmqtt.LocalHub) -> Iterator[azmqtt.DeviceClient]:
-    with hub.device_client(hub.create_device().device_id) as client:
-        yield client
 
 
 def script(hub: azmqtt.LocalHub, body: str, *, device_id: str | None = None) -> list[str]:

@@ -21,18 +21,6 @@ from scripted_hub import ScriptedHub, publish
 WAIT = 10
 
 
-@pytest.fixture(scope="module")
-def hub():
-    with azmqtt.LocalHub() as hub:
-        yield hub
-
-
-@pytest.fixture
-def client(hub):
-    with hub.device_client(hub.create_device().device_id) as client:
-        yield client
-
-
 @pytest.fixture
 def pool():
     with ThreadPoolExecutor(16) as pool:

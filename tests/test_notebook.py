@@ -62,12 +62,6 @@ class Kernel:
                 return
 
 
-@pytest.fixture(scope="module")
-def hub() -> Iterator[azmqtt.LocalHub]:
-    with azmqtt.LocalHub() as hub:
-        yield hub
-
-
 @pytest.fixture
 def kernel(hub: azmqtt.LocalHub) -> Iterator[Kernel]:
     device = hub.create_device()

@@ -13,12 +13,6 @@ import pytest
 import azmqtt
 
 
-@pytest.fixture(scope="module")
-def hub():
-    with azmqtt.LocalHub() as hub:
-        yield hub
-
-
 @pytest.fixture
 def client(hub):
     with hub.device_client(hub.create_device().device_id, outbox=azmqtt.Outbox(messages=600)) as client:

@@ -1,5 +1,6 @@
 //! Commands taken, deadlines kept, outcomes told.
 
+use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::commands::Command;
@@ -170,12 +171,10 @@ impl Task {
         };
 
         let mut expired: Vec<Ticket> = self.mqtt.abandon(|ticket| ticket.deadline <= now);
-        expired.extend(self.outbox.extract_if_expired(now));
-        let (late, unflushed) = std::mem::take(&mut self.unflushed)
-            .into_iter()
-            .partition(|(_, _, ticket)| ticket.deadline <= now);
-        self.unflushed = unflushed;
-        expired.extend(std::collections::VecDeque::into_iter(late).map(|(_, _, ticket)| ticket));
+        let queued = split_off(&mut self.outbox, |(_, ticket)| ticket.deadline <= now);
+        expired.extend(queued.into_iter().map(|(_, ticket)| ticket));
+        let unflushed = split_off(&mut self.unflushed, |(_, _, ticket)| ticket.deadline <= now);
+        expired.extend(unflushed.into_iter().map(|(_, _, ticket)| ticket));
         for ticket in expired {
             let after = ticket.patience;
             self.settle(ticket, timeout("send_message", after));
@@ -191,10 +190,9 @@ impl Task {
             }
         }
 
-        let (late, waiting) =
-            std::mem::take(&mut self.waiting).into_iter().partition(|waiting| waiting.deadline <= now);
-        self.waiting = waiting;
-        for Waiting { what, patience, reply, .. } in Vec::into_iter(late) {
+        for Waiting { what, patience, reply, .. } in
+            self.waiting.extract_if(.., |waiting| waiting.deadline <= now)
+        {
             let operation = match what {
                 Awaited::Connection => "connect",
                 Awaited::Feed(_) => "the subscription",
@@ -290,15 +288,9 @@ impl Task {
     }
 }
 
-trait ExtractExpired {
-    fn extract_if_expired(&mut self, now: Instant) -> Vec<Ticket>;
-}
-
-impl ExtractExpired for std::collections::VecDeque<(Publish, Ticket)> {
-    fn extract_if_expired(&mut self, now: Instant) -> Vec<Ticket> {
-        let (late, rest): (Self, Self) =
-            std::mem::take(self).into_iter().partition(|(_, ticket)| ticket.deadline <= now);
-        *self = rest;
-        late.into_iter().map(|(_, ticket)| ticket).collect()
-    }
+/// Takes out what `late` picks and leaves the rest in its order.
+fn split_off<T>(queue: &mut VecDeque<T>, late: impl FnMut(&T) -> bool) -> VecDeque<T> {
+    let (late, rest) = std::mem::take(queue).into_iter().partition(late);
+    *queue = rest;
+    late
 }
