@@ -41,8 +41,8 @@ fn config(hub: &Hub, id: &str) -> DeviceConfig {
     let parsed = ConnectionString::parse(&hub.connection_string(id).unwrap()).unwrap();
     let azmqtt::dialect::Auth::SharedAccessKey(key) = parsed.auth.clone() else { panic!("no key") };
     let mut config = DeviceConfig::new(parsed.identity(), Credentials::Key(key));
-    config.port = hub.port();
-    config.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
+    config.endpoint.port = hub.port();
+    config.endpoint.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
     config.retry = RetryPolicy { base: Duration::from_millis(20), ..RetryPolicy::default() };
     config
 }

@@ -1,4 +1,4 @@
-"""What the README and the guide show runs, and prints what they say."""
+"""What the README and the pages show runs, and prints what they say."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,7 +33,12 @@ def test_the_first_example():
         assert f"  # {line}" in code
 
 
-def test_the_guide_from_top_to_bottom():
+#: Pages whose Python blocks make one script, in the order of the README's list.
+PAGES = ["docs/guide.md"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_page_from_top_to_bottom(page: str):
     # Nobody sends anything, so that its iterators would wait for as long as they may.
-    code = "\n".join(examples("docs/guide.md")).replace("timeout=10)", "timeout=0.3)")
-    run(f"{code}\nclient.close(timeout=0)\n")
+    code = "\n".join(examples(page)).replace("timeout=10)", "timeout=0.3)")
+    run(f"{code}\nif 'client' in globals():\n    client.close(timeout=0)\n")

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from azmqtt import _core
+from azmqtt._connection import Connection
 from azmqtt._errors import ClientClosed
 from azmqtt._message import Message
-from azmqtt._options import core_options
 from azmqtt._streams import Stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
-    from types import TracebackType
 
-    from typing_extensions import Self, Unpack
-
-    from azmqtt._core import Access, Client, CloudMessage
+    from azmqtt._core import CloudMessage
     from azmqtt._handlers import Handlers
-    from azmqtt._options import ClientOptions
     from azmqtt._types import DesiredPatch, MethodRequest, ReportedPatch, Twin
 
     MessageHandler = TypeVar("MessageHandler", bound=Callable[[CloudMessage], Any])
     DesiredHandler = TypeVar("DesiredHandler", bound=Callable[[DesiredPatch], Any])
     MethodHandler = TypeVar("MethodHandler", bound=Callable[[MethodRequest], Any])
 
-State = Literal["disconnected", "connecting", "connected", "reconnecting", "closed"]
 
-
-class DeviceClient:
+class DeviceClient(Connection):
     """A device, or a module of one, on an IoT Hub.
 
     Make one with :meth:`from_connection_string`, :meth:`from_symmetric_key` or :meth:`from_sas_token`. That does no
@@ -50,151 +43,7 @@ class DeviceClient:
         RuntimeError: The client was made in another process, before ``fork()``.
     """
 
-    __slots__ = ("__weakref__", "_closed", "_core", "_handlers")
-
-    _core: Client
-    _handlers: Handlers | None
-    _closed: bool
-
-    def __init__(self, access: Access, /, **options: Unpack[ClientOptions]) -> None:
-        """Take an identity with its credentials. The constructors with names make one."""
-        self._closed = True
-        self._core = _core.Client(access, core_options(options))
-        self._handlers = None
-        self._closed = False
-
-    @classmethod
-    def from_connection_string(cls, connection_string: str, /, **options: Unpack[ClientOptions]) -> Self:
-        """Make a client from a device's or module's connection string.
-
-        Args:
-            connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, also with ``ModuleId``, ``GatewayHostName``
-                or ``SharedAccessSignature`` in place of the key (IoT Hub docs, "connection string").
-            **options: See :class:`~azmqtt.ClientOptions`.
-
-        Raises:
-            ValueError: Says which part is missing, doubled or malformed, never showing a key; or names the option
-                that is out of its bounds.
-            TypeError: Names an option that is unknown or of the wrong type.
-        """
-        return cls(_core.Access.from_connection_string(connection_string), **options)
-
-    @classmethod
-    def from_symmetric_key(
-        cls,
-        hostname: str,
-        device_id: str,
-        key: str,
-        *,
-        module_id: str | None = None,
-        **options: Unpack[ClientOptions],
-    ) -> Self:
-        """Make a client from a device's or module's own key.
-
-        Args:
-            hostname: The hub's name, such as ``myhub.azure-devices.net``.
-            device_id: The device, case-sensitive.
-            key: Its primary or secondary key, in base64.
-            module_id: The module, if it is one.
-            **options: See :class:`~azmqtt.ClientOptions`.
-
-        Raises:
-            ValueError: A malformed name or key, or an option out of its bounds.
-            TypeError: An option that is unknown or of the wrong type.
-        """
-        return cls(_core.Access.from_symmetric_key(hostname, device_id, key, module_id), **options)
-
-    @classmethod
-    def from_sas_token(
-        cls,
-        token: str,
-        *,
-        hostname: str | None = None,
-        device_id: str | None = None,
-        module_id: str | None = None,
-        **options: Unpack[ClientOptions],
-    ) -> Self:
-        """Make a client from a token that was signed elsewhere. It cannot renew the token.
-
-        Args:
-            token: ``SharedAccessSignature sr=…&sig=…&se=…``.
-            hostname: The hub; by default the one in the token.
-            device_id: The device; by default the one in the token.
-            module_id: The module; by default the one in the token, if any.
-            **options: See :class:`~azmqtt.ClientOptions`.
-
-        Raises:
-            ValueError: A malformed token, one that is for something else, or an option out of its bounds.
-            TypeError: An option that is unknown or of the wrong type.
-        """
-        return cls(_core.Access.from_sas_token(token, hostname, device_id, module_id), **options)
-
-    # Life
-
-    def connect(self, *, timeout: float | None = None) -> None:
-        """Connect, unless connected already. Other calls do so by themselves."""
-        self._core.connect(timeout)
-
-    async def connect_async(self, *, timeout: float | None = None) -> None:
-        """Connect, unless connected already. Other calls do so by themselves."""
-        await self._core.connect_async(timeout)
-
-    def close(self, *, timeout: float | None = None) -> int:
-        """Send what was accepted, within the timeout, then disconnect for good.
-
-        Returns:
-            How many messages and requests did not make it. Their own callers get ``ClientClosed``.
-        """
-        self._closed = True
-        unsent = self._core.close(timeout)
-        if self._handlers is not None:
-            self._handlers.stop(1.0)
-        return unsent
-
-    async def close_async(self, *, timeout: float | None = None) -> int:
-        """Send what was accepted, within the timeout, then disconnect for good.
-
-        Returns:
-            How many messages and requests did not make it. Their own callers get ``ClientClosed``.
-        """
-        self._closed = True
-        unsent = await self._core.close_async(timeout)
-        if self._handlers is not None:
-            self._handlers.stop(0.0)
-        return unsent
-
-    def __enter__(self) -> Self:
-        """Return the client, not yet connected."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the client; after an interrupt within a second, so that it does not look stuck."""
-        self.close(timeout=_leaving(error))
-
-    async def __aenter__(self) -> Self:
-        """Return the client, not yet connected."""
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the client; after a cancellation within a second."""
-        await self.close_async(timeout=_leaving(error))
-
-    def __del__(self, _warn: Any = warnings.warn) -> None:
-        """Warn of a client that was never closed, and let its connection end."""
-        # The argument is at hand even where the interpreter is going down and globals are not.
-        if getattr(self, "_closed", True) or self._core.state == "closed":
-            return
-        if self._core.state == "disconnected" and self._handlers is None:
-            return
-        try:
-            _warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
-        finally:
-            # Handlers would otherwise go on for a client that nobody has.
-            self._core.abandon()
+    __slots__ = ()
 
     # Telemetry
 
@@ -465,50 +314,6 @@ class DeviceClient:
             self._handlers = Handlers(self._core)
         return self._handlers
 
-    # What can be seen
-
-    @property
-    def state(self) -> State:
-        """Where the connection stands.
-
-        One of ``disconnected``, ``connecting``, ``connected``, ``reconnecting`` and ``closed``.
-        """
-        return cast("State", self._core.state)
-
-    @property
-    def connected(self) -> bool:
-        """Whether the hub has accepted the connection and it stands, as far as is known."""
-        return self._core.state == "connected"
-
-    @property
-    def last_error(self) -> str | None:
-        """What ended the last connection or attempt, while there is no other."""
-        return self._core.last_error
-
-    @property
-    def hostname(self) -> str:
-        """The hub's host name."""
-        return self._core.hostname
-
-    @property
-    def device_id(self) -> str:
-        """The device's id."""
-        return self._core.device_id
-
-    @property
-    def module_id(self) -> str | None:
-        """The module's id, for a module."""
-        return self._core.module_id
-
-    def stats(self) -> dict[str, int]:
-        """Counters since the client was made, and what waits now: messages, requests, connections, bytes."""
-        return self._core.stats()
-
-    def __repr__(self) -> str:
-        """Show identity and state, no secret."""
-        module = f", module_id={self.module_id!r}" if self.module_id else ""
-        return f"DeviceClient({self.hostname!r}, {self.device_id!r}{module}, {self.state})"
-
 
 def _message(
     body: Any,
@@ -530,12 +335,6 @@ def _message(
         content_encoding=content_encoding,
         qos=qos,
     )
-
-
-def _leaving(error: BaseException | None) -> float | None:
-    """Choose the timeout of the close that ends a ``with`` block."""
-    # KeyboardInterrupt, CancelledError, SystemExit: somebody wants to go.
-    return 1.0 if error is not None and not isinstance(error, Exception) else None
 
 
 def _version(if_version: int | None) -> int | None:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import time
 import uuid
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+from azmqtt._hub_service import ServiceSide, wait
+from azmqtt._hub_types import LocalDevice, MethodResult, TelemetryMessage
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
@@ -24,79 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalDevice", "LocalHub", "MethodResult", "TelemetryMessage"]
 
-#: How long a call into the core may block, in seconds, before Python looks for Ctrl-C.
-_TICK = 0.05
 
-
-@dataclass(frozen=True)
-class LocalDevice:
-    """A device of a local hub, with what it needs to connect.
-
-    Attributes:
-        device_id: The device's id.
-        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``. It holds the key, so ``repr``
-            leaves it out.
-    """
-
-    device_id: str
-    connection_string: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class TelemetryMessage:
-    """A device-to-cloud message as a local hub took it.
-
-    Attributes:
-        device_id: The device that sent it.
-        body: The bytes as sent.
-        properties: The application's own properties.
-        system_properties: The system properties under the names that service applications read: the
-            device's own (``message-id``, ``content-type``, …) and the hub's stamps
-            (``iothub-connection-device-id``, ``iothub-enqueuedtime``, …). See "Create and read IoT Hub
-            messages" in the IoT Hub docs.
-        enqueued_time: When the hub took it, in UTC.
-        sequence: Counts the messages of the whole hub, from 1.
-    """
-
-    device_id: str
-    body: bytes
-    properties: dict[str, str]
-    system_properties: dict[str, str]
-    enqueued_time: datetime
-    sequence: int
-
-    @property
-    def text(self) -> str:
-        """The body as UTF-8 text.
-
-        Raises:
-            UnicodeDecodeError: The body is something else.
-        """
-        return self.body.decode()
-
-    def json(self) -> Any:
-        """Return the body, parsed as JSON.
-
-        Raises:
-            ValueError: The body is something else.
-        """
-        return json.loads(self.body)
-
-
-@dataclass(frozen=True)
-class MethodResult:
-    """What a device answered to a direct method.
-
-    Attributes:
-        status: The method's own status, any integer.
-        payload: What it returned, read as JSON; ``None`` for nothing.
-    """
-
-    status: int
-    payload: Any
-
-
-class LocalHub:
+class LocalHub(ServiceSide):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
@@ -234,167 +159,6 @@ class LocalHub:
         connection_string = self._core.connection_string(device_id)
         return azmqtt.DeviceClient.from_connection_string(connection_string, **options)
 
-    def twin(self, device_id: str) -> dict[str, Any]:
-        """Return a device's twin as a service application sees it.
-
-        The shape is ``{"deviceId", "etag", "version", "tags", "properties": {"desired", "reported"}, …}``,
-        both sections with ``$version`` and ``$metadata`` (IoT Hub docs, "Understand and use device twins").
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        twin: dict[str, Any] = json.loads(self._core.twin(device_id))
-        return twin
-
-    def patch_desired(self, device_id: str, patch: Mapping[str, Any]) -> int:
-        """Change desired properties as a service application would; ``None`` deletes a property.
-
-        A device that is connected and has subscribed is notified.
-
-        Returns:
-            Their new ``$version``.
-
-        Raises:
-            TypeError: The patch is no mapping, or holds what JSON does not.
-            ValueError: The patch breaks a limit of twins; names the path.
-            LookupError: There is no such device.
-        """
-        if not isinstance(patch, Mapping):
-            raise TypeError(f"patch must be a mapping, not {type(patch).__name__}")
-        return self._core.patch_desired(device_id, json.dumps(dict(patch), allow_nan=False))
-
-    def telemetry(self, device_id: str | None = None, *, after: int = 0) -> list[TelemetryMessage]:
-        """Return the recorded messages of a device, or of all, oldest first.
-
-        Args:
-            device_id: Whose messages; everybody's if absent. A device that is unknown or was removed has those
-                that it sent, which may be none.
-            after: Only those with a higher ``sequence``, to look again for what came since.
-        """
-        return [
-            TelemetryMessage(
-                device_id=source,
-                body=body,
-                properties=dict(application),
-                system_properties=dict(system),
-                enqueued_time=datetime.fromtimestamp(enqueued, timezone.utc),
-                sequence=sequence,
-            )
-            for sequence, source, body, application, system, enqueued in self._core.telemetry(device_id, after)
-        ]
-
-    def telemetry_count(self, device_id: str | None = None) -> int:
-        """Return how many messages a device has sent, or all; those no longer kept are included.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        return self._core.telemetry_count(device_id)
-
-    def wait_for_telemetry(
-        self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
-    ) -> list[TelemetryMessage]:
-        """Wait until at least ``count`` messages have come since the hub started; return all that are kept.
-
-        Args:
-            device_id: Whose messages; everybody's if absent.
-            count: How many at least.
-            timeout: In seconds; ``None`` waits for ever.
-
-        Raises:
-            TimeoutError: Fewer came in time; says how many.
-            LookupError: There is no such device.
-        """
-        if not _wait(lambda tick: self._core.wait_for_count(device_id, count, tick), timeout):
-            msg = f"{self.telemetry_count(device_id)} of {count} messages came within {timeout} s"
-            raise TimeoutError(msg)
-        return self.telemetry(device_id)
-
-    def send_c2d(self, device_id: str, body: bytes | str, properties: Mapping[str, str] | None = None) -> None:
-        """Queue a cloud-to-device message, delivered when the device is connected and has subscribed.
-
-        Args:
-            device_id: Whom to.
-            body: At most 64 KB, properties included.
-            properties: The application's own; ``$.mid``, ``$.cid``, ``$.ct`` and the like set system
-                properties.
-
-        Raises:
-            TypeError: The body is neither bytes nor text.
-            ValueError: The message is too large, or a property breaks a rule.
-            RuntimeError: 50 messages wait for the device already.
-            LookupError: There is no such device.
-        """
-        if isinstance(body, str):
-            body = body.encode()
-        if not isinstance(body, bytes | bytearray | memoryview):
-            raise TypeError(f"body must be bytes or str, not {type(body).__name__}")
-        self._core.send_c2d(device_id, bytes(body), list((properties or {}).items()))
-
-    def pending_c2d(self, device_id: str) -> int:
-        """Return how many cloud-to-device messages the device has not acknowledged.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        return self._core.pending_c2d(device_id)
-
-    def invoke_method(
-        self,
-        device_id: str,
-        name: str,
-        payload: Any = None,
-        *,
-        response_timeout: float = 30,
-        connect_timeout: float = 0,
-    ) -> MethodResult:
-        """Call a direct method on a device and wait for its answer, as a service application does.
-
-        Args:
-            device_id: Whose method.
-            name: Its name: printable ASCII, no spaces or separators.
-            payload: Anything JSON-able of at most 128 KiB.
-            response_timeout: How long the device may take to answer, 5 to 300 s.
-            connect_timeout: How long it may take to be connected and subscribed, 0 to 300 s.
-
-        Returns:
-            What the device answered, whatever its status.
-
-        Raises:
-            RequestFailed: There was no answer. Its ``error_code`` is the service's: 404103 for a device that is not
-                connected and subscribed in time, 504101 for one that does not answer in time, 400027 for one that
-                connects anew meanwhile, 404104 for one whose connection ends.
-            BadAnswer: The device's answer is not JSON.
-            ValueError: An argument breaks a rule.
-            LookupError: There is no such device.
-            RuntimeError: The hub is stopped.
-        """
-        if not 5 <= response_timeout <= 300:  # noqa: PLR2004 - the service's bounds
-            msg = f"response_timeout must be within [5; 300] s, not {response_timeout}"
-            raise ValueError(msg)
-        if not 0 <= connect_timeout <= 300:  # noqa: PLR2004 - the service's bounds
-            msg = f"connect_timeout must be within [0; 300] s, not {connect_timeout}"
-            raise ValueError(msg)
-        return self._invoke_method(device_id, name, payload, response_timeout, connect_timeout)
-
-    def _invoke_method(
-        self, device_id: str, name: str, payload: Any, response_timeout: float, connect_timeout: float
-    ) -> MethodResult:
-        """Call a method with any timeouts."""
-        text = json.dumps(payload, allow_nan=False)
-        call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout)
-        while (answer := call.wait(_TICK)) is None:
-            if self._core.stopped:
-                raise RuntimeError("the hub was stopped before the device could be called")
-        status, body = answer
-        try:
-            return MethodResult(status, json.loads(body) if body else None)
-        except ValueError:
-            from azmqtt._errors import BadAnswer
-
-            msg = f"{device_id} answered {status} to {name} with a body that is not JSON"
-            raise BadAnswer(msg) from None
-
     def connected(self, device_id: str) -> bool:
         """Return whether the device is connected.
 
@@ -410,7 +174,7 @@ class LocalHub:
             TimeoutError: It did not come to that in time.
             LookupError: There is no such device.
         """
-        if not _wait(lambda tick: self._core.wait_for_connection(device_id, connected, tick), timeout):
+        if not wait(lambda tick: self._core.wait_for_connection(device_id, connected, tick), timeout):
             state = "connect" if connected else "disconnect"
             msg = f"{device_id} did not {state} within {timeout} s"
             raise TimeoutError(msg)
@@ -457,14 +221,3 @@ class LocalHub:
     def last_refusal(self) -> str | None:
         """Why the last refused connection was refused, in words."""
         return self._core.last_refusal
-
-
-def _wait(poll: Callable[[float], bool], timeout: float | None) -> bool:
-    """Call ``poll`` with a number of seconds to wait, again and again, so that Ctrl-C is seen in between."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    while True:
-        left = _TICK if deadline is None else max(0.0, min(_TICK, deadline - time.monotonic()))
-        if poll(left):
-            return True
-        if left == 0:
-            return False

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::credentials::Credentials;
-use super::trust::Trust;
+use super::endpoint::Endpoint;
 use crate::dialect::Identity;
 
 /// Everything about one device's connection. Building it does no I/O.
@@ -13,12 +13,8 @@ pub struct DeviceConfig {
     pub identity: Identity,
     /// How it proves that.
     pub credentials: Credentials,
-    /// The host that is dialled and whose certificate is checked: the hub, or its gateway.
-    pub host: String,
-    /// 8883 on the service.
-    pub port: u16,
-    /// Which server certificates are accepted.
-    pub trust: Trust,
+    /// Where it connects to: the hub, or its gateway.
+    pub endpoint: Endpoint,
     /// The MQTT keep-alive interval in seconds, 0 to turn it off. The service is fine with up to 1,177.
     pub keep_alive: u16,
     /// How long a ping may stay unanswered.
@@ -47,11 +43,9 @@ impl DeviceConfig {
     /// The defaults for `identity` with `credentials`.
     pub fn new(identity: Identity, credentials: Credentials) -> Self {
         Self {
-            host: identity.host_name.clone(),
+            endpoint: Endpoint::new(&identity.host_name, 8883),
             identity,
             credentials,
-            port: 8883,
-            trust: Trust::default(),
             keep_alive: 60,
             ping_timeout: Duration::from_secs(20),
             sas_ttl: Duration::from_secs(3600),

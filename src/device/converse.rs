@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::attempt::{self, Opened, Opening};
 use super::backoff::{Backoff, random};
 use super::config::later;
 use super::error::{Error, Step};
@@ -18,8 +19,8 @@ use super::inbox::{CloudMessage, Delivery};
 use super::reply::Burst;
 use super::stats::State;
 use super::subscriptions::Feed;
-use super::task::{Awaited, Task, sleep_until_some, unix_now};
-use super::transport::{self, Opening, Stream};
+use super::task::{Awaited, Task, sleep_until_some};
+use super::transport::Stream;
 use super::wire::Wire;
 use crate::dialect::{HubTopic, UsernameOptions};
 use crate::mqtt::client::Event;
@@ -30,7 +31,7 @@ pub(super) enum Ended {
     /// The client is being closed.
     Stop,
     /// The planned end: the next connection, with a new token, is open already.
-    Renew(Stream),
+    Renew(Opened),
     /// The hub refused.
     Refused(ConnectReturnCode),
     /// It ended before the hub accepted.
@@ -46,7 +47,7 @@ enum Renewal {
     /// The next connection is being opened beside this one.
     Opening(Opening),
     /// It is open: nothing more is sent here, and what is under way may finish until then.
-    Draining(Stream, Instant),
+    Draining(Opened, Instant),
 }
 
 /// The state of one conversation.
@@ -84,10 +85,10 @@ const SUBSCRIPTION_RETRY: Duration = Duration::from_secs(10);
 const DRAIN: Duration = Duration::from_secs(2);
 
 impl Task {
-    pub(super) async fn converse(&mut self, stream: Stream) -> Ended {
+    pub(super) async fn converse(&mut self, opened: Opened) -> Ended {
         let now = Instant::now();
         let config = &self.shared.config;
-        let password = config.credentials.password(&config.identity, config.sas_ttl, unix_now());
+        let Opened { stream, password } = opened;
         let mut conversation = Conversation {
             wire: Wire::new(stream),
             accepted: None,
@@ -109,7 +110,7 @@ impl Task {
         };
         let ended = match (ended, conversation.renewal) {
             // The hub was quicker to end what was ending anyway.
-            (Ended::Lost { .. }, Renewal::Draining(stream, _)) => Ended::Renew(stream),
+            (Ended::Lost { .. }, Renewal::Draining(opened, _)) => Ended::Renew(opened),
             (ended, _) => ended,
         };
         let reason = match &ended {
@@ -198,9 +199,9 @@ impl Task {
                 self.settle_flushed(&conversation.wire);
             }
             commands = self.shared.commands.take() => self.obey(commands),
-            stream = open_next(renewal) => {
-                *renewal = if let Ok(stream) = stream {
-                    Renewal::Draining(stream, Instant::now() + DRAIN)
+            opened = open_next(renewal) => {
+                *renewal = if let Ok(opened) = opened {
+                    Renewal::Draining(opened, Instant::now() + DRAIN)
                 } else {
                     let wait = conversation.reopening.next(random());
                     Renewal::Due(Some(later(Instant::now(), wait)))
@@ -254,7 +255,7 @@ impl Task {
         let config = &self.shared.config;
         if conversation.accepted.is_none() && conversation.connack_deadline <= now {
             let limit = config.deadlines.connack.as_secs_f64();
-            let reason = format!("{}:{}: no CONNACK within {limit} s", config.host, config.port);
+            let reason = format!("{}: no CONNACK within {limit} s", config.endpoint);
             return Err(Ended::Failed(Error::ConnectionFailed { step: Step::Mqtt, reason }));
         }
         if self.mqtt.deadline().is_some_and(|deadline| deadline <= now) {
@@ -282,12 +283,12 @@ impl Task {
         }
         match &conversation.renewal {
             Renewal::Due(Some(at)) if *at <= now => {
-                conversation.renewal = Renewal::Opening(transport::open(config));
+                conversation.renewal = Renewal::Opening(attempt::open(config));
             }
             Renewal::Draining(_, until) if *until <= now || self.is_quiet() => {
                 let taken = std::mem::replace(&mut conversation.renewal, Renewal::Due(None));
-                if let Renewal::Draining(stream, _) = taken {
-                    return Err(Ended::Renew(stream));
+                if let Renewal::Draining(opened, _) = taken {
+                    return Err(Ended::Renew(opened));
                 }
             }
             _ => {}
@@ -505,13 +506,13 @@ impl Task {
             return Ended::Lost { since, error: Error::ConnectionLost { reason } };
         }
         let config = &self.shared.config;
-        let reason = format!("{}:{}: {reason} before its CONNACK", config.host, config.port);
+        let reason = format!("{}: {reason} before its CONNACK", config.endpoint);
         Ended::Failed(Error::ConnectionFailed { step: Step::Mqtt, reason })
     }
 }
 
 /// Resolves when the next connection is open; never while none is being opened.
-async fn open_next(renewal: &mut Renewal) -> Result<Stream, Error> {
+async fn open_next(renewal: &mut Renewal) -> Result<Opened, Error> {
     match renewal {
         Renewal::Opening(opening) => opening.await,
         Renewal::Due(_) | Renewal::Draining(..) => std::future::pending().await,

@@ -4,15 +4,16 @@
 //! everything behind it.
 //!
 //! * [`handle`]: what can be asked. `commands`: on its way to the task. [`reply`]: how their outcomes come back.
-//! * [`config`], [`credentials`], [`trust`]: what a connection is made of; [`error`]: what can go wrong.
+//! * [`config`], [`endpoint`], [`credentials`], [`trust`]: what a connection is made of; [`error`]: what can go wrong.
 //! * `task`: the life of the connection: connect, converse, reconnect, close. `converse`: one connection from
 //!   CONNECT to its end. `operations`: commands taken, deadlines kept, outcomes told. `twin`: its side of it.
-//! * `transport`: from a host name to an encrypted stream; `wire`: reads and batched writes on it.
+//! * `attempt`: a stream and a password; `transport`: from a host name to an encrypted stream; `wire`: reads and batched writes on it.
 //! * [`requests`]: twin requests and their answers; [`desired`]: no change missed, none seen twice. Both
 //!   without I/O.
 //! * [`methods`]: calls of direct methods, and their responses.
 //! * [`message`], `budget`: messages on their way out; [`inbox`]: what came in.
 
+mod attempt;
 mod backoff;
 mod budget;
 mod commands;
@@ -20,6 +21,7 @@ pub mod config;
 mod converse;
 pub mod credentials;
 pub mod desired;
+pub mod endpoint;
 pub mod error;
 pub mod handle;
 pub mod inbox;
@@ -42,6 +44,7 @@ mod tests;
 pub use config::{ConnectDeadlines, DeviceConfig, LostSession, OutboxLimits, RetryPolicy};
 pub use credentials::Credentials;
 pub use desired::DesiredPatch;
+pub use endpoint::Endpoint;
 pub use error::{Error, Step};
 pub use handle::Device;
 pub use inbox::{CloudMessage, Delivery, Inbox};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
 
+use super::attempt;
 use super::backoff::{Backoff, random};
 use super::config::later;
 use super::converse::Ended;
@@ -20,7 +21,6 @@ use super::reply::Reply;
 use super::requests::Requests;
 use super::stats::State;
 use super::subscriptions::{Feed, Subscriptions};
-use super::transport;
 pub(super) use super::twin::TwinReply;
 use crate::mqtt::{Client, ConnectReturnCode, Publish};
 
@@ -119,20 +119,20 @@ impl Task {
     /// Connects and reconnects until nobody wants it any more.
     async fn stay_connected(&mut self) {
         let mut signed_again = false;
-        let mut opened = None;
+        let mut next = None;
         if let Some(until) = self.rest_until.take() {
             // After a refusal, calls that connect by themselves do not knock at their own pace.
             self.attend(sleep_until(until.into()), |task| task.hurry).await;
         }
         while self.wanted && !self.should_stop() {
-            let stream = if let Some(stream) = opened.take() {
-                stream
+            let opened = if let Some(opened) = next.take() {
+                opened
             } else {
                 self.set_trying();
-                let opening = transport::open(&self.shared.config);
+                let opening = attempt::open(&self.shared.config);
                 match self.attend(opening, |_| false).await {
                     None => return,
-                    Some(Ok(stream)) => stream,
+                    Some(Ok(opened)) => opened,
                     Some(Err(error)) => {
                         self.retry_later(error).await;
                         continue;
@@ -140,13 +140,13 @@ impl Task {
                 }
             };
             let connection = self.connection;
-            let ended = self.converse(stream).await;
+            let ended = self.converse(opened).await;
             if self.connection != connection {
                 signed_again = false;
             }
             match ended {
                 Ended::Stop => return,
-                Ended::Renew(stream) => opened = Some(stream),
+                Ended::Renew(opened) => next = Some(opened),
                 Ended::Lost { since, error } => {
                     self.shared.monitor.counters.connections_lost.add(1);
                     self.backoff.connection_ended(since, Instant::now());
@@ -193,18 +193,18 @@ impl Task {
             | ConnectReturnCode::BadClientId => Error::AuthenticationFailed {
                 reason: format!(
                     "{} refused {id} (CONNACK {}): {}",
-                    config.host,
+                    config.endpoint.host,
                     code as u8,
                     config.credentials.explain_refusal(unix_now()),
                 ),
             },
             ConnectReturnCode::RefusedProtocolVersion => Error::ConnectionFailed {
                 step: Step::Mqtt,
-                reason: format!("{} does not take MQTT 3.1.1 (CONNACK 1)", config.host),
+                reason: format!("{} does not take MQTT 3.1.1 (CONNACK 1)", config.endpoint.host),
             },
             ConnectReturnCode::ServiceUnavailable | ConnectReturnCode::Success => Error::ConnectionFailed {
                 step: Step::Mqtt,
-                reason: format!("{} is unavailable, or {id} is disabled (CONNACK 3)", config.host),
+                reason: format!("{} is unavailable, or {id} is disabled (CONNACK 3)", config.endpoint.host),
             },
         }
     }

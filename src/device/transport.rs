@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::pin::Pin;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
@@ -13,55 +12,45 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{CertificateError, Error as TlsError};
 
-use super::config::{ConnectDeadlines, DeviceConfig};
+use super::config::ConnectDeadlines;
+use super::endpoint::Endpoint;
 use super::error::{Error, Step};
-use super::trust::Trust;
 
 /// An encrypted byte stream to the hub; boxed, because it moves between the states of a connection.
 pub(super) type Stream = Box<TlsStream<TcpStream>>;
 
-/// A stream that is being opened.
-pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Stream, Error>> + Send>>;
-
-/// Opens the stream. The future owns what it needs, so that it can run beside the task that asked for it.
-/// It is boxed, because its handshake takes kilobytes that a connected task should not keep.
-pub(super) fn open(config: &DeviceConfig) -> Opening {
-    let attempt = Attempt {
-        host: config.host.clone(),
-        port: config.port,
-        trust: config.trust.clone(),
-        deadlines: config.deadlines,
-    };
-    Box::pin(attempt.run())
+/// Opens the stream.
+pub(super) async fn open(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Result<Stream, Error> {
+    Attempt { endpoint, deadlines }.run().await
 }
 
-struct Attempt {
-    host: String,
-    port: u16,
-    trust: Trust,
+struct Attempt<'a> {
+    endpoint: &'a Endpoint,
     deadlines: ConnectDeadlines,
 }
 
-impl Attempt {
+impl Attempt<'_> {
     async fn run(self) -> Result<Stream, Error> {
         let addresses = self.within(Step::Dns, self.deadlines.dns, self.resolve()).await?;
         let tcp = self.connect(&addresses).await?;
         let nodelay = tcp.set_nodelay(true);
         nodelay.map_err(|error| self.failed(Step::Tcp, &error.to_string()))?;
-        let name = ServerName::try_from(self.host.clone())
+        let name = ServerName::try_from(self.endpoint.host.clone())
             .map_err(|_| self.failed(Step::Tls, "the host name cannot be in a certificate"))?;
-        let connector = TlsConnector::from(self.trust.config().await);
+        let connector = TlsConnector::from(self.endpoint.trust.config().await);
         self.within(Step::Tls, self.deadlines.tls, connector.connect(name, tcp)).await.map(Box::new)
     }
 
     async fn resolve(&self) -> io::Result<Vec<SocketAddr>> {
-        if self.host.eq_ignore_ascii_case("localhost") {
+        if self.endpoint.host.eq_ignore_ascii_case("localhost") {
             // RFC 6761 §6.3: always loopback, no need to ask.
             let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-            return Ok(loopback.map(|address| SocketAddr::new(address, self.port)).to_vec());
+            return Ok(loopback.map(|address| SocketAddr::new(address, self.endpoint.port)).to_vec());
         }
-        let addresses: Vec<_> =
-            tokio::net::lookup_host((self.host.as_str(), self.port)).await?.take(MAX_ADDRESSES).collect();
+        let addresses: Vec<_> = tokio::net::lookup_host((self.endpoint.host.as_str(), self.endpoint.port))
+            .await?
+            .take(MAX_ADDRESSES)
+            .collect();
         if addresses.is_empty() {
             return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
         }
@@ -94,7 +83,7 @@ impl Attempt {
     }
 
     fn failed(&self, step: Step, reason: &str) -> Error {
-        Error::ConnectionFailed { step, reason: format!("{}:{}: {reason}", self.host, self.port) }
+        Error::ConnectionFailed { step, reason: format!("{}: {reason}", self.endpoint) }
     }
 }
 

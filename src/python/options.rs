@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::access::Access;
 use super::core::span;
-use crate::device::{DeviceConfig, LostSession, OutboxLimits, RetryPolicy, Trust};
+use crate::device::{DeviceConfig, Endpoint, LostSession, OutboxLimits, RetryPolicy, Trust};
 
 /// The options as `azmqtt._options` passes them: by name, every one of them.
 #[derive(FromPyObject)]
@@ -43,9 +43,11 @@ impl Options {
         };
         let base = DeviceConfig::new(access.identity.clone(), access.credentials.clone());
         let config = DeviceConfig {
-            host: access.gateway.clone().unwrap_or_else(|| base.host.clone()),
-            port: self.port,
-            trust,
+            endpoint: Endpoint {
+                host: access.gateway.clone().unwrap_or_else(|| base.endpoint.host.clone()),
+                port: self.port,
+                trust,
+            },
             keep_alive: self.keep_alive,
             sas_ttl: span("sas_ttl", self.sas_ttl)?,
             retry: RetryPolicy {

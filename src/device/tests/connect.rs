@@ -37,7 +37,7 @@ fn short() -> Duration {
 #[tokio::test]
 async fn a_name_that_nobody_knows() {
     let mut config = config(8883);
-    config.host = "nonexistent.invalid".into();
+    config.endpoint.host = "nonexistent.invalid".into();
     failed_at(Step::Dns, "nonexistent.invalid:8883", connect(config, async {}).await);
 }
 
@@ -53,7 +53,7 @@ async fn a_port_where_nobody_listens() {
 async fn a_certificate_of_an_unknown_root() {
     let hub = Hub::new().await;
     let mut config = hub.config();
-    config.trust = Trust::default();
+    config.endpoint.trust = Trust::default();
     let peer = async {
         let mut tcp = hub.accept_tcp().await;
         let mut bytes = Vec::new();
@@ -69,7 +69,7 @@ async fn a_certificate_of_an_unknown_root() {
 async fn a_certificate_for_another_name() {
     let hub = Hub::new().await;
     let mut config = hub.config();
-    config.host = "127.0.0.1".into();
+    config.endpoint.host = "127.0.0.1".into();
     let peer = async {
         let mut tcp = hub.accept_tcp().await;
         assert!(hub.handshake(&mut tcp).await.is_err());

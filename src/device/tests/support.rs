@@ -16,7 +16,8 @@ use tokio_rustls::rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion}
 use tokio_rustls::server::TlsStream;
 
 use crate::device::{
-    ConnectDeadlines, Credentials, Device, DeviceConfig, Error, Outgoing, Reply, RetryPolicy, State, Trust,
+    ConnectDeadlines, Credentials, Device, DeviceConfig, Endpoint, Error, Outgoing, Reply, RetryPolicy,
+    State, Trust,
 };
 use crate::dialect::{Identity, SymmetricKey};
 use crate::mqtt::server::Event;
@@ -182,8 +183,10 @@ pub(super) fn config(port: u16) -> DeviceConfig {
     let key = SymmetricKey::from_base64("c2VjcmV0IGtleSBvZiBhIHRlc3Q=").unwrap();
     let span = Duration::from_secs(2);
     DeviceConfig {
-        port,
-        trust: Trust::from_pem(certificate().pem.as_bytes()).unwrap(),
+        endpoint: Endpoint {
+            trust: Trust::from_pem(certificate().pem.as_bytes()).unwrap(),
+            ..Endpoint::new("localhost", port)
+        },
         retry: RetryPolicy {
             base: Duration::from_millis(5),
             max: Duration::from_millis(50),

@@ -1,0 +1,197 @@
+"""What a service application does on a hub: read telemetry and twins, send messages, call methods."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from azmqtt._hub_types import MethodResult, TelemetryMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azmqtt import _core
+
+#: How long a call into the core may block, in seconds, before Python looks for Ctrl-C.
+_TICK = 0.05
+
+
+class ServiceSide:
+    """The part of :class:`~azmqtt.LocalHub` that a service application sees."""
+
+    _core: _core.Hub
+
+    def twin(self, device_id: str) -> dict[str, Any]:
+        """Return a device's twin as a service application sees it.
+
+        The shape is ``{"deviceId", "etag", "version", "tags", "properties": {"desired", "reported"}, …}``,
+        both sections with ``$version`` and ``$metadata`` (IoT Hub docs, "Understand and use device twins").
+
+        Raises:
+            LookupError: There is no such device.
+        """
+        twin: dict[str, Any] = json.loads(self._core.twin(device_id))
+        return twin
+
+    def patch_desired(self, device_id: str, patch: Mapping[str, Any]) -> int:
+        """Change desired properties as a service application would; ``None`` deletes a property.
+
+        A device that is connected and has subscribed is notified.
+
+        Returns:
+            Their new ``$version``.
+
+        Raises:
+            TypeError: The patch is no mapping, or holds what JSON does not.
+            ValueError: The patch breaks a limit of twins; names the path.
+            LookupError: There is no such device.
+        """
+        if not isinstance(patch, Mapping):
+            raise TypeError(f"patch must be a mapping, not {type(patch).__name__}")
+        return self._core.patch_desired(device_id, json.dumps(dict(patch), allow_nan=False))
+
+    def telemetry(self, device_id: str | None = None, *, after: int = 0) -> list[TelemetryMessage]:
+        """Return the recorded messages of a device, or of all, oldest first.
+
+        Args:
+            device_id: Whose messages; everybody's if absent. A device that is unknown or was removed has those
+                that it sent, which may be none.
+            after: Only those with a higher ``sequence``, to look again for what came since.
+        """
+        return [
+            TelemetryMessage(
+                device_id=source,
+                body=body,
+                properties=dict(application),
+                system_properties=dict(system),
+                enqueued_time=datetime.fromtimestamp(enqueued, timezone.utc),
+                sequence=sequence,
+            )
+            for sequence, source, body, application, system, enqueued in self._core.telemetry(device_id, after)
+        ]
+
+    def telemetry_count(self, device_id: str | None = None) -> int:
+        """Return how many messages a device has sent, or all; those no longer kept are included.
+
+        Raises:
+            LookupError: There is no such device.
+        """
+        return self._core.telemetry_count(device_id)
+
+    def wait_for_telemetry(
+        self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
+    ) -> list[TelemetryMessage]:
+        """Wait until at least ``count`` messages have come since the hub started; return all that are kept.
+
+        Args:
+            device_id: Whose messages; everybody's if absent.
+            count: How many at least.
+            timeout: In seconds; ``None`` waits for ever.
+
+        Raises:
+            TimeoutError: Fewer came in time; says how many.
+            LookupError: There is no such device.
+        """
+        if not wait(lambda tick: self._core.wait_for_count(device_id, count, tick), timeout):
+            msg = f"{self.telemetry_count(device_id)} of {count} messages came within {timeout} s"
+            raise TimeoutError(msg)
+        return self.telemetry(device_id)
+
+    def send_c2d(self, device_id: str, body: bytes | str, properties: Mapping[str, str] | None = None) -> None:
+        """Queue a cloud-to-device message, delivered when the device is connected and has subscribed.
+
+        Args:
+            device_id: Whom to.
+            body: At most 64 KB, properties included.
+            properties: The application's own; ``$.mid``, ``$.cid``, ``$.ct`` and the like set system
+                properties.
+
+        Raises:
+            TypeError: The body is neither bytes nor text.
+            ValueError: The message is too large, or a property breaks a rule.
+            RuntimeError: 50 messages wait for the device already.
+            LookupError: There is no such device.
+        """
+        if isinstance(body, str):
+            body = body.encode()
+        if not isinstance(body, bytes | bytearray | memoryview):
+            raise TypeError(f"body must be bytes or str, not {type(body).__name__}")
+        self._core.send_c2d(device_id, bytes(body), list((properties or {}).items()))
+
+    def pending_c2d(self, device_id: str) -> int:
+        """Return how many cloud-to-device messages the device has not acknowledged.
+
+        Raises:
+            LookupError: There is no such device.
+        """
+        return self._core.pending_c2d(device_id)
+
+    def invoke_method(
+        self,
+        device_id: str,
+        name: str,
+        payload: Any = None,
+        *,
+        response_timeout: float = 30,
+        connect_timeout: float = 0,
+    ) -> MethodResult:
+        """Call a direct method on a device and wait for its answer, as a service application does.
+
+        Args:
+            device_id: Whose method.
+            name: Its name: printable ASCII, no spaces or separators.
+            payload: Anything JSON-able of at most 128 KiB.
+            response_timeout: How long the device may take to answer, 5 to 300 s.
+            connect_timeout: How long it may take to be connected and subscribed, 0 to 300 s.
+
+        Returns:
+            What the device answered, whatever its status.
+
+        Raises:
+            RequestFailed: There was no answer. Its ``error_code`` is the service's: 404103 for a device that is not
+                connected and subscribed in time, 504101 for one that does not answer in time, 400027 for one that
+                connects anew meanwhile, 404104 for one whose connection ends.
+            BadAnswer: The device's answer is not JSON.
+            ValueError: An argument breaks a rule.
+            LookupError: There is no such device.
+            RuntimeError: The hub is stopped.
+        """
+        if not 5 <= response_timeout <= 300:  # noqa: PLR2004 - the service's bounds
+            msg = f"response_timeout must be within [5; 300] s, not {response_timeout}"
+            raise ValueError(msg)
+        if not 0 <= connect_timeout <= 300:  # noqa: PLR2004 - the service's bounds
+            msg = f"connect_timeout must be within [0; 300] s, not {connect_timeout}"
+            raise ValueError(msg)
+        return self._invoke_method(device_id, name, payload, response_timeout, connect_timeout)
+
+    def _invoke_method(
+        self, device_id: str, name: str, payload: Any, response_timeout: float, connect_timeout: float
+    ) -> MethodResult:
+        """Call a method with any timeouts."""
+        text = json.dumps(payload, allow_nan=False)
+        call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout)
+        while (answer := call.wait(_TICK)) is None:
+            if self._core.stopped:
+                raise RuntimeError("the hub was stopped before the device could be called")
+        status, body = answer
+        try:
+            return MethodResult(status, json.loads(body) if body else None)
+        except ValueError:
+            from azmqtt._errors import BadAnswer
+
+            msg = f"{device_id} answered {status} to {name} with a body that is not JSON"
+            raise BadAnswer(msg) from None
+
+
+def wait(poll: Callable[[float], bool], timeout: float | None) -> bool:
+    """Call ``poll`` with a number of seconds to wait, again and again, so that Ctrl-C is seen in between."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = _TICK if deadline is None else max(0.0, min(_TICK, deadline - time.monotonic()))
+        if poll(left):
+            return True
+        if left == 0:
+            return False

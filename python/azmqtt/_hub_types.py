@@ -1,0 +1,78 @@
+"""What a local hub hands out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True)
+class LocalDevice:
+    """A device of a local hub, with what it needs to connect.
+
+    Attributes:
+        device_id: The device's id.
+        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``. It holds the key, so ``repr``
+            leaves it out.
+    """
+
+    device_id: str
+    connection_string: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class TelemetryMessage:
+    """A device-to-cloud message as a local hub took it.
+
+    Attributes:
+        device_id: The device that sent it.
+        body: The bytes as sent.
+        properties: The application's own properties.
+        system_properties: The system properties under the names that service applications read: the
+            device's own (``message-id``, ``content-type``, …) and the hub's stamps
+            (``iothub-connection-device-id``, ``iothub-enqueuedtime``, …). See "Create and read IoT Hub
+            messages" in the IoT Hub docs.
+        enqueued_time: When the hub took it, in UTC.
+        sequence: Counts the messages of the whole hub, from 1.
+    """
+
+    device_id: str
+    body: bytes
+    properties: dict[str, str]
+    system_properties: dict[str, str]
+    enqueued_time: datetime
+    sequence: int
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8 text.
+
+        Raises:
+            UnicodeDecodeError: The body is something else.
+        """
+        return self.body.decode()
+
+    def json(self) -> Any:
+        """Return the body, parsed as JSON.
+
+        Raises:
+            ValueError: The body is something else.
+        """
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class MethodResult:
+    """What a device answered to a direct method.
+
+    Attributes:
+        status: The method's own status, any integer.
+        payload: What it returned, read as JSON; ``None`` for nothing.
+    """
+
+    status: int
+    payload: Any

@@ -1,0 +1,30 @@
+//! Where a connection goes, and what it must meet there.
+
+use std::fmt;
+
+use super::trust::Trust;
+
+/// A TLS server that is dialled. Building it does no I/O.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// The host whose name is looked up, sent as SNI and checked against the certificate.
+    pub host: String,
+    /// 8883 for MQTT on the service.
+    pub port: u16,
+    /// Which server certificates are accepted.
+    pub trust: Trust,
+}
+
+impl Endpoint {
+    /// `host` and `port` with the default roots.
+    pub fn new(host: &str, port: u16) -> Self {
+        Self { host: host.to_owned(), port, trust: Trust::default() }
+    }
+}
+
+/// `host:port`, as errors show it.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
