@@ -226,6 +226,26 @@ def test_how_bodies_arrive(hub, online):
     ]
 
 
+def test_every_system_property_arrives(hub, online):
+    fields = {
+        "message_id": ("message-id", "m-1"),
+        "correlation_id": ("correlation-id", "c 1"),
+        "user_id": ("user-id", "u&1"),
+        "content_type": ("content-type", "application/json;charset=utf-8"),
+        "content_encoding": ("content-encoding", "utf-8"),
+        "creation_time": ("iothub-creation-time-utc", "2026-01-31T12:00:00Z"),
+        "expiry": ("absolute-expiry-time", "2026-01-31T13:00:00Z"),
+        "component": ("dt-subject", "thermostat1"),
+        "output_name": ("iothub-outputname", "out"),
+        "schema": ("iothub-message-schema", "s:1"),
+        "interface_id": ("iothub-interface-id", "urn:azureiot:Security:SecurityAgent:1"),
+    }
+    assert {*fields, "body", "properties", "qos"} == {*Message.__slots__}
+    online.send_message(Message({}, **{field: value for field, (_, value) in fields.items()}))
+    (message,) = hub.wait_for_telemetry(online.device_id)
+    assert message.system_properties.items() >= dict(fields.values()).items()
+
+
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 SCALARS = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | TEXT
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)

@@ -28,6 +28,8 @@ class Message:
         expiry: ``$.exp``: the same.
         component: ``$.sub``: the IoT Plug and Play component.
         output_name: ``$.on``: the output of a module.
+        schema: ``$.schema``: the message schema.
+        interface_id: ``$.ifid``: ``urn:azureiot:Security:SecurityAgent:1`` makes it a security message.
         qos: 1 for at least once, 0 for at most once. IoT Hub has no 2.
     """
 
@@ -39,10 +41,12 @@ class Message:
         "correlation_id",
         "creation_time",
         "expiry",
+        "interface_id",
         "message_id",
         "output_name",
         "properties",
         "qos",
+        "schema",
         "user_id",
     )
 
@@ -60,6 +64,8 @@ class Message:
         expiry: str | datetime | None = None,
         component: str | None = None,
         output_name: str | None = None,
+        schema: str | None = None,
+        interface_id: str | None = None,
         qos: Literal[0, 1] = 1,
     ) -> None:
         """Take the fields; nothing is checked yet."""
@@ -74,6 +80,8 @@ class Message:
         self.expiry = expiry
         self.component = component
         self.output_name = output_name
+        self.schema = schema
+        self.interface_id = interface_id
         self.qos = qos
 
     def replace(self, **changes: Any) -> Message:

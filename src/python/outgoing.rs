@@ -115,6 +115,8 @@ fn full(message: &Bound<'_, PyAny>, topic: &str) -> PyResult<Outgoing> {
         expiry: time(message, intern!(py, "expiry"))?,
         component: field(message, intern!(py, "component"))?,
         output_name: field(message, intern!(py, "output_name"))?,
+        schema: field(message, intern!(py, "schema"))?,
+        interface_id: field(message, intern!(py, "interface_id"))?,
         application: application(&message.getattr(intern!(py, "properties"))?)?,
         ..MessageProperties::default()
     };
