@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
+import venv
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import azmqtt
+
+#: Microsoft's own client.
+SDK = "azure-iot-device==2.14.0"
 
 # Whatever starts the tests in the background may have them ignore Ctrl-C, and their children with them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -26,3 +33,17 @@ def client(hub: azmqtt.LocalHub) -> Iterator[azmqtt.DeviceClient]:
     """A client, not yet connected, of a device that no other test uses."""
     with hub.device_client(hub.create_device().device_id) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def sdk_python() -> Path:
+    """An interpreter that has the SDK and nothing of ours; made once, kept for the next run."""
+    home = Path(__file__).parent / ".venvs" / SDK.replace("==", "-")
+    python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    marker = home / "installed"
+    if not marker.exists():
+        venv.create(home, with_pip=True, clear=True)
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", SDK]
+        subprocess.run(pip, check=True, timeout=300)
+        marker.touch()
+    return python

@@ -4,42 +4,24 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-import venv
 from pathlib import Path
 
 import pytest
 
 import azmqtt
 
-PACKAGE = "azure-iot-device==2.14.0"
-HERE = Path(__file__).parent
-SESSION = HERE / "interop" / "azure_iot_device_session.py"
-
-
-@pytest.fixture(scope="module")
-def python_with_sdk() -> Path:
-    """An interpreter that has the SDK and nothing of ours; made once, kept for the next run."""
-    home = HERE / ".venvs" / PACKAGE.replace("==", "-")
-    python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    marker = home / "installed"
-    if not marker.exists():
-        venv.create(home, with_pip=True, clear=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PACKAGE]
-        subprocess.run(pip, check=True, timeout=300)
-        marker.touch()
-    return python
+SESSION = Path(__file__).parent / "interop" / "azure_iot_device_session.py"
 
 
 @pytest.mark.timeout(420)
-def test_sdk_session(python_with_sdk: Path) -> None:
+def test_sdk_session(sdk_python: Path) -> None:
     """Telemetry with awkward properties, twin read and patch, a desired change, a cloud message, a method.
 
     The SDK knows no other port than 8883, so that one must be free.
     """
     with azmqtt.LocalHub(port=8883) as hub:
         device = hub.create_device("sdk-device")
-        command = [python_with_sdk, SESSION, device.connection_string, hub.ca_file]
+        command = [sdk_python, SESSION, device.connection_string, hub.ca_file]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             try:
                 assert process.stdout is not None
