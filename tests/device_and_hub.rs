@@ -40,7 +40,7 @@ fn config(hub: &Hub, id: &str) -> DeviceConfig {
     }
     let parsed = ConnectionString::parse(&hub.connection_string(id).unwrap()).unwrap();
     let azmqtt::dialect::Auth::SharedAccessKey(key) = parsed.auth.clone() else { panic!("no key") };
-    let mut config = DeviceConfig::new(parsed.identity(), Credentials::Key(key));
+    let mut config = DeviceConfig::new(parsed.identity(), Credentials::key(key));
     config.endpoint.port = hub.port();
     config.endpoint.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
     config.retry = RetryPolicy { base: Duration::from_millis(20), ..RetryPolicy::default() };
@@ -181,7 +181,7 @@ fn a_cloud_message_is_acknowledged_after_hand_over() {
 fn wrong_credentials_fail_with_the_reason() {
     let hub = hub();
     let mut config = config(&hub, "d6");
-    config.credentials = Credentials::Key(azmqtt::dialect::SymmetricKey::generate().unwrap());
+    config.credentials = Credentials::key(azmqtt::dialect::SymmetricKey::generate().unwrap());
     let device = Device::new(config, runtime);
     let error = wait(|reply| device.connect(PATIENCE, reply)).unwrap_err();
     assert!(

@@ -4,9 +4,8 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::config::DeviceConfig;
-use super::credentials::Password;
+use super::credentials::{Password, Purpose};
 use super::error::Error;
-use super::task::unix_now;
 use super::transport::{self, Stream};
 
 /// What CONNECT needs.
@@ -18,15 +17,20 @@ pub(super) struct Opened {
 /// A connection that is being opened.
 pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>;
 
-/// Opens a stream to the hub and then makes the password, so that it is as fresh as can be. The future owns what it
-/// needs, so that it can run beside the task that asked for it. It is boxed, because its handshake takes kilobytes
-/// that a connected task should not keep.
-pub(super) fn open(config: &DeviceConfig) -> Opening {
+/// Opens a stream to the hub, and makes the password: afterwards, so that it is as fresh as can be, or before where
+/// that is not in our hands. The future owns what it needs, so that it can run beside the task that asked for it,
+/// however long a signer takes. It is boxed, because its handshake takes kilobytes that a connected task should not keep.
+pub(super) fn open(config: &DeviceConfig, purpose: Purpose) -> Opening {
     let (endpoint, deadlines) = (config.endpoint.clone(), config.deadlines);
     let (identity, credentials, ttl) = (config.identity.clone(), config.credentials.clone(), config.sas_ttl);
     Box::pin(async move {
-        let stream = transport::open(&endpoint, deadlines).await?;
-        let password = credentials.password(&identity, ttl, unix_now());
+        let password = credentials.password(&identity, ttl, purpose, deadlines.credentials);
+        let (stream, password) = if credentials.come_first() {
+            let password = password.await?;
+            (transport::open(&endpoint, deadlines).await?, password)
+        } else {
+            (transport::open(&endpoint, deadlines).await?, password.await?)
+        };
         Ok(Opened { stream, password })
     })
 }

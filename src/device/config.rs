@@ -43,7 +43,10 @@ impl DeviceConfig {
     /// The defaults for `identity` with `credentials`.
     pub fn new(identity: Identity, credentials: Credentials) -> Self {
         Self {
-            endpoint: Endpoint::new(&identity.host_name, 8883),
+            endpoint: Endpoint {
+                client_certificate: credentials.certificate().cloned(),
+                ..Endpoint::new(&identity.host_name, 8883)
+            },
             identity,
             credentials,
             keep_alive: 60,
@@ -94,6 +97,8 @@ pub struct ConnectDeadlines {
     pub tcp: Duration,
     /// The TLS handshake.
     pub tls: Duration,
+    /// A signature, or a new token, from wherever it is made.
+    pub credentials: Duration,
     /// From CONNECT to CONNACK; the service delays a throttled CONNECT by up to a minute.
     pub connack: Duration,
     /// From SUBSCRIBE to SUBACK; without it the connection counts as dead.
@@ -106,6 +111,7 @@ impl Default for ConnectDeadlines {
             dns: Duration::from_secs(10),
             tcp: Duration::from_secs(15),
             tls: Duration::from_secs(15),
+            credentials: Duration::from_secs(20),
             connack: Duration::from_secs(75),
             suback: Duration::from_secs(60),
         }

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::attempt::{self, Opened, Opening};
 use super::backoff::{Backoff, random};
 use super::config::later;
+use super::credentials::Purpose;
 use super::error::{Error, Step};
 use super::inbox::{CloudMessage, Delivery};
 use super::reply::Burst;
@@ -283,7 +284,7 @@ impl Task {
         }
         match &conversation.renewal {
             Renewal::Due(Some(at)) if *at <= now => {
-                conversation.renewal = Renewal::Opening(attempt::open(config));
+                conversation.renewal = Renewal::Opening(attempt::open(config, Purpose::Renew));
             }
             Renewal::Draining(_, until) if *until <= now || self.is_quiet() => {
                 let taken = std::mem::replace(&mut conversation.renewal, Renewal::Due(None));

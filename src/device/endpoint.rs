@@ -1,7 +1,11 @@
 //! Where a connection goes, and what it must meet there.
 
 use std::fmt;
+use std::sync::Arc;
 
+use tokio_rustls::rustls::ClientConfig;
+
+use super::credentials::ClientCertificate;
 use super::trust::Trust;
 
 /// A TLS server that is dialled. Building it does no I/O.
@@ -13,12 +17,23 @@ pub struct Endpoint {
     pub port: u16,
     /// Which server certificates are accepted.
     pub trust: Trust,
+    /// What is shown to a server that asks for a certificate.
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 impl Endpoint {
     /// `host` and `port` with the default roots.
     pub fn new(host: &str, port: u16) -> Self {
-        Self { host: host.to_owned(), port, trust: Trust::default() }
+        Self { host: host.to_owned(), port, trust: Trust::default(), client_certificate: None }
+    }
+
+    /// The TLS configuration to dial with.
+    pub(super) async fn tls_config(&self) -> Arc<ClientConfig> {
+        let config = self.trust.config().await;
+        match &self.client_certificate {
+            Some(certificate) => certificate.config(&config),
+            None => config,
+        }
     }
 }
 

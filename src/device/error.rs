@@ -14,6 +14,8 @@ pub enum Step {
     Tcp,
     /// The TLS handshake, the server's certificate included.
     Tls,
+    /// Making the signature or getting the token that the hub is shown.
+    Credentials,
     /// CONNECT and its answer.
     Mqtt,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Step {
             Self::Dns => "DNS",
             Self::Tcp => "TCP",
             Self::Tls => "TLS",
+            Self::Credentials => "credentials",
             Self::Mqtt => "MQTT CONNECT",
         })
     }

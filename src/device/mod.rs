@@ -7,7 +7,7 @@
 //! * [`config`], [`endpoint`], [`credentials`], [`trust`]: what a connection is made of; [`error`]: what can go wrong.
 //! * `task`: the life of the connection: connect, converse, reconnect, close. `converse`: one connection from
 //!   CONNECT to its end. `operations`: commands taken, deadlines kept, outcomes told. `twin`: its side of it.
-//! * `attempt`: a stream and a password; `transport`: from a host name to an encrypted stream; `wire`: reads and batched writes on it.
+//! * `attempt`: a stream and a password;`transport`: from a host name to an encrypted stream; `wire`: reads and batched writes on it.
 //! * [`requests`]: twin requests and their answers; [`desired`]: no change missed, none seen twice. Both
 //!   without I/O.
 //! * [`methods`]: calls of direct methods, and their responses.
@@ -42,7 +42,7 @@ mod wire;
 mod tests;
 
 pub use config::{ConnectDeadlines, DeviceConfig, LostSession, OutboxLimits, RetryPolicy};
-pub use credentials::Credentials;
+pub use credentials::{BoxFuture, ClientCertificate, Credentials, Signer, TokenSource};
 pub use desired::DesiredPatch;
 pub use endpoint::Endpoint;
 pub use error::{Error, Step};

@@ -12,6 +12,7 @@ use super::attempt;
 use super::backoff::{Backoff, random};
 use super::config::later;
 use super::converse::Ended;
+use super::credentials::Purpose;
 use super::desired::DesiredTracker;
 use super::error::{Error, Step};
 use super::handle::Shared;
@@ -118,7 +119,7 @@ impl Task {
 
     /// Connects and reconnects until nobody wants it any more.
     async fn stay_connected(&mut self) {
-        let mut signed_again = false;
+        let mut refusals = 0;
         let mut next = None;
         if let Some(until) = self.rest_until.take() {
             // After a refusal, calls that connect by themselves do not knock at their own pace.
@@ -129,7 +130,7 @@ impl Task {
                 opened
             } else {
                 self.set_trying();
-                let opening = attempt::open(&self.shared.config);
+                let opening = attempt::open(&self.shared.config, Purpose::Connect);
                 match self.attend(opening, |_| false).await {
                     None => return,
                     Some(Ok(opened)) => opened,
@@ -142,7 +143,7 @@ impl Task {
             let connection = self.connection;
             let ended = self.converse(opened).await;
             if self.connection != connection {
-                signed_again = false;
+                refusals = 0;
             }
             match ended {
                 Ended::Stop => return,
@@ -154,18 +155,18 @@ impl Task {
                 }
                 Ended::Failed(error) => self.retry_later(error).await,
                 Ended::Refused(code) => match self.refusal(code) {
-                    // The token may have been refused for its time: one more, signed now.
+                    // A token may have been refused for its time, or a key may have been replaced.
                     Error::AuthenticationFailed { .. }
-                        if !signed_again && self.shared.config.credentials.can_renew() =>
+                        if self.shared.config.credentials.try_next(refusals) =>
                     {
-                        signed_again = true;
+                        refusals += 1;
                     }
                     // Whoever listens cannot be told, and counts on a device that was let in before.
                     error @ Error::AuthenticationFailed { .. }
                         if self.was_connected && self.subscriptions.any_listening() =>
                     {
                         self.fail_all(&error);
-                        signed_again = false;
+                        refusals = 0;
                         self.retry_later(error).await;
                     }
                     error @ Error::AuthenticationFailed { .. } => {
@@ -195,7 +196,7 @@ impl Task {
                     "{} refused {id} (CONNACK {}): {}",
                     config.endpoint.host,
                     code as u8,
-                    config.credentials.explain_refusal(unix_now()),
+                    config.credentials.explain_refusal(),
                 ),
             },
             ConnectReturnCode::RefusedProtocolVersion => Error::ConnectionFailed {
@@ -204,7 +205,10 @@ impl Task {
             },
             ConnectReturnCode::ServiceUnavailable | ConnectReturnCode::Success => Error::ConnectionFailed {
                 step: Step::Mqtt,
-                reason: format!("{} is unavailable, or {id} is disabled (CONNACK 3)", config.endpoint.host),
+                reason: format!(
+                    "{} does not serve {id} now (CONNACK 3): the device is disabled there, or the hub is unavailable",
+                    config.endpoint.host
+                ),
             },
         }
     }

@@ -37,7 +37,7 @@ impl Attempt<'_> {
         nodelay.map_err(|error| self.failed(Step::Tcp, &error.to_string()))?;
         let name = ServerName::try_from(self.endpoint.host.clone())
             .map_err(|_| self.failed(Step::Tls, "the host name cannot be in a certificate"))?;
-        let connector = TlsConnector::from(self.endpoint.trust.config().await);
+        let connector = TlsConnector::from(self.endpoint.tls_config().await);
         self.within(Step::Tls, self.deadlines.tls, connector.connect(name, tcp)).await.map(Box::new)
     }
 

@@ -24,8 +24,8 @@ impl Access {
         let parsed = ConnectionString::parse(text).map_err(|error| value_error(&error))?;
         let identity = parsed.identity();
         let credentials = match parsed.auth {
-            Auth::SharedAccessKey(key) => Credentials::Key(key),
-            Auth::SharedAccessSignature(token) => Credentials::Token(token),
+            Auth::SharedAccessKey(key) => Credentials::key(key),
+            Auth::SharedAccessSignature(token) => Credentials::token(token, None),
             Auth::X509 => {
                 return Err(PyValueError::new_err(
                     "connection string: x509=true announces a client certificate, which this version \
@@ -47,7 +47,7 @@ impl Access {
         let identity = identity(hostname, device_id, module_id)?;
         let key =
             SymmetricKey::from_base64(key).map_err(|error| PyValueError::new_err(format!("key: {error}")))?;
-        Ok(Self { identity, credentials: Credentials::Key(key), gateway: None })
+        Ok(Self { identity, credentials: Credentials::key(key), gateway: None })
     }
 
     /// From a token signed elsewhere. What is not given is read from the token's resource.
@@ -81,7 +81,7 @@ impl Access {
                 identity.sas_resource()
             )));
         }
-        Ok(Self { identity, credentials: Credentials::Token(token), gateway: None })
+        Ok(Self { identity, credentials: Credentials::token(token, None), gateway: None })
     }
 
     fn __repr__(&self) -> String {

@@ -47,6 +47,7 @@ impl Options {
                 host: access.gateway.clone().unwrap_or_else(|| base.endpoint.host.clone()),
                 port: self.port,
                 trust,
+                ..base.endpoint.clone()
             },
             keep_alive: self.keep_alive,
             sas_ttl: span("sas_ttl", self.sas_ttl)?,

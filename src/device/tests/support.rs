@@ -192,8 +192,15 @@ pub(super) fn config(port: u16) -> DeviceConfig {
             max: Duration::from_millis(50),
             first_connect: false,
         },
-        deadlines: ConnectDeadlines { dns: LONG, tcp: span, tls: span, connack: span, suback: span },
-        ..DeviceConfig::new(identity, Credentials::Key(key))
+        deadlines: ConnectDeadlines {
+            dns: LONG,
+            tcp: span,
+            tls: span,
+            credentials: span,
+            connack: span,
+            suback: span,
+        },
+        ..DeviceConfig::new(identity, Credentials::key(key))
     }
 }
 

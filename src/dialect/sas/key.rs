@@ -29,6 +29,13 @@ impl SymmetricKey {
         STANDARD.encode(&self.0)
     }
 
+    /// The HMAC-SHA256 of `data`.
+    pub fn sign(&self, data: &[u8]) -> Vec<u8> {
+        let mut mac = self.mac(&[]);
+        mac.update(data);
+        mac.finalize().into_bytes().to_vec()
+    }
+
     /// HMAC-SHA256 of `parts`, one after the other.
     pub(super) fn mac(&self, parts: &[&str]) -> Hmac<Sha256> {
         let mut mac = Hmac::new_from_slice(&self.0).expect("HMAC takes keys of any length");

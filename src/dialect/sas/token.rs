@@ -6,8 +6,8 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::Mac;
 
-use super::super::encoding::{decode, encode, push_encoded};
-use super::SymmetricKey;
+use super::super::encoding::{decode, push_encoded};
+use super::{SymmetricKey, UnsignedToken};
 
 /// The service accepts a token for this many seconds after its expiry (IoT Hub docs, SAS: clock skew).
 pub const CLOCK_SKEW: u64 = 300;
@@ -34,17 +34,23 @@ impl SasToken {
     /// `resource` is not yet encoded as a whole (see [`Identity::sas_resource`](crate::dialect::Identity)), `expiry` is
     /// in Unix seconds, `policy` names the hub policy whose key this is and is absent for a device's own key.
     pub fn sign(resource: &str, key: &SymmetricKey, expiry: u64, policy: Option<&str>) -> Self {
-        let resource = encode(resource).into_owned();
-        let signature = key.mac(&[&resource, "\n", &expiry.to_string()]).finalize().into_bytes().to_vec();
+        let unsigned = UnsignedToken::new(resource, expiry, policy);
+        let signature = key.sign(unsigned.data());
+        Self::assemble(unsigned, signature)
+    }
+
+    /// Puts a signature to what it is of.
+    pub(super) fn assemble(unsigned: UnsignedToken, signature: Vec<u8>) -> Self {
+        let UnsignedToken { resource, expiry, policy, .. } = unsigned;
         let mut text = format!("{SCHEME}sr={resource}&sig=");
         push_encoded(&mut text, &STANDARD.encode(&signature));
         text.push_str("&se=");
         text.push_str(&expiry.to_string());
-        if let Some(policy) = policy {
+        if let Some(policy) = &policy {
             text.push_str("&skn=");
             push_encoded(&mut text, policy);
         }
-        Self { resource, signature, expiry, policy: policy.map(str::to_owned), text }
+        Self { resource, signature, expiry, policy, text }
     }
 
     /// Parses a token, its fields in any order. Unknown fields are ignored; the token is kept as it was written.

@@ -1,0 +1,121 @@
+//! A token that is signed elsewhere.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::super::task::unix_now;
+use super::{Purpose, RENEW_AFTER, TokenSource, bounded};
+use crate::dialect::SasToken;
+
+/// The newest token, and perhaps a way to get the next.
+pub(super) struct ReadyToken {
+    source: Option<Arc<dyn TokenSource>>,
+    held: Mutex<Held>,
+    /// Held while the source is asked, so that two who need a token ask once.
+    asking: tokio::sync::Mutex<()>,
+}
+
+struct Held {
+    token: SasToken,
+    /// When the next one should be asked for, in Unix seconds.
+    renew_at: u64,
+    /// The hub did not take it.
+    refused: bool,
+}
+
+impl Held {
+    fn new(token: SasToken, now: u64) -> Self {
+        let life = Duration::from_secs(token.expiry().saturating_sub(now));
+        let renew_at = now.saturating_add(life.mul_f64(RENEW_AFTER).as_secs());
+        Self { token, renew_at, refused: false }
+    }
+}
+
+impl ReadyToken {
+    pub(super) fn new(token: SasToken, source: Option<Arc<dyn TokenSource>>, now: u64) -> Self {
+        Self { source, held: Mutex::new(Held::new(token, now)), asking: tokio::sync::Mutex::default() }
+    }
+
+    /// A token that covers `resource`, and when to come again for the next.
+    pub(super) async fn get(
+        &self,
+        resource: &str,
+        purpose: Purpose,
+        limit: Duration,
+    ) -> Result<(SasToken, Option<Duration>), String> {
+        if let Some(source) = &self.source {
+            let before = self.lock().token.clone();
+            if self.needs_another(purpose) {
+                let _turn = self.asking.lock().await;
+                // Somebody else may have been quicker.
+                if self.lock().token == before {
+                    let asked = bounded(source.name(), "no token", limit, source.token()).await;
+                    let taken = asked.and_then(|token| {
+                        self.take(token, resource).map_err(|error| format!("{}: {error}", source.name()))
+                    });
+                    // A token that is still good will do, if there is nothing better.
+                    if taken.is_err() && (purpose == Purpose::Renew || !self.is_good()) {
+                        taken?;
+                    }
+                }
+            }
+        }
+        let held = self.lock();
+        if !held.token.covers(resource) {
+            return Err(format!("the SAS token is for another resource than {resource}"));
+        }
+        let left = Duration::from_secs(held.renew_at.saturating_sub(unix_now()));
+        Ok((held.token.clone(), self.source.is_some().then_some(left)))
+    }
+
+    /// The hub refused it; whether another can be asked for.
+    pub(super) fn refused(&self) -> bool {
+        self.lock().refused = true;
+        self.source.is_some()
+    }
+
+    pub(super) fn explain_refusal(&self, now: u64) -> String {
+        let expiry = self.lock().token.expiry();
+        if expiry <= now {
+            format!("the SAS token has expired, {} s ago by this machine's clock", now - expiry)
+        } else {
+            "is the SAS token signed for this device and hub, with a key that is still in use?".to_owned()
+        }
+    }
+
+    fn needs_another(&self, purpose: Purpose) -> bool {
+        let held = self.lock();
+        held.refused || purpose == Purpose::Renew || held.renew_at <= unix_now()
+    }
+
+    fn is_good(&self) -> bool {
+        let held = self.lock();
+        !held.refused && held.token.expiry() > unix_now()
+    }
+
+    /// Puts a new token in the place of the old one, if it is better than that.
+    fn take(&self, token: SasToken, resource: &str) -> Result<(), &'static str> {
+        let now = unix_now();
+        let mut held = self.lock();
+        if !token.covers(resource) {
+            return Err("the token is for another resource");
+        }
+        if token.expiry() <= now {
+            return Err("the token has expired already, by this machine's clock");
+        }
+        if held.refused && token == held.token {
+            return Err("it is the token that the hub refused");
+        }
+        // Coming again for the same token ever more often as it expires would help nobody.
+        if !held.refused && token.expiry() <= held.token.expiry() {
+            return Err("the token expires no later than the one in use");
+        }
+        *held = Held::new(token, now);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        // Nothing that runs under this lock can leave it half-changed.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
