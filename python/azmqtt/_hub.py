@@ -7,8 +7,9 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._hub_service import ServiceSide, wait
-from azmqtt._hub_types import LocalDevice, MethodResult, TelemetryMessage
+from azmqtt._hub_service import ServiceSide
+from azmqtt._hub_types import FeedbackRecord, LocalDevice, MethodResult, TelemetryMessage
+from azmqtt._hub_wait import wait
 
 if TYPE_CHECKING:
     import os
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from azmqtt import DeviceClient
 
-__all__ = ["LocalDevice", "LocalHub", "MethodResult", "TelemetryMessage"]
+__all__ = ["FeedbackRecord", "LocalDevice", "LocalHub", "MethodResult", "TelemetryMessage"]
 
 
 class LocalHub(ServiceSide):
@@ -34,9 +35,15 @@ class LocalHub(ServiceSide):
         host: The address to listen on. The default is this machine alone.
         port: The TCP port; 0 picks a free one.
         state: A directory where devices, keys, certificates and twins stay across restarts, made if it
-            is missing. Without one they end with the hub.
+            is missing. Without one they end with the hub. Cloud-to-device messages that wait stay, too.
         hostname: The name in connection strings and in the certificate.
         record: Whether telemetry is kept (the newest 100,000 messages or 64 MiB) or only counted.
+        c2d_lock: Seconds after which a cloud-to-device message without its acknowledgement is sent again. The
+            service's minute is fixed.
+        c2d_ttl: Seconds that a cloud-to-device message lives by default; the service takes 60 to 172,800.
+        c2d_max_delivery_count: On how many connections that end a message may be on its way before it is given up;
+            1 to 100.
+        clean_session_purges: Whether a connect with CleanSession 1 empties the device's queue of messages.
 
     Raises:
         OSError: The port is in use, or a file cannot be read or written.
@@ -52,12 +59,25 @@ class LocalHub(ServiceSide):
         state: str | os.PathLike[str] | None = None,
         hostname: str = "localhost",
         record: bool = True,
+        c2d_lock: float = 60,
+        c2d_ttl: float = 3600,
+        c2d_max_delivery_count: int = 10,
+        clean_session_purges: bool = True,
     ) -> None:
         """Start the hub."""
         if not 0 <= port <= 65535:  # noqa: PLR2004 - every reader knows this number
             msg = f"port must be 0 to 65535, not {port}"
             raise ValueError(msg)
-        self._core = _core.Hub(host, port, hostname, state, record)
+        if not 1 <= c2d_max_delivery_count <= 100:  # noqa: PLR2004 - the service's bounds
+            msg = f"c2d_max_delivery_count must be 1 to 100, not {c2d_max_delivery_count}"
+            raise ValueError(msg)
+        cloud = {
+            "lock": c2d_lock,
+            "ttl": c2d_ttl,
+            "max_deliveries": c2d_max_delivery_count,
+            "clean_session_purges": clean_session_purges,
+        }
+        self._core = _core.Hub(host, port, hostname, state, record, cloud)
         # Also at the interpreter's exit, so that no temporary file stays.
         self._finalizer = weakref.finalize(self, self._core.stop)
 

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from azmqtt._hub_cloud import CloudSide
 from azmqtt._hub_types import MethodResult, TelemetryMessage
+from azmqtt._hub_wait import TICK, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from azmqtt import _core
 
-#: How long a call into the core may block, in seconds, before Python looks for Ctrl-C.
-_TICK = 0.05
 
-
-class ServiceSide:
+class ServiceSide(CloudSide):
     """The part of :class:`~azmqtt.LocalHub` that a service application sees."""
 
     _core: _core.Hub
@@ -100,35 +96,6 @@ class ServiceSide:
             raise TimeoutError(msg)
         return self.telemetry(device_id)
 
-    def send_c2d(self, device_id: str, body: bytes | str, properties: Mapping[str, str] | None = None) -> None:
-        """Queue a cloud-to-device message, delivered when the device is connected and has subscribed.
-
-        Args:
-            device_id: Whom to.
-            body: At most 64 KB, properties included.
-            properties: The application's own; ``$.mid``, ``$.cid``, ``$.ct`` and the like set system
-                properties.
-
-        Raises:
-            TypeError: The body is neither bytes nor text.
-            ValueError: The message is too large, or a property breaks a rule.
-            RuntimeError: 50 messages wait for the device already.
-            LookupError: There is no such device.
-        """
-        if isinstance(body, str):
-            body = body.encode()
-        if not isinstance(body, bytes | bytearray | memoryview):
-            raise TypeError(f"body must be bytes or str, not {type(body).__name__}")
-        self._core.send_c2d(device_id, bytes(body), list((properties or {}).items()))
-
-    def pending_c2d(self, device_id: str) -> int:
-        """Return how many cloud-to-device messages the device has not acknowledged.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        return self._core.pending_c2d(device_id)
-
     def invoke_method(
         self,
         device_id: str,
@@ -173,7 +140,7 @@ class ServiceSide:
         """Call a method with any timeouts."""
         text = json.dumps(payload, allow_nan=False)
         call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout)
-        while (answer := call.wait(_TICK)) is None:
+        while (answer := call.wait(TICK)) is None:
             if self._core.stopped:
                 raise RuntimeError("the hub was stopped before the device could be called")
         status, body = answer
@@ -184,14 +151,3 @@ class ServiceSide:
 
             msg = f"{device_id} answered {status} to {name} with a body that is not JSON"
             raise BadAnswer(msg) from None
-
-
-def wait(poll: Callable[[float], bool], timeout: float | None) -> bool:
-    """Call ``poll`` with a number of seconds to wait, again and again, so that Ctrl-C is seen in between."""
-    deadline = None if timeout is None else time.monotonic() + timeout
-    while True:
-        left = _TICK if deadline is None else max(0.0, min(_TICK, deadline - time.monotonic()))
-        if poll(left):
-            return True
-        if left == 0:
-            return False

@@ -76,3 +76,36 @@ class MethodResult:
 
     status: int
     payload: Any
+
+
+@dataclass(frozen=True)
+class FeedbackRecord:
+    """What became of a cloud-to-device message whose sender asked by ``ack``.
+
+    Attributes:
+        original_message_id: The message's id.
+        enqueued_time: When it ended, in UTC; the service calls it ``enqueuedTimeUtc``.
+        status_code: ``"Success"``, ``"Expired"``, ``"DeliveryCountExceeded"`` or ``"Purged"``. A device cannot reject
+            over MQTT, so that ``"Rejected"`` does not occur.
+        description: The same as a sentence.
+        device_id: The device it was for.
+        device_generation_id: Tells the device from an earlier one of the same id.
+    """
+
+    original_message_id: str
+    enqueued_time: datetime
+    status_code: str
+    description: str
+    device_id: str
+    device_generation_id: str
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the record in the shape of ``application/vnd.microsoft.iothub.feedback.json``."""
+        return {
+            "originalMessageId": self.original_message_id,
+            "enqueuedTimeUtc": self.enqueued_time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "statusCode": self.status_code,
+            "description": self.description,
+            "deviceId": self.device_id,
+            "deviceGenerationId": self.device_generation_id,
+        }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use super::certificates::{Authority, server_names};
 use super::config::HubConfig;
@@ -61,6 +62,8 @@ impl Hub {
         if hub.temp_dir.is_some() {
             state_dir::write_whole(&hub.ca_file, hub.ca_pem.as_bytes())?;
         }
+        // Messages may have expired since the last run.
+        hub.shared.cloud_clock.due(Some(Instant::now()));
         let (thread, port) = runtime::spawn(hub.shared.clone(), tls)?;
         hub.thread = Mutex::new(Some(thread));
         hub.port = port;
@@ -77,6 +80,10 @@ impl Hub {
             return;
         }
         thread.stop();
+        for device in self.shared.registry.all() {
+            // What cannot be saved now is as an unexpected end would leave it: messages come again.
+            let _ = self.shared.save(&device);
+        }
         let state_dir = self.shared.state_dir.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(dir) = state_dir {
             dir.release();

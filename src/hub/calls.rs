@@ -7,16 +7,16 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::api::Hub;
-use super::cloud_messages::{self, CloudMessage};
 use super::device::{CloseReason, Command, Device, END_TIMEOUT};
 use super::device_file;
 use super::error::HubError;
+use super::feedback::FeedbackStatus;
 use super::methods::{Invocation, MethodResult, PendingCall};
 use super::telemetry::{TelemetryMessage, unix_now};
 use crate::dialect::identity::check_id;
 use crate::dialect::sas::SymmetricKey;
 use crate::dialect::twin::desired_notification;
-use crate::dialect::{Auth, ConnectionString, MAX_METHOD_BODY, MessageProperties, Twin, check_method_name};
+use crate::dialect::{Auth, ConnectionString, MAX_METHOD_BODY, Twin, check_method_name};
 
 impl Hub {
     /// Makes a device. Without a primary key it gets a random one; the secondary is always random.
@@ -44,7 +44,12 @@ impl Hub {
     pub fn remove_device(&self, device_id: &str) -> Result<(), HubError> {
         self.check_running()?;
         let device = self.shared.registry.remove(device_id)?;
-        device.state().removed = true;
+        let purged = {
+            let mut state = device.state();
+            state.removed = true;
+            state.cloud_messages.purge()
+        };
+        self.shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
         device.close_and_block(CloseReason::Removed, END_TIMEOUT);
         self.shared.state_dir().map_or(Ok(()), |dir| device_file::remove(&dir, &device))
     }
@@ -100,34 +105,6 @@ impl Hub {
             version
         };
         self.shared.save(&device).map(|()| version)
-    }
-
-    /// Queues a cloud-to-device message: delivered when the device is connected and subscribed.
-    pub fn send_c2d(
-        &self,
-        device_id: &str,
-        body: Bytes,
-        mut properties: MessageProperties,
-    ) -> Result<(), HubError> {
-        self.check_running()?;
-        let device = self.shared.registry.get(device_id)?;
-        let (size, limit) = (properties.size(body.len()), cloud_messages::MAX_SIZE);
-        if size > limit {
-            return Err(HubError::MessageTooLarge { size, limit });
-        }
-        properties.to.get_or_insert_with(|| format!("/devices/{device_id}/messages/deviceBound"));
-        let mut state = device.state();
-        if !state.cloud_messages.push(CloudMessage { body, properties }) {
-            let limit = cloud_messages::MAX_PENDING;
-            return Err(HubError::QueueFull { device_id: device_id.to_owned(), limit });
-        }
-        state.tell(Command::SendCloudMessages);
-        Ok(())
-    }
-
-    /// Cloud-to-device messages that the device has not acknowledged.
-    pub fn pending_c2d(&self, device_id: &str) -> Result<usize, HubError> {
-        Ok(self.shared.registry.get(device_id)?.state().cloud_messages.len())
     }
 
     /// Calls a direct method and blocks until the device has answered: for at most `connect_timeout` until it is

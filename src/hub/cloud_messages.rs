@@ -1,10 +1,15 @@
-//! A device's queue of cloud-to-device messages (IoT Hub docs, "Send cloud-to-device messages").
+//! A device's queue of cloud-to-device messages (IoT Hub docs, "Send cloud-to-device messages": message lifecycle).
+//!
+//! A message waits, is sent and locked, and is completed by its PUBACK. A lock that expires lets it wait again, as
+//! does the end of its connection; a message ends early when its time to live is over, when too many connections ended
+//! on it, or when the queue is purged. No clock is read here: `now` is passed in.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use crate::dialect::MessageProperties;
+use crate::dialect::PropertyBag;
 
 /// How many messages a hub keeps for one device (error 403004 beyond).
 pub const MAX_PENDING: usize = 50;
@@ -16,54 +21,174 @@ pub const MAX_SIZE: usize = 64 << 10;
 #[derive(Clone, Debug)]
 pub struct CloudMessage {
     pub body: Bytes,
-    pub properties: MessageProperties,
+    /// As it stands in the topic.
+    pub bag: PropertyBag,
+    /// When the hub took it, in Unix seconds.
+    pub enqueued: u64,
+    /// When it is given up.
+    pub expires: Instant,
+    /// The same in Unix seconds, for the state directory.
+    pub expires_unix: u64,
+    /// Connections that ended while it was on its way.
+    pub deliveries: u32,
+}
+
+/// One delivery of one message. A message that is sent again has another one, and the old one completes nothing
+/// (error 412002, `DeviceMessageLockLost`, where a protocol has words for it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryTag {
+    message: u64,
+    delivery: u64,
 }
 
 /// Messages that wait, and messages that were sent and wait for their PUBACK.
 #[derive(Debug, Default)]
 pub struct CloudMessages {
-    waiting: VecDeque<(u64, CloudMessage)>,
-    sent: BTreeMap<u64, CloudMessage>,
-    last: u64,
+    waiting: BTreeMap<u64, CloudMessage>,
+    sent: BTreeMap<u64, Sent>,
+    messages: u64,
+    deliveries: u64,
+}
+
+#[derive(Debug)]
+struct Sent {
+    message: CloudMessage,
+    delivery: u64,
+    lock: Lock,
+}
+
+#[derive(Debug)]
+enum Lock {
+    /// On a live connection: waits again after this.
+    Until(Instant),
+    /// In the session of a device that is away: sent again by the session when the device is back.
+    WithSession,
+}
+
+/// What [`CloudMessages::sweep`] found.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// Messages whose time to live is over. They are gone.
+    pub expired: Vec<CloudMessage>,
+    /// Deliveries have lost their message: they need not be sent again.
+    pub lost_deliveries: bool,
 }
 
 impl CloudMessages {
-    /// Adds a message at the end; false when the queue is full.
-    pub fn push(&mut self, message: CloudMessage) -> bool {
+    /// Adds a message at the end; it comes back when the queue is full.
+    pub fn push(&mut self, message: CloudMessage) -> Result<(), CloudMessage> {
         if self.len() >= MAX_PENDING {
-            return false;
+            return Err(message);
         }
-        self.last += 1;
-        self.waiting.push_back((self.last, message));
-        true
+        self.messages += 1;
+        self.waiting.insert(self.messages, message);
+        Ok(())
     }
 
-    /// The next message to send, with the number that completes it.
-    pub fn next_to_send(&mut self) -> Option<(u64, CloudMessage)> {
-        let (number, message) = self.waiting.pop_front()?;
-        self.sent.insert(number, message.clone());
-        Some((number, message))
+    /// Locks the next message to send until `lock` is over, with what completes it.
+    pub fn next_to_send(&mut self, now: Instant, lock: Duration) -> Option<(DeliveryTag, CloudMessage)> {
+        // One that is over is left to the next sweep, which tells its sender.
+        let number = *self.waiting.iter().find(|(_, message)| message.expires > now)?.0;
+        let message = self.waiting.remove(&number)?;
+        self.deliveries += 1;
+        let (delivery, lock) = (self.deliveries, Lock::Until(now + lock));
+        self.sent.insert(number, Sent { message: message.clone(), delivery, lock });
+        Some((DeliveryTag { message: number, delivery }, message))
     }
 
-    /// The device has this message.
-    pub fn complete(&mut self, number: u64) {
-        self.sent.remove(&number);
+    /// The device has this message; `None` if it came too late.
+    pub fn complete(&mut self, tag: DeliveryTag) -> Option<CloudMessage> {
+        if !self.is_live(tag) {
+            return None;
+        }
+        self.sent.remove(&tag.message).map(|sent| sent.message)
     }
 
-    /// Whatever was sent and not completed waits again, in its old place.
-    pub fn send_again(&mut self) {
-        for entry in std::mem::take(&mut self.sent).into_iter().rev() {
-            self.waiting.push_front(entry);
+    /// Whether this delivery can still complete its message.
+    pub fn is_live(&self, tag: DeliveryTag) -> bool {
+        self.sent.get(&tag.message).is_some_and(|sent| sent.delivery == tag.delivery)
+    }
+
+    /// The connection ended. What was sent on it stays with the session if that is `kept`, or else waits again in its
+    /// old place. Returns the messages that `max_deliveries` connections ended on; they are gone.
+    pub fn connection_ended(&mut self, kept: bool, max_deliveries: u32) -> Vec<CloudMessage> {
+        let mut exceeded = Vec::new();
+        for (number, mut sent) in std::mem::take(&mut self.sent) {
+            if matches!(sent.lock, Lock::Until(_)) {
+                sent.message.deliveries += 1;
+            }
+            if sent.message.deliveries >= max_deliveries {
+                exceeded.push(sent.message);
+            } else if kept {
+                sent.lock = Lock::WithSession;
+                self.sent.insert(number, sent);
+            } else {
+                self.waiting.insert(number, sent.message);
+            }
+        }
+        exceeded
+    }
+
+    /// The session that held the sent messages continues: they are on their way again.
+    pub fn session_resumed(&mut self, now: Instant, lock: Duration) {
+        for sent in self.sent.values_mut() {
+            sent.lock = Lock::Until(now + lock);
         }
     }
 
-    /// Forgets every message.
-    pub fn purge(&mut self) {
+    /// Takes out what has expired, and lets messages wait again whose lock has, their count of deliveries unchanged.
+    pub fn sweep(&mut self, now: Instant) -> Swept {
+        let mut swept = Swept::default();
+        let over = |message: &CloudMessage| message.expires <= now;
+        let late: Vec<u64> =
+            self.waiting.iter().filter(|(_, message)| over(message)).map(|(number, _)| *number).collect();
+        swept.expired.extend(late.iter().filter_map(|number| self.waiting.remove(number)));
+        let unlocked = |sent: &Sent| matches!(sent.lock, Lock::Until(end) if end <= now);
+        let late: Vec<u64> = self
+            .sent
+            .iter()
+            .filter(|(_, sent)| over(&sent.message) || unlocked(sent))
+            .map(|(number, _)| *number)
+            .collect();
+        for number in late {
+            let Some(sent) = self.sent.remove(&number) else { continue };
+            swept.lost_deliveries = true;
+            if over(&sent.message) {
+                swept.expired.push(sent.message);
+            } else {
+                self.waiting.insert(number, sent.message);
+            }
+        }
+        swept
+    }
+
+    /// When [`Self::sweep`] has something to do.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let waiting = self.waiting.values().map(|message| message.expires);
+        let sent = self.sent.values().map(|sent| match sent.lock {
+            Lock::Until(end) => end.min(sent.message.expires),
+            Lock::WithSession => sent.message.expires,
+        });
+        waiting.chain(sent).min()
+    }
+
+    /// Takes every message out.
+    pub fn purge(&mut self) -> Vec<CloudMessage> {
+        let messages = self.all().cloned().collect();
         self.waiting.clear();
         self.sent.clear();
+        messages
     }
 
-    /// Messages that are not completed.
+    /// Messages that are not completed, oldest first.
+    pub fn all(&self) -> impl Iterator<Item = &CloudMessage> {
+        let sent = self.sent.iter().map(|(number, sent)| (*number, &sent.message));
+        let both: BTreeMap<_, _> =
+            sent.chain(self.waiting.iter().map(|(number, waiting)| (*number, waiting))).collect();
+        both.into_values()
+    }
+
+    /// How many messages are not completed.
     pub fn len(&self) -> usize {
         self.waiting.len() + self.sent.len()
     }
@@ -72,36 +197,160 @@ impl CloudMessages {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    fn message(body: &'static str) -> CloudMessage {
-        CloudMessage { body: Bytes::from(body), properties: MessageProperties::default() }
+    const LOCK: Duration = Duration::from_secs(60);
+
+    fn queue() -> CloudMessages {
+        CloudMessages::default()
     }
 
-    fn bodies(queue: &mut CloudMessages) -> Vec<Bytes> {
-        std::iter::from_fn(|| queue.next_to_send()).map(|(_, message)| message.body).collect()
+    fn message(body: &str, expires: Instant) -> CloudMessage {
+        CloudMessage {
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            bag: PropertyBag::new(),
+            enqueued: 0,
+            expires,
+            expires_unix: 0,
+            deliveries: 0,
+        }
+    }
+
+    fn far(now: Instant) -> Instant {
+        now + Duration::from_secs(3600)
+    }
+
+    fn sent(queue: &mut CloudMessages, now: Instant) -> (Vec<DeliveryTag>, Vec<Bytes>) {
+        std::iter::from_fn(|| queue.next_to_send(now, LOCK)).map(|(tag, message)| (tag, message.body)).unzip()
+    }
+
+    fn bodies(messages: &[CloudMessage]) -> Vec<Bytes> {
+        messages.iter().map(|message| message.body.clone()).collect()
     }
 
     #[test]
     fn what_was_not_completed_is_sent_again_in_order() {
-        let mut queue = CloudMessages::default();
+        let (mut queue, now) = (queue(), Instant::now());
         for body in ["a", "b", "c", "d"] {
-            assert!(queue.push(message(body)));
+            queue.push(message(body, far(now))).unwrap();
         }
-        let numbers: Vec<_> = (0..3).filter_map(|_| queue.next_to_send()).map(|(number, _)| number).collect();
-        queue.complete(numbers[1]);
-        queue.send_again();
-        assert_eq!(bodies(&mut queue), ["a", "c", "d"]);
+        let tags: Vec<_> =
+            (0..3).filter_map(|_| queue.next_to_send(now, LOCK)).map(|(number, _)| number).collect();
+        assert!(queue.complete(tags[1]).is_some());
+        assert!(queue.complete(tags[1]).is_none());
+        assert!(queue.connection_ended(false, 3).is_empty());
+        assert_eq!(sent(&mut queue, now).1, ["a", "c", "d"]);
     }
 
     #[test]
     fn messages_on_their_way_count_against_the_limit() {
-        let mut queue = CloudMessages::default();
-        assert!((0..MAX_PENDING).all(|_| queue.push(message("x"))));
-        let (number, _) = queue.next_to_send().unwrap();
-        assert!(!queue.push(message("x")));
-        queue.complete(number);
-        assert!(queue.push(message("x")));
-        queue.purge();
-        assert_eq!(queue.len(), 0);
+        let (mut queue, now) = (queue(), Instant::now());
+        for _ in 0..MAX_PENDING {
+            queue.push(message("x", far(now))).unwrap();
+        }
+        let (tag, _) = queue.next_to_send(now, LOCK).unwrap();
+        assert!(queue.push(message("x", far(now))).is_err());
+        queue.complete(tag);
+        queue.push(message("x", far(now))).unwrap();
+        assert_eq!((queue.purge().len(), queue.len()), (MAX_PENDING, 0));
+    }
+
+    #[test]
+    fn an_expired_lock_sends_again_and_counts_no_delivery() {
+        let (mut queue, mut now) = (queue(), Instant::now());
+        queue.push(message("a", far(now))).unwrap();
+        let mut first = None;
+        for _ in 0..20 {
+            let (tag, again) = queue.next_to_send(now, LOCK).unwrap();
+            assert_eq!(again.deliveries, 0);
+            first.get_or_insert(tag);
+            assert_eq!(queue.next_deadline(), Some(now + LOCK));
+            assert!(!queue.sweep(now + LOCK - Duration::from_millis(1)).lost_deliveries);
+            now += LOCK;
+            let swept = queue.sweep(now);
+            assert!(swept.lost_deliveries && swept.expired.is_empty());
+        }
+        // The lock of the first delivery is lost: it completes nothing.
+        assert!(queue.complete(first.unwrap()).is_none());
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn time_to_live_ends_messages_wherever_they_are() {
+        let (mut queue, now) = (queue(), Instant::now());
+        let soon = now + Duration::from_secs(1);
+        queue.push(message("sent", soon)).unwrap();
+        let (tag, _) = queue.next_to_send(now, LOCK).unwrap();
+        queue.push(message("waits", soon)).unwrap();
+        queue.push(message("stays", far(now))).unwrap();
+        assert_eq!(queue.next_deadline(), Some(soon));
+        let (_, next) = queue.next_to_send(soon, LOCK).unwrap();
+        assert_eq!(next.body, "stays", "what is over is not sent");
+        let swept = queue.sweep(soon);
+        assert_eq!(bodies(&swept.expired), ["waits", "sent"]);
+        assert!(swept.lost_deliveries && !queue.is_live(tag));
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn a_kept_session_keeps_its_messages_and_too_many_lost_connections_end_them() {
+        let (mut queue, now) = (queue(), Instant::now());
+        queue.push(message("a", far(now))).unwrap();
+        let (tag, _) = queue.next_to_send(now, LOCK).unwrap();
+        for _ in 0..2 {
+            assert!(queue.connection_ended(true, 3).is_empty());
+            // While the device is away no lock runs out.
+            assert!(!queue.sweep(now + LOCK).lost_deliveries);
+            assert!(queue.next_to_send(now, LOCK).is_none() && queue.is_live(tag));
+            queue.session_resumed(now, LOCK);
+        }
+        assert_eq!(bodies(&queue.connection_ended(true, 3)), ["a"]);
+        assert!(!queue.is_live(tag) && queue.len() == 0);
+    }
+
+    #[test]
+    fn a_session_given_up_while_away_counts_no_second_delivery() {
+        let (mut queue, now) = (queue(), Instant::now());
+        queue.push(message("a", far(now))).unwrap();
+        queue.next_to_send(now, LOCK).unwrap();
+        queue.connection_ended(true, 3);
+        queue.connection_ended(false, 3);
+        assert_eq!(queue.next_to_send(now, LOCK).unwrap().1.deliveries, 1);
+    }
+
+    proptest! {
+        /// Whatever happens, a message is in one place: pending, completed or ended.
+        #[test]
+        fn no_message_is_lost_or_doubled(steps in proptest::collection::vec((0..7_u8, 0..90_u64), 1..200)) {
+            let (mut queue, mut now) = (queue(), Instant::now());
+            let (mut pushed, mut ended) = (0_usize, Vec::new());
+            let mut tags = Vec::new();
+            for (step, amount) in steps {
+                match step {
+                    0 | 1 => {
+                        let expires = now + Duration::from_secs(amount + 1);
+                        if queue.push(message(&pushed.to_string(), expires)).is_ok() {
+                            pushed += 1;
+                        }
+                    }
+                    2 => tags.extend(queue.next_to_send(now, LOCK).map(|(tag, _)| tag)),
+                    3 if !tags.is_empty() => {
+                        let tag = tags.swap_remove(amount as usize % tags.len());
+                        ended.extend(queue.complete(tag));
+                    }
+                    4 => {
+                        now += Duration::from_secs(amount);
+                        ended.extend(queue.sweep(now).expired);
+                    }
+                    5 => ended.extend(queue.connection_ended(amount % 2 == 0, 3)),
+                    _ => queue.session_resumed(now, LOCK),
+                }
+            }
+            ended.extend(queue.purge());
+            let mut numbers: Vec<usize> =
+                ended.iter().map(|m| String::from_utf8_lossy(&m.body).parse().unwrap()).collect();
+            numbers.sort_unstable();
+            prop_assert_eq!(numbers, (0..pushed).collect::<Vec<_>>());
+        }
     }
 }

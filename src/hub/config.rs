@@ -21,6 +21,8 @@ pub struct HubConfig {
     pub recording: Recording,
     /// Whether a connect with `CleanSession` = 1 empties the device's queue of cloud-to-device messages.
     pub clean_session_purges: bool,
+    /// How long cloud-to-device messages are locked, kept and tried.
+    pub cloud_to_device: CloudToDevice,
     /// What a client may take of the hub before it must go.
     pub limits: Limits,
 }
@@ -35,6 +37,7 @@ impl Default for HubConfig {
             sas_skew: Duration::from_secs(crate::dialect::sas::CLOCK_SKEW),
             recording: Recording::default(),
             clean_session_purges: true,
+            cloud_to_device: CloudToDevice::default(),
             limits: Limits::default(),
         }
     }
@@ -57,6 +60,23 @@ pub enum Recording {
 impl Default for Recording {
     fn default() -> Self {
         Self::Keep { messages: 100_000, bytes: 64 << 20 }
+    }
+}
+
+/// How cloud-to-device messages are delivered (IoT Hub docs, "Send cloud-to-device messages": configuration options).
+#[derive(Clone, Copy, Debug)]
+pub struct CloudToDevice {
+    /// How long a message may be without its PUBACK before it is sent again. The service's minute is fixed.
+    pub lock: Duration,
+    /// How long a message lives whose sender said nothing else; the service takes 1 minute to 2 days.
+    pub ttl: Duration,
+    /// On how many connections that end a message may be on its way before it is given up; the service takes 1 to 100.
+    pub max_deliveries: u32,
+}
+
+impl Default for CloudToDevice {
+    fn default() -> Self {
+        Self { lock: Duration::from_secs(60), ttl: Duration::from_secs(3600), max_deliveries: 10 }
     }
 }
 

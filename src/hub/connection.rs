@@ -14,6 +14,7 @@ use tokio::time::{Sleep, sleep_until, timeout};
 use super::authentication::{self, Admitted};
 use super::device::{CloseReason, Command, LinkEnd};
 use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, check_will};
+use super::feedback::FeedbackStatus;
 use super::shared::Shared;
 use super::transport::Transport;
 use crate::mqtt::server::Event;
@@ -110,7 +111,7 @@ async fn accept<S>(
     }
     let attaching = device.attaching.lock().await;
     device.close_and_wait(CloseReason::TakenOver).await;
-    let stored = {
+    let (stored, purged) = {
         let mut state = device.state();
         if !state.enabled || state.removed {
             return; // since it was judged
@@ -118,15 +119,20 @@ async fn accept<S>(
         state.model_id.clone_from(&admitted.model_id);
         let stored = state.session.take();
         if connect.clean_session {
-            state.cloud_messages.send_again();
-            if shared.config.clean_session_purges {
-                state.cloud_messages.purge();
-            }
-            None
+            // What the session held is sent as new, or not at all.
+            state.cloud_messages.connection_ended(false, u32::MAX);
+            let purges = shared.config.clean_session_purges;
+            let purged = if purges { state.cloud_messages.purge() } else { Vec::new() };
+            state.revision += u64::from(!purged.is_empty());
+            (None, purged)
         } else {
-            stored
+            let lock = shared.config.cloud_to_device.lock;
+            state.cloud_messages.session_resumed(Instant::now(), lock);
+            shared.cloud_clock.due(state.cloud_messages.next_deadline());
+            (stored, Vec::new())
         }
     };
+    shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
     let end = device.attach();
     drop(attaching);
     let mut session = DeviceSession::accept(shared.clone(), admitted, server, stored, end.number);
@@ -177,7 +183,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(()) => self.serve().await,
             Err(reason) => reason,
         };
-        let Self { transport, mut session, end, .. } = self;
+        let Self { transport, mut session, end, shared, .. } = self;
         // The socket goes first: whoever waits for the end of this connection may rely on that.
         drop(transport);
         session.end_calls(&reason);
@@ -186,7 +192,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let device = session.device.clone();
         let stored = (!clean_session).then(|| session.into_stored());
-        device.detach(end, reason, stored);
+        let max_deliveries = shared.config.cloud_to_device.max_deliveries;
+        let exceeded = device.detach(end, reason, stored, max_deliveries);
+        shared.feedback.report(&device.source, &exceeded, FeedbackStatus::DeliveryCountExceeded);
     }
 
     async fn serve(&mut self) -> CloseReason {

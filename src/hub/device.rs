@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::cloud_messages::CloudMessages;
+use super::cloud_messages::{CloudMessage, CloudMessages};
 use super::device_session::StoredSession;
 use super::methods::{Caller, Invocation};
 use super::telemetry::{Source, unix_now};
@@ -43,7 +43,7 @@ pub struct DeviceState {
     pub enabled: bool,
     pub removed: bool,
     pub twin: Twin,
-    /// Counts the changes that the state directory must know.
+    /// Counts the changes that the state directory must know; what a device acknowledged may wait for the hub's end.
     pub revision: u64,
     pub cloud_messages: CloudMessages,
     /// What a client with `CleanSession` = 0 left behind.
@@ -83,7 +83,10 @@ pub enum Command {
     /// Desired properties changed: notify the device if it subscribed.
     NotifyDesired { version: u64, body: Bytes },
     /// There is something in the queue of cloud-to-device messages.
-    SendCloudMessages,
+    SendCloudMessages {
+        /// Deliveries have lost their message: they are not to be sent again.
+        lost_deliveries: bool,
+    },
     /// Call a method, if the device is still subscribed.
     CallMethod { invocation: Invocation, caller: Caller },
 }
@@ -189,11 +192,17 @@ impl Device {
     }
 
     /// The connection ended: its socket is closed already.
-    pub fn detach(&self, end: LinkEnd, reason: CloseReason, session: Option<StoredSession>) {
+    /// Returns the cloud-to-device messages that `max_deliveries` connections have ended on.
+    pub fn detach(
+        &self,
+        end: LinkEnd,
+        reason: CloseReason,
+        session: Option<StoredSession>,
+        max_deliveries: u32,
+    ) -> Vec<CloudMessage> {
         let mut state = self.state();
-        if session.is_none() {
-            state.cloud_messages.send_again();
-        }
+        state.revision += u64::from(state.cloud_messages.len() > 0);
+        let exceeded = state.cloud_messages.connection_ended(session.is_some(), max_deliveries);
         state.session = session;
         state.link.take_if(|link| link.number == end.number);
         state.last_close = Some(reason);
@@ -201,6 +210,7 @@ impl Device {
         self.link_changed.notify_all();
         drop(state);
         drop(end);
+        exceeded
     }
 
     /// A connection listens to calls of direct methods, or does no longer.

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::cloud_file;
 use super::device::Device;
 use super::error::HubError;
 use super::state_dir::StateDir;
@@ -28,6 +29,7 @@ pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
             "primaryKey": primary,
             "secondaryKey": secondary,
             "twin": state.twin.to_state(),
+            "cloudMessages": cloud_file::to_json(&state.cloud_messages),
         });
         (state.revision, content)
     };
@@ -62,6 +64,10 @@ pub fn load(path: &Path, content: &Value) -> Result<Device, HubError> {
     let twin = Twin::from_state(twin).map_err(|error| HubError::corrupt(path, error))?;
     let keys = [key("primaryKey")?, key("secondaryKey")?];
     let mut device = Device::new(id, text("generationId")?, keys, enabled, twin);
+    if let Some(messages) = content.get("cloudMessages") {
+        let queue = cloud_file::from_json(messages).ok_or("'cloudMessages' does not hold what it should");
+        device.state().cloud_messages = queue.map_err(|error| HubError::corrupt(path, error))?;
+    }
     // What was just read is on the disk.
     let revision = device.state().revision;
     device.saved = Mutex::new(revision);

@@ -6,7 +6,9 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::authentication::Admitted;
+use super::cloud_messages::DeliveryTag;
 use super::device::{CloseReason, Command, Device};
+use super::feedback::FeedbackStatus;
 use super::methods::{Caller, Invocation, OpenCalls};
 use super::shared::Shared;
 use super::telemetry::Incoming;
@@ -25,8 +27,8 @@ pub const MAX_IN_FLIGHT: u16 = 8192;
 pub struct Delivery {
     /// Of the packet, in bytes.
     size: usize,
-    /// The number of a cloud-to-device message; twin answers and notifications have none.
-    cloud_message: Option<u64>,
+    /// Of a cloud-to-device message; twin answers and notifications have none.
+    cloud_message: Option<DeliveryTag>,
 }
 
 /// What a client with `CleanSession` = 0 finds again.
@@ -83,7 +85,12 @@ impl DeviceSession {
         number: u64,
     ) -> Self {
         let (session, subscriptions, unacknowledged) = match stored {
-            Some(stored) => (Some(stored.session), stored.subscriptions, stored.unacknowledged),
+            Some(mut stored) => {
+                // Messages that ended meanwhile are not sent again.
+                let lost = stored.session.abandon(lost_delivery(&admitted.device));
+                let lost: usize = lost.iter().map(|delivery| delivery.size).sum();
+                (Some(stored.session), stored.subscriptions, stored.unacknowledged.saturating_sub(lost))
+            }
             None => (None, Subscriptions::default(), 0),
         };
         server.accept(session, Instant::now());
@@ -127,8 +134,8 @@ impl DeviceSession {
             Event::Publish(publish) => self.publish(publish).await,
             Event::Acknowledged(delivery) => {
                 self.unacknowledged = self.unacknowledged.saturating_sub(delivery.size);
-                if let Some(number) = delivery.cloud_message {
-                    self.device.state().cloud_messages.complete(number);
+                if let Some(tag) = delivery.cloud_message {
+                    self.complete(tag);
                 }
                 self.send_cloud_messages()
             }
@@ -159,7 +166,14 @@ impl DeviceSession {
                 };
                 self.deliver(HubTopic::DesiredPatch { version }.to_string(), body, qos, None)
             }
-            Command::SendCloudMessages => self.send_cloud_messages(),
+            Command::SendCloudMessages { lost_deliveries } => {
+                if lost_deliveries {
+                    let lost = self.server.abandon(lost_delivery(&self.device));
+                    let lost: usize = lost.iter().map(|delivery| delivery.size).sum();
+                    self.unacknowledged = self.unacknowledged.saturating_sub(lost);
+                }
+                self.send_cloud_messages()
+            }
             Command::CallMethod { invocation, caller } => self.call_method(&invocation, caller),
         }
     }
@@ -273,15 +287,35 @@ impl DeviceSession {
         let limit = self.shared.config.limits.unacknowledged;
         // The larger half of the limit is left to twin answers, which cannot wait.
         while self.server.has_room() && self.unacknowledged <= limit / 4 {
-            let Some((number, message)) = self.device.state().cloud_messages.next_to_send() else { break };
-            let properties = message.properties.to_bag();
+            let next = {
+                let queue = &mut self.device.state().cloud_messages;
+                let lock = self.shared.config.cloud_to_device.lock;
+                let next = queue.next_to_send(Instant::now(), lock);
+                self.shared.cloud_clock.due(queue.next_deadline());
+                next
+            };
+            let Some((tag, message)) = next else { break };
+            let properties = message.bag;
             let topic = HubTopic::CloudToDevice { device_id: &self.device.id, properties }.to_string();
-            self.deliver(topic, message.body, qos, Some(number))?;
+            self.deliver(topic, message.body, qos, Some(tag))?;
             if qos == QoS::AtMostOnce {
-                self.device.state().cloud_messages.complete(number);
+                self.complete(tag);
             }
         }
         Ok(())
+    }
+
+    /// The device has the message, unless its lock was lost before.
+    fn complete(&self, tag: DeliveryTag) {
+        let completed = {
+            let mut state = self.device.state();
+            let completed = state.cloud_messages.complete(tag);
+            state.revision += u64::from(completed.is_some());
+            completed
+        };
+        if let Some(message) = completed {
+            self.shared.feedback.report(&self.device.source, &[message], FeedbackStatus::Success);
+        }
     }
 
     /// Answers at the granted QoS; a device that did not subscribe gets none.
@@ -297,7 +331,7 @@ impl DeviceSession {
         topic: String,
         body: Bytes,
         qos: QoS,
-        cloud_message: Option<u64>,
+        cloud_message: Option<DeliveryTag>,
     ) -> Result<(), CloseReason> {
         let publish = Publish::from_bytes(topic, qos, body);
         if !fits(&publish) {
@@ -315,6 +349,11 @@ impl DeviceSession {
         let delivery = Delivery { size, cloud_message };
         self.server.publish_qos1(publish, delivery).map_err(|_| CloseReason::NotReading)
     }
+}
+
+/// Picks the deliveries that can complete no message any more.
+fn lost_delivery(device: &Device) -> impl Fn(&Delivery) -> bool + '_ {
+    |delivery| delivery.cloud_message.is_some_and(|tag| !device.state().cloud_messages.is_live(tag))
 }
 
 /// Whether a will is one that the hub could emit; the reason if not.

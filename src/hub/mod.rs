@@ -9,10 +9,11 @@
 //! | [`config`], [`error`] | options and their defaults; everything that can go wrong in a call |
 //! | `api`, `calls`, `runtime` | [`Hub`]: start and stop; what an application may ask; the thread |
 //! | `certificates` | the certificate authority and the server's certificate |
-//! | `state_dir`, `device_file` | what `--state` keeps, and how it survives a crash |
+//! | `state_dir`, `device_file`, `cloud_file` | what `--state` keeps, and how it survives a crash |
 //! | `registry`, `device` | the devices: keys, twin, who is connected, what is queued |
 //! | `methods` | calls of direct methods, from the request to the answer |
-//! | `cloud_messages` | a device's queue of cloud-to-device messages |
+//! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |
+//! | `cloud_clock`, [`feedback`] | locks and lives that end; what became of messages, for their senders |
 //! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
@@ -22,6 +23,9 @@ mod api;
 mod authentication;
 mod calls;
 mod certificates;
+mod cloud_calls;
+mod cloud_clock;
+mod cloud_file;
 mod cloud_messages;
 pub mod config;
 mod connection;
@@ -29,6 +33,7 @@ mod device;
 mod device_file;
 mod device_session;
 pub mod error;
+pub mod feedback;
 mod listener;
 mod methods;
 mod registry;
@@ -43,8 +48,10 @@ mod twin_requests;
 mod tests;
 
 pub use api::Hub;
+pub use cloud_calls::CloudSend;
 pub use config::{HubConfig, Recording};
 pub use device::CloseReason;
 pub use error::HubError;
+pub use feedback::{FeedbackRecord, FeedbackStatus};
 pub use methods::{MethodResult, PendingCall};
 pub use telemetry::TelemetryMessage;

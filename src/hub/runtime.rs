@@ -8,6 +8,7 @@ use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
+use super::cloud_clock;
 use super::device::{CloseReason, END_TIMEOUT};
 use super::error::HubError;
 use super::listener;
@@ -73,6 +74,7 @@ async fn run(
             tokio::spawn(listener::run(listener, tls, shared.clone(), room.clone()))
         })
         .collect();
+    tokio::spawn(cloud_clock::run(shared.clone()));
     // Nobody waits for the answer only if the hub was dropped, and then `stopped` resolves too.
     let _ = ready.send(Ok(port));
     // An error means the same: the hub is gone.

@@ -2,10 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::cloud_clock::CloudClock;
 use super::config::HubConfig;
 use super::device::Device;
 use super::device_file;
 use super::error::HubError;
+use super::feedback::Feedback;
 use super::registry::Registry;
 use super::state_dir::StateDir;
 use super::telemetry::Recorder;
@@ -15,6 +17,8 @@ pub struct Shared {
     pub config: HubConfig,
     pub registry: Registry,
     pub recorder: Recorder,
+    pub feedback: Feedback,
+    pub cloud_clock: CloudClock,
     /// Taken out when the hub stops, so that another can have it.
     pub state_dir: Mutex<Option<Arc<StateDir>>>,
     last_refusal: Mutex<Option<String>>,
@@ -23,7 +27,15 @@ pub struct Shared {
 impl Shared {
     pub fn new(config: HubConfig, registry: Registry, state_dir: Option<Arc<StateDir>>) -> Self {
         let recorder = Recorder::new(config.recording);
-        Self { config, registry, recorder, state_dir: Mutex::new(state_dir), last_refusal: Mutex::default() }
+        Self {
+            config,
+            registry,
+            recorder,
+            feedback: Feedback::default(),
+            cloud_clock: CloudClock::default(),
+            state_dir: Mutex::new(state_dir),
+            last_refusal: Mutex::default(),
+        }
     }
 
     /// Brings a device's file up to date; returns when its present state is safe on the disk. Without a state

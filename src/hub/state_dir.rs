@@ -4,7 +4,7 @@
 //! DIR/lock             held while a hub runs on it
 //! DIR/ca.pem           the certificate authority: what devices trust
 //! DIR/ca-key.pem       its private key
-//! DIR/devices/*.json   one file for each device: identity, keys, twin
+//! DIR/devices/*.json   one file for each device: identity, keys, twin, messages to it
 //! ```
 //!
 //! Files are replaced whole: written beside their place, synced, renamed. A crash leaves the old or the new one.

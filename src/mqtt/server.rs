@@ -208,6 +208,11 @@ impl<T> Server<T> {
         self.session.publish_qos1(publish, token)
     }
 
+    /// Gives up on the delivered messages that `given_up` picks: a late PUBACK is ignored.
+    pub fn abandon(&mut self, given_up: impl FnMut(&T) -> bool) -> Vec<T> {
+        self.session.abandon(given_up)
+    }
+
     /// Whether a QoS 1 message may be delivered now.
     pub fn has_room(&self) -> bool {
         self.is_connected() && self.session.has_room()

@@ -46,6 +46,11 @@ impl<T> Session<T> {
         self.window.has_room()
     }
 
+    /// Gives up on the messages that `given_up` picks: they are not sent again, and a late PUBACK is ignored.
+    pub fn abandon(&mut self, given_up: impl FnMut(&T) -> bool) -> Vec<T> {
+        self.window.abandon(given_up)
+    }
+
     /// The end of a session that will not be resumed: its messages without their PUBACK, oldest first.
     pub fn into_unacknowledged(mut self) -> impl Iterator<Item = (Publish, T)> + use<T> {
         self.window.drain()

@@ -5,16 +5,16 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use pyo3::exceptions::{PyLookupError, PyOSError, PyRuntimeError, PyTimeoutError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::core::span;
 use super::errors;
+use super::hub_cloud::{self, CloudOptions};
 use crate::device::Error;
 use crate::dialect::sas::SymmetricKey;
-use crate::dialect::{MessageProperties, PropertyBag, twin};
+use crate::dialect::twin;
 use crate::hub::{self, HubConfig, HubError, Recording, TelemetryMessage};
 
 /// A running hub.
@@ -31,7 +31,8 @@ type Message<'py> = (u64, String, Bound<'py, PyBytes>, Pairs, Vec<(&'static str,
 impl Hub {
     /// Starts a hub; returns when it listens. Without `keep_messages` telemetry is counted and not kept.
     #[new]
-    #[pyo3(signature = (host, port, hostname, state_dir, keep_messages))]
+    #[pyo3(signature = (host, port, hostname, state_dir, keep_messages, cloud))]
+    #[expect(clippy::too_many_arguments, reason = "the options of LocalHub")]
     fn start(
         py: Python<'_>,
         host: String,
@@ -39,9 +40,11 @@ impl Hub {
         hostname: String,
         state_dir: Option<PathBuf>,
         keep_messages: bool,
+        cloud: CloudOptions,
     ) -> PyResult<Self> {
         let recording = if keep_messages { Recording::default() } else { Recording::CountOnly };
-        let config = HubConfig { host, port, hostname, state_dir, recording, ..HubConfig::default() };
+        let mut config = HubConfig { host, port, hostname, state_dir, recording, ..HubConfig::default() };
+        cloud.apply(&mut config)?;
         py.detach(|| hub::Hub::start(config)).map(Self).map_err(to_python)
     }
 
@@ -114,16 +117,42 @@ impl Hub {
         patched.map_err(to_python)
     }
 
-    /// `properties` under their wire names (`$.mid`, …) or the application's.
-    fn send_c2d(&self, device_id: &str, body: &[u8], properties: Pairs) -> PyResult<()> {
-        let bag: PropertyBag = properties.into_iter().map(|(name, value)| (name, Some(value))).collect();
-        let properties = MessageProperties::from_bag(bag);
-        properties.validate().map_err(|error| PyValueError::new_err(error.to_string()))?;
-        self.0.send_c2d(device_id, Bytes::copy_from_slice(body), properties).map_err(to_python)
+    /// `properties` under their wire names (`$.mid`, …) or the application's; `None` is null. The message's id.
+    fn send_c2d(
+        &self,
+        py: Python<'_>,
+        device_id: &str,
+        body: &[u8],
+        properties: Vec<(String, Option<String>)>,
+        ttl: Option<f64>,
+    ) -> PyResult<String> {
+        let message = hub_cloud::message(body, properties, ttl)?;
+        py.detach(|| self.0.send_c2d_message(device_id, message)).map_err(to_python)
     }
 
     fn pending_c2d(&self, device_id: &str) -> PyResult<usize> {
         self.0.pending_c2d(device_id).map_err(to_python)
+    }
+
+    fn purge_c2d(&self, py: Python<'_>, device_id: &str) -> PyResult<usize> {
+        py.detach(|| self.0.purge_c2d(device_id)).map_err(to_python)
+    }
+
+    /// The records of feedback of a device, or of all.
+    fn feedback(&self, device_id: Option<&str>) -> Vec<hub_cloud::Record> {
+        self.0.feedback(device_id).into_iter().map(hub_cloud::record).collect()
+    }
+
+    /// Waits for at most `timeout` seconds; whether there are so many records.
+    fn wait_for_feedback(
+        &self,
+        py: Python<'_>,
+        device_id: Option<&str>,
+        count: usize,
+        timeout: f64,
+    ) -> PyResult<bool> {
+        let timeout = seconds(timeout)?;
+        Ok(py.detach(|| self.0.wait_for_feedback(device_id, count, timeout)))
     }
 
     /// Begins to call a method; `payload` in JSON. Both timeouts in seconds.

@@ -5,7 +5,7 @@
 //! * [`method_call`]: calls of direct methods, and their responses.
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
-//! * [`hub`]: the local hub.
+//! * [`hub`], [`hub_cloud`]: the local hub.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
 //! * [`core`], [`stream`], [`subscription`], [`acknowledge`]: what a client and its iterators share.
 
@@ -20,6 +20,7 @@ mod errors;
 mod events;
 mod fork;
 mod hub;
+mod hub_cloud;
 mod method_call;
 mod options;
 mod outcome;

@@ -1,0 +1,23 @@
+"""How the local hub's calls wait."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: How long a call into the core may block, in seconds, before Python looks for Ctrl-C.
+TICK = 0.05
+
+
+def wait(poll: Callable[[float], bool], timeout: float | None) -> bool:
+    """Call ``poll`` with a number of seconds to wait, again and again, so that Ctrl-C is seen in between."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = TICK if deadline is None else max(0.0, min(TICK, deadline - time.monotonic()))
+        if poll(left):
+            return True
+        if left == 0:
+            return False

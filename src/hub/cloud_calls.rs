@@ -1,0 +1,137 @@
+//! What applications ask of a running hub about cloud-to-device messages.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::api::Hub;
+use super::cloud_messages::{CloudMessage, MAX_PENDING, MAX_SIZE};
+use super::device::Command;
+use super::error::HubError;
+use super::feedback::{FeedbackRecord, FeedbackStatus};
+use super::telemetry::unix_now;
+use crate::dialect::{MessageProperties, time};
+
+/// A message for a device.
+#[derive(Clone, Debug, Default)]
+pub struct CloudSend {
+    /// The bytes.
+    pub body: Bytes,
+    /// `ack` asks for feedback, `expiry` ends the message's life at that time.
+    pub properties: MessageProperties,
+    /// Names of application properties without a value, which the service calls null.
+    pub nulls: Vec<String>,
+    /// How long the message lives, in place of an expiry. The device is told the time, in whole seconds rounded up.
+    pub ttl: Option<Duration>,
+}
+
+impl Hub {
+    /// [`Self::send_c2d_message`] of a body and its properties.
+    pub fn send_c2d(
+        &self,
+        device_id: &str,
+        body: Bytes,
+        properties: MessageProperties,
+    ) -> Result<String, HubError> {
+        self.send_c2d_message(device_id, CloudSend { body, properties, ..CloudSend::default() })
+    }
+
+    /// Queues a cloud-to-device message: delivered when the device is connected and subscribed. One without a message
+    /// id gets one. Returns the id. With a state directory the message is on the disk by then.
+    ///
+    /// # Errors
+    /// [`HubError::QueueFull`] when 50 messages wait already, [`HubError::MessageTooLarge`] over 64 KiB.
+    pub fn send_c2d_message(&self, device_id: &str, send: CloudSend) -> Result<String, HubError> {
+        self.check_running()?;
+        let CloudSend { body, mut properties, nulls, ttl } = send;
+        let device = self.shared.registry.get(device_id)?;
+        let (now, unix) = (Instant::now(), unix_now());
+        let ttl = life(&mut properties, ttl, self.shared.config.cloud_to_device.ttl, unix);
+        let nulls_size: usize = nulls.iter().map(String::len).sum();
+        let (size, limit) = (properties.size(body.len()) + nulls_size, MAX_SIZE);
+        if size > limit {
+            return Err(HubError::MessageTooLarge { size, limit });
+        }
+        let id = match &properties.message_id {
+            Some(id) => id.clone(),
+            None => random_id()?,
+        };
+        properties.message_id = Some(id.clone());
+        properties.to.get_or_insert_with(|| format!("/devices/{device_id}/messages/deviceBound"));
+        let mut bag = properties.to_bag();
+        nulls.into_iter().for_each(|name| bag.push(name, None));
+        {
+            let mut state = device.state();
+            let message = CloudMessage {
+                body,
+                bag,
+                enqueued: unix,
+                expires: now + ttl,
+                expires_unix: unix.saturating_add(ttl.as_secs()),
+                deliveries: 0,
+            };
+            if state.cloud_messages.push(message).is_err() {
+                let limit = MAX_PENDING;
+                return Err(HubError::QueueFull { device_id: device_id.to_owned(), limit });
+            }
+            state.revision += 1;
+            self.shared.cloud_clock.due(state.cloud_messages.next_deadline());
+            state.tell(Command::SendCloudMessages { lost_deliveries: false });
+        }
+        self.shared.save(&device).map(|()| id)
+    }
+
+    /// Cloud-to-device messages that the device has not acknowledged.
+    pub fn pending_c2d(&self, device_id: &str) -> Result<usize, HubError> {
+        Ok(self.shared.registry.get(device_id)?.state().cloud_messages.len())
+    }
+
+    /// Empties the device's queue, with the messages on their way (`DELETE /devices/{id}/commands`). Returns how many
+    /// they were.
+    pub fn purge_c2d(&self, device_id: &str) -> Result<usize, HubError> {
+        self.check_running()?;
+        let device = self.shared.registry.get(device_id)?;
+        let purged = {
+            let mut state = device.state();
+            state.revision += 1;
+            state.tell(Command::SendCloudMessages { lost_deliveries: true });
+            state.cloud_messages.purge()
+        };
+        self.shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
+        self.shared.save(&device).map(|()| purged.len())
+    }
+
+    /// What became of messages whose senders asked by `ack`, of a device or of all, oldest first: the newest 10,000.
+    pub fn feedback(&self, device_id: Option<&str>) -> Vec<FeedbackRecord> {
+        self.shared.feedback.records(device_id)
+    }
+
+    /// Blocks until there are `count` records of [`Self::feedback`], or until the time is up; whether there are.
+    pub fn wait_for_feedback(&self, device_id: Option<&str>, count: usize, timeout: Duration) -> bool {
+        self.shared.feedback.wait(device_id, count, timeout)
+    }
+}
+
+/// How long a message lives: as asked, or until its expiry, or by default. A longest time keeps the clock in range.
+fn life(properties: &mut MessageProperties, ttl: Option<Duration>, default: Duration, unix: u64) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+    let expiry = properties.expiry.as_deref().and_then(time::parse_utc);
+    let life = match (ttl, expiry) {
+        (Some(ttl), _) => {
+            let whole = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));
+            properties.expiry = Some(time::format_utc(unix.saturating_add(whole)));
+            ttl
+        }
+        (None, Some(expiry)) => Duration::from_secs(expiry.saturating_sub(unix)),
+        (None, None) => default,
+    };
+    life.min(LONGEST)
+}
+
+/// A message id that no other message has.
+fn random_id() -> Result<String, HubError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(random)))
+}
