@@ -139,6 +139,10 @@ pub struct IdentityError {
 }
 
 impl IdentityError {
+    pub(super) fn new(field: &'static str, rule: &'static str) -> Self {
+        Self { field, rule }
+    }
+
     /// What was wrong: `host name`, `device id` or `module id`.
     pub fn field(&self) -> &'static str {
         self.field

@@ -13,6 +13,7 @@
 //! | [`property_bag`] | the `k=v&k2=v2` tail of message topics |
 //! | [`message`] | a message's system and application properties, their rules, the service's size count |
 //! | [`method`] | the rules of direct methods |
+//! | [`provisioning`] | the Device Provisioning Service: topics, registrations, their answers |
 //! | [`twin`] | merge patches, limits, and the hub's twin document with versions and metadata |
 //! | [`service_error`] | error bodies, both spellings, and the error codes |
 //! | [`time`] | ISO 8601 UTC to and from Unix seconds |
@@ -23,6 +24,7 @@ pub mod identity;
 pub mod message;
 pub mod method;
 pub mod property_bag;
+pub mod provisioning;
 pub mod sas;
 pub mod service_error;
 pub mod time;

@@ -36,6 +36,13 @@ impl SymmetricKey {
         mac.finalize().into_bytes().to_vec()
     }
 
+    /// The key of one device of an enrolment group, from the group's: HMAC-SHA256 of the registration id (DPS docs,
+    /// "How to use symmetric keys with enrolment groups").
+    #[must_use]
+    pub fn derive(&self, registration_id: &str) -> Self {
+        Self(self.sign(registration_id.as_bytes()))
+    }
+
     /// HMAC-SHA256 of `parts`, one after the other.
     pub(super) fn mac(&self, parts: &[&str]) -> Hmac<Sha256> {
         let mut mac = Hmac::new_from_slice(&self.0).expect("HMAC takes keys of any length");
