@@ -190,6 +190,7 @@ class Hub:
         cls,
         host: str,
         port: int,
+        websocket_port: int,
         hostname: str,
         state_dir: str | PathLike[str] | None,
         keep_messages: bool,
@@ -200,6 +201,8 @@ class Hub:
     def stopped(self) -> bool: ...
     @property
     def port(self) -> int: ...
+    @property
+    def websocket_port(self) -> int: ...
     @property
     def hostname(self) -> str: ...
     @property

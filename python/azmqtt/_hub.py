@@ -34,6 +34,7 @@ class LocalHub(ServiceSide):
     Args:
         host: The address to listen on. The default is this machine alone.
         port: The TCP port; 0 picks a free one.
+        websocket_port: The TCP port of HTTPS, for MQTT over WebSockets; 0 picks a free one.
         state: A directory where devices, keys, certificates and twins stay across restarts, made if it
             is missing. Without one they end with the hub. Cloud-to-device messages that wait stay, too.
         hostname: The name in connection strings and in the certificate.
@@ -56,6 +57,7 @@ class LocalHub(ServiceSide):
         *,
         host: str = "127.0.0.1",
         port: int = 0,
+        websocket_port: int = 0,
         state: str | os.PathLike[str] | None = None,
         hostname: str = "localhost",
         record: bool = True,
@@ -65,9 +67,10 @@ class LocalHub(ServiceSide):
         clean_session_purges: bool = True,
     ) -> None:
         """Start the hub."""
-        if not 0 <= port <= 65535:  # noqa: PLR2004 - every reader knows this number
-            msg = f"port must be 0 to 65535, not {port}"
-            raise ValueError(msg)
+        for name, number in (("port", port), ("websocket_port", websocket_port)):
+            if not 0 <= number <= 65535:  # noqa: PLR2004 - every reader knows this number
+                msg = f"{name} must be 0 to 65535, not {number}"
+                raise ValueError(msg)
         if not 1 <= c2d_max_delivery_count <= 100:  # noqa: PLR2004 - the service's bounds
             msg = f"c2d_max_delivery_count must be 1 to 100, not {c2d_max_delivery_count}"
             raise ValueError(msg)
@@ -77,7 +80,7 @@ class LocalHub(ServiceSide):
             "max_deliveries": c2d_max_delivery_count,
             "clean_session_purges": clean_session_purges,
         }
-        self._core = _core.Hub(host, port, hostname, state, record, cloud)
+        self._core = _core.Hub(host, port, websocket_port, hostname, state, record, cloud)
         # Also at the interpreter's exit, so that no temporary file stays.
         self._finalizer = weakref.finalize(self, self._core.stop)
 
@@ -107,8 +110,13 @@ class LocalHub(ServiceSide):
 
     @property
     def port(self) -> int:
-        """The TCP port it listens on."""
+        """The TCP port it listens on for MQTT."""
         return self._core.port
+
+    @property
+    def websocket_port(self) -> int:
+        """The TCP port it listens on for MQTT over WebSockets, and for everything else that is HTTPS."""
+        return self._core.websocket_port
 
     @property
     def ca_file(self) -> str:
@@ -175,7 +183,8 @@ class LocalHub(ServiceSide):
 
         if not self._core.has_device(device_id):
             self._core.create_device(device_id, None)
-        options = {"trust": self.ca_file, "port": self.port, **options}
+        port = self.websocket_port if options.get("websocket") else self.port
+        options = {"trust": self.ca_file, "port": port, **options}
         connection_string = self._core.connection_string(device_id)
         return azmqtt.DeviceClient.from_connection_string(connection_string, **options)
 

@@ -27,6 +27,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=8883, help="TCP port, 0 for any free one (default: %(default)s)")
     parser.add_argument(
+        "--websocket-port",
+        type=_port,
+        default=0,
+        metavar="PORT",
+        help="TCP port of MQTT over WebSockets and of other HTTPS, 0 for any free one (default: %(default)s)",
+    )
+    parser.add_argument(
         "--device",
         action="append",
         default=[],
@@ -53,7 +60,7 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        hub = LocalHub(host=args.host, port=args.port, state=args.state)
+        hub = LocalHub(host=args.host, port=args.port, websocket_port=args.websocket_port, state=args.state)
     except (OSError, ValueError) as error:
         return _fail(error)
     with hub:
@@ -84,6 +91,7 @@ def _report(hub: LocalHub, args: argparse.Namespace) -> None:
         ready: dict[str, Any] = {
             "hostname": hub.hostname,
             "port": hub.port,
+            "websocket_port": hub.websocket_port,
             "ca_file": hub.ca_file,
             "devices": [
                 {"device_id": device.device_id, "connection_string": device.connection_string} for device in devices
@@ -92,6 +100,7 @@ def _report(hub: LocalHub, args: argparse.Namespace) -> None:
         _say(json.dumps(ready))
         return
     _say(f"The local IoT Hub listens on {args.host}, port {hub.port}. Ctrl-C ends it.")
+    _say(f"MQTT over WebSockets is on port {hub.websocket_port}.")
     _say(f"Devices must trust this certificate:\n  {hub.ca_file}")
     for device in devices:
         _say(f"Device {device.device_id} connects with this test key:\n  {device.connection_string}")

@@ -9,7 +9,7 @@ use super::config::HubConfig;
 use super::device_file;
 use super::error::HubError;
 use super::registry::Registry;
-use super::runtime::{self, Thread};
+use super::runtime::{self, Ports, Thread};
 use super::shared::Shared;
 use super::state_dir::{self, CA_FILE, StateDir};
 use crate::dialect::identity::check_host_name;
@@ -18,7 +18,7 @@ use crate::dialect::identity::check_host_name;
 /// unless they say otherwise. Dropping it stops it.
 pub struct Hub {
     pub(super) shared: Arc<Shared>,
-    port: u16,
+    ports: Ports,
     ca_pem: String,
     ca_file: PathBuf,
     /// Holds the CA file when there is no state directory.
@@ -53,7 +53,7 @@ impl Hub {
                 (None, None) => PathBuf::new(),
             },
             shared: Arc::new(Shared::new(config, registry, state_dir)),
-            port: 0,
+            ports: Ports::default(),
             ca_pem: authority.certificate,
             temp_dir,
             thread: Mutex::default(),
@@ -64,9 +64,9 @@ impl Hub {
         }
         // Messages may have expired since the last run.
         hub.shared.cloud_clock.due(Some(Instant::now()));
-        let (thread, port) = runtime::spawn(hub.shared.clone(), tls)?;
+        let (thread, ports) = runtime::spawn(hub.shared.clone(), tls)?;
         hub.thread = Mutex::new(Some(thread));
-        hub.port = port;
+        hub.ports = ports;
         Ok(hub)
     }
 
@@ -109,9 +109,14 @@ impl Hub {
         if self.is_stopped() { Err(HubError::Stopped) } else { Ok(()) }
     }
 
-    /// The TCP port.
+    /// The TCP port of MQTT.
     pub fn port(&self) -> u16 {
-        self.port
+        self.ports.mqtt
+    }
+
+    /// The TCP port of HTTPS, and of MQTT over WebSockets.
+    pub fn https_port(&self) -> u16 {
+        self.ports.https
     }
 
     /// The name devices know it by.

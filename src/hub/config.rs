@@ -10,6 +10,8 @@ pub struct HubConfig {
     pub host: String,
     /// The TCP port; 0 picks a free one.
     pub port: u16,
+    /// The TCP port of everything that is HTTPS, MQTT over WebSockets included; 0 picks a free one.
+    pub https_port: u16,
     /// The name devices know the hub by: in connection strings, SAS resources, user names and the certificate.
     pub hostname: String,
     /// Where identities, keys, certificates and twins stay across restarts; without one they end with the hub.
@@ -32,6 +34,7 @@ impl Default for HubConfig {
         Self {
             host: "127.0.0.1".to_owned(),
             port: 0,
+            https_port: 0,
             hostname: "localhost".to_owned(),
             state_dir: None,
             sas_skew: Duration::from_secs(crate::dialect::sas::CLOCK_SKEW),
@@ -40,6 +43,14 @@ impl Default for HubConfig {
             cloud_to_device: CloudToDevice::default(),
             limits: Limits::default(),
         }
+    }
+}
+
+impl HubConfig {
+    /// Whether a TLS client must say whom it wants to reach (SNI): the hosts `{hub}.device.…` insist on it (IoT Hub
+    /// docs, "TLS support").
+    pub(super) fn needs_server_name(&self) -> bool {
+        self.hostname.split('.').nth(1).is_some_and(|label| label.eq_ignore_ascii_case("device"))
     }
 }
 
@@ -83,12 +94,16 @@ impl Default for CloudToDevice {
 /// Bounds that keep one client, honest or not, from taking what belongs to all.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections that have not been accepted yet. Further ones wait in the system's backlog.
+    /// Connections that have not been accepted yet, of each of the two listeners, and for HTTPS all that have not
+    /// become a device's. Further ones wait in the system's backlog.
     pub unauthenticated: usize,
     /// From the TCP connection to the end of the TLS handshake.
     pub handshake_timeout: Duration,
     /// From the TLS handshake to the whole CONNECT.
     pub connect_timeout: Duration,
+    /// How long an HTTP client may take for a request's head, or wait before it sends one, and how long it may stop in
+    /// the middle of a body.
+    pub http_idle_timeout: Duration,
     /// How long a client may leave output unread before it is closed.
     pub write_timeout: Duration,
     /// With more output than this pending, in bytes, nothing more is read from the client.
@@ -105,6 +120,7 @@ impl Default for Limits {
             unauthenticated: 1024,
             handshake_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
+            http_idle_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             pause_reading_at: 256 << 10,
             close_at: 4 << 20,

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -12,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::connection;
 use super::error::HubError;
+use super::http;
 use super::shared::Shared;
 
 /// Connections that the system holds until they are accepted: a thousand devices may start at once.
@@ -53,8 +55,22 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Accepts for ever.
-pub async fn run(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>, room: Arc<Semaphore>) {
+/// What is spoken on a listener, inside TLS.
+#[derive(Clone)]
+pub enum Protocol {
+    Mqtt,
+    /// HTTP, with whoever answers the requests.
+    Http(Router),
+}
+
+/// Accepts for ever. `room` bounds the connections that have not shown yet whose they are.
+pub async fn run(
+    listener: TcpListener,
+    protocol: Protocol,
+    tls: TlsAcceptor,
+    shared: Arc<Shared>,
+    room: Arc<Semaphore>,
+) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             sleep(ACCEPT_PAUSE).await;
@@ -62,14 +78,26 @@ pub async fn run(listener: TcpListener, tls: TlsAcceptor, shared: Arc<Shared>, r
         };
         // The semaphore is never closed.
         let Ok(permit) = room.clone().acquire_owned().await else { return };
-        tokio::spawn(serve(stream, tls.clone(), shared.clone(), permit));
+        tokio::spawn(serve(stream, protocol.clone(), tls.clone(), shared.clone(), permit));
     }
 }
 
-async fn serve(stream: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>, permit: OwnedSemaphorePermit) {
+async fn serve(
+    stream: TcpStream,
+    protocol: Protocol,
+    tls: TlsAcceptor,
+    shared: Arc<Shared>,
+    permit: OwnedSemaphorePermit,
+) {
     // Without it acknowledgements wait for the peer's delayed ones. A socket that refuses it works all the same.
     let _ = stream.set_nodelay(true);
-    if let Ok(Ok(stream)) = timeout(shared.config.limits.handshake_timeout, tls.accept(stream)).await {
-        connection::serve(stream, shared, permit).await;
+    let limits = shared.config.limits;
+    let Ok(Ok(stream)) = timeout(limits.handshake_timeout, tls.accept(stream)).await else { return };
+    if shared.config.needs_server_name() && stream.get_ref().1.server_name().is_none() {
+        return;
+    }
+    match protocol {
+        Protocol::Mqtt => connection::serve(stream, shared, permit).await,
+        Protocol::Http(router) => http::serve(stream, router, limits, permit).await,
     }
 }

@@ -1,6 +1,6 @@
 //! The local IoT Hub on tokio: what a device can meet on a real hub, on one machine, with no account.
 //!
-//! [`Hub::start`] opens a TLS listener on a thread of its own and answers until [`Hub::stop`]. A message's way
+//! [`Hub::start`] opens two TLS listeners, MQTT's and HTTPS', on a thread of its own and answers until [`Hub::stop`]. A message's way
 //! in: `listener` accepts and shakes hands, `authentication` judges the CONNECT, `connection` moves the bytes of one
 //! device, `device_session` decides what each packet means, `twin_requests` and [`telemetry`] do it.
 //!
@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`config`], [`error`] | options and their defaults; everything that can go wrong in a call |
 //! | `api`, `calls`, `runtime` | [`Hub`]: start and stop; what an application may ask; the thread |
+//! | `http` | the HTTPS listener: MQTT over WebSockets, and what of a hub is HTTP |
 //! | `certificates` | the certificate authority and the server's certificate |
 //! | `state_dir`, `device_file`, `cloud_file` | what `--state` keeps, and how it survives a crash |
 //! | `registry`, `device` | the devices: keys, twin, who is connected, what is queued |
@@ -34,6 +35,7 @@ mod device_file;
 mod device_session;
 pub mod error;
 pub mod feedback;
+mod http;
 mod listener;
 mod methods;
 mod registry;

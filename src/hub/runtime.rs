@@ -3,6 +3,7 @@
 use std::sync::{Arc, mpsc};
 use std::thread::{self, JoinHandle};
 
+use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
@@ -11,7 +12,8 @@ use tokio_rustls::rustls::ServerConfig;
 use super::cloud_clock;
 use super::device::{CloseReason, END_TIMEOUT};
 use super::error::HubError;
-use super::listener;
+use super::http;
+use super::listener::{self, Protocol};
 use super::shared::Shared;
 
 /// The thread, until it is stopped.
@@ -29,8 +31,15 @@ impl Thread {
     }
 }
 
-/// Starts the hub's thread; returns when it listens, with its port.
-pub fn spawn(shared: Arc<Shared>, tls: Arc<ServerConfig>) -> Result<(Thread, u16), HubError> {
+/// Where a hub listens.
+#[derive(Clone, Copy, Default)]
+pub struct Ports {
+    pub mqtt: u16,
+    pub https: u16,
+}
+
+/// Starts the hub's thread; returns when it listens, and where.
+pub fn spawn(shared: Arc<Shared>, tls: Arc<ServerConfig>) -> Result<(Thread, Ports), HubError> {
     let (stop, stopped) = oneshot::channel();
     let (ready, listening) = mpsc::channel();
     let body = move || {
@@ -45,7 +54,7 @@ pub fn spawn(shared: Arc<Shared>, tls: Arc<ServerConfig>) -> Result<(Thread, u16
     let handle =
         thread::Builder::new().name("azmqtt-hub".to_owned()).spawn(body).map_err(HubError::System)?;
     match listening.recv() {
-        Ok(Ok(port)) => Ok((Thread { stop, handle }, port)),
+        Ok(Ok(ports)) => Ok((Thread { stop, handle }, ports)),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(HubError::System(std::io::Error::other("its thread ended at once"))),
     }
@@ -54,29 +63,32 @@ pub fn spawn(shared: Arc<Shared>, tls: Arc<ServerConfig>) -> Result<(Thread, u16
 async fn run(
     shared: Arc<Shared>,
     tls: Arc<ServerConfig>,
-    ready: &mpsc::Sender<Result<u16, HubError>>,
+    ready: &mpsc::Sender<Result<Ports, HubError>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let bound = listener::bind(&shared.config.host, shared.config.port).await;
-    let bound = bound.and_then(|listeners| {
-        let port = listeners.first().map_or(Ok(0), |first| first.local_addr().map(|local| local.port()));
-        Ok((port.map_err(HubError::System)?, listeners))
-    });
-    let (port, listeners) = match bound {
+    let config = &shared.config;
+    let bound = async {
+        let mqtt = bind(&config.host, config.port).await?;
+        let https = bind(&config.host, config.https_port).await?;
+        Ok((mqtt, https))
+    };
+    let ((mqtt_port, mqtt), (https_port, https)) = match bound.await {
         Ok(bound) => bound,
         Err(error) => return drop(ready.send(Err(error))),
     };
-    let room = Arc::new(Semaphore::new(shared.config.limits.unauthenticated.max(1)));
-    let accepting: Vec<_> = listeners
-        .into_iter()
-        .map(|listener| {
+    let protocols = [(Protocol::Mqtt, mqtt), (Protocol::Http(http::router(shared.clone())), https)];
+    let mut accepting = Vec::new();
+    for (protocol, listeners) in protocols {
+        let room = Arc::new(Semaphore::new(config.limits.unauthenticated.max(1)));
+        for listener in listeners {
             let tls = TlsAcceptor::from(tls.clone());
-            tokio::spawn(listener::run(listener, tls, shared.clone(), room.clone()))
-        })
-        .collect();
+            let accept = listener::run(listener, protocol.clone(), tls, shared.clone(), room.clone());
+            accepting.push(tokio::spawn(accept));
+        }
+    }
     tokio::spawn(cloud_clock::run(shared.clone()));
     // Nobody waits for the answer only if the hub was dropped, and then `stopped` resolves too.
-    let _ = ready.send(Ok(port));
+    let _ = ready.send(Ok(Ports { mqtt: mqtt_port, https: https_port }));
     // An error means the same: the hub is gone.
     let _ = stopped.await;
     for task in accepting {
@@ -89,4 +101,11 @@ async fn run(
     };
     // What does not end by itself ends with the runtime.
     let _ = tokio::time::timeout(END_TIMEOUT, closing).await;
+}
+
+/// Listens on a port, 0 for any free one, of every address of `host`.
+async fn bind(host: &str, port: u16) -> Result<(u16, Vec<TcpListener>), HubError> {
+    let listeners = listener::bind(host, port).await?;
+    let port = listeners.first().map_or(Ok(0), |first| first.local_addr().map(|local| local.port()));
+    Ok((port.map_err(HubError::System)?, listeners))
 }

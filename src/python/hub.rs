@@ -31,19 +31,28 @@ type Message<'py> = (u64, String, Bound<'py, PyBytes>, Pairs, Vec<(&'static str,
 impl Hub {
     /// Starts a hub; returns when it listens. Without `keep_messages` telemetry is counted and not kept.
     #[new]
-    #[pyo3(signature = (host, port, hostname, state_dir, keep_messages, cloud))]
+    #[pyo3(signature = (host, port, websocket_port, hostname, state_dir, keep_messages, cloud))]
     #[expect(clippy::too_many_arguments, reason = "the options of LocalHub")]
     fn start(
         py: Python<'_>,
         host: String,
         port: u16,
+        websocket_port: u16,
         hostname: String,
         state_dir: Option<PathBuf>,
         keep_messages: bool,
         cloud: CloudOptions,
     ) -> PyResult<Self> {
         let recording = if keep_messages { Recording::default() } else { Recording::CountOnly };
-        let mut config = HubConfig { host, port, hostname, state_dir, recording, ..HubConfig::default() };
+        let mut config = HubConfig {
+            host,
+            port,
+            https_port: websocket_port,
+            hostname,
+            state_dir,
+            recording,
+            ..HubConfig::default()
+        };
         cloud.apply(&mut config)?;
         py.detach(|| hub::Hub::start(config)).map(Self).map_err(to_python)
     }
@@ -60,6 +69,11 @@ impl Hub {
     #[getter]
     fn port(&self) -> u16 {
         self.0.port()
+    }
+
+    #[getter]
+    fn websocket_port(&self) -> u16 {
+        self.0.https_port()
     }
 
     #[getter]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rumqttc::mqttbytes::v4::{Connect, LastWill, Login};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -90,8 +90,8 @@ impl Options {
     }
 }
 
-pub struct TestClient {
-    stream: TlsStream<TcpStream>,
+pub struct TestClient<S = TlsStream<TcpStream>> {
+    stream: S,
     mqtt: Client<()>,
     input: BytesMut,
     pub session_present: bool,
@@ -105,9 +105,15 @@ impl TestClient {
 
     /// Connects, or says why not; `None` when the hub closed without words.
     pub async fn open(hub: &Hub, options: &Options) -> Result<Self, Option<ConnectReturnCode>> {
+        Self::over(tls(hub).await, options).await
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
+    /// Connects on a stream that is there already.
+    pub async fn over(stream: S, options: &Options) -> Result<Self, Option<ConnectReturnCode>> {
         let mut mqtt = Client::new(u16::MAX, Instant::now());
         mqtt.connect(&options.connect, DEADLINE, Instant::now());
-        let stream = tls(hub).await;
         let mut client = Self { stream, mqtt, input: BytesMut::new(), session_present: false };
         client.flush().await;
         match client.next().await {
@@ -196,7 +202,7 @@ impl TestClient {
     }
 
     /// The stream, for bytes that no honest client sends.
-    pub fn into_stream(self) -> TlsStream<TcpStream> {
+    pub fn into_stream(self) -> S {
         self.stream
     }
 }
@@ -211,6 +217,21 @@ pub async fn tls_with(
     name: &'static str,
     versions: &[&'static SupportedProtocolVersion],
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    tls_over(hub, tcp(hub).await, name, versions).await
+}
+
+/// A TLS connection to the hub's HTTPS port, and nothing sent on it.
+pub async fn https(hub: &Hub) -> TlsStream<TcpStream> {
+    let stream = tcp_to(hub.https_port()).await;
+    tls_over(hub, stream, "localhost", &[&version::TLS13]).await.expect("a handshake")
+}
+
+async fn tls_over(
+    hub: &Hub,
+    stream: TcpStream,
+    name: &'static str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(hub.ca_pem().as_bytes()).unwrap()).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
@@ -218,13 +239,16 @@ pub async fn tls_with(
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let stream = tcp(hub).await;
     let name = ServerName::try_from(name).unwrap();
     timeout(DEADLINE, TlsConnector::from(Arc::new(config)).connect(name, stream)).await.expect("in time")
 }
 
 pub async fn tcp(hub: &Hub) -> TcpStream {
-    let stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], hub.port()))).await.unwrap();
+    tcp_to(hub.port()).await
+}
+
+pub async fn tcp_to(port: u16) -> TcpStream {
+    let stream = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port))).await.unwrap();
     stream.set_nodelay(true).unwrap();
     stream
 }

@@ -10,4 +10,6 @@ mod sessions;
 mod state;
 mod telemetry;
 mod twin;
+mod websocket;
+mod websocket_hostile;
 mod wills;

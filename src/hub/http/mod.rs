@@ -1,0 +1,16 @@
+//! The hub's HTTPS listener: everything of IoT Hub that is HTTP, on the same certificate as MQTT.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `server` | one TLS connection: requests out of it, within bounds |
+//! | `router` | which path is answered by whom; new routes are merged in there |
+//! | `websocket` | MQTT over WebSockets: the upgrade, then the same way as on the MQTT port |
+//! | `stall` | peers that stop reading, or stop sending in mid-body |
+
+mod router;
+mod server;
+mod stall;
+mod websocket;
+
+pub use router::router;
+pub use server::serve;

@@ -1,0 +1,61 @@
+//! One connection of the HTTPS listener, after its TLS handshake.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_rustls::server::TlsStream;
+
+use super::super::config::Limits;
+use super::stall::{StallingBody, StallingWrites};
+
+/// A TLS connection of the HTTPS listener.
+pub(super) type HttpsStream = StallingWrites<TlsStream<TcpStream>>;
+
+/// What a connection's requests know of it; in their extensions.
+#[derive(Clone)]
+pub(super) struct Peer(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+
+impl Peer {
+    /// The connection's place among those of the listener, for a handler that takes the connection over. There is
+    /// one, and then none.
+    pub(super) fn take_permit(&self) -> Option<OwnedSemaphorePermit> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Answers the requests of one client until it goes, stalls, or becomes something else by an upgrade. `place` is
+/// given back at the end.
+pub async fn serve(
+    stream: TlsStream<TcpStream>,
+    router: Router,
+    limits: Limits,
+    place: OwnedSemaphorePermit,
+) {
+    let peer = Peer(Arc::new(Mutex::new(Some(place))));
+    let service = TowerToHyperService::new(router);
+    let answer = service_fn(|request: hyper::Request<Incoming>| {
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(peer.clone());
+        service.call(hyper::Request::from_parts(parts, StallingBody::new(body, limits.http_idle_timeout)))
+    });
+    let stream: HttpsStream = StallingWrites::new(stream, limits.write_timeout);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // Also how long a connection may wait for its next request.
+        .header_read_timeout(limits.http_idle_timeout)
+        .max_header_size(MAX_HEADER_SIZE)
+        .serve_connection(TokioIo::new(stream), answer)
+        .with_upgrades();
+    // A client that went, or was not worth listening to.
+    let _ = connection.await;
+}
+
+/// Of a request's head, in bytes. SAS tokens and blob URLs are long, but not that long.
+const MAX_HEADER_SIZE: usize = 16 << 10;

@@ -1,0 +1,118 @@
+//! MQTT over WebSockets: `GET /$iothub/websocket` (RFC 6455 §4.2, MQTT 3.1.1 §6; IoT Hub docs, "Use MQTT").
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    CONNECTION, HOST, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use axum::http::{HeaderMap, Method, StatusCode, Version};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::timeout;
+
+use super::super::connection;
+use super::super::shared::Shared;
+use super::server::{HttpsStream, Peer};
+use crate::websocket::{PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token};
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route(PATH, get(upgrade))
+}
+
+/// Answers the upgrade and serves the device on what the connection becomes.
+async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
+    let accept = match check(&request) {
+        Ok(key) => derive_accept_key(key),
+        Err(refusal) => {
+            shared.note_refusal(format!("WebSocket: {}", refusal.reason));
+            return refusal.into_response();
+        }
+    };
+    let permit = request.extensions().get::<Peer>().and_then(Peer::take_permit);
+    let (Some(upgrade), Some(permit)) = (request.extensions_mut().remove::<OnUpgrade>(), permit) else {
+        // Only if a second request on the connection overtook its upgrade, which HTTP/1.1 has no way to do.
+        return StatusCode::BAD_REQUEST.into_response();
+    };
+    tokio::spawn(serve(upgrade, shared, permit));
+    let headers = [
+        (UPGRADE, "websocket"),
+        (CONNECTION, "Upgrade"),
+        (SEC_WEBSOCKET_ACCEPT, accept.as_str()),
+        (SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL),
+    ];
+    (StatusCode::SWITCHING_PROTOCOLS, headers, Body::empty()).into_response()
+}
+
+/// From here on the connection is one of MQTT, as on the other port.
+async fn serve(upgrade: OnUpgrade, shared: Arc<Shared>, permit: OwnedSemaphorePermit) {
+    let upgraded = timeout(shared.config.limits.connect_timeout, upgrade).await;
+    let Ok(Ok(upgraded)) = upgraded else { return };
+    let Ok(parts) = upgraded.downcast::<TokioIo<HttpsStream>>() else { return };
+    let stream = WebSocketBytes::new(parts.io.into_inner(), Role::Server, parts.read_buf.to_vec()).await;
+    connection::serve(stream, shared, permit).await;
+}
+
+/// Why there is no upgrade.
+struct Refusal {
+    status: StatusCode,
+    reason: &'static str,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = format!("{}\n", self.reason);
+        if self.status == StatusCode::UPGRADE_REQUIRED {
+            let headers = [(SEC_WEBSOCKET_VERSION, VERSION), (UPGRADE, "websocket")];
+            return (self.status, headers, body).into_response();
+        }
+        (self.status, body).into_response()
+    }
+}
+
+/// The client's key, if it asks for a WebSocket in the way it must (RFC 6455 §4.2.1), and for MQTT on it.
+fn check(request: &Request) -> Result<&[u8], Refusal> {
+    let bad = |reason| Refusal { status: StatusCode::BAD_REQUEST, reason };
+    let headers = request.headers();
+    let asks = |name: HeaderName, token| has_token(headers.get_all(name).iter().map(AsRef::as_ref), token);
+    if request.method() != Method::GET || request.version() != Version::HTTP_11 {
+        return Err(bad("a WebSocket begins with GET in HTTP/1.1"));
+    }
+    if one(headers, HOST).is_none() {
+        return Err(bad("there is no Host header"));
+    }
+    if !asks(CONNECTION, "upgrade") || !asks(UPGRADE, "websocket") {
+        let reason = "here is MQTT over WebSockets: ask for the upgrade";
+        return Err(Refusal { status: StatusCode::UPGRADE_REQUIRED, reason });
+    }
+    if one(headers, SEC_WEBSOCKET_VERSION) != Some(VERSION.as_bytes()) {
+        let reason = "the version of the WebSocket protocol must be 13";
+        return Err(Refusal { status: StatusCode::UPGRADE_REQUIRED, reason });
+    }
+    let key = one(headers, SEC_WEBSOCKET_KEY).ok_or_else(|| bad("there is no Sec-WebSocket-Key"))?;
+    if STANDARD.decode(key).map_or(0, |nonce| nonce.len()) != 16 {
+        return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
+    }
+    let protocols = headers.get_all(SEC_WEBSOCKET_PROTOCOL);
+    let protocols = protocols.iter().flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+    // Names of subprotocols are compared as they are (RFC 6455 §11.3.4 and §1.9).
+    if !protocols.map(<[u8]>::trim_ascii).any(|name| name == SUBPROTOCOL.as_bytes()) {
+        return Err(bad("the subprotocol must be mqtt"));
+    }
+    Ok(key)
+}
+
+/// The value of a header that must be there once.
+fn one(headers: &HeaderMap, name: HeaderName) -> Option<&[u8]> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next()?.as_bytes();
+    values.next().is_none().then_some(value)
+}
