@@ -6,11 +6,11 @@ use std::pin::Pin;
 use super::config::DeviceConfig;
 use super::credentials::{Password, Purpose};
 use super::error::Error;
-use super::transport::{self, Stream};
+use super::transport::{self, Link};
 
 /// What CONNECT needs.
 pub(super) struct Opened {
-    pub(super) stream: Stream,
+    pub(super) link: Link,
     pub(super) password: Password,
 }
 
@@ -25,12 +25,12 @@ pub(super) fn open(config: &DeviceConfig, purpose: Purpose) -> Opening {
     let (identity, credentials, ttl) = (config.identity.clone(), config.credentials.clone(), config.sas_ttl);
     Box::pin(async move {
         let password = credentials.password(&identity, ttl, purpose, deadlines.credentials);
-        let (stream, password) = if credentials.come_first() {
+        let (link, password) = if credentials.come_first() {
             let password = password.await?;
-            (transport::open(&endpoint, deadlines).await?, password)
+            (transport::open_for_mqtt(&endpoint, deadlines).await?, password)
         } else {
-            (transport::open(&endpoint, deadlines).await?, password.await?)
+            (transport::open_for_mqtt(&endpoint, deadlines).await?, password.await?)
         };
-        Ok(Opened { stream, password })
+        Ok(Opened { link, password })
     })
 }

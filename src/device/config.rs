@@ -93,10 +93,14 @@ pub enum LostSession {
 pub struct ConnectDeadlines {
     /// Looking the host name up.
     pub dns: Duration,
-    /// Opening the TCP connection, for each address.
+    /// Opening the TCP connection, for each address; the next is tried beside it after 0.25 s.
     pub tcp: Duration,
+    /// Having a proxy connect to the host; it may dial for a while itself.
+    pub proxy: Duration,
     /// The TLS handshake.
     pub tls: Duration,
+    /// The upgrade to a WebSocket.
+    pub websocket: Duration,
     /// A signature, or a new token, from wherever it is made.
     pub credentials: Duration,
     /// From CONNECT to CONNACK; the service delays a throttled CONNECT by up to a minute.
@@ -110,7 +114,9 @@ impl Default for ConnectDeadlines {
         Self {
             dns: Duration::from_secs(10),
             tcp: Duration::from_secs(15),
+            proxy: Duration::from_secs(30),
             tls: Duration::from_secs(15),
+            websocket: Duration::from_secs(15),
             credentials: Duration::from_secs(20),
             connack: Duration::from_secs(75),
             suback: Duration::from_secs(60),

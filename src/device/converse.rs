@@ -89,9 +89,10 @@ impl Task {
     pub(super) async fn converse(&mut self, opened: Opened) -> Ended {
         let now = Instant::now();
         let config = &self.shared.config;
-        let Opened { stream, password } = opened;
+        let Opened { link, password } = opened;
+        self.clock = link.clock;
         let mut conversation = Conversation {
-            wire: Wire::new(stream),
+            wire: Wire::new(link.stream),
             accepted: None,
             connack_deadline: later(now, config.deadlines.connack),
             renew_at: password.renew_after.map(|after| later(now, after)),

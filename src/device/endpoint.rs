@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::credentials::ClientCertificate;
+use super::proxy::{HostPort, ProxyChoice};
 use super::trust::Trust;
 
 /// A TLS server that is dialled. Building it does no I/O.
@@ -19,12 +20,23 @@ pub struct Endpoint {
     pub trust: Trust,
     /// What is shown to a server that asks for a certificate.
     pub client_certificate: Option<ClientCertificate>,
+    /// How the host is reached.
+    pub proxy: ProxyChoice,
+    /// Whether MQTT goes over a WebSocket, at `/$iothub/websocket`; the service's port for that is 443.
+    pub websocket: bool,
 }
 
 impl Endpoint {
-    /// `host` and `port` with the default roots.
+    /// `host` and `port` with the default roots, directly and without a WebSocket.
     pub fn new(host: &str, port: u16) -> Self {
-        Self { host: host.to_owned(), port, trust: Trust::default(), client_certificate: None }
+        Self {
+            host: host.to_owned(),
+            port,
+            trust: Trust::default(),
+            client_certificate: None,
+            proxy: ProxyChoice::Direct,
+            websocket: false,
+        }
     }
 
     /// The TLS configuration to dial with.
@@ -40,6 +52,6 @@ impl Endpoint {
 /// `host:port`, as errors show it.
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.host, self.port)
+        HostPort(&self.host, self.port).fmt(f)
     }
 }

@@ -12,8 +12,12 @@ pub enum Step {
     Dns,
     /// Opening the TCP connection.
     Tcp,
+    /// Having a proxy connect to the host.
+    Proxy,
     /// The TLS handshake, the server's certificate included.
     Tls,
+    /// The upgrade to a WebSocket.
+    WebSocket,
     /// Making the signature or getting the token that the hub is shown.
     Credentials,
     /// CONNECT and its answer.
@@ -25,7 +29,9 @@ impl fmt::Display for Step {
         f.write_str(match self {
             Self::Dns => "DNS",
             Self::Tcp => "TCP",
+            Self::Proxy => "proxy",
             Self::Tls => "TLS",
+            Self::WebSocket => "WebSocket",
             Self::Credentials => "credentials",
             Self::Mqtt => "MQTT CONNECT",
         })

@@ -4,10 +4,11 @@
 //! everything behind it.
 //!
 //! * [`handle`]: what can be asked. `commands`: on its way to the task. [`reply`]: how their outcomes come back.
-//! * [`config`], [`endpoint`], [`credentials`], [`trust`]: what a connection is made of; [`error`]: what can go wrong.
+//! * [`config`], [`endpoint`], [`proxy`], [`credentials`], [`trust`]: what a connection is made of; [`error`]: what can go wrong.
 //! * `task`: the life of the connection: connect, converse, reconnect, close. `converse`: one connection from
 //!   CONNECT to its end. `operations`: commands taken, deadlines kept, outcomes told. `twin`: its side of it.
-//! * `attempt`: a stream and a password;`transport`: from a host name to an encrypted stream; `wire`: reads and batched writes on it.
+//! * `attempt`: a stream and a password;`transport`: from a host name to an encrypted stream, past a proxy
+//!   and over a WebSocket if need be; `wire`: reads and batched writes on it.
 //! * [`requests`]: twin requests and their answers; [`desired`]: no change missed, none seen twice. Both
 //!   without I/O.
 //! * [`methods`]: calls of direct methods, and their responses.
@@ -28,6 +29,7 @@ pub mod inbox;
 pub mod message;
 pub mod methods;
 mod operations;
+pub mod proxy;
 pub mod reply;
 pub mod requests;
 pub mod stats;
@@ -50,6 +52,7 @@ pub use handle::Device;
 pub use inbox::{CloudMessage, Delivery, Inbox};
 pub use message::{Batch, Outgoing};
 pub use methods::{MAX_OPEN_CALLS, MethodCall, MethodRequest};
+pub use proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError};
 pub use reply::Reply;
 pub use requests::{ReportedPatch, TwinDocument};
 pub use stats::{State, Stats};

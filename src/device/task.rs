@@ -22,6 +22,7 @@ use super::reply::Reply;
 use super::requests::Requests;
 use super::stats::State;
 use super::subscriptions::{Feed, Subscriptions};
+use super::transport::ClockOffset;
 pub(super) use super::twin::TwinReply;
 use crate::mqtt::{Client, ConnectReturnCode, Publish};
 
@@ -56,6 +57,8 @@ pub(super) struct Task {
     pub(super) was_connected: bool,
     /// Counts the connections; deliveries of an old one cannot be acknowledged on a new one.
     pub(super) connection: u64,
+    /// What the last connection's opening said about this machine's clock.
+    pub(super) clock: Option<ClockOffset>,
     pub(super) closing: Option<Closing>,
 }
 
@@ -101,6 +104,7 @@ impl Task {
             hurry: false,
             was_connected: false,
             connection: 0,
+            clock: None,
             closing: None,
             shared,
         }
@@ -193,10 +197,14 @@ impl Task {
             | ConnectReturnCode::BadUserNamePassword
             | ConnectReturnCode::BadClientId => Error::AuthenticationFailed {
                 reason: format!(
-                    "{} refused {id} (CONNACK {}): {}",
+                    "{} refused {id} (CONNACK {}): {}{}",
                     config.endpoint.host,
                     code as u8,
                     config.credentials.explain_refusal(),
+                    self.clock
+                        .filter(|clock| clock.is_notable())
+                        .map(|clock| format!("; {}", clock.in_words()))
+                        .unwrap_or_default(),
                 ),
             },
             ConnectReturnCode::RefusedProtocolVersion => Error::ConnectionFailed {

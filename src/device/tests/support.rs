@@ -195,7 +195,9 @@ pub(super) fn config(port: u16) -> DeviceConfig {
         deadlines: ConnectDeadlines {
             dns: LONG,
             tcp: span,
+            proxy: span,
             tls: span,
+            websocket: span,
             credentials: span,
             connack: span,
             suback: span,

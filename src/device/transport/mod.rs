@@ -1,0 +1,156 @@
+//! From a host name to an encrypted stream, and to a WebSocket on it, each step with a deadline of its own.
+//!
+//! | module | step |
+//! |---|---|
+//! | `dial` | the name's addresses, and a TCP connection to the first that answers |
+//! | `connect`, `socks5` | past a proxy: it is dialled in the host's place and told where to go |
+//! | `tls` | the handshake, and what its failures usually mean |
+//! | `websocket` | the upgrade, on an encrypted stream |
+//! | `http` | heads of HTTP answers, for those of a proxy and of the upgrade |
+//! | `clock` | what their dates say about this machine's clock |
+
+mod clock;
+mod connect;
+mod dial;
+mod http;
+mod socks5;
+mod tls;
+mod websocket;
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+pub(super) use self::clock::ClockOffset;
+use super::config::ConnectDeadlines;
+use super::endpoint::Endpoint;
+use super::error::{Error, Step};
+use super::proxy::{Proxy, ProxyKind};
+
+/// A byte stream, whatever it is made of.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+
+/// An encrypted byte stream; boxed, because it moves between the states of a connection.
+pub(super) type Stream = Box<dyn ByteStream>;
+
+/// A stream and what was learned while it was opened.
+pub(super) struct Link {
+    pub(super) stream: Stream,
+    /// From the date of the last HTTP answer, if there was any.
+    pub(super) clock: Option<ClockOffset>,
+}
+
+/// Opens an encrypted stream to an endpoint, through its proxy if there is one. [`Endpoint::websocket`] is not for
+/// this: see [`open_for_mqtt`].
+#[allow(dead_code, reason = "for what a device does over HTTPS; MQTT has its own below")]
+pub(super) async fn open(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Result<Stream, Error> {
+    Attempt::new(endpoint, deadlines).encrypted().await.map(|stream| Box::new(stream) as Stream)
+}
+
+/// Opens a stream that is ready for CONNECT: the encrypted one, or a WebSocket on it.
+pub(super) async fn open_for_mqtt(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Result<Link, Error> {
+    let mut attempt = Attempt::new(endpoint, deadlines);
+    let stream = attempt.encrypted().await?;
+    let stream: Stream = if endpoint.websocket { attempt.upgrade(stream).await? } else { Box::new(stream) };
+    Ok(Link { stream, clock: attempt.clock })
+}
+
+/// One attempt to open a stream.
+struct Attempt<'a> {
+    endpoint: &'a Endpoint,
+    proxy: Option<&'a Proxy>,
+    deadlines: ConnectDeadlines,
+    clock: Option<ClockOffset>,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(endpoint: &'a Endpoint, deadlines: ConnectDeadlines) -> Self {
+        let proxy = endpoint.proxy.for_host(&endpoint.host, endpoint.port);
+        Self { endpoint, proxy, deadlines, clock: None }
+    }
+
+    async fn encrypted(&mut self) -> Result<tls::TlsStream, Error> {
+        let mut tcp = self.dial().await?;
+        if let Some(proxy) = self.proxy {
+            self.pass(proxy, &mut tcp).await?;
+        }
+        let handshake = tls::handshake(self.endpoint, tcp);
+        match timeout(self.deadlines.tls, handshake).await {
+            Ok(Ok(stream)) => Ok(stream),
+            Ok(Err(error)) => Err(self.failed(Step::Tls, &tls::explain(&error, self.clock))),
+            Err(_) => Err(self.late(Step::Tls, self.deadlines.tls)),
+        }
+    }
+
+    /// A TCP connection to the host, or to the proxy in its place.
+    async fn dial(&self) -> Result<TcpStream, Error> {
+        let (host, port) = match self.proxy {
+            Some(proxy) => (&proxy.host, proxy.port),
+            None => (&self.endpoint.host, self.endpoint.port),
+        };
+        let addresses = self.within(Step::Dns, self.deadlines.dns, dial::resolve(host, port)).await?;
+        let tcp = dial::connect(addresses, self.deadlines.tcp).await;
+        let tcp = tcp.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp));
+        tcp.map_err(|error| self.failed(Step::Tcp, &dial::explain(&error, self.deadlines.tcp)))
+    }
+
+    /// Has the proxy connect to the host.
+    async fn pass(&mut self, proxy: &Proxy, tcp: &mut TcpStream) -> Result<(), Error> {
+        let limit = self.deadlines.proxy;
+        let passed = match proxy.kind {
+            ProxyKind::Http => {
+                let clock = &mut self.clock;
+                timeout(limit, connect::pass(tcp, self.endpoint, proxy.login.as_ref(), clock)).await
+            }
+            ProxyKind::Socks5 => timeout(limit, socks5::pass(tcp, self.endpoint, proxy.login.as_ref())).await,
+        };
+        match passed {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(reason)) => Err(self.failed(Step::Proxy, &reason)),
+            Err(_) => Err(self.late(Step::Proxy, limit)),
+        }
+    }
+
+    /// Makes a WebSocket of an encrypted stream.
+    async fn upgrade(&mut self, stream: tls::TlsStream) -> Result<Stream, Error> {
+        let limit = self.deadlines.websocket;
+        match timeout(limit, websocket::upgrade(stream, self.endpoint, &mut self.clock)).await {
+            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Err(reason)) => Err(self.failed(Step::WebSocket, &reason)),
+            Err(_) => Err(self.late(Step::WebSocket, limit)),
+        }
+    }
+
+    async fn within<T>(
+        &self,
+        step: Step,
+        limit: Duration,
+        work: impl Future<Output = io::Result<T>>,
+    ) -> Result<T, Error> {
+        match timeout(limit, work).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.failed(step, &error.to_string())),
+            Err(_) => Err(self.late(step, limit)),
+        }
+    }
+
+    fn late(&self, step: Step, limit: Duration) -> Error {
+        self.failed(step, &format!("no answer within {} s", limit.as_secs_f64()))
+    }
+
+    /// The error of a step, with where it happened: the names of hosts, never a login.
+    fn failed(&self, step: Step, reason: &str) -> Error {
+        let reason = match (self.proxy, step) {
+            (None, _) => format!("{}: {reason}", self.endpoint),
+            (Some(proxy), Step::Dns | Step::Tcp) => format!("the proxy {proxy}: {reason}"),
+            (Some(proxy), _) => format!("{} through the proxy {proxy}: {reason}", self.endpoint),
+        };
+        Error::ConnectionFailed { step, reason }
+    }
+}

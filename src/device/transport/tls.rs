@@ -1,0 +1,50 @@
+//! The TLS handshake, and what its failures usually mean.
+
+use std::io;
+
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
+use tokio_rustls::rustls::{CertificateError, Error as TlsError};
+
+use super::clock::ClockOffset;
+use crate::device::endpoint::Endpoint;
+
+pub(super) type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
+
+/// Shakes hands on a connection to the endpoint, whoever passes its bytes on. The host's name is sent (SNI) and must be
+/// in the server's certificate.
+pub(super) async fn handshake(endpoint: &Endpoint, tcp: TcpStream) -> io::Result<TlsStream> {
+    let name = ServerName::try_from(endpoint.host.clone())
+        .map_err(|_| io::Error::other("the host name cannot be in a certificate"))?;
+    let connector = TlsConnector::from(endpoint.tls_config().await);
+    connector.connect(name, tcp).await
+}
+
+/// Says what a TLS failure usually means.
+pub(super) fn explain(error: &io::Error, clock: Option<ClockOffset>) -> String {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    let hint = match tls {
+        Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+            "the server's certificate does not chain to a trusted root; for a local hub or a private gateway \
+             pass its CA as trust"
+        }
+        Some(TlsError::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        )) => "the server's certificate is for another host name",
+        Some(TlsError::InvalidCertificate(
+            CertificateError::Expired
+            | CertificateError::ExpiredContext { .. }
+            | CertificateError::NotValidYet
+            | CertificateError::NotValidYetContext { .. },
+        )) => match clock {
+            Some(clock) => {
+                return format!("the server's certificate is not valid now; {} ({error})", clock.in_words());
+            }
+            None => "the server's certificate is not valid now; is this machine's clock right?",
+        },
+        Some(TlsError::InvalidMessage(_)) => "the server does not speak TLS on this port",
+        _ => return error.to_string(),
+    };
+    format!("{hint} ({error})")
+}
