@@ -44,7 +44,7 @@ mod wire;
 mod tests;
 
 pub use config::{ConnectDeadlines, DeviceConfig, LostSession, OutboxLimits, RetryPolicy};
-pub use credentials::{BoxFuture, ClientCertificate, Credentials, Signer, TokenSource};
+pub use credentials::{BoxFuture, CertificateError, ClientCertificate, Credentials, Signer, TokenSource};
 pub use desired::DesiredPatch;
 pub use endpoint::Endpoint;
 pub use error::{Error, Step};

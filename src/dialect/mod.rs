@@ -16,6 +16,7 @@
 //! | [`provisioning`] | the Device Provisioning Service: topics, registrations, their answers |
 //! | [`twin`] | merge patches, limits, and the hub's twin document with versions and metadata |
 //! | [`service_error`] | error bodies, both spellings, and the error codes |
+//! | [`pem`], [`x509`] | certificates and keys as text; what a hub looks at in a certificate |
 //! | [`time`] | ISO 8601 UTC to and from Unix seconds |
 
 pub mod connection_string;
@@ -23,6 +24,7 @@ mod encoding;
 pub mod identity;
 pub mod message;
 pub mod method;
+pub mod pem;
 pub mod property_bag;
 pub mod provisioning;
 pub mod sas;
@@ -30,6 +32,7 @@ pub mod service_error;
 pub mod time;
 pub mod topic;
 pub mod twin;
+pub mod x509;
 
 pub use connection_string::{Auth, ConnectionString, ConnectionStringError};
 pub use identity::{API_VERSION, Identity, Username, UsernameOptions};

@@ -4,7 +4,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::errors::value_error;
-use crate::device::Credentials;
+use super::questions::Questions;
+use super::sas::unix_now;
+use crate::device::{ClientCertificate, Credentials};
 use crate::dialect::{Auth, ConnectionString, Identity, SasToken, SymmetricKey};
 
 /// An identity with its credentials. Shows no secret.
@@ -16,44 +18,91 @@ pub(super) struct Access {
     pub(super) gateway: Option<String>,
 }
 
+/// A client certificate with its key. Shows no secret.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct Certificate(pub(super) ClientCertificate);
+
+#[pymethods]
+impl Certificate {
+    /// From PEM; decrypting a key takes a while, in which others may run.
+    #[new]
+    fn new(
+        py: Python<'_>,
+        certificate: &[u8],
+        private_key: Option<&[u8]>,
+        passphrase: Option<&[u8]>,
+    ) -> PyResult<Self> {
+        py.detach(|| ClientCertificate::from_pem(certificate, private_key, passphrase, unix_now()))
+            .map(Self)
+            .map_err(|error| value_error(&error))
+    }
+
+    /// When it expires, in Unix seconds.
+    #[getter]
+    fn not_after(&self) -> u64 {
+        self.0.not_after()
+    }
+
+    /// The common name of its subject.
+    #[getter]
+    fn common_name(&self) -> Option<&str> {
+        self.0.common_name()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
 #[pymethods]
 impl Access {
-    /// From a device's or module's connection string.
+    /// From a device's or module's connection string; with a certificate if it says so, and only then.
     #[staticmethod]
-    fn from_connection_string(text: &str) -> PyResult<Self> {
+    fn from_connection_string(text: &str, certificate: Option<&Certificate>) -> PyResult<Self> {
         let parsed = ConnectionString::parse(text).map_err(|error| value_error(&error))?;
         let identity = parsed.identity();
-        let credentials = match parsed.auth {
-            Auth::SharedAccessKey(key) => Credentials::key(key),
-            Auth::SharedAccessSignature(token) => Credentials::token(token, None),
-            Auth::X509 => {
+        let credentials = match (parsed.auth, certificate) {
+            (Auth::SharedAccessKey(key), None) => Credentials::key(key),
+            (Auth::SharedAccessSignature(token), None) => Credentials::token(token, None),
+            (Auth::X509, Some(certificate)) => Credentials::x509(certificate.0.clone()),
+            (Auth::X509, None) => {
                 return Err(PyValueError::new_err(
-                    "connection string: x509=true announces a client certificate, which this version \
-                     cannot use yet",
+                    "certificate: it must be given, and private_key, because the connection string says x509=true",
+                ));
+            }
+            (_, Some(_)) => {
+                return Err(PyValueError::new_err(
+                    "certificate: the connection string has a key or token in place of x509=true",
                 ));
             }
         };
         Ok(Self { identity, credentials, gateway: parsed.gateway_host_name })
     }
 
-    /// From a device's or module's key in base64.
+    /// From a device's or module's keys in base64.
     #[staticmethod]
     fn from_symmetric_key(
         hostname: &str,
         device_id: &str,
         key: &str,
+        secondary_key: Option<&str>,
         module_id: Option<&str>,
     ) -> PyResult<Self> {
         let identity = identity(hostname, device_id, module_id)?;
-        let key =
-            SymmetricKey::from_base64(key).map_err(|error| PyValueError::new_err(format!("key: {error}")))?;
-        Ok(Self { identity, credentials: Credentials::key(key), gateway: None })
+        let read = |name: &str, key: &str| {
+            SymmetricKey::from_base64(key).map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
+        };
+        let secondary = secondary_key.map(|key| read("secondary_key", key)).transpose()?;
+        let credentials = Credentials::keys(read("key", key)?, secondary);
+        Ok(Self { identity, credentials, gateway: None })
     }
 
-    /// From a token signed elsewhere. What is not given is read from the token's resource.
+    /// From a token signed elsewhere, and whom to ask for the next. What is not given is read from the token's
+    /// resource.
     #[staticmethod]
     fn from_sas_token(
         token: &str,
+        source: Option<&Questions>,
         hostname: Option<&str>,
         device_id: Option<&str>,
         module_id: Option<&str>,
@@ -81,7 +130,32 @@ impl Access {
                 identity.sas_resource()
             )));
         }
-        Ok(Self { identity, credentials: Credentials::token(token, None), gateway: None })
+        let credentials = Credentials::token(token, source.map(Questions::token_source));
+        Ok(Self { identity, credentials, gateway: None })
+    }
+
+    /// From a client certificate.
+    #[staticmethod]
+    fn from_certificate(
+        hostname: &str,
+        device_id: &str,
+        certificate: &Certificate,
+        module_id: Option<&str>,
+    ) -> PyResult<Self> {
+        let identity = identity(hostname, device_id, module_id)?;
+        Ok(Self { identity, credentials: Credentials::x509(certificate.0.clone()), gateway: None })
+    }
+
+    /// From a key that is kept elsewhere.
+    #[staticmethod]
+    fn from_signer(
+        hostname: &str,
+        device_id: &str,
+        signer: &Questions,
+        module_id: Option<&str>,
+    ) -> PyResult<Self> {
+        let identity = identity(hostname, device_id, module_id)?;
+        Ok(Self { identity, credentials: Credentials::signer(signer.signer()), gateway: None })
     }
 
     fn __repr__(&self) -> String {

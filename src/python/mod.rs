@@ -2,6 +2,7 @@
 //!
 //! * [`client`]: the operations, each blocking and for asyncio; [`sending`]: many messages by one call;
 //!   [`events`]: iterators over what comes in.
+//! * [`access`]: who a client is; [`questions`]: what its credentials ask a Python function.
 //! * [`method_call`]: calls of direct methods, and their responses.
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
@@ -25,6 +26,7 @@ mod method_call;
 mod options;
 mod outcome;
 mod outgoing;
+mod questions;
 mod runtime;
 mod sas;
 mod sending;
@@ -37,7 +39,7 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _core {
     #[pymodule_export]
-    use super::access::Access;
+    use super::access::{Access, Certificate};
     #[pymodule_export]
     use super::bridge::Bridge;
     #[pymodule_export]
@@ -54,6 +56,8 @@ mod _core {
     use super::method_call::MethodCall;
     #[pymodule_export]
     use super::method_call::check_method_name;
+    #[pymodule_export]
+    use super::questions::Questions;
     #[pymodule_export]
     use super::sas::{sas_generate, sas_parse};
     #[pymodule_export]

@@ -15,8 +15,12 @@ use crate::dialect::{SasToken, SymmetricKey};
 pub(super) fn sas_generate(resource: &str, key: &str, ttl: u32, policy: Option<&str>) -> PyResult<String> {
     let key =
         SymmetricKey::from_base64(key).map_err(|error| PyValueError::new_err(format!("key: {error}")))?;
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    Ok(SasToken::sign(resource, &key, now + u64::from(ttl), policy).to_token())
+    Ok(SasToken::sign(resource, &key, unix_now() + u64::from(ttl), policy).to_token())
+}
+
+/// Seconds of Unix time.
+pub(super) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 /// Reads a token: its resource, decoded, its expiry in Unix seconds, and its policy.

@@ -6,7 +6,9 @@
 //! its time: both are asked in a future of their own, never by the task that keeps a connection, and within a deadline.
 
 mod certificate;
+mod certificate_error;
 mod keys;
+mod private_key;
 mod ready;
 
 use std::fmt;
@@ -17,7 +19,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-pub use self::certificate::{CertificateError, ClientCertificate};
+pub use self::certificate::ClientCertificate;
+pub use self::certificate_error::CertificateError;
 use self::keys::Keys;
 use self::ready::ReadyToken;
 use super::error::{Error, Step};

@@ -1,0 +1,199 @@
+//! Questions that a device's credentials ask a Python function: for a signature, or for a new token.
+//!
+//! The runtime's thread puts a question into a queue and goes on; a thread of Python's takes it out, calls the function
+//! and puts the answer in. Whoever does not want to wait any longer drops the question's future.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use tokio::sync::oneshot;
+
+use super::core::span;
+use crate::device::{BoxFuture, Signer, TokenSource};
+use crate::dialect::SasToken;
+
+/// The answerer's end.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct Questions {
+    shared: Arc<Shared>,
+    name: String,
+}
+
+/// The asker's end: when the last one is dropped, no more questions come.
+struct Asker {
+    shared: Arc<Shared>,
+    name: String,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Question>,
+    /// Taken out and not yet answered.
+    taken: Option<Question>,
+    /// Of the next question.
+    number: u64,
+    closed: bool,
+}
+
+struct Question {
+    number: u64,
+    data: Vec<u8>,
+    answer: oneshot::Sender<Answer>,
+}
+
+type Answer = Result<Vec<u8>, String>;
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing that runs under this lock can leave it half-changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        // Whoever asked is told by the loss of the sender.
+        state.waiting.clear();
+        state.taken = None;
+        self.changed.notify_all();
+    }
+
+    fn ask(&self, data: &[u8]) -> oneshot::Receiver<Answer> {
+        let (answer, receiver) = oneshot::channel();
+        let mut state = self.lock();
+        if !state.closed {
+            // Behind a function that hangs, only those wait that somebody still waits for.
+            state.waiting.retain(|question| !question.answer.is_closed());
+            let number = state.number;
+            state.number += 1;
+            state.waiting.push_back(Question { number, data: data.to_vec(), answer });
+            self.changed.notify_one();
+        }
+        receiver
+    }
+}
+
+impl Questions {
+    /// Something to make signatures with.
+    pub(super) fn signer(&self) -> Arc<dyn Signer> {
+        self.asker()
+    }
+
+    /// Something to get tokens from.
+    pub(super) fn token_source(&self) -> Arc<dyn TokenSource> {
+        self.asker()
+    }
+
+    fn asker(&self) -> Arc<Asker> {
+        Arc::new(Asker { shared: Arc::clone(&self.shared), name: self.name.clone() })
+    }
+}
+
+#[pymethods]
+impl Questions {
+    /// `name` is what errors call the function.
+    #[new]
+    fn new(name: String) -> Self {
+        Self { shared: Arc::default(), name }
+    }
+
+    /// Waits for at most `timeout` seconds for the next question: its number and its data, `None` if there is none.
+    fn take<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Option<(u64, Bound<'py, PyBytes>)>> {
+        let deadline = Instant::now() + span("timeout", timeout)?;
+        let taken = py.detach(|| {
+            let mut state = self.shared.lock();
+            loop {
+                while let Some(question) = state.waiting.pop_front() {
+                    if !question.answer.is_closed() {
+                        let (number, data) = (question.number, question.data.clone());
+                        state.taken = Some(question);
+                        return Some((number, data));
+                    }
+                }
+                let left = deadline.saturating_duration_since(Instant::now());
+                if state.closed || left == Duration::ZERO {
+                    return None;
+                }
+                let waited = self.shared.changed.wait_timeout(state, left);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            }
+        });
+        Ok(taken.map(|(number, data)| (number, PyBytes::new(py, &data))))
+    }
+
+    /// Answers the question that was taken last.
+    fn answer(&self, number: u64, value: &[u8]) {
+        self.settle(number, Ok(value.to_vec()));
+    }
+
+    /// Says why there is no answer to the question that was taken last.
+    fn fail(&self, number: u64, reason: String) {
+        self.settle(number, Err(reason));
+    }
+
+    /// No more questions: a running `take` returns.
+    fn close(&self) {
+        self.shared.close();
+    }
+
+    #[getter]
+    fn closed(&self) -> bool {
+        self.shared.lock().closed
+    }
+}
+
+impl Questions {
+    fn settle(&self, number: u64, answer: Answer) {
+        let taken = self.shared.lock().taken.take_if(|question| question.number == number);
+        if let Some(question) = taken {
+            // Nobody may wait for it any more.
+            let _ = question.answer.send(answer);
+        }
+    }
+}
+
+impl Asker {
+    async fn ask(&self, data: &[u8]) -> Answer {
+        let asked = self.shared.ask(data);
+        asked.await.unwrap_or_else(|_| Err("the client is closed".to_owned()))
+    }
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Signer for Asker {
+    fn sign<'a>(&'a self, data: &'a [u8]) -> BoxFuture<'a, Answer> {
+        Box::pin(self.ask(data))
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl TokenSource for Asker {
+    fn token(&self) -> BoxFuture<'_, Result<SasToken, String>> {
+        Box::pin(async {
+            let text = self.ask(&[]).await?;
+            let text = String::from_utf8(text).map_err(|_| "the token is not UTF-8".to_owned())?;
+            SasToken::parse(&text).map_err(|error| error.to_string())
+        })
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
