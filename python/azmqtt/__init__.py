@@ -27,6 +27,7 @@ from azmqtt._core import CloudMessage, __version__
 from azmqtt._errors import (
     AuthenticationFailed,
     BadAnswer,
+    CertificateExpiresSoon,
     ClientClosed,
     ConnectionFailed,
     ConnectionLost,
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationFailed",
     "BadAnswer",
+    "CertificateExpiresSoon",
     "ClientClosed",
     "ClientOptions",
     "CloudMessage",

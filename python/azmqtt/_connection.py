@@ -9,11 +9,13 @@ from azmqtt import _core
 from azmqtt._options import core_options
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from typing_extensions import Self, Unpack
 
     from azmqtt._core import Access, Client
+    from azmqtt._credentials import Pem, Supplier
     from azmqtt._handlers import Handlers
     from azmqtt._options import ClientOptions
 
@@ -23,10 +25,11 @@ State = Literal["disconnected", "connecting", "connected", "reconnecting", "clos
 class Connection:
     """The part of :class:`~azmqtt.DeviceClient` that is about its connection."""
 
-    __slots__ = ("__weakref__", "_closed", "_core", "_handlers")
+    __slots__ = ("__weakref__", "_closed", "_core", "_handlers", "_supplier")
 
     _core: Client
     _handlers: Handlers | None
+    _supplier: Supplier | None
     _closed: bool
 
     def __init__(self, access: Access, /, **options: Unpack[ClientOptions]) -> None:
@@ -34,23 +37,37 @@ class Connection:
         self._closed = True
         self._core = _core.Client(access, core_options(options))
         self._handlers = None
+        self._supplier = None
         self._closed = False
 
     @classmethod
-    def from_connection_string(cls, connection_string: str, /, **options: Unpack[ClientOptions]) -> Self:
+    def from_connection_string(
+        cls,
+        connection_string: str,
+        /,
+        *,
+        certificate: Pem | None = None,
+        private_key: Pem | None = None,
+        passphrase: str | bytes | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> Self:
         """Make a client from a device's or module's connection string.
 
         Args:
-            connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, also with ``ModuleId``, ``GatewayHostName``
-                or ``SharedAccessSignature`` in place of the key (IoT Hub docs, "connection string").
+            connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, also with ``ModuleId``, ``GatewayHostName``,
+                and ``SharedAccessSignature`` or ``x509=true`` in place of the key (IoT Hub docs, "connection string").
+            certificate: For ``x509=true``; see :meth:`from_certificate`.
+            private_key: The same.
+            passphrase: The same.
             **options: See :class:`~azmqtt.ClientOptions`.
 
         Raises:
-            ValueError: Says which part is missing, doubled or malformed, never showing a key; or names the option
+            ValueError: Says which part is missing, doubled or malformed, never showing a key; or names the argument
                 that is out of its bounds.
             TypeError: Names an option that is unknown or of the wrong type.
         """
-        return cls(_core.Access.from_connection_string(connection_string), **options)
+        loaded = _certificate(certificate, private_key, passphrase)
+        return cls(_core.Access.from_connection_string(connection_string, loaded), **options)
 
     @classmethod
     def from_symmetric_key(
@@ -59,6 +76,7 @@ class Connection:
         device_id: str,
         key: str,
         *,
+        secondary_key: str | None = None,
         module_id: str | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
@@ -68,6 +86,7 @@ class Connection:
             hostname: The hub's name, such as ``myhub.azure-devices.net``.
             device_id: The device, case-sensitive.
             key: Its primary or secondary key, in base64.
+            secondary_key: The other one: it is used from when the hub refuses the first, as while keys are replaced.
             module_id: The module, if it is one.
             **options: See :class:`~azmqtt.ClientOptions`.
 
@@ -75,22 +94,26 @@ class Connection:
             ValueError: A malformed name or key, or an option out of its bounds.
             TypeError: An option that is unknown or of the wrong type.
         """
-        return cls(_core.Access.from_symmetric_key(hostname, device_id, key, module_id), **options)
+        return cls(_core.Access.from_symmetric_key(hostname, device_id, key, secondary_key, module_id), **options)
 
     @classmethod
     def from_sas_token(
         cls,
         token: str,
         *,
+        on_token_needed: Callable[[], str | Awaitable[str]] | None = None,
         hostname: str | None = None,
         device_id: str | None = None,
         module_id: str | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
-        """Make a client from a token that was signed elsewhere. It cannot renew the token.
+        """Make a client from a token that was signed elsewhere.
 
         Args:
             token: ``SharedAccessSignature sr=…&sig=…&se=…``.
+            on_token_needed: A function, plain or ``async def``, that returns a new token for the same device. It is
+                called when 85 % of the token's life is over, and once when the hub refuses a token, on a thread of the
+                client's; it has 20 seconds. Without it the connection ends with the token.
             hostname: The hub; by default the one in the token.
             device_id: The device; by default the one in the token.
             module_id: The module; by default the one in the token, if any.
@@ -100,7 +123,85 @@ class Connection:
             ValueError: A malformed token, one that is for something else, or an option out of its bounds.
             TypeError: An option that is unknown or of the wrong type.
         """
-        return cls(_core.Access.from_sas_token(token, hostname, device_id, module_id), **options)
+        if on_token_needed is None:
+            return cls(_core.Access.from_sas_token(token, None, hostname, device_id, module_id), **options)
+        supplier = _supplier("on_token_needed", on_token_needed, str)
+        access = _core.Access.from_sas_token(token, supplier.questions, hostname, device_id, module_id)
+        return cls._supplied(access, supplier, options)
+
+    @classmethod
+    def from_certificate(
+        cls,
+        hostname: str,
+        device_id: str,
+        *,
+        certificate: Pem,
+        private_key: Pem | None = None,
+        passphrase: str | bytes | None = None,
+        module_id: str | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> Self:
+        """Make a client from an X.509 client certificate (IoT Hub docs, "Authenticate identities with X.509").
+
+        A ``CertificateExpiresSoon`` warning tells of a certificate that expires within 30 days.
+
+        Args:
+            hostname: The hub's name, such as ``myhub.azure-devices.net``.
+            device_id: The device, case-sensitive.
+            certificate: The device's certificate, with those of its issuers if the hub needs them to find the
+                authority that it knows: the path of a PEM file, or PEM text as ``str`` or ``bytes``.
+            private_key: The certificate's private key, the same way; it may also stand in the certificate's file.
+                PKCS #8, PKCS #1 and SEC 1 are read; RSA of 2,048 bits or more, EC on P-256 or P-384, Ed25519.
+            passphrase: The one that the key is encrypted with, if it is (PKCS #8, "ENCRYPTED PRIVATE KEY").
+            module_id: The module, if it is one.
+            **options: See :class:`~azmqtt.ClientOptions`.
+
+        Raises:
+            ValueError: Names the argument and what is wrong: a file that cannot be read or is not PEM, no certificate
+                or key in it, a passphrase that is wrong, missing or not needed, a certificate and key that do not
+                belong together, a certificate that has expired; or an option out of its bounds.
+            TypeError: An option that is unknown or of the wrong type.
+        """
+        loaded = _certificate(certificate, private_key, passphrase)
+        if loaded is None:
+            raise TypeError("certificate must be a path, PEM text or bytes, not None")
+        return cls(_core.Access.from_certificate(hostname, device_id, loaded, module_id), **options)
+
+    @classmethod
+    def from_signer(
+        cls,
+        hostname: str,
+        device_id: str,
+        sign: Callable[[bytes], bytes | Awaitable[bytes]],
+        *,
+        module_id: str | None = None,
+        **options: Unpack[ClientOptions],
+    ) -> Self:
+        """Make a client whose symmetric key is kept elsewhere, such as in a TPM or an HSM.
+
+        Args:
+            hostname: The hub's name, such as ``myhub.azure-devices.net``.
+            device_id: The device, case-sensitive.
+            sign: A function, plain or ``async def``, that takes the bytes to sign and returns their HMAC-SHA256 with
+                the device's key: 32 bytes, as they are. It is called for every connection, on a thread of the client's;
+                it has 20 seconds.
+            module_id: The module, if it is one.
+            **options: See :class:`~azmqtt.ClientOptions`.
+
+        Raises:
+            ValueError: A malformed name, or an option out of its bounds.
+            TypeError: ``sign`` is no function, or an option is unknown or of the wrong type.
+        """
+        supplier = _supplier("sign", sign, bytes)
+        access = _core.Access.from_signer(hostname, device_id, supplier.questions, module_id)
+        return cls._supplied(access, supplier, options)
+
+    @classmethod
+    def _supplied(cls, access: Access, supplier: Supplier, options: ClientOptions) -> Self:
+        client = cls(access, **options)
+        client._supplier = supplier
+        supplier.start()
+        return client
 
     # Life
 
@@ -122,6 +223,8 @@ class Connection:
         unsent = self._core.close(timeout)
         if self._handlers is not None:
             self._handlers.stop(1.0)
+        if self._supplier is not None:
+            self._supplier.stop(1.0)
         return unsent
 
     async def close_async(self, *, timeout: float | None = None) -> int:
@@ -134,6 +237,8 @@ class Connection:
         unsent = await self._core.close_async(timeout)
         if self._handlers is not None:
             self._handlers.stop(0.0)
+        if self._supplier is not None:
+            self._supplier.stop(0.0)
         return unsent
 
     def __enter__(self) -> Self:
@@ -212,6 +317,25 @@ class Connection:
         """Show identity and state, no secret."""
         module = f", module_id={self.module_id!r}" if self.module_id else ""
         return f"{type(self).__name__}({self.hostname!r}, {self.device_id!r}{module}, {self.state})"
+
+
+# Both wait with the import until somebody needs it.
+
+
+def _certificate(
+    certificate: Pem | None, private_key: Pem | None, passphrase: str | bytes | None
+) -> _core.Certificate | None:
+    if certificate is None and private_key is None and passphrase is None:
+        return None
+    from azmqtt._credentials import load_certificate
+
+    return load_certificate(certificate, private_key, passphrase, stacklevel=3)
+
+
+def _supplier(field: str, function: Callable[..., Any], returns: type[bytes | str]) -> Supplier:
+    from azmqtt._credentials import Supplier
+
+    return Supplier(field, function, returns)
 
 
 def _leaving(error: BaseException | None) -> float | None:

@@ -14,12 +14,14 @@ from azmqtt._types import ReportedPatch, Twin
 __all__ = [
     "Access",
     "Bridge",
+    "Certificate",
     "Client",
     "CloudMessage",
     "Events",
     "Hub",
     "MethodCall",
     "PendingCall",
+    "Questions",
     "Sending",
     "__version__",
     "check_method_name",
@@ -34,11 +36,41 @@ class Access:
     """An identity with its credentials. Shows no secret."""
 
     @staticmethod
-    def from_connection_string(text: str) -> Access: ...
+    def from_connection_string(text: str, certificate: Certificate | None) -> Access: ...
     @staticmethod
-    def from_symmetric_key(hostname: str, device_id: str, key: str, module_id: str | None) -> Access: ...
+    def from_symmetric_key(
+        hostname: str, device_id: str, key: str, secondary_key: str | None, module_id: str | None
+    ) -> Access: ...
     @staticmethod
-    def from_sas_token(token: str, hostname: str | None, device_id: str | None, module_id: str | None) -> Access: ...
+    def from_sas_token(
+        token: str, source: Questions | None, hostname: str | None, device_id: str | None, module_id: str | None
+    ) -> Access: ...
+    @staticmethod
+    def from_certificate(hostname: str, device_id: str, certificate: Certificate, module_id: str | None) -> Access: ...
+    @staticmethod
+    def from_signer(hostname: str, device_id: str, signer: Questions, module_id: str | None) -> Access: ...
+
+@final
+class Certificate:
+    """A client certificate with its key. Shows no secret."""
+
+    def __new__(cls, certificate: bytes, private_key: bytes | None, passphrase: bytes | None) -> Self: ...
+    @property
+    def not_after(self) -> int: ...
+    @property
+    def common_name(self) -> str | None: ...
+
+@final
+class Questions:
+    """What a device's credentials ask a Python function."""
+
+    def __new__(cls, name: str) -> Self: ...
+    def take(self, timeout: float) -> tuple[int, bytes] | None: ...
+    def answer(self, number: int, value: bytes) -> None: ...
+    def fail(self, number: int, reason: str) -> None: ...
+    def close(self) -> None: ...
+    @property
+    def closed(self) -> bool: ...
 
 @final
 class Client:

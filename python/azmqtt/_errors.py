@@ -22,7 +22,8 @@ class ConnectionFailed(IotHubError, ConnectionError):
     """No connection could be made.
 
     Attributes:
-        step: Where it failed: ``"DNS"``, ``"TCP"``, ``"TLS"`` or ``"MQTT CONNECT"``.
+        step: Where it failed: ``"DNS"``, ``"TCP"``, ``"TLS"``, ``"credentials"`` (a signature or token that was not to
+            be had) or ``"MQTT CONNECT"``.
     """
 
     def __init__(self, text: str, *, step: str | None = None) -> None:
@@ -37,6 +38,10 @@ class AuthenticationFailed(IotHubError):
     IoT Hub answers CONNECT with code 5 for a wrong key, an expired token and an unknown device alike, so that
     the text names the usual causes.
     """
+
+
+class CertificateExpiresSoon(UserWarning):
+    """A warning: the client certificate expires within 30 days."""
 
 
 class ConnectionLost(IotHubError, ConnectionError):

@@ -102,7 +102,7 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         raise ValueError(msg)
     return {
         "port": _integer("port", given["port"], 1, 65_535),
-        "trust": _trust(given["trust"]),
+        "trust": None if given["trust"] is None else read_pem("trust", given["trust"]),
         "keep_alive": _integer("keep_alive", given["keep_alive"], 0, 1177),
         "sas_ttl": _seconds("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),
         "retry_base": _seconds("retry.base", retry.base, 0.001, longest),
@@ -166,18 +166,24 @@ def _text(name: str, value: Any) -> str | None:
     return text
 
 
-def _trust(trust: Any) -> bytes | None:
-    if trust is None or isinstance(trust, bytes):
-        return trust
-    if isinstance(trust, str) and "-----BEGIN" in trust:
-        return trust.encode(errors="replace")
-    if not isinstance(trust, str | os.PathLike):
-        msg = f"trust must be a path, PEM text or bytes, not {type(trust).__name__}"
+def read_pem(name: str, value: Any) -> bytes:
+    """Return PEM text that is given as such or as the path of a file.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: The file cannot be read.
+    """
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str) and "-----BEGIN" in value:
+        return value.encode(errors="replace")
+    if not isinstance(value, str | os.PathLike):
+        msg = f"{name} must be a path, PEM text or bytes, not {type(value).__name__}"
         raise TypeError(msg)
     try:
-        with open(trust, "rb") as file:  # noqa: PTH123 - pathlib would double the time of the import
+        with open(value, "rb") as file:  # noqa: PTH123 - pathlib would double the time of the import
             return file.read()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        msg = f"trust: {os.fspath(trust)!r} cannot be read: {reason}"
+        msg = f"{name}: {os.fspath(value)!r} cannot be read: {reason}"
         raise ValueError(msg) from error

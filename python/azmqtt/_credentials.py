@@ -1,0 +1,153 @@
+"""Credentials that are not just text: certificates in files, and functions that sign or get tokens.
+
+Such a function is called on a daemon thread of the client's, "azmqtt-credentials", one call at a time; an ``async def``
+on an event loop of that thread. It may take its time: the connection asks within a deadline of its own, and what comes
+too late is dropped. A function that raises, or returns what it should not, fails that attempt to connect, with its name
+in the error and a log line under ``azmqtt.credentials``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import inspect
+import logging
+import threading
+import time
+import warnings
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from azmqtt import _core
+from azmqtt._errors import CertificateExpiresSoon
+from azmqtt._options import read_pem
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Awaitable, Callable
+
+    Pem = str | bytes | os.PathLike[str]
+
+_log = logging.getLogger("azmqtt.credentials")
+
+#: Seconds that the core waits for an answer; an ``async def`` is cancelled then.
+_LIMIT = 20.0
+
+#: Seconds of waiting after which the thread looks around.
+_LONGEST_WAIT = 3600.0
+
+#: Seconds of a certificate's life that are worth a warning.
+_SOON = 30 * 86_400
+
+#: What is shown of an exception's text.
+_EXCERPT = 200
+
+
+class Supplier:
+    """Answers what one client's credentials ask, by calling a function. Holds no reference to the client."""
+
+    def __init__(self, field: str, function: Any, returns: type[bytes | str]) -> None:
+        """Take the function, which is the argument ``field`` of a constructor, and what it must return."""
+        if not callable(function):
+            msg = f"{field} must be a function, not {type(function).__name__}"
+            raise TypeError(msg)
+        name = getattr(function, "__qualname__", None) or type(function).__qualname__
+        self.name = f"{field} ({name})"
+        self.questions = _core.Questions(self.name)
+        self._function: Callable[..., Any] = function
+        self._returns = returns
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._thread = threading.Thread(target=self._run, name="azmqtt-credentials", daemon=True)
+        _live.add(self)
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """End the thread; wait for a running call up to ``timeout`` seconds."""
+        self.questions.close()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        event_loop = None
+        try:
+            while not self.questions.closed:
+                question = self.questions.take(_LONGEST_WAIT)
+                if question is None:
+                    continue
+                number, data = question
+                try:
+                    value = self._function(data) if self._returns is bytes else self._function()
+                    if inspect.isawaitable(value):
+                        event_loop = event_loop or asyncio.new_event_loop()
+                        value = event_loop.run_until_complete(_within(value))
+                    self.questions.answer(number, self._checked(value))
+                except BaseException as error:  # noqa: BLE001 - a function may raise anything, and be cancelled
+                    _log.exception("%s failed", self.name)
+                    self.questions.fail(number, _told(error))
+        finally:
+            if event_loop is not None:
+                event_loop.run_until_complete(event_loop.shutdown_asyncgens())
+                event_loop.close()
+
+    def _checked(self, value: Any) -> bytes:
+        if self._returns is bytes and isinstance(value, bytes | bytearray | memoryview):
+            return bytes(value)
+        if self._returns is str and isinstance(value, str):
+            return value.encode()
+        msg = f"it must return {self._returns.__name__}, not {type(value).__name__}"
+        raise TypeError(msg)
+
+
+async def _within(value: Awaitable[Any]) -> Any:
+    return await asyncio.wait_for(value, _LIMIT)
+
+
+def _told(error: BaseException) -> str:
+    """Put an exception into a few words, without a token or signature that it might quote."""
+    text = str(error)
+    if "sig=" in text or "SharedAccess" in text:
+        text = "(not shown, it quotes a token)"
+    kind = type(error).__name__
+    return f"{kind}: {text[:_EXCERPT]}" if text else kind
+
+
+def load_certificate(
+    certificate: Pem | None, private_key: Pem | None, passphrase: Any, stacklevel: int
+) -> _core.Certificate | None:
+    """Read a certificate and its key, and warn if it expires soon.
+
+    Returns:
+        ``None`` if nothing is given at all.
+    """
+    if certificate is None:
+        for field, value in (("private_key", private_key), ("passphrase", passphrase)):
+            if value is not None:
+                msg = f"{field} is for a certificate, which is not given"
+                raise ValueError(msg)
+        return None
+    if passphrase is not None and not isinstance(passphrase, str | bytes):
+        msg = f"passphrase must be str or bytes, not {type(passphrase).__name__}"
+        raise TypeError(msg)
+    key = None if private_key is None else read_pem("private_key", private_key)
+    secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
+    loaded = _core.Certificate(read_pem("certificate", certificate), key, secret)
+    left = loaded.not_after - time.time()
+    if left < _SOON:
+        date = time.strftime("%Y-%m-%d", time.gmtime(loaded.not_after))
+        days = int(left // 86_400)
+        message = f"the client certificate expires in {days} {'day' if days == 1 else 'days'}, on {date}"
+        warnings.warn(message, CertificateExpiresSoon, stacklevel=stacklevel + 1)
+    return loaded
+
+
+#: Those whose threads are to end before the interpreter does.
+_live: weakref.WeakSet[Supplier] = weakref.WeakSet()
+
+
+@atexit.register
+def _stop_all() -> None:
+    for supplier in list(_live):
+        supplier.stop(1.0)
