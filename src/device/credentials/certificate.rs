@@ -158,3 +158,108 @@ fn sections(field: &'static str, text: &[u8]) -> Result<Vec<Section>, Certificat
     }
     Ok(sections)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    struct Pair {
+        certificate: String,
+        key: String,
+    }
+
+    fn pair(id: &str) -> Pair {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let mut params = rcgen::CertificateParams::default();
+        params.distinguished_name.push(rcgen::DnType::CommonName, id);
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2050, 1, 1);
+        Pair { certificate: params.self_signed(&key).unwrap().pem(), key: key.serialize_pem() }
+    }
+
+    fn load(certificate: &str, key: Option<&str>) -> Result<ClientCertificate, CertificateError> {
+        ClientCertificate::from_pem(certificate.as_bytes(), key.map(str::as_bytes), None, NOW)
+    }
+
+    #[test]
+    fn the_device_s_own_certificate_goes_first() {
+        let (own, issuer) = (pair("dev1"), pair("issuer"));
+        for text in [
+            format!("{}{}", own.certificate, issuer.certificate),
+            format!("{}{}", issuer.certificate, own.certificate),
+            format!("{}{}{}", own.key, issuer.certificate, own.certificate),
+        ] {
+            let key = (!text.contains("PRIVATE KEY")).then_some(own.key.as_str());
+            let loaded = load(&text, key).unwrap();
+            let chain = &loaded.0.certified.cert;
+            assert_eq!(CertificateFacts::read(&chain[0]).unwrap().common_name.as_deref(), Some("dev1"));
+            assert_eq!((loaded.common_name(), chain.len()), (Some("dev1"), 2));
+            assert!(!format!("{loaded:?}").contains("PRIVATE"));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let (own, other) = (pair("dev1"), pair("dev2"));
+        let cases = [
+            (load("", None), CertificateError::NotPem { field: "certificate", der: false }),
+            (
+                load(&own.certificate, Some("AAEC")),
+                CertificateError::NotPem { field: "private_key", der: false },
+            ),
+            (load(&own.key, None), CertificateError::NoCertificate { key: true }),
+            (load(&own.certificate, None), CertificateError::NoKey { given: false }),
+            (load(&own.certificate, Some(&own.certificate)), CertificateError::NoKey { given: true }),
+            (
+                load(&own.certificate, Some(&format!("{}{}", own.key, other.key))),
+                CertificateError::SeveralKeys,
+            ),
+            (load(&own.certificate, Some(&other.key)), CertificateError::Mismatch),
+            (load(&own.certificate.repeat(17), Some(&own.key)), CertificateError::LongChain { limit: 16 }),
+        ];
+        for (outcome, expected) in cases {
+            assert_eq!(outcome.unwrap_err(), expected);
+        }
+        let late = ClientCertificate::from_pem(
+            own.certificate.as_bytes(),
+            Some(own.key.as_bytes()),
+            None,
+            2_524_608_000,
+        );
+        assert_eq!(late.unwrap_err().to_string(), "certificate: it expired on 2050-01-01T00:00:00Z");
+        let der = ClientCertificate::from_pem(&[0x30, 0x82, 1], None, None, NOW).unwrap_err();
+        assert!(der.to_string().contains("this is DER"), "{der}");
+    }
+
+    #[test]
+    fn a_refusal_is_explained_by_the_clock_where_it_can_be() {
+        let own = pair("dev1");
+        let loaded = load(&own.certificate, Some(&own.key)).unwrap();
+        assert!(loaded.explain_refusal(NOW).contains("CN dev1, SHA-256 thumbprint"));
+        assert!(loaded.explain_refusal(2_600_000_000).contains("has expired (2050-01-01T00:00:00Z)"));
+        assert!(
+            loaded.explain_refusal(1).contains("not valid before 2020-01-01T00:00:00Z: is the clock right?")
+        );
+    }
+
+    #[test]
+    fn each_set_of_roots_has_a_configuration_with_sessions_of_its_own() {
+        let own = pair("dev1");
+        let loaded = load(&own.certificate, Some(&own.key)).unwrap();
+        let base = |root: &Pair| {
+            let trust = crate::device::Trust::from_pem(root.certificate.as_bytes()).unwrap();
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(trust.config())
+        };
+        let bases: Vec<_> = (0..6).map(|n| base(&pair(&n.to_string()))).collect();
+        let first = loaded.config(&bases[0]);
+        assert!(
+            Arc::ptr_eq(&first, &loaded.config(&bases[0])) && first.client_auth_cert_resolver.has_certs()
+        );
+        for base in &bases {
+            loaded.config(base);
+        }
+        assert_eq!(loaded.0.configs.lock().unwrap().len(), CONFIGS);
+    }
+}

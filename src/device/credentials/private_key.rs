@@ -85,3 +85,60 @@ fn check_effort(scheme: &EncryptionScheme) -> Result<(), CertificateError> {
         Err(CertificateError::UnsupportedEncryption("its key derivation asks for too much work".to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pkcs8::der::Encode;
+    use pkcs8::pkcs5::pbes2::{Parameters, ScryptParams};
+    use pkcs8::pkcs5::scrypt;
+
+    use super::*;
+    use crate::dialect::pem;
+
+    fn encrypted(scheme: Parameters) -> Section {
+        let key = rcgen::KeyPair::generate().unwrap().serialize_der();
+        let data = scheme.encrypt("secret", &key).unwrap();
+        let data = pkcs8::der::asn1::OctetStringRef::new(&data).unwrap();
+        let info = EncryptedPrivateKeyInfoRef { encryption_algorithm: scheme.into(), encrypted_data: data };
+        let der = info.to_der().unwrap().into();
+        Section { label: ENCRYPTED.to_owned(), legacy_encrypted: false, der }
+    }
+
+    #[test]
+    fn a_passphrase_decrypts_its_key_only() {
+        let scheme = Parameters::generate_pbkdf2_sha256_aes256cbc(1000, &[1; 16], [2; 16]).unwrap();
+        let section = encrypted(scheme);
+        assert!(read(&section, Some(b"secret")).is_ok());
+        assert_eq!(read(&section, Some(b"guess")).unwrap_err(), CertificateError::WrongPassphrase);
+        assert_eq!(read(&section, None).unwrap_err(), CertificateError::PassphraseMissing);
+        let plain = Section { label: "PRIVATE KEY".to_owned(), ..section };
+        assert_eq!(read(&plain, Some(b"secret")).unwrap_err(), CertificateError::PassphraseSuperfluous);
+    }
+
+    #[test]
+    fn files_that_ask_for_too_much_work_are_refused() {
+        let params = scrypt::Params::new(4, 8, 1).unwrap();
+        let modest = Parameters::generate_scrypt_aes256cbc(params, &[1; 16], [2; 16]).unwrap();
+        assert_eq!(check_effort(&modest.clone().into()), Ok(()));
+        let Kdf::Scrypt(params) = modest.kdf else { panic!("not scrypt") };
+        for kdf in [
+            Kdf::Scrypt(ScryptParams { cost_parameter: 0, ..params }),
+            Kdf::Scrypt(ScryptParams { cost_parameter: 1 << 40, ..params }),
+            Kdf::Scrypt(ScryptParams { parallelization: 1000, ..params }),
+        ] {
+            let scheme = EncryptionScheme::Pbes2(Parameters { kdf, ..modest.clone() });
+            let refused = check_effort(&scheme);
+            assert!(matches!(refused, Err(CertificateError::UnsupportedEncryption(_))), "{scheme:?}");
+        }
+        let many = Parameters::generate_pbkdf2_sha256_aes256cbc(20_000_000, &[1; 16], [2; 16]).unwrap();
+        assert!(check_effort(&many.into()).is_err());
+    }
+
+    #[test]
+    fn the_old_encryption_is_named() {
+        let text =
+            b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----";
+        let sections = pem::read(text).unwrap();
+        assert_eq!(read(&sections[0], Some(b"x")).unwrap_err(), CertificateError::LegacyEncryption);
+    }
+}

@@ -119,3 +119,40 @@ impl ReadyToken {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::super::BoxFuture;
+    use super::*;
+    use crate::dialect::SymmetricKey;
+
+    struct OutOfOrder;
+
+    impl TokenSource for OutOfOrder {
+        fn token(&self) -> BoxFuture<'_, Result<SasToken, String>> {
+            Box::pin(ready(Err("HTTP 503".to_owned())))
+        }
+
+        fn name(&self) -> &'static str {
+            "the source"
+        }
+    }
+
+    #[tokio::test]
+    async fn a_good_token_does_while_its_source_is_out_of_order() {
+        let key = SymmetricKey::from_base64("AAEC").unwrap();
+        // Past 85 % of its life, a minute before its end.
+        let now = unix_now();
+        let token = SasToken::sign("h", &key, now + 60, None);
+        let held = ReadyToken::new(token.clone(), Some(Arc::new(OutOfOrder)), now - 6000);
+        let limit = Duration::from_secs(1);
+        assert_eq!(held.get("h", Purpose::Connect, limit).await, Ok((token, Some(Duration::ZERO))));
+        let failed = Err("the source: HTTP 503".to_owned());
+        // To reconnect with the same token would change nothing.
+        assert_eq!(held.get("h", Purpose::Renew, limit).await, failed);
+        assert!(held.refused());
+        assert_eq!(held.get("h", Purpose::Connect, limit).await, failed);
+    }
+}

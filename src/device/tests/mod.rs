@@ -17,6 +17,7 @@ mod pressure;
 mod renewal;
 mod requests;
 mod sending;
+mod signers;
 mod soak;
 mod twin;
 mod watch;
