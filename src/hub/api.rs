@@ -35,8 +35,8 @@ impl Hub {
         let state_dir = config.state_dir.as_deref().map(StateDir::open).transpose()?.map(Arc::new);
         let registry = Registry::default();
         if let Some(dir) = &state_dir {
-            for (path, content) in dir.devices()? {
-                let device = Arc::new(device_file::load(&path, &content)?);
+            for (path, content) in dir.identities()? {
+                let device = Arc::new(device_file::load(&path, &content, &registry)?);
                 registry.insert(device).map_err(|error| HubError::corrupt(&path, error))?;
             }
         }

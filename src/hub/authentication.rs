@@ -53,7 +53,7 @@ pub fn judge(shared: &Shared, connect: &Connect, now: SystemTime) -> Result<Admi
     token
         .verify(&identity.sas_resource(), &device.keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
         .map_err(|error| refuse(error.to_string()))?;
-    if !device.state().enabled {
+    if !device.may_connect() {
         let reason = "the device is disabled".to_owned();
         return Err(Refusal { code: ConnectReturnCode::ServiceUnavailable, reason });
     }
@@ -66,6 +66,5 @@ pub fn judge(shared: &Shared, connect: &Connect, now: SystemTime) -> Result<Admi
 }
 
 fn find(shared: &Shared, identity: &Identity) -> Option<Arc<Device>> {
-    // Modules have no identities of their own in this hub yet.
-    identity.module_id.is_none().then(|| shared.registry.find(&identity.device_id)).flatten()
+    shared.registry.find((identity.device_id.as_str(), identity.module_id.as_deref()))
 }

@@ -1,4 +1,5 @@
-//! What applications ask of a running hub.
+//! What applications ask of a running hub. A call that takes an [`Id`] is for a device (`"device"`) or a module
+//! (`("device", "module")`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use super::device::{CloseReason, Command, Device, END_TIMEOUT};
 use super::device_file;
 use super::error::HubError;
 use super::feedback::FeedbackStatus;
+use super::id::{Id, Whose};
 use super::methods::{Invocation, MethodResult, PendingCall};
 use super::telemetry::{TelemetryMessage, unix_now};
 use crate::dialect::identity::check_id;
@@ -37,24 +39,35 @@ impl Hub {
 
     /// The ids of all devices, in order.
     pub fn device_ids(&self) -> Vec<String> {
-        self.shared.registry.all().iter().map(|device| device.id.clone()).collect()
+        let all = self.shared.registry.all();
+        all.iter().filter(|device| device.owner.is_none()).map(|device| device.id.clone()).collect()
     }
 
-    /// Forgets a device; its connection ends.
+    /// Forgets a device and its modules; their connections end.
     pub fn remove_device(&self, device_id: &str) -> Result<(), HubError> {
-        self.check_running()?;
-        let device = self.shared.registry.remove(device_id)?;
-        let purged = {
-            let mut state = device.state();
-            state.removed = true;
-            state.cloud_messages.purge()
-        };
-        self.shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
-        device.close_and_block(CloseReason::Removed, END_TIMEOUT);
-        self.shared.state_dir().map_or(Ok(()), |dir| device_file::remove(&dir, &device))
+        self.remove(device_id.into())
     }
 
-    /// Lets a device connect or not; the connection of one that may not ends.
+    /// Forgets a device with its modules, or a module.
+    pub(super) fn remove(&self, id: Id<'_>) -> Result<(), HubError> {
+        self.check_running()?;
+        let removed = self.shared.registry.remove(id)?;
+        for identity in &removed {
+            let purged = {
+                let mut state = identity.state();
+                state.removed = true;
+                state.cloud_messages.purge()
+            };
+            self.shared.feedback.report(&identity.source, &purged, FeedbackStatus::Purged);
+        }
+        // A module's file never outlasts its device's.
+        removed.iter().try_for_each(|identity| {
+            identity.close_and_block(CloseReason::Removed, END_TIMEOUT);
+            self.shared.state_dir().map_or(Ok(()), |dir| device_file::remove(&dir, identity))
+        })
+    }
+
+    /// Lets a device and its modules connect or not; the connections of those that may not end.
     pub fn set_enabled(&self, device_id: &str, enabled: bool) -> Result<(), HubError> {
         self.check_running()?;
         let device = self.shared.registry.get(device_id)?;
@@ -64,19 +77,22 @@ impl Hub {
             state.revision += 1;
         }
         if !enabled {
+            for module in self.shared.registry.modules(device_id)? {
+                module.close_and_block(CloseReason::Disabled, END_TIMEOUT);
+            }
             device.close_and_block(CloseReason::Disabled, END_TIMEOUT);
         }
         self.shared.save(&device)
     }
 
-    /// `HostName=…;DeviceId=…;SharedAccessKey=…`, with the primary key. A secret.
-    pub fn connection_string(&self, device_id: &str) -> Result<String, HubError> {
-        let device = self.shared.registry.get(device_id)?;
+    /// `HostName=…;DeviceId=…[;ModuleId=…];SharedAccessKey=…`, with the primary key. A secret.
+    pub fn connection_string<'a>(&self, id: impl Into<Id<'a>>) -> Result<String, HubError> {
+        let device = self.shared.registry.get(id)?;
         let [primary, _] = &device.keys;
         let parts = ConnectionString {
             host_name: self.hostname().to_owned(),
             device_id: device.id.clone(),
-            module_id: None,
+            module_id: device.module_id.clone(),
             gateway_host_name: None,
             auth: Auth::SharedAccessKey(primary.clone()),
         };
@@ -84,17 +100,17 @@ impl Hub {
     }
 
     /// The twin as a service application sees it.
-    pub fn twin(&self, device_id: &str) -> Result<Value, HubError> {
-        let device = self.shared.registry.get(device_id)?;
+    pub fn twin<'a>(&self, id: impl Into<Id<'a>>) -> Result<Value, HubError> {
+        let device = self.shared.registry.get(id)?;
         let state = device.state();
         Ok(state.twin.service_view(&state.facts(&device)))
     }
 
     /// Changes desired properties by a merge patch and notifies the device if it is connected and subscribed.
     /// Returns their new `$version`.
-    pub fn patch_desired(&self, device_id: &str, patch: &Value) -> Result<u64, HubError> {
+    pub fn patch_desired<'a>(&self, id: impl Into<Id<'a>>, patch: &Value) -> Result<u64, HubError> {
         self.check_running()?;
-        let device = self.shared.registry.get(device_id)?;
+        let device = self.shared.registry.get(id)?;
         let version = {
             let mut state = device.state();
             let version = state.twin.patch_desired(patch, None, unix_now()).map_err(HubError::Twin)?;
@@ -114,17 +130,16 @@ impl Hub {
     /// # Errors
     /// [`HubError::Method`] with the service's error code: 404103 when the device is not there in time, 504101 when it
     /// does not answer in time, 400027 when it connects anew meanwhile, 404104 when its connection ends.
-    pub fn invoke_method(
+    pub fn invoke_method<'a>(
         &self,
-        device_id: &str,
+        id: impl Into<Id<'a>>,
         name: &str,
         payload: &Value,
         response_timeout: Duration,
         connect_timeout: Duration,
     ) -> Result<MethodResult, HubError> {
         let payload = payload.to_string();
-        let mut call =
-            self.begin_method(device_id, name, payload.as_bytes(), response_timeout, connect_timeout)?;
+        let mut call = self.begin_method(id, name, payload.as_bytes(), response_timeout, connect_timeout)?;
         loop {
             if let Some(result) = call.wait(response_timeout.max(connect_timeout))? {
                 return Ok(result);
@@ -133,16 +148,16 @@ impl Hub {
     }
 
     /// [`Self::invoke_method`] for callers that wait bit by bit. `payload` is JSON, or empty for none.
-    pub fn begin_method(
+    pub fn begin_method<'a>(
         &self,
-        device_id: &str,
+        id: impl Into<Id<'a>>,
         name: &str,
         payload: &[u8],
         response_timeout: Duration,
         connect_timeout: Duration,
     ) -> Result<PendingCall, HubError> {
         self.check_running()?;
-        let device = self.shared.registry.get(device_id)?;
+        let device = self.shared.registry.get(id)?;
         check_method_name(name).map_err(HubError::MethodName)?;
         if payload.len() > MAX_METHOD_BODY {
             let size = payload.len();
@@ -156,74 +171,78 @@ impl Hub {
         Ok(PendingCall::new(device, invocation, response_timeout, connect_timeout))
     }
 
-    /// The recorded messages of a device, oldest first; one that was removed may have some.
-    pub fn telemetry(&self, device_id: &str) -> Vec<Arc<TelemetryMessage>> {
-        self.telemetry_after(Some(device_id), 0)
+    /// The recorded messages of a device or module, oldest first; one that was removed may have some.
+    pub fn telemetry<'a>(&self, id: impl Into<Id<'a>>) -> Vec<Arc<TelemetryMessage>> {
+        self.telemetry_after(id.into(), 0)
     }
 
     /// The recorded messages of a device, or of all, that came after the one with the sequence number `after`.
-    pub fn telemetry_after(&self, device_id: Option<&str>, after: u64) -> Vec<Arc<TelemetryMessage>> {
-        self.shared.recorder.messages(device_id, after)
+    pub fn telemetry_after<'a>(&self, whose: impl Into<Whose<'a>>, after: u64) -> Vec<Arc<TelemetryMessage>> {
+        self.shared.recorder.messages(whose, after)
     }
 
     /// How many messages came, of a device or of all, those no longer kept included.
-    pub fn telemetry_count(&self, device_id: Option<&str>) -> Result<u64, HubError> {
-        match device_id {
-            Some(device_id) => Ok(self.shared.registry.get(device_id)?.source.count()),
-            None => Ok(self.shared.recorder.total()),
+    pub fn telemetry_count<'a>(&self, whose: impl Into<Whose<'a>>) -> Result<u64, HubError> {
+        match whose.into() {
+            Whose::One(id) => Ok(self.shared.registry.get(id)?.source.count()),
+            Whose::Everybody => Ok(self.shared.recorder.total()),
         }
     }
 
     /// Blocks until at least `count` messages have come since the hub started, of a device or of all, or until
     /// `timeout`.
-    pub fn wait_for_telemetry(
+    pub fn wait_for_telemetry<'a>(
         &self,
-        device_id: Option<&str>,
+        whose: impl Into<Whose<'a>>,
         count: u64,
         timeout: Duration,
     ) -> Result<Vec<Arc<TelemetryMessage>>, HubError> {
-        match self.wait_for_telemetry_count(device_id, count, timeout)? {
-            got if got >= count => Ok(self.shared.recorder.messages(device_id, 0)),
+        let whose = whose.into();
+        match self.wait_for_telemetry_count(whose, count, timeout)? {
+            got if got >= count => Ok(self.shared.recorder.messages(whose, 0)),
             got => Err(HubError::Timeout { wanted: count, got }),
         }
     }
 
     /// [`Self::wait_for_telemetry`] without the messages: how many came, which is less than `count` when the time
     /// ran out.
-    pub fn wait_for_telemetry_count(
+    pub fn wait_for_telemetry_count<'a>(
         &self,
-        device_id: Option<&str>,
+        whose: impl Into<Whose<'a>>,
         count: u64,
         timeout: Duration,
     ) -> Result<u64, HubError> {
-        let source = device_id.map(|id| self.shared.registry.get(id)).transpose()?;
-        Ok(self.shared.recorder.wait(source.map(|device| device.source.clone()), count, timeout))
+        let source = match whose.into() {
+            Whose::One(id) => Some(self.shared.registry.get(id)?.source.clone()),
+            Whose::Everybody => None,
+        };
+        Ok(self.shared.recorder.wait(source, count, timeout))
     }
 
     /// Whether the device has a live connection.
-    pub fn connected(&self, device_id: &str) -> Result<bool, HubError> {
-        Ok(self.shared.registry.get(device_id)?.state().link.is_some())
+    pub fn connected<'a>(&self, id: impl Into<Id<'a>>) -> Result<bool, HubError> {
+        Ok(self.shared.registry.get(id)?.state().link.is_some())
     }
 
     /// Blocks until the device is connected, or is not, as asked for. False when the time ran out.
-    pub fn wait_for_connection(
+    pub fn wait_for_connection<'a>(
         &self,
-        device_id: &str,
+        id: impl Into<Id<'a>>,
         connected: bool,
         timeout: Duration,
     ) -> Result<bool, HubError> {
-        let device = self.shared.registry.get(device_id)?;
+        let device = self.shared.registry.get(id)?;
         Ok(device.wait_for_link(timeout, |state| state.link.is_some() == connected))
     }
 
     /// How many connections of the device were accepted so far.
-    pub fn connection_count(&self, device_id: &str) -> Result<u64, HubError> {
-        Ok(self.shared.registry.get(device_id)?.state().connections)
+    pub fn connection_count<'a>(&self, id: impl Into<Id<'a>>) -> Result<u64, HubError> {
+        Ok(self.shared.registry.get(id)?.state().connections)
     }
 
     /// Why the device's last connection ended.
-    pub fn last_close(&self, device_id: &str) -> Result<Option<CloseReason>, HubError> {
-        Ok(self.shared.registry.get(device_id)?.state().last_close.clone())
+    pub fn last_close<'a>(&self, id: impl Into<Id<'a>>) -> Result<Option<CloseReason>, HubError> {
+        Ok(self.shared.registry.get(id)?.state().last_close.clone())
     }
 
     /// Why the last refused CONNECT was refused.
@@ -233,19 +252,19 @@ impl Hub {
 
     /// Drops the device's connection without a word, as a broken network does. Returns when the socket is closed;
     /// false if there was none.
-    pub fn disconnect(&self, device_id: &str) -> Result<bool, HubError> {
-        self.close(device_id, CloseReason::Dropped)
+    pub fn disconnect<'a>(&self, id: impl Into<Id<'a>>) -> Result<bool, HubError> {
+        self.close(id, CloseReason::Dropped)
     }
 
     /// Ends the device's connection as if its SAS token had expired. Returns when the socket is closed; false if
     /// there was none.
-    pub fn expire_token(&self, device_id: &str) -> Result<bool, HubError> {
-        self.close(device_id, CloseReason::TokenExpired)
+    pub fn expire_token<'a>(&self, id: impl Into<Id<'a>>) -> Result<bool, HubError> {
+        self.close(id, CloseReason::TokenExpired)
     }
 
-    fn close(&self, device_id: &str, reason: CloseReason) -> Result<bool, HubError> {
+    fn close<'a>(&self, id: impl Into<Id<'a>>, reason: CloseReason) -> Result<bool, HubError> {
         self.check_running()?;
-        let device = self.shared.registry.get(device_id)?;
+        let device = self.shared.registry.get(id)?;
         let was_connected = device.state().link.is_some();
         device.close_and_block(reason, END_TIMEOUT);
         Ok(was_connected)
@@ -253,7 +272,7 @@ impl Hub {
 }
 
 /// A number that no other device of that id has had, in decimal digits as the service writes it.
-fn generation_id() -> Result<String, HubError> {
+pub(super) fn generation_id() -> Result<String, HubError> {
     let mut random = [0; 8];
     getrandom::fill(&mut random)
         .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;

@@ -69,6 +69,7 @@ impl Hub {
                 expires: now + ttl,
                 expires_unix: unix.saturating_add(ttl.as_secs()),
                 deliveries: 0,
+                input: None,
             };
             if state.cloud_messages.push(message).is_err() {
                 let limit = MAX_PENDING;

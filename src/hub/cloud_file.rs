@@ -14,7 +14,8 @@ use super::telemetry::unix_now;
 use crate::dialect::PropertyBag;
 
 pub fn to_json(queue: &CloudMessages) -> Value {
-    let messages = queue.all().map(|message| {
+    // A module's inputs may hold too much to be written whole for each of them.
+    let messages = queue.all().filter(|message| message.input.is_none()).map(|message| {
         json!({
             "properties": message.bag.to_string(),
             "body": STANDARD.encode(&message.body),
@@ -39,6 +40,7 @@ pub fn from_json(messages: &Value) -> Option<CloudMessages> {
             expires: now.checked_add(Duration::from_secs(expires_unix.saturating_sub(unix)))?,
             expires_unix,
             deliveries: u32::try_from(message.get("deliveries")?.as_u64()?).ok()?,
+            input: None,
         };
         queue.push(message).ok()?;
     }

@@ -1,4 +1,5 @@
-//! A device's queue of cloud-to-device messages (IoT Hub docs, "Send cloud-to-device messages": message lifecycle).
+//! A device's queue of cloud-to-device messages (IoT Hub docs, "Send cloud-to-device messages": message lifecycle), and
+//! a module's of messages to its inputs, as an IoT Edge gateway keeps it.
 //!
 //! A message waits, is sent and locked, and is completed by its PUBACK. A lock that expires lets it wait again, as
 //! does the end of its connection; a message ends early when its time to live is over, when too many connections ended
@@ -9,15 +10,20 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::id::Id;
 use crate::dialect::PropertyBag;
+use crate::dialect::topic::HubTopic;
 
 /// How many messages a hub keeps for one device (error 403004 beyond).
 pub const MAX_PENDING: usize = 50;
 
+/// How many messages wait for the inputs of one module. A gateway keeps as many as its disk holds.
+pub const MAX_INPUTS: usize = 1024;
+
 /// The largest message in bytes, by the service's count.
 pub const MAX_SIZE: usize = 64 << 10;
 
-/// A message on its way to a device.
+/// A message on its way to a device, or to an input of a module.
 #[derive(Clone, Debug)]
 pub struct CloudMessage {
     pub body: Bytes,
@@ -31,6 +37,21 @@ pub struct CloudMessage {
     pub expires_unix: u64,
     /// Connections that ended while it was on its way.
     pub deliveries: u32,
+    /// The module's input; `None` for cloud-to-device messages.
+    pub input: Option<String>,
+}
+
+impl CloudMessage {
+    /// The topic for its device or module.
+    pub fn topic<'a>(&'a self, id: Id<'a>) -> HubTopic<'a> {
+        let (device_id, properties) = (id.device, self.bag.clone());
+        match (id.module, &self.input) {
+            (Some(module_id), Some(input)) => {
+                HubTopic::ModuleInput { device_id, module_id, input, properties }
+            }
+            _ => HubTopic::CloudToDevice { device_id, properties },
+        }
+    }
 }
 
 /// One delivery of one message. A message that is sent again has another one, and the old one completes nothing
@@ -77,7 +98,8 @@ pub struct Swept {
 impl CloudMessages {
     /// Adds a message at the end; it comes back when the queue is full.
     pub fn push(&mut self, message: CloudMessage) -> Result<(), CloudMessage> {
-        if self.len() >= MAX_PENDING {
+        let limit = if message.input.is_some() { MAX_INPUTS } else { MAX_PENDING };
+        if self.len() >= limit {
             return Err(message);
         }
         self.messages += 1;
@@ -213,6 +235,7 @@ mod tests {
             expires,
             expires_unix: 0,
             deliveries: 0,
+            input: None,
         }
     }
 

@@ -104,24 +104,24 @@ async fn accept<S>(
     let now = Instant::now();
     let valid_until = now.checked_add(admitted.valid_for).unwrap_or(now + FAR);
     if let Some(will) = &connect.last_will
-        && let Err(reason) = check_will(&device.id, will)
+        && let Err(reason) = check_will(&device, will)
     {
         shared.note_refusal(reason.to_string());
         return;
     }
     let attaching = device.attaching.lock().await;
     device.close_and_wait(CloseReason::TakenOver).await;
+    if !device.may_connect() {
+        return; // since it was judged
+    }
     let (stored, purged) = {
         let mut state = device.state();
-        if !state.enabled || state.removed {
-            return; // since it was judged
-        }
         state.model_id.clone_from(&admitted.model_id);
         let stored = state.session.take();
         if connect.clean_session {
-            // What the session held is sent as new, or not at all.
+            // What the session held is sent as new, or not at all. A module's inputs are the gateway's to keep.
             state.cloud_messages.connection_ended(false, u32::MAX);
-            let purges = shared.config.clean_session_purges;
+            let purges = shared.config.clean_session_purges && device.module_id.is_none();
             let purged = if purges { state.cloud_messages.purge() } else { Vec::new() };
             state.revision += u64::from(!purged.is_empty());
             (None, purged)
@@ -135,6 +135,11 @@ async fn accept<S>(
     shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
     let end = device.attach();
     drop(attaching);
+    if !device.may_connect() {
+        // Who disabled or removed it meanwhile may have found no connection to end.
+        device.detach(end, CloseReason::Disabled, None, u32::MAX);
+        return;
+    }
     let mut session = DeviceSession::accept(shared.clone(), admitted, server, stored, end.number);
     let connection = Connection {
         transport,
@@ -192,7 +197,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
         let device = session.device.clone();
         let stored = (!clean_session).then(|| session.into_stored());
-        let max_deliveries = shared.config.cloud_to_device.max_deliveries;
+        let max_deliveries = match &device.module_id {
+            None => shared.config.cloud_to_device.max_deliveries,
+            // A gateway tries until the message's life is over.
+            Some(_) => u32::MAX,
+        };
         let exceeded = device.detach(end, reason, stored, max_deliveries);
         shared.feedback.report(&device.source, &exceeded, FeedbackStatus::DeliveryCountExceeded);
     }

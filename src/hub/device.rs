@@ -1,4 +1,4 @@
-//! One device of the registry: who it is, its twin, its queue, and who is connected as it.
+//! One device or module of the registry: who it is, its twin, its queue, and who is connected as it.
 
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::cloud_messages::{CloudMessage, CloudMessages};
 use super::device_session::StoredSession;
+use super::id::Id;
 use super::methods::{Caller, Invocation};
 use super::telemetry::{Source, unix_now};
 use crate::dialect::Twin;
@@ -22,9 +23,14 @@ const MAILBOX: usize = 4096;
 /// How long the end of a connection, or of the hub's thread, is waited for. Both take milliseconds.
 pub const END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A device. Locks are taken one at a time and never across an await.
+/// A device, or a module of one: to a hub both are an identity with keys, a twin and a connection. Locks are taken one
+/// at a time and never across an await.
 pub struct Device {
+    /// The device's id, also in a module.
     pub id: String,
+    pub module_id: Option<String>,
+    /// The device of a module.
+    pub owner: Option<Arc<Device>>,
     /// What its messages are stamped with; holds the generation id.
     pub source: Arc<Source>,
     /// Primary and secondary: either one signs.
@@ -148,7 +154,14 @@ impl fmt::Display for CloseReason {
 }
 
 impl Device {
-    pub fn new(id: &str, generation_id: &str, keys: [SymmetricKey; 2], enabled: bool, twin: Twin) -> Self {
+    pub fn new<'a>(
+        id: impl Into<Id<'a>>,
+        generation_id: &str,
+        keys: [SymmetricKey; 2],
+        enabled: bool,
+        twin: Twin,
+    ) -> Self {
+        let id = id.into();
         let state = DeviceState {
             enabled,
             removed: false,
@@ -163,7 +176,9 @@ impl Device {
             last_activity: None,
         };
         Self {
-            id: id.to_owned(),
+            id: id.device.to_owned(),
+            module_id: id.module.map(str::to_owned),
+            owner: None,
             source: Arc::new(Source::new(id, generation_id)),
             keys,
             state: Mutex::new(state),
@@ -171,6 +186,26 @@ impl Device {
             attaching: tokio::sync::Mutex::new(()),
             saved: Mutex::new(0),
         }
+    }
+
+    /// As a module of `owner`.
+    #[must_use]
+    pub fn of(self, owner: Arc<Self>) -> Self {
+        Self { owner: Some(owner), ..self }
+    }
+
+    /// What the registry finds it by.
+    pub fn key(&self) -> Id<'_> {
+        (self.id.as_str(), self.module_id.as_deref()).into()
+    }
+
+    /// Whether it is there and enabled, and so is the device of a module.
+    pub fn may_connect(&self) -> bool {
+        let allowed = |device: &Self| {
+            let state = device.state();
+            state.enabled && !state.removed
+        };
+        allowed(self) && self.owner.as_deref().is_none_or(allowed)
     }
 
     /// The part that changes. Nothing in it is left half-done by a panic, so a poisoned lock is taken all the same.
@@ -266,6 +301,7 @@ impl DeviceState {
     pub fn facts(&self, device: &Device) -> DeviceFacts {
         DeviceFacts {
             device_id: device.id.clone(),
+            module_id: device.module_id.clone(),
             device_etag: device.source.generation_id.clone(),
             disabled: !self.enabled,
             connected: self.link.is_some(),

@@ -1,4 +1,4 @@
-//! A device as the state directory keeps it.
+//! A device or module as the state directory keeps it.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::cloud_file;
 use super::device::Device;
 use super::error::HubError;
+use super::registry::Registry;
 use super::state_dir::StateDir;
 use crate::dialect::Twin;
 use crate::dialect::identity::check_id;
@@ -24,6 +25,7 @@ pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
         let [primary, secondary] = device.keys.each_ref().map(SymmetricKey::as_base64);
         let content = json!({
             "deviceId": device.id,
+            "moduleId": device.module_id,
             "generationId": device.source.generation_id,
             "status": if state.enabled { "enabled" } else { "disabled" },
             "primaryKey": primary,
@@ -33,7 +35,7 @@ pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
         });
         (state.revision, content)
     };
-    dir.save_device(&device.id, &content)?;
+    dir.save(device.key(), &content)?;
     *saved = revision;
     Ok(())
 }
@@ -41,11 +43,11 @@ pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
 /// Deletes a device's file, after any write of it that is under way.
 pub fn remove(dir: &StateDir, device: &Device) -> Result<(), HubError> {
     let _saved = device.saved.lock().unwrap_or_else(PoisonError::into_inner);
-    dir.remove_device(&device.id)
+    dir.remove(device.key())
 }
 
-/// Reads a device back; an error names the file and the field, never a key.
-pub fn load(path: &Path, content: &Value) -> Result<Device, HubError> {
+/// Reads a device, or a module of one in `registry`, back; an error names the file and the field, never a key.
+pub fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device, HubError> {
     let text = |name: &str| {
         let value = content.get(name).and_then(Value::as_str);
         value.ok_or_else(|| HubError::corrupt(path, format!("'{name}' is missing or not text")))
@@ -55,6 +57,13 @@ pub fn load(path: &Path, content: &Value) -> Result<Device, HubError> {
     };
     let id = text("deviceId")?;
     check_id("deviceId", id).map_err(|error| HubError::corrupt(path, error))?;
+    let module_id = match content.get("moduleId") {
+        None | Some(Value::Null) => None,
+        Some(_) => Some(text("moduleId")?),
+    };
+    module_id
+        .map_or(Ok(()), |id| check_id("moduleId", id))
+        .map_err(|error| HubError::corrupt(path, error))?;
     let enabled = match text("status")? {
         "enabled" => true,
         "disabled" => false,
@@ -63,7 +72,11 @@ pub fn load(path: &Path, content: &Value) -> Result<Device, HubError> {
     let twin = content.get("twin").unwrap_or(&Value::Null);
     let twin = Twin::from_state(twin).map_err(|error| HubError::corrupt(path, error))?;
     let keys = [key("primaryKey")?, key("secondaryKey")?];
-    let mut device = Device::new(id, text("generationId")?, keys, enabled, twin);
+    let mut device = Device::new((id, module_id), text("generationId")?, keys, enabled, twin);
+    if module_id.is_some() {
+        let owner = registry.find(id);
+        device = device.of(owner.ok_or_else(|| HubError::corrupt(path, format!("there is no device {id}")))?);
+    }
     if let Some(messages) = content.get("cloudMessages") {
         let queue = cloud_file::from_json(messages).ok_or("'cloudMessages' does not hold what it should");
         device.state().cloud_messages = queue.map_err(|error| HubError::corrupt(path, error))?;

@@ -9,11 +9,12 @@ use super::authentication::Admitted;
 use super::cloud_messages::DeliveryTag;
 use super::device::{CloseReason, Command, Device};
 use super::feedback::FeedbackStatus;
+use super::id::Id;
 use super::methods::{Caller, Invocation, OpenCalls};
 use super::shared::Shared;
 use super::telemetry::Incoming;
 use super::twin_requests::{self, TwinAnswer};
-use crate::dialect::topic::{DeviceTopic, HubTopic, Subscription};
+use crate::dialect::topic::{DeviceTopic, HubTopic, Subscription, TopicError};
 use crate::dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag};
 use crate::mqtt::server::Event;
 use crate::mqtt::session::{Session, fits};
@@ -94,7 +95,7 @@ impl DeviceSession {
             None => (None, Subscriptions::default(), 0),
         };
         server.accept(session, Instant::now());
-        let telemetry_topic = format!("devices/{}/messages/events/", admitted.device.id);
+        let telemetry_topic = telemetry_topic(&admitted.device);
         let session = Self {
             shared,
             device: admitted.device,
@@ -143,7 +144,7 @@ impl DeviceSession {
             Event::Unsubscribe(unsubscribe) => {
                 for filter in &unsubscribe.topics {
                     // A filter that was never granted is as good as gone [MQTT-3.10.4-5].
-                    if let Ok(subscription) = Subscription::parse(filter, &self.device.id, None) {
+                    if let Ok(subscription) = self.parse_filter(filter) {
                         self.subscriptions.revoke(&subscription);
                     }
                 }
@@ -197,6 +198,10 @@ impl DeviceSession {
         self.device.set_takes_methods(self.number, self.takes_methods());
     }
 
+    fn parse_filter(&self, filter: &str) -> Result<Subscription, TopicError> {
+        Subscription::parse(filter, &self.device.id, self.device.module_id.as_deref())
+    }
+
     async fn publish(&mut self, publish: Publish) -> Result<(), CloseReason> {
         if publish.qos == QoS::ExactlyOnce {
             return Err(forbidden("a message with QoS 2"));
@@ -218,8 +223,8 @@ impl DeviceSession {
     async fn publish_elsewhere(&mut self, publish: Publish) -> Result<Option<TwinAnswer>, CloseReason> {
         let topic = DeviceTopic::parse(&publish.topic);
         match topic.map_err(|error| CloseReason::Forbidden(error.to_string()))? {
-            DeviceTopic::Telemetry { device_id, module_id: None, properties }
-                if device_id == self.device.id =>
+            DeviceTopic::Telemetry { device_id, module_id, properties }
+                if self.device.key() == (device_id, module_id).into() =>
             {
                 self.record(properties, publish.retain, publish.payload).map(|()| None)
             }
@@ -259,7 +264,7 @@ impl DeviceSession {
 
     /// The device is gone without a goodbye: emits its will.
     pub fn emit_will(&self, will: LastWill) {
-        if let Ok(mut properties) = will_properties(&self.device.id, &will) {
+        if let Ok(mut properties) = will_properties(&self.device, &will) {
             properties.push("iothub-MessageType", Some("Will".to_owned()));
             // Its size was judged with the CONNECT.
             let _ = self.record(properties, will.retain, will.message);
@@ -269,7 +274,8 @@ impl DeviceSession {
     fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), CloseReason> {
         let mut granted = Vec::with_capacity(subscribe.filters.len());
         for filter in subscribe.filters {
-            let subscription = Subscription::parse(&filter.path, &self.device.id, None)
+            let subscription = self
+                .parse_filter(&filter.path)
                 .map_err(|_| forbidden("a subscription to a topic that IoT Hub does not grant"))?;
             let qos = if filter.qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
             self.subscriptions.grant(subscription, qos);
@@ -282,7 +288,9 @@ impl DeviceSession {
 
     /// Sends what waits in the queue, as far as the device acknowledges.
     pub fn send_cloud_messages(&mut self) -> Result<(), CloseReason> {
-        let wanted = |s: &Subscription| matches!(s, Subscription::CloudToDevice { .. });
+        let wanted = |s: &Subscription| {
+            matches!(s, Subscription::CloudToDevice { .. } | Subscription::ModuleInputs { .. })
+        };
         let Some(qos) = self.subscriptions.qos(wanted) else { return Ok(()) };
         let limit = self.shared.config.limits.unacknowledged;
         // The larger half of the limit is left to twin answers, which cannot wait.
@@ -295,8 +303,7 @@ impl DeviceSession {
                 next
             };
             let Some((tag, message)) = next else { break };
-            let properties = message.bag;
-            let topic = HubTopic::CloudToDevice { device_id: &self.device.id, properties }.to_string();
+            let topic = message.topic(self.device.key()).to_string();
             self.deliver(topic, message.body, qos, Some(tag))?;
             if qos == QoS::AtMostOnce {
                 self.complete(tag);
@@ -357,8 +364,8 @@ fn lost_delivery(device: &Device) -> impl Fn(&Delivery) -> bool + '_ {
 }
 
 /// Whether a will is one that the hub could emit; the reason if not.
-pub fn check_will(device_id: &str, will: &LastWill) -> Result<(), CloseReason> {
-    let properties = MessageProperties::from_bag(will_properties(device_id, will)?);
+pub fn check_will(device: &Device, will: &LastWill) -> Result<(), CloseReason> {
+    let properties = MessageProperties::from_bag(will_properties(device, will)?);
     if will.qos == QoS::ExactlyOnce {
         return Err(forbidden("a will with QoS 2"));
     }
@@ -368,13 +375,20 @@ pub fn check_will(device_id: &str, will: &LastWill) -> Result<(), CloseReason> {
     Ok(())
 }
 
-fn will_properties(own_id: &str, will: &LastWill) -> Result<PropertyBag, CloseReason> {
+fn will_properties(device: &Device, will: &LastWill) -> Result<PropertyBag, CloseReason> {
     match DeviceTopic::parse(&will.topic) {
-        Ok(DeviceTopic::Telemetry { device_id, module_id: None, properties }) if device_id == own_id => {
+        Ok(DeviceTopic::Telemetry { device_id, module_id, properties })
+            if device.key() == (device_id, module_id).into() =>
+        {
             Ok(properties)
         }
         _ => Err(forbidden("a will on a topic that is not the device's own")),
     }
+}
+
+fn telemetry_topic(device: &Device) -> String {
+    let Id { device: device_id, module: module_id } = device.key();
+    DeviceTopic::Telemetry { device_id, module_id, properties: PropertyBag::new() }.to_string()
 }
 
 fn forbidden(what: &str) -> CloseReason {

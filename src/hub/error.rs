@@ -55,16 +55,24 @@ pub enum HubError {
     DeviceExists(String),
     /// There is no device of that id.
     DeviceNotFound(String),
+    /// There is a module of that id already; in the form `device/module`.
+    ModuleExists(String),
+    /// There is no module of that id; in the form `device/module`.
+    ModuleNotFound(String),
+    /// The device has as many modules as a device may have (error 413003).
+    TooManyModules(String),
+    /// A module's input cannot have that name; says why.
+    InputName(&'static str),
     /// A twin patch breaks a rule.
     Twin(TwinError),
-    /// The device has as many cloud-to-device messages waiting as a hub keeps (error 403004).
+    /// The device or module has as many messages waiting as a hub keeps (error 403004).
     QueueFull {
-        /// The device.
+        /// The device, or the module as `device/module`.
         device_id: String,
         /// How many that is.
         limit: usize,
     },
-    /// A cloud-to-device message is larger than a hub takes.
+    /// A message to a device or module is larger than a hub takes.
     MessageTooLarge {
         /// In bytes, by the service's count.
         size: usize,
@@ -119,12 +127,18 @@ impl fmt::Display for HubError {
             Self::Key(error) => error.fmt(f),
             Self::DeviceExists(id) => write!(f, "the device {id} exists already"),
             Self::DeviceNotFound(id) => write!(f, "there is no device {id}"),
+            Self::ModuleExists(id) => write!(f, "the module {id} exists already"),
+            Self::ModuleNotFound(id) => write!(f, "there is no module {id}"),
+            Self::TooManyModules(id) => {
+                write!(f, "the device {id} has {} modules already, the limit of a hub", super::MAX_MODULES)
+            }
+            Self::InputName(rule) => write!(f, "the name of an input {rule}"),
             Self::Twin(error) => error.fmt(f),
             Self::QueueFull { device_id, limit } => {
-                write!(f, "{limit} cloud-to-device messages wait for {device_id} already, the limit of a hub")
+                write!(f, "{limit} messages wait for {device_id} already, the limit of a hub")
             }
             Self::MessageTooLarge { size, limit } => {
-                write!(f, "a cloud-to-device message of {size} bytes, the limit is {limit}")
+                write!(f, "a message of {size} bytes, the limit is {limit}")
             }
             Self::MethodName(error) => error.fmt(f),
             Self::MethodPayload(reason) => write!(f, "the method's payload {reason}"),

@@ -11,7 +11,8 @@
 //! | `http` | the HTTPS listener: MQTT over WebSockets, and what of a hub is HTTP |
 //! | `certificates` | the certificate authority and the server's certificate |
 //! | `state_dir`, `device_file`, `cloud_file` | what `--state` keeps, and how it survives a crash |
-//! | `registry`, `device` | the devices: keys, twin, who is connected, what is queued |
+//! | `registry`, `device`, [`id`] | devices and their modules: keys, twin, who is connected, what is queued; their names |
+//! | `modules` | calls that are about modules |
 //! | `methods` | calls of direct methods, from the request to the answer |
 //! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |
 //! | `cloud_clock`, [`feedback`] | locks and lives that end; what became of messages, for their senders |
@@ -36,8 +37,10 @@ mod device_session;
 pub mod error;
 pub mod feedback;
 mod http;
+pub mod id;
 mod listener;
 mod methods;
+mod modules;
 mod registry;
 mod runtime;
 mod shared;
@@ -55,5 +58,7 @@ pub use config::{HubConfig, Recording};
 pub use device::CloseReason;
 pub use error::HubError;
 pub use feedback::{FeedbackRecord, FeedbackStatus};
+pub use id::{Id, Whose};
 pub use methods::{MethodResult, PendingCall};
+pub use registry::MAX_MODULES;
 pub use telemetry::TelemetryMessage;

@@ -5,6 +5,7 @@
 //! DIR/ca.pem           the certificate authority: what devices trust
 //! DIR/ca-key.pem       its private key
 //! DIR/devices/*.json   one file for each device: identity, keys, twin, messages to it
+//! DIR/modules/*.json   one file for each module of a device: identity, keys, twin
 //! ```
 //!
 //! Files are replaced whole: written beside their place, synced, renamed. A crash leaves the old or the new one.
@@ -18,10 +19,13 @@ use sha2::{Digest, Sha256};
 
 use super::certificates::Authority;
 use super::error::HubError;
+use super::id::Id;
 
 /// The name of the file that devices trust.
 pub const CA_FILE: &str = "ca.pem";
 const CA_KEY_FILE: &str = "ca-key.pem";
+const DEVICES: &str = "devices";
+const MODULES: &str = "modules";
 
 /// An opened state directory; no other hub opens it meanwhile.
 pub struct StateDir {
@@ -32,8 +36,10 @@ pub struct StateDir {
 impl StateDir {
     /// Opens a directory, made if it is missing.
     pub fn open(root: &Path) -> Result<Self, HubError> {
-        let devices = root.join("devices");
-        make_private_dir(&devices).map_err(|error| HubError::file(&devices, error))?;
+        for kind in [DEVICES, MODULES] {
+            let dir = root.join(kind);
+            make_private_dir(&dir).map_err(|error| HubError::file(&dir, error))?;
+        }
         let path = root.join("lock");
         let lock = open_locked(&path).map_err(|error| match error.kind() {
             io::ErrorKind::WouldBlock => HubError::StateInUse(root.to_owned()),
@@ -70,31 +76,34 @@ impl StateDir {
         Ok(authority)
     }
 
-    /// Every device's file: its path, for errors, and its content.
-    pub fn devices(&self) -> Result<Vec<(PathBuf, Value)>, HubError> {
-        let dir = self.root.join("devices");
-        let failed = |error| HubError::file(&dir, error);
-        let mut devices = Vec::new();
-        for entry in fs::read_dir(&dir).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            if path.extension().is_none_or(|extension| extension != "json") {
-                continue; // what a crash left behind, or a file of somebody else
+    /// Every device's file, then every module's: its path, for errors, and its content.
+    pub fn identities(&self) -> Result<Vec<(PathBuf, Value)>, HubError> {
+        let mut identities = Vec::new();
+        for kind in [DEVICES, MODULES] {
+            let dir = self.root.join(kind);
+            let failed = |error| HubError::file(&dir, error);
+            for entry in fs::read_dir(&dir).map_err(failed)? {
+                let path = entry.map_err(failed)?.path();
+                if path.extension().is_none_or(|extension| extension != "json") {
+                    continue; // what a crash left behind, or a file of somebody else
+                }
+                let bytes = fs::read(&path).map_err(|error| HubError::file(&path, error))?;
+                let value =
+                    serde_json::from_slice(&bytes).map_err(|error| HubError::corrupt(&path, error))?;
+                identities.push((path, value));
             }
-            let bytes = fs::read(&path).map_err(|error| HubError::file(&path, error))?;
-            let value = serde_json::from_slice(&bytes).map_err(|error| HubError::corrupt(&path, error))?;
-            devices.push((path, value));
         }
-        Ok(devices)
+        Ok(identities)
     }
 
-    /// Keeps a device; returns when it is safe on the disk.
-    pub fn save_device(&self, device_id: &str, content: &Value) -> Result<(), HubError> {
-        write_whole(&self.device_file(device_id), content.to_string().as_bytes())
+    /// Keeps a device or module; returns when it is safe on the disk.
+    pub fn save(&self, id: Id<'_>, content: &Value) -> Result<(), HubError> {
+        write_whole(&self.file(id), content.to_string().as_bytes())
     }
 
-    /// Forgets a device.
-    pub fn remove_device(&self, device_id: &str) -> Result<(), HubError> {
-        let path = self.device_file(device_id);
+    /// Forgets a device or module.
+    pub fn remove(&self, id: Id<'_>) -> Result<(), HubError> {
+        let path = self.file(id);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HubError::file(&path, error)),
             _ => Ok(()),
@@ -102,15 +111,19 @@ impl StateDir {
     }
 
     /// A readable name, and a hash because ids may hold what file names may not, and differ in case alone.
-    fn device_file(&self, device_id: &str) -> PathBuf {
-        let readable: String = device_id
+    fn file(&self, id: Id<'_>) -> PathBuf {
+        // No id holds the slash between the two.
+        let name = id.to_string();
+        let readable: String = name
             .chars()
+            .map(|c| if c == '/' { '_' } else { c })
             .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
             .take(40)
             .collect();
-        let hash = Sha256::digest(device_id.as_bytes());
+        let hash = Sha256::digest(name.as_bytes());
         let hash = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        self.root.join("devices").join(format!("{readable}.{hash:016x}.json"))
+        let kind = if id.module.is_some() { MODULES } else { DEVICES };
+        self.root.join(kind).join(format!("{readable}.{hash:016x}.json"))
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 
 use super::config::Recording;
+use super::id::{Id, Whose};
 use crate::dialect::property_bag::system;
 use crate::dialect::{MessageProperties, time};
 
@@ -34,7 +35,7 @@ pub struct TelemetryMessage {
     pub model_id: Option<Arc<str>>,
 }
 
-/// A device as the source of messages.
+/// A device or module as the source of messages.
 #[derive(Debug)]
 pub struct Source {
     /// `iothub-connection-device-id`
@@ -48,13 +49,18 @@ pub struct Source {
 }
 
 impl Source {
-    pub(super) fn new(device_id: &str, generation_id: &str) -> Self {
+    pub(super) fn new<'a>(id: impl Into<Id<'a>>, generation_id: &str) -> Self {
+        let id = id.into();
         Self {
-            device_id: device_id.to_owned(),
-            module_id: None,
+            device_id: id.device.to_owned(),
+            module_id: id.module.map(str::to_owned),
             generation_id: generation_id.to_owned(),
             count: AtomicU64::new(0),
         }
+    }
+
+    fn id(&self) -> Id<'_> {
+        (self.device_id.as_str(), self.module_id.as_deref()).into()
     }
 
     /// How many messages came from here, those that made room for newer ones included.
@@ -181,11 +187,15 @@ impl Recorder {
         }
     }
 
-    /// The kept messages of one device, or of all, with a higher sequence number than `after`, oldest first.
-    pub fn messages(&self, device_id: Option<&str>, after: u64) -> Vec<Arc<TelemetryMessage>> {
+    /// The kept messages of one device or module, or of all, with a higher sequence number than `after`, oldest first.
+    pub fn messages<'a>(&self, whose: impl Into<Whose<'a>>, after: u64) -> Vec<Arc<TelemetryMessage>> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let start = log.messages.partition_point(|(_, message)| message.sequence <= after);
-        let wanted = |message: &TelemetryMessage| device_id.is_none_or(|id| id == message.source.device_id);
+        let whose = whose.into();
+        let wanted = |message: &TelemetryMessage| match whose {
+            Whose::Everybody => true,
+            Whose::One(id) => id == message.source.id(),
+        };
         log.messages
             .range(start..)
             .filter(|(_, message)| wanted(message))

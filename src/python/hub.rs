@@ -15,7 +15,7 @@ use super::hub_cloud::{self, CloudOptions};
 use crate::device::Error;
 use crate::dialect::sas::SymmetricKey;
 use crate::dialect::twin;
-use crate::hub::{self, HubConfig, HubError, Recording, TelemetryMessage};
+use crate::hub::{self, HubConfig, HubError, Recording, TelemetryMessage, Whose};
 
 /// A running hub.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -24,8 +24,9 @@ pub struct Hub(hub::Hub);
 /// Names and values, in order.
 type Pairs = Vec<(String, String)>;
 
-/// A message: number, device, body, application properties, system properties, Unix time in seconds.
-type Message<'py> = (u64, String, Bound<'py, PyBytes>, Pairs, Vec<(&'static str, String)>, f64);
+/// A message: number, device, module, body, application properties, system properties, Unix time in seconds.
+type Message<'py> =
+    (u64, String, Option<String>, Bound<'py, PyBytes>, Pairs, Vec<(&'static str, String)>, f64);
 
 #[pymethods]
 impl Hub {
@@ -113,20 +114,52 @@ impl Hub {
         self.0.device_ids()
     }
 
-    fn connection_string(&self, device_id: &str) -> PyResult<String> {
-        self.0.connection_string(device_id).map_err(to_python)
+    fn create_module(
+        &self,
+        py: Python<'_>,
+        device_id: &str,
+        module_id: &str,
+        key: Option<&str>,
+    ) -> PyResult<()> {
+        let key = key.map(SymmetricKey::from_base64).transpose().map_err(HubError::Key).map_err(to_python)?;
+        py.detach(|| self.0.create_module(device_id, module_id, key)).map_err(to_python)
+    }
+
+    fn remove_module(&self, py: Python<'_>, device_id: &str, module_id: &str) -> PyResult<()> {
+        py.detach(|| self.0.remove_module(device_id, module_id)).map_err(to_python)
+    }
+
+    fn has_module(&self, device_id: &str, module_id: &str) -> bool {
+        self.0.has_module(device_id, module_id)
+    }
+
+    fn module_ids(&self, device_id: &str) -> PyResult<Vec<String>> {
+        self.0.module_ids(device_id).map_err(to_python)
+    }
+
+    #[pyo3(signature = (device_id, module_id=None))]
+    fn connection_string(&self, device_id: &str, module_id: Option<&str>) -> PyResult<String> {
+        self.0.connection_string((device_id, module_id)).map_err(to_python)
     }
 
     /// The twin's service view, in JSON.
-    fn twin(&self, py: Python<'_>, device_id: &str) -> PyResult<String> {
-        py.detach(|| self.0.twin(device_id)).map(|twin| twin.to_string()).map_err(to_python)
+    #[pyo3(signature = (device_id, module_id=None))]
+    fn twin(&self, py: Python<'_>, device_id: &str, module_id: Option<&str>) -> PyResult<String> {
+        py.detach(|| self.0.twin((device_id, module_id))).map(|twin| twin.to_string()).map_err(to_python)
     }
 
     /// `patch` in JSON; the new version.
-    fn patch_desired(&self, py: Python<'_>, device_id: &str, patch: &str) -> PyResult<u64> {
+    #[pyo3(signature = (device_id, patch, module_id=None))]
+    fn patch_desired(
+        &self,
+        py: Python<'_>,
+        device_id: &str,
+        patch: &str,
+        module_id: Option<&str>,
+    ) -> PyResult<u64> {
         let patched = py.detach(|| {
             let patch = twin::parse_patch(patch.as_bytes()).map_err(HubError::Twin)?;
-            self.0.patch_desired(device_id, &patch)
+            self.0.patch_desired((device_id, module_id), &patch)
         });
         patched.map_err(to_python)
     }
@@ -142,6 +175,26 @@ impl Hub {
     ) -> PyResult<String> {
         let message = hub_cloud::message(body, properties, ttl)?;
         py.detach(|| self.0.send_c2d_message(device_id, message)).map_err(to_python)
+    }
+
+    /// A message to an input of a module; `properties` as for `send_c2d`.
+    fn send_to_input(
+        &self,
+        device_id: &str,
+        module_id: &str,
+        input_name: &str,
+        body: &[u8],
+        properties: Pairs,
+    ) -> PyResult<()> {
+        let properties = properties.into_iter().map(|(name, value)| (name, Some(value))).collect();
+        let message = hub_cloud::message(body, properties, None)?;
+        self.0
+            .send_to_input(device_id, module_id, input_name, message.body, message.properties)
+            .map_err(to_python)
+    }
+
+    fn pending_inputs(&self, device_id: &str, module_id: &str) -> PyResult<usize> {
+        self.0.pending_inputs(device_id, module_id).map_err(to_python)
     }
 
     fn pending_c2d(&self, device_id: &str) -> PyResult<usize> {
@@ -170,6 +223,7 @@ impl Hub {
     }
 
     /// Begins to call a method; `payload` in JSON. Both timeouts in seconds.
+    #[pyo3(signature = (device_id, name, payload, response_timeout, connect_timeout, module_id=None))]
     fn begin_method(
         &self,
         device_id: &str,
@@ -177,61 +231,78 @@ impl Hub {
         payload: &str,
         response_timeout: f64,
         connect_timeout: f64,
+        module_id: Option<&str>,
     ) -> PyResult<PendingCall> {
         let response_timeout = span("response_timeout", response_timeout)?;
         let connect_timeout = span("connect_timeout", connect_timeout)?;
         self.0
-            .begin_method(device_id, name, payload.as_bytes(), response_timeout, connect_timeout)
+            .begin_method((device_id, module_id), name, payload.as_bytes(), response_timeout, connect_timeout)
             .map(|call| PendingCall(Mutex::new(call)))
             .map_err(to_python)
     }
 
-    /// The recorded messages of a device, or of all, after a sequence number.
-    fn telemetry<'py>(&self, py: Python<'py>, device_id: Option<&str>, after: u64) -> Vec<Message<'py>> {
-        let messages = py.detach(|| self.0.telemetry_after(device_id, after));
+    /// The recorded messages of a device or module, or of all, after a sequence number.
+    #[pyo3(signature = (device_id, after, module_id=None))]
+    fn telemetry<'py>(
+        &self,
+        py: Python<'py>,
+        device_id: Option<&str>,
+        after: u64,
+        module_id: Option<&str>,
+    ) -> Vec<Message<'py>> {
+        let messages = py.detach(|| self.0.telemetry_after(whose(device_id, module_id), after));
         messages.iter().map(|message| to_tuple(py, message)).collect()
     }
 
-    fn telemetry_count(&self, device_id: Option<&str>) -> PyResult<u64> {
-        self.0.telemetry_count(device_id).map_err(to_python)
+    #[pyo3(signature = (device_id, module_id=None))]
+    fn telemetry_count(&self, device_id: Option<&str>, module_id: Option<&str>) -> PyResult<u64> {
+        self.0.telemetry_count(whose(device_id, module_id)).map_err(to_python)
     }
 
     /// Waits for at most `timeout` seconds; whether so many messages have come.
+    #[pyo3(signature = (device_id, count, timeout, module_id=None))]
     fn wait_for_count(
         &self,
         py: Python<'_>,
         device_id: Option<&str>,
         count: u64,
         timeout: f64,
+        module_id: Option<&str>,
     ) -> PyResult<bool> {
         let timeout = seconds(timeout)?;
-        py.detach(|| self.0.wait_for_telemetry_count(device_id, count, timeout))
+        py.detach(|| self.0.wait_for_telemetry_count(whose(device_id, module_id), count, timeout))
             .map(|got| got >= count)
             .map_err(to_python)
     }
 
-    fn connected(&self, device_id: &str) -> PyResult<bool> {
-        self.0.connected(device_id).map_err(to_python)
+    #[pyo3(signature = (device_id, module_id=None))]
+    fn connected(&self, device_id: &str, module_id: Option<&str>) -> PyResult<bool> {
+        self.0.connected((device_id, module_id)).map_err(to_python)
     }
 
     /// Waits for at most `timeout` seconds; whether it is as asked for.
+    #[pyo3(signature = (device_id, connected, timeout, module_id=None))]
     fn wait_for_connection(
         &self,
         py: Python<'_>,
         device_id: &str,
         connected: bool,
         timeout: f64,
+        module_id: Option<&str>,
     ) -> PyResult<bool> {
         let timeout = seconds(timeout)?;
-        py.detach(|| self.0.wait_for_connection(device_id, connected, timeout)).map_err(to_python)
+        py.detach(|| self.0.wait_for_connection((device_id, module_id), connected, timeout))
+            .map_err(to_python)
     }
 
-    fn connection_count(&self, device_id: &str) -> PyResult<u64> {
-        self.0.connection_count(device_id).map_err(to_python)
+    #[pyo3(signature = (device_id, module_id=None))]
+    fn connection_count(&self, device_id: &str, module_id: Option<&str>) -> PyResult<u64> {
+        self.0.connection_count((device_id, module_id)).map_err(to_python)
     }
 
-    fn last_close(&self, device_id: &str) -> PyResult<Option<String>> {
-        let reason = self.0.last_close(device_id).map_err(to_python)?;
+    #[pyo3(signature = (device_id, module_id=None))]
+    fn last_close(&self, device_id: &str, module_id: Option<&str>) -> PyResult<Option<String>> {
+        let reason = self.0.last_close((device_id, module_id)).map_err(to_python)?;
         Ok(reason.map(|reason| reason.to_string()))
     }
 
@@ -240,12 +311,14 @@ impl Hub {
         self.0.last_refusal()
     }
 
-    fn disconnect(&self, py: Python<'_>, device_id: &str) -> PyResult<bool> {
-        py.detach(|| self.0.disconnect(device_id)).map_err(to_python)
+    #[pyo3(signature = (device_id, module_id=None))]
+    fn disconnect(&self, py: Python<'_>, device_id: &str, module_id: Option<&str>) -> PyResult<bool> {
+        py.detach(|| self.0.disconnect((device_id, module_id))).map_err(to_python)
     }
 
-    fn expire_token(&self, py: Python<'_>, device_id: &str) -> PyResult<bool> {
-        py.detach(|| self.0.expire_token(device_id)).map_err(to_python)
+    #[pyo3(signature = (device_id, module_id=None))]
+    fn expire_token(&self, py: Python<'_>, device_id: &str, module_id: Option<&str>) -> PyResult<bool> {
+        py.detach(|| self.0.expire_token((device_id, module_id))).map_err(to_python)
     }
 }
 
@@ -274,11 +347,17 @@ fn to_tuple<'py>(py: Python<'py>, message: &TelemetryMessage) -> Message<'py> {
     (
         message.sequence,
         message.source.device_id.clone(),
+        message.source.module_id.clone(),
         PyBytes::new(py, &message.body),
         message.properties.application.clone(),
         message.system_properties(),
         since.as_secs_f64(),
     )
+}
+
+/// A device's or module's messages, or everybody's.
+fn whose<'a>(device_id: Option<&'a str>, module_id: Option<&'a str>) -> Whose<'a> {
+    device_id.map_or(Whose::Everybody, |device_id| Whose::One((device_id, module_id).into()))
 }
 
 fn seconds(seconds: f64) -> PyResult<Duration> {
@@ -294,15 +373,19 @@ fn to_python(error: HubError) -> PyErr {
         | HubError::Identity(_)
         | HubError::Key(_)
         | HubError::DeviceExists(_)
+        | HubError::ModuleExists(_)
+        | HubError::InputName(_)
         | HubError::Twin(_)
         | HubError::MethodName(_)
         | HubError::MethodPayload(_)
         | HubError::MessageTooLarge { .. } => PyValueError::new_err(text),
-        HubError::DeviceNotFound(_) => PyLookupError::new_err(text),
+        HubError::DeviceNotFound(_) | HubError::ModuleNotFound(_) => PyLookupError::new_err(text),
         HubError::Timeout { .. } => PyTimeoutError::new_err(text),
-        HubError::Certificate(_) | HubError::QueueFull { .. } | HubError::Method(_) | HubError::Stopped => {
-            PyRuntimeError::new_err(text)
-        }
+        HubError::Certificate(_)
+        | HubError::QueueFull { .. }
+        | HubError::TooManyModules(_)
+        | HubError::Method(_)
+        | HubError::Stopped => PyRuntimeError::new_err(text),
     }
 }
 

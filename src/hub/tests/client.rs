@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion
 use crate::dialect::sas::{SasToken, SymmetricKey};
 use crate::dialect::{Auth, ConnectionString, Identity, UsernameOptions};
 use crate::hub::telemetry::unix_now;
-use crate::hub::{Hub, HubConfig};
+use crate::hub::{Hub, HubConfig, Id};
 use crate::mqtt::client::Event;
 use crate::mqtt::{Client, ConnectReturnCode, Publish, QoS, SubscribeFilter, SubscribeReasonCode};
 
@@ -37,8 +37,8 @@ pub fn hub() -> Hub {
     start(HubConfig::default())
 }
 
-pub fn key(hub: &Hub, device_id: &str) -> SymmetricKey {
-    let parts = ConnectionString::parse(&hub.connection_string(device_id).unwrap()).unwrap();
+pub fn key<'a>(hub: &Hub, id: impl Into<Id<'a>>) -> SymmetricKey {
+    let parts = ConnectionString::parse(&hub.connection_string(id).unwrap()).unwrap();
     match parts.auth {
         Auth::SharedAccessKey(key) => key,
         _ => panic!("a hub's device has a key"),
@@ -51,11 +51,12 @@ pub struct Options {
 }
 
 impl Options {
-    /// What an honest `device_id` sends.
-    pub fn new(hub: &Hub, device_id: &str) -> Self {
-        let identity = Identity::new(hub.hostname(), device_id, None).unwrap();
-        let token = SasToken::sign(&identity.sas_resource(), &key(hub, device_id), unix_now() + 3600, None);
-        let mut connect = Connect::new(device_id);
+    /// What an honest device or module sends.
+    pub fn new<'a>(hub: &Hub, id: impl Into<Id<'a>>) -> Self {
+        let id = id.into();
+        let identity = Identity::new(hub.hostname(), id.device, id.module).unwrap();
+        let token = SasToken::sign(&identity.sas_resource(), &key(hub, id), unix_now() + 3600, None);
+        let mut connect = Connect::new(identity.client_id());
         connect.keep_alive = 60;
         connect.login = Some(Login {
             username: identity.username(&UsernameOptions::default()),
@@ -98,9 +99,9 @@ pub struct TestClient<S = TlsStream<TcpStream>> {
 }
 
 impl TestClient {
-    /// Connects `device_id`.
-    pub async fn connect(hub: &Hub, device_id: &str) -> Self {
-        Self::open(hub, &Options::new(hub, device_id)).await.expect("accepted")
+    /// Connects a device or module.
+    pub async fn connect<'a>(hub: &Hub, id: impl Into<Id<'a>>) -> Self {
+        Self::open(hub, &Options::new(hub, id)).await.expect("accepted")
     }
 
     /// Connects, or says why not; `None` when the hub closed without words.

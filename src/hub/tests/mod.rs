@@ -6,6 +6,7 @@ mod connect;
 mod hostile;
 mod lifecycle;
 mod methods;
+mod modules;
 mod sessions;
 mod state;
 mod telemetry;

@@ -79,6 +79,33 @@ async fn devices_keys_certificates_and_twins_survive_a_restart() {
     assert!(TestClient::open(&hub, &Options::new(&hub, "dev.2")).await.is_err());
 }
 
+#[test]
+fn modules_survive_a_restart_and_go_with_their_device() {
+    let dir = Dir::new();
+    let (string, twin) = {
+        let hub = dir.hub().unwrap();
+        for device_id in ["dev1", "dev2"] {
+            hub.create_device(device_id, None).unwrap();
+            hub.create_module(device_id, "m1", None).unwrap();
+        }
+        hub.create_module("dev1", "gone", None).unwrap();
+        hub.remove_module("dev1", "gone").unwrap();
+        hub.patch_desired(("dev1", "m1"), &json!({"a": 1})).unwrap();
+        hub.remove_device("dev2").unwrap();
+        (hub.connection_string(("dev1", "m1")).unwrap(), hub.twin(("dev1", "m1")).unwrap())
+    };
+    let hub = dir.hub().unwrap();
+    assert_eq!(
+        (hub.device_ids(), hub.module_ids("dev1").unwrap()),
+        (vec!["dev1".to_owned()], vec!["m1".to_owned()])
+    );
+    assert_eq!(hub.connection_string(("dev1", "m1")).unwrap(), string);
+    assert_eq!(hub.twin(("dev1", "m1")).unwrap()["properties"], twin["properties"]);
+    hub.stop();
+    fs::remove_file(&dir.device_files()[0]).unwrap();
+    assert!(corrupt_path(dir.hub()).starts_with(dir.file("modules")), "a module without its device");
+}
+
 #[tokio::test]
 async fn an_answered_patch_is_on_the_disk() {
     let (dir, copy) = (Dir::new(), Dir::new());

@@ -1,0 +1,118 @@
+//! What applications ask of a running hub about modules (IoT Hub docs, "Understand and use module twins"; IoT Edge
+//! docs, "Learn how to deploy modules and establish routes"). Calls that are for devices and modules alike are in
+//! `calls`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::api::Hub;
+use super::calls::generation_id;
+use super::cloud_messages::{CloudMessage, MAX_INPUTS};
+use super::device::{Command, Device};
+use super::error::HubError;
+use super::id::Id;
+use super::telemetry::unix_now;
+use crate::dialect::identity::check_id;
+use crate::dialect::sas::SymmetricKey;
+use crate::dialect::{MAX_MESSAGE_SIZE, MessageProperties, Twin};
+
+/// How long a gateway keeps a message for a module (IoT Edge docs, "store and forward": `timeToLiveSecs`).
+const INPUT_LIFE: Duration = Duration::from_secs(7200);
+
+impl Hub {
+    /// Makes a module of a device, with keys and a twin of its own. Without a primary key it gets a random one; the
+    /// secondary is always random.
+    pub fn create_module(
+        &self,
+        device_id: &str,
+        module_id: &str,
+        key: Option<SymmetricKey>,
+    ) -> Result<(), HubError> {
+        self.check_running()?;
+        check_id("module id", module_id).map_err(HubError::Identity)?;
+        let owner = self.shared.registry.get(device_id)?;
+        let primary = key.map_or_else(SymmetricKey::generate, Ok).map_err(HubError::Key)?;
+        let keys = [primary, SymmetricKey::generate().map_err(HubError::Key)?];
+        let id = Id::from((device_id, module_id));
+        let module = Device::new(id, &generation_id()?, keys, true, Twin::new(unix_now()));
+        let module = Arc::new(module.of(owner));
+        self.shared.registry.insert(module.clone())?;
+        self.shared.save(&module).inspect_err(|_| drop(self.shared.registry.remove(id)))
+    }
+
+    /// Whether there is such a module.
+    pub fn has_module(&self, device_id: &str, module_id: &str) -> bool {
+        self.shared.registry.find((device_id, module_id)).is_some()
+    }
+
+    /// The ids of a device's modules, in order.
+    pub fn module_ids(&self, device_id: &str) -> Result<Vec<String>, HubError> {
+        let modules = self.shared.registry.modules(device_id)?;
+        Ok(modules.iter().filter_map(|module| module.module_id.clone()).collect())
+    }
+
+    /// Forgets a module; its connection ends.
+    pub fn remove_module(&self, device_id: &str, module_id: &str) -> Result<(), HubError> {
+        self.remove((device_id, module_id).into())
+    }
+
+    /// Queues a message to an input of a module, as the routes of an IoT Edge gateway do: delivered when the module is
+    /// connected and subscribed, and kept for two hours as long as the hub runs. Unless `properties` say otherwise it comes from the module's own device.
+    ///
+    /// # Errors
+    /// [`HubError::InputName`], [`HubError::MessageTooLarge`] over 256 KB, [`HubError::QueueFull`] when 1,024 wait.
+    pub fn send_to_input(
+        &self,
+        device_id: &str,
+        module_id: &str,
+        input: &str,
+        body: Bytes,
+        mut properties: MessageProperties,
+    ) -> Result<(), HubError> {
+        self.check_running()?;
+        let module = self.shared.registry.get((device_id, module_id))?;
+        check_input(input).map_err(HubError::InputName)?;
+        let size = properties.size(body.len());
+        if size > MAX_MESSAGE_SIZE {
+            return Err(HubError::MessageTooLarge { size, limit: MAX_MESSAGE_SIZE });
+        }
+        properties.connection_device_id.get_or_insert_with(|| device_id.to_owned());
+        let enqueued = unix_now();
+        let message = CloudMessage {
+            body,
+            bag: properties.to_bag(),
+            enqueued,
+            expires: Instant::now() + INPUT_LIFE,
+            expires_unix: enqueued.saturating_add(INPUT_LIFE.as_secs()),
+            deliveries: 0,
+            input: Some(input.to_owned()),
+        };
+        let mut state = module.state();
+        if state.cloud_messages.push(message).is_err() {
+            return Err(HubError::QueueFull { device_id: module.key().to_string(), limit: MAX_INPUTS });
+        }
+        self.shared.cloud_clock.due(state.cloud_messages.next_deadline());
+        state.tell(Command::SendCloudMessages { lost_deliveries: false });
+        Ok(())
+    }
+
+    /// Messages to inputs that the module has not acknowledged.
+    pub fn pending_inputs(&self, device_id: &str, module_id: &str) -> Result<usize, HubError> {
+        Ok(self.shared.registry.get((device_id, module_id))?.state().cloud_messages.len())
+    }
+}
+
+/// An input is one level of a topic (MQTT 3.1.1 §4.7).
+fn check_input(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        Err("must not be empty")
+    } else if name.len() > 128 {
+        Err("must have at most 128 bytes")
+    } else if name.contains(['/', '+', '#', '?']) || name.contains(char::is_control) {
+        Err("must not hold / + # ? or control characters")
+    } else {
+        Ok(())
+    }
+}
