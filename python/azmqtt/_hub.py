@@ -7,8 +7,9 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+from azmqtt._hub_modules import ModuleSide
 from azmqtt._hub_service import ServiceSide
-from azmqtt._hub_types import FeedbackRecord, LocalDevice, MethodResult, TelemetryMessage
+from azmqtt._hub_types import FeedbackRecord, LocalDevice, LocalModule, MethodResult, TelemetryMessage
 from azmqtt._hub_wait import wait
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
     from azmqtt import DeviceClient
 
-__all__ = ["FeedbackRecord", "LocalDevice", "LocalHub", "MethodResult", "TelemetryMessage"]
+__all__ = ["FeedbackRecord", "LocalDevice", "LocalHub", "LocalModule", "MethodResult", "TelemetryMessage"]
 
 
-class LocalHub(ServiceSide):
+class LocalHub(ServiceSide, ModuleSide):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
@@ -157,7 +158,7 @@ class LocalHub(ServiceSide):
         return [self.device(device_id) for device_id in self._core.device_ids()]
 
     def remove_device(self, device_id: str) -> None:
-        """Forget a device. Its connection ends.
+        """Forget a device and its modules. Their connections end.
 
         Raises:
             LookupError: There is no such device.
@@ -165,59 +166,70 @@ class LocalHub(ServiceSide):
         self._core.remove_device(device_id)
 
     def set_enabled(self, device_id: str, enabled: bool) -> None:  # noqa: FBT001 - its meaning is plain
-        """Let a device connect or not. The connection of one that may not ends.
+        """Let a device and its modules connect or not. The connections of those that may not end.
 
         Raises:
             LookupError: There is no such device.
         """
         self._core.set_enabled(device_id, enabled)
 
-    def device_client(self, device_id: str, **options: Any) -> DeviceClient:
-        """Return a client for a device, made if there is none; it connects with its first call.
+    def device_client(self, device_id: str, *, module_id: str | None = None, **options: Any) -> DeviceClient:
+        """Return a client for a device or module, made if there is none; it connects with its first call.
 
         Args:
             device_id: The device's id.
+            module_id: The module's id, for a client of a module.
             **options: Passed on to :meth:`azmqtt.DeviceClient.from_connection_string`.
         """
         import azmqtt
 
         if not self._core.has_device(device_id):
             self._core.create_device(device_id, None)
+        if module_id is not None and not self._core.has_module(device_id, module_id):
+            self._core.create_module(device_id, module_id, None)
         port = self.websocket_port if options.get("websocket") else self.port
         options = {"trust": self.ca_file, "port": port, **options}
-        connection_string = self._core.connection_string(device_id)
+        connection_string = self._core.connection_string(device_id, module_id)
         return azmqtt.DeviceClient.from_connection_string(connection_string, **options)
 
-    def connected(self, device_id: str) -> bool:
-        """Return whether the device is connected.
+    def connected(self, device_id: str, *, module_id: str | None = None) -> bool:
+        """Return whether the device or module is connected.
 
         Raises:
             LookupError: There is no such device.
         """
-        return self._core.connected(device_id)
+        return self._core.connected(device_id, module_id)
 
-    def wait_for_connection(self, device_id: str, *, connected: bool = True, timeout: float | None = 10) -> None:
-        """Wait until the device is connected, or with ``connected=False`` until it is not.
+    def wait_for_connection(
+        self,
+        device_id: str,
+        *,
+        module_id: str | None = None,
+        connected: bool = True,
+        timeout: float | None = 10,
+    ) -> None:
+        """Wait until the device or module is connected, or with ``connected=False`` until it is not.
 
         Raises:
             TimeoutError: It did not come to that in time.
             LookupError: There is no such device.
         """
-        if not wait(lambda tick: self._core.wait_for_connection(device_id, connected, tick), timeout):
+        if not wait(lambda tick: self._core.wait_for_connection(device_id, connected, tick, module_id), timeout):
             state = "connect" if connected else "disconnect"
-            msg = f"{device_id} did not {state} within {timeout} s"
+            who = device_id if module_id is None else f"{device_id}/{module_id}"
+            msg = f"{who} did not {state} within {timeout} s"
             raise TimeoutError(msg)
 
-    def connection_count(self, device_id: str) -> int:
-        """Return how many connections of the device were accepted since the hub started.
+    def connection_count(self, device_id: str, *, module_id: str | None = None) -> int:
+        """Return how many connections of the device or module were accepted since the hub started.
 
         Raises:
             LookupError: There is no such device.
         """
-        return self._core.connection_count(device_id)
+        return self._core.connection_count(device_id, module_id)
 
-    def disconnect(self, device_id: str) -> bool:
-        """Drop the device's connection without a word, as a broken network does.
+    def disconnect(self, device_id: str, *, module_id: str | None = None) -> bool:
+        """Drop the device's or module's connection without a word, as a broken network does.
 
         Returns:
             False if there was none.
@@ -225,10 +237,10 @@ class LocalHub(ServiceSide):
         Raises:
             LookupError: There is no such device.
         """
-        return self._core.disconnect(device_id)
+        return self._core.disconnect(device_id, module_id)
 
-    def expire_token(self, device_id: str) -> bool:
-        """End the device's connection as if its SAS token had expired.
+    def expire_token(self, device_id: str, *, module_id: str | None = None) -> bool:
+        """End the device's or module's connection as if its SAS token had expired.
 
         Returns:
             False if there was none.
@@ -236,15 +248,15 @@ class LocalHub(ServiceSide):
         Raises:
             LookupError: There is no such device.
         """
-        return self._core.expire_token(device_id)
+        return self._core.expire_token(device_id, module_id)
 
-    def last_close(self, device_id: str) -> str | None:
-        """Return why the device's last connection ended, in words; MQTT itself has none.
+    def last_close(self, device_id: str, *, module_id: str | None = None) -> str | None:
+        """Return why the device's or module's last connection ended, in words; MQTT itself has none.
 
         Raises:
             LookupError: There is no such device.
         """
-        return self._core.last_close(device_id)
+        return self._core.last_close(device_id, module_id)
 
     @property
     def last_refusal(self) -> str | None:

@@ -20,8 +20,8 @@ class ServiceSide(CloudSide):
 
     _core: _core.Hub
 
-    def twin(self, device_id: str) -> dict[str, Any]:
-        """Return a device's twin as a service application sees it.
+    def twin(self, device_id: str, *, module_id: str | None = None) -> dict[str, Any]:
+        """Return a device's or module's twin as a service application sees it.
 
         The shape is ``{"deviceId", "etag", "version", "tags", "properties": {"desired", "reported"}, …}``,
         both sections with ``$version`` and ``$metadata`` (IoT Hub docs, "Understand and use device twins").
@@ -29,13 +29,13 @@ class ServiceSide(CloudSide):
         Raises:
             LookupError: There is no such device.
         """
-        twin: dict[str, Any] = json.loads(self._core.twin(device_id))
+        twin: dict[str, Any] = json.loads(self._core.twin(device_id, module_id))
         return twin
 
-    def patch_desired(self, device_id: str, patch: Mapping[str, Any]) -> int:
+    def patch_desired(self, device_id: str, patch: Mapping[str, Any], *, module_id: str | None = None) -> int:
         """Change desired properties as a service application would; ``None`` deletes a property.
 
-        A device that is connected and has subscribed is notified.
+        A device or module that is connected and has subscribed is notified.
 
         Returns:
             Their new ``$version``.
@@ -47,38 +47,55 @@ class ServiceSide(CloudSide):
         """
         if not isinstance(patch, Mapping):
             raise TypeError(f"patch must be a mapping, not {type(patch).__name__}")
-        return self._core.patch_desired(device_id, json.dumps(dict(patch), allow_nan=False))
+        return self._core.patch_desired(device_id, json.dumps(dict(patch), allow_nan=False), module_id)
 
-    def telemetry(self, device_id: str | None = None, *, after: int = 0) -> list[TelemetryMessage]:
-        """Return the recorded messages of a device, or of all, oldest first.
+    def telemetry(
+        self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0
+    ) -> list[TelemetryMessage]:
+        """Return the recorded messages of a device or module, or of all, oldest first.
 
         Args:
             device_id: Whose messages; everybody's if absent. A device that is unknown or was removed has those
                 that it sent, which may be none.
+            module_id: The device's module; without it, only what the device itself sent.
             after: Only those with a higher ``sequence``, to look again for what came since.
+
+        Raises:
+            ValueError: A module without its device.
         """
+        _check_whose(device_id, module_id)
         return [
             TelemetryMessage(
                 device_id=source,
+                module_id=module,
                 body=body,
                 properties=dict(application),
                 system_properties=dict(system),
                 enqueued_time=datetime.fromtimestamp(enqueued, timezone.utc),
                 sequence=sequence,
             )
-            for sequence, source, body, application, system, enqueued in self._core.telemetry(device_id, after)
+            for sequence, source, module, body, application, system, enqueued in self._core.telemetry(
+                device_id, after, module_id
+            )
         ]
 
-    def telemetry_count(self, device_id: str | None = None) -> int:
-        """Return how many messages a device has sent, or all; those no longer kept are included.
+    def telemetry_count(self, device_id: str | None = None, *, module_id: str | None = None) -> int:
+        """Return how many messages a device or module has sent, or all; those no longer kept are included.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: There is no such device or module.
+            ValueError: A module without its device.
         """
-        return self._core.telemetry_count(device_id)
+        _check_whose(device_id, module_id)
+        return self._core.telemetry_count(device_id, module_id)
 
     def wait_for_telemetry(
-        self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
+        self,
+        device_id: str | None = None,
+        count: int = 1,
+        timeout: float | None = 10,
+        *,
+        module_id: str | None = None,
     ) -> list[TelemetryMessage]:
         """Wait until at least ``count`` messages have come since the hub started; return all that are kept.
 
@@ -86,15 +103,19 @@ class ServiceSide(CloudSide):
             device_id: Whose messages; everybody's if absent.
             count: How many at least.
             timeout: In seconds; ``None`` waits for ever.
+            module_id: The device's module; without it, only what the device itself sends counts.
 
         Raises:
             TimeoutError: Fewer came in time; says how many.
-            LookupError: There is no such device.
+            LookupError: There is no such device or module.
+            ValueError: A module without its device.
         """
-        if not wait(lambda tick: self._core.wait_for_count(device_id, count, tick), timeout):
-            msg = f"{self.telemetry_count(device_id)} of {count} messages came within {timeout} s"
+        _check_whose(device_id, module_id)
+        if not wait(lambda tick: self._core.wait_for_count(device_id, count, tick, module_id), timeout):
+            got = self.telemetry_count(device_id, module_id=module_id)
+            msg = f"{got} of {count} messages came within {timeout} s"
             raise TimeoutError(msg)
-        return self.telemetry(device_id)
+        return self.telemetry(device_id, module_id=module_id)
 
     def invoke_method(
         self,
@@ -102,15 +123,17 @@ class ServiceSide(CloudSide):
         name: str,
         payload: Any = None,
         *,
+        module_id: str | None = None,
         response_timeout: float = 30,
         connect_timeout: float = 0,
     ) -> MethodResult:
-        """Call a direct method on a device and wait for its answer, as a service application does.
+        """Call a direct method on a device or module and wait for its answer, as a service application does.
 
         Args:
             device_id: Whose method.
             name: Its name: printable ASCII, no spaces or separators.
             payload: Anything JSON-able of at most 128 KiB.
+            module_id: The device's module, if it is the module's method.
             response_timeout: How long the device may take to answer, 5 to 300 s.
             connect_timeout: How long it may take to be connected and subscribed, 0 to 300 s.
 
@@ -132,14 +155,20 @@ class ServiceSide(CloudSide):
         if not 0 <= connect_timeout <= 300:  # noqa: PLR2004 - the service's bounds
             msg = f"connect_timeout must be within [0; 300] s, not {connect_timeout}"
             raise ValueError(msg)
-        return self._invoke_method(device_id, name, payload, response_timeout, connect_timeout)
+        return self._invoke_method(device_id, name, payload, response_timeout, connect_timeout, module_id)
 
     def _invoke_method(
-        self, device_id: str, name: str, payload: Any, response_timeout: float, connect_timeout: float
+        self,
+        device_id: str,
+        name: str,
+        payload: Any,
+        response_timeout: float,
+        connect_timeout: float,
+        module_id: str | None = None,
     ) -> MethodResult:
         """Call a method with any timeouts."""
         text = json.dumps(payload, allow_nan=False)
-        call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout)
+        call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout, module_id)
         while (answer := call.wait(TICK)) is None:
             if self._core.stopped:
                 raise RuntimeError("the hub was stopped before the device could be called")
@@ -151,3 +180,8 @@ class ServiceSide(CloudSide):
 
             msg = f"{device_id} answered {status} to {name} with a body that is not JSON"
             raise BadAnswer(msg) from None
+
+
+def _check_whose(device_id: str | None, module_id: str | None) -> None:
+    if device_id is None and module_id is not None:
+        raise ValueError("module_id needs the device_id that it belongs to")

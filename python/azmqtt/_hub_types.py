@@ -25,6 +25,22 @@ class LocalDevice:
 
 
 @dataclass(frozen=True)
+class LocalModule:
+    """A module of a device of a local hub, with what it needs to connect.
+
+    Attributes:
+        device_id: The device's id.
+        module_id: The module's id.
+        connection_string: ``HostName=…;DeviceId=…;ModuleId=…;SharedAccessKey=…``. It holds the module's key, so
+            ``repr`` leaves it out.
+    """
+
+    device_id: str
+    module_id: str
+    connection_string: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class TelemetryMessage:
     """A device-to-cloud message as a local hub took it.
 
@@ -38,6 +54,7 @@ class TelemetryMessage:
             messages" in the IoT Hub docs.
         enqueued_time: When the hub took it, in UTC.
         sequence: Counts the messages of the whole hub, from 1.
+        module_id: The device's module that sent it, if it was one.
     """
 
     device_id: str
@@ -46,6 +63,12 @@ class TelemetryMessage:
     system_properties: dict[str, str]
     enqueued_time: datetime
     sequence: int
+    module_id: str | None = None
+
+    @property
+    def output_name(self) -> str | None:
+        """The output of the module that it was sent to, if any."""
+        return self.system_properties.get("iothub-outputname")
 
     @property
     def text(self) -> str:

@@ -1,0 +1,107 @@
+"""Modules of the devices of a local hub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from azmqtt._hub_types import LocalModule
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from azmqtt import _core
+
+
+class ModuleSide:
+    """The part of :class:`~azmqtt.LocalHub` that is about modules alone."""
+
+    _core: _core.Hub
+
+    def create_module(self, device_id: str, module_id: str, key: str | None = None) -> LocalModule:
+        """Make a module of a device, with keys, twin and connection of its own.
+
+        Args:
+            device_id: The device that it belongs to.
+            module_id: By the rules of device ids.
+            key: Its symmetric key in base64; a random one if absent.
+
+        Raises:
+            LookupError: There is no such device.
+            ValueError: There is such a module already, or an argument breaks a rule.
+            RuntimeError: The device has 50 modules, the limit of a hub.
+        """
+        self._core.create_module(device_id, module_id, key)
+        return self.module(device_id, module_id)
+
+    def module(self, device_id: str, module_id: str) -> LocalModule:
+        """Return what a module needs to connect.
+
+        Raises:
+            LookupError: There is no such module.
+        """
+        return LocalModule(device_id, module_id, self._core.connection_string(device_id, module_id))
+
+    def modules(self, device_id: str) -> list[LocalModule]:
+        """Return the modules of a device, in the order of their ids.
+
+        Raises:
+            LookupError: There is no such device.
+        """
+        return [self.module(device_id, module_id) for module_id in self._core.module_ids(device_id)]
+
+    def remove_module(self, device_id: str, module_id: str) -> None:
+        """Forget a module. Its connection ends.
+
+        Raises:
+            LookupError: There is no such module.
+        """
+        self._core.remove_module(device_id, module_id)
+
+    def send_to_input(
+        self,
+        device_id: str,
+        module_id: str,
+        input_name: str,
+        body: bytes | str,
+        properties: Mapping[str, str] | None = None,
+        *,
+        connection_device_id: str | None = None,
+        connection_module_id: str | None = None,
+    ) -> None:
+        """Queue a message to an input of a module, as the routes of an IoT Edge gateway do.
+
+        It is delivered when the module is connected and has subscribed, and kept until it is acknowledged.
+
+        Args:
+            device_id: The module's device.
+            module_id: The module.
+            input_name: Its input, at most 128 bytes without ``/ + # ?``.
+            body: At most 256 KB, properties included.
+            properties: The application's own; ``$.mid``, ``$.cid``, ``$.ct`` and the like set system properties.
+            connection_device_id: The device that it comes from; the module's own if absent.
+            connection_module_id: The module of that device that it comes from, if any.
+
+        Raises:
+            TypeError: The body is neither bytes nor text.
+            ValueError: The message is too large, or an argument breaks a rule.
+            RuntimeError: 1,024 messages wait for the module already.
+            LookupError: There is no such module.
+        """
+        if isinstance(body, str):
+            body = body.encode()
+        if not isinstance(body, bytes | bytearray | memoryview):
+            raise TypeError(f"body must be bytes or str, not {type(body).__name__}")
+        pairs = dict(properties or {})
+        if connection_device_id is not None:
+            pairs["$.cdid"] = connection_device_id
+        if connection_module_id is not None:
+            pairs["$.cmid"] = connection_module_id
+        self._core.send_to_input(device_id, module_id, input_name, bytes(body), list(pairs.items()))
+
+    def pending_inputs(self, device_id: str, module_id: str) -> int:
+        """Return how many messages to its inputs the module has not acknowledged.
+
+        Raises:
+            LookupError: There is no such module.
+        """
+        return self._core.pending_inputs(device_id, module_id)
