@@ -56,6 +56,7 @@ class DeviceClient(Connection):
         correlation_id: str | None = None,
         content_type: str | None = None,
         content_encoding: str | None = None,
+        output_name: str | None = None,
         qos: Literal[0, 1] = 1,
         timeout: float | None = None,
     ) -> None:
@@ -69,6 +70,7 @@ class DeviceClient(Connection):
             correlation_id: ``$.cid``.
             content_type: ``$.ct``, in place of the one that goes with the body.
             content_encoding: ``$.ce``, the same.
+            output_name: ``$.on``: the output of a module, for the routes of its IoT Edge gateway.
             qos: 1 for at least once, 0 for at most once.
             timeout: Seconds; the message is given up after that, unless it is on its way.
 
@@ -84,9 +86,12 @@ class DeviceClient(Connection):
             and correlation_id is None
             and content_type is None
             and content_encoding is None
+            and output_name is None
             and qos == 1
         ):
-            body = _message(body, properties, message_id, correlation_id, content_type, content_encoding, qos)
+            body = _message(
+                body, properties, message_id, correlation_id, content_type, content_encoding, output_name, qos
+            )
         self._core.send_message(body, timeout)
 
     async def send_message_async(
@@ -98,6 +103,7 @@ class DeviceClient(Connection):
         correlation_id: str | None = None,
         content_type: str | None = None,
         content_encoding: str | None = None,
+        output_name: str | None = None,
         qos: Literal[0, 1] = 1,
         timeout: float | None = None,
     ) -> None:
@@ -111,9 +117,12 @@ class DeviceClient(Connection):
             and correlation_id is None
             and content_type is None
             and content_encoding is None
+            and output_name is None
             and qos == 1
         ):
-            body = _message(body, properties, message_id, correlation_id, content_type, content_encoding, qos)
+            body = _message(
+                body, properties, message_id, correlation_id, content_type, content_encoding, output_name, qos
+            )
         await self._core.send_message_async(body, timeout)
 
     def send_messages(self, messages: Iterable[Any], *, timeout: float | None = None) -> int:
@@ -238,7 +247,7 @@ class DeviceClient(Connection):
         return handler
 
     def messages(self, *, timeout: float | None = None) -> Stream[CloudMessage]:
-        """Listen to cloud-to-device messages, from now on.
+        """Listen to cloud-to-device messages, from now on; a module to the messages to its inputs.
 
         Args:
             timeout: How many seconds to wait for each message before the iteration ends; ``None`` for ever.
@@ -253,10 +262,47 @@ class DeviceClient(Connection):
         """Call ``handler`` with every cloud-to-device message, from now on. Also a decorator.
 
         The message is acknowledged after the handler has returned or raised. For the rest see
-        :meth:`on_desired_properties`.
+        :meth:`on_desired_properties`. In a module: with every message to an input that has no handler of its own.
         """
-        self._register("messages", handler)
+        if self.module_id is None:
+            self._register("messages", handler)
+        else:
+            self._handlers_for(handler).register_input(None, handler)
         return handler
+
+    @overload
+    def on_input_message(self, input_name: str, /) -> Callable[[MessageHandler], MessageHandler]: ...
+
+    @overload
+    def on_input_message(self, input_name: str, handler: MessageHandler, /) -> MessageHandler: ...
+
+    def on_input_message(self, input_name: str, handler: Any = None, /) -> Any:
+        """Take the messages to one input of this module, from now on (IoT Edge docs, "establish routes").
+
+        As a decorator, ``@client.on_input_message("input1")``, or as a plain call. Messages come one at a time, over
+        all inputs and in the order in which they were sent, and each is acknowledged after its handler has returned
+        or raised. Plain functions run on a thread of the client's, an ``async def`` as a task of the event loop that
+        is running now, or else of one of the client's. Messages to inputs without a handler go to :meth:`on_message`;
+        where there is none either, they are acknowledged with a log line, so that they hold up no others.
+
+        Args:
+            input_name: The input, as the routes name it.
+            handler: The function.
+
+        Raises:
+            ValueError: The client is a device, which has no inputs.
+            RuntimeError: There is a handler for it already.
+        """
+        if callable(input_name):
+            raise TypeError('on_input_message takes the name of an input: write @client.on_input_message("input1")')
+        if self.module_id is None:
+            raise ValueError("only a module has inputs, and this client is a device: messages come to on_message")
+
+        def register(handler: MessageHandler) -> MessageHandler:
+            self._handlers_for(handler).register_input(input_name, handler)
+            return handler
+
+        return register if handler is None else register(handler)
 
     @overload
     def on_method(self, name: str | None = None, /) -> Callable[[MethodHandler], MethodHandler]: ...
@@ -322,6 +368,7 @@ def _message(
     correlation_id: str | None,
     content_type: str | None,
     content_encoding: str | None,
+    output_name: str | None,
     qos: Literal[0, 1],
 ) -> Message:
     if isinstance(body, Message):
@@ -333,6 +380,7 @@ def _message(
         correlation_id=correlation_id,
         content_type=content_type,
         content_encoding=content_encoding,
+        output_name=output_name,
         qos=qos,
     )
 

@@ -135,7 +135,7 @@ class Events:
 
 @final
 class CloudMessage:
-    """A cloud-to-device message. Its properties are read when they are asked for.
+    """A cloud-to-device message, or one to an input of a module. Its properties are read when they are asked for.
 
     Any of them raises ``ValueError`` when the property bag on the topic is malformed.
     """
@@ -185,6 +185,18 @@ class CloudMessage:
     @property
     def expiry(self) -> str | None:
         """``$.exp``: ISO 8601 in UTC, as the service wrote it."""
+
+    @property
+    def input_name(self) -> str | None:
+        """The module's input that it came to; ``None`` for a cloud-to-device message."""
+
+    @property
+    def connection_device_id(self) -> str | None:
+        """``$.cdid``: the device that a message to an input comes from."""
+
+    @property
+    def connection_module_id(self) -> str | None:
+        """``$.cmid``: the module that a message to an input comes from."""
 
     @property
     def ack(self) -> str | None:

@@ -4,7 +4,8 @@ A plain function runs on one thread per client, "azmqtt-handlers", one call at a
 event loop that was running when it was registered; without one, on a loop of its own in a second thread,
 "azmqtt-handlers-async". A handler that raises is logged under ``azmqtt.handlers`` and called again with the next item.
 
-Handlers of direct methods, which answer, are in ``_methods``; they share the loop for ``async def``.
+Handlers of direct methods, which answer, are in ``_methods``, and those of a module's inputs in ``_inputs``; they share
+the loop for ``async def``.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from azmqtt._errors import ClientClosed, IotHubError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from azmqtt._inputs import Inputs
     from azmqtt._methods import Methods
     from azmqtt._types import MethodRequest
 
@@ -59,6 +61,7 @@ class Handlers:
         self._async_thread: threading.Thread | None = None
         self._tasks: set[Any] = set()
         self._methods: Methods | None = None
+        self._inputs: Inputs | None = None
         self._stopping = False
 
     def register(self, kind: str, events: _core.Events, function: Callable[[Any], Any]) -> None:
@@ -86,12 +89,25 @@ class Handlers:
             event_loop = self._running_or_own_loop() if _is_async(function) else None
         self._methods.register(name, function, event_loop, lambda: _core.Events(self._core, "methods", None))
 
+    def register_input(self, name: str | None, function: Callable[[_core.CloudMessage], Any]) -> None:
+        """Call ``function`` with the messages to an input, or to every input without a handler of its own."""
+        from azmqtt._inputs import Inputs
+
+        with self._lock:
+            if self._inputs is None:
+                self._inputs = Inputs(self._core)
+            _live.add(self)
+            event_loop = self._running_or_own_loop() if _is_async(function) else None
+        self._inputs.register(name, function, event_loop)
+
     def stop(self, timeout: float) -> None:
         """End the threads; wait for running handlers up to ``timeout`` seconds."""
         self._stopping = True
         self._core.wake()
         if self._methods is not None:
             self._methods.stop(timeout)
+        if self._inputs is not None:
+            self._inputs.stop(timeout)
         event_loop = self._async_loop
         if event_loop is not None:
             # It may be closing by itself.

@@ -15,6 +15,7 @@ use super::attempt::{self, Opened, Opening};
 use super::backoff::{Backoff, random};
 use super::config::later;
 use super::credentials::Purpose;
+use super::destination::Destination;
 use super::error::{Error, Step};
 use super::inbox::{CloudMessage, Delivery};
 use super::reply::Burst;
@@ -310,7 +311,7 @@ impl Task {
     /// Encodes what is ready, up to what the socket can use.
     fn put_out(&mut self, wire: &Wire<Stream>, now: Instant) {
         while let Some(feed) = self.subscriptions.next_to_ask() {
-            let filter = feed.filter(&self.shared.config.identity.device_id);
+            let filter = feed.filter(&self.shared.config.identity);
             let filters = vec![SubscribeFilter::new(filter, QoS::AtLeastOnce)];
             match self.mqtt.subscribe(filters, now) {
                 Some(packet_id) => self.subscriptions.asked(feed, packet_id, now),
@@ -399,7 +400,7 @@ impl Task {
 
     /// The hub will not let the device listen: whoever depends on it is told.
     fn subscription_refused(&mut self, feed: Feed) {
-        let filter = feed.filter(&self.shared.config.identity.device_id);
+        let filter = feed.filter(&self.shared.config.identity);
         let error = Error::BadAnswer { reason: format!("the hub refused the subscription to {filter}") };
         if feed == Feed::TwinAnswers {
             let requests: Vec<_> = self.requests.drain().collect();
@@ -428,7 +429,9 @@ impl Task {
     /// cloud messages when the application has them.
     fn take_in(&mut self, conversation: &mut Conversation, publish: Publish, now: Instant) {
         let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
-        if let Some(bag) = self.cloud_message_bag(&publish.topic) {
+        if let Some(Destination { input, bag }) =
+            Destination::of(&publish.topic, &self.shared.config.identity)
+        {
             if self.closing.is_some() {
                 // Nobody will take it: without an acknowledgement the hub keeps it.
                 return;
@@ -441,11 +444,11 @@ impl Task {
             }
             self.shared.monitor.counters.messages_received.add(1);
             let delivery = packet_id.map(|packet_id| Delivery { connection: self.connection, packet_id });
-            let bag = bag.to_owned();
+            let (input, bag) = (input.map(str::to_owned), bag.to_owned());
             // As it came, a few bytes would hold on to the whole buffer that they were read into.
             let small = publish.payload.len() < SMALL;
             let payload = if small { Bytes::copy_from_slice(&publish.payload) } else { publish.payload };
-            self.shared.messages.push(CloudMessage { bag, payload, received: now, delivery });
+            self.shared.messages.push(CloudMessage { input, bag, payload, received: now, delivery });
             return;
         }
         match HubTopic::parse(&publish.topic) {
@@ -462,13 +465,6 @@ impl Task {
         if let Some(packet_id) = packet_id {
             self.mqtt.acknowledge(packet_id, now);
         }
-    }
-
-    /// The property bag of `devices/{d}/messages/devicebound/{bag}`.
-    fn cloud_message_bag<'a>(&self, topic: &'a str) -> Option<&'a str> {
-        let rest = topic.strip_prefix("devices/")?;
-        let rest = rest.strip_prefix(self.shared.config.identity.device_id.as_str())?;
-        rest.strip_prefix("/messages/devicebound/")
     }
 
     pub(super) fn acknowledge(&mut self, deliveries: &[Delivery]) {

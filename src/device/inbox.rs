@@ -140,9 +140,11 @@ impl<T> Inbox<T> {
     }
 }
 
-/// A cloud-to-device message as it came in.
+/// A cloud-to-device message, or one to an input of a module, as it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CloudMessage {
+    /// The module's input; `None` for a cloud-to-device message.
+    pub input: Option<String>,
     /// The property bag, as in the topic.
     pub bag: String,
     /// The body.

@@ -22,6 +22,7 @@ pub mod config;
 mod converse;
 pub mod credentials;
 pub mod desired;
+mod destination;
 pub mod endpoint;
 pub mod error;
 pub mod handle;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::dialect::Subscription;
+use crate::dialect::{Identity, Subscription};
 
 /// A topic filter that the device may want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,11 +144,16 @@ impl Subscriptions {
 }
 
 impl Feed {
-    pub(super) fn filter(self, device_id: &str) -> String {
+    pub(super) fn filter(self, identity: &Identity) -> String {
+        let device_id = identity.device_id.clone();
         match self {
             Self::TwinAnswers => Subscription::TwinResponses,
             Self::DesiredChanges => Subscription::DesiredPatches,
-            Self::CloudMessages => Subscription::CloudToDevice { device_id: device_id.to_owned() },
+            // Modules get messages to their inputs in place of messages from the cloud.
+            Self::CloudMessages => match identity.module_id.clone() {
+                None => Subscription::CloudToDevice { device_id },
+                Some(module_id) => Subscription::ModuleInputs { device_id, module_id },
+            },
             Self::Methods => Subscription::Methods,
         }
         .filter()

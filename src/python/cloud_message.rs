@@ -14,6 +14,7 @@ use crate::dialect::{MessageProperties, PropertyBag};
 /// A message from the cloud.
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct CloudMessage {
+    input: Option<String>,
     bag: String,
     payload: Bytes,
     properties: OnceLock<Result<MessageProperties, String>>,
@@ -21,7 +22,7 @@ pub(super) struct CloudMessage {
 
 impl From<device::CloudMessage> for CloudMessage {
     fn from(message: device::CloudMessage) -> Self {
-        Self { bag: message.bag, payload: message.payload, properties: OnceLock::new() }
+        Self { input: message.input, bag: message.bag, payload: message.payload, properties: OnceLock::new() }
     }
 }
 
@@ -116,6 +117,24 @@ impl CloudMessage {
         Ok(self.parsed()?.expiry.as_deref())
     }
 
+    /// The module's input that it came to.
+    #[getter]
+    fn input_name(&self) -> Option<&str> {
+        self.input.as_deref()
+    }
+
+    /// `$.cdid`: the device that a message to an input comes from.
+    #[getter]
+    fn connection_device_id(&self) -> PyResult<Option<&str>> {
+        Ok(self.parsed()?.connection_device_id.as_deref())
+    }
+
+    /// `$.cmid`: the module that a message to an input comes from.
+    #[getter]
+    fn connection_module_id(&self) -> PyResult<Option<&str>> {
+        Ok(self.parsed()?.connection_module_id.as_deref())
+    }
+
     /// `iothub-ack`: the feedback that the sender asked for.
     #[getter]
     fn ack(&self) -> PyResult<Option<&str>> {
@@ -135,6 +154,7 @@ impl CloudMessage {
     fn __repr__(&self) -> String {
         let id = self.parsed().ok().and_then(|properties| properties.message_id.as_deref());
         let id = id.map(|id| format!("message_id={id:?}, ")).unwrap_or_default();
-        format!("CloudMessage({id}{} bytes)", self.payload.len())
+        let input = self.input.as_ref().map(|name| format!("input_name={name:?}, ")).unwrap_or_default();
+        format!("CloudMessage({input}{id}{} bytes)", self.payload.len())
     }
 }
