@@ -32,11 +32,6 @@ pub fn telemetry_prefix(identity: &Identity) -> String {
     }
 }
 
-/// Whether a [`telemetry_prefix`] is a module's. No id holds a slash.
-pub fn is_of_module(telemetry_prefix: &str) -> bool {
-    telemetry_prefix.split('/').nth(2) == Some("modules")
-}
-
 /// The topic that asks for the twin.
 pub fn twin_get_topic(request_id: &str) -> String {
     DeviceTopic::TwinGet { request_id }.to_string()

@@ -9,7 +9,7 @@ use pyo3::{Borrowed, intern};
 
 use super::{convert, errors};
 use crate::device::Outgoing;
-use crate::dialect::{MAX_MESSAGE_SIZE, MessageProperties, topic};
+use crate::dialect::{MAX_MESSAGE_SIZE, MessageProperties};
 use crate::mqtt::QoS;
 
 /// Makes a message of `bytes`, `str`, something JSON-able or a `Message`, checked against the service's
@@ -59,11 +59,6 @@ fn build(
     py: Python<'_>,
 ) -> PyResult<Outgoing> {
     let refuse = |error| errors::message(py, &error);
-    if properties.output_name.is_some() && !topic::is_of_module(topic) {
-        return Err(PyValueError::new_err(
-            "output_name: only a module has outputs, and this client is a device",
-        ));
-    }
     properties.validate_with_body(payload.len()).map_err(refuse)?;
     let topic = properties.telemetry_topic(topic).map_err(refuse)?;
     Ok(Outgoing { topic, payload, qos })
