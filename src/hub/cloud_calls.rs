@@ -59,7 +59,9 @@ impl Hub {
         properties.message_id = Some(id.clone());
         properties.to.get_or_insert_with(|| format!("/devices/{device_id}/messages/deviceBound"));
         let mut bag = properties.to_bag();
-        nulls.into_iter().for_each(|name| bag.push(name, None));
+        for name in nulls {
+            bag.push(name, None);
+        }
         {
             let mut state = device.state();
             let message = CloudMessage {

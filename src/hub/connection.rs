@@ -121,8 +121,8 @@ async fn accept<S>(
         if connect.clean_session {
             // What the session held is sent as new, or not at all. A module's inputs are the gateway's to keep.
             state.cloud_messages.connection_ended(false, u32::MAX);
-            let purges = shared.config.clean_session_purges && device.module_id.is_none();
-            let purged = if purges { state.cloud_messages.purge() } else { Vec::new() };
+            let empty = shared.config.clean_session_purges && device.module_id.is_none();
+            let purged = if empty { state.cloud_messages.purge() } else { Vec::new() };
             state.revision += u64::from(!purged.is_empty());
             (None, purged)
         } else {
