@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import queue
 import signal
 import subprocess
 import sys
@@ -284,3 +285,29 @@ def test_two_threads_serve_any_number_of_clients(hub):
     device = hub.create_device()
     done = run([*script(hub, body), device.connection_string, str(hub.ca_file), str(hub.port)])
     assert done.stdout == "2\n", done.stderr
+
+
+def test_disconnect_until_the_next_call(hub, client):
+    received: queue.Queue[bytes] = queue.Queue()
+    client.on_message(lambda message: received.put(message.body))
+    hub.wait_for_connection(client.device_id)
+    client.send_message("a")
+    client.disconnect()
+    assert (client.state, client.last_error) == ("disconnected", None)
+    hub.wait_for_connection(client.device_id, connected=False)
+    assert hub.last_close(client.device_id) == "the client said goodbye"
+    hub.send_c2d(client.device_id, "while it was away")
+    with pytest.raises(queue.Empty):
+        received.get(timeout=0.2)  # a handler does not connect by itself
+    assert client.state == "disconnected"
+    client.send_message("b")
+    assert received.get(timeout=10) == b"while it was away"
+    assert hub.connection_count(client.device_id) == 2
+
+
+async def test_disconnect_awaited(hub, client):
+    await client.disconnect_async()
+    await client.connect_async()
+    await client.disconnect_async(timeout=5)
+    assert client.state == "disconnected"
+    assert (await client.get_twin_async()).reported == {}

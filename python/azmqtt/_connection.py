@@ -213,6 +213,19 @@ class Connection:
         """Connect, unless connected already. Other calls do so by themselves."""
         await self._core.connect_async(timeout)
 
+    def disconnect(self, *, timeout: float | None = None) -> None:
+        """Send what was accepted, within the timeout, then disconnect until the next call or :meth:`connect`.
+
+        For devices that sleep, or pay for the line by the minute. Handlers and iterators stay, and hear of what came
+        for the device with the next connection; by themselves they do not connect. What was not acknowledged in time
+        waits for the next connection, within its own timeout.
+        """
+        self._core.disconnect(timeout)
+
+    async def disconnect_async(self, *, timeout: float | None = None) -> None:
+        """Disconnect until the next call; see :meth:`disconnect`."""
+        await self._core.disconnect_async(timeout)
+
     def close(self, *, timeout: float | None = None) -> int:
         """Send what was accepted, within the timeout, then disconnect for good.
 

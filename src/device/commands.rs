@@ -19,6 +19,7 @@ use super::twin::TwinReply;
 #[derive(Debug)]
 pub(super) enum Command {
     Connect { deadline: Instant, patience: Duration, reply: Reply<()> },
+    Disconnect { deadline: Instant, reply: Reply<()> },
     Close { deadline: Instant, reply: Reply<usize> },
     Send(Outgoing, Ticket),
     SendBatch(Vec<(Outgoing, Ticket)>),
@@ -133,6 +134,8 @@ impl Command {
             | Self::Respond { reply, .. } => {
                 reply.send(Err(Error::ClientClosed));
             }
+            // Closed is as disconnected as can be.
+            Self::Disconnect { reply, .. } => reply.send(Ok(())),
             Self::Close { reply, .. } => reply.send(Ok(0)),
             Self::Send(_, ticket) => {
                 budget.give_back(ticket.size);

@@ -32,6 +32,8 @@ use crate::mqtt::{Connect, ConnectReturnCode, Login, Publish, QoS, SubscribeFilt
 pub(super) enum Ended {
     /// The client is being closed.
     Stop,
+    /// The connection was to end for now.
+    Left,
     /// The planned end: the next connection, with a new token, is open already.
     Renew(Opened),
     /// The hub refused.
@@ -121,12 +123,13 @@ impl Task {
             Ended::Lost { error, .. } | Ended::Failed(error) => error.to_string(),
             Ended::Refused(_) => "the hub refused the connection".to_owned(),
             Ended::Renew(_) => "reconnecting with a new token".to_owned(),
+            Ended::Left => "disconnected on request".to_owned(),
             Ended::Stop => "the client is closing".to_owned(),
         };
         if matches!(ended, Ended::Renew(_)) {
             self.shared.monitor.counters.tokens_renewed.add(1);
         }
-        let goodbye = matches!(ended, Ended::Stop | Ended::Renew(_));
+        let goodbye = matches!(ended, Ended::Stop | Ended::Left | Ended::Renew(_));
         if goodbye {
             self.say_goodbye(&mut conversation.wire);
         }
@@ -174,6 +177,9 @@ impl Task {
         self.keep_time(conversation, now)?;
         if self.should_stop() {
             return Err(Ended::Stop);
+        }
+        if self.should_leave() {
+            return Err(Ended::Left);
         }
         if conversation.accepted.is_some() {
             self.release_changes();

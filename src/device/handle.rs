@@ -99,6 +99,12 @@ impl Device {
         self.command(Command::Connect { deadline, patience: timeout, reply });
     }
 
+    /// Sends what was accepted, within `timeout`, then disconnects until the next operation or
+    /// [`connect`](Self::connect). What was not acknowledged by then waits for that, within its own time.
+    pub fn disconnect(&self, timeout: Duration, reply: Reply<()>) {
+        self.command(Command::Disconnect { deadline: later(Instant::now(), timeout), reply });
+    }
+
     /// Sends what was accepted, within `timeout`, then disconnects for good. The reply says how many
     /// messages and requests did not make it; their own callers get [`super::Error::ClientClosed`].
     pub fn close(&self, timeout: Duration, reply: Reply<usize>) {

@@ -28,7 +28,10 @@ impl Task {
             Command::Acknowledge(deliveries) => self.acknowledge(&deliveries),
             Command::Respond { call, status, body, reply } => self.respond(&call, status, body, reply),
             command if self.closing.is_some() => command.reject(&self.shared.budget),
+            Command::Disconnect { deadline, reply } => self.leave(deadline, reply),
             Command::Connect { deadline, patience, reply } => {
+                // Who asks last is heard.
+                self.leaving = None;
                 self.wanted = true;
                 self.hurry = true;
                 self.wait_for(Awaited::Connection, deadline, patience, reply);
@@ -87,7 +90,10 @@ impl Task {
             | Command::Respond { reply, .. } => {
                 reply.send(Err(error));
             }
-            Command::Connect { .. } | Command::Close { .. } | Command::Acknowledge(_) => {}
+            Command::Connect { .. }
+            | Command::Disconnect { .. }
+            | Command::Close { .. }
+            | Command::Acknowledge(_) => {}
         }
     }
 

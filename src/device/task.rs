@@ -59,6 +59,8 @@ pub(super) struct Task {
     pub(super) connection: u64,
     /// What the last connection's opening said about this machine's clock.
     pub(super) clock: Option<ClockOffset>,
+    /// Somebody asked for the connection to end, for now.
+    pub(super) leaving: Option<Leaving>,
     pub(super) closing: Option<Closing>,
 }
 
@@ -74,6 +76,21 @@ pub(super) struct Waiting {
 pub(super) enum Awaited {
     Connection,
     Feed(Feed),
+}
+
+/// A wish to disconnect, once nothing is under way.
+pub(super) struct Leaving {
+    deadline: Instant,
+    replies: Vec<Reply<()>>,
+}
+
+/// However a wish to disconnect ends, there was no connection at its end, or somebody wanted one more.
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        for reply in self.replies.drain(..) {
+            reply.send(Ok(()));
+        }
+    }
 }
 
 /// The last wishes.
@@ -105,6 +122,7 @@ impl Task {
             was_connected: false,
             connection: 0,
             clock: None,
+            leaving: None,
             closing: None,
             shared,
         }
@@ -112,7 +130,9 @@ impl Task {
 
     pub(super) async fn run(mut self) {
         while !self.should_stop() {
-            if self.wanted {
+            if self.should_leave() {
+                self.left();
+            } else if self.wanted {
                 self.stay_connected().await;
             } else {
                 self.attend(pending::<()>(), |task| task.wanted).await;
@@ -129,7 +149,7 @@ impl Task {
             // After a refusal, calls that connect by themselves do not knock at their own pace.
             self.attend(sleep_until(until.into()), |task| task.hurry).await;
         }
-        while self.wanted && !self.should_stop() {
+        while self.wanted && !self.should_stop() && !self.should_leave() {
             let opened = if let Some(opened) = next.take() {
                 opened
             } else {
@@ -150,7 +170,7 @@ impl Task {
                 refusals = 0;
             }
             match ended {
-                Ended::Stop => return,
+                Ended::Stop | Ended::Left => return,
                 Ended::Renew(opened) => next = Some(opened),
                 Ended::Lost { since, error } => {
                     self.shared.monitor.counters.connections_lost.add(1);
@@ -248,7 +268,7 @@ impl Task {
     async fn attend<F: Future>(&mut self, future: F, enough: fn(&Self) -> bool) -> Option<F::Output> {
         let mut future = pin!(future);
         loop {
-            if self.should_stop() || enough(self) {
+            if self.should_stop() || self.should_leave() || enough(self) {
                 return None;
             }
             self.release_changes();
@@ -267,12 +287,41 @@ impl Task {
     /// The next moment at which an operation or the whole client runs out of time.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let closing = self.closing.as_ref().map(|closing| closing.deadline);
-        [self.earliest, closing].into_iter().flatten().min()
+        let leaving = self.leaving.as_ref().map(|leaving| leaving.deadline);
+        [self.earliest, leaving, closing].into_iter().flatten().min()
     }
 
     /// Whether the client is being closed and there is nothing to wait for.
     pub(super) fn should_stop(&self) -> bool {
         self.closing.as_ref().is_some_and(|closing| self.is_settled() || closing.deadline <= Instant::now())
+    }
+
+    /// Whether the connection is to end for now, and there is nothing to wait for.
+    pub(super) fn should_leave(&self) -> bool {
+        self.leaving.as_ref().is_some_and(|leaving| self.is_settled() || leaving.deadline <= Instant::now())
+    }
+
+    pub(super) fn leave(&mut self, deadline: Instant, reply: Reply<()>) {
+        if !self.wanted {
+            return reply.send(Ok(()));
+        }
+        let leaving = self.leaving.get_or_insert(Leaving { deadline, replies: Vec::new() });
+        leaving.deadline = leaving.deadline.min(deadline);
+        leaving.replies.push(reply);
+    }
+
+    /// Disconnected as asked: rests until the next call.
+    fn left(&mut self) {
+        self.wanted = false;
+        self.was_connected = false;
+        self.hurry = false;
+        self.shared.monitor.set_last_error(None);
+        self.shared.monitor.set_state(State::Disconnected);
+        for waiting in self.waiting.drain(..) {
+            let reason = "disconnected on request".to_owned();
+            waiting.reply.send(Err(Error::ConnectionLost { reason }));
+        }
+        self.leaving = None;
     }
 
     pub(super) fn close(&mut self, deadline: Instant, reply: Option<Reply<usize>>) {

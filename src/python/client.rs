@@ -46,6 +46,16 @@ impl Client {
         bridge::submit(py, |reply| device.connect(timeout, reply))
     }
 
+    fn disconnect(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        waiter::wait(py, |reply| device.disconnect(timeout, reply))
+    }
+
+    fn disconnect_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        bridge::submit(py, |reply| device.disconnect(timeout, reply))
+    }
+
     fn close(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<usize> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         waiter::wait(py, |reply| device.close(timeout, reply))

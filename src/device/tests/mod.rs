@@ -8,6 +8,7 @@ mod cloud;
 mod connect;
 mod credentials;
 mod desired;
+mod disconnect;
 mod inbox;
 mod keep_alive;
 mod limits;
