@@ -27,12 +27,14 @@ const WRITE_BUFFER: usize = 64 << 10;
 /// A byte stream in the binary frames of a WebSocket over `S`.
 ///
 /// Pings are answered while reading. A text frame is an error [MQTT-6.0.0-1], a close frame the end. Shutting down
-/// sends a close frame; the peer's answer comes as the end of the stream.
+/// sends a close frame; the peer's answer to it comes as the end of the stream.
 #[derive(Debug)]
 pub struct WebSocketBytes<S> {
     socket: WebSocketStream<S>,
     /// What is left of the message that was read last.
     input: Bytes,
+    /// The peer has said that there is no more.
+    ended: bool,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketBytes<S> {
@@ -46,7 +48,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketBytes<S> {
             .max_message_size(Some(MAX_MESSAGE))
             .max_frame_size(Some(MAX_MESSAGE));
         let socket = WebSocketStream::from_partially_read(stream, already_read, role, Some(config)).await;
-        Self { socket, input: Bytes::new() }
+        Self { socket, input: Bytes::new(), ended: false }
     }
 }
 
@@ -56,18 +58,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketBytes<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        while self.input.is_empty() {
+        while self.input.is_empty() && !self.ended {
             match ready!(Pin::new(&mut self.socket).poll_next(cx)) {
                 Some(Ok(Message::Binary(bytes))) => self.input = bytes,
-                // Pings and close frames are answered by the library with its next read, which also tells of the end.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_))) => {}
+                // Pings are answered by the library with its next read.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Close(_))) => {
+                    self.ended = true;
+                    // The answer leaves if it can. Nobody waits for a peer that said goodbye to close, too.
+                    let _ = Pin::new(&mut self.socket).poll_flush(cx);
+                }
                 Some(Ok(Message::Text(_))) => {
                     let error = "a text frame on a WebSocket that carries MQTT";
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
                 }
-                Some(Err(error)) if is_end(&error) => return Poll::Ready(Ok(())),
+                Some(Err(error)) if is_end(&error) => self.ended = true,
                 Some(Err(error)) => return Poll::Ready(Err(to_io(error))),
-                None => return Poll::Ready(Ok(())),
+                None => self.ended = true,
             }
         }
         let count = self.input.len().min(buffer.remaining());

@@ -10,7 +10,7 @@ use crate::device::{DeviceConfig, Error, State, Step, Trust};
 use crate::mqtt::ConnectReturnCode;
 
 /// What `connect` ends with, while `peer` plays the other side.
-async fn connect(config: DeviceConfig, peer: impl Future<Output = ()>) -> (Error, Duration) {
+pub(super) async fn connect(config: DeviceConfig, peer: impl Future<Output = ()>) -> (Error, Duration) {
     let device = device(config);
     let started = Instant::now();
     let connecting = ask(|reply| device.connect(LONG, reply));
@@ -22,7 +22,7 @@ async fn connect(config: DeviceConfig, peer: impl Future<Output = ()>) -> (Error
 }
 
 #[track_caller]
-fn failed_at(step: Step, needle: &str, (error, elapsed): (Error, Duration)) {
+pub(super) fn failed_at(step: Step, needle: &str, (error, elapsed): (Error, Duration)) {
     let Error::ConnectionFailed { step: got, reason } = &error else { panic!("{error:?}") };
     assert_eq!(*got, step, "{reason}");
     assert!(reason.contains(needle), "{reason}");
@@ -30,7 +30,7 @@ fn failed_at(step: Step, needle: &str, (error, elapsed): (Error, Duration)) {
     assert!(elapsed < Duration::from_secs(5), "{elapsed:?}");
 }
 
-fn short() -> Duration {
+pub(super) fn short() -> Duration {
     Duration::from_millis(100)
 }
 

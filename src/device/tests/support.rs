@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -81,20 +81,27 @@ struct Certificate {
     key: Vec<u8>,
 }
 
-/// One certificate for `localhost` in the whole run: making keys takes time.
+/// A name of the newer kind, which no resolver knows.
+pub(super) const DEVICE_HOST: &str = "hub.device.azure-devices.net";
+
+/// One certificate in the whole run: making keys takes time.
 fn certificate() -> &'static Certificate {
     static CERTIFICATE: OnceLock<Certificate> = OnceLock::new();
-    CERTIFICATE.get_or_init(|| {
-        let key = rcgen::KeyPair::generate().unwrap();
-        let params = rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap();
-        let certificate = params.self_signed(&key).unwrap();
-        Certificate { pem: certificate.pem(), der: certificate.der().to_vec(), key: key.serialize_der() }
-    })
+    CERTIFICATE.get_or_init(|| make_certificate(|_| {}))
+}
+
+fn make_certificate(change: impl FnOnce(&mut rcgen::CertificateParams)) -> Certificate {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".into(), DEVICE_HOST.into()]).unwrap();
+    change(&mut params);
+    let certificate = params.self_signed(&key).unwrap();
+    Certificate { pem: certificate.pem(), der: certificate.der().to_vec(), key: key.serialize_der() }
 }
 
 pub(super) struct Hub {
     pub listener: TcpListener,
     acceptor: TlsAcceptor,
+    trust: Trust,
 }
 
 impl Hub {
@@ -103,7 +110,17 @@ impl Hub {
     }
 
     pub(super) async fn with_versions(versions: &[&'static SupportedProtocolVersion]) -> Self {
-        let Certificate { der, key, .. } = certificate();
+        Self::with(certificate(), versions).await
+    }
+
+    /// One whose certificate's time is over.
+    pub(super) async fn expired() -> Self {
+        let expired = make_certificate(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+        Self::with(&expired, ALL_VERSIONS).await
+    }
+
+    async fn with(certificate: &Certificate, versions: &[&'static SupportedProtocolVersion]) -> Self {
+        let Certificate { pem, der, key } = certificate;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone()));
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(versions)
@@ -112,7 +129,8 @@ impl Hub {
             .with_single_cert(vec![der.clone().into()], key)
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self { listener, acceptor: TlsAcceptor::from(Arc::new(config)) }
+        let trust = Trust::from_pem(pem.as_bytes()).unwrap();
+        Self { listener, acceptor: TlsAcceptor::from(Arc::new(config)), trust }
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -121,7 +139,9 @@ impl Hub {
 
     /// A device of this hub that tries again quickly.
     pub(super) fn config(&self) -> DeviceConfig {
-        config(self.port())
+        let mut config = config(self.port());
+        config.endpoint.trust = self.trust.clone();
+        config
     }
 
     pub(super) fn device(&self) -> Device {
@@ -143,16 +163,14 @@ impl Hub {
     pub(super) async fn accept_tls(&self) -> Peer {
         let tcp = self.accept_tcp().await;
         let stream = within(self.acceptor.accept(tcp)).await.unwrap();
-        Peer { stream, input: BytesMut::new(), server: Server::new(1000, Instant::now()) }
+        Peer::new(stream)
     }
 
     /// The next connection, up to its CONNECT.
     pub(super) async fn accept_mqtt(&self) -> (Peer, Connect) {
         let mut peer = self.accept_tls().await;
-        match peer.event().await {
-            Some(Event::Connect(connect)) => (peer, connect),
-            other => panic!("{other:?} in place of CONNECT"),
-        }
+        let connect = peer.connect().await;
+        (peer, connect)
     }
 
     /// The next connection, accepted with `session_present`.
@@ -211,13 +229,25 @@ pub(super) fn device(config: DeviceConfig) -> Device {
 }
 
 /// The hub's end of one connection.
-pub(super) struct Peer {
-    pub stream: TlsStream<TcpStream>,
+pub(super) struct Peer<S = TlsStream<TcpStream>> {
+    pub stream: S,
     input: BytesMut,
     pub server: Server<u32>,
 }
 
-impl Peer {
+impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, input: BytesMut::new(), server: Server::new(1000, Instant::now()) }
+    }
+
+    /// Reads CONNECT.
+    pub(super) async fn connect(&mut self) -> Connect {
+        match self.event().await {
+            Some(Event::Connect(connect)) => connect,
+            other => panic!("{other:?} in place of CONNECT"),
+        }
+    }
+
     /// The next event; `None` when the device closed the connection.
     pub(super) async fn event(&mut self) -> Option<Event<u32>> {
         within(async {

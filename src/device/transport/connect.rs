@@ -21,12 +21,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let target = HostPort(&endpoint.host, endpoint.port);
-    let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
-    if let Some(Login { user, password }) = login {
-        let credentials = STANDARD.encode(format!("{user}:{password}"));
-        request.push_str(&format!("Proxy-Authorization: Basic {credentials}\r\n"));
-    }
-    request.push_str("\r\n");
+    let login_field = login.map_or_else(String::new, |Login { user, password }| {
+        format!("Proxy-Authorization: Basic {}\r\n", STANDARD.encode(format!("{user}:{password}")))
+    });
+    let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login_field}\r\n");
     let written = async {
         stream.write_all(request.as_bytes()).await?;
         stream.flush().await
@@ -37,7 +35,11 @@ where
     match head.status {
         // What follows belongs to the host, and with TLS it is not for the server to speak first.
         200..300 if head.rest.is_empty() => Ok(()),
-        200..300 => Err("the proxy sent more than the head of its answer".to_owned()),
+        200..300 => Err(
+            "something came before the TLS handshake: the host does not speak TLS on this port, or the proxy sent more than \
+             an answer"
+                .to_owned(),
+        ),
         status => Err(format!("{} (HTTP status {status})", refusal(&head, endpoint, login.is_some()))),
     }
 }
