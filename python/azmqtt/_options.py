@@ -14,7 +14,14 @@ if TYPE_CHECKING:
 class ClientOptions(TypedDict, total=False):
     """The options of :class:`~azmqtt.DeviceClient`, all by name, all optional.
 
-    port: The hub's port for MQTT over TLS (8883).
+    port: The hub's port: 8883 for MQTT over TLS, 443 with ``websocket``.
+    websocket: Whether MQTT goes over a WebSocket (``False``), for networks that block port 8883.
+    proxy: What to connect through: ``"http://user:password@host:port"`` (HTTP CONNECT), ``"socks5://…"`` (the same
+        as ``"socks5h://"``: the proxy looks names up), or ``"environment"`` for ``HTTPS_PROXY``, ``ALL_PROXY`` and
+        ``NO_PROXY`` as they are when the client is made. Special characters of user and password are
+        percent-encoded. By default none.
+    gateway_hostname: The IoT Edge or other gateway to dial in the hub's place, as with ``GatewayHostName`` in a
+        connection string. Its own name is checked against its certificate.
     trust: The root certificates that the hub's certificate must chain to, in place of the bundled and the
         system's: the path of a PEM file, or PEM text as ``str`` or ``bytes``.
     keep_alive: Seconds without traffic before the hub is asked whether it is still there (60); 0 for never, at
@@ -31,7 +38,10 @@ class ClientOptions(TypedDict, total=False):
     auto_connect: Whether the first call connects by itself (``True``), or only ``connect`` does.
     """
 
-    port: int
+    port: int | None
+    websocket: bool
+    proxy: str | None
+    gateway_hostname: str | None
     trust: str | bytes | os.PathLike[str] | None
     keep_alive: int
     sas_ttl: float
@@ -49,6 +59,9 @@ class CoreOptions(TypedDict):
     """The options as the core takes them: all of them, plain."""
 
     port: int
+    websocket: bool
+    proxy: str | None
+    gateway_hostname: str | None
     trust: bytes | None
     keep_alive: int
     sas_ttl: float
@@ -69,7 +82,10 @@ _DAY = 86_400
 _HUGE = 2**31 - 1
 _LONGEST_TEXT = 1024
 _DEFAULTS: dict[str, Any] = {
-    "port": 8883,
+    "port": None,
+    "websocket": False,
+    "proxy": None,
+    "gateway_hostname": None,
     "trust": None,
     "keep_alive": 60,
     "sas_ttl": 3600,
@@ -94,6 +110,7 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
     if not options.keys() <= _DEFAULTS.keys():
         raise TypeError(_unknown(options))
     given = {**_DEFAULTS, **options}
+    websocket = _instance("websocket", given["websocket"], bool)
     retry = _instance("retry", given["retry"], RetryPolicy)
     outbox = _instance("outbox", given["outbox"], Outbox)
     longest = _seconds("retry.max", retry.max, 0.001, _DAY)
@@ -101,7 +118,10 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         msg = f"lost_session must be 'resend' or 'fail', not {given['lost_session']!r}"
         raise ValueError(msg)
     return {
-        "port": _integer("port", given["port"], 1, 65_535),
+        "port": _port(given["port"], websocket),
+        "websocket": websocket,
+        "proxy": _optional_str("proxy", given["proxy"]),
+        "gateway_hostname": _optional_str("gateway_hostname", given["gateway_hostname"]),
         "trust": None if given["trust"] is None else read_pem("trust", given["trust"]),
         "keep_alive": _integer("keep_alive", given["keep_alive"], 0, 1177),
         "sas_ttl": _seconds("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),
@@ -153,6 +173,17 @@ def _seconds(name: str, value: Any, low: float, high: float) -> float:
         msg = f"{name} must be from {low} to {high} s, not {value}"
         raise ValueError(msg)
     return float(value)
+
+
+def _port(port: Any, websocket: bool) -> int:  # noqa: FBT001 - both are options of that name
+    if port is None:
+        return 443 if websocket else 8883
+    return _integer("port", port, 1, 65_535)
+
+
+def _optional_str(name: str, value: Any) -> str | None:
+    """Check the type alone; the core judges the text, and shows none of it in its errors."""
+    return None if value is None else str(_instance(name, value, str))
 
 
 def _text(name: str, value: Any) -> str | None:

@@ -8,13 +8,18 @@ use pyo3::prelude::*;
 
 use super::access::Access;
 use super::core::span;
-use crate::device::{DeviceConfig, Endpoint, LostSession, OutboxLimits, RetryPolicy, Trust};
+use crate::device::{DeviceConfig, Endpoint, LostSession, OutboxLimits, ProxyChoice, RetryPolicy, Trust};
+use crate::dialect::identity::check_host_name;
 
 /// The options as `azmqtt._options` passes them: by name, every one of them.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 pub(super) struct Options {
     port: u16,
+    websocket: bool,
+    /// A URL, or `environment`.
+    proxy: Option<String>,
+    gateway_hostname: Option<String>,
     /// PEM text in place of the default roots.
     trust: Option<Vec<u8>>,
     keep_alive: u16,
@@ -41,12 +46,21 @@ impl Options {
                 Trust::from_pem(&pem).map_err(|error| PyValueError::new_err(format!("trust: {error}")))?
             }
         };
+        let named = |field, error: &dyn std::error::Error| PyValueError::new_err(format!("{field}: {error}"));
+        let proxy = self.proxy.as_deref().map(ProxyChoice::parse).transpose();
+        let gateway = self.gateway_hostname.as_deref().map_or(Ok(()), check_host_name);
+        gateway.map_err(|error| named("gateway_hostname", &error))?;
         let base = DeviceConfig::new(access.identity.clone(), access.credentials.clone());
         let config = DeviceConfig {
             endpoint: Endpoint {
-                host: access.gateway.clone().unwrap_or_else(|| base.endpoint.host.clone()),
+                host: self
+                    .gateway_hostname
+                    .or_else(|| access.gateway.clone())
+                    .unwrap_or_else(|| base.endpoint.host.clone()),
                 port: self.port,
                 trust,
+                proxy: proxy.map_err(|error| named("proxy", &error))?.unwrap_or_default(),
+                websocket: self.websocket,
                 ..base.endpoint.clone()
             },
             keep_alive: self.keep_alive,

@@ -26,6 +26,15 @@ pub enum ProxyChoice {
 }
 
 impl ProxyChoice {
+    /// From an option: a proxy's URL, or `environment` for what the process's environment says now.
+    pub fn parse(text: &str) -> Result<Self, ProxyError> {
+        if text == "environment" {
+            return EnvironmentProxies::read(std::env::var_os)
+                .map(|proxies| Self::Environment(Arc::new(proxies)));
+        }
+        Proxy::parse(text).map(|proxy| Self::Fixed(Arc::new(proxy)))
+    }
+
     /// The proxy for connections to `host`, a name or an address.
     pub fn for_host(&self, host: &str, port: u16) -> Option<&Proxy> {
         match self {
