@@ -35,7 +35,7 @@ def online(hub):
     ("options", "error", "text"),
     [
         ({"keepalive": 5}, TypeError, "unknown option 'keepalive'; did you mean 'keep_alive'"),
-        ({"zzz": 5}, TypeError, "there are port, trust"),
+        ({"zzz": 5}, TypeError, "there are port, websocket, proxy"),
         ({"port": 0}, ValueError, "port must be from 1 to 65535, not 0"),
         ({"port": "8883"}, TypeError, "port must be int, not str"),
         ({"port": True}, TypeError, "port must be int, not bool"),

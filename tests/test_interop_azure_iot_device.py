@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 
@@ -11,42 +12,71 @@ import pytest
 import azmqtt
 
 SESSION = Path(__file__).parent / "interop" / "azure_iot_device_session.py"
+PAHO_SESSION = Path(__file__).parent / "interop" / "paho_websocket_session.py"
 
 
 @pytest.mark.timeout(420)
 def test_sdk_session(sdk_python: Path) -> None:
-    """Telemetry with awkward properties, twin read and patch, a desired change, a cloud message, a method.
-
-    The SDK knows no other port than 8883, so that one must be free.
-    """
+    """The SDK knows no other port than 8883, so that one must be free."""
     with azmqtt.LocalHub(port=8883) as hub:
-        device = hub.create_device("sdk-device")
-        command = [sdk_python, SESSION, device.connection_string, hub.ca_file]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            try:
-                assert process.stdout is not None
-                ready = process.stdout.readline()
-                if ready:
-                    hub.patch_desired("sdk-device", {"interval": 5})
-                    hub.send_c2d("sdk-device", "reboot at noon", {"kind": "order"})
-                    answer = hub.invoke_method("sdk-device", "reboot", {"delay": 5}, connect_timeout=30)
-                out, err = process.communicate(timeout=90)
-            finally:
-                process.kill()
-        assert process.returncode == 0, f"the SDK's session failed:\n{err}"
-        seen = json.loads(out)
+        run_session(hub, sdk_python)
 
-        message = hub.wait_for_telemetry("sdk-device", count=1, timeout=5)[0]
-        assert json.loads(message.body) == {"temperature": 21.5}
-        assert message.properties == {"alert": "a b&c=d/é"}
-        assert message.system_properties["message-id"] == "m-1"
-        assert message.system_properties["content-type"] == "application/json"
-        assert message.system_properties["content-encoding"] == "utf-8"
 
-        assert seen["twin"]["reported"] == {"firmware": "1.1", "parts": {}, "$version": 2}
-        assert seen["desired_patch"] == {"interval": 5, "$version": 2}
-        assert seen["cloud_message"] == "reboot at noon"
-        assert seen["cloud_property"] == "order"
-        assert seen["method"] == ["reboot", {"delay": 5}]
-        assert (answer.status, answer.payload) == (202, {"accepted": True})
-        assert hub.twin("sdk-device")["properties"]["reported"]["firmware"] == "1.1"
+@pytest.mark.timeout(420)
+def test_sdk_session_over_websockets_if_port_443_may_be_used(sdk_python: Path) -> None:
+    """The SDK knows no other port for WebSockets than 443, which takes a privilege on most systems."""
+    try:
+        socket.create_server(("127.0.0.1", 443)).close()
+    except OSError as error:
+        pytest.skip(f"port 443: {error}")
+    with azmqtt.LocalHub(websocket_port=443) as hub:
+        run_session(hub, sdk_python, "websockets")
+
+
+@pytest.mark.timeout(420)
+def test_paho_over_websockets(sdk_python: Path) -> None:
+    """The client below the SDK, which takes any port."""
+    with azmqtt.LocalHub() as hub:
+        token = hub.create_device("paho").connection_string.rpartition("SharedAccessKey=")[2]
+        token = azmqtt.sas.generate("localhost/devices/paho", token)
+        command = [sdk_python, PAHO_SESSION, str(hub.websocket_port), "paho", token, hub.ca_file]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        seen = json.loads(done.stdout)
+        assert seen["topic"] == "$iothub/twin/res/200/?$rid=1"
+        assert json.loads(seen["twin"]) == {"desired": {"$version": 1}, "reported": {"$version": 1}}
+        assert [len(message.body) for message in hub.wait_for_telemetry("paho", count=3)] == [1, 1000, 200_000]
+
+
+def run_session(hub: azmqtt.LocalHub, python: Path, *way: str) -> None:
+    """Telemetry with awkward properties, twin read and patch, a desired change, a cloud message, a method."""
+    device = hub.create_device("sdk-device")
+    command = [python, SESSION, device.connection_string, hub.ca_file, *way]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            ready = process.stdout.readline()
+            if ready:
+                hub.patch_desired("sdk-device", {"interval": 5})
+                hub.send_c2d("sdk-device", "reboot at noon", {"kind": "order"})
+                answer = hub.invoke_method("sdk-device", "reboot", {"delay": 5}, connect_timeout=30)
+            out, err = process.communicate(timeout=90)
+        finally:
+            process.kill()
+    assert process.returncode == 0, f"the SDK's session failed:\n{err}"
+    seen = json.loads(out)
+
+    message = hub.wait_for_telemetry("sdk-device", count=1, timeout=5)[0]
+    assert json.loads(message.body) == {"temperature": 21.5}
+    assert message.properties == {"alert": "a b&c=d/é"}
+    assert message.system_properties["message-id"] == "m-1"
+    assert message.system_properties["content-type"] == "application/json"
+    assert message.system_properties["content-encoding"] == "utf-8"
+
+    assert seen["twin"]["reported"] == {"firmware": "1.1", "parts": {}, "$version": 2}
+    assert seen["desired_patch"] == {"interval": 5, "$version": 2}
+    assert seen["cloud_message"] == "reboot at noon"
+    assert seen["cloud_property"] == "order"
+    assert seen["method"] == ["reboot", {"delay": 5}]
+    assert (answer.status, answer.payload) == (202, {"accepted": True})
+    assert hub.twin("sdk-device")["properties"]["reported"]["firmware"] == "1.1"

@@ -6,10 +6,10 @@ import socket
 import time
 
 import pytest
-from proxy_servers import HttpProxy, ProxyServer, SocksProxy, silent_server
 
 import azmqtt
 from azmqtt import ConnectionFailed, DeviceClient, LocalHub
+from proxy_servers import HttpProxy, ProxyServer, SocksProxy, silent_server
 
 CONNECTION_STRING = "HostName=hub.example;DeviceId=dev;SharedAccessKey=a2V5"
 

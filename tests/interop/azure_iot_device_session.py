@@ -1,6 +1,7 @@
 """A session of Microsoft's azure-iot-device, as it comes, against a hub on localhost:8883.
 
-Run by an interpreter that has that package: ``python azure_iot_device_session.py CONNECTION_STRING CA_FILE``.
+Run by an interpreter that has that package: ``python azure_iot_device_session.py CONNECTION_STRING CA_FILE``, with
+``websockets`` as a third argument for MQTT over WebSockets on localhost:443.
 Prints one JSON object with what the device saw.
 """
 
@@ -16,9 +17,9 @@ WAIT = 30.0
 
 def main() -> None:
     """Connect, send, read and patch the twin, receive a desired change and a cloud message, answer a method."""
-    connection_string, ca_file = sys.argv[1:]
+    connection_string, ca_file, *way = sys.argv[1:]
     client = IoTHubDeviceClient.create_from_connection_string(
-        connection_string, server_verification_cert=Path(ca_file).read_text()
+        connection_string, server_verification_cert=Path(ca_file).read_text(), websockets=way == ["websockets"]
     )
     desired = threading.Event()
     cloud_message = threading.Event()
