@@ -34,7 +34,7 @@ def test_the_first_example():
 
 
 #: Pages whose Python blocks make one script, in the order of the README's list.
-PAGES = ["docs/guide.md", "docs/cloud-to-device.md"]
+PAGES = ["docs/guide.md", "docs/cloud-to-device.md", "docs/transport.md"]
 
 
 @pytest.mark.parametrize("page", PAGES)
