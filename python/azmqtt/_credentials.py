@@ -137,8 +137,9 @@ def load_certificate(
     left = loaded.not_after - time.time()
     if left < _SOON:
         date = time.strftime("%Y-%m-%d", time.gmtime(loaded.not_after))
-        days = int(left // 86_400)
-        message = f"the client certificate expires in {days} {'day' if days == 1 else 'days'}, on {date}"
+        days = round(left / 86_400)
+        soon = "within a day" if days <= 1 else f"in {days} days"
+        message = f"the client certificate expires {soon}, on {date}"
         warnings.warn(message, CertificateExpiresSoon, stacklevel=stacklevel + 1)
     return loaded
 

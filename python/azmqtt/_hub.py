@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+from azmqtt._hub_certificates import Certificates, DeviceCertificate
 from azmqtt._hub_modules import ModuleSide
 from azmqtt._hub_service import ServiceSide
 from azmqtt._hub_types import FeedbackRecord, LocalDevice, LocalModule, MethodResult, TelemetryMessage
@@ -20,10 +21,18 @@ if TYPE_CHECKING:
 
     from azmqtt import DeviceClient
 
-__all__ = ["FeedbackRecord", "LocalDevice", "LocalHub", "LocalModule", "MethodResult", "TelemetryMessage"]
+__all__ = [
+    "DeviceCertificate",
+    "FeedbackRecord",
+    "LocalDevice",
+    "LocalHub",
+    "LocalModule",
+    "MethodResult",
+    "TelemetryMessage",
+]
 
 
-class LocalHub(ServiceSide, ModuleSide):
+class LocalHub(ServiceSide, ModuleSide, Certificates):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
@@ -129,20 +138,39 @@ class LocalHub(ServiceSide, ModuleSide):
         """The certificate that devices must trust, in PEM."""
         return self._core.ca_pem
 
-    def create_device(self, device_id: str | None = None, key: str | None = None) -> LocalDevice:
-        """Make a device.
+    def create_device(
+        self,
+        device_id: str | None = None,
+        key: str | None = None,
+        *,
+        x509_thumbprint: str | tuple[str, str] | None = None,
+        ca: bool = False,
+    ) -> LocalDevice:
+        """Make a device. It authenticates with tokens, unless one of the last two arguments says otherwise.
 
         Args:
             device_id: At most 128 ASCII letters, digits and ``- . % _ * ? ! ( ) , : = @ $ '``; a random one
                 if absent.
             key: Its symmetric key in base64; a random one if absent.
+            x509_thumbprint: It authenticates with the certificate of this SHA-1 or SHA-256 thumbprint, in
+                hexadecimal digits; a tuple for two, either of which is taken.
+            ca: It authenticates with a certificate that has its id as the common name and is signed by an authority
+                of the hub: its own (:meth:`create_certificate`), or one that was added (:meth:`add_ca`).
 
         Raises:
             ValueError: There is such a device already, or an argument breaks a rule.
         """
+        if sum((key is not None, x509_thumbprint is not None, ca)) > 1:
+            raise ValueError("key, x509_thumbprint and ca exclude each other")
         if device_id is None:
             device_id = f"device-{uuid.uuid4().hex[:8]}"
-        self._core.create_device(device_id, key)
+        if x509_thumbprint is not None:
+            both = (x509_thumbprint, None) if isinstance(x509_thumbprint, str) else x509_thumbprint
+            self._core.create_x509_device(device_id, both)
+        elif ca:
+            self._core.create_x509_device(device_id, None)
+        else:
+            self._core.create_device(device_id, key)
         return self.device(device_id)
 
     def device(self, device_id: str) -> LocalDevice:

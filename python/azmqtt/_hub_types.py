@@ -16,8 +16,8 @@ class LocalDevice:
 
     Attributes:
         device_id: The device's id.
-        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``. It holds the key, so ``repr``
-            leaves it out.
+        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, or with ``x509=true``. It holds the key, so
+            ``repr`` leaves it out.
     """
 
     device_id: str

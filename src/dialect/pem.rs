@@ -77,6 +77,20 @@ pub fn read(text: &[u8]) -> Result<Vec<Section>, DamagedSection> {
     Ok(sections)
 }
 
+/// Writes a section, in lines of 64 characters as RFC 7468 §2 asks for.
+pub fn write(label: &str, der: &[u8]) -> String {
+    let base64 = Zeroizing::new(BASE64.encode(der));
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in base64.as_bytes().chunks(64) {
+        text.extend(line.iter().map(|byte| char::from(*byte)));
+        text.push('\n');
+    }
+    text.push_str("-----END ");
+    text.push_str(label);
+    text.push_str("-----\n");
+    text
+}
+
 fn boundary<'a>(line: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
     line.strip_prefix(start)?.strip_suffix(b"-----")
 }
@@ -127,6 +141,9 @@ mod tests {
             let text = format!("-----BEGIN X-----\n{}\n-----END X-----\n", lines.join("\n"));
             let sections = read(text.as_bytes()).unwrap();
             prop_assert_eq!(&sections[0].der[..], &der[..]);
+            let written = write("X", &der);
+            prop_assert_eq!(&read(written.as_bytes()).unwrap()[0].der[..], &der[..]);
+            prop_assert!(written.lines().all(|line| line.len() <= 64));
         }
 
         #[test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::certificates::{Authority, server_names};
+use super::client_certificates::Authorities;
 use super::config::HubConfig;
 use super::device_file;
 use super::error::HubError;
@@ -19,7 +20,8 @@ use crate::dialect::identity::check_host_name;
 pub struct Hub {
     pub(super) shared: Arc<Shared>,
     ports: Ports,
-    ca_pem: String,
+    /// Signs client certificates too.
+    pub(super) authority: Authority,
     ca_file: PathBuf,
     /// Holds the CA file when there is no state directory.
     temp_dir: Option<PathBuf>,
@@ -45,6 +47,11 @@ impl Hub {
             None => Authority::generate()?,
         };
         let tls = authority.server_config(&server_names(&config.hostname, &config.host))?;
+        let client_authorities = Authorities::default();
+        client_authorities.add(authority.certificate.as_bytes())?;
+        if let Some(dir) = &state_dir {
+            dir.load_client_authorities(&client_authorities)?;
+        }
         let temp_dir = if state_dir.is_none() { Some(state_dir::make_temp_dir()?) } else { None };
         let mut hub = Self {
             ca_file: match (&temp_dir, &state_dir) {
@@ -52,15 +59,15 @@ impl Hub {
                 (None, Some(dir)) => dir.ca_file(),
                 (None, None) => PathBuf::new(),
             },
-            shared: Arc::new(Shared::new(config, registry, state_dir)),
+            shared: Arc::new(Shared::new(config, registry, client_authorities, state_dir)),
             ports: Ports::default(),
-            ca_pem: authority.certificate,
+            authority,
             temp_dir,
             thread: Mutex::default(),
             process: std::process::id(),
         };
         if hub.temp_dir.is_some() {
-            state_dir::write_whole(&hub.ca_file, hub.ca_pem.as_bytes())?;
+            state_dir::write_whole(&hub.ca_file, hub.ca_pem().as_bytes())?;
         }
         // Messages may have expired since the last run.
         hub.shared.cloud_clock.due(Some(Instant::now()));
@@ -126,7 +133,7 @@ impl Hub {
 
     /// The certificate that devices must trust, in PEM.
     pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
+        &self.authority.certificate
     }
 
     /// A file with [`Self::ca_pem`], there until the hub stops; for good in a state directory.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use super::client_certificates::{self, Authentication, ClientChain};
 use super::device::Device;
 use super::shared::Shared;
 use super::telemetry::unix_seconds;
@@ -30,7 +31,14 @@ pub struct Refusal {
 
 /// Judges a CONNECT. Whatever is wrong with the credentials, the client is told 5; only with good ones does it learn
 /// that its device is disabled (3).
-pub fn judge(shared: &Shared, connect: &Connect, now: SystemTime) -> Result<Admitted, Refusal> {
+///
+/// An empty password means a client certificate; `chain` is what the handshake showed.
+pub fn judge(
+    shared: &Shared,
+    connect: &Connect,
+    chain: &ClientChain,
+    now: SystemTime,
+) -> Result<Admitted, Refusal> {
     let refuse = |reason: String| Refusal { code: ConnectReturnCode::NotAuthorized, reason };
     let login = connect.login.as_ref().ok_or_else(|| refuse("no user name".to_owned()))?;
     let username = Username::parse(&login.username).map_err(|error| refuse(error.to_string()))?;
@@ -46,13 +54,15 @@ pub fn judge(shared: &Shared, connect: &Connect, now: SystemTime) -> Result<Admi
         )));
     }
     let device = find(shared, &identity).ok_or_else(|| refuse("there is no such device".to_owned()))?;
-    let token = SasToken::parse(&login.password).map_err(|error| refuse(error.to_string()))?;
-    let skew = shared.config.sas_skew.as_secs();
-    let now = unix_seconds(now);
-    // The token's own judgement allows the service's skew; a hub under test may allow another.
-    token
-        .verify(&identity.sas_resource(), &device.keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
-        .map_err(|error| refuse(error.to_string()))?;
+    let valid_for = if login.password.is_empty() {
+        let (authentication, authorities) = (&device.authentication, &shared.client_authorities);
+        client_certificates::judge(authentication, chain, authorities, &connect.client_id, now)
+            .map_err(|error| refuse(error.to_string()))?;
+        // A connection outlasts its certificate; only the next one is refused.
+        Duration::MAX
+    } else {
+        judge_token(shared, &device, &identity, &login.password, now).map_err(refuse)?
+    };
     if !device.may_connect() {
         let reason = "the device is disabled".to_owned();
         return Err(Refusal { code: ConnectReturnCode::ServiceUnavailable, reason });
@@ -61,8 +71,29 @@ pub fn judge(shared: &Shared, connect: &Connect, now: SystemTime) -> Result<Admi
         device,
         model_id: username.model_id.map(Arc::from),
         has_api_version: username.api_version.is_some(),
-        valid_for: Duration::from_secs(token.expiry().saturating_add(skew).saturating_sub(now)),
+        valid_for,
     })
+}
+
+/// How long a token is good for, from now on; the reason if it is not.
+fn judge_token(
+    shared: &Shared,
+    device: &Device,
+    identity: &Identity,
+    password: &str,
+    now: SystemTime,
+) -> Result<Duration, String> {
+    if device.authentication != Authentication::Sas {
+        return Err("the device authenticates with X.509, and there is a password".to_owned());
+    }
+    let token = SasToken::parse(password).map_err(|error| error.to_string())?;
+    let skew = shared.config.sas_skew.as_secs();
+    let now = unix_seconds(now);
+    // The token's own judgement allows the service's skew; a hub under test may allow another.
+    token
+        .verify(&identity.sas_resource(), &device.keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
+        .map_err(|error| error.to_string())?;
+    Ok(Duration::from_secs(token.expiry().saturating_add(skew).saturating_sub(now)))
 }
 
 fn find(shared: &Shared, identity: &Identity) -> Option<Arc<Device>> {

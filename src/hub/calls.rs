@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::api::Hub;
+use super::client_certificates::Authentication;
 use super::device::{CloseReason, Command, Device, END_TIMEOUT};
 use super::device_file;
 use super::error::HubError;
@@ -23,11 +24,21 @@ use crate::dialect::{Auth, ConnectionString, MAX_METHOD_BODY, Twin, check_method
 impl Hub {
     /// Makes a device. Without a primary key it gets a random one; the secondary is always random.
     pub fn create_device(&self, device_id: &str, key: Option<SymmetricKey>) -> Result<(), HubError> {
+        self.create(device_id, key, Authentication::Sas)
+    }
+
+    pub(super) fn create(
+        &self,
+        device_id: &str,
+        key: Option<SymmetricKey>,
+        authentication: Authentication,
+    ) -> Result<(), HubError> {
         self.check_running()?;
         check_id("device id", device_id).map_err(HubError::Identity)?;
         let primary = key.map_or_else(SymmetricKey::generate, Ok).map_err(HubError::Key)?;
         let keys = [primary, SymmetricKey::generate().map_err(HubError::Key)?];
-        let device = Arc::new(Device::new(device_id, &generation_id()?, keys, true, Twin::new(unix_now())));
+        let device = Device::new(device_id, &generation_id()?, keys, true, Twin::new(unix_now()));
+        let device = Arc::new(device.authenticated_by(authentication));
         self.shared.registry.insert(device.clone())?;
         self.shared.save(&device).inspect_err(|_| drop(self.shared.registry.remove(device_id)))
     }
@@ -85,16 +96,21 @@ impl Hub {
         self.shared.save(&device)
     }
 
-    /// `HostName=…;DeviceId=…[;ModuleId=…];SharedAccessKey=…`, with the primary key. A secret.
+    /// `HostName=…;DeviceId=…[;ModuleId=…];SharedAccessKey=…`, with the primary key, a secret; or with
+    /// `x509=true`.
     pub fn connection_string<'a>(&self, id: impl Into<Id<'a>>) -> Result<String, HubError> {
         let device = self.shared.registry.get(id)?;
         let [primary, _] = &device.keys;
+        let auth = match device.authentication {
+            Authentication::Sas => Auth::SharedAccessKey(primary.clone()),
+            Authentication::SelfSigned { .. } | Authentication::CertificateAuthority => Auth::X509,
+        };
         let parts = ConnectionString {
             host_name: self.hostname().to_owned(),
             device_id: device.id.clone(),
             module_id: device.module_id.clone(),
             gateway_host_name: None,
-            auth: Auth::SharedAccessKey(primary.clone()),
+            auth,
         };
         Ok(parts.to_string_with_secrets())
     }

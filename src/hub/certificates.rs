@@ -17,6 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
+use super::client_certificates::AskEveryClient;
 use super::error::HubError;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -25,6 +26,7 @@ const AUTHORITY_LIFE: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
 const SERVER_LIFE: Duration = Duration::from_secs(820 * 24 * 3600);
 
 /// A certificate authority in PEM. No `Debug`: it holds the private key.
+#[derive(Clone)]
 pub struct Authority {
     /// What devices trust.
     pub certificate: String,
@@ -63,7 +65,7 @@ impl Authority {
     }
 
     /// The TLS side of the hub: a fresh server certificate for `names` (host names and IP addresses), TLS 1.2 and
-    /// 1.3, no client certificates.
+    /// 1.3, a client certificate asked for.
     pub fn server_config(&self, names: &[String]) -> Result<Arc<ServerConfig>, HubError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
         let mut params = CertificateParams::new(names).map_err(failed)?;
@@ -78,11 +80,39 @@ impl Authority {
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(failed)?
-            .with_no_client_auth()
+            .with_client_cert_verifier(AskEveryClient::new())
             .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
             .map_err(failed)?;
         Ok(Arc::new(config))
     }
+}
+
+/// A client certificate with its key: both in PEM, and the certificate in DER. `authority` signs it, or else its own key
+/// does. Valid from `ago` before now, for `life`.
+pub fn client(
+    authority: Option<&Authority>,
+    common_name: &str,
+    ago: Duration,
+    life: Duration,
+) -> Result<(String, String, Vec<u8>), HubError> {
+    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
+    let mut params = CertificateParams::default();
+    let epoch = rcgen::date_time_ymd(1970, 1, 1);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    params.not_before = epoch + now.saturating_sub(ago);
+    params.not_after = params.not_before + life;
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+    let made = match authority {
+        Some(authority) => {
+            params.use_authority_key_identifier_extension = true;
+            params.signed_by(&key, &authority.issuer().map_err(failed)?)
+        }
+        None => params.self_signed(&key),
+    };
+    let made = made.map_err(failed)?;
+    Ok((made.pem(), key.serialize_pem(), made.der().to_vec()))
 }
 
 /// The names a server certificate is for: the hub's own, the loopback's, and the address it listens on.

@@ -12,6 +12,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::authentication::{self, Admitted};
+use super::client_certificates::ClientChain;
 use super::device::{CloseReason, Command, LinkEnd};
 use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, check_will};
 use super::feedback::FeedbackStatus;
@@ -26,9 +27,13 @@ const LINGER: Duration = Duration::from_secs(1);
 /// A deadline that is always in the future of what anybody waits for.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Serves a client whose TLS handshake is done. `unauthenticated` is given back once it is accepted.
-pub async fn serve<S>(stream: S, shared: Arc<Shared>, unauthenticated: OwnedSemaphorePermit)
-where
+/// Serves a client whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is accepted.
+pub async fn serve<S>(
+    stream: S,
+    chain: ClientChain,
+    shared: Arc<Shared>,
+    unauthenticated: OwnedSemaphorePermit,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut transport = Transport::new(stream);
@@ -38,7 +43,7 @@ where
     let refused = match connect {
         Err(ProtocolError::UnsupportedLevel(_)) => ConnectReturnCode::RefusedProtocolVersion,
         Err(_) => return,
-        Ok(connect) => match authentication::judge(&shared, &connect, SystemTime::now()) {
+        Ok(connect) => match authentication::judge(&shared, &connect, &chain, SystemTime::now()) {
             Ok(admitted) => {
                 drop(unauthenticated);
                 accept(transport, server, shared, connect, admitted).await;

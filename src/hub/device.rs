@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::client_certificates::Authentication;
 use super::cloud_messages::{CloudMessage, CloudMessages};
 use super::device_session::StoredSession;
 use super::id::Id;
@@ -35,6 +36,8 @@ pub struct Device {
     pub source: Arc<Source>,
     /// Primary and secondary: either one signs.
     pub keys: [SymmetricKey; 2],
+    /// How it proves itself; with a certificate, its keys are not taken.
+    pub authentication: Authentication,
     state: Mutex<DeviceState>,
     /// The connection came or went, or listens to methods or not.
     link_changed: Condvar,
@@ -181,6 +184,7 @@ impl Device {
             owner: None,
             source: Arc::new(Source::new(id, generation_id)),
             keys,
+            authentication: Authentication::Sas,
             state: Mutex::new(state),
             link_changed: Condvar::new(),
             attaching: tokio::sync::Mutex::new(()),
@@ -206,6 +210,16 @@ impl Device {
             state.enabled && !state.removed
         };
         allowed(self) && self.owner.as_deref().is_none_or(allowed)
+    }
+
+    /// With another way to prove itself than by its keys.
+    #[must_use]
+    pub fn authenticated_by(mut self, authentication: Authentication) -> Self {
+        // A device that was just made shares its source with nobody yet.
+        if let Some(source) = Arc::get_mut(&mut self.source) {
+            source.x509 = authentication != Authentication::Sas;
+        }
+        Self { authentication, ..self }
     }
 
     /// The part that changes. Nothing in it is left half-done by a panic, so a poisoned lock is taken all the same.
@@ -299,6 +313,7 @@ impl Device {
 impl DeviceState {
     /// What the twin's service view shows of the device besides the twin.
     pub fn facts(&self, device: &Device) -> DeviceFacts {
+        let [primary_thumbprint, secondary_thumbprint] = device.authentication.thumbprints();
         DeviceFacts {
             device_id: device.id.clone(),
             module_id: device.module_id.clone(),
@@ -307,7 +322,9 @@ impl DeviceState {
             connected: self.link.is_some(),
             last_activity_time: self.last_activity,
             cloud_to_device_message_count: self.cloud_messages.len() as u64,
-            authentication_type: "sas",
+            authentication_type: device.authentication.name(),
+            primary_thumbprint,
+            secondary_thumbprint,
             model_id: self.model_id.as_deref().map(str::to_owned),
             ..DeviceFacts::default()
         }

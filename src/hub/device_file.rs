@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
+use super::client_certificates::Authentication;
 use super::cloud_file;
 use super::device::Device;
 use super::error::HubError;
@@ -23,11 +24,18 @@ pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
             return Ok(());
         }
         let [primary, secondary] = device.keys.each_ref().map(SymmetricKey::as_base64);
+        let [primary_thumbprint, secondary_thumbprint] = device.authentication.thumbprints();
+        let authentication = json!({
+            "type": device.authentication.name(),
+            "primaryThumbprint": primary_thumbprint,
+            "secondaryThumbprint": secondary_thumbprint,
+        });
         let content = json!({
             "deviceId": device.id,
             "moduleId": device.module_id,
             "generationId": device.source.generation_id,
             "status": if state.enabled { "enabled" } else { "disabled" },
+            "authentication": authentication,
             "primaryKey": primary,
             "secondaryKey": secondary,
             "twin": state.twin.to_state(),
@@ -80,6 +88,15 @@ pub fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device,
     if let Some(messages) = content.get("cloudMessages") {
         let queue = cloud_file::from_json(messages).ok_or("'cloudMessages' does not hold what it should");
         device.state().cloud_messages = queue.map_err(|error| HubError::corrupt(path, error))?;
+    }
+    if let Some(authentication) = content.get("authentication") {
+        let text = |name| authentication.get(name).and_then(Value::as_str);
+        let read = text("type").and_then(|kind| {
+            Authentication::from_parts(kind, text("primaryThumbprint"), text("secondaryThumbprint"))
+        });
+        let read =
+            read.ok_or_else(|| HubError::corrupt(path, "'authentication' does not hold what it should"))?;
+        device = device.authenticated_by(read);
     }
     // What was just read is on the disk.
     let revision = device.state().revision;

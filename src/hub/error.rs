@@ -47,6 +47,8 @@ pub enum HubError {
     StateInUse(PathBuf),
     /// A certificate cannot be made.
     Certificate(String),
+    /// An authority for client certificates cannot be used.
+    ClientAuthority(String),
     /// A host name or device id breaks a rule.
     Identity(IdentityError),
     /// A symmetric key cannot be used.
@@ -123,6 +125,9 @@ impl fmt::Display for HubError {
                 write!(f, "the state directory {} is in use by another hub", path.display())
             }
             Self::Certificate(reason) => write!(f, "the hub cannot make its certificate: {reason}"),
+            Self::ClientAuthority(reason) => {
+                write!(f, "the authority's certificate cannot be used: {reason}")
+            }
             Self::Identity(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::DeviceExists(id) => write!(f, "the device {id} exists already"),

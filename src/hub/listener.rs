@@ -11,6 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::client_certificates::ClientChain;
 use super::connection;
 use super::error::HubError;
 use super::http;
@@ -96,8 +97,9 @@ async fn serve(
     if shared.config.needs_server_name() && stream.get_ref().1.server_name().is_none() {
         return;
     }
+    let chain = ClientChain::of(stream.get_ref().1);
     match protocol {
-        Protocol::Mqtt => connection::serve(stream, shared, permit).await,
-        Protocol::Http(router) => http::serve(stream, router, limits, permit).await,
+        Protocol::Mqtt => connection::serve(stream, chain, shared, permit).await,
+        Protocol::Http(router) => http::serve(stream, chain, router, limits, permit).await,
     }
 }

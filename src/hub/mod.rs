@@ -10,6 +10,7 @@
 //! | `api`, `calls`, `runtime` | [`Hub`]: start and stop; what an application may ask; the thread |
 //! | `http` | the HTTPS listener: MQTT over WebSockets, and what of a hub is HTTP |
 //! | `certificates` | the certificate authority and the server's certificate |
+//! | `client_certificates`, `certificate_calls` | X.509: what clients show, who is let in for it; certificates for tests |
 //! | `state_dir`, `device_file`, `cloud_file` | what `--state` keeps, and how it survives a crash |
 //! | `registry`, `device`, [`id`] | devices and their modules: keys, twin, who is connected, what is queued; their names |
 //! | `modules` | calls that are about modules |
@@ -24,7 +25,9 @@
 mod api;
 mod authentication;
 mod calls;
+mod certificate_calls;
 mod certificates;
+mod client_certificates;
 mod cloud_calls;
 mod cloud_clock;
 mod cloud_file;
@@ -53,6 +56,8 @@ mod twin_requests;
 mod tests;
 
 pub use api::Hub;
+pub use certificate_calls::{DeviceCertificate, SignedBy};
+pub use client_certificates::Authentication;
 pub use cloud_calls::CloudSend;
 pub use config::{HubConfig, Recording};
 pub use device::CloseReason;

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::client_certificates::Authorities;
 use super::cloud_clock::CloudClock;
 use super::config::HubConfig;
 use super::device::Device;
@@ -17,6 +18,8 @@ pub struct Shared {
     pub config: HubConfig,
     pub registry: Registry,
     pub recorder: Recorder,
+    /// Whose signatures on client certificates are taken.
+    pub client_authorities: Authorities,
     pub feedback: Feedback,
     pub cloud_clock: CloudClock,
     /// Taken out when the hub stops, so that another can have it.
@@ -25,12 +28,18 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(config: HubConfig, registry: Registry, state_dir: Option<Arc<StateDir>>) -> Self {
+    pub fn new(
+        config: HubConfig,
+        registry: Registry,
+        client_authorities: Authorities,
+        state_dir: Option<Arc<StateDir>>,
+    ) -> Self {
         let recorder = Recorder::new(config.recording);
         Self {
             config,
             registry,
             recorder,
+            client_authorities,
             feedback: Feedback::default(),
             cloud_clock: CloudClock::default(),
             state_dir: Mutex::new(state_dir),

@@ -4,6 +4,7 @@
 //! DIR/lock             held while a hub runs on it
 //! DIR/ca.pem           the certificate authority: what devices trust
 //! DIR/ca-key.pem       its private key
+//! DIR/client-ca.pem    whose signatures on client certificates are taken, once one was added
 //! DIR/devices/*.json   one file for each device: identity, keys, twin, messages to it
 //! DIR/modules/*.json   one file for each module of a device: identity, keys, twin
 //! ```
@@ -18,12 +19,15 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::certificates::Authority;
+use super::client_certificates::Authorities;
 use super::error::HubError;
 use super::id::Id;
 
 /// The name of the file that devices trust.
 pub const CA_FILE: &str = "ca.pem";
 const CA_KEY_FILE: &str = "ca-key.pem";
+/// Holds [`CA_FILE`]'s certificate too.
+const CLIENT_CA_FILE: &str = "client-ca.pem";
 const DEVICES: &str = "devices";
 const MODULES: &str = "modules";
 
@@ -74,6 +78,20 @@ impl StateDir {
         let both = format!("it and {CA_KEY_FILE} are not a certificate and its key");
         authority.check().map_err(|error| HubError::corrupt(&path, format!("{both}: {error}")))?;
         Ok(authority)
+    }
+
+    /// Adds the authorities for client certificates that are kept here.
+    pub fn load_client_authorities(&self, authorities: &Authorities) -> Result<(), HubError> {
+        let path = self.root.join(CLIENT_CA_FILE);
+        match read_if_there(&path)? {
+            None => Ok(()),
+            Some(pem) => authorities.add(&pem).map_err(|error| HubError::corrupt(&path, error)),
+        }
+    }
+
+    /// Keeps the authorities for client certificates.
+    pub fn save_client_authorities(&self, authorities: &Authorities) -> Result<(), HubError> {
+        write_whole(&self.root.join(CLIENT_CA_FILE), authorities.to_pem().as_bytes())
     }
 
     /// Every device's file, then every module's: its path, for errors, and its content.

@@ -44,6 +44,8 @@ pub struct Source {
     pub module_id: Option<String>,
     /// `iothub-connection-auth-generation-id`: tells a device from an earlier one of the same id.
     pub generation_id: String,
+    /// Whether it authenticates with a certificate.
+    pub x509: bool,
     /// How many messages came from here.
     count: AtomicU64,
 }
@@ -55,6 +57,7 @@ impl Source {
             device_id: id.device.to_owned(),
             module_id: id.module.map(str::to_owned),
             generation_id: generation_id.to_owned(),
+            x509: false,
             count: AtomicU64::new(0),
         }
     }
@@ -82,7 +85,8 @@ impl TelemetryMessage {
         }
         properties.push(("iothub-connection-auth-generation-id", source.generation_id.clone()));
         let scope = if source.module_id.is_some() { "module" } else { "device" };
-        let method = format!(r#"{{"scope":"{scope}","type":"sas","issuer":"iothub"}}"#);
+        let how = if source.x509 { r#""x509","issuer":"external""# } else { r#""sas","issuer":"iothub""# };
+        let method = format!(r#"{{"scope":"{scope}","type":{how}}}"#);
         properties.push(("iothub-connection-auth-method", method));
         properties.push(("iothub-enqueuedtime", time::format_utc(unix_seconds(self.enqueued_time))));
         if let Some(model_id) = &self.model_id {

@@ -15,7 +15,8 @@ use super::hub_cloud::{self, CloudOptions};
 use crate::device::Error;
 use crate::dialect::sas::SymmetricKey;
 use crate::dialect::twin;
-use crate::hub::{self, HubConfig, HubError, Recording, TelemetryMessage, Whose};
+use crate::dialect::x509::Thumbprint;
+use crate::hub::{self, Authentication, HubConfig, HubError, Recording, SignedBy, TelemetryMessage, Whose};
 
 /// A running hub.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -96,6 +97,50 @@ impl Hub {
     fn create_device(&self, py: Python<'_>, device_id: &str, key: Option<&str>) -> PyResult<()> {
         let key = key.map(SymmetricKey::from_base64).transpose().map_err(HubError::Key).map_err(to_python)?;
         py.detach(|| self.0.create_device(device_id, key)).map_err(to_python)
+    }
+
+    /// A device with a certificate: known by its thumbprints, in hex, or by who signed it.
+    fn create_x509_device(
+        &self,
+        py: Python<'_>,
+        device_id: &str,
+        thumbprints: Option<(String, Option<String>)>,
+    ) -> PyResult<()> {
+        let read = |text: &str| {
+            Thumbprint::parse(text)
+                .map_err(|error| PyValueError::new_err(format!("x509_thumbprint: {error}")))
+        };
+        let how = match thumbprints {
+            None => Authentication::CertificateAuthority,
+            Some((primary, secondary)) => Authentication::SelfSigned {
+                primary: read(&primary)?,
+                secondary: secondary.as_deref().map(read).transpose()?,
+            },
+        };
+        py.detach(|| self.0.create_x509_device(device_id, how)).map_err(to_python)
+    }
+
+    /// Takes client certificates that the authorities in `pem` signed.
+    fn add_ca(&self, py: Python<'_>, pem: &[u8]) -> PyResult<()> {
+        py.detach(|| self.0.add_client_authority(pem)).map_err(to_python)
+    }
+
+    /// A certificate for tests: PEM, its key's PEM, its SHA-256 thumbprint, from when and up to when it is valid, in Unix
+    /// seconds. `ago` and `life` in seconds.
+    fn create_certificate(
+        &self,
+        py: Python<'_>,
+        common_name: &str,
+        ago: f64,
+        life: f64,
+        self_signed: bool,
+    ) -> PyResult<(String, String, String, u64, u64)> {
+        let (ago, life) = (span("ago", ago)?, span("life", life)?);
+        let signed_by = if self_signed { SignedBy::Itself } else { SignedBy::Hub };
+        let made = py.detach(|| self.0.create_certificate(common_name, ago, life, signed_by));
+        let made = made.map_err(to_python)?;
+        let thumbprint = made.thumbprint.to_string();
+        Ok((made.certificate, made.private_key, thumbprint, made.not_before, made.not_after))
     }
 
     fn remove_device(&self, py: Python<'_>, device_id: &str) -> PyResult<()> {
@@ -370,6 +415,7 @@ fn to_python(error: HubError) -> PyErr {
         HubError::Bind { source, .. } | HubError::File { source, .. } => os_error(&source, text),
         HubError::Resolve { .. } | HubError::System(_) | HubError::StateInUse(_) => PyOSError::new_err(text),
         HubError::Corrupt { .. }
+        | HubError::ClientAuthority(_)
         | HubError::Identity(_)
         | HubError::Key(_)
         | HubError::DeviceExists(_)

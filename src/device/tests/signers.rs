@@ -135,7 +135,7 @@ async fn a_signature_made_elsewhere_is_as_good_as_any() {
 #[tokio::test]
 async fn a_signer_that_fails_or_hangs_ends_its_attempt_by_name() {
     let hub = Hub::new().await;
-    let cases: [(Vec<Result<Vec<u8>, &'static str>>, &str); 3] = [
+    let cases = [
         (vec![Err("the TPM is locked")], "sign (tpm): the TPM is locked"),
         (vec![Ok(vec![7; 44])], "sign (tpm): the signature has 44 bytes"),
         (vec![], "sign (tpm): no signature within 0.1 s"),

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 
+use super::super::client_certificates::ClientChain;
 use super::super::config::Limits;
 use super::stall::{StallingBody, StallingWrites};
 
@@ -20,13 +21,17 @@ pub(super) type HttpsStream = StallingWrites<TlsStream<TcpStream>>;
 
 /// What a connection's requests know of it; in their extensions.
 #[derive(Clone)]
-pub(super) struct Peer(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+pub(super) struct Peer {
+    place: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+    /// The client certificate that it showed in the handshake, if any.
+    pub(super) chain: ClientChain,
+}
 
 impl Peer {
     /// The connection's place among those of the listener, for a handler that takes the connection over. There is
     /// one, and then none.
     pub(super) fn take_permit(&self) -> Option<OwnedSemaphorePermit> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
@@ -34,11 +39,12 @@ impl Peer {
 /// given back at the end.
 pub async fn serve(
     stream: TlsStream<TcpStream>,
+    chain: ClientChain,
     router: Router,
     limits: Limits,
     place: OwnedSemaphorePermit,
 ) {
-    let peer = Peer(Arc::new(Mutex::new(Some(place))));
+    let peer = Peer { place: Arc::new(Mutex::new(Some(place))), chain };
     let service = TowerToHyperService::new(router);
     let answer = service_fn(|request: hyper::Request<Incoming>| {
         let (mut parts, body) = request.into_parts();

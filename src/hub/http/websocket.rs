@@ -19,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
+use super::super::client_certificates::ClientChain;
 use super::super::connection;
 use super::super::shared::Shared;
 use super::server::{HttpsStream, Peer};
@@ -37,12 +38,14 @@ async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Res
             return refusal.into_response();
         }
     };
-    let permit = request.extensions().get::<Peer>().and_then(Peer::take_permit);
-    let (Some(upgrade), Some(permit)) = (request.extensions_mut().remove::<OnUpgrade>(), permit) else {
+    let peer = request.extensions().get::<Peer>().cloned();
+    let peer = peer.and_then(|peer| peer.take_permit().map(|permit| (peer.chain, permit)));
+    let (Some(upgrade), Some((chain, permit))) = (request.extensions_mut().remove::<OnUpgrade>(), peer)
+    else {
         // Only if a second request on the connection overtook its upgrade, which HTTP/1.1 has no way to do.
         return StatusCode::BAD_REQUEST.into_response();
     };
-    tokio::spawn(serve(upgrade, shared, permit));
+    tokio::spawn(serve(upgrade, chain, shared, permit));
     let headers = [
         (UPGRADE, "websocket"),
         (CONNECTION, "Upgrade"),
@@ -53,12 +56,12 @@ async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Res
 }
 
 /// From here on the connection is one of MQTT, as on the other port.
-async fn serve(upgrade: OnUpgrade, shared: Arc<Shared>, permit: OwnedSemaphorePermit) {
+async fn serve(upgrade: OnUpgrade, chain: ClientChain, shared: Arc<Shared>, permit: OwnedSemaphorePermit) {
     let upgraded = timeout(shared.config.limits.connect_timeout, upgrade).await;
     let Ok(Ok(upgraded)) = upgraded else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<HttpsStream>>() else { return };
     let stream = WebSocketBytes::new(parts.io.into_inner(), Role::Server, parts.read_buf.to_vec()).await;
-    connection::serve(stream, shared, permit).await;
+    connection::serve(stream, chain, shared, permit).await;
 }
 
 /// Why there is no upgrade.
