@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_rustls::rustls::ClientConfig;
 
 use super::credentials::ClientCertificate;
+use super::error::Error;
 use super::proxy::{HostPort, ProxyChoice};
 use super::trust::Trust;
 
@@ -40,12 +41,15 @@ impl Endpoint {
     }
 
     /// The TLS configuration to dial with.
-    pub(super) async fn tls_config(&self) -> Arc<ClientConfig> {
-        let config = self.trust.config().await;
-        match &self.client_certificate {
+    ///
+    /// # Errors
+    /// [`Error::ConnectionFailed`] with [`Step::TrustBundle`](super::Step), where the roots come from elsewhere.
+    pub(super) async fn tls_config(&self) -> Result<Arc<ClientConfig>, Error> {
+        let config = self.trust.config().await?;
+        Ok(match &self.client_certificate {
             Some(certificate) => certificate.config(&config),
             None => config,
-        }
+        })
     }
 }
 

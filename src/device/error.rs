@@ -14,6 +14,8 @@ pub enum Step {
     Tcp,
     /// Having a proxy connect to the host.
     Proxy,
+    /// Asking which roots the server's certificate may chain to.
+    TrustBundle,
     /// The TLS handshake, the server's certificate included.
     Tls,
     /// The upgrade to a WebSocket.
@@ -30,6 +32,7 @@ impl fmt::Display for Step {
             Self::Dns => "DNS",
             Self::Tcp => "TCP",
             Self::Proxy => "proxy",
+            Self::TrustBundle => "trust bundle",
             Self::Tls => "TLS",
             Self::WebSocket => "WebSocket",
             Self::Credentials => "credentials",

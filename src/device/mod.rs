@@ -5,6 +5,7 @@
 //!
 //! * [`handle`]: what can be asked. `commands`: on its way to the task. [`reply`]: how their outcomes come back.
 //! * [`config`], [`endpoint`], [`proxy`], [`credentials`], [`trust`]: what a connection is made of; [`error`]: what can go wrong.
+//! * [`edge`]: signatures and roots from the IoT Edge runtime, for modules.
 //! * `task`: the life of the connection: connect, converse, reconnect, close. `converse`: one connection from
 //!   CONNECT to its end. `operations`: commands taken, deadlines kept, outcomes told. `twin`: its side of it.
 //! * `attempt`: a stream and a password;`transport`: from a host name to an encrypted stream, past a proxy
@@ -23,6 +24,7 @@ mod converse;
 pub mod credentials;
 pub mod desired;
 mod destination;
+pub mod edge;
 pub mod endpoint;
 pub mod error;
 pub mod handle;
@@ -47,6 +49,7 @@ mod tests;
 pub use config::{ConnectDeadlines, DeviceConfig, LostSession, OutboxLimits, RetryPolicy};
 pub use credentials::{BoxFuture, CertificateError, ClientCertificate, Credentials, Signer, TokenSource};
 pub use desired::DesiredPatch;
+pub use edge::Workload;
 pub use endpoint::Endpoint;
 pub use error::{Error, Step};
 pub use handle::Device;
@@ -57,4 +60,4 @@ pub use proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError};
 pub use reply::Reply;
 pub use requests::{ReportedPatch, TwinDocument};
 pub use stats::{State, Stats};
-pub use trust::Trust;
+pub use trust::{RootSource, Trust};

@@ -3,12 +3,17 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
+use tokio::time::timeout;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+use super::credentials::BoxFuture;
+use super::error::{Error, Step};
 
 /// The roots that a server's certificate must chain to. Clients with the same roots share one TLS
 /// configuration, and with it the memory of the roots and the sessions to resume.
@@ -21,7 +26,21 @@ enum Source {
     #[default]
     Default,
     Own(Arc<ClientConfig>),
+    /// Whatever they are at the moment of a handshake.
+    Asked(Arc<dyn RootSource>),
 }
+
+/// Says which roots to trust when a connection is made: they may change while a client lives.
+pub trait RootSource: Send + Sync {
+    /// The roots in PEM; an error says what happened. Dropping the future takes the question back.
+    fn roots(&self) -> BoxFuture<'_, Result<String, String>>;
+
+    /// What errors call it.
+    fn name(&self) -> &str;
+}
+
+/// How long a [`RootSource`], or reading the system's roots, may take.
+const ROOTS_DEADLINE: Duration = Duration::from_secs(20);
 
 /// Why a PEM text gives no roots.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,32 +69,29 @@ impl Trust {
     /// Trusts the certificates in `pem` and no others. Text that was pasted from a C source is fine: the
     /// quotes and `\r\n` marks around its lines are taken off.
     pub fn from_pem(pem: &[u8]) -> Result<Self, TrustError> {
-        // Configurations in use, by the digest of their PEM text.
-        static SHARED: OnceLock<Mutex<HashMap<[u8; 32], Weak<ClientConfig>>>> = OnceLock::new();
-        let key: [u8; 32] = Sha256::digest(pem).into();
-        let mut shared = SHARED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(config) = shared.get(&key).and_then(Weak::upgrade) {
-            return Ok(Self(Source::Own(config)));
-        }
-        let config = Arc::new(client_config(parse_roots(pem)?));
-        shared.retain(|_, config| config.strong_count() > 0);
-        shared.insert(key, Arc::downgrade(&config));
-        Ok(Self(Source::Own(config)))
+        own_config(pem).map(|config| Self(Source::Own(config)))
+    }
+
+    /// Asks `source` at each connection, and trusts what it names and no others.
+    pub fn from_source(source: Arc<dyn RootSource>) -> Self {
+        Self(Source::Asked(source))
     }
 
     /// The TLS configuration. The default one is made once, on a thread that may block, because it reads
     /// the system's roots.
-    pub(super) async fn config(&self) -> Arc<ClientConfig> {
+    pub(super) async fn config(&self) -> Result<Arc<ClientConfig>, Error> {
         static DEFAULT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
         match &self.0 {
-            Source::Own(config) => Arc::clone(config),
+            Source::Own(config) => Ok(Arc::clone(config)),
+            Source::Asked(source) => ask(source.as_ref()).await,
             Source::Default => {
                 if let Some(config) = DEFAULT.get() {
-                    return Arc::clone(config);
+                    return Ok(Arc::clone(config));
                 }
-                let made = tokio::task::spawn_blocking(|| Arc::new(client_config(default_roots()))).await;
-                let made = made.unwrap_or_else(|_| Arc::new(client_config(bundled_roots())));
-                Arc::clone(DEFAULT.get_or_init(|| made))
+                let made = tokio::task::spawn_blocking(|| Arc::new(client_config(default_roots())));
+                let made = timeout(ROOTS_DEADLINE, made).await.ok().and_then(Result::ok);
+                let made = made.unwrap_or_else(|| Arc::new(client_config(bundled_roots())));
+                Ok(Arc::clone(DEFAULT.get_or_init(|| made)))
             }
         }
     }
@@ -86,8 +102,35 @@ impl fmt::Debug for Trust {
         f.write_str(match self.0 {
             Source::Default => "Trust::Default",
             Source::Own(_) => "Trust::Own",
+            Source::Asked(_) => "Trust::Asked",
         })
     }
+}
+
+async fn ask(source: &dyn RootSource) -> Result<Arc<ClientConfig>, Error> {
+    let failed = |reason: &str| Error::ConnectionFailed {
+        step: Step::TrustBundle,
+        reason: format!("{}: {reason}", source.name()),
+    };
+    let pem = timeout(ROOTS_DEADLINE, source.roots()).await;
+    let pem = pem.map_err(|_| failed(&format!("no roots within {} s", ROOTS_DEADLINE.as_secs())))?;
+    let pem = pem.map_err(|reason| failed(&reason))?;
+    own_config(pem.as_bytes()).map_err(|error| failed(&error.to_string()))
+}
+
+/// The configuration for the roots in a PEM text, shared with whoever uses the same ones now.
+fn own_config(pem: &[u8]) -> Result<Arc<ClientConfig>, TrustError> {
+    // Configurations in use, by the digest of their PEM text.
+    static SHARED: OnceLock<Mutex<HashMap<[u8; 32], Weak<ClientConfig>>>> = OnceLock::new();
+    let key: [u8; 32] = Sha256::digest(pem).into();
+    let mut shared = SHARED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(config) = shared.get(&key).and_then(Weak::upgrade) {
+        return Ok(config);
+    }
+    let config = Arc::new(client_config(parse_roots(pem)?));
+    shared.retain(|_, config| config.strong_count() > 0);
+    shared.insert(key, Arc::downgrade(&config));
+    Ok(config)
 }
 
 fn bundled_roots() -> RootCertStore {

@@ -13,7 +13,7 @@ pub(super) fn push_encoded(out: &mut String, text: &str) {
 }
 
 /// `text`, encoded; borrowed when nothing needed encoding.
-pub(super) fn encode(text: &str) -> Cow<'_, str> {
+pub(crate) fn encode(text: &str) -> Cow<'_, str> {
     utf8_percent_encode(text, ENCODED).into()
 }
 
@@ -31,7 +31,7 @@ fn escapes_are_whole(bytes: &[u8]) -> bool {
 }
 
 /// At most `limit` characters of foreign text, control characters replaced: fit for an error message.
-pub(super) fn excerpt(text: &str, limit: usize) -> String {
+pub(crate) fn excerpt(text: &str, limit: usize) -> String {
     let mut out: String =
         text.chars().take(limit).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(limit).is_some() {

@@ -20,7 +20,7 @@
 //! | [`time`] | ISO 8601 UTC to and from Unix seconds |
 
 pub mod connection_string;
-mod encoding;
+pub(crate) mod encoding;
 pub mod identity;
 pub mod message;
 pub mod method;

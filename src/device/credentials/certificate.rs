@@ -250,7 +250,7 @@ mod tests {
         let loaded = load(&own.certificate, Some(&own.key)).unwrap();
         let base = |root: &Pair| {
             let trust = crate::device::Trust::from_pem(root.certificate.as_bytes()).unwrap();
-            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(trust.config())
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(trust.config()).unwrap()
         };
         let bases: Vec<_> = (0..6).map(|n| base(&pair(&n.to_string()))).collect();
         let first = loaded.config(&bases[0]);

@@ -76,11 +76,13 @@ impl<'a> Attempt<'a> {
     }
 
     async fn encrypted(&mut self) -> Result<tls::TlsStream, Error> {
+        // First, because whoever names the roots may take longer than a server waits for a handshake.
+        let config = self.endpoint.tls_config().await?;
         let mut tcp = self.dial().await?;
         if let Some(proxy) = self.proxy {
             self.pass(proxy, &mut tcp).await?;
         }
-        let handshake = tls::handshake(self.endpoint, tcp);
+        let handshake = tls::handshake(self.endpoint, config, tcp);
         match timeout(self.deadlines.tls, handshake).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(self.failed(Step::Tls, &tls::explain(&error, self.clock))),

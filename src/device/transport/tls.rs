@@ -1,11 +1,12 @@
 //! The TLS handshake, and what its failures usually mean.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{CertificateError, Error as TlsError};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, Error as TlsError};
 
 use super::clock::ClockOffset;
 use crate::device::endpoint::Endpoint;
@@ -14,11 +15,14 @@ pub(super) type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
 
 /// Shakes hands on a connection to the endpoint, whoever passes its bytes on. The host's name is sent (SNI) and must be
 /// in the server's certificate.
-pub(super) async fn handshake(endpoint: &Endpoint, tcp: TcpStream) -> io::Result<TlsStream> {
+pub(super) async fn handshake(
+    endpoint: &Endpoint,
+    config: Arc<ClientConfig>,
+    tcp: TcpStream,
+) -> io::Result<TlsStream> {
     let name = ServerName::try_from(endpoint.host.clone())
         .map_err(|_| io::Error::other("the host name cannot be in a certificate"))?;
-    let connector = TlsConnector::from(endpoint.tls_config().await);
-    connector.connect(name, tcp).await
+    TlsConnector::from(config).connect(name, tcp).await
 }
 
 /// Says what a TLS failure usually means.
