@@ -203,6 +203,36 @@ class Connection:
         supplier.start()
         return client
 
+    @classmethod
+    def from_environment(cls, **options: Unpack[ClientOptions]) -> Self:
+        """Make a client from what the environment variables say, inside IoT Edge or outside.
+
+        The first of these counts:
+
+        1. ``EdgeHubConnectionString`` or ``IotHubConnectionString``, a connection string, as the IoT Edge tools set
+           them for debugging; with ``EdgeModuleCACertificateFile``, a PEM file with the roots to trust, if it is set.
+        2. ``IOTEDGE_WORKLOADURI``, ``IOTEDGE_DEVICEID``, ``IOTEDGE_MODULEID``, ``IOTEDGE_MODULEGENERATIONID``,
+           ``IOTEDGE_IOTHUBHOSTNAME``, ``IOTEDGE_GATEWAYHOSTNAME`` and ``IOTEDGE_APIVERSION``, as the IoT Edge runtime
+           sets them for its modules. The client then connects to the gateway, trusts the roots that the runtime names,
+           and has the runtime sign its tokens. It is asked at each connection, not here; if it does not answer, the
+           call fails with ``ConnectionFailed``, whose ``step`` is ``"trust bundle"`` or ``"credentials"``.
+        3. ``IOTHUB_DEVICE_CONNECTION_STRING``, a connection string, as Microsoft's samples have it.
+
+        Args:
+            **options: See :class:`~azmqtt.ClientOptions`. They go before what the environment says.
+
+        Raises:
+            ValueError: Names each variable that is missing, or the one that is malformed; or the option that is out of
+                its bounds.
+            TypeError: An option that is unknown or of the wrong type.
+        """
+        from azmqtt._environment import from_environment
+
+        access, trust = from_environment()
+        if trust is not None:
+            options.setdefault("trust", trust)
+        return cls(access, **options)
+
     # Life
 
     def connect(self, *, timeout: float | None = None) -> None:

@@ -49,6 +49,16 @@ class Access:
     def from_certificate(hostname: str, device_id: str, certificate: Certificate, module_id: str | None) -> Access: ...
     @staticmethod
     def from_signer(hostname: str, device_id: str, signer: Questions, module_id: str | None) -> Access: ...
+    @staticmethod
+    def from_workload(
+        hostname: str,
+        device_id: str,
+        module_id: str,
+        gateway: str,
+        uri: str,
+        generation_id: str,
+        api_version: str,
+    ) -> Access: ...
 
 @final
 class Certificate:

@@ -1,12 +1,16 @@
 //! Who a client is and how it proves that.
 
+use std::fmt::Display;
+use std::sync::Arc;
+
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::errors::value_error;
 use super::questions::Questions;
 use super::sas::unix_now;
-use crate::device::{ClientCertificate, Credentials};
+use crate::device::{ClientCertificate, Credentials, Trust, Workload};
+use crate::dialect::identity::{check_host_name, check_id};
 use crate::dialect::{Auth, ConnectionString, Identity, SasToken, SymmetricKey};
 
 /// An identity with its credentials. Shows no secret.
@@ -16,6 +20,8 @@ pub(super) struct Access {
     pub(super) credentials: Credentials,
     /// The host to dial, when it is not the hub itself.
     pub(super) gateway: Option<String>,
+    /// Which roots to trust, unless the options say so.
+    pub(super) trust: Trust,
 }
 
 /// A client certificate with its key. Shows no secret.
@@ -76,7 +82,7 @@ impl Access {
                 ));
             }
         };
-        Ok(Self { identity, credentials, gateway: parsed.gateway_host_name })
+        Ok(Self { identity, credentials, gateway: parsed.gateway_host_name, trust: Trust::default() })
     }
 
     /// From a device's or module's keys in base64.
@@ -94,7 +100,7 @@ impl Access {
         };
         let secondary = secondary_key.map(|key| read("secondary_key", key)).transpose()?;
         let credentials = Credentials::keys(read("key", key)?, secondary);
-        Ok(Self { identity, credentials, gateway: None })
+        Ok(Self { identity, credentials, gateway: None, trust: Trust::default() })
     }
 
     /// From a token signed elsewhere, and whom to ask for the next. What is not given is read from the token's
@@ -131,7 +137,7 @@ impl Access {
             )));
         }
         let credentials = Credentials::token(token, source.map(Questions::token_source));
-        Ok(Self { identity, credentials, gateway: None })
+        Ok(Self { identity, credentials, gateway: None, trust: Trust::default() })
     }
 
     /// From a client certificate.
@@ -143,7 +149,12 @@ impl Access {
         module_id: Option<&str>,
     ) -> PyResult<Self> {
         let identity = identity(hostname, device_id, module_id)?;
-        Ok(Self { identity, credentials: Credentials::x509(certificate.0.clone()), gateway: None })
+        Ok(Self {
+            identity,
+            credentials: Credentials::x509(certificate.0.clone()),
+            gateway: None,
+            trust: Trust::default(),
+        })
     }
 
     /// From a key that is kept elsewhere.
@@ -155,7 +166,42 @@ impl Access {
         module_id: Option<&str>,
     ) -> PyResult<Self> {
         let identity = identity(hostname, device_id, module_id)?;
-        Ok(Self { identity, credentials: Credentials::signer(signer.signer()), gateway: None })
+        Ok(Self {
+            identity,
+            credentials: Credentials::signer(signer.signer()),
+            gateway: None,
+            trust: Trust::default(),
+        })
+    }
+
+    /// From what the IoT Edge runtime tells a module; errors name its environment variables.
+    #[staticmethod]
+    fn from_workload(
+        hostname: &str,
+        device_id: &str,
+        module_id: &str,
+        gateway: &str,
+        uri: &str,
+        generation_id: &str,
+        api_version: &str,
+    ) -> PyResult<Self> {
+        let refuse = |name: &str, rule: &dyn Display| PyValueError::new_err(format!("{name} {rule}"));
+        for (name, checked) in [
+            ("IOTEDGE_IOTHUBHOSTNAME", check_host_name(hostname)),
+            ("IOTEDGE_GATEWAYHOSTNAME", check_host_name(gateway)),
+            ("IOTEDGE_DEVICEID", check_id("device id", device_id)),
+            ("IOTEDGE_MODULEID", check_id("module id", module_id)),
+        ] {
+            checked.map_err(|error| refuse(name, &error.rule()))?;
+        }
+        let workload = Workload::new(uri, module_id, generation_id, api_version);
+        let workload = Arc::new(workload.map_err(|error| refuse("IOTEDGE_WORKLOADURI", &error))?);
+        Ok(Self {
+            identity: identity(hostname, device_id, Some(module_id))?,
+            credentials: Credentials::signer(workload.clone()),
+            gateway: Some(gateway.to_owned()),
+            trust: Trust::from_source(workload),
+        })
     }
 
     fn __repr__(&self) -> String {

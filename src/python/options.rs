@@ -20,7 +20,7 @@ pub(super) struct Options {
     /// A URL, or `environment`.
     proxy: Option<String>,
     gateway_hostname: Option<String>,
-    /// PEM text in place of the default roots.
+    /// PEM text in place of the roots that go with the access.
     trust: Option<Vec<u8>>,
     keep_alive: u16,
     sas_ttl: f64,
@@ -41,7 +41,7 @@ impl Options {
     /// The configuration, and the timeout of calls that name none.
     pub(super) fn build(self, access: &Access) -> PyResult<(DeviceConfig, Duration)> {
         let trust = match self.trust {
-            None => Trust::default(),
+            None => access.trust.clone(),
             Some(pem) => {
                 Trust::from_pem(&pem).map_err(|error| PyValueError::new_err(format!("trust: {error}")))?
             }
