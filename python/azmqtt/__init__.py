@@ -14,6 +14,7 @@ terms, ``timeout=`` is in seconds, and whatever comes from the hub is an :class:
 :class:`LocalHub`           a local IoT Hub, for tests and for trying things out
 :class:`Message`            a message with its properties
 :mod:`azmqtt.sas`           SAS tokens: sign and read
+:mod:`azmqtt.pnp`           IoT Plug and Play: components, writable properties, commands
 ==========================  =====================================================================
 """
 
@@ -41,10 +42,21 @@ from azmqtt._errors import (
 )
 from azmqtt._message import Message
 from azmqtt._options import ClientOptions
-from azmqtt._types import DesiredPatch, MethodRequest, MethodResponse, Outbox, ReportedPatch, RetryPolicy, Twin
+from azmqtt._types import (
+    DesiredPatch,
+    MethodRequest,
+    MethodResponse,
+    Outbox,
+    ReportedPatch,
+    RetryPolicy,
+    StateChange,
+    Twin,
+)
 
 if TYPE_CHECKING:
+    from azmqtt import pnp
     from azmqtt._hub import LocalHub
+    from azmqtt._stats import RoundTrips, Stats
 
 __all__ = [
     "AuthenticationFailed",
@@ -70,9 +82,13 @@ __all__ = [
     "RequestFailed",
     "RequestTimeout",
     "RetryPolicy",
+    "RoundTrips",
+    "StateChange",
+    "Stats",
     "Throttled",
     "Twin",
     "__version__",
+    "pnp",
     "sas",
 ]
 
@@ -83,4 +99,12 @@ def __getattr__(name: str) -> Any:
         from azmqtt._hub import LocalHub
 
         return LocalHub
+    if name in {"Stats", "RoundTrips"}:
+        from azmqtt import _stats
+
+        return getattr(_stats, name)
+    if name == "pnp":
+        import importlib
+
+        return importlib.import_module("azmqtt.pnp")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

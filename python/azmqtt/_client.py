@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from azmqtt import _core
 from azmqtt._connection import Connection
 from azmqtt._errors import ClientClosed
 from azmqtt._message import Message
+from azmqtt._progress import reported as _reported
+from azmqtt._progress import reporter as _reporter
 from azmqtt._streams import Stream
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from azmqtt._core import CloudMessage
     from azmqtt._handlers import Handlers
+    from azmqtt._progress import Progress
     from azmqtt._types import DesiredPatch, MethodRequest, ReportedPatch, Twin
 
     MessageHandler = TypeVar("MessageHandler", bound=Callable[[CloudMessage], Any])
@@ -125,7 +128,9 @@ class DeviceClient(Connection):
             )
         await self._core.send_message_async(body, timeout)
 
-    def send_messages(self, messages: Iterable[Any], *, timeout: float | None = None) -> int:
+    def send_messages(
+        self, messages: Iterable[Any], *, timeout: float | None = None, progress: Progress | None = None
+    ) -> int:
         """Send many messages, pipelined, and wait until the hub has them all.
 
         The iterable may be endless and slow: a message waits for no more than a few milliseconds for others to go
@@ -135,6 +140,10 @@ class DeviceClient(Connection):
             messages: Bodies or :class:`~azmqtt.Message` objects, as for :meth:`send_message`, all at QoS 1 unless
                 the message says otherwise.
             timeout: Seconds for each message, from when it is taken.
+            progress: Called as ``progress(done, total)`` on the caller's thread (``send_messages_async``: on its
+                event loop) whenever more are acknowledged, up to some twenty times a second, and at the end: how many
+                the hub has, and how many there are, if ``len(messages)`` says so, or ``None``. With tqdm:
+                ``progress=lambda done, total: bar.update(done - bar.n)``. What it raises ends the call.
 
         Returns:
             How many were acknowledged: all of them.
@@ -145,34 +154,46 @@ class DeviceClient(Connection):
             Exception: What the iterable raised, or a ``ValueError`` or ``TypeError`` for one of its messages. What was
                 taken before is sent first; ``acknowledged`` is set on the exception where it can be.
         """
+        iterator, reporter = _many(messages), _reporter(progress, messages)
         sending = self._core.sending(timeout)
         try:
-            sending.run(_many(messages))
+            if reporter is None:
+                sending.run(iterator, None)
+            else:
+                sending.run(iterator, lambda: reporter.report(sending.acknowledged))
+                reporter.finish(sending.acknowledged)
         except BaseException as error:
             _note_acknowledged(error, sending.acknowledged)
             raise
         return sending.acknowledged
 
     async def send_messages_async(
-        self, messages: Iterable[Any] | AsyncIterable[Any], *, timeout: float | None = None
+        self,
+        messages: Iterable[Any] | AsyncIterable[Any],
+        *,
+        timeout: float | None = None,
+        progress: Progress | None = None,
     ) -> int:
         """Send many messages, pipelined; see :meth:`send_messages`. Takes an async iterable, too."""
+        iterator = None if hasattr(messages, "__aiter__") else _many(messages)
+        reporter = _reporter(progress, messages)
         sending = self._core.sending(timeout)
         try:
             try:
-                if hasattr(messages, "__aiter__"):
-                    async for message in messages:
+                if iterator is None:
+                    async for message in cast("AsyncIterable[Any]", messages):
                         if sending.push(message):
-                            await sending.room_async()
+                            await _reported(sending.room_async(), sending, reporter)
                 else:
-                    iterator = _many(messages)
                     while sending.pull(iterator):
-                        await sending.room_async()
+                        await _reported(sending.room_async(), sending, reporter)
             except Exception:
                 # What was accepted is accounted for, whatever stopped the iterable.
                 await _settled_quietly(sending)
                 raise
-            await sending.settled_async()
+            await _reported(sending.settled_async(), sending, reporter)
+            if reporter is not None:
+                reporter.finish(sending.acknowledged)
         except BaseException as error:
             _note_acknowledged(error, sending.acknowledged)
             raise
@@ -401,7 +422,10 @@ def _many(messages: Iterable[Any]) -> Iterator[Any]:
     if isinstance(messages, str | bytes | bytearray | memoryview | dict):
         kind = type(messages).__name__
         raise TypeError(f"send_messages takes an iterable of messages, and this {kind} is one: use send_message")
-    return iter(messages)
+    try:
+        return iter(messages)
+    except TypeError:
+        raise TypeError(f"messages must be an iterable of messages, not {type(messages).__name__}") from None
 
 
 def _note_acknowledged(error: BaseException, count: int) -> None:

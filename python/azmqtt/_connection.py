@@ -1,11 +1,12 @@
-"""Who a client is, how it comes and goes, and what can be seen of it."""
+"""Who a client is, and how it comes and goes."""
 
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+from azmqtt._observed import Observed
 from azmqtt._options import core_options
 
 if TYPE_CHECKING:
@@ -14,20 +15,17 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from azmqtt._core import Access, Client
+    from azmqtt._core import Access
     from azmqtt._credentials import Pem, Supplier
     from azmqtt._handlers import Handlers
     from azmqtt._options import ClientOptions
 
-State = Literal["disconnected", "connecting", "connected", "reconnecting", "closed"]
 
-
-class Connection:
+class Connection(Observed):
     """The part of :class:`~azmqtt.DeviceClient` that is about its connection."""
 
-    __slots__ = ("__weakref__", "_closed", "_core", "_handlers", "_supplier")
+    __slots__ = ("__weakref__", "_closed", "_handlers", "_supplier")
 
-    _core: Client
     _handlers: Handlers | None
     _supplier: Supplier | None
     _closed: bool
@@ -38,7 +36,9 @@ class Connection:
         self._core = _core.Client(access, core_options(options))
         self._handlers = None
         self._supplier = None
+        self._states = None
         self._closed = False
+        self._watch()
 
     @classmethod
     def from_connection_string(
@@ -237,10 +237,12 @@ class Connection:
 
     def connect(self, *, timeout: float | None = None) -> None:
         """Connect, unless connected already. Other calls do so by themselves."""
+        self._watch()
         self._core.connect(timeout)
 
     async def connect_async(self, *, timeout: float | None = None) -> None:
         """Connect, unless connected already. Other calls do so by themselves."""
+        self._watch()
         await self._core.connect_async(timeout)
 
     def disconnect(self, *, timeout: float | None = None) -> None:
@@ -268,6 +270,8 @@ class Connection:
             self._handlers.stop(1.0)
         if self._supplier is not None:
             self._supplier.stop(1.0)
+        if self._states is not None:
+            self._states.stop(1.0)
         return unsent
 
     async def close_async(self, *, timeout: float | None = None) -> int:
@@ -282,6 +286,8 @@ class Connection:
             self._handlers.stop(0.0)
         if self._supplier is not None:
             self._supplier.stop(0.0)
+        if self._states is not None:
+            await self._states.stop_async(1.0)
         return unsent
 
     def __enter__(self) -> Self:
@@ -309,57 +315,13 @@ class Connection:
         # The argument is at hand even where the interpreter is going down and globals are not.
         if getattr(self, "_closed", True) or self._core.state == "closed":
             return
-        if self._core.state == "disconnected" and self._handlers is None:
+        if self._core.state == "disconnected" and self._handlers is None and self._states is None:
             return
         try:
             _warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
         finally:
             # Handlers would otherwise go on for a client that nobody has.
             self._core.abandon()
-
-    # What can be seen
-
-    @property
-    def state(self) -> State:
-        """Where the connection stands.
-
-        One of ``disconnected``, ``connecting``, ``connected``, ``reconnecting`` and ``closed``.
-        """
-        return cast("State", self._core.state)
-
-    @property
-    def connected(self) -> bool:
-        """Whether the hub has accepted the connection and it stands, as far as is known."""
-        return self._core.state == "connected"
-
-    @property
-    def last_error(self) -> str | None:
-        """What ended the last connection or attempt, while there is no other."""
-        return self._core.last_error
-
-    @property
-    def hostname(self) -> str:
-        """The hub's host name."""
-        return self._core.hostname
-
-    @property
-    def device_id(self) -> str:
-        """The device's id."""
-        return self._core.device_id
-
-    @property
-    def module_id(self) -> str | None:
-        """The module's id, for a module."""
-        return self._core.module_id
-
-    def stats(self) -> dict[str, int]:
-        """Counters since the client was made, and what waits now: messages, requests, connections, bytes."""
-        return self._core.stats()
-
-    def __repr__(self) -> str:
-        """Show identity and state, no secret."""
-        module = f", module_id={self.module_id!r}" if self.module_id else ""
-        return f"{type(self).__name__}({self.hostname!r}, {self.device_id!r}{module}, {self.state})"
 
 
 # Both wait with the import until somebody needs it.

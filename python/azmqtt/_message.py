@@ -100,6 +100,12 @@ class Message:
         shown = "".join(f", {name}={value!r}" for name, value in values if value != unset.get(name))
         return f"Message({self.body!r}{shown})"
 
+    def _repr_html_(self) -> str:
+        """Show a table in Jupyter."""
+        from azmqtt import _html
+
+        return _html.message(self)
+
     def __eq__(self, other: object) -> bool:
         """Compare every field."""
         if not isinstance(other, Message):

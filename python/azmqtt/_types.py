@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
+
+    from azmqtt._observed import State
 
 
 class Twin(NamedTuple):
@@ -26,6 +29,12 @@ class Twin(NamedTuple):
     reported: dict[str, Any]
     reported_version: int
 
+    def _repr_html_(self) -> str:
+        """Show a table in Jupyter."""
+        from azmqtt import _html
+
+        return _html.twin(self)
+
 
 class ReportedPatch(NamedTuple):
     """An accepted change of the reported properties.
@@ -39,6 +48,12 @@ class ReportedPatch(NamedTuple):
     version: int
     request_id: str
     status: int
+
+    def _repr_html_(self) -> str:
+        """Show a table in Jupyter."""
+        from azmqtt import _html
+
+        return _html.table("ReportedPatch", self._asdict().items())
 
 
 class DesiredPatch:
@@ -61,6 +76,12 @@ class DesiredPatch:
     def __repr__(self) -> str:
         """Show the change."""
         return f"DesiredPatch({self.patch!r}, version={self.version})"
+
+    def _repr_html_(self) -> str:
+        """Show a table in Jupyter."""
+        from azmqtt import _html
+
+        return _html.table("DesiredPatch", [("version", self.version), ("patch", _html.json_text(self.patch))])
 
     def __eq__(self, other: object) -> bool:
         """Compare with another change."""
@@ -120,6 +141,22 @@ class MethodResponse(NamedTuple):
 
     status: int = 200
     payload: Any = None
+
+
+class StateChange(NamedTuple):
+    """The connection went from one state to another.
+
+    Attributes:
+        state: Where it stands now: ``disconnected``, ``connecting``, ``connected``, ``reconnecting`` or ``closed``.
+        previous: Where it stood before.
+        reason: What ended the connection or the attempt, when something did; never with a secret.
+        time: When, in UTC.
+    """
+
+    state: State
+    previous: State
+    reason: str | None
+    time: datetime
 
 
 class RetryPolicy(NamedTuple):

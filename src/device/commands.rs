@@ -138,12 +138,12 @@ impl Command {
             Self::Disconnect { reply, .. } => reply.send(Ok(())),
             Self::Close { reply, .. } => reply.send(Ok(0)),
             Self::Send(_, ticket) => {
-                budget.give_back(ticket.size);
+                budget.give_back(ticket.size as usize);
                 ticket.settle(Err(Error::ClientClosed));
             }
             Self::SendBatch(messages) => {
                 for (_, ticket) in messages {
-                    budget.give_back(ticket.size);
+                    budget.give_back(ticket.size as usize);
                     ticket.settle(Err(Error::ClientClosed));
                 }
             }

@@ -23,8 +23,9 @@ use super::stats::State;
 use super::subscriptions::Feed;
 use super::task::{Awaited, Task, sleep_until_some};
 use super::transport::Stream;
+use super::watch;
 use super::wire::Wire;
-use crate::dialect::{HubTopic, UsernameOptions};
+use crate::dialect::{HubTopic, SasToken, UsernameOptions};
 use crate::mqtt::client::Event;
 use crate::mqtt::{Connect, ConnectReturnCode, Login, Publish, QoS, SubscribeFilter, SubscribeReasonCode};
 
@@ -107,6 +108,11 @@ impl Task {
         };
         // An hour is as good as any longer time.
         let ping_timeout = config.ping_timeout.min(Duration::from_secs(3600));
+        let expiry = SasToken::parse(&password.text).ok().map(|token| token.expiry());
+        self.shared.monitor.set_token_expiry(expiry);
+        if self.shared.monitor.state() != State::Connected {
+            self.shared.monitor.under_way.set(Some(Step::Mqtt));
+        }
         self.mqtt.connect(&self.connect_packet(password.text), ping_timeout, now);
         let ended = loop {
             if let Err(ended) = self.step(&mut conversation).await {
@@ -165,6 +171,9 @@ impl Task {
         // However many outcomes this brings, whoever waits for them is woken once.
         let _burst = Burst::begin();
         self.receive(conversation, now)?;
+        if let Some(span) = self.mqtt.take_ping_round_trip() {
+            self.shared.monitor.ping_times.record(span);
+        }
         if let Some(error) = conversation.wire.take_end() {
             return Err(self.ended_by(conversation, &error));
         }
@@ -195,6 +204,7 @@ impl Task {
 
     /// Waits for whatever moves next.
     async fn wait(&mut self, conversation: &mut Conversation) {
+        self.show_depths();
         let wake = self.wake_at(conversation);
         conversation.listening = self.wants_to_listen(conversation);
         let listening = conversation.listening;
@@ -325,8 +335,10 @@ impl Task {
             }
         }
         self.publish_requests(now);
+        let tick = self.ticks.at(now);
         while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
-            let Some((publish, ticket)) = self.outbox.pop_front() else { break };
+            let Some((publish, mut ticket)) = self.outbox.pop_front() else { break };
+            ticket.sent = tick;
             if publish.qos == QoS::AtMostOnce {
                 self.mqtt.publish_qos0(&publish, now);
                 let end = wire.written() + self.mqtt.output().len() as u64;
@@ -355,6 +367,9 @@ impl Task {
     }
 
     fn receive(&mut self, conversation: &mut Conversation, now: Instant) -> Result<(), Ended> {
+        let tick = self.ticks.at(now);
+        let accepted = conversation.accepted.unwrap_or(now);
+        let age = u32::try_from(now.saturating_duration_since(accepted).as_micros()).unwrap_or(u32::MAX);
         loop {
             let event = match self.mqtt.poll(&mut conversation.wire.input, now) {
                 Ok(Some(event)) => event,
@@ -366,7 +381,14 @@ impl Task {
             match event {
                 Event::Connected { session_present } => self.accepted(conversation, session_present, now),
                 Event::Refused(code) => return Err(Ended::Refused(code)),
-                Event::Acknowledged(ticket) => self.settle(ticket, Ok(())),
+                Event::Acknowledged(ticket) => {
+                    // One that spans a lost connection is none.
+                    let span = tick.wrapping_sub(ticket.sent);
+                    if span <= age {
+                        self.shared.monitor.publish_times.record_micros(u64::from(span));
+                    }
+                    self.settle(ticket, Ok(()));
+                }
                 Event::Subscribed { packet_id, return_codes } => {
                     let granted = return_codes.iter().all(|code| *code != SubscribeReasonCode::Failure);
                     self.subscription_answered(packet_id, granted);
@@ -383,8 +405,14 @@ impl Task {
         self.connection += 1;
         self.was_connected = true;
         self.shared.monitor.set_last_error(None);
-        self.shared.monitor.set_state(State::Connected);
-        self.shared.monitor.counters.connects.add(1);
+        let monitor = &self.shared.monitor;
+        monitor.under_way.set(None);
+        monitor.counters.connects.add(1);
+        match monitor.set_state(State::Connected, None) {
+            State::Connected => monitor.watchers.tell(|watched| watched.then_some(watch::Event::Renewed)),
+            State::Reconnecting => monitor.counters.reconnects.add(1),
+            State::Disconnected | State::Connecting | State::Closed => {}
+        }
         if session_present {
             self.shared.monitor.counters.messages_resent.add(self.mqtt.in_flight() as u64);
         } else {
@@ -459,7 +487,7 @@ impl Task {
         }
         match HubTopic::parse(&publish.topic) {
             Ok(HubTopic::TwinResponse { status, request_id, version }) => {
-                self.twin_answered(request_id, status, version, &publish.payload);
+                self.twin_answered(request_id, status, version, &publish.payload, now);
             }
             Ok(HubTopic::DesiredPatch { version }) => self.desired_notified(version, &publish.payload),
             Ok(HubTopic::MethodRequest { name, request_id }) => {
@@ -496,9 +524,12 @@ impl Task {
         let reason = match error.kind() {
             // MQTT has no words for it.
             io::ErrorKind::UnexpectedEof => {
-                "the hub closed the connection without a reason (another client with \
-                                             this identity, perhaps, or a packet that it does not take)"
-                    .to_owned()
+                let id = self.shared.config.identity.client_id();
+                format!(
+                    "the hub closed the connection without a reason; most often because another client has connected \
+                     as {id} (a second program, a notebook that still runs), of which a hub keeps only the newest, or \
+                     because of something sent that it does not take"
+                )
             }
             _ => error.to_string(),
         };

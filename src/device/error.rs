@@ -67,7 +67,7 @@ pub enum Error {
         operation: &'static str,
         /// How long it had.
         after: Duration,
-        /// What kept it from being sent, if the connection was down.
+        /// What kept it from being sent, if there was no connection: the last error, and the step that was under way.
         last_error: Option<String>,
     },
     /// The hub answered with a status other than success.
@@ -102,7 +102,7 @@ impl fmt::Display for Error {
             Self::RequestTimeout { operation, after, last_error } => {
                 write!(f, "no answer to {operation} within {} s", after.as_secs_f64())?;
                 match last_error {
-                    Some(error) => write!(f, " (the connection is down: {error})"),
+                    Some(error) => write!(f, " (not connected: {error})"),
                     None => Ok(()),
                 }
             }

@@ -18,6 +18,7 @@ use super::reply::Reply;
 use super::requests::{ReportedPatch, Request, TwinDocument};
 use super::stats::{Monitor, State, Stats};
 use super::task::{Task, TwinReply};
+use super::watch::{Log, StateChange};
 
 /// A device. Clones share it; the connection ends when the last one is dropped or [`Device::close`] is
 /// called.
@@ -57,7 +58,7 @@ pub(super) struct Shared {
 impl Shared {
     /// The task is gone: nothing comes in any more.
     pub(super) fn end(&self) {
-        self.monitor.set_state(State::Closed);
+        self.monitor.set_state(State::Closed, None);
         for command in self.commands.close() {
             command.reject(&self.budget);
         }
@@ -125,11 +126,11 @@ impl Device {
     /// Without a connection it waits in the outbox; a full outbox answers [`super::Error::OutboxFull`] at once.
     pub fn send(&self, message: Outgoing, timeout: Duration, reply: Reply<()>) {
         let size = message.size();
-        if let Err(error) = self.shared.budget.take(size) {
+        if let Err(error) = self.shared.budget.take(size as usize) {
             return reply.send(Err(error));
         }
         let deadline = later(Instant::now(), timeout);
-        let ticket = Ticket { deadline, patience: timeout, size, owner: Owner::One(reply) };
+        let ticket = Ticket { deadline, sent: 0, patience: timeout, size, owner: Owner::One(reply) };
         self.command(Command::Send(message, ticket));
     }
 
@@ -137,8 +138,10 @@ impl Device {
     /// What is left in `messages` was not accepted.
     pub fn send_batch(&self, messages: &mut Vec<Outgoing>, batch: &Arc<Batch>, timeout: Duration) {
         let deadline = later(Instant::now(), timeout);
-        let room =
-            messages.iter().take_while(|message| self.shared.budget.take(message.size()).is_ok()).count();
+        let room = messages
+            .iter()
+            .take_while(|message| self.shared.budget.take(message.size() as usize).is_ok())
+            .count();
         if room == 0 {
             return;
         }
@@ -147,7 +150,7 @@ impl Device {
             .map(|message| {
                 let size = message.size();
                 let owner = Owner::Member(Member::of(batch));
-                (message, Ticket { deadline, patience: timeout, size, owner })
+                (message, Ticket { deadline, sent: 0, patience: timeout, size, owner })
             })
             .collect();
         self.command(Command::SendBatch(accepted));
@@ -243,14 +246,30 @@ impl Device {
         self.shared.monitor.last_error()
     }
 
-    /// Counters and queue depths.
+    /// Everything that is counted or measured.
     pub fn stats(&self) -> Stats {
         let (messages, bytes) = self.shared.budget.used();
         Stats {
             outstanding: messages as u64,
             outstanding_bytes: bytes as u64,
-            ..self.shared.monitor.counters.read()
+            messages_waiting: self.messages().len() as u64,
+            desired_waiting: self.desired().len() as u64,
+            methods_waiting: self.methods().len() as u64,
+            ..self.shared.monitor.read()
         }
+    }
+
+    /// A queue of the changes of the state from now on. It ends with [`State::Closed`]; past [`MAX_STATE_CHANGES`] it
+    /// keeps the newest.
+    ///
+    /// [`MAX_STATE_CHANGES`]: super::watch::MAX_STATE_CHANGES
+    pub fn state_changes(&self) -> Arc<Inbox<StateChange>> {
+        self.shared.monitor.watchers.states(|| self.state() == State::Closed)
+    }
+
+    /// Puts what happens to the connection from now on into `log`, under the name `client`.
+    pub fn log_to(&self, log: &Arc<Log>, client: Arc<str>) {
+        self.shared.monitor.watchers.log(log, client);
     }
 
     /// What the device was made with.

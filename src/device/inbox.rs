@@ -115,13 +115,24 @@ impl<T> Inbox<T> {
     }
 
     pub(super) fn push(&self, item: T) {
+        self.push_within(item, usize::MAX);
+    }
+
+    /// The same for a queue that nobody bounds at its source: with `limit` items the oldest makes room. Whether one
+    /// had to.
+    pub(super) fn push_within(&self, item: T, limit: usize) -> bool {
         let mut inner = self.lock();
+        let full = inner.items.len() >= limit;
+        if full {
+            inner.items.pop_front();
+        }
         inner.items.push_back(item);
         let waiters = std::mem::take(&mut inner.waiters);
         drop(inner);
         for reply in waiters {
             reply.send(Ok(()));
         }
+        full
     }
 
     /// Nothing will come any more; what waits can still be taken.

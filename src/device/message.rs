@@ -22,8 +22,9 @@ pub struct Outgoing {
 }
 
 impl Outgoing {
-    pub(super) fn size(&self) -> usize {
-        self.topic.len() + self.payload.len()
+    pub(super) fn size(&self) -> u32 {
+        // A packet has at most 256 MiB, and the service takes a thousandth of that.
+        u32::try_from(self.topic.len() + self.payload.len()).unwrap_or(u32::MAX)
     }
 
     pub(super) fn into_publish(self) -> Publish {
@@ -38,8 +39,11 @@ pub(super) struct Ticket {
     pub deadline: Instant,
     /// How long the caller was ready to wait.
     pub patience: Duration,
-    /// What the message takes of the outbox, in bytes.
-    pub size: usize,
+    /// What the message takes of the outbox, in bytes; see [`Outgoing::size`].
+    pub size: u32,
+    /// When it was last encoded, by the task's [`Ticks`](super::histogram::Ticks); 0 before. It and the size are small
+    /// because thousands of tickets are in flight, and each is moved for every message.
+    pub sent: u32,
     pub owner: Owner,
 }
 

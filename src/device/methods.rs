@@ -65,7 +65,7 @@ struct Response {
 
 impl Methods {
     /// Calls without a response.
-    fn open(&self) -> usize {
+    pub(super) fn open(&self) -> usize {
         Arc::strong_count(&self.open) - 1
     }
 

@@ -13,6 +13,7 @@
 //! * [`requests`]: twin requests and their answers; [`desired`]: no change missed, none seen twice. Both
 //!   without I/O.
 //! * [`methods`]: calls of direct methods, and their responses.
+//! * [`stats`], [`histogram`], [`watch`], `under_way`: what can be seen from outside.
 //! * [`message`], `budget`: messages on their way out; [`inbox`]: what came in.
 
 mod attempt;
@@ -28,6 +29,7 @@ pub mod edge;
 pub mod endpoint;
 pub mod error;
 pub mod handle;
+pub mod histogram;
 pub mod inbox;
 pub mod message;
 pub mod methods;
@@ -41,6 +43,8 @@ mod task;
 mod transport;
 pub mod trust;
 mod twin;
+mod under_way;
+pub mod watch;
 mod wire;
 
 #[cfg(test)]
@@ -53,6 +57,7 @@ pub use edge::Workload;
 pub use endpoint::Endpoint;
 pub use error::{Error, Step};
 pub use handle::Device;
+pub use histogram::RoundTrips;
 pub use inbox::{CloudMessage, Delivery, Inbox};
 pub use message::{Batch, Outgoing};
 pub use methods::{MAX_OPEN_CALLS, MethodCall, MethodRequest};
@@ -61,3 +66,4 @@ pub use reply::Reply;
 pub use requests::{ReportedPatch, TwinDocument};
 pub use stats::{State, Stats};
 pub use trust::{RootSource, Trust};
+pub use watch::{Event, Log, LogEntry, StateChange};

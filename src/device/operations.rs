@@ -145,7 +145,7 @@ impl Task {
             counters.messages_failed.add(1);
             self.count_failure();
         }
-        self.shared.budget.give_back(ticket.size);
+        self.shared.budget.give_back(ticket.size as usize);
         ticket.settle(outcome);
     }
 
@@ -171,7 +171,7 @@ impl Task {
         if self.earliest.is_none_or(|earliest| earliest > now) {
             return;
         }
-        let last_error = if self.mqtt.is_connected() { None } else { self.shared.monitor.last_error() };
+        let last_error = if self.mqtt.is_connected() { None } else { self.why_not_connected() };
         let timeout = |operation, after| {
             Err(Error::RequestTimeout { operation, after, last_error: last_error.clone() })
         };
@@ -206,6 +206,17 @@ impl Task {
             reply.send(timeout(operation, patience));
         }
         self.earliest = self.earliest_deadline();
+    }
+
+    /// What an operation without a connection has waited for.
+    fn why_not_connected(&self) -> Option<String> {
+        let monitor = &self.shared.monitor;
+        let step = monitor.under_way.describe();
+        let step = step.map(|step| format!("{step} {} is still awaited", self.shared.config.endpoint));
+        match (monitor.last_error(), step) {
+            (Some(error), Some(step)) => Some(format!("{error}; {step}")),
+            (error, step) => error.or(step),
+        }
     }
 
     fn earliest_deadline(&self) -> Option<Instant> {
@@ -266,6 +277,7 @@ impl Task {
     /// `written` says how many bytes the stream took.
     pub(super) fn disconnected(&mut self, reason: &str, written: u64) {
         self.mqtt.disconnected();
+        self.shared.monitor.under_way.set(None);
         let mut cut_off = Vec::new();
         for (end, publish, ticket) in std::mem::take(&mut self.unflushed) {
             if end > written {

@@ -79,8 +79,8 @@ struct Pending<T> {
     request: Request,
     /// The order of the calls, kept when requests are published again.
     sequence: u64,
-    /// Published on the current connection.
-    sent: bool,
+    /// When it was published on the current connection.
+    sent: Option<Instant>,
     started: Instant,
     deadline: Instant,
     token: T,
@@ -108,15 +108,15 @@ impl<T> Requests<T> {
         self.next += 1;
         let id = format!("{:08x}{sequence:x}", self.prefix).into_boxed_str();
         self.unsent.push_back(id.clone());
-        self.pending.insert(id, Pending { request, sequence, sent: false, started: now, deadline, token });
+        self.pending.insert(id, Pending { request, sequence, sent: None, started: now, deadline, token });
     }
 
     /// Topic and body of the oldest request that is not published on this connection. It counts as
     /// published from here on.
-    pub fn next_unsent(&mut self) -> Option<(String, Bytes)> {
+    pub fn next_unsent(&mut self, now: Instant) -> Option<(String, Bytes)> {
         while let Some(id) = self.unsent.pop_front() {
             if let Some(pending) = self.pending.get_mut(&id) {
-                pending.sent = true;
+                pending.sent = Some(now);
                 return Some(publication(&id, &pending.request));
             }
         }
@@ -125,19 +125,24 @@ impl<T> Requests<T> {
 
     /// Whether a published request waits for its answer.
     pub fn awaits_answer(&self) -> bool {
-        self.pending.values().any(|pending| pending.sent)
+        self.pending.values().any(|pending| pending.sent.is_some())
+    }
+
+    /// When the request was published on this connection; `None` if it was not, or is not open.
+    pub fn sent_at(&self, request_id: &str) -> Option<Instant> {
+        self.pending.get(request_id)?.sent
     }
 
     /// The connection ended. Yields what cannot be published again.
     pub fn connection_lost(&mut self, reason: &str) -> Vec<(T, Error)> {
         let lost = self.remove_if(|pending| {
-            pending.sent && matches!(pending.request, Request::Patch { if_version: Some(_), .. })
+            pending.sent.is_some() && matches!(pending.request, Request::Patch { if_version: Some(_), .. })
         });
         let mut again: Vec<_> = self.pending.iter_mut().collect();
         again.sort_unstable_by_key(|(_, pending)| pending.sequence);
         self.unsent.clear();
         for (id, pending) in again {
-            pending.sent = false;
+            pending.sent = None;
             self.unsent.push_back(id.clone());
         }
         let reason = format!("{reason}; the conditional patch may or may not have been applied");

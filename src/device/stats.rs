@@ -1,7 +1,12 @@
 //! What the connection task shows of itself: its state and its counters.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use super::histogram::{Histogram, RoundTrips};
+use super::under_way::UnderWay;
+use super::watch::{Event, StateChange, Watchers};
 
 /// Where a device's connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +45,24 @@ impl State {
 pub(super) struct Monitor {
     state: AtomicU8,
     pub(super) counters: Counters,
-    last_error: Mutex<Option<String>>,
+    pub(super) depths: Depths,
+    /// From PUBLISH to PUBACK.
+    pub(super) publish_times: Histogram,
+    /// From a twin request to its answer.
+    pub(super) twin_times: Histogram,
+    /// From PINGREQ to PINGRESP.
+    pub(super) ping_times: Histogram,
+    pub(super) watchers: Watchers,
+    pub(super) under_way: Arc<UnderWay>,
+    standing: Mutex<Standing>,
+}
+
+/// What changes once in a while.
+#[derive(Debug, Default)]
+struct Standing {
+    last_error: Option<String>,
+    connected_since: Option<SystemTime>,
+    token_expiry: Option<u64>,
 }
 
 impl Monitor {
@@ -48,17 +70,62 @@ impl Monitor {
         State::ALL[usize::from(self.state.load(Ordering::Acquire))]
     }
 
-    pub(super) fn set_state(&self, state: State) {
-        self.state.store(state as u8, Ordering::Release);
+    /// Goes to another state, for a reason if there is one, and tells those who watch; the state before.
+    pub(super) fn set_state(&self, state: State, reason: Option<&str>) -> State {
+        let mut previous = state;
+        self.watchers.tell(|watched| {
+            previous = State::ALL[usize::from(self.state.swap(state as u8, Ordering::AcqRel))];
+            if state == previous {
+                return None;
+            }
+            let at = SystemTime::now();
+            self.standing().connected_since = (state == State::Connected).then_some(at);
+            watched
+                .then(|| Event::State(StateChange { state, previous, reason: reason.map(str::to_owned), at }))
+        });
+        previous
     }
 
     pub(super) fn last_error(&self) -> Option<String> {
-        self.last_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+        self.standing().last_error.clone()
     }
 
     pub(super) fn set_last_error(&self, error: Option<String>) {
-        *self.last_error.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = error;
+        self.standing().last_error = error;
     }
+
+    /// Until when the current token is valid, in seconds of Unix time; `None` without one.
+    pub(super) fn set_token_expiry(&self, expiry: Option<u64>) {
+        self.standing().token_expiry = expiry;
+    }
+
+    pub(super) fn read(&self) -> Stats {
+        let standing = self.standing();
+        Stats {
+            connected_since: standing.connected_since,
+            token_expiry: standing.token_expiry,
+            publish_round_trip: self.publish_times.read(),
+            twin_round_trip: self.twin_times.read(),
+            ping_round_trip: self.ping_times.read(),
+            outbox: self.depths.outbox.get(),
+            in_flight: self.depths.in_flight.get(),
+            methods_open: self.depths.methods_open.get(),
+            ..self.counters.read()
+        }
+    }
+
+    fn standing(&self) -> MutexGuard<'_, Standing> {
+        // Plain assignments cannot leave it half-changed.
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long the connection task's own queues were when it last looked.
+#[derive(Debug, Default)]
+pub(super) struct Depths {
+    pub(super) outbox: Counter,
+    pub(super) in_flight: Counter,
+    pub(super) methods_open: Counter,
 }
 
 macro_rules! counters {
@@ -67,7 +134,7 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub(super) struct Counters { $(pub(super) $name: Counter,)* }
 
-        /// A reading of the counters and queue depths.
+        /// A reading of everything that is counted or measured.
         #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
         pub struct Stats {
             $($(#[$doc])* pub $name: u64,)*
@@ -75,19 +142,51 @@ macro_rules! counters {
             pub outstanding: u64,
             /// Their size in bytes.
             pub outstanding_bytes: u64,
+            /// Messages that are not on the wire yet, of those that are outstanding.
+            pub outbox: u64,
+            /// QoS 1 messages on the wire without their PUBACK.
+            pub in_flight: u64,
+            /// Cloud messages that the application has not taken.
+            pub messages_waiting: u64,
+            /// Desired-property changes that the application has not taken.
+            pub desired_waiting: u64,
+            /// Calls of direct methods that the application has not taken.
+            pub methods_waiting: u64,
+            /// Calls of direct methods without a response, waiting or at work.
+            pub methods_open: u64,
+            /// Since when the connection stands; a planned reconnect does not end it.
+            pub connected_since: Option<SystemTime>,
+            /// Until when the token of the last connection is valid, in seconds of Unix time.
+            pub token_expiry: Option<u64>,
+            /// From PUBLISH to PUBACK, for messages acknowledged on the connection that they were sent on.
+            pub publish_round_trip: Option<RoundTrips>,
+            /// From a twin request to its answer, on one connection as well.
+            pub twin_round_trip: Option<RoundTrips>,
+            /// From PINGREQ to PINGRESP, where nothing else came in between.
+            pub ping_round_trip: Option<RoundTrips>,
         }
 
         impl Counters {
             pub(super) fn read(&self) -> Stats {
-                Stats { $($name: self.$name.get(),)* outstanding: 0, outstanding_bytes: 0 }
+                Stats { $($name: self.$name.get(),)* ..Stats::default() }
             }
         }
 
         impl Stats {
-            /// Every figure by its name.
-            pub fn fields(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$((stringify!($name), self.$name),)* ("outstanding", self.outstanding),
-                 ("outstanding_bytes", self.outstanding_bytes)].into_iter()
+            /// Every count by its name.
+            pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+                [
+                    $((stringify!($name), self.$name),)*
+                    ("outstanding", self.outstanding),
+                    ("outstanding_bytes", self.outstanding_bytes),
+                    ("outbox", self.outbox),
+                    ("in_flight", self.in_flight),
+                    ("messages_waiting", self.messages_waiting),
+                    ("desired_waiting", self.desired_waiting),
+                    ("methods_waiting", self.methods_waiting),
+                    ("methods_open", self.methods_open),
+                ]
+                .into_iter()
             }
         }
     };
@@ -112,6 +211,8 @@ counters! {
     methods_called,
     /// Connections that the hub accepted.
     connects,
+    /// Connections that the hub accepted after one was lost.
+    reconnects,
     /// Connections that ended other than by `close` or for a new token.
     connections_lost,
     /// Planned reconnects with a new token.
@@ -129,6 +230,10 @@ pub(super) struct Counter(AtomicU64);
 impl Counter {
     pub(super) fn add(&self, amount: u64) {
         self.0.store(self.get().wrapping_add(amount), Ordering::Relaxed);
+    }
+
+    pub(super) fn set(&self, amount: u64) {
+        self.0.store(amount, Ordering::Relaxed);
     }
 
     pub(super) fn get(&self) -> u64 {

@@ -16,6 +16,7 @@ use super::credentials::Purpose;
 use super::desired::DesiredTracker;
 use super::error::{Error, Step};
 use super::handle::Shared;
+use super::histogram::Ticks;
 use super::message::Ticket;
 use super::methods::Methods;
 use super::reply::Reply;
@@ -24,6 +25,7 @@ use super::stats::State;
 use super::subscriptions::{Feed, Subscriptions};
 use super::transport::ClockOffset;
 pub(super) use super::twin::TwinReply;
+use super::watch::Event;
 use crate::mqtt::{Client, ConnectReturnCode, Publish};
 
 /// Everything that belongs to one device, owned by one task: no locks, no races.
@@ -62,6 +64,8 @@ pub(super) struct Task {
     /// Somebody asked for the connection to end, for now.
     pub(super) leaving: Option<Leaving>,
     pub(super) closing: Option<Closing>,
+    /// For the round trips of messages.
+    pub(super) ticks: Ticks,
 }
 
 /// A caller that waits for a state of the connection.
@@ -124,6 +128,7 @@ impl Task {
             clock: None,
             leaving: None,
             closing: None,
+            ticks: Ticks::new(Instant::now()),
             shared,
         }
     }
@@ -153,9 +158,12 @@ impl Task {
             let opened = if let Some(opened) = next.take() {
                 opened
             } else {
-                self.set_trying();
-                let opening = attempt::open(&self.shared.config, Purpose::Connect);
-                match self.attend(opening, |_| false).await {
+                self.set_trying(None);
+                let under_way = Arc::clone(&self.shared.monitor.under_way);
+                let opening = under_way.watch(attempt::open(&self.shared.config, Purpose::Connect));
+                let opened = self.attend(opening, |_| false).await;
+                under_way.set(None);
+                match opened {
                     None => return,
                     Some(Ok(opened)) => opened,
                     Some(Err(error)) => {
@@ -184,6 +192,8 @@ impl Task {
                         if self.shared.config.credentials.try_next(refusals) =>
                     {
                         refusals += 1;
+                        let reason = self.refusal(code).to_string();
+                        self.tell_retry(&reason, Duration::ZERO);
                     }
                     // Whoever listens cannot be told, and counts on a device that was let in before.
                     error @ Error::AuthenticationFailed { .. }
@@ -203,9 +213,15 @@ impl Task {
         }
     }
 
-    fn set_trying(&self) {
+    fn set_trying(&self, reason: Option<&str>) {
         let state = if self.was_connected { State::Reconnecting } else { State::Connecting };
-        self.shared.monitor.set_state(state);
+        self.shared.monitor.set_state(state, reason);
+    }
+
+    /// Tells those who watch that there will be another attempt.
+    fn tell_retry(&self, reason: &str, after: Duration) {
+        let event = || Event::Retry { reason: reason.to_owned(), after };
+        self.shared.monitor.watchers.tell(|watched| watched.then(event));
     }
 
     /// What a refused CONNECT means (MQTT 3.1.1 §3.2.2.3, and IoT Hub's use of it).
@@ -246,9 +262,12 @@ impl Task {
         if !self.was_connected && !self.shared.config.retry.first_connect {
             return self.give_up(&error);
         }
-        self.shared.monitor.set_last_error(Some(error.to_string()));
-        self.set_trying();
-        let wait = tokio::time::sleep(self.backoff.next(random()));
+        let reason = error.to_string();
+        self.shared.monitor.set_last_error(Some(reason.clone()));
+        self.set_trying(Some(&reason));
+        let wait = self.backoff.next(random());
+        self.tell_retry(&reason, wait);
+        let wait = tokio::time::sleep(wait);
         self.hurry = false;
         self.attend(wait, |task| task.hurry).await;
     }
@@ -259,8 +278,9 @@ impl Task {
         // The next call starts over, and fails fast if it fails.
         self.was_connected = false;
         self.hurry = false;
-        self.shared.monitor.set_last_error(Some(error.to_string()));
-        self.shared.monitor.set_state(State::Disconnected);
+        let reason = error.to_string();
+        self.shared.monitor.set_last_error(Some(reason.clone()));
+        self.shared.monitor.set_state(State::Disconnected, Some(&reason));
         self.fail_all(error);
     }
 
@@ -272,6 +292,7 @@ impl Task {
                 return None;
             }
             self.release_changes();
+            self.show_depths();
             let wake = self.next_deadline();
             tokio::select! {
                 biased;
@@ -282,6 +303,14 @@ impl Task {
             }
             self.expire(Instant::now());
         }
+    }
+
+    /// Shows how long the task's own queues are.
+    pub(super) fn show_depths(&self) {
+        let depths = &self.shared.monitor.depths;
+        depths.outbox.set((self.outbox.len() + self.unflushed.len()) as u64);
+        depths.in_flight.set(self.mqtt.in_flight() as u64);
+        depths.methods_open.set(self.methods.open() as u64);
     }
 
     /// The next moment at which an operation or the whole client runs out of time.
@@ -316,7 +345,7 @@ impl Task {
         self.was_connected = false;
         self.hurry = false;
         self.shared.monitor.set_last_error(None);
-        self.shared.monitor.set_state(State::Disconnected);
+        self.shared.monitor.set_state(State::Disconnected, Some("disconnected on request"));
         for waiting in self.waiting.drain(..) {
             let reason = "disconnected on request".to_owned();
             waiting.reply.send(Err(Error::ConnectionLost { reason }));
@@ -334,8 +363,9 @@ impl Task {
 
     /// The end: whatever is left did not make it.
     fn finish(mut self) {
-        self.shared.monitor.set_state(State::Closed);
+        self.shared.monitor.set_state(State::Closed, None);
         self.fail_all(&Error::ClientClosed);
+        self.show_depths();
         self.shared.end();
         if let Some(closing) = self.closing.take() {
             for reply in closing.replies {

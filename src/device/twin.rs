@@ -9,6 +9,7 @@ use super::reply::Reply;
 use super::requests::{Answer, ReportedPatch, Request, TwinDocument};
 use super::subscriptions::Feed;
 use super::task::Task;
+use super::watch::Event;
 use crate::mqtt::Publish;
 
 /// Who asked for a twin request.
@@ -65,19 +66,31 @@ impl Task {
             self.requests.insert(Request::Get, now, deadline, TwinReply::Comparison);
         }
         while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
-            let Some((topic, body)) = self.requests.next_unsent() else { break };
+            let Some((topic, body)) = self.requests.next_unsent(now) else { break };
             let publish = Publish::from_bytes(topic, crate::mqtt::QoS::AtMostOnce, body);
             self.mqtt.publish_qos0(&publish, now);
         }
     }
 
     /// An answer to a twin request came in.
-    pub(super) fn twin_answered(&mut self, request_id: &str, status: u16, version: Option<u64>, body: &[u8]) {
-        let counters = &self.shared.monitor.counters;
+    pub(super) fn twin_answered(
+        &mut self,
+        request_id: &str,
+        status: u16,
+        version: Option<u64>,
+        body: &[u8],
+        now: Instant,
+    ) {
+        let monitor = &self.shared.monitor;
+        if let Some(sent) = self.requests.sent_at(request_id) {
+            monitor.twin_times.record(now.saturating_duration_since(sent));
+        }
         let Some((reply, outcome)) = self.requests.answer(request_id, status, version, body) else {
-            return counters.twin_answers_unmatched.add(1);
+            monitor.counters.twin_answers_unmatched.add(1);
+            let event = || Event::Unmatched { request_id: request_id.to_owned(), status };
+            return monitor.watchers.tell(|watched| watched.then(event));
         };
-        counters.twin_requests_answered.add(1);
+        monitor.counters.twin_requests_answered.add(1);
         match (reply, outcome) {
             (TwinReply::Get(reply), Ok(Answer::Twin(twin))) => {
                 self.shared.budget.give_back(0);

@@ -19,6 +19,8 @@ pub struct Client<T> {
     session: Session<T>,
     state: State,
     keep_alive: KeepAlive,
+    /// How long the last ping took, until somebody asks.
+    ping_round_trip: Option<Duration>,
     /// Messages in flight of sessions that the server forgot, oldest first. They are set apart the moment
     /// this is known, so that a new message cannot get mixed up with them.
     forgotten: Vec<(Publish, T)>,
@@ -74,6 +76,7 @@ impl<T> Client<T> {
             session: Session::new(max_in_flight),
             state: State::Offline,
             keep_alive: KeepAlive::new(Duration::ZERO, Duration::ZERO, now),
+            ping_round_trip: None,
             forgotten: Vec::new(),
         }
     }
@@ -117,6 +120,9 @@ impl<T> Client<T> {
 
     fn next_event(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
         while let Some(packet) = wire::decode(input, Sender::Server)? {
+            if let (Packet::PingResp, Some(pinged)) = (&packet, self.keep_alive.pinged_at()) {
+                self.ping_round_trip = Some(now.saturating_duration_since(pinged));
+            }
             self.keep_alive.received(now);
             if let Some(event) = self.receive(packet)? {
                 return Ok(Some(event));
@@ -263,6 +269,12 @@ impl<T> Client<T> {
     /// go on, for the peer's sake.
     pub fn not_listening(&mut self, now: Instant) {
         self.keep_alive.received(now);
+    }
+
+    /// How long the last PINGREQ waited for its PINGRESP, if that has come since the last call and nothing else came
+    /// before it.
+    pub fn take_ping_round_trip(&mut self) -> Option<Duration> {
+        self.ping_round_trip.take()
     }
 
     /// When [`Self::handle_timeout`] wants to be called.

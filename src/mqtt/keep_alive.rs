@@ -42,6 +42,11 @@ impl KeepAlive {
         self.pinged = None;
     }
 
+    /// When the ping that is out was sent.
+    pub fn pinged_at(&self) -> Option<Instant> {
+        self.pinged
+    }
+
     /// When [`Self::due`] is worth asking next; `None` when keep-alive is off.
     pub fn deadline(&self) -> Option<Instant> {
         if self.interval.is_zero() {

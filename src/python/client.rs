@@ -1,9 +1,11 @@
 //! `_core.Client`: every operation in its blocking and its asyncio form, side by side.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -11,11 +13,12 @@ use serde_json::Value;
 
 use super::access::Access;
 use super::core::{Core, span};
+use super::log::Log;
 use super::options::Options;
 use super::outcome::Outcome;
 use super::sending::Sending;
 use super::{bridge, convert, errors, outgoing, waiter};
-use crate::device::{Device, Reply};
+use crate::device::{Device, Reply, RoundTrips, Stats};
 use crate::dialect::twin::{Section, check_patch};
 
 /// One device's client.
@@ -203,12 +206,36 @@ impl Client {
         self.0.device_if_alive().and_then(Device::last_error)
     }
 
+    /// Everything that is counted or measured, by its name. Round trips are tuples, in seconds.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let read = self.0.seen()?.stats();
+        let read = Stats {
+            // What an iterator has fetched in a batch waits too.
+            messages_waiting: read.messages_waiting + self.0.messages.waiting() as u64,
+            desired_waiting: read.desired_waiting + self.0.desired.waiting() as u64,
+            methods_waiting: read.methods_waiting + self.0.methods.waiting() as u64,
+            ..read
+        };
         let stats = PyDict::new(py);
-        for (name, figure) in self.0.device()?.stats().fields() {
-            stats.set_item(name, figure)?;
+        for (name, count) in read.counts() {
+            stats.set_item(name, count)?;
         }
+        let expiry = read.token_expiry.and_then(|expiry| UNIX_EPOCH.checked_add(Duration::from_secs(expiry)));
+        stats.set_item("connected_since", time(py, read.connected_since))?;
+        stats.set_item("token_valid_until", time(py, expiry))?;
+        stats.set_item("publish_round_trip", read.publish_round_trip.map(round_trips))?;
+        stats.set_item("twin_round_trip", read.twin_round_trip.map(round_trips))?;
+        stats.set_item("ping_round_trip", read.ping_round_trip.map(round_trips))?;
         Ok(stats)
+    }
+
+    /// Puts what happens to the connection from now on into `log`, under the name `client`; once.
+    fn log_to(&self, log: &Log, client: &str) {
+        if let Some(device) = self.0.device_if_alive()
+            && !self.0.logged.swap(true, Ordering::Relaxed)
+        {
+            device.log_to(log.inner(), client.into());
+        }
     }
 
     #[getter]
@@ -225,6 +252,17 @@ impl Client {
     fn module_id(&self) -> Option<&str> {
         self.0.config().identity.module_id.as_deref()
     }
+}
+
+/// Count, p50, p90, p99 and maximum.
+fn round_trips(trips: RoundTrips) -> (u64, f64, f64, f64, f64) {
+    let [p50, p90, p99, max] = [trips.p50, trips.p90, trips.p99, trips.max].map(|span| span.as_secs_f64());
+    (trips.count, p50, p90, p99, max)
+}
+
+/// A `datetime` in UTC; `None` too for one that Python's calendar does not reach.
+fn time(py: Python<'_>, at: Option<SystemTime>) -> Option<Bound<'_, PyAny>> {
+    at?.into_bound_py_any(py).ok()
 }
 
 /// A patch as JSON text, within the service's limits.

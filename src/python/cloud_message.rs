@@ -151,6 +151,12 @@ impl CloudMessage {
         true
     }
 
+    /// For Jupyter.
+    fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        static CLOUD_MESSAGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        CLOUD_MESSAGE.import(slf.py(), "azmqtt._html", "cloud_message")?.call1((slf,))
+    }
+
     fn __repr__(&self) -> String {
         let id = self.parsed().ok().and_then(|properties| properties.message_id.as_deref());
         let id = id.map(|id| format!("message_id={id:?}, ")).unwrap_or_default();

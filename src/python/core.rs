@@ -1,5 +1,6 @@
 //! What a client, its iterators and its running calls share.
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
@@ -20,6 +21,8 @@ pub(super) struct Core {
     /// For bursts.
     quiet: Device,
     generation: Generation,
+    /// What happens to it goes into the log.
+    pub(super) logged: AtomicBool,
     /// For calls that name no timeout.
     pub(super) timeout: Duration,
     /// The topic of a message without properties.
@@ -37,6 +40,7 @@ impl Core {
             quiet: device.quiet(),
             device,
             generation: Generation::now(),
+            logged: AtomicBool::new(false),
             timeout,
             topic,
             messages: Stream::default(),
@@ -52,7 +56,13 @@ impl Core {
         Ok(&self.device)
     }
 
-    /// The same, for bursts of operations; check with [`Self::device`] first.
+    /// The device to look at: nothing is started for it.
+    pub(super) fn seen(&self) -> PyResult<&Device> {
+        self.generation.check()?;
+        Ok(&self.device)
+    }
+
+    /// The device for bursts of operations; check with [`Self::device`] first.
     pub(super) fn quiet(&self) -> &Device {
         &self.quiet
     }

@@ -1,4 +1,5 @@
-//! Iterators over what the hub sends: cloud messages, changes of the desired properties, calls of methods.
+//! Iterators over what the hub sends (cloud messages, changes of the desired properties, calls of methods), and over
+//! changes of the connection's state.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -13,7 +14,9 @@ use super::method_call::MethodCall;
 use super::stream::{Place, Stream};
 use super::subscription::Subscription;
 use super::{bridge, convert, errors, waiter};
-use crate::device::{CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, MethodRequest, Reply};
+use crate::device::{
+    CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, MethodRequest, Reply, StateChange,
+};
 
 /// What an iterator yields.
 pub(super) trait Item: Sized + Send + Sync + 'static {
@@ -166,7 +169,40 @@ impl<T: Item> Drop for Cursor<T> {
     }
 }
 
-/// An iterator over cloud messages, over changes of the desired properties or over calls of methods.
+/// Changes of the connection's state. Nobody is asked for them, and each iterator has all of them.
+struct States {
+    core: Arc<Core>,
+    inbox: Arc<Inbox<StateChange>>,
+    stream: Stream<StateChange>,
+}
+
+impl Position for States {
+    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        let device = self.core.device()?;
+        let Some((change, _)) = self.stream.take(device, &self.inbox, |_| None) else { return Ok(None) };
+        let class = CLASS.import(py, "azmqtt._types", "StateChange")?;
+        class.call1((change.state.as_str(), change.previous.as_str(), change.reason, change.at)).map(Some)
+    }
+
+    fn listen(&self, reply: Reply<()>) -> PyResult<usize> {
+        self.core.device()?;
+        Ok(self.stream.listen(&self.inbox, reply))
+    }
+
+    fn forget(&self, key: usize) {
+        self.stream.forget(key);
+    }
+
+    fn subscribed(&self, reply: Reply<()>) -> PyResult<()> {
+        reply.send(Ok(()));
+        Ok(())
+    }
+
+    fn done(&self) {}
+}
+
+/// An iterator over cloud messages, changes of the desired properties, calls of methods, or changes of the state.
 #[pyclass(frozen, subclass, module = "azmqtt._core")]
 pub(super) struct Events {
     position: Box<dyn Position>,
@@ -186,11 +222,17 @@ impl Events {
         cursor.subscription.begin(|reply| T::subscribe(device, core.timeout, reply));
         Ok(Self { position: Box::new(cursor), timeout })
     }
+
+    fn states(core: &Arc<Core>, timeout: Option<Duration>) -> PyResult<Self> {
+        let inbox = core.device()?.state_changes();
+        let position = States { core: Arc::clone(core), inbox, stream: Stream::default() };
+        Ok(Self { position: Box::new(position), timeout })
+    }
 }
 
 #[pymethods]
 impl Events {
-    /// Two ways to say what to iterate over; see `Client.messages` and `Client.desired_properties`.
+    /// `kind` says what to iterate over.
     #[new]
     fn py_new(client: &super::client::Client, kind: &str, timeout: Option<f64>) -> PyResult<Self> {
         let timeout = timeout.map(|seconds| super::core::span("timeout", seconds)).transpose()?;
@@ -198,7 +240,8 @@ impl Events {
             "messages" => Self::new::<CloudMessage>(client.core(), timeout),
             "desired" => Self::new::<DesiredPatch>(client.core(), timeout),
             "methods" => Self::new::<MethodRequest>(client.core(), timeout),
-            _ => Err(errors::value_error(&"kind must be 'messages', 'desired' or 'methods'")),
+            "state" => Self::states(client.core(), timeout),
+            _ => Err(errors::value_error(&"kind must be 'messages', 'desired', 'methods' or 'state'")),
         }
     }
 

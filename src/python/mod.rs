@@ -6,7 +6,7 @@
 //! * [`method_call`]: calls of direct methods, and their responses.
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
-//! * [`hub`], [`hub_cloud`]: the local hub.
+//! * [`hub`], [`hub_cloud`]: the local hub. [`log`]: what happens to connections, for Python's `logging`.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
 //! * [`core`], [`stream`], [`subscription`], [`acknowledge`]: what a client and its iterators share.
 
@@ -22,6 +22,7 @@ mod events;
 mod fork;
 mod hub;
 mod hub_cloud;
+mod log;
 mod method_call;
 mod options;
 mod outcome;
@@ -52,6 +53,8 @@ mod _core {
     use super::hub::Hub;
     #[pymodule_export]
     use super::hub::PendingCall;
+    #[pymodule_export]
+    use super::log::Log;
     #[pymodule_export]
     use super::method_call::MethodCall;
     #[pymodule_export]

@@ -166,15 +166,17 @@ impl Sending {
 
 #[pymethods]
 impl Sending {
-    /// Sends everything that `messages` yields and waits for the last acknowledgement.
-    fn run(&self, messages: &Bound<'_, PyIterator>) -> PyResult<()> {
+    /// Sends everything that `messages` yields and waits for the last acknowledgement. Meanwhile `progress` is called
+    /// now and then, without arguments.
+    fn run(&self, messages: &Bound<'_, PyIterator>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         let py = messages.py();
+        let report = || progress.map_or(Ok(()), |progress| progress.call0().map(drop));
         let pulled = loop {
-            match self.pull(messages) {
+            match self.pull(messages).and_then(|more| report().map(|()| more)) {
                 // An iterable without Python code of its own gives signals no other chance.
                 Ok(true) => {
                     py.check_signals()?;
-                    waiter::wait(py, |reply| self.when_room(reply))?;
+                    waiter::wait_with(py, |reply| self.when_room(reply), report)?;
                 }
                 Ok(false) => break Ok(()),
                 // An interrupt waits for nothing.
@@ -183,7 +185,7 @@ impl Sending {
             }
         };
         // What was accepted is accounted for, whatever stopped the iterable.
-        let settled = waiter::wait(py, |reply| self.when_settled(reply));
+        let settled = waiter::wait_with(py, |reply| self.when_settled(reply), report);
         pulled?;
         settled
     }

@@ -58,6 +58,11 @@ impl<T> Stream<T> {
         Some((item, place))
     }
 
+    /// Items that were fetched and wait here.
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.local).items.len()
+    }
+
     /// The application is done with an item.
     pub(super) fn done(&self, device: &Device, place: Place) {
         lock(&self.local).acknowledgements.done(device, place);

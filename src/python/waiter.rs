@@ -37,7 +37,16 @@ impl<T> Slot<T> {
 
 /// Starts an operation and waits for its outcome. The operation has a deadline of its own.
 pub(super) fn wait<T: Send + 'static>(py: Python<'_>, start: impl FnOnce(Reply<T>)) -> PyResult<T> {
-    match wait_until(py, None, start)? {
+    wait_with(py, start, || Ok(()))
+}
+
+/// The same, with something to be done meanwhile, every 50 ms; its error ends the wait.
+pub(super) fn wait_with<T: Send + 'static>(
+    py: Python<'_>,
+    start: impl FnOnce(Reply<T>),
+    meanwhile: impl FnMut() -> PyResult<()>,
+) -> PyResult<T> {
+    match wait_until_with(py, None, start, meanwhile)? {
         Some(Ok(value)) => Ok(value),
         Some(Err(error)) => Err(errors::raise(py, &error)),
         // Without a deadline the wait ends with an outcome only.
@@ -51,6 +60,15 @@ pub(super) fn wait_until<T: Send + 'static>(
     py: Python<'_>,
     deadline: Option<Instant>,
     start: impl FnOnce(Reply<T>),
+) -> PyResult<Option<Outcome<T>>> {
+    wait_until_with(py, deadline, start, || Ok(()))
+}
+
+fn wait_until_with<T: Send + 'static>(
+    py: Python<'_>,
+    deadline: Option<Instant>,
+    start: impl FnOnce(Reply<T>),
+    mut meanwhile: impl FnMut() -> PyResult<()>,
 ) -> PyResult<Option<Outcome<T>>> {
     let slot = Arc::new(Slot { outcome: Mutex::new(None), ready: Condvar::new() });
     let writer = Arc::clone(&slot);
@@ -69,6 +87,7 @@ pub(super) fn wait_until<T: Send + 'static>(
             return Ok(Some(outcome));
         }
         py.check_signals()?;
+        meanwhile()?;
         if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             return Ok(None);
         }

@@ -19,6 +19,7 @@ mod proxies;
 mod proxy_peer;
 mod renewal;
 mod requests;
+mod seeing;
 mod sending;
 mod signers;
 mod soak;

@@ -61,7 +61,7 @@ proptest! {
                     open.insert(next);
                     next += 1;
                 }
-                Move::Publish => if let Some((topic, _)) = requests.next_unsent() {
+                Move::Publish => if let Some((topic, _)) = requests.next_unsent(Instant::now()) {
                     // Tokens grow with the calls, and the identifiers with them.
                     let sequence = u32::from_str_radix(&rid(&topic)[8..], 16).unwrap();
                     prop_assert!(open.contains(&(sequence - 1)), "an ended request was published");
@@ -100,7 +100,7 @@ proptest! {
         }
         let left: Vec<u32> = requests.drain().collect();
         prop_assert_eq!(left, open.into_iter().collect::<Vec<_>>());
-        prop_assert!(requests.next_unsent().is_none());
+        prop_assert!(requests.next_unsent(Instant::now()).is_none());
     }
 }
 
@@ -109,7 +109,7 @@ fn published(request: Request) -> (Requests<u32>, String) {
     let now = Instant::now();
     let mut requests = Requests::new(0xAB);
     requests.insert(request, now, now + Duration::from_secs(1), 1);
-    let (topic, _) = requests.next_unsent().unwrap();
+    let (topic, _) = requests.next_unsent(Instant::now()).unwrap();
     (requests, rid(&topic))
 }
 
@@ -121,7 +121,7 @@ fn a_new_connection_gets_them_again_in_the_order_of_the_calls() {
         requests.insert(patch(None), now, now + Duration::from_secs(1), token);
     }
     let all = |requests: &mut Requests<u32>| -> Vec<String> {
-        std::iter::from_fn(|| requests.next_unsent()).map(|(topic, _)| topic).collect()
+        std::iter::from_fn(|| requests.next_unsent(Instant::now())).map(|(topic, _)| topic).collect()
     };
     let first = all(&mut requests);
     assert!(requests.connection_lost("gone").is_empty());
@@ -129,7 +129,7 @@ fn a_new_connection_gets_them_again_in_the_order_of_the_calls() {
     let second = all(&mut requests);
     assert_eq!(second[..40], first, "the same requests with the same identifiers");
     assert!(second[40].contains("twin/GET"));
-    assert!(requests.next_unsent().is_none());
+    assert!(requests.next_unsent(Instant::now()).is_none());
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn a_conditional_patch_is_lost_with_its_connection_only_if_it_was_published() {
     let now = Instant::now();
     requests.insert(patch(Some(4)), now, now + Duration::from_secs(1), 2);
     assert!(requests.connection_lost("again").is_empty());
-    let (topic, _) = requests.next_unsent().unwrap();
+    let (topic, _) = requests.next_unsent(Instant::now()).unwrap();
     assert!(topic.ends_with("&$version=4"), "{topic}");
 }
 

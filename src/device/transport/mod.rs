@@ -30,6 +30,7 @@ use super::config::ConnectDeadlines;
 use super::endpoint::Endpoint;
 use super::error::{Error, Step};
 use super::proxy::{Proxy, ProxyKind};
+use super::under_way;
 
 /// A byte stream, whatever it is made of.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -83,6 +84,7 @@ impl<'a> Attempt<'a> {
             self.pass(proxy, &mut tcp).await?;
         }
         let handshake = tls::handshake(self.endpoint, config, tcp);
+        under_way::begins(Step::Tls);
         match timeout(self.deadlines.tls, handshake).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => Err(self.failed(Step::Tls, &tls::explain(&error, self.clock))),
@@ -97,6 +99,7 @@ impl<'a> Attempt<'a> {
             None => (&self.endpoint.host, self.endpoint.port),
         };
         let addresses = self.within(Step::Dns, self.deadlines.dns, dial::resolve(host, port)).await?;
+        under_way::begins(Step::Tcp);
         let tcp = dial::connect(addresses, self.deadlines.tcp).await;
         let tcp = tcp.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp));
         tcp.map_err(|error| self.failed(Step::Tcp, &dial::explain(&error, self.deadlines.tcp)))
@@ -105,6 +108,7 @@ impl<'a> Attempt<'a> {
     /// Has the proxy connect to the host.
     async fn pass(&mut self, proxy: &Proxy, tcp: &mut TcpStream) -> Result<(), Error> {
         let limit = self.deadlines.proxy;
+        under_way::begins(Step::Proxy);
         let passed = match proxy.kind {
             ProxyKind::Http => {
                 let clock = &mut self.clock;
@@ -122,6 +126,7 @@ impl<'a> Attempt<'a> {
     /// Makes a WebSocket of an encrypted stream.
     async fn upgrade(&mut self, stream: tls::TlsStream) -> Result<Stream, Error> {
         let limit = self.deadlines.websocket;
+        under_way::begins(Step::WebSocket);
         match timeout(limit, websocket::upgrade(stream, self.endpoint, &mut self.clock)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(reason)) => Err(self.failed(Step::WebSocket, &reason)),
@@ -135,6 +140,7 @@ impl<'a> Attempt<'a> {
         limit: Duration,
         work: impl Future<Output = io::Result<T>>,
     ) -> Result<T, Error> {
+        under_way::begins(step);
         match timeout(limit, work).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.failed(step, &error.to_string())),

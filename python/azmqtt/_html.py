@@ -1,0 +1,138 @@
+"""Small tables for notebooks: whatever is shown is escaped, cut to a bounded length, and holds no key.
+
+Colours are the notebook's own, so that the tables suit its light and its dark themes.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from azmqtt import CloudMessage, DeviceClient, Message, Twin
+
+#: Characters of one cell, and rows of one table.
+_LONGEST, _MOST = 4000, 100
+
+_TABLE = "border-collapse:collapse;margin:.3em 0;font-size:90%"
+_CAPTION = "caption-side:top;text-align:left;font-weight:bold;color:inherit;padding:.2em 0"
+_HEAD = "text-align:left;vertical-align:top;font-weight:normal;opacity:.7;padding:.15em 1em .15em 0"
+_CELL = "text-align:left;vertical-align:top;padding:.15em 0"
+_LINE = "border-top:1px solid rgba(128,128,128,.35)"
+_TEXT = "margin:0;padding:0;background:none;color:inherit;font-family:monospace;white-space:pre-wrap;text-align:left"
+
+
+class _Text(str):
+    """Text that is laid out already."""
+
+    __slots__ = ()
+
+
+def table(title: str, rows: Iterable[tuple[str, Any]]) -> str:
+    """Lay out names and values; rows whose value is ``None`` are left out."""
+    shown = [(name, value) for name, value in rows if value is not None]
+    lines = [f"<tr>{_head(name)}{_cell(value)}</tr>" for name, value in shown[:_MOST]]
+    if len(shown) > _MOST:
+        lines.append(f"<tr>{_head('…')}{_cell(f'{len(shown) - _MOST} more')}</tr>")
+    caption = f'<caption style="{_CAPTION}">{escape(title)}</caption>'
+    return f'<table style="{_TABLE}">{caption}<tbody>{"".join(lines)}</tbody></table>'
+
+
+def json_text(value: Any) -> str:
+    """Write JSON over several lines, to be shown as it is."""
+    try:
+        return _Text(json.dumps(value, indent=2, ensure_ascii=False, default=repr))
+    except (TypeError, ValueError, RecursionError):
+        return _Text(repr(value))
+
+
+def client(shown: DeviceClient) -> str:
+    """Show who a client is and how it is."""
+    from azmqtt._stats import shown as figure
+
+    rows: list[tuple[str, Any]] = [
+        ("hub", shown.hostname),
+        ("device", shown.device_id),
+        ("module", shown.module_id),
+        ("state", shown.state),
+        ("last error", shown.last_error),
+    ]
+    try:
+        stats = shown.stats()
+    except RuntimeError:
+        # Made before a fork: its figures are the parent's.
+        return table(type(shown).__name__, rows)
+    since, trips = stats.connected_since, stats.publish_round_trip
+    rows += [
+        ("connected since", since and f"{figure(since)}, reconnected {stats.reconnects} times"),
+        ("messages", f"{stats.messages_sent:,} sent, {stats.messages_received:,} received"),
+        ("not acknowledged", f"{stats.outstanding:,}"),
+        ("round trip", trips and str(trips)),
+    ]
+    return table(type(shown).__name__, rows)
+
+
+def twin(shown: Twin) -> str:
+    """Show both sections with their versions."""
+    return table(
+        "Twin",
+        [
+            (f"desired, version {shown.desired_version}", json_text(shown.desired)),
+            (f"reported, version {shown.reported_version}", json_text(shown.reported)),
+        ],
+    )
+
+
+def message(shown: Message) -> str:
+    """Show the fields that are set."""
+    fields = ((name, getattr(shown, name)) for name in shown.__slots__ if name not in {"body", "properties", "qos"})
+    rows = [("body", _body(shown.body)), *fields, *_properties(shown.properties), ("qos", shown.qos)]
+    return table("Message", rows)
+
+
+_CLOUD_FIELDS = ("message_id", "correlation_id", "user_id", "to", "content_type", "content_encoding", "creation_time")
+
+
+def cloud_message(shown: CloudMessage) -> str:
+    """Show the body and the properties; a malformed bag as what is wrong with it."""
+    rows: list[tuple[str, Any]] = [("body", _body(shown.body))]
+    try:
+        rows += [(name, getattr(shown, name)) for name in (*_CLOUD_FIELDS, "expiry", "ack")]
+        rows += _properties(shown.properties)
+    except ValueError as error:
+        rows.append(("properties", error))
+    return table("CloudMessage", rows)
+
+
+def _properties(properties: Any) -> list[tuple[str, Any]]:
+    return [(f"property {name}", f"{value}") for name, value in dict(properties or {}).items()]
+
+
+def _body(body: Any) -> Any:
+    if isinstance(body, str):
+        return _Text(body)
+    if not isinstance(body, bytes | bytearray | memoryview):
+        return json_text(body)
+    data = bytes(body)
+    text = data[: 4 * _LONGEST].decode(errors="replace")
+    if any(not (c.isprintable() or c in "\r\n\t") or c == "\ufffd" for c in text[:_LONGEST]):
+        return f"{len(data):,} bytes: {data[:32].hex(' ')}{' …' if len(data) > 32 else ''}"  # noqa: PLR2004 - a line
+    return _Text(text)
+
+
+def _head(name: object) -> str:
+    return f'<th scope="row" style="{_HEAD};{_LINE}">{escape(_short(str(name)))}</th>'
+
+
+def _cell(value: object) -> str:
+    text = escape(_short(str(value)))
+    if isinstance(value, _Text):
+        text = f'<pre style="{_TEXT}">{text}</pre>'
+    return f'<td style="{_CELL};{_LINE}">{text}</td>'
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text):,} characters)"

@@ -1,0 +1,136 @@
+"""What happens to connections, in Python's ``logging``.
+
+=====================  ========  ============================================================================
+logger                 level     what
+=====================  ========  ============================================================================
+``azmqtt.connection``  INFO      connecting, connected, renewed (a planned reconnect with a new token), closed
+``azmqtt.connection``  WARNING   lost, refused or failed, with the reason and the wait before the next attempt
+``azmqtt.twin``        DEBUG     an answer of the hub that belongs to no request that is open
+``azmqtt.handlers``    ERROR     a handler that raised, and other troubles of handlers
+=====================  ========  ============================================================================
+
+The lines come from one thread, "azmqtt-log", for all clients of the process. It is started when a client is made, or
+``connect`` is called, while somebody listens to ``azmqtt.connection``: a level of INFO or lower is on, or warnings are
+and there is a log handler that they reach. When nobody listens nothing is recorded. No line ever holds a key or a
+token.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import threading
+
+from azmqtt import _core
+
+_connection = logging.getLogger("azmqtt.connection")
+_twin = logging.getLogger("azmqtt.twin")
+
+# Without a configuration of logging, warnings would go to stderr. An error of a handler, which is the application's
+# own, still does: `azmqtt.handlers` is left out here.
+_connection.addHandler(logging.NullHandler())
+_twin.addHandler(logging.NullHandler())
+
+_LINES = {
+    "connecting": (logging.INFO, "%s: connecting"),
+    "connected": (logging.INFO, "%s: connected"),
+    "renewed": (logging.INFO, "%s: renewed its token by a planned reconnect"),
+    "closed": (logging.INFO, "%s: closed"),
+}
+
+#: What a log line shows of a text that comes from outside.
+_LONGEST = 500
+
+
+class _Writer:
+    """The thread that writes what the core tells, and the queue that it is told by."""
+
+    def __init__(self) -> None:
+        self.process = os.getpid()
+        self.log = _core.Log()
+        self.thread = threading.Thread(target=self._run, name="azmqtt-log", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        while True:
+            left_out, entries = self.log.take()
+            if left_out:
+                _connection.warning("%d lines were left out: they came faster than they could be written", left_out)
+            if not entries:
+                return
+            for client, what, text, number in entries:
+                _write(client, what, text, number)
+
+    def stop(self) -> None:
+        """Write what waits and end."""
+        self.log.close()
+        self.thread.join(1.0)
+
+
+_writer: _Writer | None = None
+_lock = threading.Lock()
+
+
+def attach(core: _core.Client) -> None:
+    """Log what happens to a client from now on, if somebody listens."""
+    global _writer  # noqa: PLW0603 - one for the process
+    details = _twin.isEnabledFor(logging.DEBUG)
+    if not (details or _is_heard()):
+        return
+    with _lock:
+        if _writer is None or _writer.process != os.getpid():
+            # A forked child has no thread.
+            _writer = _Writer()
+        writer = _writer
+    writer.log.set_details(details)
+    module = core.module_id
+    core.log_to(writer.log, core.device_id if module is None else f"{core.device_id}/{module}")
+
+
+def _is_heard() -> bool:
+    if _connection.isEnabledFor(logging.INFO):
+        return True
+    if not _connection.isEnabledFor(logging.WARNING):
+        return False
+    logger: logging.Logger | None = _connection
+    while logger is not None:
+        if any(not isinstance(handler, logging.NullHandler) for handler in logger.handlers):
+            return True
+        logger = logger.parent if logger.propagate else None
+    return False
+
+
+def _write(client: str, what: str, text: str | None, number: float) -> None:
+    if what in _LINES:
+        level, line = _LINES[what]
+        _connection.log(level, line, client)
+    elif what == "retry":
+        _connection.warning("%s: %s; next attempt in %.1f s", client, _clean(text), number)
+    elif what == "disconnected":
+        _connection.warning("%s: gave up: %s", client, _clean(text))
+    elif what == "unmatched":
+        _twin.debug("%s: a twin answer (%d) to no open request: %s", client, number, _clean(text))
+    # "reconnecting" comes with a "retry" that says more.
+
+
+def _clean(text: str | None) -> str:
+    """Keep a text from outside on one line."""
+    text = (text or "")[:_LONGEST]
+    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _after_fork() -> None:
+    # It may have been held by another thread of the parent.
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+@atexit.register
+def _stop() -> None:
+    if _writer is not None and _writer.process == os.getpid():
+        _writer.stop()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

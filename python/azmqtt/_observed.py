@@ -1,0 +1,134 @@
+"""What can be seen of a client from outside: its state, its figures, its picture in a notebook."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from azmqtt._errors import ClientClosed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azmqtt._client import DeviceClient
+    from azmqtt._core import Client
+    from azmqtt._states import States
+    from azmqtt._stats import Stats
+    from azmqtt._streams import Stream
+    from azmqtt._types import StateChange
+
+    StateHandler = TypeVar("StateHandler", bound=Callable[[StateChange], Any])
+
+State = Literal["disconnected", "connecting", "connected", "reconnecting", "closed"]
+
+
+class Observed:
+    """The part of :class:`~azmqtt.DeviceClient` that is for watching it."""
+
+    __slots__ = ("_core", "_states")
+
+    _core: Client
+    _states: States | None
+
+    @property
+    def state(self) -> State:
+        """Where the connection stands.
+
+        One of ``disconnected``, ``connecting``, ``connected``, ``reconnecting`` and ``closed``.
+        """
+        return cast("State", self._core.state)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the hub has accepted the connection and it stands, as far as is known."""
+        return self._core.state == "connected"
+
+    @property
+    def last_error(self) -> str | None:
+        """What ended the last connection or attempt, while there is no other."""
+        return self._core.last_error
+
+    @property
+    def hostname(self) -> str:
+        """The hub's host name."""
+        return self._core.hostname
+
+    @property
+    def device_id(self) -> str:
+        """The device's id."""
+        return self._core.device_id
+
+    @property
+    def module_id(self) -> str | None:
+        """The module's id, for a module."""
+        return self._core.module_id
+
+    def stats(self) -> Stats:
+        """Read what was counted and measured since the client was made, and what waits now."""
+        from azmqtt._stats import Stats
+
+        return Stats(self._core.stats())
+
+    def on_state_change(self, handler: StateHandler) -> StateHandler:
+        """Call ``handler`` with every :class:`~azmqtt.StateChange`, from now on. Also a decorator.
+
+        Every change comes, one after the other and in order; only when 1,024 wait for a handler that is slow are the
+        oldest dropped. The last one is to ``closed``; closing the client waits up to a second for it to be told. A
+        plain function is called on a thread of its own; an ``async def`` on the event loop that is running now, or
+        else on one in that thread. A handler that raises is logged under ``azmqtt.handlers``. It may close the client.
+        There is one handler.
+
+        Raises:
+            ClientClosed: The client is closed.
+            RuntimeError: There is a handler already.
+            TypeError: ``handler`` is not callable.
+        """
+        if not callable(handler):
+            raise TypeError(f"the handler must be callable, not {type(handler).__name__}")
+        if self._core.state == "closed":
+            raise ClientClosed("the client is closed")
+        if self._states is not None:
+            raise RuntimeError("a handler for changes of the state is registered already; there is one per client")
+        import inspect
+
+        from azmqtt._states import States
+
+        called = getattr(handler, "__call__", None)  # noqa: B004 - an object whose call is async
+        is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(called)
+        self._states = States(self._core, handler, is_async=is_async)
+        return handler
+
+    def state_changes(self, *, timeout: float | None = None) -> Stream[StateChange]:
+        """Watch the state of the connection, from now on.
+
+        Each iterator has every change, in order; when 1,024 wait the oldest are dropped.
+
+        Args:
+            timeout: How many seconds to wait for each change before the iteration ends; ``None`` for ever.
+
+        Returns:
+            An iterator for ``for`` and ``async for`` over :class:`~azmqtt.StateChange`, which ends after the change to
+            ``closed``.
+        """
+        from azmqtt._streams import Stream
+
+        return Stream(cast("DeviceClient", self), "state", timeout)
+
+    def __repr__(self) -> str:
+        """Show identity and state, no secret."""
+        module = f", module_id={self.module_id!r}" if self.module_id else ""
+        return f"{type(self).__name__}({self.hostname!r}, {self.device_id!r}{module}, {self.state})"
+
+    def _repr_html_(self) -> str:
+        """Show a table in Jupyter, without a secret."""
+        from azmqtt import _html
+
+        return _html.client(cast("DeviceClient", self))
+
+    def _watch(self) -> None:
+        """Write to Python's log what happens from now on, if somebody listens to it."""
+        # Where nobody has loaded `logging`, nobody listens.
+        if "logging" in sys.modules:
+            from azmqtt import _log
+
+            _log.attach(self._core)

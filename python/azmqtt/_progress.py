@@ -1,0 +1,73 @@
+"""How far ``send_messages`` is, for whoever wants to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from asyncio import Future
+
+    from azmqtt import _core
+
+#: Told how many the hub has, and how many there are or ``None``.
+Progress: TypeAlias = Callable[[int, "int | None"], object]
+
+#: Seconds between two reports at the least: as often as an eye can follow.
+_INTERVAL = 0.05
+
+
+class Reporter:
+    """Calls a function with a number that grows: not too often, never twice with the same, and at the end."""
+
+    def __init__(self, progress: Progress, total: int | None) -> None:
+        """Take the function, and how far it goes, if that is known."""
+        self._progress = progress
+        self._total = total
+        self._told = 0
+        self._again_at = 0.0
+
+    def report(self, done: int) -> None:
+        """Tell, if there is something to tell and the last time is a while ago."""
+        if done != self._told and (now := monotonic()) >= self._again_at:
+            self._again_at = now + _INTERVAL
+            self._told = done
+            self._progress(done, self._total)
+
+    def finish(self, done: int) -> None:
+        """Tell the end, whatever it is."""
+        if done != self._told or done == 0:
+            self._progress(done, self._total)
+
+
+def reporter(progress: Progress | None, messages: Any) -> Reporter | None:
+    """Check an argument, and make the reporter for it.
+
+    Raises:
+        TypeError: It cannot be called.
+    """
+    if progress is None:
+        return None
+    if not callable(progress):
+        raise TypeError(f"progress must be callable, not {type(progress).__name__}")
+    try:
+        total = len(messages)
+    except TypeError:
+        total = None
+    return Reporter(progress, total)
+
+
+async def reported(future: Future[None], sending: _core.Sending, reporter: Reporter | None) -> None:
+    """Await a step of ``sending``, reporting meanwhile."""
+    if reporter is not None:
+        import asyncio
+
+        while not future.done():
+            try:
+                await asyncio.wait([future], timeout=_INTERVAL)
+            except asyncio.CancelledError:
+                future.cancel()
+                raise
+            reporter.report(sending.acknowledged)
+    await future

@@ -1,0 +1,63 @@
+//! What happens to connections, on its way to Python's `logging`. A Python thread takes it from here: the runtime's
+//! never waits for a log handler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::prelude::*;
+
+use super::waiter;
+use crate::device::{self, Event, LogEntry};
+
+/// Client, what happened, its reason or request id, and its seconds or status.
+type Entry = (String, &'static str, Option<String>, f64);
+
+/// The events of every client of this process that is logged.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct Log(Arc<device::Log>);
+
+impl Log {
+    pub(super) fn inner(&self) -> &Arc<device::Log> {
+        &self.0
+    }
+}
+
+#[pymethods]
+impl Log {
+    #[new]
+    fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    /// Whether details are wanted too, from now on.
+    fn set_details(&self, wanted: bool) {
+        self.0.set_details(wanted);
+    }
+
+    /// Waits for entries and takes them all, with how many found no room before them; none after the end.
+    fn take(&self, py: Python<'_>) -> PyResult<(u64, Vec<Entry>)> {
+        // The end of the log counts as an outcome too.
+        waiter::wait_until(py, None, |reply| self.0.entries().when_ready(reply))?;
+        let entries = self.0.entries().take(usize::MAX);
+        Ok((self.0.left_out(), entries.into_iter().map(entry).collect()))
+    }
+
+    /// Ends the log: what waits can still be taken.
+    fn close(&self) {
+        self.0.close();
+    }
+}
+
+fn entry(LogEntry { client, event }: LogEntry) -> Entry {
+    let (what, text, number) = match event {
+        Event::State(change) => (change.state.as_str(), change.reason, 0.0),
+        Event::Retry { reason, after } => ("retry", Some(reason), rounded(after)),
+        Event::Renewed => ("renewed", None, 0.0),
+        Event::Unmatched { request_id, status } => ("unmatched", Some(request_id), f64::from(status)),
+    };
+    (client.as_ref().to_owned(), what, text, number)
+}
+
+fn rounded(span: Duration) -> f64 {
+    (span.as_secs_f64() * 1000.0).round() / 1000.0
+}
