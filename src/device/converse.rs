@@ -370,6 +370,8 @@ impl Task {
         let tick = self.ticks.at(now);
         let accepted = conversation.accepted.unwrap_or(now);
         let age = u32::try_from(now.saturating_duration_since(accepted).as_micros()).unwrap_or(u32::MAX);
+        // Ticks are cut to whole microseconds, so that their difference may be one more.
+        let age = age.saturating_add(1);
         loop {
             let event = match self.mqtt.poll(&mut conversation.wire.input, now) {
                 Ok(Some(event)) => event,
