@@ -15,6 +15,8 @@ pub struct DeviceConfig {
     pub credentials: Credentials,
     /// Where it connects to: the hub, or its gateway.
     pub endpoint: Endpoint,
+    /// The port of the same host for HTTPS: file upload. 443 on the service.
+    pub https_port: u16,
     /// The MQTT keep-alive interval in seconds, 0 to turn it off. The service is fine with up to 1,177.
     pub keep_alive: u16,
     /// How long a ping may stay unanswered.
@@ -49,6 +51,7 @@ impl DeviceConfig {
             },
             identity,
             credentials,
+            https_port: 443,
             keep_alive: 60,
             ping_timeout: Duration::from_secs(20),
             sas_ttl: Duration::from_secs(3600),

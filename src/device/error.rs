@@ -82,6 +82,17 @@ pub enum Error {
         /// What was wrong with it.
         reason: String,
     },
+    /// Blob Storage did not take a file, or a part of it.
+    UploadFailed {
+        /// The request, such as "Put Block".
+        step: &'static str,
+        /// The HTTP status, if there was an answer.
+        status: Option<u16>,
+        /// Storage's own code, such as `AuthenticationFailed`.
+        code: Option<String>,
+        /// What it said.
+        reason: String,
+    },
     /// The outbox holds as much as it may.
     OutboxFull {
         /// Messages and requests that wait or are in flight.
@@ -110,6 +121,16 @@ impl fmt::Display for Error {
                 write!(f, "the hub answered {status}: {}", error.message)
             }
             Self::BadAnswer { reason } => write!(f, "the hub's answer makes no sense: {reason}"),
+            Self::UploadFailed { step, status, code, reason } => {
+                write!(f, "the file upload failed at {step}")?;
+                if let Some(status) = status {
+                    write!(f, ": status {status}")?;
+                }
+                if let Some(code) = code {
+                    write!(f, " {code}")?;
+                }
+                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+            }
             Self::OutboxFull { messages, bytes } => {
                 write!(f, "the outbox is full: {messages} messages, {bytes} bytes are not acknowledged yet")
             }

@@ -18,6 +18,7 @@ use super::reply::Reply;
 use super::requests::{ReportedPatch, Request, TwinDocument};
 use super::stats::{Monitor, State, Stats};
 use super::task::{Task, TwinReply};
+use super::upload::FileUpload;
 use super::watch::{Log, StateChange};
 
 /// A device. Clones share it; the connection ends when the last one is dropped or [`Device::close`] is
@@ -219,6 +220,20 @@ impl Device {
     /// Whether a response to the call can still be sent, as far as is known.
     pub fn is_open(&self, call: &MethodCall) -> bool {
         self.state() == State::Connected && self.shared.monitor.counters.connects.get() == call.connection
+    }
+
+    /// Begins to upload a file as `blob_name`, which the caller has checked; see [`FileUpload`]. The whole of it takes no
+    /// longer than `timeout`, and no request goes without a sign of life for longer than `stall`. Not for modules.
+    pub fn upload(
+        &self,
+        blob_name: String,
+        timeout: Duration,
+        stall: Duration,
+    ) -> Result<FileUpload, super::Error> {
+        if self.state() == State::Closed {
+            return Err(super::Error::ClientClosed);
+        }
+        Ok(FileUpload::new(self.config(), blob_name, timeout, stall, (self.start.runtime)()))
     }
 
     /// Changes of the desired properties that nobody took yet.

@@ -14,6 +14,7 @@
 //!   without I/O.
 //! * [`methods`]: calls of direct methods, and their responses.
 //! * [`stats`], [`histogram`], [`watch`], `under_way`: what can be seen from outside.
+//! * [`upload`]: files, by way of `https`, which never runs in the device's task.
 //! * [`message`], `budget`: messages on their way out; [`inbox`]: what came in.
 
 mod attempt;
@@ -30,6 +31,7 @@ pub mod endpoint;
 pub mod error;
 pub mod handle;
 pub mod histogram;
+mod https;
 pub mod inbox;
 pub mod message;
 pub mod methods;
@@ -44,6 +46,7 @@ mod transport;
 pub mod trust;
 mod twin;
 mod under_way;
+pub mod upload;
 pub mod watch;
 mod wire;
 
@@ -66,4 +69,5 @@ pub use reply::Reply;
 pub use requests::{ReportedPatch, TwinDocument};
 pub use stats::{State, Stats};
 pub use trust::{RootSource, Trust};
+pub use upload::FileUpload;
 pub use watch::{Event, Log, LogEntry, StateChange};

@@ -15,6 +15,7 @@
 //! | [`method`] | the rules of direct methods |
 //! | [`provisioning`] | the Device Provisioning Service: topics, registrations, their answers |
 //! | [`twin`] | merge patches, limits, and the hub's twin document with versions and metadata |
+//! | [`upload`], [`storage`] | file upload: the hub's bodies, and what Blob Storage says |
 //! | [`service_error`] | error bodies, both spellings, and the error codes |
 //! | [`pem`], [`x509`] | certificates and keys as text; what a hub looks at in a certificate |
 //! | [`time`] | ISO 8601 UTC to and from Unix seconds |
@@ -29,9 +30,11 @@ pub mod property_bag;
 pub mod provisioning;
 pub mod sas;
 pub mod service_error;
+pub mod storage;
 pub mod time;
 pub mod topic;
 pub mod twin;
+pub mod upload;
 pub mod x509;
 
 pub use connection_string::{Auth, ConnectionString, ConnectionStringError};

@@ -25,6 +25,8 @@ pub struct HubConfig {
     pub clean_session_purges: bool,
     /// How long cloud-to-device messages are locked, kept and tried.
     pub cloud_to_device: CloudToDevice,
+    /// Bounds of file uploads.
+    pub file_uploads: FileUploads,
     /// What a client may take of the hub before it must go.
     pub limits: Limits,
 }
@@ -41,6 +43,7 @@ impl Default for HubConfig {
             recording: Recording::default(),
             clean_session_purges: true,
             cloud_to_device: CloudToDevice::default(),
+            file_uploads: FileUploads::default(),
             limits: Limits::default(),
         }
     }
@@ -88,6 +91,23 @@ pub struct CloudToDevice {
 impl Default for CloudToDevice {
     fn default() -> Self {
         Self { lock: Duration::from_secs(60), ttl: Duration::from_secs(3600), max_deliveries: 10 }
+    }
+}
+
+/// Bounds of file uploads and of the blobs they make, which lie in memory.
+#[derive(Clone, Copy, Debug)]
+pub struct FileUploads {
+    /// Uploads that one device may have under way (error 403006).
+    pub max_active: usize,
+    /// How long a place in Blob Storage is open, in whole seconds; an hour on the service, unless it is set.
+    pub sas_ttl: Duration,
+    /// The size of all blobs and blocks, in bytes. Whatever goes beyond is refused.
+    pub max_bytes: usize,
+}
+
+impl Default for FileUploads {
+    fn default() -> Self {
+        Self { max_active: 10, sas_ttl: Duration::from_secs(3600), max_bytes: 512 << 20 }
     }
 }
 

@@ -17,6 +17,7 @@
 //! | `methods` | calls of direct methods, from the request to the answer |
 //! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |
 //! | `cloud_clock`, [`feedback`] | locks and lives that end; what became of messages, for their senders |
+//! | `upload_calls`, [`uploads`] | file uploads, and Blob Storage for them |
 //! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
@@ -51,6 +52,8 @@ mod state_dir;
 pub mod telemetry;
 mod transport;
 mod twin_requests;
+mod upload_calls;
+pub mod uploads;
 
 #[cfg(test)]
 mod tests;
@@ -67,3 +70,4 @@ pub use id::{Id, Whose};
 pub use methods::{MethodResult, PendingCall};
 pub use registry::MAX_MODULES;
 pub use telemetry::TelemetryMessage;
+pub use uploads::{Blob, UploadRecord};

@@ -12,6 +12,7 @@ use super::feedback::Feedback;
 use super::registry::Registry;
 use super::state_dir::StateDir;
 use super::telemetry::Recorder;
+use super::uploads::Uploads;
 
 /// The hub without its sockets.
 pub struct Shared {
@@ -22,6 +23,7 @@ pub struct Shared {
     pub client_authorities: Authorities,
     pub feedback: Feedback,
     pub cloud_clock: CloudClock,
+    pub uploads: Uploads,
     /// Taken out when the hub stops, so that another can have it.
     pub state_dir: Mutex<Option<Arc<StateDir>>>,
     last_refusal: Mutex<Option<String>>,
@@ -35,6 +37,7 @@ impl Shared {
         state_dir: Option<Arc<StateDir>>,
     ) -> Self {
         let recorder = Recorder::new(config.recording);
+        let uploads = Uploads::new(config.file_uploads);
         Self {
             config,
             registry,
@@ -42,6 +45,7 @@ impl Shared {
             client_authorities,
             feedback: Feedback::default(),
             cloud_clock: CloudClock::default(),
+            uploads,
             state_dir: Mutex::new(state_dir),
             last_refusal: Mutex::default(),
         }

@@ -5,8 +5,13 @@
 //! | `server` | one TLS connection: requests out of it, within bounds |
 //! | `router` | which path is answered by whom; new routes are merged in there |
 //! | `websocket` | MQTT over WebSockets: the upgrade, then the same way as on the MQTT port |
+//! | `files`, `blobs` | file upload: the hub's half, and Blob Storage's |
+//! | `answer` | refusals as the service writes them |
 //! | `stall` | peers that stop reading, or stop sending in mid-body |
 
+mod answer;
+mod blobs;
+mod files;
 mod router;
 mod server;
 mod stall;

@@ -6,11 +6,16 @@ use axum::Router;
 use axum::http::StatusCode;
 
 use super::super::shared::Shared;
-use super::websocket;
+use super::{blobs, files, websocket};
 
 /// Answers requests in the name of the hub. Each subject has a module with its `routes()`, merged in here; handlers
 /// get the hub as `State<Arc<Shared>>`. Bodies handed to a handler end in an error when their sender stalls, and
 /// axum's own extractors bound their size (2 MiB, unless a route sets a `DefaultBodyLimit`).
 pub fn router(shared: Arc<Shared>) -> Router {
-    Router::new().merge(websocket::routes()).fallback(|| async { StatusCode::NOT_FOUND }).with_state(shared)
+    Router::new()
+        .merge(websocket::routes())
+        .merge(files::routes())
+        .merge(blobs::routes())
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .with_state(shared)
 }

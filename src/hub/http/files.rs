@@ -1,0 +1,103 @@
+//! File upload, the hub's half: `POST /devices/{id}/files` and `…/files/notifications`.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::Value;
+
+use super::super::device::Device;
+use super::super::shared::Shared;
+use super::super::telemetry::unix_seconds;
+use super::answer::{Refusal, parameter};
+use crate::dialect::Identity;
+use crate::dialect::sas::{CLOCK_SKEW, SasToken};
+use crate::dialect::service_error::ErrorCode;
+use crate::dialect::upload::{UploadNotification, check_blob_name};
+
+/// Of a request's body; the bodies are short.
+const MAX_BODY: usize = 64 << 10;
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/devices/{device_id}/files", post(start))
+        .route("/devices/{device_id}/files/notifications", post(end))
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+}
+
+async fn start(
+    State(shared): State<Arc<Shared>>,
+    Path(device_id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let device = admit(&shared, &device_id, query.as_deref(), &headers)?;
+    let body: Value = serde_json::from_slice(&body)
+        .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
+    let name = body.get("blobName").and_then(Value::as_str);
+    let name = name.ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "there is no blobName"))?;
+    check_blob_name(&device.id, name)
+        .map_err(|error| Refusal::new(ErrorCode::ARGUMENT_INVALID, error.to_string()))?;
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.map_or_else(|| shared.config.hostname.clone(), str::to_owned);
+    let target = shared.uploads.start(&device.id, name, host).ok_or_else(|| {
+        let limit = "the device has as many uploads under way as it may";
+        Refusal::new(ErrorCode::FILE_UPLOAD_LIMIT_EXCEEDED, limit)
+    })?;
+    Ok(([("content-type", "application/json; charset=utf-8")], target.to_body()).into_response())
+}
+
+async fn end(
+    State(shared): State<Arc<Shared>>,
+    Path(device_id): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<StatusCode, Refusal> {
+    let device = admit(&shared, &device_id, query.as_deref(), &headers)?;
+    let notification = UploadNotification::parse(&body)
+        .ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is not a notification"))?;
+    if shared.uploads.end(&device.id, notification) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Refusal::new(ErrorCode::ARGUMENT_INVALID, "there is no upload of this correlationId"))
+    }
+}
+
+/// The device that asks, if it shows a token of its own.
+fn admit(
+    shared: &Shared,
+    device_id: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+) -> Result<Arc<Device>, Refusal> {
+    if parameter(query, "api-version").is_none() {
+        return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
+    }
+    let refuse = |reason: String| {
+        shared.note_refusal(format!("HTTPS: {reason}"));
+        Refusal::new(ErrorCode::UNAUTHORIZED, "the device's credentials are not accepted")
+    };
+    let device =
+        shared.registry.find(device_id).ok_or_else(|| refuse("there is no such device".to_owned()))?;
+    let identity = Identity::new(&shared.config.hostname, device_id, None);
+    let identity = identity.map_err(|error| refuse(error.to_string()))?;
+    let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
+    let token = SasToken::parse(token.unwrap_or_default()).map_err(|error| refuse(error.to_string()))?;
+    let now = unix_seconds(SystemTime::now());
+    let skew = shared.config.sas_skew.as_secs();
+    token
+        .verify(&identity.sas_resource(), &device.keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
+        .map_err(|error| refuse(error.to_string()))?;
+    if !device.state().enabled {
+        return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
+    }
+    Ok(device)
+}
