@@ -39,6 +39,7 @@ from azmqtt._errors import (
     RequestFailed,
     RequestTimeout,
     Throttled,
+    UploadFailed,
 )
 from azmqtt._message import Message
 from azmqtt._options import ClientOptions
@@ -51,6 +52,7 @@ from azmqtt._types import (
     RetryPolicy,
     StateChange,
     Twin,
+    UploadResult,
 )
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ __all__ = [
     "Stats",
     "Throttled",
     "Twin",
+    "UploadFailed",
+    "UploadResult",
     "__version__",
     "pnp",
     "sas",

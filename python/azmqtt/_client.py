@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from azmqtt._core import CloudMessage
     from azmqtt._handlers import Handlers
     from azmqtt._progress import Progress
-    from azmqtt._types import DesiredPatch, MethodRequest, ReportedPatch, Twin
+    from azmqtt._types import DesiredPatch, MethodRequest, ReportedPatch, Twin, UploadResult
+    from azmqtt._upload import Source
 
     MessageHandler = TypeVar("MessageHandler", bound=Callable[[CloudMessage], Any])
     DesiredHandler = TypeVar("DesiredHandler", bound=Callable[[DesiredPatch], Any])
@@ -240,6 +241,77 @@ class DeviceClient(Connection):
     ) -> ReportedPatch:
         """Change the reported properties; see :meth:`patch_reported_properties`."""
         return await self._core.patch_reported_properties_async(patch, _version(if_version), timeout)
+
+    # Files
+
+    def upload_file(
+        self,
+        file: Source,
+        blob_name: str,
+        *,
+        progress: Progress | None = None,
+        content_type: str | None = None,
+        block_size: int = 4_194_304,
+        timeout: float | None = None,
+    ) -> UploadResult:
+        """Upload a file to the storage account of the hub (IoT Hub docs, "Upload files with IoT Hub").
+
+        This goes by HTTPS, beside the MQTT connection, and needs none. A file of up to ``block_size`` goes in one
+        request, a larger one block by block, with no more than a few blocks in memory. A request that fails for a
+        reason that may pass is tried again up to five times, with backoff. Blocks that an earlier upload of the same
+        blob left behind, in this process or another, are not sent again if their content is the same.
+
+        Args:
+            file: A path (``str`` or ``PathLike``), the content as ``bytes``, or a binary file that is open for reading.
+            blob_name: At most 1,024 characters with the device's id, which the hub puts before it. A blob of that name
+                is replaced.
+            progress: Called with the bytes done and the bytes in all (``None`` if the file cannot tell) after each
+                block.
+            content_type: The blob's media type.
+            block_size: Bytes, from 65,536 to 104,857,600. A file has at most 50,000 blocks.
+            timeout: Seconds for the whole; by default it may take as long as it moves on. A single request fails after
+                the client's ``timeout`` without a sign of life.
+
+        Raises:
+            UploadFailed: Storage refused a request; names it, with Storage's own code.
+            RequestFailed: The hub refused; ``error_code`` 403006 for more than ten uploads of the device at a time.
+            ValueError: An argument that breaks a rule, or the client is a module. Nothing was sent.
+            OSError: The file cannot be read. The hub is told that the upload failed.
+        """
+        from azmqtt._upload import Upload
+
+        return Upload(
+            self._core,
+            file,
+            blob_name,
+            progress=progress,
+            content_type=content_type,
+            block_size=block_size,
+            timeout=timeout,
+        ).run()
+
+    async def upload_file_async(
+        self,
+        file: Source,
+        blob_name: str,
+        *,
+        progress: Progress | None = None,
+        content_type: str | None = None,
+        block_size: int = 4_194_304,
+        timeout: float | None = None,
+    ) -> UploadResult:
+        """Upload a file; see :meth:`upload_file`. The file is read on a thread, ``progress`` is called on the loop."""
+        from azmqtt._upload import Upload
+
+        return await Upload(
+            self._core,
+            file,
+            blob_name,
+            progress=progress,
+            content_type=content_type,
+            block_size=block_size,
+            timeout=timeout,
+        ).run_async()
 
     # What the hub sends
 

@@ -105,6 +105,26 @@ class PreconditionFailed(RequestFailed):
     """The reported properties no longer have the version of ``if_version`` (412)."""
 
 
+class UploadFailed(IotHubError):
+    """Blob Storage did not take a file, or a part of it.
+
+    Attributes:
+        step: The request that was refused, such as ``"Put Block"``.
+        status: Its HTTP status, if there was an answer.
+        error_code: Storage's own code, such as ``"AuthenticationFailed"`` (Azure Storage docs, "Blob Storage error
+            codes"); ``None`` when the answer had none.
+    """
+
+    def __init__(
+        self, text: str, *, step: str | None = None, status: int | None = None, error_code: str | None = None
+    ) -> None:
+        """Take the text and what Storage said."""
+        super().__init__(text)
+        self.step = step
+        self.status = status
+        self.error_code = error_code
+
+
 class BadAnswer(IotHubError):
     """The hub's answer makes no sense."""
 

@@ -10,7 +10,14 @@ from azmqtt import _core
 from azmqtt._hub_certificates import Certificates, DeviceCertificate
 from azmqtt._hub_modules import ModuleSide
 from azmqtt._hub_service import ServiceSide
-from azmqtt._hub_types import FeedbackRecord, LocalDevice, LocalModule, MethodResult, TelemetryMessage
+from azmqtt._hub_types import (
+    FeedbackRecord,
+    FileUpload,
+    LocalDevice,
+    LocalModule,
+    MethodResult,
+    TelemetryMessage,
+)
 from azmqtt._hub_wait import wait
 
 if TYPE_CHECKING:
@@ -24,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DeviceCertificate",
     "FeedbackRecord",
+    "FileUpload",
     "LocalDevice",
     "LocalHub",
     "LocalModule",
@@ -216,7 +224,7 @@ class LocalHub(ServiceSide, ModuleSide, Certificates):
         if module_id is not None and not self._core.has_module(device_id, module_id):
             self._core.create_module(device_id, module_id, None)
         port = self.websocket_port if options.get("websocket") else self.port
-        options = {"trust": self.ca_file, "port": port, **options}
+        options = {"trust": self.ca_file, "port": port, "https_port": self.websocket_port, **options}
         connection_string = self._core.connection_string(device_id, module_id)
         return azmqtt.DeviceClient.from_connection_string(connection_string, **options)
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt._hub_cloud import CloudSide
 from azmqtt._hub_types import MethodResult, TelemetryMessage
+from azmqtt._hub_uploads import UploadSide
 from azmqtt._hub_wait import TICK, wait
 
 if TYPE_CHECKING:
     from azmqtt import _core
 
 
-class ServiceSide(CloudSide):
+class ServiceSide(CloudSide, UploadSide):
     """The part of :class:`~azmqtt.LocalHub` that a service application sees."""
 
     _core: _core.Hub

@@ -132,3 +132,28 @@ class FeedbackRecord:
             "deviceId": self.device_id,
             "deviceGenerationId": self.device_generation_id,
         }
+
+
+@dataclass(frozen=True)
+class FileUpload:
+    """A file upload that a device has ended; the service sends the same as a file upload notification.
+
+    Attributes:
+        device_id: Whose it was.
+        blob_name: ``{device id}/{name}``.
+        is_success: Whether the device said that the blob is there.
+        status_code: What the device said, an HTTP status by custom.
+        status_description: The same in words.
+        correlation_id: Of the upload.
+        size: The blob's size in bytes; ``None`` if there is no such blob.
+        ended: When the device said so, in UTC.
+    """
+
+    device_id: str
+    blob_name: str
+    is_success: bool
+    status_code: int
+    status_description: str
+    correlation_id: str
+    size: int | None
+    ended: datetime

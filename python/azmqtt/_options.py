@@ -22,6 +22,7 @@ class ClientOptions(TypedDict, total=False):
         percent-encoded. By default none.
     gateway_hostname: The IoT Edge or other gateway to dial in the hub's place, as with ``GatewayHostName`` in a
         connection string. Its own name is checked against its certificate.
+    https_port: The hub's port for HTTPS (443): file upload.
     trust: The root certificates that the hub's certificate must chain to, in place of the bundled and the
         system's: the path of a PEM file, or PEM text as ``str`` or ``bytes``.
     keep_alive: Seconds without traffic before the hub is asked whether it is still there (60); 0 for never, at
@@ -42,6 +43,7 @@ class ClientOptions(TypedDict, total=False):
     websocket: bool
     proxy: str | None
     gateway_hostname: str | None
+    https_port: int
     trust: str | bytes | os.PathLike[str] | None
     keep_alive: int
     sas_ttl: float
@@ -62,6 +64,7 @@ class CoreOptions(TypedDict):
     websocket: bool
     proxy: str | None
     gateway_hostname: str | None
+    https_port: int
     trust: bytes | None
     keep_alive: int
     sas_ttl: float
@@ -86,6 +89,7 @@ _DEFAULTS: dict[str, Any] = {
     "websocket": False,
     "proxy": None,
     "gateway_hostname": None,
+    "https_port": 443,
     "trust": None,
     "keep_alive": 60,
     "sas_ttl": 3600,
@@ -122,6 +126,7 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         "websocket": websocket,
         "proxy": _optional_str("proxy", given["proxy"]),
         "gateway_hostname": _optional_str("gateway_hostname", given["gateway_hostname"]),
+        "https_port": _integer("https_port", given["https_port"], 1, 65_535),
         "trust": None if given["trust"] is None else read_pem("trust", given["trust"]),
         "keep_alive": _integer("keep_alive", given["keep_alive"], 0, 1177),
         "sas_ttl": _seconds("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),

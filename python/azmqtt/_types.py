@@ -186,3 +186,17 @@ class Outbox(NamedTuple):
 
     messages: int = 10_000
     bytes: int = 32 * 1024 * 1024
+
+
+class UploadResult(NamedTuple):
+    """A file that was uploaded.
+
+    Attributes:
+        blob_name: The blob's whole name, ``{device id}/{name}``.
+        size: Of the file, in bytes.
+        sent: How many of them were sent; the others were there from an earlier upload that did not come to its end.
+    """
+
+    blob_name: str
+    size: int
+    sent: int

@@ -69,5 +69,5 @@ pub use reply::Reply;
 pub use requests::{ReportedPatch, TwinDocument};
 pub use stats::{State, Stats};
 pub use trust::{RootSource, Trust};
-pub use upload::FileUpload;
+pub use upload::{FileUpload, UploadStep};
 pub use watch::{Event, Log, LogEntry, StateChange};

@@ -17,6 +17,7 @@ use super::log::Log;
 use super::options::Options;
 use super::outcome::Outcome;
 use super::sending::Sending;
+use super::upload::Upload;
 use super::{bridge, convert, errors, outgoing, waiter};
 use crate::device::{Device, Reply, RoundTrips, Stats};
 use crate::dialect::twin::{Section, check_patch};
@@ -96,6 +97,11 @@ impl Client {
     /// A call to `send_messages`: `Sending.run` is its blocking form.
     fn sending(&self, timeout: Option<f64>) -> PyResult<Sending> {
         Sending::new(&self.0, timeout)
+    }
+
+    /// Begins to upload a file; without a timeout it may take as long as it moves on.
+    fn upload(&self, blob_name: String, timeout: Option<f64>) -> PyResult<Upload> {
+        Upload::new(&self.0, blob_name, timeout)
     }
 
     fn get_twin<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {

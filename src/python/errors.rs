@@ -38,6 +38,12 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
             }
         }
         Error::BadAnswer { .. } => "BadAnswer",
+        Error::UploadFailed { step, status, code, .. } => {
+            details.set_item("step", step)?;
+            details.set_item("status", status)?;
+            details.set_item("error_code", code)?;
+            "UploadFailed"
+        }
         Error::OutboxFull { .. } => "OutboxFull",
         Error::ClientClosed => "ClientClosed",
     };

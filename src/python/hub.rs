@@ -29,6 +29,9 @@ type Pairs = Vec<(String, String)>;
 type Message<'py> =
     (u64, String, Option<String>, Bound<'py, PyBytes>, Pairs, Vec<(&'static str, String)>, f64);
 
+/// An upload that ended: device, blob, (success, status, description), correlation id, size, Unix time.
+type EndedUpload = (String, String, (bool, i32, String), String, Option<usize>, u64);
+
 #[pymethods]
 impl Hub {
     /// Starts a hub; returns when it listens. Without `keep_messages` telemetry is counted and not kept.
@@ -265,6 +268,35 @@ impl Hub {
     ) -> PyResult<bool> {
         let timeout = seconds(timeout)?;
         Ok(py.detach(|| self.0.wait_for_feedback(device_id, count, timeout)))
+    }
+
+    /// Uploads that ended: device, blob, success, status, description, correlation id, size, Unix time.
+    fn uploads(&self, device_id: Option<&str>) -> Vec<EndedUpload> {
+        let records = self.0.uploads(device_id).into_iter().map(|record| {
+            let said = record.notification;
+            let status = (said.is_success, said.status_code, said.status_description);
+            (record.device_id, record.blob_name, status, said.correlation_id, record.size, record.time)
+        });
+        records.collect()
+    }
+
+    /// Waits for at most `timeout` seconds; whether so many uploads have ended.
+    fn wait_for_upload(
+        &self,
+        py: Python<'_>,
+        device_id: Option<&str>,
+        count: usize,
+        timeout: f64,
+    ) -> PyResult<bool> {
+        let timeout = seconds(timeout)?;
+        Ok(py.detach(|| self.0.wait_for_upload(device_id, count, timeout)))
+    }
+
+    /// A blob's content and its type.
+    fn blob<'py>(&self, py: Python<'py>, name: &str) -> Option<(Bound<'py, PyBytes>, String)> {
+        let blob = self.0.blob(name)?;
+        let content = py.detach(|| blob.parts.concat());
+        Some((PyBytes::new(py, &content), blob.content_type))
     }
 
     /// Begins to call a method; `payload` in JSON. Both timeouts in seconds.

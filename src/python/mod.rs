@@ -3,6 +3,7 @@
 //! * [`client`]: the operations, each blocking and for asyncio; [`sending`]: many messages by one call;
 //!   [`events`]: iterators over what comes in.
 //! * [`access`]: who a client is; [`questions`]: what its credentials ask a Python function.
+//! * [`upload`]: the steps of a file upload.
 //! * [`method_call`]: calls of direct methods, and their responses.
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
@@ -33,6 +34,7 @@ mod sas;
 mod sending;
 mod stream;
 mod subscription;
+mod upload;
 mod waiter;
 
 use pyo3::prelude::*;
@@ -65,6 +67,8 @@ mod _core {
     use super::sas::{sas_generate, sas_parse};
     #[pymodule_export]
     use super::sending::Sending;
+    #[pymodule_export]
+    use super::upload::Upload;
 
     use pyo3::prelude::*;
 

@@ -20,6 +20,7 @@ pub(super) struct Options {
     /// A URL, or `environment`.
     proxy: Option<String>,
     gateway_hostname: Option<String>,
+    https_port: u16,
     /// PEM text in place of the roots that go with the access.
     trust: Option<Vec<u8>>,
     keep_alive: u16,
@@ -63,6 +64,7 @@ impl Options {
                 websocket: self.websocket,
                 ..base.endpoint.clone()
             },
+            https_port: self.https_port,
             keep_alive: self.keep_alive,
             sas_ttl: span("sas_ttl", self.sas_ttl)?,
             retry: RetryPolicy {

@@ -23,6 +23,37 @@ use super::reply::Reply;
 /// How long a goodbye may take that nobody waits for.
 const GOODBYE: Duration = Duration::from_secs(10);
 
+/// What is to be done next.
+pub enum UploadStep {
+    /// Ask the hub for a place.
+    Start,
+    /// Put the whole file in one request.
+    PutBlob {
+        /// The bytes.
+        content: Bytes,
+        /// The blob's media type.
+        content_type: Option<String>,
+    },
+    /// Look which blocks an earlier upload of this blob left, so that they need not be sent.
+    LookForBlocks,
+    /// Put the next block, unless it is there already.
+    PutBlock(Bytes),
+    /// Make the file of the blocks.
+    Commit {
+        /// The blob's media type.
+        content_type: Option<String>,
+    },
+    /// Tell the hub how it ended. Without a place there is nothing to tell.
+    Notify {
+        /// Whether the file is there.
+        is_success: bool,
+        /// An HTTP status, by custom.
+        status_code: i32,
+        /// For people.
+        description: String,
+    },
+}
+
 /// One upload. Its steps never overlap: each waits for the one before. Dropping it ends a step that is under way.
 pub struct FileUpload {
     steps: Arc<tokio::sync::Mutex<Steps>>,
@@ -50,40 +81,22 @@ impl FileUpload {
         }
     }
 
-    /// Asks the hub for a place; answers with the blob's whole name, `{device id}/…`.
-    pub fn start(&self, reply: Reply<String>) {
+    /// Takes a step; the reply says how many bytes of the file were sent by it. A file is `Start`, then either `PutBlob`
+    /// or (perhaps `LookForBlocks`, then) `PutBlock`s and `Commit`, and `Notify` in any case.
+    pub fn run(&self, step: UploadStep, reply: Reply<usize>) {
         let steps = Arc::clone(&self.steps);
-        self.run(reply, async move { steps.lock().await.start().await });
-    }
-
-    /// Puts the whole file in one request.
-    pub fn put_blob(&self, content: Bytes, content_type: Option<String>, reply: Reply<()>) {
-        let steps = Arc::clone(&self.steps);
-        self.run(reply, async move { steps.lock().await.put_blob(content, content_type).await });
-    }
-
-    /// Puts the next block, unless an earlier upload of this blob left it there; answers whether it was sent.
-    pub fn put_block(&self, content: Bytes, reply: Reply<bool>) {
-        let steps = Arc::clone(&self.steps);
-        self.run(reply, async move { steps.lock().await.put_block(content).await });
-    }
-
-    /// Looks which blocks an earlier upload of this blob left, so that [`Self::put_block`] need not send them.
-    pub fn look_for_blocks(&self, reply: Reply<()>) {
-        let steps = Arc::clone(&self.steps);
-        self.run(reply, async move { steps.lock().await.look_for_blocks().await });
-    }
-
-    /// Makes the file of the blocks.
-    pub fn commit(&self, content_type: Option<String>, reply: Reply<()>) {
-        let steps = Arc::clone(&self.steps);
-        self.run(reply, async move { steps.lock().await.commit(content_type).await });
-    }
-
-    /// Tells the hub how it ended. Without [`Self::start`] there is nothing to tell.
-    pub fn notify(&self, is_success: bool, status_code: i32, description: String, reply: Reply<()>) {
-        let steps = Arc::clone(&self.steps);
-        self.run(reply, async move { steps.lock().await.notify(is_success, status_code, description).await });
+        let (mut deadline, mut after) = (self.deadline, self.patience);
+        if matches!(step, UploadStep::Notify { is_success: false, .. }) {
+            // The upload's own time may be over.
+            (deadline, after) = (later(Instant::now(), GOODBYE), GOODBYE);
+        }
+        let task = self.runtime.spawn(async move {
+            let taken = async { steps.lock().await.take(step).await };
+            let late =
+                || Err(Error::RequestTimeout { operation: "the file upload", after, last_error: None });
+            reply.send(timeout_at(deadline.into(), taken).await.unwrap_or_else(|_| late()));
+        });
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
     }
 
     /// Ends what is under way, and tells the hub of the failure in the background, in a few seconds or not at all.
@@ -91,7 +104,8 @@ impl FileUpload {
         self.cancel();
         let steps = Arc::clone(&self.steps);
         self.runtime.spawn(async move {
-            let goodbye = async { steps.lock().await.notify(false, status_code, description).await };
+            let step = UploadStep::Notify { is_success: false, status_code, description };
+            let goodbye = async { steps.lock().await.take(step).await };
             // Nobody waits for it.
             let _ = tokio::time::timeout(GOODBYE, goodbye).await;
         });
@@ -101,20 +115,6 @@ impl FileUpload {
         if let Some(running) = self.running.lock().unwrap_or_else(PoisonError::into_inner).take() {
             running.abort();
         }
-    }
-
-    fn run<T: Send + 'static>(
-        &self,
-        reply: Reply<T>,
-        step: impl Future<Output = Result<T, Error>> + Send + 'static,
-    ) {
-        let (deadline, after) = (self.deadline, self.patience);
-        let task = self.runtime.spawn(async move {
-            let late =
-                || Err(Error::RequestTimeout { operation: "the file upload", after, last_error: None });
-            reply.send(timeout_at(deadline.into(), step).await.unwrap_or_else(|_| late()));
-        });
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
     }
 }
 

@@ -14,6 +14,7 @@ use super::super::config::RetryPolicy;
 use super::super::endpoint::Endpoint;
 use super::super::error::Error;
 use super::super::https::{Https, Request, Response};
+use super::UploadStep;
 use crate::dialect::storage::{
     MAX_BLOCKS, STORAGE_VERSION, StorageError, block_id, block_list_body, listed_blocks,
 };
@@ -70,7 +71,24 @@ impl Steps {
         }
     }
 
-    pub(super) async fn start(&mut self) -> Result<String, Error> {
+    /// Takes a step; how many bytes of the file were sent.
+    pub(super) async fn take(&mut self, step: UploadStep) -> Result<usize, Error> {
+        match step {
+            UploadStep::Start => self.start().await.map(|()| 0),
+            UploadStep::PutBlob { content, content_type } => {
+                let size = content.len();
+                self.put_blob(content, content_type).await.map(|()| size)
+            }
+            UploadStep::LookForBlocks => self.look_for_blocks().await.map(|()| 0),
+            UploadStep::PutBlock(content) => self.put_block(content).await,
+            UploadStep::Commit { content_type } => self.commit(content_type).await.map(|()| 0),
+            UploadStep::Notify { is_success, status_code, description } => {
+                self.notify(is_success, status_code, description).await.map(|()| 0)
+            }
+        }
+    }
+
+    async fn start(&mut self) -> Result<(), Error> {
         let body = serde_json::json!({ "blobName": self.blob_name }).to_string();
         let response = self.ask_hub("POST files", "/files", body.into_bytes()).await?;
         let target = UploadTarget::parse(&response.body)
@@ -85,23 +103,18 @@ impl Steps {
             ..self.config.endpoint.clone()
         };
         self.storage = Some(Https::new(endpoint, self.config.deadlines, self.stall));
-        let name = target.blob_name.clone();
         self.target = Some(target);
         self.put_since_start = false;
-        Ok(name)
+        Ok(())
     }
 
-    pub(super) async fn put_blob(
-        &mut self,
-        content: Bytes,
-        content_type: Option<String>,
-    ) -> Result<(), Error> {
+    async fn put_blob(&mut self, content: Bytes, content_type: Option<String>) -> Result<(), Error> {
         let mut headers = vec![(MS_BLOB_TYPE, "BlockBlob".to_owned())];
         headers.extend(content_type.map(|content_type| (MS_BLOB_CONTENT_TYPE, content_type)));
         self.ask_storage("Put Blob", Method::PUT, "", headers, content).await.map(drop)
     }
 
-    pub(super) async fn look_for_blocks(&mut self) -> Result<(), Error> {
+    async fn look_for_blocks(&mut self) -> Result<(), Error> {
         let query = "comp=blocklist&blocklisttype=uncommitted";
         match self.ask_storage("Get Block List", Method::GET, query, Vec::new(), Bytes::new()).await {
             Ok(response) => {
@@ -114,7 +127,7 @@ impl Steps {
         }
     }
 
-    pub(super) async fn put_block(&mut self, content: Bytes) -> Result<bool, Error> {
+    async fn put_block(&mut self, content: Bytes) -> Result<usize, Error> {
         if self.blocks.len() >= MAX_BLOCKS {
             let reason = format!("the file has more than {MAX_BLOCKS} blocks; use a larger block_size");
             return Err(Error::UploadFailed { step: "Put Block", status: None, code: None, reason });
@@ -123,16 +136,17 @@ impl Steps {
         // Milliseconds that the runtime's thread has not got.
         let id = tokio::task::spawn_blocking(move || block_id(index, &bytes)).await;
         let id = id.map_err(|_| Error::ClientClosed)?;
-        let is_there = self.found.contains(&id);
-        if !is_there {
+        let mut sent = 0;
+        if !self.found.contains(&id) {
+            sent = content.len();
             let query = format!("comp=block&blockid={}", encode(&id));
             self.ask_storage("Put Block", Method::PUT, &query, Vec::new(), content).await?;
         }
         self.blocks.push(id);
-        Ok(!is_there)
+        Ok(sent)
     }
 
-    pub(super) async fn commit(&mut self, content_type: Option<String>) -> Result<(), Error> {
+    async fn commit(&mut self, content_type: Option<String>) -> Result<(), Error> {
         let body = block_list_body(&self.blocks).into_bytes();
         let mut headers = vec![(CONTENT_TYPE, "application/xml".to_owned())];
         headers.extend(content_type.map(|content_type| (MS_BLOB_CONTENT_TYPE, content_type)));
@@ -141,7 +155,7 @@ impl Steps {
             .map(drop)
     }
 
-    pub(super) async fn notify(
+    async fn notify(
         &mut self,
         is_success: bool,
         status_code: i32,

@@ -1,0 +1,78 @@
+"""What a service application sees of file uploads on a local hub."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from azmqtt._hub_types import FileUpload
+from azmqtt._hub_wait import wait
+
+if TYPE_CHECKING:
+    from azmqtt import _core
+
+
+class UploadSide:
+    """The part of :class:`~azmqtt.LocalHub` that plays Blob Storage."""
+
+    _core: _core.Hub
+
+    def uploads(self, device_id: str | None = None) -> list[FileUpload]:
+        """Return the uploads that devices have ended, of one or of all, oldest first: the newest 10,000."""
+        return [
+            FileUpload(
+                device_id=device,
+                blob_name=blob_name,
+                is_success=is_success,
+                status_code=status_code,
+                status_description=description,
+                correlation_id=correlation_id,
+                size=size,
+                ended=datetime.fromtimestamp(ended, timezone.utc),
+            )
+            for device, blob_name, (is_success, status_code, description), correlation_id, size, ended in (
+                self._core.uploads(device_id)
+            )
+        ]
+
+    def wait_for_upload(
+        self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
+    ) -> list[FileUpload]:
+        """Wait until at least ``count`` uploads have ended, well or not; return all of :meth:`uploads`.
+
+        Args:
+            device_id: Of which device; of all if absent.
+            count: How many at least.
+            timeout: In seconds; ``None`` waits for ever.
+
+        Raises:
+            TimeoutError: Fewer ended in time; says how many.
+        """
+        if not wait(lambda tick: self._core.wait_for_upload(device_id, count, tick), timeout):
+            msg = f"{len(self.uploads(device_id))} of {count} uploads ended within {timeout} s"
+            raise TimeoutError(msg)
+        return self.uploads(device_id)
+
+    def blob(self, name: str) -> bytes:
+        """Return the content of a blob. All blobs together may have 512 MiB, in memory.
+
+        Args:
+            name: The whole name, ``{device id}/{name}``.
+
+        Raises:
+            LookupError: There is no such blob, or none of its blocks is committed.
+        """
+        return self._blob(name)[0]
+
+    def blob_content_type(self, name: str) -> str:
+        """Return the media type of a blob; ``application/octet-stream`` if the device named none.
+
+        Raises:
+            LookupError: There is no such blob, or none of its blocks is committed.
+        """
+        return self._blob(name)[1]
+
+    def _blob(self, name: str) -> tuple[bytes, str]:
+        if (found := self._core.blob(name)) is None:
+            raise LookupError(f"there is no blob {name}")
+        return found
