@@ -289,12 +289,16 @@ class Storage(http.server.BaseHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(scope="module")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
 @pytest.fixture
-def scripted(tmp_path) -> Iterator[tuple[http.server.ThreadingHTTPServer, type[Storage], azmqtt.DeviceClient]]:
+def scripted(authority) -> Iterator[tuple[http.server.ThreadingHTTPServer, type[Storage], azmqtt.DeviceClient]]:
     handler = type(
         "Handler", (Storage,), {"plan": {}, "requests": [], "blocks": {}, "released": threading.Event(), "timeout": 10}
     )
-    authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)

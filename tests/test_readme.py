@@ -33,8 +33,8 @@ def test_the_first_example():
         assert f"  # {line}" in code
 
 
-#: Pages whose Python blocks make one script, in the order of the README's list.
-PAGES = ["docs/guide.md", "docs/cloud-to-device.md", "docs/transport.md"]
+#: Pages whose Python blocks make one script.
+PAGES = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md") if examples(f"docs/{path.name}"))
 
 
 @pytest.mark.parametrize("page", PAGES)
