@@ -24,6 +24,7 @@ __all__ = [
     "PendingCall",
     "Questions",
     "Sending",
+    "Upload",
     "__version__",
     "check_method_name",
     "sas_generate",

@@ -49,7 +49,6 @@ pub(super) struct Link {
 
 /// Opens an encrypted stream to an endpoint, through its proxy if there is one. [`Endpoint::websocket`] is not for
 /// this: see [`open_for_mqtt`].
-#[allow(dead_code, reason = "for what a device does over HTTPS; MQTT has its own below")]
 pub(super) async fn open(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Result<Stream, Error> {
     Attempt::new(endpoint, deadlines).encrypted().await.map(|stream| Box::new(stream) as Stream)
 }

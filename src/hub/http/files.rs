@@ -96,7 +96,7 @@ fn admit(
     token
         .verify(&identity.sas_resource(), &device.keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
         .map_err(|error| refuse(error.to_string()))?;
-    if !device.state().enabled {
+    if !device.may_connect() {
         return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
     }
     Ok(device)

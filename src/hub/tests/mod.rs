@@ -11,6 +11,7 @@ mod sessions;
 mod state;
 mod telemetry;
 mod twin;
+mod uploads;
 mod websocket;
 mod websocket_hostile;
 mod wills;

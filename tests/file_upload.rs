@@ -1,0 +1,101 @@
+//! File upload between the device and the local hub, across real TLS sockets.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use azmqtt::device::{
+    Credentials, Device, DeviceConfig, Error, FileUpload, Reply, RetryPolicy, Trust, UploadStep,
+};
+use azmqtt::dialect::{Auth, ConnectionString};
+use azmqtt::hub::config::FileUploads;
+use azmqtt::hub::{Hub, HubConfig};
+use bytes::Bytes;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn runtime() -> tokio::runtime::Handle {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    let build =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    RUNTIME.get_or_init(build).handle().clone()
+}
+
+fn take(upload: &FileUpload, step: UploadStep) -> Result<usize, Error> {
+    let (reply, receiver) = Reply::channel();
+    upload.run(step, reply);
+    runtime().block_on(async { tokio::time::timeout(PATIENCE, receiver).await }).unwrap().unwrap()
+}
+
+fn device(hub: &Hub) -> Device {
+    hub.create_device("d", None).unwrap();
+    let parsed = ConnectionString::parse(&hub.connection_string("d").unwrap()).unwrap();
+    let Auth::SharedAccessKey(key) = parsed.auth.clone() else { panic!("no key") };
+    let mut config = DeviceConfig::new(parsed.identity(), Credentials::key(key));
+    config.https_port = hub.https_port();
+    config.endpoint.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
+    config.retry = RetryPolicy { base: Duration::from_millis(10), ..RetryPolicy::default() };
+    Device::new(config, runtime)
+}
+
+fn block(content: &str) -> UploadStep {
+    UploadStep::PutBlock(Bytes::copy_from_slice(content.as_bytes()))
+}
+
+const DONE: fn() -> UploadStep =
+    || UploadStep::Notify { is_success: true, status_code: 200, description: "OK".to_owned() };
+
+#[test]
+fn a_place_that_closes_in_mid_upload_is_replaced() {
+    let file_uploads = FileUploads { sas_ttl: Duration::from_secs(1), ..FileUploads::default() };
+    let hub = Hub::start(HubConfig { file_uploads, ..HubConfig::default() }).unwrap();
+    let device = device(&hub);
+    let upload = device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap();
+    take(&upload, UploadStep::Start).unwrap();
+    let closed = Instant::now() + Duration::from_millis(2100);
+    assert_eq!(take(&upload, block("one")).unwrap(), 3);
+    std::thread::sleep(closed.saturating_duration_since(Instant::now()));
+    assert_eq!(take(&upload, block("two")).unwrap(), 3);
+    take(&upload, UploadStep::Commit { content_type: None }).unwrap();
+    take(&upload, DONE()).unwrap();
+    assert_eq!(hub.blob("d/x").unwrap().parts.concat(), b"onetwo");
+    let ended: Vec<_> = hub.uploads(Some("d")).iter().map(|u| u.notification.is_success).collect();
+    assert_eq!(ended, [false, true]);
+}
+
+#[test]
+fn blocks_are_found_again_by_what_is_in_them() {
+    let hub = Hub::start(HubConfig::default()).unwrap();
+    let device = device(&hub);
+    let first = device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap();
+    take(&first, UploadStep::Start).unwrap();
+    for content in ["one", "two"] {
+        take(&first, block(content)).unwrap();
+    }
+    // Gone without a word, as in a crash.
+    drop(first);
+    let second = device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap();
+    take(&second, UploadStep::Start).unwrap();
+    take(&second, UploadStep::LookForBlocks).unwrap();
+    let sent: Vec<_> = ["one", "TWO", "one"].map(|content| take(&second, block(content)).unwrap()).to_vec();
+    assert_eq!(sent, [0, 3, 3], "the third has the first one's content in another place");
+    take(&second, UploadStep::Commit { content_type: Some("text/plain".to_owned()) }).unwrap();
+    let blob = hub.blob("d/x").unwrap();
+    assert_eq!((blob.parts.concat(), blob.content_type.as_str()), (b"oneTWOone".to_vec(), "text/plain"));
+}
+
+#[test]
+fn steps_out_of_order_and_a_closed_device_are_errors() {
+    let hub = Hub::start(HubConfig::default()).unwrap();
+    let device = device(&hub);
+    let upload = device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap();
+    let error = take(&upload, block("x")).unwrap_err();
+    assert!(matches!(error, Error::UploadFailed { step: "Put Block", status: None, .. }), "{error:?}");
+    assert_eq!(take(&upload, DONE()), Ok(0), "nothing was begun, and there is nothing to tell");
+    assert!(!format!("{upload:?} {device:?}").contains("sig"));
+    let (reply, receiver) = Reply::channel();
+    device.connect(PATIENCE, Reply::ignore());
+    device.close(Duration::ZERO, reply);
+    runtime().block_on(receiver).unwrap().unwrap();
+    assert_eq!(device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap_err(), Error::ClientClosed);
+}
