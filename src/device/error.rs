@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::provisioning::ProvisioningFailure;
 use crate::dialect::ServiceError;
 
 /// The step of making a connection that failed.
@@ -77,7 +78,9 @@ pub enum Error {
         /// The body, as far as it could be read.
         error: Box<ServiceError>,
     },
-    /// The hub's answer makes no sense.
+    /// The provisioning service did not assign the device to a hub.
+    ProvisioningFailed(Box<ProvisioningFailure>),
+    /// The answer makes no sense.
     BadAnswer {
         /// What was wrong with it.
         reason: String,
@@ -120,7 +123,6 @@ impl fmt::Display for Error {
             Self::RequestFailed { status, error } => {
                 write!(f, "the hub answered {status}: {}", error.message)
             }
-            Self::BadAnswer { reason } => write!(f, "the hub's answer makes no sense: {reason}"),
             Self::UploadFailed { step, status, code, reason } => {
                 write!(f, "the file upload failed at {step}")?;
                 if let Some(status) = status {
@@ -131,6 +133,8 @@ impl fmt::Display for Error {
                 }
                 if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
             }
+            Self::ProvisioningFailed(failure) => failure.fmt(f),
+            Self::BadAnswer { reason } => write!(f, "the answer makes no sense: {reason}"),
             Self::OutboxFull { messages, bytes } => {
                 write!(f, "the outbox is full: {messages} messages, {bytes} bytes are not acknowledged yet")
             }

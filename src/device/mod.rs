@@ -15,6 +15,7 @@
 //! * [`methods`]: calls of direct methods, and their responses.
 //! * [`stats`], [`histogram`], [`watch`], `under_way`: what can be seen from outside.
 //! * [`upload`]: files, by way of `https`, which never runs in the device's task.
+//! * [`provisioning`]: a registration with the Device Provisioning Service.
 //! * [`message`], `budget`: messages on their way out; [`inbox`]: what came in.
 
 mod attempt;
@@ -36,6 +37,7 @@ pub mod inbox;
 pub mod message;
 pub mod methods;
 mod operations;
+pub mod provisioning;
 pub mod proxy;
 pub mod reply;
 pub mod requests;
@@ -64,6 +66,7 @@ pub use histogram::RoundTrips;
 pub use inbox::{CloudMessage, Delivery, Inbox};
 pub use message::{Batch, Outgoing};
 pub use methods::{MAX_OPEN_CALLS, MethodCall, MethodRequest};
+pub use provisioning::{PollWaits, ProvisioningConfig, ProvisioningFailure, Registered};
 pub use proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError};
 pub use reply::Reply;
 pub use requests::{ReportedPatch, TwinDocument};

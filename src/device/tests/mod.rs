@@ -15,6 +15,7 @@ mod limits;
 mod lost_connection;
 mod methods;
 mod pressure;
+mod provisioning;
 mod proxies;
 mod proxy_peer;
 mod renewal;
