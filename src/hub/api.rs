@@ -9,6 +9,7 @@ use super::client_certificates::Authorities;
 use super::config::HubConfig;
 use super::device_file;
 use super::error::HubError;
+use super::provisioning;
 use super::registry::Registry;
 use super::runtime::{self, Ports, Thread};
 use super::shared::Shared;
@@ -42,11 +43,15 @@ impl Hub {
                 registry.insert(device).map_err(|error| HubError::corrupt(&path, error))?;
             }
         }
+        let provisioning = match &state_dir {
+            Some(dir) => provisioning::Registry::load(dir)?,
+            None => provisioning::Registry::generate()?,
+        };
         let authority = match &state_dir {
             Some(dir) => dir.authority()?,
             None => Authority::generate()?,
         };
-        let tls = authority.server_config(&server_names(&config.hostname, &config.host))?;
+        let tls = authority.server_config(&server_names(&config))?;
         let client_authorities = Authorities::default();
         client_authorities.add(authority.certificate.as_bytes())?;
         if let Some(dir) = &state_dir {
@@ -59,7 +64,7 @@ impl Hub {
                 (None, Some(dir)) => dir.ca_file(),
                 (None, None) => PathBuf::new(),
             },
-            shared: Arc::new(Shared::new(config, registry, client_authorities, state_dir)),
+            shared: Arc::new(Shared::new(config, registry, client_authorities, provisioning, state_dir)),
             ports: Ports::default(),
             authority,
             temp_dir,
@@ -71,6 +76,8 @@ impl Hub {
         }
         // Messages may have expired since the last run.
         hub.shared.cloud_clock.due(Some(Instant::now()));
+        // Its id scope is part of what devices are set up with.
+        hub.shared.save_provisioning()?;
         let (thread, ports) = runtime::spawn(hub.shared.clone(), tls)?;
         hub.thread = Mutex::new(Some(thread));
         hub.ports = ports;
@@ -86,6 +93,7 @@ impl Hub {
             std::mem::forget(thread);
             return;
         }
+        self.shared.provisioning.stop();
         thread.stop();
         for device in self.shared.registry.all() {
             // What cannot be saved now is as an unexpected end would leave it: messages come again.
@@ -124,6 +132,16 @@ impl Hub {
     /// The TCP port of HTTPS, and of MQTT over WebSockets.
     pub fn https_port(&self) -> u16 {
         self.ports.https
+    }
+
+    /// The TCP port of the provisioning service.
+    pub fn provisioning_port(&self) -> u16 {
+        self.ports.provisioning
+    }
+
+    /// The host name or address by which devices reach the provisioning service; its certificate is for it.
+    pub fn provisioning_host(&self) -> &str {
+        self.shared.config.provisioning.host.as_deref().unwrap_or(&self.shared.config.hostname)
     }
 
     /// The name devices know it by.

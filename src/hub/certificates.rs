@@ -18,6 +18,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs
 use tokio_rustls::rustls::sign::CertifiedKey;
 
 use super::client_certificates::AskEveryClient;
+use super::config::HubConfig;
 use super::error::HubError;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -115,12 +116,14 @@ pub fn client(
     Ok((made.pem(), key.serialize_pem(), made.der().to_vec()))
 }
 
-/// The names a server certificate is for: the hub's own, the loopback's, and the address it listens on.
-pub fn server_names(hostname: &str, host: &str) -> Vec<String> {
-    let mut names = vec![hostname.to_owned()];
-    let unspecified = host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified());
-    for name in ["localhost", "127.0.0.1", "::1", if unspecified { hostname } else { host }] {
-        if !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+/// The names a server certificate is for: the hub's own, the loopback's, and the addresses it listens on.
+pub fn server_names(config: &HubConfig) -> Vec<String> {
+    let mut names = vec![config.hostname.clone()];
+    let hosts = [Some(&config.host), config.provisioning.host.as_ref()];
+    let hosts = hosts.into_iter().flatten().map(String::as_str);
+    for name in ["localhost", "127.0.0.1", "::1"].into_iter().chain(hosts) {
+        let unspecified = name.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified());
+        if !unspecified && !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
             names.push(name.to_owned());
         }
     }
@@ -148,7 +151,7 @@ mod tests {
         let made = Authority::generate().unwrap();
         let stored = Authority { certificate: made.certificate.clone(), key: made.key };
         stored.check().unwrap();
-        stored.server_config(&server_names("localhost", "127.0.0.1")).unwrap();
+        stored.server_config(&server_names(&HubConfig::default())).unwrap();
     }
 
     #[test]
@@ -160,8 +163,15 @@ mod tests {
 
     #[test]
     fn the_certificate_covers_every_way_to_dial() {
-        assert_eq!(server_names("localhost", "127.0.0.1"), ["localhost", "127.0.0.1", "::1"]);
-        assert_eq!(server_names("my.hub", "0.0.0.0"), ["my.hub", "localhost", "127.0.0.1", "::1"]);
-        assert_eq!(server_names("localhost", "10.0.0.5").last().unwrap(), "10.0.0.5");
+        let names = |hostname: &str, host: &str, provisioning: Option<&str>| {
+            let mut config =
+                HubConfig { hostname: hostname.into(), host: host.into(), ..HubConfig::default() };
+            config.provisioning.host = provisioning.map(str::to_owned);
+            server_names(&config)
+        };
+        assert_eq!(names("localhost", "127.0.0.1", None), ["localhost", "127.0.0.1", "::1"]);
+        assert_eq!(names("my.hub", "0.0.0.0", None), ["my.hub", "localhost", "127.0.0.1", "::1"]);
+        assert_eq!(names("localhost", "10.0.0.5", None).last().unwrap(), "10.0.0.5");
+        assert_eq!(names("localhost", "127.0.0.1", Some("127.0.0.2")).last().unwrap(), "127.0.0.2");
     }
 }

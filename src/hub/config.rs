@@ -14,6 +14,8 @@ pub struct HubConfig {
     pub https_port: u16,
     /// The name devices know the hub by: in connection strings, SAS resources, user names and the certificate.
     pub hostname: String,
+    /// Where the provisioning service listens.
+    pub provisioning: ProvisioningListener,
     /// Where identities, keys, certificates and twins stay across restarts; without one they end with the hub.
     pub state_dir: Option<PathBuf>,
     /// How long after its `se` a SAS token is still taken, and how long after it a connection made with it is
@@ -38,6 +40,7 @@ impl Default for HubConfig {
             port: 0,
             https_port: 0,
             hostname: "localhost".to_owned(),
+            provisioning: ProvisioningListener::default(),
             state_dir: None,
             sas_skew: Duration::from_secs(crate::dialect::sas::CLOCK_SKEW),
             recording: Recording::default(),
@@ -55,6 +58,15 @@ impl HubConfig {
     pub(super) fn needs_server_name(&self) -> bool {
         self.hostname.split('.').nth(1).is_some_and(|label| label.eq_ignore_ascii_case("device"))
     }
+}
+
+/// Where the provisioning service listens, beside the hub.
+#[derive(Clone, Debug, Default)]
+pub struct ProvisioningListener {
+    /// The address or name to listen on; the hub's if there is none.
+    pub host: Option<String>,
+    /// The TCP port; 0 picks a free one.
+    pub port: u16,
 }
 
 /// What is kept of the telemetry that comes in. Messages are always counted.

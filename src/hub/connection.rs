@@ -61,9 +61,9 @@ pub async fn serve<S>(
 }
 
 /// The first packet, or why it is none; `None` if the client went.
-async fn receive_connect<S>(
+pub(super) async fn receive_connect<S, T>(
     transport: &mut Transport<S>,
-    server: &mut Server<Delivery>,
+    server: &mut Server<T>,
 ) -> Option<Result<Connect, ProtocolError>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -82,7 +82,7 @@ where
 
 /// Writes the refusal and waits for the client to go: closing on unread input would reset the connection, and the
 /// client might never see the answer.
-async fn say_goodbye<S>(transport: &mut Transport<S>, server: &mut Server<Delivery>)
+pub(super) async fn say_goodbye<S, T>(transport: &mut Transport<S>, server: &mut Server<T>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

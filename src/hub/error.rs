@@ -65,6 +65,10 @@ pub enum HubError {
     TooManyModules(String),
     /// A module's input cannot have that name; says why.
     InputName(&'static str),
+    /// There is an enrolment, or a group, of that name already.
+    EnrollmentExists(String),
+    /// There is no enrolment, or no group, of that name.
+    EnrollmentNotFound(String),
     /// A twin patch breaks a rule.
     Twin(TwinError),
     /// The device or module has as many messages waiting as a hub keeps (error 403004).
@@ -138,6 +142,8 @@ impl fmt::Display for HubError {
                 write!(f, "the device {id} has {} modules already, the limit of a hub", super::MAX_MODULES)
             }
             Self::InputName(rule) => write!(f, "the name of an input {rule}"),
+            Self::EnrollmentExists(name) => write!(f, "there is an enrolment {name} already"),
+            Self::EnrollmentNotFound(name) => write!(f, "there is no enrolment {name}"),
             Self::Twin(error) => error.fmt(f),
             Self::QueueFull { device_id, limit } => {
                 write!(f, "{limit} messages wait for {device_id} already, the limit of a hub")

@@ -15,6 +15,7 @@ use super::client_certificates::ClientChain;
 use super::connection;
 use super::error::HubError;
 use super::http;
+use super::provisioning;
 use super::shared::Shared;
 
 /// Connections that the system holds until they are accepted: a thousand devices may start at once.
@@ -62,6 +63,8 @@ pub enum Protocol {
     Mqtt,
     /// HTTP, with whoever answers the requests.
     Http(Router),
+    /// MQTT with the Device Provisioning Service.
+    Provisioning,
 }
 
 /// Accepts for ever. `room` bounds the connections that have not shown yet whose they are.
@@ -100,6 +103,7 @@ async fn serve(
     let chain = ClientChain::of(stream.get_ref().1);
     match protocol {
         Protocol::Mqtt => connection::serve(stream, chain, shared, permit).await,
+        Protocol::Provisioning => provisioning::serve(stream, chain, shared, permit).await,
         Protocol::Http(router) => http::serve(stream, chain, router, limits, permit).await,
     }
 }

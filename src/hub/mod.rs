@@ -18,6 +18,7 @@
 //! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |
 //! | `cloud_clock`, [`feedback`] | locks and lives that end; what became of messages, for their senders |
 //! | `upload_calls`, [`uploads`] | file uploads, and Blob Storage for them |
+//! | [`provisioning`] | the Device Provisioning Service beside the hub |
 //! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
@@ -45,6 +46,7 @@ pub mod id;
 mod listener;
 mod methods;
 mod modules;
+pub mod provisioning;
 mod registry;
 mod runtime;
 mod shared;

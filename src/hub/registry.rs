@@ -4,7 +4,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::device::Device;
+use super::device::{CloseReason, Device};
 use super::error::HubError;
 use super::id::Id;
 
@@ -46,6 +46,17 @@ impl Registry {
                 place.insert(new);
                 Ok(())
             }
+        }
+    }
+
+    /// Adds a device, in the place of one of the same id, which goes as if it was removed: with its modules and its
+    /// connections. For the hub's own thread.
+    pub fn replace(&self, device: Arc<Device>) {
+        let owner = Owner { device: device.clone(), modules: BTreeMap::new() };
+        let replaced = self.devices().insert(device.id.clone(), owner);
+        for gone in replaced.into_iter().flat_map(|owner| owner.modules.into_values().chain([owner.device])) {
+            gone.state().removed = true;
+            tokio::spawn(async move { gone.close_and_wait(CloseReason::Removed).await });
         }
     }
 

@@ -36,6 +36,7 @@ impl Thread {
 pub struct Ports {
     pub mqtt: u16,
     pub https: u16,
+    pub provisioning: u16,
 }
 
 /// Starts the hub's thread; returns when it listens, and where.
@@ -70,13 +71,19 @@ async fn run(
     let bound = async {
         let mqtt = bind(&config.host, config.port).await?;
         let https = bind(&config.host, config.https_port).await?;
-        Ok((mqtt, https))
+        let host = config.provisioning.host.as_ref().unwrap_or(&config.host);
+        let provisioning = bind(host, config.provisioning.port).await?;
+        Ok([mqtt, https, provisioning])
     };
-    let ((mqtt_port, mqtt), (https_port, https)) = match bound.await {
+    let [(mqtt_port, mqtt), (https_port, https), (provisioning_port, provisioning)] = match bound.await {
         Ok(bound) => bound,
         Err(error) => return drop(ready.send(Err(error))),
     };
-    let protocols = [(Protocol::Mqtt, mqtt), (Protocol::Http(http::router(shared.clone())), https)];
+    let protocols = [
+        (Protocol::Mqtt, mqtt),
+        (Protocol::Http(http::router(shared.clone())), https),
+        (Protocol::Provisioning, provisioning),
+    ];
     let mut accepting = Vec::new();
     for (protocol, listeners) in protocols {
         let room = Arc::new(Semaphore::new(config.limits.unauthenticated.max(1)));
@@ -88,7 +95,7 @@ async fn run(
     }
     tokio::spawn(cloud_clock::run(shared.clone()));
     // Nobody waits for the answer only if the hub was dropped, and then `stopped` resolves too.
-    let _ = ready.send(Ok(Ports { mqtt: mqtt_port, https: https_port }));
+    let _ = ready.send(Ok(Ports { mqtt: mqtt_port, https: https_port, provisioning: provisioning_port }));
     // An error means the same: the hub is gone.
     let _ = stopped.await;
     for task in accepting {

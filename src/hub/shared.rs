@@ -9,6 +9,7 @@ use super::device::Device;
 use super::device_file;
 use super::error::HubError;
 use super::feedback::Feedback;
+use super::provisioning;
 use super::registry::Registry;
 use super::state_dir::StateDir;
 use super::telemetry::Recorder;
@@ -24,6 +25,7 @@ pub struct Shared {
     pub feedback: Feedback,
     pub cloud_clock: CloudClock,
     pub uploads: Uploads,
+    pub provisioning: provisioning::Registry,
     /// Taken out when the hub stops, so that another can have it.
     pub state_dir: Mutex<Option<Arc<StateDir>>>,
     last_refusal: Mutex<Option<String>>,
@@ -34,6 +36,7 @@ impl Shared {
         config: HubConfig,
         registry: Registry,
         client_authorities: Authorities,
+        provisioning: provisioning::Registry,
         state_dir: Option<Arc<StateDir>>,
     ) -> Self {
         let recorder = Recorder::new(config.recording);
@@ -41,6 +44,7 @@ impl Shared {
         Self {
             config,
             registry,
+            provisioning,
             recorder,
             client_authorities,
             feedback: Feedback::default(),
@@ -66,6 +70,21 @@ impl Shared {
         let device = device.clone();
         let saved = tokio::task::spawn_blocking(move || device_file::save(&dir, &device)).await;
         // A task that panicked or was cancelled with the runtime has saved nothing.
+        saved.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))))
+    }
+
+    /// Brings the file of the provisioning service up to date, as [`Self::save`] does a device's.
+    pub fn save_provisioning(&self) -> Result<(), HubError> {
+        self.state_dir().map_or(Ok(()), |dir| self.provisioning.save(&dir))
+    }
+
+    /// [`Self::save_provisioning`] for tasks.
+    pub async fn save_provisioning_async(self: &Arc<Self>) -> Result<(), HubError> {
+        if self.state_dir().is_none() {
+            return Ok(());
+        }
+        let shared = self.clone();
+        let saved = tokio::task::spawn_blocking(move || shared.save_provisioning()).await;
         saved.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))))
     }
 

@@ -1,0 +1,109 @@
+//! The end of a registration: the device is in the hub, with the keys of its enrolment.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use super::enrollment::{Attestation, key_of};
+use super::registry::{AllocationStage, Assigning, Record, State};
+use crate::dialect::Twin;
+use crate::dialect::identity::check_id;
+use crate::dialect::provisioning::{RegistrationState, Status, Substatus};
+use crate::dialect::time::format_utc;
+use crate::hub::calls::generation_id;
+use crate::hub::device::Device;
+use crate::hub::shared::Shared;
+
+/// Error codes of failed registrations (DPS docs, "Device Registration Result").
+const ALLOCATION_FAILED: u32 = 400_207;
+const BAD_TWIN: u32 = 400_208;
+
+/// The registration's state, and the device if it is new in the hub or has changed there.
+type Assigned = (RegistrationState, Option<Arc<Device>>);
+
+/// The error code and the message of a failed registration.
+type Failure = (u32, String);
+
+/// Puts the device into the hub. A device that is there already keeps its twin and its messages (that is a device
+/// which registers again, or one that the application made); it gets the enrolment's keys.
+pub(super) fn assign(
+    shared: &Shared,
+    state: &mut State,
+    assigning: Assigning,
+    now: u64,
+) -> Result<Assigned, Failure> {
+    let Assigning { enrollment, group, registration_id, payload, allocation, .. } = assigning;
+    let allocation = match allocation {
+        AllocationStage::Answered(answer) => answer.map_err(|error| (ALLOCATION_FAILED, error))?,
+        AllocationStage::NotNeeded | AllocationStage::Asked => super::Allocation::default(),
+    };
+    let device_id = allocation.device_id.or(enrollment.device_id).unwrap_or_else(|| registration_id.clone());
+    check_id("device id", &device_id).map_err(|error| (ALLOCATION_FAILED, error.to_string()))?;
+    let Attestation::SymmetricKeys(keys) = enrollment.attestation;
+    let found = shared.registry.find(&device_id);
+    let was_there = found.is_some();
+    let device = match found {
+        Some(device) if device.keys == keys => None,
+        Some(device) => {
+            let (twin, enabled) = {
+                let state = device.state();
+                (state.twin.clone(), state.enabled)
+            };
+            Some(Device::new(&device_id, &device.source.generation_id, keys, enabled, twin))
+        }
+        None => {
+            let twin = initial_twin(allocation.initial_twin.or(enrollment.policy.initial_twin), now)?;
+            let generation = generation_id().map_err(|error| (ALLOCATION_FAILED, error.to_string()))?;
+            Some(Device::new(&device_id, &generation, keys, true, twin))
+        }
+    };
+    let device = device.map(Arc::new);
+    if let Some(device) = &device {
+        shared.registry.replace(device.clone());
+    }
+    let key = key_of(&registration_id);
+    let known = state.records.get(&key);
+    let substatus = match known {
+        // It was removed from the hub meanwhile.
+        Some(record) if record.device_id == device_id && !was_there => {
+            Substatus::ReprovisionedToInitialAssignment
+        }
+        Some(record) => record.substatus.clone(),
+        None => Substatus::InitialAssignment,
+    };
+    let record = Record {
+        created: known.map_or(now, |record| record.created),
+        count: known.map_or(0, |record| record.count) + 1,
+        registration_id,
+        device_id,
+        group,
+        updated: now,
+        substatus,
+        payload,
+    };
+    let over = RegistrationState {
+        registration_id: Some(record.registration_id.clone()),
+        assigned_hub: Some(shared.config.hostname.clone()),
+        device_id: Some(record.device_id.clone()),
+        status: Some(Status::Assigned),
+        substatus: Some(record.substatus.clone()),
+        created: Some(format_utc(record.created)),
+        last_updated: Some(format_utc(record.updated)),
+        etag: Some(STANDARD.encode(format!("\"{}-{}\"", record.updated, record.count))),
+        payload: allocation.payload,
+        enrollment_group_id: record.group.clone(),
+        ..RegistrationState::default()
+    };
+    state.records.insert(key, record);
+    Ok((over, device))
+}
+
+fn initial_twin(initial: Option<Value>, now: u64) -> Result<Twin, Failure> {
+    let mut twin = Twin::new(now);
+    if let Some(initial) = initial {
+        let patched = twin.patch_by_service(&initial, None, now);
+        patched.map_err(|error| (BAD_TWIN, format!("initialTwin: {error}")))?;
+    }
+    Ok(twin)
+}

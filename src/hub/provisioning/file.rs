@@ -1,0 +1,171 @@
+//! The service as the state directory keeps it: enrolments and registrations in one file. Operations end with the hub,
+//! as they do with a restart of any service.
+
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, key_of};
+use super::registry::{Record, Registry, State};
+use crate::dialect::SymmetricKey;
+use crate::dialect::provisioning::{Registrant, Substatus};
+use crate::hub::HubError;
+use crate::hub::state_dir::StateDir;
+
+impl Registry {
+    /// A new service, with a random id scope.
+    pub fn generate() -> Result<Self, HubError> {
+        let mut random = [0; 4];
+        getrandom::fill(&mut random)
+            .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;
+        // The service's begin with "0ne", too.
+        Ok(Self::new(format!("0ne{:08X}", u32::from_ne_bytes(random)), State::default()))
+    }
+
+    /// The service that a state directory keeps; a new one, if it keeps none.
+    pub fn load(dir: &StateDir) -> Result<Self, HubError> {
+        match dir.provisioning()? {
+            Some((path, content)) => read(&path, &content),
+            None => Self::generate(),
+        }
+    }
+
+    /// Writes it down; returns when it is safe on the disk.
+    pub fn save(&self, dir: &StateDir) -> Result<(), HubError> {
+        // The lock is held, so that an older state never overwrites a newer one. Others wait for a write to the disk,
+        // which a service of this size can bear.
+        let state = self.state();
+        let enrollments: Vec<Value> = state.enrollments.values().map(enrollment_to_json).collect();
+        let groups: Vec<Value> = state.groups.values().map(group_to_json).collect();
+        let records: Vec<Value> = state.records.values().map(record_to_json).collect();
+        dir.save_provisioning(&json!({
+            "idScope": self.id_scope,
+            "enrollments": enrollments,
+            "enrollmentGroups": groups,
+            "registrations": records,
+        }))
+    }
+}
+
+fn read(path: &Path, content: &Value) -> Result<Registry, HubError> {
+    let corrupt = |reason: String| HubError::corrupt(path, reason);
+    let id_scope = text(content, "idScope").map_err(corrupt)?;
+    Registrant::new(&id_scope, "x").map_err(|error| HubError::corrupt(path, error))?;
+    let mut state = State::default();
+    for entry in list(content, "enrollments").map_err(corrupt)? {
+        let enrollment = enrollment_from_json(entry).map_err(corrupt)?;
+        state.enrollments.insert(key_of(&enrollment.registration_id), enrollment);
+    }
+    for entry in list(content, "enrollmentGroups").map_err(corrupt)? {
+        let group = group_from_json(entry).map_err(corrupt)?;
+        state.groups.insert(group.name.clone(), group);
+    }
+    for entry in list(content, "registrations").map_err(corrupt)? {
+        let record = record_from_json(entry).map_err(corrupt)?;
+        state.records.insert(key_of(&record.registration_id), record);
+    }
+    Ok(Registry::new(id_scope, state))
+}
+
+fn enrollment_to_json(enrollment: &Enrollment) -> Value {
+    let mut out = common_to_json(&enrollment.attestation, &enrollment.policy);
+    out.insert("registrationId".to_owned(), enrollment.registration_id.as_str().into());
+    out.insert("deviceId".to_owned(), enrollment.device_id.as_deref().map_or(Value::Null, Value::from));
+    Value::Object(out)
+}
+
+fn enrollment_from_json(entry: &Value) -> Result<Enrollment, String> {
+    Ok(Enrollment {
+        registration_id: text(entry, "registrationId")?,
+        attestation: attestation_from_json(entry)?,
+        device_id: optional_text(entry, "deviceId")?,
+        policy: policy_from_json(entry)?,
+    })
+}
+
+fn group_to_json(group: &EnrollmentGroup) -> Value {
+    let mut out = common_to_json(&group.attestation, &group.policy);
+    out.insert("enrollmentGroupId".to_owned(), group.name.as_str().into());
+    Value::Object(out)
+}
+
+fn group_from_json(entry: &Value) -> Result<EnrollmentGroup, String> {
+    Ok(EnrollmentGroup {
+        name: text(entry, "enrollmentGroupId")?,
+        attestation: attestation_from_json(entry)?,
+        policy: policy_from_json(entry)?,
+    })
+}
+
+fn common_to_json(attestation: &Attestation, policy: &Policy) -> Map<String, Value> {
+    let Attestation::SymmetricKeys(keys) = attestation;
+    let [primary, secondary] = keys.each_ref().map(SymmetricKey::as_base64);
+    let status = if policy.enabled { "enabled" } else { "disabled" };
+    let mut out = Map::new();
+    out.insert("provisioningStatus".to_owned(), status.into());
+    out.insert("symmetricKey".to_owned(), json!({ "primaryKey": primary, "secondaryKey": secondary }));
+    out.insert("initialTwin".to_owned(), policy.initial_twin.clone().unwrap_or(Value::Null));
+    out
+}
+
+fn attestation_from_json(entry: &Value) -> Result<Attestation, String> {
+    let keys = entry.get("symmetricKey").unwrap_or(&Value::Null);
+    let key =
+        |name| SymmetricKey::from_base64(&text(keys, name)?).map_err(|error| format!("'{name}': {error}"));
+    Ok(Attestation::SymmetricKeys([key("primaryKey")?, key("secondaryKey")?]))
+}
+
+fn policy_from_json(entry: &Value) -> Result<Policy, String> {
+    let enabled = match text(entry, "provisioningStatus")?.as_str() {
+        "enabled" => true,
+        "disabled" => false,
+        _ => return Err("'provisioningStatus' is neither enabled nor disabled".to_owned()),
+    };
+    let initial_twin = entry.get("initialTwin").filter(|twin| !twin.is_null()).cloned();
+    Ok(Policy { enabled, initial_twin })
+}
+
+fn record_to_json(record: &Record) -> Value {
+    json!({
+        "registrationId": record.registration_id,
+        "deviceId": record.device_id,
+        "enrollmentGroupId": record.group,
+        "created": record.created,
+        "updated": record.updated,
+        "count": record.count,
+        "substatus": record.substatus.as_str(),
+        "payload": record.payload,
+    })
+}
+
+fn record_from_json(entry: &Value) -> Result<Record, String> {
+    let number = |name: &str| {
+        entry.get(name).and_then(Value::as_u64).ok_or_else(|| format!("'{name}' is missing or no number"))
+    };
+    Ok(Record {
+        registration_id: text(entry, "registrationId")?,
+        device_id: text(entry, "deviceId")?,
+        group: optional_text(entry, "enrollmentGroupId")?,
+        created: number("created")?,
+        updated: number("updated")?,
+        count: number("count")?,
+        substatus: Substatus::parse(&text(entry, "substatus")?),
+        payload: entry.get("payload").filter(|payload| !payload.is_null()).cloned(),
+    })
+}
+
+fn text(entry: &Value, name: &str) -> Result<String, String> {
+    optional_text(entry, name)?.ok_or_else(|| format!("'{name}' is missing"))
+}
+
+fn optional_text(entry: &Value, name: &str) -> Result<Option<String>, String> {
+    match entry.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(format!("'{name}' is not text")),
+    }
+}
+
+fn list<'a>(content: &'a Value, name: &str) -> Result<&'a Vec<Value>, String> {
+    content.get(name).and_then(Value::as_array).ok_or_else(|| format!("'{name}' is missing or no list"))
+}

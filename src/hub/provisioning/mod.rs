@@ -1,0 +1,27 @@
+//! The local Device Provisioning Service: it has a TLS listener of its own, and assigns devices to this hub.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`enrollment`] | who may register: individual enrolments and groups |
+//! | `registry` | enrolments, registrations, operations: the state, under one lock |
+//! | `service` | what a request comes to |
+//! | `assign` | the device of a registration: made in the hub, or found there |
+//! | [`allocation`] | the part of a custom allocation policy, played by the application |
+//! | `session` | one client's connection |
+//! | `calls` | what applications ask |
+//! | `file` | what the state directory keeps of it |
+
+pub mod allocation;
+mod assign;
+mod calls;
+pub mod enrollment;
+mod file;
+mod registry;
+mod service;
+mod session;
+
+pub use allocation::{Allocation, AllocationRequest};
+pub use enrollment::{Enrollment, EnrollmentGroup};
+pub(in crate::hub) use registry::Registry;
+pub use registry::{Fault, Record};
+pub(in crate::hub) use session::serve;

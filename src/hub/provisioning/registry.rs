@@ -1,0 +1,177 @@
+//! Enrolments, registrations and operations: everything that the service remembers.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::allocation::{Allocation, AllocationRequest};
+use super::enrollment::{Enrollment, EnrollmentGroup};
+use crate::dialect::ServiceError;
+use crate::dialect::provisioning::{RegistrationState, Substatus};
+
+/// Operations that can be asked about; the oldest make room.
+const MAX_OPERATIONS: usize = 10_000;
+
+/// The state of the service.
+pub(in crate::hub) struct Registry {
+    /// Names this service to its devices.
+    pub id_scope: String,
+    state: Mutex<State>,
+    /// Somebody asks for an allocation, or the hub stops.
+    asked: Condvar,
+}
+
+/// What changes.
+#[derive(Default)]
+pub(super) struct State {
+    /// By the registration id in lower case.
+    pub enrollments: BTreeMap<String, Enrollment>,
+    /// By name.
+    pub groups: BTreeMap<String, EnrollmentGroup>,
+    /// By the registration id in lower case.
+    pub records: BTreeMap<String, Record>,
+    /// Oldest first.
+    pub operations: VecDeque<Operation>,
+    /// What the next requests come to, in place of an answer.
+    pub faults: VecDeque<Fault>,
+    pub pace: Pace,
+    /// Whether an application is asked before a device is assigned.
+    pub custom_allocation: bool,
+    /// What it has not taken yet.
+    pub allocations: VecDeque<AllocationRequest>,
+    pub stopped: bool,
+}
+
+/// A device that was assigned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Record {
+    /// As the device spelled it.
+    pub registration_id: String,
+    /// The id in the hub.
+    pub device_id: String,
+    /// The group that let it in.
+    pub group: Option<String>,
+    /// In Unix seconds.
+    pub created: u64,
+    /// In Unix seconds.
+    pub updated: u64,
+    /// How often it was assigned.
+    pub count: u64,
+    /// What the last time was.
+    pub substatus: Substatus,
+    /// What the device said the last time.
+    pub payload: Option<Value>,
+}
+
+/// How long registrations take.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    /// How often a device hears "assigning" when it asks how far its registration is.
+    pub polls: u32,
+    /// What it is told to wait before it asks, in seconds.
+    pub retry_after: u64,
+}
+
+/// A request that goes wrong, for tests.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// It is answered with an error.
+    Answer(ServiceError),
+    /// The connection is closed.
+    Close,
+    /// There is no answer.
+    Silence,
+}
+
+/// A registration under way, or its end.
+pub(super) struct Operation {
+    pub id: String,
+    /// In lower case.
+    pub registration_key: String,
+    pub stage: Stage,
+}
+
+pub(super) enum Stage {
+    /// Under way.
+    Assigning(Box<Assigning>),
+    /// Over: what it came to.
+    Over(Box<RegistrationState>),
+}
+
+pub(super) struct Assigning {
+    pub enrollment: Enrollment,
+    pub group: Option<String>,
+    /// As the device spelled it.
+    pub registration_id: String,
+    pub payload: Option<Value>,
+    /// How often it still answers "assigning".
+    pub polls: u32,
+    pub allocation: AllocationStage,
+}
+
+/// How far the application is that is asked.
+pub(super) enum AllocationStage {
+    NotNeeded,
+    Asked,
+    Answered(Result<Allocation, String>),
+}
+
+impl Registry {
+    pub(super) fn new(id_scope: String, state: State) -> Self {
+        Self { id_scope, state: Mutex::new(state), asked: Condvar::new() }
+    }
+
+    /// Nothing in the state is left half-done by a panic, so a poisoned lock is taken all the same.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The next question to the application; `None` when none came in time, or the hub has stopped.
+    pub(super) fn next_allocation(&self, timeout: Duration) -> Option<AllocationRequest> {
+        let idle = |state: &mut State| state.allocations.is_empty() && !state.stopped;
+        let waited = self.asked.wait_timeout_while(self.state(), timeout, idle);
+        waited.unwrap_or_else(PoisonError::into_inner).0.allocations.pop_front()
+    }
+
+    /// Wakes whoever waits for a question.
+    pub(super) fn tell_asked(&self) {
+        self.asked.notify_all();
+    }
+
+    /// The hub stops: nobody waits any more.
+    pub fn stop(&self) {
+        self.state().stopped = true;
+        self.asked.notify_all();
+    }
+}
+
+impl State {
+    pub(super) fn add_operation(&mut self, operation: Operation) {
+        if self.operations.len() >= MAX_OPERATIONS {
+            self.operations.pop_front();
+        }
+        self.operations.push_back(operation);
+    }
+
+    pub(super) fn operation(&mut self, id: &str) -> Option<&mut Operation> {
+        self.operations.iter_mut().rev().find(|operation| operation.id == id)
+    }
+
+    /// The application's answer; false if nobody waits for it.
+    pub(super) fn answer_allocation(
+        &mut self,
+        operation_id: &str,
+        answer: Result<Allocation, String>,
+    ) -> bool {
+        let Some(Operation { stage: Stage::Assigning(assigning), .. }) = self.operation(operation_id) else {
+            return false;
+        };
+        let asked = matches!(assigning.allocation, AllocationStage::Asked);
+        if asked {
+            assigning.allocation = AllocationStage::Answered(answer);
+        }
+        asked
+    }
+}

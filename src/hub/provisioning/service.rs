@@ -1,0 +1,232 @@
+//! What a request comes to: registrations are begun, followed and finished here.
+
+use std::sync::Arc;
+
+use super::allocation::AllocationRequest;
+use super::assign;
+use super::enrollment::{Enrollment, Proof, key_of};
+use super::registry::{AllocationStage, Assigning, Fault, Operation, Stage, State};
+use crate::dialect::provisioning::{
+    self as wire, ProvisioningRequest, Registrant, Registration, RegistrationState, Status,
+};
+use crate::dialect::{SasRejection, ServiceError};
+use crate::hub::device::Device;
+use crate::hub::shared::Shared;
+
+/// What the service says.
+pub(super) struct Answer {
+    pub status: u16,
+    pub retry_after: Option<u64>,
+    pub body: Vec<u8>,
+    /// A device was assigned: that is written down before the answer goes.
+    pub assigned: bool,
+    /// It is new in the hub, or has changed there.
+    pub changed: Option<Arc<Device>>,
+}
+
+/// What becomes of a request.
+pub(super) enum Outcome {
+    Answer(Answer),
+    Close,
+    Silence,
+}
+
+/// Error codes by which the service refuses (DPS docs, "Troubleshoot: common error codes").
+const UNAUTHORIZED: u32 = 401_002;
+const NOT_FOUND: u32 = 404_201;
+const BAD_REQUEST: u32 = 400_004;
+const INTERNAL: u32 = 500_001;
+
+/// A client's request, at `now` in Unix seconds.
+pub(super) fn serve(
+    shared: &Shared,
+    registrant: &Registrant,
+    proof: &Proof,
+    request: &ProvisioningRequest,
+    body: &[u8],
+    now: u64,
+) -> Outcome {
+    let registry = &shared.provisioning;
+    let mut state = registry.state();
+    match state.faults.pop_front() {
+        None => {}
+        Some(Fault::Close) => return Outcome::Close,
+        Some(Fault::Silence) => return Outcome::Silence,
+        Some(Fault::Answer(error)) => return Outcome::Answer(refuse(&error)),
+    }
+    let answered = match request {
+        ProvisioningRequest::Register { .. } => register(shared, &mut state, registrant, proof, body, now),
+        ProvisioningRequest::OperationStatus { operation_id, .. } => {
+            follow(shared, &mut state, registrant, operation_id, now)
+        }
+    };
+    let asks = !state.allocations.is_empty();
+    drop(state);
+    if asks {
+        registry.tell_asked();
+    }
+    Outcome::Answer(answered.unwrap_or_else(|error| refuse(&error)))
+}
+
+fn refuse(error: &ServiceError) -> Answer {
+    Answer {
+        status: error.status,
+        retry_after: error.retry_after,
+        body: error.to_body(),
+        assigned: false,
+        changed: None,
+    }
+}
+
+fn register(
+    shared: &Shared,
+    state: &mut State,
+    registrant: &Registrant,
+    proof: &Proof,
+    body: &[u8],
+    now: u64,
+) -> Result<Answer, ServiceError> {
+    let body =
+        Registration::parse(body).map_err(|error| ServiceError::new(BAD_REQUEST, error.to_string()))?;
+    if !body.registration_id.eq_ignore_ascii_case(&registrant.registration_id) {
+        return Err(ServiceError::new(BAD_REQUEST, "the registrationId is not that of the user name"));
+    }
+    let (enrollment, group) = admit(shared, state, registrant, proof, now)?;
+    let registration_key = key_of(&registrant.registration_id);
+    let operation_id = new_operation_id()?;
+    if !enrollment.policy.enabled {
+        let over = ended(registrant, Status::Disabled, None);
+        let operation =
+            Operation { id: operation_id.clone(), registration_key, stage: Stage::Over(over.into()) };
+        state.add_operation(operation);
+        return follow(shared, state, registrant, &operation_id, now);
+    }
+    let asks = state.custom_allocation;
+    if asks {
+        state.allocations.push_back(AllocationRequest {
+            operation_id: operation_id.clone(),
+            registration_id: registrant.registration_id.clone(),
+            group: group.clone(),
+            payload: body.payload.clone(),
+        });
+    }
+    let assigning = Assigning {
+        enrollment,
+        group,
+        registration_id: registrant.registration_id.clone(),
+        payload: body.payload,
+        polls: state.pace.polls,
+        allocation: if asks { AllocationStage::Asked } else { AllocationStage::NotNeeded },
+    };
+    let assigning = Stage::Assigning(Box::new(assigning));
+    state.add_operation(Operation { id: operation_id.clone(), registration_key, stage: assigning });
+    Ok(assigning_answer(state, operation_id))
+}
+
+/// The enrolment that lets the client in, and the group it came from.
+fn admit(
+    shared: &Shared,
+    state: &State,
+    registrant: &Registrant,
+    proof: &Proof,
+    now: u64,
+) -> Result<(Enrollment, Option<String>), ServiceError> {
+    let resource = registrant.sas_resource();
+    let mut refused: Option<SasRejection> = None;
+    let mut fits = |enrollment: &Enrollment| {
+        proof.check(&enrollment.attestation, &resource, now).map_err(|error| refused = Some(error)).is_ok()
+    };
+    // An enrolment of its own goes before any group.
+    if let Some(own) = state.enrollments.get(&key_of(&registrant.registration_id)) {
+        if fits(own) {
+            return Ok((own.clone(), None));
+        }
+    } else {
+        for group in state.groups.values() {
+            let member = group.member(&registrant.registration_id);
+            if fits(&member) {
+                return Ok((member, Some(group.name.clone())));
+            }
+        }
+    }
+    let Some(rejection) = refused else {
+        shared.note_refusal(format!("provisioning: no enrolment for {}", registrant.registration_id));
+        return Err(ServiceError::new(NOT_FOUND, "Enrollment not found."));
+    };
+    shared.note_refusal(format!("provisioning {}: {rejection}", registrant.registration_id));
+    Err(ServiceError::new(UNAUTHORIZED, "Unauthorized"))
+}
+
+/// The answer to the question how far an operation is; it is brought to its end if it is time.
+fn follow(
+    shared: &Shared,
+    state: &mut State,
+    registrant: &Registrant,
+    operation_id: &str,
+    now: u64,
+) -> Result<Answer, ServiceError> {
+    let unknown = || ServiceError::new(NOT_FOUND, "Operation not found.");
+    let key = key_of(&registrant.registration_id);
+    let operation =
+        state.operation(operation_id).filter(|found| found.registration_key == key).ok_or_else(unknown)?;
+    if let Stage::Assigning(assigning) = &mut operation.stage
+        && (assigning.polls > 0 || matches!(assigning.allocation, AllocationStage::Asked))
+    {
+        assigning.polls = assigning.polls.saturating_sub(1);
+        return Ok(assigning_answer(state, operation_id.to_owned()));
+    }
+    let (mut assigned, mut changed) = (false, None);
+    // Taken out while the registration changes the rest of the state.
+    let placeholder = Stage::Over(ended(registrant, Status::Unassigned, None).into());
+    let over = match std::mem::replace(&mut operation.stage, placeholder) {
+        Stage::Over(over) => over,
+        Stage::Assigning(assigning) => match assign::assign(shared, state, *assigning, now) {
+            Ok((over, device)) => {
+                (assigned, changed) = (true, device);
+                over.into()
+            }
+            Err(failure) => ended(registrant, Status::Failed, Some(failure)).into(),
+        },
+    };
+    let status = over.status.unwrap_or(Status::Failed);
+    if let Some(operation) = state.operation(operation_id) {
+        operation.stage = Stage::Over(over.clone());
+    }
+    let operation =
+        wire::Operation { operation_id: Some(operation_id.to_owned()), status, state: Some(*over) };
+    Ok(Answer { status: 200, retry_after: None, body: operation.to_body(), assigned, changed })
+}
+
+fn assigning_answer(state: &State, operation_id: String) -> Answer {
+    let operation =
+        wire::Operation { operation_id: Some(operation_id), status: Status::Assigning, state: None };
+    Answer {
+        status: 202,
+        retry_after: Some(state.pace.retry_after),
+        body: operation.to_body(),
+        assigned: false,
+        changed: None,
+    }
+}
+
+/// The state of a registration without a device.
+fn ended(registrant: &Registrant, status: Status, failure: Option<(u32, String)>) -> RegistrationState {
+    let (error_code, error_message) = failure.unzip();
+    RegistrationState {
+        registration_id: Some(registrant.registration_id.clone()),
+        status: Some(status),
+        error_code,
+        error_message,
+        ..RegistrationState::default()
+    }
+}
+
+/// In the shape of the service's own.
+fn new_operation_id() -> Result<String, ServiceError> {
+    let mut random = [0; 24];
+    getrandom::fill(&mut random)
+        .map_err(|_| ServiceError::new(INTERNAL, "the system's random source failed"))?;
+    let [front, back, last] =
+        [0, 8, 16].map(|at| random[at..at + 8].iter().fold(0, |all, byte| all << 8 | u64::from(*byte)));
+    Ok(format!("4.{front:016x}.{back:016x}{last:016x}"))
+}

@@ -1,0 +1,186 @@
+//! One client's connection to the service: CONNECT, the subscription, requests and their answers.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Instant, SystemTime};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{sleep_until, timeout};
+
+use super::enrollment::Proof;
+use super::service::{self, Outcome};
+use crate::dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES, Registrant};
+use crate::dialect::sas::SasToken;
+use crate::hub::client_certificates::ClientChain;
+use crate::hub::connection::{receive_connect, say_goodbye};
+use crate::hub::shared::Shared;
+use crate::hub::telemetry::unix_seconds;
+use crate::hub::transport::Transport;
+use crate::mqtt::server::Event;
+use crate::mqtt::{Connect, ConnectReturnCode, ProtocolError, Publish, QoS, Server, SubscribeReasonCode};
+
+/// Answers without their PUBACK; a client that lets more of them wait is closed.
+const MAX_IN_FLIGHT: u16 = 64;
+
+/// How long a refused client may take to read its CONNACK.
+const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// Serves a client whose TLS handshake is done. `unauthenticated` is kept to the end: a device stays for seconds, and
+/// until it is registered it is a stranger.
+pub(in crate::hub) async fn serve<S>(
+    stream: S,
+    _chain: ClientChain,
+    shared: Arc<Shared>,
+    unauthenticated: OwnedSemaphorePermit,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut transport = Transport::new(stream);
+    let mut server: Server<()> = Server::new(MAX_IN_FLIGHT, Instant::now());
+    let connecting = receive_connect(&mut transport, &mut server);
+    let Ok(Some(connect)) = timeout(shared.config.limits.connect_timeout, connecting).await else { return };
+    let refused = match connect {
+        Err(ProtocolError::UnsupportedLevel(_)) => ConnectReturnCode::RefusedProtocolVersion,
+        Err(_) => return,
+        Ok(connect) => match judge(&shared, &connect) {
+            Ok((registrant, proof)) => {
+                server.accept(None, Instant::now());
+                let session = Session { shared, registrant, proof, transport, server, granted: None };
+                // However it ends, the socket is closed, which is all the service ever says.
+                let _: Result<(), Closed> = session.run().await;
+                return;
+            }
+            Err(reason) => {
+                shared.note_refusal(format!("provisioning: {reason}"));
+                ConnectReturnCode::NotAuthorized
+            }
+        },
+    };
+    server.refuse(refused);
+    let _ = timeout(LINGER, say_goodbye(&mut transport, &mut server)).await;
+    drop(unauthenticated);
+}
+
+/// Whether the CONNECT is one of this service's. Whether the credentials are those of an enrolment shows when the
+/// client asks to be registered.
+fn judge(shared: &Shared, connect: &Connect) -> Result<(Registrant, Proof), String> {
+    let login = connect.login.as_ref().ok_or("no user name")?;
+    let registrant = Registrant::parse_username(&login.username).map_err(|error| error.to_string())?;
+    if !registrant.registration_id.eq_ignore_ascii_case(&connect.client_id) {
+        return Err("the client id is not the registration id of the user name".to_owned());
+    }
+    if registrant.id_scope != shared.provisioning.id_scope {
+        return Err(format!("the id scope is {}, not this", shared.provisioning.id_scope));
+    }
+    let token = SasToken::parse(&login.password).map_err(|error| error.to_string())?;
+    Ok((registrant, Proof::Token(token)))
+}
+
+/// The connection is over.
+struct Closed;
+
+struct Session<S> {
+    shared: Arc<Shared>,
+    registrant: Registrant,
+    proof: Proof,
+    transport: Transport<S>,
+    server: Server<()>,
+    /// How answers are delivered, once the client has subscribed to them.
+    granted: Option<QoS>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+    async fn run(mut self) -> Result<(), Closed> {
+        loop {
+            // What came with CONNECT is looked at first.
+            while let Some(event) =
+                self.server.poll(&mut self.transport.input, Instant::now()).map_err(|_| Closed)?
+            {
+                self.handle(event).await?;
+            }
+            if self.server.output().len() > self.shared.config.limits.pause_reading_at {
+                return Err(Closed);
+            }
+            self.wait().await?;
+        }
+    }
+
+    /// Writes what is pending, until something comes in.
+    async fn wait(&mut self) -> Result<(), Closed> {
+        let write = self.transport.write_deadline(self.shared.config.limits.write_timeout);
+        let deadline = write.map_or(self.server.deadline(), |write| write.min(self.server.deadline()));
+        let mut timer = pin!(sleep_until(deadline.into()));
+        poll_fn(|cx| {
+            if let Poll::Ready(Err(_)) = self.transport.poll_write(cx, self.server.output(), Instant::now()) {
+                return Poll::Ready(Err(Closed));
+            }
+            if let Poll::Ready(read) = self.transport.poll_read(cx) {
+                return Poll::Ready(if let Ok(1..) = read { Ok(()) } else { Err(Closed) });
+            }
+            timer.as_mut().poll(cx).map(|()| Err(Closed))
+        })
+        .await
+    }
+
+    async fn handle(&mut self, event: Event<()>) -> Result<(), Closed> {
+        match event {
+            Event::Subscribe(subscribe) => {
+                let [filter] = subscribe.filters.as_slice() else { return Err(Closed) };
+                if filter.path != RESPONSES {
+                    return Err(Closed);
+                }
+                let qos = if filter.qos == QoS::AtMostOnce { filter.qos } else { QoS::AtLeastOnce };
+                self.granted = Some(qos);
+                self.server.suback(subscribe.pkid, vec![SubscribeReasonCode::Success(qos)]);
+                Ok(())
+            }
+            Event::Unsubscribe(unsubscribe) => {
+                self.granted = None;
+                self.server.unsuback(unsubscribe.pkid);
+                Ok(())
+            }
+            Event::Publish(publish) => self.answer(publish).await,
+            Event::Acknowledged(()) => Ok(()),
+            Event::Connect(_) | Event::Disconnect => Err(Closed),
+        }
+    }
+
+    async fn answer(&mut self, publish: Publish) -> Result<(), Closed> {
+        let request = ProvisioningRequest::parse(&publish.topic).map_err(|_| Closed)?;
+        match publish.qos {
+            QoS::AtMostOnce => {}
+            QoS::AtLeastOnce => self.server.acknowledge(publish.pkid),
+            QoS::ExactlyOnce => return Err(Closed),
+        }
+        let now = unix_seconds(SystemTime::now());
+        let body = &publish.payload;
+        let outcome = service::serve(&self.shared, &self.registrant, &self.proof, &request, body, now);
+        let answer = match outcome {
+            Outcome::Answer(answer) => answer,
+            Outcome::Silence => return Ok(()),
+            Outcome::Close => return Err(Closed),
+        };
+        if let Some(device) = &answer.changed {
+            // A device that is told of its hub finds it there after a crash, too.
+            self.shared.save_async(device).await.map_err(|_| Closed)?;
+        }
+        if answer.assigned {
+            self.shared.save_provisioning_async().await.map_err(|_| Closed)?;
+        }
+        let Some(qos) = self.granted else { return Ok(()) };
+        let topic = ProvisioningResponse {
+            status: answer.status,
+            request_id: request.request_id().to_owned(),
+            retry_after: answer.retry_after,
+        };
+        let message = Publish::new(topic.to_string(), qos, answer.body);
+        if qos == QoS::AtMostOnce {
+            self.server.publish_qos0(&message);
+            return Ok(());
+        }
+        self.server.publish_qos1(message, ()).map_err(|_| Closed)
+    }
+}
