@@ -319,7 +319,15 @@ def test_the_command_says_one_line_of_json_and_ends_on_a_signal(number: signal.S
     process = command("--port", "0", "--device", "a", "--device", "b", "--device", "a", "--json")
     assert process.stdout is not None
     ready = json.loads(process.stdout.readline())
-    assert sorted(ready) == ["ca_file", "devices", "hostname", "port", "websocket_port"]
+    assert sorted(ready) == [
+        "ca_file",
+        "devices",
+        "hostname",
+        "id_scope",
+        "port",
+        "provisioning_port",
+        "websocket_port",
+    ]
     assert [device["device_id"] for device in ready["devices"]] == ["a", "b"]
     ssl.create_default_context(cafile=ready["ca_file"])
     socket.create_connection(("127.0.0.1", ready["port"]), TIMEOUT).close()

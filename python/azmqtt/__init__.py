@@ -15,6 +15,7 @@ terms, ``timeout=`` is in seconds, and whatever comes from the hub is an :class:
 :class:`Message`            a message with its properties
 :mod:`azmqtt.sas`           SAS tokens: sign and read
 :mod:`azmqtt.pnp`           IoT Plug and Play: components, writable properties, commands
+:mod:`azmqtt.provisioning`  the Device Provisioning Service: find the hub of a device
 ==========================  =====================================================================
 """
 
@@ -36,6 +37,7 @@ from azmqtt._errors import (
     MessageTooLarge,
     OutboxFull,
     PreconditionFailed,
+    ProvisioningFailed,
     RequestFailed,
     RequestTimeout,
     Throttled,
@@ -56,9 +58,10 @@ from azmqtt._types import (
 )
 
 if TYPE_CHECKING:
-    from azmqtt import pnp
+    from azmqtt import pnp, provisioning
     from azmqtt._hub import LocalHub
     from azmqtt._stats import RoundTrips, Stats
+    from azmqtt.provisioning import Registration
 
 __all__ = [
     "AuthenticationFailed",
@@ -80,6 +83,8 @@ __all__ = [
     "Outbox",
     "OutboxFull",
     "PreconditionFailed",
+    "ProvisioningFailed",
+    "Registration",
     "ReportedPatch",
     "RequestFailed",
     "RequestTimeout",
@@ -93,22 +98,25 @@ __all__ = [
     "UploadResult",
     "__version__",
     "pnp",
+    "provisioning",
     "sas",
 ]
 
 
+#: What few need: a client that sends and receives does not load it.
+_ELSEWHERE = {
+    "LocalHub": "azmqtt._hub",
+    "Registration": "azmqtt.provisioning",
+    "RoundTrips": "azmqtt._stats",
+    "Stats": "azmqtt._stats",
+}
+
+
 def __getattr__(name: str) -> Any:
-    # The hub is for tests and demonstrations: a device need not load it.
-    if name == "LocalHub":
-        from azmqtt._hub import LocalHub
+    from importlib import import_module
 
-        return LocalHub
-    if name in {"Stats", "RoundTrips"}:
-        from azmqtt import _stats
-
-        return getattr(_stats, name)
-    if name == "pnp":
-        import importlib
-
-        return importlib.import_module("azmqtt.pnp")
+    if name in _ELSEWHERE:
+        return getattr(import_module(_ELSEWHERE[name]), name)
+    if name in {"pnp", "provisioning"}:
+        return import_module(f"azmqtt.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

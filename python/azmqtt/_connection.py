@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from azmqtt._core import Access
+    from azmqtt._core import Access, Provisioning
     from azmqtt._credentials import Pem, Supplier
     from azmqtt._handlers import Handlers
     from azmqtt._options import ClientOptions
+    from azmqtt.provisioning import Registration
 
 
 class Connection(Observed):
@@ -37,6 +38,7 @@ class Connection(Observed):
         self._handlers = None
         self._supplier = None
         self._states = None
+        self._registration = None
         self._closed = False
         self._watch()
 
@@ -232,6 +234,86 @@ class Connection(Observed):
         if trust is not None:
             options.setdefault("trust", trust)
         return cls(access, **options)
+
+    @classmethod
+    def provision(
+        cls,
+        id_scope: str,
+        registration_id: str,
+        *,
+        symmetric_key: str | None = None,
+        group_key: str | None = None,
+        payload: Any = None,
+        provisioning_host: str = "global.azure-devices-provisioning.net",
+        provisioning_port: int | None = None,
+        poll_interval: float = 2.0,
+        **options: Unpack[ClientOptions],
+    ) -> Self:
+        """Ask the Device Provisioning Service for this device's hub and make a client for it.
+
+        This does talk to the service, and waits for its decision. The client then connects with its first call, like
+        any other; what the service said is in its :attr:`registration`.
+
+        Args:
+            id_scope: Names the instance of the service, such as ``0ne0012ABCD``.
+            registration_id: The device, at most 128 ASCII letters, digits and ``- . _ :``, without regard to case.
+            symmetric_key: The key of its own enrolment, in base64.
+            group_key: The key of its enrolment group, in base64; the device's is derived from it. A device in the field
+                had better know only its own, see :func:`azmqtt.provisioning.derive_device_key`.
+            payload: Anything JSON-able, for a custom allocation policy.
+            provisioning_host: The service, or a private endpoint of it.
+            provisioning_port: Its port, 8883 by default.
+            poll_interval: Seconds between two questions how far the registration is. The service's own wish is obeyed
+                where it is longer, up to a minute.
+            **options: See :class:`~azmqtt.ClientOptions`. Those of the connection (``trust``, ``retry``, …) go for the
+                service and for the hub; ``port`` is the hub's alone. ``timeout`` goes for this call, which has 120 s
+                without it, and for those of the client.
+
+        Raises:
+            ProvisioningFailed: The service said no, and why.
+            Throttled: It asks for patience for longer than ``timeout`` allows.
+            AuthenticationFailed: It refused the connection for its credentials.
+            ConnectionFailed: No connection could be made. The first one is tried once, unless ``retry`` says otherwise.
+            RequestTimeout: There is no decision yet.
+            ValueError: Names the argument that breaks a rule; nothing was sent.
+            TypeError: Names the argument, or the part of the payload, that is of a wrong type.
+        """
+        from azmqtt import provisioning
+
+        core = provisioning.provisioning(
+            id_scope, registration_id, symmetric_key, group_key, payload, provisioning_host, provisioning_port,
+            poll_interval, options,
+        )  # fmt: skip
+        return cls._provisioned(core, provisioning.run(core, options), options)
+
+    @classmethod
+    async def provision_async(
+        cls,
+        id_scope: str,
+        registration_id: str,
+        *,
+        symmetric_key: str | None = None,
+        group_key: str | None = None,
+        payload: Any = None,
+        provisioning_host: str = "global.azure-devices-provisioning.net",
+        provisioning_port: int | None = None,
+        poll_interval: float = 2.0,
+        **options: Unpack[ClientOptions],
+    ) -> Self:
+        """Ask for this device's hub and make a client for it; see :meth:`provision`. Cancelling it ends it."""
+        from azmqtt import provisioning
+
+        core = provisioning.provisioning(
+            id_scope, registration_id, symmetric_key, group_key, payload, provisioning_host, provisioning_port,
+            poll_interval, options,
+        )  # fmt: skip
+        return cls._provisioned(core, await provisioning.run_async(core, options), options)
+
+    @classmethod
+    def _provisioned(cls, core: Provisioning, registration: Registration, options: ClientOptions) -> Self:
+        client = cls(core.access(registration.assigned_hub, registration.device_id), **options)
+        client._registration = registration
+        return client
 
     # Life
 

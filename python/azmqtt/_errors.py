@@ -7,6 +7,8 @@ token.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class IotHubError(Exception):
     """The root of this package's errors.
@@ -125,8 +127,34 @@ class UploadFailed(IotHubError):
         self.error_code = error_code
 
 
+class ProvisioningFailed(RequestFailed):
+    """The provisioning service did not assign the device to a hub.
+
+    ``status`` is 401 for wrong credentials, 404 for an unknown enrolment, 409 for a registration that is under way
+    already; 200 when the service answered that the registration has failed or is disabled, with its ``error_code`` such
+    as 400207 for a custom allocation policy that failed.
+
+    Attributes:
+        registration_state: The state of the registration as the service wrote it, if it did.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        status: int = 0,
+        error_code: int | None = None,
+        message: str = "",
+        tracking_id: str | None = None,
+        registration_state: dict[str, Any] | None = None,
+    ) -> None:
+        """Take the text and what the service said."""
+        super().__init__(text, status=status, error_code=error_code, message=message, tracking_id=tracking_id)
+        self.registration_state = registration_state
+
+
 class BadAnswer(IotHubError):
-    """The hub's answer makes no sense."""
+    """An answer of the hub, or of the provisioning service, makes no sense."""
 
 
 class OutboxFull(IotHubError):

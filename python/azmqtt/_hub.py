@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Any
 from azmqtt import _core
 from azmqtt._hub_certificates import Certificates, DeviceCertificate
 from azmqtt._hub_modules import ModuleSide
+from azmqtt._hub_provisioning import (
+    Allocation,
+    AllocationRequest,
+    Enrollment,
+    EnrollmentGroup,
+    LocalRegistration,
+    Policy,
+    ProvisioningSide,
+)
 from azmqtt._hub_service import ServiceSide
 from azmqtt._hub_types import (
     FeedbackRecord,
@@ -29,18 +38,23 @@ if TYPE_CHECKING:
     from azmqtt import DeviceClient
 
 __all__ = [
+    "Allocation",
+    "AllocationRequest",
     "DeviceCertificate",
+    "Enrollment",
+    "EnrollmentGroup",
     "FeedbackRecord",
     "FileUpload",
     "LocalDevice",
     "LocalHub",
     "LocalModule",
+    "LocalRegistration",
     "MethodResult",
     "TelemetryMessage",
 ]
 
 
-class LocalHub(ServiceSide, ModuleSide, Certificates):
+class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
@@ -57,6 +71,8 @@ class LocalHub(ServiceSide, ModuleSide, Certificates):
             is missing. Without one they end with the hub. Cloud-to-device messages that wait stay, too.
         hostname: The name in connection strings and in the certificate.
         record: Whether telemetry is kept (the newest 100,000 messages or 64 MiB) or only counted.
+        provisioning_host: The address that the provisioning service listens on; the hub's if absent.
+        provisioning_port: The TCP port of the provisioning service; 0 picks a free one.
         c2d_lock: Seconds after which a cloud-to-device message without its acknowledgement is sent again. The
             service's minute is fixed.
         c2d_ttl: Seconds that a cloud-to-device message lives by default; the service takes 60 to 172,800.
@@ -79,13 +95,19 @@ class LocalHub(ServiceSide, ModuleSide, Certificates):
         state: str | os.PathLike[str] | None = None,
         hostname: str = "localhost",
         record: bool = True,
+        provisioning_host: str | None = None,
+        provisioning_port: int = 0,
         c2d_lock: float = 60,
         c2d_ttl: float = 3600,
         c2d_max_delivery_count: int = 10,
         clean_session_purges: bool = True,
     ) -> None:
         """Start the hub."""
-        for name, number in (("port", port), ("websocket_port", websocket_port)):
+        for name, number in (
+            ("port", port),
+            ("websocket_port", websocket_port),
+            ("provisioning_port", provisioning_port),
+        ):
             if not 0 <= number <= 65535:  # noqa: PLR2004 - every reader knows this number
                 msg = f"{name} must be 0 to 65535, not {number}"
                 raise ValueError(msg)
@@ -98,7 +120,10 @@ class LocalHub(ServiceSide, ModuleSide, Certificates):
             "max_deliveries": c2d_max_delivery_count,
             "clean_session_purges": clean_session_purges,
         }
-        self._core = _core.Hub(host, port, websocket_port, hostname, state, record, cloud)
+        provisioning = (provisioning_host, provisioning_port)
+        self._core = _core.Hub(host, port, websocket_port, hostname, state, record, cloud, provisioning)
+        self._provisioning = _core.ProvisioningService(self._core)
+        self._policy = Policy()
         # Also at the interpreter's exit, so that no temporary file stays.
         self._finalizer = weakref.finalize(self, self._core.stop)
 

@@ -34,6 +34,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="TCP port of MQTT over WebSockets and of other HTTPS, 0 for any free one (default: %(default)s)",
     )
     parser.add_argument(
+        "--provisioning-port",
+        type=_port,
+        default=0,
+        metavar="PORT",
+        help="TCP port of the provisioning service (default: any free one)",
+    )
+    parser.add_argument(
         "--device",
         action="append",
         default=[],
@@ -60,7 +67,13 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:
-        hub = LocalHub(host=args.host, port=args.port, websocket_port=args.websocket_port, state=args.state)
+        hub = LocalHub(
+            host=args.host,
+            port=args.port,
+            websocket_port=args.websocket_port,
+            provisioning_port=args.provisioning_port,
+            state=args.state,
+        )
     except (OSError, ValueError) as error:
         return _fail(error)
     with hub:
@@ -93,6 +106,8 @@ def _report(hub: LocalHub, args: argparse.Namespace) -> None:
             "port": hub.port,
             "websocket_port": hub.websocket_port,
             "ca_file": hub.ca_file,
+            "id_scope": hub.id_scope,
+            "provisioning_port": hub.provisioning_port,
             "devices": [
                 {"device_id": device.device_id, "connection_string": device.connection_string} for device in devices
             ],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from azmqtt._stats import Stats
     from azmqtt._streams import Stream
     from azmqtt._types import StateChange
+    from azmqtt.provisioning import Registration
 
     StateHandler = TypeVar("StateHandler", bound=Callable[[StateChange], Any])
 
@@ -25,9 +26,10 @@ State = Literal["disconnected", "connecting", "connected", "reconnecting", "clos
 class Observed:
     """The part of :class:`~azmqtt.DeviceClient` that is for watching it."""
 
-    __slots__ = ("_core", "_states")
+    __slots__ = ("_core", "_registration", "_states")
 
     _core: Client
+    _registration: Registration | None
     _states: States | None
 
     @property
@@ -62,6 +64,11 @@ class Observed:
     def module_id(self) -> str | None:
         """The module's id, for a module."""
         return self._core.module_id
+
+    @property
+    def registration(self) -> Registration | None:
+        """What the provisioning service said, for a client that ``provision`` made."""
+        return self._registration
 
     def stats(self) -> Stats:
         """Read what was counted and measured since the client was made, and what waits now."""

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
+use super::convert;
 use crate::device::Error;
 use crate::dialect::MessageError;
 
@@ -35,6 +36,21 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
                 412 => "PreconditionFailed",
                 429 => "Throttled",
                 _ => "RequestFailed",
+            }
+        }
+        Error::ProvisioningFailed(failure) => {
+            let error = &failure.error;
+            details.set_item("status", error.status)?;
+            details.set_item("error_code", error.error_code)?;
+            details.set_item("tracking_id", error.tracking_id.as_deref())?;
+            details.set_item("message", &error.message)?;
+            if error.status == 429 {
+                details.set_item("retry_after", error.retry_after)?;
+                "Throttled"
+            } else {
+                let state = failure.state.as_ref().map(|state| convert::to_python(py, &state.to_json()));
+                details.set_item("registration_state", state.transpose()?)?;
+                "ProvisioningFailed"
             }
         }
         Error::BadAnswer { .. } => "BadAnswer",

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use pyo3::exceptions::{PyLookupError, PyOSError, PyRuntimeError, PyTimeoutError, PyValueError};
@@ -20,7 +20,7 @@ use crate::hub::{self, Authentication, HubConfig, HubError, Recording, SignedBy,
 
 /// A running hub.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub struct Hub(hub::Hub);
+pub struct Hub(pub(super) Arc<hub::Hub>);
 
 /// Names and values, in order.
 type Pairs = Vec<(String, String)>;
@@ -36,7 +36,7 @@ type EndedUpload = (String, String, (bool, i32, String), String, Option<usize>, 
 impl Hub {
     /// Starts a hub; returns when it listens. Without `keep_messages` telemetry is counted and not kept.
     #[new]
-    #[pyo3(signature = (host, port, websocket_port, hostname, state_dir, keep_messages, cloud))]
+    #[pyo3(signature = (host, port, websocket_port, hostname, state_dir, keep_messages, cloud, provisioning))]
     #[expect(clippy::too_many_arguments, reason = "the options of LocalHub")]
     fn start(
         py: Python<'_>,
@@ -47,6 +47,7 @@ impl Hub {
         state_dir: Option<PathBuf>,
         keep_messages: bool,
         cloud: CloudOptions,
+        provisioning: (Option<String>, u16),
     ) -> PyResult<Self> {
         let recording = if keep_messages { Recording::default() } else { Recording::CountOnly };
         let mut config = HubConfig {
@@ -59,7 +60,8 @@ impl Hub {
             ..HubConfig::default()
         };
         cloud.apply(&mut config)?;
-        py.detach(|| hub::Hub::start(config)).map(Self).map_err(to_python)
+        (config.provisioning.host, config.provisioning.port) = provisioning;
+        py.detach(|| hub::Hub::start(config)).map(|hub| Self(Arc::new(hub))).map_err(to_python)
     }
 
     fn stop(&self, py: Python<'_>) {
@@ -441,7 +443,7 @@ fn seconds(seconds: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(seconds).map_err(|error| PyValueError::new_err(format!("timeout: {error}")))
 }
 
-fn to_python(error: HubError) -> PyErr {
+pub(super) fn to_python(error: HubError) -> PyErr {
     let text = error.to_string();
     match error {
         HubError::Bind { source, .. } | HubError::File { source, .. } => os_error(&source, text),
@@ -453,11 +455,14 @@ fn to_python(error: HubError) -> PyErr {
         | HubError::DeviceExists(_)
         | HubError::ModuleExists(_)
         | HubError::InputName(_)
+        | HubError::EnrollmentExists(_)
         | HubError::Twin(_)
         | HubError::MethodName(_)
         | HubError::MethodPayload(_)
         | HubError::MessageTooLarge { .. } => PyValueError::new_err(text),
-        HubError::DeviceNotFound(_) | HubError::ModuleNotFound(_) => PyLookupError::new_err(text),
+        HubError::DeviceNotFound(_) | HubError::ModuleNotFound(_) | HubError::EnrollmentNotFound(_) => {
+            PyLookupError::new_err(text)
+        }
         HubError::Timeout { .. } => PyTimeoutError::new_err(text),
         HubError::Certificate(_)
         | HubError::QueueFull { .. }

@@ -8,6 +8,8 @@
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
 //! * [`hub`], [`hub_cloud`]: the local hub. [`log`]: what happens to connections, for Python's `logging`.
+//! * [`provisioning`]: registrations with the Device Provisioning Service.
+//! * [`hub`], [`hub_cloud`], [`hub_provisioning`]: the local hub.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
 //! * [`core`], [`stream`], [`subscription`], [`acknowledge`]: what a client and its iterators share.
 
@@ -23,11 +25,13 @@ mod events;
 mod fork;
 mod hub;
 mod hub_cloud;
+mod hub_provisioning;
 mod log;
 mod method_call;
 mod options;
 mod outcome;
 mod outgoing;
+mod provisioning;
 mod questions;
 mod runtime;
 mod sas;
@@ -56,11 +60,15 @@ mod _core {
     #[pymodule_export]
     use super::hub::PendingCall;
     #[pymodule_export]
+    use super::hub_provisioning::ProvisioningService;
+    #[pymodule_export]
     use super::log::Log;
     #[pymodule_export]
     use super::method_call::MethodCall;
     #[pymodule_export]
     use super::method_call::check_method_name;
+    #[pymodule_export]
+    use super::provisioning::{Provisioning, derive_device_key};
     #[pymodule_export]
     use super::questions::Questions;
     #[pymodule_export]

@@ -3,8 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::convert;
-use crate::device::{ReportedPatch, TwinDocument};
+use super::{convert, provisioning};
+use crate::device::{Registered, ReportedPatch, TwinDocument};
 
 /// The result of one operation, still without Python.
 #[derive(Debug)]
@@ -13,6 +13,7 @@ pub(super) enum Outcome {
     Count(usize),
     Twin(Box<TwinDocument>),
     Patched(ReportedPatch),
+    Registered(Box<Registered>),
 }
 
 impl From<()> for Outcome {
@@ -39,6 +40,12 @@ impl From<ReportedPatch> for Outcome {
     }
 }
 
+impl From<Registered> for Outcome {
+    fn from(registered: Registered) -> Self {
+        Self::Registered(Box::new(registered))
+    }
+}
+
 impl Outcome {
     /// The Python object for it.
     pub(super) fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -60,6 +67,11 @@ impl Outcome {
                 static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 let class = CLASS.import(py, "azmqtt._types", "ReportedPatch")?;
                 class.call1((patch.version, patch.request_id, patch.status))
+            }
+            Self::Registered(registered) => {
+                static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+                let class = CLASS.import(py, "azmqtt.provisioning", "Registration")?;
+                class.call1(provisioning::registration(py, &registered)?)
             }
         }
     }

@@ -20,12 +20,21 @@ pub struct ProvisioningFailure {
 
 impl fmt::Display for ProvisioningFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ServiceError { status, error_code, message, tracking_id, .. } = &self.error;
         write!(
             f,
-            "the provisioning service did not assign {} to a hub: {}",
-            self.registration_id, self.error
+            "the provisioning service did not assign {} to a hub: status {status}",
+            self.registration_id
         )?;
-        let hint = match self.error.status {
+        // Its codes have other names than those of a hub.
+        if let Some(code) = error_code {
+            write!(f, ", error {code}")?;
+        }
+        write!(f, ": {message}")?;
+        if let Some(id) = tracking_id {
+            write!(f, " (tracking id {id})")?;
+        }
+        let hint = match status {
             401 => {
                 "is the key or certificate this enrolment's, is the id scope right, and is this machine's clock right?"
             }

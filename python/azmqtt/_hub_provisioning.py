@@ -1,0 +1,288 @@
+"""The provisioning service of a local hub, from the side of those who run it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from azmqtt import _core
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azmqtt._core import ProvisioningService
+
+_log = logging.getLogger("azmqtt.hub")
+
+#: Seconds after which the thread that asks the allocation policy looks whether the hub still runs.
+_TICK = 0.5
+
+
+@dataclass(frozen=True)
+class Enrollment:
+    """A device that may register with the provisioning service of a local hub.
+
+    Attributes:
+        registration_id: Names it, without regard to case.
+        key: Its symmetric key, in base64. ``repr`` leaves it out.
+    """
+
+    registration_id: str
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class EnrollmentGroup:
+    """Devices that may register with keys derived from one.
+
+    Attributes:
+        name: Names the group.
+        key: Its symmetric key, in base64. ``repr`` leaves it out.
+    """
+
+    name: str
+    key: str = field(repr=False)
+
+    def device_key(self, registration_id: str) -> str:
+        """Return the key of one device, in base64."""
+        return _core.derive_device_key(self.key, registration_id)
+
+
+@dataclass(frozen=True)
+class LocalRegistration:
+    """A device that the provisioning service of a local hub has assigned.
+
+    Attributes:
+        registration_id: As the device spelled it.
+        device_id: Its id in the hub.
+        group: The enrolment group that let it in; ``None`` for an enrolment of its own.
+        substatus: What the last time was, such as ``"initialAssignment"``.
+        payload: What the device sent along the last time.
+        count: How often it was assigned.
+    """
+
+    registration_id: str
+    device_id: str
+    group: str | None
+    substatus: str
+    payload: Any
+    count: int
+
+
+@dataclass(frozen=True)
+class AllocationRequest:
+    """What a custom allocation policy is asked.
+
+    Attributes:
+        registration_id: Who registers.
+        group: The enrolment group that lets it in; ``None`` for an enrolment of its own.
+        payload: What the device sent along.
+    """
+
+    registration_id: str
+    group: str | None
+    payload: Any
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """What a custom allocation policy answers.
+
+    Attributes:
+        payload: Goes to the device; anything JSON-able.
+        device_id: The id in the hub, in place of the enrolment's.
+        initial_twin: ``{"tags": …, "properties": {"desired": …}}`` for a device that is made, in place of the
+            enrolment's.
+    """
+
+    payload: Any = None
+    device_id: str | None = None
+    initial_twin: dict[str, Any] | None = None
+
+
+class Policy:
+    """The allocation policy of a hub, and whether a thread is there to ask it."""
+
+    def __init__(self) -> None:
+        """Begin without one."""
+        self.now: Callable[[AllocationRequest], Any] | None = None
+        self.is_asked = False
+
+
+class ProvisioningSide:
+    """The part of :class:`~azmqtt.LocalHub` that is about provisioning."""
+
+    _core: _core.Hub
+    _provisioning: ProvisioningService
+    _policy: Policy
+
+    @property
+    def id_scope(self) -> str:
+        """Names this provisioning service to its devices. It stays the same with a state directory."""
+        return self._provisioning.id_scope
+
+    @property
+    def provisioning_host(self) -> str:
+        """The name or address by which devices reach the provisioning service."""
+        return self._provisioning.host
+
+    @property
+    def provisioning_port(self) -> int:
+        """The TCP port of the provisioning service."""
+        return self._provisioning.port
+
+    @property
+    def provisioning_options(self) -> dict[str, Any]:
+        """What :meth:`azmqtt.DeviceClient.provision` needs to find this service and then this hub, by name."""
+        return {
+            "provisioning_host": self.provisioning_host,
+            "provisioning_port": self.provisioning_port,
+            "poll_interval": 0.05,
+            "trust": str(self._core.ca_file),
+            "port": self._core.port,
+        }
+
+    def create_enrollment(
+        self,
+        registration_id: str,
+        key: str | None = None,
+        *,
+        device_id: str | None = None,
+        initial_twin: dict[str, Any] | None = None,
+        enabled: bool = True,
+    ) -> Enrollment:
+        """Let one device register.
+
+        Args:
+            registration_id: At most 128 ASCII letters, digits and ``- . _ :``, without regard to case.
+            key: Its symmetric key in base64; a random one if absent. The device in the hub gets the same.
+            device_id: Its id in the hub; the registration id if absent.
+            initial_twin: ``{"tags": …, "properties": {"desired": …}}``, either part absent, for a device that is made.
+            enabled: Whether it may register now.
+
+        Raises:
+            ValueError: There is such an enrolment already, or an argument breaks a rule.
+        """
+        self._provisioning.create_enrollment(registration_id, key, device_id, initial_twin, enabled)
+        return Enrollment(registration_id, self._provisioning.enrollment_key(registration_id) or "")
+
+    def create_enrollment_group(
+        self,
+        name: str,
+        key: str | None = None,
+        *,
+        initial_twin: dict[str, Any] | None = None,
+        enabled: bool = True,
+    ) -> EnrollmentGroup:
+        """Let all devices register whose keys are derived from one.
+
+        Args:
+            name: At most 128 ASCII letters, digits and ``- . _ :``.
+            key: The group's symmetric key in base64; a random one if absent.
+            initial_twin: ``{"tags": …, "properties": {"desired": …}}``, either part absent, for devices that are made.
+            enabled: Whether they may register now.
+
+        Raises:
+            ValueError: There is such a group already, or an argument breaks a rule.
+        """
+        self._provisioning.create_group(name, key, initial_twin, enabled)
+        return EnrollmentGroup(name, self._provisioning.group_key(name) or "")
+
+    def set_enrollment_enabled(self, registration_id: str, enabled: bool) -> None:  # noqa: FBT001 - its meaning is plain
+        """Let the device of an enrolment register or not. The device in the hub stays as it is.
+
+        Raises:
+            LookupError: There is no such enrolment.
+        """
+        self._provisioning.set_enrollment_enabled(registration_id, enabled)
+
+    def set_enrollment_group_enabled(self, name: str, enabled: bool) -> None:  # noqa: FBT001 - the same
+        """Let the devices of a group register or not. The devices in the hub stay as they are.
+
+        Raises:
+            LookupError: There is no such group.
+        """
+        self._provisioning.set_group_enabled(name, enabled)
+
+    def remove_enrollment(self, registration_id: str) -> None:
+        """Forget an enrolment. The device in the hub stays.
+
+        Raises:
+            LookupError: There is no such enrolment.
+        """
+        self._provisioning.remove_enrollment(registration_id)
+
+    def remove_enrollment_group(self, name: str) -> None:
+        """Forget an enrolment group. The devices in the hub stay.
+
+        Raises:
+            LookupError: There is no such group.
+        """
+        self._provisioning.remove_group(name)
+
+    def registrations(self) -> list[LocalRegistration]:
+        """Return the devices that were assigned, in the order of their registration ids."""
+        return [LocalRegistration(*record[:6]) for record in self._provisioning.registrations()]
+
+    def set_provisioning_pace(self, *, polls: int = 0, retry_after: int = 0) -> None:
+        """Say how long registrations take from now on.
+
+        Args:
+            polls: How often a device that asks how far it is hears "assigning" before it hears the end.
+            retry_after: The seconds that it is told to wait before it asks. The service says 3.
+        """
+        self._provisioning.set_pace(polls, retry_after)
+
+    def fail_provisioning(
+        self, error_code: int, *, count: int = 1, retry_after: int | None = None, message: str = "as the test wants"
+    ) -> None:
+        """Answer the next requests to the provisioning service with an error.
+
+        Args:
+            error_code: Six digits of which the first three are the status, such as 429001.
+            count: How many requests.
+            retry_after: The seconds that the device is told to wait.
+            message: For people.
+        """
+        self._provisioning.add_errors(count, error_code, message, retry_after)
+
+    def mute_provisioning(self, *, count: int = 1, close: bool = False) -> None:
+        """Do not answer the next requests to the provisioning service, or with ``close`` end their connections."""
+        self._provisioning.add_silence(count, close)
+
+    def on_allocation(self, policy: Callable[[AllocationRequest], Any] | None) -> None:
+        """Ask ``policy`` before a device is assigned, as the service asks a webhook for custom allocation.
+
+        Args:
+            policy: Called on a thread of the hub's, one call at a time, with an :class:`AllocationRequest`. It returns
+                what the device gets as payload, or an :class:`Allocation`. If it raises, the registration fails with
+                400207 and the text of the exception. ``None`` to ask nobody any more.
+        """
+        self._policy.now = policy
+        self._provisioning.set_custom_allocation(policy is not None)
+        if policy is None or self._policy.is_asked:
+            return
+        self._policy.is_asked = True
+        # The thread has no reference to this object, which it would keep alive.
+        arguments = (self._provisioning, self._core, self._policy)
+        threading.Thread(target=_allocate, args=arguments, name="azmqtt-allocation", daemon=True).start()
+
+
+def _allocate(service: _core.ProvisioningService, hub: _core.Hub, policy: Policy) -> None:
+    while not hub.stopped:
+        asked = service.next_allocation(_TICK)
+        if asked is None:
+            continue
+        operation_id, registration_id, group, payload = asked
+        try:
+            ask = policy.now
+            # It may have been taken back meanwhile.
+            answer = ask(AllocationRequest(registration_id, group, payload)) if ask else None
+            if not isinstance(answer, Allocation):
+                answer = Allocation(payload=answer)
+            service.allocate(operation_id, answer.payload, answer.device_id, answer.initial_twin)
+        except Exception as error:  # noqa: BLE001 - whatever a policy raises fails its registration
+            _log.exception("the allocation policy failed for %s", registration_id)
+            service.refuse(operation_id, f"{type(error).__name__}: {error}")

@@ -1,0 +1,175 @@
+//! `_core.ProvisioningService`: the provisioning service of a local hub.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use serde_json::Value;
+
+use super::convert;
+use super::core::span;
+use super::hub::{Hub, to_python};
+use crate::dialect::{ServiceError, SymmetricKey};
+use crate::hub::provisioning::{Allocation, Enrollment, EnrollmentGroup, Fault};
+use crate::hub::{self, HubError};
+
+/// Registration id, device id, group, substatus, payload, how often, when first and last in Unix seconds.
+type Record<'py> = (String, String, Option<String>, String, Option<Bound<'py, PyAny>>, u64, u64, u64);
+
+/// Operation id, registration id, group, payload.
+type Request<'py> = (String, String, Option<String>, Option<Bound<'py, PyAny>>);
+
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct ProvisioningService(Arc<hub::Hub>);
+
+#[pymethods]
+impl ProvisioningService {
+    #[new]
+    fn new(hub: &Hub) -> Self {
+        Self(hub.0.clone())
+    }
+
+    #[getter]
+    fn id_scope(&self) -> &str {
+        self.0.id_scope()
+    }
+
+    #[getter]
+    fn host(&self) -> &str {
+        self.0.provisioning_host()
+    }
+
+    #[getter]
+    fn port(&self) -> u16 {
+        self.0.provisioning_port()
+    }
+
+    /// Random keys where none are given; `initial_twin` is JSON-able.
+    fn create_enrollment(
+        &self,
+        py: Python<'_>,
+        registration_id: &str,
+        key: Option<&str>,
+        device_id: Option<String>,
+        initial_twin: Option<&Bound<'_, PyAny>>,
+        enabled: bool,
+    ) -> PyResult<()> {
+        let mut enrollment = Enrollment::new(registration_id, keys(key)?);
+        enrollment.device_id = device_id;
+        enrollment.policy.enabled = enabled;
+        enrollment.policy.initial_twin = json("initial_twin", initial_twin)?;
+        py.detach(|| self.0.create_enrollment(enrollment)).map_err(to_python)
+    }
+
+    fn create_group(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        key: Option<&str>,
+        initial_twin: Option<&Bound<'_, PyAny>>,
+        enabled: bool,
+    ) -> PyResult<()> {
+        let mut group = EnrollmentGroup::new(name, keys(key)?);
+        group.policy.enabled = enabled;
+        group.policy.initial_twin = json("initial_twin", initial_twin)?;
+        py.detach(|| self.0.create_enrollment_group(group)).map_err(to_python)
+    }
+
+    fn enrollment_key(&self, registration_id: &str) -> PyResult<Option<String>> {
+        self.0.enrollment_key(registration_id).map_err(to_python)
+    }
+
+    fn group_key(&self, name: &str) -> PyResult<Option<String>> {
+        self.0.enrollment_group_key(name).map_err(to_python)
+    }
+
+    fn set_enrollment_enabled(&self, py: Python<'_>, registration_id: &str, enabled: bool) -> PyResult<()> {
+        py.detach(|| self.0.set_enrollment_enabled(registration_id, enabled)).map_err(to_python)
+    }
+
+    fn set_group_enabled(&self, py: Python<'_>, name: &str, enabled: bool) -> PyResult<()> {
+        py.detach(|| self.0.set_enrollment_group_enabled(name, enabled)).map_err(to_python)
+    }
+
+    fn remove_enrollment(&self, py: Python<'_>, registration_id: &str) -> PyResult<()> {
+        py.detach(|| self.0.remove_enrollment(registration_id)).map_err(to_python)
+    }
+
+    fn remove_group(&self, py: Python<'_>, name: &str) -> PyResult<()> {
+        py.detach(|| self.0.remove_enrollment_group(name)).map_err(to_python)
+    }
+
+    fn registrations<'py>(&self, py: Python<'py>) -> PyResult<Vec<Record<'py>>> {
+        let records = self.0.registrations();
+        let convert = |record: hub::provisioning::Record| {
+            Ok((
+                record.registration_id,
+                record.device_id,
+                record.group,
+                record.substatus.as_str().to_owned(),
+                record.payload.map(|payload| convert::to_python(py, &payload)).transpose()?,
+                record.count,
+                record.created,
+                record.updated,
+            ))
+        };
+        records.into_iter().map(convert).collect()
+    }
+
+    fn set_pace(&self, polls: u32, retry_after: u64) {
+        self.0.set_provisioning_pace(polls, retry_after);
+    }
+
+    /// The next `count` requests are answered with this error.
+    fn add_errors(&self, count: usize, error_code: u32, message: &str, retry_after: Option<u64>) {
+        let error = ServiceError { retry_after, ..ServiceError::new(error_code, message) };
+        self.0.add_provisioning_faults(std::iter::repeat_n(Fault::Answer(error), count));
+    }
+
+    /// The next `count` requests are not answered, or end their connection.
+    fn add_silence(&self, count: usize, close: bool) {
+        let fault = if close { Fault::Close } else { Fault::Silence };
+        self.0.add_provisioning_faults(std::iter::repeat_n(fault, count));
+    }
+
+    fn set_custom_allocation(&self, wanted: bool) {
+        self.0.set_custom_allocation(wanted);
+    }
+
+    /// Waits for at most `timeout` seconds.
+    fn next_allocation<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Option<Request<'py>>> {
+        let timeout: Duration = span("timeout", timeout)?;
+        let Some(request) = py.detach(|| self.0.next_allocation(timeout)) else { return Ok(None) };
+        let payload = request.payload.map(|payload| convert::to_python(py, &payload)).transpose()?;
+        Ok(Some((request.operation_id, request.registration_id, request.group, payload)))
+    }
+
+    fn allocate(
+        &self,
+        operation_id: &str,
+        payload: Option<&Bound<'_, PyAny>>,
+        device_id: Option<String>,
+        initial_twin: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        let payload = json("payload", payload)?;
+        let initial_twin = json("initial_twin", initial_twin)?;
+        Ok(self.0.answer_allocation(operation_id, Ok(Allocation { payload, device_id, initial_twin })))
+    }
+
+    fn refuse(&self, operation_id: &str, message: String) -> bool {
+        self.0.answer_allocation(operation_id, Err(message))
+    }
+}
+
+fn keys(primary: Option<&str>) -> PyResult<[SymmetricKey; 2]> {
+    let refuse = |error| to_python(HubError::Key(error));
+    let primary = primary.map_or_else(SymmetricKey::generate, SymmetricKey::from_base64).map_err(refuse)?;
+    Ok([primary, SymmetricKey::generate().map_err(refuse)?])
+}
+
+fn json(name: &str, object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Value>> {
+    let Some(object) = object else { return Ok(None) };
+    let text = convert::to_json(name, object)?;
+    serde_json::from_slice(&text).map(Some).map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
+}

@@ -1,0 +1,160 @@
+//! Registrations with the Device Provisioning Service for `azmqtt.provisioning`.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use serde_json::Value;
+use tokio::task::AbortHandle;
+
+use super::access::Access;
+use super::core::span;
+use super::errors::value_error;
+use super::fork::Generation;
+use super::options::Options;
+use super::outcome::Outcome;
+use super::{bridge, convert, runtime, waiter};
+use crate::device::provisioning::register;
+use crate::device::{Credentials, PollWaits, ProvisioningConfig, Registered, Reply};
+use crate::dialect::provisioning::{Registrant, RegistrationState};
+use crate::dialect::{Identity, SymmetricKey};
+
+/// One registration, to be run once. Shows no secret.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct Provisioning {
+    config: ProvisioningConfig,
+    generation: Generation,
+    running: Mutex<Option<AbortHandle>>,
+}
+
+#[pymethods]
+impl Provisioning {
+    /// With one of the secrets. `options` are those of the connection to `host`; `poll_interval` in seconds.
+    #[new]
+    #[pyo3(signature = (id_scope, registration_id, symmetric_key, group_key, host, payload, poll_interval, options))]
+    #[expect(clippy::too_many_arguments, reason = "called in one place, by position")]
+    fn new(
+        id_scope: &str,
+        registration_id: &str,
+        symmetric_key: Option<&str>,
+        group_key: Option<&str>,
+        host: &str,
+        payload: Option<&Bound<'_, PyAny>>,
+        poll_interval: f64,
+        options: Options,
+    ) -> PyResult<Self> {
+        let registrant = Registrant::new(id_scope, registration_id).map_err(|error| value_error(&error))?;
+        let credentials = match (symmetric_key, group_key) {
+            (Some(key), None) => Credentials::key(read_key("symmetric_key", key)?),
+            (None, Some(key)) => Credentials::key(read_key("group_key", key)?.derive(registration_id)),
+            _ => {
+                return Err(PyValueError::new_err("either symmetric_key or group_key must be given"));
+            }
+        };
+        let payload = payload.map(|payload| convert::to_json("payload", payload)).transpose()?;
+        let payload: Option<Value> = payload
+            .map(|payload| serde_json::from_slice(&payload))
+            .transpose()
+            .map_err(|error| PyValueError::new_err(format!("payload: {error}")))?;
+        // The options are laid out as for a hub; what only a hub needs stays unused.
+        let identity = Identity::new(host, "registrant", None)
+            .map_err(|error| PyValueError::new_err(format!("provisioning_host: {}", error.rule())))?;
+        let access = Access { identity, credentials, gateway: None, trust: None };
+        let (options, _) = options.build(&access)?;
+        let config = ProvisioningConfig {
+            endpoint: options.endpoint,
+            payload,
+            poll: PollWaits { floor: span("poll_interval", poll_interval)?, ..PollWaits::default() },
+            sas_ttl: options.sas_ttl,
+            retry: options.retry,
+            deadlines: options.deadlines,
+            product_info: options.product_info,
+            ..ProvisioningConfig::new(registrant, access.credentials)
+        };
+        Ok(Self { config, generation: Generation::now(), running: Mutex::default() })
+    }
+
+    fn run<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Bound<'py, PyAny>> {
+        let timeout = span("timeout", timeout)?;
+        self.check()?;
+        let registered = waiter::wait(py, |reply| self.start(timeout, reply))?;
+        Outcome::from(registered).into_python(py)
+    }
+
+    fn run_async<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Bound<'py, PyAny>> {
+        let timeout = span("timeout", timeout)?;
+        self.check()?;
+        bridge::submit(py, |reply| self.start(timeout, reply))
+    }
+
+    /// Nobody waits any more: the connection ends.
+    fn abandon(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(running) = running.filter(|_| self.generation.is_current()) {
+            running.abort();
+        }
+    }
+
+    /// The same credentials for the hub.
+    fn access(&self, hostname: &str, device_id: &str) -> PyResult<Access> {
+        let identity = Identity::new(hostname, device_id, None).map_err(|error| value_error(&error))?;
+        Ok(Access { identity, credentials: self.config.credentials.clone(), gateway: None, trust: None })
+    }
+
+    fn __repr__(&self) -> String {
+        let registrant = &self.config.registrant;
+        format!("Provisioning({:?} in {:?})", registrant.registration_id, registrant.id_scope)
+    }
+}
+
+impl Provisioning {
+    fn check(&self) -> PyResult<()> {
+        self.generation.check()?;
+        runtime::ensure().map(drop)
+    }
+
+    fn start(&self, timeout: std::time::Duration, reply: Reply<Registered>) {
+        let handle = register(self.config.clone(), timeout, &runtime::handle(), reply);
+        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+    }
+}
+
+/// The key of one device, from its group's, both in base64.
+#[pyfunction]
+pub(super) fn derive_device_key(group_key: &str, registration_id: &str) -> PyResult<String> {
+    crate::dialect::provisioning::check_registration_id(registration_id)
+        .map_err(|error| value_error(&error))?;
+    Ok(read_key("group_key", group_key)?.derive(registration_id).as_base64())
+}
+
+fn read_key(name: &str, key: &str) -> PyResult<SymmetricKey> {
+    SymmetricKey::from_base64(key).map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
+}
+
+/// What Python's `Registration` is made of, by position.
+pub(super) fn registration<'py>(
+    py: Python<'py>,
+    registered: &Registered,
+) -> PyResult<(
+    Option<String>,
+    String,
+    String,
+    Option<String>,
+    Option<Bound<'py, PyAny>>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
+)> {
+    let RegistrationState { registration_id, substatus, payload, created, last_updated, etag, .. } =
+        registered.state.clone();
+    Ok((
+        registration_id,
+        registered.identity.host_name.clone(),
+        registered.identity.device_id.clone(),
+        substatus.map(|substatus| substatus.as_str().to_owned()),
+        payload.map(|payload| convert::to_python(py, &payload)).transpose()?,
+        created,
+        last_updated,
+        etag,
+    ))
+}

@@ -1,0 +1,192 @@
+"""Devices find their hub through the provisioning service of a local hub."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+import azmqtt
+from azmqtt._hub import Allocation
+from azmqtt.provisioning import derive_device_key, register, register_async
+
+GROUP_KEY = "8isrFI1sGsIlvvFSSFRiMfCNzv21fjbE/+ah/lSh3lF8e2YG1Te7w1KpZhJFFXJrqYKi9yegxkqIChbqOS9Egw=="
+
+
+def test_a_device_with_a_key_of_its_own(hub):
+    enrollment = hub.create_enrollment(
+        "own-1", device_id="device-1", initial_twin={"properties": {"desired": {"a": 1}}}
+    )
+    with azmqtt.DeviceClient.provision(
+        hub.id_scope, "own-1", symmetric_key=enrollment.key, **hub.provisioning_options
+    ) as client:
+        assert (client.hostname, client.device_id) == ("localhost", "device-1")
+        assert client.registration is not None
+        assert client.registration.substatus == "initialAssignment"
+        client.send_message("hello")
+        assert client.get_twin().desired == {"a": 1}
+    assert hub.wait_for_telemetry("device-1", count=1, timeout=5)[0].text == "hello"
+    assert "key" not in repr(enrollment)
+
+
+async def test_a_device_of_a_group(hub):
+    group = hub.create_enrollment_group("fleet", GROUP_KEY)
+    device_id = "sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6"
+    key = "Jsm0lyGpjaVYVP2g3FnmnmG9dI/9qU24wNoykUmermc="
+    assert derive_device_key(GROUP_KEY, device_id) == group.device_key(device_id) == key
+    for secret in ({"symmetric_key": key}, {"group_key": GROUP_KEY}):
+        async with await azmqtt.DeviceClient.provision_async(
+            hub.id_scope, device_id, **secret, **hub.provisioning_options
+        ) as client:
+            await client.send_message_async("hello")
+    [registration] = [one for one in hub.registrations() if one.group == "fleet"]
+    assert (registration.device_id, registration.count) == (device_id, 2)
+    hub.remove_enrollment_group("fleet")
+
+
+def test_a_payload_both_ways(hub):
+    enrollment = hub.create_enrollment("allocated")
+    asked = []
+
+    def policy(request):
+        asked.append(request)
+        return Allocation(payload={"interval": 5}, device_id="chosen", initial_twin={"tags": {"room": 7}})
+
+    hub.on_allocation(policy)
+    try:
+        registration = register(
+            hub.id_scope, "allocated", symmetric_key=enrollment.key, payload={"model": "x"}, **hub.provisioning_options
+        )
+        assert registration.payload == {"interval": 5}
+        assert (registration.device_id, asked[0].payload, asked[0].group) == ("chosen", {"model": "x"}, None)
+        assert hub.twin("chosen")["tags"] == {"room": 7}
+        hub.on_allocation(lambda request: {"seen": request.registration_id})
+        again = register(hub.id_scope, "allocated", symmetric_key=enrollment.key, **hub.provisioning_options)
+        assert again.payload == {"seen": "allocated"}
+    finally:
+        hub.on_allocation(None)
+    with pytest.raises(FrozenInstanceError):
+        registration.device_id = "another"
+
+
+def test_a_policy_that_fails(hub):
+    enrollment = hub.create_enrollment("unlucky")
+    hub.on_allocation(lambda _: 1 / 0)
+    try:
+        with pytest.raises(azmqtt.ProvisioningFailed, match="ZeroDivisionError") as caught:
+            register(hub.id_scope, "unlucky", symmetric_key=enrollment.key, **hub.provisioning_options)
+    finally:
+        hub.on_allocation(None)
+    assert (caught.value.status, caught.value.error_code) == (200, 400207)
+    assert caught.value.registration_state["status"] == "failed"
+
+
+def test_refusals_are_typed(hub):
+    key = derive_device_key(GROUP_KEY, "x")
+    with pytest.raises(azmqtt.ProvisioningFailed, match="is there an enrolment") as caught:
+        register(hub.id_scope, "nobody", symmetric_key=key, **hub.provisioning_options)
+    assert (caught.value.status, caught.value.error_code) == (404, 404201)
+    hub.create_enrollment("wrong-key")
+    with pytest.raises(azmqtt.ProvisioningFailed, match="is the key") as caught:
+        register(hub.id_scope, "wrong-key", symmetric_key=key, **hub.provisioning_options)
+    assert (caught.value.status, caught.value.error_code) == (401, 401002)
+    assert key not in str(caught.value)
+    disabled = hub.create_enrollment("disabled", enabled=False)
+    with pytest.raises(azmqtt.ProvisioningFailed, match="disabled"):
+        register(hub.id_scope, "disabled", symmetric_key=disabled.key, **hub.provisioning_options)
+    hub.set_enrollment_enabled("DISABLED", enabled=True)
+    assert register(hub.id_scope, "disabled", symmetric_key=disabled.key, **hub.provisioning_options).device_id
+    with pytest.raises(azmqtt.AuthenticationFailed, match="id scope"):
+        register("0neWRONG", "disabled", symmetric_key=disabled.key, **hub.provisioning_options)
+
+
+def test_throttling(hub):
+    enrollment = hub.create_enrollment("throttled")
+    hub.fail_provisioning(429001, count=2, retry_after=0)
+    assert register(hub.id_scope, "throttled", symmetric_key=enrollment.key, **hub.provisioning_options).device_id
+    hub.fail_provisioning(429001, retry_after=3600)
+    began = time.monotonic()
+    with pytest.raises(azmqtt.Throttled) as caught:
+        register(hub.id_scope, "throttled", symmetric_key=enrollment.key, **hub.provisioning_options)
+    assert caught.value.retry_after == 3600
+    assert time.monotonic() - began < 10
+
+
+def test_it_ends_with_its_timeout(hub):
+    enrollment = hub.create_enrollment("slow")
+    hub.set_provisioning_pace(polls=1_000_000)
+    try:
+        with pytest.raises(azmqtt.RequestTimeout, match=r"the registration within 0\.5 s"):
+            register(hub.id_scope, "slow", symmetric_key=enrollment.key, timeout=0.5, **hub.provisioning_options)
+    finally:
+        hub.set_provisioning_pace()
+    hub.mute_provisioning(close=True)
+    assert register(hub.id_scope, "slow", symmetric_key=enrollment.key, **hub.provisioning_options).device_id
+
+
+async def test_cancelling_ends_it(hub):
+    enrollment = hub.create_enrollment("cancelled")
+    hub.set_provisioning_pace(polls=1_000_000)
+    try:
+        task = asyncio.create_task(
+            register_async(hub.id_scope, "cancelled", symmetric_key=enrollment.key, **hub.provisioning_options)
+        )
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    finally:
+        hub.set_provisioning_pace()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "match"),
+    [
+        ({}, ValueError, "symmetric_key"),
+        ({"symmetric_key": "AAAA", "group_key": "AAAA"}, ValueError, "symmetric_key"),
+        ({"symmetric_key": "not base64!"}, ValueError, "symmetric_key: .*base64"),
+        ({"group_key": "not base64!"}, ValueError, "group_key: .*base64"),
+        ({"symmetric_key": "AAAA", "provisioning_port": 0}, ValueError, "provisioning_port"),
+        ({"symmetric_key": "AAAA", "provisioning_port": "1"}, TypeError, "provisioning_port"),
+        ({"symmetric_key": "AAAA", "provisioning_host": "https://x"}, ValueError, "provisioning_host"),
+        ({"symmetric_key": "AAAA", "payload": object()}, TypeError, "payload"),
+        ({"symmetric_key": "AAAA", "poll_interval": -1}, ValueError, "poll_interval"),
+        ({"symmetric_key": "AAAA", "port": 0}, ValueError, "^port"),
+        ({"symmetric_key": "AAAA", "prot": 1}, TypeError, "prot"),
+        ({"symmetric_key": "AAAA", "timeout": 0}, ValueError, "timeout"),
+    ],
+)
+def test_bad_arguments(arguments, error, match):
+    with pytest.raises(error, match=match) as caught:
+        azmqtt.DeviceClient.provision("0ne1", "d", **arguments)
+    assert "not base64!" not in str(caught.value)
+    with pytest.raises(ValueError, match="registration id"):
+        register("0ne1", "a b", symmetric_key="AAAA")
+    with pytest.raises(ValueError, match="id scope"):
+        register("0ne/1", "a", symmetric_key="AAAA")
+
+
+def test_enrolments_stay_with_the_state(tmp_path):
+    with azmqtt.LocalHub(state=tmp_path) as hub:
+        scope, key = hub.id_scope, hub.create_enrollment("d1").key
+        hub.create_enrollment("gone")
+        hub.remove_enrollment("gone")
+        with pytest.raises(LookupError, match="gone"):
+            hub.remove_enrollment("gone")
+        with pytest.raises(ValueError, match="already"):
+            hub.create_enrollment("D1")
+    with azmqtt.LocalHub(state=tmp_path) as hub:
+        assert hub.id_scope == scope
+        assert register(scope, "d1", symmetric_key=key, **hub.provisioning_options).device_id == "d1"
+
+
+def test_the_thread_of_a_policy_ends_with_the_hub():
+    before = set(threading.enumerate())
+    with azmqtt.LocalHub() as hub:
+        hub.on_allocation(lambda _: None)
+        [thread] = [one for one in threading.enumerate() if one.name == "azmqtt-allocation" and one not in before]
+    thread.join(5)
+    assert not thread.is_alive()
