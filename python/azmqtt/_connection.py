@@ -243,6 +243,9 @@ class Connection(Observed):
         *,
         symmetric_key: str | None = None,
         group_key: str | None = None,
+        certificate: Pem | None = None,
+        private_key: Pem | None = None,
+        passphrase: str | bytes | None = None,
         payload: Any = None,
         provisioning_host: str = "global.azure-devices-provisioning.net",
         provisioning_port: int | None = None,
@@ -260,6 +263,10 @@ class Connection(Observed):
             symmetric_key: The key of its own enrolment, in base64.
             group_key: The key of its enrolment group, in base64; the device's is derived from it. A device in the field
                 had better know only its own, see :func:`azmqtt.provisioning.derive_device_key`.
+            certificate: Its client certificate, see :meth:`from_certificate`; the registration id must be its common
+                name.
+            private_key: The same.
+            passphrase: The same.
             payload: Anything JSON-able, for a custom allocation policy.
             provisioning_host: The service, or a private endpoint of it.
             provisioning_port: Its port, 8883 by default.
@@ -280,8 +287,9 @@ class Connection(Observed):
         """
         from azmqtt import provisioning
 
+        loaded = _certificate(certificate, private_key, passphrase)
         core = provisioning.provisioning(
-            id_scope, registration_id, symmetric_key, group_key, payload, provisioning_host, provisioning_port,
+            id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
             poll_interval, options,
         )  # fmt: skip
         return cls._provisioned(core, provisioning.run(core, options), options)
@@ -294,6 +302,9 @@ class Connection(Observed):
         *,
         symmetric_key: str | None = None,
         group_key: str | None = None,
+        certificate: Pem | None = None,
+        private_key: Pem | None = None,
+        passphrase: str | bytes | None = None,
         payload: Any = None,
         provisioning_host: str = "global.azure-devices-provisioning.net",
         provisioning_port: int | None = None,
@@ -303,8 +314,9 @@ class Connection(Observed):
         """Ask for this device's hub and make a client for it; see :meth:`provision`. Cancelling it ends it."""
         from azmqtt import provisioning
 
+        loaded = _certificate(certificate, private_key, passphrase)
         core = provisioning.provisioning(
-            id_scope, registration_id, symmetric_key, group_key, payload, provisioning_host, provisioning_port,
+            id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
             poll_interval, options,
         )  # fmt: skip
         return cls._provisioned(core, await provisioning.run_async(core, options), options)

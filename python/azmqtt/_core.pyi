@@ -366,6 +366,7 @@ class Provisioning:
         registration_id: str,
         symmetric_key: str | None,
         group_key: str | None,
+        certificate: Certificate | None,
         host: str,
         payload: Any,
         poll_interval: float,

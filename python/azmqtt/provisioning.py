@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
+    from azmqtt._core import Certificate
+    from azmqtt._credentials import Pem
     from azmqtt._options import ClientOptions
 
 __all__ = ["GLOBAL_HOST", "Registration", "derive_device_key", "register", "register_async"]
@@ -72,6 +74,9 @@ def register(
     *,
     symmetric_key: str | None = None,
     group_key: str | None = None,
+    certificate: Pem | None = None,
+    private_key: Pem | None = None,
+    passphrase: str | bytes | None = None,
     payload: Any = None,
     provisioning_host: str = GLOBAL_HOST,
     provisioning_port: int | None = None,
@@ -86,6 +91,10 @@ def register(
         symmetric_key: The key of its own enrolment, in base64.
         group_key: The key of its enrolment group, in base64; the device's is derived from it. A device in the field had
             better know only its own, see :func:`derive_device_key`.
+        certificate: Its client certificate: the path of a PEM file, or PEM text as ``str`` or ``bytes``, with those of
+            its issuers if the service needs them. The registration id must be its common name.
+        private_key: The certificate's private key, the same way; it may also stand in the certificate's file.
+        passphrase: The one that the private key is encrypted with, if it is.
         payload: Anything JSON-able, for a custom allocation policy.
         provisioning_host: The service, or a private endpoint of it.
         provisioning_port: Its port, 8883 by default.
@@ -103,8 +112,9 @@ def register(
         ValueError: Names the argument that breaks a rule; nothing was sent.
         TypeError: Names the argument, or the part of the payload, that is of a wrong type.
     """
+    loaded = _certificate(certificate, private_key, passphrase)
     core = provisioning(
-        id_scope, registration_id, symmetric_key, group_key, payload, provisioning_host, provisioning_port,
+        id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
         poll_interval, options,
     )  # fmt: skip
     return run(core, options)
@@ -116,6 +126,9 @@ async def register_async(
     *,
     symmetric_key: str | None = None,
     group_key: str | None = None,
+    certificate: Pem | None = None,
+    private_key: Pem | None = None,
+    passphrase: str | bytes | None = None,
     payload: Any = None,
     provisioning_host: str = GLOBAL_HOST,
     provisioning_port: int | None = None,
@@ -123,8 +136,9 @@ async def register_async(
     **options: Unpack[ClientOptions],
 ) -> Registration:
     """Register a device; see :func:`register`. Cancelling it ends the connection."""
+    loaded = _certificate(certificate, private_key, passphrase)
     core = provisioning(
-        id_scope, registration_id, symmetric_key, group_key, payload, provisioning_host, provisioning_port,
+        id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
         poll_interval, options,
     )  # fmt: skip
     return await run_async(core, options)
@@ -150,6 +164,7 @@ def provisioning(
     registration_id: str,
     symmetric_key: str | None,
     group_key: str | None,
+    certificate: Certificate | None,
     payload: Any,
     host: str,
     port: int | None,
@@ -166,7 +181,7 @@ def provisioning(
         # The others were found good above.
         raise type(error)(f"provisioning_{error}") from None
     return _core.Provisioning(
-        id_scope, registration_id, symmetric_key, group_key, host, payload, poll_interval, connection
+        id_scope, registration_id, symmetric_key, group_key, certificate, host, payload, poll_interval, connection
     )
 
 
@@ -184,3 +199,13 @@ async def run_async(core: _core.Provisioning, options: Mapping[str, Any]) -> Reg
         return await core.run_async(options.get("timeout", TIMEOUT))
     finally:
         core.abandon()
+
+
+def _certificate(
+    certificate: Pem | None, private_key: Pem | None, passphrase: str | bytes | None
+) -> Certificate | None:
+    if certificate is None and private_key is None and passphrase is None:
+        return None
+    from azmqtt._credentials import load_certificate
+
+    return load_certificate(certificate, private_key, passphrase, stacklevel=3)

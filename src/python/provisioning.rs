@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use serde_json::Value;
 use tokio::task::AbortHandle;
 
-use super::access::Access;
+use super::access::{Access, Certificate};
 use super::core::span;
 use super::errors::value_error;
 use super::fork::Generation;
@@ -31,24 +31,28 @@ pub(super) struct Provisioning {
 impl Provisioning {
     /// With one of the secrets. `options` are those of the connection to `host`; `poll_interval` in seconds.
     #[new]
-    #[pyo3(signature = (id_scope, registration_id, symmetric_key, group_key, host, payload, poll_interval, options))]
+    #[pyo3(signature = (id_scope, registration_id, symmetric_key, group_key, certificate, host, payload, poll_interval, options))]
     #[expect(clippy::too_many_arguments, reason = "called in one place, by position")]
     fn new(
         id_scope: &str,
         registration_id: &str,
         symmetric_key: Option<&str>,
         group_key: Option<&str>,
+        certificate: Option<&Certificate>,
         host: &str,
         payload: Option<&Bound<'_, PyAny>>,
         poll_interval: f64,
         options: Options,
     ) -> PyResult<Self> {
         let registrant = Registrant::new(id_scope, registration_id).map_err(|error| value_error(&error))?;
-        let credentials = match (symmetric_key, group_key) {
-            (Some(key), None) => Credentials::key(read_key("symmetric_key", key)?),
-            (None, Some(key)) => Credentials::key(read_key("group_key", key)?.derive(registration_id)),
+        let credentials = match (symmetric_key, group_key, certificate) {
+            (Some(key), None, None) => Credentials::key(read_key("symmetric_key", key)?),
+            (None, Some(key), None) => Credentials::key(read_key("group_key", key)?.derive(registration_id)),
+            (None, None, Some(certificate)) => Credentials::x509(certificate.0.clone()),
             _ => {
-                return Err(PyValueError::new_err("either symmetric_key or group_key must be given"));
+                return Err(PyValueError::new_err(
+                    "one of symmetric_key, group_key and certificate must be given",
+                ));
             }
         };
         let payload = payload.map(|payload| convert::to_json("payload", payload)).transpose()?;
