@@ -15,7 +15,7 @@ use super::options::Options;
 use super::outcome::Outcome;
 use super::{bridge, convert, runtime, waiter};
 use crate::device::provisioning::register;
-use crate::device::{Credentials, PollWaits, ProvisioningConfig, Registered, Reply};
+use crate::device::{Credentials, PollWaits, ProvisioningConfig, Registered, Reply, Trust};
 use crate::dialect::provisioning::{Registrant, RegistrationState};
 use crate::dialect::{Identity, SymmetricKey};
 
@@ -63,7 +63,7 @@ impl Provisioning {
         // The options are laid out as for a hub; what only a hub needs stays unused.
         let identity = Identity::new(host, "registrant", None)
             .map_err(|error| PyValueError::new_err(format!("provisioning_host: {}", error.rule())))?;
-        let access = Access { identity, credentials, gateway: None, trust: None };
+        let access = Access { identity, credentials, gateway: None, trust: Trust::default() };
         let (options, _) = options.build(&access)?;
         let config = ProvisioningConfig {
             endpoint: options.endpoint,
@@ -102,7 +102,12 @@ impl Provisioning {
     /// The same credentials for the hub.
     fn access(&self, hostname: &str, device_id: &str) -> PyResult<Access> {
         let identity = Identity::new(hostname, device_id, None).map_err(|error| value_error(&error))?;
-        Ok(Access { identity, credentials: self.config.credentials.clone(), gateway: None, trust: None })
+        Ok(Access {
+            identity,
+            credentials: self.config.credentials.clone(),
+            gateway: None,
+            trust: Trust::default(),
+        })
     }
 
     fn __repr__(&self) -> String {
