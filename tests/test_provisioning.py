@@ -142,6 +142,38 @@ async def test_cancelling_ends_it(hub):
         hub.set_provisioning_pace()
 
 
+@pytest.mark.parametrize("signed_by", ["hub", "group", "thumbprint"])
+def test_certificates(hub, signed_by):
+    name = f"x509-{signed_by}"
+    made = hub.create_certificate(name, self_signed=signed_by == "thumbprint")
+    if signed_by == "hub":
+        assert hub.create_enrollment(name, ca=True).key is None
+    elif signed_by == "group":
+        group = hub.create_enrollment_group("certificates", ca=True)
+        with pytest.raises(ValueError, match="certificates"):
+            group.device_key("x")
+    else:
+        hub.create_enrollment(name, x509_thumbprint=made.thumbprint)
+    shown = {"certificate": made.certificate, "private_key": made.private_key}
+    for _ in range(2):
+        with azmqtt.DeviceClient.provision(hub.id_scope, name, **shown, **hub.provisioning_options) as client:
+            client.send_message("hello")
+    other = hub.create_certificate("another")
+    with pytest.raises(azmqtt.ProvisioningFailed) as caught:
+        register(
+            hub.id_scope,
+            name,
+            certificate=other.certificate,
+            private_key=other.private_key,
+            **hub.provisioning_options,
+        )
+    assert caught.value.status == 401
+    with pytest.raises(azmqtt.ProvisioningFailed, match="is the key or certificate"):
+        register(hub.id_scope, name, symmetric_key="AAAA", **hub.provisioning_options)
+    if signed_by == "group":
+        hub.remove_enrollment_group("certificates")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
@@ -173,6 +205,8 @@ def test_enrolments_stay_with_the_state(tmp_path):
     with azmqtt.LocalHub(state=tmp_path) as hub:
         scope, key = hub.id_scope, hub.create_enrollment("d1").key
         hub.create_enrollment("gone")
+        made = hub.create_certificate("d2")
+        hub.create_enrollment("d2", x509_thumbprint=made.thumbprint)
         hub.remove_enrollment("gone")
         with pytest.raises(LookupError, match="gone"):
             hub.remove_enrollment("gone")
@@ -181,6 +215,8 @@ def test_enrolments_stay_with_the_state(tmp_path):
     with azmqtt.LocalHub(state=tmp_path) as hub:
         assert hub.id_scope == scope
         assert register(scope, "d1", symmetric_key=key, **hub.provisioning_options).device_id == "d1"
+        shown = {"certificate": made.certificate, "private_key": made.private_key}
+        assert register(scope, "d2", **shown, **hub.provisioning_options).device_id == "d2"
 
 
 def test_the_thread_of_a_policy_ends_with_the_hub():

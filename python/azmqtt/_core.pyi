@@ -4,7 +4,7 @@ from asyncio import Future
 from collections.abc import Callable, Iterator
 from os import PathLike
 from pathlib import Path
-from typing import Any, final
+from typing import Any, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
 
@@ -34,6 +34,8 @@ __all__ = [
     "sas_generate",
     "sas_parse",
 ]
+
+_Shown: TypeAlias = tuple[str | None, tuple[str, str | None] | None, bool]
 
 __version__: str
 
@@ -389,9 +391,9 @@ class ProvisioningService:
     @property
     def port(self) -> int: ...
     def create_enrollment(
-        self, registration_id: str, key: str | None, device_id: str | None, initial_twin: Any, enabled: bool
+        self, registration_id: str, shown: _Shown, device_id: str | None, initial_twin: Any, enabled: bool
     ) -> None: ...
-    def create_group(self, name: str, key: str | None, initial_twin: Any, enabled: bool) -> None: ...
+    def create_group(self, name: str, shown: _Shown, initial_twin: Any, enabled: bool) -> None: ...
     def enrollment_key(self, registration_id: str) -> str | None: ...
     def group_key(self, name: str) -> str | None: ...
     def set_enrollment_enabled(self, registration_id: str, enabled: bool) -> None: ...

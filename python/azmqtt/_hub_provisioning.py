@@ -26,11 +26,11 @@ class Enrollment:
 
     Attributes:
         registration_id: Names it, without regard to case.
-        key: Its symmetric key, in base64. ``repr`` leaves it out.
+        key: Its symmetric key, in base64; ``None`` for one that shows a certificate. ``repr`` leaves it out.
     """
 
     registration_id: str
-    key: str = field(repr=False)
+    key: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,20 @@ class EnrollmentGroup:
 
     Attributes:
         name: Names the group.
-        key: Its symmetric key, in base64. ``repr`` leaves it out.
+        key: Its symmetric key, in base64; ``None`` for one of certificates. ``repr`` leaves it out.
     """
 
     name: str
-    key: str = field(repr=False)
+    key: str | None = field(repr=False)
 
     def device_key(self, registration_id: str) -> str:
-        """Return the key of one device, in base64."""
+        """Return the key of one device, in base64.
+
+        Raises:
+            ValueError: The group has none, or the registration id breaks a rule.
+        """
+        if self.key is None:
+            raise ValueError(f"the group {self.name} is one of certificates, not of keys")
         return _core.derive_device_key(self.key, registration_id)
 
 
@@ -149,6 +155,8 @@ class ProvisioningSide:
         registration_id: str,
         key: str | None = None,
         *,
+        x509_thumbprint: str | tuple[str, str] | None = None,
+        ca: bool = False,
         device_id: str | None = None,
         initial_twin: dict[str, Any] | None = None,
         enabled: bool = True,
@@ -158,6 +166,10 @@ class ProvisioningSide:
         Args:
             registration_id: At most 128 ASCII letters, digits and ``- . _ :``, without regard to case.
             key: Its symmetric key in base64; a random one if absent. The device in the hub gets the same.
+            x509_thumbprint: It shows the certificate of this SHA-1 or SHA-256 thumbprint, in hexadecimal digits, in
+                place of a key; a tuple for two, either of which is taken.
+            ca: It shows a certificate that has its registration id as the common name and is signed by an authority of
+                the hub: its own (:meth:`create_certificate`), or one that was added (:meth:`add_ca`).
             device_id: Its id in the hub; the registration id if absent.
             initial_twin: ``{"tags": …, "properties": {"desired": …}}``, either part absent, for a device that is made.
             enabled: Whether it may register now.
@@ -165,30 +177,35 @@ class ProvisioningSide:
         Raises:
             ValueError: There is such an enrolment already, or an argument breaks a rule.
         """
-        self._provisioning.create_enrollment(registration_id, key, device_id, initial_twin, enabled)
-        return Enrollment(registration_id, self._provisioning.enrollment_key(registration_id) or "")
+        self._provisioning.create_enrollment(
+            registration_id, _shown(key, x509_thumbprint, ca=ca), device_id, initial_twin, enabled
+        )
+        return Enrollment(registration_id, self._provisioning.enrollment_key(registration_id))
 
     def create_enrollment_group(
         self,
         name: str,
         key: str | None = None,
         *,
+        ca: bool = False,
         initial_twin: dict[str, Any] | None = None,
         enabled: bool = True,
     ) -> EnrollmentGroup:
-        """Let all devices register whose keys are derived from one.
+        """Let all devices register whose keys are derived from one, or whose certificates an authority signed.
 
         Args:
             name: At most 128 ASCII letters, digits and ``- . _ :``.
             key: The group's symmetric key in base64; a random one if absent.
+            ca: They show certificates in place of keys, each with the registration id as its common name, signed by an
+                authority of the hub: its own (:meth:`create_certificate`), or one that was added (:meth:`add_ca`).
             initial_twin: ``{"tags": …, "properties": {"desired": …}}``, either part absent, for devices that are made.
             enabled: Whether they may register now.
 
         Raises:
             ValueError: There is such a group already, or an argument breaks a rule.
         """
-        self._provisioning.create_group(name, key, initial_twin, enabled)
-        return EnrollmentGroup(name, self._provisioning.group_key(name) or "")
+        self._provisioning.create_group(name, _shown(key, None, ca=ca), initial_twin, enabled)
+        return EnrollmentGroup(name, self._provisioning.group_key(name))
 
     def set_enrollment_enabled(self, registration_id: str, enabled: bool) -> None:  # noqa: FBT001 - its meaning is plain
         """Let the device of an enrolment register or not. The device in the hub stays as it is.
@@ -268,6 +285,15 @@ class ProvisioningSide:
         # The thread has no reference to this object, which it would keep alive.
         arguments = (self._provisioning, self._core, self._policy)
         threading.Thread(target=_allocate, args=arguments, name="azmqtt-allocation", daemon=True).start()
+
+
+def _shown(
+    key: str | None, thumbprint: str | tuple[str, str] | None, *, ca: bool
+) -> tuple[str | None, tuple[str, str | None] | None, bool]:
+    """Lay out for the core what devices show."""
+    if sum((key is not None, thumbprint is not None, ca)) > 1:
+        raise ValueError("key, x509_thumbprint and ca exclude each other")
+    return key, (thumbprint, None) if isinstance(thumbprint, str) else thumbprint, ca
 
 
 def _allocate(service: _core.ProvisioningService, hub: _core.Hub, policy: Policy) -> None:

@@ -85,6 +85,11 @@ impl ClientChain {
     pub fn of(connection: &ServerConnection) -> Self {
         Self(connection.peer_certificates().unwrap_or_default().to_vec().into())
     }
+
+    /// The client's own certificate.
+    pub fn own(&self) -> Option<&CertificateDer<'static>> {
+        self.0.first()
+    }
 }
 
 /// Lets every client in that shows a certificate, or none: whose it must be is only known at CONNECT.

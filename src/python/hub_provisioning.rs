@@ -10,9 +10,15 @@ use serde_json::Value;
 use super::convert;
 use super::core::span;
 use super::hub::{Hub, to_python};
+use crate::dialect::x509::Thumbprint;
 use crate::dialect::{ServiceError, SymmetricKey};
+use crate::hub::provisioning::enrollment::Attestation;
 use crate::hub::provisioning::{Allocation, Enrollment, EnrollmentGroup, Fault};
-use crate::hub::{self, HubError};
+use crate::hub::{self, Authentication, HubError};
+
+/// What devices show: a key in base64, or thumbprints in hex, or whatever an authority of the hub signed; a random key
+/// for none of these.
+type Shown = (Option<String>, Option<(String, Option<String>)>, bool);
 
 /// Registration id, device id, group, substatus, payload, how often, when first and last in Unix seconds.
 type Record<'py> = (String, String, Option<String>, String, Option<Bound<'py, PyAny>>, u64, u64, u64);
@@ -45,17 +51,17 @@ impl ProvisioningService {
         self.0.provisioning_port()
     }
 
-    /// Random keys where none are given; `initial_twin` is JSON-able.
+    /// `initial_twin` is JSON-able.
     fn create_enrollment(
         &self,
         py: Python<'_>,
         registration_id: &str,
-        key: Option<&str>,
+        shown: Shown,
         device_id: Option<String>,
         initial_twin: Option<&Bound<'_, PyAny>>,
         enabled: bool,
     ) -> PyResult<()> {
-        let mut enrollment = Enrollment::new(registration_id, keys(key)?);
+        let mut enrollment = Enrollment::new(registration_id, attestation(shown)?);
         enrollment.device_id = device_id;
         enrollment.policy.enabled = enabled;
         enrollment.policy.initial_twin = json("initial_twin", initial_twin)?;
@@ -66,11 +72,11 @@ impl ProvisioningService {
         &self,
         py: Python<'_>,
         name: &str,
-        key: Option<&str>,
+        shown: Shown,
         initial_twin: Option<&Bound<'_, PyAny>>,
         enabled: bool,
     ) -> PyResult<()> {
-        let mut group = EnrollmentGroup::new(name, keys(key)?);
+        let mut group = EnrollmentGroup::new(name, attestation(shown)?);
         group.policy.enabled = enabled;
         group.policy.initial_twin = json("initial_twin", initial_twin)?;
         py.detach(|| self.0.create_enrollment_group(group)).map_err(to_python)
@@ -162,10 +168,20 @@ impl ProvisioningService {
     }
 }
 
-fn keys(primary: Option<&str>) -> PyResult<[SymmetricKey; 2]> {
+fn attestation((key, thumbprints, ca): Shown) -> PyResult<Attestation> {
     let refuse = |error| to_python(HubError::Key(error));
-    let primary = primary.map_or_else(SymmetricKey::generate, SymmetricKey::from_base64).map_err(refuse)?;
-    Ok([primary, SymmetricKey::generate().map_err(refuse)?])
+    let thumbprint = |text: String| {
+        Thumbprint::parse(&text).map_err(|error| PyValueError::new_err(format!("x509_thumbprint: {error}")))
+    };
+    if ca {
+        return Ok(Attestation::Certificate(Authentication::CertificateAuthority));
+    }
+    if let Some((primary, secondary)) = thumbprints {
+        let (primary, secondary) = (thumbprint(primary)?, secondary.map(thumbprint).transpose()?);
+        return Ok(Attestation::Certificate(Authentication::SelfSigned { primary, secondary }));
+    }
+    let primary = key.map_or_else(SymmetricKey::generate, |key| SymmetricKey::from_base64(&key));
+    Ok([primary.map_err(refuse)?, SymmetricKey::generate().map_err(refuse)?].into())
 }
 
 fn json(name: &str, object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Value>> {

@@ -1,17 +1,18 @@
-//! The end of a registration: the device is in the hub, with the keys of its enrolment.
+//! The end of a registration: the device is in the hub, with the keys of its enrolment, or knows its certificate.
 
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use super::enrollment::{Attestation, key_of};
+use super::enrollment::{Login, key_of};
 use super::registry::{AllocationStage, Assigning, Record, State};
-use crate::dialect::Twin;
 use crate::dialect::identity::check_id;
 use crate::dialect::provisioning::{RegistrationState, Status, Substatus};
 use crate::dialect::time::format_utc;
+use crate::dialect::{SymmetricKey, Twin};
 use crate::hub::calls::generation_id;
+use crate::hub::client_certificates::Authentication;
 use crate::hub::device::Device;
 use crate::hub::shared::Shared;
 
@@ -26,36 +27,35 @@ type Assigned = (RegistrationState, Option<Arc<Device>>);
 type Failure = (u32, String);
 
 /// Puts the device into the hub. A device that is there already keeps its twin and its messages (that is a device
-/// which registers again, or one that the application made); it gets the enrolment's keys.
+/// which registers again, or one that the application made); it gets the enrolment's keys, or its certificate.
 pub(super) fn assign(
     shared: &Shared,
     state: &mut State,
     assigning: Assigning,
     now: u64,
 ) -> Result<Assigned, Failure> {
-    let Assigning { enrollment, group, registration_id, payload, allocation, .. } = assigning;
+    let Assigning { enrollment, login, group, registration_id, payload, allocation, .. } = assigning;
     let allocation = match allocation {
         AllocationStage::Answered(answer) => answer.map_err(|error| (ALLOCATION_FAILED, error))?,
         AllocationStage::NotNeeded | AllocationStage::Asked => super::Allocation::default(),
     };
     let device_id = allocation.device_id.or(enrollment.device_id).unwrap_or_else(|| registration_id.clone());
     check_id("device id", &device_id).map_err(|error| (ALLOCATION_FAILED, error.to_string()))?;
-    let Attestation::SymmetricKeys(keys) = enrollment.attestation;
-    let found = shared.registry.find(&device_id);
+    let found = shared.registry.find(&*device_id);
     let was_there = found.is_some();
     let device = match found {
-        Some(device) if device.keys == keys => None,
+        Some(device) if knows(&device, &login) => None,
         Some(device) => {
             let (twin, enabled) = {
                 let state = device.state();
                 (state.twin.clone(), state.enabled)
             };
-            Some(Device::new(&device_id, &device.source.generation_id, keys, enabled, twin))
+            Some(make(&device_id, &device.source.generation_id, login, enabled, twin)?)
         }
         None => {
             let twin = initial_twin(allocation.initial_twin.or(enrollment.policy.initial_twin), now)?;
             let generation = generation_id().map_err(|error| (ALLOCATION_FAILED, error.to_string()))?;
-            Some(Device::new(&device_id, &generation, keys, true, twin))
+            Some(make(&device_id, &generation, login, true, twin)?)
         }
     };
     let device = device.map(Arc::new);
@@ -97,6 +97,24 @@ pub(super) fn assign(
     };
     state.records.insert(key, record);
     Ok((over, device))
+}
+
+/// Whether the hub lets the device in as it is.
+fn knows(device: &Device, login: &Login) -> bool {
+    match login {
+        Login::Keys(keys) => device.authentication == Authentication::Sas && device.keys == *keys,
+        Login::Certificate(how) => device.authentication == *how,
+    }
+}
+
+fn make(id: &str, generation: &str, login: Login, enabled: bool, twin: Twin) -> Result<Device, Failure> {
+    let key = || SymmetricKey::generate().map_err(|error| (ALLOCATION_FAILED, error.to_string()));
+    let (keys, how) = match login {
+        Login::Keys(keys) => (keys, Authentication::Sas),
+        // Every device has keys, of use or not.
+        Login::Certificate(how) => ([key()?, key()?], how),
+    };
+    Ok(Device::new(id, generation, keys, enabled, twin).authenticated_by(how))
 }
 
 fn initial_twin(initial: Option<Value>, now: u64) -> Result<Twin, Failure> {

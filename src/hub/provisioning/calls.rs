@@ -145,10 +145,11 @@ impl Hub {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "not every attestation has keys")]
 fn primary_key(attestation: &Attestation) -> Option<String> {
-    let Attestation::SymmetricKeys([primary, _]) = attestation;
-    Some(primary.as_base64())
+    match attestation {
+        Attestation::SymmetricKeys([primary, _]) => Some(primary.as_base64()),
+        Attestation::Certificate(_) => None,
+    }
 }
 
 /// Whether a device can be made with this twin.

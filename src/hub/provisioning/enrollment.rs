@@ -1,9 +1,14 @@
 //! Who may register (DPS docs, "Terms: enrolment").
 
+use std::time::SystemTime;
+
 use serde_json::Value;
 
-use crate::dialect::SymmetricKey;
-use crate::dialect::sas::{SasRejection, SasToken};
+use crate::dialect::provisioning::Registrant;
+use crate::dialect::x509::Thumbprint;
+use crate::dialect::{SasToken, SymmetricKey};
+use crate::hub::client_certificates::{self, Authentication, Authorities, ClientChain};
+use crate::hub::telemetry::unix_seconds;
 
 /// One device that may register.
 #[derive(Clone, Debug)]
@@ -49,35 +54,77 @@ impl Default for Policy {
 pub enum Attestation {
     /// Primary and secondary: either one signs.
     SymmetricKeys([SymmetricKey; 2]),
+    /// By a certificate, known by its thumbprint or its authority, with the registration id as its common name.
+    Certificate(Authentication),
 }
 
 /// What a client showed when it connected.
-#[derive(Debug)]
-pub enum Proof {
+pub(super) enum Proof {
     /// A SAS token.
     Token(SasToken),
+    /// A client certificate.
+    Certificate(ClientChain),
+}
+
+/// What a device shows to the hub that it was assigned to.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Login {
+    /// Tokens that one of these keys signed.
+    Keys([SymmetricKey; 2]),
+    /// A certificate.
+    Certificate(Authentication),
 }
 
 impl Proof {
-    /// Whether the client is who the attestation says; the reason if it is not. `resource` is the registration's and
-    /// `now` is in Unix seconds.
+    /// How the client will show itself to the hub, if it is who the attestation says; the reason if it is not.
     pub(super) fn check(
         &self,
         attestation: &Attestation,
-        resource: &str,
-        now: u64,
-    ) -> Result<(), SasRejection> {
-        let (Self::Token(token), Attestation::SymmetricKeys(keys)) = (self, attestation);
-        token.verify(resource, &keys.each_ref(), now)
+        registrant: &Registrant,
+        authorities: &Authorities,
+        now: SystemTime,
+    ) -> Result<Login, String> {
+        match (self, attestation) {
+            (Self::Token(token), Attestation::SymmetricKeys(keys)) => {
+                token
+                    .verify(&registrant.sas_resource(), &keys.each_ref(), unix_seconds(now))
+                    .map_err(|error| error.to_string())?;
+                Ok(Login::Keys(keys.clone()))
+            }
+            (Self::Certificate(chain), Attestation::Certificate(how)) => {
+                client_certificates::judge(how, chain, authorities, &registrant.registration_id, now)
+                    .map_err(|error| error.to_string())?;
+                // The hub knows a device that came by its authority by the thumbprint of what it showed here.
+                let thumbprint = chain.own().map(|own| Thumbprint::sha256(own));
+                Ok(Login::Certificate(match (how, thumbprint) {
+                    (Authentication::CertificateAuthority, Some(primary)) => {
+                        Authentication::SelfSigned { primary, secondary: None }
+                    }
+                    (how, _) => how.clone(),
+                }))
+            }
+            (Self::Token(_), Attestation::Certificate(_)) => {
+                Err("the enrolment is for a certificate, and there is a token".to_owned())
+            }
+            (Self::Certificate(_), Attestation::SymmetricKeys(_)) => {
+                Err("the enrolment is for a symmetric key, and there is no token".to_owned())
+            }
+        }
+    }
+}
+
+impl From<[SymmetricKey; 2]> for Attestation {
+    fn from(keys: [SymmetricKey; 2]) -> Self {
+        Self::SymmetricKeys(keys)
     }
 }
 
 impl Enrollment {
-    /// An enrolment with keys.
-    pub fn new(registration_id: &str, keys: [SymmetricKey; 2]) -> Self {
+    /// An enrolment that is enabled.
+    pub fn new(registration_id: &str, attestation: impl Into<Attestation>) -> Self {
         Self {
             registration_id: registration_id.to_owned(),
-            attestation: Attestation::SymmetricKeys(keys),
+            attestation: attestation.into(),
             device_id: None,
             policy: Policy::default(),
         }
@@ -85,13 +132,9 @@ impl Enrollment {
 }
 
 impl EnrollmentGroup {
-    /// A group with keys.
-    pub fn new(name: &str, keys: [SymmetricKey; 2]) -> Self {
-        Self {
-            name: name.to_owned(),
-            attestation: Attestation::SymmetricKeys(keys),
-            policy: Policy::default(),
-        }
+    /// A group that is enabled.
+    pub fn new(name: &str, attestation: impl Into<Attestation>) -> Self {
+        Self { name: name.to_owned(), attestation: attestation.into(), policy: Policy::default() }
     }
 
     /// The enrolment that the group stands for, of one device.
@@ -100,6 +143,7 @@ impl EnrollmentGroup {
             Attestation::SymmetricKeys(keys) => {
                 Attestation::SymmetricKeys(keys.each_ref().map(|key| key.derive(registration_id)))
             }
+            Attestation::Certificate(how) => Attestation::Certificate(how.clone()),
         };
         Enrollment {
             registration_id: registration_id.to_owned(),

@@ -10,6 +10,7 @@ use super::registry::{Record, Registry, State};
 use crate::dialect::SymmetricKey;
 use crate::dialect::provisioning::{Registrant, Substatus};
 use crate::hub::HubError;
+use crate::hub::client_certificates::Authentication;
 use crate::hub::state_dir::StateDir;
 
 impl Registry {
@@ -98,17 +99,39 @@ fn group_from_json(entry: &Value) -> Result<EnrollmentGroup, String> {
 }
 
 fn common_to_json(attestation: &Attestation, policy: &Policy) -> Map<String, Value> {
-    let Attestation::SymmetricKeys(keys) = attestation;
-    let [primary, secondary] = keys.each_ref().map(SymmetricKey::as_base64);
     let status = if policy.enabled { "enabled" } else { "disabled" };
     let mut out = Map::new();
     out.insert("provisioningStatus".to_owned(), status.into());
-    out.insert("symmetricKey".to_owned(), json!({ "primaryKey": primary, "secondaryKey": secondary }));
+    let (name, attestation) = match attestation {
+        Attestation::SymmetricKeys(keys) => {
+            let [primary, secondary] = keys.each_ref().map(SymmetricKey::as_base64);
+            ("symmetricKey", json!({ "primaryKey": primary, "secondaryKey": secondary }))
+        }
+        Attestation::Certificate(how) => {
+            let [primary, secondary] = how.thumbprints();
+            let thumbprints = json!({ "primaryThumbprint": primary, "secondaryThumbprint": secondary });
+            ("x509", json!({ "type": how.name(), "thumbprints": thumbprints }))
+        }
+    };
+    out.insert(name.to_owned(), attestation);
     out.insert("initialTwin".to_owned(), policy.initial_twin.clone().unwrap_or(Value::Null));
     out
 }
 
 fn attestation_from_json(entry: &Value) -> Result<Attestation, String> {
+    if let Some(x509) = entry.get("x509") {
+        let thumbprint = |name: &str| x509.pointer(&format!("/thumbprints/{name}")).and_then(Value::as_str);
+        let kind = text(x509, "type")?;
+        let how = Authentication::from_parts(
+            &kind,
+            thumbprint("primaryThumbprint"),
+            thumbprint("secondaryThumbprint"),
+        );
+        let how = how.filter(|how| *how != Authentication::Sas);
+        return how
+            .map(Attestation::Certificate)
+            .ok_or_else(|| "'x509' does not hold what it should".to_owned());
+    }
     let keys = entry.get("symmetricKey").unwrap_or(&Value::Null);
     let key =
         |name| SymmetricKey::from_base64(&text(keys, name)?).map_err(|error| format!("'{name}': {error}"));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::allocation::{Allocation, AllocationRequest};
-use super::enrollment::{Enrollment, EnrollmentGroup};
+use super::enrollment::{Enrollment, EnrollmentGroup, Login};
 use crate::dialect::ServiceError;
 use crate::dialect::provisioning::{RegistrationState, Substatus};
 
@@ -102,6 +102,8 @@ pub(super) enum Stage {
 
 pub(super) struct Assigning {
     pub enrollment: Enrollment,
+    /// How it will show itself to the hub.
+    pub login: Login,
     pub group: Option<String>,
     /// As the device spelled it.
     pub registration_id: String,

@@ -1,17 +1,19 @@
 //! What a request comes to: registrations are begun, followed and finished here.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::allocation::AllocationRequest;
 use super::assign;
-use super::enrollment::{Enrollment, Proof, key_of};
+use super::enrollment::{Enrollment, Login, Proof, key_of};
 use super::registry::{AllocationStage, Assigning, Fault, Operation, Stage, State};
+use crate::dialect::ServiceError;
 use crate::dialect::provisioning::{
     self as wire, ProvisioningRequest, Registrant, Registration, RegistrationState, Status,
 };
-use crate::dialect::{SasRejection, ServiceError};
 use crate::hub::device::Device;
 use crate::hub::shared::Shared;
+use crate::hub::telemetry::unix_seconds;
 
 /// What the service says.
 pub(super) struct Answer {
@@ -37,14 +39,14 @@ const NOT_FOUND: u32 = 404_201;
 const BAD_REQUEST: u32 = 400_004;
 const INTERNAL: u32 = 500_001;
 
-/// A client's request, at `now` in Unix seconds.
+/// A client's request, at `now`.
 pub(super) fn serve(
     shared: &Shared,
     registrant: &Registrant,
     proof: &Proof,
     request: &ProvisioningRequest,
     body: &[u8],
-    now: u64,
+    now: SystemTime,
 ) -> Outcome {
     let registry = &shared.provisioning;
     let mut state = registry.state();
@@ -84,14 +86,14 @@ fn register(
     registrant: &Registrant,
     proof: &Proof,
     body: &[u8],
-    now: u64,
+    now: SystemTime,
 ) -> Result<Answer, ServiceError> {
     let body =
         Registration::parse(body).map_err(|error| ServiceError::new(BAD_REQUEST, error.to_string()))?;
     if !body.registration_id.eq_ignore_ascii_case(&registrant.registration_id) {
         return Err(ServiceError::new(BAD_REQUEST, "the registrationId is not that of the user name"));
     }
-    let (enrollment, group) = admit(shared, state, registrant, proof, now)?;
+    let Admission { enrollment, login, group } = admit(shared, state, registrant, proof, now)?;
     let registration_key = key_of(&registrant.registration_id);
     let operation_id = new_operation_id()?;
     if !enrollment.policy.enabled {
@@ -112,6 +114,7 @@ fn register(
     }
     let assigning = Assigning {
         enrollment,
+        login,
         group,
         registration_id: registrant.registration_id.clone(),
         payload: body.payload,
@@ -123,37 +126,45 @@ fn register(
     Ok(assigning_answer(state, operation_id))
 }
 
-/// The enrolment that lets the client in, and the group it came from.
+/// An enrolment that lets a client in.
+struct Admission {
+    enrollment: Enrollment,
+    /// How the client will show itself to the hub.
+    login: Login,
+    /// The group that the enrolment comes from.
+    group: Option<String>,
+}
+
 fn admit(
     shared: &Shared,
     state: &State,
     registrant: &Registrant,
     proof: &Proof,
-    now: u64,
-) -> Result<(Enrollment, Option<String>), ServiceError> {
-    let resource = registrant.sas_resource();
-    let mut refused: Option<SasRejection> = None;
-    let mut fits = |enrollment: &Enrollment| {
-        proof.check(&enrollment.attestation, &resource, now).map_err(|error| refused = Some(error)).is_ok()
+    now: SystemTime,
+) -> Result<Admission, ServiceError> {
+    let mut refused = None;
+    let mut check = |enrollment: &Enrollment| {
+        let checked = proof.check(&enrollment.attestation, registrant, &shared.client_authorities, now);
+        checked.map_err(|reason| refused = Some(reason)).ok()
     };
     // An enrolment of its own goes before any group.
     if let Some(own) = state.enrollments.get(&key_of(&registrant.registration_id)) {
-        if fits(own) {
-            return Ok((own.clone(), None));
+        if let Some(login) = check(own) {
+            return Ok(Admission { enrollment: own.clone(), login, group: None });
         }
     } else {
         for group in state.groups.values() {
-            let member = group.member(&registrant.registration_id);
-            if fits(&member) {
-                return Ok((member, Some(group.name.clone())));
+            let enrollment = group.member(&registrant.registration_id);
+            if let Some(login) = check(&enrollment) {
+                return Ok(Admission { enrollment, login, group: Some(group.name.clone()) });
             }
         }
     }
-    let Some(rejection) = refused else {
+    let Some(reason) = refused else {
         shared.note_refusal(format!("provisioning: no enrolment for {}", registrant.registration_id));
         return Err(ServiceError::new(NOT_FOUND, "Enrollment not found."));
     };
-    shared.note_refusal(format!("provisioning {}: {rejection}", registrant.registration_id));
+    shared.note_refusal(format!("provisioning {}: {reason}", registrant.registration_id));
     Err(ServiceError::new(UNAUTHORIZED, "Unauthorized"))
 }
 
@@ -163,7 +174,7 @@ fn follow(
     state: &mut State,
     registrant: &Registrant,
     operation_id: &str,
-    now: u64,
+    now: SystemTime,
 ) -> Result<Answer, ServiceError> {
     let unknown = || ServiceError::new(NOT_FOUND, "Operation not found.");
     let key = key_of(&registrant.registration_id);
@@ -180,7 +191,7 @@ fn follow(
     let placeholder = Stage::Over(ended(registrant, Status::Unassigned, None).into());
     let over = match std::mem::replace(&mut operation.stage, placeholder) {
         Stage::Over(over) => over,
-        Stage::Assigning(assigning) => match assign::assign(shared, state, *assigning, now) {
+        Stage::Assigning(assigning) => match assign::assign(shared, state, *assigning, unix_seconds(now)) {
             Ok((over, device)) => {
                 (assigned, changed) = (true, device);
                 over.into()

@@ -17,7 +17,6 @@ use crate::dialect::sas::SasToken;
 use crate::hub::client_certificates::ClientChain;
 use crate::hub::connection::{receive_connect, say_goodbye};
 use crate::hub::shared::Shared;
-use crate::hub::telemetry::unix_seconds;
 use crate::hub::transport::Transport;
 use crate::mqtt::server::Event;
 use crate::mqtt::{Connect, ConnectReturnCode, ProtocolError, Publish, QoS, Server, SubscribeReasonCode};
@@ -32,7 +31,7 @@ const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
 /// until it is registered it is a stranger.
 pub(in crate::hub) async fn serve<S>(
     stream: S,
-    _chain: ClientChain,
+    chain: ClientChain,
     shared: Arc<Shared>,
     unauthenticated: OwnedSemaphorePermit,
 ) where
@@ -45,7 +44,7 @@ pub(in crate::hub) async fn serve<S>(
     let refused = match connect {
         Err(ProtocolError::UnsupportedLevel(_)) => ConnectReturnCode::RefusedProtocolVersion,
         Err(_) => return,
-        Ok(connect) => match judge(&shared, &connect) {
+        Ok(connect) => match judge(&shared, &connect, chain) {
             Ok((registrant, proof)) => {
                 server.accept(None, Instant::now());
                 let session = Session { shared, registrant, proof, transport, server, granted: None };
@@ -66,7 +65,7 @@ pub(in crate::hub) async fn serve<S>(
 
 /// Whether the CONNECT is one of this service's. Whether the credentials are those of an enrolment shows when the
 /// client asks to be registered.
-fn judge(shared: &Shared, connect: &Connect) -> Result<(Registrant, Proof), String> {
+fn judge(shared: &Shared, connect: &Connect, chain: ClientChain) -> Result<(Registrant, Proof), String> {
     let login = connect.login.as_ref().ok_or("no user name")?;
     let registrant = Registrant::parse_username(&login.username).map_err(|error| error.to_string())?;
     if !registrant.registration_id.eq_ignore_ascii_case(&connect.client_id) {
@@ -75,8 +74,12 @@ fn judge(shared: &Shared, connect: &Connect) -> Result<(Registrant, Proof), Stri
     if registrant.id_scope != shared.provisioning.id_scope {
         return Err(format!("the id scope is {}, not this", shared.provisioning.id_scope));
     }
-    let token = SasToken::parse(&login.password).map_err(|error| error.to_string())?;
-    Ok((registrant, Proof::Token(token)))
+    let proof = if login.password.is_empty() {
+        Proof::Certificate(chain)
+    } else {
+        Proof::Token(SasToken::parse(&login.password).map_err(|error| error.to_string())?)
+    };
+    Ok((registrant, proof))
 }
 
 /// The connection is over.
@@ -155,7 +158,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             QoS::AtLeastOnce => self.server.acknowledge(publish.pkid),
             QoS::ExactlyOnce => return Err(Closed),
         }
-        let now = unix_seconds(SystemTime::now());
+        let now = SystemTime::now();
         let body = &publish.payload;
         let outcome = service::serve(&self.shared, &self.registrant, &self.proof, &request, body, now);
         let answer = match outcome {
