@@ -80,3 +80,20 @@ def run_session(hub: azmqtt.LocalHub, python: Path, *way: str) -> None:
     assert seen["method"] == ["reboot", {"delay": 5}]
     assert (answer.status, answer.payload) == (202, {"accepted": True})
     assert hub.twin("sdk-device")["properties"]["reported"]["firmware"] == "1.1"
+
+
+@pytest.mark.timeout(420)
+def test_sdk_upload(sdk_python: Path) -> None:
+    """A place, a blob, a notification. The SDK knows no other port than 443, so that one must be free and allowed."""
+    try:
+        hub = azmqtt.LocalHub(websocket_port=443)
+    except OSError as error:
+        pytest.skip(f"port 443: {error}")
+    with hub:
+        device = hub.create_device("sdk-device")
+        command = [sdk_python, SESSION.with_name("azure_iot_device_upload.py"), device.connection_string, hub.ca_file]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
+        assert (done.returncode, done.stdout) == (0, "201\n"), f"the SDK's upload failed:\n{done.stderr}"
+        (upload,) = hub.wait_for_upload("sdk-device", timeout=5)
+        assert (upload.is_success, upload.status_code, upload.status_description) == (True, 201, "done")
+        assert hub.blob("sdk-device/folder/notes.txt") == b"by the SDK"

@@ -9,7 +9,7 @@ use crate::dialect::{MessageProperties, PropertyBag};
 use crate::hub::{CloudSend, FeedbackRecord, HubConfig};
 
 /// How the hub treats cloud-to-device messages, by name; times in seconds.
-#[derive(FromPyObject)]
+#[derive(FromPyObject, Clone, Copy)]
 #[pyo3(from_item_all)]
 pub(super) struct CloudOptions {
     lock: f64,
@@ -19,7 +19,7 @@ pub(super) struct CloudOptions {
 }
 
 impl CloudOptions {
-    pub(super) fn apply(&self, config: &mut HubConfig) -> PyResult<()> {
+    pub(super) fn apply(self, config: &mut HubConfig) -> PyResult<()> {
         config.cloud_to_device.lock = span("c2d_lock", self.lock)?;
         config.cloud_to_device.ttl = span("c2d_ttl", self.ttl)?;
         config.cloud_to_device.max_deliveries = self.max_deliveries;

@@ -203,7 +203,7 @@ impl Steps {
                     return Err(Error::AuthenticationFailed { reason });
                 }
                 answered => {
-                    tries.again(self.contacted, answered, |response| hub_error(what, response)).await?
+                    tries.again(self.contacted, answered, |response| hub_error(what, response)).await?;
                 }
             }
         }

@@ -1,5 +1,7 @@
 //! What answers of the hub's HTTPS side have in common.
 
+use std::borrow::Cow;
+
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
@@ -29,5 +31,5 @@ impl IntoResponse for Refusal {
 pub(super) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     let parts = query?.split('&').filter_map(|part| part.split_once('='));
     let value = parts.filter(|(found, _)| *found == name).map(|(_, value)| value).next()?;
-    percent_decode_str(value).decode_utf8().ok().map(|value| value.into_owned())
+    percent_decode_str(value).decode_utf8().ok().map(Cow::into_owned)
 }

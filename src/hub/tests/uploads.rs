@@ -173,7 +173,8 @@ async fn what_the_hub_refuses() {
     let body = br#"{"blobName":"x"}"#;
     let version = "?api-version=2021-04-12";
     let foreign = token(&hub, "dev2");
-    let refusals: [(String, &str, &[u8], (u16, u64)); 7] = [
+    type Refused<'a> = (String, &'a str, &'a [u8], (u16, u64));
+    let refusals: [Refused; 7] = [
         (path.to_owned(), &good, body, (400, 400_001)),
         (format!("{path}{version}"), "", body, (401, 401_003)),
         (format!("{path}{version}"), &foreign, body, (401, 401_003)),
