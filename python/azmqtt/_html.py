@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 #: Characters of one cell, and rows of one table.
 _LONGEST, _MOST = 4000, 100
 
-_TABLE = "border-collapse:collapse;margin:.3em 0;font-size:90%"
-_CAPTION = "caption-side:top;text-align:left;font-weight:bold;color:inherit;padding:.2em 0"
-_HEAD = "text-align:left;vertical-align:top;font-weight:normal;opacity:.7;padding:.15em 1em .15em 0"
-_CELL = "text-align:left;vertical-align:top;padding:.15em 0"
+_TABLE = "border-collapse:collapse;color:inherit;margin:.3em 0;font-size:90%"
+_CAPTION = "caption-side:top;text-align:left;font-weight:bold;color:inherit;padding:.2em .4em"
+_HEAD = "text-align:left;vertical-align:top;font-weight:normal;opacity:.7;padding:.2em 1em .2em .4em"
+_CELL = "text-align:left;vertical-align:top;padding:.2em .4em"
 _LINE = "border-top:1px solid rgba(128,128,128,.35)"
 _TEXT = "margin:0;padding:0;background:none;color:inherit;font-family:monospace;white-space:pre-wrap;text-align:left"
 
@@ -66,8 +66,10 @@ def client(shown: DeviceClient) -> str:
         # Made before a fork: its figures are the parent's.
         return table(type(shown).__name__, rows)
     since, trips = stats.connected_since, stats.publish_round_trip
+    again = f", {stats.reconnects:,} after a loss" if stats.reconnects else ""
     rows += [
-        ("connected since", since and f"{figure(since)}, reconnected {stats.reconnects} times"),
+        ("connected since", since and figure(since)),
+        ("connections", f"{stats.connects:,}{again}"),
         ("messages", f"{stats.messages_sent:,} sent, {stats.messages_received:,} received"),
         ("not acknowledged", f"{stats.outstanding:,}"),
         ("round trip", trips and str(trips)),
