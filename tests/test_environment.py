@@ -9,6 +9,7 @@ import pytest
 import trustme
 
 import azmqtt
+from scripted_workload import ScriptedWorkload, answer
 
 EDGE = (
     "IOTEDGE_WORKLOADURI",
@@ -48,8 +49,6 @@ def gateway():
 @pytest.fixture
 def workload(gateway, monkeypatch):
     """The runtime of the module, and the variables that it sets."""
-    from scripted_workload import ScriptedWorkload
-
     key = gateway.module("edge1", "filter%1").connection_string.rpartition("SharedAccessKey=")[2]
     with ScriptedWorkload(key, gateway.ca_pem) as workload:
         values = (workload.uri, "edge1", "filter%1", "6363/1", HUB, "localhost", "2019-01-30")
@@ -119,8 +118,6 @@ def failing(method, part, said):
 
 
 def _refusal(text, status):
-    from scripted_workload import answer
-
     return answer({"message": text}, status)
 
 
@@ -139,8 +136,6 @@ def _refusal(text, status):
     ],
 )
 def test_a_runtime_that_misbehaves(gateway, workload, part, said, step, text):
-    from scripted_workload import answer
-
     if isinstance(said, tuple):
         said = _refusal(*said)
     elif isinstance(said, dict):
