@@ -93,7 +93,7 @@ where
     // The connection moves the bytes. Its end is told to the request, which may have some of them still to read.
     let moving = async {
         let _ = connection.await;
-        pending().await
+        pending::<()>().await;
     };
     tokio::select! {
         answer = asking => answer,
