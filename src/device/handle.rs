@@ -12,6 +12,7 @@ use super::commands::{Command, Commands};
 use super::config::{DeviceConfig, later};
 use super::desired::DesiredPatch;
 use super::inbox::{CloudMessage, Delivery, Inbox};
+use super::invoke::{MethodAnswer, MethodInvocation, invoke};
 use super::message::{Batch, Member, Outgoing, Owner, Ticket};
 use super::methods::{MethodCall, MethodRequest};
 use super::reply::Reply;
@@ -234,6 +235,21 @@ impl Device {
             return Err(super::Error::ClientClosed);
         }
         Ok(FileUpload::new(self.config(), blob_name, timeout, stall, (self.start.runtime)()))
+    }
+
+    /// Calls a method of another device or module through the gateway, for modules. Answered within `timeout`; whether
+    /// the method was called is not known when that is over.
+    pub fn invoke_method(&self, call: MethodInvocation, timeout: Duration, reply: Reply<MethodAnswer>) {
+        if self.state() == State::Closed {
+            return reply.send(Err(super::Error::ClientClosed));
+        }
+        let config = self.config().clone();
+        (self.start.runtime)().spawn(async move {
+            let called = tokio::time::timeout(timeout, invoke(&config, call)).await;
+            let operation = "the call of a method";
+            let late = || super::Error::RequestTimeout { operation, after: timeout, last_error: None };
+            reply.send(called.unwrap_or_else(|_| Err(late())));
+        });
     }
 
     /// Changes of the desired properties that nobody took yet.

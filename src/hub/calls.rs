@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use serde_json::Value;
 
 use super::api::Hub;
@@ -14,12 +13,12 @@ use super::device_file;
 use super::error::HubError;
 use super::feedback::FeedbackStatus;
 use super::id::{Id, Whose};
-use super::methods::{Invocation, MethodResult, PendingCall};
+use super::methods::{self, MethodResult, PendingCall};
 use super::telemetry::{TelemetryMessage, unix_now};
 use crate::dialect::identity::check_id;
 use crate::dialect::sas::SymmetricKey;
 use crate::dialect::twin::desired_notification;
-use crate::dialect::{Auth, ConnectionString, MAX_METHOD_BODY, Twin, check_method_name};
+use crate::dialect::{Auth, ConnectionString, Twin};
 
 impl Hub {
     /// Makes a device. Without a primary key it gets a random one; the secondary is always random.
@@ -173,18 +172,7 @@ impl Hub {
         connect_timeout: Duration,
     ) -> Result<PendingCall, HubError> {
         self.check_running()?;
-        let device = self.shared.registry.get(id)?;
-        check_method_name(name).map_err(HubError::MethodName)?;
-        if payload.len() > MAX_METHOD_BODY {
-            let size = payload.len();
-            return Err(HubError::MethodPayload(format!("has {size} bytes, the limit is {MAX_METHOD_BODY}")));
-        }
-        if !payload.is_empty() {
-            serde_json::from_slice::<Value>(payload)
-                .map_err(|error| HubError::MethodPayload(format!("is not JSON: {error}")))?;
-        }
-        let invocation = Invocation { name: name.to_owned(), payload: Bytes::copy_from_slice(payload) };
-        Ok(PendingCall::new(device, invocation, response_timeout, connect_timeout))
+        methods::begin(&self.shared.registry, id.into(), name, payload, response_timeout, connect_timeout)
     }
 
     /// The recorded messages of a device or module, oldest first; one that was removed may have some.

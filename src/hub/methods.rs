@@ -9,11 +9,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::device::{CloseReason, Command, Device, DeviceState};
 use super::error::HubError;
-use crate::dialect::ServiceError;
+use super::id::Id;
+use super::registry::Registry;
 use crate::dialect::service_error::ErrorCode;
+use crate::dialect::{MAX_METHOD_BODY, ServiceError, check_method_name};
 
 /// What a device answered: its own status, and a body that is JSON or empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +118,29 @@ impl OpenCalls {
             }
         }
     }
+}
+
+/// Begins to call a method. `payload` is JSON, or empty for none.
+pub(super) fn begin(
+    registry: &Registry,
+    id: Id<'_>,
+    name: &str,
+    payload: &[u8],
+    response_timeout: Duration,
+    connect_timeout: Duration,
+) -> Result<PendingCall, HubError> {
+    let device = registry.get(id)?;
+    check_method_name(name).map_err(HubError::MethodName)?;
+    if payload.len() > MAX_METHOD_BODY {
+        let size = payload.len();
+        return Err(HubError::MethodPayload(format!("has {size} bytes, the limit is {MAX_METHOD_BODY}")));
+    }
+    if !payload.is_empty() {
+        serde_json::from_slice::<Value>(payload)
+            .map_err(|error| HubError::MethodPayload(format!("is not JSON: {error}")))?;
+    }
+    let invocation = Invocation { name: name.to_owned(), payload: Bytes::copy_from_slice(payload) };
+    Ok(PendingCall::new(device, invocation, response_timeout, connect_timeout))
 }
 
 /// A call under way. Dropping it gives it up: an answer that comes later is ignored.

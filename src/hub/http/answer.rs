@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
 
+use super::super::error::HubError;
 use crate::dialect::ServiceError;
 use crate::dialect::service_error::ErrorCode;
 
@@ -15,6 +16,21 @@ pub(super) struct Refusal(Box<ServiceError>);
 impl Refusal {
     pub(super) fn new(error_code: u32, message: impl Into<String>) -> Self {
         Self(Box::new(ServiceError::new(error_code, message)))
+    }
+}
+
+impl From<HubError> for Refusal {
+    fn from(error: HubError) -> Self {
+        let code = match &error {
+            HubError::DeviceNotFound(_) => ErrorCode::DEVICE_NOT_FOUND,
+            HubError::ModuleNotFound(_) => ErrorCode::MODULE_NOT_FOUND,
+            HubError::MethodName(_) | HubError::MethodPayload(_) => ErrorCode::ARGUMENT_INVALID,
+            _ => ErrorCode::SERVER_ERROR,
+        };
+        match error {
+            HubError::Method(error) => Self(error),
+            other => Self::new(code, other.to_string()),
+        }
     }
 }
 

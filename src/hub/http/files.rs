@@ -1,23 +1,20 @@
 //! File upload, the hub's half: `POST /devices/{id}/files` and `…/files/notifications`.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::HOST;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::Value;
 
-use super::super::device::Device;
+use super::super::id::Id;
 use super::super::shared::Shared;
-use super::super::telemetry::unix_seconds;
-use super::answer::{Refusal, parameter};
-use crate::dialect::Identity;
-use crate::dialect::sas::{CLOCK_SKEW, SasToken};
+use super::admission::admit;
+use super::answer::Refusal;
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::upload::{UploadNotification, check_blob_name};
 
@@ -38,7 +35,7 @@ async fn start(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let device = admit(&shared, &device_id, query.as_deref(), &headers)?;
+    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers)?;
     let body: Value = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
     let name = body.get("blobName").and_then(Value::as_str);
@@ -61,7 +58,7 @@ async fn end(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, Refusal> {
-    let device = admit(&shared, &device_id, query.as_deref(), &headers)?;
+    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers)?;
     let notification = UploadNotification::parse(&body)
         .ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is not a notification"))?;
     if shared.uploads.end(&device.id, notification) {
@@ -69,35 +66,4 @@ async fn end(
     } else {
         Err(Refusal::new(ErrorCode::ARGUMENT_INVALID, "there is no upload of this correlationId"))
     }
-}
-
-/// The device that asks, if it shows a token of its own.
-fn admit(
-    shared: &Shared,
-    device_id: &str,
-    query: Option<&str>,
-    headers: &HeaderMap,
-) -> Result<Arc<Device>, Refusal> {
-    if parameter(query, "api-version").is_none() {
-        return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
-    }
-    let refuse = |reason: String| {
-        shared.note_refusal(format!("HTTPS: {reason}"));
-        Refusal::new(ErrorCode::UNAUTHORIZED, "the device's credentials are not accepted")
-    };
-    let device =
-        shared.registry.find(device_id).ok_or_else(|| refuse("there is no such device".to_owned()))?;
-    let identity = Identity::new(&shared.config.hostname, device_id, None);
-    let identity = identity.map_err(|error| refuse(error.to_string()))?;
-    let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
-    let token = SasToken::parse(token.unwrap_or_default()).map_err(|error| refuse(error.to_string()))?;
-    let now = unix_seconds(SystemTime::now());
-    let skew = shared.config.sas_skew.as_secs();
-    token
-        .verify(&identity.sas_resource(), &device.keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
-        .map_err(|error| refuse(error.to_string()))?;
-    if !device.may_connect() {
-        return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
-    }
-    Ok(device)
 }

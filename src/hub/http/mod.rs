@@ -6,12 +6,15 @@
 //! | `router` | which path is answered by whom; new routes are merged in there |
 //! | `websocket` | MQTT over WebSockets: the upgrade, then the same way as on the MQTT port |
 //! | `files`, `blobs` | file upload: the hub's half, and Blob Storage's |
-//! | `answer` | refusals as the service writes them |
+//! | `methods` | calls of direct methods by modules, as an IoT Edge gateway takes them |
+//! | `admission`, `answer` | who may ask; refusals as the service writes them |
 //! | `stall` | peers that stop reading, or stop sending in mid-body |
 
+mod admission;
 mod answer;
 mod blobs;
 mod files;
+mod methods;
 mod router;
 mod server;
 mod stall;
