@@ -6,7 +6,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use azmqtt::device::{
-    Credentials, DesiredPatch, Device, DeviceConfig, Error, Outgoing, Reply, RetryPolicy, State, Trust,
+    ClientCertificate, Credentials, DesiredPatch, Device, DeviceConfig, Error, Outgoing, Reply, RetryPolicy,
+    State, Trust,
 };
 use azmqtt::dialect::{ConnectionString, MessageProperties};
 use azmqtt::hub::{Hub, HubConfig};
@@ -189,4 +190,26 @@ fn wrong_credentials_fail_with_the_reason() {
         "{error}"
     );
     assert_eq!(device.state(), State::Disconnected);
+}
+
+#[test]
+fn a_certificate_is_shown_on_a_websocket_too() {
+    use azmqtt::hub::{Authentication, SignedBy};
+    let day = Duration::from_secs(24 * 3600);
+    let hub = hub();
+    hub.create_x509_device("x509", Authentication::CertificateAuthority).unwrap();
+    let made = hub.create_certificate("x509", day, 40 * day, SignedBy::Hub).unwrap();
+    let (pem, key) = (made.certificate.as_bytes(), made.private_key.as_bytes());
+    let certificate = ClientCertificate::from_pem(pem, Some(key), None, made.not_before).unwrap();
+    for websocket in [false, true] {
+        let identity = azmqtt::dialect::Identity::new("localhost", "x509", None).unwrap();
+        let mut config = DeviceConfig::new(identity, Credentials::x509(certificate.clone()));
+        config.endpoint.port = if websocket { hub.https_port() } else { hub.port() };
+        config.endpoint.websocket = websocket;
+        config.endpoint.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
+        let device = Device::new(config, runtime);
+        wait(|reply| device.send(telemetry("x509", "x"), PATIENCE, reply)).unwrap();
+        wait(|reply| device.close(PATIENCE, reply)).unwrap();
+    }
+    assert_eq!(hub.telemetry_count(Some("x509")).unwrap(), 2);
 }

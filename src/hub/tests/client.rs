@@ -233,15 +233,19 @@ async fn tls_over(
     name: &'static str,
     versions: &[&'static SupportedProtocolVersion],
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    let config = tls_config(hub, versions);
+    let name = ServerName::try_from(name).unwrap();
+    timeout(DEADLINE, TlsConnector::from(Arc::new(config)).connect(name, stream)).await.expect("in time")
+}
+
+pub fn tls_config(hub: &Hub, versions: &[&'static SupportedProtocolVersion]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_slice(hub.ca_pem().as_bytes()).unwrap()).unwrap();
-    let config = ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
+    ClientConfig::builder_with_provider(Arc::new(crypto::ring::default_provider()))
         .with_protocol_versions(versions)
         .unwrap()
         .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = ServerName::try_from(name).unwrap();
-    timeout(DEADLINE, TlsConnector::from(Arc::new(config)).connect(name, stream)).await.expect("in time")
+        .with_no_client_auth()
 }
 
 pub async fn tcp(hub: &Hub) -> TcpStream {

@@ -15,3 +15,4 @@ mod uploads;
 mod websocket;
 mod websocket_hostile;
 mod wills;
+mod x509;
