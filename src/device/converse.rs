@@ -22,7 +22,7 @@ use super::reply::Burst;
 use super::stats::State;
 use super::subscriptions::Feed;
 use super::task::{Awaited, Task, sleep_until_some};
-use super::transport::Stream;
+use super::transport::{self, Stream};
 use super::watch;
 use super::wire::Wire;
 use crate::dialect::{HubTopic, SasToken, UsernameOptions};
@@ -533,7 +533,7 @@ impl Task {
                      because of something sent that it does not take"
                 )
             }
-            _ => error.to_string(),
+            _ => transport::explain_tls(error, self.clock),
         };
         self.lost(conversation, reason)
     }

@@ -12,6 +12,8 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use tokio_rustls::rustls::server::NoClientAuth;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion};
 use tokio_rustls::server::TlsStream;
 
@@ -110,22 +112,34 @@ impl Hub {
     }
 
     pub(super) async fn with_versions(versions: &[&'static SupportedProtocolVersion]) -> Self {
-        Self::with(certificate(), versions).await
+        Self::with(certificate(), versions, Arc::new(NoClientAuth)).await
+    }
+
+    /// One that asks for client certificates and has a say on them.
+    pub(super) async fn with_verifier(
+        versions: &[&'static SupportedProtocolVersion],
+        verifier: Arc<dyn ClientCertVerifier>,
+    ) -> Self {
+        Self::with(certificate(), versions, verifier).await
     }
 
     /// One whose certificate's time is over.
     pub(super) async fn expired() -> Self {
         let expired = make_certificate(|params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
-        Self::with(&expired, ALL_VERSIONS).await
+        Self::with(&expired, ALL_VERSIONS, Arc::new(NoClientAuth)).await
     }
 
-    async fn with(certificate: &Certificate, versions: &[&'static SupportedProtocolVersion]) -> Self {
+    async fn with(
+        certificate: &Certificate,
+        versions: &[&'static SupportedProtocolVersion],
+        verifier: Arc<dyn ClientCertVerifier>,
+    ) -> Self {
         let Certificate { pem, der, key } = certificate;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.clone()));
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(versions)
             .unwrap()
-            .with_no_client_auth()
+            .with_client_cert_verifier(verifier)
             .with_single_cert(vec![der.clone().into()], key)
             .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

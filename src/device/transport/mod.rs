@@ -26,6 +26,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 pub(super) use self::clock::ClockOffset;
+pub(super) use self::tls::explain as explain_tls;
 use super::config::ConnectDeadlines;
 use super::endpoint::Endpoint;
 use super::error::{Error, Step};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{CertificateError, ClientConfig, Error as TlsError};
+use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error as TlsError};
 
 use super::clock::ClockOffset;
 use crate::device::endpoint::Endpoint;
@@ -25,8 +25,9 @@ pub(super) async fn handshake(
     TlsConnector::from(config).connect(name, tcp).await
 }
 
-/// Says what a TLS failure usually means.
-pub(super) fn explain(error: &io::Error, clock: Option<ClockOffset>) -> String {
+/// Says what a TLS failure usually means. In TLS 1.3 a server's word on the client's certificate comes when the client
+/// has finished its handshake, with the first bytes that it reads.
+pub(in crate::device) fn explain(error: &io::Error, clock: Option<ClockOffset>) -> String {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
     let hint = match tls {
         Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) => {
@@ -47,6 +48,19 @@ pub(super) fn explain(error: &io::Error, clock: Option<ClockOffset>) -> String {
             }
             None => "the server's certificate is not valid now; is this machine's clock right?",
         },
+        Some(TlsError::AlertReceived(AlertDescription::CertificateRequired)) => {
+            "the server wants a client certificate"
+        }
+        Some(TlsError::AlertReceived(
+            AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::UnknownCA
+            | AlertDescription::AccessDenied
+            | AlertDescription::DecryptError,
+        )) => "the server refused the client certificate",
         Some(TlsError::InvalidMessage(_)) => "the server does not speak TLS on this port",
         _ => return error.to_string(),
     };
