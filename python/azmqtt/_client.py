@@ -30,9 +30,10 @@ if TYPE_CHECKING:
 class DeviceClient(Connection):
     """A device, or a module of one, on an IoT Hub.
 
-    Make one with :meth:`from_connection_string`, :meth:`from_symmetric_key` or :meth:`from_sas_token`. That does no
-    I/O: the first call connects, and the client then stays connected, through lost lines and expiring tokens, until
-    it is closed. Use it in ``with`` or ``async with``, or call :meth:`close`.
+    Make one with :meth:`from_connection_string`, :meth:`from_symmetric_key`, :meth:`from_sas_token`,
+    :meth:`from_certificate` or :meth:`from_signer`. That does no I/O: the first call connects, and the client then
+    stays connected, through lost lines and expiring tokens, until it is closed. Use it in ``with`` or ``async with``,
+    or call :meth:`close`.
 
     Each call exists twice: the bare name blocks (and lets other threads run, and stops on Ctrl-C), the ``_async``
     suffix is for ``await``. Both may be used on the same client, from any thread and any event loop. ``timeout`` is in

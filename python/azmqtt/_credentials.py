@@ -52,7 +52,7 @@ class Supplier:
             msg = f"{field} must be a function, not {type(function).__name__}"
             raise TypeError(msg)
         name = getattr(function, "__qualname__", None) or type(function).__qualname__
-        self.name = f"{field} ({name})"
+        self.name = f"{field} ({name.rpartition('<locals>.')[2]})"
         self.questions = _core.Questions(self.name)
         self._function: Callable[..., Any] = function
         self._returns = returns

@@ -1,0 +1,36 @@
+"""Leave the device's key in a TPM or HSM: only signatures come out."""
+
+import asyncio
+import base64
+import hmac
+
+import azmqtt
+
+
+class SoftwareHsm:
+    """Stands for the hardware, whose library would be called in its place."""
+
+    def __init__(self, key: str) -> None:
+        """Lock the key away."""
+        self._key = base64.b64decode(key)
+
+    async def hmac_sha256(self, data: bytes) -> bytes:
+        """Sign; real hardware takes a while, too."""
+        await asyncio.sleep(0.05)
+        return hmac.digest(self._key, data, "sha256")
+
+
+def main() -> None:
+    """Connect a device whose key the client never sees."""
+    with azmqtt.LocalHub() as hub:
+        device = hub.create_device("gateway")
+        hsm = SoftwareHsm(device.connection_string.partition("SharedAccessKey=")[2])
+        with azmqtt.DeviceClient.from_signer(
+            hub.hostname, "gateway", hsm.hmac_sha256, port=hub.port, trust=hub.ca_file
+        ) as gateway:
+            gateway.send_message("signed in hardware")
+        print(hub.wait_for_telemetry("gateway")[0].text)
+
+
+if __name__ == "__main__":
+    main()
