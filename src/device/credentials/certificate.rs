@@ -8,6 +8,7 @@ use tokio_rustls::rustls::client::Resumption;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::sign::{CertifiedKey, SingleCertAndKey};
+use zeroize::Zeroize;
 
 use super::certificate_error::CertificateError;
 use super::private_key;
@@ -66,7 +67,7 @@ impl ClientCertificate {
     /// From DER: the device's own certificate and those that lead to a root. `now` as for [`Self::from_pem`].
     pub fn from_der(
         mut chain: Vec<CertificateDer<'static>>,
-        key: PrivateKeyDer<'static>,
+        mut key: PrivateKeyDer<'static>,
         now: u64,
     ) -> Result<Self, CertificateError> {
         if chain.len() > MAX_CHAIN {
@@ -77,8 +78,9 @@ impl ClientCertificate {
             let read = CertificateFacts::read(der);
             facts.push(read.ok_or(CertificateError::Damaged { field: "certificate", position: place + 1 })?);
         }
-        let provider = ring::default_provider();
-        let key = provider.key_provider.load_private_key(key).map_err(|_| CertificateError::UnusableKey)?;
+        let loaded = ring::sign::any_supported_type(&key);
+        key.zeroize();
+        let key = loaded.map_err(|_| CertificateError::UnusableKey)?;
         // The comparison that rustls offers refuses certificates of X.509 version 1, which are fine here.
         let public_key = key.public_key().ok_or(CertificateError::UnusableKey)?;
         let first = facts.iter().position(|facts| facts.public_key == *public_key);
