@@ -14,6 +14,7 @@ use crate::dialect::identity::check_host_name;
 /// The options as `azmqtt._options` passes them: by name, every one of them.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
+#[expect(clippy::struct_excessive_bools, reason = "as many as Python has options that are true or false")]
 pub(super) struct Options {
     port: u16,
     websocket: bool,

@@ -5,7 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+use axum::BoxError;
+use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
@@ -71,20 +72,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StallingWrites<S> {
 }
 
 /// A request's body that fails when the rest of it does not come.
-pub struct StallingBody {
-    body: Incoming,
+pub struct StallingBody<B> {
+    body: B,
     patience: Patience,
 }
 
-impl StallingBody {
-    pub fn new(body: Incoming, limit: Duration) -> Self {
+impl<B> StallingBody<B> {
+    pub fn new(body: B, limit: Duration) -> Self {
         Self { body, patience: Patience::new(limit) }
     }
 }
 
-impl Body for StallingBody {
+impl<B> Body for StallingBody<B>
+where
+    B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
+{
     type Data = Bytes;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
@@ -103,5 +107,70 @@ impl Body for StallingBody {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_reads_now_and_then_gets_it_all() {
+        let (near, mut far) = tokio::io::duplex(8);
+        let mut writes = StallingWrites::new(near, LIMIT);
+        let writing = tokio::spawn(async move { writes.write_all(&[7; 64]).await });
+        for _ in 0..8 {
+            sleep(LIMIT - Duration::from_secs(1)).await;
+            far.read_exact(&mut [0; 8]).await.unwrap();
+        }
+        writing.await.unwrap().unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_reads_nothing_ends_the_write() {
+        let (near, _far) = tokio::io::duplex(8);
+        let begun = Instant::now();
+        let error = StallingWrites::new(near, LIMIT).write_all(&[7; 64]).await.unwrap_err();
+        assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, LIMIT));
+    }
+
+    /// Gives a byte after each of the spans, and then nothing for ever.
+    struct Slow(Vec<Duration>, Option<Pin<Box<Sleep>>>);
+
+    impl Body for Slow {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+        ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+            let Some(span) = self.0.first().copied() else { return Poll::Pending };
+            let timer = self.1.get_or_insert_with(|| Box::pin(sleep(span)));
+            if timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            (self.1, _) = (None, self.0.remove(0));
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_be_slow_and_may_not_stop() {
+        let span = LIMIT - Duration::from_secs(1);
+        let mut body = StallingBody::new(Slow(vec![span; 5], None), LIMIT);
+        let begun = Instant::now();
+        for _ in 0..5 {
+            poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
+        }
+        poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap_err();
+        assert_eq!(begun.elapsed(), span * 5 + LIMIT);
     }
 }
