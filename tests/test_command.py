@@ -18,7 +18,9 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"azmqtt {azmqtt.__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["hub", "--port", "70000"], ["hub", "--websocket-port", "no"], ["demo", "--what"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["fly"], ["hub", "--port", "70000"], ["hub", "--websocket-port", "no"], ["demo", "--what"]]
+)
 def test_wrong_usage(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
