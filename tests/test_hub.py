@@ -375,5 +375,6 @@ def test_a_client_is_made_for_a_device(hub: LocalHub, monkeypatch: pytest.Monkey
         "connection_string": hub.device("new").connection_string,
         "trust": hub.ca_file,
         "port": hub.port,
+        "https_port": hub.websocket_port,
         "keep_alive": 5,
     }
