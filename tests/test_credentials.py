@@ -130,6 +130,7 @@ def test_a_signer_that_fails_is_named(device, caplog, sign, text):
     if "bytes;" not in text:
         (record,) = (record for record in caplog.records if record.name == "azmqtt.credentials")
         assert record.levelno == logging.ERROR
+        assert text.partition(": ")[0] in caplog.text
 
 
 def test_a_signer_that_recovers(device):

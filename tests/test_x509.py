@@ -136,6 +136,29 @@ async def test_asyncio_and_a_reconnect(hub):
         assert hub.connection_count("ca-device") == 4
 
 
+def test_a_file_goes_with_a_certificate(hub):
+    hub.create_device("uploader", ca=True)
+    made = hub.create_certificate("uploader")
+    options = {"certificate": made.certificate, "private_key": made.private_key}
+    with hub.device_client("uploader", **options) as device:
+        device.upload_file(b"content", "a.bin")
+        assert hub.blob("uploader/a.bin") == b"content"
+    other = hub.create_certificate("other")
+    options = {"certificate": other.certificate, "private_key": other.private_key}
+    with hub.device_client("uploader", **options) as device, pytest.raises(azmqtt.IotHubError):
+        device.upload_file(b"content", "b.bin")
+    assert hub.last_refusal == "HTTPS: the client certificate's common name is not uploader"
+
+
+def test_over_websockets(hub):
+    hub.create_device("over-websockets", ca=True)
+    made = hub.create_certificate("over-websockets")
+    options = {"certificate": made.certificate, "private_key": made.private_key, "websocket": True}
+    with hub.device_client("over-websockets", **options) as device:
+        device.send_message("hello")
+    assert hub.telemetry("over-websockets")[0].text == "hello"
+
+
 def test_either_thumbprint_is_taken_and_no_other(hub):
     first, second, third = issue("a"), issue("b"), issue("c")
     sha1 = first.certificate.fingerprint(hashes.SHA1()).hex(":")  # noqa: S303 - what the service offers

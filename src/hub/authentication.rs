@@ -31,8 +31,6 @@ pub struct Refusal {
 
 /// Judges a CONNECT. Whatever is wrong with the credentials, the client is told 5; only with good ones does it learn
 /// that its device is disabled (3).
-///
-/// An empty password means a client certificate; `chain` is what the handshake showed.
 pub fn judge(
     shared: &Shared,
     connect: &Connect,
@@ -54,15 +52,7 @@ pub fn judge(
         )));
     }
     let device = find(shared, &identity).ok_or_else(|| refuse("there is no such device".to_owned()))?;
-    let valid_for = if login.password.is_empty() {
-        let (authentication, authorities) = (&device.authentication, &shared.client_authorities);
-        client_certificates::judge(authentication, chain, authorities, &connect.client_id, now)
-            .map_err(|error| refuse(error.to_string()))?;
-        // A connection outlasts its certificate; only the next one is refused.
-        Duration::MAX
-    } else {
-        judge_token(shared, &device, &identity, &login.password, now).map_err(refuse)?
-    };
+    let valid_for = prove(shared, &device, &identity, &login.password, chain, now).map_err(refuse)?;
     if !device.may_connect() {
         let reason = "the device is disabled".to_owned();
         return Err(Refusal { code: ConnectReturnCode::ServiceUnavailable, reason });
@@ -75,14 +65,23 @@ pub fn judge(
     })
 }
 
-/// How long a token is good for, from now on; the reason if it is not.
-fn judge_token(
+/// How long the credentials of `device`, which is `identity`, are good for from now on; the reason if they are not. An
+/// empty `password` means a client certificate: `chain` is what the handshake showed.
+pub fn prove(
     shared: &Shared,
     device: &Device,
     identity: &Identity,
     password: &str,
+    chain: &ClientChain,
     now: SystemTime,
 ) -> Result<Duration, String> {
+    if password.is_empty() {
+        let (authentication, authorities) = (&device.authentication, &shared.client_authorities);
+        client_certificates::judge(authentication, chain, authorities, &identity.client_id(), now)
+            .map_err(|error| error.to_string())?;
+        // A connection outlasts its certificate; only the next one is refused.
+        return Ok(Duration::MAX);
+    }
     if device.authentication != Authentication::Sas {
         return Err("the device authenticates with X.509, and there is a password".to_owned());
     }

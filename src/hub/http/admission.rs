@@ -1,4 +1,5 @@
-//! Who may ask over HTTPS: devices and modules with a token of their own, as in the password of CONNECT.
+//! Who may ask over HTTPS: devices and modules with a token of their own, as in the password of CONNECT, or with the client
+//! certificate of the handshake.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -6,21 +7,22 @@ use std::time::SystemTime;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
+use super::super::authentication::prove;
+use super::super::client_certificates::ClientChain;
 use super::super::device::Device;
 use super::super::id::Id;
 use super::super::shared::Shared;
-use super::super::telemetry::unix_seconds;
 use super::answer::{Refusal, parameter};
 use crate::dialect::Identity;
-use crate::dialect::sas::{CLOCK_SKEW, SasToken};
 use crate::dialect::service_error::ErrorCode;
 
-/// The device or module that asks, if it shows a token of its own.
+/// The device or module that asks, if it shows a token of its own or, without one, its certificate.
 pub(super) fn admit(
     shared: &Shared,
     id: Id<'_>,
     query: Option<&str>,
     headers: &HeaderMap,
+    chain: &ClientChain,
 ) -> Result<Arc<Device>, Refusal> {
     if parameter(query, "api-version").is_none() {
         return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
@@ -33,12 +35,7 @@ pub(super) fn admit(
     let identity = Identity::new(&shared.config.hostname, id.device, id.module);
     let identity = identity.map_err(|error| refuse(error.to_string()))?;
     let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
-    let token = SasToken::parse(token.unwrap_or_default()).map_err(|error| refuse(error.to_string()))?;
-    let now = unix_seconds(SystemTime::now());
-    let skew = shared.config.sas_skew.as_secs();
-    token
-        .verify(&identity.sas_resource(), &device.keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
-        .map_err(|error| refuse(error.to_string()))?;
+    prove(shared, &device, &identity, token.unwrap_or_default(), chain, SystemTime::now()).map_err(refuse)?;
     if !device.may_connect() {
         return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
     }

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use serde_json::Value;
 
 use super::super::id::Id;
 use super::super::shared::Shared;
 use super::admission::admit;
 use super::answer::Refusal;
+use super::server::Peer;
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::upload::{UploadNotification, check_blob_name};
 
@@ -32,10 +33,11 @@ async fn start(
     State(shared): State<Arc<Shared>>,
     Path(device_id): Path<String>,
     RawQuery(query): RawQuery,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers)?;
+    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain)?;
     let body: Value = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
     let name = body.get("blobName").and_then(Value::as_str);
@@ -55,10 +57,11 @@ async fn end(
     State(shared): State<Arc<Shared>>,
     Path(device_id): Path<String>,
     RawQuery(query): RawQuery,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<StatusCode, Refusal> {
-    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers)?;
+    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain)?;
     let notification = UploadNotification::parse(&body)
         .ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is not a notification"))?;
     if shared.uploads.end(&device.id, notification) {

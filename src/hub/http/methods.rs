@@ -4,21 +4,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
+use super::super::client_certificates::ClientChain;
 use super::super::error::HubError;
 use super::super::id::Id;
 use super::super::methods::{self, MethodResult, PendingCall};
 use super::super::shared::Shared;
 use super::admission::admit;
 use super::answer::Refusal;
+use super::server::Peer;
 use crate::dialect::MAX_METHOD_BODY;
 use crate::dialect::service_error::ErrorCode;
 
@@ -41,21 +43,23 @@ async fn of_device(
     State(shared): State<Arc<Shared>>,
     Path(device_id): Path<String>,
     RawQuery(query): RawQuery,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
-    call(&shared, Id::from(&device_id), query.as_deref(), &headers, &body).await
+    call(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain, &body).await
 }
 
 async fn of_module(
     State(shared): State<Arc<Shared>>,
     Path((device_id, module_id)): Path<(String, String)>,
     RawQuery(query): RawQuery,
+    Extension(peer): Extension<Peer>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
     let id = Id::from((device_id.as_str(), module_id.as_str()));
-    call(&shared, id, query.as_deref(), &headers, &body).await
+    call(&shared, id, query.as_deref(), &headers, &peer.chain, &body).await
 }
 
 async fn call(
@@ -63,12 +67,13 @@ async fn call(
     id: Id<'_>,
     query: Option<&str>,
     headers: &HeaderMap,
+    chain: &ClientChain,
     body: &[u8],
 ) -> Result<Response, Refusal> {
     let caller = headers.get(CALLER).and_then(|caller| caller.to_str().ok());
     let caller = caller.and_then(|caller| caller.split_once('/')).map(Id::from);
     let nobody = || Refusal::new(ErrorCode::UNAUTHORIZED, "x-ms-edge-moduleId does not name a module");
-    admit(shared, caller.ok_or_else(nobody)?, query, headers)?;
+    admit(shared, caller.ok_or_else(nobody)?, query, headers, chain)?;
     let invalid = |what: &str| Refusal::new(ErrorCode::ARGUMENT_INVALID, what);
     let body: Value = serde_json::from_slice(body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
