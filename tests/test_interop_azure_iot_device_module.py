@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -60,21 +62,59 @@ def test_sdk_module_session(sdk_python: Path) -> None:
         run(hub, [sdk_python, SESSION, module.connection_string, hub.ca_file])
 
 
+def environment_of(hub: azmqtt.LocalHub, workload: ScriptedWorkload) -> dict[str, str]:
+    """What the runtime sets for the module."""
+    return {
+        **os.environ,
+        "IOTEDGE_WORKLOADURI": workload.uri,
+        "IOTEDGE_DEVICEID": DEVICE,
+        "IOTEDGE_MODULEID": MODULE,
+        "IOTEDGE_MODULEGENERATIONID": "1",
+        "IOTEDGE_IOTHUBHOSTNAME": hub.hostname,
+        "IOTEDGE_GATEWAYHOSTNAME": "localhost",
+        "IOTEDGE_APIVERSION": "2019-01-30",
+    }
+
+
+@pytest.fixture
+def runtime() -> Iterator[Callable[[azmqtt.LocalHub], ScriptedWorkload]]:
+    """Makes the module with its device, and the runtime that signs for it."""
+    with ExitStack() as stack:
+
+        def start(hub: azmqtt.LocalHub) -> ScriptedWorkload:
+            hub.create_device(DEVICE)
+            key = hub.create_module(DEVICE, MODULE).connection_string.rpartition("SharedAccessKey=")[2]
+            return stack.enter_context(ScriptedWorkload(key, hub.ca_pem))
+
+        yield start
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a Unix domain socket")
 @pytest.mark.timeout(420)
-def test_sdk_module_inside_iot_edge(sdk_python: Path) -> None:
+def test_sdk_module_inside_iot_edge(sdk_python: Path, runtime: Callable[[azmqtt.LocalHub], ScriptedWorkload]) -> None:
     """The same with the hub as the gateway, tokens and roots from a runtime."""
     with azmqtt.LocalHub(port=8883, hostname=HUB) as hub:
-        hub.create_device(DEVICE)
-        key = hub.create_module(DEVICE, MODULE).connection_string.rpartition("SharedAccessKey=")[2]
-        with ScriptedWorkload(key, hub.ca_pem) as workload:
-            environment = {
-                "IOTEDGE_WORKLOADURI": workload.uri,
-                "IOTEDGE_DEVICEID": DEVICE,
-                "IOTEDGE_MODULEID": MODULE,
-                "IOTEDGE_MODULEGENERATIONID": "1",
-                "IOTEDGE_IOTHUBHOSTNAME": HUB,
-                "IOTEDGE_GATEWAYHOSTNAME": "localhost",
-                "IOTEDGE_APIVERSION": "2019-01-30",
-            }
-            run(hub, [sdk_python, SESSION], {**os.environ, **environment})
+        run(hub, [sdk_python, SESSION], environment_of(hub, runtime(hub)))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a Unix domain socket")
+@pytest.mark.timeout(420)
+def test_sdk_module_calls_a_method_if_port_443_may_be_used(
+    sdk_python: Path, runtime: Callable[[azmqtt.LocalHub], ScriptedWorkload]
+) -> None:
+    """Through the hub as the gateway, answered by a module of ours. The SDK knows no other port than 443."""
+    try:
+        hub = azmqtt.LocalHub(websocket_port=443, hostname=HUB)
+    except OSError as error:
+        pytest.skip(f"port 443: {error}")
+    with hub:
+        environment = environment_of(hub, runtime(hub))
+        options = {"trust": hub.ca_file, "port": hub.port}
+        other = hub.create_module(DEVICE, "other")
+        connection_string = f"{other.connection_string};GatewayHostName=localhost"
+        with azmqtt.DeviceClient.from_connection_string(connection_string, **options) as client:
+            client.on_method("ping", lambda request: (207, [request.payload]))
+            command = [sdk_python, SESSION, "invoke"]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=90, env=environment, check=False)
+    assert done.returncode == 0, f"the SDK's session failed:\n{done.stderr}"
+    assert json.loads(done.stdout) == {"status": 207, "payload": [{"n": 1}]}

@@ -309,3 +309,44 @@ def test_a_module_needs_its_own_key(hub, credentials):
         pytest.raises(azmqtt.AuthenticationFailed),
     ):
         client.connect(timeout=10)
+
+
+@pytest.fixture
+def answering(hub, module):
+    """Another module of the same device, which answers every method with status 201 and the name and payload."""
+    with hub.device_client(module.device_id, module_id="m2") as other:
+        other.on_method()(lambda request: (201, [request.name, request.payload]))
+        other.connect()
+        yield other
+
+
+async def test_a_module_calls_methods(hub, module, answering):
+    result = module.invoke_method(module.device_id, "re.boot", {"delay": 5}, module_id="m2", connect_timeout=5)
+    assert result == azmqtt.MethodResult(201, ["re.boot", {"delay": 5}])
+    result = await module.invoke_method_async(module.device_id, "x", module_id="m2", connect_timeout=5)
+    assert result == (201, ["x", None])
+    with pytest.raises(azmqtt.RequestFailed) as caught:
+        module.invoke_method(module.device_id, "x")
+    assert caught.value.error_code == 404103
+    with pytest.raises(azmqtt.RequestFailed) as caught:
+        await module.invoke_method_async(module.device_id, "x", module_id="m3")
+    assert caught.value.error_code == 404010
+
+
+def test_what_cannot_be_called_is_told_before(module, client):
+    device_id = module.device_id
+    with pytest.raises(ValueError, match="only a module calls methods"):
+        client.invoke_method(device_id, "x")
+    with pytest.raises(ValueError, match=r"response_timeout must be within \[5; 300\]"):
+        module.invoke_method(device_id, "x", response_timeout=1)
+    with pytest.raises(TypeError, match="connect_timeout must be a number"):
+        module.invoke_method(device_id, "x", connect_timeout="5")
+    with pytest.raises(ValueError, match="method"):
+        module.invoke_method(device_id, "a b")
+    with pytest.raises(azmqtt.MessageTooLarge):
+        module.invoke_method(device_id, "x", "x" * 131_071)
+    with pytest.raises(TypeError):
+        module.invoke_method(device_id, "x", object())
+    module.close()
+    with pytest.raises(azmqtt.ClientClosed):
+        module.invoke_method(device_id, "x")

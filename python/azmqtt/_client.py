@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 from azmqtt import _core
 from azmqtt._connection import Connection
 from azmqtt._errors import ClientClosed
+from azmqtt._invoke import MethodCalls
 from azmqtt._message import Message
 from azmqtt._progress import reported as _reported
 from azmqtt._progress import reporter as _reporter
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     MethodHandler = TypeVar("MethodHandler", bound=Callable[[MethodRequest], Any])
 
 
-class DeviceClient(Connection):
+class DeviceClient(MethodCalls, Connection):
     """A device, or a module of one, on an IoT Hub.
 
     Make one with :meth:`from_connection_string`, :meth:`from_symmetric_key`, :meth:`from_sas_token`,

@@ -8,8 +8,9 @@ from typing import Any, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
 
+from azmqtt._invoke import InvokeOptions
 from azmqtt._options import CoreOptions
-from azmqtt._types import ReportedPatch, Twin
+from azmqtt._types import MethodResult, ReportedPatch, Twin
 from azmqtt.provisioning import Registration
 
 __all__ = [
@@ -114,6 +115,8 @@ class Client:
     def patch_reported_properties_async(
         self, patch: dict[str, Any], if_version: int | None, timeout: float | None
     ) -> Future[ReportedPatch]: ...
+    def invoke_method(self, call: InvokeOptions, timeout: float) -> MethodResult: ...
+    def invoke_method_async(self, call: InvokeOptions, timeout: float) -> Future[MethodResult]: ...
     def wait_events(self, messages: bool, desired: bool, methods: bool, timeout: float) -> bool: ...
     def wake(self) -> None: ...
     @property

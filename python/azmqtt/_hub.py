@@ -24,10 +24,10 @@ from azmqtt._hub_types import (
     FileUpload,
     LocalDevice,
     LocalModule,
-    MethodResult,
     TelemetryMessage,
 )
 from azmqtt._hub_wait import wait
+from azmqtt._types import MethodResult
 
 if TYPE_CHECKING:
     import os

@@ -8,9 +8,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._hub_cloud import CloudSide
-from azmqtt._hub_types import MethodResult, TelemetryMessage
+from azmqtt._hub_types import TelemetryMessage
 from azmqtt._hub_uploads import UploadSide
 from azmqtt._hub_wait import TICK, wait
+from azmqtt._types import MethodResult
 
 if TYPE_CHECKING:
     from azmqtt import _core

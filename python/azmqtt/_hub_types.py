@@ -89,19 +89,6 @@ class TelemetryMessage:
 
 
 @dataclass(frozen=True)
-class MethodResult:
-    """What a device answered to a direct method.
-
-    Attributes:
-        status: The method's own status, any integer.
-        payload: What it returned, read as JSON; ``None`` for nothing.
-    """
-
-    status: int
-    payload: Any
-
-
-@dataclass(frozen=True)
 class FeedbackRecord:
     """What became of a cloud-to-device message whose sender asked by ``ack``.
 

@@ -200,3 +200,15 @@ class UploadResult(NamedTuple):
     blob_name: str
     size: int
     sent: int
+
+
+class MethodResult(NamedTuple):
+    """What a device or module answered to a direct method.
+
+    Attributes:
+        status: The method's own status, any integer.
+        payload: What it returned, read as JSON; ``None`` for nothing.
+    """
+
+    status: int
+    payload: Any

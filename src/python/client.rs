@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::access::Access;
 use super::core::{Core, span};
+use super::invoke::InvokeOptions;
 use super::log::Log;
 use super::options::Options;
 use super::outcome::Outcome;
@@ -113,6 +114,30 @@ impl Client {
     fn get_twin_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
         let timeout = self.0.timeout(timeout)?;
         bridge::submit_many(py, &self.0, |device, reply| device.get_twin(timeout, reply))
+    }
+
+    /// Calls a method of another device or module through the gateway; both timeouts of the method in seconds.
+    fn invoke_method<'py>(
+        &self,
+        py: Python<'py>,
+        call: InvokeOptions<'py>,
+        timeout: f64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (device, timeout) = (self.0.device()?, span("timeout", timeout)?);
+        let call = call.invocation()?;
+        let answer = waiter::wait(py, |reply| device.invoke_method(call, timeout, reply))?;
+        Outcome::from(answer).into_python(py)
+    }
+
+    fn invoke_method_async<'py>(
+        &self,
+        py: Python<'py>,
+        call: InvokeOptions<'py>,
+        timeout: f64,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (device, timeout) = (self.0.device()?, span("timeout", timeout)?);
+        let call = call.invocation()?;
+        bridge::submit(py, |reply| device.invoke_method(call, timeout, reply))
     }
 
     fn patch_reported_properties<'py>(

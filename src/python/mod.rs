@@ -26,6 +26,7 @@ mod fork;
 mod hub;
 mod hub_cloud;
 mod hub_provisioning;
+mod invoke;
 mod log;
 mod method_call;
 mod options;

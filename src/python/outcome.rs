@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::{convert, provisioning};
-use crate::device::{Registered, ReportedPatch, TwinDocument};
+use crate::device::{MethodAnswer, Registered, ReportedPatch, TwinDocument};
 
 /// The result of one operation, still without Python.
 #[derive(Debug)]
@@ -14,6 +14,7 @@ pub(super) enum Outcome {
     Twin(Box<TwinDocument>),
     Patched(ReportedPatch),
     Registered(Box<Registered>),
+    Answered(MethodAnswer),
 }
 
 impl From<()> for Outcome {
@@ -46,6 +47,12 @@ impl From<Registered> for Outcome {
     }
 }
 
+impl From<MethodAnswer> for Outcome {
+    fn from(answer: MethodAnswer) -> Self {
+        Self::Answered(answer)
+    }
+}
+
 impl Outcome {
     /// The Python object for it.
     pub(super) fn into_python(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
@@ -67,6 +74,11 @@ impl Outcome {
                 static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 let class = CLASS.import(py, "azmqtt._types", "ReportedPatch")?;
                 class.call1((patch.version, patch.request_id, patch.status))
+            }
+            Self::Answered(answer) => {
+                static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+                let class = CLASS.import(py, "azmqtt._types", "MethodResult")?;
+                class.call1((answer.status, convert::to_python(py, &answer.payload)?))
             }
             Self::Registered(registered) => {
                 static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();

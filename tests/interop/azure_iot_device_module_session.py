@@ -1,7 +1,8 @@
 """A session of a module of Microsoft's azure-iot-device, as it comes, against a hub on localhost:8883.
 
 Run by an interpreter that has that package: ``python azure_iot_device_module_session.py [CONNECTION_STRING CA_FILE]``;
-without arguments from the environment of IoT Edge. Prints one JSON object with what the module saw.
+without arguments from the environment of IoT Edge, where ``invoke`` makes it call a method of the module "other" and do
+nothing else. Prints one JSON object with what the module saw.
 """
 
 import json
@@ -16,7 +17,7 @@ WAIT = 30.0
 
 def make_client() -> IoTHubModuleClient:
     """As a developer's machine does, or as inside IoT Edge."""
-    if len(sys.argv) == 1:
+    if len(sys.argv) <= 2:
         return IoTHubModuleClient.create_from_edge_environment()
     connection_string, ca_file = sys.argv[1:]
     return IoTHubModuleClient.create_from_connection_string(
@@ -27,6 +28,17 @@ def make_client() -> IoTHubModuleClient:
 def main() -> None:
     """Connect, send to an output, read and patch the twin, receive a desired change and an input, answer a method."""
     client = make_client()
+    if sys.argv[1:] == ["invoke"]:
+        call = {
+            "methodName": "ping",
+            "payload": {"n": 1},
+            "responseTimeoutInSeconds": 10,
+            "connectTimeoutInSeconds": 10,
+        }
+        # Its own connection is not needed for it.
+        print(json.dumps(client.invoke_method(call, "sdk-device", "other")), flush=True)
+        client.shutdown()
+        return
     events = {name: threading.Event() for name in ("desired", "input", "method")}
     seen: dict[str, object] = {}
 

@@ -1,0 +1,36 @@
+//! A call of a direct method by a module: its arguments.
+
+use std::time::Duration;
+
+use pyo3::prelude::*;
+
+use super::{convert, errors};
+use crate::device::MethodInvocation;
+use crate::dialect::{MAX_METHOD_BODY, check_method_name};
+
+/// What to call, by name. Python has checked the types and the ranges of the times, which are in whole seconds.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+pub(super) struct InvokeOptions<'py> {
+    device_id: String,
+    module_id: Option<String>,
+    name: String,
+    payload: Bound<'py, PyAny>,
+    response_timeout: u64,
+    connect_timeout: u64,
+}
+
+impl InvokeOptions<'_> {
+    pub(super) fn invocation(self) -> PyResult<MethodInvocation> {
+        check_method_name(&self.name).map_err(|error| errors::value_error(&error))?;
+        let payload = convert::to_json_within("payload", &self.payload, MAX_METHOD_BODY)?;
+        Ok(MethodInvocation {
+            device_id: self.device_id,
+            module_id: self.module_id,
+            name: self.name,
+            payload: serde_json::from_slice(&payload).map_err(|error| errors::value_error(&error))?,
+            response_timeout: Duration::from_secs(self.response_timeout),
+            connect_timeout: Duration::from_secs(self.connect_timeout),
+        })
+    }
+}
