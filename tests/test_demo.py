@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+
+import pytest
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -35,3 +38,52 @@ def test_bad_connection_string_names_the_key():
     assert done.returncode == 1
     assert "DeviceId" in done.stderr
     assert "QUJD" not in done.stderr
+
+
+KEY = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+STRING = f"HostName=hub.invalid;DeviceId=d;SharedAccessKey={KEY}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "typed"),
+    [
+        (["--connection-string"], {"IOTHUB_DEVICE_CONNECTION_STRING": STRING}, None),
+        (["--connection-string", "-"], {}, f"{STRING}\nmore\n"),
+        (["--connection-string", STRING], {"IOTHUB_DEVICE_CONNECTION_STRING": "nonsense"}, None),
+    ],
+    ids=["environment", "standard input", "argument"],
+)
+def test_the_key_need_not_stand_on_the_command_line(arguments, environment, typed):
+    done = subprocess.run(
+        [sys.executable, "-m", "azmqtt", "demo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        input=typed,
+        env={**os.environ, **environment},
+    )
+    assert done.returncode == 1
+    assert "DNS" in done.stderr
+    assert "against your hub" in done.stdout
+    assert KEY not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "where"),
+    [(["--connection-string"], "IOTHUB_DEVICE_CONNECTION_STRING"), (["--connection-string", "-"], "standard input")],
+)
+def test_a_missing_connection_string_is_told(arguments, where):
+    environment = {name: value for name, value in os.environ.items() if name != "IOTHUB_DEVICE_CONNECTION_STRING"}
+    done = subprocess.run(
+        [sys.executable, "-m", "azmqtt", "demo", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+        input="",
+        env=environment,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert where in done.stderr
+    assert done.stderr.count("\n") == 1

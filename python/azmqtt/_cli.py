@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from azmqtt import __version__, _hub_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+
+#: As the samples of Azure's SDKs call it.
+_VARIABLE = "IOTHUB_DEVICE_CONNECTION_STRING"
+_FROM_ENVIRONMENT = object()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +34,14 @@ def _parser() -> argparse.ArgumentParser:
         help="show a whole device session",
         description="Show a whole device session against a local hub, or against a hub of yours.",
     )
-    demo.add_argument("--connection-string", metavar="TEXT", help="a device's connection string, to use a real hub")
+    demo.add_argument(
+        "--connection-string",
+        metavar="TEXT",
+        nargs="?",
+        const=_FROM_ENVIRONMENT,
+        help="use a real hub, by a device's connection string. Without TEXT it is read from the environment variable "
+        f"{_VARIABLE}, with - from the standard input: others can see what stands on a command line",
+    )
     demo.set_defaults(run=_demo)
     _hub_command.add_parser(commands)
     return parser
@@ -36,4 +50,24 @@ def _parser() -> argparse.ArgumentParser:
 def _demo(arguments: argparse.Namespace) -> int:
     from azmqtt import _demo
 
-    return _demo.run(arguments.connection_string)
+    try:
+        connection_string = _connection_string(arguments.connection_string)
+    except ValueError as error:
+        print(f"azmqtt demo: {error}", file=sys.stderr)
+        return 2
+    return _demo.run(connection_string)
+
+
+def _connection_string(given: object) -> str | None:
+    """Find the connection string that ``--connection-string`` means.
+
+    Raises:
+        ValueError: There is none where it should be.
+    """
+    if given is None or (isinstance(given, str) and given != "-"):
+        return given
+    where = "the standard input" if given == "-" else f"the environment variable {_VARIABLE}"
+    text = (sys.stdin.readline() if given == "-" else os.environ.get(_VARIABLE, "")).strip()
+    if not text:
+        raise ValueError(f"there is no connection string in {where}")
+    return text

@@ -94,6 +94,7 @@ class DeviceClient(MethodCalls, Connection):
             and content_encoding is None
             and output_name is None
             and qos == 1
+            and qos is not True
         ):
             body = _message(
                 body, properties, message_id, correlation_id, content_type, content_encoding, output_name, qos
@@ -125,6 +126,7 @@ class DeviceClient(MethodCalls, Connection):
             and content_encoding is None
             and output_name is None
             and qos == 1
+            and qos is not True
         ):
             body = _message(
                 body, properties, message_id, correlation_id, content_type, content_encoding, output_name, qos

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+from azmqtt._arguments import texts, texts_or_none
 from azmqtt._observed import Observed
 from azmqtt._options import core_options
 
@@ -68,6 +69,7 @@ class Connection(Observed):
                 that is out of its bounds.
             TypeError: Names an option that is unknown or of the wrong type.
         """
+        texts(connection_string=connection_string)
         loaded = _certificate(certificate, private_key, passphrase)
         return cls(_core.Access.from_connection_string(connection_string, loaded), **options)
 
@@ -96,6 +98,8 @@ class Connection(Observed):
             ValueError: A malformed name or key, or an option out of its bounds.
             TypeError: An option that is unknown or of the wrong type.
         """
+        texts(hostname=hostname, device_id=device_id, key=key)
+        texts_or_none(secondary_key=secondary_key, module_id=module_id)
         return cls(_core.Access.from_symmetric_key(hostname, device_id, key, secondary_key, module_id), **options)
 
     @classmethod
@@ -125,6 +129,8 @@ class Connection(Observed):
             ValueError: A malformed token, one that is for something else, or an option out of its bounds.
             TypeError: An option that is unknown or of the wrong type.
         """
+        texts(token=token)
+        texts_or_none(hostname=hostname, device_id=device_id, module_id=module_id)
         if on_token_needed is None:
             return cls(_core.Access.from_sas_token(token, None, hostname, device_id, module_id), **options)
         supplier = _supplier("on_token_needed", on_token_needed, str)

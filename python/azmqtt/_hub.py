@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+from azmqtt._arguments import checked
 from azmqtt._hub_certificates import Certificates, DeviceCertificate
 from azmqtt._hub_modules import ModuleSide
 from azmqtt._hub_provisioning import (
@@ -54,6 +55,7 @@ __all__ = [
 ]
 
 
+@checked
 class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
@@ -129,6 +131,7 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
 
     def __enter__(self) -> Self:
         """Return the hub, which runs already."""
+        self._check_running()
         return self
 
     def __exit__(
@@ -143,8 +146,15 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
         return f"<LocalHub {state}, {len(self._core.device_ids())} devices>"
 
     def close(self) -> None:
-        """Stop the hub: end every connection, free the port. What was recorded can still be read."""
+        """Stop the hub: end every connection, free the port.
+
+        What was recorded can still be read; whatever else is asked of it raises ``RuntimeError``.
+        """
         self._finalizer()
+
+    def _check_running(self) -> None:
+        if self._core.stopped:
+            raise RuntimeError("the hub is stopped")
 
     @property
     def hostname(self) -> str:
@@ -241,9 +251,13 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
             device_id: The device's id.
             module_id: The module's id, for a client of a module.
             **options: Passed on to :meth:`azmqtt.DeviceClient.from_connection_string`.
+
+        Raises:
+            RuntimeError: The hub is stopped.
         """
         import azmqtt
 
+        self._check_running()
         if not self._core.has_device(device_id):
             self._core.create_device(device_id, None)
         if module_id is not None and not self._core.has_module(device_id, module_id):
@@ -275,7 +289,9 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
             TimeoutError: It did not come to that in time.
             LookupError: There is no such device.
         """
-        if not wait(lambda tick: self._core.wait_for_connection(device_id, connected, tick, module_id), timeout):
+        if not wait(
+            lambda tick: self._core.wait_for_connection(device_id, connected, tick, module_id), timeout, self._core
+        ):
             state = "connect" if connected else "disconnect"
             who = device_id if module_id is None else f"{device_id}/{module_id}"
             msg = f"{who} did not {state} within {timeout} s"

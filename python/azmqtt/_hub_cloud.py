@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
+from azmqtt._arguments import not_negative
 from azmqtt._hub_types import FeedbackRecord
 from azmqtt._hub_wait import wait
 
@@ -119,7 +120,8 @@ class CloudSide:
         Raises:
             TimeoutError: Fewer came in time; says how many.
         """
-        if not wait(lambda tick: self._core.wait_for_feedback(device_id, count, tick), timeout):
+        not_negative("count", count)
+        if not wait(lambda tick: self._core.wait_for_feedback(device_id, count, tick), timeout, self._core):
             msg = f"{len(self.feedback(device_id))} of {count} records of feedback came within {timeout} s"
             raise TimeoutError(msg)
         return self.feedback(device_id)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from azmqtt._arguments import json_text, not_negative
 from azmqtt._hub_cloud import CloudSide
 from azmqtt._hub_types import TelemetryMessage
 from azmqtt._hub_uploads import UploadSide
@@ -49,7 +50,7 @@ class ServiceSide(CloudSide, UploadSide):
         """
         if not isinstance(patch, Mapping):
             raise TypeError(f"patch must be a mapping, not {type(patch).__name__}")
-        return self._core.patch_desired(device_id, json.dumps(dict(patch), allow_nan=False), module_id)
+        return self._core.patch_desired(device_id, json_text("patch", dict(patch)), module_id)
 
     def telemetry(
         self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0
@@ -57,15 +58,20 @@ class ServiceSide(CloudSide, UploadSide):
         """Return the recorded messages of a device or module, or of all, oldest first.
 
         Args:
-            device_id: Whose messages; everybody's if absent. A device that is unknown or was removed has those
-                that it sent, which may be none.
+            device_id: Whose messages; everybody's if absent. Those of a device that was removed can still be read.
             module_id: The device's module; without it, only what the device itself sent.
             after: Only those with a higher ``sequence``, to look again for what came since.
 
         Raises:
+            LookupError: There is no such device or module, and no message of one.
             ValueError: A module without its device.
         """
         _check_whose(device_id, module_id)
+        not_negative("after", after)
+        kept = self._core.telemetry(device_id, after, module_id)
+        if not kept and device_id is not None and not self._core.telemetry(device_id, 0, module_id):
+            # It raises for a device that is not there.
+            self._core.telemetry_count(device_id, module_id)
         return [
             TelemetryMessage(
                 device_id=source,
@@ -76,9 +82,7 @@ class ServiceSide(CloudSide, UploadSide):
                 enqueued_time=datetime.fromtimestamp(enqueued, timezone.utc),
                 sequence=sequence,
             )
-            for sequence, source, module, body, application, system, enqueued in self._core.telemetry(
-                device_id, after, module_id
-            )
+            for sequence, source, module, body, application, system, enqueued in kept
         ]
 
     def telemetry_count(self, device_id: str | None = None, *, module_id: str | None = None) -> int:
@@ -113,7 +117,8 @@ class ServiceSide(CloudSide, UploadSide):
             ValueError: A module without its device.
         """
         _check_whose(device_id, module_id)
-        if not wait(lambda tick: self._core.wait_for_count(device_id, count, tick, module_id), timeout):
+        not_negative("count", count)
+        if not wait(lambda tick: self._core.wait_for_count(device_id, count, tick, module_id), timeout, self._core):
             got = self.telemetry_count(device_id, module_id=module_id)
             msg = f"{got} of {count} messages came within {timeout} s"
             raise TimeoutError(msg)
@@ -169,7 +174,7 @@ class ServiceSide(CloudSide, UploadSide):
         module_id: str | None = None,
     ) -> MethodResult:
         """Call a method with any timeouts."""
-        text = json.dumps(payload, allow_nan=False)
+        text = json_text("payload", payload)
         call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout, module_id)
         while (answer := call.wait(TICK)) is None:
             if self._core.stopped:

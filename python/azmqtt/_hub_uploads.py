@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from azmqtt._arguments import not_negative
 from azmqtt._hub_types import FileUpload
 from azmqtt._hub_wait import wait
 
@@ -48,7 +49,8 @@ class UploadSide:
         Raises:
             TimeoutError: Fewer ended in time; says how many.
         """
-        if not wait(lambda tick: self._core.wait_for_upload(device_id, count, tick), timeout):
+        not_negative("count", count)
+        if not wait(lambda tick: self._core.wait_for_upload(device_id, count, tick), timeout, self._core):
             msg = f"{len(self.uploads(device_id))} of {count} uploads ended within {timeout} s"
             raise TimeoutError(msg)
         return self.uploads(device_id)

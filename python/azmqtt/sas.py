@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from azmqtt import _core
+from azmqtt._arguments import texts, texts_or_none
 
 __all__ = ["SasToken", "generate", "parse"]
 
@@ -39,8 +40,13 @@ def generate(resource: str, key: str, *, ttl: int = 3600, policy: str | None = N
         ``SharedAccessSignature sr=…&sig=…&se=…[&skn=…]``. It is a secret.
 
     Raises:
+        TypeError: Names the argument of the wrong type.
         ValueError: The key is not base64, or ``ttl`` is not from 1 to 4294967295.
     """
+    texts(resource=resource, key=key)
+    texts_or_none(policy=policy)
+    if isinstance(ttl, bool) or not isinstance(ttl, int | float):
+        raise TypeError(f"ttl must be a number of seconds, not {type(ttl).__name__}")
     if not 1 <= ttl <= _LONGEST_TTL:
         raise ValueError(f"ttl must be from 1 to {_LONGEST_TTL} s, not {ttl}")
     return _core.sas_generate(resource, key, int(ttl), policy)
@@ -52,4 +58,5 @@ def parse(token: str) -> SasToken:
     Raises:
         ValueError: It is not a token; says what is missing or malformed, without showing it.
     """
+    texts(token=token)
     return SasToken(*_core.sas_parse(token))

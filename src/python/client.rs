@@ -12,7 +12,7 @@ use pyo3::types::PyDict;
 use serde_json::Value;
 
 use super::access::Access;
-use super::core::{Core, span};
+use super::core::{Core, Seconds, span};
 use super::invoke::InvokeOptions;
 use super::log::Log;
 use super::options::Options;
@@ -41,32 +41,36 @@ impl Client {
         Ok(Self(Arc::new(Core::new(config, timeout))))
     }
 
-    fn connect(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+    fn connect(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         waiter::wait(py, |reply| device.connect(timeout, reply))
     }
 
-    fn connect_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+    fn connect_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         bridge::submit(py, |reply| device.connect(timeout, reply))
     }
 
-    fn disconnect(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<()> {
+    fn disconnect(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         waiter::wait(py, |reply| device.disconnect(timeout, reply))
     }
 
-    fn disconnect_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+    fn disconnect_async<'py>(
+        &self,
+        py: Python<'py>,
+        timeout: Option<Seconds>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         bridge::submit(py, |reply| device.disconnect(timeout, reply))
     }
 
-    fn close(&self, py: Python<'_>, timeout: Option<f64>) -> PyResult<usize> {
+    fn close(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<usize> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         waiter::wait(py, |reply| device.close(timeout, reply))
     }
 
-    fn close_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+    fn close_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         bridge::submit(py, |reply| device.close(timeout, reply))
     }
@@ -78,7 +82,12 @@ impl Client {
         }
     }
 
-    fn send_message(&self, py: Python<'_>, message: &Bound<'_, PyAny>, timeout: Option<f64>) -> PyResult<()> {
+    fn send_message(
+        &self,
+        py: Python<'_>,
+        message: &Bound<'_, PyAny>,
+        timeout: Option<Seconds>,
+    ) -> PyResult<()> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         let message = outgoing::message(message, &self.0.topic)?;
         waiter::wait(py, |reply| device.send(message, timeout, reply))
@@ -88,7 +97,7 @@ impl Client {
         &self,
         py: Python<'py>,
         message: &Bound<'py, PyAny>,
-        timeout: Option<f64>,
+        timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let timeout = self.0.timeout(timeout)?;
         let message = outgoing::message(message, &self.0.topic)?;
@@ -96,22 +105,22 @@ impl Client {
     }
 
     /// A call to `send_messages`: `Sending.run` is its blocking form.
-    fn sending(&self, timeout: Option<f64>) -> PyResult<Sending> {
+    fn sending(&self, timeout: Option<Seconds>) -> PyResult<Sending> {
         Sending::new(&self.0, timeout)
     }
 
     /// Begins to upload a file; without a timeout it may take as long as it moves on.
-    fn upload(&self, blob_name: String, timeout: Option<f64>) -> PyResult<Upload> {
+    fn upload(&self, blob_name: String, timeout: Option<Seconds>) -> PyResult<Upload> {
         Upload::new(&self.0, blob_name, timeout)
     }
 
-    fn get_twin<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+    fn get_twin<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         let twin = waiter::wait(py, |reply| device.get_twin(timeout, reply))?;
         Outcome::from(twin).into_python(py)
     }
 
-    fn get_twin_async<'py>(&self, py: Python<'py>, timeout: Option<f64>) -> PyResult<Bound<'py, PyAny>> {
+    fn get_twin_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
         let timeout = self.0.timeout(timeout)?;
         bridge::submit_many(py, &self.0, |device, reply| device.get_twin(timeout, reply))
     }
@@ -145,7 +154,7 @@ impl Client {
         py: Python<'py>,
         patch: &Bound<'py, PyAny>,
         if_version: Option<u64>,
-        timeout: Option<f64>,
+        timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
         let body = reported_patch(patch)?;
@@ -158,7 +167,7 @@ impl Client {
         py: Python<'py>,
         patch: &Bound<'py, PyAny>,
         if_version: Option<u64>,
-        timeout: Option<f64>,
+        timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let timeout = self.0.timeout(timeout)?;
         let body = reported_patch(patch)?;

@@ -3,8 +3,10 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use pyo3::exceptions::PyValueError;
+use pyo3::Borrowed;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyInt};
 
 use super::fork::Generation;
 use super::runtime;
@@ -78,8 +80,8 @@ impl Core {
     }
 
     /// The timeout of one call.
-    pub(super) fn timeout(&self, seconds: Option<f64>) -> PyResult<Duration> {
-        seconds.map_or(Ok(self.timeout), |seconds| span("timeout", seconds))
+    pub(super) fn timeout(&self, seconds: Option<impl Into<f64>>) -> PyResult<Duration> {
+        seconds.map_or(Ok(self.timeout), |seconds| span("timeout", seconds.into()))
     }
 }
 
@@ -88,6 +90,32 @@ impl Drop for Core {
         if !self.generation.is_current() {
             // The parent's connection is not ours to end, and its locks may be held for ever in this copy.
             std::mem::forget(self.device.clone());
+        }
+    }
+}
+
+/// The `timeout` of a call, whose type is told by that name.
+pub(super) struct Seconds(f64);
+
+impl From<Seconds> for f64 {
+    fn from(seconds: Seconds) -> Self {
+        seconds.0
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Seconds {
+    type Error = PyErr;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let number = object.extract::<f64>();
+        match number {
+            Ok(seconds) if !object.is_instance_of::<PyBool>() => Ok(Self(seconds)),
+            // Too large an integer for a float, and for a timeout.
+            Err(_) if object.is_instance_of::<PyInt>() => Ok(Self(f64::INFINITY)),
+            _ => {
+                let what = super::convert::type_name(&object);
+                Err(PyTypeError::new_err(format!("timeout must be a number of seconds, not {what}")))
+            }
         }
     }
 }

@@ -234,8 +234,12 @@ impl Events {
 impl Events {
     /// `kind` says what to iterate over.
     #[new]
-    fn py_new(client: &super::client::Client, kind: &str, timeout: Option<f64>) -> PyResult<Self> {
-        let timeout = timeout.map(|seconds| super::core::span("timeout", seconds)).transpose()?;
+    fn py_new(
+        client: &super::client::Client,
+        kind: &str,
+        timeout: Option<super::core::Seconds>,
+    ) -> PyResult<Self> {
+        let timeout = timeout.map(|seconds| super::core::span("timeout", seconds.into())).transpose()?;
         match kind {
             "messages" => Self::new::<CloudMessage>(client.core(), timeout),
             "desired" => Self::new::<DesiredPatch>(client.core(), timeout),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyByteArray, PyBytes, PyDict, PyMapping, PyMemoryView, PyString};
+use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyMapping, PyMemoryView, PyString};
 use pyo3::{Borrowed, intern};
 
 use super::{convert, errors};
@@ -120,12 +120,21 @@ fn full(message: &Bound<'_, PyAny>, topic: &str) -> PyResult<Outgoing> {
         application: application(&message.getattr(intern!(py, "properties"))?)?,
         ..MessageProperties::default()
     };
-    let qos = match message.getattr(intern!(py, "qos"))?.extract::<u8>() {
-        Ok(0) => QoS::AtMostOnce,
-        Ok(1) => QoS::AtLeastOnce,
-        _ => return Err(PyValueError::new_err("qos must be 0 or 1: IoT Hub has no QoS 2")),
-    };
+    let qos = quality(&message.getattr(intern!(py, "qos"))?)?;
     build(body.bytes, &properties, qos, topic, py)
+}
+
+fn quality(qos: &Bound<'_, PyAny>) -> PyResult<QoS> {
+    if qos.is_instance_of::<PyBool>() || !qos.is_instance_of::<PyInt>() {
+        let what = convert::type_name(qos);
+        return Err(PyTypeError::new_err(format!("qos must be int, 0 or 1, not {what}")));
+    }
+    match qos.extract::<u8>() {
+        Ok(0) => Ok(QoS::AtMostOnce),
+        Ok(1) => Ok(QoS::AtLeastOnce),
+        Ok(2) => Err(PyValueError::new_err("qos must be 0 or 1: IoT Hub does not offer QoS 2")),
+        _ => Err(PyValueError::new_err(format!("qos must be 0 or 1, not {qos}"))),
+    }
 }
 
 fn field(message: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyResult<Option<String>> {

@@ -12,7 +12,7 @@ use pyo3::types::PyIterator;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::core::Core;
+use super::core::{Core, Seconds};
 use super::{bridge, errors, outgoing, runtime, waiter};
 use crate::device::{Batch, Device, Error, Outgoing, Reply};
 
@@ -92,7 +92,7 @@ impl Staging {
 }
 
 impl Sending {
-    pub(super) fn new(core: &Arc<Core>, timeout: Option<f64>) -> PyResult<Self> {
+    pub(super) fn new(core: &Arc<Core>, timeout: Option<Seconds>) -> PyResult<Self> {
         let device = core.device()?.clone();
         let config = device.config();
         let share = (config.outbox.messages / 4 * 3).min(2 * usize::from(config.max_in_flight)).max(1);

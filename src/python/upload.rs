@@ -19,7 +19,11 @@ const NO_TIMEOUT: Duration = Duration::from_secs(1_000_000_000);
 pub(super) struct Upload(FileUpload);
 
 impl Upload {
-    pub(super) fn new(core: &Core, blob_name: String, timeout: Option<f64>) -> PyResult<Self> {
+    pub(super) fn new(
+        core: &Core,
+        blob_name: String,
+        timeout: Option<super::core::Seconds>,
+    ) -> PyResult<Self> {
         let identity = &core.config().identity;
         if identity.module_id.is_some() {
             return Err(PyValueError::new_err(
@@ -28,7 +32,7 @@ impl Upload {
         }
         check_blob_name(&identity.device_id, &blob_name)
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let whole = timeout.map_or(Ok(NO_TIMEOUT), |seconds| super::core::span("timeout", seconds))?;
+        let whole = timeout.map_or(Ok(NO_TIMEOUT), |seconds| super::core::span("timeout", seconds.into()))?;
         let upload = core.device()?.upload(blob_name, whole, core.timeout);
         upload.map(Self).map_err(|error| Python::attach(|py| super::errors::raise(py, &error)))
     }
