@@ -170,6 +170,8 @@ class Connection(Observed):
                 belong together, a certificate that has expired; or an option out of its bounds.
             TypeError: An option that is unknown or of the wrong type.
         """
+        texts(hostname=hostname, device_id=device_id)
+        texts_or_none(module_id=module_id)
         loaded = _certificate(certificate, private_key, passphrase)
         if loaded is None:
             raise TypeError("certificate must be a path, PEM text or bytes, not None")
@@ -200,6 +202,8 @@ class Connection(Observed):
             ValueError: A malformed name, or an option out of its bounds.
             TypeError: ``sign`` is no function, or an option is unknown or of the wrong type.
         """
+        texts(hostname=hostname, device_id=device_id)
+        texts_or_none(module_id=module_id)
         supplier = _supplier("sign", sign, bytes)
         access = _core.Access.from_signer(hostname, device_id, supplier.questions, module_id)
         return cls._supplied(access, supplier, options)
