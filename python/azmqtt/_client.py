@@ -255,7 +255,7 @@ class DeviceClient(MethodCalls, Connection):
         *,
         progress: Progress | None = None,
         content_type: str | None = None,
-        block_size: int = 4_194_304,
+        block_size: int = 1_048_576,
         timeout: float | None = None,
     ) -> UploadResult:
         """Upload a file to the storage account of the hub (IoT Hub docs, "Upload files with IoT Hub").
@@ -273,8 +273,8 @@ class DeviceClient(MethodCalls, Connection):
                 block.
             content_type: The blob's media type.
             block_size: Bytes, from 65,536 to 104,857,600. A file has at most 50,000 blocks.
-            timeout: Seconds for the whole; by default it may take as long as it moves on. A single request fails after
-                the client's ``timeout`` without a sign of life.
+            timeout: Seconds for the whole; by default it may take as long as it moves on. A single request fails when nothing
+                has moved for the client's ``timeout``, and a second for each 8 KiB of it.
 
         Raises:
             UploadFailed: Storage refused a request; names it, with Storage's own code.
@@ -301,7 +301,7 @@ class DeviceClient(MethodCalls, Connection):
         *,
         progress: Progress | None = None,
         content_type: str | None = None,
-        block_size: int = 4_194_304,
+        block_size: int = 1_048_576,
         timeout: float | None = None,
     ) -> UploadResult:
         """Upload a file; see :meth:`upload_file`. The file is read on a thread, ``progress`` is called on the loop."""

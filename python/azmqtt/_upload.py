@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     #: A path, the content itself, or a binary file that is open for reading.
     Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO
 
-DEFAULT_BLOCK_SIZE = 4 * 1024 * 1024
 _SMALLEST_BLOCK = 64 * 1024
 _LARGEST_BLOCK = 100 * 1024 * 1024
 _MOST_BLOCKS = 50_000

@@ -23,6 +23,10 @@ use super::transport;
 /// A body is handed to the connection in pieces of this size; each one taken counts as progress.
 const PIECE: usize = 64 << 10;
 
+/// How slow a line may be, in bytes a second. The system takes megabytes off our hands at once, so that what was taken
+/// has long not arrived: the answer is waited for as long as the body takes on such a line.
+const SLOWEST: u64 = 8 << 10;
+
 /// A request. `Debug` is not derived: targets and headers may hold secrets.
 #[derive(Clone)]
 pub(super) struct Request {
@@ -53,7 +57,7 @@ impl Response {
 pub(super) struct Https {
     endpoint: Endpoint,
     deadlines: ConnectDeadlines,
-    /// How long a request may go without a sign of life.
+    /// How long a request may go without a sign of life, besides the time that its body takes.
     patience: Duration,
     open: Option<Open>,
 }
@@ -119,6 +123,7 @@ impl Https {
         request: Request,
     ) -> Result<Response, Failure> {
         let progress = Arc::new(Progress::default());
+        let patience = self.patience + Duration::from_secs(request.body.len() as u64 / SLOWEST);
         let max_answer = request.max_answer;
         let request = self.assemble(request, &progress)?;
         let exchange = async {
@@ -131,8 +136,8 @@ impl Https {
         tokio::select! {
             biased;
             answered = exchange => answered,
-            () = progress.stalled(self.patience) => {
-                Err(Error::RequestTimeout { operation: what, after: self.patience, last_error: None }.into())
+            () = progress.stalled(patience) => {
+                Err(Error::RequestTimeout { operation: what, after: patience, last_error: None }.into())
             }
         }
     }

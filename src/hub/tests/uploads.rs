@@ -15,6 +15,9 @@ use crate::hub::config::FileUploads;
 use crate::hub::telemetry::unix_now;
 use crate::hub::{Hub, HubConfig};
 
+/// A request, and the code of its refusal.
+type Case<'a> = (String, &'a str, &'a [u8], (u16, u64));
+
 struct Answer {
     status: u16,
     head: String,
@@ -173,8 +176,7 @@ async fn what_the_hub_refuses() {
     let body = br#"{"blobName":"x"}"#;
     let version = "?api-version=2021-04-12";
     let foreign = token(&hub, "dev2");
-    type Refused<'a> = (String, &'a str, &'a [u8], (u16, u64));
-    let refusals: [Refused; 7] = [
+    let refusals: [Case; 7] = [
         (path.to_owned(), &good, body, (400, 400_001)),
         (format!("{path}{version}"), "", body, (401, 401_003)),
         (format!("{path}{version}"), &foreign, body, (401, 401_003)),
