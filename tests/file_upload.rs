@@ -1,11 +1,12 @@
 //! File upload between the device and the local hub, across real TLS sockets.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use azmqtt::device::{
-    Credentials, Device, DeviceConfig, Error, FileUpload, Reply, RetryPolicy, Trust, UploadStep,
+    Credentials, Device, DeviceConfig, Error, FileUpload, Proxy, ProxyChoice, Reply, RetryPolicy, Trust,
+    UploadStep,
 };
 use azmqtt::dialect::{Auth, ConnectionString};
 use azmqtt::hub::config::FileUploads;
@@ -28,11 +29,16 @@ fn take(upload: &FileUpload, step: UploadStep) -> Result<usize, Error> {
 }
 
 fn device(hub: &Hub) -> Device {
+    device_through(hub, ProxyChoice::Direct)
+}
+
+fn device_through(hub: &Hub, proxy: ProxyChoice) -> Device {
     hub.create_device("d", None).unwrap();
     let parsed = ConnectionString::parse(&hub.connection_string("d").unwrap()).unwrap();
     let Auth::SharedAccessKey(key) = parsed.auth.clone() else { panic!("no key") };
     let mut config = DeviceConfig::new(parsed.identity(), Credentials::key(key));
     config.https_port = hub.https_port();
+    config.endpoint.proxy = proxy;
     config.endpoint.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
     config.retry = RetryPolicy { base: Duration::from_millis(10), ..RetryPolicy::default() };
     Device::new(config, runtime)
@@ -98,4 +104,48 @@ fn steps_out_of_order_and_a_closed_device_are_errors() {
     device.close(Duration::ZERO, reply);
     runtime().block_on(receiver).unwrap().unwrap();
     assert_eq!(device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap_err(), Error::ClientClosed);
+}
+
+/// A proxy that passes everything on; yields its port and the hosts that it was asked for.
+fn proxy() -> (u16, Arc<Mutex<Vec<String>>>) {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+    use tokio::net::{TcpListener, TcpStream};
+
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let listener = runtime().block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let log = Arc::clone(&asked);
+    runtime().spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let log = Arc::clone(&log);
+            tokio::spawn(async move {
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    head.push(client.read_u8().await.unwrap());
+                }
+                let host = String::from_utf8(head).unwrap().split(' ').nth(1).unwrap().to_owned();
+                let mut server = TcpStream::connect(&host).await.unwrap();
+                log.lock().unwrap().push(host);
+                client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                let _ = copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    (port, asked)
+}
+
+#[test]
+fn the_hub_and_storage_are_reached_through_the_proxy() {
+    let hub = Hub::start(HubConfig::default()).unwrap();
+    let (port, asked) = proxy();
+    let proxy = Proxy::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+    let device = device_through(&hub, ProxyChoice::Fixed(Arc::new(proxy)));
+    let upload = device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap();
+    take(&upload, UploadStep::Start).unwrap();
+    take(&upload, UploadStep::PutBlob { content: Bytes::from_static(b"x"), content_type: None }).unwrap();
+    take(&upload, DONE()).unwrap();
+    assert_eq!(hub.blob("d/x").unwrap().size(), 1);
+    // One connection to each, kept between its requests.
+    let host = format!("localhost:{}", hub.https_port());
+    assert_eq!(*asked.lock().unwrap(), [host.clone(), host]);
 }
