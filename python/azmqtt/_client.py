@@ -273,8 +273,8 @@ class DeviceClient(MethodCalls, Connection):
                 block.
             content_type: The blob's media type.
             block_size: Bytes, from 65,536 to 104,857,600. A file has at most 50,000 blocks.
-            timeout: Seconds for the whole; by default it may take as long as it moves on. A single request fails when nothing
-                has moved for the client's ``timeout``, and a second for each 8 KiB of it.
+            timeout: Seconds for the whole; by default it may take as long as it moves on. A single request fails when
+                nothing has moved for the client's ``timeout``, and a second for each 8 KiB of it.
 
         Raises:
             UploadFailed: Storage refused a request; names it, with Storage's own code.
