@@ -187,6 +187,27 @@ def test_wrong_key(hub):
     assert KEY not in str(refused.value)
 
 
+def test_a_client_certificate_in_place_of_a_token(hub):
+    device_id = hub.create_device(ca=True).device_id
+    other = hub.create_device(ca=True).device_id
+
+    def upload(name):
+        issued = hub.create_certificate(device_id)
+        with azmqtt.DeviceClient.from_certificate(
+            "localhost",
+            name,
+            certificate=issued.certificate,
+            private_key=issued.private_key,
+            trust=hub.ca_file,
+            https_port=hub.websocket_port,
+        ) as client:
+            return client.upload_file(b"x", "x")
+
+    assert upload(device_id).size == 1
+    with pytest.raises(azmqtt.AuthenticationFailed):
+        upload(other)
+
+
 def test_nobody_listens():
     client = azmqtt.DeviceClient.from_symmetric_key("localhost", "d", KEY, https_port=1)
     started = time.monotonic()

@@ -13,6 +13,7 @@ use super::super::device::Device;
 use super::super::id::Id;
 use super::super::shared::Shared;
 use super::answer::{Refusal, parameter};
+use super::server::Peer;
 use crate::dialect::Identity;
 use crate::dialect::service_error::ErrorCode;
 
@@ -34,7 +35,8 @@ pub(super) fn admit(
     let device = shared.registry.find(id).ok_or_else(|| refuse("there is no such device".to_owned()))?;
     let identity = Identity::new(&shared.config.hostname, id.device, id.module);
     let identity = identity.map_err(|error| refuse(error.to_string()))?;
-    let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
+    // A header that is there and no text is no certificate either.
+    let token = headers.get(AUTHORIZATION).map(|token| token.to_str().unwrap_or("?"));
     prove(shared, &device, &identity, token.unwrap_or_default(), chain, SystemTime::now()).map_err(refuse)?;
     if !device.may_connect() {
         return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
