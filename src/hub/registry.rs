@@ -51,7 +51,7 @@ impl Registry {
 
     /// Adds a device, in the place of one of the same id, which goes as if it was removed: with its modules and its
     /// connections. For the hub's own thread.
-    pub fn replace(&self, device: Arc<Device>) {
+    pub fn replace(&self, device: &Arc<Device>) {
         let owner = Owner { device: device.clone(), modules: BTreeMap::new() };
         let replaced = self.devices().insert(device.id.clone(), owner);
         for gone in replaced.into_iter().flat_map(|owner| owner.modules.into_values().chain([owner.device])) {

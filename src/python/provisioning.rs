@@ -140,11 +140,8 @@ fn read_key(name: &str, key: &str) -> PyResult<SymmetricKey> {
     SymmetricKey::from_base64(key).map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
 }
 
-/// What Python's `Registration` is made of, by position.
-pub(super) fn registration<'py>(
-    py: Python<'py>,
-    registered: &Registered,
-) -> PyResult<(
+/// Registration id, hub, device id, substatus, payload, created, last updated, etag.
+type Said<'py> = (
     Option<String>,
     String,
     String,
@@ -153,7 +150,10 @@ pub(super) fn registration<'py>(
     Option<String>,
     Option<String>,
     Option<String>,
-)> {
+);
+
+/// What Python's `Registration` is made of, by position.
+pub(super) fn registration<'py>(py: Python<'py>, registered: &Registered) -> PyResult<Said<'py>> {
     let RegistrationState { registration_id, substatus, payload, created, last_updated, etag, .. } =
         registered.state.clone();
     Ok((

@@ -60,7 +60,7 @@ pub(super) fn assign(
     };
     let device = device.map(Arc::new);
     if let Some(device) = &device {
-        shared.registry.replace(device.clone());
+        shared.registry.replace(device);
     }
     let key = key_of(&registration_id);
     let known = state.records.get(&key);
