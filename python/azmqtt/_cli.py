@@ -7,10 +7,19 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from azmqtt import __version__, _hub_command
+from azmqtt import (
+    __version__,
+    _cli_device,
+    _cli_sas,
+    _cli_twin,
+    _hub_command,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+#: What a shell sees of a command that Ctrl-C ended.
+_INTERRUPTED = 130
 
 
 #: As the samples of Azure's SDKs call it.
@@ -19,16 +28,48 @@ _FROM_ENVIRONMENT = object()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit code."""
+    """Run the command and return its exit code: 0, 1 for a failure with one line on stderr, 130 for Ctrl-C.
+
+    Wrong usage ends the process with 2.
+    """
     parsed = _parser().parse_args(arguments)
-    code: int = parsed.run(parsed)
+    try:
+        code: int = parsed.run(parsed)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read this has seen enough. Python would complain once more when it flushes at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # noqa: BLE001 - people read this, not developers
+        sys.stderr.write(f"azmqtt: {_line(error)}\n")
+        return 1
     return code
+
+
+def _line(error: Exception) -> str:
+    """Say what went wrong in one line."""
+    from azmqtt._errors import IotHubError
+
+    text = " ".join(str(error).split())
+    if isinstance(error, OSError) and error.strerror:
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror}"
+    if isinstance(error, IotHubError | ValueError | TypeError | LookupError | OSError) and text:
+        return text
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="azmqtt", description="Unofficial Azure IoT Hub device client and local hub.")
     parser.add_argument("--version", action="version", version=f"azmqtt {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _cli_device.add_parser(commands)
+    _cli_twin.add_parser(commands)
+    _cli_sas.add_parser(commands)
+
+    _hub_command.add_parser(commands)
     demo = commands.add_parser(
         "demo",
         help="show a whole device session",
@@ -43,7 +84,6 @@ def _parser() -> argparse.ArgumentParser:
         f"{_VARIABLE}, with - from the standard input: others can see what stands on a command line",
     )
     demo.set_defaults(run=_demo)
-    _hub_command.add_parser(commands)
     return parser
 
 

@@ -11,7 +11,7 @@ use super::ProvisioningConfig;
 use crate::device::config::later;
 use crate::device::error::{Error, Step};
 use crate::device::task::sleep_until_some;
-use crate::device::transport::{self, Stream};
+use crate::device::transport::{self, ClockOffset, Stream};
 use crate::device::wire::Wire;
 use crate::dialect::provisioning::registrant::SAS_POLICY;
 use crate::dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES};
@@ -44,6 +44,8 @@ pub(super) struct Link<'a> {
     config: &'a ProvisioningConfig,
     wire: Wire<Stream>,
     mqtt: Client<()>,
+    /// What opening the stream said about this machine's clock.
+    clock: Option<ClockOffset>,
     requests: u32,
     /// The service has accepted the connection.
     accepted: bool,
@@ -52,10 +54,17 @@ pub(super) struct Link<'a> {
 impl<'a> Link<'a> {
     /// Connects and subscribes to the answers.
     pub(super) async fn open(config: &'a ProvisioningConfig) -> Result<Self, OpenError> {
-        let (stream, password) = dial(config).await.map_err(OpenError::Failed)?;
+        let (opened, password) = dial(config).await.map_err(OpenError::Failed)?;
         let now = Instant::now();
         let mqtt = Client::new(MAX_IN_FLIGHT, now);
-        let mut link = Self { config, wire: Wire::new(stream), mqtt, requests: 0, accepted: false };
+        let mut link = Self {
+            config,
+            wire: Wire::new(opened.stream),
+            mqtt,
+            clock: opened.clock,
+            requests: 0,
+            accepted: false,
+        };
         link.mqtt.connect(&link.connect_packet(password), config.deadlines.connack, now);
         let connack = Some(later(now, config.deadlines.connack));
         match link.next(connack).await.map_err(OpenError::Failed)? {
@@ -186,13 +195,15 @@ impl<'a> Link<'a> {
     fn refusal(&self, code: ConnectReturnCode) -> OpenError {
         let config = self.config;
         let (host, id) = (&config.endpoint.host, &config.registrant.registration_id);
+        let clock = self.clock.filter(|clock| clock.is_notable());
+        let clock = clock.map(|clock| format!(" ({})", clock.in_words())).unwrap_or_default();
         match code {
             ConnectReturnCode::NotAuthorized
             | ConnectReturnCode::BadUserNamePassword
             | ConnectReturnCode::BadClientId => OpenError::Refused(Error::AuthenticationFailed {
                 reason: format!(
                     "{host} refused {id} (CONNACK {}): is there such an enrolment in the id scope, is the key or \
-                     certificate its own, and is this machine's clock right?",
+                     certificate its own, and is this machine's clock right?{clock}",
                     code as u8
                 ),
             }),
@@ -218,7 +229,7 @@ impl<'a> Link<'a> {
 
 /// Opens a stream and makes the password: afterwards, so that it is as fresh as can be, or before where whoever makes
 /// it may take longer than the service waits for CONNECT.
-async fn dial(config: &ProvisioningConfig) -> Result<(Stream, String), Error> {
+async fn dial(config: &ProvisioningConfig) -> Result<(transport::Link, String), Error> {
     let resource = config.registrant.sas_resource();
     let limit = config.deadlines.credentials;
     let password = async {
@@ -227,7 +238,7 @@ async fn dial(config: &ProvisioningConfig) -> Result<(Stream, String), Error> {
         // With a client certificate there is none.
         Ok(token.map(|token| token.to_token()).unwrap_or_default())
     };
-    let opening = transport::open(&config.endpoint, config.deadlines);
+    let opening = transport::open_for_mqtt(&config.endpoint, config.deadlines);
     if config.credentials.come_first() {
         let password = password.await?;
         Ok((opening.await?, password))

@@ -1,0 +1,167 @@
+"""What the commands of a device share: how it is connected, and how results are printed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azmqtt import DeviceClient
+    from azmqtt._options import ClientOptions
+
+#: Where a connection string is looked for, as in Microsoft's samples.
+CONNECTION_STRING = "IOTHUB_DEVICE_CONNECTION_STRING"
+
+#: Where the passphrase of a private key is looked for.
+PASSPHRASE = "AZMQTT_PASSPHRASE"  # noqa: S105 - the name of a variable
+
+_MAX_PORT = 65_535
+
+
+def connection_options(*, timeout: float = 30) -> argparse.ArgumentParser:
+    """Make the parent of the parsers of commands that connect."""
+    parser = argparse.ArgumentParser(add_help=False)
+    group = parser.add_argument_group("connection")
+    group.add_argument(
+        "--connection-string",
+        "-l",
+        metavar="TEXT",
+        help=f"the device's or module's connection string, '-' to read it from stdin (default: ${CONNECTION_STRING})",
+    )
+    group.add_argument("--port", type=port, metavar="PORT", help="the hub's port (default: 8883, or 443)")
+    group.add_argument("--trust", metavar="FILE", help="a PEM file with the root certificates to trust")
+    group.add_argument("--websocket", action="store_true", help="speak MQTT over WebSockets, on port 443")
+    group.add_argument(
+        "--proxy", metavar="URL", help="http://… or socks5://… to go through, or 'environment' for HTTPS_PROXY"
+    )
+    group.add_argument("--certificate", metavar="FILE", help="the client certificate in PEM, for x509=true")
+    group.add_argument(
+        "--private-key", metavar="FILE", help=f"its private key in PEM; the passphrase is read from ${PASSPHRASE}"
+    )
+    group.add_argument(
+        "--timeout",
+        type=seconds,
+        default=timeout,
+        metavar="SECONDS",
+        help="how long to wait for an answer (default: %(default)s)",
+    )
+    return parser
+
+
+def port(text: str) -> int:
+    """Read a TCP port."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MAX_PORT):
+        raise argparse.ArgumentTypeError(f"{text} is no port: 1 to {_MAX_PORT}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Read a span of time above zero."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0
+    if not 0 < value <= 86_400 * 365:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return value
+
+
+def count(text: str) -> int:
+    """Read a number from 0 on."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text} is no number from 0 on")
+    return int(text)
+
+
+def connection_string(arguments: argparse.Namespace) -> str:
+    """Find the connection string: the option, stdin, or the environment."""
+    text: str | None = arguments.connection_string
+    if text == "-":
+        text = sys.stdin.readline().strip()
+    elif text is None:
+        text = os.environ.get(CONNECTION_STRING)
+    if not text:
+        raise ValueError(f"a connection string is needed: --connection-string, '-' for stdin, or ${CONNECTION_STRING}")
+    return text
+
+
+def client_options(arguments: argparse.Namespace) -> ClientOptions:
+    """Lay out the options of the connection for a client."""
+    options: ClientOptions = {"timeout": arguments.timeout}
+    if arguments.port is not None:
+        options["port"] = arguments.port
+    if arguments.trust is not None:
+        options["trust"] = arguments.trust
+    if arguments.websocket:
+        options["websocket"] = True
+    if arguments.proxy is not None:
+        options["proxy"] = arguments.proxy
+    return options
+
+
+def client(arguments: argparse.Namespace) -> DeviceClient:
+    """Make a client, not yet connected."""
+    from azmqtt import DeviceClient
+
+    return DeviceClient.from_connection_string(
+        connection_string(arguments),
+        certificate=arguments.certificate,
+        private_key=arguments.private_key,
+        passphrase=os.environ.get(PASSPHRASE) if arguments.private_key or arguments.certificate else None,
+        **client_options(arguments),
+    )
+
+
+def text_or_file(text: str) -> str:
+    """Return the text itself, the content of ``@file``, or for ``-`` what comes from stdin."""
+    if text == "-":
+        return sys.stdin.read()
+    if text.startswith("@"):
+        with open(text[1:], encoding="utf-8") as file:  # noqa: PTH123 - as elsewhere
+            return file.read()
+    return text
+
+
+def json_argument(name: str, text: str) -> Any:
+    """Read JSON from an argument in one of the forms of :func:`text_or_file`."""
+    try:
+        return json.loads(text_or_file(text))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{name} is not JSON: {error}") from None
+
+
+def properties(text: str | None) -> dict[str, str]:
+    """Read ``k=v;k2=v2``."""
+    found: dict[str, str] = {}
+    for pair in (text or "").split(";"):
+        name, equals, value = pair.partition("=")
+        if not pair.strip():
+            continue
+        if not equals or not name.strip():
+            raise ValueError(f"--props: {pair!r} is not name=value")
+        found[name.strip()] = value
+    return found
+
+
+def body(data: bytes) -> dict[str, Any]:
+    """Show a body: as JSON or text where it is, in base64 where it is not."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        from base64 import b64encode
+
+        return {"data_base64": b64encode(data).decode()}
+    try:
+        return {"data": json.loads(text)}
+    except ValueError:
+        return {"data": text}
+
+
+def say(value: Any, *, pretty: bool = False) -> None:
+    """Print JSON: a line, or for people with ``pretty``."""
+    # Whoever reads this through a pipe waits for it.
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2 if pretty else None) + "\n")
+    sys.stdout.flush()
