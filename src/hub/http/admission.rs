@@ -13,7 +13,6 @@ use super::super::device::Device;
 use super::super::id::Id;
 use super::super::shared::Shared;
 use super::answer::{Refusal, parameter};
-use super::server::Peer;
 use crate::dialect::Identity;
 use crate::dialect::service_error::ErrorCode;
 
