@@ -135,11 +135,11 @@ fn a_gateway_that_is_not_there_and_one_that_is_silent() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     config.https_port = silent.local_addr().unwrap().port();
     let caller = Device::new(config, runtime);
-    let called = wait(|reply| {
+    let outcome = wait(|reply| {
         let call = call("edge", Some("b"), "x", Value::Null);
         caller.invoke_method(call, Duration::from_millis(300), reply);
     });
-    assert!(matches!(called, Err(Error::RequestTimeout { .. })), "{called:?}");
+    assert!(matches!(outcome, Err(Error::RequestTimeout { .. })), "{outcome:?}");
 
     wait(|reply| caller.close(PATIENCE, reply)).unwrap();
     let closed = invoke(&caller, call("edge", Some("b"), "x", Value::Null));
