@@ -40,7 +40,7 @@ fn keys() -> [SymmetricKey; 2] {
 fn config(hub: &Hub, registration_id: &str, key: &SymmetricKey) -> ProvisioningConfig {
     let registrant = Registrant::new(hub.id_scope(), registration_id).unwrap();
     let mut config = ProvisioningConfig::new(registrant, Credentials::key(key.clone()));
-    config.endpoint.host = hub.provisioning_host().to_owned();
+    config.endpoint.host = hub.provisioning_host().into();
     config.endpoint.port = hub.provisioning_port();
     config.endpoint.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
     config.poll = PollWaits { floor: Duration::from_millis(5), ..PollWaits::default() };

@@ -32,6 +32,15 @@ def test_a_device_with_a_key_of_its_own(hub):
     assert "key" not in repr(enrollment)
 
 
+def test_over_websockets_both_services_share_a_port(hub):
+    enrollment = hub.create_enrollment("web-1")
+    ports = {"provisioning_port": hub.websocket_port, "port": hub.websocket_port}
+    options = {**hub.provisioning_options, **ports, "websocket": True}
+    with azmqtt.DeviceClient.provision(hub.id_scope, "web-1", symmetric_key=enrollment.key, **options) as client:
+        client.send_message("hello")
+    assert hub.wait_for_telemetry("web-1", count=1, timeout=5)[0].text == "hello"
+
+
 async def test_a_device_of_a_group(hub):
     group = hub.create_enrollment_group("fleet", GROUP_KEY)
     device_id = "sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6"

@@ -279,7 +279,7 @@ class Connection(Observed):
             passphrase: The same.
             payload: Anything JSON-able, for a custom allocation policy.
             provisioning_host: The service, or a private endpoint of it.
-            provisioning_port: Its port, 8883 by default.
+            provisioning_port: Its port: by default 8883, or 443 with ``websocket``.
             poll_interval: Seconds between two questions how far the registration is. The service's own wish is obeyed
                 where it is longer, up to a minute.
             **options: See :class:`~azmqtt.ClientOptions`. Those of the connection (``trust``, ``retry``, …) go for the

@@ -141,13 +141,17 @@ class ProvisioningSide:
 
     @property
     def provisioning_options(self) -> dict[str, Any]:
-        """What :meth:`azmqtt.DeviceClient.provision` needs to find this service and then this hub, by name."""
+        """What :meth:`azmqtt.DeviceClient.provision` needs to find this service and then this hub, by name.
+
+        Over WebSockets both are on :attr:`~azmqtt.LocalHub.websocket_port`.
+        """
         return {
             "provisioning_host": self.provisioning_host,
             "provisioning_port": self.provisioning_port,
             "poll_interval": 0.05,
             "trust": str(self._core.ca_file),
             "port": self._core.port,
+            "https_port": self._core.websocket_port,
         }
 
     def create_enrollment(

@@ -27,6 +27,25 @@ const LINGER: Duration = Duration::from_secs(1);
 /// A deadline that is always in the future of what anybody waits for.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// A client that has said who it wants to be, or broken MQTT while it did.
+pub(super) struct Greeting<S, T> {
+    pub transport: Transport<S>,
+    pub server: Server<T>,
+    pub connect: Result<Connect, ProtocolError>,
+}
+
+/// Waits for the CONNECT of a client whose TLS handshake is done; `None` if it does not come in time.
+pub(super) async fn greet<S, T>(stream: S, max_in_flight: u16, shared: &Shared) -> Option<Greeting<S, T>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut transport = Transport::new(stream);
+    let mut server = Server::new(max_in_flight, Instant::now());
+    let connecting = receive_connect(&mut transport, &mut server);
+    let connect = timeout(shared.config.limits.connect_timeout, connecting).await.ok()??;
+    Some(Greeting { transport, server, connect })
+}
+
 /// Serves a client whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is accepted.
 pub async fn serve<S>(
     stream: S,
@@ -36,10 +55,21 @@ pub async fn serve<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut transport = Transport::new(stream);
-    let mut server = Server::new(MAX_IN_FLIGHT, Instant::now());
-    let connecting = receive_connect(&mut transport, &mut server);
-    let Ok(Some(connect)) = timeout(shared.config.limits.connect_timeout, connecting).await else { return };
+    if let Some(greeting) = greet(stream, MAX_IN_FLIGHT, &shared).await {
+        welcome(greeting, chain, shared, unauthenticated).await;
+    }
+}
+
+/// [`serve`] from the CONNECT on.
+pub(super) async fn welcome<S>(
+    greeting: Greeting<S, Delivery>,
+    chain: ClientChain,
+    shared: Arc<Shared>,
+    unauthenticated: OwnedSemaphorePermit,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Greeting { mut transport, mut server, connect } = greeting;
     let refused = match connect {
         Err(ProtocolError::UnsupportedLevel(_)) => ConnectReturnCode::RefusedProtocolVersion,
         Err(_) => return,
@@ -61,7 +91,7 @@ pub async fn serve<S>(
 }
 
 /// The first packet, or why it is none; `None` if the client went.
-pub(super) async fn receive_connect<S, T>(
+async fn receive_connect<S, T>(
     transport: &mut Transport<S>,
     server: &mut Server<T>,
 ) -> Option<Result<Connect, ProtocolError>>

@@ -24,7 +24,7 @@ use crate::mqtt::{LastWill, Publish, QoS, Server, Subscribe, SubscribeReasonCode
 pub const MAX_IN_FLIGHT: u16 = 8192;
 
 /// A QoS 1 message to a device, for when its PUBACK comes.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Delivery {
     /// Of the packet, in bytes.
     size: usize,

@@ -238,7 +238,8 @@ async fn dial(config: &ProvisioningConfig) -> Result<(transport::Link, String), 
         // With a client certificate there is none.
         Ok(token.map(|token| token.to_token()).unwrap_or_default())
     };
-    let opening = transport::open_for_mqtt(&config.endpoint, config.deadlines);
+    // A handshake takes kilobytes that the run does not need for the rest of its time.
+    let opening = Box::pin(transport::open_for_mqtt(&config.endpoint, config.deadlines));
     if config.credentials.come_first() {
         let password = password.await?;
         Ok((opening.await?, password))

@@ -3,7 +3,7 @@
 //! [`register`] starts a task of its own that ends with the answer, a typed error or the end of its time.
 //!
 //! * `run`: attempts, one after the other, until one gets an answer that counts. `link`: one connection.
-//! * [`verdict`]: what an answer means; without I/O.
+//! * `verdict`: what an answer means; without I/O.
 
 mod failure;
 mod link;

@@ -120,6 +120,7 @@ mod tests {
     use super::*;
 
     const LIMIT: Duration = Duration::from_secs(10);
+    const JUST_BELOW: Duration = Duration::from_secs(9);
 
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_reads_now_and_then_gets_it_all() {
@@ -127,7 +128,7 @@ mod tests {
         let mut writes = StallingWrites::new(near, LIMIT);
         let writing = tokio::spawn(async move { writes.write_all(&[7; 64]).await });
         for _ in 0..8 {
-            sleep(LIMIT - Duration::from_secs(1)).await;
+            sleep(JUST_BELOW).await;
             far.read_exact(&mut [0; 8]).await.unwrap();
         }
         writing.await.unwrap().unwrap();
@@ -164,7 +165,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_may_be_slow_and_may_not_stop() {
-        let span = LIMIT - Duration::from_secs(1);
+        let span = JUST_BELOW;
         let mut body = StallingBody::new(Slow(vec![span; 5], None), LIMIT);
         let begun = Instant::now();
         for _ in 0..5 {

@@ -21,6 +21,8 @@ use tokio::time::timeout;
 
 use super::super::client_certificates::ClientChain;
 use super::super::connection;
+use super::super::device_session::MAX_IN_FLIGHT;
+use super::super::provisioning;
 use super::super::shared::Shared;
 use super::server::{HttpsStream, Peer};
 use crate::websocket::{PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token};
@@ -61,7 +63,13 @@ async fn serve(upgrade: OnUpgrade, chain: ClientChain, shared: Arc<Shared>, perm
     let Ok(Ok(upgraded)) = upgraded else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<HttpsStream>>() else { return };
     let stream = WebSocketBytes::new(parts.io.into_inner(), Role::Server, parts.read_buf.to_vec()).await;
-    connection::serve(stream, chain, shared, permit).await;
+    let Some(greeting) = connection::greet(stream, MAX_IN_FLIGHT, &shared).await else { return };
+    // Both services have this path on this port, each on hosts of its own; here they may share a name.
+    if provisioning::is_meant(&greeting) {
+        provisioning::welcome(greeting, chain, shared, permit).await;
+    } else {
+        connection::welcome(greeting, chain, shared, permit).await;
+    }
 }
 
 /// Why there is no upgrade.

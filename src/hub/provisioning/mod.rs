@@ -24,4 +24,4 @@ pub use allocation::{Allocation, AllocationRequest};
 pub use enrollment::{Enrollment, EnrollmentGroup};
 pub(in crate::hub) use registry::Registry;
 pub use registry::{Fault, Record};
-pub(in crate::hub) use session::serve;
+pub(in crate::hub) use session::{is_meant, serve, welcome};

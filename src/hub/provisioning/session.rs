@@ -15,7 +15,7 @@ use super::service::{self, Outcome};
 use crate::dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES, Registrant};
 use crate::dialect::sas::SasToken;
 use crate::hub::client_certificates::ClientChain;
-use crate::hub::connection::{receive_connect, say_goodbye};
+use crate::hub::connection::{Greeting, greet, say_goodbye};
 use crate::hub::shared::Shared;
 use crate::hub::transport::Transport;
 use crate::mqtt::server::Event;
@@ -37,10 +37,28 @@ pub(in crate::hub) async fn serve<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut transport = Transport::new(stream);
-    let mut server: Server<()> = Server::new(MAX_IN_FLIGHT, Instant::now());
-    let connecting = receive_connect(&mut transport, &mut server);
-    let Ok(Some(connect)) = timeout(shared.config.limits.connect_timeout, connecting).await else { return };
+    if let Some(greeting) = greet::<S, ()>(stream, MAX_IN_FLIGHT, &shared).await {
+        welcome(greeting, chain, shared, unauthenticated).await;
+    }
+}
+
+/// Whether the client that connects means this service, and not a hub.
+pub(in crate::hub) fn is_meant<S, T>(greeting: &Greeting<S, T>) -> bool {
+    let login = greeting.connect.as_ref().ok().and_then(|connect| connect.login.as_ref());
+    login.is_some_and(|login| Registrant::parse_username(&login.username).is_ok())
+}
+
+/// [`serve`] from the CONNECT on, whatever else the server counts PUBACKs by.
+pub(in crate::hub) async fn welcome<S, T>(
+    greeting: Greeting<S, T>,
+    chain: ClientChain,
+    shared: Arc<Shared>,
+    unauthenticated: OwnedSemaphorePermit,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: Default,
+{
+    let Greeting { mut transport, mut server, connect } = greeting;
     let refused = match connect {
         Err(ProtocolError::UnsupportedLevel(_)) => ConnectReturnCode::RefusedProtocolVersion,
         Err(_) => return,
@@ -85,17 +103,17 @@ fn judge(shared: &Shared, connect: &Connect, chain: ClientChain) -> Result<(Regi
 /// The connection is over.
 struct Closed;
 
-struct Session<S> {
+struct Session<S, T> {
     shared: Arc<Shared>,
     registrant: Registrant,
     proof: Proof,
     transport: Transport<S>,
-    server: Server<()>,
+    server: Server<T>,
     /// How answers are delivered, once the client has subscribed to them.
     granted: Option<QoS>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
     async fn run(mut self) -> Result<(), Closed> {
         loop {
             // What came with CONNECT is looked at first.
@@ -128,7 +146,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         .await
     }
 
-    async fn handle(&mut self, event: Event<()>) -> Result<(), Closed> {
+    async fn handle(&mut self, event: Event<T>) -> Result<(), Closed> {
         match event {
             Event::Subscribe(subscribe) => {
                 let [filter] = subscribe.filters.as_slice() else { return Err(Closed) };
@@ -146,7 +164,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
                 Ok(())
             }
             Event::Publish(publish) => self.answer(publish).await,
-            Event::Acknowledged(()) => Ok(()),
+            Event::Acknowledged(_) => Ok(()),
             Event::Connect(_) | Event::Disconnect => Err(Closed),
         }
     }
@@ -184,6 +202,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
             self.server.publish_qos0(&message);
             return Ok(());
         }
-        self.server.publish_qos1(message, ()).map_err(|_| Closed)
+        self.server.publish_qos1(message, T::default()).map_err(|_| Closed)
     }
 }
