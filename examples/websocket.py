@@ -17,7 +17,9 @@ def main() -> None:
         print("the hub got", hub.wait_for_telemetry("greenhouse")[0].json())
         device.patch_reported_properties({"firmware": "1.2"})
         print("the twin says", device.get_twin().reported)
-        print("the method returned", hub.invoke_method("greenhouse", "water", {"minutes": 5}, connect_timeout=5).payload)
+        print(
+            "the method returned", hub.invoke_method("greenhouse", "water", {"minutes": 5}, connect_timeout=5).payload
+        )
 
 
 if __name__ == "__main__":
