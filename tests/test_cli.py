@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -237,3 +238,51 @@ def test_a_reader_that_goes(device):
     assert process.returncode in (0, 1)
     assert "Traceback" not in err
     assert "Exception" not in err
+
+
+def test_check(hub, device):
+    made, options = device
+    code, out, err = run("check", *options, connection_string=made.connection_string)
+    assert (code, err) == (0, "")
+    assert [line[8:22].strip() for line in out.splitlines() if line.startswith("ok")] == [
+        "DNS",
+        "TCP",
+        "TLS",
+        "credentials",
+        "MQTT CONNECT",
+    ]
+    assert "azmqtt local hub test authority" in out
+    options = ["--websocket", "--port", hub.websocket_port, "--trust", hub.ca_file]
+    code, out, err = run("check", *options, "-o", "json", "-l", "-", text=made.connection_string)
+    assert (code, err) == (0, "")
+    report = json.loads(out)
+    assert report["ok"]
+    assert [step["step"] for step in report["steps"]][-1] == "MQTT CONNECT"
+    assert made.connection_string.split("SharedAccessKey=")[1] not in out
+
+
+def test_check_says_what_fails(hub, device):
+    made, options = device
+    code, out, err = run("check", "--port", hub.port, connection_string=made.connection_string)
+    assert (code, err) == (1, "azmqtt: the connection fails at TLS\n")
+    assert "issued by CN=azmqtt local hub test authority" in out
+    assert "--trust" in out
+    code, out, err = run("check", "--port", 1, connection_string=made.connection_string)
+    assert (code, err) == (1, "azmqtt: the connection fails at TCP\n")
+    other = made.connection_string.split("SharedAccessKey=")[0] + f"SharedAccessKey={SECRET}"
+    code, out, err = run("check", *options, "-o", "json", connection_string=other)
+    assert (code, err) == (1, "azmqtt: the connection fails at MQTT CONNECT\n")
+    assert "CONNACK 5" in json.loads(out)["steps"][-1]["detail"]
+    code, out, err = run(
+        "check", *options, "--proxy", f"http://127.0.0.1:{hub.websocket_port}", connection_string=made.connection_string
+    )
+    assert (code, err) == (1, "azmqtt: the connection fails at proxy\n")
+
+
+def test_check_of_a_server_that_hangs(device):
+    made, _ = device
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code, out, err = run("check", "--port", port, "--timeout", 1, connection_string=made.connection_string)
+    assert (code, err) == (1, "azmqtt: the connection fails at TLS\n")
+    assert "the check's time" in out

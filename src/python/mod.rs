@@ -8,6 +8,7 @@
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
 //! * [`hub`], [`hub_cloud`]: the local hub. [`log`]: what happens to connections, for Python's `logging`.
+//! * [`check`]: which step of a connection fails.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
 //! * [`hub`], [`hub_cloud`], [`hub_provisioning`]: the local hub.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
@@ -16,6 +17,7 @@
 mod access;
 mod acknowledge;
 mod bridge;
+mod check;
 mod client;
 mod cloud_message;
 mod convert;
@@ -50,6 +52,8 @@ mod _core {
     use super::access::{Access, Certificate};
     #[pymodule_export]
     use super::bridge::Bridge;
+    #[pymodule_export]
+    use super::check::check_connection;
     #[pymodule_export]
     use super::client::Client;
     #[pymodule_export]

@@ -54,7 +54,7 @@ pub(super) struct Link<'a> {
 impl<'a> Link<'a> {
     /// Connects and subscribes to the answers.
     pub(super) async fn open(config: &'a ProvisioningConfig) -> Result<Self, OpenError> {
-        let (opened, password) = dial(config).await.map_err(OpenError::Failed)?;
+        let (opened, password) = Box::pin(dial(config)).await.map_err(OpenError::Failed)?;
         let now = Instant::now();
         let mqtt = Client::new(MAX_IN_FLIGHT, now);
         let mut link = Self {

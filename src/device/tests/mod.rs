@@ -4,6 +4,7 @@ mod support;
 
 mod batch;
 mod certificates;
+mod check;
 mod close;
 mod cloud;
 mod connect;

@@ -7,12 +7,14 @@
 //! | `tls` | the handshake, and what its failures usually mean |
 //! | `websocket` | the upgrade, on an encrypted stream |
 //! | `http` | heads of HTTP answers, for those of a proxy and of the upgrade |
+//! | `probe` | the steps one by one, for a check |
 //! | `clock` | what their dates say about this machine's clock |
 
 mod clock;
 mod connect;
 mod dial;
 mod http;
+pub(super) mod probe;
 mod socks5;
 mod tls;
 mod websocket;

@@ -1,0 +1,77 @@
+"""The command ``azmqtt check``: which step of a connection fails, and what to do about it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from azmqtt import _cli_common as common
+
+if TYPE_CHECKING:
+    import argparse
+
+    from azmqtt import _core
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``check`` to the commands of a parser."""
+    parser = subparsers.add_parser(
+        "check",
+        parents=[common.connection_options(timeout=60)],
+        help="find out why a connection fails",
+        description="Check a device's connection step by step: DNS, TCP, TLS, credentials, CONNECT. A client that is "
+        "connected as the same device loses its connection to the check.",
+    )
+    parser.add_argument("--output", "-o", choices=("text", "json"), default="text", help="(default: %(default)s)")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check and report; 1 if a step failed."""
+    from azmqtt import _core
+    from azmqtt._options import core_options
+
+    options = core_options(common.client_options(arguments))
+    access = _core.Access.from_connection_string(common.connection_string(arguments), _certificate(arguments))
+    steps = [_step(step) for step in _core.check_connection(access, options, arguments.timeout)]
+    failed = next((step for step in steps if not step["ok"]), None)
+    if arguments.output == "json":
+        common.say({"ok": failed is None, "steps": steps}, pretty=True)
+    else:
+        _print(steps)
+    if failed is None:
+        return 0
+    sys.stderr.write(f"azmqtt: the connection fails at {failed['step']}\n")
+    return 1
+
+
+def _certificate(arguments: argparse.Namespace) -> _core.Certificate | None:
+    if arguments.certificate is None and arguments.private_key is None:
+        return None
+    from azmqtt._credentials import load_certificate
+
+    passphrase = os.environ.get(common.PASSPHRASE)
+    return load_certificate(arguments.certificate, arguments.private_key, passphrase, stacklevel=2)
+
+
+def _step(step: tuple[str, bool, str, str | None, list[tuple[str, str]], float]) -> dict[str, Any]:
+    name, ok, detail, advice, facts, took = step
+    return {
+        "step": name,
+        "ok": ok,
+        "detail": detail,
+        "advice": advice,
+        "facts": [{"name": fact, "value": value} for fact, value in facts],
+        "seconds": round(took, 3),
+    }
+
+
+def _print(steps: list[dict[str, Any]]) -> None:
+    for step in steps:
+        mark = "ok    " if step["ok"] else "FAILED"
+        sys.stdout.write(f"{mark}  {step['step']:<14}{step['detail']}  ({1000 * step['seconds']:.0f} ms)\n")
+        for fact in step["facts"]:
+            sys.stdout.write(f"        {'':<14}{fact['name']}: {fact['value']}\n")
+        if step["advice"]:
+            sys.stdout.write(f"        {'':<14}-> {step['advice']}\n")

@@ -1,0 +1,148 @@
+//! The steps of an attempt one by one, for whoever looks for the one that fails.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::{
+    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+
+use super::http::Head;
+use super::{Attempt, ClockOffset, dial, tls};
+use crate::device::config::ConnectDeadlines;
+use crate::device::endpoint::Endpoint;
+use crate::device::error::{Error, Step};
+use crate::device::proxy::ProxyChoice;
+
+/// What a server showed in its handshake, true or not.
+pub(in crate::device) struct Shown {
+    pub(in crate::device) version: String,
+    pub(in crate::device) cipher: String,
+    /// In DER, its own certificate first.
+    pub(in crate::device) chain: Vec<CertificateDer<'static>>,
+}
+
+/// The addresses of the host, or of the proxy in its place, with its name.
+pub(in crate::device) async fn resolve(
+    endpoint: &Endpoint,
+    deadlines: ConnectDeadlines,
+) -> Result<(String, Vec<SocketAddr>), Error> {
+    let attempt = Attempt::new(endpoint, deadlines);
+    let (host, port) = match attempt.proxy {
+        Some(proxy) => (&proxy.host, proxy.port),
+        None => (&endpoint.host, endpoint.port),
+    };
+    let found = attempt.within(Step::Dns, deadlines.dns, dial::resolve(host, port)).await?;
+    Ok((host.clone(), found))
+}
+
+/// Whether a port of the host, or the proxy in its place, can be connected to; the reason if not.
+pub(in crate::device) async fn reach(
+    addresses: &[SocketAddr],
+    port: u16,
+    limit: Duration,
+) -> Result<(), String> {
+    let addresses = addresses.iter().map(|address| SocketAddr::new(address.ip(), port)).collect();
+    match timeout(limit, dial::connect(addresses, limit)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(dial::explain(&error, limit)),
+        Err(_) => Err(format!("no answer within {} s", limit.as_secs_f64())),
+    }
+}
+
+/// Shakes hands and takes whatever the server shows: nothing is said to it afterwards.
+pub(in crate::device) async fn look(
+    endpoint: &Endpoint,
+    deadlines: ConnectDeadlines,
+) -> Result<Shown, Error> {
+    let mut attempt = Attempt::new(endpoint, deadlines);
+    let mut tcp = attempt.dial().await?;
+    if let Some(proxy) = attempt.proxy {
+        attempt.pass(proxy, &mut tcp).await?;
+    }
+    let stream = match timeout(deadlines.tls, tls::handshake(endpoint, lenient(), tcp)).await {
+        Ok(Ok(stream)) => stream,
+        Ok(Err(error)) => return Err(attempt.failed(Step::Tls, &tls::explain(&error, attempt.clock))),
+        Err(_) => return Err(attempt.late(Step::Tls, deadlines.tls)),
+    };
+    let connection = stream.get_ref().1;
+    let chain = connection.peer_certificates().unwrap_or_default();
+    Ok(Shown {
+        version: connection.protocol_version().and_then(|it| it.as_str()).unwrap_or("unknown").to_owned(),
+        cipher: connection
+            .negotiated_cipher_suite()
+            .and_then(|it| it.suite().as_str())
+            .unwrap_or("unknown")
+            .to_owned(),
+        chain: chain.iter().map(|it| it.clone().into_owned()).collect(),
+    })
+}
+
+/// Asks the host's web server what time it is.
+pub(in crate::device) async fn date(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Option<ClockOffset> {
+    let endpoint = Endpoint { port: 443, websocket: false, proxy: ProxyChoice::Direct, ..endpoint.clone() };
+    let mut attempt = Attempt::new(&endpoint, deadlines);
+    let tcp = attempt.dial().await.ok()?;
+    // A clock that is wrong makes certificates invalid, so that theirs must not count. Nothing is told but a path.
+    let mut stream = timeout(deadlines.tls, tls::handshake(&endpoint, lenient(), tcp)).await.ok()?.ok()?;
+    let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", endpoint.host);
+    stream.write_all(request.as_bytes()).await.ok()?;
+    attempt.clock = Head::read(&mut stream).await.ok()?.clock();
+    attempt.clock
+}
+
+/// A TLS configuration that takes every certificate.
+fn lenient() -> Arc<ClientConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let algorithms = provider.signature_verification_algorithms;
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap_or_else(|_| unreachable!("ring speaks TLS 1.2 and 1.3"));
+    let verifier = Arc::new(AnyCertificate(algorithms));
+    Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+/// Takes every certificate whose key the server has.
+#[derive(Debug)]
+struct AnyCertificate(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _own: &CertificateDer<'_>,
+        _issuers: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls12_signature(message, own, signature, &self.0)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls13_signature(message, own, signature, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
+}
