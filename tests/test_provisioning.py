@@ -9,6 +9,8 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from proxy_servers import HttpProxy, SocksProxy
+
 import azmqtt
 from azmqtt._hub import Allocation
 from azmqtt.provisioning import derive_device_key, register, register_async
@@ -91,6 +93,26 @@ def test_a_policy_that_fails(hub):
         hub.on_allocation(None)
     assert (caught.value.status, caught.value.error_code) == (200, 400207)
     assert caught.value.registration_state["status"] == "failed"
+
+
+@pytest.mark.parametrize(("kind", "scheme"), [(HttpProxy, "http"), (SocksProxy, "socks5")])
+def test_through_a_proxy(hub, kind, scheme):
+    enrollment = hub.create_enrollment(f"behind-{scheme}")
+    with kind(login=("user", "secret")) as proxy:
+        options = {**hub.provisioning_options, "proxy": f"{scheme}://user:secret@127.0.0.1:{proxy.port}"}
+        with azmqtt.DeviceClient.provision(
+            hub.id_scope, enrollment.registration_id, symmetric_key=enrollment.key, **options
+        ) as client:
+            client.send_message("hello")
+        with pytest.raises(azmqtt.ConnectionFailed) as caught:
+            register(
+                hub.id_scope,
+                enrollment.registration_id,
+                symmetric_key=enrollment.key,
+                **{**options, "proxy": f"{scheme}://user:wrong@127.0.0.1:{proxy.port}"},
+            )
+    assert caught.value.step == "proxy"
+    assert "wrong" not in str(caught.value)
 
 
 def test_refusals_are_typed(hub):
