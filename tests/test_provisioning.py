@@ -9,11 +9,10 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
-from proxy_servers import HttpProxy, SocksProxy
-
 import azmqtt
 from azmqtt._hub import Allocation
 from azmqtt.provisioning import derive_device_key, register, register_async
+from proxy_servers import HttpProxy, SocksProxy
 
 GROUP_KEY = "8isrFI1sGsIlvvFSSFRiMfCNzv21fjbE/+ah/lSh3lF8e2YG1Te7w1KpZhJFFXJrqYKi9yegxkqIChbqOS9Egw=="
 
