@@ -74,7 +74,12 @@ pub(in crate::device) async fn look(
     let connection = stream.get_ref().1;
     let chain = connection.peer_certificates().unwrap_or_default();
     Ok(Shown {
-        version: connection.protocol_version().and_then(|it| it.as_str()).unwrap_or("unknown").to_owned(),
+        // "TLSv1_3" is how the code spells it.
+        version: connection
+            .protocol_version()
+            .and_then(|it| it.as_str())
+            .unwrap_or("unknown")
+            .replace('_', "."),
         cipher: connection
             .negotiated_cipher_suite()
             .and_then(|it| it.suite().as_str())
