@@ -322,7 +322,10 @@ impl Task {
 
     /// Whether the client is being closed and there is nothing to wait for.
     pub(super) fn should_stop(&self) -> bool {
-        self.closing.as_ref().is_some_and(|closing| self.is_settled() || closing.deadline <= Instant::now())
+        // What a disconnect left behind goes nowhere while nobody wants a connection.
+        let in_vain = !self.wanted;
+        let over = |closing: &Closing| self.is_settled() || in_vain || closing.deadline <= Instant::now();
+        self.closing.as_ref().is_some_and(over)
     }
 
     /// Whether the connection is to end for now, and there is nothing to wait for.
@@ -357,8 +360,14 @@ impl Task {
         let closing = self.closing.get_or_insert(Closing { deadline, failed: 0, replies: Vec::new() });
         closing.deadline = closing.deadline.min(deadline);
         closing.replies.extend(reply);
+        if let Some(leaving) = &mut self.leaving {
+            // The connection is needed up to the end.
+            leaving.deadline = closing.deadline;
+        }
         // Nobody will ask for changes any more.
         self.requests.forget(|reply| !reply.is_asked());
+        // What an earlier disconnect left behind was accepted, too.
+        self.wanted |= self.shared.config.auto_connect && !self.is_settled();
     }
 
     /// The end: whatever is left did not make it.

@@ -110,3 +110,49 @@ async fn close_ends_a_disconnect_that_waits() {
     assert_eq!(leaving.get().await, Ok(()));
     assert_eq!(device.state(), State::Closed);
 }
+
+#[tokio::test]
+async fn close_keeps_the_connection_past_an_earlier_disconnect_to_send_what_was_accepted() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = hub.connect(&device).await;
+    let sent = send(&device, "a");
+    let message = peer.message().await;
+    let leaving = disconnect(&device, Duration::from_millis(50));
+    let closing = close(&device);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    peer.acknowledge(message.pkid).await;
+    assert_eq!(sent.get().await, Ok(()));
+    assert_eq!((closing.get().await, leaving.get().await), (Ok(0), Ok(())));
+    peer.expect_goodbye().await;
+}
+
+#[tokio::test]
+async fn close_connects_for_what_a_disconnect_left_behind() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = hub.connect(&device).await;
+    let sent = send(&device, "a");
+    peer.message().await;
+    assert_eq!(disconnect(&device, Duration::from_millis(20)).get().await, Ok(()));
+    let closing = close(&device);
+    let mut peer = hub.accept(true).await;
+    assert_eq!(peer.take_message().await, "a");
+    assert_eq!((sent.get().await, closing.get().await), (Ok(()), Ok(0)));
+}
+
+#[tokio::test]
+async fn without_leave_to_connect_close_does_not_wait_for_what_a_disconnect_left_behind() {
+    let hub = Hub::new().await;
+    let mut config = hub.config();
+    config.auto_connect = false;
+    let device = device(config);
+    let mut peer = hub.connect(&device).await;
+    let sent = send(&device, "a");
+    peer.message().await;
+    assert_eq!(disconnect(&device, Duration::from_millis(20)).get().await, Ok(()));
+    let closing = ask(|reply| device.close(Duration::from_secs(3600), reply));
+    assert_eq!(closing.get().await, Ok(1));
+    assert_eq!(sent.get().await, Err(Error::ClientClosed));
+    hub.stays_alone(Duration::from_millis(20)).await;
+}
