@@ -62,6 +62,8 @@ struct Conversation {
     accepted: Option<Instant>,
     connack_deadline: Instant,
     renew_at: Option<Instant>,
+    /// When the token expires, in Unix seconds; 0 without one.
+    expiry: u64,
     renewal: Renewal,
     /// The waits between attempts to open the next connection.
     reopening: Backoff,
@@ -95,11 +97,13 @@ impl Task {
         let config = &self.shared.config;
         let Opened { link, password } = opened;
         self.clock = link.clock;
+        let expiry = SasToken::parse(&password.text).ok().map(|token| token.expiry());
         let mut conversation = Conversation {
             wire: Wire::new(link.stream),
             accepted: None,
             connack_deadline: later(now, config.deadlines.connack),
             renew_at: password.renew_after.map(|after| later(now, after)),
+            expiry: expiry.unwrap_or_default(),
             renewal: Renewal::Due(None),
             reopening: Backoff::new(config.retry),
             flooded: false,
@@ -108,7 +112,6 @@ impl Task {
         };
         // An hour is as good as any longer time.
         let ping_timeout = config.ping_timeout.min(Duration::from_secs(3600));
-        let expiry = SasToken::parse(&password.text).ok().map(|token| token.expiry());
         self.shared.monitor.set_token_expiry(expiry);
         if self.shared.monitor.state() != State::Connected {
             self.shared.monitor.under_way.set(Some(Step::Mqtt));
@@ -302,7 +305,8 @@ impl Task {
         }
         match &conversation.renewal {
             Renewal::Due(Some(at)) if *at <= now => {
-                conversation.renewal = Renewal::Opening(attempt::open(config, Purpose::Renew));
+                let purpose = Purpose::Renew { expiry: conversation.expiry };
+                conversation.renewal = Renewal::Opening(attempt::open(config, purpose));
             }
             Renewal::Draining(_, until) if *until <= now || self.is_quiet() => {
                 let taken = std::mem::replace(&mut conversation.renewal, Renewal::Due(None));

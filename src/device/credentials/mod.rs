@@ -80,8 +80,12 @@ pub(super) struct Password {
 pub(super) enum Purpose {
     /// There is none: a token that is still good will do.
     Connect,
-    /// There is one: its token must be replaced, or it can just stay as it is.
-    Renew,
+    /// There is one: its token, which expires at this time in Unix seconds, must be replaced, or it can just stay as
+    /// it is.
+    Renew {
+        /// 0 for a connection without a token.
+        expiry: u64,
+    },
 }
 
 /// A token, and when it should be replaced.
