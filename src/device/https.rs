@@ -123,14 +123,16 @@ impl Https {
         request: Request,
     ) -> Result<Response, Failure> {
         let progress = Arc::new(Progress::default());
-        let patience = self.patience + Duration::from_secs(request.body.len() as u64 / SLOWEST);
+        let for_body = Duration::from_secs(request.body.len() as u64 / SLOWEST);
+        let patience = self.patience.saturating_add(for_body);
         let max_answer = request.max_answer;
         let request = self.assemble(request, &progress)?;
         let exchange = async {
             let response =
                 open.sender.send_request(request).await.map_err(|error| self.failed(what, &error))?;
             let (parts, body) = response.into_parts();
-            let body = self.read(what, body, max_answer).await?;
+            progress.note();
+            let body = self.read(what, body, max_answer, &progress).await?;
             Ok(Response { status: parts.status, headers: parts.headers, body })
         };
         tokio::select! {
@@ -168,11 +170,18 @@ impl Https {
         built.body(Pieces { rest: request.body, progress: Arc::clone(progress) }).map_err(|_| malformed())
     }
 
-    async fn read(&self, what: &'static str, body: Incoming, limit: usize) -> Result<Vec<u8>, Failure> {
+    async fn read(
+        &self,
+        what: &'static str,
+        body: Incoming,
+        limit: usize,
+        progress: &Progress,
+    ) -> Result<Vec<u8>, Failure> {
         let mut body = pin!(body);
         let mut bytes = Vec::new();
         while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
             let Ok(data) = frame.map_err(|error| self.failed(what, &error))?.into_data() else { continue };
+            progress.note();
             if bytes.len() + data.len() > limit {
                 let reason = format!("{}: the answer to {what} is longer than {limit} bytes", self.endpoint);
                 return Err(Error::BadAnswer { reason }.into());

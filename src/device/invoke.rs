@@ -57,7 +57,7 @@ const WHAT: &str = "POST methods";
 /// does not answer may have called it.
 pub(super) async fn invoke(config: &DeviceConfig, call: MethodInvocation) -> Result<MethodAnswer, Error> {
     let endpoint = Endpoint { port: config.https_port, ..config.endpoint.clone() };
-    let patience = call.response_timeout + call.connect_timeout + MARGIN;
+    let patience = call.response_timeout.saturating_add(call.connect_timeout).saturating_add(MARGIN);
     let mut gateway = Https::new(endpoint, config.deadlines, patience);
     let mut refusals = 0;
     loop {

@@ -11,6 +11,7 @@ mod connect;
 mod credentials;
 mod desired;
 mod disconnect;
+mod https;
 mod inbox;
 mod keep_alive;
 mod limits;
