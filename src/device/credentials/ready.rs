@@ -159,10 +159,7 @@ mod tests {
         let token = SasToken::sign("h", &key, now + 60, None);
         let held = ReadyToken::new(token.clone(), Some(Arc::new(OutOfOrder)), now - 6000);
         let limit = Duration::from_secs(1);
-        assert_eq!(
-            held.get("h", Purpose::Connect, limit).await,
-            Ok((token.clone(), Some(Duration::ZERO)))
-        );
+        assert_eq!(held.get("h", Purpose::Connect, limit).await, Ok((token.clone(), Some(Duration::ZERO))));
         let failed = Err("the source: HTTP 503".to_owned());
         // To reconnect with the same token would change nothing.
         assert_eq!(held.get("h", Purpose::Renew { expiry: token.expiry() }, limit).await, failed);
