@@ -262,3 +262,18 @@ async fn connect_says_who_is_there() {
     connecting.get().await.unwrap();
     ask(|reply| device.connect(LONG, reply)).get().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_hub_s_certificate_whose_time_is_over() {
+    let hub = Hub::expired().await;
+    let peer = async {
+        let mut tcp = hub.accept_tcp().await;
+        assert!(hub.handshake(&mut tcp).await.is_err());
+    };
+    let outcome = connect(hub.config(), peer).await;
+    failed_at(
+        Step::Tls,
+        "the server's certificate is not valid now; is this machine's clock right?",
+        outcome,
+    );
+}
