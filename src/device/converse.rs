@@ -527,6 +527,11 @@ impl Task {
     }
 
     fn ended_by(&self, conversation: &Conversation, error: &io::Error) -> Ended {
+        if conversation.accepted.is_none() && transport::is_tls_refusal(error) {
+            let config = &self.shared.config;
+            let reason = format!("{}: {}", config.endpoint, transport::explain_tls(error, self.clock));
+            return Ended::Failed(Error::ConnectionFailed { step: Step::Tls, reason });
+        }
         let reason = match error.kind() {
             // MQTT has no words for it.
             io::ErrorKind::UnexpectedEof => {

@@ -1,6 +1,7 @@
 //! HTTPS requests of a device: one at a time on one connection, every wait with a deadline, every answer bounded.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -17,7 +18,7 @@ use tokio::time::sleep_until;
 
 use super::config::{ConnectDeadlines, later};
 use super::endpoint::Endpoint;
-use super::error::Error;
+use super::error::{Error, Step};
 use super::transport;
 
 /// A body is handed to the connection in pieces of this size; each one taken counts as progress.
@@ -192,6 +193,11 @@ impl Https {
     }
 
     fn failed(&self, what: &'static str, error: &hyper::Error) -> Failure {
+        let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+        if let Some(error) = io.filter(|error| transport::is_tls_refusal(error)) {
+            let reason = format!("{}: {}", self.endpoint, transport::explain_tls(error, None));
+            return Error::ConnectionFailed { step: Step::Tls, reason }.into();
+        }
         let reason = format!("{}: {what}: {}", self.endpoint, explain(error));
         let unsent = error.is_canceled();
         // What was said is not HTTP, or the line broke.

@@ -168,7 +168,10 @@ impl<'a> Link<'a> {
                     io::ErrorKind::UnexpectedEof => {
                         self.lost("the service closed the connection without a reason")
                     }
-                    _ => self.lost(&error.to_string()),
+                    _ if !self.accepted && transport::is_tls_refusal(&error) => {
+                        self.failed_at(Step::Tls, &transport::explain_tls(&error, self.clock))
+                    }
+                    _ => self.lost(&transport::explain_tls(&error, self.clock)),
                 });
             }
             if self.mqtt.handle_timeout(now).is_err() {
@@ -214,8 +217,11 @@ impl<'a> Link<'a> {
     }
 
     fn failed(&self, reason: &str) -> Error {
-        let reason = format!("{}: {reason}", self.config.endpoint);
-        Error::ConnectionFailed { step: Step::Mqtt, reason }
+        self.failed_at(Step::Mqtt, reason)
+    }
+
+    fn failed_at(&self, step: Step, reason: &str) -> Error {
+        Error::ConnectionFailed { step, reason: format!("{}: {reason}", self.config.endpoint) }
     }
 
     fn lost(&self, reason: &str) -> Error {

@@ -8,7 +8,10 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{RootCertStore, SupportedProtocolVersion};
 
 use super::support::{Hub, LONG, ask, device};
-use crate::device::{ClientCertificate, Credentials, DeviceConfig, Error, Step};
+use crate::device::provisioning::register;
+use crate::device::upload::UploadStep;
+use crate::device::{ClientCertificate, Credentials, DeviceConfig, Error, ProvisioningConfig, Step};
+use crate::dialect::provisioning::Registrant;
 
 struct Pair(CertificateDer<'static>, Vec<u8>);
 
@@ -79,11 +82,59 @@ async fn a_server_that_does_not_like_the_certificate_is_quoted() {
             let mut tcp = hub.accept_tcp().await;
             assert!(hub.handshake(&mut tcp).await.is_err());
             match connecting.get().await {
-                Err(Error::ConnectionFailed { step: Step::Tls | Step::Mqtt, reason }) => {
+                Err(Error::ConnectionFailed { step: Step::Tls, reason }) => {
                     assert!(reason.contains(expected), "{reason}");
                 }
                 other => panic!("{other:?}"),
             }
         }
+    }
+}
+
+#[track_caller]
+fn refused(outcome: Result<(), Error>) {
+    let Err(Error::ConnectionFailed { step, reason }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!(step, Step::Tls, "{reason}");
+    assert!(reason.contains("the server refused the client certificate"), "{reason}");
+}
+
+#[tokio::test]
+async fn it_is_quoted_whatever_the_connection_was_for() {
+    for version in [&TLS12, &TLS13] {
+        let credentials = pair().credentials();
+        let hub = insisting(&pair(), version).await;
+        let refuse = async || {
+            let mut tcp = hub.accept_tcp().await;
+            assert!(hub.handshake(&mut tcp).await.is_err());
+            // It stays open, so that nothing but the alert ends the connection.
+            tcp
+        };
+
+        let mut websocket = config(&hub, credentials.clone());
+        websocket.endpoint.websocket = true;
+        let device = device(websocket);
+        let connecting = ask(|reply| device.connect(LONG, reply));
+        let _tcp = refuse().await;
+        refused(connecting.get().await);
+
+        let config = config(&hub, credentials.clone());
+        let registration = ProvisioningConfig {
+            endpoint: config.endpoint.clone(),
+            deadlines: config.deadlines,
+            ..ProvisioningConfig::new(Registrant::new("0ne0001", "dev").unwrap(), credentials)
+        };
+        let handle = tokio::runtime::Handle::current();
+        let registered = ask(|reply| drop(register(registration, LONG, &handle, reply)));
+        let _tcp = refuse().await;
+        refused(registered.get().await.map(drop));
+
+        let device = crate::device::Device::new(
+            DeviceConfig { https_port: hub.port(), ..config },
+            tokio::runtime::Handle::current,
+        );
+        let upload = device.upload("a.txt".to_owned(), LONG, LONG).unwrap();
+        let started = ask(|reply| upload.run(UploadStep::Start, reply));
+        let _tcp = refuse().await;
+        refused(started.get().await.map(drop));
     }
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::clock::ClockOffset;
 use super::http::Head;
@@ -25,12 +25,7 @@ where
         format!("Proxy-Authorization: Basic {}\r\n", STANDARD.encode(format!("{user}:{password}")))
     });
     let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{login_field}\r\n");
-    let written = async {
-        stream.write_all(request.as_bytes()).await?;
-        stream.flush().await
-    };
-    written.await.map_err(|error| format!("the connection broke: {error}"))?;
-    let head = Head::read(stream).await?;
+    let head = Head::ask(stream, &request).await.map_err(|error| error.to_string())?;
     *clock = head.clock().or(*clock);
     match head.status {
         // What follows belongs to the host, and with TLS it is not for the server to speak first.

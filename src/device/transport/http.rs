@@ -1,8 +1,10 @@
 //! The head of an HTTP/1.1 answer, from whoever may send it (RFC 9112).
 
+use std::fmt;
+use std::io;
 use std::time::SystemTime;
 
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use super::clock::ClockOffset;
 
@@ -21,25 +23,60 @@ pub(super) struct Head {
     pub(super) rest: Vec<u8>,
 }
 
+/// Why there is no answer, or none that counts.
+#[derive(Debug)]
+pub(super) enum NoAnswer {
+    /// The stream failed.
+    Broken(io::Error),
+    /// What is wrong with it, in words that hold nothing of it.
+    Wrong(String),
+}
+
+impl fmt::Display for NoAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken(error) => write!(f, "the connection broke: {error}"),
+            Self::Wrong(words) => f.write_str(words),
+        }
+    }
+}
+
+impl From<io::Error> for NoAnswer {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl From<String> for NoAnswer {
+    fn from(words: String) -> Self {
+        Self::Wrong(words)
+    }
+}
+
 impl Head {
-    /// Reads one; says what is wrong with it in words that hold nothing of it.
-    pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, String> {
+    /// Writes a request and reads the head of its answer.
+    pub(super) async fn ask<S>(stream: &mut S, request: &str) -> Result<Self, NoAnswer>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        stream.write_all(request.as_bytes()).await?;
+        stream.flush().await?;
+        Self::read(stream).await
+    }
+
+    async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<Self, NoAnswer> {
         let mut bytes = Vec::new();
         loop {
             if let Some(head) = Self::parse(&bytes)? {
                 return Ok(head);
             }
             if bytes.len() >= MAX_HEAD {
-                return Err(format!("the answer's head is longer than {MAX_HEAD} bytes"));
+                return Err(format!("the answer's head is longer than {MAX_HEAD} bytes").into());
             }
             let room = (MAX_HEAD - bytes.len()) as u64;
-            match (&mut *stream).take(room).read_buf(&mut bytes).await {
-                Ok(0) if bytes.is_empty() => {
-                    return Err("the connection was closed without an answer".to_owned());
-                }
-                Ok(0) => return Err("the connection was closed in the middle of the answer".to_owned()),
-                Ok(_) => {}
-                Err(error) => return Err(format!("the connection broke: {error}")),
+            if (&mut *stream).take(room).read_buf(&mut bytes).await? == 0 {
+                let when = if bytes.is_empty() { "without an answer" } else { "in the middle of the answer" };
+                return Err(format!("the connection was closed {when}").into());
             }
         }
     }

@@ -28,7 +28,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 pub(super) use self::clock::ClockOffset;
-pub(super) use self::tls::explain as explain_tls;
+use self::http::NoAnswer;
+pub(super) use self::tls::{explain as explain_tls, is_refusal as is_tls_refusal};
 use super::config::ConnectDeadlines;
 use super::endpoint::Endpoint;
 use super::error::{Error, Step};
@@ -131,7 +132,10 @@ impl<'a> Attempt<'a> {
         under_way::begins(Step::WebSocket);
         match timeout(limit, websocket::upgrade(stream, self.endpoint, &mut self.clock)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(reason)) => Err(self.failed(Step::WebSocket, &reason)),
+            Ok(Err(NoAnswer::Broken(error))) if tls::is_refusal(&error) => {
+                Err(self.failed(Step::Tls, &tls::explain(&error, self.clock)))
+            }
+            Ok(Err(reason)) => Err(self.failed(Step::WebSocket, &reason.to_string())),
             Err(_) => Err(self.late(Step::WebSocket, limit)),
         }
     }

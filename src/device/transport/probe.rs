@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{
@@ -92,14 +91,11 @@ pub(in crate::device) async fn look(
 /// Asks the host's web server what time it is.
 pub(in crate::device) async fn date(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Option<ClockOffset> {
     let endpoint = Endpoint { port: 443, websocket: false, proxy: ProxyChoice::Direct, ..endpoint.clone() };
-    let mut attempt = Attempt::new(&endpoint, deadlines);
-    let tcp = attempt.dial().await.ok()?;
+    let tcp = Attempt::new(&endpoint, deadlines).dial().await.ok()?;
     // A clock that is wrong makes certificates invalid, so that theirs must not count. Nothing is told but a path.
     let mut stream = timeout(deadlines.tls, tls::handshake(&endpoint, lenient(), tcp)).await.ok()?.ok()?;
     let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", endpoint.host);
-    stream.write_all(request.as_bytes()).await.ok()?;
-    attempt.clock = Head::read(&mut stream).await.ok()?.clock();
-    attempt.clock
+    Head::ask(&mut stream, &request).await.ok()?.clock()
 }
 
 /// A TLS configuration that takes every certificate.

@@ -25,8 +25,14 @@ pub(super) async fn handshake(
     TlsConnector::from(config).connect(name, tcp).await
 }
 
-/// Says what a TLS failure usually means. In TLS 1.3 a server's word on the client's certificate comes when the client
-/// has finished its handshake, with the first bytes that it reads.
+/// Whether an error is the server's no to the handshake. In TLS 1.3 its word on the client's certificate comes when the
+/// client has finished, with the first bytes that it reads.
+pub(in crate::device) fn is_refusal(error: &io::Error) -> bool {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    matches!(tls, Some(TlsError::AlertReceived(_)))
+}
+
+/// Says what a TLS failure usually means.
 pub(in crate::device) fn explain(error: &io::Error, clock: Option<ClockOffset>) -> String {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
     let hint = match tls {

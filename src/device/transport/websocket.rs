@@ -2,10 +2,10 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::clock::ClockOffset;
-use super::http::Head;
+use super::http::{Head, NoAnswer};
 use crate::device::endpoint::Endpoint;
 use crate::device::proxy::HostPort;
 use crate::websocket::{PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token};
@@ -15,7 +15,7 @@ pub(super) async fn upgrade<S>(
     mut stream: S,
     endpoint: &Endpoint,
     clock: &mut Option<ClockOffset>,
-) -> Result<WebSocketBytes<S>, String>
+) -> Result<WebSocketBytes<S>, NoAnswer>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -30,15 +30,10 @@ where
         "GET {PATH} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {VERSION}\r\nSec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
     );
-    let written = async {
-        stream.write_all(request.as_bytes()).await?;
-        stream.flush().await
-    };
-    written.await.map_err(|error| format!("the connection broke: {error}"))?;
-    let head = Head::read(&mut stream).await?;
+    let head = Head::ask(&mut stream, &request).await?;
     *clock = head.clock().or(*clock);
     if head.status != 101 {
-        return Err(format!("{} (HTTP status {})", refusal(head.status), head.status));
+        return Err(format!("{} (HTTP status {})", refusal(head.status), head.status).into());
     }
     check(&head, &derive_accept_key(key.as_bytes()))?;
     Ok(WebSocketBytes::new(stream, Role::Client, head.rest).await)
