@@ -5,9 +5,8 @@ use std::pin::Pin;
 
 use super::config::DeviceConfig;
 use super::credentials::{Password, Purpose};
-use super::error::{Error, Step};
+use super::error::Error;
 use super::transport::{self, Link};
-use super::under_way;
 
 /// What CONNECT needs.
 pub(super) struct Opened {
@@ -26,10 +25,6 @@ pub(super) fn open(config: &DeviceConfig, purpose: Purpose) -> Opening {
     let (identity, credentials, ttl) = (config.identity.clone(), config.credentials.clone(), config.sas_ttl);
     Box::pin(async move {
         let password = credentials.password(&identity, ttl, purpose, deadlines.credentials);
-        let password = async {
-            under_way::begins(Step::Credentials);
-            password.await
-        };
         let (link, password) = if credentials.come_first() {
             let password = password.await?;
             (transport::open_for_mqtt(&endpoint, deadlines).await?, password)

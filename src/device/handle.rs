@@ -19,6 +19,7 @@ use super::reply::Reply;
 use super::requests::{ReportedPatch, Request, TwinDocument};
 use super::stats::{Monitor, State, Stats};
 use super::task::{Task, TwinReply};
+use super::under_way::UnderWay;
 use super::upload::FileUpload;
 use super::watch::{Log, StateChange};
 
@@ -245,10 +246,12 @@ impl Device {
         }
         let config = self.config().clone();
         (self.start.runtime)().spawn(async move {
-            let called = tokio::time::timeout(timeout, invoke(&config, call)).await;
+            let under_way = Arc::new(UnderWay::default());
+            let called = tokio::time::timeout(timeout, under_way.watch(invoke(&config, call))).await;
             let operation = "the call of a method";
-            let late = || super::Error::RequestTimeout { operation, after: timeout, last_error: None };
-            reply.send(called.unwrap_or_else(|_| Err(late())));
+            let last_error = under_way.describe("the gateway");
+            let late = super::Error::RequestTimeout { operation, after: timeout, last_error };
+            reply.send(called.unwrap_or(Err(late)));
         });
     }
 
@@ -301,6 +304,11 @@ impl Device {
     /// Puts what happens to the connection from now on into `log`, under the name `client`.
     pub fn log_to(&self, log: &Arc<Log>, client: Arc<str>) {
         self.shared.monitor.watchers.log(log, client);
+    }
+
+    /// Which step of an attempt to connect is under way.
+    pub(super) fn under_way(&self) -> &Arc<UnderWay> {
+        &self.shared.monitor.under_way
     }
 
     /// What the device was made with.

@@ -211,8 +211,7 @@ impl Task {
     /// What an operation without a connection has waited for.
     fn why_not_connected(&self) -> Option<String> {
         let monitor = &self.shared.monitor;
-        let step = monitor.under_way.describe();
-        let step = step.map(|step| format!("{step} {} is still awaited", self.shared.config.endpoint));
+        let step = monitor.under_way.describe(&self.shared.config.endpoint);
         match (monitor.last_error(), step) {
             (Some(error), Some(step)) => Some(format!("{error}; {step}")),
             (error, step) => error.or(step),

@@ -1,5 +1,6 @@
 //! Which step of an attempt to connect is under way, for the text of a timeout.
 
+use std::fmt::Display;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -12,12 +13,13 @@ tokio::task_local! {
     static WATCHED: Arc<UnderWay>;
 }
 
-/// The step that is under way. Written by the connection task alone.
+/// The step that is under way. Written by the task of its attempts alone.
 #[derive(Debug, Default)]
 pub(super) struct UnderWay(AtomicU8);
 
 /// The steps that take time, in words. 0 stands for none, 1 for the first.
-const STEPS: [(Step, &str); 7] = [
+const STEPS: [(Step, &str); 8] = [
+    (Step::TrustBundle, "the trust bundle for"),
     (Step::Dns, "the DNS look-up for"),
     (Step::Tcp, "the TCP connection to"),
     (Step::Proxy, "the proxy's way to"),
@@ -33,10 +35,17 @@ impl UnderWay {
         WATCHED.scope(Arc::clone(self), attempt)
     }
 
-    /// What is waited for, in words that the endpoint completes.
-    pub(super) fn describe(&self) -> Option<&'static str> {
-        let place = usize::from(self.0.load(Ordering::Relaxed)).checked_sub(1)?;
-        STEPS.get(place).map(|(_, words)| *words)
+    /// What is waited for, in words: `whom` completes them.
+    pub(super) fn describe(&self, whom: impl Display) -> Option<String> {
+        self.look().map(|(_, words)| format!("{words} {whom} is still awaited"))
+    }
+
+    pub(super) fn step(&self) -> Option<Step> {
+        self.look().map(|(step, _)| *step)
+    }
+
+    fn look(&self) -> Option<&'static (Step, &'static str)> {
+        STEPS.get(usize::from(self.0.load(Ordering::Relaxed)).checked_sub(1)?)
     }
 
     pub(super) fn set(&self, step: Option<Step>) {
@@ -47,6 +56,15 @@ impl UnderWay {
 
 /// A step begins.
 pub(super) fn begins(step: Step) {
+    tell(Some(step));
+}
+
+/// The last step is over, and what follows is none of an attempt.
+pub(super) fn is_over() {
+    tell(None);
+}
+
+fn tell(step: Option<Step>) {
     // Outside of a watched attempt there is nobody to tell.
-    let _ = WATCHED.try_with(|watched| watched.set(Some(step)));
+    let _ = WATCHED.try_with(|watched| watched.set(step));
 }

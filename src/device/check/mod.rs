@@ -6,6 +6,7 @@
 mod advice;
 mod chain;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -19,6 +20,7 @@ use super::handle::Device;
 use super::reply::Reply;
 use super::task::unix_now;
 use super::transport::{self, ClockOffset, probe};
+use super::under_way::UnderWay;
 use crate::dialect::time::format_utc;
 
 /// How long a look at a port that is not the connection's own may take.
@@ -62,12 +64,20 @@ pub fn check(
         let mut config = config;
         // The service takes a minute for a CONNECT that it throttles. Who checks wants an answer before.
         config.deadlines.connack = config.deadlines.connack.min(PATIENCE);
-        let mut check =
-            Check { config, runtime, report: CheckReport::default(), seen: Seen::default(), at: Step::Dns };
+        let mut check = Check {
+            config,
+            runtime,
+            report: CheckReport::default(),
+            seen: Seen::default(),
+            at: Step::Dns,
+            under_way: Arc::default(),
+        };
         let began = Instant::now();
-        if timeout(limit, check.run()).await.is_err() {
+        let under_way = Arc::clone(&check.under_way);
+        if timeout(limit, under_way.watch(check.run())).await.is_err() {
+            let step = check.under_way.step().unwrap_or(check.at);
             let reason = format!("it was not over when the check's time was, {} s", limit.as_secs_f64());
-            check.fail(&Error::ConnectionFailed { step: check.at, reason }, Vec::new(), began);
+            check.fail(&Error::ConnectionFailed { step, reason }, Vec::new(), began);
         }
         reply.send(Ok(check.report));
     };
@@ -79,8 +89,10 @@ struct Check {
     runtime: fn() -> Handle,
     report: CheckReport,
     seen: Seen,
-    /// The step that is under way.
+    /// What is looked at.
     at: Step,
+    /// The step of it that is under way, if it has any.
+    under_way: Arc<UnderWay>,
 }
 
 /// A step failed: the check is over.
@@ -120,7 +132,9 @@ impl Check {
             facts.push(("root", last.issuer.clone()));
         }
         if self.seen.https == Some(true) && !self.seen.proxy {
-            let clock = timeout(GLANCE, probe::date(&endpoint, deadlines)).await.ok().flatten();
+            // Its steps are not those of the connection.
+            let looking = Arc::<UnderWay>::default().watch(probe::date(&endpoint, deadlines));
+            let clock = timeout(GLANCE, looking).await.ok().flatten();
             facts.extend(clock.map(|clock| ("clock", clock.in_words())));
             self.seen.clock = clock.filter(|clock| clock.is_notable()).map(ClockOffset::in_words);
         }
@@ -214,9 +228,10 @@ impl Check {
     }
 
     /// Connects as a client would, once, and says goodbye.
-    async fn connect(&self) -> Result<(), Error> {
+    async fn connect(&mut self) -> Result<(), Error> {
         let retry = RetryPolicy { first_connect: false, ..self.config.retry };
         let device = Device::new(DeviceConfig { retry, ..self.config.clone() }, self.runtime);
+        self.under_way = Arc::clone(device.under_way());
         // The steps have deadlines of their own, and the whole check has one.
         let forever = Duration::from_secs(24 * 3600);
         let (reply, connected) = Reply::channel();

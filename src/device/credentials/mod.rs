@@ -25,6 +25,7 @@ use self::keys::Keys;
 use self::ready::ReadyToken;
 use super::error::{Error, Step};
 use super::task::unix_now;
+use super::under_way;
 use crate::dialect::sas::UnsignedToken;
 use crate::dialect::{Identity, SasToken, SymmetricKey};
 
@@ -250,7 +251,10 @@ async fn bounded<T>(
     limit: Duration,
     asked: BoxFuture<'_, Result<T, String>>,
 ) -> Result<T, String> {
-    match timeout(limit, asked).await {
+    under_way::begins(Step::Credentials);
+    let answered = timeout(limit, asked).await;
+    under_way::is_over();
+    match answered {
         Ok(answer) => answer.map_err(|error| format!("{name}: {error}")),
         Err(_) => Err(format!("{name}: {missing} within {} s", limit.as_secs_f64())),
     }

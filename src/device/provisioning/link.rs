@@ -12,6 +12,7 @@ use crate::device::config::later;
 use crate::device::error::{Error, Step};
 use crate::device::task::sleep_until_some;
 use crate::device::transport::{self, ClockOffset, Stream};
+use crate::device::under_way;
 use crate::device::wire::Wire;
 use crate::dialect::provisioning::registrant::SAS_POLICY;
 use crate::dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES};
@@ -55,6 +56,7 @@ impl<'a> Link<'a> {
     /// Connects and subscribes to the answers.
     pub(super) async fn open(config: &'a ProvisioningConfig) -> Result<Self, OpenError> {
         let (opened, password) = Box::pin(dial(config)).await.map_err(OpenError::Failed)?;
+        under_way::begins(Step::Mqtt);
         let now = Instant::now();
         let mqtt = Client::new(MAX_IN_FLIGHT, now);
         let mut link = Self {
@@ -73,6 +75,7 @@ impl<'a> Link<'a> {
             _ => return Err(OpenError::Failed(link.failed("no CONNACK in time"))),
         }
         link.subscribe().await.map_err(OpenError::Failed)?;
+        under_way::is_over();
         Ok(link)
     }
 

@@ -1,5 +1,6 @@
 //! Attempts, one after the other, until the service has decided or the time is over.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout_at};
@@ -10,6 +11,7 @@ use super::{ProvisioningConfig, Registered};
 use crate::device::backoff::{Backoff, random};
 use crate::device::config::later;
 use crate::device::error::Error;
+use crate::device::under_way::UnderWay;
 use crate::dialect::provisioning::{ProvisioningRequest, Registration};
 
 /// Registers, within `timeout`.
@@ -23,10 +25,12 @@ pub(super) async fn run(config: &ProvisioningConfig, timeout: Duration) -> Resul
         was_connected: false,
         last_error: None,
     };
-    if let Ok(outcome) = timeout_at(deadline.into(), run.until_decided()).await {
+    let under_way = Arc::new(UnderWay::default());
+    if let Ok(outcome) = timeout_at(deadline.into(), under_way.watch(run.until_decided())).await {
         return outcome;
     }
     let last_error = run.last_error.map(|error| error.to_string());
+    let last_error = last_error.or_else(|| under_way.describe(&config.endpoint));
     Err(Error::RequestTimeout { operation: "the registration", after: timeout, last_error })
 }
 

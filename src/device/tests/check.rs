@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Handle;
 
+use super::proxy_peer::ProxyPeer;
 use super::support::{Answer, Hub, LONG, ask, config, within};
 use crate::device::check::{CheckReport, CheckedStep, check};
 use crate::device::{Credentials, DeviceConfig, Trust};
@@ -151,4 +152,25 @@ async fn a_token_that_has_expired() {
     assert_eq!((good, failed.name.as_str()), (vec!["DNS", "TCP", "TLS"], "credentials"));
     assert!(failed.detail.contains("2001-09-09"), "{}", failed.detail);
     assert!(!format!("{report:?}").contains(&signature[..10]));
+}
+
+#[tokio::test]
+async fn a_check_that_runs_out_of_time_names_the_step_under_way() {
+    let (hub, proxy) = (Hub::new().await, ProxyPeer::new().await);
+    let config = proxy.before(hub.config(), "http://");
+    let checked = start(config, Duration::from_millis(300));
+    drop(proxy.accept().await);
+    let _silent = proxy.accept().await;
+    let report = checked.get().await.unwrap();
+    let failed = read(&report).1.unwrap();
+    assert_eq!(failed.name, "proxy", "{failed:?}");
+
+    let mut config = hub.config();
+    config.endpoint.websocket = true;
+    let checked = start(config, Duration::from_millis(500));
+    passes_looks(&hub).await;
+    let _silent = hub.accept_tls().await;
+    let report = checked.get().await.unwrap();
+    let failed = read(&report).1.unwrap();
+    assert_eq!(failed.name, "WebSocket", "{failed:?}");
 }

@@ -238,3 +238,49 @@ async fn a_timeout_names_the_step_that_is_under_way() {
     assert!(text.contains("the answer to CONNECT from localhost:"), "{text}");
     drop(peer);
 }
+
+/// Roots from somebody who does not answer.
+struct Mute;
+
+impl crate::device::RootSource for Mute {
+    fn roots(&self) -> crate::device::BoxFuture<'_, Result<String, String>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn name(&self) -> &'static str {
+        "mute"
+    }
+}
+
+#[tokio::test]
+async fn so_do_those_of_a_trust_bundle_a_registration_and_an_upload() {
+    let hub = Hub::new().await;
+    let patience = Duration::from_millis(200);
+    let mut config = hub.config();
+    config.endpoint.trust = crate::device::Trust::from_source(std::sync::Arc::new(Mute));
+    let device = crate::device::Device::new(config, tokio::runtime::Handle::current);
+    let text = ask(|reply| device.connect(patience, reply)).get().await.unwrap_err().to_string();
+    assert!(text.contains("(not connected: the trust bundle for localhost:"), "{text}");
+
+    let config = hub.config();
+    let registrant = crate::dialect::provisioning::Registrant::new("0ne0001", "dev").unwrap();
+    let registration = crate::device::ProvisioningConfig {
+        endpoint: config.endpoint.clone(),
+        ..crate::device::ProvisioningConfig::new(registrant, config.credentials.clone())
+    };
+    let handle = tokio::runtime::Handle::current();
+    let registered =
+        ask(|reply| drop(crate::device::provisioning::register(registration, patience, &handle, reply)));
+    let tcp = hub.accept_tcp().await;
+    let text = registered.get().await.unwrap_err().to_string();
+    assert!(text.contains("(not connected: the TLS handshake with localhost:"), "{text}");
+    drop(tcp);
+
+    let config = crate::device::DeviceConfig { https_port: hub.port(), ..config };
+    let device = crate::device::Device::new(config, tokio::runtime::Handle::current);
+    let upload = device.upload("a.txt".to_owned(), patience, LONG).unwrap();
+    let started = ask(|reply| upload.run(crate::device::upload::UploadStep::Start, reply));
+    let _tcp = hub.accept_tcp().await;
+    let text = started.get().await.unwrap_err().to_string();
+    assert!(text.contains("(not connected: the TLS handshake with "), "{text}");
+}

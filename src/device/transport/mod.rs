@@ -54,7 +54,9 @@ pub(super) struct Link {
 /// Opens an encrypted stream to an endpoint, through its proxy if there is one. [`Endpoint::websocket`] is not for
 /// this: see [`open_for_mqtt`].
 pub(super) async fn open(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Result<Stream, Error> {
-    Attempt::new(endpoint, deadlines).encrypted().await.map(|stream| Box::new(stream) as Stream)
+    let stream = Attempt::new(endpoint, deadlines).encrypted().await;
+    under_way::is_over();
+    stream.map(|stream| Box::new(stream) as Stream)
 }
 
 /// Opens a stream that is ready for CONNECT: the encrypted one, or a WebSocket on it.
@@ -81,6 +83,7 @@ impl<'a> Attempt<'a> {
 
     async fn encrypted(&mut self) -> Result<tls::TlsStream, Error> {
         // First, because whoever names the roots may take longer than a server waits for a handshake.
+        under_way::begins(Step::TrustBundle);
         let config = self.endpoint.tls_config().await?;
         let mut tcp = self.dial().await?;
         if let Some(proxy) = self.proxy {

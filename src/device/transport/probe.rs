@@ -18,6 +18,7 @@ use crate::device::config::ConnectDeadlines;
 use crate::device::endpoint::Endpoint;
 use crate::device::error::{Error, Step};
 use crate::device::proxy::ProxyChoice;
+use crate::device::under_way;
 
 /// What a server showed in its handshake, true or not.
 pub(in crate::device) struct Shown {
@@ -47,6 +48,7 @@ pub(in crate::device) async fn reach(
     port: u16,
     limit: Duration,
 ) -> Result<(), String> {
+    under_way::begins(Step::Tcp);
     let addresses = addresses.iter().map(|address| SocketAddr::new(address.ip(), port)).collect();
     match timeout(limit, dial::connect(addresses, limit)).await {
         Ok(Ok(_)) => Ok(()),
@@ -65,6 +67,7 @@ pub(in crate::device) async fn look(
     if let Some(proxy) = attempt.proxy {
         attempt.pass(proxy, &mut tcp).await?;
     }
+    under_way::begins(Step::Tls);
     let stream = match timeout(deadlines.tls, tls::handshake(endpoint, lenient(), tcp)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => return Err(attempt.failed(Step::Tls, &tls::explain(&error, attempt.clock))),

@@ -19,6 +19,7 @@ use self::steps::Steps;
 use super::config::{DeviceConfig, later};
 use super::error::Error;
 use super::reply::Reply;
+use super::under_way::UnderWay;
 
 /// How long a goodbye may take that nobody waits for.
 const GOODBYE: Duration = Duration::from_secs(10);
@@ -92,9 +93,11 @@ impl FileUpload {
         }
         let task = self.runtime.spawn(async move {
             let taken = async { steps.lock().await.take(step).await };
-            let late =
-                || Err(Error::RequestTimeout { operation: "the file upload", after, last_error: None });
-            reply.send(timeout_at(deadline.into(), taken).await.unwrap_or_else(|_| late()));
+            let under_way = Arc::new(UnderWay::default());
+            let taken = timeout_at(deadline.into(), under_way.watch(taken)).await;
+            let last_error = under_way.describe("the hub or its storage");
+            let late = Error::RequestTimeout { operation: "the file upload", after, last_error };
+            reply.send(taken.unwrap_or(Err(late)));
         });
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
     }
