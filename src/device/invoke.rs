@@ -10,6 +10,7 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use serde_json::{Value, json};
 
 use super::config::DeviceConfig;
+use super::credentials::Refusals;
 use super::endpoint::Endpoint;
 use super::error::Error;
 use super::https::{Https, Request};
@@ -59,7 +60,7 @@ pub(super) async fn invoke(config: &DeviceConfig, call: MethodInvocation) -> Res
     let endpoint = Endpoint { port: config.https_port, ..config.endpoint.clone() };
     let patience = call.response_timeout.saturating_add(call.connect_timeout).saturating_add(MARGIN);
     let mut gateway = Https::new(endpoint, config.deadlines, patience);
-    let mut refusals = 0;
+    let mut refusals = Refusals::default();
     loop {
         let response = gateway.send(WHAT, request(config, &call).await?).await?;
         if response.status == StatusCode::OK {
@@ -70,12 +71,11 @@ pub(super) async fn invoke(config: &DeviceConfig, call: MethodInvocation) -> Res
         if response.status != StatusCode::UNAUTHORIZED {
             return Err(Error::RequestFailed { status, error: Box::new(error) });
         }
-        if !config.credentials.try_next(refusals) {
+        if !config.credentials.try_next(&mut refusals) {
             let hint = config.credentials.explain_refusal();
             let reason = format!("{WHAT}: the gateway answered 401: {}; {hint}", error.message);
             return Err(Error::AuthenticationFailed { reason });
         }
-        refusals += 1;
     }
 }
 

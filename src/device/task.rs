@@ -12,7 +12,7 @@ use super::attempt;
 use super::backoff::{Backoff, random};
 use super::config::later;
 use super::converse::Ended;
-use super::credentials::Purpose;
+use super::credentials::{Purpose, Refusals};
 use super::desired::DesiredTracker;
 use super::error::{Error, Step};
 use super::handle::Shared;
@@ -148,7 +148,7 @@ impl Task {
 
     /// Connects and reconnects until nobody wants it any more.
     async fn stay_connected(&mut self) {
-        let mut refusals = 0;
+        let mut refusals = Refusals::default();
         let mut next = None;
         if let Some(until) = self.rest_until.take() {
             // After a refusal, calls that connect by themselves do not knock at their own pace.
@@ -175,7 +175,7 @@ impl Task {
             let connection = self.connection;
             let ended = self.converse(opened).await;
             if self.connection != connection {
-                refusals = 0;
+                refusals = Refusals::default();
             }
             match ended {
                 Ended::Stop | Ended::Left => return,
@@ -189,9 +189,8 @@ impl Task {
                 Ended::Refused(code) => match self.refusal(code) {
                     // A token may have been refused for its time, or a key may have been replaced.
                     Error::AuthenticationFailed { .. }
-                        if self.shared.config.credentials.try_next(refusals) =>
+                        if self.shared.config.credentials.try_next(&mut refusals) =>
                     {
-                        refusals += 1;
                         let reason = self.refusal(code).to_string();
                         self.tell_retry(&reason, Duration::ZERO);
                     }
@@ -200,7 +199,7 @@ impl Task {
                         if self.was_connected && self.subscriptions.any_listening() =>
                     {
                         self.fail_all(&error);
-                        refusals = 0;
+                        refusals = Refusals::default();
                         self.retry_later(error).await;
                     }
                     error @ Error::AuthenticationFailed { .. } => {

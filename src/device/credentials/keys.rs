@@ -3,7 +3,7 @@
 use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{BoxFuture, Signer};
+use super::{BoxFuture, Refusals, Signer};
 use crate::dialect::SymmetricKey;
 
 /// Refusals after which a key has had its chance: a token signed anew is the second.
@@ -22,19 +22,21 @@ impl Keys {
         Self { primary, secondary, on_secondary: AtomicBool::new(false) }
     }
 
-    /// After the n-th refusal in a row, from 0: the same key once more, then the other one, then no more.
-    pub(super) fn try_next(&self, refusals: u32) -> bool {
-        if refusals + 1 < CHANCES {
+    /// After one more refusal: the same key once more, then the other one, then no more.
+    pub(super) fn try_next(&self, refusals: &mut Refusals) -> bool {
+        if refusals.count == 1 {
+            refusals.first = self.on_secondary.load(Ordering::Relaxed);
+        }
+        if refusals.count < CHANCES {
             return true;
         }
         if self.secondary.is_none() {
             return false;
         }
-        let other_is_left = refusals + 1 == CHANCES;
-        if other_is_left || refusals == CHANCES {
-            // The other key's turn; or it failed too, and the next attempt begins where this one did.
-            self.on_secondary.fetch_xor(true, Ordering::Relaxed);
-        }
+        // The other key's turn; or it failed too, and the next attempt begins where this one did. Others may find out
+        // the same at the same time.
+        let other_is_left = refusals.count == CHANCES;
+        self.on_secondary.store(refusals.first != other_is_left, Ordering::Relaxed);
         other_is_left
     }
 
@@ -55,5 +57,30 @@ impl Signer for Keys {
 
     fn name(&self) -> &'static str {
         "the key"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_that_are_refused_at_a_time_all_come_to_the_other_key() {
+        let [primary, secondary] = ["AAEC", "AwQF"].map(|key| SymmetricKey::from_base64(key).unwrap());
+        let keys = Keys::new(primary, Some(secondary));
+        let mut uploads = [Refusals::default(), Refusals::default()];
+        for _ in 0..CHANCES {
+            assert!(uploads.iter_mut().all(|refusals| {
+                refusals.count += 1;
+                keys.try_next(refusals)
+            }));
+        }
+        assert!(keys.on_secondary.load(Ordering::Relaxed));
+        // It is wrong, too.
+        for refusals in &mut uploads {
+            refusals.count += 1;
+            assert!(!keys.try_next(refusals));
+        }
+        assert!(!keys.on_secondary.load(Ordering::Relaxed));
     }
 }

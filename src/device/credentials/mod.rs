@@ -89,6 +89,14 @@ pub(super) enum Purpose {
     },
 }
 
+/// What the hub refused in a row, for one who asks.
+#[derive(Debug, Default)]
+pub(super) struct Refusals {
+    count: u32,
+    /// The first was of the secondary key.
+    first: bool,
+}
+
 /// A token, and when it should be replaced.
 struct Authorization {
     token: SasToken,
@@ -201,14 +209,14 @@ impl Credentials {
         }))
     }
 
-    /// The hub refused, for the n-th time in a row, counted from 0. Prepares what is to be tried next; false when
-    /// everything was.
-    pub(super) fn try_next(&self, refusals: u32) -> bool {
+    /// The hub refused. Prepares what is to be tried next; false when everything was.
+    pub(super) fn try_next(&self, refusals: &mut Refusals) -> bool {
+        refusals.count += 1;
         match &self.0 {
             Kind::Keys(keys) => keys.try_next(refusals),
             // It may have been refused for its time.
-            Kind::Signer(_) => refusals == 0,
-            Kind::Token(token) => refusals == 0 && token.refused(),
+            Kind::Signer(_) => refusals.count == 1,
+            Kind::Token(token) => refusals.count == 1 && token.refused(),
             Kind::Certificate(_) => false,
         }
     }

@@ -11,10 +11,12 @@ use tokio::time::sleep;
 use super::super::backoff::{Backoff, random};
 use super::super::config::DeviceConfig;
 use super::super::config::RetryPolicy;
+use super::super::credentials::Refusals;
 use super::super::endpoint::Endpoint;
 use super::super::error::Error;
 use super::super::https::{Https, Request, Response};
 use super::UploadStep;
+use crate::dialect::encoding::encode;
 use crate::dialect::storage::{
     MAX_BLOCKS, STORAGE_VERSION, StorageError, block_id, block_list_body, listed_blocks,
 };
@@ -174,7 +176,7 @@ impl Steps {
         let device_id = encode(&self.config.identity.device_id);
         let target = format!("/devices/{device_id}{path}?api-version={API_VERSION}");
         let mut tries = Tries::new(self.config.retry);
-        let mut refusals = 0;
+        let mut refusals = Refusals::default();
         loop {
             let resource = self.config.identity.sas_resource();
             let (ttl, limit) = (self.config.sas_ttl, self.config.deadlines.credentials);
@@ -193,8 +195,7 @@ impl Steps {
             match answered {
                 Ok(response) if response.status.is_success() => return Ok(response),
                 Ok(response) if response.status == StatusCode::UNAUTHORIZED => {
-                    if self.config.credentials.try_next(refusals) {
-                        refusals += 1;
+                    if self.config.credentials.try_next(&mut refusals) {
                         continue;
                     }
                     let error = ServiceError::parse(401, &response.body);
@@ -308,8 +309,4 @@ fn storage_error(what: &'static str, response: &Response) -> Error {
         StorageError::parse(response.header("x-ms-error-code"), &response.body);
     let status = Some(response.status.as_u16());
     Error::UploadFailed { step: what, status, code, reason: message }
-}
-
-fn encode(text: &str) -> String {
-    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
