@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::config::DeviceConfig;
-use super::credentials::{Password, Purpose};
+use super::credentials::{Credentials, Password, Purpose};
 use super::error::Error;
 use super::transport::{self, Link};
 
@@ -25,12 +25,24 @@ pub(super) fn open(config: &DeviceConfig, purpose: Purpose) -> Opening {
     let (identity, credentials, ttl) = (config.identity.clone(), config.credentials.clone(), config.sas_ttl);
     Box::pin(async move {
         let password = credentials.password(&identity, ttl, purpose, deadlines.credentials);
-        let (link, password) = if credentials.come_first() {
-            let password = password.await?;
-            (transport::open_for_mqtt(&endpoint, deadlines).await?, password)
-        } else {
-            (transport::open_for_mqtt(&endpoint, deadlines).await?, password.await?)
-        };
+        let opening = transport::open_for_mqtt(&endpoint, deadlines);
+        let (link, password) = in_order(&credentials, opening, password).await?;
         Ok(Opened { link, password })
     })
+}
+
+/// A stream, and a password that is as fresh as can be; or first the password, where whoever makes it may take longer
+/// than a server waits for CONNECT.
+pub(super) async fn in_order<P>(
+    credentials: &Credentials,
+    opening: impl Future<Output = Result<Link, Error>>,
+    password: impl Future<Output = Result<P, Error>>,
+) -> Result<(Link, P), Error> {
+    if credentials.come_first() {
+        let password = password.await?;
+        Ok((opening.await?, password))
+    } else {
+        let link = opening.await?;
+        Ok((link, password.await?))
+    }
 }

@@ -1,14 +1,13 @@
 //! HTTPS requests of a device: one at a time on one connection, every wait with a deadline, every answer bounded.
 
-use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, StatusCode};
@@ -16,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::task::AbortHandle;
 use tokio::time::sleep_until;
 
+use super::body::{BodyError, collect};
 use super::config::{ConnectDeadlines, later};
 use super::endpoint::Endpoint;
 use super::error::{Error, Step};
@@ -133,7 +133,16 @@ impl Https {
                 open.sender.send_request(request).await.map_err(|error| self.failed(what, &error))?;
             let (parts, body) = response.into_parts();
             progress.note();
-            let body = self.read(what, body, max_answer, &progress).await?;
+            let body = collect(body, max_answer, || progress.note()).await;
+            let body = body.map_err(|error| match error {
+                BodyError::Broken(error) => self.failed(what, &error),
+                BodyError::TooLong => {
+                    let endpoint = &self.endpoint;
+                    let reason =
+                        format!("{endpoint}: the answer to {what} is longer than {max_answer} bytes");
+                    Error::BadAnswer { reason }.into()
+                }
+            })?;
             Ok(Response { status: parts.status, headers: parts.headers, body })
         };
         tokio::select! {
@@ -169,27 +178,6 @@ impl Https {
         }
         // The error would show the target.
         built.body(Pieces { rest: request.body, progress: Arc::clone(progress) }).map_err(|_| malformed())
-    }
-
-    async fn read(
-        &self,
-        what: &'static str,
-        body: Incoming,
-        limit: usize,
-        progress: &Progress,
-    ) -> Result<Vec<u8>, Failure> {
-        let mut body = pin!(body);
-        let mut bytes = Vec::new();
-        while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
-            let Ok(data) = frame.map_err(|error| self.failed(what, &error))?.into_data() else { continue };
-            progress.note();
-            if bytes.len() + data.len() > limit {
-                let reason = format!("{}: the answer to {what} is longer than {limit} bytes", self.endpoint);
-                return Err(Error::BadAnswer { reason }.into());
-            }
-            bytes.extend_from_slice(&data);
-        }
-        Ok(bytes)
     }
 
     fn failed(&self, what: &'static str, error: &hyper::Error) -> Failure {

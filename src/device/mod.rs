@@ -14,13 +14,14 @@
 //!   without I/O.
 //! * [`methods`]: calls of direct methods, and their responses.
 //! * [`stats`], [`histogram`], [`watch`], `under_way`: what can be seen from outside.
-//! * [`upload`]: files, by way of `https`, which never runs in the device's task.
+//! * [`upload`]: files, by way of `https`, which never runs in the device's task. `body`: what comes over HTTP.
 //! * [`check`]: which step of a connection fails, and what to do about it.
 //! * [`provisioning`]: a registration with the Device Provisioning Service.
 //! * [`message`], `budget`: messages on their way out; [`inbox`]: what came in.
 
 mod attempt;
 mod backoff;
+mod body;
 mod budget;
 pub mod check;
 mod commands;

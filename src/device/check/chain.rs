@@ -1,7 +1,8 @@
 //! What the certificates say that a server showed.
 
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
+use crate::dialect::encoding::excerpt;
 use crate::dialect::time::format_utc;
 
 /// Certificates of a chain that are looked at.
@@ -25,8 +26,8 @@ impl Shown {
         let (_, certificate) = X509Certificate::from_der(der).ok()?;
         let seconds = |seconds: i64| u64::try_from(seconds).unwrap_or_default();
         Some(Self {
-            subject: excerpt(&certificate.subject().to_string()),
-            issuer: excerpt(&certificate.issuer().to_string()),
+            subject: name(certificate.subject()),
+            issuer: name(certificate.issuer()),
             not_before: seconds(certificate.validity().not_before.timestamp()),
             not_after: seconds(certificate.validity().not_after.timestamp()),
         })
@@ -49,11 +50,11 @@ pub(super) fn read<'a>(chain: impl IntoIterator<Item = &'a [u8]>) -> Vec<Shown> 
     chain.into_iter().take(MAX_CERTIFICATES).filter_map(Shown::read).collect()
 }
 
-fn excerpt(text: &str) -> String {
-    if text.is_empty() {
-        return "(no name)".to_owned();
+fn name(name: &X509Name<'_>) -> String {
+    match name.to_string().as_str() {
+        "" => "(no name)".to_owned(),
+        name => excerpt(name, MAX_NAME),
     }
-    text.chars().take(MAX_NAME).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 #[cfg(test)]

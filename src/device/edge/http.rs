@@ -1,11 +1,9 @@
 //! One request over one connection to a socket of this machine: no pool, no redirects, no encodings, and bounds on
 //! whatever comes back.
 
-use std::future::{Future, pending, poll_fn};
-use std::pin::Pin;
+use std::future::{Future, pending};
 
-use bytes::Buf;
-use hyper::body::{Body, Incoming};
+use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, CONNECTION, CONTENT_TYPE, HOST, USER_AGENT};
 use hyper::{Method, Response, StatusCode};
@@ -19,6 +17,7 @@ use tokio::time::timeout;
 
 use super::Deadlines;
 use super::address::{Address, Place};
+use crate::device::body::{BodyError, collect};
 use crate::dialect::encoding::excerpt;
 
 /// The longest head of an answer, in bytes.
@@ -72,9 +71,11 @@ async fn converse<S>(stream: S, address: &Address, request: Request) -> Result<V
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let broken = |error: hyper::Error| format!("not a whole answer in HTTP/1.1: {error}");
-    let (mut sender, connection) =
-        http1::Builder::new().max_buf_size(MAX_HEAD).handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(MAX_HEAD)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| broken(&error))?;
     let mut head = hyper::Request::builder()
         .method(request.method)
         .uri(request.path)
@@ -87,7 +88,7 @@ where
     }
     let request = head.body(request.body).map_err(|error| error.to_string())?;
     let asking = async {
-        let response = sender.send_request(request).await.map_err(broken)?;
+        let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
         read(response).await
     };
     // The connection moves the bytes. Its end is told to the request, which may have some of them still to read.
@@ -103,7 +104,10 @@ where
 
 async fn read(response: Response<Incoming>) -> Result<Value, String> {
     let status = response.status();
-    let body = collect(response.into_body()).await?;
+    let body = collect(response.into_body(), MAX_BODY, || {}).await.map_err(|error| match error {
+        BodyError::Broken(error) => broken(&error),
+        BodyError::TooLong => format!("its answer has more than {MAX_BODY} bytes"),
+    })?;
     let parsed = serde_json::from_slice::<Value>(&body);
     if status != StatusCode::OK {
         // Errors have the form {"message": "…"}.
@@ -114,16 +118,6 @@ async fn read(response: Response<Incoming>) -> Result<Value, String> {
     parsed.map_err(|_| "its answer is not JSON".to_owned())
 }
 
-async fn collect(mut body: Incoming) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.map_err(|error| format!("not a whole answer in HTTP/1.1: {error}"))?;
-        // Anything else is a trailer.
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.remaining() > MAX_BODY {
-            return Err(format!("its answer has more than {MAX_BODY} bytes"));
-        }
-        bytes.extend_from_slice(&data);
-    }
-    Ok(bytes)
+fn broken(error: &hyper::Error) -> String {
+    format!("not a whole answer in HTTP/1.1: {error}")
 }

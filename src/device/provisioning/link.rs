@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::ProvisioningConfig;
+use crate::device::attempt::in_order;
 use crate::device::config::later;
 use crate::device::error::{Error, Step};
 use crate::device::task::sleep_until_some;
@@ -236,8 +237,7 @@ impl<'a> Link<'a> {
     }
 }
 
-/// Opens a stream and makes the password: afterwards, so that it is as fresh as can be, or before where whoever makes
-/// it may take longer than the service waits for CONNECT.
+/// Opens a stream and makes the password.
 async fn dial(config: &ProvisioningConfig) -> Result<(transport::Link, String), Error> {
     let resource = config.registrant.sas_resource();
     let limit = config.deadlines.credentials;
@@ -249,11 +249,5 @@ async fn dial(config: &ProvisioningConfig) -> Result<(transport::Link, String), 
     };
     // A handshake takes kilobytes that the run does not need for the rest of its time.
     let opening = Box::pin(transport::open_for_mqtt(&config.endpoint, config.deadlines));
-    if config.credentials.come_first() {
-        let password = password.await?;
-        Ok((opening.await?, password))
-    } else {
-        let stream = opening.await?;
-        Ok((stream, password.await?))
-    }
+    in_order(&config.credentials, opening, password).await
 }
