@@ -110,7 +110,9 @@ impl StorageError {
         let code = header.filter(plain).or(code.as_deref().filter(plain)).map(|code| excerpt(code, 64));
         let message = element("Message").unwrap_or_default();
         let line = message.trim().lines().next().unwrap_or_default();
-        let message = if line.contains("sig=") { String::new() } else { excerpt(line, MAX_MESSAGE) };
+        let small = line.to_ascii_lowercase();
+        let is_secret = ["sig=", "sig%3d"].iter().any(|mark| small.contains(mark));
+        let message = if is_secret { String::new() } else { excerpt(line, MAX_MESSAGE) };
         Self { code, message }
     }
 
@@ -186,8 +188,11 @@ mod tests {
         assert_eq!(error.code.as_deref(), Some("AuthenticationFailed"));
         assert_eq!(error.message, "Server failed to authenticate the request. Make sure.");
         assert_eq!(StorageError::parse(Some("ServerBusy"), b"").code.as_deref(), Some("ServerBusy"));
-        let leak = StorageError::parse(None, b"<Error><Message>bad ?sig=AAAA</Message></Error>");
-        assert_eq!(leak, StorageError { code: None, message: String::new() });
+        for leak in ["?sig=AAAA", "?a=b&amp;Sig=AAAA", "https%3A%2F%2Fa%3Fsig%3DAAAA", "sig%3dAAAA"] {
+            let body = format!("<Error><Message>bad {leak}</Message></Error>");
+            let error = StorageError::parse(None, body.as_bytes());
+            assert_eq!(error, StorageError { code: None, message: String::new() }, "{leak}");
+        }
         let odd = StorageError::parse(Some("<b>"), b"<Error><Code>a b</Code></Error>");
         assert_eq!(odd.code, None);
     }
