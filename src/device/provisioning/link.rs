@@ -24,6 +24,8 @@ use crate::mqtt::{
 
 /// Requests without their PUBACK. There is one at a time; a service that acknowledges none of so many is not one.
 const MAX_IN_FLIGHT: u16 = 16;
+/// Encoded bytes past which a service that does not read is not listened to either.
+const MAX_OUTPUT: usize = 64 * 1024;
 /// Seconds.
 const KEEP_ALIVE: u16 = 30;
 
@@ -182,9 +184,10 @@ impl<'a> Link<'a> {
                 return Err(self.lost("the service did not answer a ping"));
             }
             let wake = [deadline, self.mqtt.deadline()].into_iter().flatten().min();
+            let listening = self.mqtt.output().len() < MAX_OUTPUT;
             tokio::select! {
                 biased;
-                _ = poll_fn(|cx| self.wire.poll_turn(cx, self.mqtt.output(), true)) => {}
+                _ = poll_fn(|cx| self.wire.poll_turn(cx, self.mqtt.output(), listening)) => {}
                 () = sleep_until_some(wake) => {}
             }
         }
@@ -250,4 +253,35 @@ async fn dial(config: &ProvisioningConfig) -> Result<(transport::Link, String), 
     // A handshake takes kilobytes that the run does not need for the rest of its time.
     let opening = Box::pin(transport::open_for_mqtt(&config.endpoint, config.deadlines));
     in_order(&config.credentials, opening, password).await
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+    use crate::device::Credentials;
+    use crate::dialect::SymmetricKey;
+    use crate::dialect::provisioning::Registrant;
+
+    #[tokio::test]
+    async fn a_service_that_sends_and_does_not_read_is_not_listened_to() {
+        let (near, mut far) = tokio::io::duplex(1024);
+        let key = SymmetricKey::from_base64("AAEC").unwrap();
+        let config = ProvisioningConfig::new(Registrant::new("s", "r").unwrap(), Credentials::key(key));
+        let now = Instant::now();
+        let wire = Wire::new(Box::new(near) as Stream);
+        let mqtt = Client::new(MAX_IN_FLIGHT, now);
+        let mut link = Link { config: &config, wire, mqtt, clock: None, requests: 0, accepted: true };
+        link.mqtt.connect(&Connect::new("r".to_owned()), Duration::from_secs(60), now);
+        // CONNACK, then a message at QoS 1 over and over, each to be acknowledged with four bytes.
+        far.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+        let flood = [0x32, 5, 0, 1, b't', 0, 1].repeat(100_000);
+        tokio::select! {
+            biased;
+            idle = link.idle(Duration::from_millis(500)) => idle.unwrap(),
+            Ok(()) = far.write_all(&flood) => panic!("it listened to all of it"),
+        }
+        assert!(link.mqtt.output().len() < 256 * 1024);
+    }
 }
