@@ -25,7 +25,7 @@ pub(super) fn open(config: &DeviceConfig, purpose: Purpose) -> Opening {
     let (identity, credentials, ttl) = (config.identity.clone(), config.credentials.clone(), config.sas_ttl);
     Box::pin(async move {
         let password = credentials.password(&identity, ttl, purpose, deadlines.credentials);
-        let opening = transport::open_for_mqtt(&endpoint, deadlines);
+        let opening = Box::pin(transport::open_for_mqtt(&endpoint, deadlines));
         let (link, password) = in_order(&credentials, opening, password).await?;
         Ok(Opened { link, password })
     })

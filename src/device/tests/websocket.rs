@@ -12,7 +12,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, protocol::Role};
 
 use super::connect::{connect, failed_at, short};
-use super::proxy_peer::{ProxyPeer, passing_on, read_head};
+use super::proxy_peer::{ProxyPeer, pass_on, passing_on, read_head};
 use super::support::{Hub, LONG, Peer, ask, close, device, send, until, within};
 use crate::device::{Device, DeviceConfig, Error, State, Step};
 use crate::mqtt::ConnectReturnCode;
@@ -246,4 +246,41 @@ async fn a_websocket_through_a_proxy() {
         sent.get().await.unwrap();
     };
     passing_on(tcp, &hub, Box::pin(work)).await;
+}
+
+#[tokio::test]
+async fn a_renewal_that_meets_a_refusal_or_a_server_that_hangs_keeps_the_connection() {
+    const OK: &[u8] = b"HTTP/1.1 200 OK\r\n\r\n";
+    let (hub, proxy) = (Hub::new().await, ProxyPeer::new().await);
+    let mut config = proxy.before(config(&hub), "http://");
+    config.sas_ttl = Duration::from_secs(1);
+    config.deadlines.websocket = short();
+    let device = device(config);
+    let pass = async || {
+        let (_, tcp) = proxy.answer(OK).await;
+        tokio::spawn(pass_on(tcp, hub.port()));
+    };
+    let connecting = ask(|reply| device.connect(LONG, reply));
+    pass().await;
+    let mut peer = accept(&hub).await;
+    connecting.get().await.unwrap();
+
+    drop(proxy.answer(b"HTTP/1.1 407 x\r\n\r\n").await);
+    let sent = send(&device, "a");
+    assert_eq!(peer.take_message().await, "a");
+    sent.get().await.unwrap();
+    pass().await;
+    let _silent = request(&hub).await;
+    // The next attempt comes when that one's time is over.
+    pass().await;
+    let sent = send(&device, "b");
+    assert_eq!(peer.take_message().await, "b");
+    sent.get().await.unwrap();
+    let stream = WebSocketBytes::new(upgrade(&hub).await, Role::Server, Vec::new()).await;
+    assert_eq!(peer.event().await, Some(crate::mqtt::server::Event::Disconnect));
+    let mut next = Peer::new(stream);
+    next.connect().await;
+    next.accept(true).await;
+    let stats = device.stats();
+    assert_eq!((stats.connections_lost, stats.tokens_renewed), (0, 1));
 }
