@@ -73,8 +73,22 @@ struct Inner {
     active: HashMap<String, Active>,
     records: VecDeque<UploadRecord>,
     blobs: BTreeMap<String, Stored>,
-    /// Of all parts and blocks.
+    /// What all parts and blocks weigh.
     bytes: usize,
+    /// Announced by the requests whose bodies are on their way.
+    receiving: usize,
+}
+
+/// Room for the body of one request.
+pub(super) struct Receiving<'a> {
+    uploads: &'a Uploads,
+    bytes: usize,
+}
+
+impl Drop for Receiving<'_> {
+    fn drop(&mut self) {
+        self.uploads.inner().receiving -= self.bytes;
+    }
 }
 
 struct Active {
@@ -178,6 +192,19 @@ impl Uploads {
         let wanted = self.signature(blob_name, expiry).ok_or(refused)?;
         // A local hub is no target of timing attacks, and the comparison is of digests.
         if signature == wanted && expiry > unix_now() { Ok(()) } else { Err(refused) }
+    }
+
+    /// Makes room for a body that is on its way. All of these together may have as many bytes as is kept.
+    pub fn receive(&self, bytes: usize) -> Result<Receiving<'_>, Refused> {
+        if bytes > self.config.max_bytes {
+            return Err(Refused(413, "RequestBodyTooLarge"));
+        }
+        let mut inner = self.inner();
+        if inner.receiving.saturating_add(bytes) > self.config.max_bytes {
+            return Err(Refused(503, "ServerBusy"));
+        }
+        inner.receiving += bytes;
+        Ok(Receiving { uploads: self, bytes })
     }
 
     /// Put Blob.

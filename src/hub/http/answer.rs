@@ -1,10 +1,14 @@
 //! What answers of the hub's HTTPS side have in common.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
 use percent_encoding::percent_decode_str;
+use tokio::time::timeout;
 
 use super::super::error::HubError;
 use crate::dialect::ServiceError;
@@ -40,6 +44,35 @@ impl IntoResponse for Refusal {
         let name = self.0.error_code.and_then(ErrorCode::name).unwrap_or("ServerError");
         let headers = [("iothub-errorcode", name), ("content-type", "application/json; charset=utf-8")];
         (status, headers, self.0.to_rest_body()).into_response()
+    }
+}
+
+/// How long the rest of a refused request is passed over.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Passes over the body of a refused request, so that an honest sender gets to read why: closing on unread input would
+/// reset the connection.
+pub(super) async fn pass_over(body: Body) {
+    let mut body = body.into_data_stream();
+    // A sender that takes longer than this must do without.
+    let _ = timeout(LINGER, async { while let Some(Ok(_)) = body.next().await {} }).await;
+}
+
+/// The body of a request whose sender is `admitted`: no stranger's is read.
+pub(super) async fn read_body<T>(
+    admitted: Result<T, Refusal>,
+    body: Body,
+    most: usize,
+) -> Result<(T, Bytes), Refusal> {
+    match admitted {
+        Ok(admitted) => {
+            let invalid = |_| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is too long or not whole");
+            Ok((admitted, to_bytes(body, most).await.map_err(invalid)?))
+        }
+        Err(refusal) => {
+            pass_over(body).await;
+            Err(refusal)
+        }
     }
 }
 

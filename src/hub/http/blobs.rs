@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -13,7 +13,7 @@ use axum::routing::put;
 
 use super::super::shared::Shared;
 use super::super::uploads::{CONTAINER, Refused};
-use super::answer::parameter;
+use super::answer::{parameter, pass_over};
 use crate::dialect::storage::{STORAGE_VERSION, StorageError, parse_block_list, uncommitted_body};
 
 /// The largest body of one request, in bytes. The service takes up to 4,000 MiB for a block.
@@ -21,7 +21,7 @@ const MAX_BODY: usize = 104 << 20;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     let path = format!("/{CONTAINER}/{{*blob}}");
-    Router::new().route(&path, put(write).get(read)).layer(DefaultBodyLimit::max(MAX_BODY))
+    Router::new().route(&path, put(write).get(read))
 }
 
 async fn write(
@@ -29,13 +29,42 @@ async fn write(
     Path(blob): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Refused> {
     let query = query.as_deref();
-    shared.uploads.check(&blob, |name| parameter(query, name))?;
-    if headers.get(CONTENT_LENGTH).is_none() {
-        return Err(Refused(411, "MissingContentLengthHeader"));
-    }
+    let room = shared
+        .uploads
+        .check(&blob, |name| parameter(query, name))
+        .and_then(|()| announced(&headers))
+        .and_then(|length| shared.uploads.receive(length));
+    // No stranger's body is read, and none that there is no room for.
+    let room = match room {
+        Ok(room) => room,
+        Err(refused) => {
+            pass_over(body).await;
+            return Err(refused);
+        }
+    };
+    let body = to_bytes(body, MAX_BODY).await.map_err(|_| Refused(400, "IncompleteBody"))?;
+    let written = store(&shared, &blob, query, &headers, body);
+    drop(room);
+    written
+}
+
+/// The length that a request's body has.
+fn announced(headers: &HeaderMap) -> Result<usize, Refused> {
+    let length = headers.get(CONTENT_LENGTH).ok_or(Refused(411, "MissingContentLengthHeader"))?;
+    let length = length.to_str().ok().and_then(|length| length.parse().ok());
+    length.filter(|length| *length <= MAX_BODY).ok_or(Refused(413, "RequestBodyTooLarge"))
+}
+
+fn store(
+    shared: &Shared,
+    blob: &str,
+    query: Option<&str>,
+    headers: &HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refused> {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let content_type = header("x-ms-blob-content-type").unwrap_or("application/octet-stream").to_owned();
     match parameter(query, "comp").as_deref() {
@@ -45,18 +74,18 @@ async fn write(
                 Some(_) => return Err(Refused(400, "InvalidHeaderValue")),
                 None => return Err(Refused(400, "MissingRequiredHeader")),
             }
-            shared.uploads.put_blob(&blob, body, content_type)?;
+            shared.uploads.put_blob(blob, body, content_type)?;
         }
         Some("block") => {
             let id = parameter(query, "blockid").ok_or(Refused(400, "MissingRequiredQueryParameter"))?;
-            shared.uploads.put_block(&blob, id, body)?;
+            shared.uploads.put_block(blob, id, body)?;
         }
         Some("blocklist") => {
             let invalid = Refused(400, "InvalidXmlDocument");
             let text = std::str::from_utf8(&body).map_err(|_| invalid)?;
             let ids = parse_block_list(text).ok_or(invalid)?;
             let ids: Vec<_> = ids.into_iter().map(|(source, id)| (source, id.into_owned())).collect();
-            shared.uploads.put_block_list(&blob, &ids, content_type)?;
+            shared.uploads.put_block_list(blob, &ids, content_type)?;
         }
         Some(_) => return Err(Refused(400, "InvalidQueryParameterValue")),
     }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::header::HOST;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::super::id::Id;
 use super::super::shared::Shared;
 use super::admission::admit;
-use super::answer::Refusal;
+use super::answer::{Refusal, read_body};
 use super::server::Peer;
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::upload::{UploadNotification, check_blob_name};
@@ -26,7 +26,6 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/devices/{device_id}/files", post(start))
         .route("/devices/{device_id}/files/notifications", post(end))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
 async fn start(
@@ -35,9 +34,10 @@ async fn start(
     RawQuery(query): RawQuery,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain)?;
+    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain);
+    let (device, body) = read_body(device, body, MAX_BODY).await?;
     let body: Value = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
     let name = body.get("blobName").and_then(Value::as_str);
@@ -59,9 +59,10 @@ async fn end(
     RawQuery(query): RawQuery,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain)?;
+    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain);
+    let (device, body) = read_body(device, body, MAX_BODY).await?;
     let notification = UploadNotification::parse(&body)
         .ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is not a notification"))?;
     if shared.uploads.end(&device.id, notification) {

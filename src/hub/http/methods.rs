@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, RawQuery, State};
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
@@ -19,7 +19,7 @@ use super::super::id::Id;
 use super::super::methods::{self, MethodResult, PendingCall};
 use super::super::shared::Shared;
 use super::admission::admit;
-use super::answer::Refusal;
+use super::answer::{Refusal, read_body};
 use super::server::Peer;
 use crate::dialect::MAX_METHOD_BODY;
 use crate::dialect::service_error::ErrorCode;
@@ -36,7 +36,6 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/twins/{device_id}/methods", post(of_device))
         .route("/twins/{device_id}/modules/{module_id}/methods", post(of_module))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
 async fn of_device(
@@ -45,9 +44,9 @@ async fn of_device(
     RawQuery(query): RawQuery,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Refusal> {
-    call(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain, &body).await
+    call(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain, body).await
 }
 
 async fn of_module(
@@ -56,10 +55,10 @@ async fn of_module(
     RawQuery(query): RawQuery,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Refusal> {
     let id = Id::from((device_id.as_str(), module_id.as_str()));
-    call(&shared, id, query.as_deref(), &headers, &peer.chain, &body).await
+    call(&shared, id, query.as_deref(), &headers, &peer.chain, body).await
 }
 
 async fn call(
@@ -68,14 +67,15 @@ async fn call(
     query: Option<&str>,
     headers: &HeaderMap,
     chain: &ClientChain,
-    body: &[u8],
+    body: Body,
 ) -> Result<Response, Refusal> {
     let caller = headers.get(CALLER).and_then(|caller| caller.to_str().ok());
     let caller = caller.and_then(|caller| caller.split_once('/')).map(Id::from);
     let nobody = || Refusal::new(ErrorCode::UNAUTHORIZED, "x-ms-edge-moduleId does not name a module");
-    admit(shared, caller.ok_or_else(nobody)?, query, headers, chain)?;
+    let caller = caller.ok_or_else(nobody).and_then(|caller| admit(shared, caller, query, headers, chain));
+    let (_, body) = read_body(caller, body, MAX_BODY).await?;
     let invalid = |what: &str| Refusal::new(ErrorCode::ARGUMENT_INVALID, what);
-    let body: Value = serde_json::from_slice(body)
+    let body: Value = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
     let name = body.get("methodName").and_then(Value::as_str);
     let name = name.ok_or_else(|| invalid("there is no methodName"))?;

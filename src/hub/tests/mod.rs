@@ -12,6 +12,7 @@ mod state;
 mod telemetry;
 mod twin;
 mod uploads;
+mod uploads_hostile;
 mod websocket;
 mod websocket_hostile;
 mod wills;

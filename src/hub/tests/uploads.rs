@@ -18,21 +18,21 @@ use crate::hub::{Hub, HubConfig};
 /// A request, and the code of its refusal.
 type Case<'a> = (String, &'a str, &'a [u8], (u16, u64));
 
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: Vec<u8>,
 }
 
 impl Answer {
     /// The code of a refusal, which stands in the header and in the body.
-    fn code(&self) -> (u16, String) {
+    pub fn code(&self) -> (u16, String) {
         let code = StorageError::parse(None, &self.body).code.unwrap();
         assert!(self.head.contains(&format!("x-ms-error-code: {code}\r\n")), "{}", self.head);
         (self.status, code)
     }
 
-    fn hub_code(&self) -> (u16, u64) {
+    pub fn hub_code(&self) -> (u16, u64) {
         assert!(self.head.contains("iothub-errorcode: "), "{}", self.head);
         let outer: Value = serde_json::from_slice(&self.body).unwrap();
         let inner: Value = serde_json::from_str(outer["Message"].as_str().unwrap()).unwrap();
@@ -41,7 +41,7 @@ impl Answer {
 }
 
 /// Sends one request on a connection of its own; `headers` end with a line break each.
-async fn ask(hub: &Hub, method: &str, target: &str, headers: &str, body: &[u8]) -> Answer {
+pub async fn ask(hub: &Hub, method: &str, target: &str, headers: &str, body: &[u8]) -> Answer {
     let mut stream = https(hub).await;
     let head = format!(
         "{method} {target} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
@@ -59,7 +59,7 @@ async fn ask(hub: &Hub, method: &str, target: &str, headers: &str, body: &[u8]) 
     Answer { status, head, body: bytes[end..].to_vec() }
 }
 
-fn token(hub: &Hub, device_id: &str) -> String {
+pub fn token(hub: &Hub, device_id: &str) -> String {
     let resource = Identity::new(hub.hostname(), device_id, None).unwrap().sas_resource();
     let token = SasToken::sign(&resource, &key(hub, device_id), unix_now() + 60, None);
     format!("Authorization: {}\r\n", token.to_token())
@@ -71,7 +71,7 @@ async fn begin(hub: &Hub, name: &str) -> Answer {
     ask(hub, "POST", target, &token(hub, "dev1"), body.as_bytes()).await
 }
 
-async fn place(hub: &Hub, name: &str) -> UploadTarget {
+pub async fn place(hub: &Hub, name: &str) -> UploadTarget {
     let answer = begin(hub, name).await;
     assert_eq!(answer.status, 200);
     UploadTarget::parse(&answer.body).unwrap()

@@ -1,0 +1,81 @@
+//! Clients of the HTTPS listener that want more of the hub than is theirs.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+
+use super::client::{DEADLINE, ends, https, hub, start};
+use super::uploads::{ask, place, token};
+use crate::hub::config::{FileUploads, Limits};
+use crate::hub::{Hub, HubConfig};
+
+/// Announces a body of that length and sends one byte of it.
+async fn announce(
+    hub: &Hub,
+    method: &str,
+    target: &str,
+    headers: &str,
+    length: usize,
+) -> TlsStream<TcpStream> {
+    let mut stream = https(hub).await;
+    let head = format!(
+        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n{headers}\r\nx"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream
+}
+
+async fn status(stream: &mut TlsStream<TcpStream>) -> String {
+    let mut head = [0; 12];
+    timeout(DEADLINE, stream.read_exact(&mut head)).await.expect("an answer in time").unwrap();
+    String::from_utf8_lossy(&head[9..]).into_owned()
+}
+
+/// A hub that waits for bodies for longer than a test does.
+fn patient(max_bytes: usize) -> Hub {
+    let limits = Limits { http_idle_timeout: 10 * DEADLINE, ..Limits::default() };
+    let file_uploads = FileUploads { max_bytes, ..FileUploads::default() };
+    start(HubConfig { limits, file_uploads, ..HubConfig::default() })
+}
+
+#[tokio::test]
+async fn a_strangers_body_is_not_waited_for() {
+    let hub = patient(1 << 20);
+    let version = "?api-version=2021-04-12";
+    let blob = place(&hub, "x").await.path_and_query("").replace("sig=", "sig=A");
+    for (method, target, length, expected) in [
+        ("PUT", blob, 100 << 20, "403"),
+        ("POST", format!("/devices/dev1/files{version}"), 60 << 10, "401"),
+        ("POST", format!("/devices/dev1/files/notifications{version}"), 60 << 10, "401"),
+        ("POST", format!("/twins/dev1/methods{version}"), 60 << 10, "401"),
+    ] {
+        let headers = "x-ms-blob-type: BlockBlob\r\nx-ms-edge-moduleId: dev1/m\r\n";
+        let mut stream = announce(&hub, method, &target, headers, length).await;
+        assert_eq!(status(&mut stream).await, expected, "{target}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_on_their_way_are_bounded_together() {
+    let hub = patient(100_000);
+    let target = place(&hub, "x").await.path_and_query("");
+    let blob = "x-ms-blob-type: BlockBlob\r\n";
+    let first = announce(&hub, "PUT", &target, blob, 80_000).await;
+    // Answered at once or not at all.
+    let mut refused = loop {
+        let mut second = announce(&hub, "PUT", &target, blob, 80_000).await;
+        if let Ok(status) = timeout(Duration::from_secs(2), status(&mut second)).await {
+            break status;
+        }
+    };
+    assert_eq!(refused, "503");
+    let mut large = announce(&hub, "PUT", &target, blob, 100_001).await;
+    refused = status(&mut large).await;
+    assert_eq!(refused, "413");
+    drop(first);
+    let put = async { while ask(&hub, "PUT", &target, blob, &[0; 80_000]).await.status != 201 {} };
+    timeout(DEADLINE, put).await.expect("room again");
+}
