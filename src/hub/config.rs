@@ -113,7 +113,8 @@ pub struct FileUploads {
     pub max_active: usize,
     /// How long a place in Blob Storage is open, in whole seconds; an hour on the service, unless it is set.
     pub sas_ttl: Duration,
-    /// The size of all blobs and blocks, in bytes. Whatever goes beyond is refused.
+    /// The size of all blobs and blocks, in bytes, with a little for each. Whatever goes beyond is refused. Bodies on
+    /// their way may have as many bytes again.
     pub max_bytes: usize,
 }
 

@@ -21,6 +21,12 @@ pub const CONTAINER: &str = "uploads";
 /// Uploads kept after their end; the oldest of more make room.
 const MAX_RECORDS: usize = 10_000;
 
+/// What a part or block takes besides its bytes, roughly: its id and its place.
+const OVERHEAD: usize = 256;
+
+/// Contents up to this size are copied, so that one of them does not hold the whole buffer that it was read into.
+const COPY_BELOW: usize = 512 << 10;
+
 /// The version of the signature, in `sv`.
 const SAS_VERSION: &str = "2018-03-28";
 
@@ -111,9 +117,17 @@ struct Whole {
 
 impl Stored {
     fn bytes(&self) -> usize {
-        let whole = self.whole.iter().flat_map(|whole| &whole.parts).map(|(_, part)| part.len());
-        whole.chain(self.uncommitted.values().map(Bytes::len)).sum()
+        let whole = self.whole.iter().flat_map(|whole| &whole.parts).map(|(_, part)| part);
+        whole.chain(self.uncommitted.values()).map(weight).sum()
     }
+}
+
+fn weight(content: &Bytes) -> usize {
+    content.len() + OVERHEAD
+}
+
+fn compact(content: Bytes) -> Bytes {
+    if content.len() < COPY_BELOW { Bytes::copy_from_slice(&content) } else { content }
 }
 
 impl Uploads {
@@ -210,7 +224,7 @@ impl Uploads {
     /// Put Blob.
     pub fn put_blob(&self, name: &str, content: Bytes, content_type: String) -> Result<(), Refused> {
         let stored = Stored {
-            whole: Some(Whole { parts: vec![(String::new(), content)], content_type }),
+            whole: Some(Whole { parts: vec![(String::new(), compact(content))], content_type }),
             uncommitted: BTreeMap::new(),
         };
         self.inner().replace(name, stored, self.config.max_bytes)
@@ -226,7 +240,8 @@ impl Uploads {
         if content.is_empty() {
             return Err(Refused(400, "InvalidHeaderValue"));
         }
-        let added = content.len();
+        let content = compact(content);
+        let added = weight(&content);
         if inner.bytes.saturating_add(added) > self.config.max_bytes {
             return Err(Refused(413, "RequestBodyTooLarge"));
         }
@@ -237,7 +252,7 @@ impl Uploads {
         if stored.uncommitted.len() >= 2 * MAX_BLOCKS {
             return Err(Refused(409, "BlockCountExceedsLimit"));
         }
-        let before = stored.uncommitted.insert(id, content).map_or(0, |before| before.len());
+        let before = stored.uncommitted.insert(id, content).map_or(0, |before| weight(&before));
         inner.bytes = inner.bytes + added - before;
         Ok(())
     }

@@ -79,3 +79,23 @@ async fn bodies_on_their_way_are_bounded_together() {
     let put = async { while ask(&hub, "PUT", &target, blob, &[0; 80_000]).await.status != 201 {} };
     timeout(DEADLINE, put).await.expect("room again");
 }
+
+#[tokio::test]
+async fn small_blocks_take_what_they_weigh() {
+    let file_uploads = FileUploads { max_bytes: 10_000, ..FileUploads::default() };
+    let hub = start(HubConfig { file_uploads, ..HubConfig::default() });
+    let place = place(&hub, "x").await;
+    for number in 0..100 {
+        let id = percent_encoding::utf8_percent_encode("QUFB", percent_encoding::NON_ALPHANUMERIC);
+        let id = id.to_string().replace("QUFB", &format!("QU{:02}", number % 100));
+        let block = place.path_and_query(&format!("comp=block&blockid={id}"));
+        match ask(&hub, "PUT", &block, "", b"x").await.status {
+            201 => {}
+            status => {
+                assert_eq!((status, number > 10), (413, true));
+                return;
+            }
+        }
+    }
+    panic!("a hundred blocks of a byte fit into 10,000 bytes");
+}
