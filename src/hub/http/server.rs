@@ -1,8 +1,11 @@
 //! One connection of the HTTPS listener, after its TLS handshake.
 
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CONNECTION;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -49,7 +52,16 @@ pub async fn serve(
     let answer = service_fn(|request: hyper::Request<Incoming>| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(peer.clone());
-        service.call(hyper::Request::from_parts(parts, StallingBody::new(body, limits.http_idle_timeout)))
+        let body = StallingBody::new(body, limits.http_idle_timeout);
+        let answer = service.call(hyper::Request::from_parts(parts, body));
+        async move {
+            let mut answer = answer.await?;
+            // Nobody keeps a place by requests that are refused.
+            if answer.status().is_client_error() {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(answer)
+        }
     });
     let stream: HttpsStream = StallingWrites::new(stream, limits.write_timeout);
     let connection = http1::Builder::new()

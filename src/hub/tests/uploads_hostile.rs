@@ -59,6 +59,17 @@ async fn a_strangers_body_is_not_waited_for() {
 }
 
 #[tokio::test]
+async fn a_stranger_does_not_keep_its_place_by_asking_again() {
+    let hub = hub();
+    for target in ["/", "/devices/dev1/files?api-version=1", "/uploads/dev1/x", "/$iothub/websocket"] {
+        let mut stream = https(&hub).await;
+        let request = format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        assert!(timeout(Duration::from_secs(5), ends(&mut stream)).await.is_ok(), "{target}");
+    }
+}
+
+#[tokio::test]
 async fn bodies_on_their_way_are_bounded_together() {
     let hub = patient(100_000);
     let target = place(&hub, "x").await.path_and_query("");
