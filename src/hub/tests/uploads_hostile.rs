@@ -110,3 +110,17 @@ async fn small_blocks_take_what_they_weigh() {
     }
     panic!("a hundred blocks of a byte fit into 10,000 bytes");
 }
+
+#[tokio::test]
+async fn tokens_of_a_policy_are_not_a_devices() {
+    use crate::dialect::sas::SasToken;
+    let hub = hub();
+    let token = token(&hub, "dev1");
+    let target = "/devices/dev1/files?api-version=2021-04-12";
+    assert_eq!(ask(&hub, "POST", target, &token, b"{\"blobName\":\"x\"}").await.status, 200);
+    let key = super::client::key(&hub, "dev1");
+    let expiry = crate::hub::telemetry::unix_now() + 60;
+    let token = SasToken::sign("localhost/devices/dev1", &key, expiry, Some("device"));
+    let token = format!("Authorization: {}\r\n", token.to_token());
+    assert_eq!(ask(&hub, "POST", target, &token, b"{\"blobName\":\"y\"}").await.hub_code(), (401, 401_003));
+}
