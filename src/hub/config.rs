@@ -134,6 +134,9 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// From the TLS handshake to the whole CONNECT.
     pub connect_timeout: Duration,
+    /// How long a client of the provisioning service may take to show that it has an enrolment, besides the waits that
+    /// it is asked for.
+    pub registration_timeout: Duration,
     /// How long an HTTP client may take for a request's head, or wait before it sends one, and how long it may stop in
     /// the middle of a body.
     pub http_idle_timeout: Duration,
@@ -153,6 +156,7 @@ impl Default for Limits {
             unauthenticated: 1024,
             handshake_timeout: Duration::from_secs(10),
             connect_timeout: Duration::from_secs(10),
+            registration_timeout: Duration::from_secs(60),
             http_idle_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(30),
             pause_reading_at: 256 << 10,

@@ -20,6 +20,8 @@ pub(super) struct Answer {
     pub status: u16,
     pub retry_after: Option<u64>,
     pub body: Vec<u8>,
+    /// The client has shown an enrolment, now or when it was given the operation's id.
+    pub proven: bool,
     /// A device was assigned: that is written down before the answer goes.
     pub assigned: bool,
     /// It is new in the hub, or has changed there.
@@ -75,6 +77,7 @@ fn refuse(error: &ServiceError) -> Answer {
         status: error.status,
         retry_after: error.retry_after,
         body: error.to_body(),
+        proven: false,
         assigned: false,
         changed: None,
     }
@@ -205,7 +208,7 @@ fn follow(
     }
     let operation =
         wire::Operation { operation_id: Some(operation_id.to_owned()), status, state: Some(*over) };
-    Ok(Answer { status: 200, retry_after: None, body: operation.to_body(), assigned, changed })
+    Ok(Answer { status: 200, retry_after: None, body: operation.to_body(), proven: true, assigned, changed })
 }
 
 fn assigning_answer(state: &State, operation_id: String) -> Answer {
@@ -215,6 +218,7 @@ fn assigning_answer(state: &State, operation_id: String) -> Answer {
         status: 202,
         retry_after: Some(state.pace.retry_after),
         body: operation.to_body(),
+        proven: true,
         assigned: false,
         changed: None,
     }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
@@ -25,10 +25,10 @@ use crate::mqtt::{Connect, ConnectReturnCode, ProtocolError, Publish, QoS, Serve
 const MAX_IN_FLIGHT: u16 = 64;
 
 /// How long a refused client may take to read its CONNACK.
-const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
+const LINGER: Duration = Duration::from_secs(1);
 
-/// Serves a client whose TLS handshake is done. `unauthenticated` is kept to the end: a device stays for seconds, and
-/// until it is registered it is a stranger.
+/// Serves a client whose TLS handshake is done. `unauthenticated` is kept until it has shown an enrolment, for which it
+/// has a limited time: anybody can connect with any token.
 pub(in crate::hub) async fn serve<S>(
     stream: S,
     chain: ClientChain,
@@ -65,7 +65,10 @@ pub(in crate::hub) async fn welcome<S, T>(
         Ok(connect) => match judge(&shared, &connect, chain) {
             Ok((registrant, proof)) => {
                 server.accept(None, Instant::now());
-                let session = Session { shared, registrant, proof, transport, server, granted: None };
+                let until = Instant::now() + shared.config.limits.registration_timeout;
+                let stranger = Some(Stranger { _place: unauthenticated, until });
+                let session =
+                    Session { shared, registrant, proof, transport, server, granted: None, stranger };
                 // However it ends, the socket is closed, which is all the service ever says.
                 let _: Result<(), Closed> = session.run().await;
                 return;
@@ -111,6 +114,14 @@ struct Session<S, T> {
     server: Server<T>,
     /// How answers are delivered, once the client has subscribed to them.
     granted: Option<QoS>,
+    /// Until the client has shown an enrolment.
+    stranger: Option<Stranger>,
+}
+
+struct Stranger {
+    _place: OwnedSemaphorePermit,
+    /// Closed then.
+    until: Instant,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
@@ -132,7 +143,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
     /// Writes what is pending, until something comes in.
     async fn wait(&mut self) -> Result<(), Closed> {
         let write = self.transport.write_deadline(self.shared.config.limits.write_timeout);
-        let deadline = write.map_or(self.server.deadline(), |write| write.min(self.server.deadline()));
+        let until = self.stranger.as_ref().map(|stranger| stranger.until);
+        let deadline = [write, until].into_iter().flatten().fold(self.server.deadline(), Instant::min);
+        if deadline <= Instant::now() {
+            return Err(Closed);
+        }
         let mut timer = pin!(sleep_until(deadline.into()));
         poll_fn(|cx| {
             if let Poll::Ready(Err(_)) = self.transport.poll_write(cx, self.server.output(), Instant::now()) {
@@ -184,6 +199,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
             Outcome::Silence => return Ok(()),
             Outcome::Close => return Err(Closed),
         };
+        if answer.proven {
+            self.stranger = None;
+        } else if let (Some(stranger), Some(wait)) = (&mut self.stranger, answer.retry_after) {
+            // Only somebody who plays the service's troubles asks a stranger to wait.
+            stranger.until += Duration::from_secs(wait.min(3600));
+        }
         if let Some(device) = &answer.changed {
             // A device that is told of its hub finds it there after a crash, too.
             self.shared.save_async(device).await.map_err(|_| Closed)?;

@@ -227,6 +227,12 @@ pub async fn https(hub: &Hub) -> TlsStream<TcpStream> {
     tls_over(hub, stream, "localhost", &[&version::TLS13]).await.expect("a handshake")
 }
 
+/// A TLS connection to the provisioning service, and nothing sent on it.
+pub async fn provisioning(hub: &Hub) -> TlsStream<TcpStream> {
+    let stream = tcp_to(hub.provisioning_port()).await;
+    tls_over(hub, stream, "localhost", &[&version::TLS13]).await.expect("a handshake")
+}
+
 async fn tls_over(
     hub: &Hub,
     stream: TcpStream,

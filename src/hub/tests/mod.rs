@@ -7,6 +7,7 @@ mod hostile;
 mod lifecycle;
 mod methods;
 mod modules;
+mod provisioning;
 mod sessions;
 mod state;
 mod telemetry;

@@ -1,0 +1,71 @@
+//! The provisioning service against clients that want more of it than is theirs.
+
+use std::time::Duration;
+
+use rumqttc::mqttbytes::v4::{Connect, Login};
+use serde_json::json;
+use tokio::time::{sleep, timeout};
+
+use super::client::{DEADLINE, Options, TestClient, ends, provisioning, start};
+use crate::dialect::provisioning::{ProvisioningRequest, RESPONSES, Registrant};
+use crate::dialect::sas::{SasToken, SymmetricKey};
+use crate::hub::config::Limits;
+use crate::hub::provisioning::{Enrollment, EnrollmentGroup};
+use crate::hub::telemetry::unix_now;
+use crate::hub::{Hub, HubConfig};
+use crate::mqtt::QoS;
+
+fn keys() -> [SymmetricKey; 2] {
+    [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()]
+}
+
+async fn connect(hub: &Hub, registration_id: &str, key: &SymmetricKey) -> TestClient {
+    let registrant = Registrant::new(hub.id_scope(), registration_id).unwrap();
+    let mut connect = Connect::new(registration_id);
+    connect.keep_alive = 0;
+    let token = SasToken::sign(&registrant.sas_resource(), key, unix_now() + 3600, Some("registration"));
+    connect.login = Some(Login { username: registrant.username(None), password: token.to_token() });
+    let options = Options { connect };
+    let mut client = TestClient::over(provisioning(hub).await, &options).await.expect("accepted");
+    client.subscribe(RESPONSES, QoS::AtMostOnce).await.unwrap();
+    client
+}
+
+/// Registers, and follows the registration to its end; the last answer's topic and body.
+async fn register(client: &mut TestClient, registration_id: &str) -> (String, serde_json::Value) {
+    let request = ProvisioningRequest::Register { request_id: "1".into() };
+    let body = json!({ "registrationId": registration_id }).to_string();
+    client.publish(&request.to_string(), QoS::AtMostOnce, body).await;
+    loop {
+        let answer = client.message().await;
+        let body: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
+        let Some(operation_id) = body["operationId"].as_str().filter(|_| answer.topic.contains("/202/"))
+        else {
+            return (answer.topic, body);
+        };
+        let request = ProvisioningRequest::OperationStatus {
+            request_id: "2".into(),
+            operation_id: operation_id.into(),
+        };
+        client.publish(&request.to_string(), QoS::AtMostOnce, "").await;
+    }
+}
+
+#[tokio::test]
+async fn who_shows_no_enrolment_does_not_keep_its_place() {
+    let registration_timeout = Duration::from_secs(1);
+    let limits = Limits { unauthenticated: 1, registration_timeout, ..Limits::default() };
+    let hub = start(HubConfig { limits, ..HubConfig::default() });
+    let keys = keys();
+    hub.create_enrollment(Enrollment::new("reg-1", keys.clone())).unwrap();
+    let mut stranger = connect(&hub, "reg-1", &self::keys()[0]).await;
+    assert!(register(&mut stranger, "reg-1").await.0.contains("/401/"));
+    assert!(timeout(DEADLINE, ends(&mut stranger.into_stream())).await.unwrap());
+    // Whoever has shown its enrolment may stay, and takes nobody's place.
+    let mut honest = connect(&hub, "reg-1", &keys[0]).await;
+    assert!(register(&mut honest, "reg-1").await.0.contains("/200/"));
+    let mut other = connect(&hub, "reg-1", &keys[1]).await;
+    assert!(register(&mut other, "reg-1").await.0.contains("/200/"));
+    sleep(2 * registration_timeout).await;
+    assert!(register(&mut honest, "reg-1").await.0.contains("/200/"));
+}
