@@ -19,6 +19,7 @@ use crate::hub::connection::{Greeting, greet, say_goodbye};
 use crate::hub::shared::Shared;
 use crate::hub::transport::Transport;
 use crate::mqtt::server::Event;
+use crate::mqtt::session::fits;
 use crate::mqtt::{Connect, ConnectReturnCode, ProtocolError, Publish, QoS, Server, SubscribeReasonCode};
 
 /// Answers without their PUBACK; a client that lets more of them wait is closed.
@@ -219,6 +220,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
             retry_after: answer.retry_after,
         };
         let message = Publish::new(topic.to_string(), qos, answer.body);
+        if !fits(&message) {
+            self.shared.note_refusal("provisioning: a request id that fits into no answer".to_owned());
+            return Err(Closed);
+        }
         if qos == QoS::AtMostOnce {
             self.server.publish_qos0(&message);
             return Ok(());

@@ -69,3 +69,21 @@ async fn who_shows_no_enrolment_does_not_keep_its_place() {
     sleep(2 * registration_timeout).await;
     assert!(register(&mut honest, "reg-1").await.0.contains("/200/"));
 }
+
+#[tokio::test]
+async fn request_ids_that_fit_into_no_answer_end_the_connection() {
+    let hub = start(HubConfig::default());
+    let keys = keys();
+    hub.create_enrollment(Enrollment::new("reg-1", keys.clone())).unwrap();
+    let long = "1".repeat(65_535 - "$dps/registrations/PUT/iotdps-register/?$rid=".len());
+    for request_id in ["%23", "a%2Bb", "%00", &long] {
+        let mut client = connect(&hub, "reg-1", &keys[0]).await;
+        let topic = format!("$dps/registrations/PUT/iotdps-register/?$rid={request_id}");
+        client.publish(&topic, QoS::AtMostOnce, r#"{"registrationId":"reg-1"}"#).await;
+        assert!(client.is_closed().await);
+        let reason = hub.last_refusal().unwrap_or_default();
+        assert!(reason.contains("a request id that fits into no answer"), "{reason}");
+        // It says so for each of them.
+        hub.shared.note_refusal(String::new());
+    }
+}
