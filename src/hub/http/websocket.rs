@@ -65,7 +65,7 @@ async fn serve(upgrade: OnUpgrade, chain: ClientChain, shared: Arc<Shared>, perm
     let stream = WebSocketBytes::new(parts.io.into_inner(), Role::Server, parts.read_buf.to_vec()).await;
     let Some(greeting) = connection::greet(stream, MAX_IN_FLIGHT, &shared).await else { return };
     // Both services have this path on this port, each on hosts of its own; here they may share a name.
-    if provisioning::is_meant(&greeting) {
+    if provisioning::is_meant(&greeting, &shared.config.hostname) {
         provisioning::welcome(greeting, chain, shared, permit).await;
     } else {
         connection::welcome(greeting, chain, shared, permit).await;

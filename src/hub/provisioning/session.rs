@@ -43,10 +43,12 @@ pub(in crate::hub) async fn serve<S>(
     }
 }
 
-/// Whether the client that connects means this service, and not a hub.
-pub(in crate::hub) fn is_meant<S, T>(greeting: &Greeting<S, T>) -> bool {
+/// Whether the client that connects means this service, and not the hub of that name. (A user name may be read as either
+/// when a module's device is called "registrations".)
+pub(in crate::hub) fn is_meant<S, T>(greeting: &Greeting<S, T>, hostname: &str) -> bool {
     let login = greeting.connect.as_ref().ok().and_then(|connect| connect.login.as_ref());
-    login.is_some_and(|login| Registrant::parse_username(&login.username).is_ok())
+    let registrant = login.and_then(|login| Registrant::parse_username(&login.username).ok());
+    registrant.is_some_and(|registrant| !registrant.id_scope.eq_ignore_ascii_case(hostname))
 }
 
 /// [`serve`] from the CONNECT on, whatever else the server counts PUBACKs by.

@@ -274,3 +274,14 @@ async fn a_will_is_a_modules_own() {
     let recorded = hub.wait_for_telemetry(Id::from(MODULE), 1, DEADLINE).unwrap();
     assert_eq!(recorded[0].properties.application, [("iothub-MessageType".to_owned(), "Will".to_owned())]);
 }
+
+#[tokio::test]
+async fn a_device_may_be_called_registrations() {
+    let hub = hub();
+    hub.create_device("registrations", None).unwrap();
+    hub.create_module("registrations", "m", None).unwrap();
+    let stream = super::websocket::websocket(&hub).await;
+    let options = Options::new(&hub, ("registrations", "m"));
+    let opened = TestClient::over(stream, &options).await;
+    assert!(opened.is_ok(), "{:?}", hub.last_refusal());
+}

@@ -44,7 +44,7 @@ pub async fn upgraded(hub: &Hub) -> TlsStream<TcpStream> {
     stream
 }
 
-async fn websocket(hub: &Hub) -> WebSocketBytes<TlsStream<TcpStream>> {
+pub async fn websocket(hub: &Hub) -> WebSocketBytes<TlsStream<TcpStream>> {
     WebSocketBytes::new(upgraded(hub).await, Role::Client, Vec::new()).await
 }
 
