@@ -14,6 +14,9 @@ use crate::dialect::provisioning::{RegistrationState, Substatus};
 /// Operations that can be asked about; the oldest make room.
 const MAX_OPERATIONS: usize = 10_000;
 
+/// Operations of one registration, so that no device takes the places of others.
+const MAX_OPERATIONS_EACH: usize = 8;
+
 /// The state of the service.
 pub(in crate::hub) struct Registry {
     /// Names this service to its devices.
@@ -151,8 +154,18 @@ impl Registry {
 
 impl State {
     pub(super) fn add_operation(&mut self, operation: Operation) {
-        if self.operations.len() >= MAX_OPERATIONS {
-            self.operations.pop_front();
+        let same = |other: &Operation| other.registration_key == operation.registration_key;
+        let each = self.operations.iter().filter(|other| same(other)).count();
+        let gone = if each >= MAX_OPERATIONS_EACH {
+            self.operations.iter().position(same).and_then(|oldest| self.operations.remove(oldest))
+        } else if self.operations.len() >= MAX_OPERATIONS {
+            self.operations.pop_front()
+        } else {
+            None
+        };
+        if let Some(gone) = gone {
+            // Nobody can hear of it any more.
+            self.allocations.retain(|request| request.operation_id != gone.id);
         }
         self.operations.push_back(operation);
     }
@@ -175,5 +188,37 @@ impl State {
             assigning.allocation = AllocationStage::Answered(answer);
         }
         asked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(id: &str, registration_key: &str) -> Operation {
+        let (id, registration_key) = (id.to_owned(), registration_key.to_owned());
+        Operation { id, registration_key, stage: Stage::Over(Box::default()) }
+    }
+
+    fn request(operation_id: &str) -> AllocationRequest {
+        let (operation_id, registration_id) = (operation_id.to_owned(), "busy".to_owned());
+        AllocationRequest { operation_id, registration_id, group: None, payload: None }
+    }
+
+    #[test]
+    fn no_device_takes_the_places_of_others() {
+        let mut state = State::default();
+        state.add_operation(operation("one", "quiet"));
+        for number in 0..2 * MAX_OPERATIONS {
+            let id = number.to_string();
+            state.allocations.push_back(request(&id));
+            state.add_operation(operation(&id, "busy"));
+        }
+        assert!(state.operation("one").is_some());
+        assert_eq!((state.operations.len(), state.allocations.len()), (9, 8));
+        for number in 0..MAX_OPERATIONS {
+            state.add_operation(operation("", &number.to_string()));
+        }
+        assert_eq!((state.operations.len(), state.allocations.len()), (MAX_OPERATIONS, 0));
     }
 }
