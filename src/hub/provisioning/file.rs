@@ -2,6 +2,7 @@
 //! as they do with a restart of any service.
 
 use std::path::Path;
+use std::sync::PoisonError;
 
 use serde_json::{Map, Value, json};
 
@@ -33,18 +34,20 @@ impl Registry {
 
     /// Writes it down; returns when it is safe on the disk.
     pub fn save(&self, dir: &StateDir) -> Result<(), HubError> {
-        // The lock is held, so that an older state never overwrites a newer one. Others wait for a write to the disk,
-        // which a service of this size can bear.
-        let state = self.state();
-        let enrollments: Vec<Value> = state.enrollments.values().map(enrollment_to_json).collect();
-        let groups: Vec<Value> = state.groups.values().map(group_to_json).collect();
-        let records: Vec<Value> = state.records.values().map(record_to_json).collect();
-        dir.save_provisioning(&json!({
-            "idScope": self.id_scope,
-            "enrollments": enrollments,
-            "enrollmentGroups": groups,
-            "registrations": records,
-        }))
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let content = {
+            let state = self.state();
+            let enrollments: Vec<Value> = state.enrollments.values().map(enrollment_to_json).collect();
+            let groups: Vec<Value> = state.groups.values().map(group_to_json).collect();
+            let records: Vec<Value> = state.records.values().map(record_to_json).collect();
+            json!({
+                "idScope": self.id_scope,
+                "enrollments": enrollments,
+                "enrollmentGroups": groups,
+                "registrations": records,
+            })
+        };
+        dir.save_provisioning(&content)
     }
 }
 

@@ -24,6 +24,8 @@ pub(in crate::hub) struct Registry {
     state: Mutex<State>,
     /// Somebody asks for an allocation, or the hub stops.
     asked: Condvar,
+    /// Held while the state is written down, so that an older one never overwrites a newer one.
+    pub(super) saving: Mutex<()>,
 }
 
 /// What changes.
@@ -125,7 +127,7 @@ pub(super) enum AllocationStage {
 
 impl Registry {
     pub(super) fn new(id_scope: String, state: State) -> Self {
-        Self { id_scope, state: Mutex::new(state), asked: Condvar::new() }
+        Self { id_scope, state: Mutex::new(state), asked: Condvar::new(), saving: Mutex::default() }
     }
 
     /// Nothing in the state is left half-done by a panic, so a poisoned lock is taken all the same.

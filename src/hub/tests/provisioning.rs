@@ -87,3 +87,34 @@ async fn request_ids_that_fit_into_no_answer_end_the_connection() {
         hub.shared.note_refusal(String::new());
     }
 }
+
+#[tokio::test]
+async fn a_slow_disk_holds_up_no_question() {
+    use std::sync::Arc;
+    let dir = crate::hub::state_dir::make_temp_dir().unwrap();
+    let hub = Arc::new(start(HubConfig { state_dir: Some(dir.join("state")), ..HubConfig::default() }));
+    // Whoever opens a pipe to write waits for a reader.
+    let pipe = dir.join("state/provisioning.tmp");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let saving = tokio::task::spawn_blocking({
+        let hub = hub.clone();
+        move || hub.create_enrollment(Enrollment::new("reg-1", keys()))
+    });
+    let asking = tokio::task::spawn_blocking({
+        let hub = hub.clone();
+        move || {
+            while hub.enrollment_key("reg-1").is_err() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+            hub.registrations().len()
+        }
+    });
+    let asked = timeout(Duration::from_secs(5), asking).await;
+    let reader = tokio::task::spawn_blocking(move || std::fs::read(pipe));
+    let _ = saving.await.unwrap();
+    reader.await.unwrap().unwrap();
+    assert_eq!(asked.expect("an answer while the disk is slow").unwrap(), 0);
+    drop(hub);
+    std::fs::remove_dir_all(dir).unwrap();
+}
