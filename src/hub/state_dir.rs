@@ -15,6 +15,7 @@
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -37,6 +38,8 @@ const MODULES: &str = "modules";
 pub struct StateDir {
     root: PathBuf,
     lock: File,
+    /// Held while [`CLIENT_CA_FILE`] is written, so that an older one never overwrites a newer one.
+    authorities: Mutex<()>,
 }
 
 impl StateDir {
@@ -51,7 +54,7 @@ impl StateDir {
             io::ErrorKind::WouldBlock => HubError::StateInUse(root.to_owned()),
             _ => HubError::file(&path, error),
         })?;
-        Ok(Self { root: root.to_owned(), lock })
+        Ok(Self { root: root.to_owned(), lock, authorities: Mutex::default() })
     }
 
     /// Lets another hub open it, though a forked child may still hold a copy of the open lock.
@@ -93,6 +96,7 @@ impl StateDir {
 
     /// Keeps the authorities for client certificates.
     pub fn save_client_authorities(&self, authorities: &Authorities) -> Result<(), HubError> {
+        let _writing = self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
         write_whole(&self.root.join(CLIENT_CA_FILE), authorities.to_pem().as_bytes())
     }
 

@@ -8,6 +8,7 @@ mod lifecycle;
 mod methods;
 mod modules;
 mod provisioning;
+mod removal;
 mod sessions;
 mod state;
 mod telemetry;
