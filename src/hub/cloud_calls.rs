@@ -40,7 +40,8 @@ impl Hub {
     /// id gets one. Returns the id. With a state directory the message is on the disk by then.
     ///
     /// # Errors
-    /// [`HubError::QueueFull`] when 50 messages wait already, [`HubError::MessageTooLarge`] over 64 KiB.
+    /// [`HubError::QueueFull`] when 50 messages wait already, [`HubError::MessageTooLarge`] over 64 KiB,
+    /// [`HubError::TopicTooLong`] when its properties, encoded, have more than that.
     pub fn send_c2d_message(&self, device_id: &str, send: CloudSend) -> Result<String, HubError> {
         self.check_running()?;
         let CloudSend { body, mut properties, nulls, ttl } = send;
@@ -62,17 +63,18 @@ impl Hub {
         for name in nulls {
             bag.push(name, None);
         }
+        let message = CloudMessage {
+            body,
+            bag,
+            enqueued: unix,
+            expires: now + ttl,
+            expires_unix: unix.saturating_add(ttl.as_secs()),
+            deliveries: 0,
+            input: None,
+        };
+        message.check_topic(device.key())?;
         {
             let mut state = device.state();
-            let message = CloudMessage {
-                body,
-                bag,
-                enqueued: unix,
-                expires: now + ttl,
-                expires_unix: unix.saturating_add(ttl.as_secs()),
-                deliveries: 0,
-                input: None,
-            };
             if state.cloud_messages.push(message).is_err() {
                 let limit = MAX_PENDING;
                 return Err(HubError::QueueFull { device_id: device_id.to_owned(), limit });

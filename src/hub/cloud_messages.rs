@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use super::error::HubError;
 use super::id::Id;
 use crate::dialect::PropertyBag;
 use crate::dialect::topic::HubTopic;
@@ -42,6 +43,12 @@ pub struct CloudMessage {
 }
 
 impl CloudMessage {
+    /// An error if its topic for `id` is longer than MQTT has room for: it would end every connection that it is sent on.
+    pub fn check_topic(&self, id: Id<'_>) -> Result<(), HubError> {
+        let length = self.topic(id).to_string().len();
+        if u16::try_from(length).is_ok() { Ok(()) } else { Err(HubError::TopicTooLong { length }) }
+    }
+
     /// The topic for its device or module.
     pub fn topic<'a>(&'a self, id: Id<'a>) -> HubTopic<'a> {
         let (device_id, properties) = (id.device, self.bag.clone());

@@ -85,6 +85,11 @@ pub enum HubError {
         /// In bytes.
         limit: usize,
     },
+    /// The properties of a message make a topic that MQTT has no room for (65,535 bytes).
+    TopicTooLong {
+        /// In bytes.
+        length: usize,
+    },
     /// A method's name breaks a rule.
     MethodName(MethodNameError),
     /// A method's payload breaks a rule; says which.
@@ -150,6 +155,9 @@ impl fmt::Display for HubError {
             }
             Self::MessageTooLarge { size, limit } => {
                 write!(f, "a message of {size} bytes, the limit is {limit}")
+            }
+            Self::TopicTooLong { length } => {
+                write!(f, "the message's properties make an MQTT topic of {length} bytes; the limit is 65535")
             }
             Self::MethodName(error) => error.fmt(f),
             Self::MethodPayload(reason) => write!(f, "the method's payload {reason}"),

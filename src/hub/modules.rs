@@ -62,7 +62,8 @@ impl Hub {
     /// connected and subscribed, and kept for two hours as long as the hub runs. Unless `properties` say otherwise it comes from the module's own device.
     ///
     /// # Errors
-    /// [`HubError::InputName`], [`HubError::MessageTooLarge`] over 256 KB, [`HubError::QueueFull`] when 1,024 wait.
+    /// [`HubError::InputName`], [`HubError::MessageTooLarge`] over 256 KB, [`HubError::TopicTooLong`] when its
+    /// properties, encoded, have more than 64 KiB, [`HubError::QueueFull`] when 1,024 wait.
     pub fn send_to_input(
         &self,
         device_id: &str,
@@ -89,6 +90,7 @@ impl Hub {
             deliveries: 0,
             input: Some(input.to_owned()),
         };
+        message.check_topic(module.key())?;
         let mut state = module.state();
         if state.cloud_messages.push(message).is_err() {
             return Err(HubError::QueueFull { device_id: module.key().to_string(), limit: MAX_INPUTS });

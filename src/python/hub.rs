@@ -459,7 +459,8 @@ pub(super) fn to_python(error: HubError) -> PyErr {
         | HubError::Twin(_)
         | HubError::MethodName(_)
         | HubError::MethodPayload(_)
-        | HubError::MessageTooLarge { .. } => PyValueError::new_err(text),
+        | HubError::MessageTooLarge { .. }
+        | HubError::TopicTooLong { .. } => PyValueError::new_err(text),
         HubError::DeviceNotFound(_) | HubError::ModuleNotFound(_) | HubError::EnrollmentNotFound(_) => {
             PyLookupError::new_err(text)
         }

@@ -294,3 +294,18 @@ async fn messages_outlive_the_hub_that_has_a_state_directory() {
     drop(hub);
     std::fs::remove_dir_all(&dir).unwrap();
 }
+
+#[test]
+fn a_message_whose_properties_fit_into_no_topic_is_refused() {
+    let hub = hub();
+    hub.create_module("dev1", "m", None).unwrap();
+    let properties = MessageProperties {
+        application: vec![("k".to_owned(), " ".repeat(30_000))],
+        ..MessageProperties::default()
+    };
+    let refused = hub.send_c2d("dev1", Bytes::new(), properties.clone());
+    assert!(matches!(refused, Err(HubError::TopicTooLong { .. })));
+    let refused = hub.send_to_input("dev1", "m", "in", Bytes::new(), properties);
+    assert!(matches!(refused, Err(HubError::TopicTooLong { .. })));
+    assert_eq!((hub.pending_c2d("dev1").unwrap(), hub.pending_inputs("dev1", "m").unwrap()), (0, 0));
+}
