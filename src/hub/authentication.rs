@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::client_certificates::{self, Authentication, ClientChain};
-use super::device::Device;
+use super::device::{Credentials, Device};
 use super::shared::Shared;
 use super::telemetry::unix_seconds;
 use crate::dialect::sas::{CLOCK_SKEW, SasToken};
@@ -75,14 +75,20 @@ pub fn prove(
     chain: &ClientChain,
     now: SystemTime,
 ) -> Result<Duration, String> {
+    let Credentials { keys, authentication } = device.state().credentials.clone();
     if password.is_empty() {
-        let (authentication, authorities) = (&device.authentication, &shared.client_authorities);
-        client_certificates::judge(authentication, chain, authorities, &identity.client_id(), now)
-            .map_err(|error| error.to_string())?;
+        client_certificates::judge(
+            &authentication,
+            chain,
+            &shared.client_authorities,
+            &identity.client_id(),
+            now,
+        )
+        .map_err(|error| error.to_string())?;
         // A connection outlasts its certificate; only the next one is refused.
         return Ok(Duration::MAX);
     }
-    if device.authentication != Authentication::Sas {
+    if authentication != Authentication::Sas {
         return Err("the device authenticates with X.509, and there is a password".to_owned());
     }
     let token = SasToken::parse(password).map_err(|error| error.to_string())?;
@@ -94,7 +100,7 @@ pub fn prove(
     let now = unix_seconds(now);
     // The token's own judgement allows the service's skew; a hub under test may allow another.
     token
-        .verify(&identity.sas_resource(), &device.keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
+        .verify(&identity.sas_resource(), &keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
         .map_err(|error| error.to_string())?;
     Ok(Duration::from_secs(token.expiry().saturating_add(skew).saturating_sub(now)))
 }

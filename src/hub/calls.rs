@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::api::Hub;
 use super::client_certificates::Authentication;
-use super::device::{CloseReason, Command, Device, END_TIMEOUT};
+use super::device::{CloseReason, Command, Credentials, Device, END_TIMEOUT};
 use super::device_file;
 use super::error::HubError;
 use super::feedback::FeedbackStatus;
@@ -36,10 +36,11 @@ impl Hub {
         check_id("device id", device_id).map_err(HubError::Identity)?;
         let primary = key.map_or_else(SymmetricKey::generate, Ok).map_err(HubError::Key)?;
         let keys = [primary, SymmetricKey::generate().map_err(HubError::Key)?];
-        let device = Device::new(device_id, &generation_id()?, keys, true, Twin::new(unix_now()));
-        let device = Arc::new(device.authenticated_by(authentication));
+        let credentials = Credentials { keys, authentication };
+        let device = Device::new(device_id, &generation_id()?, credentials, true, Twin::new(unix_now()));
+        let device = Arc::new(device);
         self.shared.registry.insert(device.clone())?;
-        self.shared.save(&device).inspect_err(|_| drop(self.shared.registry.remove(device_id)))
+        self.shared.save(&device).inspect_err(|_| self.shared.registry.remove(&device))
     }
 
     /// Whether there is such a device.
@@ -99,9 +100,9 @@ impl Hub {
     /// `x509=true`.
     pub fn connection_string<'a>(&self, id: impl Into<Id<'a>>) -> Result<String, HubError> {
         let device = self.shared.registry.get(id)?;
-        let [primary, _] = &device.keys;
-        let auth = match device.authentication {
-            Authentication::Sas => Auth::SharedAccessKey(primary.clone()),
+        let Credentials { keys: [primary, _], authentication } = device.state().credentials.clone();
+        let auth = match authentication {
+            Authentication::Sas => Auth::SharedAccessKey(primary),
             Authentication::SelfSigned { .. } | Authentication::CertificateAuthority => Auth::X509,
         };
         let parts = ConnectionString {

@@ -34,10 +34,6 @@ pub struct Device {
     pub owner: Option<Arc<Device>>,
     /// What its messages are stamped with; holds the generation id.
     pub source: Arc<Source>,
-    /// Primary and secondary: either one signs.
-    pub keys: [SymmetricKey; 2],
-    /// How it proves itself; with a certificate, its keys are not taken.
-    pub authentication: Authentication,
     state: Mutex<DeviceState>,
     /// The connection came or went, or listens to methods or not.
     link_changed: Condvar,
@@ -47,8 +43,24 @@ pub struct Device {
     pub saved: Mutex<u64>,
 }
 
+/// How an identity proves itself.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Primary and secondary: either one signs.
+    pub keys: [SymmetricKey; 2],
+    /// With a certificate, the keys are not taken.
+    pub authentication: Authentication,
+}
+
+impl From<[SymmetricKey; 2]> for Credentials {
+    fn from(keys: [SymmetricKey; 2]) -> Self {
+        Self { keys, authentication: Authentication::Sas }
+    }
+}
+
 /// What changes.
 pub struct DeviceState {
+    pub credentials: Credentials,
     pub enabled: bool,
     pub removed: bool,
     pub twin: Twin,
@@ -160,12 +172,15 @@ impl Device {
     pub fn new<'a>(
         id: impl Into<Id<'a>>,
         generation_id: &str,
-        keys: [SymmetricKey; 2],
+        credentials: Credentials,
         enabled: bool,
         twin: Twin,
     ) -> Self {
         let id = id.into();
+        let source = Arc::new(Source::new(id, generation_id));
+        source.set_x509(credentials.authentication != Authentication::Sas);
         let state = DeviceState {
+            credentials,
             enabled,
             removed: false,
             twin,
@@ -182,9 +197,7 @@ impl Device {
             id: id.device.to_owned(),
             module_id: id.module.map(str::to_owned),
             owner: None,
-            source: Arc::new(Source::new(id, generation_id)),
-            keys,
-            authentication: Authentication::Sas,
+            source,
             state: Mutex::new(state),
             link_changed: Condvar::new(),
             attaching: tokio::sync::Mutex::new(()),
@@ -212,14 +225,12 @@ impl Device {
         allowed(self) && self.owner.as_deref().is_none_or(allowed)
     }
 
-    /// With another way to prove itself than by its keys.
-    #[must_use]
-    pub fn authenticated_by(mut self, authentication: Authentication) -> Self {
-        // A device that was just made shares its source with nobody yet.
-        if let Some(source) = Arc::get_mut(&mut self.source) {
-            source.x509 = authentication != Authentication::Sas;
-        }
-        Self { authentication, ..self }
+    /// Changes how it proves itself from its next connection on.
+    pub fn set_credentials(&self, credentials: Credentials) {
+        let mut state = self.state();
+        self.source.set_x509(credentials.authentication != Authentication::Sas);
+        state.credentials = credentials;
+        state.revision += 1;
     }
 
     /// The part that changes. Nothing in it is left half-done by a panic, so a poisoned lock is taken all the same.
@@ -313,7 +324,8 @@ impl Device {
 impl DeviceState {
     /// What the twin's service view shows of the device besides the twin.
     pub fn facts(&self, device: &Device) -> DeviceFacts {
-        let [primary_thumbprint, secondary_thumbprint] = device.authentication.thumbprints();
+        let authentication = &self.credentials.authentication;
+        let [primary_thumbprint, secondary_thumbprint] = authentication.thumbprints();
         DeviceFacts {
             device_id: device.id.clone(),
             module_id: device.module_id.clone(),
@@ -322,7 +334,7 @@ impl DeviceState {
             connected: self.link.is_some(),
             last_activity_time: self.last_activity,
             cloud_to_device_message_count: self.cloud_messages.len() as u64,
-            authentication_type: device.authentication.name(),
+            authentication_type: authentication.name(),
             primary_thumbprint,
             secondary_thumbprint,
             model_id: self.model_id.as_deref().map(str::to_owned),

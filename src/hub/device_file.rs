@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::client_certificates::Authentication;
 use super::cloud_file;
-use super::device::Device;
+use super::device::{Credentials, Device};
 use super::error::HubError;
 use super::registry::Registry;
 use super::state_dir::StateDir;
@@ -23,10 +23,11 @@ pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
         if state.removed || state.revision <= *saved {
             return Ok(());
         }
-        let [primary, secondary] = device.keys.each_ref().map(SymmetricKey::as_base64);
-        let [primary_thumbprint, secondary_thumbprint] = device.authentication.thumbprints();
+        let Credentials { keys, authentication } = &state.credentials;
+        let [primary, secondary] = keys.each_ref().map(SymmetricKey::as_base64);
+        let [primary_thumbprint, secondary_thumbprint] = authentication.thumbprints();
         let authentication = json!({
-            "type": device.authentication.name(),
+            "type": authentication.name(),
             "primaryThumbprint": primary_thumbprint,
             "secondaryThumbprint": secondary_thumbprint,
         });
@@ -79,16 +80,7 @@ pub fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device,
     };
     let twin = content.get("twin").unwrap_or(&Value::Null);
     let twin = Twin::from_state(twin).map_err(|error| HubError::corrupt(path, error))?;
-    let keys = [key("primaryKey")?, key("secondaryKey")?];
-    let mut device = Device::new((id, module_id), text("generationId")?, keys, enabled, twin);
-    if module_id.is_some() {
-        let owner = registry.find(id);
-        device = device.of(owner.ok_or_else(|| HubError::corrupt(path, format!("there is no device {id}")))?);
-    }
-    if let Some(messages) = content.get("cloudMessages") {
-        let queue = cloud_file::from_json(messages).ok_or("'cloudMessages' does not hold what it should");
-        device.state().cloud_messages = queue.map_err(|error| HubError::corrupt(path, error))?;
-    }
+    let mut credentials = Credentials::from([key("primaryKey")?, key("secondaryKey")?]);
     if let Some(authentication) = content.get("authentication") {
         let text = |name| authentication.get(name).and_then(Value::as_str);
         let read = text("type").and_then(|kind| {
@@ -96,7 +88,16 @@ pub fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device,
         });
         let read =
             read.ok_or_else(|| HubError::corrupt(path, "'authentication' does not hold what it should"))?;
-        device = device.authenticated_by(read);
+        credentials.authentication = read;
+    }
+    let mut device = Device::new((id, module_id), text("generationId")?, credentials, enabled, twin);
+    if module_id.is_some() {
+        let owner = registry.find(id);
+        device = device.of(owner.ok_or_else(|| HubError::corrupt(path, format!("there is no device {id}")))?);
+    }
+    if let Some(messages) = content.get("cloudMessages") {
+        let queue = cloud_file::from_json(messages).ok_or("'cloudMessages' does not hold what it should");
+        device.state().cloud_messages = queue.map_err(|error| HubError::corrupt(path, error))?;
     }
     // What was just read is on the disk.
     let revision = device.state().revision;

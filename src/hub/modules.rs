@@ -36,10 +36,10 @@ impl Hub {
         let primary = key.map_or_else(SymmetricKey::generate, Ok).map_err(HubError::Key)?;
         let keys = [primary, SymmetricKey::generate().map_err(HubError::Key)?];
         let id = Id::from((device_id, module_id));
-        let module = Device::new(id, &generation_id()?, keys, true, Twin::new(unix_now()));
+        let module = Device::new(id, &generation_id()?, keys.into(), true, Twin::new(unix_now()));
         let module = Arc::new(module.of(owner));
         self.shared.registry.insert(module.clone())?;
-        self.shared.save(&module).inspect_err(|_| drop(self.shared.registry.remove(id)))
+        self.shared.save(&module).inspect_err(|_| self.shared.registry.remove(&module))
     }
 
     /// Whether there is such a module.

@@ -1,7 +1,7 @@
 //! What came in: recorded in a ring, counted, waited for.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -45,7 +45,7 @@ pub struct Source {
     /// `iothub-connection-auth-generation-id`: tells a device from an earlier one of the same id.
     pub generation_id: String,
     /// Whether it authenticates with a certificate.
-    pub x509: bool,
+    x509: AtomicBool,
     /// How many messages came from here.
     count: AtomicU64,
 }
@@ -57,9 +57,13 @@ impl Source {
             device_id: id.device.to_owned(),
             module_id: id.module.map(str::to_owned),
             generation_id: generation_id.to_owned(),
-            x509: false,
+            x509: AtomicBool::new(false),
             count: AtomicU64::new(0),
         }
+    }
+
+    pub(super) fn set_x509(&self, x509: bool) {
+        self.x509.store(x509, Ordering::Relaxed);
     }
 
     fn id(&self) -> Id<'_> {
@@ -85,7 +89,11 @@ impl TelemetryMessage {
         }
         properties.push(("iothub-connection-auth-generation-id", source.generation_id.clone()));
         let scope = if source.module_id.is_some() { "module" } else { "device" };
-        let how = if source.x509 { r#""x509","issuer":"external""# } else { r#""sas","issuer":"iothub""# };
+        let how = if source.x509.load(Ordering::Relaxed) {
+            r#""x509","issuer":"external""#
+        } else {
+            r#""sas","issuer":"iothub""#
+        };
         let method = format!(r#"{{"scope":"{scope}","type":{how}}}"#);
         properties.push(("iothub-connection-auth-method", method));
         properties.push(("iothub-enqueuedtime", time::format_utc(unix_seconds(self.enqueued_time))));

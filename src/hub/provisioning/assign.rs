@@ -11,9 +11,10 @@ use crate::dialect::identity::check_id;
 use crate::dialect::provisioning::{RegistrationState, Status, Substatus};
 use crate::dialect::time::format_utc;
 use crate::dialect::{SymmetricKey, Twin};
+use crate::hub::HubError;
 use crate::hub::calls::generation_id;
 use crate::hub::client_certificates::Authentication;
-use crate::hub::device::Device;
+use crate::hub::device::{Credentials, Device};
 use crate::hub::shared::Shared;
 
 /// Error codes of failed registrations (DPS docs, "Device Registration Result").
@@ -27,7 +28,8 @@ type Assigned = (RegistrationState, Option<Arc<Device>>);
 type Failure = (u32, String);
 
 /// Puts the device into the hub. A device that is there already keeps its twin and its messages (that is a device
-/// which registers again, or one that the application made); it gets the enrolment's keys, or its certificate.
+/// which registers again, or one that the application made); it gets the enrolment's keys, or its
+/// certificate, for its next connection.
 pub(super) fn assign(
     shared: &Shared,
     state: &mut State,
@@ -39,30 +41,30 @@ pub(super) fn assign(
         AllocationStage::Answered(answer) => answer.map_err(|error| (ALLOCATION_FAILED, error))?,
         AllocationStage::NotNeeded | AllocationStage::Asked => super::Allocation::default(),
     };
-    let device_id = allocation.device_id.or(enrollment.device_id).unwrap_or_else(|| registration_id.clone());
+    let key = key_of(&registration_id);
+    // A registration id is the same in other letters, an id in the hub is another one.
+    let before = || state.records.get(&key).map(|record| record.device_id.clone());
+    let device_id = allocation.device_id.or(enrollment.device_id);
+    let device_id = device_id.or_else(before).unwrap_or_else(|| registration_id.clone());
     check_id("device id", &device_id).map_err(|error| (ALLOCATION_FAILED, error.to_string()))?;
     let found = shared.registry.find(&*device_id);
     let was_there = found.is_some();
     let device = match found {
         Some(device) if knows(&device, &login) => None,
         Some(device) => {
-            let (twin, enabled) = {
-                let state = device.state();
-                (state.twin.clone(), state.enabled)
-            };
-            Some(make(&device_id, &device.source.generation_id, login, enabled, twin)?)
+            device.set_credentials(credentials(login)?);
+            Some(device)
         }
         None => {
             let twin = initial_twin(allocation.initial_twin.or(enrollment.policy.initial_twin), now)?;
-            let generation = generation_id().map_err(|error| (ALLOCATION_FAILED, error.to_string()))?;
-            Some(make(&device_id, &generation, login, true, twin)?)
+            let failed = |error: HubError| (ALLOCATION_FAILED, error.to_string());
+            let generation = generation_id().map_err(failed)?;
+            let device = Arc::new(Device::new(&*device_id, &generation, credentials(login)?, true, twin));
+            // The application may have made one meanwhile.
+            shared.registry.insert(device.clone()).map_err(failed)?;
+            Some(device)
         }
     };
-    let device = device.map(Arc::new);
-    if let Some(device) = &device {
-        shared.registry.replace(device);
-    }
-    let key = key_of(&registration_id);
     let known = state.records.get(&key);
     let substatus = match known {
         // It was removed from the hub meanwhile.
@@ -101,20 +103,20 @@ pub(super) fn assign(
 
 /// Whether the hub lets the device in as it is.
 fn knows(device: &Device, login: &Login) -> bool {
+    let known = &device.state().credentials;
     match login {
-        Login::Keys(keys) => device.authentication == Authentication::Sas && device.keys == *keys,
-        Login::Certificate(how) => device.authentication == *how,
+        Login::Keys(keys) => known.authentication == Authentication::Sas && known.keys == *keys,
+        Login::Certificate(how) => known.authentication == *how,
     }
 }
 
-fn make(id: &str, generation: &str, login: Login, enabled: bool, twin: Twin) -> Result<Device, Failure> {
+fn credentials(login: Login) -> Result<Credentials, Failure> {
     let key = || SymmetricKey::generate().map_err(|error| (ALLOCATION_FAILED, error.to_string()));
-    let (keys, how) = match login {
-        Login::Keys(keys) => (keys, Authentication::Sas),
+    Ok(match login {
+        Login::Keys(keys) => keys.into(),
         // Every device has keys, of use or not.
-        Login::Certificate(how) => ([key()?, key()?], how),
-    };
-    Ok(Device::new(id, generation, keys, enabled, twin).authenticated_by(how))
+        Login::Certificate(authentication) => Credentials { keys: [key()?, key()?], authentication },
+    })
 }
 
 fn initial_twin(initial: Option<Value>, now: u64) -> Result<Twin, Failure> {

@@ -89,6 +89,44 @@ async fn request_ids_that_fit_into_no_answer_end_the_connection() {
 }
 
 #[tokio::test]
+async fn a_device_that_gets_new_keys_keeps_everything_else() {
+    let hub = start(HubConfig::default());
+    hub.create_module("dev1", "m1", None).unwrap();
+    hub.send_c2d("dev1", "waits".into(), crate::dialect::MessageProperties::default()).unwrap();
+    hub.set_enabled("dev2", false).unwrap();
+    let keys = keys();
+    for id in ["dev1", "dev2"] {
+        hub.create_enrollment(Enrollment::new(id, keys.clone())).unwrap();
+        let mut client = connect(&hub, id, &keys[0]).await;
+        assert!(register(&mut client, id).await.0.contains("/200/"));
+        assert!(super::client::key(&hub, id) == keys[0]);
+    }
+    assert!(hub.has_module("dev1", "m1"));
+    assert_eq!(hub.pending_c2d("dev1").unwrap(), 1);
+    TestClient::connect(&hub, "dev1").await;
+    TestClient::connect(&hub, ("dev1", "m1")).await;
+    assert!(TestClient::open(&hub, &Options::new(&hub, "dev2")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_registration_id_in_other_letters_is_the_same_device() {
+    let hub = start(HubConfig::default());
+    let keys = keys();
+    hub.create_enrollment(Enrollment::new("Reg-1", keys.clone())).unwrap();
+    hub.create_enrollment_group(EnrollmentGroup::new("fleet", keys.clone())).unwrap();
+    for (first, second, derived) in [("reg-1", "REG-1", false), ("member", "Member", true)] {
+        for id in [first, second] {
+            let key = if derived { keys[0].derive(id) } else { keys[0].clone() };
+            let mut client = connect(&hub, id, &key).await;
+            let (_, body) = register(&mut client, id).await;
+            assert_eq!(body["registrationState"]["deviceId"], first);
+        }
+        assert!(hub.has_device(first) && !hub.has_device(second));
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
 async fn a_slow_disk_holds_up_no_question() {
     use std::sync::Arc;
     let dir = crate::hub::state_dir::make_temp_dir().unwrap();
