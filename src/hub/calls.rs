@@ -62,20 +62,31 @@ impl Hub {
     /// Forgets a device with its modules, or a module.
     pub(super) fn remove(&self, id: Id<'_>) -> Result<(), HubError> {
         self.check_running()?;
-        let removed = self.shared.registry.remove(id)?;
-        for identity in &removed {
-            let purged = {
-                let mut state = identity.state();
-                state.removed = true;
-                state.cloud_messages.purge()
-            };
-            self.shared.feedback.report(&identity.source, &purged, FeedbackStatus::Purged);
+        let registry = &self.shared.registry;
+        let last = registry.get(id)?;
+        if std::mem::replace(&mut last.state().removed, true) {
+            // By another thread, which is at it.
+            return Err(self.shared.registry.missing(id));
         }
-        // A module's file never outlasts its device's.
-        removed.iter().try_for_each(|identity| {
-            identity.close_and_block(CloseReason::Removed, END_TIMEOUT);
-            self.shared.state_dir().map_or(Ok(()), |dir| device_file::remove(&dir, identity))
-        })
+        // From here on it takes no more modules. They go first: a module's file never outlasts its device's.
+        let modules = if id.module.is_none() { registry.modules(id.device)? } else { Vec::new() };
+        let all = modules.into_iter().chain([last.clone()]);
+        all.into_iter()
+            .try_for_each(|identity| self.remove_one(&identity))
+            .inspect_err(|_| last.state().removed = false)
+    }
+
+    /// The file goes before the identity does: nobody can make another one of that id, and its file, meanwhile.
+    fn remove_one(&self, identity: &Arc<Device>) -> Result<(), HubError> {
+        identity.state().removed = true;
+        let dir = self.shared.state_dir();
+        dir.map_or(Ok(()), |dir| device_file::remove(&dir, identity))
+            .inspect_err(|_| identity.state().removed = false)?;
+        let purged = identity.state().cloud_messages.purge();
+        self.shared.feedback.report(&identity.source, &purged, FeedbackStatus::Purged);
+        self.shared.registry.remove(identity);
+        identity.close_and_block(CloseReason::Removed, END_TIMEOUT);
+        Ok(())
     }
 
     /// Lets a device and its modules connect or not; the connections of those that may not end.

@@ -1,10 +1,9 @@
 //! The devices that a hub knows, each with its modules.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, btree_map, hash_map};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::device::{CloseReason, Device};
+use super::device::Device;
 use super::error::HubError;
 use super::id::Id;
 
@@ -34,29 +33,23 @@ impl Registry {
                 Ok(())
             };
         };
-        // A device of the same id that was made meanwhile is another one.
-        let same = |owner: &&mut Owner| new.owner.as_ref().is_some_and(|of| Arc::ptr_eq(of, &owner.device));
+        // A device of the same id that was made meanwhile is another one, and one that goes takes no more modules.
+        let same = |owner: &&mut Owner| {
+            new.owner.as_ref().is_some_and(|of| Arc::ptr_eq(of, &owner.device))
+                && !owner.device.state().removed
+        };
         let owner = devices.get_mut(&new.id).filter(same);
         let modules = &mut owner.ok_or_else(|| HubError::DeviceNotFound(new.id.clone()))?.modules;
         let count = modules.len();
         match modules.entry(module_id.clone()) {
-            Entry::Occupied(_) => Err(HubError::ModuleExists(new.key().to_string())),
-            Entry::Vacant(_) if count >= MAX_MODULES => Err(HubError::TooManyModules(new.id.clone())),
-            Entry::Vacant(place) => {
+            btree_map::Entry::Occupied(_) => Err(HubError::ModuleExists(new.key().to_string())),
+            btree_map::Entry::Vacant(_) if count >= MAX_MODULES => {
+                Err(HubError::TooManyModules(new.id.clone()))
+            }
+            btree_map::Entry::Vacant(place) => {
                 place.insert(new);
                 Ok(())
             }
-        }
-    }
-
-    /// Adds a device, in the place of one of the same id, which goes as if it was removed: with its modules and its
-    /// connections. For the hub's own thread.
-    pub fn replace(&self, device: &Arc<Device>) {
-        let owner = Owner { device: device.clone(), modules: BTreeMap::new() };
-        let replaced = self.devices().insert(device.id.clone(), owner);
-        for gone in replaced.into_iter().flat_map(|owner| owner.modules.into_values().chain([owner.device])) {
-            gone.state().removed = true;
-            tokio::spawn(async move { gone.close_and_wait(CloseReason::Removed).await });
         }
     }
 
@@ -74,25 +67,31 @@ impl Registry {
     /// The device or module of that id, or the error that names what is missing.
     pub fn get<'a>(&self, id: impl Into<Id<'a>>) -> Result<Arc<Device>, HubError> {
         let id = id.into();
-        self.find(id).ok_or_else(|| match id.module {
-            Some(_) if self.find(id.device).is_some() => HubError::ModuleNotFound(id.to_string()),
-            _ => HubError::DeviceNotFound(id.device.to_owned()),
-        })
+        self.find(id).ok_or_else(|| self.missing(id))
     }
 
-    /// Takes a module out, or a device with all its modules: those first, the device last.
-    pub fn remove<'a>(&self, id: impl Into<Id<'a>>) -> Result<Vec<Arc<Device>>, HubError> {
-        let id = id.into();
-        let mut devices = self.devices();
-        let missing = || HubError::DeviceNotFound(id.device.to_owned());
-        if let Some(module_id) = id.module {
-            let removed = devices.get_mut(id.device).ok_or_else(missing)?.modules.remove(module_id);
-            return removed
-                .map(|module| vec![module])
-                .ok_or_else(|| HubError::ModuleNotFound(id.to_string()));
+    /// The error that names what is missing.
+    pub fn missing(&self, id: Id<'_>) -> HubError {
+        match id.module {
+            Some(_) if self.find(id.device).is_some() => HubError::ModuleNotFound(id.to_string()),
+            _ => HubError::DeviceNotFound(id.device.to_owned()),
         }
-        let owner = devices.remove(id.device).ok_or_else(missing)?;
-        Ok(owner.modules.into_values().chain([owner.device]).collect())
+    }
+
+    /// Takes out this device or module, if it is there, and not another one of its id. A device's modules go with it.
+    pub fn remove(&self, gone: &Arc<Device>) {
+        let mut devices = self.devices();
+        let hash_map::Entry::Occupied(mut owner) = devices.entry(gone.id.clone()) else { return };
+        match &gone.module_id {
+            None if Arc::ptr_eq(&owner.get().device, gone) => drop(owner.remove()),
+            None => {}
+            Some(module_id) => {
+                let modules = &mut owner.get_mut().modules;
+                if modules.get(module_id).is_some_and(|module| Arc::ptr_eq(module, gone)) {
+                    modules.remove(module_id);
+                }
+            }
+        }
     }
 
     /// Every device and every module, in the order of their ids, modules after their device.

@@ -141,7 +141,7 @@ impl StateDir {
     /// Forgets a device or module.
     pub fn remove(&self, id: Id<'_>) -> Result<(), HubError> {
         let path = self.file(id);
-        match fs::remove_file(&path) {
+        match fs::remove_file(&path).and_then(|()| sync_parent(&path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HubError::file(&path, error)),
             _ => Ok(()),
         }
@@ -211,7 +211,7 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), HubError> {
     write().map_err(|error| HubError::file(path, error))
 }
 
-/// Makes a rename durable. Windows has no such thing.
+/// Makes a rename, or a removal, durable. Windows has no such thing.
 fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent() {
         Some(parent) if cfg!(unix) => File::open(parent)?.sync_all(),
