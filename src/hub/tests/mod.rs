@@ -4,6 +4,7 @@ mod client;
 mod cloud_messages;
 mod connect;
 mod hostile;
+mod kill;
 mod lifecycle;
 mod methods;
 mod modules;
