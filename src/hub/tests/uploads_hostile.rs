@@ -38,7 +38,7 @@ async fn status(stream: &mut TlsStream<TcpStream>) -> String {
 fn patient(max_bytes: usize) -> Hub {
     let limits = Limits { http_idle_timeout: 10 * DEADLINE, ..Limits::default() };
     let file_uploads = FileUploads { max_bytes, ..FileUploads::default() };
-    start(HubConfig { limits, file_uploads, ..HubConfig::default() })
+    start(HubConfig { file_uploads, limits, ..HubConfig::default() })
 }
 
 #[tokio::test]
@@ -87,7 +87,8 @@ async fn bodies_on_their_way_are_bounded_together() {
     refused = status(&mut large).await;
     assert_eq!(refused, "413");
     drop(first);
-    let put = async { while ask(&hub, "PUT", &target, blob, &[0; 80_000]).await.status != 201 {} };
+    let body = vec![0; 80_000];
+    let put = async { while ask(&hub, "PUT", &target, blob, &body).await.status != 201 {} };
     timeout(DEADLINE, put).await.expect("room again");
 }
 
