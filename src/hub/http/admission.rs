@@ -1,11 +1,14 @@
 //! Who may ask over HTTPS: devices and modules with a token of their own, as in the password of CONNECT, or with the client
 //! certificate of the handshake.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 
 use super::super::authentication::prove;
 use super::super::client_certificates::ClientChain;
@@ -13,32 +16,50 @@ use super::super::device::Device;
 use super::super::id::Id;
 use super::super::shared::Shared;
 use super::answer::{Refusal, parameter};
+use super::server::Peer;
 use crate::dialect::Identity;
 use crate::dialect::service_error::ErrorCode;
 
-/// The device or module that asks, if it shows a token of its own or, without one, its certificate.
-pub(super) fn admit(
-    shared: &Shared,
-    id: Id<'_>,
-    query: Option<&str>,
-    headers: &HeaderMap,
-    chain: &ClientChain,
-) -> Result<Arc<Device>, Refusal> {
-    if parameter(query, "api-version").is_none() {
-        return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
+/// What a request shows of who asks.
+pub(super) struct Asker {
+    query: Option<String>,
+    pub(super) headers: HeaderMap,
+    chain: ClientChain,
+}
+
+impl<S: Sync> FromRequestParts<S> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let chain = parts.extensions.get::<Peer>().map(|peer| peer.chain.clone());
+        Ok(Self {
+            query: parts.uri.query().map(str::to_owned),
+            headers: parts.headers.clone(),
+            chain: chain.unwrap_or_default(),
+        })
     }
-    let refuse = |reason: String| {
-        shared.note_refusal(format!("HTTPS: {reason}"));
-        Refusal::new(ErrorCode::UNAUTHORIZED, "the device's credentials are not accepted")
-    };
-    let device = shared.registry.find(id).ok_or_else(|| refuse("there is no such device".to_owned()))?;
-    let identity = Identity::new(&shared.config.hostname, id.device, id.module);
-    let identity = identity.map_err(|error| refuse(error.to_string()))?;
-    // A header that is there and no text is no certificate either.
-    let token = headers.get(AUTHORIZATION).map(|token| token.to_str().unwrap_or("?"));
-    prove(shared, &device, &identity, token.unwrap_or_default(), chain, SystemTime::now()).map_err(refuse)?;
-    if !device.may_connect() {
-        return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
+}
+
+impl Asker {
+    /// The device or module that asks, if it shows a token of its own or, without one, its certificate.
+    pub(super) fn admit(&self, shared: &Shared, id: Id<'_>) -> Result<Arc<Device>, Refusal> {
+        if parameter(self.query.as_deref(), "api-version").is_none() {
+            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
+        }
+        let refuse = |reason: String| {
+            shared.note_refusal(format!("HTTPS: {reason}"));
+            Refusal::new(ErrorCode::UNAUTHORIZED, "the device's credentials are not accepted")
+        };
+        let device = shared.registry.find(id).ok_or_else(|| refuse("there is no such device".to_owned()))?;
+        let identity = Identity::new(&shared.config.hostname, id.device, id.module);
+        let identity = identity.map_err(|error| refuse(error.to_string()))?;
+        // A header that is there and no text is no certificate either.
+        let token = self.headers.get(AUTHORIZATION).map(|token| token.to_str().unwrap_or("?"));
+        prove(shared, &device, &identity, token.unwrap_or_default(), &self.chain, SystemTime::now())
+            .map_err(refuse)?;
+        if !device.may_connect() {
+            return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
+        }
+        Ok(device)
     }
-    Ok(device)
 }

@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
+use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use axum::http::header::HOST;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Extension, Router};
 use serde_json::Value;
 
 use super::super::id::Id;
 use super::super::shared::Shared;
-use super::admission::admit;
+use super::admission::Asker;
 use super::answer::{Refusal, read_body};
-use super::server::Peer;
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::upload::{UploadNotification, check_blob_name};
 
@@ -31,12 +30,10 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 async fn start(
     State(shared): State<Arc<Shared>>,
     Path(device_id): Path<String>,
-    RawQuery(query): RawQuery,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain);
+    let device = asker.admit(&shared, Id::from(&device_id));
     let (device, body) = read_body(device, body, MAX_BODY).await?;
     let body: Value = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
@@ -44,7 +41,7 @@ async fn start(
     let name = name.ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "there is no blobName"))?;
     check_blob_name(&device.id, name)
         .map_err(|error| Refusal::new(ErrorCode::ARGUMENT_INVALID, error.to_string()))?;
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = asker.headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.map_or_else(|| shared.config.hostname.clone(), str::to_owned);
     let target = shared.uploads.start(&device.id, name, host).ok_or_else(|| {
         let limit = "the device has as many uploads under way as it may";
@@ -56,12 +53,10 @@ async fn start(
 async fn end(
     State(shared): State<Arc<Shared>>,
     Path(device_id): Path<String>,
-    RawQuery(query): RawQuery,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let device = admit(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain);
+    let device = asker.admit(&shared, Id::from(&device_id));
     let (device, body) = read_body(device, body, MAX_BODY).await?;
     let notification = UploadNotification::parse(&body)
         .ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is not a notification"))?;

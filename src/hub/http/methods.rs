@@ -4,23 +4,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
-use axum::http::HeaderMap;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::{Extension, Router};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
-use super::super::client_certificates::ClientChain;
 use super::super::error::HubError;
 use super::super::id::Id;
 use super::super::methods::{self, MethodResult, PendingCall};
 use super::super::shared::Shared;
-use super::admission::admit;
+use super::admission::Asker;
 use super::answer::{Refusal, read_body};
-use super::server::Peer;
 use crate::dialect::MAX_METHOD_BODY;
 use crate::dialect::service_error::ErrorCode;
 
@@ -41,38 +38,27 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 async fn of_device(
     State(shared): State<Arc<Shared>>,
     Path(device_id): Path<String>,
-    RawQuery(query): RawQuery,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Response, Refusal> {
-    call(&shared, Id::from(&device_id), query.as_deref(), &headers, &peer.chain, body).await
+    call(&shared, Id::from(&device_id), &asker, body).await
 }
 
 async fn of_module(
     State(shared): State<Arc<Shared>>,
     Path((device_id, module_id)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
-    Extension(peer): Extension<Peer>,
-    headers: HeaderMap,
+    asker: Asker,
     body: Body,
 ) -> Result<Response, Refusal> {
     let id = Id::from((device_id.as_str(), module_id.as_str()));
-    call(&shared, id, query.as_deref(), &headers, &peer.chain, body).await
+    call(&shared, id, &asker, body).await
 }
 
-async fn call(
-    shared: &Shared,
-    id: Id<'_>,
-    query: Option<&str>,
-    headers: &HeaderMap,
-    chain: &ClientChain,
-    body: Body,
-) -> Result<Response, Refusal> {
-    let caller = headers.get(CALLER).and_then(|caller| caller.to_str().ok());
+async fn call(shared: &Shared, id: Id<'_>, asker: &Asker, body: Body) -> Result<Response, Refusal> {
+    let caller = asker.headers.get(CALLER).and_then(|caller| caller.to_str().ok());
     let caller = caller.and_then(|caller| caller.split_once('/')).map(Id::from);
     let nobody = || Refusal::new(ErrorCode::UNAUTHORIZED, "x-ms-edge-moduleId does not name a module");
-    let caller = caller.ok_or_else(nobody).and_then(|caller| admit(shared, caller, query, headers, chain));
+    let caller = caller.ok_or_else(nobody).and_then(|caller| asker.admit(shared, caller));
     let (_, body) = read_body(caller, body, MAX_BODY).await?;
     let invalid = |what: &str| Refusal::new(ErrorCode::ARGUMENT_INVALID, what);
     let body: Value = serde_json::from_slice(&body)
