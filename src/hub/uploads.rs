@@ -91,6 +91,13 @@ pub(super) struct Receiving<'a> {
     bytes: usize,
 }
 
+impl Receiving<'_> {
+    /// How much the body may have.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 impl Drop for Receiving<'_> {
     fn drop(&mut self) {
         self.uploads.inner().receiving -= self.bytes;

@@ -45,7 +45,7 @@ async fn write(
             return Err(refused);
         }
     };
-    let body = to_bytes(body, MAX_BODY).await.map_err(|_| Refused(400, "IncompleteBody"))?;
+    let body = to_bytes(body, room.bytes()).await.map_err(|_| Refused(400, "IncompleteBody"))?;
     let written = store(&shared, &blob, query, &headers, body);
     drop(room);
     written
