@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
 from azmqtt._errors import ClientClosed, IotHubError
+from azmqtt._raised import passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +136,12 @@ class Handlers:
         task = event_loop.create_task(_consume(handler))
         # The loop itself holds its tasks weakly.
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda task: self._ended(task, handler.name))
+
+    def _ended(self, task: asyncio.Task[None], name: str) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() and self._core.state != "closed":
+            _log.warning("the handler %s gets nothing more: its event loop has ended, and the client is open", name)
 
     def _running_or_own_loop(self) -> asyncio.AbstractEventLoop:
         try:
@@ -200,7 +206,7 @@ def _call_plain(handler: _Handler) -> bool:
             return turn > 0
         try:
             handler.function(item)
-        except Exception:  # noqa: BLE001 - a handler may raise anything
+        except BaseException:  # noqa: BLE001 - a handler may raise anything, and sys.exit() is no way out of this thread
             _log.exception("the handler %s raised", handler.name)
     return True
 
@@ -230,7 +236,9 @@ async def _consume(handler: _Handler) -> None:
         while (item := handler.events.take()) is not None:
             try:
                 await handler.function(item)
-            except Exception:  # noqa: BLE001, PERF203 - a handler may raise anything
+            except BaseException as error:  # noqa: PERF203 - a handler may raise anything
+                if passes(error):
+                    raise
                 _log.exception("the handler %s raised", handler.name)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
 from azmqtt._errors import ClientClosed, IotHubError
+from azmqtt._raised import passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,7 +118,7 @@ class Inputs:
             if handler.event_loop is None:
                 handler.function(message)
             else:
-                self._await(handler.function(message), handler.event_loop)
+                self._await(_called(handler.function, message), handler.event_loop)
         except _LoopClosedError:
             raise
         except BaseException:  # noqa: BLE001 - a handler may raise anything, and sys.exit() is no way out of this thread
@@ -135,3 +136,12 @@ class Inputs:
                 return
             if event_loop.is_closed():
                 raise _LoopClosedError
+
+
+async def _called(function: Callable[[_core.CloudMessage], Any], message: _core.CloudMessage) -> None:
+    try:
+        await function(message)
+    except BaseException as error:
+        if passes(error):
+            raise
+        _log.exception("the handler of the input %s raised", message.input_name)

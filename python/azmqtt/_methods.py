@@ -19,6 +19,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt._errors import ClientClosed, ConnectionLost, IotHubError, MessageTooLarge
+from azmqtt._raised import passes
 from azmqtt._types import MethodRequest
 
 if TYPE_CHECKING:
@@ -206,8 +207,14 @@ async def _work_async(work: _Work) -> None:
         _log.warning("the handler of the method %s was cancelled", work.request.name)
         await _respond_async(work.call, *_FAILED)
         raise
-    except Exception:  # noqa: BLE001 - a handler may raise anything
+    except GeneratorExit:
+        raise
+    except BaseException as error:
         _log.exception("the handler of the method %s raised", work.request.name)
+        if passes(error):
+            # The loop ends with this: there is no later for the response.
+            _respond(work.call, *_FAILED)
+            raise
         status, payload = _FAILED
     try:
         await _respond_async(work.call, status, payload)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
 from azmqtt._errors import ClientClosed
+from azmqtt._raised import passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,7 @@ class States:
             # No loop runs here: the thread gets one.
             with suppress(RuntimeError):
                 self._task = asyncio.get_running_loop().create_task(self._consume())
+                self._task.add_done_callback(self._task_ended)
         if self._task is None:
             target = self._run_async if is_async else self._run
             self._thread = threading.Thread(target=target, name="azmqtt-states", daemon=True)
@@ -68,11 +70,15 @@ class States:
             return
         await asyncio.wait([asyncio.wrap_future(self._ended)], timeout=timeout)
 
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        if task.cancelled() and not self.closed:
+            _log.warning("the handler %s is told no more: its event loop has ended, and the client is open", self._name)
+
     def _run(self) -> None:
         for change in self._events:
             try:
                 self._function(change)
-            except Exception:  # noqa: BLE001, PERF203 - a handler may raise anything
+            except BaseException:  # noqa: BLE001, PERF203 - a handler may raise anything, see `_raised`
                 _log.exception("the handler %s raised", self._name)
         self._ended.set_result(None)
 
@@ -93,7 +99,9 @@ class States:
                 while (change := self._events.take()) is not None:
                     try:
                         await self._function(change)
-                    except Exception:  # noqa: BLE001, PERF203 - a handler may raise anything
+                    except BaseException as error:  # noqa: PERF203 - a handler may raise anything
+                        if passes(error):
+                            raise
                         _log.exception("the handler %s raised", self._name)
         finally:
             self._ended.set_result(None)
