@@ -9,7 +9,7 @@ import socket
 import pytest
 
 import azmqtt
-from azmqtt import DeviceClient, LocalHub, sas
+from azmqtt import DeviceClient, LocalHub, provisioning, sas
 
 KEY = "a2V5"
 
@@ -18,6 +18,10 @@ KEY = "a2V5"
 def offline():
     with DeviceClient.from_symmetric_key("hub.example.net", "dev", KEY) as client:
         yield client
+
+
+def provision(id_scope="0ne1", registration_id="r", symmetric_key=KEY, **options):
+    return provisioning.register(id_scope, registration_id, symmetric_key=symmetric_key, **options)
 
 
 @pytest.mark.parametrize(
@@ -39,6 +43,15 @@ def offline():
         ),
         (lambda: DeviceClient.from_sas_token(5), TypeError, "token must be str, not int"),
         (lambda: DeviceClient.from_sas_token("x", device_id=5), TypeError, "device_id must be str, not int"),
+        (lambda: provision(id_scope=5), TypeError, "id_scope must be str, not int"),
+        (lambda: provision(registration_id=b"r"), TypeError, "registration_id must be str, not bytes"),
+        (lambda: provision(symmetric_key=b"s3cret"), TypeError, "symmetric_key must be str, not bytes"),
+        (lambda: provision(symmetric_key=None, group_key=5), TypeError, "group_key must be str, not int"),
+        (lambda: provision(provisioning_host=5), TypeError, "provisioning_host must be str, not int"),
+        (lambda: provision(poll_interval="2"), TypeError, "poll_interval must be a number of seconds, not str"),
+        (lambda: provision(poll_interval=0), ValueError, "poll_interval must be from 0.01 to 3600.0 s, not 0"),
+        (lambda: provisioning.derive_device_key(b"k", "r"), TypeError, "group_key must be str, not bytes"),
+        (lambda: provisioning.derive_device_key(KEY, 5), TypeError, "registration_id must be str, not int"),
         (lambda: sas.generate(5, KEY), TypeError, "resource must be str, not int"),
         (lambda: sas.generate("r", None), TypeError, "key must be str, not NoneType"),
         (lambda: sas.generate("r", KEY, policy=5), TypeError, "policy must be str, not int"),
@@ -213,3 +226,26 @@ def test_a_connection_that_is_pushed_out_says_what_is_likely(hub):
         lost = next(change for change in changes if change.state == "reconnecting")
         assert "another client has connected as twice" in lost.reason
         assert "a notebook that still runs" in lost.reason
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "text"),
+    [
+        (lambda c: c.invoke_method(5, "m"), TypeError, "device_id must be str, not int"),
+        (lambda c: c.invoke_method("d", b"m"), TypeError, "name must be str, not bytes"),
+        (lambda c: c.invoke_method("d", "m", module_id=5), TypeError, "module_id must be str, not int"),
+        (lambda c: c.invoke_method("d", "m", timeout="5"), TypeError, "timeout must be a number of seconds, not str"),
+        (lambda c: c.on_input_message(5), TypeError, "input_name must be str, not int"),
+        (lambda c: c.on_input_message("", print), ValueError, "input_name must not be empty"),
+    ],
+)
+def test_what_a_module_does(call, error, text):
+    module = DeviceClient.from_symmetric_key("hub.example.net", "dev", KEY, module_id="m")
+    with module, pytest.raises(error) as caught:
+        call(module)
+    assert text in str(caught.value)
+
+
+def test_the_allocation_policy():
+    with LocalHub() as hub, pytest.raises(TypeError, match="policy must be callable, not int"):
+        hub.on_allocation(5)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from azmqtt import _core
+from azmqtt._arguments import text
 from azmqtt._connection import Connection
 from azmqtt._errors import ClientClosed
 from azmqtt._invoke import MethodCalls
@@ -387,11 +388,15 @@ class DeviceClient(MethodCalls, Connection):
             handler: The function.
 
         Raises:
-            ValueError: The client is a device, which has no inputs.
+            ValueError: The client is a device, which has no inputs, or the name is empty.
+            TypeError: The name is no ``str``, or the handler not callable.
             RuntimeError: There is a handler for it already.
         """
         if callable(input_name):
             raise TypeError('on_input_message takes the name of an input: write @client.on_input_message("input1")')
+        text("input_name", input_name)
+        if not input_name:
+            raise ValueError("input_name must not be empty: on_message takes what comes to every other input")
         if self.module_id is None:
             raise ValueError("only a module has inputs, and this client is a device: messages come to on_message")
 

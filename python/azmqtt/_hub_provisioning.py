@@ -281,6 +281,8 @@ class ProvisioningSide:
                 what the device gets as payload, or an :class:`Allocation`. If it raises, the registration fails with
                 400207 and the text of the exception. ``None`` to ask nobody any more.
         """
+        if policy is not None and not callable(policy):
+            raise TypeError(f"policy must be callable, not {type(policy).__name__}")
         self._policy.now = policy
         self._provisioning.set_custom_allocation(policy is not None)
         if policy is None or self._policy.is_asked:

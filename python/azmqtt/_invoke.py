@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from azmqtt._arguments import texts, texts_or_none
+
 if TYPE_CHECKING:
     from azmqtt._core import Client
     from azmqtt._types import MethodResult
@@ -101,6 +103,8 @@ class MethodCalls:
     ) -> InvokeOptions:
         if self.module_id is None:
             raise ValueError("only a module calls methods, through its gateway, and this client is a device")
+        texts(device_id=device_id, name=name)
+        texts_or_none(module_id=module_id)
         return {
             "device_id": device_id,
             "module_id": module_id,
@@ -121,4 +125,8 @@ def _seconds(name: str, value: float, least: int) -> int:
 
 
 def _whole(call: InvokeOptions, timeout: float | None) -> float:
-    return call["response_timeout"] + call["connect_timeout"] + _MARGIN if timeout is None else timeout
+    if timeout is None:
+        return call["response_timeout"] + call["connect_timeout"] + _MARGIN
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
+    return timeout

@@ -117,7 +117,7 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
     websocket = _instance("websocket", given["websocket"], bool)
     retry = _instance("retry", given["retry"], RetryPolicy)
     outbox = _instance("outbox", given["outbox"], Outbox)
-    longest = _seconds("retry.max", retry.max, 0.001, _DAY)
+    longest = seconds("retry.max", retry.max, 0.001, _DAY)
     if given["lost_session"] not in ("resend", "fail"):
         msg = f"lost_session must be 'resend' or 'fail', not {given['lost_session']!r}"
         raise ValueError(msg)
@@ -129,8 +129,8 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         "https_port": _integer("https_port", given["https_port"], 1, 65_535),
         "trust": None if given["trust"] is None else read_pem("trust", given["trust"]),
         "keep_alive": _integer("keep_alive", given["keep_alive"], 0, 1177),
-        "sas_ttl": _seconds("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),
-        "retry_base": _seconds("retry.base", retry.base, 0.001, longest),
+        "sas_ttl": seconds("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),
+        "retry_base": seconds("retry.base", retry.base, 0.001, longest),
         "retry_max": longest,
         "retry_first_connect": _instance("retry.first_connect", retry.first_connect, bool),
         "outbox_messages": _integer("outbox.messages", outbox.messages, 1, _HUGE),
@@ -139,7 +139,7 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         "max_in_flight": _integer("max_in_flight", given["max_in_flight"], 1, 65_535),
         "model_id": _text("model_id", given["model_id"]),
         "product_info": _text("product_info", given["product_info"]),
-        "timeout": _seconds("timeout", given["timeout"], 0.001, 365 * _DAY),
+        "timeout": seconds("timeout", given["timeout"], 0.001, 365 * _DAY),
         "auto_connect": _instance("auto_connect", given["auto_connect"], bool),
     }
 
@@ -170,7 +170,13 @@ def _integer(name: str, value: Any, low: int, high: int) -> int:
     return value
 
 
-def _seconds(name: str, value: Any, low: float, high: float) -> float:
+def seconds(name: str, value: Any, low: float, high: float) -> float:
+    """Check a span of time.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is out of its bounds.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float):
         msg = f"{name} must be a number of seconds, not {type(value).__name__}"
         raise TypeError(msg)

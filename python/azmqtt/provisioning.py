@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._options import core_options
+from azmqtt._arguments import texts, texts_or_none
+from azmqtt._options import core_options, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +37,9 @@ TIMEOUT = 120.0
 
 #: Seconds between two questions how far a registration is, as in the service's own clients.
 POLL_INTERVAL = 2.0
+
+#: Bounds of that, in seconds.
+_SHORTEST_POLL, _LONGEST_POLL = 0.01, 3600.0
 
 #: Options of a client that concern its hub alone.
 _OF_THE_HUB = ("port", "gateway_hostname", "timeout")
@@ -155,7 +159,9 @@ def derive_device_key(group_key: str, registration_id: str) -> str:
 
     Raises:
         ValueError: The key is not base64, or the registration id breaks a rule.
+        TypeError: An argument is no ``str``.
     """
+    texts(group_key=group_key, registration_id=registration_id)
     return _core.derive_device_key(group_key, registration_id)
 
 
@@ -172,6 +178,9 @@ def provisioning(
     options: Mapping[str, Any],
 ) -> _core.Provisioning:
     """Check the arguments of a registration. No I/O but reading files."""
+    texts(id_scope=id_scope, registration_id=registration_id, provisioning_host=host)
+    texts_or_none(symmetric_key=symmetric_key, group_key=group_key)
+    seconds("poll_interval", poll_interval, _SHORTEST_POLL, _LONGEST_POLL)
     # The hub's options are checked along, so that a slip shows before anything is registered.
     core_options(options)
     own = {name: value for name, value in options.items() if name not in _OF_THE_HUB}
