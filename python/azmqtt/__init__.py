@@ -61,10 +61,16 @@ from azmqtt._types import (
 if TYPE_CHECKING:
     from azmqtt import pnp, provisioning
     from azmqtt._hub import LocalHub
+    from azmqtt._hub_certificates import DeviceCertificate
+    from azmqtt._hub_provisioning import Allocation, AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
+    from azmqtt._hub_types import FeedbackRecord, FileUpload, LocalDevice, LocalModule, TelemetryMessage
     from azmqtt._stats import RoundTrips, Stats
+    from azmqtt._streams import Stream
     from azmqtt.provisioning import Registration
 
 __all__ = [
+    "Allocation",
+    "AllocationRequest",
     "AuthenticationFailed",
     "BadAnswer",
     "CertificateExpiresSoon",
@@ -74,9 +80,17 @@ __all__ = [
     "ConnectionFailed",
     "ConnectionLost",
     "DesiredPatch",
+    "DeviceCertificate",
     "DeviceClient",
+    "Enrollment",
+    "EnrollmentGroup",
+    "FeedbackRecord",
+    "FileUpload",
     "IotHubError",
+    "LocalDevice",
     "LocalHub",
+    "LocalModule",
+    "LocalRegistration",
     "Message",
     "MessageTooLarge",
     "MethodRequest",
@@ -94,6 +108,8 @@ __all__ = [
     "RoundTrips",
     "StateChange",
     "Stats",
+    "Stream",
+    "TelemetryMessage",
     "Throttled",
     "Twin",
     "UploadFailed",
@@ -107,10 +123,22 @@ __all__ = [
 
 #: What few need: a client that sends and receives does not load it.
 _ELSEWHERE = {
+    "Allocation": "azmqtt._hub_provisioning",
+    "AllocationRequest": "azmqtt._hub_provisioning",
+    "DeviceCertificate": "azmqtt._hub_certificates",
+    "Enrollment": "azmqtt._hub_provisioning",
+    "EnrollmentGroup": "azmqtt._hub_provisioning",
+    "FeedbackRecord": "azmqtt._hub_types",
+    "FileUpload": "azmqtt._hub_types",
+    "LocalDevice": "azmqtt._hub_types",
     "LocalHub": "azmqtt._hub",
+    "LocalModule": "azmqtt._hub_types",
+    "LocalRegistration": "azmqtt._hub_provisioning",
     "Registration": "azmqtt.provisioning",
     "RoundTrips": "azmqtt._stats",
     "Stats": "azmqtt._stats",
+    "Stream": "azmqtt._streams",
+    "TelemetryMessage": "azmqtt._hub_types",
 }
 
 

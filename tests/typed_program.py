@@ -1,0 +1,177 @@
+"""What a user with `mypy --strict` writes: every public name, as its type is meant. Checked, never run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from typing_extensions import assert_type
+
+import azmqtt
+from azmqtt import pnp, provisioning, sas
+
+assert_type(azmqtt.__version__, str)
+OPTIONS: azmqtt.ClientOptions = {
+    "trust": Path("ca.pem"),
+    "proxy": "environment",
+    "websocket": True,
+    "retry": azmqtt.RetryPolicy(base=0.5, max=60, first_connect=True),
+    "outbox": azmqtt.Outbox(messages=10, bytes=1000),
+    "lost_session": "fail",
+}
+
+
+def sign(data: bytes) -> bytes:
+    return data
+
+
+async def sign_async(data: bytes) -> bytes:
+    return data
+
+
+def report(done: int, total: int | None) -> None:
+    print(done, total)
+
+
+async def token() -> str:
+    return sas.generate("h/devices/d", "a2V5")
+
+
+def clients() -> list[azmqtt.DeviceClient]:
+    make = azmqtt.DeviceClient
+    return [
+        make.from_connection_string("HostName=…", certificate=b"", private_key=Path("k"), passphrase="p", **OPTIONS),
+        make.from_symmetric_key("h", "d", "a2V5", secondary_key="a2V5", module_id="m", timeout=5),
+        make.from_sas_token("…", on_token_needed=token),
+        make.from_sas_token("…", on_token_needed=lambda: "…", **OPTIONS),
+        make.from_certificate("h", "d", certificate="c.pem"),
+        make.from_signer("h", "d", sign),
+        make.from_signer("h", "d", sign_async, sas_ttl=60),
+        make.from_environment(**OPTIONS),
+        make.provision("0ne", "r", group_key="a2V5", payload={"a": [1, None]}, **OPTIONS),
+    ]
+
+
+class Thermostat(azmqtt.DeviceClient):
+    """A class of the user's own: the constructors make it."""
+
+
+def device(client: azmqtt.DeviceClient) -> None:
+    assert_type(Thermostat.from_environment(), Thermostat)
+    with client as same:
+        assert_type(same, azmqtt.DeviceClient)
+    message = azmqtt.Message({"t": 1}, properties={"a": "b"}, output_name="out")
+    client.send_message(message, timeout=3)
+    assert_type(client.send_messages((m for m in [message]), progress=report), int)
+    twin: azmqtt.Twin = client.get_twin()
+    assert_type(twin.desired, dict[str, Any])
+    patched: azmqtt.ReportedPatch = client.patch_reported_properties({"a": None}, if_version=3)
+    assert_type(patched.version, int)
+    uploaded: azmqtt.UploadResult = client.upload_file(Path("f"), "blob", progress=report)
+    assert_type(uploaded.sent, int)
+    called: azmqtt.MethodResult = client.invoke_method("d", "m", {"x": 1}, module_id="m")
+    assert_type(called.status, int)
+    messages: azmqtt.Stream[azmqtt.CloudMessage] = client.messages(timeout=1)
+    assert_type([message.text() for message in messages], list[str])
+    for change in client.desired_properties():
+        assert_type(change, azmqtt.DesiredPatch)
+    for state in client.state_changes():
+        assert_type(state, azmqtt.StateChange)
+    stats: azmqtt.Stats = client.stats()
+    times: azmqtt.RoundTrips | None = stats.publish_round_trip
+    assert_type(times.p99 if times else None, float | None)
+    registration: azmqtt.Registration | None = client.registration
+    print(registration, client.last_error, client.connected, client.state == "closed")
+    client.disconnect(timeout=1)
+    assert_type(client.close(), int)
+
+
+async def async_device(client: azmqtt.DeviceClient) -> None:
+    async with client as same:
+        assert_type(same, azmqtt.DeviceClient)
+    await client.send_message_async("x", qos=0)
+    assert_type(await client.get_twin_async(), azmqtt.Twin)
+    async for message in client.messages():
+        assert_type(message, azmqtt.CloudMessage)
+    assert_type(await azmqtt.DeviceClient.provision_async("0ne", "r", symmetric_key="a2V5"), azmqtt.DeviceClient)
+    assert_type(await provisioning.register_async("0ne", "r", symmetric_key="a2V5"), azmqtt.Registration)
+    assert_type(await client.upload_file_async(b"", "blob"), azmqtt.UploadResult)
+    await client.disconnect_async()
+    assert_type(await client.close_async(), int)
+
+
+def handlers(client: azmqtt.DeviceClient) -> None:
+    @client.on_message
+    def message(message: azmqtt.CloudMessage) -> None: ...
+
+    @client.on_input_message("in")
+    async def readings(message: azmqtt.CloudMessage) -> None: ...
+
+    @client.on_desired_properties
+    async def desired(change: azmqtt.DesiredPatch) -> None: ...
+
+    @client.on_state_change
+    def state(change: azmqtt.StateChange) -> None: ...
+
+    @client.on_method("reboot")
+    def reboot(request: azmqtt.MethodRequest) -> azmqtt.MethodResponse:
+        return azmqtt.MethodResponse(200, request.payload)
+
+    @client.on_method()
+    async def other(request: azmqtt.MethodRequest) -> tuple[int, str]:
+        return 404, request.name
+
+    client.on_method("shot", lambda request: {"size": request.payload})
+    # A decorated function keeps its type.
+    assert_type(reboot(azmqtt.MethodRequest("n", None, b"")), azmqtt.MethodResponse)
+
+
+def errors(error: azmqtt.IotHubError) -> str | int | float | None:
+    print(error.acknowledged)
+    if isinstance(error, azmqtt.ConnectionFailed):
+        return error.step
+    if isinstance(error, azmqtt.Throttled):
+        return error.retry_after
+    if isinstance(error, azmqtt.ProvisioningFailed):
+        return str(error.registration_state)
+    if isinstance(error, azmqtt.PreconditionFailed | azmqtt.RequestFailed):
+        return error.error_code
+    if isinstance(error, azmqtt.UploadFailed):
+        return error.step
+    others = (azmqtt.AuthenticationFailed, azmqtt.BadAnswer, azmqtt.ClientClosed, azmqtt.ConnectionLost)
+    more = (azmqtt.RequestTimeout, azmqtt.OutboxFull, azmqtt.MessageTooLarge)
+    return f"{isinstance(error, others)} {isinstance(error, more)} {azmqtt.CertificateExpiresSoon}"
+
+
+def plug_and_play(client: azmqtt.DeviceClient) -> None:
+    for item in pnp.writable_properties(client.get_twin()):
+        assert_type(item, pnp.WritableProperty)
+        client.patch_reported_properties(item.acknowledge(400, "no"))
+    client.send_message(pnp.telemetry({"t": 1}, component="c"))
+    assert_type(pnp.split_command(pnp.command_name("c", "m")), tuple[str | None, str])
+
+
+def policy(request: azmqtt.AllocationRequest) -> azmqtt.Allocation:
+    return azmqtt.Allocation(payload=request.payload)
+
+
+def local_hub() -> None:
+    with azmqtt.LocalHub(state=Path("hub")) as hub:
+        device: azmqtt.LocalDevice = hub.create_device("d", ca=True)
+        module: azmqtt.LocalModule = hub.create_module("d", "m")
+        made: azmqtt.DeviceCertificate = hub.create_certificate("d")
+        enrollment: azmqtt.Enrollment = hub.create_enrollment("r")
+        group: azmqtt.EnrollmentGroup = hub.create_enrollment_group("g")
+        print(device.connection_string, module.connection_string, made.certificate, enrollment.key, group.key)
+        hub.on_allocation(policy)
+        client = hub.device_client("d", websocket=True)
+        for message in hub.wait_for_telemetry("d", 1):
+            assert_type(message, azmqtt.TelemetryMessage)
+        for record in hub.wait_for_feedback("d", count=1):
+            assert_type(record, azmqtt.FeedbackRecord)
+        for upload in hub.wait_for_upload("d", count=1):
+            assert_type(upload, azmqtt.FileUpload)
+        for registration in hub.registrations():
+            assert_type(registration, azmqtt.LocalRegistration)
+        assert_type(hub.invoke_method("d", "m"), azmqtt.MethodResult)
+        assert_type(client, azmqtt.DeviceClient)
