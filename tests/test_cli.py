@@ -177,7 +177,7 @@ def test_where_there_is_no_hub():
     assert (code, err.count("\n")) == (1, 1)
     assert "TCP failed" in err
     code, _, err = run("device-twin", "show")
-    assert code == 1
+    assert code == 2
     assert "a connection string is needed" in err
     code, _, err = run("device-twin", "show", connection_string=f"HostName=x;SharedAccessKey={SECRET}")
     assert code == 1
@@ -286,3 +286,99 @@ def test_check_of_a_server_that_hangs(device):
         code, out, err = run("check", "--port", port, "--timeout", 1, connection_string=made.connection_string)
     assert (code, err) == (1, "azmqtt: the connection fails at TLS\n")
     assert "the check's time" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["device", "send-d2c-message", "--data-file", "-", "-l", "-"],
+        ["device-twin", "update", "--json", "-", "-l", "-"],
+        ["device", "simulate", "--mrp", "-", "-l", "-"],
+        ["generate-sas-token", "--key", "-", "-l", "-"],
+    ],
+)
+def test_there_is_one_stdin(arguments):
+    code, out, err = run(*arguments, text=f"HostName=localhost;DeviceId=d;SharedAccessKey={SECRET}\nmore")
+    assert (code, out) == (2, "")
+    assert "can be '-'" in err
+    assert "--connection-string" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [["device-twin", "show"], ["check"], ["generate-sas-token"]])
+def test_a_missing_connection_string_is_wrong_usage(command):
+    code, out, err = run(*command)
+    assert (code, out) == (2, "")
+    assert "IOTHUB_DEVICE_CONNECTION_STRING" in err
+    assert err.count("\n") == 1
+    code, _, err = run(*command, "-l", "-")
+    assert code == 2
+    assert "no connection string on stdin" in err
+
+
+def test_what_keeps_a_simulation_from_connecting_is_said_once():
+    string = f"HostName=localhost;DeviceId=d;SharedAccessKey={SECRET}"
+    code, out, err = run("device", "simulate", "--port", 1, connection_string=string)
+    assert (code, out) == (1, "")
+    assert err.startswith("azmqtt: TCP failed")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("status", ["x", "1.5", 2**31])
+def test_the_status_of_simulated_methods_is_checked_at_once(status):
+    code, _, err = run("device", "simulate", "--mrc", status, "-l", "never read")
+    assert code == 2
+    assert f"{status} is no status" in err
+
+
+def test_a_hub_that_goes_away_is_named_by_who_waits_for_messages():
+    with azmqtt.LocalHub() as hub:
+        device = hub.create_device()
+        arguments = ["--port", hub.port, "--trust", hub.ca_file, "--timeout", 3]
+        process = start("device", "c2d-message", "receive", *arguments, connection_string=device.connection_string)
+        deadline = time.monotonic() + 20
+        while not hub.connected(device.device_id):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    with process:
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "0 of 1 messages came; none for 3 s (" in err
+
+
+@pytest.mark.parametrize("names", ["HostName DeviceId SharedAccessKey", "hostname deviceid SHAREDACCESSKEY"])
+def test_a_token_from_a_connection_string(names):
+    host, device, key = names.split()
+    code, out, _ = run("generate-sas-token", "-l", f" {host}=h ; {device}=d;{key}={SECRET};")
+    assert code == 0
+    assert sas.parse(json.loads(out)["sas"]).resource == "h/devices/d"
+
+
+@pytest.mark.parametrize(
+    ("string", "words"),
+    [
+        (SECRET.rstrip("="), "part 1 is not of the form key=value"),
+        (f"HostName=h;DeviceId=d;SharedAccessKey={SECRET};devicEid=e", "part 4 has a name that was there before"),
+    ],
+)
+def test_a_token_from_what_is_no_connection_string(string, words):
+    code, out, err = run("generate-sas-token", "-l", string)
+    assert (code, out) == (1, "")
+    assert words in err
+    assert SECRET.rstrip("=") not in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell's way to close stdout")
+def test_nobody_listens_from_the_start(device, hub):
+    made, options = device
+    command = [sys.executable, "-m", "azmqtt", "device", "send-d2c-message", "--data", "x", *map(str, options)]
+    done = subprocess.run(
+        ["/bin/sh", "-c", '"$@" >&-', "sh", *command],
+        env={**os.environ, "IOTHUB_DEVICE_CONNECTION_STRING": made.connection_string},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert hub.wait_for_telemetry(made.device_id, count=1, timeout=5)[0].body == b"x"

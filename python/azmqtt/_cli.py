@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from azmqtt import __version__, _cli_check, _cli_device, _cli_sas, _cli_twin, _hub_command
+from azmqtt import __version__, _cli_check, _cli_common, _cli_device, _cli_sas, _cli_twin, _hub_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 
-#: As the samples of Azure's SDKs call it.
-_VARIABLE = "IOTHUB_DEVICE_CONNECTION_STRING"
 _FROM_ENVIRONMENT = object()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code: 0, 1 for a failure with one line on stderr, 130 for Ctrl-C.
 
-    Wrong usage ends the process with 2.
+    It is 2 for wrong usage; where the parser finds it, that ends the process.
     """
+    if sys.stdout is None:
+        # It was closed before the start: what is done counts, and nobody reads.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the end
     parsed = _parser().parse_args(arguments)
     try:
+        _cli_common.check_stdin(parsed)
         code: int = parsed.run(parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -38,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - people read this, not developers
         sys.stderr.write(f"azmqtt: {_line(error)}\n")
-        return 1
+        return 2 if isinstance(error, _cli_common.UsageError) else 1
     return code
 
 
@@ -71,11 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     demo.add_argument(
         "--connection-string",
+        "-l",
         metavar="TEXT",
         nargs="?",
         const=_FROM_ENVIRONMENT,
         help="use a real hub, by a device's connection string. Without TEXT it is read from the environment variable "
-        f"{_VARIABLE}, with - from the standard input: others can see what stands on a command line",
+        f"{_cli_common.CONNECTION_STRING}, with - from stdin: others can see what stands on a command line",
     )
     demo.set_defaults(run=_demo)
     return parser
@@ -100,8 +103,8 @@ def _connection_string(given: object) -> str | None:
     """
     if given is None or (isinstance(given, str) and given != "-"):
         return given
-    where = "the standard input" if given == "-" else f"the environment variable {_VARIABLE}"
-    text = (sys.stdin.readline() if given == "-" else os.environ.get(_VARIABLE, "")).strip()
+    where = "the standard input" if given == "-" else f"the environment variable {_cli_common.CONNECTION_STRING}"
+    text = (sys.stdin.readline() if given == "-" else os.environ.get(_cli_common.CONNECTION_STRING, "")).strip()
     if not text:
         raise ValueError(f"there is no connection string in {where}")
     return text

@@ -21,6 +21,10 @@ PASSPHRASE = "AZMQTT_PASSPHRASE"  # noqa: S105 - the name of a variable
 _MAX_PORT = 65_535
 
 
+class UsageError(ValueError):
+    """The command was called in a wrong way."""
+
+
 def connection_options(*, timeout: float = 30) -> argparse.ArgumentParser:
     """Make the parent of the parsers of commands that connect."""
     parser = argparse.ArgumentParser(add_help=False)
@@ -81,10 +85,12 @@ def connection_string(arguments: argparse.Namespace) -> str:
     text: str | None = arguments.connection_string
     if text == "-":
         text = sys.stdin.readline().strip()
+        if not text:
+            raise UsageError("--connection-string: there is no connection string on stdin")
     elif text is None:
         text = os.environ.get(CONNECTION_STRING)
     if not text:
-        raise ValueError(f"a connection string is needed: --connection-string, '-' for stdin, or ${CONNECTION_STRING}")
+        raise UsageError(f"a connection string is needed: --connection-string, '-' for stdin, or ${CONNECTION_STRING}")
     return text
 
 
@@ -123,6 +129,17 @@ def text_or_file(text: str) -> str:
         with open(text[1:], encoding="utf-8") as file:  # noqa: PTH123 - as elsewhere
             return file.read()
     return text
+
+
+def check_stdin(arguments: argparse.Namespace) -> None:
+    """Check that no more than one argument wants stdin.
+
+    Raises:
+        UsageError: Two do.
+    """
+    readers = [f"--{name.replace('_', '-')}" for name, value in vars(arguments).items() if value == "-"]
+    if len(readers) > 1:
+        raise UsageError(f"only one of {' and '.join(sorted(readers))} can be '-': there is one stdin")
 
 
 def json_argument(name: str, text: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import random
 import sys
 import threading
@@ -12,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 from azmqtt import _cli_common as common
 
 if TYPE_CHECKING:
-    import argparse
-
     from azmqtt import CloudMessage, DesiredPatch, DeviceClient, MethodRequest
 
 #: What is sent where nothing else is wanted.
 _DATA = '{"n": {{n}}, "time": "{{time}}", "temperature": {{random}}}'
 
 _TEMPLATE = "{{n}} is the message's number, {{time}} the time in UTC, {{random}} a number from 0 to 100"
+
+#: A status is a number of 32 bits, with a sign.
+_STATUSES = 2**31
 
 #: System properties that users of ``az iot`` write among the others.
 _SYSTEM = {"$.mid": "message_id", "$.cid": "correlation_id", "$.ct": "content_type", "$.ce": "content_encoding"}
@@ -111,7 +113,7 @@ def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     simulate.add_argument(
         "--method-response-code",
         "--mrc",
-        type=int,
+        type=_status,
         default=200,
         metavar="STATUS",
         help="what direct methods are answered with (default: %(default)s)",
@@ -120,6 +122,16 @@ def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
         "--method-response-payload", "--mrp", metavar="JSON", help="the same; @FILE for a file (default: what was sent)"
     )
     simulate.set_defaults(run=_simulate)
+
+
+def _status(text: str) -> int:
+    try:
+        status = int(text)
+    except ValueError:
+        status = _STATUSES
+    if not -_STATUSES <= status < _STATUSES:
+        raise argparse.ArgumentTypeError(f"{text} is no status: a whole number of 32 bits")
+    return status
 
 
 def _send(arguments: argparse.Namespace) -> int:
@@ -156,8 +168,11 @@ def _receive(arguments: argparse.Namespace) -> int:
             got += 1
             if got == arguments.count:
                 return 0
+        error = client.last_error
     if got < arguments.count:
-        sys.stderr.write(f"azmqtt: {got} of {arguments.count} messages came; none for {arguments.timeout:g} s\n")
+        # For one, the hub may be gone.
+        why = f" ({error})" if error else ""
+        sys.stderr.write(f"azmqtt: {got} of {arguments.count} messages came; none for {arguments.timeout:g} s{why}\n")
         return 1
     return 0
 
@@ -204,8 +219,9 @@ def _simulate(arguments: argparse.Namespace) -> int:
     if payload is not None:
         payload = common.json_argument("--method-response-payload", payload)
     with common.client(arguments) as client:
-        device = _Device(client, arguments.method_response_code, payload)
+        # Before the handlers, which would go on trying: what is wrong is to be said once.
         client.connect()
+        device = _Device(client, arguments.method_response_code, payload)
         device.say("connected", device_id=client.device_id, hostname=client.hostname)
         number = 0
         while number < arguments.msg_count or arguments.msg_count == 0:

@@ -16,6 +16,9 @@ KEY = "AZMQTT_KEY"
 
 _LONGEST = 2**32 - 1
 
+#: The parts of a connection string that count here; their case does not.
+_NAMES = ("HostName", "DeviceId", "ModuleId", "SharedAccessKey", "SharedAccessKeyName")
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``generate-sas-token`` to the commands of a parser."""
@@ -73,9 +76,7 @@ def _fields(arguments: argparse.Namespace) -> dict[str, str]:
     fields: dict[str, str] = {}
     host = arguments.hostname or (f"{arguments.hub_name}.azure-devices.net" if arguments.hub_name else None)
     if arguments.connection_string is not None or host is None:
-        for part in common.connection_string(arguments).split(";"):
-            name, _, value = part.partition("=")
-            fields[name.strip()] = value
+        fields = _parts(common.connection_string(arguments))
     key = arguments.key
     if key == "-":
         key = sys.stdin.readline().strip()
@@ -93,4 +94,22 @@ def _fields(arguments: argparse.Namespace) -> dict[str, str]:
         raise ValueError("the connection string has no HostName")
     if not fields.get("SharedAccessKey"):
         raise ValueError(f"a key is needed: --key, '-' for stdin, or ${KEY}")
+    return fields
+
+
+def _parts(connection_string: str) -> dict[str, str]:
+    """Take a connection string apart, also that of a hub policy, which no client can be made of."""
+    spellings = {name.lower(): name for name in _NAMES}
+    fields: dict[str, str] = {}
+    for number, part in enumerate(connection_string.split(";"), start=1):
+        name, equals, value = part.partition("=")
+        if not part.strip():
+            continue
+        if not equals:
+            raise ValueError(f"connection string: part {number} is not of the form key=value")
+        name = spellings.get(name.strip().lower(), name.strip())
+        if name in fields:
+            # Not the name itself: a bare key looks like one.
+            raise ValueError(f"connection string: part {number} has a name that was there before")
+        fields[name] = value.strip()
     return fields

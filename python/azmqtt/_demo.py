@@ -78,7 +78,7 @@ def run(connection_string: str | None = None) -> int:
                 )
                 _device_session(transcript, stack.enter_context(client), None)
     except (IotHubError, StepFailed, OSError, ValueError) as error:
-        print(f"\n{type(error).__name__}: {error}", file=sys.stderr)
+        print(f"\nazmqtt demo: {error}", file=sys.stderr)
         return 1
     left_out = f", {transcript.skipped} left out" if transcript.skipped else ""
     print(f"\nAll {transcript.checked} steps checked{left_out}.")
