@@ -24,8 +24,9 @@ class ConnectionFailed(IotHubError, ConnectionError):
     """No connection could be made.
 
     Attributes:
-        step: Where it failed: ``"DNS"``, ``"TCP"``, ``"trust bundle"`` (the IoT Edge runtime did not say which roots
-            to trust), ``"TLS"``, ``"credentials"`` (a signature or token that was not to be had) or ``"MQTT CONNECT"``.
+        step: Where it failed: ``"DNS"``, ``"TCP"``, ``"proxy"``, ``"trust bundle"`` (the IoT Edge runtime did not say
+            which roots to trust), ``"TLS"``, ``"credentials"`` (a signature or token that was not to be had),
+            ``"WebSocket"`` or ``"MQTT CONNECT"``.
     """
 
     def __init__(self, text: str, *, step: str | None = None) -> None:
