@@ -314,3 +314,27 @@ def test_a_disabled_device_is_told_apart(hub, device):
     hub.set_enabled(device.id, enabled=True)
     with device.from_signer(device.sign) as client:
         client.connect()
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+@pytest.mark.parametrize("form", ["def", "async def"])
+def test_a_signer_that_wants_to_end_the_program_is_asked_again(device, form, error, caplog):
+    asked = []
+
+    def sign(data):
+        asked.append(data)
+        if len(asked) == 1:
+            raise error
+        return device.sign(data)
+
+    async def coroutine(data):
+        return sign(data)
+
+    with device.from_signer(sign if form == "def" else coroutine) as client:
+        with pytest.raises(ConnectionFailed, match=error.__name__) as caught:
+            client.connect()
+        assert caught.value.step == "credentials"
+        client.connect()
+    assert error.__name__ in caplog.text
+    # What is left of an event loop would complain here.
+    gc.collect()

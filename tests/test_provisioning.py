@@ -10,7 +10,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 
 import azmqtt
-from azmqtt._hub import Allocation
+from azmqtt import Allocation
 from azmqtt.provisioning import derive_device_key, register, register_async
 from proxy_servers import HttpProxy, SocksProxy
 
@@ -256,3 +256,33 @@ def test_the_thread_of_a_policy_ends_with_the_hub():
         [thread] = [one for one in threading.enumerate() if one.name == "azmqtt-allocation" and one not in before]
     thread.join(5)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_a_policy_that_wants_to_end_the_program_fails_its_registration_alone(hub, error):
+    asked = []
+
+    def policy(request):
+        asked.append(request)
+        if len(asked) == 1:
+            raise error
+        return "fine"
+
+    enrollment = hub.create_enrollment(f"policy-{error.__name__}")
+    arguments = (hub.id_scope, enrollment.registration_id)
+    options = {"symmetric_key": enrollment.key, "timeout": 10, **hub.provisioning_options}
+    hub.on_allocation(policy)
+    try:
+        with pytest.raises(azmqtt.ProvisioningFailed, match=error.__name__):
+            register(*arguments, **options)
+        assert register(*arguments, **options).payload == "fine"
+    finally:
+        hub.on_allocation(None)
+
+
+def test_an_async_policy_is_refused_at_once(hub):
+    async def policy(request):
+        return None
+
+    with pytest.raises(TypeError, match="policy must be a plain function"):
+        hub.on_allocation(policy)

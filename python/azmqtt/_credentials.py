@@ -85,8 +85,9 @@ class Supplier:
                         value = event_loop.run_until_complete(_within(value))
                     self.questions.answer(number, self._checked(value))
                 except BaseException as error:  # noqa: BLE001 - a function may raise anything, and be cancelled
-                    _log.exception("%s failed", self.name)
-                    self.questions.fail(number, _told(error))
+                    raised = (error.__cause__ or error) if isinstance(error, _LoopEnd) else error
+                    _log.error("%s failed", self.name, exc_info=raised)
+                    self.questions.fail(number, _told(raised))
         finally:
             if event_loop is not None:
                 event_loop.run_until_complete(event_loop.shutdown_asyncgens())
@@ -101,8 +102,20 @@ class Supplier:
         raise TypeError(msg)
 
 
+class _LoopEnd(Exception):
+    """Carries what would have ended the event loop."""
+
+
 async def _within(value: Awaitable[Any]) -> Any:
-    return await asyncio.wait_for(value, _LIMIT)
+    return await asyncio.wait_for(_kept(value), _LIMIT)
+
+
+async def _kept(value: Awaitable[Any]) -> Any:
+    try:
+        return await value
+    except (KeyboardInterrupt, SystemExit) as error:
+        # A task would let these two out of the loop, which could not be used after that.
+        raise _LoopEnd from error
 
 
 def _told(error: BaseException) -> str:

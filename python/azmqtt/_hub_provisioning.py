@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 from dataclasses import dataclass, field
@@ -280,9 +281,14 @@ class ProvisioningSide:
             policy: Called on a thread of the hub's, one call at a time, with an :class:`AllocationRequest`. It returns
                 what the device gets as payload, or an :class:`Allocation`. If it raises, the registration fails with
                 400207 and the text of the exception. ``None`` to ask nobody any more.
+
+        Raises:
+            TypeError: ``policy`` is not callable, or an ``async def``.
         """
         if policy is not None and not callable(policy):
             raise TypeError(f"policy must be callable, not {type(policy).__name__}")
+        if inspect.iscoroutinefunction(policy):
+            raise TypeError("policy must be a plain function, not an async def")
         self._policy.now = policy
         self._provisioning.set_custom_allocation(policy is not None)
         if policy is None or self._policy.is_asked:
@@ -315,6 +321,6 @@ def _allocate(service: _core.ProvisioningService, hub: _core.Hub, policy: Policy
             if not isinstance(answer, Allocation):
                 answer = Allocation(payload=answer)
             service.allocate(operation_id, answer.payload, answer.device_id, answer.initial_twin)
-        except Exception as error:  # noqa: BLE001 - whatever a policy raises fails its registration
+        except BaseException as error:  # noqa: BLE001 - whatever a policy raises fails its registration, and no other
             _log.exception("the allocation policy failed for %s", registration_id)
             service.refuse(operation_id, f"{type(error).__name__}: {error}")
