@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -87,3 +88,26 @@ def test_a_missing_connection_string_is_told(arguments, where):
     assert (done.returncode, done.stdout) == (2, "")
     assert where in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_demo_that_nobody_reads_on_ends_without_a_word():
+    command = [sys.executable, "-u", "-m", "azmqtt", "demo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline().startswith("azmqtt demo")
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C for one process")
+def test_ctrl_c_is_no_failure_of_a_step():
+    command = [sys.executable, "-u", "-m", "azmqtt", "demo"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if "desired change" in line:
+                # The next one takes seconds.
+                break
+        process.send_signal(signal.SIGINT)
+        rest, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (130, "")
+    assert "FAILED" not in rest
