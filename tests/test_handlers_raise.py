@@ -126,3 +126,26 @@ def test_ctrl_c_in_a_coroutine_of_the_main_thread_is_the_programs(hub, client_na
         asyncio.run(main())
     # asyncio complains of the task that nobody asked for its exception: here, and not in the middle of another test.
     gc.collect()
+
+
+@pytest.mark.parametrize("kind", ["messages", "desired", "states", "methods", "inputs"])
+def test_a_coroutine_that_nobody_awaits_is_told(hub, client_name, kind, caplog):
+    called = threading.Event()
+
+    async def coroutine(item):
+        pytest.fail("it cannot run")
+
+    def plain(item):
+        called.set()
+        return coroutine(item)
+
+    options = {"module_id": "filter"} if kind == "inputs" else {}
+    with hub.device_client(client_name, **options) as client:
+        register(client, kind, plain)
+        client.connect()
+        tries = (give(hub, client, kind, number) for number in range(100))
+        while not called.wait(0.1):
+            assert next(tries, "none left") in {None, 500}
+    assert "which nobody awaits: make it an async def" in caplog.text
+    # Python would warn of a coroutine that was never awaited.
+    gc.collect()

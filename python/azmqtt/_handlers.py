@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
 from azmqtt._errors import ClientClosed, IotHubError
-from azmqtt._raised import passes
+from azmqtt._raised import passes, refuse_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -205,7 +205,7 @@ def _call_plain(handler: _Handler) -> bool:
         if item is None:
             return turn > 0
         try:
-            handler.function(item)
+            refuse_coroutine(handler.function(item))
         except BaseException:  # noqa: BLE001 - a handler may raise anything, and sys.exit() is no way out of this thread
             _log.exception("the handler %s raised", handler.name)
     return True

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
 from azmqtt._errors import ClientClosed, IotHubError
-from azmqtt._raised import passes
+from azmqtt._raised import passes, refuse_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,7 +116,7 @@ class Inputs:
             return
         try:
             if handler.event_loop is None:
-                handler.function(message)
+                refuse_coroutine(handler.function(message))
             else:
                 self._await(_called(handler.function, message), handler.event_loop)
         except _LoopClosedError:

@@ -19,7 +19,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt._errors import ClientClosed, ConnectionLost, IotHubError, MessageTooLarge
-from azmqtt._raised import passes
+from azmqtt._raised import passes, refuse_coroutine
 from azmqtt._types import MethodRequest
 
 if TYPE_CHECKING:
@@ -187,6 +187,7 @@ def _work_plain(work: _Work) -> None:
         return
     try:
         response = work.handler.function(work.request)
+        refuse_coroutine(response)
         status, payload = _parts(response)
     except BaseException:  # noqa: BLE001 - a handler may raise anything, and sys.exit() is no way out of this thread
         _log.exception("the handler of the method %s raised", work.request.name)

@@ -8,7 +8,9 @@ exceptions are not the handler's affair alone.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
+from typing import Any
 
 
 def passes(error: BaseException) -> bool:
@@ -21,3 +23,14 @@ def passes(error: BaseException) -> bool:
         return True
     # Ctrl-C and sys.exit() in a coroutine of the main thread.
     return not isinstance(error, Exception) and threading.current_thread() is threading.main_thread()
+
+
+def refuse_coroutine(result: Any) -> None:
+    """Say that what a plain function returned is a coroutine, such as that of a wrapped ``async def``.
+
+    Raises:
+        TypeError: It is one. It has not begun.
+    """
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError("it is a plain function and returned a coroutine, which nobody awaits: make it an async def")

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
 from azmqtt._errors import ClientClosed
-from azmqtt._raised import passes
+from azmqtt._raised import passes, refuse_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -77,7 +77,7 @@ class States:
     def _run(self) -> None:
         for change in self._events:
             try:
-                self._function(change)
+                refuse_coroutine(self._function(change))
             except BaseException:  # noqa: BLE001, PERF203 - a handler may raise anything, see `_raised`
                 _log.exception("the handler %s raised", self._name)
         self._ended.set_result(None)
