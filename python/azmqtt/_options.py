@@ -137,8 +137,8 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         "outbox_bytes": _integer("outbox.bytes", outbox.bytes, 1, _HUGE),
         "resend": given["lost_session"] == "resend",
         "max_in_flight": _integer("max_in_flight", given["max_in_flight"], 1, 65_535),
-        "model_id": _text("model_id", given["model_id"]),
-        "product_info": _text("product_info", given["product_info"]),
+        "model_id": mqtt_text("model_id", given["model_id"]),
+        "product_info": mqtt_text("product_info", given["product_info"]),
         "timeout": seconds("timeout", given["timeout"], 0.001, 365 * _DAY),
         "auto_connect": _instance("auto_connect", given["auto_connect"], bool),
     }
@@ -197,7 +197,7 @@ def _optional_str(name: str, value: Any) -> str | None:
     return None if value is None else str(_instance(name, value, str))
 
 
-def _text(name: str, value: Any) -> str | None:
+def mqtt_text(name: str, value: Any) -> str | None:
     """Check what becomes part of the MQTT user name."""
     if value is None:
         return None

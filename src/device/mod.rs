@@ -11,7 +11,7 @@
 //! * `attempt`: a stream and a password;`transport`: from a host name to an encrypted stream, past a proxy
 //!   and over a WebSocket if need be; `wire`: reads and batched writes on it.
 //! * [`requests`]: twin requests and their answers; [`desired`]: no change missed, none seen twice. Both
-//!   without I/O.
+//!   without I/O. [`twin_session`]: both, for a connection that somebody else holds.
 //! * [`methods`]: calls of direct methods, and their responses.
 //! * [`stats`], [`histogram`], [`watch`], `under_way`: what can be seen from outside.
 //! * [`upload`]: files, by way of `https`, which never runs in the device's task. `body`: what comes over HTTP.
@@ -51,6 +51,7 @@ mod task;
 mod transport;
 pub mod trust;
 mod twin;
+pub mod twin_session;
 mod under_way;
 pub mod upload;
 pub mod watch;
@@ -74,8 +75,9 @@ pub use methods::{MAX_OPEN_CALLS, MethodCall, MethodRequest};
 pub use provisioning::{PollWaits, ProvisioningConfig, ProvisioningFailure, Registered};
 pub use proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError};
 pub use reply::Reply;
-pub use requests::{ReportedPatch, TwinDocument};
+pub use requests::{Answer, ReportedPatch, Request, TwinDocument};
 pub use stats::{State, Stats};
 pub use trust::{RootSource, Trust};
+pub use twin_session::{OnDisconnect, Received, Refused, TwinSession};
 pub use upload::{FileUpload, UploadStep};
 pub use watch::{Event, Log, LogEntry, StateChange};

@@ -8,7 +8,6 @@ use super::config::LostSession;
 use super::error::{Error, Step};
 use super::message::{Outgoing, Ticket};
 use super::reply::Reply;
-use super::requests::Request;
 use super::subscriptions::Feed;
 use super::task::{Awaited, Task, Waiting};
 use crate::mqtt::Publish;
@@ -187,11 +186,7 @@ impl Task {
         }
 
         for (reply, request, after) in self.requests.expire(now) {
-            let operation = match request {
-                Request::Get => "get_twin",
-                Request::Patch { .. } => "patch_reported_properties",
-            };
-            if let Err(error) = timeout(operation, after) {
+            if let Err(error) = timeout(request.operation(), after) {
                 self.fail_request(reply, error);
             }
         }

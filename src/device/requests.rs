@@ -29,6 +29,16 @@ pub enum Request {
     },
 }
 
+impl Request {
+    /// What errors call it.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::Get => "get_twin",
+            Self::Patch { .. } => "patch_reported_properties",
+        }
+    }
+}
+
 /// The twin as a device sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TwinDocument {
@@ -104,9 +114,31 @@ impl<T> Requests<T> {
 
     /// Adds a request that has until `deadline`, to be published by [`Self::next_unsent`].
     pub fn insert(&mut self, request: Request, now: Instant, deadline: Instant, token: T) {
+        let id = format!("{:08x}{:x}", self.prefix, self.next).into_boxed_str();
+        self.insert_new(id, request, now, deadline, token);
+    }
+
+    /// [`Self::insert`] under an identifier from elsewhere. Whether there was none of that name: if not, nothing
+    /// is added.
+    #[must_use]
+    pub fn insert_as(
+        &mut self,
+        request_id: &str,
+        request: Request,
+        now: Instant,
+        deadline: Instant,
+        token: T,
+    ) -> bool {
+        let free = !self.pending.contains_key(request_id);
+        if free {
+            self.insert_new(request_id.into(), request, now, deadline, token);
+        }
+        free
+    }
+
+    fn insert_new(&mut self, id: Box<str>, request: Request, now: Instant, deadline: Instant, token: T) {
         let sequence = self.next;
         self.next += 1;
-        let id = format!("{:08x}{sequence:x}", self.prefix).into_boxed_str();
         self.unsent.push_back(id.clone());
         self.pending.insert(id, Pending { request, sequence, sent: None, started: now, deadline, token });
     }
@@ -191,6 +223,13 @@ impl<T> Requests<T> {
     /// Forgets the requests whose token `unwanted` picks; their answers will match nothing.
     pub fn forget(&mut self, mut unwanted: impl FnMut(&T) -> bool) {
         self.remove_if(|pending| unwanted(&pending.token));
+    }
+
+    /// Forgets the request with this identifier. Yields its token, if it was open.
+    pub fn remove(&mut self, request_id: &str) -> Option<T> {
+        let pending = self.pending.remove(request_id)?;
+        self.unsent.retain(|id| **id != *request_id);
+        Some(pending.token)
     }
 
     /// Takes every request out, in the order of the calls.

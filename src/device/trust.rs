@@ -137,6 +137,21 @@ fn bundled_roots() -> RootCertStore {
     RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
 }
 
+/// The bundled roots as whole certificates in DER, one after the other, for TLS libraries that need more than a
+/// name and a key.
+pub fn bundled_certificates() -> Vec<u8> {
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS
+        .iter()
+        .flat_map(|certificate| certificate.iter().copied())
+        .collect()
+}
+
+/// Roots in PEM, checked as for [`Trust::from_pem`], without what surrounds them in a C source.
+pub fn checked_pem(pem: &[u8]) -> Result<String, TrustError> {
+    parse_roots(pem)?;
+    Ok(plain_pem(&String::from_utf8_lossy(pem)))
+}
+
 fn default_roots() -> RootCertStore {
     let mut roots = bundled_roots();
     // Systems carry roots that rustls cannot read, and some carry none: the bundled ones remain.

@@ -306,7 +306,7 @@ fn time(py: Python<'_>, at: Option<SystemTime>) -> Option<Bound<'_, PyAny>> {
 }
 
 /// A patch as JSON text, within the service's limits.
-fn reported_patch(patch: &Bound<'_, PyAny>) -> PyResult<Bytes> {
+pub(super) fn reported_patch(patch: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     let body = convert::to_json("patch", patch)?;
     let value: Value = serde_json::from_slice(&body).map_err(|error| errors::value_error(&error))?;
     check_patch(Section::Reported, &value).map_err(|error| PyValueError::new_err(error.to_string()))?;

@@ -9,6 +9,7 @@
 //! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
 //! * [`hub`], [`hub_cloud`]: the local hub. [`log`]: what happens to connections, for Python's `logging`.
 //! * [`check`]: which step of a connection fails.
+//! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
 //! * [`hub`], [`hub_cloud`], [`hub_provisioning`]: the local hub.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
@@ -30,6 +31,7 @@ mod hub_cloud;
 mod hub_provisioning;
 mod invoke;
 mod log;
+mod login;
 mod method_call;
 mod options;
 mod outcome;
@@ -41,6 +43,7 @@ mod sas;
 mod sending;
 mod stream;
 mod subscription;
+mod twin_requests;
 mod upload;
 mod waiter;
 
@@ -69,6 +72,8 @@ mod _core {
     #[pymodule_export]
     use super::log::Log;
     #[pymodule_export]
+    use super::login::{Login, bundled_roots, plain_roots};
+    #[pymodule_export]
     use super::method_call::MethodCall;
     #[pymodule_export]
     use super::method_call::check_method_name;
@@ -80,6 +85,8 @@ mod _core {
     use super::sas::{sas_generate, sas_parse};
     #[pymodule_export]
     use super::sending::Sending;
+    #[pymodule_export]
+    use super::twin_requests::TwinRequests;
     #[pymodule_export]
     use super::upload::Upload;
 

@@ -29,6 +29,7 @@ mod signers;
 mod soak;
 mod socks5;
 mod twin;
+mod twin_session;
 mod watch;
 mod ways;
 mod websocket;

@@ -1,0 +1,35 @@
+"""For applications that use paho-mqtt (https://pypi.org/project/paho-mqtt/).
+
+==========================  ========================================================================
+:class:`TwinPatcher`        twin requests, with their answers, over a paho client that is there already
+:func:`configure`           a connection string for a paho client: client id, user name, password, TLS
+:class:`Client`             in place of ``paho.mqtt.client.Client``, on this package's core
+==========================  ========================================================================
+
+The first two need paho-mqtt 1.6.1 or later (``pip install "azmqtt[paho]"``), which is not installed along; the last
+does not.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azmqtt.paho._configure import configure
+from azmqtt.paho._patcher import TwinPatcher
+
+__all__ = ["TwinPatcher", "configure"]
+
+
+def __getattr__(name: str) -> Any:
+    # `Client` and the names that go with it.
+    from importlib import import_module
+
+    if not name.startswith("_"):
+        try:
+            return getattr(import_module("azmqtt.paho._dropin"), name)
+        except ModuleNotFoundError as error:
+            if error.name != "azmqtt.paho._dropin":
+                raise
+        except AttributeError:
+            pass
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

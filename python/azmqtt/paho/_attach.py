@@ -1,0 +1,306 @@
+"""Looking over the shoulder of a paho client: what it receives, and who runs its network loop.
+
+paho has one slot for each callback and one for each topic filter, which belong to the application: it may fill them
+before or after, read them back, decorate, or override them as methods of a subclass. So nothing is put there. Instead
+the client's own steps are followed on the instance: those that receive a CONNACK, a SUBACK and a message, the one that
+tells of a disconnect, and the public ones that run the loop. They are called with what they were called with, and the
+application's callbacks from within them as ever; what is here comes after (docs/decisions.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import sys
+import threading
+import time
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+#: The attribute of a client that holds its attachment.
+_ATTRIBUTE = "_azmqtt_attachment"
+
+#: What is followed. The first four are paho's own, the same from 1.6.1 on.
+_STEPS = ("_handle_connack", "_handle_suback", "_handle_on_message", "_do_on_disconnect", "loop_read", "loop_misc")
+
+#: How long a SUBACK waits for the call that subscribes on another thread to return, in seconds.
+_SUBSCRIBING = 1.0
+
+
+#: How long a loop that starts waits for the turn of the pump, in seconds; one takes 0.05 and what callbacks take.
+_TURN = 1.0
+
+_log = logging.getLogger("azmqtt.paho")
+
+
+class Listener(Protocol):
+    """Who is told."""
+
+    def connected(self) -> None:
+        """The client is connected, anew."""
+
+    def disconnected(self) -> None:
+        """The client is not connected any more; perhaps told twice."""
+
+    def subscribed(self, mid: int, granted: bool) -> None:  # noqa: FBT001 - its meaning is plain
+        """A subscription was answered."""
+
+    def received(self, topic: str, payload: bytes) -> None:
+        """A message came."""
+
+
+class Attachment:
+    """What follows one client, shared by all who listen to it."""
+
+    def __init__(self, client: Any) -> None:
+        """Follow the client.
+
+        Raises:
+            TypeError: It is no paho client, or one of a version that is made differently.
+        """
+        missing = [name for name in (*_STEPS, "subscribe", "publish", "is_connected") if not hasattr(client, name)]
+        if missing:
+            kind = f"{type(client).__module__}.{type(client).__qualname__}"
+            msg = f"client must be a paho.mqtt.client.Client of paho-mqtt 1.6.1 to 2.x: {kind} has no {missing[0]}"
+            raise TypeError(msg)
+        self._client = weakref.ref(client)
+        self._listeners: list[Listener] = []
+        self._subscribing = threading.RLock()
+        self._own_mids: dict[int, Listener] = {}
+        #: The thread that runs the loop, when it last did, and whether by ``loop_read`` and its like.
+        self._driver: tuple[int, float, bool] | None = None
+        self._pumping = threading.RLock()
+        self._pumper: int | None = None
+        self._hooks: dict[str, tuple[Callable[..., Any], Any]] = {}
+        for name in _STEPS:
+            self._follow(client, name)
+
+    @classmethod
+    def of(cls, client: Any, listener: Listener) -> Attachment:
+        """Return the client's attachment, made if there is none, with one more listener."""
+        attachment = vars(client).get(_ATTRIBUTE) if hasattr(client, "__dict__") else None
+        if not isinstance(attachment, Attachment):
+            attachment = cls(client)
+            setattr(client, _ATTRIBUTE, attachment)
+        attachment._listeners = [*attachment._listeners, listener]
+        return attachment
+
+    def remove(self, listener: Listener) -> None:
+        """Tell this one nothing more. The last one takes the attachment along, and the client is as it was."""
+        self._listeners = [other for other in self._listeners if other is not listener]
+        client = self._client()
+        if self._listeners or client is None:
+            return
+        for name, (hook, before) in self._hooks.items():
+            # Somebody else may have put something on top: it stays, and calls through.
+            if vars(client).get(name) is hook:
+                if before is None:
+                    delattr(client, name)
+                else:
+                    setattr(client, name, before)
+        if vars(client).get(_ATTRIBUTE) is self:
+            delattr(client, _ATTRIBUTE)
+
+    def _follow(self, client: Any, name: str) -> None:
+        before = vars(client).get(name)
+        # Neither holds the client: it must go when its owner drops it.
+        method = functools.partial(_call, self._client, getattr(type(client), name)) if before is None else before
+        hook = functools.partial(getattr(self, f"_on{name}"), method)
+        setattr(client, name, hook)
+        self._hooks[name] = (hook, before)
+
+    # The steps
+
+    def _on_handle_connack(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return step(*args, **kwargs)
+        finally:
+            client = self._client()
+            if client is not None and client.is_connected():
+                self._own_mids.clear()
+                for listener in self._listeners:
+                    _tell(listener.connected)
+
+    def _on_do_on_disconnect(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return step(*args, **kwargs)
+        finally:
+            for listener in self._listeners:
+                _tell(listener.disconnected)
+
+    def _on_handle_suback(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        packet = bytes(getattr(self._client(), "_in_packet", {}).get("packet", b""))
+        mid = int.from_bytes(packet[:2], "big")
+        # The call that subscribed may still be on its way to the next line.
+        locked = self._subscribing.acquire(timeout=_SUBSCRIBING)
+        try:
+            listener = self._own_mids.pop(mid, None)
+        finally:
+            if locked:
+                self._subscribing.release()
+        if listener is None:
+            return step(*args, **kwargs)
+        # The application did not subscribe to this, and is not told: it may count, or wait for the first.
+        _tell(listener.subscribed, mid, packet[-1] < 0x80)  # noqa: PLR2004 - MQTT 3.1.1 §3.9.3
+        return 0
+
+    def _on_handle_on_message(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        try:
+            return step(*args, **kwargs)
+        finally:
+            message = args[0] if args else kwargs.get("message")
+            # A topic that is no UTF-8 is none of ours.
+            with suppress(UnicodeDecodeError):
+                topic = message.topic if message is not None else ""
+                if topic.startswith("$iothub/twin/"):
+                    payload = bytes(message.payload)  # type: ignore[union-attr]
+                    for listener in self._listeners:
+                        _tell(listener.received, topic, payload)
+
+    def _onloop_read(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self._driven()
+        return step(*args, **kwargs)
+
+    def _onloop_misc(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self._driven()
+        return step(*args, **kwargs)
+
+    def _driven(self) -> None:
+        me = threading.get_ident()
+        if me == self._pumper:
+            return
+        caller: FrameType | None = sys._getframe(2)  # noqa: SLF001 - who calls is the question
+        external = caller is None or caller.f_code.co_name != "_loop" or not _is_paho(caller)
+        self._driver = (me, time.monotonic(), external)
+        # paho's loop is for one thread at a time: let the pump finish its turn; it will see who came.
+        if self._pumper is not None and self._pumping.acquire(timeout=_TURN):
+            self._pumping.release()
+
+    # What listeners ask for
+
+    def subscribe(self, listener: Listener, topic: str, asked: dict[int, str]) -> bool:
+        """Subscribe, without the application's ``on_subscribe`` hearing of it. Returns whether it went out.
+
+        ``asked`` gets the topic under its ``mid`` before the answer can come.
+        """
+        client = self._client()
+        if client is None:
+            return False
+        with self._subscribing:
+            rc, mid = client.subscribe(topic, 0)
+            if rc != 0 or mid is None:
+                return False
+            self._own_mids[mid] = listener
+            asked[mid] = topic
+            return True
+
+    def is_inside(self) -> bool:
+        """Whether this thread is in one of the client's own calls, such as in a callback."""
+        client = self._client()
+        frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - who called is the question
+        while frame is not None:
+            if _is_paho(frame) and frame.f_locals.get("self") is client:
+                return True
+            frame = frame.f_back
+        return False
+
+    def drives_externally(self) -> bool:
+        """Whether this thread is the one whose event loop runs the client."""
+        client, driver = self._client(), self._driver
+        if self._other_thread() is not None or client is None:
+            return False
+        if driver is not None and driver[0] == threading.get_ident():
+            return driver[2]
+        return driver is None and _has_event_loop(client) and _in_event_loop()
+
+    def can_pump(self) -> bool:
+        """Whether nobody but this thread runs the client's loop, if anyone does."""
+        client = self._client()
+        if client is None or self._other_thread() is not None or _has_event_loop(client):
+            return False
+        driver = self._driver
+        return driver is None or driver[0] != threading.get_ident() or not driver[2]
+
+    def pump(self, seconds: float) -> bool:
+        """Run the client's loop once, for at most so long. Whether it did."""
+        client = self._client()
+        if client is None or not self._pumping.acquire(timeout=seconds):
+            return False
+        try:
+            if self._pumper is not None or not self.can_pump():
+                return False
+            self._pumper = threading.get_ident()
+            try:
+                return bool(client.loop(seconds) == 0)
+            finally:
+                self._pumper = None
+        finally:
+            self._pumping.release()
+
+    def silence(self) -> str | None:
+        """Say that nobody runs the client's loop, if that is so."""
+        if self._other_thread() is not None:
+            return None
+        driver = self._driver
+        if driver is None:
+            return "nobody runs the client's network loop (loop_start, loop_forever, loop)"
+        if (ago := time.monotonic() - driver[1]) > 2:  # noqa: PLR2004 - twice paho's own longest turn
+            return f"nobody has run the client's network loop for {ago:.0f} s"
+        return None
+
+    def _other_thread(self) -> int | None:
+        """Return the other thread that runs the loop, or did and still lives."""
+        client, me = self._client(), threading.get_ident()
+        thread = getattr(client, "_thread", None)
+        if thread is not None and thread.is_alive() and thread.ident != me:
+            return int(thread.ident)
+        threads = sys._current_frames()  # noqa: SLF001 - the one way to see a loop that was started before
+        driver = self._driver
+        if driver is not None and driver[0] != me and driver[0] in threads:
+            return driver[0]
+        for ident, top in threads.items():
+            frame: FrameType | None = top if ident not in (me, self._pumper) else None
+            while frame is not None:
+                if frame.f_code.co_name in ("_loop", "loop_forever") and _is_paho(frame):
+                    if frame.f_locals.get("self") is client:
+                        return ident
+                    break
+                frame = frame.f_back
+        return None
+
+
+def _call(client: weakref.ref[Any], function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    return function(client(), *args, **kwargs)
+
+
+def _tell(method: Callable[..., None], *args: Any) -> None:
+    """Call a listener; an error of its would end paho's thread."""
+    try:
+        method(*args)
+    except Exception:  # noqa: BLE001 - whatever it is
+        _log.exception("following a paho client")
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _is_paho(frame: FrameType) -> bool:
+    return frame.f_globals.get("__name__") == "paho.mqtt.client"
+
+
+def _has_event_loop(client: Any) -> bool:
+    """Whether the client is made for an event loop: one is told of its sockets."""
+    return getattr(client, "on_socket_register_write", None) is not None or (
+        getattr(client, "on_socket_open", None) is not None
+    )

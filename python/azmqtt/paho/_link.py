@@ -1,0 +1,266 @@
+"""Twin requests and changes over a paho client.
+
+The table of requests, with its ids, deadlines, limits and errors, is the core's, as in :class:`azmqtt.DeviceClient`;
+here are the futures and the subscriptions.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from azmqtt import _core
+from azmqtt._errors import BadAnswer, ClientClosed, RequestTimeout
+from azmqtt._types import DesiredPatch
+from azmqtt.paho._attach import Attachment
+from azmqtt.paho._timer import timer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_log = logging.getLogger("azmqtt.paho")
+
+ANSWERS = "$iothub/twin/res/#"
+CHANGES = "$iothub/twin/PATCH/properties/desired/#"
+
+#: Seconds between two attempts to make a subscription that the hub refused or paho did not take.
+_SUBSCRIBE_AGAIN = 10.0
+
+
+class Link:
+    """The twin of one client. Holds no reference to it, so that it can be dropped."""
+
+    def __init__(self, client: Any, *, resend: bool) -> None:
+        """Attach to the client."""
+        self._client = weakref.ref(client)
+        self._requests = _core.TwinRequests(resend)
+        self._futures: dict[str, Future[Any]] = {}
+        self._lock = threading.Lock()
+        self._flushing = threading.Lock()
+        self._flush_wanted = False
+        #: What to subscribe to; the ``mid`` of what is on its way; what is granted on this connection.
+        self._wanted: set[str] = set()
+        self._asked: dict[int, str] = {}
+        self._granted: set[str] = set()
+        self._observers: list[Callable[[str, int, int | None, bytes], Any]] = []
+        self._handlers: list[Callable[[DesiredPatch], Any]] = []
+        self._closed = False
+        self.attachment = Attachment.of(client, self)
+
+    # What the application asks
+
+    def begin(
+        self,
+        patch: Any = None,
+        *,
+        get: bool = False,
+        if_version: int | None = None,
+        request_id: str | None = None,
+        timeout: float,
+        timed: bool,
+    ) -> Future[Any]:
+        """Enter a request and publish it, if that is possible by now; with ``timed``, have its deadline kept."""
+        self._check_open()
+        future: Future[Any] = Future()
+        with self._lock:
+            if get:
+                request_id = self._requests.begin_get(request_id, timeout)
+            else:
+                request_id = self._requests.begin_patch(patch, if_version, request_id, timeout)
+            self._futures[request_id] = future
+        future.add_done_callback(_Forget(self, request_id))
+        self._want(ANSWERS)
+        self._flush()
+        if timed:
+            timer.call(self, timeout)
+        if self._closed:
+            self._end_all()
+        return future
+
+    def observe(self, callback: Callable[[str, int, int | None, bytes], Any]) -> None:
+        """Tell of answers to the application's own requests."""
+        self._check_open()
+        self._observers = [*self._observers, callback]
+        self._want(ANSWERS)
+
+    def on_desired(self, handler: Callable[[DesiredPatch], Any]) -> None:
+        """Tell of changes of the desired properties."""
+        self._check_open()
+        self._handlers = [*self._handlers, handler]
+        self._want(ANSWERS)
+        self._want(CHANGES)
+
+    def close(self) -> None:
+        """Detach; what is open fails."""
+        if self._closed:
+            return
+        self._closed = True
+        self.attachment.remove(self)
+        self._end_all()
+
+    def tick(self) -> float | None:
+        """End what is due, publish what is due."""
+        self.expire()
+        if not self._closed:
+            self._subscribe()
+            self._flush()
+        return self._requests.next_deadline()
+
+    def expire(self) -> None:
+        """End the requests whose time is over."""
+        if not (expired := self._requests.expire()):
+            return
+        hint = self._hint()
+        for request_id, error in expired:
+            self._fail(request_id, error if hint is None else RequestTimeout(f"{error} ({hint})"))
+
+    def _hint(self) -> str | None:
+        client = self._client()
+        if client is None or not client.is_connected():
+            return "the paho client is not connected"
+        if ANSWERS not in self._granted:
+            return self.attachment.silence() or f"the hub has not acknowledged the subscription to {ANSWERS}"
+        return self.attachment.silence()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ClientClosed("the TwinPatcher is closed")
+
+    # What happens to the client
+
+    def connected(self) -> None:
+        """Subscribe on the new connection, then publish what is open."""
+        self.disconnected()
+        self._subscribe()
+
+    def disconnected(self) -> None:
+        """Fail what ends with the connection."""
+        self._granted.clear()
+        self._asked.clear()
+        for request_id, error in self._requests.disconnected("the paho client lost its connection"):
+            self._fail(request_id, error)
+
+    def subscribed(self, mid: int, granted: bool) -> None:  # noqa: FBT001 - its meaning is plain
+        """Publish what waited for this."""
+        topic = self._asked.pop(mid, None)
+        if topic is None:
+            return
+        if not granted:
+            self._refused(topic)
+            return
+        self._granted.add(topic)
+        if topic == ANSWERS:
+            self._requests.answers_granted()
+        else:
+            self._requests.changes_granted()
+        self._flush()
+
+    def _refused(self, topic: str) -> None:
+        text = f"the hub refused the subscription to {topic}"
+        _log.warning("%s", text)
+        if topic == ANSWERS:
+            for request_id, _ in self._requests.drain():
+                self._fail(request_id, BadAnswer(text))
+        timer.call(self, _SUBSCRIBE_AGAIN)
+
+    def received(self, topic: str, payload: bytes) -> None:
+        """Look at a message."""
+        what = self._requests.received(topic, payload)
+        if what is None:
+            return
+        kind, request_id, value = what
+        if kind == "answer":
+            self._succeed(request_id, value)
+        elif kind == "error":
+            self._fail(request_id, value)
+        elif kind == "other":
+            status, version = value
+            for observer in self._observers:
+                _guarded(observer, request_id, status, version, payload)
+        else:
+            for patch, version in value:
+                for handler in self._handlers:
+                    _guarded(handler, DesiredPatch(patch, version))
+            # A gap in the versions asks for a read of the twin.
+            self._flush()
+
+    # Subscriptions and requests on their way out
+
+    def _want(self, topic: str) -> None:
+        if topic not in self._granted:
+            self._wanted.add(topic)
+            self._subscribe()
+
+    def _subscribe(self) -> None:
+        client = self._client()
+        if client is None or not client.is_connected():
+            return
+        for topic in sorted(self._wanted - self._granted - set(self._asked.values()), reverse=True):
+            if not self.attachment.subscribe(self, topic, self._asked):
+                timer.call(self, _SUBSCRIBE_AGAIN)
+
+    def _flush(self) -> None:
+        # Nobody waits here: whoever publishes already goes round once more. paho may call back from `publish`.
+        self._flush_wanted = True
+        while self._flush_wanted and self._flushing.acquire(blocking=False):
+            try:
+                self._flush_wanted = False
+                client = self._client()
+                while client is not None and (unsent := self._requests.next_unsent()) is not None:
+                    client.publish(*unsent, qos=0)
+            finally:
+                self._flushing.release()
+        if self._handlers and (due := self._requests.next_deadline()) is not None:
+            timer.call(self, due)
+
+    # Ends
+
+    def _succeed(self, request_id: str, result: Any) -> None:
+        with self._lock:
+            future = self._futures.pop(request_id, None)
+        if future is not None:
+            # The application may have cancelled it just now.
+            with suppress(InvalidStateError):
+                future.set_result(result)
+
+    def _fail(self, request_id: str, error: BaseException) -> None:
+        with self._lock:
+            future = self._futures.pop(request_id, None)
+        if future is not None:
+            with suppress(InvalidStateError):
+                future.set_exception(error)
+
+    def _end_all(self) -> None:
+        for request_id, _ in self._requests.drain():
+            self._fail(request_id, ClientClosed("the TwinPatcher was closed before the answer came"))
+
+    def forget(self, request_id: str) -> None:
+        """Nobody waits for this request any more."""
+        with self._lock:
+            if self._futures.pop(request_id, None) is not None:
+                self._requests.forget(request_id)
+
+
+class _Forget:
+    """Takes a request that its caller cancelled out of the table."""
+
+    def __init__(self, link: Link, request_id: str) -> None:
+        self._link = weakref.ref(link)
+        self._request_id = request_id
+
+    def __call__(self, future: Future[Any]) -> None:
+        link = self._link()
+        if link is not None and future.cancelled():
+            link.forget(self._request_id)
+
+
+def _guarded(function: Callable[..., Any], *args: Any) -> None:
+    """Call a function of the application's. paho would end its thread over an exception."""
+    try:
+        function(*args)
+    except Exception:  # noqa: BLE001 - whatever it is
+        _log.exception("%r raised", function)

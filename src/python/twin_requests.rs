@@ -1,0 +1,162 @@
+//! `_core.TwinRequests`: the twin over somebody else's MQTT client, for `azmqtt.paho`.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use super::client::reported_patch;
+use super::core::span;
+use super::outcome::Outcome;
+use super::{convert, errors};
+use crate::device::{
+    Answer, DesiredPatch, Error, OnDisconnect, OutboxLimits, Received, Refused, Request, TwinSession,
+};
+
+/// The requests and desired properties of one device. The one who publishes and receives calls it from any thread.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct TwinRequests(Mutex<TwinSession>);
+
+/// A request's id and the exception that it ended with.
+type Failed = (String, Py<PyAny>);
+
+#[pymethods]
+impl TwinRequests {
+    /// With `resend`, requests are published again on the next connection; otherwise they fail with theirs.
+    #[new]
+    fn new(resend: bool) -> PyResult<Self> {
+        let mut random = [0; 8];
+        getrandom::fill(&mut random).map_err(|error| PyOSError::new_err(error.to_string()))?;
+        let policy = if resend { OnDisconnect::Resend } else { OnDisconnect::Fail };
+        let session = TwinSession::new(u64::from_le_bytes(random), policy, OutboxLimits::default());
+        Ok(Self(Mutex::new(session)))
+    }
+
+    /// Enters a read of the twin. Returns its id.
+    fn begin_get(&self, py: Python<'_>, request_id: Option<&str>, timeout: f64) -> PyResult<String> {
+        self.begin(py, Request::Get, request_id, timeout)
+    }
+
+    /// Enters a change of the reported properties. Returns its id.
+    fn begin_patch(
+        &self,
+        patch: &Bound<'_, PyAny>,
+        if_version: Option<u64>,
+        request_id: Option<&str>,
+        timeout: f64,
+    ) -> PyResult<String> {
+        let request = Request::Patch { body: reported_patch(patch)?, if_version };
+        self.begin(patch.py(), request, request_id, timeout)
+    }
+
+    /// Topic and payload of the next request to publish, at QoS 0, if there is one.
+    fn next_unsent<'py>(&self, py: Python<'py>) -> Option<(String, Bound<'py, PyBytes>)> {
+        let (topic, body) = self.lock().next_unsent(Instant::now())?;
+        Some((topic, PyBytes::new(py, &body)))
+    }
+
+    /// The hub granted the subscription to answers.
+    fn answers_granted(&self) {
+        self.lock().answers_granted();
+    }
+
+    /// The hub granted the subscription to changes of the desired properties.
+    fn changes_granted(&self) {
+        self.lock().changes_granted();
+    }
+
+    /// The connection ended. Returns what ends with it.
+    fn disconnected(&self, py: Python<'_>, reason: &str) -> Vec<Failed> {
+        let failed = self.lock().disconnected(reason);
+        raised(py, failed)
+    }
+
+    /// Looks at a message: `("answer", id, result)`, `("error", id, exception)`, `("other", id, (status, version))` for
+    /// an answer to a request that is none of these, `("desired", "", [(patch, version), …])`; `None` for anything else.
+    fn received<'py>(
+        &self,
+        py: Python<'py>,
+        topic: &str,
+        payload: &[u8],
+    ) -> PyResult<Option<(&'static str, String, Bound<'py, PyAny>)>> {
+        let received = self.lock().received(topic, payload, Instant::now());
+        Ok(Some(match received {
+            Received::Answered { request_id, outcome: Ok(answer) } => {
+                let outcome = match answer {
+                    Answer::Twin(twin) => Outcome::Twin(twin),
+                    Answer::Patched(patched) => Outcome::Patched(patched),
+                };
+                ("answer", request_id, outcome.into_python(py)?)
+            }
+            Received::Answered { request_id, outcome: Err(error) } => {
+                ("error", request_id, errors::raise(py, &error).into_value(py).into_bound(py).into_any())
+            }
+            Received::Unmatched { late: true, .. } | Received::Other => return Ok(None),
+            Received::Unmatched { request_id, status, version, late: false } => {
+                ("other", request_id, (status, version).into_pyobject(py)?.into_any())
+            }
+            Received::Desired(changes) => ("desired", String::new(), listed(py, &changes)?.into_any()),
+        }))
+    }
+
+    /// Takes out the requests whose time is over.
+    fn expire(&self, py: Python<'_>) -> Vec<Failed> {
+        let expired = self.lock().expire(Instant::now());
+        raised(py, expired)
+    }
+
+    /// In how many seconds to call `expire` and `next_unsent` at the latest.
+    fn next_deadline(&self) -> Option<f64> {
+        let deadline = self.lock().deadline()?;
+        Some(deadline.saturating_duration_since(Instant::now()).as_secs_f64())
+    }
+
+    /// Forgets a request.
+    fn forget(&self, request_id: &str) {
+        self.lock().forget(request_id);
+    }
+
+    /// Takes every request out.
+    fn drain(&self, py: Python<'_>) -> Vec<Failed> {
+        let drained = self.lock().drain();
+        raised(py, drained)
+    }
+}
+
+impl TwinRequests {
+    fn begin(
+        &self,
+        py: Python<'_>,
+        request: Request,
+        request_id: Option<&str>,
+        timeout: f64,
+    ) -> PyResult<String> {
+        let timeout = span("timeout", timeout)?;
+        let now = Instant::now();
+        let begun = self.lock().begin(request, request_id, now, now + timeout);
+        begun.map_err(|refused| match refused {
+            Refused::Full(error) => errors::raise(py, &error),
+            refused => PyValueError::new_err(refused.to_string()),
+        })
+    }
+
+    /// Nothing that runs under this lock calls Python or can leave it half-changed.
+    fn lock(&self) -> MutexGuard<'_, TwinSession> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn raised(py: Python<'_>, failed: Vec<(String, Error)>) -> Vec<Failed> {
+    let exception = |error: &Error| errors::raise(py, error).into_value(py).into_any();
+    failed.into_iter().map(|(request_id, error)| (request_id, exception(&error))).collect()
+}
+
+fn listed<'py>(py: Python<'py>, changes: &[DesiredPatch]) -> PyResult<Bound<'py, PyList>> {
+    let list = PyList::empty(py);
+    for change in changes {
+        list.append((convert::to_python(py, &change.patch)?, change.version))?;
+    }
+    Ok(list)
+}
