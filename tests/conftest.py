@@ -16,6 +16,9 @@ import azmqtt
 #: Microsoft's own client.
 SDK = "azure-iot-device==2.14.0"
 
+#: The oldest paho-mqtt that is supported, and the newest.
+PAHO = {"paho-1.6.1": "paho-mqtt==1.6.1", "paho-2": "paho-mqtt>=2.1,<3"}
+
 # Whatever starts the tests in the background may have them ignore Ctrl-C, and their children with them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -47,3 +50,16 @@ def sdk_python() -> Path:
         subprocess.run(pip, check=True, timeout=300)
         marker.touch()
     return python
+
+
+@pytest.fixture(scope="session", params=list(PAHO))
+def paho(request: pytest.FixtureRequest) -> Path:
+    """A directory for ``PYTHONPATH`` with one version of paho-mqtt; made once, kept for the next run."""
+    home = Path(__file__).parent / ".venvs" / request.param
+    marker = home / "installed"
+    if not marker.exists():
+        # Names the interpreter that runs the tests, which has this package.
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
+        subprocess.run([*pip, "--target", home, PAHO[request.param]], check=True, timeout=300)
+        marker.touch()
+    return home

@@ -38,8 +38,8 @@ def configure(
         client.connect(configure(client, connection_string), 8883)
 
     Every connection, and so every reconnect of paho's, has a SAS token signed for it. The hub ends a connection when
-    its token expires; paho then connects again, with a new one. ``keepalive`` of ``connect`` may be at most 1,177 s (IoT
-    Hub docs, "Communicate with your IoT hub using the MQTT protocol"); paho's 60 is fine. With
+    its token expires; paho then connects again, with a new one. ``keepalive`` of ``connect`` may be at most 1,177 s
+    (IoT Hub docs, "Communicate with your IoT hub using the MQTT protocol"); paho's 60 is fine. With
     ``transport="websockets"`` the path is set, too; the port is then 443.
 
     Args:
