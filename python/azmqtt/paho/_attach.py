@@ -62,12 +62,10 @@ class Attachment:
         """Follow the client.
 
         Raises:
-            TypeError: It is no paho client, or one of a version that is made differently.
+            TypeError: It is of a paho-mqtt that is made differently.
         """
-        missing = [name for name in (*_STEPS, "subscribe", "publish", "is_connected") if not hasattr(client, name)]
-        if missing:
-            kind = f"{type(client).__module__}.{type(client).__qualname__}"
-            msg = f"client must be a paho.mqtt.client.Client of paho-mqtt 1.6.1 to 2.x: {kind} has no {missing[0]}"
+        if missing := [name for name in _STEPS if not hasattr(client, name)]:
+            msg = f"client must be one of paho-mqtt 1.6.1 to 2.x: this one has no {missing[0]}"
             raise TypeError(msg)
         self._client = weakref.ref(client)
         self._listeners: list[Listener] = []
@@ -84,7 +82,7 @@ class Attachment:
     @classmethod
     def of(cls, client: Any, listener: Listener) -> Attachment:
         """Return the client's attachment, made if there is none, with one more listener."""
-        attachment = vars(client).get(_ATTRIBUTE) if hasattr(client, "__dict__") else None
+        attachment = vars(client).get(_ATTRIBUTE)
         if not isinstance(attachment, Attachment):
             attachment = cls(client)
             setattr(client, _ATTRIBUTE, attachment)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from azmqtt import _core
 from azmqtt._arguments import text
 from azmqtt._options import mqtt_text, read_pem, seconds
+from azmqtt.paho._require import require_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,12 +64,7 @@ def configure(
             TLS was set up already.
         RuntimeError: The client is connected.
     """
-    from azmqtt.paho._require import require_paho
-
-    paho = require_paho()
-    if not isinstance(client, paho.Client):
-        msg = f"client must be a paho.mqtt.client.Client, not {type(client).__name__}"
-        raise TypeError(msg)
+    require_client(client)
     text("connection_string", connection_string)
     login = _core.Login(connection_string)
     ttl = int(seconds("sas_ttl", sas_ttl, 1, 365 * _DAY))

@@ -11,6 +11,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from azmqtt.paho._link import Link
+from azmqtt.paho._require import require_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,9 +68,7 @@ class TwinPatcher:
         self, client: Any, *, on_disconnect: Literal["resend", "fail"] = "resend", timeout: float = 30
     ) -> None:
         """Attach to the client; nothing is sent yet."""
-        from azmqtt.paho._require import require_paho
-
-        require_paho()
+        require_client(client)
         if on_disconnect not in ("resend", "fail"):
             msg = f"on_disconnect must be 'resend' or 'fail', not {on_disconnect!r}"
             raise ValueError(msg)

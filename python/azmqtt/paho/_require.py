@@ -17,3 +17,15 @@ def require_paho() -> Any:
         msg = "azmqtt.paho.TwinPatcher and configure work on a paho client, and paho-mqtt is not installed: "
         raise ImportError(msg + 'pip install "azmqtt[paho]" or "paho-mqtt>=1.6.1"', name="paho") from error
     return client
+
+
+def require_client(client: Any) -> None:
+    """Check that this is a client of paho's.
+
+    Raises:
+        ImportError: paho-mqtt is not installed.
+        TypeError: It is something else.
+    """
+    if not isinstance(client, require_paho().Client):
+        msg = f"client must be a paho.mqtt.client.Client, not {type(client).__module__}.{type(client).__qualname__}"
+        raise TypeError(msg)
