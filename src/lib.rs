@@ -3,7 +3,7 @@
 //! The crate is layered, and arrows point down only:
 //!
 //! ```text
-//! python  ──►  device, hub  ──►  mqtt, dialect, websocket
+//! python  ──►  device, hub, plain  ──►  mqtt, dialect, websocket
 //! ```
 //!
 //! * [`dialect`]: the language of IoT Hub (connection strings, SAS tokens, topics, property bags, twin
@@ -11,6 +11,7 @@
 //! * [`mqtt`]: MQTT 3.1.1 on a byte stream, without I/O: bytes and `now` go in, bytes and events come out.
 //! * [`device`]: one device's connection, on tokio.
 //! * [`hub`]: the local IoT Hub, on tokio. It never imports [`device`]; the two meet only across a socket.
+//! * [`plain`]: a client of any MQTT 3.1.1 broker, on tokio; its streams are those of [`device`].
 //! * [`websocket`]: a byte stream in the frames of a WebSocket, for both of them.
 //! * `python`: conversion and hand-over to Python, behind the feature of that name.
 
@@ -21,6 +22,7 @@ pub mod device;
 pub mod dialect;
 pub mod hub;
 pub mod mqtt;
+pub mod plain;
 #[cfg(feature = "python")]
 mod python;
 pub mod websocket;

@@ -25,6 +25,8 @@ __all__ = [
     "Login",
     "MethodCall",
     "PendingCall",
+    "PlainClient",
+    "PlainTls",
     "Provisioning",
     "ProvisioningService",
     "Questions",
@@ -394,6 +396,39 @@ class PendingCall:
     """A call of a direct method that a local hub is making."""
 
     def wait(self, timeout: float) -> tuple[int, bytes] | None: ...
+
+@final
+class PlainTls:
+    """What TLS is made of, for a broker that is no hub. Shows no key."""
+
+    def __new__(
+        cls,
+        roots: bytes | list[bytes] | None,
+        check_chain: bool,
+        check_name: bool,
+        only_tls12: bool,
+        certificate: Certificate | None,
+        alpn: list[str],
+    ) -> Self: ...
+
+@final
+class PlainClient:
+    """A session with any MQTT 3.1.1 broker."""
+
+    def __new__(cls, max_in_flight: int) -> Self: ...
+    def open(
+        self, server: dict[str, Any], greeting: dict[str, Any]
+    ) -> int | tuple[str, int | None, bool, bool, str]: ...
+    def publish(self, mid: int, topic: str, payload: bytes, qos: int, retain: bool) -> None: ...
+    def subscribe(self, mid: int, filters: list[tuple[str, int]]) -> None: ...
+    def unsubscribe(self, mid: int, filters: list[str]) -> None: ...
+    def acknowledge(self, connection: int, packet_id: int) -> None: ...
+    def disconnect(self) -> None: ...
+    def drop_connection(self) -> None: ...
+    def set_max_in_flight(self, limit: int) -> None: ...
+    def forget_messages(self) -> None: ...
+    def take(self, limit: int, timeout: float) -> list[tuple[Any, ...]]: ...
+    def wake(self) -> None: ...
 
 @final
 class Provisioning:

@@ -48,14 +48,14 @@ pub mod requests;
 pub mod stats;
 mod subscriptions;
 mod task;
-mod transport;
+pub(crate) mod transport;
 pub mod trust;
 mod twin;
 pub mod twin_session;
 mod under_way;
 pub mod upload;
 pub mod watch;
-mod wire;
+pub(crate) mod wire;
 
 #[cfg(test)]
 mod tests;

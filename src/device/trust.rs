@@ -152,7 +152,8 @@ pub fn checked_pem(pem: &[u8]) -> Result<String, TrustError> {
     Ok(plain_pem(&String::from_utf8_lossy(pem)))
 }
 
-fn default_roots() -> RootCertStore {
+/// Mozilla's and the system's; reading those blocks.
+pub(crate) fn default_roots() -> RootCertStore {
     let mut roots = bundled_roots();
     // Systems carry roots that rustls cannot read, and some carry none: the bundled ones remain.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -166,7 +167,8 @@ fn client_config(roots: RootCertStore) -> ClientConfig {
     builder.with_root_certificates(roots).with_no_client_auth()
 }
 
-fn parse_roots(pem: &[u8]) -> Result<RootCertStore, TrustError> {
+/// The certificates of a PEM text.
+pub(crate) fn parse_roots(pem: &[u8]) -> Result<RootCertStore, TrustError> {
     let text = plain_pem(&String::from_utf8_lossy(pem));
     let mut roots = RootCertStore::empty();
     let mut count = 0;

@@ -28,7 +28,7 @@ thread_local! {
 
 /// A stream with what was read and not yet understood.
 #[derive(Debug)]
-pub(super) struct Wire<S> {
+pub(crate) struct Wire<S> {
     stream: S,
     /// Bytes from the peer, front first.
     pub input: BytesMut,
@@ -41,7 +41,7 @@ pub(super) struct Wire<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    pub(super) fn new(stream: S) -> Self {
+    pub(crate) fn new(stream: S) -> Self {
         Self { stream, input: BytesMut::new(), written: 0, flushed: 0, end: None }
     }
 
@@ -49,7 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// written or read, with how many bytes were read, or when the stream ended (see [`Self::take_end`]).
     ///
     /// Every state lives in `self` and `output`: dropping the future that polls this loses nothing.
-    pub(super) fn poll_turn(
+    pub(crate) fn poll_turn(
         &mut self,
         cx: &mut Context<'_>,
         output: &mut BytesMut,
@@ -79,7 +79,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// Why nothing more will come or go, once. What came before is in [`Self::input`].
-    pub(super) fn take_end(&mut self) -> Option<io::Error> {
+    pub(crate) fn take_end(&mut self) -> Option<io::Error> {
         self.end.take()
     }
 
@@ -115,17 +115,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 
     /// How many bytes have ever been handed to the stream.
-    pub(super) fn written(&self) -> u64 {
+    pub(crate) fn written(&self) -> u64 {
         self.written
     }
 
     /// How many of them have left for the socket.
-    pub(super) fn flushed(&self) -> u64 {
+    pub(crate) fn flushed(&self) -> u64 {
         self.flushed
     }
 
     /// Gives memory back when nothing is under way.
-    pub(super) fn shrink(&mut self, output: &mut BytesMut) {
+    pub(crate) fn shrink(&mut self, output: &mut BytesMut) {
         if self.input.is_empty() {
             self.input = BytesMut::new();
         }
@@ -137,7 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     /// Ends the stream in order, in a task of its own: closes this direction, then reads to the end of the
     /// other one. A socket that is closed with unread input is reset, and takes with it what was written
     /// last.
-    pub(super) fn wind_up(self) -> impl Future<Output = ()> + Send + use<S>
+    pub(crate) fn wind_up(self) -> impl Future<Output = ()> + Send + use<S>
     where
         S: Send,
     {

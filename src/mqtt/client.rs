@@ -81,6 +81,18 @@ impl<T> Client<T> {
         }
     }
 
+    /// The same, for servers other than the hub: with packets of up to `limit` bytes either way.
+    #[must_use]
+    pub fn with_max_packet_size(mut self, limit: usize) -> Self {
+        self.session.max_packet_size = limit;
+        self
+    }
+
+    /// Changes how many messages may wait for their PUBACK; those that do already stay.
+    pub fn set_max_in_flight(&mut self, limit: u16) {
+        self.session.window.set_limit(limit);
+    }
+
     /// Begins a connection on a fresh byte stream. Whatever the old one left unwritten is dropped: messages
     /// in flight will be sent again, the rest belonged to the old connection.
     pub fn connect(&mut self, connect: &Connect, response_timeout: Duration, now: Instant) {
@@ -119,7 +131,7 @@ impl<T> Client<T> {
     }
 
     fn next_event(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
-        while let Some(packet) = wire::decode(input, Sender::Server)? {
+        while let Some(packet) = wire::decode(input, Sender::Server, self.session.max_packet_size)? {
             if let (Packet::PingResp, Some(pinged)) = (&packet, self.keep_alive.pinged_at()) {
                 self.ping_round_trip = Some(now.saturating_duration_since(pinged));
             }

@@ -28,4 +28,4 @@ pub use rumqttc::mqttbytes::v4::{
     SubscribeFilter, SubscribeReasonCode, UnsubAck, Unsubscribe,
 };
 pub use server::Server;
-pub use wire::{MAX_PACKET_SIZE, ProtocolError};
+pub use wire::{LARGEST_PACKET, MAX_PACKET_SIZE, ProtocolError};

@@ -11,7 +11,7 @@ use rumqttc::mqttbytes::v4::{
 
 use super::keep_alive::IdleLimit;
 use super::session::Session;
-use super::wire::{self, ProtocolError, Sender};
+use super::wire::{self, MAX_PACKET_SIZE, ProtocolError, Sender};
 
 /// One side of an MQTT session that accepted the connection.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl<T> Server<T> {
         if matches!(self.state, State::Deciding { .. } | State::Closed) {
             return Ok(None);
         }
-        while let Some(packet) = wire::decode(input, Sender::Client)? {
+        while let Some(packet) = wire::decode(input, Sender::Client, MAX_PACKET_SIZE)? {
             self.idle.received(now);
             if let Some(event) = self.receive(packet)? {
                 return Ok(Some(event));

@@ -57,6 +57,11 @@ impl<T> Window<T> {
         }
     }
 
+    /// Changes how many messages (at least 1) may be in flight; more that are stay.
+    pub fn set_limit(&mut self, limit: u16) {
+        self.limit = limit.max(1);
+    }
+
     /// Whether one more message may be sent.
     pub fn has_room(&self) -> bool {
         self.in_flight < usize::from(self.limit) && self.out < IDENTIFIERS

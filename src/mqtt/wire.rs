@@ -9,9 +9,13 @@ use std::fmt;
 use bytes::BytesMut;
 use rumqttc::mqttbytes::v4::Packet;
 
-/// The largest packet that either side accepts, in bytes: IoT Hub's 262,144-byte message with a topic of
+/// The largest packet that device and hub accept, in bytes: IoT Hub's 262,144-byte message with a topic of
 /// the longest legal length fits.
 pub const MAX_PACKET_SIZE: usize = 262_144 + 65_535 + 16;
+
+/// The largest packet that MQTT can express, in bytes: a fixed header of five, and what its remaining length can say
+/// (§2.2.3).
+pub const LARGEST_PACKET: usize = 5 + 268_435_455;
 
 /// Who sent the bytes: some packets are legal in one direction only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +29,12 @@ pub enum Sender {
 /// Why the peer's bytes are not MQTT 3.1.1. The connection cannot go on after any of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProtocolError {
-    /// The packet announces more bytes than [`MAX_PACKET_SIZE`].
+    /// The packet announces more bytes than this side takes.
     TooLarge {
         /// The announced size in bytes.
         size: usize,
+        /// How many would be taken.
+        limit: usize,
     },
     /// The packet breaks a rule of the standard.
     Malformed {
@@ -49,8 +55,8 @@ pub enum ProtocolError {
 impl fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TooLarge { size } => {
-                write!(f, "a packet of {size} bytes was announced, the limit is {MAX_PACKET_SIZE}")
+            Self::TooLarge { size, limit } => {
+                write!(f, "a packet of {size} bytes was announced, the limit is {limit}")
             }
             Self::Malformed { packet, rule } => write!(f, "malformed {packet}: {rule}"),
             Self::Unexpected { packet } => write!(f, "unexpected {packet}"),
@@ -66,19 +72,19 @@ impl std::error::Error for ProtocolError {}
 /// Takes the next whole packet off the front of `input`, or `None` until more bytes have come.
 ///
 /// # Errors
-/// The first rule that the bytes break; the stream is unusable afterwards.
-pub fn decode(input: &mut BytesMut, sender: Sender) -> Result<Option<Packet>, ProtocolError> {
+/// The first rule that the bytes break, or a packet of more than `limit` bytes; the stream is unusable afterwards.
+pub fn decode(input: &mut BytesMut, sender: Sender, limit: usize) -> Result<Option<Packet>, ProtocolError> {
     let Some(frame) = Frame::peek(input)? else { return Ok(None) };
     frame.check_direction(sender)?;
     let size = frame.size();
-    if size > MAX_PACKET_SIZE {
-        return Err(ProtocolError::TooLarge { size });
+    if size > limit {
+        return Err(ProtocolError::TooLarge { size, limit });
     }
     let Some(bytes) = input.get(..size) else {
         return Ok(None);
     };
     frame.check_body(&bytes[frame.header_len..])?;
-    match Packet::read(input, MAX_PACKET_SIZE) {
+    match Packet::read(input, limit) {
         Ok(packet) => Ok(Some(packet)),
         // Unreachable by construction, yet the codec has the last word on its own format.
         Err(_) => Err(frame.malformed("the codec refuses it")),

@@ -8,7 +8,7 @@
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
 //! * [`hub`], [`hub_cloud`]: the local hub. [`log`]: what happens to connections, for Python's `logging`.
-//! * [`check`]: which step of a connection fails.
+//! * [`check`]: which step of a connection fails. [`plain`]: sessions with any broker.
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
 //! * [`hub`], [`hub_cloud`], [`hub_provisioning`]: the local hub.
@@ -36,6 +36,7 @@ mod method_call;
 mod options;
 mod outcome;
 mod outgoing;
+mod plain;
 mod provisioning;
 mod questions;
 mod runtime;
@@ -77,6 +78,8 @@ mod _core {
     use super::method_call::MethodCall;
     #[pymodule_export]
     use super::method_call::check_method_name;
+    #[pymodule_export]
+    use super::plain::{PlainClient, PlainTls};
     #[pymodule_export]
     use super::provisioning::{Provisioning, derive_device_key};
     #[pymodule_export]

@@ -13,7 +13,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 
 /// What one message, or frame, of the peer may hold. Nobody needs frames larger than MQTT packets, and IoT Hub takes
 /// packets of a little more than 256 KiB; some clients put several into one frame.
-const MAX_MESSAGE: usize = 1 << 20;
+pub const MAX_MESSAGE: usize = 1 << 20;
 
 /// What goes into one frame of ours.
 const MAX_FRAME_OUT: usize = 64 << 10;
@@ -40,13 +40,18 @@ pub struct WebSocketBytes<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocketBytes<S> {
     /// Takes a stream whose upgrade is done; `already_read` are the peer's first bytes after it.
     pub async fn new(stream: S, role: Role, already_read: Vec<u8>) -> Self {
+        Self::with_max_message(stream, role, already_read, MAX_MESSAGE).await
+    }
+
+    /// The same for a peer whose messages, or frames, hold up to `limit` bytes: some servers make one of each packet.
+    pub async fn with_max_message(stream: S, role: Role, already_read: Vec<u8>, limit: usize) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
             // One frame beyond the mark, its header, and answers to pings; a write waits before there is more.
             .max_write_buffer_size(WRITE_BUFFER + 2 * MAX_FRAME_OUT)
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
+            .max_message_size(Some(limit))
+            .max_frame_size(Some(limit));
         let socket = WebSocketStream::from_partially_read(stream, already_read, role, Some(config)).await;
         Self { socket, input: Bytes::new(), ended: false }
     }

@@ -6,7 +6,7 @@
 mod bytes;
 mod token;
 
-pub use self::bytes::WebSocketBytes;
+pub use self::bytes::{MAX_MESSAGE, WebSocketBytes};
 pub use self::token::has_token;
 pub use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 pub use tokio_tungstenite::tungstenite::protocol::Role;

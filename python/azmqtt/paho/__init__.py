@@ -7,7 +7,7 @@
 ==========================  ========================================================================
 
 The first two need paho-mqtt 1.6.1 or later (``pip install "azmqtt[paho]"``), which is not installed along; the last
-does not.
+does not. :mod:`azmqtt.paho.client` has all names of ``paho.mqtt.client``.
 """
 
 from __future__ import annotations
@@ -21,15 +21,9 @@ __all__ = ["TwinPatcher", "configure"]
 
 
 def __getattr__(name: str) -> Any:
-    # `Client` and the names that go with it.
+    # `Client` and the names that go with it are those of `paho.mqtt.client`.
     from importlib import import_module
 
-    if not name.startswith("_"):
-        try:
-            return getattr(import_module("azmqtt.paho._dropin"), name)
-        except ModuleNotFoundError as error:
-            if error.name != "azmqtt.paho._dropin":
-                raise
-        except AttributeError:
-            pass
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name.startswith("_") or name in {"client", "enums", "reasoncodes"}:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module("azmqtt.paho.client"), name)

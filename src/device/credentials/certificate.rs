@@ -109,7 +109,7 @@ impl ClientCertificate {
     }
 
     /// `base` with this certificate for the servers that ask for one.
-    pub(in crate::device) fn config(&self, base: &Arc<ClientConfig>) -> Arc<ClientConfig> {
+    pub(crate) fn config(&self, base: &Arc<ClientConfig>) -> Arc<ClientConfig> {
         let mut configs = self.0.configs.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, config)) = configs.iter().find(|(known, _)| Arc::ptr_eq(known, base)) {
             return Arc::clone(config);

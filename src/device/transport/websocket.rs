@@ -1,4 +1,4 @@
-//! The upgrade to a WebSocket, on an encrypted stream (RFC 6455 §4.1, MQTT 3.1.1 §6).
+//! The upgrade to a WebSocket (RFC 6455 §4.1, MQTT 3.1.1 §6).
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,12 +8,59 @@ use super::clock::ClockOffset;
 use super::http::{Head, NoAnswer};
 use crate::device::endpoint::Endpoint;
 use crate::device::proxy::HostPort;
-use crate::websocket::{PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token};
+use crate::websocket::{
+    MAX_MESSAGE, PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token,
+};
+
+/// What an upgrade asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Upgrade {
+    /// The path, with a query if need be.
+    path: String,
+    /// Header fields beside those of the protocol.
+    headers: Vec<(String, String)>,
+    /// The port that needs no mention.
+    default_port: u16,
+    /// What one message of the server may hold, in bytes.
+    max_message: usize,
+}
+
+impl Upgrade {
+    /// As IoT Hub wants it.
+    pub(super) fn to_hub() -> Self {
+        Self { path: PATH.to_owned(), headers: Vec::new(), default_port: 443, max_message: MAX_MESSAGE }
+    }
+
+    /// To any server. `None` if path or headers hold what would change the request: nothing but visible ASCII in the
+    /// path, tokens and printable text in the headers (RFC 9110 §5.1, §5.5), none of them the protocol's own.
+    pub(crate) fn to_server(
+        path: String,
+        headers: Vec<(String, String)>,
+        encrypted: bool,
+        max_message: usize,
+    ) -> Option<Self> {
+        let is_path = path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic());
+        let are_fields = headers.iter().all(|(name, value)| {
+            let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+            let reserved = ["upgrade", "connection", "sec-websocket-key", "sec-websocket-version"]
+                .iter()
+                .chain(&["sec-websocket-protocol", "sec-websocket-extensions", "host"])
+                .any(|own| name.eq_ignore_ascii_case(own));
+            !name.is_empty()
+                && name.bytes().all(is_token)
+                && !reserved
+                && !value.chars().any(char::is_control)
+        });
+        let default_port = if encrypted { 443 } else { 80 };
+        (is_path && are_fields).then_some(Self { path, headers, default_port, max_message })
+    }
+}
 
 /// Asks for the upgrade and checks the answer. An error says what happened and what to do about it.
 pub(super) async fn upgrade<S>(
     mut stream: S,
     endpoint: &Endpoint,
+    upgrade: &Upgrade,
     clock: &mut Option<ClockOffset>,
 ) -> Result<WebSocketBytes<S>, NoAnswer>
 where
@@ -23,20 +70,25 @@ where
     getrandom::fill(&mut nonce).map_err(|_| "the system gives no random numbers".to_owned())?;
     let key = STANDARD.encode(nonce);
     let host = match endpoint.port {
-        443 => endpoint.host.clone(),
+        port if port == upgrade.default_port => endpoint.host.clone(),
         port => HostPort(&endpoint.host, port).to_string(),
     };
-    let request = format!(
-        "GET {PATH} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {VERSION}\r\nSec-WebSocket-Protocol: {SUBPROTOCOL}\r\n\r\n"
+    let path = &upgrade.path;
+    let mut request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {VERSION}\r\nSec-WebSocket-Protocol: {SUBPROTOCOL}\r\n"
     );
+    for (name, value) in &upgrade.headers {
+        request.extend([name, ": ", value, "\r\n"]);
+    }
+    request.push_str("\r\n");
     let head = Head::ask(&mut stream, &request).await?;
     *clock = head.clock().or(*clock);
     if head.status != 101 {
         return Err(format!("{} (HTTP status {})", refusal(head.status), head.status).into());
     }
     check(&head, &derive_accept_key(key.as_bytes()))?;
-    Ok(WebSocketBytes::new(stream, Role::Client, head.rest).await)
+    Ok(WebSocketBytes::with_max_message(stream, Role::Client, head.rest, upgrade.max_message).await)
 }
 
 /// What an answer other than 101 usually means.

@@ -24,7 +24,7 @@ fn encoded(packet: &Packet) -> Vec<u8> {
 
 /// Decodes the first packet of `bytes`.
 fn decoded(bytes: &[u8], sender: Sender) -> Result<Option<Packet>, ProtocolError> {
-    wire::decode(&mut BytesMut::from(bytes), sender)
+    wire::decode(&mut BytesMut::from(bytes), sender, MAX_PACKET_SIZE)
 }
 
 /// A packet with any first byte and body, its remaining length right.

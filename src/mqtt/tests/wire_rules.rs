@@ -131,7 +131,7 @@ fn each_rule_refuses_what_breaks_it_and_takes_its_neighbour() {
             other => panic!("{rule}: {broken:02X?} gave {other:?}"),
         }
         let mut input = BytesMut::from(&legal[..]);
-        let taken = wire::decode(&mut input, sender);
+        let taken = wire::decode(&mut input, sender, MAX_PACKET_SIZE);
         assert!(matches!(taken, Ok(Some(_))), "{rule}: {legal:02X?} gave {taken:?}");
         assert!(input.is_empty(), "{rule}: {legal:02X?} left {input:?}");
     }
@@ -184,7 +184,10 @@ fn an_oversize_announcement_fails_before_its_body_comes() {
     };
     assert_eq!(decoded(&announce(MAX_PACKET_SIZE), Client), Ok(None));
     let size = MAX_PACKET_SIZE + 1;
-    assert_eq!(decoded(&announce(size), Client), Err(ProtocolError::TooLarge { size }));
+    assert_eq!(
+        decoded(&announce(size), Client),
+        Err(ProtocolError::TooLarge { size, limit: MAX_PACKET_SIZE })
+    );
 }
 
 /// A packet that comes in byte by byte is neither parsed nor reserved for until it is whole. Parsing it at
@@ -197,9 +200,9 @@ fn an_incomplete_packet_costs_nothing() {
     let (last, head) = bytes.split_last().unwrap();
     for &byte in head {
         input.extend_from_slice(&[byte]);
-        assert_eq!(wire::decode(&mut input, Client), Ok(None));
+        assert_eq!(wire::decode(&mut input, Client, MAX_PACKET_SIZE), Ok(None));
     }
     assert_eq!(input.capacity(), bytes.len(), "memory was reserved on the peer's word");
     input.extend_from_slice(&[*last]);
-    assert!(matches!(wire::decode(&mut input, Client), Ok(Some(Packet::Publish(_)))));
+    assert!(matches!(wire::decode(&mut input, Client, MAX_PACKET_SIZE), Ok(Some(Packet::Publish(_)))));
 }

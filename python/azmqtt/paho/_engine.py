@@ -1,0 +1,300 @@
+"""The connection as the application's threads see it: the core's events, one after the other, and what they mean.
+
+The core's task sends, receives and keeps the connection alive without Python. Its events wait until a loop of the
+application's takes them; callbacks are called there and nowhere else. When to connect again is decided here, as paho
+does, by the loop.
+"""
+
+from __future__ import annotations
+
+import enum
+import secrets
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from azmqtt import _core
+from azmqtt.paho import _way
+from azmqtt.paho._enums import MQTT_LOG_DEBUG, MQTT_LOG_INFO, MQTT_LOG_WARNING, CallbackAPIVersion, MQTTErrorCode
+from azmqtt.paho._messages import MQTTMessage, MQTTMessageInfo
+from azmqtt.paho._settings import SUCCESS, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NO_CONN = MQTTErrorCode.MQTT_ERR_NO_CONN
+CONN_LOST = MQTTErrorCode.MQTT_ERR_CONN_LOST
+CONN_REFUSED = MQTTErrorCode.MQTT_ERR_CONN_REFUSED
+PROTOCOL = MQTTErrorCode.MQTT_ERR_PROTOCOL
+KEEPALIVE = MQTTErrorCode.MQTT_ERR_KEEPALIVE
+
+#: Events that are taken at once.
+_BATCH = 256
+#: How long a call outside of every loop waits for its bytes to leave, in seconds.
+_LEAVE = 1.0
+#: The broker does not take the client id (MQTT 3.1.1 §3.2.2.3).
+_BAD_CLIENT_ID = 2
+
+
+class State(enum.Enum):
+    """Where the client stands."""
+
+    NEW = enum.auto()
+    CONNECT_ASYNC = enum.auto()
+    CONNECTING = enum.auto()
+    CONNECTED = enum.auto()
+    CONNECTION_LOST = enum.auto()
+    DISCONNECTING = enum.auto()
+    DISCONNECTED = enum.auto()
+
+
+_WANTED_END = frozenset({State.DISCONNECTING, State.DISCONNECTED})
+
+
+class Engine(Settings):
+    """Connections, and the events of the core."""
+
+    def __init__(self, version: CallbackAPIVersion, userdata: Any, transport: str) -> None:
+        super().__init__(version, userdata, transport)
+        self._max_inflight = 20
+        self._made: _core.PlainClient | None = None
+        self._state = State.NEW
+        #: The number of the connection there is, and of the newest there ever was.
+        self._connection: int | None = None
+        self._newest = 0
+        self._lock = threading.RLock()
+        self._opening = threading.RLock()
+        self._backlog: deque[Any] = deque()
+        #: Something changed that a waiting loop should look at.
+        self._changed = threading.Event()
+        #: Messages of QoS 1 that the broker does not have yet, and those of QoS 0 that are not written yet.
+        self._outgoing: dict[int, MQTTMessage] = {}
+        self._unwritten: dict[int, MQTTMessageInfo] = {}
+        self._last_mid = 0
+        #: How many loops run.
+        self._looping = 0
+
+    @property
+    def _core(self) -> _core.PlainClient:
+        """The core's client, made when it is first needed."""
+        with self._lock:
+            if self._made is None:
+                self._made = _core.PlainClient(self._max_inflight or 65_535)
+            return self._made
+
+    @property
+    def max_inflight_messages(self) -> int:
+        """How many QoS 1 messages may be on the wire without their PUBACK; 0 for any number."""
+        return self._max_inflight
+
+    @max_inflight_messages.setter
+    def max_inflight_messages(self, inflight: int) -> None:
+        if not 0 <= inflight <= 65_535:  # noqa: PLR2004 - there are that many packet identifiers
+            raise ValueError("inflight must be from 0 to 65535")
+        self._max_inflight = inflight
+        if self._made is not None:
+            self._made.set_max_in_flight(inflight or 65_535)
+
+    def max_inflight_messages_set(self, inflight: int) -> None:
+        """Sets how many QoS 1 messages may be on the wire without their PUBACK; 0 for any number.
+
+        Raises:
+            ValueError: There are not that many packet identifiers.
+        """
+        self.max_inflight_messages = inflight
+
+    def is_connected(self) -> bool:
+        """Whether the broker has accepted, and a loop has seen it."""
+        return self._state is State.CONNECTED
+
+    # Connecting.
+
+    def _drop(self) -> None:
+        """Ends the connection without a word."""
+        self._connection = None
+        if self._made is not None:
+            self._made.drop_connection()
+
+    def reconnect(self) -> MQTTErrorCode:
+        """Connects with the last settings. Returns when CONNECT is on its way; `on_connect` tells of the answer.
+
+        Raises:
+            ValueError: There are no settings, or they cannot be used.
+            OSError: A step failed: `socket.gaierror`, `ConnectionRefusedError`, `TimeoutError`, `ssl.SSLError`,
+                `ssl.SSLCertVerificationError` or `WebsocketConnectionError` for one.
+        """
+        if not self._host:
+            raise ValueError("host must be set: call connect or connect_async first")
+        with self._opening:
+            self._drop()
+            self._state = State.CONNECTING
+            for info in self._unwritten.values():
+                info._settle(CONN_LOST)  # noqa: SLF001 - a class of ours
+            self._unwritten.clear()
+            if self.on_pre_connect is not None:
+                self._call("on_pre_connect", self.on_pre_connect)
+            self._log(MQTT_LOG_DEBUG, "connecting to %s:%d as %r", self._host, self._port, self._client_id)
+            opened = self._core.open(self._server(), self._greeting())
+            if not isinstance(opened, int):
+                error = _way.error(opened)
+                self._log(MQTT_LOG_WARNING, "no connection: %s", error)
+                raise error
+            self._meet(opened)
+            if self._state in _WANTED_END:
+                # Somebody disconnected meanwhile.
+                self._drop()
+        self._changed.set()
+        return SUCCESS
+
+    def _meet(self, number: int) -> None:
+        """A connection is there: its events may be seen before `reconnect` comes back, or after."""
+        with self._lock:
+            if number > self._newest:
+                self._newest = number
+                self._connection = number
+
+    # Events.
+
+    def _next(self, timeout: float) -> bool:
+        """Waits for events; whether there are some."""
+        if not self._backlog:
+            self._backlog.extend(self._core.take(_BATCH, timeout))
+        return bool(self._backlog)
+
+    def _step(self, timeout: float) -> MQTTErrorCode:
+        """Handles what happened, or waits for it to happen."""
+        if not self._next(timeout if self._connection is not None else 0):
+            return NO_CONN if self._connection is None else SUCCESS
+        while self._backlog:
+            rc = self._handle(self._backlog.popleft())
+            if rc != SUCCESS:
+                return rc
+        return SUCCESS
+
+    def _handle(self, event: tuple[Any, ...]) -> MQTTErrorCode:
+        number, what, *details = event
+        self._meet(number)
+        if what == "message":
+            self._handle_message(number, *details)
+        elif what == "acknowledged":
+            self._handle_acknowledged(details[0])
+        elif what == "written":
+            self._handle_written(details[0])
+        elif what == "subscribed":
+            self._tell_subscribe(*details)
+        elif what == "unsubscribed":
+            self._tell_unsubscribe(*details)
+        elif number != self._connection:
+            return SUCCESS  # of a connection that was given up
+        elif what == "connected":
+            self._handle_connected(*details)
+        elif what == "refused":
+            return self._handle_refused(*details)
+        else:
+            return self._handle_ended(*details)
+        return SUCCESS
+
+    def _handle_connected(self, session_present: bool) -> None:
+        self._log(MQTT_LOG_DEBUG, "the broker accepted (session present: %s)", session_present)
+        if self._state in _WANTED_END:
+            return
+        self._state = State.CONNECTED
+        self._delay = None
+        self._tell_connect(session_present, 0)
+
+    def _handle_refused(self, code: int) -> MQTTErrorCode:
+        self._log(MQTT_LOG_DEBUG, "the broker refused with return code %d", code)
+        if code == _BAD_CLIENT_ID and not self._client_id:
+            # Not every broker makes one up [MQTT-3.1.3-8].
+            self._client_id = secrets.token_hex(11)
+            return self.reconnect()
+        self._tell_connect(False, code)  # noqa: FBT003 - no session of ours
+        return self._over(CONN_REFUSED)
+
+    def _handle_ended(self, how: str, reason: str | None) -> MQTTErrorCode:
+        self._log(MQTT_LOG_INFO, "the connection is over: %s", reason or how)
+        if how == "goodbye":
+            self._over(SUCCESS)
+            return SUCCESS
+        if how == "silent":
+            self._over(KEEPALIVE)
+            return CONN_LOST
+        return self._over(PROTOCOL if how == "protocol" else CONN_LOST)
+
+    def _over(self, rc: MQTTErrorCode) -> MQTTErrorCode:
+        """The connection is over, for this reason; it counts as none if that was wanted."""
+        self._connection = None
+        if self._state in _WANTED_END:
+            self._state = State.DISCONNECTED
+            rc = SUCCESS
+        elif rc != CONN_REFUSED:
+            self._state = State.CONNECTION_LOST
+        self._tell_disconnect(rc)
+        return rc
+
+    def _handle_written(self, mid: int) -> None:
+        info = self._unwritten.pop(mid, None)
+        try:
+            self._tell_publish(mid)
+        finally:
+            if info is not None:
+                info._settle()  # noqa: SLF001 - a class of ours
+
+    def _handle_acknowledged(self, mid: int, *, silently: bool = False) -> None:
+        message = self._outgoing.get(mid)
+        if message is None:
+            return
+        try:
+            if not silently:
+                self._tell_publish(mid)
+        finally:
+            self._outgoing.pop(mid, None)
+            message.info._settle()  # noqa: SLF001 - a class of ours
+
+    def _handle_message(
+        self, number: int, topic: str, payload: bytes, qos: int, retain: bool, dup: bool, packet_id: int
+    ) -> None:
+        message = MQTTMessage(packet_id, topic.encode())
+        message.payload, message.qos, message.retain, message.dup = payload, qos, retain, dup
+        message.timestamp = time.monotonic()
+        self._tell_message(message)
+        if qos == 1 and not self._manual_ack:
+            self._core.acknowledge(number, packet_id)
+
+    # Calls outside of every loop.
+
+    def _is_inline(self) -> bool:
+        """Whether nobody else takes events: then paho writes at once, and tells of it at once."""
+        return self._looping == 0 and self._calling is None
+
+    def _write_out(self, done: Callable[[], bool], limit: float) -> None:
+        """Lets bytes leave, and tells of those that did; what came in waits for a loop."""
+        until = time.monotonic() + limit
+        while not done() and (left := until - time.monotonic()) > 0:
+            for event in self._core.take(_BATCH, left):
+                if event[1] == "written":
+                    self._handle(event)
+                else:
+                    self._backlog.append(event)
+                    if event[1] in {"ended", "refused"}:
+                        return
+
+    def _leave(self) -> None:
+        """Says goodbye and waits for it to leave. Of what came before only what is settled counts, as in paho."""
+        until = time.monotonic() + self.connect_timeout + _LEAVE
+        while self._connection is not None:
+            left = until - time.monotonic()
+            if left <= 0:
+                self._drop()
+                self._over(SUCCESS)
+                return
+            events = [*self._backlog, *([] if self._backlog else self._core.take(_BATCH, left))]
+            self._backlog.clear()
+            for event in events:
+                if event[1] == "acknowledged":
+                    self._handle_acknowledged(event[2], silently=True)
+                elif event[1] == "refused" and event[0] == self._connection:
+                    self._over(SUCCESS)
+                elif event[1] in {"written", "ended"}:
+                    self._handle(event)

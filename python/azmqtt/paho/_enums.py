@@ -1,0 +1,156 @@
+"""Numbers with names, under the names that paho-mqtt gives them."""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+
+class _Number(enum.IntEnum):
+    """An integer with a name, that prints as the integer on every version of Python."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class MQTTErrorCode(_Number):
+    """What became of a call, and why a connection ended."""
+
+    MQTT_ERR_AGAIN = -1
+    MQTT_ERR_SUCCESS = 0
+    MQTT_ERR_NOMEM = 1
+    MQTT_ERR_PROTOCOL = 2
+    MQTT_ERR_INVAL = 3
+    MQTT_ERR_NO_CONN = 4
+    MQTT_ERR_CONN_REFUSED = 5
+    MQTT_ERR_NOT_FOUND = 6
+    MQTT_ERR_CONN_LOST = 7
+    MQTT_ERR_TLS = 8
+    MQTT_ERR_PAYLOAD_SIZE = 9
+    MQTT_ERR_NOT_SUPPORTED = 10
+    MQTT_ERR_AUTH = 11
+    MQTT_ERR_ACL_DENIED = 12
+    MQTT_ERR_UNKNOWN = 13
+    MQTT_ERR_ERRNO = 14
+    MQTT_ERR_QUEUE_SIZE = 15
+    MQTT_ERR_KEEPALIVE = 16
+
+
+class ConnackCode(_Number):
+    """The broker's answer to CONNECT (MQTT 3.1.1 §3.2.2.3)."""
+
+    CONNACK_ACCEPTED = 0
+    CONNACK_REFUSED_PROTOCOL_VERSION = 1
+    CONNACK_REFUSED_IDENTIFIER_REJECTED = 2
+    CONNACK_REFUSED_SERVER_UNAVAILABLE = 3
+    CONNACK_REFUSED_BAD_USERNAME_PASSWORD = 4
+    CONNACK_REFUSED_NOT_AUTHORIZED = 5
+
+
+class MQTTProtocolVersion(_Number):
+    """Versions of MQTT; only 3.1.1 is spoken here."""
+
+    MQTTv31 = 3
+    MQTTv311 = 4
+    MQTTv5 = 5
+
+
+class LogLevel(_Number):
+    """What `on_log` is called with."""
+
+    MQTT_LOG_INFO = 1
+    MQTT_LOG_NOTICE = 2
+    MQTT_LOG_WARNING = 4
+    MQTT_LOG_ERR = 8
+    MQTT_LOG_DEBUG = 16
+
+
+class CallbackAPIVersion(enum.Enum):
+    """Which arguments callbacks are called with: those of paho 1.x, or those that came with 2.0."""
+
+    VERSION1 = 1
+    VERSION2 = 2
+
+
+MQTT_ERR_AGAIN: Final = MQTTErrorCode.MQTT_ERR_AGAIN
+MQTT_ERR_SUCCESS: Final = MQTTErrorCode.MQTT_ERR_SUCCESS
+MQTT_ERR_NOMEM: Final = MQTTErrorCode.MQTT_ERR_NOMEM
+MQTT_ERR_PROTOCOL: Final = MQTTErrorCode.MQTT_ERR_PROTOCOL
+MQTT_ERR_INVAL: Final = MQTTErrorCode.MQTT_ERR_INVAL
+MQTT_ERR_NO_CONN: Final = MQTTErrorCode.MQTT_ERR_NO_CONN
+MQTT_ERR_CONN_REFUSED: Final = MQTTErrorCode.MQTT_ERR_CONN_REFUSED
+MQTT_ERR_NOT_FOUND: Final = MQTTErrorCode.MQTT_ERR_NOT_FOUND
+MQTT_ERR_CONN_LOST: Final = MQTTErrorCode.MQTT_ERR_CONN_LOST
+MQTT_ERR_TLS: Final = MQTTErrorCode.MQTT_ERR_TLS
+MQTT_ERR_PAYLOAD_SIZE: Final = MQTTErrorCode.MQTT_ERR_PAYLOAD_SIZE
+MQTT_ERR_NOT_SUPPORTED: Final = MQTTErrorCode.MQTT_ERR_NOT_SUPPORTED
+MQTT_ERR_AUTH: Final = MQTTErrorCode.MQTT_ERR_AUTH
+MQTT_ERR_ACL_DENIED: Final = MQTTErrorCode.MQTT_ERR_ACL_DENIED
+MQTT_ERR_UNKNOWN: Final = MQTTErrorCode.MQTT_ERR_UNKNOWN
+MQTT_ERR_ERRNO: Final = MQTTErrorCode.MQTT_ERR_ERRNO
+MQTT_ERR_QUEUE_SIZE: Final = MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
+MQTT_ERR_KEEPALIVE: Final = MQTTErrorCode.MQTT_ERR_KEEPALIVE
+
+CONNACK_ACCEPTED: Final = ConnackCode.CONNACK_ACCEPTED
+CONNACK_REFUSED_PROTOCOL_VERSION: Final = ConnackCode.CONNACK_REFUSED_PROTOCOL_VERSION
+CONNACK_REFUSED_IDENTIFIER_REJECTED: Final = ConnackCode.CONNACK_REFUSED_IDENTIFIER_REJECTED
+CONNACK_REFUSED_SERVER_UNAVAILABLE: Final = ConnackCode.CONNACK_REFUSED_SERVER_UNAVAILABLE
+CONNACK_REFUSED_BAD_USERNAME_PASSWORD: Final = ConnackCode.CONNACK_REFUSED_BAD_USERNAME_PASSWORD
+CONNACK_REFUSED_NOT_AUTHORIZED: Final = ConnackCode.CONNACK_REFUSED_NOT_AUTHORIZED
+
+MQTTv31: Final = MQTTProtocolVersion.MQTTv31
+MQTTv311: Final = MQTTProtocolVersion.MQTTv311
+MQTTv5: Final = MQTTProtocolVersion.MQTTv5
+
+MQTT_LOG_INFO: Final = LogLevel.MQTT_LOG_INFO
+MQTT_LOG_NOTICE: Final = LogLevel.MQTT_LOG_NOTICE
+MQTT_LOG_WARNING: Final = LogLevel.MQTT_LOG_WARNING
+MQTT_LOG_ERR: Final = LogLevel.MQTT_LOG_ERR
+MQTT_LOG_DEBUG: Final = LogLevel.MQTT_LOG_DEBUG
+
+MQTT_CLIENT: Final = 0
+MQTT_BRIDGE: Final = 1
+#: paho's default of `clean_start`, which is for MQTT 5.
+MQTT_CLEAN_START_FIRST_ONLY: Final = 3
+
+_ERRORS: Final = {
+    MQTT_ERR_AGAIN: "try again",
+    MQTT_ERR_SUCCESS: "success",
+    MQTT_ERR_NOMEM: "out of memory",
+    MQTT_ERR_PROTOCOL: "the broker broke the protocol",
+    MQTT_ERR_INVAL: "an argument is invalid",
+    MQTT_ERR_NO_CONN: "there is no connection",
+    MQTT_ERR_CONN_REFUSED: "the broker refused the connection",
+    MQTT_ERR_NOT_FOUND: "there is no such message",
+    MQTT_ERR_CONN_LOST: "the connection was lost",
+    MQTT_ERR_TLS: "TLS failed",
+    MQTT_ERR_PAYLOAD_SIZE: "the payload is too large",
+    MQTT_ERR_NOT_SUPPORTED: "this is not supported",
+    MQTT_ERR_AUTH: "the authorization failed",
+    MQTT_ERR_ACL_DENIED: "the access is denied",
+    MQTT_ERR_UNKNOWN: "the cause is unknown",
+    MQTT_ERR_ERRNO: "the system reported an error",
+    MQTT_ERR_QUEUE_SIZE: "the queue is full",
+    MQTT_ERR_KEEPALIVE: "the broker was silent for longer than the keep-alive allows",
+}
+
+_CONNACKS: Final = {
+    CONNACK_ACCEPTED: "accepted",
+    CONNACK_REFUSED_PROTOCOL_VERSION: "refused: the broker does not speak this version of MQTT",
+    CONNACK_REFUSED_IDENTIFIER_REJECTED: "refused: the broker does not take this client id",
+    CONNACK_REFUSED_SERVER_UNAVAILABLE: "refused: the broker is not available",
+    CONNACK_REFUSED_BAD_USERNAME_PASSWORD: "refused: user name or password is wrong",
+    CONNACK_REFUSED_NOT_AUTHORIZED: "refused: this client is not authorized",
+}
+
+
+def error_string(mqtt_errno: int) -> str:
+    """An error code in words; the wording is not paho's."""
+    return _ERRORS.get(mqtt_errno, "the cause is unknown")  # type: ignore[call-overload,no-any-return]
+
+
+def connack_string(connack_code: object) -> str:
+    """A broker's answer to CONNECT in words, by its number or reason code; the wording is not paho's."""
+    if not isinstance(connack_code, int):
+        return str(connack_code)
+    return _CONNACKS.get(connack_code, "refused: the reason is unknown")  # type: ignore[call-overload,no-any-return]

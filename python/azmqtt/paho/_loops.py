@@ -1,0 +1,187 @@
+"""Loops: who calls the callbacks, and when to connect again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from azmqtt.paho._engine import _WANTED_END, Engine, State
+from azmqtt.paho._enums import MQTT_LOG_DEBUG, CallbackAPIVersion, MQTTErrorCode
+from azmqtt.paho._settings import SUCCESS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Loops(Engine):
+    """`loop`, `loop_forever`, `loop_start` and `loop_stop`."""
+
+    _reconnect_on_failure: bool
+
+    def __init__(self, version: CallbackAPIVersion, userdata: Any, transport: str) -> None:
+        super().__init__(version, userdata, transport)
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    @contextmanager
+    def _loop_runs(self) -> Iterator[None]:
+        with self._lock:
+            self._looping += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._looping -= 1
+
+    def loop(self, timeout: float = 1.0, max_packets: int = 1) -> MQTTErrorCode:
+        """Calls the callbacks for what happened, or waits for something to happen.
+
+        Args:
+            timeout: Seconds to wait for.
+            max_packets: Not used, as in paho.
+
+        Returns:
+            `MQTT_ERR_SUCCESS`, or why there is no connection any more: then call `reconnect`.
+
+        Raises:
+            ValueError: `timeout` is negative.
+        """
+        if timeout < 0:
+            raise ValueError("timeout must not be negative")
+        with self._loop_runs():
+            return self._step(timeout)
+
+    def loop_forever(
+        self, timeout: float = 1.0, max_packets: int = 1, retry_first_connection: bool = False
+    ) -> MQTTErrorCode:
+        """Calls callbacks and connects again, until `disconnect` is called.
+
+        Args:
+            timeout: Not of importance.
+            max_packets: Not used, as in paho.
+            retry_first_connection: Whether a first attempt of `connect_async` that fails is made again.
+
+        Returns:
+            Why there is no connection any more.
+
+        Raises:
+            OSError: The first attempt of `connect_async` failed, see `connect`.
+        """
+        if isinstance(max_packets, bool):
+            # In paho 2 it is not there, and this may come by its position.
+            retry_first_connection = max_packets
+        with self._loop_runs():
+            return self._run(timeout, retry_first_connection)
+
+    def _run(self, timeout: float, retry_first_connection: bool) -> MQTTErrorCode:
+        while not self._stopping and self._state is State.CONNECT_ASYNC:
+            try:
+                self.reconnect()
+            except OSError:  # noqa: PERF203 - a connection takes longer
+                self._call("on_connect_fail", self.on_connect_fail, always_suppress=True)
+                if not retry_first_connection:
+                    raise
+                self._begin_again()
+                self._wait_to_reconnect()
+        while True:
+            rc = SUCCESS
+            while rc == SUCCESS:
+                rc = self._step(timeout)
+                if self._stopping and self._is_settled():
+                    return MQTTErrorCode.MQTT_ERR_NOMEM
+            if self._should_exit() or not self._reconnect_on_failure:
+                return rc
+            self._wait_to_reconnect()
+            if self._should_exit():
+                return rc
+            self._try_again()
+
+    def _try_again(self) -> None:
+        # Another thread may be at it.
+        with self._opening:
+            if self._connection is not None:
+                return
+            try:
+                self.reconnect()
+            except OSError:
+                self._call("on_connect_fail", self.on_connect_fail, always_suppress=True)
+                self._log(MQTT_LOG_DEBUG, "the connection failed and is tried again")
+
+    def _begin_again(self) -> None:
+        """The first attempt failed: the settings are still those of `connect_async`."""
+        if self._state is State.CONNECTING:
+            self._state = State.CONNECT_ASYNC
+
+    def _is_settled(self) -> bool:
+        leaving = self._state is State.DISCONNECTING and self._connection is not None
+        return not self._outgoing and not self._unwritten and not self._backlog and not leaving
+
+    def _should_exit(self) -> bool:
+        return self._stopping or self._state in _WANTED_END
+
+    def _wait_to_reconnect(self) -> None:
+        """Waits until it is time to connect again, or until somebody else did."""
+        if self._delay is None:
+            self._delay = self._min_delay
+        else:
+            self._delay = min(self._delay * 2, self._max_delay)
+        until = time.monotonic() + self._delay
+        # A thread that was started before anything was said to connect to has nothing to try yet.
+        early = self._is_early()
+        while True:
+            self._changed.clear()
+            if self._should_exit() or self._connection is not None or (early and not self._is_early()):
+                return
+            left = 1.0 if early else until - time.monotonic()
+            if left <= 0:
+                return
+            self._changed.wait(min(left, 1.0))
+
+    def _is_early(self) -> bool:
+        return self._state is State.NEW and self._thread is not None
+
+    def loop_start(self) -> MQTTErrorCode:
+        """Starts a thread that runs `loop_forever`.
+
+        Returns:
+            `MQTT_ERR_INVAL` if there is one already.
+        """
+        if self._thread is not None:
+            return MQTTErrorCode.MQTT_ERR_INVAL
+        self._stopping = False
+        with self._lock:
+            # From here on calls leave the events to the thread.
+            self._looping += 1
+        name = f"azmqtt-paho-{self._client_id}"
+        self._thread = threading.Thread(target=self._thread_main, name=name, daemon=True)
+        self._thread.start()
+        return SUCCESS
+
+    def _thread_main(self) -> None:
+        try:
+            self._run(timeout=1.0, retry_first_connection=True)
+        finally:
+            with self._lock:
+                self._looping -= 1
+            self._thread = None
+
+    def loop_stop(self, force: bool = False) -> MQTTErrorCode:
+        """Ends the thread of `loop_start` once all messages are published; from within it without waiting.
+
+        Args:
+            force: Not used, as in paho.
+
+        Returns:
+            `MQTT_ERR_INVAL` if there is none.
+        """
+        thread = self._thread
+        if thread is None:
+            return MQTTErrorCode.MQTT_ERR_INVAL
+        self._stopping = True
+        self._changed.set()
+        self._core.wake()
+        if thread is not threading.current_thread():
+            thread.join()
+        return SUCCESS

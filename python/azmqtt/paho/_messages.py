@@ -1,0 +1,160 @@
+"""Messages, and what becomes of those that are published."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from azmqtt.paho._enums import MQTTErrorCode, error_string
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PayloadType: TypeAlias = str | bytes | bytearray | int | float | None
+
+#: What MQTT can express (MQTT 3.1.1 §2.2.3).
+_MAX_PAYLOAD = 268_435_455
+
+
+def encode_payload(payload: PayloadType) -> bytes:
+    """A payload as bytes.
+
+    Raises:
+        TypeError: It is of another type.
+        ValueError: It is too large for MQTT.
+    """
+    if payload is None:
+        encoded = b""
+    elif isinstance(payload, str):
+        encoded = payload.encode()
+    elif isinstance(payload, (int, float)):
+        encoded = str(payload).encode()
+    elif isinstance(payload, (bytes, bytearray)):
+        encoded = bytes(payload)
+    else:
+        raise TypeError(f"payload must be str, bytes, bytearray, int, float or None, not {type(payload).__name__}")
+    if len(encoded) > _MAX_PAYLOAD:
+        raise ValueError(f"payload must have at most {_MAX_PAYLOAD} bytes")
+    return encoded
+
+
+class MQTTMessageInfo:
+    """What becomes of one published message. Unpacks and indexes as `(rc, mid)`."""
+
+    __slots__ = ("_condition", "_position", "_published", "mid", "rc")
+
+    def __init__(self, mid: int) -> None:
+        #: The message's number.
+        self.mid = mid
+        #: What `publish` came to; `MQTT_ERR_NO_CONN` for QoS 1 means that the message waits for a connection.
+        self.rc = MQTTErrorCode.MQTT_ERR_SUCCESS
+        self._published = False
+        self._condition = threading.Condition()
+        self._position = 0
+
+    def __str__(self) -> str:
+        return f"({self.rc}, {self.mid})"
+
+    def __getitem__(self, index: int) -> int:
+        if index == 0:
+            return self.rc
+        if index == 1:
+            return self.mid
+        raise IndexError("it has two items, rc and mid")
+
+    def __iter__(self) -> Iterator[int]:
+        self._position = 0
+        return self
+
+    def __next__(self) -> int:
+        if self._position > 1:
+            raise StopIteration
+        self._position += 1
+        return self[self._position - 1]
+
+    next = __next__
+
+    def _settle(self, rc: MQTTErrorCode | None = None) -> None:
+        with self._condition:
+            if rc is not None:
+                self.rc = rc
+            self._published = True
+            self._condition.notify_all()
+
+    def wait_for_publish(self, timeout: float | None = None) -> None:
+        """Waits until the message is written (QoS 0) or the broker has it (QoS 1), or the time is over.
+
+        A loop has to run meanwhile, in another thread.
+
+        Args:
+            timeout: Seconds; `None` waits for as long as it takes.
+
+        Raises:
+            ValueError: The message found no room in the queue.
+            RuntimeError: It could not be published at once.
+        """
+        self._check()
+        deadline = None if timeout is None else time.monotonic() + timeout
+        with self._condition:
+            while not self._published:
+                # The lock's own waits may be long, but Ctrl-C is to be noticed on every system.
+                left = 1.0 if deadline is None else deadline - time.monotonic()
+                if left <= 0:
+                    break
+                self._condition.wait(min(left, 1.0))
+        self._check()
+
+    def is_published(self) -> bool:
+        """Whether the message is written (QoS 0) or the broker has it (QoS 1).
+
+        Raises:
+            ValueError: The message found no room in the queue.
+            RuntimeError: It could not be published at once.
+        """
+        self._check()
+        return self._published
+
+    def _check(self) -> None:
+        if self.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
+            raise ValueError("the message was not taken: the queue is full")
+        if self.rc > 0:
+            raise RuntimeError(f"the message could not be published at once: {error_string(self.rc)}")
+
+
+class MQTTMessage:
+    """A message."""
+
+    __slots__ = ("_topic", "dup", "info", "mid", "payload", "properties", "qos", "retain", "state", "timestamp")
+
+    def __init__(self, mid: int = 0, topic: bytes = b"") -> None:
+        #: When it came or went, by `time.monotonic`.
+        self.timestamp = 0.0
+        self.state = 0
+        #: Whether it may have come before.
+        self.dup = False
+        #: Its number; 0 for one that came at QoS 0.
+        self.mid = mid
+        self._topic = topic
+        self.payload: bytes = b""
+        self.qos = 0
+        #: Whether the broker kept it from before the subscription.
+        self.retain = False
+        self.info = MQTTMessageInfo(mid)
+        #: Those of MQTT 5: none.
+        self.properties: Any = None
+
+    @property
+    def topic(self) -> str:
+        """Where it was published."""
+        return self._topic.decode()
+
+    @topic.setter
+    def topic(self, value: bytes) -> None:
+        self._topic = value
+
+    def __eq__(self, other: object) -> bool:
+        return self.mid == other.mid if isinstance(other, MQTTMessage) else False
+
+    # As in paho: messages are compared by their number and cannot be put into sets.
+    __hash__ = None  # type: ignore[assignment]

@@ -1,0 +1,305 @@
+"""What a client is told before it connects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from azmqtt.paho import _security, _way
+from azmqtt.paho._callbacks import Callbacks
+from azmqtt.paho._enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from azmqtt.paho._messages import PayloadType, encode_payload
+from azmqtt.paho._topics import check_topic
+
+if TYPE_CHECKING:
+    import ssl
+
+    from typing_extensions import Self
+
+_MAX_KEEPALIVE = 65_535
+
+
+class Will(NamedTuple):
+    """What the broker publishes if this client goes without a goodbye."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+
+
+def check_qos(qos: int) -> int:
+    """A quality of service that is supported.
+
+    Raises:
+        ValueError: It is none.
+        NotImplementedError: It is 2.
+    """
+    if qos not in {0, 1, 2}:
+        raise ValueError("qos must be 0 or 1")
+    if qos == 2:  # noqa: PLR2004 - it is no magic number
+        raise NotImplementedError(
+            "qos=2 is not supported: this client is made for IoT Hub, which closes the connection on it; use qos=1"
+        )
+    return int(qos)
+
+
+def check_properties(properties: object) -> None:
+    """Refuses the properties of MQTT 5.
+
+    Raises:
+        NotImplementedError: There are some.
+    """
+    if properties is not None:
+        raise NotImplementedError("properties are for MQTT 5, which is not supported; MQTT 3.1.1 is spoken")
+
+
+class Settings(Callbacks):
+    """The settings of a client. They count from the next connection on."""
+
+    def __init__(self, version: CallbackAPIVersion, userdata: Any, transport: str) -> None:
+        super().__init__(version, userdata)
+        self._transport = transport
+        self._client_id = ""
+        self._clean_session = True
+        self._host = ""
+        self._port = 1883
+        self._keepalive = 60
+        self._username: str | None = None
+        self._password: str | None = None
+        self._will: Will | None = None
+        self._tls: _security.Tls | None = None
+        self._proxy: str | None = None
+        self._websocket_path = "/mqtt"
+        self._websocket_headers: _way.Headers | None = None
+        self._min_delay: float = 1
+        self._max_delay: float = 120
+        self._delay: float | None = None
+        self._manual_ack = False
+        #: Seconds that TCP has for an address.
+        self.connect_timeout: float = 5.0
+        self.max_queued_messages = 0
+
+    @property
+    def host(self) -> str:
+        """The broker's host."""
+        return self._host
+
+    @property
+    def port(self) -> int:
+        """The broker's port."""
+        return self._port
+
+    @property
+    def keepalive(self) -> int:
+        """The keep-alive interval in seconds."""
+        return self._keepalive
+
+    @property
+    def transport(self) -> str:
+        """`tcp` or `websockets`."""
+        return self._transport
+
+    @property
+    def protocol(self) -> MQTTProtocolVersion:
+        """MQTT 3.1.1."""
+        return MQTTProtocolVersion.MQTTv311
+
+    @property
+    def username(self) -> str | None:
+        """The user name."""
+        return self._username
+
+    @username.setter
+    def username(self, value: str | None) -> None:
+        self._username = value
+
+    @property
+    def password(self) -> str | None:
+        """The password."""
+        return self._password
+
+    @password.setter
+    def password(self, value: str | None) -> None:
+        self._password = value
+
+    @property
+    def will_topic(self) -> str | None:
+        """Where the will is published."""
+        return None if self._will is None else self._will.topic
+
+    @property
+    def will_payload(self) -> bytes | None:
+        """What is published there."""
+        return None if self._will is None else self._will.payload
+
+    def username_pw_set(self, username: str | None, password: str | bytes | None = None) -> None:
+        """Sets what the broker is shown."""
+        self._username = username
+        self._password = password.decode() if isinstance(password, (bytes, bytearray)) else password
+
+    def will_set(
+        self, topic: str, payload: PayloadType = None, qos: int = 0, retain: bool = False, properties: object = None
+    ) -> None:
+        """Sets what the broker publishes if this client goes without a goodbye.
+
+        Raises:
+            ValueError: An argument cannot be used.
+            NotImplementedError: `qos` is 2, or there are properties of MQTT 5.
+        """
+        check_properties(properties)
+        self._will = Will(check_topic(topic), encode_payload(payload), check_qos(qos), bool(retain))
+
+    def will_clear(self) -> None:
+        """Takes the will back."""
+        self._will = None
+
+    def tls_set(
+        self,
+        ca_certs: str | None = None,
+        certfile: str | None = None,
+        keyfile: str | None = None,
+        cert_reqs: ssl.VerifyMode | None = None,
+        tls_version: int | None = None,
+        ciphers: str | None = None,
+        keyfile_password: str | bytes | None = None,
+        alpn_protocols: list[str] | None = None,
+    ) -> None:
+        """Turns TLS on.
+
+        Args:
+            ca_certs: A file of roots in PEM; the bundled and the system's if left out.
+            certfile: A file with the client's certificate in PEM.
+            keyfile: A file with its key; beside the certificate if left out.
+            cert_reqs: `ssl.CERT_NONE` checks nothing.
+            tls_version: `ssl.PROTOCOL_TLSv1_2` for this version alone.
+            ciphers: Not supported.
+            keyfile_password: What the key is encrypted with.
+            alpn_protocols: What is offered by ALPN (RFC 7301).
+
+        Raises:
+            OSError: A file cannot be read.
+            ValueError: An argument cannot be used, or TLS is on already.
+            NotImplementedError: `ciphers` is given.
+        """
+        self._set_tls(
+            _security.from_arguments(
+                ca_certs, certfile, keyfile, cert_reqs, tls_version, ciphers, keyfile_password, alpn_protocols
+            )
+        )
+
+    def tls_set_context(self, context: ssl.SSLContext | None = None) -> None:
+        """Turns TLS on with what a context tells: its roots, versions, and how much it checks.
+
+        Its client certificate, ciphers and ALPN cannot be read from it: use `tls_set` for those.
+
+        Raises:
+            ValueError: It does not tell its roots, or TLS is on already.
+        """
+        self._set_tls(_security.from_context(context))
+
+    def _set_tls(self, tls: _security.Tls) -> None:
+        if self._tls is not None:
+            raise ValueError("TLS is configured already")
+        self._tls = tls
+
+    def tls_insecure_set(self, value: bool) -> None:
+        """Whether a certificate for any other name is fine: then anybody may answer whom the roots vouch for.
+
+        Raises:
+            ValueError: TLS is not on.
+        """
+        if self._tls is None:
+            raise ValueError("call tls_set or tls_set_context first")
+        self._tls.allow_any_name(value)
+
+    def proxy_set(self, **proxy_args: Any) -> None:
+        """Connects through a proxy, named by PySocks' options: `proxy_type`, `proxy_addr`, `proxy_port`,
+        `proxy_username`, `proxy_password`. PySocks itself is not needed: 2 is SOCKS5, 3 is HTTP.
+
+        Raises:
+            ValueError: They name no proxy.
+            NotImplementedError: They name one of SOCKS4, or ask for look-ups before it.
+        """  # noqa: D205
+        self._proxy = _way.proxy_url(proxy_args)
+
+    def ws_set_options(self, path: str = "/mqtt", headers: _way.Headers | None = None) -> None:
+        """Sets path and header fields of the upgrade to a WebSocket.
+
+        Args:
+            path: Where the broker takes WebSockets.
+            headers: More header fields, or a function that gets the usual ones and returns all.
+
+        Raises:
+            ValueError: `headers` is neither.
+        """
+        if headers is not None and not callable(headers) and not isinstance(headers, dict):
+            raise ValueError("headers must be a dict, or a function that takes and returns one")
+        self._websocket_path, self._websocket_headers = path, headers
+
+    def reconnect_delay_set(self, min_delay: float = 1, max_delay: float = 120) -> None:
+        """Sets the waits between attempts to connect, in seconds: the first, and the longest. Each doubles the last."""
+        self._min_delay, self._max_delay, self._delay = min_delay, max_delay, None
+
+    def max_queued_messages_set(self, queue_size: int) -> Self:
+        """Sets how many QoS 1 messages may wait for their PUBACK or a connection; 0 for any number.
+
+        Raises:
+            TypeError: It is no integer.
+            ValueError: It is negative.
+        """
+        if not isinstance(queue_size, int):
+            raise TypeError("queue_size must be an int")
+        if queue_size < 0:
+            raise ValueError("queue_size must not be negative")
+        self.max_queued_messages = queue_size
+        return self
+
+    def manual_ack_set(self, on: bool) -> None:
+        """Whether the application acknowledges messages itself, with `ack`."""
+        self._manual_ack = on
+
+    def message_retry_set(self, retry: int) -> None:
+        """Does nothing, as in paho: messages are sent again after a reconnect."""
+
+    def enable_bridge_mode(self) -> None:
+        """Not supported: it is no part of MQTT 3.1.1."""
+        raise NotImplementedError("bridge mode is no part of MQTT 3.1.1, and not supported")
+
+    def _set_server(self, host: str, port: int, keepalive: int, bind_address: str, bind_port: int) -> None:
+        if not host:
+            raise ValueError("host must be the broker's name or address")
+        if not 0 < port <= 65_535:  # noqa: PLR2004 - ports have 16 bits
+            raise ValueError("port must be from 1 to 65535")
+        if not 0 <= keepalive <= _MAX_KEEPALIVE:
+            raise ValueError("keepalive must be from 0 to 65535 seconds")
+        if bind_address or bind_port:
+            raise NotImplementedError("bind_address and bind_port are not supported: the system chooses them")
+        self._host, self._port, self._keepalive = host, port, keepalive
+
+    def _server(self) -> dict[str, Any]:
+        websocket = None
+        if self._transport == "websockets":
+            fields = _way.header_fields(self._websocket_headers, self._host, self._port)
+            websocket = (self._websocket_path, fields)
+        return {
+            "host": self._host,
+            "port": self._port,
+            "timeout": float(self.connect_timeout),
+            "tls": None if self._tls is None else self._tls.build(),
+            "proxy": self._proxy,
+            "websocket": websocket,
+        }
+
+    def _greeting(self) -> dict[str, Any]:
+        return {
+            "client_id": self._client_id,
+            "clean_session": self._clean_session,
+            "keepalive": self._keepalive,
+            "username": self._username,
+            "password": self._password,
+            "will": self._will,
+        }
+
+
+#: What `reconnect` and its like answer.
+SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS

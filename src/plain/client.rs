@@ -1,0 +1,224 @@
+//! What can be asked of a client. Nothing here waits, except for a connection.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::Handle;
+use tokio::sync::Notify;
+
+use super::events::Events;
+use super::server::{ConnectError, PlainServer};
+use super::task::Task;
+use crate::device::transport::Stream;
+use crate::device::{Reply, Step};
+use crate::mqtt::session::fits_within;
+use crate::mqtt::wire::is_valid_filter;
+use crate::mqtt::{Connect, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
+
+/// What the task is to do.
+pub(super) enum Command {
+    /// Go on with this stream, in the place of whatever there is.
+    Adopt {
+        stream: Stream,
+        connect: Box<Connect>,
+        connection: u64,
+    },
+    Publish {
+        mid: u16,
+        publish: Publish,
+    },
+    Subscribe {
+        mid: u16,
+        filters: Vec<SubscribeFilter>,
+    },
+    Unsubscribe {
+        mid: u16,
+        filters: Vec<String>,
+    },
+    Acknowledge {
+        connection: u64,
+        packet_id: u16,
+    },
+    /// Say goodbye once everything before has left.
+    Disconnect,
+    /// End the connection without a goodbye.
+    Drop,
+    MaxInFlight(u16),
+    /// Give up on all QoS 1 messages.
+    Forget,
+}
+
+/// What handle and task share.
+#[derive(Default)]
+pub(super) struct Shared {
+    pub(super) events: Arc<Events>,
+    commands: Mutex<Commands>,
+    pub(super) called: Notify,
+}
+
+#[derive(Default)]
+struct Commands {
+    waiting: VecDeque<Command>,
+    closed: bool,
+    /// Connections adopted so far.
+    connections: u64,
+}
+
+impl Shared {
+    /// All commands, and whether there will be no more.
+    pub(super) fn take(&self) -> (VecDeque<Command>, bool) {
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        (std::mem::take(&mut commands.waiting), commands.closed)
+    }
+
+    fn put(&self, make: impl FnOnce(&mut u64) -> Command) {
+        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        let command = make(&mut commands.connections);
+        commands.waiting.push_back(command);
+        drop(commands);
+        self.called.notify_one();
+    }
+
+    fn close(&self) {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.called.notify_one();
+    }
+}
+
+/// What cannot be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// The topic cannot be one (§4.7), or the message is larger than MQTT can express (§2.2.3).
+    Message,
+    /// There is no filter, or one that cannot be (§4.7).
+    Filter,
+}
+
+/// A session with a broker, which may have a connection. Dropping it ends both, without a goodbye.
+pub struct PlainClient {
+    shared: Arc<Shared>,
+    runtime: Handle,
+}
+
+impl std::fmt::Debug for PlainClient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PlainClient")
+    }
+}
+
+impl PlainClient {
+    /// A client whose task runs on `runtime`, with at most `max_in_flight` messages without their PUBACK.
+    pub fn new(runtime: Handle, max_in_flight: u16) -> Self {
+        let shared = Arc::new(Shared::default());
+        runtime.spawn(Task::new(Arc::clone(&shared), max_in_flight).run());
+        Self { shared, runtime }
+    }
+
+    /// What happened. Taking it is the caller's.
+    pub fn events(&self) -> &Arc<Events> {
+        &self.shared.events
+    }
+
+    /// Connects, in the place of the connection there is. The reply comes with the new connection's number, before the
+    /// broker has answered CONNECT.
+    pub fn open(&self, server: PlainServer, connect: Connect, reply: Reply<Result<u64, ConnectError>>) {
+        let shared = Arc::clone(&self.shared);
+        self.runtime.spawn(async move {
+            let outcome = match server.open().await {
+                Ok(stream) => Ok(shared.adopt(stream, connect)),
+                Err(error) => Err(error),
+            };
+            reply.send(Ok(outcome));
+        });
+    }
+
+    /// Publishes at QoS 0 or 1. Without a connection QoS 0 is lost, and QoS 1 waits for one. [`super::Happening`] says
+    /// what became of it, by its `mid`.
+    pub fn publish(&self, mid: u16, publish: Publish) -> Result<(), Refused> {
+        if publish.qos == QoS::ExactlyOnce || !fits_within(&publish, LARGEST_PACKET) {
+            return Err(Refused::Message);
+        }
+        self.shared.put(|_| Command::Publish { mid, publish });
+        Ok(())
+    }
+
+    /// Subscribes on this connection; without one this does nothing.
+    pub fn subscribe(&self, mid: u16, filters: Vec<SubscribeFilter>) -> Result<(), Refused> {
+        if !are_filters(filters.iter().map(|filter| &filter.path)) {
+            return Err(Refused::Filter);
+        }
+        self.shared.put(|_| Command::Subscribe { mid, filters });
+        Ok(())
+    }
+
+    /// Ends subscriptions; without a connection this does nothing.
+    pub fn unsubscribe(&self, mid: u16, filters: Vec<String>) -> Result<(), Refused> {
+        if !are_filters(&filters) {
+            return Err(Refused::Filter);
+        }
+        self.shared.put(|_| Command::Unsubscribe { mid, filters });
+        Ok(())
+    }
+
+    /// The application is done with a QoS 1 message of a connection; after that one's end this does nothing.
+    pub fn acknowledge(&self, connection: u64, packet_id: u16) {
+        self.shared.put(|_| Command::Acknowledge { connection, packet_id });
+    }
+
+    /// Says goodbye once everything before has left.
+    pub fn disconnect(&self) {
+        self.shared.put(|_| Command::Disconnect);
+    }
+
+    /// Ends the connection without a goodbye, and without an event.
+    pub fn drop_connection(&self) {
+        self.shared.put(|_| Command::Drop);
+    }
+
+    /// Changes how many messages may be without their PUBACK, at least 1.
+    pub fn set_max_in_flight(&self, limit: u16) {
+        self.shared.put(|_| Command::MaxInFlight(limit));
+    }
+
+    /// Gives up on all QoS 1 messages, sent or not.
+    pub fn forget_messages(&self) {
+        self.shared.put(|_| Command::Forget);
+    }
+}
+
+impl Drop for PlainClient {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Shared {
+    fn adopt(&self, stream: Stream, connect: Connect) -> u64 {
+        let mut number = 0;
+        self.put(|connections| {
+            *connections += 1;
+            number = *connections;
+            Command::Adopt { stream, connect: Box::new(connect), connection: number }
+        });
+        number
+    }
+}
+
+impl ConnectError {
+    /// The client went away meanwhile.
+    pub fn closed() -> Self {
+        let reason = "the client is closed".to_owned();
+        Self { step: Step::Mqtt, reason, os_error: None, timed_out: false, bad_certificate: false }
+    }
+}
+
+fn are_filters<'a>(filters: impl IntoIterator<Item = &'a String>) -> bool {
+    let mut size = 0;
+    let mut count = 0;
+    let valid = filters.into_iter().all(|filter| {
+        count += 1;
+        size += filter.len() + 3;
+        is_valid_filter(filter) && u16::try_from(filter.len()).is_ok() && !filter.contains('\0')
+    });
+    valid && count > 0 && size < LARGEST_PACKET - 16
+}

@@ -1,0 +1,153 @@
+//! What happened, on its way to the application.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::mqtt::Publish;
+
+/// Messages and answers that may wait; past that the broker is not listened to.
+const MAX_EVENTS: usize = 4096;
+/// Their size in bytes, past which the broker is not listened to either.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Something that happened on a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Which one, counted from 1.
+    pub connection: u64,
+    /// What.
+    pub happening: Happening,
+}
+
+/// What can happen. A `mid` is the number under which the application handed something over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Happening {
+    /// The broker accepted.
+    Connected {
+        /// Whether it remembers the session.
+        session_present: bool,
+    },
+    /// The broker refused with this return code, 1 to 5 (§3.2.2.3). That was the connection's end.
+    Refused(u8),
+    /// A QoS 0 message left for the socket.
+    Written(u16),
+    /// The broker has a QoS 1 message.
+    Acknowledged(u16),
+    /// The answer to a subscription, in the order of its filters: the granted QoS or 128 each.
+    Subscribed(u16, Vec<u8>),
+    /// The answer to the end of a subscription.
+    Unsubscribed(u16),
+    /// A message came in; one of QoS 1 wants to be acknowledged.
+    Message(Publish),
+    /// The connection is over.
+    Ended(End),
+}
+
+/// How a connection ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// As asked for: DISCONNECT is written.
+    Goodbye,
+    /// The broker or the network ended it.
+    Lost(String),
+    /// The broker was silent for too long.
+    Silent,
+    /// The broker broke the protocol.
+    Protocol(String),
+}
+
+impl Happening {
+    fn size(&self) -> usize {
+        match self {
+            Self::Message(publish) => publish.topic.len() + publish.payload.len(),
+            _ => 0,
+        }
+    }
+}
+
+/// The queue. The task never waits on it: it stops reading while [`Self::is_full`].
+#[derive(Debug, Default)]
+pub struct Events {
+    inner: Mutex<Inner>,
+    some: Condvar,
+    room: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    events: VecDeque<Event>,
+    bytes: usize,
+    /// Somebody wants a wait to end.
+    nudged: bool,
+    /// The task stopped reading.
+    paused: bool,
+}
+
+impl Events {
+    /// Takes up to `max` events, oldest first; waits up to `limit` for the first. Says whether the wait was cut short by
+    /// [`Self::nudge`].
+    pub fn take(&self, max: usize, limit: Duration) -> (Vec<Event>, bool) {
+        let until = Instant::now() + limit;
+        let mut inner = self.lock();
+        while inner.events.is_empty() {
+            if std::mem::take(&mut inner.nudged) {
+                return (Vec::new(), true);
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return (Vec::new(), false);
+            }
+            (inner, _) = self.some.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner);
+        }
+        let count = inner.events.len().min(max);
+        let taken: Vec<Event> = inner.events.drain(..count).collect();
+        inner.bytes -= taken.iter().map(|event| event.happening.size()).sum::<usize>();
+        let resume = inner.paused && !inner.is_full();
+        if resume {
+            inner.paused = false;
+        }
+        drop(inner);
+        if resume {
+            self.room.notify_one();
+        }
+        (taken, false)
+    }
+
+    /// Ends a wait in [`Self::take`], or the next one.
+    pub fn nudge(&self) {
+        self.lock().nudged = true;
+        self.some.notify_all();
+    }
+
+    pub(super) fn push(&self, event: Event) {
+        let mut inner = self.lock();
+        inner.bytes += event.happening.size();
+        inner.events.push_back(event);
+        drop(inner);
+        self.some.notify_one();
+    }
+
+    /// Whether reading should stop. If so, [`Self::room`] resolves when there is room again.
+    pub(super) fn is_full(&self) -> bool {
+        let mut inner = self.lock();
+        inner.paused = inner.is_full();
+        inner.paused
+    }
+
+    pub(super) async fn room(&self) {
+        self.room.notified().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn is_full(&self) -> bool {
+        self.events.len() >= MAX_EVENTS || self.bytes >= MAX_BYTES
+    }
+}

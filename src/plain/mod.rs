@@ -1,0 +1,22 @@
+//! A client of any MQTT 3.1.1 broker, on tokio: nothing here knows of IoT Hub.
+//!
+//! A [`PlainClient`] is a handle that never waits. One task per client owns the session: it carries over from one
+//! connection to the next, and when to make the next is for the caller to say. What happens goes into a queue of
+//! [`Event`]s that a thread of the caller's drains.
+//!
+//! * [`server`]: where a connection goes and what it is made of; [`encryption`]: TLS, as strict as asked for.
+//! * [`client`]: what can be asked. `task`: the session and its connection. [`events`]: what came of it.
+//!
+//! Its streams are those of [`crate::device`] (proxy, happy eyeballs, TLS, WebSocket), below which there is no IoT Hub
+//! either.
+
+pub mod client;
+pub mod encryption;
+pub mod events;
+pub mod server;
+mod task;
+
+pub use client::PlainClient;
+pub use encryption::{Encryption, Roots, Verification, Versions};
+pub use events::{End, Event, Events, Happening};
+pub use server::{ConnectError, PlainServer};

@@ -1,0 +1,317 @@
+//! `_core.PlainClient`: a session with any MQTT 3.1.1 broker, for `azmqtt.paho`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyTuple};
+
+use super::access::Certificate;
+use super::core::span;
+use super::errors::value_error;
+use super::fork::Generation;
+use super::{runtime, waiter};
+use crate::device::ProxyChoice;
+use crate::mqtt::session::fits_within;
+use crate::mqtt::{Connect, LARGEST_PACKET, LastWill, Login, Publish, QoS, SubscribeFilter};
+use crate::plain::client::Refused;
+use crate::plain::{
+    ConnectError, Encryption, End, Event, Happening, PlainClient as Client, PlainServer, Roots, Verification,
+    Versions,
+};
+
+/// How long Ctrl-C may go unnoticed.
+const TICK: Duration = Duration::from_millis(50);
+/// The longest text or will that CONNECT can hold, in bytes (§1.5.3).
+const MAX_FIELD: usize = 65_535;
+
+/// What TLS is made of. Shows no key.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct PlainTls(Encryption);
+
+#[pymethods]
+impl PlainTls {
+    /// `roots` is a PEM text or a list of certificates in DER; the bundled and the system's if `None`.
+    #[new]
+    fn new(
+        roots: Option<PemOrDer>,
+        check_chain: bool,
+        check_name: bool,
+        only_tls12: bool,
+        certificate: Option<&Certificate>,
+        alpn: Vec<String>,
+    ) -> PyResult<Self> {
+        let roots = match roots {
+            None => Roots::Default,
+            Some(PemOrDer::Pem(pem)) => Roots::from_pem(&pem).map_err(|error| value_error(&error))?,
+            Some(PemOrDer::Der(certificates)) => Roots::from_der(certificates)
+                .ok_or_else(|| PyValueError::new_err("there is no certificate that can be read"))?,
+        };
+        let verification = match (check_chain, check_name) {
+            (true, true) => Verification::Full,
+            (true, false) => Verification::AnyName,
+            (false, _) => Verification::Nothing,
+        };
+        let versions = if only_tls12 { Versions::OnlyTls12 } else { Versions::All };
+        let certificate = certificate.map(|certificate| certificate.0.clone());
+        let alpn = alpn.into_iter().map(String::into_bytes).collect();
+        Ok(Self(Encryption::new(roots, verification, versions, certificate, alpn)))
+    }
+}
+
+#[derive(FromPyObject)]
+enum PemOrDer {
+    Pem(Vec<u8>),
+    Der(Vec<Vec<u8>>),
+}
+
+/// A broker and the way to it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Server {
+    host: String,
+    port: u16,
+    /// Seconds for each step.
+    timeout: f64,
+    tls: Option<Py<PlainTls>>,
+    /// A URL.
+    proxy: Option<String>,
+    /// Path and header fields.
+    websocket: Option<(String, Vec<(String, String)>)>,
+}
+
+impl Server {
+    fn build(self) -> PyResult<PlainServer> {
+        let mut server = PlainServer::new(&self.host, self.port, span("connect_timeout", self.timeout)?);
+        if let Some(proxy) = self.proxy {
+            let proxy = ProxyChoice::parse(&proxy);
+            server = server.through(proxy.map_err(|error| PyValueError::new_err(format!("proxy: {error}")))?);
+        }
+        if let Some(tls) = self.tls {
+            server = server.encrypted(tls.get().0.clone());
+        }
+        match self.websocket {
+            None => Ok(server),
+            Some((path, headers)) => server.websocket(path, headers).ok_or_else(|| {
+                PyValueError::new_err(
+                    "ws_set_options: the path must begin with a slash and hold visible ASCII only; headers must hold \
+                     no control characters, and none of them may be one of the protocol's own",
+                )
+            }),
+        }
+    }
+}
+
+/// What CONNECT says.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Greeting {
+    client_id: String,
+    clean_session: bool,
+    keepalive: u16,
+    username: Option<String>,
+    password: Option<String>,
+    /// Topic, payload, QoS, retain.
+    will: Option<(String, Vec<u8>, u8, bool)>,
+}
+
+impl Greeting {
+    fn build(self) -> PyResult<Connect> {
+        let mut connect = Connect::new(text("client_id", self.client_id)?);
+        connect.clean_session = self.clean_session;
+        connect.keep_alive = self.keepalive;
+        connect.login = match (self.username, self.password) {
+            (None, None) => None,
+            (None, Some(_)) => {
+                return Err(PyValueError::new_err(
+                    "username: a password needs one in MQTT 3.1.1 [MQTT-3.1.2-22]",
+                ));
+            }
+            (Some(username), password) => {
+                Some(Login::new(text("username", username)?, text("password", password.unwrap_or_default())?))
+            }
+        };
+        connect.last_will = self
+            .will
+            .map(|(topic, payload, qos, retain)| {
+                let will = publish(topic, payload, qos, retain)?;
+                if will.payload.len() > MAX_FIELD {
+                    return Err(PyValueError::new_err("will: its payload may have 65,535 bytes (§3.1.3.3)"));
+                }
+                Ok(LastWill { topic: will.topic, message: will.payload, qos: will.qos, retain })
+            })
+            .transpose()?;
+        Ok(connect)
+    }
+}
+
+/// What a field of CONNECT can hold (§1.5.3). The text itself stays out of the error: it may be a password.
+fn text(name: &str, text: String) -> PyResult<String> {
+    if text.len() > MAX_FIELD || text.contains('\0') {
+        return Err(PyValueError::new_err(format!(
+            "{name}: it may have 65,535 bytes of UTF-8, none of them 0"
+        )));
+    }
+    Ok(text)
+}
+
+fn quality(qos: u8) -> PyResult<QoS> {
+    match qos {
+        0 => Ok(QoS::AtMostOnce),
+        1 => Ok(QoS::AtLeastOnce),
+        _ => Err(PyValueError::new_err("qos must be 0 or 1")),
+    }
+}
+
+fn publish(topic: String, payload: Vec<u8>, qos: u8, retain: bool) -> PyResult<Publish> {
+    let payload = payload.into();
+    let publish = Publish { dup: false, qos: quality(qos)?, retain, topic, pkid: 0, payload };
+    if fits_within(&publish, LARGEST_PACKET) { Ok(publish) } else { Err(refused(Refused::Message)) }
+}
+
+fn refused(reason: Refused) -> PyErr {
+    PyValueError::new_err(match reason {
+        Refused::Message => {
+            "topic: it must not be empty, and hold no wildcard and no U+0000; with the payload it may have 256 MiB"
+        }
+        Refused::Filter => "topic: it is no valid filter (MQTT 3.1.1 §4.7)",
+    })
+}
+
+/// A session with a broker.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct PlainClient {
+    client: Arc<Client>,
+    generation: Generation,
+}
+
+impl PlainClient {
+    fn client(&self) -> PyResult<&Client> {
+        self.generation.check()?;
+        Ok(&self.client)
+    }
+}
+
+impl Drop for PlainClient {
+    fn drop(&mut self) {
+        if !self.generation.is_current() {
+            // The parent's connection is not ours to end, and its locks may be held for ever in this copy.
+            std::mem::forget(Arc::clone(&self.client));
+        }
+    }
+}
+
+#[pymethods]
+impl PlainClient {
+    #[new]
+    fn new(max_in_flight: u16) -> PyResult<Self> {
+        let runtime = runtime::ensure()?;
+        let client = Arc::new(Client::new(runtime.handle().clone(), max_in_flight));
+        Ok(Self { client, generation: Generation::now() })
+    }
+
+    /// Connects, without waiting for the answer to CONNECT: the connection's number, or the step that failed, the
+    /// system's error number, whether it took too long, whether it was the certificate, and the reason.
+    fn open<'py>(&self, py: Python<'py>, server: Server, greeting: Greeting) -> PyResult<Bound<'py, PyAny>> {
+        let (client, server, connect) = (self.client()?, server.build()?, greeting.build()?);
+        let opened = waiter::wait(py, |reply| client.open(server, connect, reply))?;
+        match opened {
+            Ok(connection) => Ok(connection.into_pyobject(py)?.into_any()),
+            Err(ConnectError { step, reason, os_error, timed_out, bad_certificate }) => {
+                let failure = (step.to_string(), os_error, timed_out, bad_certificate, reason);
+                Ok(failure.into_pyobject(py)?.into_any())
+            }
+        }
+    }
+
+    fn publish(&self, mid: u16, topic: String, payload: &[u8], qos: u8, retain: bool) -> PyResult<()> {
+        self.client()?.publish(mid, publish(topic, payload.to_vec(), qos, retain)?).map_err(refused)
+    }
+
+    fn subscribe(&self, mid: u16, filters: Vec<(String, u8)>) -> PyResult<()> {
+        let filters: PyResult<Vec<_>> =
+            filters.into_iter().map(|(path, qos)| Ok(SubscribeFilter { path, qos: quality(qos)? })).collect();
+        self.client()?.subscribe(mid, filters?).map_err(refused)
+    }
+
+    fn unsubscribe(&self, mid: u16, filters: Vec<String>) -> PyResult<()> {
+        self.client()?.unsubscribe(mid, filters).map_err(refused)
+    }
+
+    fn acknowledge(&self, connection: u64, packet_id: u16) -> PyResult<()> {
+        self.client()?.acknowledge(connection, packet_id);
+        Ok(())
+    }
+
+    /// Says goodbye once everything before has left.
+    fn disconnect(&self) -> PyResult<()> {
+        self.client()?.disconnect();
+        Ok(())
+    }
+
+    /// Ends the connection without a goodbye.
+    fn drop_connection(&self) -> PyResult<()> {
+        self.client()?.drop_connection();
+        Ok(())
+    }
+
+    fn set_max_in_flight(&self, limit: u16) -> PyResult<()> {
+        self.client()?.set_max_in_flight(limit);
+        Ok(())
+    }
+
+    fn forget_messages(&self) -> PyResult<()> {
+        self.client()?.forget_messages();
+        Ok(())
+    }
+
+    /// Takes up to `limit` events; waits up to `timeout` seconds for the first, or until somebody calls `wake`.
+    fn take<'py>(&self, py: Python<'py>, limit: usize, timeout: f64) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let events = Arc::clone(self.client()?.events());
+        let until = Instant::now() + span("timeout", timeout)?;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let (taken, ended) = py.detach(|| events.take(limit, left.min(TICK)));
+            if !taken.is_empty() || ended || left.is_zero() {
+                return taken.into_iter().map(|event| to_python(py, event)).collect();
+            }
+            py.check_signals()?;
+        }
+    }
+
+    /// Ends a wait in `take`, or the next one.
+    fn wake(&self) -> PyResult<()> {
+        self.client()?.events().nudge();
+        Ok(())
+    }
+}
+
+/// Connection, what happened, and what belongs to it.
+fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
+    let number = event.connection;
+    match event.happening {
+        Happening::Connected { session_present } => (number, "connected", session_present).into_pyobject(py),
+        Happening::Refused(code) => (number, "refused", code).into_pyobject(py),
+        Happening::Written(mid) => (number, "written", mid).into_pyobject(py),
+        Happening::Acknowledged(mid) => (number, "acknowledged", mid).into_pyobject(py),
+        Happening::Subscribed(mid, codes) => {
+            (number, "subscribed", mid, PyTuple::new(py, codes)?).into_pyobject(py)
+        }
+        Happening::Unsubscribed(mid) => (number, "unsubscribed", mid).into_pyobject(py),
+        Happening::Message(message) => {
+            let payload = PyBytes::new(py, &message.payload);
+            let Publish { topic, qos, retain, dup, pkid, .. } = message;
+            (number, "message", topic, payload, qos as u8, retain, dup, pkid).into_pyobject(py)
+        }
+        Happening::Ended(end) => {
+            let (how, reason) = match end {
+                End::Goodbye => ("goodbye", None),
+                End::Lost(reason) => ("lost", Some(reason)),
+                End::Silent => ("silent", None),
+                End::Protocol(reason) => ("protocol", Some(reason)),
+            };
+            (number, "ended", how, reason).into_pyobject(py)
+        }
+    }
+}
