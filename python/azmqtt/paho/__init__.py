@@ -21,9 +21,12 @@ __all__ = ["TwinPatcher", "configure"]
 
 
 def __getattr__(name: str) -> Any:
-    # `Client` and the names that go with it are those of `paho.mqtt.client`.
+    # `Client` and the names that go with it.
     from importlib import import_module
 
-    if name.startswith("_") or name in {"client", "enums", "reasoncodes"}:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module("azmqtt.paho.client"), name)
+    if not name.startswith("_"):
+        try:
+            return getattr(import_module("azmqtt.paho._dropin"), name)
+        except AttributeError:
+            pass
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,336 +1,127 @@
-"""`Client`: what `paho.mqtt.client.Client` does, on the Rust core."""
+"""`Client` and every name that goes with it, as in `paho.mqtt.client`."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Any, TypeAlias, overload
-
-from azmqtt.paho._callbacks import _no_socket
-from azmqtt.paho._engine import _LEAVE, NO_CONN, Engine, State
+from azmqtt.paho._client import (
+    Client,
+)
 from azmqtt.paho._enums import (
+    CONNACK_ACCEPTED,
+    CONNACK_REFUSED_BAD_USERNAME_PASSWORD,
+    CONNACK_REFUSED_IDENTIFIER_REJECTED,
+    CONNACK_REFUSED_NOT_AUTHORIZED,
+    CONNACK_REFUSED_PROTOCOL_VERSION,
+    CONNACK_REFUSED_SERVER_UNAVAILABLE,
+    MQTT_BRIDGE,
     MQTT_CLEAN_START_FIRST_ONLY,
+    MQTT_CLIENT,
+    MQTT_ERR_ACL_DENIED,
+    MQTT_ERR_AGAIN,
+    MQTT_ERR_AUTH,
+    MQTT_ERR_CONN_LOST,
+    MQTT_ERR_CONN_REFUSED,
+    MQTT_ERR_ERRNO,
+    MQTT_ERR_INVAL,
+    MQTT_ERR_KEEPALIVE,
+    MQTT_ERR_NO_CONN,
+    MQTT_ERR_NOMEM,
+    MQTT_ERR_NOT_FOUND,
+    MQTT_ERR_NOT_SUPPORTED,
+    MQTT_ERR_PAYLOAD_SIZE,
+    MQTT_ERR_PROTOCOL,
+    MQTT_ERR_QUEUE_SIZE,
+    MQTT_ERR_SUCCESS,
+    MQTT_ERR_TLS,
+    MQTT_ERR_UNKNOWN,
     MQTT_LOG_DEBUG,
+    MQTT_LOG_ERR,
+    MQTT_LOG_INFO,
+    MQTT_LOG_NOTICE,
+    MQTT_LOG_WARNING,
     CallbackAPIVersion,
+    ConnackCode,
+    LogLevel,
     MQTTErrorCode,
     MQTTProtocolVersion,
     MQTTv5,
+    MQTTv31,
     MQTTv311,
+    connack_string,
+    error_string,
 )
-from azmqtt.paho._loops import Loops
-from azmqtt.paho._messages import MQTTMessage, MQTTMessageInfo, PayloadType, encode_payload
-from azmqtt.paho._settings import SUCCESS, check_properties, check_qos
-from azmqtt.paho._topics import check_filter, check_topic
+from azmqtt.paho._messages import (
+    MQTTMessage,
+    MQTTMessageInfo,
+)
+from azmqtt.paho._reason_codes import (
+    ConnectFlags,
+    DisconnectFlags,
+    PacketTypes,
+    Properties,
+    ReasonCode,
+    ReasonCodes,
+    convert_connack_rc_to_reason_code,
+    convert_disconnect_error_code_to_reason_code,
+)
+from azmqtt.paho._topics import (
+    topic_matches_sub,
+)
+from azmqtt.paho._way import (
+    WebsocketConnectionError,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-Topics: TypeAlias = "str | tuple[str, int] | list[tuple[str, int]]"
-
-_POSITIONS = ("client_id", "clean_session", "userdata", "protocol", "transport", "reconnect_on_failure", "manual_ack")
-
-
-def _arguments(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[CallbackAPIVersion, dict[str, Any]]:
-    """The arguments of either form by their names; in paho 2 the version of the callbacks comes first."""
-    version = kwargs.pop("callback_api_version", None)
-    if version is None and args and isinstance(args[0], CallbackAPIVersion):
-        version, args = args[0], args[1:]
-    if version is None:
-        version = CallbackAPIVersion.VERSION1
-    if not isinstance(version, CallbackAPIVersion):
-        raise TypeError("callback_api_version must be CallbackAPIVersion.VERSION1 or .VERSION2 of azmqtt.paho")
-    if len(args) > len(_POSITIONS):
-        raise TypeError(f"Client takes {len(_POSITIONS) + 1} arguments at most")
-    for name, value in zip(_POSITIONS, args, strict=False):
-        if name in kwargs:
-            raise TypeError(f"{name} is given twice")
-        kwargs[name] = value
-    if unknown := kwargs.keys() - set(_POSITIONS):
-        raise TypeError(f"Client has no argument {min(unknown)!r}")
-    return version, kwargs
-
-
-class Client(Loops, Engine):
-    """An MQTT 3.1.1 client with the methods and callbacks of `paho.mqtt.client.Client`.
-
-    Both of paho's constructor forms are taken: `Client(client_id="", clean_session=None, ...)` as in 1.x, and
-    `Client(CallbackAPIVersion.VERSION2, client_id="", ...)` as in 2.x. Callbacks get the arguments of that version.
-
-    Args:
-        callback_api_version: The version of callbacks, first if by position; `VERSION1` if left out.
-        client_id: The client's name on the broker, which makes one up if this is empty.
-        clean_session: Whether the broker forgets the session at the end of a connection; it does if left out.
-        userdata: What callbacks get as their second argument.
-        protocol: `MQTTv311`.
-        transport: `tcp` or `websockets`.
-        reconnect_on_failure: Whether `loop_start` and `loop_forever` connect again.
-        manual_ack: Whether the application acknowledges messages itself, with `ack`.
-
-    Raises:
-        TypeError: There is no such argument.
-        ValueError: An argument cannot be used.
-        NotImplementedError: A version of MQTT, or a transport, that is not supported.
-    """
-
-    @overload
-    def __init__(
-        self,
-        callback_api_version: CallbackAPIVersion = ...,
-        client_id: str | bytes | None = "",
-        clean_session: bool | None = None,
-        userdata: Any = None,
-        protocol: MQTTProtocolVersion | int = MQTTv311,
-        transport: str = "tcp",
-        reconnect_on_failure: bool = True,
-        manual_ack: bool = False,
-    ) -> None: ...
-
-    @overload
-    def __init__(
-        self,
-        client_id: str | bytes | None = "",
-        clean_session: bool | None = None,
-        userdata: Any = None,
-        protocol: MQTTProtocolVersion | int = MQTTv311,
-        transport: str = "tcp",
-        reconnect_on_failure: bool = True,
-    ) -> None: ...
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        version, given = _arguments(args, kwargs)
-        protocol, transport = given.get("protocol", MQTTv311), given.get("transport", "tcp").lower()
-        if protocol == MQTTv5:
-            raise NotImplementedError(
-                "protocol: MQTT 5 is not supported: IoT Hub speaks MQTT 3.1.1. Leave it out, or pass MQTTv311"
-            )
-        if protocol != MQTTv311:
-            raise NotImplementedError("protocol: only MQTT 3.1.1 is supported. Leave it out, or pass MQTTv311")
-        if transport == "unix":
-            raise NotImplementedError("transport: Unix sockets are not supported; use tcp or websockets")
-        if transport not in {"tcp", "websockets"}:
-            raise ValueError(f"transport must be tcp or websockets, not {transport!r}")
-        super().__init__(version, given.get("userdata"), transport)
-        client_id = given.get("client_id") or ""
-        self._client_id = client_id.decode() if isinstance(client_id, bytes) else client_id
-        clean_session = given.get("clean_session")
-        self._clean_session = True if clean_session is None else bool(clean_session)
-        if not self._clean_session and not self._client_id:
-            raise ValueError("client_id must be given with clean_session=False: the broker keeps the session by it")
-        self._reconnect_on_failure = given.get("reconnect_on_failure", True)
-        self._manual_ack = bool(given.get("manual_ack"))
-
-    def reinitialise(self, client_id: str = "", clean_session: bool = True, userdata: Any = None) -> None:
-        """Makes a new client of this one."""
-        self._drop()
-        Client.__init__(self, self._callback_api_version, client_id, clean_session, userdata)
-
-    # Connections.
-
-    def connect(
-        self,
-        host: str,
-        port: int = 1883,
-        keepalive: int = 60,
-        bind_address: str = "",
-        bind_port: int = 0,
-        clean_start: int = MQTT_CLEAN_START_FIRST_ONLY,
-        properties: object = None,
-    ) -> MQTTErrorCode:
-        """Connects to a broker. Returns when CONNECT is on its way; `on_connect` tells of the answer.
-
-        Raises:
-            ValueError: An argument cannot be used.
-            NotImplementedError: `bind_address`, `bind_port`, or what is for MQTT 5.
-            OSError: A step failed: `socket.gaierror`, `ConnectionRefusedError`, `TimeoutError`, `ssl.SSLError`,
-                `ssl.SSLCertVerificationError` or `WebsocketConnectionError` for one.
-        """
-        self.connect_async(host, port, keepalive, bind_address, bind_port, clean_start, properties)
-        return self.reconnect()
-
-    def connect_async(
-        self,
-        host: str,
-        port: int = 1883,
-        keepalive: int = 60,
-        bind_address: str = "",
-        bind_port: int = 0,
-        clean_start: int = MQTT_CLEAN_START_FIRST_ONLY,
-        properties: object = None,
-    ) -> None:
-        """Sets what `loop_start` or `loop_forever` connects to.
-
-        Raises:
-            ValueError: An argument cannot be used.
-            NotImplementedError: `bind_address`, `bind_port`, or what is for MQTT 5.
-        """
-        if clean_start != MQTT_CLEAN_START_FIRST_ONLY:
-            raise ValueError("clean_start is for MQTT 5; use clean_session")
-        check_properties(properties)
-        self._set_server(host, port, keepalive, bind_address, bind_port)
-        self._drop()
-        self._state = State.CONNECT_ASYNC
-        self._changed.set()
-
-    def connect_srv(self, *_args: object, **_kwargs: object) -> MQTTErrorCode:
-        """Not supported: raises `NotImplementedError`."""
-        raise NotImplementedError("connect_srv: SRV records are not looked up; look the host up and call connect")
-
-    def disconnect(self, reasoncode: object = None, properties: object = None) -> MQTTErrorCode:
-        """Says goodbye, after everything that was said before.
-
-        Without a loop in another thread it waits until that has left, and calls `on_disconnect` itself.
-
-        Raises:
-            NotImplementedError: There is what is for MQTT 5.
-        """
-        check_properties(reasoncode)
-        check_properties(properties)
-        if self._connection is None:
-            self._state = State.DISCONNECTED
-            self._changed.set()
-            return NO_CONN
-        self._state = State.DISCONNECTING
-        self._log(MQTT_LOG_DEBUG, "DISCONNECT")
-        self._core.disconnect()
-        self._changed.set()
-        if self._is_inline():
-            self._leave()
-        return SUCCESS
-
-    # Messages.
-
-    def _mid(self) -> int:
-        with self._lock:
-            self._last_mid = self._last_mid % 65_535 + 1
-            return self._last_mid
-
-    def publish(
-        self, topic: str, payload: PayloadType = None, qos: int = 0, retain: bool = False, properties: object = None
-    ) -> MQTTMessageInfo:
-        """Publishes a message.
-
-        Without a connection one of QoS 0 is lost and one of QoS 1 waits for a connection; `rc` is `MQTT_ERR_NO_CONN`
-        either way, as in paho.
-
-        Raises:
-            ValueError: Topic, payload or `qos` cannot be used.
-            TypeError: The payload is of no supported type.
-            NotImplementedError: `qos` is 2, or there are properties of MQTT 5.
-        """
-        check_properties(properties)
-        topic, qos, encoded = check_topic(topic), check_qos(qos), encode_payload(payload)
-        mid = self._mid()
-        if qos == 0:
-            return self._publish_once(mid, topic, encoded, retain)
-        message = MQTTMessage(mid, topic.encode())
-        message.payload, message.qos, message.retain = encoded, qos, bool(retain)
-        with self._lock:
-            full = 0 < self.max_queued_messages <= len(self._outgoing)
-            if full or mid in self._outgoing:
-                message.info.rc = MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
-                return message.info
-            self._outgoing[mid] = message
-            self._core.publish(mid, topic, encoded, qos, bool(retain))
-        if self._connection is None:
-            message.info.rc = NO_CONN
-        return message.info
-
-    def _publish_once(self, mid: int, topic: str, payload: bytes, retain: bool) -> MQTTMessageInfo:
-        info = MQTTMessageInfo(mid)
-        if self._connection is None:
-            info.rc = NO_CONN
-            return info
-        self._unwritten[mid] = info
-        self._core.publish(mid, topic, payload, 0, bool(retain))
-        if self._is_inline():
-            self._write_out(lambda: mid not in self._unwritten, _LEAVE)
-        return info
-
-    def subscribe(
-        self, topic: Topics, qos: int = 0, options: object = None, properties: object = None
-    ) -> tuple[MQTTErrorCode, int | None]:
-        """Subscribes to one topic, or to several at once.
-
-        Args:
-            topic: A topic, a pair of topic and QoS, or a list of such pairs.
-            qos: 0 or 1, for a topic alone.
-            options: Of MQTT 5: not supported.
-            properties: Of MQTT 5: not supported.
-
-        Returns:
-            What became of it, and the number that `on_subscribe` is called with.
-
-        Raises:
-            ValueError: A topic is no filter, or there is none.
-            NotImplementedError: QoS 2, or what is for MQTT 5.
-        """
-        check_properties(options)
-        check_properties(properties)
-        if isinstance(topic, tuple):
-            topic, qos = topic
-        pairs = topic if isinstance(topic, list) else [(topic, qos)]
-        if not pairs:
-            raise ValueError("topic must not be an empty list")
-        filters = [(check_filter(name), check_qos(quality)) for name, quality in pairs]
-        if self._connection is None:
-            return NO_CONN, None
-        mid = self._mid()
-        self._core.subscribe(mid, filters)
-        return SUCCESS, mid
-
-    def unsubscribe(self, topic: str | list[str], properties: object = None) -> tuple[MQTTErrorCode, int | None]:
-        """Ends the subscription to one topic, or to several.
-
-        Returns:
-            What became of it, and the number that `on_unsubscribe` is called with.
-
-        Raises:
-            ValueError: A topic is no filter, or there is none.
-            NotImplementedError: There are properties of MQTT 5.
-        """
-        check_properties(properties)
-        topics = topic if isinstance(topic, list) else [topic]
-        if not topics:
-            raise ValueError("topic must not be an empty list")
-        filters = [check_filter(name) for name in topics]
-        if self._connection is None:
-            return NO_CONN, None
-        mid = self._mid()
-        self._core.unsubscribe(mid, filters)
-        return SUCCESS, mid
-
-    def ack(self, mid: int, qos: int) -> MQTTErrorCode:
-        """Acknowledges a message, if `manual_ack` is on. QoS 1 of this connection alone needs it."""
-        if self._manual_ack and qos == 1:
-            if self._connection is None:
-                return NO_CONN
-            self._core.acknowledge(self._connection, mid)
-        return SUCCESS
-
-    def drop_out_messages(self) -> list[MQTTMessage]:
-        """Gives up on the QoS 1 messages that the broker does not have yet, and returns them."""
-        with self._lock:
-            dropped = list(self._outgoing.values())
-            self._outgoing.clear()
-            self._core.forget_messages()
-        return dropped
-
-    # What an external event loop would need.
-
-    def socket(self) -> Any:
-        """Not supported: raises `NotImplementedError`."""
-        raise _no_socket("socket()")
-
-    def want_write(self) -> bool:
-        """Not supported: raises `NotImplementedError`."""
-        raise _no_socket("want_write()")
-
-    def loop_read(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Not supported: raises `NotImplementedError`."""
-        raise _no_socket("loop_read()")
-
-    def loop_write(self, max_packets: int = 1) -> MQTTErrorCode:
-        """Not supported: raises `NotImplementedError`."""
-        raise _no_socket("loop_write()")
-
-    def loop_misc(self) -> MQTTErrorCode:
-        """Not supported: raises `NotImplementedError`."""
-        raise _no_socket("loop_misc()")
+__all__ = [
+    "CONNACK_ACCEPTED",
+    "CONNACK_REFUSED_BAD_USERNAME_PASSWORD",
+    "CONNACK_REFUSED_IDENTIFIER_REJECTED",
+    "CONNACK_REFUSED_NOT_AUTHORIZED",
+    "CONNACK_REFUSED_PROTOCOL_VERSION",
+    "CONNACK_REFUSED_SERVER_UNAVAILABLE",
+    "MQTT_BRIDGE",
+    "MQTT_CLEAN_START_FIRST_ONLY",
+    "MQTT_CLIENT",
+    "MQTT_ERR_ACL_DENIED",
+    "MQTT_ERR_AGAIN",
+    "MQTT_ERR_AUTH",
+    "MQTT_ERR_CONN_LOST",
+    "MQTT_ERR_CONN_REFUSED",
+    "MQTT_ERR_ERRNO",
+    "MQTT_ERR_INVAL",
+    "MQTT_ERR_KEEPALIVE",
+    "MQTT_ERR_NOMEM",
+    "MQTT_ERR_NOT_FOUND",
+    "MQTT_ERR_NOT_SUPPORTED",
+    "MQTT_ERR_NO_CONN",
+    "MQTT_ERR_PAYLOAD_SIZE",
+    "MQTT_ERR_PROTOCOL",
+    "MQTT_ERR_QUEUE_SIZE",
+    "MQTT_ERR_SUCCESS",
+    "MQTT_ERR_TLS",
+    "MQTT_ERR_UNKNOWN",
+    "MQTT_LOG_DEBUG",
+    "MQTT_LOG_ERR",
+    "MQTT_LOG_INFO",
+    "MQTT_LOG_NOTICE",
+    "MQTT_LOG_WARNING",
+    "CallbackAPIVersion",
+    "Client",
+    "ConnackCode",
+    "ConnectFlags",
+    "DisconnectFlags",
+    "LogLevel",
+    "MQTTErrorCode",
+    "MQTTMessage",
+    "MQTTMessageInfo",
+    "MQTTProtocolVersion",
+    "MQTTv5",
+    "MQTTv31",
+    "MQTTv311",
+    "PacketTypes",
+    "Properties",
+    "ReasonCode",
+    "ReasonCodes",
+    "WebsocketConnectionError",
+    "connack_string",
+    "convert_connack_rc_to_reason_code",
+    "convert_disconnect_error_code_to_reason_code",
+    "error_string",
+    "topic_matches_sub",
+]

@@ -115,9 +115,9 @@ def from_context(context: ssl.SSLContext | None) -> Tls:
     if check_chain and not roots:
         raise ValueError(
             "context: an ssl.SSLContext cannot be used as it is, and this one does not say which roots it trusts: "
-            "it has loaded no certificates, or reads them from a directory. Call tls_set() for the bundled and the "
-            "system's roots, tls_set(ca_certs=...) for a file of roots, and tls_set(certfile=..., keyfile=...) for a client "
-            "certificate"
+            "it has loaded no certificates, or reads them from a directory. Call tls_set() for the bundled and "
+            "the system's roots, tls_set(ca_certs=...) for a file of roots, and "
+            "tls_set(certfile=..., keyfile=...) for a client certificate"
         )
     return Tls(
         roots=roots if check_chain else None,

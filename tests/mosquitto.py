@@ -1,0 +1,99 @@
+"""A Mosquitto of one's own: on free ports of 127.0.0.1, ended with the test."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+import trustme
+
+#: Debian puts it where only root's PATH leads.
+MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+
+needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="there is no mosquitto (apt-get install mosquitto)")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+class Mosquitto:
+    """A broker with a listener for each transport. It keeps sessions and retained messages when restarted."""
+
+    def __init__(self, home: Path, *, password: bool = False, extra: str = "") -> None:
+        self.home = home
+        self.port, self.tls_port, self.ws_port, self.wss_port = (free_port() for _ in range(4))
+        authority = trustme.CA()
+        self.ca_file = home / "ca.pem"
+        authority.cert_pem.write_to_path(self.ca_file)
+        server = authority.issue_cert("localhost", "127.0.0.1")
+        server.private_key_pem.write_to_path(home / "key.pem")
+        (home / "cert.pem").write_bytes(b"".join(blob.bytes() for blob in server.cert_chain_pems))
+        own = authority.issue_cert("client")
+        self.client_cert, self.client_key = home / "client.pem", home / "client-key.pem"
+        (self.client_cert).write_bytes(own.cert_chain_pems[0].bytes())
+        own.private_key_pem.write_to_path(self.client_key)
+        lines = [
+            f"user {Path.home().owner()}",
+            "persistence true",
+            f"persistence_location {home}/",
+            f"log_dest file {home}/log",
+            "max_packet_size 20000000",
+        ]
+        if password:
+            subprocess.run(["mosquitto_passwd", "-b", "-c", home / "passwords", "user", "secret"], check=True)
+            lines += ["allow_anonymous false", f"password_file {home}/passwords"]
+        else:
+            lines.append("allow_anonymous true")
+        tls = [f"certfile {home}/cert.pem", f"keyfile {home}/key.pem", f"cafile {home}/ca.pem"]
+        lines += [extra, f"listener {self.port} 127.0.0.1"]
+        lines += [f"listener {self.tls_port} 127.0.0.1", *tls]
+        lines += [f"listener {self.ws_port} 127.0.0.1", "protocol websockets"]
+        lines += [f"listener {self.wss_port} 127.0.0.1", "protocol websockets", *tls]
+        (home / "mosquitto.conf").write_text("\n".join(lines) + "\n")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        assert MOSQUITTO is not None
+        command = [MOSQUITTO, "-c", self.home / "mosquitto.conf"]
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while True:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.wss_port), 1):
+                return
+            assert self._process.poll() is None, (self.home / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    def kill(self) -> None:
+        """Ends it without a word to anybody."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(10)
+            self._process = None
+
+    def pause(self, signal: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal)
+
+    def log(self) -> str:
+        return (self.home / "log").read_text()
+
+    def __enter__(self) -> Mosquitto:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.kill()
