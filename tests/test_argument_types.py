@@ -20,6 +20,10 @@ def offline():
         yield client
 
 
+def client(**options):
+    return DeviceClient.from_symmetric_key("hub.example.net", "dev", KEY, **options)
+
+
 def provision(id_scope="0ne1", registration_id="r", symmetric_key=KEY, **options):
     return provisioning.register(id_scope, registration_id, symmetric_key=symmetric_key, **options)
 
@@ -27,6 +31,11 @@ def provision(id_scope="0ne1", registration_id="r", symmetric_key=KEY, **options
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
+        (lambda: DeviceClient("HostName=h"), TypeError, "make a client with DeviceClient.from_connection_string"),
+        (lambda: client(server_verification_cert="x"), TypeError, "did you mean 'trust'?"),
+        (lambda: client(connection_retry_interval=5), TypeError, "did you mean 'retry'?"),
+        (lambda: client(websockets=True), TypeError, "did you mean 'websocket'?"),
+        (lambda: client(sastoken_ttl=5), TypeError, "did you mean 'sas_ttl'?"),
         (lambda: DeviceClient.from_connection_string(None), TypeError, "connection_string must be str, not NoneType"),
         (
             lambda: DeviceClient.from_connection_string(b"K=s3cret"),

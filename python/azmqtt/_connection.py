@@ -35,6 +35,12 @@ class Connection(Observed):
     def __init__(self, access: Access, /, **options: Unpack[ClientOptions]) -> None:
         """Take an identity with its credentials. The constructors with names make one."""
         self._closed = True
+        given: object = access
+        if not isinstance(given, _core.Access):
+            name = type(self).__name__
+            raise TypeError(
+                f"make a client with {name}.from_connection_string, {name}.provision or another {name}.from_…"
+            )
         self._core = _core.Client(access, core_options(options))
         self._handlers = None
         self._supplier = None

@@ -144,11 +144,21 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
     }
 
 
+#: What users of azure-iot-device know under other names.
+_NAMES_THERE = {
+    "server_verification_cert": "trust",
+    "proxy_options": "proxy",
+    "sastoken_ttl": "sas_ttl",
+    "connection_retry": "retry",
+    "connection_retry_interval": "retry",
+}
+
+
 def _unknown(options: Mapping[str, Any]) -> str:
     from difflib import get_close_matches
 
     name = next(name for name in options if name not in _DEFAULTS)
-    near = get_close_matches(name, _DEFAULTS, n=1)
+    near = [_NAMES_THERE[name]] if name in _NAMES_THERE else get_close_matches(name, _DEFAULTS, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(_DEFAULTS)}"
     return f"unknown option {name!r}{hint}"
 
