@@ -167,9 +167,17 @@ impl<T> Requests<T> {
 
     /// The connection ended. Yields what cannot be published again.
     pub fn connection_lost(&mut self, reason: &str) -> Vec<(T, Error)> {
-        let lost = self.remove_if(|pending| {
-            pending.sent.is_some() && matches!(pending.request, Request::Patch { if_version: Some(_), .. })
-        });
+        let reason = format!("{reason}; the conditional patch may or may not have been applied");
+        self.lost(reason, |request| matches!(request, Request::Patch { if_version: Some(_), .. }))
+    }
+
+    /// The connection ended, and nothing that was published on it is to be published again: yields all of that.
+    pub fn connection_lost_for_good(&mut self, reason: &str) -> Vec<(T, Error)> {
+        self.lost(format!("{reason}; whether the request was carried out is not known"), |_| true)
+    }
+
+    fn lost(&mut self, reason: String, ends: impl Fn(&Request) -> bool) -> Vec<(T, Error)> {
+        let lost = self.remove_if(|pending| pending.sent.is_some() && ends(&pending.request));
         let mut again: Vec<_> = self.pending.iter_mut().collect();
         again.sort_unstable_by_key(|(_, pending)| pending.sequence);
         self.unsent.clear();
@@ -177,7 +185,6 @@ impl<T> Requests<T> {
             pending.sent = None;
             self.unsent.push_back(id.clone());
         }
-        let reason = format!("{reason}; the conditional patch may or may not have been applied");
         let error = Error::ConnectionLost { reason };
         lost.into_iter().map(|pending| (pending.token, error.clone())).collect()
     }

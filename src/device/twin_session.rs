@@ -51,7 +51,7 @@ enum Token {
 pub enum OnDisconnect {
     /// They are published again on the next one, but for conditional patches that were on their way.
     Resend,
-    /// They fail.
+    /// Those that were published on it fail; those that wait for a connection go on waiting.
     Fail,
 }
 
@@ -187,11 +187,7 @@ impl TwinSession {
         self.read_again_at = None;
         let lost = match self.policy {
             OnDisconnect::Resend => self.requests.connection_lost(reason),
-            OnDisconnect::Fail => {
-                let reason = format!("{reason}; whether the request was carried out is not known");
-                let error = Error::ConnectionLost { reason };
-                self.requests.drain().map(|token| (token, error.clone())).collect()
-            }
+            OnDisconnect::Fail => self.requests.connection_lost_for_good(reason),
         };
         self.ended(lost)
     }

@@ -55,7 +55,8 @@ class TwinPatcher:
         client: A ``paho.mqtt.client.Client`` for MQTT 3.1.1, connected or not yet, with anyone's credentials.
         on_disconnect: What becomes of requests without an answer when the connection is lost. With ``"resend"`` they
             are published again on the next one, within their timeout; a patch with ``if_version`` that was on its way
-            fails, since a second copy would be refused if the first was applied. With ``"fail"`` all fail.
+            fails, since a second copy would be refused if the first was applied. With ``"fail"`` all that were on their
+            way fail. What was not published yet waits for a connection, within its timeout.
         timeout: Seconds for calls that name none.
 
     Raises:
