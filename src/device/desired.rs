@@ -54,9 +54,10 @@ enum Phase {
 }
 
 impl DesiredTracker {
-    /// The application read the twin by itself before it asked for changes: changes count from there.
+    /// The application read the twin by itself, before it asked for changes or before the first comparison: changes
+    /// count from there.
     pub fn seen(&mut self, properties: &Value, version: u64) {
-        if self.phase == Phase::Unsubscribed {
+        if self.phase == Phase::Unsubscribed || self.known.is_none() {
             self.known = Some(Known { properties: properties.clone(), version });
         }
     }

@@ -84,14 +84,14 @@ def test_a_subclass_with_callbacks_as_methods(hub: azmqtt.LocalHub, api: int):
     calls: list[str] = []
 
     class Own(mqtt.Client):
-        def on_connect(self, *args: Any) -> None:
+        def on_connect(self, *_: Any) -> None:
             calls.append("connect")
             self.subscribe(ANSWERS)
 
-        def on_message(self, client: Any, userdata: Any, message: Any) -> None:
+        def on_message(self, _client: Any, _userdata: Any, message: Any) -> None:
             calls.append(message.topic.split("?")[0])
 
-        def on_subscribe(self, *args: Any) -> None:
+        def on_subscribe(self, *_: Any) -> None:
             calls.append("subscribe")
 
     client = device_of(hub, Own, api=api)

@@ -23,7 +23,7 @@ def expiry(client: mqtt.Client) -> int:
 
 
 @pytest.mark.parametrize("named", [True, False])
-def test_a_session_on_the_local_hub(hub: azmqtt.LocalHub, named: bool):
+def test_a_session_on_the_local_hub(hub: azmqtt.LocalHub, *, named: bool):
     device = hub.create_device()
     client = make(client_id=device.device_id if named else "")
     assert configure(client, device.connection_string, trust=hub.ca_file) == "localhost"

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
-from scripted_hub import PUBLISH, SUBACK, SUBSCRIBE, TWIN_ANSWER, Link, Packet, ScriptedHub, packet, publish
 from support import Seen, device_of, make, running, wait_until
 
 import azmqtt
 from azmqtt.paho import TwinPatcher
+from scripted_hub import PUBLISH, SUBACK, SUBSCRIBE, TWIN_ANSWER, Link, Packet, ScriptedHub, packet, publish
 
 
 def rid(message: Packet) -> str:
@@ -33,7 +33,7 @@ def client_for(hub: ScriptedHub, **arguments: object) -> mqtt.Client:
 
 
 @pytest.mark.parametrize("clean_session", [True, False])
-def test_it_subscribes_again_after_each_reconnect(hub: azmqtt.LocalHub, clean_session: bool):
+def test_it_subscribes_again_after_each_reconnect(hub: azmqtt.LocalHub, *, clean_session: bool):
     client = device_of(hub, clean_session=clean_session)
     twin = TwinPatcher(client)
     with running(client, hub.port):
@@ -145,7 +145,7 @@ def test_every_answer_that_is_none(tmp_path: Path):
 
 
 @pytest.mark.parametrize("loop", [True, False])
-def test_an_answer_that_never_comes(hub: azmqtt.LocalHub, tmp_path: Path, loop: bool):
+def test_an_answer_that_never_comes(tmp_path: Path, *, loop: bool):
     async def script(link: Link) -> None:
         await link.accept()
         while True:
@@ -157,7 +157,7 @@ def test_an_answer_that_never_comes(hub: azmqtt.LocalHub, tmp_path: Path, loop: 
         if loop:
             client.loop_start()
         twin, began = TwinPatcher(client), time.monotonic()
-        with pytest.raises(azmqtt.RequestTimeout, match="no answer to patch_reported_properties within 0.4 s"):
+        with pytest.raises(azmqtt.RequestTimeout, match=r"no answer to patch_reported_properties within 0\.4 s"):
             twin.patch({"a": 1}, timeout=0.4)
         with pytest.raises(azmqtt.RequestTimeout, match=r"get_twin"):
             asyncio.run(twin.get_async(timeout=0.4))
@@ -196,8 +196,7 @@ def test_a_connection_that_is_lost_in_between(tmp_path: Path, policy: str):
 
     async def first(link: Link) -> None:
         await link.accept()
-        for _ in range(2):
-            requests.append((await link.next_publish()).topic)
+        requests.extend([(await link.next_publish()).topic for _ in range(2)])
         # Cut, with no answer.
 
     async def second(link: Link) -> None:

@@ -139,7 +139,7 @@ def test_in_a_callback_it_would_wait_for_itself(hub: azmqtt.LocalHub):
 
 
 @pytest.mark.parametrize("running_loop", [True, False])
-def test_in_a_callback_whoever_runs_the_loop(hub: azmqtt.LocalHub, running_loop: bool):
+def test_in_a_callback_whoever_runs_the_loop(hub: azmqtt.LocalHub, *, running_loop: bool):
     client = device_of(hub)
     twin, outcomes = TwinPatcher(client), []
 

@@ -100,6 +100,8 @@ class Link:
             return
         self._closed = True
         self.attachment.remove(self)
+        # They often hold the one who holds this.
+        self._observers, self._handlers = [], []
         self._end_all()
 
     def tick(self) -> float | None:

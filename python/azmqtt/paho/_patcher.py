@@ -49,7 +49,8 @@ class TwinPatcher:
     ``concurrent.futures.Future`` at once, ``patch_async`` is for ``await``. In a callback of the client only the last
     two are possible: the answer could not come in before the callback returns.
 
-    Dropping the object, or :meth:`close`, detaches it, and leaves the client as it was.
+    :meth:`close`, or dropping the object, detaches it and leaves the client as it was. (A handler of ``on_desired`` that
+    uses the object keeps it.)
 
     Args:
         client: A ``paho.mqtt.client.Client`` for MQTT 3.1.1, connected or not yet, with anyone's credentials.
@@ -182,7 +183,8 @@ class TwinPatcher:
         """Call ``callback`` with every change of the desired properties, from now on. Also a decorator.
 
         Each change comes once, in the order of ``$version``; what happened while the line was down comes as one change
-        after it is up again. It is called on the thread that runs the client's loop, as the client's own callbacks are,
+        after it is up again. Changes count from what :meth:`get` returned last before the subscription was up, or else
+        from then. It is called on the thread that runs the client's loop, as the client's own callbacks are,
         and what it raises is logged under ``azmqtt.paho``.
 
         Args:

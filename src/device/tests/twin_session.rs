@@ -130,6 +130,25 @@ fn changes_while_the_line_was_down_come_as_one() {
 }
 
 #[test]
+fn changes_count_from_what_the_application_read_while_the_comparison_was_under_way() {
+    let (mut session, now) = (session(OnDisconnect::Resend), Instant::now());
+    session.answers_granted();
+    session.changes_granted();
+    let id = session.begin(Request::Get, Some("mine"), now, now + SECOND).unwrap();
+    let topics: Vec<_> =
+        std::iter::from_fn(|| session.next_unsent(now)).map(|(topic, _)| rid(&topic)).collect();
+    let [comparison] = topics.iter().filter(|other| **other != id).collect::<Vec<_>>()[..] else {
+        panic!("{topics:?}")
+    };
+    let answer = |id: &str| format!("$iothub/twin/res/200/?$rid={id}");
+    session.received(&answer(&id), &twin(1, 4), now);
+    let Received::Desired(changes) = session.received(&answer(comparison), &twin(2, 5), now) else {
+        panic!()
+    };
+    assert_eq!((changes.len(), &changes[0].patch), (1, &json!({"x": 2})));
+}
+
+#[test]
 fn a_failed_read_is_made_again_and_keeps_nobody_busy() {
     let (mut session, now) = (session(OnDisconnect::Resend), Instant::now());
     session.answers_granted();
