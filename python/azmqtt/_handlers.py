@@ -20,8 +20,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
+from azmqtt._consume import FIRST_RETRY, LONGEST_RETRY, LONGEST_WAIT, consume, pause
 from azmqtt._errors import ClientClosed, IotHubError
-from azmqtt._raised import passes, refuse_coroutine
+from azmqtt._raised import refuse_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,12 +32,6 @@ if TYPE_CHECKING:
     from azmqtt._types import MethodRequest
 
 _log = logging.getLogger("azmqtt.handlers")
-
-#: Seconds between two attempts to subscribe; it doubles up to the second.
-_RETRY, _LONGEST_RETRY = 1.0, 30.0
-
-#: Seconds of waiting after which the thread looks around.
-_LONGEST_WAIT = 3600.0
 
 #: Items of one kind before those of the other have their turn.
 _TURN = 64
@@ -161,35 +156,27 @@ class Handlers:
     def _run(self) -> None:
         """Be the thread of the plain functions."""
         subscribed: set[str] = set()
-        retry = _RETRY
+        retry = FIRST_RETRY
         while not self._stopping:
             handlers = self._plain
             try:
                 for kind in handlers.keys() - subscribed:
                     handlers[kind].events.subscribed()
                     subscribed.add(kind)
-                    retry = _RETRY
+                    retry = FIRST_RETRY
                 busy = [_call_plain(handler) for handler in handlers.values()]
                 if not any(busy):
-                    self._wait(_LONGEST_WAIT, "messages" in handlers, "desired" in handlers)
+                    self._wait(LONGEST_WAIT, "messages" in handlers, "desired" in handlers)
             except ClientClosed:
                 while sum(_call_plain(handler) for handler in handlers.values()):
                     pass
                 return
             except IotHubError as error:
-                _log.warning("cannot subscribe yet, next attempt in %g s: %s", retry, error)
-                self._pause(retry)
-                retry = min(2 * retry, _LONGEST_RETRY)
+                # Closing the client ends the pause, whatever kind it waits for.
+                retry = pause(error, retry, lambda seconds: self._wait(seconds, messages=True, desired=True))
 
     def _wait(self, seconds: float, messages: bool, desired: bool) -> None:  # noqa: FBT001 - the core's kinds
         self._core.wait_events(messages, desired, methods=False, timeout=seconds)
-
-    def _pause(self, seconds: float) -> None:
-        # Closing the client ends the pause; the next attempt then says so.
-        try:
-            self._wait(seconds, messages=True, desired=True)
-        except ClientClosed:
-            return
 
 
 def _is_async(function: Callable[[Any], Any]) -> bool:
@@ -213,7 +200,7 @@ def _call_plain(handler: _Handler) -> bool:
 
 async def _consume(handler: _Handler) -> None:
     """Be the task of an async function."""
-    retry = _RETRY
+    retry = FIRST_RETRY
     while True:
         try:
             await handler.events.subscribed_async()
@@ -223,23 +210,8 @@ async def _consume(handler: _Handler) -> None:
         except IotHubError as error:
             _log.warning("cannot subscribe yet, next attempt in %g s: %s", retry, error)
             await asyncio.sleep(retry)
-            retry = min(2 * retry, _LONGEST_RETRY)
-    closed = False
-    while not closed:
-        key, ready = handler.events.ready_async()
-        try:
-            await ready
-        except ClientClosed:
-            closed = True
-        finally:
-            handler.events.forget(key)
-        while (item := handler.events.take()) is not None:
-            try:
-                await handler.function(item)
-            except BaseException as error:  # noqa: PERF203 - a handler may raise anything
-                if passes(error):
-                    raise
-                _log.exception("the handler %s raised", handler.name)
+            retry = min(2 * retry, LONGEST_RETRY)
+    await consume(handler.events, handler.function, handler.name)
 
 
 def _run_loop(event_loop: asyncio.AbstractEventLoop) -> None:

@@ -15,19 +15,13 @@ from concurrent.futures import wait
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
-from azmqtt._errors import ClientClosed, IotHubError
+from azmqtt._consume import dispatch
 from azmqtt._raised import passes, refuse_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _log = logging.getLogger("azmqtt.handlers")
-
-#: Seconds between two attempts to subscribe; it doubles up to the second.
-_RETRY, _LONGEST_RETRY = 1.0, 30.0
-
-#: Seconds of waiting after which the thread looks around.
-_LONGEST_WAIT = 3600.0
 
 #: Seconds after which it looks whether an ``async def`` is still worth waiting for.
 _TICK = 0.2
@@ -80,30 +74,12 @@ class Inputs:
             self._thread.join(timeout)
 
     def _run(self, events: _core.Events) -> None:
-        subscribed = False
-        retry = _RETRY
-        while not self._stopping:
-            try:
-                if not subscribed:
-                    events.subscribed()
-                    subscribed = True
-                while (message := events.take()) is not None:
-                    self._handle(message)
-                self._wait(_LONGEST_WAIT)
-            except ClientClosed:  # noqa: PERF203 - once a call at most
-                return
-            except _LoopClosedError:
-                _log.error("no more messages to inputs are taken: the event loop of a handler is closed")
-                # The message in hand has not been handled: it must not be acknowledged by the end of its iterator.
-                self._unfinished = events
-                return
-            except IotHubError as error:
-                _log.warning("cannot subscribe yet, next attempt in %g s: %s", retry, error)
-                try:
-                    self._wait(retry)
-                except ClientClosed:
-                    return
-                retry = min(2 * retry, _LONGEST_RETRY)
+        try:
+            dispatch(events, self._handle, self._wait, lambda: self._stopping)
+        except _LoopClosedError:
+            _log.error("no more messages to inputs are taken: the event loop of a handler is closed")
+            # The message in hand has not been handled: it must not be acknowledged by the end of its iterator.
+            self._unfinished = events
 
     def _wait(self, seconds: float) -> None:
         self._core.wait_events(messages=True, desired=False, methods=False, timeout=seconds)

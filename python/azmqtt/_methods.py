@@ -18,7 +18,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azmqtt._errors import ClientClosed, ConnectionLost, IotHubError, MessageTooLarge
+from azmqtt._consume import dispatch
+from azmqtt._errors import ClientClosed, ConnectionLost, MessageTooLarge
 from azmqtt._raised import passes, refuse_coroutine
 from azmqtt._types import MethodRequest
 
@@ -32,12 +33,6 @@ _log = logging.getLogger("azmqtt.handlers")
 
 #: Plain handlers that may run at once.
 _THREADS = 8
-
-#: Seconds between two attempts to subscribe; it doubles up to the second.
-_RETRY, _LONGEST_RETRY = 1.0, 30.0
-
-#: Seconds of waiting after which the thread looks around.
-_LONGEST_WAIT = 3600.0
 
 _NO_METHOD = 404, {"message": "the device has no method of this name"}
 _NOT_JSON = 400, {"message": "the payload is not JSON"}
@@ -88,9 +83,8 @@ class Methods:
                 raise RuntimeError(f"a handler for {what} is registered already; there is one per client")
             self._handlers[name] = _Handler(function, event_loop)
             if self._dispatcher is None:
-                self._dispatcher = threading.Thread(
-                    target=self._dispatch, args=(subscribe(),), name="azmqtt-methods", daemon=True
-                )
+                take = (subscribe(), self._hand_on, self._wait, lambda: self._stopping)
+                self._dispatcher = threading.Thread(target=dispatch, args=take, name="azmqtt-methods", daemon=True)
                 self._dispatcher.start()
 
     def stop(self, timeout: float) -> None:
@@ -104,28 +98,6 @@ class Methods:
         for thread in (*self._workers, self._dispatcher):
             if thread is not None and thread is not threading.current_thread():
                 thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _dispatch(self, events: _core.Events) -> None:
-        """Be the thread that takes the calls."""
-        subscribed = False
-        retry = _RETRY
-        while not self._stopping:
-            try:
-                if not subscribed:
-                    events.subscribed()
-                    subscribed = True
-                while (call := events.take()) is not None:
-                    self._hand_on(call)
-                self._wait(_LONGEST_WAIT)
-            except ClientClosed:  # noqa: PERF203 - once a call at most
-                return
-            except IotHubError as error:
-                _log.warning("cannot subscribe yet, next attempt in %g s: %s", retry, error)
-                try:
-                    self._wait(retry)
-                except ClientClosed:
-                    return
-                retry = min(2 * retry, _LONGEST_RETRY)
 
     def _wait(self, seconds: float) -> None:
         self._core.wait_events(messages=False, desired=False, methods=True, timeout=seconds)

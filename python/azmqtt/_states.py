@@ -17,8 +17,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._errors import ClientClosed
-from azmqtt._raised import passes, refuse_coroutine
+from azmqtt._consume import consume
+from azmqtt._raised import refuse_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,22 +87,7 @@ class States:
 
     async def _consume(self) -> None:
         try:
-            closed = False
-            while not closed:
-                key, ready = self._events.ready_async()
-                try:
-                    await ready
-                except ClientClosed:
-                    closed = True
-                finally:
-                    self._events.forget(key)
-                while (change := self._events.take()) is not None:
-                    try:
-                        await self._function(change)
-                    except BaseException as error:  # noqa: PERF203 - a handler may raise anything
-                        if passes(error):
-                            raise
-                        _log.exception("the handler %s raised", self._name)
+            await consume(self._events, self._function, self._name)
         finally:
             self._ended.set_result(None)
 
