@@ -49,6 +49,8 @@ class Link:
         self._observers: list[Callable[[str, int, int | None, bytes], Any]] = []
         self._handlers: list[Callable[[DesiredPatch], Any]] = []
         self._closed = False
+        #: From CONNACK on, after the application was told of it; paho's own word comes a moment earlier.
+        self._connected = bool(client.is_connected())
         self.attachment = Attachment.of(client, self)
 
     # What the application asks
@@ -137,10 +139,12 @@ class Link:
     def connected(self) -> None:
         """Subscribe on the new connection, then publish what is open."""
         self.disconnected()
+        self._connected = True
         self._subscribe()
 
     def disconnected(self) -> None:
         """Fail what ends with the connection."""
+        self._connected = False
         self._granted.clear()
         self._asked.clear()
         for request_id, error in self._requests.disconnected("the paho client lost its connection"):
@@ -198,8 +202,7 @@ class Link:
             self._subscribe()
 
     def _subscribe(self) -> None:
-        client = self._client()
-        if client is None or not client.is_connected():
+        if self._live_client() is None:
             return
         for topic in sorted(self._wanted - self._granted - set(self._asked.values()), reverse=True):
             if not self.attachment.subscribe(self, topic, self._asked):
@@ -211,13 +214,17 @@ class Link:
         while self._flush_wanted and self._flushing.acquire(blocking=False):
             try:
                 self._flush_wanted = False
-                client = self._client()
-                while client is not None and (unsent := self._requests.next_unsent()) is not None:
+                while (client := self._live_client()) is not None and (unsent := self._requests.next_unsent()):
                     client.publish(*unsent, qos=0)
             finally:
                 self._flushing.release()
         if self._handlers and (due := self._requests.next_deadline()) is not None:
             timer.call(self, due)
+
+    def _live_client(self) -> Any:
+        """Return the client while it is connected: paho would send before CONNACK, too, and drop what it cannot send."""
+        client = self._client()
+        return client if client is not None and self._connected and client.is_connected() else None
 
     # Ends
 

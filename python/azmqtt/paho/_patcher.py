@@ -133,8 +133,9 @@ class TwinPatcher:
                 answer could not come in. Use ``patch_future`` or ``patch_async``.
         """
         self._check_may_block("patch")
-        future = self._patch(patch, if_version, request_id, timeout, timed=False)
-        return self._wait(future, timeout)  # type: ignore[no-any-return]
+        return self._wait(  # type: ignore[no-any-return]
+            self._patch(patch, if_version, request_id, timeout, timed=False), timeout
+        )
 
     def patch_future(
         self,
@@ -159,8 +160,9 @@ class TwinPatcher:
         timeout: float | None = None,
     ) -> ReportedPatch:
         """Change the reported properties; see :meth:`patch`."""
-        future = self._patch(patch, if_version, request_id, timeout, timed=True)
-        return await self._wait_async(future)  # type: ignore[no-any-return]
+        return await self._wait_async(  # type: ignore[no-any-return]
+            self._patch(patch, if_version, request_id, timeout, timed=True)
+        )
 
     # The twin
 
@@ -259,10 +261,12 @@ class TwinPatcher:
                     continue
                 # A condition is woken at once; this is for Ctrl-C, the deadline and a loop that stopped.
                 concurrent.futures.wait([future], timeout=max(0.001, min(left, _LOOK)))
+            return future.result()
         finally:
             # Interrupted: nobody waits for the answer.
             future.cancel()
-        return future.result()
+            # An error would hold this frame, and this frame the error.
+            del future
 
     async def _wait_async(self, future: Future[Any]) -> Any:
         attachment, wrapped = self._link.attachment, asyncio.wrap_future(future)
@@ -270,9 +274,10 @@ class TwinPatcher:
             while not wrapped.done():
                 pumped = attachment.can_pump() and attachment.pump(0)
                 await asyncio.wait([wrapped], timeout=_TURN if pumped else _LOOK)
+            return wrapped.result()
         finally:
             wrapped.cancel()
-        return wrapped.result()
+            del future, wrapped
 
 
 def _seconds(timeout: Any) -> float:
