@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import logging
+import math
 import sys
 import threading
 import time
@@ -35,6 +36,9 @@ _SUBSCRIBING = 1.0
 
 #: How long a loop that starts waits for the turn of the pump, in seconds; one takes 0.05 and what callbacks take.
 _TURN = 1.0
+
+#: How long a loop that was running before may take for a turn, in seconds; paho's are of one.
+_GRACE = 1.5
 
 _log = logging.getLogger("azmqtt.paho")
 
@@ -72,9 +76,11 @@ class Attachment:
         self._subscribing = threading.RLock()
         self._own_mids: dict[int, Listener] = {}
         #: The thread that runs the loop, when it last did, and whether by ``loop_read`` and its like.
-        self._driver: tuple[int, float, bool] | None = None
+        self._driver: tuple[threading.Thread, float, bool] | None = None
+        self._since = time.monotonic()
         self._pumping = threading.RLock()
         self._pumper: int | None = None
+        self._pumped = -math.inf
         self._hooks: dict[str, tuple[Callable[..., Any], Any]] = {}
         for name in _STEPS:
             self._follow(client, name)
@@ -170,8 +176,8 @@ class Attachment:
         return step(*args, **kwargs)
 
     def _driven(self) -> None:
-        me = threading.get_ident()
-        if me == self._pumper:
+        me = threading.current_thread()
+        if me.ident == self._pumper:
             return
         caller: FrameType | None = sys._getframe(2)  # noqa: SLF001 - who calls is the question
         external = caller is None or caller.f_code.co_name != "_loop" or not _is_paho(caller)
@@ -211,19 +217,19 @@ class Attachment:
     def drives_externally(self) -> bool:
         """Whether this thread is the one whose event loop runs the client."""
         client, driver = self._client(), self._driver
-        if self._other_thread() is not None or client is None:
+        if self._other_thread() or client is None:
             return False
-        if driver is not None and driver[0] == threading.get_ident():
+        if driver is not None and driver[0] is threading.current_thread():
             return driver[2]
         return driver is None and _has_event_loop(client) and _in_event_loop()
 
     def can_pump(self) -> bool:
         """Whether nobody but this thread runs the client's loop, if anyone does."""
         client = self._client()
-        if client is None or self._other_thread() is not None or _has_event_loop(client):
+        if client is None or self._other_thread() or _has_event_loop(client):
             return False
         driver = self._driver
-        return driver is None or driver[0] != threading.get_ident() or not driver[2]
+        return driver is None or driver[0] is not threading.current_thread() or not driver[2]
 
     def pump(self, seconds: float) -> bool:
         """Run the client's loop once, for at most so long. Whether it did."""
@@ -238,39 +244,36 @@ class Attachment:
                 return bool(client.loop(seconds) == 0)
             finally:
                 self._pumper = None
+                self._pumped = time.monotonic()
         finally:
             self._pumping.release()
 
     def silence(self) -> str | None:
         """Say that nobody runs the client's loop, if that is so."""
-        if self._other_thread() is not None:
+        if (thread := getattr(self._client(), "_thread", None)) is not None and thread.is_alive():
             return None
         driver = self._driver
+        if time.monotonic() - self._pumped < 2:  # noqa: PLR2004 - as below
+            return None
         if driver is None:
             return "nobody runs the client's network loop (loop_start, loop_forever, loop)"
         if (ago := time.monotonic() - driver[1]) > 2:  # noqa: PLR2004 - twice paho's own longest turn
             return f"nobody has run the client's network loop for {ago:.0f} s"
         return None
 
-    def _other_thread(self) -> int | None:
-        """Return the other thread that runs the loop, or did and still lives."""
-        client, me = self._client(), threading.get_ident()
-        thread = getattr(client, "_thread", None)
-        if thread is not None and thread.is_alive() and thread.ident != me:
-            return int(thread.ident)
-        threads = sys._current_frames()  # noqa: SLF001 - the one way to see a loop that was started before
-        driver = self._driver
-        if driver is not None and driver[0] != me and driver[0] in threads:
-            return driver[0]
-        for ident, top in threads.items():
-            frame: FrameType | None = top if ident not in (me, self._pumper) else None
-            while frame is not None:
-                if frame.f_code.co_name in ("_loop", "loop_forever") and _is_paho(frame):
-                    if frame.f_locals.get("self") is client:
-                        return ident
-                    break
-                frame = frame.f_back
-        return None
+    def _other_thread(self) -> bool:
+        """Whether another thread runs the loop, or did and still lives."""
+        me = threading.current_thread()
+        thread = getattr(self._client(), "_thread", None)
+        if thread is not None and thread is not me and thread.is_alive():
+            return True
+        if (driver := self._driver) is not None:
+            return driver[0] is not me and driver[0].is_alive()
+        # A loop that was running when this was attached shows itself with its next turn.
+        if time.monotonic() - self._since >= _GRACE:
+            return False
+        tops = sys._current_frames().items()  # noqa: SLF001 - the one way to see it before
+        return any(ident not in (me.ident, self._pumper) and _is_in_loop(top) for ident, top in tops)
 
 
 def _call(client: weakref.ref[Any], function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -295,6 +298,16 @@ def _in_event_loop() -> bool:
 
 def _is_paho(frame: FrameType) -> bool:
     return frame.f_globals.get("__name__") == "paho.mqtt.client"
+
+
+def _is_in_loop(top: FrameType) -> bool:
+    """Whether a thread is in the loop of some paho client. Another thread's variables are left alone."""
+    frame: FrameType | None = top
+    while frame is not None:
+        if frame.f_code.co_name in ("_loop", "loop_forever") and _is_paho(frame):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _has_event_loop(client: Any) -> bool:

@@ -222,7 +222,7 @@ class Link:
             timer.call(self, due)
 
     def _live_client(self) -> Any:
-        """Return the client while it is connected: paho would send before CONNACK, too, and drop what it cannot send."""
+        """Return the client while it is connected: paho would send before CONNACK, too, and drop what does not go."""
         client = self._client()
         return client if client is not None and self._connected and client.is_connected() else None
 

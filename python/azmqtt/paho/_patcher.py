@@ -49,8 +49,8 @@ class TwinPatcher:
     ``concurrent.futures.Future`` at once, ``patch_async`` is for ``await``. In a callback of the client only the last
     two are possible: the answer could not come in before the callback returns.
 
-    :meth:`close`, or dropping the object, detaches it and leaves the client as it was. (A handler of ``on_desired`` that
-    uses the object keeps it.)
+    :meth:`close`, or dropping the object, detaches it and leaves the client as it was. (A handler of ``on_desired``
+    that uses the object keeps it.)
 
     Args:
         client: A ``paho.mqtt.client.Client`` for MQTT 3.1.1, connected or not yet, with anyone's credentials.
