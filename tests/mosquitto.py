@@ -32,7 +32,7 @@ class Mosquitto:
         authority = trustme.CA()
         self.ca_file = home / "ca.pem"
         authority.cert_pem.write_to_path(self.ca_file)
-        server = authority.issue_cert("localhost", "127.0.0.1")
+        server = authority.issue_cert("localhost")
         server.private_key_pem.write_to_path(home / "key.pem")
         (home / "cert.pem").write_bytes(b"".join(blob.bytes() for blob in server.cert_chain_pems))
         own = authority.issue_cert("client")
@@ -47,7 +47,17 @@ class Mosquitto:
             "max_packet_size 20000000",
         ]
         if password:
-            subprocess.run(["mosquitto_passwd", "-b", "-c", home / "passwords", "user", "secret"], check=True)
+            subprocess.run(
+                [
+                    shutil.which("mosquitto_passwd") or "mosquitto_passwd",
+                    "-b",
+                    "-c",
+                    home / "passwords",
+                    "user",
+                    "secret",
+                ],
+                check=True,
+            )
             lines += ["allow_anonymous false", f"password_file {home}/passwords"]
         else:
             lines.append("allow_anonymous true")

@@ -20,7 +20,7 @@ else:
 NAME = f"{IMPLEMENTATION}-{STYLE}"
 
 
-def plain(value):
+def plain(value):  # noqa: PLR0911 - one for each kind
     """What is compared of an argument of a callback."""
     if value is None or isinstance(value, (str, bool)):
         return value
@@ -88,7 +88,9 @@ class Trace:
             self.write(label, plain(call()))
         except Exception as error:
             kinds = [kind.__name__ for kind in type(error).__mro__]
-            known = [kind for kind in kinds if kind in {"ValueError", "TypeError", "ConnectionRefusedError", "gaierror"}]
+            known = [
+                kind for kind in kinds if kind in {"ValueError", "TypeError", "ConnectionRefusedError", "gaierror"}
+            ]
             self.write(label, "raised", known or kinds[0])
 
     def topics(self, *names):
@@ -265,7 +267,7 @@ def arguments(scenario):
         "will": lambda: c.will_set("", "x"),
         "will qos": lambda: c.will_set("a", "x", 3),
         "will payload": lambda: c.will_set("a", object()),
-        "insecure": lambda: c.tls_insecure_set(True),
+        "insecure": lambda: c.tls_insecure_set(value=True),
         "inflight": lambda: c.max_inflight_messages_set(-1),
         "queued": lambda: c.max_queued_messages_set(-1),
         "filter": lambda: c.message_callback_add(None, None),
@@ -400,11 +402,13 @@ def loops(scenario):
 
 def strings(scenario):
     t = Trace(scenario)
-    for sub, topic in [("a/+", "a/b"), ("#", "$SYS/a"), ("+/a", "$SYS/a"), ("$SYS/#", "$SYS/a"), ("a/#", "a"), ("a", "b")]:
+    pairs = [("a/+", "a/b"), ("#", "$SYS/a"), ("+/a", "$SYS/a"), ("$SYS/#", "$SYS/a"), ("a/#", "a"), ("a", "b")]
+    for sub, topic in pairs:
         t.write(sub, topic, mqtt.topic_matches_sub(sub, topic))
-    t.write("connack", [bool(mqtt.connack_string(n)) for n in range(7)], [bool(mqtt.error_string(n)) for n in range(-1, 20)])
-    names = [name for name in ("MQTT_ERR_SUCCESS", "MQTT_ERR_NO_CONN", "MQTT_ERR_QUEUE_SIZE", "MQTT_ERR_CONN_LOST")]
-    t.write("constants", {name: int(getattr(mqtt, name)) for name in names}, int(mqtt.MQTTv311), int(mqtt.CONNACK_REFUSED_NOT_AUTHORIZED))
+    t.write("connack", [bool(mqtt.connack_string(number)) for number in range(7)])
+    t.write("error", [bool(mqtt.error_string(number)) for number in range(-1, 20)])
+    for name in ("MQTT_ERR_SUCCESS", "MQTT_ERR_NO_CONN", "MQTT_ERR_QUEUE_SIZE", "MQTT_ERR_CONN_LOST", "MQTTv311"):
+        t.write(name, int(getattr(mqtt, name)))
     return t.lines
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from mosquitto import Mosquitto, needs_mosquitto
 
 SCRIPT = Path(__file__).parent / "paho_trace.py"
