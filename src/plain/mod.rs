@@ -16,6 +16,9 @@ pub mod events;
 pub mod server;
 mod task;
 
+#[cfg(test)]
+mod tests;
+
 pub use client::PlainClient;
 pub use encryption::{Encryption, Roots, Verification, Versions};
 pub use events::{End, Event, Events, Happening};

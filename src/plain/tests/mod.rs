@@ -1,0 +1,5 @@
+//! A client against peers that a test makes: what it sends, and what it makes of anything that comes.
+
+mod hostile;
+mod session;
+mod support;
