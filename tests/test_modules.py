@@ -341,6 +341,10 @@ def test_what_cannot_be_called_is_told_before(module, client):
         module.invoke_method(device_id, "x", response_timeout=1)
     with pytest.raises(TypeError, match="connect_timeout must be a number"):
         module.invoke_method(device_id, "x", connect_timeout="5")
+    with pytest.raises(ValueError, match="device_id"):
+        module.invoke_method("a/b", "x")
+    with pytest.raises(ValueError, match="module_id"):
+        module.invoke_method(device_id, "x", module_id="")
     with pytest.raises(ValueError, match="method"):
         module.invoke_method(device_id, "a b")
     with pytest.raises(azmqtt.MessageTooLarge):

@@ -381,7 +381,13 @@ impl Task {
                 Ok(Some(event)) => event,
                 Ok(None) => return Ok(()),
                 Err(error) => {
-                    return Err(self.lost(conversation, format!("the hub broke the protocol: {error}")));
+                    let hint = if conversation.wire.input.starts_with(b"HTTP/") {
+                        "; it answers in HTTP: is this the port of HTTPS and WebSockets?"
+                    } else {
+                        ""
+                    };
+                    let reason = format!("the hub broke the protocol: {error}{hint}");
+                    return Err(self.lost(conversation, reason));
                 }
             };
             match event {

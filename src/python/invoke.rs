@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use super::{convert, errors};
 use crate::device::MethodInvocation;
+use crate::dialect::identity::check_id;
 use crate::dialect::{MAX_METHOD_BODY, check_method_name};
 
 /// What to call, by name. Python has checked the types and the ranges of the times, which are in whole seconds.
@@ -22,6 +23,10 @@ pub(super) struct InvokeOptions<'py> {
 
 impl InvokeOptions<'_> {
     pub(super) fn invocation(self) -> PyResult<MethodInvocation> {
+        check_id("device_id", &self.device_id).map_err(|error| errors::value_error(&error))?;
+        if let Some(module_id) = &self.module_id {
+            check_id("module_id", module_id).map_err(|error| errors::value_error(&error))?;
+        }
         check_method_name(&self.name).map_err(|error| errors::value_error(&error))?;
         let payload = convert::to_json_within("payload", &self.payload, MAX_METHOD_BODY)?;
         Ok(MethodInvocation {

@@ -143,6 +143,17 @@ async fn rubbish_in_place_of_connack() {
 }
 
 #[tokio::test]
+async fn the_port_of_another_protocol() {
+    let hub = Hub::new().await;
+    let peer = async {
+        let (mut peer, _) = hub.accept_mqtt().await;
+        peer.raw(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        assert_eq!(peer.event().await, None);
+    };
+    failed_at(Step::Mqtt, "is this the port of HTTPS", connect(hub.config(), peer).await);
+}
+
+#[tokio::test]
 async fn refusals_by_their_code() {
     use ConnectReturnCode::{RefusedProtocolVersion, ServiceUnavailable};
     for (code, needle) in
