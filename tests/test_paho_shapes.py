@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import subprocess
 import sys
 import time
@@ -91,3 +92,14 @@ def test_at_most_three_lines_change(shape: int):
     changes = difflib.SequenceMatcher(a=before, b=after, autojunk=False).get_opcodes()
     changed = sum(max(i2 - i1, j2 - j1) for tag, i1, i2, j1, j2 in changes if tag != "equal")
     assert 0 < changed <= 3
+
+
+def test_the_page_shows_what_the_applications_are():
+    page = (SHAPES.parent.parent / "docs" / "paho.md").read_text(encoding="utf-8")
+    sources = {form: "".join(path.read_text() for path in SHAPES.glob(f"*_{form}.py")) for form in ("before", "after")}
+    blocks = re.findall(r"```diff\n(.*?)```", page, re.DOTALL)
+    assert len(blocks) == 3
+    for line in "".join(blocks).splitlines():
+        if line.strip() != "…":
+            forms = {"+": ["after"], "-": ["before"], " ": ["before", "after"]}[line[0]]
+            assert all(f"{line[1:]}\n" in sources[form] for form in forms), line
