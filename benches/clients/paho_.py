@@ -1,15 +1,19 @@
-"""paho-mqtt 2.x: its own network thread, callbacks, ``wait_for_publish``."""
+"""paho-mqtt 2.x: its own network thread, callbacks, ``wait_for_publish``.
+
+Three scripts in one: ``paho_.py`` is paho with twin patches written by hand; ``--way patcher`` has them done by
+``azmqtt.paho.TwinPatcher`` on the same client; ``--way drop-in`` is the first with the import changed to azmqtt's.
+"""
 
 from __future__ import annotations
 
 import itertools
-import ssl
+import sys
 import threading
 import time
 from typing import Any
 
-import paho.mqtt.client as mqtt
 from common import (
+    PATCH,
     PATCH_BYTES,
     PATIENCE,
     PAYLOAD,
@@ -23,12 +27,20 @@ from common import (
     request_id,
 )
 
+WAY = sys.argv.pop(2) if sys.argv[1:2] == ["--way"] else "by hand"
+if WAY != "by hand":
+    del sys.argv[1]
+if WAY == "drop-in":
+    import azmqtt.paho.client as mqtt
+else:
+    import paho.mqtt.client as mqtt
+
 
 def make(job: Job, device: str | None = None) -> mqtt.Client:
     """A client that is set up and not connected."""
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=device or job.device, protocol=mqtt.MQTTv311)
     client.username_pw_set(job.username, "any")
-    client.tls_set_context(ssl.create_default_context(cafile=job.ca))
+    client.tls_set(ca_certs=job.ca)
     if job.window is not None:
         client.max_inflight_messages_set(job.window)
     return client
@@ -109,6 +121,11 @@ class Twin:
 
 def twin_patch_rtt(job: Job) -> Result:
     """One patch after the other."""
+    if WAY == "patcher":
+        from azmqtt.paho import TwinPatcher  # noqa: PLC0415 -- the other two do without it
+
+        twin = TwinPatcher(connect(job, make(job)))
+        return repeat(job.n, lambda: twin.patch(PATCH, timeout=PATIENCE))
     return repeat(job.n, Twin(job).patch)
 
 

@@ -43,6 +43,14 @@ CLIENTS = (
         window=1000,
         only=("qos1_pipelined", "qos1_pipelined_late20ms"),
     ),
+    Client("paho-patcher", MID, "azmqtt", ("paho_.py", "--way", "patcher"), only=("twin_patch_rtt",)),
+    Client(
+        "paho-drop-in",
+        MID,
+        "azmqtt",
+        ("paho_.py", "--way", "drop-in"),
+        only=("qos1_pipelined", "qos1_one_at_a_time", "twin_patch_rtt", "twin_patch_100", "receive_qos1"),
+    ),
     Client("aiomqtt", MID, "peers", ("aiomqtt_.py",), "import aiomqtt"),
     Client(
         "azure-sync",

@@ -12,7 +12,7 @@ from .paths import BENCHES, REPOSITORY, RIG, VENVS
 PACKAGES = {
     "peers": ("paho-mqtt", "gmqtt", "awscrt", "aiomqtt"),
     "azure": ("azure-iot-device", "paho-mqtt"),
-    "azmqtt": ("azmqtt",),
+    "azmqtt": ("azmqtt", "paho-mqtt"),
 }
 
 
@@ -37,18 +37,16 @@ def prepare(venv: str, *, install: bool) -> dict[str, str]:
     if not python(venv).exists():
         _run([sys.executable, "-m", "venv", str(VENVS / venv)], f"making the environment {venv}")
     pip = [str(python(venv)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    if venv == "azmqtt":
-        if install:
-            if not (REPOSITORY / "pyproject.toml").exists():
-                raise SetUpError("the repository has no pyproject.toml")
-            # Built again each time: cargo knows what has changed, pip does not.
-            _run([*pip, "--force-reinstall", "--no-deps", str(REPOSITORY)], "building azmqtt")
-    else:
-        wanted = (BENCHES / f"requirements-{venv}.txt").read_text()
-        stamp = VENVS / venv / "installed.txt"
-        if not stamp.exists() or stamp.read_text() != wanted:
-            _run([*pip, "-r", str(BENCHES / f"requirements-{venv}.txt")], f"installing {venv}")
-            stamp.write_text(wanted)
+    if venv == "azmqtt" and install:
+        if not (REPOSITORY / "pyproject.toml").exists():
+            raise SetUpError("the repository has no pyproject.toml")
+        # Built again each time: cargo knows what has changed, pip does not.
+        _run([*pip, "--force-reinstall", "--no-deps", str(REPOSITORY)], "building azmqtt")
+    wanted = (BENCHES / f"requirements-{venv}.txt").read_text()
+    stamp = VENVS / venv / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        _run([*pip, "-r", str(BENCHES / f"requirements-{venv}.txt")], f"installing {venv}")
+        stamp.write_text(wanted)
     return _versions(venv)
 
 
