@@ -28,14 +28,19 @@ if TYPE_CHECKING:
 _ATTRIBUTE = "_azmqtt_attachment"
 
 #: What is followed. The first four are paho's own, the same from 1.6.1 on.
-_STEPS = ("_handle_connack", "_handle_suback", "_handle_on_message", "_do_on_disconnect", "loop_read", "loop_misc")
+_STEPS = (
+    "_handle_connack",
+    "_handle_suback",
+    "_handle_on_message",
+    "_do_on_disconnect",
+    "loop_read",
+    "loop_write",
+    "loop_misc",
+)
 
-#: How long a SUBACK waits for the call that subscribes on another thread to return, in seconds.
-_SUBSCRIBING = 1.0
 
-
-#: How long a loop that starts waits for the turn of the pump, in seconds; one takes 0.05 and what callbacks take.
-_TURN = 1.0
+#: How long a step waits for one of another thread, in seconds. They take as long as the callbacks in them.
+_LONGEST_STEP = 1.0
 
 #: How long a loop that was running before may take for a turn, in seconds; paho's are of one.
 _GRACE = 1.5
@@ -58,6 +63,9 @@ class Listener(Protocol):
     def received(self, topic: str, payload: bytes) -> None:
         """A message came."""
 
+    def turn(self) -> None:
+        """The socket is free: publish what waits for that."""
+
 
 class Attachment:
     """What follows one client, shared by all who listen to it."""
@@ -73,7 +81,9 @@ class Attachment:
             raise TypeError(msg)
         self._client = weakref.ref(client)
         self._listeners: list[Listener] = []
-        self._subscribing = threading.RLock()
+        #: Held while a thread uses the client's socket. Where paho runs no thread of its own, `publish` writes at once,
+        #: on any thread, and an SSL object is for one thread at a time.
+        self._io = threading.RLock()
         self._own_mids: dict[int, Listener] = {}
         #: The thread that runs the loop, when it last did, and whether by ``loop_read`` and its like.
         self._driver: tuple[threading.Thread, float, bool] | None = None
@@ -141,13 +151,7 @@ class Attachment:
     def _on_handle_suback(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         packet = bytes(getattr(self._client(), "_in_packet", {}).get("packet", b""))
         mid = int.from_bytes(packet[:2], "big")
-        # The call that subscribed may still be on its way to the next line.
-        locked = self._subscribing.acquire(timeout=_SUBSCRIBING)
-        try:
-            listener = self._own_mids.pop(mid, None)
-        finally:
-            if locked:
-                self._subscribing.release()
+        listener = self._own_mids.pop(mid, None)
         if listener is None:
             return step(*args, **kwargs)
         # The application did not subscribe to this, and is not told: it may count, or wait for the first.
@@ -169,11 +173,14 @@ class Attachment:
 
     def _onloop_read(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._driven()
-        return step(*args, **kwargs)
+        return self._alone(step, *args, **kwargs)
+
+    def _onloop_write(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return self._alone(step, *args, **kwargs)
 
     def _onloop_misc(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._driven()
-        return step(*args, **kwargs)
+        return self._alone(step, *args, **kwargs)
 
     def _driven(self) -> None:
         me = threading.current_thread()
@@ -182,27 +189,42 @@ class Attachment:
         caller: FrameType | None = sys._getframe(2)  # noqa: SLF001 - who calls is the question
         external = caller is None or caller.f_code.co_name != "_loop" or not _is_paho(caller)
         self._driver = (me, time.monotonic(), external)
-        # paho's loop is for one thread at a time: let the pump finish its turn; it will see who came.
-        if self._pumper is not None and self._pumping.acquire(timeout=_TURN):
-            self._pumping.release()
+
+    def _alone(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        # A callback on one thread may wait for another: better both at once, as ever, than for ever.
+        locked = self._io.acquire(timeout=_LONGEST_STEP)
+        try:
+            return step(*args, **kwargs)
+        finally:
+            if locked:
+                self.release_socket()
 
     # What listeners ask for
+
+    def try_socket(self) -> bool:
+        """Take the client's socket for this thread, until :meth:`release_socket`. If not, there will be a ``turn``."""
+        return self._io.acquire(blocking=False)
+
+    def release_socket(self) -> None:
+        """Give the socket back, and let those have their turn who asked for it meanwhile."""
+        self._io.release()
+        for listener in self._listeners:
+            _tell(listener.turn)
 
     def subscribe(self, listener: Listener, topic: str, asked: dict[int, str]) -> bool:
         """Subscribe, without the application's ``on_subscribe`` hearing of it. Returns whether it went out.
 
-        ``asked`` gets the topic under its ``mid`` before the answer can come.
+        To be called with the socket, so that ``asked`` has the topic under its ``mid`` before the answer is read.
         """
         client = self._client()
         if client is None:
             return False
-        with self._subscribing:
-            rc, mid = client.subscribe(topic, 0)
-            if rc != 0 or mid is None:
-                return False
-            self._own_mids[mid] = listener
-            asked[mid] = topic
-            return True
+        rc, mid = client.subscribe(topic, 0)
+        if rc != 0 or mid is None:
+            return False
+        self._own_mids[mid] = listener
+        asked[mid] = topic
+        return True
 
     def is_inside(self) -> bool:
         """Whether this thread is in one of the client's own calls, such as in a callback."""

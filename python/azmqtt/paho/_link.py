@@ -40,7 +40,6 @@ class Link:
         self._requests = _core.TwinRequests(resend)
         self._futures: dict[str, Future[Any]] = {}
         self._lock = threading.Lock()
-        self._flushing = threading.Lock()
         self._flush_wanted = False
         #: What to subscribe to; the ``mid`` of what is on its way; what is granted on this connection.
         self._wanted: set[str] = set()
@@ -76,7 +75,6 @@ class Link:
             self._futures[request_id] = future
         future.add_done_callback(_Forget(self, request_id))
         self._want(ANSWERS)
-        self._flush()
         if timed:
             timer.call(self, timeout)
         if self._closed:
@@ -93,8 +91,7 @@ class Link:
         """Tell of changes of the desired properties."""
         self._check_open()
         self._handlers = [*self._handlers, handler]
-        self._want(ANSWERS)
-        self._want(CHANGES)
+        self._want(ANSWERS, CHANGES)
 
     def close(self) -> None:
         """Detach; what is open fails."""
@@ -110,7 +107,6 @@ class Link:
         """End what is due, publish what is due."""
         self.expire()
         if not self._closed:
-            self._subscribe()
             self._flush()
         return self._requests.next_deadline()
 
@@ -140,7 +136,7 @@ class Link:
         """Subscribe on the new connection, then publish what is open."""
         self.disconnected()
         self._connected = True
-        self._subscribe()
+        self._flush()
 
     def disconnected(self) -> None:
         """Fail what ends with the connection."""
@@ -196,10 +192,29 @@ class Link:
 
     # Subscriptions and requests on their way out
 
-    def _want(self, topic: str) -> None:
-        if topic not in self._granted:
-            self._wanted.add(topic)
-            self._subscribe()
+    def _want(self, *topics: str) -> None:
+        self._wanted.update(topics)
+        self._flush()
+
+    def _flush(self) -> None:
+        self._flush_wanted = True
+        self.turn()
+
+    def turn(self) -> None:
+        """Subscribe and publish, if there is something to and no other thread is at the socket.
+
+        Nobody waits here: whoever is at the socket takes the next turn.
+        """
+        while self._flush_wanted and self.attachment.try_socket():
+            try:
+                self._flush_wanted = False
+                self._subscribe()
+                while (client := self._live_client()) is not None and (unsent := self._requests.next_unsent()):
+                    client.publish(*unsent, qos=0)
+            finally:
+                self.attachment.release_socket()
+            if self._handlers and (due := self._requests.next_deadline()) is not None:
+                timer.call(self, due)
 
     def _subscribe(self) -> None:
         if self._live_client() is None:
@@ -207,19 +222,6 @@ class Link:
         for topic in sorted(self._wanted - self._granted - set(self._asked.values()), reverse=True):
             if not self.attachment.subscribe(self, topic, self._asked):
                 timer.call(self, _SUBSCRIBE_AGAIN)
-
-    def _flush(self) -> None:
-        # Nobody waits here: whoever publishes already goes round once more. paho may call back from `publish`.
-        self._flush_wanted = True
-        while self._flush_wanted and self._flushing.acquire(blocking=False):
-            try:
-                self._flush_wanted = False
-                while (client := self._live_client()) is not None and (unsent := self._requests.next_unsent()):
-                    client.publish(*unsent, qos=0)
-            finally:
-                self._flushing.release()
-        if self._handlers and (due := self._requests.next_deadline()) is not None:
-            timer.call(self, due)
 
     def _live_client(self) -> Any:
         """Return the client while it is connected: paho would send before CONNACK, too, and drop what does not go."""
