@@ -12,18 +12,24 @@ does not. :mod:`azmqtt.paho.client` has all names of ``paho.mqtt.client``.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from azmqtt.paho._configure import configure
-from azmqtt.paho._patcher import TwinPatcher
+if TYPE_CHECKING:
+    from azmqtt.paho._configure import configure
+    from azmqtt.paho._patcher import TwinPatcher
 
 __all__ = ["TwinPatcher", "configure"]
 
+#: Each of the two ways is loaded by itself.
+_ELSEWHERE = {"TwinPatcher": "azmqtt.paho._patcher", "configure": "azmqtt.paho._configure"}
+
 
 def __getattr__(name: str) -> Any:
-    # `Client` and the names that go with it.
     from importlib import import_module
 
+    if name in _ELSEWHERE:
+        return getattr(import_module(_ELSEWHERE[name]), name)
+    # `Client` and the names that go with it.
     if not name.startswith("_"):
         try:
             return getattr(import_module("azmqtt.paho._dropin"), name)
