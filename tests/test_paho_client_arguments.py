@@ -138,6 +138,7 @@ def test_tls_settings(tmp_path: Path):
         lambda c: c.proxy_set(proxy_type=3, proxy_addr="proxy", nonsense=1),
         lambda c: c.ws_set_options(headers=[("a", "b")]),
         lambda c: c.username_pw_set(None, "secret") or c.connect("127.0.0.1", 1),
+        lambda c: c.username_pw_set("", "secret") or c.connect("127.0.0.1", 1),
         lambda c: c.username_pw_set("a" * 65_536, "secret") or c.connect("127.0.0.1", 1),
         lambda c: c.proxy_set(proxy_type=3, proxy_addr="not a host") or c.connect("127.0.0.1", 1),
         lambda c: c.connect("127.0.0.1", 65_536),

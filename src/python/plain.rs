@@ -128,6 +128,11 @@ impl Greeting {
                     "username: a password needs one in MQTT 3.1.1 [MQTT-3.1.2-22]",
                 ));
             }
+            (Some(username), Some(_)) if username.is_empty() => {
+                return Err(PyValueError::new_err(
+                    "username: it must not be empty where there is a password",
+                ));
+            }
             (Some(username), password) => {
                 Some(Login::new(text("username", username)?, text("password", password.unwrap_or_default())?))
             }
@@ -266,13 +271,21 @@ impl PlainClient {
         Ok(())
     }
 
-    /// Takes up to `limit` events; waits up to `timeout` seconds for the first, or until somebody calls `wake`.
-    fn take<'py>(&self, py: Python<'py>, limit: usize, timeout: f64) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+    /// Takes up to `limit` events; waits up to `timeout` seconds for the first, or until somebody calls `wake`. In the
+    /// main thread it should look for signals meanwhile.
+    fn take<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+        timeout: f64,
+        interruptible: bool,
+    ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let events = Arc::clone(self.client()?.events());
         let until = Instant::now() + span("timeout", timeout)?;
         loop {
             let left = until.saturating_duration_since(Instant::now());
-            let (taken, ended) = py.detach(|| events.take(limit, left.min(TICK)));
+            let wait = if interruptible { left.min(TICK) } else { left };
+            let (taken, ended) = py.detach(|| events.take(limit, wait));
             if !taken.is_empty() || ended || left.is_zero() {
                 return taken.into_iter().map(|event| to_python(py, event)).collect();
             }

@@ -302,7 +302,8 @@ class Client(Loops, Engine):
         if self._manual_ack and qos == 1:
             if self._connection is None:
                 return NO_CONN
-            self._core.acknowledge(self._connection, mid)
+            # One that came on an earlier connection comes again; another may have its number by now.
+            self._core.acknowledge(self._unacknowledged.pop(mid, 0), mid)
         return SUCCESS
 
     def drop_out_messages(self) -> list[MQTTMessage]:

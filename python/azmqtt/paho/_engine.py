@@ -72,6 +72,8 @@ class Engine(Settings):
         self._outgoing: dict[int, MQTTMessage] = {}
         self._unwritten: dict[int, MQTTMessageInfo] = {}
         self._last_mid = 0
+        #: With `manual_ack`: the connections on which messages came, by their numbers.
+        self._unacknowledged: dict[int, int] = {}
         #: How many loops run.
         self._looping = 0
 
@@ -156,10 +158,14 @@ class Engine(Settings):
 
     # Events.
 
+    def _take(self, timeout: float) -> list[tuple[Any, ...]]:
+        is_main = threading.current_thread() is threading.main_thread()
+        return self._core.take(_BATCH, timeout, is_main)
+
     def _next(self, timeout: float) -> bool:
         """Waits for events; whether there are some."""
         if not self._backlog:
-            self._backlog.extend(self._core.take(_BATCH, timeout))
+            self._backlog.extend(self._take(timeout))
         return bool(self._backlog)
 
     def _step(self, timeout: float) -> MQTTErrorCode:
@@ -258,6 +264,8 @@ class Engine(Settings):
         message = MQTTMessage(packet_id, topic.encode())
         message.payload, message.qos, message.retain, message.dup = payload, qos, retain, dup
         message.timestamp = time.monotonic()
+        if qos == 1 and self._manual_ack:
+            self._unacknowledged[packet_id] = number
         self._tell_message(message)
         if qos == 1 and not self._manual_ack:
             self._core.acknowledge(number, packet_id)
@@ -272,7 +280,7 @@ class Engine(Settings):
         """Lets bytes leave, and tells of those that did; what came in waits for a loop."""
         until = time.monotonic() + limit
         while not done() and (left := until - time.monotonic()) > 0:
-            for event in self._core.take(_BATCH, left):
+            for event in self._take(left):
                 if event[1] == "written":
                     self._handle(event)
                 else:
@@ -289,7 +297,7 @@ class Engine(Settings):
                 self._drop()
                 self._over(SUCCESS)
                 return
-            events = [*self._backlog, *([] if self._backlog else self._core.take(_BATCH, left))]
+            events = list(self._backlog) or self._take(left)
             self._backlog.clear()
             for event in events:
                 if event[1] == "acknowledged":

@@ -72,6 +72,8 @@ class Loops(Engine):
         if isinstance(max_packets, bool):
             # In paho 2 it is not there, and this may come by its position.
             retry_first_connection = max_packets
+        if self._thread is None:
+            self._stopping = False
         with self._loop_runs():
             return self._run(timeout, retry_first_connection)
 
