@@ -57,7 +57,7 @@ class Listener(Protocol):
     def disconnected(self) -> None:
         """The client is not connected any more; perhaps told twice."""
 
-    def subscribed(self, mid: int, granted: bool) -> None:  # noqa: FBT001 - its meaning is plain
+    def subscribed(self, mid: int, granted: bool) -> None:
         """A subscription was answered."""
 
     def received(self, topic: str, payload: bytes) -> None:

@@ -146,7 +146,7 @@ class Link:
         for request_id, error in self._requests.disconnected("the paho client lost its connection"):
             self._fail(request_id, error)
 
-    def subscribed(self, mid: int, granted: bool) -> None:  # noqa: FBT001 - its meaning is plain
+    def subscribed(self, mid: int, granted: bool) -> None:
         """Publish what waited for this."""
         topic = self._asked.pop(mid, None)
         if topic is None:
