@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -306,3 +309,60 @@ def test_a_peer_that_is_no_broker():
             peer.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             app.client.loop_start()
             assert app.wait("disconnect") == "Protocol error"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_exception_in_a_callback_ends_the_thread_and_nothing_else(broker: Mosquitto):
+    with App().connect(broker.port) as app:
+        thread = app.client._thread
+        assert thread is not None
+
+        def fail(*_: object) -> None:
+            raise KeyError("mine")
+
+        app.client.message_callback_add("fail", fail)
+        app.subscribe([("fail", 1), ("after", 1)])
+        app.client.publish("fail", "", 1)
+        thread.join(10)
+        assert not thread.is_alive()
+        assert app.client.loop_start() == mqtt.MQTT_ERR_SUCCESS
+        app.client.publish("after", "", 1)
+        assert app.wait("message").topic == "after"
+
+
+SCRIPT = """
+import sys
+import azmqtt.paho.client as mqtt
+
+client = mqtt.Client()
+client.on_connect = lambda *_: print("connected", flush=True)
+client.connect("127.0.0.1", int(sys.argv[1]))
+"""
+
+
+def test_ctrl_c_ends_loop_forever(broker: Mosquitto):
+    command = [sys.executable, "-c", SCRIPT + "client.loop_forever()", str(broker.port)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "connected\n"
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+    assert errors.strip().endswith("KeyboardInterrupt")
+
+
+def test_a_process_ends_with_its_main_thread(broker: Mosquitto):
+    code = SCRIPT + "client.loop_start()\nwhile not client.is_connected(): pass"
+    command = [sys.executable, "-W", "error", "-c", code, str(broker.port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_child_is_told(broker: Mosquitto):
+    code = SCRIPT + (
+        "import os\nif os.fork() == 0:\n    try: client.publish('a', '', 1)\n"
+        "    except RuntimeError as error: print('fork' in str(error), flush=True)\n    os._exit(0)\nos.wait()"
+    )
+    command = [sys.executable, "-c", code, str(broker.port)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr

@@ -68,7 +68,7 @@ impl Happening {
     }
 }
 
-/// The queue. The task never waits on it: it stops reading while [`Self::is_full`].
+/// The queue. The task never waits on it: it stops reading while 4,096 events or 16 MiB wait.
 #[derive(Debug, Default)]
 pub struct Events {
     inner: Mutex<Inner>,

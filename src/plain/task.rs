@@ -24,8 +24,9 @@ use crate::mqtt::{
 const OUTPUT_HIGH_WATER: usize = 128 * 1024;
 /// Encoded bytes past which a broker that does not read is not listened to either: each of its packets may add some.
 const MAX_OUTPUT: usize = 1024 * 1024;
-/// How long CONNACK may take where there is no keep-alive interval.
-const ANSWER: Duration = Duration::from_secs(60);
+/// How long CONNACK, or the answer to a ping, may take where the keep-alive interval is longer, or there is none. IoT Hub
+/// delays a throttled CONNECT by up to a minute.
+const ANSWER: Duration = Duration::from_secs(75);
 /// How long a goodbye may take, with everything that was said before it.
 const GOODBYE: Duration = Duration::from_secs(10);
 /// Payloads smaller than this are copied out of the buffer that they were read into.
@@ -137,7 +138,7 @@ impl Task {
     fn adopt(&mut self, stream: Stream, connect: &Connect, number: u64, now: Instant) {
         let answer = match connect.keep_alive {
             0 => ANSWER,
-            seconds => Duration::from_secs(u64::from(seconds)),
+            seconds => Duration::from_secs(u64::from(seconds)).min(ANSWER),
         };
         self.mqtt.disconnected();
         self.mqtt.connect(connect, answer, now);

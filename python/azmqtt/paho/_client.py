@@ -227,8 +227,13 @@ class Client(Loops, Engine):
             if full or mid in self._outgoing:
                 message.info.rc = MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
                 return message.info
+            # Before the core may tell of it.
             self._outgoing[mid] = message
-            self._core.publish(mid, topic, encoded, qos, bool(retain))
+            try:
+                self._core.publish(mid, topic, encoded, qos, bool(retain))
+            except BaseException:
+                del self._outgoing[mid]
+                raise
         if self._connection is None:
             message.info.rc = NO_CONN
         return message.info
@@ -239,7 +244,11 @@ class Client(Loops, Engine):
             info.rc = NO_CONN
             return info
         self._unwritten[mid] = info
-        self._core.publish(mid, topic, payload, 0, bool(retain))
+        try:
+            self._core.publish(mid, topic, payload, 0, bool(retain))
+        except BaseException:
+            del self._unwritten[mid]
+            raise
         if self._is_inline():
             self._write_out(lambda: mid not in self._unwritten, _LEAVE)
         return info
