@@ -28,7 +28,7 @@ class Mosquitto:
 
     def __init__(self, home: Path, *, password: bool = False, extra: str = "") -> None:
         self.home = home
-        self.port, self.tls_port, self.ws_port, self.wss_port = (free_port() for _ in range(4))
+        self.port, self.tls_port, self.mutual_port, self.ws_port, self.wss_port = (free_port() for _ in range(5))
         authority = trustme.CA()
         self.ca_file = home / "ca.pem"
         authority.cert_pem.write_to_path(self.ca_file)
@@ -64,6 +64,7 @@ class Mosquitto:
         tls = [f"certfile {home}/cert.pem", f"keyfile {home}/key.pem", f"cafile {home}/ca.pem"]
         lines += [extra, f"listener {self.port} 127.0.0.1"]
         lines += [f"listener {self.tls_port} 127.0.0.1", *tls]
+        lines += [f"listener {self.mutual_port} 127.0.0.1", *tls, "require_certificate true"]
         lines += [f"listener {self.ws_port} 127.0.0.1", "protocol websockets"]
         lines += [f"listener {self.wss_port} 127.0.0.1", "protocol websockets", *tls]
         (home / "mosquitto.conf").write_text("\n".join(lines) + "\n")

@@ -44,8 +44,40 @@ def test_tls(broker: Mosquitto):
 @needs_mosquitto
 def test_tls_with_a_client_certificate(broker: Mosquitto):
     app = App()
-    app.client.tls_set(str(broker.ca_file), str(broker.client_cert), str(broker.client_key), alpn_protocols=["mqtt"])
-    goes_round(app, broker.tls_port, "localhost")
+    app.client.tls_set(str(broker.ca_file), str(broker.client_cert), str(broker.client_key))
+    goes_round(app, broker.mutual_port, "localhost")
+    with App(reconnect_on_failure=False) as without:
+        without.client.tls_set(str(broker.ca_file))
+        # In TLS 1.3 a server says so after the handshake.
+        without.client.connect("localhost", broker.mutual_port)
+        without.client.loop_start()
+        without.wait("disconnect")
+        assert without.all("connect") == []
+
+
+@pytest.mark.parametrize(("version", "spoken"), [(None, "TLSv1.3"), (ssl.PROTOCOL_TLSv1_2, "TLSv1.2")])
+def test_versions_and_application_protocols(tmp_path: Path, version: int | None, spoken: str):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("localhost").configure_cert(context)
+    context.set_alpn_protocols(["mqtt"])
+    seen: list[tuple[str | None, str | None]] = []
+
+    def serve() -> None:
+        peer, _ = listener.accept()
+        with context.wrap_socket(peer, server_side=True) as wrapped:
+            seen.append((wrapped.version(), wrapped.selected_alpn_protocol()))
+            wrapped.recv(1024)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        client = App().client
+        client.tls_set(str(tmp_path / "ca.pem"), tls_version=version, alpn_protocols=["other", "mqtt"])
+        client.connect("localhost", listener.getsockname()[1])
+        thread.join(10)
+    assert seen == [(spoken, "mqtt")]
 
 
 @needs_mosquitto
@@ -152,17 +184,25 @@ def test_no_such_name():
         App().client.connect("no-such-host.invalid")
 
 
-def test_no_websocket_there():
+def test_what_an_upgrade_asks_for_and_a_server_without_websockets():
+    asked: list[bytes] = []
+
+    def answer() -> None:
+        peer, _ = listener.accept()
+        with peer:
+            asked.append(peer.recv(4096))
+            peer.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+
     with socket.create_server(("127.0.0.1", 0)) as listener:
-
-        def answer() -> None:
-            peer, _ = listener.accept()
-            with peer:
-                peer.recv(4096)
-                peer.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
-
         thread = threading.Thread(target=answer)
         thread.start()
+        client = App(transport="websockets").client
+        client.ws_set_options("/path?a=b", lambda usual: {**usual, "X-Mine": "yes"})
         with pytest.raises(mqtt.WebsocketConnectionError, match="404"):
-            App(transport="websockets").client.connect("127.0.0.1", listener.getsockname()[1])
-        thread.join()
+            client.connect("127.0.0.1", listener.getsockname()[1])
+        thread.join(10)
+    lines = asked[0].decode().split("\r\n")
+    assert lines[0] == "GET /path?a=b HTTP/1.1"
+    assert "X-Mine: yes" in lines
+    assert "Sec-WebSocket-Protocol: mqtt" in lines
+    assert sum(line.lower().startswith("upgrade:") for line in lines) == 1
