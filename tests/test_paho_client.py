@@ -213,6 +213,50 @@ def test_whoever_is_taken_over_is_told(broker: Mosquitto):
     first.client.loop_stop()
 
 
+def test_the_end_of_an_old_connection_does_not_end_the_new_one(broker: Mosquitto):
+    app = App("old-and-new", reconnect_on_failure=False)
+    app.client.connect("127.0.0.1", broker.port)
+    while not app.client.is_connected():
+        app.client.loop(0.1)
+    # Nobody takes the events of the first connection, which the broker ends.
+    App("old-and-new").connect(broker.port).__exit__()
+    app.client.reconnect()
+    while len(app.all("connect")) < 2:
+        assert app.client.loop(0.1) == mqtt.MQTT_ERR_SUCCESS
+    assert app.all("disconnect") == []
+    app.client.disconnect()
+
+
+def test_a_loop_may_see_a_connection_before_connect_returns(broker: Mosquitto):
+    client = App().client
+    client._handle((1, "connected", False))
+    assert (client.is_connected(), client._connection) == (True, 1)
+    client._handle((1, "ended", "lost", None))
+    # This is what `reconnect` does when it comes back.
+    client._meet(1)
+    assert client._connection is None
+
+
+def test_nobody_connects_beside_a_connection(broker: Mosquitto):
+    with App().connect(broker.port) as app:
+        app.client._try_again()
+        app.client.publish("beside", "", 1).wait_for_publish(10)
+        assert len(app.all("connect")) == 1
+
+
+def test_what_was_not_written_is_lost_with_its_connection():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = App().client
+        client.connect("127.0.0.1", listener.getsockname()[1])
+        # No CONNACK comes, so that it waits for a moment and no longer.
+        info = client.publish("lost", "")
+        assert not info.is_published()
+        client.reconnect()
+        assert info.rc == mqtt.MQTT_ERR_CONN_LOST
+        with pytest.raises(RuntimeError, match="lost"):
+            info.wait_for_publish(1)
+
+
 def test_messages_are_acknowledged_by_hand(broker: Mosquitto):
     with App("manual", clean_session=False, manual_ack=True).connect(broker.port) as app:
         app.subscribe("manual")

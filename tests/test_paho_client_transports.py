@@ -83,8 +83,15 @@ def test_versions_and_application_protocols(tmp_path: Path, version: int | None,
 @needs_mosquitto
 def test_tls_from_a_context(broker: Mosquitto):
     app = App()
-    app.client.tls_set_context(ssl.create_default_context(cafile=str(broker.ca_file)))
+    context = ssl.create_default_context(cafile=str(broker.ca_file))
+    app.client.tls_set_context(context)
     goes_round(app, broker.tls_port, "localhost")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        app.client.connect("127.0.0.1", broker.tls_port)
+    context.check_hostname = False
+    app = App()
+    app.client.tls_set_context(context)
+    goes_round(app, broker.tls_port, "127.0.0.1")
 
 
 def insecure(app: App, ca_file: Path) -> None:
