@@ -251,13 +251,13 @@ def test_the_applications_own_requests_are_observed(hub: azmqtt.LocalHub):
     answered = threading.Semaphore(0)
 
     @twin.observe
+    def broken(*_: object) -> None:
+        raise RuntimeError("of the application's")
+
+    @twin.observe
     def observed(request_id: str, status: int, version: int | None, body: bytes) -> None:
         seen.append((request_id, status, version, body))
         answered.release()
-
-    @twin.observe
-    def broken(*_: object) -> None:
-        raise RuntimeError("of the application's")
 
     with running(client, hub.port):
         # The application subscribes to nothing, and looks at nothing.
