@@ -278,3 +278,36 @@ def test_filters_match_as_the_standard_says(sub: list[str], topic: list[str]):
     filters = Filters()
     filters.add("/".join(sub), print)
     assert bool(filters.matching("/".join(topic))) == reference(sub, topic)
+
+
+def test_a_client_id_that_is_no_text_is_refused_by_the_constructor():
+    for wrong in (5, ["a"]):
+        with pytest.raises(TypeError, match=r"client_id must be str or bytes, not (int|list)"):
+            mqtt.Client(V2, wrong)
+    with pytest.raises(ValueError, match="client_id must be UTF-8"):
+        mqtt.Client(V2, b"\xff")
+
+
+def test_reinitialise_makes_a_new_client_of_it():
+    client = mqtt.Client(V2, "one", userdata="mine")
+    client.username_pw_set("user", "secret")
+    client.on_message = print
+    client.reinitialise("two", userdata="yours")
+    assert (client._client_id, client.user_data_get(), client._callback_api_version) == ("two", "yours", V2)
+    assert (client.on_message, client._username) == (None, None)
+
+
+def test_without_paho_the_drop_in_is_not_told_to_install_it():
+    code = """
+import sys
+sys.modules["paho"] = None
+import azmqtt.paho
+try:
+    azmqtt.paho.TwinPatcher(azmqtt.paho.Client())
+except TypeError as error:
+    assert "DeviceClient" in str(error), error
+else:
+    raise SystemExit("no error")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

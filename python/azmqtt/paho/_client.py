@@ -48,6 +48,19 @@ def _arguments(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[CallbackAPI
     return version, kwargs
 
 
+def _client_id(client_id: Any) -> str:
+    if client_id is None:
+        return ""
+    if isinstance(client_id, (bytes, bytearray)):
+        try:
+            return client_id.decode()
+        except UnicodeDecodeError:
+            raise ValueError("client_id must be UTF-8 (MQTT 3.1.1 §1.5.3)") from None
+    if not isinstance(client_id, str):
+        raise TypeError(f"client_id must be str or bytes, not {type(client_id).__name__}")
+    return client_id
+
+
 class Client(Loops, Engine):
     """An MQTT 3.1.1 client with the methods and callbacks of `paho.mqtt.client.Client`.
 
@@ -108,8 +121,8 @@ class Client(Loops, Engine):
         if transport not in {"tcp", "websockets"}:
             raise ValueError(f"transport must be tcp or websockets, not {transport!r}")
         super().__init__(version, given.get("userdata"), transport)
-        client_id = given.get("client_id") or ""
-        self._client_id = client_id.decode() if isinstance(client_id, bytes) else client_id
+        client_id = given.get("client_id")
+        self._client_id = _client_id(client_id)
         clean_session = given.get("clean_session")
         self._clean_session = True if clean_session is None else bool(clean_session)
         if not self._clean_session and not self._client_id:
@@ -120,6 +133,9 @@ class Client(Loops, Engine):
     def reinitialise(self, client_id: str = "", clean_session: bool = True, userdata: Any = None) -> None:
         """Makes a new client of this one."""
         self._drop()
+        # Without these, the methods of a subclass count, or nothing.
+        for name in [name for name in vars(self) if name.startswith("on_")]:
+            delattr(self, name)
         Client.__init__(self, self._callback_api_version, client_id, clean_session, userdata)
 
     # Connections.
