@@ -15,7 +15,7 @@ import pytest
 from support import Seen, device_of, make, running, wait_until
 
 import azmqtt
-from azmqtt.paho import TwinPatcher
+from azmqtt.paho import TwinPatcher, configure
 from scripted_hub import PUBLISH, SUBACK, SUBSCRIBE, TWIN_ANSWER, Link, Packet, ScriptedHub, packet, publish
 
 
@@ -176,6 +176,40 @@ def test_with_no_connection_at_all(hub: azmqtt.LocalHub):
     waiting = twin.patch_future({"a": 2}, timeout=20)
     with running(client, hub.port):
         assert waiting.result(20).version == 2
+
+
+def test_a_hub_that_refuses_the_client_is_named_as_the_reason(hub: azmqtt.LocalHub):
+    device, other = hub.create_device(), hub.create_device()
+    client = make(client_id=device.device_id)
+    client.reconnect_delay_set(0.05, 0.05)
+    twin = TwinPatcher(client)
+    configure(client, other.connection_string.replace(other.device_id, device.device_id), trust=hub.ca_file)
+    client.connect("localhost", hub.port)
+    client.loop_start()
+    with pytest.raises(azmqtt.RequestTimeout, match=r"not connected: the hub refused it, not authorized"):
+        twin.patch({"a": 1}, timeout=1)
+    client.disconnect()
+    client.loop_stop()
+    configure(client, device.connection_string)
+    with running(client, hub.port):
+        assert twin.patch({"a": 1}, timeout=20).status == 204
+    with pytest.raises(azmqtt.RequestTimeout, match=r"\(the paho client is not connected\)"):
+        twin.patch({"a": 2}, timeout=0.3)
+
+
+def test_after_the_application_unsubscribes_it_takes_the_next_connection(hub: azmqtt.LocalHub):
+    client = device_of(hub)
+    twin = TwinPatcher(client)
+    unsubscribed = threading.Event()
+    client.on_unsubscribe = lambda *_: unsubscribed.set()
+    with running(client, hub.port):
+        assert twin.patch({"a": 1}, timeout=10).status == 204
+        client.unsubscribe("$iothub/twin/res/#")
+        assert unsubscribed.wait(10)
+        with pytest.raises(azmqtt.RequestTimeout):
+            twin.patch({"a": 2}, timeout=0.5)
+        hub.disconnect(client.device_id)
+        assert twin.patch({"a": 3}, timeout=20).status == 204
 
 
 def test_with_nobody_at_the_loop_the_error_says_so(hub: azmqtt.LocalHub):

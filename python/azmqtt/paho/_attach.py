@@ -39,6 +39,15 @@ _STEPS = (
 )
 
 
+#: Why a broker refuses a connection (MQTT 3.1.1 §3.2.2.3).
+_REFUSALS = {
+    1: "unacceptable protocol version",
+    2: "client identifier rejected",
+    3: "service unavailable",
+    4: "bad user name or password",
+    5: "not authorized",
+}
+
 #: How long a step waits for one of another thread, in seconds. They take as long as the callbacks in them.
 _LONGEST_STEP = 1.0
 
@@ -85,6 +94,8 @@ class Attachment:
         #: on any thread, and an SSL object is for one thread at a time.
         self._io = threading.RLock()
         self._own_mids: dict[int, Listener] = {}
+        #: Why the hub did not take the last connection, if it said so.
+        self.refusal: str | None = None
         #: The thread that runs the loop, when it last did, and whether by ``loop_read`` and its like.
         self._driver: tuple[threading.Thread, float, bool] | None = None
         self._since = time.monotonic()
@@ -132,6 +143,9 @@ class Attachment:
     # The steps
 
     def _on_handle_connack(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        packet = self._packet()
+        code = packet[1] if len(packet) > 1 else 0
+        self.refusal = _REFUSALS.get(code, f"code {code}") if code else None
         try:
             return step(*args, **kwargs)
         finally:
@@ -141,6 +155,10 @@ class Attachment:
                 for listener in self._listeners:
                     _tell(listener.connected)
 
+    def _packet(self) -> bytes:
+        """The body of the packet that is being handled."""
+        return bytes(getattr(self._client(), "_in_packet", {}).get("packet", b""))
+
     def _on_do_on_disconnect(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         try:
             return step(*args, **kwargs)
@@ -149,7 +167,7 @@ class Attachment:
                 _tell(listener.disconnected)
 
     def _on_handle_suback(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        packet = bytes(getattr(self._client(), "_in_packet", {}).get("packet", b""))
+        packet = self._packet()
         mid = int.from_bytes(packet[:2], "big")
         listener = self._own_mids.pop(mid, None)
         if listener is None:

@@ -121,7 +121,8 @@ class Link:
     def _hint(self) -> str | None:
         client = self._client()
         if client is None or not client.is_connected():
-            return "the paho client is not connected"
+            refusal = self.attachment.refusal
+            return "the paho client is not connected" + (f": the hub refused it, {refusal}" if refusal else "")
         if ANSWERS not in self._granted:
             return self.attachment.silence() or f"the hub has not acknowledged the subscription to {ANSWERS}"
         return self.attachment.silence()
