@@ -12,7 +12,7 @@ import pytest
 from support import ANSWERS, API_VERSIONS, TWO, Seen, device_of, make, running, wait_until
 
 import azmqtt
-from azmqtt.paho import TwinPatcher
+from azmqtt.paho import TwinPatcher, configure
 
 SLOTS = ("on_connect", "on_disconnect", "on_subscribe", "on_message", "on_publish")
 
@@ -220,3 +220,25 @@ def test_what_is_no_paho_client_is_refused():
     for wrong in (object(), None, "client"):
         with pytest.raises(TypeError, match="client must be a paho"):
             TwinPatcher(wrong)
+
+
+def test_the_drop_in_is_refused_with_what_to_do_instead():
+    import azmqtt.paho.client as drop_in
+
+    class Own(drop_in.Client):
+        pass
+
+    for client in (drop_in.Client(), Own()):
+        with pytest.raises(TypeError, match=r"not the drop-in azmqtt\.paho\.Client.*DeviceClient"):
+            TwinPatcher(client)
+        with pytest.raises(TypeError, match=r"not the drop-in azmqtt\.paho\.Client.*DeviceClient"):
+            configure(client, "HostName=h;DeviceId=d;SharedAccessKey=a2V5")
+
+
+@pytest.mark.parametrize("protocol", [mqtt.MQTTv5, mqtt.MQTTv31])
+def test_a_client_for_another_version_of_mqtt_is_refused(protocol: int):
+    client = make(client_id="d", protocol=protocol)
+    with pytest.raises(ValueError, match=r"client: .*protocol=MQTTv311"):
+        TwinPatcher(client)
+    with pytest.raises(ValueError, match=r"client: .*protocol=MQTTv311"):
+        configure(client, "HostName=h;DeviceId=d;SharedAccessKey=a2V5")

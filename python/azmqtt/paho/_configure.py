@@ -60,8 +60,8 @@ def configure(
     Raises:
         ImportError: paho-mqtt is not installed.
         TypeError: Names the argument of the wrong type.
-        ValueError: Names the argument that breaks a rule, never showing a key; the client has another ``client_id``, or
-            TLS was set up already.
+        ValueError: Names the argument that breaks a rule, never showing a key; the client has another ``client_id``, is
+            for another version of MQTT, or has TLS set up already.
         RuntimeError: The client is connected.
     """
     require_client(client)

@@ -63,7 +63,7 @@ class TwinPatcher:
     Raises:
         ImportError: paho-mqtt is not installed.
         TypeError: ``client`` is no paho client.
-        ValueError: Names an argument that is out of its bounds.
+        ValueError: Names an argument that is out of its bounds; ``client`` is for another version of MQTT.
     """
 
     def __init__(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 
@@ -20,12 +21,23 @@ def require_paho() -> Any:
 
 
 def require_client(client: Any) -> None:
-    """Check that this is a client of paho's.
+    """Check that this is a client of paho's that speaks what IoT Hub does.
 
     Raises:
         ImportError: paho-mqtt is not installed.
         TypeError: It is something else.
+        ValueError: It is made for another version of MQTT.
     """
-    if not isinstance(client, require_paho().Client):
+    # Whoever has one has loaded its module; and paho need not be there.
+    drop_in = sys.modules.get("azmqtt.paho._client")
+    if drop_in is not None and isinstance(client, drop_in.Client):
+        raise TypeError(
+            "client must be a paho.mqtt.client.Client, not the drop-in azmqtt.paho.Client: "
+            "for an application without paho there is azmqtt.DeviceClient"
+        )
+    paho = require_paho()
+    if not isinstance(client, paho.Client):
         msg = f"client must be a paho.mqtt.client.Client, not {type(client).__module__}.{type(client).__qualname__}"
         raise TypeError(msg)
+    if getattr(client, "_protocol", paho.MQTTv311) != paho.MQTTv311:
+        raise ValueError("client: IoT Hub speaks MQTT 3.1.1 only; make the client with protocol=MQTTv311")
