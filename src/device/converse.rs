@@ -25,7 +25,7 @@ use super::task::{Awaited, Task, sleep_until_some};
 use super::transport::{self, Stream};
 use super::watch;
 use super::wire::Wire;
-use crate::dialect::{HubTopic, SasToken, UsernameOptions};
+use crate::dialect::{HubTopic, UsernameOptions};
 use crate::mqtt::client::Event;
 use crate::mqtt::{Connect, ConnectReturnCode, Login, Publish, QoS, SubscribeFilter, SubscribeReasonCode};
 
@@ -97,13 +97,12 @@ impl Task {
         let config = &self.shared.config;
         let Opened { link, password } = opened;
         self.clock = link.clock;
-        let expiry = SasToken::parse(&password.text).ok().map(|token| token.expiry());
         let mut conversation = Conversation {
             wire: Wire::new(link.stream),
             accepted: None,
             connack_deadline: later(now, config.deadlines.connack),
             renew_at: password.renew_after.map(|after| later(now, after)),
-            expiry: expiry.unwrap_or_default(),
+            expiry: password.expiry.unwrap_or_default(),
             renewal: Renewal::Due(None),
             reopening: Backoff::new(config.retry),
             flooded: false,
@@ -112,7 +111,7 @@ impl Task {
         };
         // An hour is as good as any longer time.
         let ping_timeout = config.ping_timeout.min(Duration::from_secs(3600));
-        self.shared.monitor.set_token_expiry(expiry);
+        self.shared.monitor.set_token_expiry(password.expiry);
         if self.shared.monitor.state() != State::Connected {
             self.shared.monitor.under_way.set(Some(Step::Mqtt));
         }

@@ -72,6 +72,8 @@ enum Kind {
 pub(super) struct Password {
     /// Empty for X.509.
     pub text: String,
+    /// When it expires, in Unix seconds; `None` without a token.
+    pub expiry: Option<u64>,
     /// When a new one should be in use, as a span from now; `None` if there is no way to make one.
     pub renew_after: Option<Duration>,
 }
@@ -169,9 +171,9 @@ impl Credentials {
         let resource = identity.sas_resource();
         match self.authorize(&resource, ttl, None, purpose, limit).await.map_err(failed)? {
             Some(Authorization { token, renew_after }) => {
-                Ok(Password { text: token.to_token(), renew_after })
+                Ok(Password { text: token.to_token(), expiry: Some(token.expiry()), renew_after })
             }
-            None => Ok(Password { text: String::new(), renew_after: None }),
+            None => Ok(Password { text: String::new(), expiry: None, renew_after: None }),
         }
     }
 
