@@ -272,17 +272,7 @@ class Bridge:
 class Hub:
     """The local hub; `azmqtt.LocalHub` is its face."""
 
-    def __new__(
-        cls,
-        host: str,
-        port: int,
-        websocket_port: int,
-        hostname: str,
-        state_dir: str | PathLike[str] | None,
-        keep_messages: bool,
-        cloud: dict[str, float],
-        provisioning: tuple[str | None, int],
-    ) -> Self: ...
+    def __new__(cls, options: dict[str, Any]) -> Self: ...
     def stop(self) -> None: ...
     @property
     def stopped(self) -> bool: ...
@@ -290,6 +280,10 @@ class Hub:
     def port(self) -> int: ...
     @property
     def websocket_port(self) -> int: ...
+    @property
+    def service_port(self) -> int: ...
+    @property
+    def service_connection_string(self) -> str: ...
     @property
     def hostname(self) -> str: ...
     @property

@@ -69,6 +69,8 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
         host: The address to listen on. The default is this machine alone.
         port: The TCP port; 0 picks a free one.
         websocket_port: The TCP port of HTTPS, for MQTT over WebSockets; 0 picks a free one.
+        service_port: The TCP port of HTTPS for back-end applications, with the service's REST API; 0 picks a free one. It
+            may be the same as ``websocket_port``: both answer everything.
         state: A directory where devices, keys, certificates and twins stay across restarts, made if it
             is missing. Without one they end with the hub. Cloud-to-device messages that wait stay, too.
         hostname: The name in connection strings and in the certificate.
@@ -94,6 +96,7 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
         host: str = "127.0.0.1",
         port: int = 0,
         websocket_port: int = 0,
+        service_port: int = 0,
         state: str | os.PathLike[str] | None = None,
         hostname: str = "localhost",
         record: bool = True,
@@ -108,6 +111,7 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
         for name, number in (
             ("port", port),
             ("websocket_port", websocket_port),
+            ("service_port", service_port),
             ("provisioning_port", provisioning_port),
         ):
             if not 0 <= number <= 65535:  # noqa: PLR2004 - every reader knows this number
@@ -122,8 +126,18 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
             "max_deliveries": c2d_max_delivery_count,
             "clean_session_purges": clean_session_purges,
         }
-        provisioning = (provisioning_host, provisioning_port)
-        self._core = _core.Hub(host, port, websocket_port, hostname, state, record, cloud, provisioning)
+        options = {
+            "host": host,
+            "port": port,
+            "websocket_port": websocket_port,
+            "service_port": service_port,
+            "hostname": hostname,
+            "state_dir": state,
+            "keep_messages": record,
+            "cloud": cloud,
+            "provisioning": (provisioning_host, provisioning_port),
+        }
+        self._core = _core.Hub(options)
         self._provisioning = _core.ProvisioningService(self._core)
         self._policy = Policy()
         # Also at the interpreter's exit, so that no temporary file stays.
@@ -170,6 +184,19 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
     def websocket_port(self) -> int:
         """The TCP port it listens on for MQTT over WebSockets, and for everything else that is HTTPS."""
         return self._core.websocket_port
+
+    @property
+    def service_port(self) -> int:
+        """The TCP port it listens on for back-end applications: the service's REST API."""
+        return self._core.service_port
+
+    @property
+    def service_connection_string(self) -> str:
+        """``HostName=…;SharedAccessKeyName=iothubowner;SharedAccessKey=…``, a secret, for back-end applications.
+
+        The host name has :attr:`service_port` behind it, unless that is 443.
+        """
+        return self._core.service_connection_string
 
     @property
     def ca_file(self) -> str:

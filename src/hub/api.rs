@@ -9,6 +9,7 @@ use super::client_certificates::Authorities;
 use super::config::HubConfig;
 use super::device_file;
 use super::error::HubError;
+use super::policies::{OWNER, Policies};
 use super::provisioning;
 use super::registry::Registry;
 use super::runtime::{self, Ports, Thread};
@@ -64,7 +65,14 @@ impl Hub {
                 (None, Some(dir)) => dir.ca_file(),
                 (None, None) => PathBuf::new(),
             },
-            shared: Arc::new(Shared::new(config, registry, client_authorities, provisioning, state_dir)),
+            shared: Arc::new(Shared::new(
+                config,
+                registry,
+                Policies::generate()?,
+                client_authorities,
+                provisioning,
+                state_dir,
+            )),
             ports: Ports::default(),
             authority,
             temp_dir,
@@ -132,6 +140,24 @@ impl Hub {
     /// The TCP port of HTTPS, and of MQTT over WebSockets.
     pub fn https_port(&self) -> u16 {
         self.ports.https
+    }
+
+    /// The TCP port of HTTPS for back-end applications.
+    pub fn service_port(&self) -> u16 {
+        self.ports.service
+    }
+
+    /// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…` of the policy that may do everything, a secret. The host name has
+    /// the port behind it, unless that is the port of HTTPS, 443.
+    pub fn service_connection_string(&self) -> Result<String, HubError> {
+        let policy =
+            self.shared.policies.find(OWNER).ok_or_else(|| HubError::PolicyNotFound(OWNER.to_owned()))?;
+        let port = match self.service_port() {
+            443 => String::new(),
+            port => format!(":{port}"),
+        };
+        let key = policy.keys[0].as_base64();
+        Ok(format!("HostName={}{port};SharedAccessKeyName={OWNER};SharedAccessKey={key}", self.hostname()))
     }
 
     /// The TCP port of the provisioning service.

@@ -12,6 +12,9 @@ pub struct HubConfig {
     pub port: u16,
     /// The TCP port of everything that is HTTPS, MQTT over WebSockets included; 0 picks a free one.
     pub https_port: u16,
+    /// The TCP port of HTTPS for back-end applications; 0 picks a free one. It answers whatever the other one does, and may
+    /// be the same.
+    pub service_port: u16,
     /// The name devices know the hub by: in connection strings, SAS resources, user names and the certificate.
     pub hostname: String,
     /// Where the provisioning service listens.
@@ -39,6 +42,7 @@ impl Default for HubConfig {
             host: "127.0.0.1".to_owned(),
             port: 0,
             https_port: 0,
+            service_port: 0,
             hostname: "localhost".to_owned(),
             provisioning: ProvisioningListener::default(),
             state_dir: None,

@@ -69,6 +69,8 @@ pub enum HubError {
     EnrollmentExists(String),
     /// There is no enrolment, or no group, of that name.
     EnrollmentNotFound(String),
+    /// There is no shared access policy of that name.
+    PolicyNotFound(String),
     /// A twin patch breaks a rule.
     Twin(TwinError),
     /// The device or module has as many messages waiting as a hub keeps (error 403004).
@@ -140,6 +142,7 @@ impl fmt::Display for HubError {
             Self::Identity(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::DeviceExists(id) => write!(f, "the device {id} exists already"),
+            Self::PolicyNotFound(name) => write!(f, "there is no policy {name}"),
             Self::DeviceNotFound(id) => write!(f, "there is no device {id}"),
             Self::ModuleExists(id) => write!(f, "the module {id} exists already"),
             Self::ModuleNotFound(id) => write!(f, "there is no module {id}"),

@@ -14,6 +14,7 @@
 //! | `state_dir`, `device_file`, `cloud_file` | what `--state` keeps, and how it survives a crash |
 //! | `registry`, `device`, [`id`] | devices and their modules: keys, twin, who is connected, what is queued; their names |
 //! | `modules` | calls that are about modules |
+//! | `policies` | keys of the hub itself, and what their holders may do |
 //! | `methods` | calls of direct methods, from the request to the answer |
 //! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |
 //! | `cloud_clock`, [`feedback`] | locks and lives that end; what became of messages, for their senders |
@@ -46,6 +47,7 @@ pub mod id;
 mod listener;
 mod methods;
 mod modules;
+mod policies;
 pub mod provisioning;
 mod registry;
 mod runtime;

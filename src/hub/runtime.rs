@@ -36,6 +36,7 @@ impl Thread {
 pub struct Ports {
     pub mqtt: u16,
     pub https: u16,
+    pub service: u16,
     pub provisioning: u16,
 }
 
@@ -71,17 +72,26 @@ async fn run(
     let bound = async {
         let mqtt = bind(&config.host, config.port).await?;
         let https = bind(&config.host, config.https_port).await?;
+        let service = match config.service_port {
+            // One listener answers both.
+            port if port != 0 && port == https.0 => (port, Vec::new()),
+            port => bind(&config.host, port).await?,
+        };
         let host = config.provisioning.host.as_ref().unwrap_or(&config.host);
         let provisioning = bind(host, config.provisioning.port).await?;
-        Ok([mqtt, https, provisioning])
+        Ok([mqtt, https, service, provisioning])
     };
-    let [(mqtt_port, mqtt), (https_port, https), (provisioning_port, provisioning)] = match bound.await {
+    let bound = match bound.await {
         Ok(bound) => bound,
         Err(error) => return drop(ready.send(Err(error))),
     };
+    let [mqtt_port, https_port, service_port, provisioning_port] = bound.each_ref().map(|(port, _)| *port);
+    let [mqtt, https, service, provisioning] = bound.map(|(_, listeners)| listeners);
+    let router = http::router(shared.clone());
     let protocols = [
         (Protocol::Mqtt, mqtt),
-        (Protocol::Http(http::router(shared.clone())), https),
+        (Protocol::Http(router.clone()), https),
+        (Protocol::Http(router), service),
         (Protocol::Provisioning, provisioning),
     ];
     let mut accepting = Vec::new();
@@ -95,7 +105,12 @@ async fn run(
     }
     tokio::spawn(cloud_clock::run(shared.clone()));
     // Nobody waits for the answer only if the hub was dropped, and then `stopped` resolves too.
-    let _ = ready.send(Ok(Ports { mqtt: mqtt_port, https: https_port, provisioning: provisioning_port }));
+    let _ = ready.send(Ok(Ports {
+        mqtt: mqtt_port,
+        https: https_port,
+        service: service_port,
+        provisioning: provisioning_port,
+    }));
     // An error means the same: the hub is gone.
     let _ = stopped.await;
     for task in accepting {

@@ -9,6 +9,7 @@ use super::device::Device;
 use super::device_file;
 use super::error::HubError;
 use super::feedback::Feedback;
+use super::policies::Policies;
 use super::provisioning;
 use super::registry::Registry;
 use super::state_dir::StateDir;
@@ -19,6 +20,7 @@ use super::uploads::Uploads;
 pub struct Shared {
     pub config: HubConfig,
     pub registry: Registry,
+    pub policies: Policies,
     pub recorder: Recorder,
     /// Whose signatures on client certificates are taken.
     pub client_authorities: Authorities,
@@ -35,6 +37,7 @@ impl Shared {
     pub fn new(
         config: HubConfig,
         registry: Registry,
+        policies: Policies,
         client_authorities: Authorities,
         provisioning: provisioning::Registry,
         state_dir: Option<Arc<StateDir>>,
@@ -44,6 +47,7 @@ impl Shared {
         Self {
             config,
             registry,
+            policies,
             provisioning,
             recorder,
             client_authorities,

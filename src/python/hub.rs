@@ -11,12 +11,13 @@ use pyo3::types::PyBytes;
 
 use super::core::span;
 use super::errors;
-use super::hub_cloud::{self, CloudOptions};
+use super::hub_cloud;
+use super::hub_options::HubOptions;
 use crate::device::Error;
 use crate::dialect::sas::SymmetricKey;
 use crate::dialect::twin;
 use crate::dialect::x509::Thumbprint;
-use crate::hub::{self, Authentication, HubConfig, HubError, Recording, SignedBy, TelemetryMessage, Whose};
+use crate::hub::{self, Authentication, HubError, SignedBy, TelemetryMessage, Whose};
 
 /// A running hub.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -34,33 +35,10 @@ type EndedUpload = (String, String, (bool, i32, String), String, Option<usize>, 
 
 #[pymethods]
 impl Hub {
-    /// Starts a hub; returns when it listens. Without `keep_messages` telemetry is counted and not kept.
+    /// Starts a hub; returns when it listens.
     #[new]
-    #[pyo3(signature = (host, port, websocket_port, hostname, state_dir, keep_messages, cloud, provisioning))]
-    #[expect(clippy::too_many_arguments, reason = "the options of LocalHub")]
-    fn start(
-        py: Python<'_>,
-        host: String,
-        port: u16,
-        websocket_port: u16,
-        hostname: String,
-        state_dir: Option<PathBuf>,
-        keep_messages: bool,
-        cloud: CloudOptions,
-        provisioning: (Option<String>, u16),
-    ) -> PyResult<Self> {
-        let recording = if keep_messages { Recording::default() } else { Recording::CountOnly };
-        let mut config = HubConfig {
-            host,
-            port,
-            https_port: websocket_port,
-            hostname,
-            state_dir,
-            recording,
-            ..HubConfig::default()
-        };
-        cloud.apply(&mut config)?;
-        (config.provisioning.host, config.provisioning.port) = provisioning;
+    fn start(py: Python<'_>, options: HubOptions) -> PyResult<Self> {
+        let config = options.into_config()?;
         py.detach(|| hub::Hub::start(config)).map(|hub| Self(Arc::new(hub))).map_err(to_python)
     }
 
@@ -81,6 +59,17 @@ impl Hub {
     #[getter]
     fn websocket_port(&self) -> u16 {
         self.0.https_port()
+    }
+
+    #[getter]
+    fn service_port(&self) -> u16 {
+        self.0.service_port()
+    }
+
+    /// Of the policy that may do everything.
+    #[getter]
+    fn service_connection_string(&self) -> PyResult<String> {
+        self.0.service_connection_string().map_err(to_python)
     }
 
     #[getter]
@@ -461,9 +450,10 @@ pub(super) fn to_python(error: HubError) -> PyErr {
         | HubError::MethodPayload(_)
         | HubError::MessageTooLarge { .. }
         | HubError::TopicTooLong { .. } => PyValueError::new_err(text),
-        HubError::DeviceNotFound(_) | HubError::ModuleNotFound(_) | HubError::EnrollmentNotFound(_) => {
-            PyLookupError::new_err(text)
-        }
+        HubError::DeviceNotFound(_)
+        | HubError::ModuleNotFound(_)
+        | HubError::EnrollmentNotFound(_)
+        | HubError::PolicyNotFound(_) => PyLookupError::new_err(text),
         HubError::Timeout { .. } => PyTimeoutError::new_err(text),
         HubError::Certificate(_)
         | HubError::QueueFull { .. }

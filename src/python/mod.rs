@@ -28,6 +28,7 @@ mod events;
 mod fork;
 mod hub;
 mod hub_cloud;
+mod hub_options;
 mod hub_provisioning;
 mod invoke;
 mod log;

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::super::error::HubError;
@@ -42,8 +43,20 @@ impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let name = self.0.error_code.and_then(ErrorCode::name).unwrap_or("ServerError");
-        let headers = [("iothub-errorcode", name), ("content-type", "application/json; charset=utf-8")];
+        let headers = [("iothub-errorcode", name), JSON];
         (status, headers, self.0.to_rest_body()).into_response()
+    }
+}
+
+/// The type of every answer with a body.
+const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
+
+/// An answer that is JSON.
+pub(super) struct JsonBody(pub(super) Value);
+
+impl IntoResponse for JsonBody {
+    fn into_response(self) -> Response {
+        ([JSON], self.0.to_string()).into_response()
     }
 }
 

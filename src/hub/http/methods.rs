@@ -17,7 +17,7 @@ use super::super::id::Id;
 use super::super::methods::{self, MethodResult, PendingCall};
 use super::super::shared::Shared;
 use super::admission::Asker;
-use super::answer::{Refusal, read_body};
+use super::answer::{JsonBody, Refusal, read_body};
 use crate::dialect::MAX_METHOD_BODY;
 use crate::dialect::service_error::ErrorCode;
 
@@ -76,8 +76,7 @@ async fn call(shared: &Shared, id: Id<'_>, asker: &Asker, body: Body) -> Result<
         bytes => serde_json::from_slice(bytes)
             .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into()),
     };
-    let answer = json!({ "status": status, "payload": payload }).to_string();
-    Ok(([("content-type", "application/json; charset=utf-8")], answer).into_response())
+    Ok(JsonBody(json!({ "status": status, "payload": payload })).into_response())
 }
 
 /// Waits bit by bit on threads that may block, so that nobody waits for a caller who has gone.

@@ -7,7 +7,8 @@
 //! | `websocket` | MQTT over WebSockets: the upgrade, then the same way as on the MQTT port |
 //! | `files`, `blobs` | file upload: the hub's half, and Blob Storage's |
 //! | `methods` | calls of direct methods by modules, as an IoT Edge gateway takes them |
-//! | `admission`, `answer` | who may ask; refusals as the service writes them |
+//! | `admission`, `answer` | which device asks; refusals as the service writes them |
+//! | `service` | the REST API for back-end applications |
 //! | `stall` | peers that stop reading, or stop sending in mid-body |
 
 mod admission;
@@ -17,6 +18,7 @@ mod files;
 mod methods;
 mod router;
 mod server;
+mod service;
 mod stall;
 mod websocket;
 

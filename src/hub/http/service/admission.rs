@@ -1,0 +1,62 @@
+//! Who may ask as a service: holders of a policy's key, by a token for the hub (IoT Hub docs, "Control access to IoT Hub by
+//! using shared access signatures").
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use percent_encoding::percent_decode_str;
+
+use super::super::super::policies::{Policy, Right};
+use super::super::super::shared::Shared;
+use super::super::super::telemetry::unix_seconds;
+use super::super::answer::{Refusal, parameter};
+use crate::dialect::sas::{CLOCK_SKEW, SasToken};
+use crate::dialect::service_error::ErrorCode;
+
+/// Somebody with a policy's key, before it is known whether the policy has the right that the request takes.
+pub(super) struct Caller(Policy);
+
+impl Caller {
+    /// Refuses a caller whose policy lacks the right.
+    pub(super) fn require(&self, right: Right) -> Result<(), Refusal> {
+        if self.0.may(right) {
+            return Ok(());
+        }
+        let message = format!("the policy {} lacks the permission {right:?}", self.0.name);
+        Err(Refusal::new(ErrorCode::UNAUTHORIZED_ACCESS, message))
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
+        if parameter(parts.uri.query(), "api-version").is_none() {
+            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
+        }
+        let token = parts.headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
+        judge(shared, token.unwrap_or_default(), SystemTime::now()).map(Self).map_err(|reason| {
+            shared.note_refusal(format!("HTTPS: {reason}"));
+            Refusal::new(ErrorCode::UNAUTHORIZED, reason)
+        })
+    }
+}
+
+/// The policy whose key signed the token, for this hub as a whole.
+fn judge(shared: &Shared, token: &str, now: SystemTime) -> Result<Policy, String> {
+    let token = SasToken::parse(token).map_err(|error| error.to_string())?;
+    let name = token.policy().ok_or("the SAS token names no policy (skn)")?;
+    let policy = shared.policies.find(name).ok_or("there is no such policy")?;
+    let skew = shared.config.sas_skew.as_secs();
+    let now = (unix_seconds(now) + CLOCK_SKEW).saturating_sub(skew);
+    // Applications that were given a port write it behind the host, also in the token's resource.
+    let resource = percent_decode_str(token.resource()).decode_utf8_lossy();
+    let port = resource.trim_end_matches('/').split_once(':').map(|(_, port)| port);
+    let host = &shared.config.hostname;
+    let audience = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+    token.verify(&audience, &policy.keys.each_ref(), now).map_err(|error| error.to_string())?;
+    Ok(policy)
+}
