@@ -2,7 +2,6 @@
 
 from asyncio import Future
 from collections.abc import Callable, Iterator
-from os import PathLike
 from pathlib import Path
 from typing import Any, TypeAlias, final
 

@@ -69,8 +69,8 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
         host: The address to listen on. The default is this machine alone.
         port: The TCP port; 0 picks a free one.
         websocket_port: The TCP port of HTTPS, for MQTT over WebSockets; 0 picks a free one.
-        service_port: The TCP port of HTTPS for back-end applications, with the service's REST API; 0 picks a free one. It
-            may be the same as ``websocket_port``: both answer everything.
+        service_port: The TCP port of HTTPS for back-end applications, with the service's REST API; 0 picks a free one.
+            It may be the same as ``websocket_port``: both answer everything.
         state: A directory where devices, keys, certificates and twins stay across restarts, made if it
             is missing. Without one they end with the hub. Cloud-to-device messages that wait stay, too.
         hostname: The name in connection strings and in the certificate.
