@@ -1,11 +1,13 @@
-//! Parts shared by the two programs of the benchmark rig.
+//! Parts shared by the programs of the benchmark rig.
 //!
 //! `sink` is the server that every client is measured against; `bare` is the client that does the same tasks
-//! with nothing between the pre-encoded bytes and the socket but TLS. Both are for loopback only.
+//! with nothing between the pre-encoded bytes and the socket but TLS. `fleet` is devices of a hub under test. All are for
+//! loopback only.
 
 pub mod args;
 pub mod bare;
 pub mod error;
+pub mod fleet;
 pub mod link;
 pub mod measure;
 pub mod sink;

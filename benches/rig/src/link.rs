@@ -23,8 +23,20 @@ pub struct Link {
 }
 
 impl Link {
-    /// TCP, TLS, CONNECT and CONNACK.
+    /// TCP, TLS, CONNECT and CONNACK, with a login that the sink takes.
     pub fn connect(port: u16, config: &Arc<ClientConfig>, client_id: &str) -> Result<Self> {
+        let user = format!("localhost/{client_id}/?api-version=2021-04-12");
+        Self::log_in(port, config, client_id, &user, "any")
+    }
+
+    /// [`Self::connect`] with a login that a hub takes.
+    pub fn log_in(
+        port: u16,
+        config: &Arc<ClientConfig>,
+        client_id: &str,
+        user: &str,
+        password: &str,
+    ) -> Result<Self> {
         let socket = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port)))?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(PATIENCE))?;
@@ -34,8 +46,7 @@ impl Link {
         tls.set_buffer_limit(None);
         let mut link = Self { socket, tls, partial: Vec::new() };
         let mut hello = Vec::new();
-        let user = format!("localhost/{client_id}/?api-version=2021-04-12");
-        wire::put_connect(&mut hello, client_id.as_bytes(), user.as_bytes(), b"any");
+        wire::put_connect(&mut hello, client_id.as_bytes(), user.as_bytes(), password.as_bytes());
         link.send(&hello)?;
         link.until(|packet| Ok(packet.kind() == kind::CONNACK && packet.body == [0, 0]))?;
         Ok(link)
