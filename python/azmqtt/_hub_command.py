@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import signal
 import sys
@@ -66,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    _allow_files()
     try:
         hub = LocalHub(
             host=args.host,
@@ -86,6 +88,18 @@ def run(args: argparse.Namespace) -> int:
         while not stop.wait(0.5):
             pass
     return 0
+
+
+def _allow_files() -> None:
+    """Raise this process's limit of open files as far as it may: every connected device takes one."""
+    try:
+        import resource  # not on Windows, which has no such limit either
+    except ImportError:
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems refuse what they themselves call the limit; then fewer devices fit.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _have_devices(hub: LocalHub, wanted: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use super::certificates::{Authority, server_names};
 use super::client_certificates::Authorities;
@@ -83,7 +82,9 @@ impl Hub {
             state_dir::write_whole(&hub.ca_file, hub.ca_pem().as_bytes())?;
         }
         // Messages may have expired since the last run.
-        hub.shared.cloud_clock.due(Some(Instant::now()));
+        for device in hub.shared.registry.all() {
+            hub.shared.cloud_clock.due(&device, &mut device.state());
+        }
         // Its id scope is part of what devices are set up with.
         hub.shared.save_provisioning()?;
         let (thread, ports) = runtime::spawn(hub.shared.clone(), tls)?;

@@ -7,8 +7,7 @@ use super::client_certificates::{self, Authentication, ClientChain};
 use super::device::{Credentials, Device};
 use super::shared::Shared;
 use super::telemetry::unix_seconds;
-use crate::dialect::sas::{CLOCK_SKEW, SasToken};
-use crate::dialect::{Identity, Username};
+use crate::dialect::{Identity, SasToken, Username};
 use crate::mqtt::{Connect, ConnectReturnCode};
 
 /// A client that may connect as `device`.
@@ -96,13 +95,11 @@ pub fn prove(
         // The service would look for the policy's key, not for the device's.
         return Err("the SAS token names a policy (skn), and this hub has none".to_owned());
     }
-    let skew = shared.config.sas_skew.as_secs();
-    let now = unix_seconds(now);
-    // The token's own judgement allows the service's skew; a hub under test may allow another.
     token
-        .verify(&identity.sas_resource(), &keys.each_ref(), (now + CLOCK_SKEW).saturating_sub(skew))
+        .verify(&identity.sas_resource(), &keys.each_ref(), shared.config.sas_time(now))
         .map_err(|error| error.to_string())?;
-    Ok(Duration::from_secs(token.expiry().saturating_add(skew).saturating_sub(now)))
+    let taken_until = token.expiry().saturating_add(shared.config.sas_skew.as_secs());
+    Ok(Duration::from_secs(taken_until.saturating_sub(unix_seconds(now))))
 }
 
 fn find(shared: &Shared, identity: &Identity) -> Option<Arc<Device>> {

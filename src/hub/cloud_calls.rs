@@ -80,7 +80,7 @@ impl Hub {
                 return Err(HubError::QueueFull { device_id: device_id.to_owned(), limit });
             }
             state.revision += 1;
-            self.shared.cloud_clock.due(state.cloud_messages.next_deadline());
+            self.shared.cloud_clock.due(&device, &mut state);
             state.tell(Command::SendCloudMessages { lost_deliveries: false });
         }
         self.shared.save(&device).map(|()| id)

@@ -1,7 +1,10 @@
 //! Options of a hub and their defaults.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use super::telemetry::unix_seconds;
+use crate::dialect::sas::CLOCK_SKEW;
 
 /// How a hub is set up. `HubConfig::default()` listens on a free port of 127.0.0.1 and keeps nothing on disk.
 #[derive(Clone, Debug)]
@@ -46,7 +49,7 @@ impl Default for HubConfig {
             hostname: "localhost".to_owned(),
             provisioning: ProvisioningListener::default(),
             state_dir: None,
-            sas_skew: Duration::from_secs(crate::dialect::sas::CLOCK_SKEW),
+            sas_skew: Duration::from_secs(CLOCK_SKEW),
             recording: Recording::default(),
             clean_session_purges: true,
             cloud_to_device: CloudToDevice::default(),
@@ -57,6 +60,14 @@ impl Default for HubConfig {
 }
 
 impl HubConfig {
+    /// The time by which SAS tokens are judged, in Unix seconds: [`SasToken::verify`] allows the service's skew, this hub its
+    /// own.
+    ///
+    /// [`SasToken::verify`]: crate::dialect::SasToken::verify
+    pub(super) fn sas_time(&self, now: SystemTime) -> u64 {
+        (unix_seconds(now) + CLOCK_SKEW).saturating_sub(self.sas_skew.as_secs())
+    }
+
     /// Whether a TLS client must say whom it wants to reach (SNI): the hosts `{hub}.device.…` insist on it (IoT Hub
     /// docs, "TLS support").
     pub(super) fn needs_server_name(&self) -> bool {

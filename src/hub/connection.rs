@@ -163,7 +163,7 @@ async fn accept<S>(
         } else {
             let lock = shared.config.cloud_to_device.lock;
             state.cloud_messages.session_resumed(Instant::now(), lock);
-            shared.cloud_clock.due(state.cloud_messages.next_deadline());
+            shared.cloud_clock.due(&device, &mut state);
             (stored, Vec::new())
         }
     };

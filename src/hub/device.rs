@@ -67,6 +67,8 @@ pub struct DeviceState {
     /// Counts the changes that the state directory must know; what a device acknowledged may wait for the hub's end.
     pub revision: u64,
     pub cloud_messages: CloudMessages,
+    /// When the clock looks at them.
+    pub next_sweep: Option<Instant>,
     /// What a client with `CleanSession` = 0 left behind.
     pub session: Option<StoredSession>,
     /// The live connection.
@@ -186,6 +188,7 @@ impl Device {
             twin,
             revision: 1,
             cloud_messages: CloudMessages::default(),
+            next_sweep: None,
             session: None,
             link: None,
             connections: 0,

@@ -296,10 +296,10 @@ impl DeviceSession {
         // The larger half of the limit is left to twin answers, which cannot wait.
         while self.server.has_room() && self.unacknowledged <= limit / 4 {
             let next = {
-                let queue = &mut self.device.state().cloud_messages;
+                let mut state = self.device.state();
                 let lock = self.shared.config.cloud_to_device.lock;
-                let next = queue.next_to_send(Instant::now(), lock);
-                self.shared.cloud_clock.due(queue.next_deadline());
+                let next = state.cloud_messages.next_to_send(Instant::now(), lock);
+                self.shared.cloud_clock.due(&self.device, &mut state);
                 next
             };
             let Some((tag, message)) = next else { break };

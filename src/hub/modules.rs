@@ -95,7 +95,7 @@ impl Hub {
         if state.cloud_messages.push(message).is_err() {
             return Err(HubError::QueueFull { device_id: module.key().to_string(), limit: MAX_INPUTS });
         }
-        self.shared.cloud_clock.due(state.cloud_messages.next_deadline());
+        self.shared.cloud_clock.due(&module, &mut state);
         state.tell(Command::SendCloudMessages { lost_deliveries: false });
         Ok(())
     }

@@ -15,8 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// How much is read in one go: two full TLS records.
 const READ_SIZE: usize = 32 << 10;
 
-/// A buffer that grew beyond this is given back once it is empty.
-const KEEP_CAPACITY: usize = 128 << 10;
+/// A buffer of output that grew beyond this is given back once it is empty. Acknowledgements never need more.
+const KEEP_OUTPUT: usize = 8 << 10;
 
 thread_local! {
     /// Shared by all connections of the hub's thread, so that an idle one holds no read buffer.
@@ -64,20 +64,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.unflushed = false;
         self.stalled_since = None;
-        if output.capacity() > KEEP_CAPACITY {
+        if output.capacity() > KEEP_OUTPUT {
             *output = BytesMut::new();
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Appends to [`Self::input`] what came in; zero bytes mean that the peer closed.
+    /// Appends to [`Self::input`] what came in; zero bytes mean that the peer closed. A client that has nothing to say for
+    /// now holds no buffer.
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
-            if self.input.is_empty() && self.input.capacity() > KEEP_CAPACITY {
+            let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+            if self.input.is_empty() && read.is_pending() {
                 self.input = BytesMut::new();
             }
+            ready!(read)?;
             self.input.extend_from_slice(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })
@@ -114,6 +116,22 @@ mod tests {
         });
         assert_eq!(read.await.unwrap(), 3);
         assert_eq!((&transport.input[..], output.len()), (&b"abc"[..], 12));
+    }
+
+    #[tokio::test]
+    async fn an_idle_connection_holds_no_buffers() {
+        let (near, mut far) = tokio::io::duplex(1 << 20);
+        let mut transport = Transport::new(near);
+        let mut output = BytesMut::from(&[7; 100_000][..]);
+        poll_fn(|cx| transport.poll_write(cx, &mut output, Instant::now())).await.unwrap();
+        far.read_exact(&mut [0; 100_000]).await.unwrap();
+        far.write_all(&[7; 100_000]).await.unwrap();
+        while transport.input.len() < 100_000 {
+            poll_fn(|cx| transport.poll_read(cx)).await.unwrap();
+        }
+        let _packet = transport.input.split_to(100_000).freeze();
+        poll_fn(|cx| Poll::Ready(assert!(transport.poll_read(cx).is_pending()))).await;
+        assert_eq!((output.capacity(), transport.input.capacity()), (0, 0));
     }
 
     #[tokio::test]

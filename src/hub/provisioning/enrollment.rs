@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::dialect::provisioning::Registrant;
 use crate::dialect::x509::Thumbprint;
 use crate::dialect::{SasToken, SymmetricKey};
-use crate::hub::client_certificates::{self, Authentication, Authorities, ClientChain};
-use crate::hub::telemetry::unix_seconds;
+use crate::hub::client_certificates::{self, Authentication, ClientChain};
+use crate::hub::shared::Shared;
 
 /// One device that may register.
 #[derive(Clone, Debug)]
@@ -81,19 +81,25 @@ impl Proof {
         &self,
         attestation: &Attestation,
         registrant: &Registrant,
-        authorities: &Authorities,
+        shared: &Shared,
         now: SystemTime,
     ) -> Result<Login, String> {
         match (self, attestation) {
             (Self::Token(token), Attestation::SymmetricKeys(keys)) => {
                 token
-                    .verify(&registrant.sas_resource(), &keys.each_ref(), unix_seconds(now))
+                    .verify(&registrant.sas_resource(), &keys.each_ref(), shared.config.sas_time(now))
                     .map_err(|error| error.to_string())?;
                 Ok(Login::Keys(keys.clone()))
             }
             (Self::Certificate(chain), Attestation::Certificate(how)) => {
-                client_certificates::judge(how, chain, authorities, &registrant.registration_id, now)
-                    .map_err(|error| error.to_string())?;
+                client_certificates::judge(
+                    how,
+                    chain,
+                    &shared.client_authorities,
+                    &registrant.registration_id,
+                    now,
+                )
+                .map_err(|error| error.to_string())?;
                 // The hub knows a device that came by its authority by the thumbprint of what it showed here.
                 let thumbprint = chain.own().map(|own| Thumbprint::sha256(own));
                 Ok(Login::Certificate(match (how, thumbprint) {

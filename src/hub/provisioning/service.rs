@@ -147,7 +147,7 @@ fn admit(
 ) -> Result<Admission, ServiceError> {
     let mut refused = None;
     let mut check = |enrollment: &Enrollment| {
-        let checked = proof.check(&enrollment.attestation, registrant, &shared.client_authorities, now);
+        let checked = proof.check(&enrollment.attestation, registrant, shared, now);
         checked.map_err(|reason| refused = Some(reason)).ok()
     };
     // An enrolment of its own goes before any group.

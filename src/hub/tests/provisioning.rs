@@ -20,10 +20,14 @@ fn keys() -> [SymmetricKey; 2] {
 }
 
 async fn connect(hub: &Hub, registration_id: &str, key: &SymmetricKey) -> TestClient {
+    connect_until(hub, registration_id, key, unix_now() + 3600).await
+}
+
+async fn connect_until(hub: &Hub, registration_id: &str, key: &SymmetricKey, expiry: u64) -> TestClient {
     let registrant = Registrant::new(hub.id_scope(), registration_id).unwrap();
     let mut connect = Connect::new(registration_id);
     connect.keep_alive = 0;
-    let token = SasToken::sign(&registrant.sas_resource(), key, unix_now() + 3600, Some("registration"));
+    let token = SasToken::sign(&registrant.sas_resource(), key, expiry, Some("registration"));
     connect.login = Some(Login { username: registrant.username(None), password: token.to_token() });
     let options = Options { connect };
     let mut client = TestClient::over(provisioning(hub).await, &options).await.expect("accepted");
@@ -48,6 +52,18 @@ async fn register(client: &mut TestClient, registration_id: &str) -> (String, se
             operation_id: operation_id.into(),
         };
         client.publish(&request.to_string(), QoS::AtMostOnce, "").await;
+    }
+}
+
+#[tokio::test]
+async fn tokens_are_judged_by_the_hubs_own_skew() {
+    let hub = start(HubConfig { sas_skew: Duration::from_secs(60), ..HubConfig::default() });
+    let keys = keys();
+    hub.create_enrollment(Enrollment::new("reg-1", keys.clone())).unwrap();
+    for (age, status) in [(30, "/200/"), (120, "/401/")] {
+        let mut client = connect_until(&hub, "reg-1", &keys[0], unix_now() - age).await;
+        let (topic, body) = register(&mut client, "reg-1").await;
+        assert!(topic.contains(status), "{age} s: {topic} {body}");
     }
 }
 
