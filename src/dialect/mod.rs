@@ -14,6 +14,7 @@
 //! | [`message`] | a message's system and application properties, their rules, the service's size count |
 //! | [`method`] | the rules of direct methods |
 //! | [`provisioning`] | the Device Provisioning Service: topics, registrations, their answers |
+//! | [`query`] | queries of twins and jobs: parse, print, evaluate |
 //! | [`twin`] | merge patches, limits, and the hub's twin document with versions and metadata |
 //! | [`upload`], [`storage`] | file upload: the hub's bodies, and what Blob Storage says |
 //! | [`service_error`] | error bodies, both spellings, and the error codes |
@@ -28,6 +29,7 @@ pub mod method;
 pub mod pem;
 pub mod property_bag;
 pub mod provisioning;
+pub mod query;
 pub mod sas;
 pub mod service_error;
 pub mod storage;
