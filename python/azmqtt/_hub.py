@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
 from azmqtt._arguments import checked
-from azmqtt._hub_certificates import Certificates, DeviceCertificate
+from azmqtt._hub_certificates import Certificates, DeviceCertificate, both_thumbprints
 from azmqtt._hub_modules import ModuleSide
 from azmqtt._hub_provisioning import (
     Allocation,
@@ -198,6 +198,18 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
         """
         return self._core.service_connection_string
 
+    def policy_connection_string(self, name: str = "service") -> str:
+        """Return :attr:`service_connection_string` for another shared access policy, a secret.
+
+        A hub has the policies of a new IoT Hub: ``iothubowner`` may do everything, ``service`` what back-end applications do
+        (twins, methods, messages), ``registryRead`` and ``registryReadWrite`` read and change identities, ``device`` connects
+        as any device. Their keys stay in the state directory, if there is one.
+
+        Raises:
+            LookupError: There is no such policy.
+        """
+        return self._core.policy_connection_string(name)
+
     @property
     def ca_file(self) -> str:
         """The path of a PEM file with the certificate that devices must trust; there until the hub stops."""
@@ -235,8 +247,7 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
         if device_id is None:
             device_id = f"device-{uuid.uuid4().hex[:8]}"
         if x509_thumbprint is not None:
-            both = (x509_thumbprint, None) if isinstance(x509_thumbprint, str) else x509_thumbprint
-            self._core.create_x509_device(device_id, both)
+            self._core.create_x509_device(device_id, both_thumbprints(x509_thumbprint))
         elif ca:
             self._core.create_x509_device(device_id, None)
         else:

@@ -38,6 +38,11 @@ class DeviceCertificate:
     not_after: datetime
 
 
+def both_thumbprints(thumbprint: str | tuple[str, str]) -> tuple[str, str | None]:
+    """Return one thumbprint, or two, as the core takes them."""
+    return (thumbprint, None) if isinstance(thumbprint, str) else thumbprint
+
+
 class Certificates:
     """The part of :class:`LocalHub` that is about X.509."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from azmqtt._hub_certificates import both_thumbprints
 from azmqtt._hub_types import LocalModule
 
 if TYPE_CHECKING:
@@ -17,20 +18,37 @@ class ModuleSide:
 
     _core: _core.Hub
 
-    def create_module(self, device_id: str, module_id: str, key: str | None = None) -> LocalModule:
+    def create_module(
+        self,
+        device_id: str,
+        module_id: str,
+        key: str | None = None,
+        *,
+        x509_thumbprint: str | tuple[str, str] | None = None,
+        ca: bool = False,
+    ) -> LocalModule:
         """Make a module of a device, with keys, twin and connection of its own.
 
         Args:
             device_id: The device that it belongs to.
             module_id: By the rules of device ids.
             key: Its symmetric key in base64; a random one if absent.
+            x509_thumbprint: As for a device: the certificate's thumbprint, or two.
+            ca: As for a device. The certificate's common name is ``device/module``.
 
         Raises:
             LookupError: There is no such device.
             ValueError: There is such a module already, or an argument breaks a rule.
             RuntimeError: The device has 50 modules, the limit of a hub.
         """
-        self._core.create_module(device_id, module_id, key)
+        if sum((key is not None, x509_thumbprint is not None, ca)) > 1:
+            raise ValueError("key, x509_thumbprint and ca exclude each other")
+        if x509_thumbprint is not None:
+            self._core.create_x509_device(device_id, both_thumbprints(x509_thumbprint), module_id)
+        elif ca:
+            self._core.create_x509_device(device_id, None, module_id)
+        else:
+            self._core.create_module(device_id, module_id, key)
         return self.module(device_id, module_id)
 
     def module(self, device_id: str, module_id: str) -> LocalModule:

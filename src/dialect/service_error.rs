@@ -57,7 +57,29 @@ impl ServiceError {
 
     /// The body of the service's REST API, newer spelling: the device's body as a string under `Message`.
     pub fn to_rest_body(&self) -> Vec<u8> {
-        json!({ "Message": self.to_json().to_string(), "ExceptionMessage": "" }).to_string().into_bytes()
+        self.to_rest_body_with(None)
+    }
+
+    /// [`Self::to_rest_body`] with more for programs under `info`, as some errors have.
+    pub fn to_rest_body_with(&self, info: Option<&Value>) -> Vec<u8> {
+        let mut body = self.to_json();
+        if let Some(info) = info {
+            body["info"] = info.clone();
+        }
+        json!({ "Message": body.to_string(), "ExceptionMessage": "" }).to_string().into_bytes()
+    }
+
+    /// The body of the service's REST API, older spelling: `ErrorCode:{name};{message}` under `Message`, tracking id and time
+    /// under `ExceptionMessage`.
+    pub fn to_named_rest_body(&self) -> Vec<u8> {
+        let code = self.error_code.unwrap_or_else(|| u32::from(self.status) * 1000);
+        let name = ErrorCode::name(code).unwrap_or("InvalidErrorCode");
+        let tracking_id = self.tracking_id.as_deref().unwrap_or_default();
+        let timestamp = self.timestamp.as_deref().unwrap_or_default();
+        let timestamp = american(timestamp).unwrap_or_else(|| timestamp.to_owned());
+        let exception = format!("Tracking ID:{tracking_id}-TimeStamp:{timestamp}");
+        let message = format!("ErrorCode:{name};{}", self.message);
+        json!({ "Message": message, "ExceptionMessage": exception }).to_string().into_bytes()
     }
 
     /// Reads an error body, whatever it holds: what cannot be read becomes an excerpt in the message.
@@ -155,6 +177,13 @@ impl ServiceError {
         self.tracking_id = Some(excerpt(id, MAX_FIELD));
         self.timestamp = timestamp.map(|timestamp| excerpt(timestamp, MAX_FIELD));
     }
+}
+
+/// `2026-11-22T10:18:09Z` as `11/22/2026 10:18:09`.
+fn american(timestamp: &str) -> Option<String> {
+    let (date, time) = timestamp.strip_suffix('Z')?.split_once('T')?;
+    let (year, month_and_day) = date.split_once('-')?;
+    Some(format!("{}/{year} {time}", month_and_day.replace('-', "/")))
 }
 
 fn text(fields: &Map<String, Value>, name: &str, limit: usize) -> Option<String> {

@@ -47,6 +47,10 @@ impl Hub {
             Some(dir) => provisioning::Registry::load(dir)?,
             None => provisioning::Registry::generate()?,
         };
+        let policies = match &state_dir {
+            Some(dir) => Policies::load(dir)?,
+            None => Policies::generate()?,
+        };
         let authority = match &state_dir {
             Some(dir) => dir.authority()?,
             None => Authority::generate()?,
@@ -67,7 +71,7 @@ impl Hub {
             shared: Arc::new(Shared::new(
                 config,
                 registry,
-                Policies::generate()?,
+                policies,
                 client_authorities,
                 provisioning,
                 state_dir,
@@ -148,17 +152,22 @@ impl Hub {
         self.ports.service
     }
 
-    /// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…` of the policy that may do everything, a secret. The host name has
-    /// the port behind it, unless that is the port of HTTPS, 443.
+    /// [`Self::policy_connection_string`] of the policy that may do everything.
     pub fn service_connection_string(&self) -> Result<String, HubError> {
-        let policy =
-            self.shared.policies.find(OWNER).ok_or_else(|| HubError::PolicyNotFound(OWNER.to_owned()))?;
+        self.policy_connection_string(OWNER)
+    }
+
+    /// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…` of a policy: `iothubowner`, `service`, `device`, `registryRead` or
+    /// `registryReadWrite`; a secret. The host name has the service's port behind it, unless that is the port of HTTPS, 443.
+    pub fn policy_connection_string(&self, name: &str) -> Result<String, HubError> {
+        let policy = self.shared.policies.find(name);
+        let policy = policy.ok_or_else(|| HubError::PolicyNotFound(name.to_owned()))?;
         let port = match self.service_port() {
             443 => String::new(),
             port => format!(":{port}"),
         };
         let key = policy.keys[0].as_base64();
-        Ok(format!("HostName={}{port};SharedAccessKeyName={OWNER};SharedAccessKey={key}", self.hostname()))
+        Ok(format!("HostName={}{port};SharedAccessKeyName={name};SharedAccessKey={key}", self.hostname()))
     }
 
     /// The TCP port of the provisioning service.

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use super::client_certificates::{self, Authentication, ClientChain};
 use super::device::{Credentials, Device};
+use super::policies::{Policy, Right};
 use super::shared::Shared;
 use super::telemetry::unix_seconds;
 use crate::dialect::{Identity, SasToken, Username};
@@ -17,8 +18,16 @@ pub struct Admitted {
     pub model_id: Option<Arc<str>>,
     /// Without an api-version the service takes telemetry but refuses twin patches.
     pub has_api_version: bool,
-    /// How long its credentials are good for.
+    pub proof: Proof,
+}
+
+/// What a client showed, once it was taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Proof {
+    /// How long it is good for.
     pub valid_for: Duration,
+    /// It is a token of one of the hub's policies, not of the device's own.
+    pub of_hub: bool,
 }
 
 /// The answer to a client that may not.
@@ -51,7 +60,7 @@ pub fn judge(
         )));
     }
     let device = find(shared, &identity).ok_or_else(|| refuse("there is no such device".to_owned()))?;
-    let valid_for = prove(shared, &device, &identity, &login.password, chain, now).map_err(refuse)?;
+    let proof = prove(shared, &device, &identity, &login.password, chain, now).map_err(refuse)?;
     if !device.may_connect() {
         let reason = "the device is disabled".to_owned();
         return Err(Refusal { code: ConnectReturnCode::ServiceUnavailable, reason });
@@ -60,12 +69,11 @@ pub fn judge(
         device,
         model_id: username.model_id.map(Arc::from),
         has_api_version: username.api_version.is_some(),
-        valid_for,
+        proof,
     })
 }
 
-/// How long the credentials of `device`, which is `identity`, are good for from now on; the reason if they are not. An
-/// empty `password` means a client certificate: `chain` is what the handshake showed.
+/// What the credentials of `device`, which is `identity`, are worth; the reason if nothing. An empty `password` means a client certificate: `chain` is what the handshake showed.
 pub fn prove(
     shared: &Shared,
     device: &Device,
@@ -73,7 +81,7 @@ pub fn prove(
     password: &str,
     chain: &ClientChain,
     now: SystemTime,
-) -> Result<Duration, String> {
+) -> Result<Proof, String> {
     let Credentials { keys, authentication } = device.state().credentials.clone();
     if password.is_empty() {
         client_certificates::judge(
@@ -85,21 +93,34 @@ pub fn prove(
         )
         .map_err(|error| error.to_string())?;
         // A connection outlasts its certificate; only the next one is refused.
-        return Ok(Duration::MAX);
+        return Ok(Proof { valid_for: Duration::MAX, of_hub: false });
     }
-    if authentication != Authentication::Sas {
-        return Err("the device authenticates with X.509, and there is a password".to_owned());
+    match authentication {
+        Authentication::Sas => {}
+        Authentication::Absent => return Err(client_certificates::CertificateRefusal::Absent.to_string()),
+        Authentication::SelfSigned { .. } | Authentication::CertificateAuthority => {
+            return Err("the device authenticates with X.509, and there is a password".to_owned());
+        }
     }
     let token = SasToken::parse(password).map_err(|error| error.to_string())?;
-    if token.policy().is_some() {
-        // The service would look for the policy's key, not for the device's.
-        return Err("the SAS token names a policy (skn), and this hub has none".to_owned());
-    }
+    let policy = token.policy().map(|name| policy(shared, name)).transpose()?;
+    let keys = policy.map_or(&keys, |policy| &policy.keys);
     token
         .verify(&identity.sas_resource(), &keys.each_ref(), shared.config.sas_time(now))
         .map_err(|error| error.to_string())?;
     let taken_until = token.expiry().saturating_add(shared.config.sas_skew.as_secs());
-    Ok(Duration::from_secs(taken_until.saturating_sub(unix_seconds(now))))
+    let valid_for = Duration::from_secs(taken_until.saturating_sub(unix_seconds(now)));
+    Ok(Proof { valid_for, of_hub: policy.is_some() })
+}
+
+/// The policy that a token names, if its holders may do what devices do, in the name of any of them.
+fn policy<'a>(shared: &'a Shared, name: &str) -> Result<&'a Policy, String> {
+    let policy = shared.policies.find(name).ok_or("the SAS token names a policy (skn) that there is not")?;
+    if policy.may(Right::DeviceConnect) {
+        Ok(policy)
+    } else {
+        Err(format!("the policy {name} lacks the permission DeviceConnect"))
+    }
 }
 
 fn find(shared: &Shared, identity: &Identity) -> Option<Arc<Device>> {

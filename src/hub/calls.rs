@@ -8,17 +8,16 @@ use serde_json::Value;
 
 use super::api::Hub;
 use super::client_certificates::Authentication;
-use super::device::{CloseReason, Command, Credentials, Device, END_TIMEOUT};
-use super::device_file;
+use super::device::{CloseReason, Command, Credentials, END_TIMEOUT};
 use super::error::HubError;
-use super::feedback::FeedbackStatus;
 use super::id::{Id, Whose};
+use super::identities::{self, LoginDraft};
+use super::if_match::IfMatch;
 use super::methods::{self, MethodResult, PendingCall};
 use super::telemetry::{TelemetryMessage, unix_now};
-use crate::dialect::identity::check_id;
 use crate::dialect::sas::SymmetricKey;
 use crate::dialect::twin::desired_notification;
-use crate::dialect::{Auth, ConnectionString, Twin};
+use crate::dialect::{Auth, ConnectionString};
 
 impl Hub {
     /// Makes a device. Without a primary key it gets a random one; the secondary is always random.
@@ -26,21 +25,18 @@ impl Hub {
         self.create(device_id, key, Authentication::Sas)
     }
 
-    pub(super) fn create(
+    pub(super) fn create<'a>(
         &self,
-        device_id: &str,
+        id: impl Into<Id<'a>>,
         key: Option<SymmetricKey>,
         authentication: Authentication,
     ) -> Result<(), HubError> {
         self.check_running()?;
-        check_id("device id", device_id).map_err(HubError::Identity)?;
-        let primary = key.map_or_else(SymmetricKey::generate, Ok).map_err(HubError::Key)?;
-        let keys = [primary, SymmetricKey::generate().map_err(HubError::Key)?];
-        let credentials = Credentials { keys, authentication };
-        let device = Device::new(device_id, &generation_id()?, credentials, true, Twin::new(unix_now()));
-        let device = Arc::new(device);
-        self.shared.registry.insert(device.clone())?;
-        self.shared.save(&device).inspect_err(|_| self.shared.registry.remove(&device))
+        let login = match authentication {
+            Authentication::Sas => LoginDraft::Keys { primary: key, secondary: None },
+            other => LoginDraft::Other(other),
+        };
+        identities::create(&self.shared, id.into(), login.into(), None).map(drop)
     }
 
     /// Whether there is such a device.
@@ -62,49 +58,13 @@ impl Hub {
     /// Forgets a device with its modules, or a module.
     pub(super) fn remove(&self, id: Id<'_>) -> Result<(), HubError> {
         self.check_running()?;
-        let registry = &self.shared.registry;
-        let last = registry.get(id)?;
-        if std::mem::replace(&mut last.state().removed, true) {
-            // By another thread, which is at it.
-            return Err(self.shared.registry.missing(id));
-        }
-        // From here on it takes no more modules. They go first: a module's file never outlasts its device's.
-        let modules = if id.module.is_none() { registry.modules(id.device)? } else { Vec::new() };
-        let all = modules.into_iter().chain([last.clone()]);
-        all.into_iter()
-            .try_for_each(|identity| self.remove_one(&identity))
-            .inspect_err(|_| last.state().removed = false)
-    }
-
-    /// The file goes before the identity does: nobody can make another one of that id, and its file, meanwhile.
-    fn remove_one(&self, identity: &Arc<Device>) -> Result<(), HubError> {
-        identity.state().removed = true;
-        let dir = self.shared.state_dir();
-        dir.map_or(Ok(()), |dir| device_file::remove(&dir, identity))
-            .inspect_err(|_| identity.state().removed = false)?;
-        let purged = identity.state().cloud_messages.purge();
-        self.shared.feedback.report(&identity.source, &purged, FeedbackStatus::Purged);
-        self.shared.registry.remove(identity);
-        identity.close_and_block(CloseReason::Removed, END_TIMEOUT);
-        Ok(())
+        identities::remove(&self.shared, id, &IfMatch::Any)
     }
 
     /// Lets a device and its modules connect or not; the connections of those that may not end.
     pub fn set_enabled(&self, device_id: &str, enabled: bool) -> Result<(), HubError> {
         self.check_running()?;
-        let device = self.shared.registry.get(device_id)?;
-        {
-            let mut state = device.state();
-            state.enabled = enabled;
-            state.revision += 1;
-        }
-        if !enabled {
-            for module in self.shared.registry.modules(device_id)? {
-                module.close_and_block(CloseReason::Disabled, END_TIMEOUT);
-            }
-            device.close_and_block(CloseReason::Disabled, END_TIMEOUT);
-        }
-        self.shared.save(&device)
+        identities::set_enabled(&self.shared, device_id, enabled)
     }
 
     /// `HostName=…;DeviceId=…[;ModuleId=…];SharedAccessKey=…`, with the primary key, a secret; or with
@@ -113,7 +73,8 @@ impl Hub {
         let device = self.shared.registry.get(id)?;
         let Credentials { keys: [primary, _], authentication } = device.state().credentials.clone();
         let auth = match authentication {
-            Authentication::Sas => Auth::SharedAccessKey(primary),
+            // With none of both nobody can connect anyway.
+            Authentication::Sas | Authentication::Absent => Auth::SharedAccessKey(primary),
             Authentication::SelfSigned { .. } | Authentication::CertificateAuthority => Auth::X509,
         };
         let parts = ConnectionString {
@@ -285,12 +246,4 @@ impl Hub {
         device.close_and_block(reason, END_TIMEOUT);
         Ok(was_connected)
     }
-}
-
-/// A number that no other device of that id has had, in decimal digits as the service writes it.
-pub(super) fn generation_id() -> Result<String, HubError> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random)
-        .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;
-    Ok(format!("{:018}", u64::from_ne_bytes(random) % 1_000_000_000_000_000_000))
 }

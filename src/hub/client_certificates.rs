@@ -38,6 +38,8 @@ pub enum Authentication {
     },
     /// By a certificate that is signed by an authority of the hub and has the identity's name.
     CertificateAuthority,
+    /// Not at all: it cannot connect. A module that IoT Edge manages is like this until it is started.
+    Absent,
 }
 
 impl Authentication {
@@ -47,6 +49,7 @@ impl Authentication {
             Self::Sas => "sas",
             Self::SelfSigned { .. } => "selfSigned",
             Self::CertificateAuthority => "certificateAuthority",
+            Self::Absent => "none",
         }
     }
 
@@ -56,8 +59,13 @@ impl Authentication {
             Self::SelfSigned { primary, secondary } => {
                 [Some(primary.to_string()), secondary.as_ref().map(Thumbprint::to_string)]
             }
-            Self::Sas | Self::CertificateAuthority => [None, None],
+            Self::Sas | Self::CertificateAuthority | Self::Absent => [None, None],
         }
+    }
+
+    /// Whether it is by certificate.
+    pub fn is_x509(&self) -> bool {
+        matches!(self, Self::SelfSigned { .. } | Self::CertificateAuthority)
     }
 
     /// From its name and thumbprints; `None` if they do not go together.
@@ -66,6 +74,7 @@ impl Authentication {
         match (name, primary, secondary) {
             ("sas", None, None) => Some(Self::Sas),
             ("certificateAuthority", None, None) => Some(Self::CertificateAuthority),
+            ("none", None, None) => Some(Self::Absent),
             ("selfSigned", Some(primary), secondary) => Some(Self::SelfSigned {
                 primary: read(primary)?,
                 secondary: secondary.map(|text| read(text).ok_or(())).transpose().ok()?,
@@ -190,6 +199,8 @@ impl Authorities {
 pub enum CertificateRefusal {
     /// The device proves its identity by tokens.
     NotForThis,
+    /// The identity has nothing to prove itself by.
+    Absent,
     /// The client showed none.
     Missing,
     /// It cannot be read.
@@ -211,6 +222,7 @@ impl fmt::Display for CertificateRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotForThis => "the device authenticates with SAS tokens, and there is no password",
+            Self::Absent => "the identity's authentication is none: it cannot connect",
             Self::Missing => "the device authenticates with X.509, and there is no client certificate",
             Self::Unreadable => "the client certificate cannot be read",
             Self::Thumbprint => "the client certificate has neither of the device's thumbprints",
@@ -241,6 +253,7 @@ pub fn judge(
     let own = || chain.0.split_first().ok_or(CertificateRefusal::Missing);
     match authentication {
         Authentication::Sas => Err(CertificateRefusal::NotForThis),
+        Authentication::Absent => Err(CertificateRefusal::Absent),
         // Only the thumbprint counts, not the certificate's time.
         Authentication::SelfSigned { primary, secondary } => {
             let (own, _) = own()?;

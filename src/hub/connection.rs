@@ -137,7 +137,7 @@ async fn accept<S>(
 {
     let device = admitted.device.clone();
     let now = Instant::now();
-    let valid_until = now.checked_add(admitted.valid_for).unwrap_or(now + FAR);
+    let valid_until = now.checked_add(admitted.proof.valid_for).unwrap_or(now + FAR);
     if let Some(will) = &connect.last_will
         && let Err(reason) = check_will(&device, will)
     {

@@ -1,16 +1,18 @@
 //! One device or module of the registry: who it is, its twin, its queue, and who is connected as it.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::client_certificates::Authentication;
 use super::cloud_messages::{CloudMessage, CloudMessages};
 use super::device_session::StoredSession;
 use super::id::Id;
+use super::identity_record::IdentityRecord;
 use super::methods::{Caller, Invocation};
 use super::telemetry::{Source, unix_now};
 use crate::dialect::Twin;
@@ -37,6 +39,8 @@ pub struct Device {
     state: Mutex<DeviceState>,
     /// The connection came or went, or listens to methods or not.
     link_changed: Condvar,
+    /// The same for tasks.
+    link_moved: Notify,
     /// Held while a connection takes the place of another.
     pub attaching: tokio::sync::Mutex<()>,
     /// The revision that is on the disk; held while it is written.
@@ -63,6 +67,8 @@ pub struct DeviceState {
     pub credentials: Credentials,
     pub enabled: bool,
     pub removed: bool,
+    /// What the registry keeps besides.
+    pub record: IdentityRecord,
     pub twin: Twin,
     /// Counts the changes that the state directory must know; what a device acknowledged may wait for the hub's end.
     pub revision: u64,
@@ -180,11 +186,12 @@ impl Device {
     ) -> Self {
         let id = id.into();
         let source = Arc::new(Source::new(id, generation_id));
-        source.set_x509(credentials.authentication != Authentication::Sas);
+        source.set_x509(credentials.authentication.is_x509());
         let state = DeviceState {
             credentials,
             enabled,
             removed: false,
+            record: IdentityRecord::new(id, generation_id),
             twin,
             revision: 1,
             cloud_messages: CloudMessages::default(),
@@ -203,6 +210,7 @@ impl Device {
             source,
             state: Mutex::new(state),
             link_changed: Condvar::new(),
+            link_moved: Notify::new(),
             attaching: tokio::sync::Mutex::new(()),
             saved: Mutex::new(0),
         }
@@ -231,9 +239,15 @@ impl Device {
     /// Changes how it proves itself from its next connection on.
     pub fn set_credentials(&self, credentials: Credentials) {
         let mut state = self.state();
-        self.source.set_x509(credentials.authentication != Authentication::Sas);
-        state.credentials = credentials;
+        self.prove_by(&mut state, credentials);
+        state.record.touch();
         state.revision += 1;
+    }
+
+    /// [`Self::set_credentials`] as a part of a larger change of `state`, its own.
+    pub fn prove_by(&self, state: &mut DeviceState, credentials: Credentials) {
+        self.source.set_x509(credentials.authentication.is_x509());
+        state.credentials = credentials;
     }
 
     /// The part that changes. Nothing in it is left half-done by a panic, so a poisoned lock is taken all the same.
@@ -249,8 +263,9 @@ impl Device {
         state.connections += 1;
         let number = state.connections;
         state.last_activity = Some(unix_now());
+        state.record.connection_updated = state.last_activity;
         state.link = Some(Link { number, mailbox, close: Some(close), takes_methods: false });
-        self.link_changed.notify_all();
+        self.tell_link_changed();
         LinkEnd { number, mailbox: commands, close: closed }
     }
 
@@ -270,7 +285,8 @@ impl Device {
         state.link.take_if(|link| link.number == end.number);
         state.last_close = Some(reason);
         state.last_activity = Some(unix_now());
-        self.link_changed.notify_all();
+        state.record.connection_updated = state.last_activity;
+        self.tell_link_changed();
         drop(state);
         drop(end);
         exceeded
@@ -282,7 +298,12 @@ impl Device {
         if let Some(link) = state.link.as_mut().filter(|link| link.number == number) {
             link.takes_methods = takes_methods;
         }
+        self.tell_link_changed();
+    }
+
+    fn tell_link_changed(&self) {
         self.link_changed.notify_all();
+        self.link_moved.notify_waiters();
     }
 
     /// Asks the live connection to end. Resolves at its end; at once if there is none.
@@ -322,6 +343,19 @@ impl Device {
             .unwrap_or_else(PoisonError::into_inner);
         !timed_out.timed_out()
     }
+
+    /// [`Self::once_link`] for tasks; resolves when the condition is met.
+    pub async fn link_when(&self, mut met: impl FnMut(&mut DeviceState) -> bool) {
+        loop {
+            let mut moved = pin!(self.link_moved.notified());
+            // From here on no change is missed.
+            moved.as_mut().enable();
+            if met(&mut self.state()) {
+                return;
+            }
+            moved.await;
+        }
+    }
 }
 
 impl DeviceState {
@@ -332,8 +366,10 @@ impl DeviceState {
         DeviceFacts {
             device_id: device.id.clone(),
             module_id: device.module_id.clone(),
-            device_etag: device.source.generation_id.clone(),
+            device_etag: self.record.etag(),
             disabled: !self.enabled,
+            status_reason: self.record.traits.status_reason.clone(),
+            status_update_time: self.record.status_updated,
             connected: self.link.is_some(),
             last_activity_time: self.last_activity,
             cloud_to_device_message_count: self.cloud_messages.len() as u64,
@@ -341,7 +377,9 @@ impl DeviceState {
             primary_thumbprint,
             secondary_thumbprint,
             model_id: self.model_id.as_deref().map(str::to_owned),
-            ..DeviceFacts::default()
+            iot_edge: self.record.traits.iot_edge,
+            device_scope: self.record.traits.device_scope.clone(),
+            parent_scopes: self.record.traits.parent_scopes.clone(),
         }
     }
 

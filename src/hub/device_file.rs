@@ -36,6 +36,7 @@ pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
             "moduleId": device.module_id,
             "generationId": device.source.generation_id,
             "status": if state.enabled { "enabled" } else { "disabled" },
+            "record": state.record.to_state(),
             "authentication": authentication,
             "primaryKey": primary,
             "secondaryKey": secondary,
@@ -91,6 +92,9 @@ pub fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device,
         credentials.authentication = read;
     }
     let mut device = Device::new((id, module_id), text("generationId")?, credentials, enabled, twin);
+    if let Some(record) = content.get("record") {
+        device.state().record.read_state(record);
+    }
     if module_id.is_some() {
         let owner = registry.find(id);
         device = device.of(owner.ok_or_else(|| HubError::corrupt(path, format!("there is no device {id}")))?);

@@ -72,6 +72,8 @@ pub struct DeviceSession {
     calls: OpenCalls,
     model_id: Option<Arc<str>>,
     has_api_version: bool,
+    /// It came with a token of the hub's.
+    of_hub: bool,
     /// The one topic that most messages come on.
     telemetry_topic: String,
 }
@@ -106,6 +108,7 @@ impl DeviceSession {
             calls: OpenCalls::default(),
             model_id: admitted.model_id,
             has_api_version: admitted.has_api_version,
+            of_hub: admitted.proof.of_hub,
             telemetry_topic,
         };
         session.tell_takes_methods();
@@ -258,7 +261,8 @@ impl DeviceSession {
             properties.application.push(("mqtt-retain".to_owned(), "True".to_owned()));
         }
         let (source, model_id) = (self.device.source.clone(), self.model_id.clone());
-        self.shared.recorder.record(Incoming { source, body, properties, model_id });
+        let of_hub = self.of_hub;
+        self.shared.recorder.record(Incoming { source, body, properties, model_id, of_hub });
         Ok(())
     }
 

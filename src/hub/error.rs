@@ -63,6 +63,10 @@ pub enum HubError {
     ModuleNotFound(String),
     /// The device has as many modules as a device may have (error 413003).
     TooManyModules(String),
+    /// The etag of the condition is not the identity's; names the device, or the module as `device/module`.
+    EtagMismatch(String),
+    /// A property of an identity breaks a rule; says which.
+    Argument(String),
     /// A module's input cannot have that name; says why.
     InputName(&'static str),
     /// There is an enrolment, or a group, of that name already.
@@ -149,6 +153,8 @@ impl fmt::Display for HubError {
             Self::TooManyModules(id) => {
                 write!(f, "the device {id} has {} modules already, the limit of a hub", super::MAX_MODULES)
             }
+            Self::EtagMismatch(id) => write!(f, "the etag of {id} is another one"),
+            Self::Argument(reason) => f.write_str(reason),
             Self::InputName(rule) => write!(f, "the name of an input {rule}"),
             Self::EnrollmentExists(name) => write!(f, "there is an enrolment {name} already"),
             Self::EnrollmentNotFound(name) => write!(f, "there is no enrolment {name}"),

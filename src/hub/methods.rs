@@ -1,8 +1,8 @@
 //! Direct methods from the calling side (IoT Hub docs, "Understand and invoke direct methods from IoT Hub").
 //!
 //! A call has two phases: until the device listens ([`Phase::Connecting`]), and until it has answered
-//! ([`Phase::Waiting`]). The connection's task numbers the calls and matches the answers ([`OpenCalls`]); the calling
-//! thread waits at the other end of a [`Slot`].
+//! ([`Phase::Waiting`]). The connection's task numbers the calls and matches the answers ([`OpenCalls`]); the caller,
+//! a thread or a task, waits at the other end of a [`Slot`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use serde_json::Value;
+use tokio::sync::Notify;
+use tokio::time::timeout_at;
 
 use super::device::{CloseReason, Command, Device, DeviceState};
 use super::error::HubError;
@@ -29,11 +31,14 @@ pub struct MethodResult {
 
 type Outcome = Result<MethodResult, ServiceError>;
 
-/// Where the outcome goes from the connection's task to the calling thread.
+/// Where the outcome goes from the connection's task to the caller.
 #[derive(Debug, Default)]
 struct Slot {
     outcome: Mutex<Option<Outcome>>,
+    /// For threads.
     settled: Condvar,
+    /// For a task.
+    told: Notify,
 }
 
 impl Slot {
@@ -45,6 +50,17 @@ impl Slot {
     fn wait(&self, time: Duration) -> Option<Outcome> {
         let waited = self.settled.wait_timeout_while(self.lock(), time, |outcome| outcome.is_none());
         waited.unwrap_or_else(PoisonError::into_inner).0.take()
+    }
+
+    /// Resolves when there is an outcome. For one task: a second one would hear nothing.
+    async fn outcome(&self) -> Outcome {
+        loop {
+            // The permit of a settlement in between is kept for the wait.
+            if let Some(outcome) = self.lock().take() {
+                return outcome;
+            }
+            self.told.notified().await;
+        }
     }
 }
 
@@ -61,6 +77,7 @@ impl Caller {
         if let Some(slot) = self.0.take() {
             *slot.lock() = Some(outcome);
             slot.settled.notify_one();
+            slot.told.notify_one();
         }
     }
 
@@ -188,20 +205,41 @@ impl PendingCall {
         }
     }
 
+    /// The outcome, for tasks. A caller that goes away drops the call, which gives it up.
+    ///
+    /// # Errors
+    /// [`HubError::Method`] with the service's error code.
+    pub async fn outcome(self) -> Result<MethodResult, HubError> {
+        let Self { device, response_timeout, phase } = self;
+        let (slot, deadline) = match phase {
+            Phase::Waiting { slot, deadline } => (slot, deadline),
+            Phase::Connecting { invocation, deadline } => {
+                let slot = Arc::new(Slot::default());
+                let listens = device.link_when(|state| hand_over(state, &invocation, &slot));
+                timeout_at(deadline.into(), listens).await.map_err(|_| not_online())?;
+                (slot, after(response_timeout))
+            }
+        };
+        let outcome = timeout_at(deadline.into(), slot.outcome()).await.map_err(|_| no_answer())?;
+        outcome.map_err(|error| HubError::Method(Box::new(error)))
+    }
+
     /// Hands the call to the device's connection, once there is one that listens; waits for that.
     fn start(&self, invocation: &Invocation, until: Instant) -> Option<Arc<Slot>> {
         let slot = Arc::new(Slot::default());
-        let call = |state: &mut DeviceState| {
-            if !state.takes_methods() {
-                return false;
-            }
-            let caller = Caller(Some(Arc::clone(&slot)));
-            state.tell(Command::CallMethod { invocation: invocation.clone(), caller });
-            true
-        };
         let time = until.saturating_duration_since(Instant::now());
-        self.device.once_link(time, call).then_some(slot)
+        self.device.once_link(time, |state| hand_over(state, invocation, &slot)).then_some(slot)
     }
+}
+
+/// Whether there was a connection that listens; it has the call then.
+fn hand_over(state: &mut DeviceState, invocation: &Invocation, slot: &Arc<Slot>) -> bool {
+    if !state.takes_methods() {
+        return false;
+    }
+    let caller = Caller(Some(Arc::clone(slot)));
+    state.tell(Command::CallMethod { invocation: invocation.clone(), caller });
+    true
 }
 
 /// A day is as good as any longer time, and no clock arithmetic overflows.

@@ -13,6 +13,7 @@
 //! | `client_certificates`, `certificate_calls` | X.509: what clients show, who is let in for it; certificates for tests |
 //! | `state_dir`, `device_file`, `cloud_file` | what `--state` keeps, and how it survives a crash |
 //! | `registry`, `device`, [`id`] | devices and their modules: keys, twin, who is connected, what is queued; their names |
+//! | `identities`, `identity_record`, `if_match` | making, changing and removing identities; what is kept of one besides; conditions on etags |
 //! | `modules` | calls that are about modules |
 //! | `policies` | keys of the hub itself, and what their holders may do |
 //! | `methods` | calls of direct methods, from the request to the answer |
@@ -44,6 +45,9 @@ pub mod error;
 pub mod feedback;
 mod http;
 pub mod id;
+mod identities;
+mod identity_record;
+mod if_match;
 mod listener;
 mod methods;
 mod modules;
@@ -56,6 +60,7 @@ mod state_dir;
 pub mod telemetry;
 mod transport;
 mod twin_requests;
+mod twin_writes;
 mod upload_calls;
 pub mod uploads;
 

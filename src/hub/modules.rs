@@ -2,21 +2,18 @@
 //! docs, "Learn how to deploy modules and establish routes"). Calls that are for devices and modules alike are in
 //! `calls`.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::api::Hub;
-use super::calls::generation_id;
+use super::client_certificates::Authentication;
 use super::cloud_messages::{CloudMessage, MAX_INPUTS};
-use super::device::{Command, Device};
+use super::device::Command;
 use super::error::HubError;
-use super::id::Id;
 use super::telemetry::unix_now;
-use crate::dialect::identity::check_id;
 use crate::dialect::sas::SymmetricKey;
-use crate::dialect::{MAX_MESSAGE_SIZE, MessageProperties, Twin};
+use crate::dialect::{MAX_MESSAGE_SIZE, MessageProperties};
 
 /// How long a gateway keeps a message for a module (IoT Edge docs, "store and forward": `timeToLiveSecs`).
 const INPUT_LIFE: Duration = Duration::from_secs(7200);
@@ -30,16 +27,17 @@ impl Hub {
         module_id: &str,
         key: Option<SymmetricKey>,
     ) -> Result<(), HubError> {
-        self.check_running()?;
-        check_id("module id", module_id).map_err(HubError::Identity)?;
-        let owner = self.shared.registry.get(device_id)?;
-        let primary = key.map_or_else(SymmetricKey::generate, Ok).map_err(HubError::Key)?;
-        let keys = [primary, SymmetricKey::generate().map_err(HubError::Key)?];
-        let id = Id::from((device_id, module_id));
-        let module = Device::new(id, &generation_id()?, keys.into(), true, Twin::new(unix_now()));
-        let module = Arc::new(module.of(owner));
-        self.shared.registry.insert(module.clone())?;
-        self.shared.save(&module).inspect_err(|_| self.shared.registry.remove(&module))
+        self.create((device_id, module_id), key, Authentication::Sas)
+    }
+
+    /// Makes a module that authenticates with a certificate; its name there is `device/module`.
+    pub fn create_x509_module(
+        &self,
+        device_id: &str,
+        module_id: &str,
+        how: Authentication,
+    ) -> Result<(), HubError> {
+        self.create((device_id, module_id), None, how)
     }
 
     /// Whether there is such a module.

@@ -5,6 +5,7 @@
 //! DIR/ca.pem           the certificate authority: what devices trust
 //! DIR/ca-key.pem       its private key
 //! DIR/client-ca.pem    whose signatures on client certificates are taken, once one was added
+//! DIR/policies.json    the shared access policies of the hub, with their keys
 //! DIR/provisioning.json  enrolments and registrations of the provisioning service
 //! DIR/devices/*.json   one file for each device: identity, keys, twin, messages to it
 //! DIR/modules/*.json   one file for each module of a device: identity, keys, twin
@@ -27,6 +28,7 @@ use super::id::Id;
 
 /// The name of the file that devices trust.
 pub const CA_FILE: &str = "ca.pem";
+const POLICIES_FILE: &str = "policies.json";
 const PROVISIONING_FILE: &str = "provisioning.json";
 const CA_KEY_FILE: &str = "ca-key.pem";
 /// Holds [`CA_FILE`]'s certificate too.
@@ -102,15 +104,29 @@ impl StateDir {
 
     /// What the provisioning service keeps, if it has kept anything: its path, for errors, and its content.
     pub fn provisioning(&self) -> Result<Option<(PathBuf, Value)>, HubError> {
-        let path = self.root.join(PROVISIONING_FILE);
-        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
-        let value = serde_json::from_slice(&bytes).map_err(|error| HubError::corrupt(&path, error))?;
-        Ok(Some((path, value)))
+        self.read_json(PROVISIONING_FILE)
     }
 
     /// Keeps it; returns when it is safe on the disk.
     pub fn save_provisioning(&self, content: &Value) -> Result<(), HubError> {
         write_whole(&self.root.join(PROVISIONING_FILE), content.to_string().as_bytes())
+    }
+
+    /// The shared access policies, as [`Self::provisioning`].
+    pub fn policies(&self) -> Result<Option<(PathBuf, Value)>, HubError> {
+        self.read_json(POLICIES_FILE)
+    }
+
+    /// Keeps them; returns when they are safe on the disk.
+    pub fn save_policies(&self, content: &Value) -> Result<(), HubError> {
+        write_whole(&self.root.join(POLICIES_FILE), content.to_string().as_bytes())
+    }
+
+    fn read_json(&self, name: &str) -> Result<Option<(PathBuf, Value)>, HubError> {
+        let path = self.root.join(name);
+        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+        let value = serde_json::from_slice(&bytes).map_err(|error| HubError::corrupt(&path, error))?;
+        Ok(Some((path, value)))
     }
 
     /// Every device's file, then every module's: its path, for errors, and its content.

@@ -33,6 +33,8 @@ pub struct TelemetryMessage {
     pub enqueued_time: SystemTime,
     /// The model id that the connection announced.
     pub model_id: Option<Arc<str>>,
+    /// Whether it came with a token of one of the hub's policies.
+    pub of_hub: bool,
 }
 
 /// A device or module as the source of messages.
@@ -88,7 +90,11 @@ impl TelemetryMessage {
             properties.push(("iothub-connection-module-id", module_id.clone()));
         }
         properties.push(("iothub-connection-auth-generation-id", source.generation_id.clone()));
-        let scope = if source.module_id.is_some() { "module" } else { "device" };
+        let scope = match source.module_id {
+            _ if self.of_hub => "hub",
+            Some(_) => "module",
+            None => "device",
+        };
         let how = if source.x509.load(Ordering::Relaxed) {
             r#""x509","issuer":"external""#
         } else {
@@ -171,6 +177,8 @@ pub(super) struct Incoming {
     pub body: Bytes,
     pub properties: MessageProperties,
     pub model_id: Option<Arc<str>>,
+    /// It came with a token of one of the hub's policies.
+    pub of_hub: bool,
 }
 
 impl Recorder {
@@ -184,13 +192,14 @@ impl Recorder {
         log.total += 1;
         incoming.source.count.fetch_add(1, Ordering::AcqRel);
         if let Recording::Keep { messages, bytes } = self.policy {
-            let Incoming { source, mut body, properties, model_id } = incoming;
+            let Incoming { source, mut body, properties, model_id, of_hub } = incoming;
             if body.len() < COPY_BELOW {
                 body = Bytes::copy_from_slice(&body);
             }
             let sequence = log.total;
             let enqueued_time = SystemTime::now();
-            let message = TelemetryMessage { sequence, source, body, properties, enqueued_time, model_id };
+            let message =
+                TelemetryMessage { sequence, source, body, properties, enqueued_time, model_id, of_hub };
             log.push(message, messages, bytes);
         }
         let total = log.total;
@@ -270,6 +279,7 @@ mod tests {
             body: Bytes::from_static(body),
             properties: MessageProperties::default(),
             model_id: None,
+            of_hub: false,
         }
     }
 

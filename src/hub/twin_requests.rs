@@ -69,7 +69,7 @@ fn refusal(mut error: ServiceError, request_id: &str) -> TwinAnswer {
 }
 
 /// A number to find a request by; unique is all it has to be.
-fn tracking_id() -> String {
+pub fn tracking_id() -> String {
     let mut random = [0; 16];
     // Without randomness the id says nothing, which harms nobody.
     let _ = getrandom::fill(&mut random);

@@ -72,6 +72,11 @@ impl Hub {
         self.0.service_connection_string().map_err(to_python)
     }
 
+    /// Of a policy, by its name.
+    fn policy_connection_string(&self, name: &str) -> PyResult<String> {
+        self.0.policy_connection_string(name).map_err(to_python)
+    }
+
     #[getter]
     fn hostname(&self) -> &str {
         self.0.hostname()
@@ -93,12 +98,14 @@ impl Hub {
         py.detach(|| self.0.create_device(device_id, key)).map_err(to_python)
     }
 
-    /// A device with a certificate: known by its thumbprints, in hex, or by who signed it.
+    /// A device or module with a certificate: known by its thumbprints, in hex, or by who signed it.
+    #[pyo3(signature = (device_id, thumbprints, module_id=None))]
     fn create_x509_device(
         &self,
         py: Python<'_>,
         device_id: &str,
         thumbprints: Option<(String, Option<String>)>,
+        module_id: Option<&str>,
     ) -> PyResult<()> {
         let read = |text: &str| {
             Thumbprint::parse(text)
@@ -111,7 +118,11 @@ impl Hub {
                 secondary: secondary.as_deref().map(read).transpose()?,
             },
         };
-        py.detach(|| self.0.create_x509_device(device_id, how)).map_err(to_python)
+        py.detach(|| match module_id {
+            None => self.0.create_x509_device(device_id, how),
+            Some(module_id) => self.0.create_x509_module(device_id, module_id, how),
+        })
+        .map_err(to_python)
     }
 
     /// Takes client certificates that the authorities in `pem` signed.
@@ -443,6 +454,8 @@ pub(super) fn to_python(error: HubError) -> PyErr {
         | HubError::Key(_)
         | HubError::DeviceExists(_)
         | HubError::ModuleExists(_)
+        | HubError::EtagMismatch(_)
+        | HubError::Argument(_)
         | HubError::InputName(_)
         | HubError::EnrollmentExists(_)
         | HubError::Twin(_)

@@ -29,6 +29,12 @@ impl SymmetricKey {
         STANDARD.encode(&self.0)
     }
 
+    /// How many bytes it has, never none.
+    #[expect(clippy::len_without_is_empty, reason = "a key is never empty")]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The HMAC-SHA256 of `data`.
     pub fn sign(&self, data: &[u8]) -> Vec<u8> {
         let mut mac = self.mac(&[]);

@@ -27,6 +27,18 @@ fn the_older_rest_form() {
 }
 
 #[test]
+fn the_older_rest_form_is_written_as_it_is_read() {
+    let mut error = ServiceError::new(ErrorCode::DEVICE_NOT_FOUND, "No such device");
+    error.tracking_id = Some("0f-G:2".to_owned());
+    error.timestamp = Some("2026-11-22T10:00:00Z".to_owned());
+    let body = error.to_named_rest_body();
+    let expected = r#"{"ExceptionMessage":"Tracking ID:0f-G:2-TimeStamp:11/22/2026 10:00:00","Message":"ErrorCode:DeviceNotFound;No such device"}"#;
+    assert_eq!(String::from_utf8(body.clone()).unwrap(), expected);
+    error.timestamp = Some("11/22/2026 10:00:00".to_owned());
+    assert_eq!(ServiceError::parse(404, &body), error);
+}
+
+#[test]
 fn the_newer_rest_form() {
     let body = br#"{"Message":"{\"errorCode\":404103,\"trackingId\":\"t\",\"message\":\"offline\",\"info\":{\"timeout\":\"00:00:00\"},\"timestampUtc\":\"u\"}","ExceptionMessage":""}"#;
     let error = ServiceError::parse(404, body);

@@ -16,6 +16,8 @@ pub struct DeviceFacts {
     pub device_etag: String,
     /// Whether the device may not connect.
     pub disabled: bool,
+    /// Why, in the words of whoever set it.
+    pub status_reason: Option<String>,
     /// When that last changed.
     pub status_update_time: Option<u64>,
     /// Whether a session is open.
@@ -34,6 +36,10 @@ pub struct DeviceFacts {
     pub model_id: Option<String>,
     /// Whether it is an Edge device.
     pub iot_edge: bool,
+    /// An Edge device's own scope, or that of the one it is behind.
+    pub device_scope: Option<String>,
+    /// The scopes right above it.
+    pub parent_scopes: Vec<String>,
 }
 
 impl Twin {
@@ -62,10 +68,19 @@ impl Twin {
             },
             "capabilities": { "iotEdge": facts.iot_edge },
         });
-        for (name, value) in [("moduleId", &facts.module_id), ("modelId", &facts.model_id)] {
+        let optional = [
+            ("moduleId", &facts.module_id),
+            ("modelId", &facts.model_id),
+            ("statusReason", &facts.status_reason),
+            ("deviceScope", &facts.device_scope),
+        ];
+        for (name, value) in optional {
             if let Some(value) = value {
                 view[name] = value.as_str().into();
             }
+        }
+        if !facts.parent_scopes.is_empty() {
+            view["parentScopes"] = facts.parent_scopes.clone().into();
         }
         view
     }

@@ -41,11 +41,12 @@ impl<S: Sync> FromRequestParts<S> for Asker {
 }
 
 impl Asker {
+    pub(super) fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
     /// The device or module that asks, if it shows a token of its own or, without one, its certificate.
     pub(super) fn admit(&self, shared: &Shared, id: Id<'_>) -> Result<Arc<Device>, Refusal> {
-        if parameter(self.query.as_deref(), "api-version").is_none() {
-            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
-        }
         let refuse = |reason: String| {
             shared.note_refusal(format!("HTTPS: {reason}"));
             Refusal::new(ErrorCode::UNAUTHORIZED, "the device's credentials are not accepted")
@@ -59,6 +60,9 @@ impl Asker {
             .map_err(refuse)?;
         if !device.may_connect() {
             return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
+        }
+        if parameter(self.query(), "api-version").is_none() {
+            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
         }
         Ok(device)
     }

@@ -3,48 +3,114 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
 use futures_util::StreamExt;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::super::error::HubError;
-use crate::dialect::ServiceError;
+use super::super::telemetry::unix_now;
+use super::super::twin_requests::tracking_id;
 use crate::dialect::service_error::ErrorCode;
+use crate::dialect::{ServiceError, time};
 
 /// A refusal as the service's REST API writes it: the error's name in `iothub-errorcode`, the rest in the body.
-pub(super) struct Refusal(Box<ServiceError>);
+pub(super) struct Refusal {
+    error: Box<ServiceError>,
+    spelling: Spelling,
+}
+
+/// The two forms of error bodies, which clients of the service meet both.
+enum Spelling {
+    /// `ErrorCode:{name};{message}`, of most routes.
+    Named,
+    /// JSON as text, of direct methods; perhaps with more for programs.
+    Json { info: Option<Value> },
+}
 
 impl Refusal {
     pub(super) fn new(error_code: u32, message: impl Into<String>) -> Self {
-        Self(Box::new(ServiceError::new(error_code, message)))
+        Box::new(ServiceError::new(error_code, message)).into()
+    }
+
+    /// With the body's newer spelling.
+    #[must_use]
+    pub(super) fn in_json(self, info: Option<Value>) -> Self {
+        Self { spelling: Spelling::Json { info }, ..self }
+    }
+
+    pub(super) fn code(&self) -> Option<u32> {
+        self.error.error_code
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.error.message
+    }
+}
+
+impl From<Box<ServiceError>> for Refusal {
+    fn from(error: Box<ServiceError>) -> Self {
+        Self { error, spelling: Spelling::Named }
     }
 }
 
 impl From<HubError> for Refusal {
     fn from(error: HubError) -> Self {
         let code = match &error {
+            HubError::DeviceExists(_) => ErrorCode::DEVICE_ALREADY_EXISTS,
             HubError::DeviceNotFound(_) => ErrorCode::DEVICE_NOT_FOUND,
+            HubError::ModuleExists(_) => ErrorCode::MODULE_ALREADY_EXISTS,
             HubError::ModuleNotFound(_) => ErrorCode::MODULE_NOT_FOUND,
-            HubError::MethodName(_) | HubError::MethodPayload(_) => ErrorCode::ARGUMENT_INVALID,
+            HubError::TooManyModules(_) => ErrorCode::TOO_MANY_MODULES,
+            HubError::EtagMismatch(_) => ErrorCode::PRECONDITION_FAILED,
+            HubError::QueueFull { .. } => ErrorCode::QUEUE_DEPTH_EXCEEDED,
+            HubError::MessageTooLarge { .. } | HubError::TopicTooLong { .. } => ErrorCode::MESSAGE_TOO_LARGE,
+            HubError::Argument(_)
+            | HubError::Identity(_)
+            | HubError::Key(_)
+            | HubError::MethodName(_)
+            | HubError::MethodPayload(_) => ErrorCode::ARGUMENT_INVALID,
+            HubError::Stopped => ErrorCode::SERVICE_UNAVAILABLE,
             _ => ErrorCode::SERVER_ERROR,
         };
         match error {
-            HubError::Method(error) => Self(error),
+            HubError::Method(error) => error.into(),
+            HubError::Twin(error) => Box::new(error.to_service_error()).into(),
             other => Self::new(code, other.to_string()),
         }
     }
 }
 
+/// Marks the answer to somebody who was let in: the connection may be kept, though the request was refused.
+#[derive(Clone, Copy)]
+pub(super) struct Admitted;
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let name = self.0.error_code.and_then(ErrorCode::name).unwrap_or("ServerError");
-        let headers = [("iothub-errorcode", name), JSON];
-        (status, headers, self.0.to_rest_body()).into_response()
+        let Self { mut error, spelling } = self;
+        error.tracking_id = Some(format!("{}-G:0", tracking_id()));
+        error.timestamp = Some(time::format_utc(unix_now()));
+        let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let name = error.error_code.and_then(ErrorCode::name).unwrap_or("ServerError");
+        let body = match spelling {
+            Spelling::Named => error.to_named_rest_body(),
+            Spelling::Json { info } => error.to_rest_body_with(info.as_ref()),
+        };
+        let mut response = (status, [("iothub-errorcode", name), JSON], body).into_response();
+        let stranger = [
+            ErrorCode::HUB_NOT_FOUND,
+            ErrorCode::UNAUTHORIZED_ACCESS,
+            ErrorCode::UNAUTHORIZED,
+            ErrorCode::DEVICE_DISABLED,
+        ];
+        if error.error_code.is_some_and(|code| !stranger.contains(&code)) {
+            response.extensions_mut().insert(Admitted);
+        }
+        response
     }
 }
 
@@ -78,15 +144,30 @@ pub(super) async fn read_body<T>(
     most: usize,
 ) -> Result<(T, Bytes), Refusal> {
     match admitted {
-        Ok(admitted) => {
-            let invalid = |_| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is too long or not whole");
-            Ok((admitted, to_bytes(body, most).await.map_err(invalid)?))
-        }
+        Ok(admitted) => Ok((admitted, collect(body, most).await?)),
         Err(refusal) => {
             pass_over(body).await;
             Err(refusal)
         }
     }
+}
+
+/// The whole of a body of at most so many bytes.
+async fn collect(body: Body, most: usize) -> Result<Bytes, Refusal> {
+    let mut body = body.into_data_stream();
+    let mut bytes = BytesMut::new();
+    while let Some(chunk) = body.next().await {
+        let broken = |_| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is not whole");
+        let chunk = chunk.map_err(broken)?;
+        if bytes.len() + chunk.len() > most {
+            drop(bytes);
+            pass_over(Body::from_stream(body)).await;
+            let message = format!("the body has more than {most} bytes");
+            return Err(Refusal::new(ErrorCode::MESSAGE_TOO_LARGE, message));
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes.freeze())
 }
 
 /// The first parameter of that name in a query, decoded.

@@ -1,5 +1,5 @@
-//! Calls of direct methods by a module, as an IoT Edge gateway takes them:
-//! `POST /twins/{id}[/modules/{module}]/methods` with the caller in `x-ms-edge-moduleId`.
+//! Calls of direct methods, `POST /twins/{id}[/modules/{module}]/methods`: by services (IoT Hub docs, "Understand and invoke
+//! direct methods"), and by modules as an IoT Edge gateway takes them, with the caller in `x-ms-edge-moduleId`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
-use tokio::task::spawn_blocking;
 
-use super::super::error::HubError;
 use super::super::id::Id;
-use super::super::methods::{self, MethodResult, PendingCall};
+use super::super::methods::{self, MethodResult};
+use super::super::policies::Right;
 use super::super::shared::Shared;
 use super::admission::Asker;
 use super::answer::{JsonBody, Refusal, read_body};
+use super::service::Caller;
 use crate::dialect::MAX_METHOD_BODY;
 use crate::dialect::service_error::ErrorCode;
 
@@ -25,9 +25,6 @@ const CALLER: &str = "x-ms-edge-moduleid";
 
 /// Of a request's body: the largest payload, and what is around it.
 const MAX_BODY: usize = MAX_METHOD_BODY + (64 << 10);
-
-/// How soon it is seen that the caller has gone.
-const TICK: Duration = Duration::from_millis(250);
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -55,21 +52,44 @@ async fn of_module(
 }
 
 async fn call(shared: &Shared, id: Id<'_>, asker: &Asker, body: Body) -> Result<Response, Refusal> {
-    let caller = asker.headers.get(CALLER).and_then(|caller| caller.to_str().ok());
-    let caller = caller.and_then(|caller| caller.split_once('/')).map(Id::from);
+    let mut connect = Duration::ZERO;
+    answer(shared, id, asker, body, &mut connect).await.map_err(|refusal| {
+        let seconds = connect.as_secs();
+        let timeout = || format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
+        let info =
+            (refusal.code() == Some(ErrorCode::DEVICE_NOT_ONLINE)).then(|| json!({ "timeout": timeout() }));
+        refusal.in_json(info)
+    })
+}
+
+/// A module's own token, or one of a policy that services have.
+fn admit(shared: &Shared, asker: &Asker) -> Result<(), Refusal> {
+    let Some(caller) = asker.headers.get(CALLER) else {
+        return Caller::of(shared, asker.query(), &asker.headers)?.require(Right::ServiceConnect);
+    };
+    let caller = caller.to_str().ok().and_then(|caller| caller.split_once('/')).map(Id::from);
     let nobody = || Refusal::new(ErrorCode::UNAUTHORIZED, "x-ms-edge-moduleId does not name a module");
-    let caller = caller.ok_or_else(nobody).and_then(|caller| asker.admit(shared, caller));
-    let (_, body) = read_body(caller, body, MAX_BODY).await?;
+    asker.admit(shared, caller.ok_or_else(nobody)?).map(drop)
+}
+
+async fn answer(
+    shared: &Shared,
+    id: Id<'_>,
+    asker: &Asker,
+    body: Body,
+    connect: &mut Duration,
+) -> Result<Response, Refusal> {
+    let ((), body) = read_body(admit(shared, asker), body, MAX_BODY).await?;
     let invalid = |what: &str| Refusal::new(ErrorCode::ARGUMENT_INVALID, what);
     let body: Value = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
     let name = body.get("methodName").and_then(Value::as_str);
     let name = name.ok_or_else(|| invalid("there is no methodName"))?;
     let response = seconds(&body, "responseTimeoutInSeconds", 30, 5).map_err(|rule| invalid(&rule))?;
-    let connect = seconds(&body, "connectTimeoutInSeconds", 0, 0).map_err(|rule| invalid(&rule))?;
+    *connect = seconds(&body, "connectTimeoutInSeconds", 0, 0).map_err(|rule| invalid(&rule))?;
     let payload = body.get("payload").map(Value::to_string).unwrap_or_default();
-    let call = methods::begin(&shared.registry, id, name, payload.as_bytes(), response, connect)?;
-    let MethodResult { status, payload } = outcome(call).await?;
+    let call = methods::begin(&shared.registry, id, name, payload.as_bytes(), response, *connect)?;
+    let MethodResult { status, payload } = call.outcome().await?;
     // A device may answer with what is not JSON; then there is nothing to pass on but the text.
     let payload = match payload.as_ref() {
         [] => Value::Null,
@@ -77,22 +97,6 @@ async fn call(shared: &Shared, id: Id<'_>, asker: &Asker, body: Body) -> Result<
             .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into()),
     };
     Ok(JsonBody(json!({ "status": status, "payload": payload })).into_response())
-}
-
-/// Waits bit by bit on threads that may block, so that nobody waits for a caller who has gone.
-async fn outcome(mut call: PendingCall) -> Result<MethodResult, HubError> {
-    loop {
-        let waited = spawn_blocking(move || {
-            let outcome = call.wait(TICK);
-            (call, outcome)
-        });
-        let (waiting, outcome) =
-            waited.await.map_err(|error| HubError::System(std::io::Error::other(error)))?;
-        if let Some(result) = outcome? {
-            return Ok(result);
-        }
-        call = waiting;
-    }
 }
 
 fn seconds(body: &Value, name: &str, default: u64, least: u64) -> Result<Duration, String> {

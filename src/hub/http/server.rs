@@ -17,6 +17,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::super::client_certificates::ClientChain;
 use super::super::config::Limits;
+use super::answer::Admitted;
 use super::stall::{StallingBody, StallingWrites};
 
 /// A TLS connection of the HTTPS listener.
@@ -56,8 +57,9 @@ pub async fn serve(
         let answer = service.call(hyper::Request::from_parts(parts, body));
         async move {
             let mut answer = answer.await?;
-            // Nobody keeps a place by requests that are refused.
-            if answer.status().is_client_error() {
+            // No stranger keeps a place by requests that are refused.
+            let stranger = answer.extensions().get::<Admitted>().is_none();
+            if answer.status().is_client_error() && stranger {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(answer)

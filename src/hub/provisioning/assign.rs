@@ -12,9 +12,9 @@ use crate::dialect::provisioning::{RegistrationState, Status, Substatus};
 use crate::dialect::time::format_utc;
 use crate::dialect::{SymmetricKey, Twin};
 use crate::hub::HubError;
-use crate::hub::calls::generation_id;
 use crate::hub::client_certificates::Authentication;
 use crate::hub::device::{Credentials, Device};
+use crate::hub::identities::generation_id;
 use crate::hub::shared::Shared;
 
 /// Error codes of failed registrations (DPS docs, "Device Registration Result").

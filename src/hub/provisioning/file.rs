@@ -130,7 +130,7 @@ fn attestation_from_json(entry: &Value) -> Result<Attestation, String> {
             thumbprint("primaryThumbprint"),
             thumbprint("secondaryThumbprint"),
         );
-        let how = how.filter(|how| *how != Authentication::Sas);
+        let how = how.filter(Authentication::is_x509);
         return how
             .map(Attestation::Certificate)
             .ok_or_else(|| "'x509' does not hold what it should".to_owned());

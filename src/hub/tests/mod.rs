@@ -10,6 +10,8 @@ mod methods;
 mod modules;
 mod provisioning;
 mod removal;
+mod service;
+mod service_identities;
 mod sessions;
 mod state;
 mod telemetry;

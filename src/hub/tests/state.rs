@@ -11,14 +11,14 @@ use crate::hub::{Hub, HubConfig, HubError};
 use crate::mqtt::QoS;
 
 /// A directory that goes with the test.
-struct Dir(PathBuf);
+pub struct Dir(PathBuf);
 
 impl Dir {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(make_temp_dir().unwrap())
     }
 
-    fn hub(&self) -> Result<Hub, HubError> {
+    pub fn hub(&self) -> Result<Hub, HubError> {
         Hub::start(HubConfig { state_dir: Some(self.0.join("state")), ..HubConfig::default() })
     }
 

@@ -2,15 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::client::{DEADLINE, https, hub, key, start};
-use crate::dialect::Identity;
 use crate::dialect::sas::SasToken;
 use crate::dialect::storage::{StorageError, block_list_body, listed_blocks};
 use crate::dialect::upload::UploadTarget;
+use crate::dialect::{Identity, ServiceError};
 use crate::hub::config::FileUploads;
 use crate::hub::telemetry::unix_now;
 use crate::hub::{Hub, HubConfig};
@@ -34,9 +33,8 @@ impl Answer {
 
     pub fn hub_code(&self) -> (u16, u64) {
         assert!(self.head.contains("iothub-errorcode: "), "{}", self.head);
-        let outer: Value = serde_json::from_slice(&self.body).unwrap();
-        let inner: Value = serde_json::from_str(outer["Message"].as_str().unwrap()).unwrap();
-        (self.status, inner["errorCode"].as_u64().unwrap())
+        let error = ServiceError::parse(self.status, &self.body);
+        (self.status, error.error_code.unwrap().into())
     }
 }
 

@@ -210,7 +210,8 @@ fn authorities_are_looked_at_and_counted() {
 fn parts_that_do_not_go_together_are_no_authentication() {
     let print = "A9993E364706816ABA3E25717850C26C9CD0D89D";
     for (name, primary, secondary) in [
-        ("none", None, None),
+        ("none", Some(print), None),
+        ("tpm", None, None),
         ("sas", Some(print), None),
         ("selfSigned", None, Some(print)),
         ("selfSigned", Some("12"), None),
@@ -219,7 +220,7 @@ fn parts_that_do_not_go_together_are_no_authentication() {
     ] {
         assert_eq!(Authentication::from_parts(name, primary, secondary), None, "{name}");
     }
-    for how in ["sas", "certificateAuthority"] {
+    for how in ["sas", "certificateAuthority", "none"] {
         assert_eq!(Authentication::from_parts(how, None, None).unwrap().name(), how);
     }
     let both = Authentication::from_parts("selfSigned", Some(print), Some(print)).unwrap();

@@ -5,23 +5,23 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use percent_encoding::percent_decode_str;
 
 use super::super::super::policies::{Policy, Right};
 use super::super::super::shared::Shared;
-use super::super::super::telemetry::unix_seconds;
 use super::super::answer::{Refusal, parameter};
-use crate::dialect::sas::{CLOCK_SKEW, SasToken};
+use crate::dialect::SasToken;
 use crate::dialect::service_error::ErrorCode;
 
 /// Somebody with a policy's key, before it is known whether the policy has the right that the request takes.
-pub(super) struct Caller(Policy);
+pub(in super::super) struct Caller(Policy);
 
 impl Caller {
     /// Refuses a caller whose policy lacks the right.
-    pub(super) fn require(&self, right: Right) -> Result<(), Refusal> {
+    pub(in super::super) fn require(&self, right: Right) -> Result<(), Refusal> {
         if self.0.may(right) {
             return Ok(());
         }
@@ -30,18 +30,30 @@ impl Caller {
     }
 }
 
+impl Caller {
+    /// Judges the token first: only somebody with a key learns what else is wrong.
+    pub(in super::super) fn of(
+        shared: &Shared,
+        query: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Self, Refusal> {
+        let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
+        let policy = judge(shared, token.unwrap_or_default(), SystemTime::now()).map_err(|reason| {
+            shared.note_refusal(format!("HTTPS: {reason}"));
+            Refusal::new(ErrorCode::UNAUTHORIZED, reason)
+        })?;
+        if parameter(query, "api-version").is_none_or(|version| version.is_empty()) {
+            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
+        }
+        Ok(Self(policy))
+    }
+}
+
 impl FromRequestParts<Arc<Shared>> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
-        if parameter(parts.uri.query(), "api-version").is_none() {
-            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
-        }
-        let token = parts.headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
-        judge(shared, token.unwrap_or_default(), SystemTime::now()).map(Self).map_err(|reason| {
-            shared.note_refusal(format!("HTTPS: {reason}"));
-            Refusal::new(ErrorCode::UNAUTHORIZED, reason)
-        })
+        Self::of(shared, parts.uri.query(), &parts.headers)
     }
 }
 
@@ -49,14 +61,12 @@ impl FromRequestParts<Arc<Shared>> for Caller {
 fn judge(shared: &Shared, token: &str, now: SystemTime) -> Result<Policy, String> {
     let token = SasToken::parse(token).map_err(|error| error.to_string())?;
     let name = token.policy().ok_or("the SAS token names no policy (skn)")?;
-    let policy = shared.policies.find(name).ok_or("there is no such policy")?;
-    let skew = shared.config.sas_skew.as_secs();
-    let now = (unix_seconds(now) + CLOCK_SKEW).saturating_sub(skew);
+    let policy = shared.policies.find(name).ok_or("there is no such policy")?.clone();
     // Applications that were given a port write it behind the host, also in the token's resource.
     let resource = percent_decode_str(token.resource()).decode_utf8_lossy();
     let port = resource.trim_end_matches('/').split_once(':').map(|(_, port)| port);
     let host = &shared.config.hostname;
     let audience = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
-    token.verify(&audience, &policy.keys.each_ref(), now).map_err(|error| error.to_string())?;
+    token.verify(&audience, &policy.keys.each_ref(), shared.config.sas_time(now)).map_err(|error| error.to_string())?;
     Ok(policy)
 }

@@ -2,14 +2,26 @@
 //! handler asks [`admission::Caller`] for the right that it takes.
 
 mod admission;
+mod bulk;
+mod devices;
+mod identity_json;
+mod modules;
+mod request;
 mod statistics;
+mod twins;
 
 use std::sync::Arc;
 
 use axum::Router;
 
+pub(super) use self::admission::Caller;
 use super::super::shared::Shared;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().merge(statistics::routes())
+    Router::new()
+        .merge(bulk::routes())
+        .merge(devices::routes())
+        .merge(modules::routes())
+        .merge(twins::routes())
+        .merge(statistics::routes())
 }

@@ -1,0 +1,131 @@
+//! Twins: `GET`, `PATCH` and `PUT /twins/{id}[/modules/{module}]` (IoT Hub docs, "Understand and use device twins": back-end
+//! operations).
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::http::header::ETAG;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::Value;
+
+use super::super::super::error::HubError;
+use super::super::super::id::Id;
+use super::super::super::if_match::IfMatch;
+use super::super::super::policies::Right;
+use super::super::super::shared::Shared;
+use super::super::super::twin_writes::{self, Write};
+use super::super::answer::{JsonBody, Refusal};
+use super::admission::Caller;
+use super::request::{condition, json_of, off_thread, quoted};
+
+/// Of a request's body. A twin that is sent back as it was read has its metadata with it.
+const MAX_BODY: usize = 1 << 20;
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/twins/{device_id}", get(of_device).patch(patch_device).put(replace_device)).route(
+        "/twins/{device_id}/modules/{module_id}",
+        get(of_module).patch(patch_module).put(replace_module),
+    )
+}
+
+/// The ids of a path.
+type Ids = (String, Option<String>);
+
+fn id(ids: &Ids) -> Id<'_> {
+    (ids.0.as_str(), ids.1.as_deref()).into()
+}
+
+async fn of_device(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(device_id): Path<String>,
+) -> Result<Response, Refusal> {
+    read(&shared, &caller, &(device_id, None))
+}
+
+async fn of_module(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path((device_id, module_id)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    read(&shared, &caller, &(device_id, Some(module_id)))
+}
+
+fn read(shared: &Shared, caller: &Caller, ids: &Ids) -> Result<Response, Refusal> {
+    caller.require(Right::ServiceConnect)?;
+    Ok(answer(view(shared, id(ids))?))
+}
+
+async fn patch_device(
+    State(shared): State<Arc<Shared>>,
+    caller: Result<Caller, Refusal>,
+    Path(device_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    write(&shared, caller, (device_id, None), &headers, body, Write::Patch).await
+}
+
+async fn patch_module(
+    State(shared): State<Arc<Shared>>,
+    caller: Result<Caller, Refusal>,
+    Path((device_id, module_id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    write(&shared, caller, (device_id, Some(module_id)), &headers, body, Write::Patch).await
+}
+
+async fn replace_device(
+    State(shared): State<Arc<Shared>>,
+    caller: Result<Caller, Refusal>,
+    Path(device_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    write(&shared, caller, (device_id, None), &headers, body, Write::Replace).await
+}
+
+async fn replace_module(
+    State(shared): State<Arc<Shared>>,
+    caller: Result<Caller, Refusal>,
+    Path((device_id, module_id)): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    write(&shared, caller, (device_id, Some(module_id)), &headers, body, Write::Replace).await
+}
+
+/// Answers with the twin as it is then.
+async fn write(
+    shared: &Arc<Shared>,
+    caller: Result<Caller, Refusal>,
+    ids: Ids,
+    headers: &HeaderMap,
+    body: Body,
+    how: Write,
+) -> Result<Response, Refusal> {
+    let body = json_of(caller, Right::ServiceConnect, body, MAX_BODY).await?;
+    let condition = condition(headers)?;
+    let written = off_thread(shared, move |shared| {
+        let id = id(&ids);
+        twin_writes::write(shared, id, how, &body, condition.as_ref().map(IfMatch::as_str))?;
+        view(shared, id)
+    });
+    Ok(answer(written.await?))
+}
+
+fn view(shared: &Shared, id: Id<'_>) -> Result<Value, HubError> {
+    let device = shared.registry.get(id)?;
+    let state = device.state();
+    Ok(state.twin.service_view(&state.facts(&device)))
+}
+
+fn answer(twin: Value) -> Response {
+    let etag = quoted(twin["etag"].as_str().unwrap_or_default());
+    ([(ETAG, etag)], JsonBody(twin)).into_response()
+}

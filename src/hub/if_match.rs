@@ -1,0 +1,72 @@
+//! Conditions on an etag, as `If-Match` has them (RFC 9110 §13.1.1) and as bulk entries spell them.
+
+/// What must hold of the etag for a change to be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IfMatch {
+    /// `*`: whatever it is.
+    Any,
+    /// It must be this one; without quotes.
+    Etag(String),
+}
+
+impl IfMatch {
+    /// Reads `*`, `"etag"` or `W/"etag"`. Clients also send `"*"` and etags without quotes, which mean the same. `None`
+    /// for anything else, lists included.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let text = text.strip_prefix("W/").unwrap_or(text);
+        let etag = match text.strip_prefix('"') {
+            Some(rest) => rest.strip_suffix('"')?,
+            None => text,
+        };
+        let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | ',');
+        match etag {
+            "*" => Some(Self::Any),
+            _ if !etag.is_empty() && etag.chars().all(plain) => Some(Self::Etag(etag.to_owned())),
+            _ => None,
+        }
+    }
+
+    /// Whether something with this etag may be changed.
+    pub fn admits(&self, etag: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Etag(wanted) => wanted == etag,
+        }
+    }
+
+    /// As the twin takes it.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Any => "*",
+            Self::Etag(etag) => etag,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn spellings() {
+        for any in ["*", "\"*\"", " * "] {
+            assert_eq!(IfMatch::parse(any), Some(IfMatch::Any), "{any}");
+        }
+        for one in ["\"AAA=\"", "AAA=", "W/\"AAA=\""] {
+            assert_eq!(IfMatch::parse(one), Some(IfMatch::Etag("AAA=".to_owned())), "{one}");
+        }
+        for bad in ["", "\"", "\"\"", "\"a", "a\"", "\"a\",\"b\"", "a b", "é", "W/"] {
+            assert_eq!(IfMatch::parse(bad), None, "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parse_is_total(text in any::<String>()) {
+            let _ = IfMatch::parse(&text);
+        }
+    }
+}

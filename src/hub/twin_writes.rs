@@ -1,0 +1,47 @@
+//! Writes to twins by services (IoT Hub docs, "Understand and use device twins": back-end operations).
+
+use serde_json::Value;
+
+use super::device::Command;
+use super::error::HubError;
+use super::id::Id;
+use super::shared::Shared;
+use super::telemetry::unix_now;
+
+/// How a body is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// As a merge patch (RFC 7396) of tags and desired properties.
+    Patch,
+    /// In the place of each part that it has.
+    Replace,
+}
+
+/// Writes to the twin of a device or module, `{"tags":{…},"properties":{"desired":{…}}}`, and tells the device of desired
+/// properties that changed: after a replacement as the patch that leads to it. What it returns from is on the disk, if there
+/// is one. `if_match` is an etag of the twin, or `*`.
+pub fn write(
+    shared: &Shared,
+    id: Id<'_>,
+    how: Write,
+    body: &Value,
+    if_match: Option<&str>,
+) -> Result<(), HubError> {
+    let device = shared.registry.get(id)?;
+    {
+        let mut state = device.state();
+        let now = unix_now();
+        let notification = match how {
+            Write::Patch => state.twin.patch_by_service(body, if_match, now),
+            Write::Replace => state.twin.replace_by_service(body, if_match, now),
+        };
+        let notification = notification.map_err(HubError::Twin)?;
+        state.revision += 1;
+        if let Some(notification) = notification {
+            let version = state.twin.desired().version();
+            // Told under the lock, so that notifications come in the order of their versions.
+            state.tell(Command::NotifyDesired { version, body: notification.to_string().into() });
+        }
+    }
+    shared.save(&device)
+}
