@@ -16,6 +16,9 @@ import azmqtt
 #: Microsoft's own client.
 SDK = "azure-iot-device==2.14.0"
 
+#: Microsoft's own for services.
+SERVICE_SDK = "azure-iot-hub==2.7.0"
+
 #: The oldest paho-mqtt that is supported, and the newest.
 PAHO = {"paho-1.6.1": "paho-mqtt==1.6.1", "paho-2": "paho-mqtt>=2.1,<3"}
 
@@ -41,12 +44,24 @@ def client(hub: azmqtt.LocalHub) -> Iterator[azmqtt.DeviceClient]:
 @pytest.fixture(scope="session")
 def sdk_python() -> Path:
     """An interpreter that has the SDK and nothing of ours; made once, kept for the next run."""
-    home = Path(__file__).parent / ".venvs" / SDK.replace("==", "-")
+    return make_venv(SDK)
+
+
+@pytest.fixture(scope="session")
+def service_sdk_python() -> Path:
+    """As :func:`sdk_python`, with the SDK for services."""
+    # It uses six without saying so; azure-core, which brought it along, does no longer.
+    return make_venv(SERVICE_SDK, "six")
+
+
+def make_venv(package: str, *more: str) -> Path:
+    """Return the interpreter of a venv with a package, and what else it takes."""
+    home = Path(__file__).parent / ".venvs" / package.replace("==", "-")
     python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     marker = home / "installed"
     if not marker.exists():
         venv.create(home, with_pip=True, clear=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", SDK]
+        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package, *more]
         subprocess.run(pip, check=True, timeout=300)
         marker.touch()
     return python

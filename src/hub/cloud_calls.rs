@@ -9,6 +9,7 @@ use super::cloud_messages::{CloudMessage, MAX_PENDING, MAX_SIZE};
 use super::device::Command;
 use super::error::HubError;
 use super::feedback::{FeedbackRecord, FeedbackStatus};
+use super::shared::Shared;
 use super::telemetry::unix_now;
 use crate::dialect::{MessageProperties, time};
 
@@ -42,48 +43,9 @@ impl Hub {
     /// # Errors
     /// [`HubError::QueueFull`] when 50 messages wait already, [`HubError::MessageTooLarge`] over 64 KiB,
     /// [`HubError::TopicTooLong`] when its properties, encoded, have more than that.
-    pub fn send_c2d_message(&self, device_id: &str, send: CloudSend) -> Result<String, HubError> {
+    pub fn send_c2d_message(&self, device_id: &str, message: CloudSend) -> Result<String, HubError> {
         self.check_running()?;
-        let CloudSend { body, mut properties, nulls, ttl } = send;
-        let device = self.shared.registry.get(device_id)?;
-        let (now, unix) = (Instant::now(), unix_now());
-        let ttl = life(&mut properties, ttl, self.shared.config.cloud_to_device.ttl, unix);
-        let nulls_size: usize = nulls.iter().map(String::len).sum();
-        let (size, limit) = (properties.size(body.len()) + nulls_size, MAX_SIZE);
-        if size > limit {
-            return Err(HubError::MessageTooLarge { size, limit });
-        }
-        let id = match &properties.message_id {
-            Some(id) => id.clone(),
-            None => random_id()?,
-        };
-        properties.message_id = Some(id.clone());
-        properties.to.get_or_insert_with(|| format!("/devices/{device_id}/messages/deviceBound"));
-        let mut bag = properties.to_bag();
-        for name in nulls {
-            bag.push(name, None);
-        }
-        let message = CloudMessage {
-            body,
-            bag,
-            enqueued: unix,
-            expires: now + ttl,
-            expires_unix: unix.saturating_add(ttl.as_secs()),
-            deliveries: 0,
-            input: None,
-        };
-        message.check_topic(device.key())?;
-        {
-            let mut state = device.state();
-            if state.cloud_messages.push(message).is_err() {
-                let limit = MAX_PENDING;
-                return Err(HubError::QueueFull { device_id: device_id.to_owned(), limit });
-            }
-            state.revision += 1;
-            self.shared.cloud_clock.due(&device, &mut state);
-            state.tell(Command::SendCloudMessages { lost_deliveries: false });
-        }
-        self.shared.save(&device).map(|()| id)
+        send(&self.shared, device_id, message)
     }
 
     /// Cloud-to-device messages that the device has not acknowledged.
@@ -95,15 +57,7 @@ impl Hub {
     /// they were.
     pub fn purge_c2d(&self, device_id: &str) -> Result<usize, HubError> {
         self.check_running()?;
-        let device = self.shared.registry.get(device_id)?;
-        let purged = {
-            let mut state = device.state();
-            state.revision += 1;
-            state.tell(Command::SendCloudMessages { lost_deliveries: true });
-            state.cloud_messages.purge()
-        };
-        self.shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
-        self.shared.save(&device).map(|()| purged.len())
+        purge(&self.shared, device_id)
     }
 
     /// What became of messages whose senders asked by `ack`, of a device or of all, oldest first: the newest 10,000.
@@ -115,6 +69,63 @@ impl Hub {
     pub fn wait_for_feedback(&self, device_id: Option<&str>, count: usize, timeout: Duration) -> bool {
         self.shared.feedback.wait(device_id, count, timeout)
     }
+}
+
+/// [`Hub::send_c2d_message`], for whatever takes messages from senders.
+pub(super) fn send(shared: &Shared, device_id: &str, send: CloudSend) -> Result<String, HubError> {
+    let CloudSend { body, mut properties, nulls, ttl } = send;
+    let device = shared.registry.get(device_id)?;
+    let (now, unix) = (Instant::now(), unix_now());
+    let ttl = life(&mut properties, ttl, shared.config.cloud_to_device.ttl, unix);
+    let nulls_size: usize = nulls.iter().map(String::len).sum();
+    let (size, limit) = (properties.size(body.len()) + nulls_size, MAX_SIZE);
+    if size > limit {
+        return Err(HubError::MessageTooLarge { size, limit });
+    }
+    let id = match &properties.message_id {
+        Some(id) => id.clone(),
+        None => random_id()?,
+    };
+    properties.message_id = Some(id.clone());
+    properties.to.get_or_insert_with(|| format!("/devices/{device_id}/messages/deviceBound"));
+    let mut bag = properties.to_bag();
+    for name in nulls {
+        bag.push(name, None);
+    }
+    let message = CloudMessage {
+        body,
+        bag,
+        enqueued: unix,
+        expires: now + ttl,
+        expires_unix: unix.saturating_add(ttl.as_secs()),
+        deliveries: 0,
+        input: None,
+    };
+    message.check_topic(device.key())?;
+    {
+        let mut state = device.state();
+        if state.cloud_messages.push(message).is_err() {
+            let limit = MAX_PENDING;
+            return Err(HubError::QueueFull { device_id: device_id.to_owned(), limit });
+        }
+        state.revision += 1;
+        shared.cloud_clock.due(&device, &mut state);
+        state.tell(Command::SendCloudMessages { lost_deliveries: false });
+    }
+    shared.save(&device).map(|()| id)
+}
+
+/// [`Hub::purge_c2d`], for whatever takes it from services.
+pub(super) fn purge(shared: &Shared, device_id: &str) -> Result<usize, HubError> {
+    let device = shared.registry.get(device_id)?;
+    let purged = {
+        let mut state = device.state();
+        state.revision += 1;
+        state.tell(Command::SendCloudMessages { lost_deliveries: true });
+        state.cloud_messages.purge()
+    };
+    shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
+    shared.save(&device).map(|()| purged.len())
 }
 
 /// How long a message lives: as asked, or until its expiry, or by default. A longest time keeps the clock in range.

@@ -3,6 +3,7 @@
 
 mod admission;
 mod bulk;
+mod commands;
 mod devices;
 mod identity_json;
 mod modules;
@@ -20,6 +21,7 @@ use super::super::shared::Shared;
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .merge(bulk::routes())
+        .merge(commands::routes())
         .merge(devices::routes())
         .merge(modules::routes())
         .merge(twins::routes())

@@ -1,0 +1,179 @@
+//! Twins and direct methods over REST, with a device at the other end.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use super::client::{DEADLINE, TestClient, hub};
+use super::service::{Http, VERSION, ask, ask_if, policy_token};
+use super::state::Dir;
+use crate::hub::Hub;
+use crate::mqtt::QoS;
+
+const DESIRED: &str = "$iothub/twin/PATCH/properties/desired/#";
+const METHODS: &str = "$iothub/methods/POST/#";
+
+async fn connected(hub: &Hub, filter: &str) -> TestClient {
+    let mut client = TestClient::connect(hub, "dev1").await;
+    client.subscribe(filter, QoS::AtMostOnce).await.unwrap();
+    client
+}
+
+/// The version in a notification's topic, and its body.
+async fn notified(client: &mut TestClient) -> (String, Value) {
+    let message = client.message().await;
+    let version = message.topic.split_once("$version=").unwrap().1.to_owned();
+    (version, serde_json::from_slice(&message.payload).unwrap())
+}
+
+#[tokio::test]
+async fn a_patch_and_a_replacement_reach_the_device_as_patches() {
+    let hub = hub();
+    let mut client = connected(&hub, DESIRED).await;
+    let patch =
+        json!({ "tags": { "t": 1 }, "properties": { "desired": { "a": { "b": 1, "c": 2 }, "d": null } } });
+    let patched = ask(&hub, "PATCH", "/twins/dev1", &patch).await;
+    let twin = patched.json();
+    assert_eq!(patched.header("etag"), Some(&*format!("\"{}\"", twin["etag"].as_str().unwrap())));
+    assert_eq!((&twin["tags"], &twin["properties"]["desired"]["$version"]), (&json!({ "t": 1 }), &json!(2)));
+    let (version, body) = notified(&mut client).await;
+    assert_eq!((&*version, body), ("2", json!({ "a": { "b": 1, "c": 2 }, "d": null, "$version": 2 })));
+
+    // Sent back as it was read, with versions and metadata, but for a change.
+    let mut whole = twin.clone();
+    whole["properties"]["desired"] = json!({ "a": { "b": 1 }, "e": [1], "$version": 2 });
+    let replaced = ask_if(&hub, "PUT", "/twins/dev1", twin["etag"].as_str().unwrap(), &whole).await.json();
+    assert_eq!(replaced["tags"], json!({ "t": 1 }));
+    assert_ne!(replaced["etag"], twin["etag"]);
+    let (version, body) = notified(&mut client).await;
+    assert_eq!((&*version, body), ("3", json!({ "a": { "c": null }, "e": [1], "$version": 3 })));
+
+    // Tags alone are none of the device's business: the next thing it hears is the last patch.
+    ask(&hub, "PATCH", "/twins/dev1", &json!({ "tags": { "t": null } })).await;
+    let last = ask(&hub, "PATCH", "/twins/dev1", &json!({ "properties": { "desired": { "e": 2 } } })).await;
+    assert_eq!(last.json()["tags"], json!({}));
+    assert_eq!(notified(&mut client).await.0, "4");
+}
+
+#[tokio::test]
+async fn a_refused_write_changes_and_tells_nothing() {
+    let hub = hub();
+    let before = hub.twin("dev1").unwrap();
+    let etag = before["etag"].as_str().unwrap().to_owned();
+    let big = "x".repeat(4096);
+    let too_large: serde_json::Map<_, _> = (0..9).map(|n| (format!("k{n}"), json!(big))).collect();
+    let cases = [
+        (json!({ "tags": { "ok": 1 }, "properties": { "desired": { "a.b": 1 } } }), 400_004),
+        (json!({ "properties": { "desired": 7 } }), 400_004),
+        (json!({ "properties": [] }), 400_004),
+        (json!({ "tags": { "t": "x".repeat(4097) } }), 400_004),
+        (json!({ "tags": { "t": [[[[[[[[[[[1]]]]]]]]]]] } }), 400_004),
+        (json!({ "properties": { "desired": too_large } }), 413_001),
+    ];
+    for (body, code) in cases {
+        for method in ["PATCH", "PUT"] {
+            assert_eq!(ask_if(&hub, method, "/twins/dev1", &etag, &body).await.code(), code, "{body}");
+        }
+    }
+    assert_eq!(hub.twin("dev1").unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_modules_twin_is_its_own_and_kept() {
+    let dir = Dir::new();
+    let twin = {
+        let hub = dir.hub().unwrap();
+        hub.create_device("dev1", None).unwrap();
+        hub.create_module("dev1", "m", None).unwrap();
+        let body = json!({ "properties": { "desired": { "a": 1 } } });
+        let twin = ask(&hub, "PATCH", "/twins/dev1/modules/m", &body).await.json();
+        assert_eq!(twin["moduleId"], "m");
+        assert_eq!(ask(&hub, "PUT", "/twins/dev1/modules/none", &body).await.code(), 404_010);
+        twin
+    };
+    let hub = dir.hub().unwrap();
+    assert_eq!(ask(&hub, "GET", "/twins/dev1/modules/m", &Value::Null).await.json(), twin);
+    assert_eq!(ask(&hub, "GET", "/twins/dev1", &Value::Null).await.json()["version"], 2);
+}
+
+#[tokio::test]
+async fn a_method_is_called_and_its_answer_passed_on() {
+    let hub = hub();
+    let mut client = connected(&hub, METHODS).await;
+    let device = async {
+        let call = client.message().await;
+        assert_eq!((&*call.topic, &call.payload[..]), ("$iothub/methods/POST/blink/?$rid=1", &b"[1,2]"[..]));
+        client.publish("$iothub/methods/res/-3/?$rid=1", QoS::AtMostOnce, "{\"ok\":true}").await;
+    };
+    let body = json!({ "methodName": "blink", "payload": [1, 2], "responseTimeoutInSeconds": 5 });
+    let (answer, ()) = tokio::join!(ask(&hub, "POST", "/twins/dev1/methods", &body), device);
+    assert_eq!((answer.status, answer.json()), (200, json!({ "status": -3, "payload": { "ok": true } })));
+}
+
+#[tokio::test]
+async fn a_call_waits_for_the_device_and_no_longer() {
+    let hub = hub();
+    let body = json!({ "methodName": "m", "connectTimeoutInSeconds": 10 });
+    let device = async {
+        sleep(Duration::from_millis(50)).await;
+        let mut client = connected(&hub, METHODS).await;
+        let call = client.message().await;
+        assert!(call.payload.is_empty());
+        client.publish("$iothub/methods/res/200/?$rid=1", QoS::AtMostOnce, "").await;
+        client
+    };
+    let (answer, _client) = tokio::join!(ask(&hub, "POST", "/twins/dev1/methods", &body), device);
+    assert_eq!(answer.json(), json!({ "status": 200, "payload": null }));
+    let begun = Instant::now();
+    let away =
+        ask(&hub, "POST", "/twins/dev2/methods", &json!({ "methodName": "m", "connectTimeoutInSeconds": 1 }))
+            .await;
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    let told: Value = serde_json::from_str(away.json()["Message"].as_str().unwrap()).unwrap();
+    assert_eq!((away.code(), &told["info"]), (404_103, &json!({ "timeout": "00:00:01" })));
+    assert_eq!(away.json()["ExceptionMessage"], "");
+}
+
+#[tokio::test]
+async fn calls_that_cannot_be_made_are_refused() {
+    let hub = hub();
+    let cases = [
+        ("dev1", json!({}), 400_004),
+        ("dev1", json!({ "methodName": "a/b" }), 400_004),
+        ("dev1", json!({ "methodName": "m", "responseTimeoutInSeconds": 4 }), 400_004),
+        ("dev1", json!({ "methodName": "m", "responseTimeoutInSeconds": "5" }), 400_004),
+        ("dev1", json!({ "methodName": "m", "connectTimeoutInSeconds": 301 }), 400_004),
+        ("dev1", json!({ "methodName": "m", "payload": "x".repeat(131_072) }), 400_004),
+        ("dev1", json!({ "methodName": "m", "payload": "x".repeat(262_144) }), 413_001),
+        ("none", json!({ "methodName": "m" }), 404_001),
+        ("dev1/modules/none", json!({ "methodName": "m" }), 404_010),
+    ];
+    for (id, body, code) in cases {
+        let answer = ask(&hub, "POST", &format!("/twins/{id}/methods"), &body).await;
+        assert_eq!(answer.code(), code, "{id}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_who_goes_away_gives_the_call_up() {
+    let hub = hub();
+    let token = policy_token(&hub, "service");
+    let mut http = Http::connect(&hub).await;
+    let body = br#"{"methodName":"m","connectTimeoutInSeconds":30}"#;
+    let target = format!("/twins/dev1/methods?{VERSION}");
+    let headers = format!("Authorization: {token}\r\n");
+    let waiting = http.send("POST", &target, &headers, body);
+    assert!(tokio::time::timeout(Duration::from_millis(200), waiting).await.is_err());
+    drop(http);
+    // A call on the heels of the end of the connection: the one that was given up does not come before it.
+    let mut client = connected(&hub, METHODS).await;
+    let device = async {
+        let call = client.message().await;
+        assert!(call.topic.contains("/POST/n/"), "{}", call.topic);
+        client.publish("$iothub/methods/res/200/?$rid=1", QoS::AtMostOnce, "").await;
+    };
+    let next = json!({ "methodName": "n" });
+    let both = async { tokio::join!(ask(&hub, "POST", "/twins/dev1/methods", &next), device) };
+    assert_eq!(tokio::time::timeout(DEADLINE, both).await.expect("in time").0.status, 200);
+}
