@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::dialect::identity::IdentityError;
+use crate::dialect::query::QueryError;
 use crate::dialect::sas::KeyError;
 use crate::dialect::{MethodNameError, ServiceError, TwinError};
 
@@ -75,6 +76,10 @@ pub enum HubError {
     EnrollmentNotFound(String),
     /// There is no shared access policy of that name.
     PolicyNotFound(String),
+    /// A query is not of the language; says where.
+    Query(QueryError),
+    /// A continuation token is not one of this query.
+    Continuation,
     /// A twin patch breaks a rule.
     Twin(TwinError),
     /// The device or module has as many messages waiting as a hub keeps (error 403004).
@@ -158,6 +163,8 @@ impl fmt::Display for HubError {
             Self::InputName(rule) => write!(f, "the name of an input {rule}"),
             Self::EnrollmentExists(name) => write!(f, "there is an enrolment {name} already"),
             Self::EnrollmentNotFound(name) => write!(f, "there is no enrolment {name}"),
+            Self::Query(error) => error.fmt(f),
+            Self::Continuation => f.write_str("the continuation token is not one of this query"),
             Self::Twin(error) => error.fmt(f),
             Self::QueueFull { device_id, limit } => {
                 write!(f, "{limit} messages wait for {device_id} already, the limit of a hub")

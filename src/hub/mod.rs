@@ -16,6 +16,7 @@
 //! | `identities`, `identity_record`, `if_match` | making, changing and removing identities; what is kept of one besides; conditions on etags |
 //! | `modules` | calls that are about modules |
 //! | `policies` | keys of the hub itself, and what their holders may do |
+//! | `query` | queries of twins and jobs, page by page |
 //! | `methods` | calls of direct methods, from the request to the answer |
 //! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |
 //! | `cloud_clock`, [`feedback`] | locks and lives that end; what became of messages, for their senders |
@@ -53,6 +54,8 @@ mod methods;
 mod modules;
 mod policies;
 pub mod provisioning;
+mod query;
+mod query_calls;
 mod registry;
 mod runtime;
 mod shared;
@@ -77,6 +80,7 @@ pub use error::HubError;
 pub use feedback::{FeedbackRecord, FeedbackStatus};
 pub use id::{Id, Whose};
 pub use methods::{MethodResult, PendingCall};
+pub use query::QueryPage;
 pub use registry::MAX_MODULES;
 pub use telemetry::TelemetryMessage;
 pub use uploads::{Blob, UploadRecord};

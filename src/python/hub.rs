@@ -458,6 +458,8 @@ pub(super) fn to_python(error: HubError) -> PyErr {
         | HubError::Argument(_)
         | HubError::InputName(_)
         | HubError::EnrollmentExists(_)
+        | HubError::Query(_)
+        | HubError::Continuation
         | HubError::Twin(_)
         | HubError::MethodName(_)
         | HubError::MethodPayload(_)

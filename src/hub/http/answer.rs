@@ -73,7 +73,9 @@ impl From<HubError> for Refusal {
             | HubError::Identity(_)
             | HubError::Key(_)
             | HubError::MethodName(_)
-            | HubError::MethodPayload(_) => ErrorCode::ARGUMENT_INVALID,
+            | HubError::MethodPayload(_)
+            | HubError::Query(_)
+            | HubError::Continuation => ErrorCode::ARGUMENT_INVALID,
             HubError::Stopped => ErrorCode::SERVICE_UNAVAILABLE,
             _ => ErrorCode::SERVER_ERROR,
         };
@@ -115,7 +117,7 @@ impl IntoResponse for Refusal {
 }
 
 /// The type of every answer with a body.
-const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
+pub(super) const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
 
 /// An answer that is JSON.
 pub(super) struct JsonBody(pub(super) Value);

@@ -67,6 +67,8 @@ fn judge(shared: &Shared, token: &str, now: SystemTime) -> Result<Policy, String
     let port = resource.trim_end_matches('/').split_once(':').map(|(_, port)| port);
     let host = &shared.config.hostname;
     let audience = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
-    token.verify(&audience, &policy.keys.each_ref(), shared.config.sas_time(now)).map_err(|error| error.to_string())?;
+    token
+        .verify(&audience, &policy.keys.each_ref(), shared.config.sas_time(now))
+        .map_err(|error| error.to_string())?;
     Ok(policy)
 }

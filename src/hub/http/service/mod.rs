@@ -7,6 +7,7 @@ mod commands;
 mod devices;
 mod identity_json;
 mod modules;
+mod query;
 mod request;
 mod statistics;
 mod twins;
@@ -25,5 +26,6 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .merge(devices::routes())
         .merge(modules::routes())
         .merge(twins::routes())
+        .merge(query::routes())
         .merge(statistics::routes())
 }

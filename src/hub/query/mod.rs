@@ -1,0 +1,160 @@
+//! Queries of a hub's twins and jobs, page by page. The language is [`crate::dialect::query`]'s.
+//!
+//! Rows come in the order of their ids, and a page begins behind the last row of the one before: devices that come and go
+//! meanwhile neither repeat nor hide others. Rows of aggregates are made anew for each page.
+
+mod records;
+mod token;
+
+use super::error::HubError;
+use super::shared::Shared;
+use crate::dialect::query::{Groups, Query, Record, Source};
+
+pub(super) use records::{JobRecord, TwinRecord};
+use token::Position;
+
+/// The page of who asks for no size (IoT Hub docs, "Get device twins": the service decides).
+const DEFAULT_PAGE: usize = 100;
+
+/// The largest page, in rows (IoT Hub docs, "Query examples": up to 1000).
+const MAX_PAGE: usize = 1000;
+
+/// With so many bytes a page is full, however few its rows.
+const MAX_PAGE_BYTES: usize = 4 << 20;
+
+/// Some rows of an answer.
+#[derive(Clone, Debug)]
+pub struct QueryPage {
+    /// `twin`, `deviceJob` or `raw`, as the service calls its kinds of rows.
+    pub item_type: &'static str,
+    /// A list of rows, in JSON.
+    pub body: String,
+    /// What to ask for the next page with; none behind the last row.
+    pub continuation: Option<String>,
+}
+
+/// A page of a query's answer. `size` is a wish: the service takes 1 to 1000.
+pub(super) fn run(
+    shared: &Shared,
+    text: &str,
+    size: Option<usize>,
+    continuation: Option<&str>,
+) -> Result<QueryPage, HubError> {
+    let query = Query::parse(text).map_err(HubError::Query)?;
+    let begin = match continuation {
+        Some(token) => Position::read(token, text).ok_or(HubError::Continuation)?,
+        None => Position::default(),
+    };
+    let size = size.filter(|size| *size > 0).unwrap_or(DEFAULT_PAGE).min(MAX_PAGE);
+    let left = query.top.map_or(usize::MAX, |top| top.saturating_sub(begin.rows));
+    let mut page = PageWriter { rows: 0, most: size, left, body: "[".to_owned(), last: begin, more: false };
+    if query.aggregates() {
+        let skip = page.last.rows;
+        let rows = groups(shared, &query).rows();
+        for row in rows.into_iter().skip(skip) {
+            if !page.push(&row.to_string(), None) {
+                break;
+            }
+        }
+    } else {
+        match query.source {
+            Source::Jobs => jobs(shared, &query, &mut page),
+            Source::Devices | Source::Modules => twins(shared, &query, &mut page),
+        }
+    }
+    let item_type = match query.source {
+        _ if !query.projections.is_empty() => "raw",
+        Source::Jobs => "deviceJob",
+        Source::Devices | Source::Modules => "twin",
+    };
+    Ok(page.finish(item_type, text))
+}
+
+fn twins(shared: &Shared, query: &Query, page: &mut PageWriter) {
+    for device in shared.registry.all() {
+        let key = [device.id.as_str(), device.module_id.as_deref().unwrap_or_default()];
+        if device.module_id.is_some() != (query.source == Source::Modules) || page.is_behind(key) {
+            continue;
+        }
+        let row = {
+            let record = TwinRecord::new(shared, &device);
+            query.matches(&record).then(|| query.row(&record))
+        };
+        if row.is_some_and(|row| !page.push(&row.to_string(), Some(key))) {
+            return;
+        }
+    }
+}
+
+fn jobs(shared: &Shared, query: &Query, page: &mut PageWriter) {
+    for record in job_records(shared) {
+        let [job, device] = record.key();
+        if page.is_behind([job, device]) || !query.matches(&record) {
+            continue;
+        }
+        if !page.push(&record.whole().to_string(), Some([job, device])) {
+            return;
+        }
+    }
+}
+
+/// None until there are jobs.
+fn job_records(_: &Shared) -> Vec<JobRecord> {
+    Vec::new()
+}
+
+fn groups<'a>(shared: &Shared, query: &'a Query) -> Groups<'a> {
+    let mut groups = Groups::new(query);
+    for device in shared.registry.all() {
+        if device.module_id.is_some() == (query.source == Source::Modules) {
+            let record = TwinRecord::new(shared, &device);
+            if query.matches(&record) {
+                groups.add(&record);
+            }
+        }
+    }
+    groups
+}
+
+/// A page on its way.
+struct PageWriter {
+    rows: usize,
+    most: usize,
+    /// What `TOP` leaves.
+    left: usize,
+    body: String,
+    last: Position,
+    more: bool,
+}
+
+impl PageWriter {
+    /// Whether a row was on an earlier page.
+    fn is_behind(&self, key: [&str; 2]) -> bool {
+        self.last.key.as_ref().is_some_and(|last| key <= last.each_ref().map(String::as_str))
+    }
+
+    /// Adds a row; false if there is no need of another one.
+    fn push(&mut self, row: &str, key: Option<[&str; 2]>) -> bool {
+        if self.rows == self.left {
+            return false;
+        }
+        if self.rows == self.most || (self.rows > 0 && self.body.len() + row.len() > MAX_PAGE_BYTES) {
+            self.more = true;
+            return false;
+        }
+        if self.rows > 0 {
+            self.body.push(',');
+        }
+        self.body.push_str(row);
+        self.rows += 1;
+        self.last.rows += 1;
+        self.last.key = key.map(|key| key.map(str::to_owned));
+        true
+    }
+
+    fn finish(mut self, item_type: &'static str, query: &str) -> QueryPage {
+        self.body.push(']');
+        let continuation = self.more.then(|| self.last.write(query));
+        QueryPage { item_type, body: self.body, continuation }
+    }
+}
