@@ -85,6 +85,9 @@ impl Hub {
         if hub.temp_dir.is_some() {
             state_dir::write_whole(&hub.ca_file, hub.ca_pem().as_bytes())?;
         }
+        if let Some(dir) = hub.shared.state_dir() {
+            hub.shared.configurations.load(&dir)?;
+        }
         // Messages may have expired since the last run.
         for device in hub.shared.registry.all() {
             hub.shared.cloud_clock.due(&device, &mut device.state());

@@ -105,6 +105,8 @@ pub enum HubError {
     MethodName(MethodNameError),
     /// A method's payload breaks a rule; says which.
     MethodPayload(String),
+    /// What was asked for breaks a rule; with the service's error code.
+    Service(Box<ServiceError>),
     /// A method could not be called, or was not answered.
     Method(Box<ServiceError>),
     /// Not enough telemetry came in time.
@@ -177,6 +179,7 @@ impl fmt::Display for HubError {
             }
             Self::MethodName(error) => error.fmt(f),
             Self::MethodPayload(reason) => write!(f, "the method's payload {reason}"),
+            Self::Service(error) => error.fmt(f),
             Self::Method(error) => write!(f, "the method was not called or not answered: {error}"),
             Self::Timeout { wanted, got } => {
                 write!(f, "{got} of {wanted} messages came in time")

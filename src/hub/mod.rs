@@ -17,6 +17,7 @@
 //! | `modules` | calls that are about modules |
 //! | `policies` | keys of the hub itself, and what their holders may do |
 //! | `query` | queries of twins and jobs, page by page |
+//! | `configurations` | desired properties for many, kept and counted |
 //! | `methods` | calls of direct methods, from the request to the answer |
 //! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |
 //! | `cloud_clock`, [`feedback`] | locks and lives that end; what became of messages, for their senders |
@@ -38,6 +39,7 @@ mod cloud_clock;
 mod cloud_file;
 mod cloud_messages;
 pub mod config;
+mod configurations;
 mod connection;
 mod device;
 mod device_file;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::client_certificates::Authorities;
 use super::cloud_clock::CloudClock;
 use super::config::HubConfig;
+use super::configurations::Configurations;
 use super::device::Device;
 use super::device_file;
 use super::error::HubError;
@@ -28,6 +29,7 @@ pub struct Shared {
     pub cloud_clock: CloudClock,
     pub uploads: Uploads,
     pub provisioning: provisioning::Registry,
+    pub configurations: Configurations,
     /// Taken out when the hub stops, so that another can have it.
     pub state_dir: Mutex<Option<Arc<StateDir>>>,
     last_refusal: Mutex<Option<String>>,
@@ -54,6 +56,7 @@ impl Shared {
             feedback: Feedback::default(),
             cloud_clock: CloudClock::default(),
             uploads,
+            configurations: Configurations::default(),
             state_dir: Mutex::new(state_dir),
             last_refusal: Mutex::default(),
         }

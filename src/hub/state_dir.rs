@@ -7,6 +7,7 @@
 //! DIR/client-ca.pem    whose signatures on client certificates are taken, once one was added
 //! DIR/policies.json    the shared access policies of the hub, with their keys
 //! DIR/provisioning.json  enrolments and registrations of the provisioning service
+//! DIR/configurations.json  configurations for many devices
 //! DIR/devices/*.json   one file for each device: identity, keys, twin, messages to it
 //! DIR/modules/*.json   one file for each module of a device: identity, keys, twin
 //! ```
@@ -104,29 +105,35 @@ impl StateDir {
 
     /// What the provisioning service keeps, if it has kept anything: its path, for errors, and its content.
     pub fn provisioning(&self) -> Result<Option<(PathBuf, Value)>, HubError> {
-        self.read_json(PROVISIONING_FILE)
+        self.document(PROVISIONING_FILE)
     }
 
     /// Keeps it; returns when it is safe on the disk.
     pub fn save_provisioning(&self, content: &Value) -> Result<(), HubError> {
-        write_whole(&self.root.join(PROVISIONING_FILE), content.to_string().as_bytes())
+        self.save_document(PROVISIONING_FILE, content)
     }
 
     /// The shared access policies, as [`Self::provisioning`].
     pub fn policies(&self) -> Result<Option<(PathBuf, Value)>, HubError> {
-        self.read_json(POLICIES_FILE)
+        self.document(POLICIES_FILE)
     }
 
     /// Keeps them; returns when they are safe on the disk.
     pub fn save_policies(&self, content: &Value) -> Result<(), HubError> {
-        write_whole(&self.root.join(POLICIES_FILE), content.to_string().as_bytes())
+        self.save_document(POLICIES_FILE, content)
     }
 
-    fn read_json(&self, name: &str) -> Result<Option<(PathBuf, Value)>, HubError> {
+    /// A document that is kept under that name, if it is: its path, for errors, and its content.
+    pub fn document(&self, name: &str) -> Result<Option<(PathBuf, Value)>, HubError> {
         let path = self.root.join(name);
         let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
         let value = serde_json::from_slice(&bytes).map_err(|error| HubError::corrupt(&path, error))?;
         Ok(Some((path, value)))
+    }
+
+    /// Keeps a document; returns when it is safe on the disk.
+    pub fn save_document(&self, name: &str, content: &Value) -> Result<(), HubError> {
+        write_whole(&self.root.join(name), content.to_string().as_bytes())
     }
 
     /// Every device's file, then every module's: its path, for errors, and its content.

@@ -474,6 +474,7 @@ pub(super) fn to_python(error: HubError) -> PyErr {
         | HubError::QueueFull { .. }
         | HubError::TooManyModules(_)
         | HubError::Method(_)
+        | HubError::Service(_)
         | HubError::Stopped => PyRuntimeError::new_err(text),
     }
 }

@@ -6,6 +6,9 @@
 mod records;
 mod token;
 
+use std::sync::Arc;
+
+use super::device::Device;
 use super::error::HubError;
 use super::shared::Shared;
 use crate::dialect::query::{Groups, Query, Record, Source};
@@ -77,7 +80,7 @@ fn twins(shared: &Shared, query: &Query, page: &mut PageWriter) {
             continue;
         }
         let row = {
-            let record = TwinRecord::new(shared, &device);
+            let record = TwinRecord::new(&device);
             query.matches(&record).then(|| query.row(&record))
         };
         if row.is_some_and(|row| !page.push(&row.to_string(), Some(key))) {
@@ -107,13 +110,26 @@ fn groups<'a>(shared: &Shared, query: &'a Query) -> Groups<'a> {
     let mut groups = Groups::new(query);
     for device in shared.registry.all() {
         if device.module_id.is_some() == (query.source == Source::Modules) {
-            let record = TwinRecord::new(shared, &device);
+            let record = TwinRecord::new(&device);
             if query.matches(&record) {
                 groups.add(&record);
             }
         }
     }
     groups
+}
+
+/// How many rows a query of twins has.
+pub(super) fn count(shared: &Shared, query: &Query) -> usize {
+    let rows = if query.aggregates() {
+        groups(shared, query).rows().len()
+    } else {
+        let all = shared.registry.all();
+        let of_source =
+            |device: &&Arc<Device>| device.module_id.is_some() == (query.source == Source::Modules);
+        all.iter().filter(of_source).filter(|device| query.matches(&TwinRecord::new(device))).count()
+    };
+    rows.min(query.top.unwrap_or(usize::MAX))
 }
 
 /// A page on its way.

@@ -7,7 +7,6 @@ use std::sync::MutexGuard;
 use serde_json::{Map, Value};
 
 use super::super::device::{Device, DeviceState};
-use super::super::shared::Shared;
 use crate::dialect::query::{Path, Record};
 
 /// The twin of a device or module. Holds its lock.
@@ -18,7 +17,7 @@ pub struct TwinRecord<'a> {
 }
 
 impl<'a> TwinRecord<'a> {
-    pub fn new(_: &Shared, device: &'a Device) -> Self {
+    pub fn new(device: &'a Device) -> Self {
         Self { device, state: device.state(), whole: OnceCell::new() }
     }
 

@@ -2,6 +2,7 @@
 
 mod client;
 mod cloud_messages;
+mod configurations;
 mod connect;
 mod hostile;
 mod kill;

@@ -4,6 +4,7 @@
 mod admission;
 mod bulk;
 mod commands;
+mod configurations;
 mod devices;
 mod identity_json;
 mod modules;
@@ -23,6 +24,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .merge(bulk::routes())
         .merge(commands::routes())
+        .merge(configurations::routes())
         .merge(devices::routes())
         .merge(modules::routes())
         .merge(twins::routes())

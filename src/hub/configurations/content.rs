@@ -1,0 +1,153 @@
+//! A configuration's content: values for places in desired properties, such as `properties.desired.chiller`.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::super::device::{Command, Device};
+use super::super::error::HubError;
+use super::super::id::Id;
+use super::super::identities::generation_id;
+use super::super::shared::Shared;
+use super::super::telemetry::unix_now;
+use super::{Refused, refused};
+use crate::dialect::identity::check_id;
+use crate::dialect::sas::SymmetricKey;
+use crate::dialect::service_error::ErrorCode;
+use crate::dialect::{Twin, TwinError};
+
+/// The place of every value.
+const DESIRED: &str = "properties.desired";
+
+/// Values by their places.
+type Settings = Map<String, Value>;
+
+/// What a content is for.
+#[derive(Debug)]
+pub enum Content<'a> {
+    Device(&'a Settings),
+    /// The modules of a device, by their ids: an IoT Edge deployment.
+    Modules(Vec<(&'a String, &'a Settings)>),
+    /// One module of each device.
+    Module,
+}
+
+impl<'a> Content<'a> {
+    /// Reads `{"deviceContent": …}`, `{"modulesContent": …}` or `{"moduleContent": …}`.
+    pub fn read(content: &'a Value) -> Result<Self, Refused> {
+        let invalid = |message: &str| refused(ErrorCode::ARGUMENT_INVALID, message);
+        let part = |name: &str| content.get(name).filter(|part| !part.is_null());
+        let kinds = ["deviceContent", "modulesContent", "moduleContent"].map(part);
+        let settings = |value: &'a Value| {
+            let settings = value.as_object().ok_or_else(|| invalid("a content is values by their places"))?;
+            let places = settings.keys().all(|place| names(place).is_some());
+            if places { Ok(settings) } else { Err(invalid("places begin with properties.desired")) }
+        };
+        match kinds {
+            [Some(device), None, None] => settings(device).map(Self::Device),
+            [None, Some(modules), None] => {
+                let modules =
+                    modules.as_object().ok_or_else(|| invalid("modulesContent is contents by module"))?;
+                let modules = modules.iter().map(|(id, content)| {
+                    check_id("module id", id)
+                        .map_err(|error| refused(ErrorCode::ARGUMENT_INVALID, error.to_string()))?;
+                    Ok((id, settings(content)?))
+                });
+                modules.collect::<Result<_, Refused>>().map(Self::Modules)
+            }
+            [None, None, Some(module)] => settings(module).map(|_| Self::Module),
+            _ => Err(invalid("a content is one of deviceContent, modulesContent and moduleContent")),
+        }
+    }
+}
+
+/// The names of a place below the desired properties.
+fn names(place: &str) -> Option<Vec<&str>> {
+    let rest = place.strip_prefix(DESIRED)?;
+    if rest.is_empty() {
+        return Some(Vec::new());
+    }
+    let names: Vec<_> = rest.strip_prefix('.')?.split('.').collect();
+    names.iter().all(|name| !name.is_empty()).then_some(names)
+}
+
+/// Applies a content to one device, or to its modules, which are made where they are missing. All of it, or nothing.
+pub fn apply(shared: &Shared, device_id: &str, content: &Value) -> Result<(), HubError> {
+    let owner = shared.registry.get(device_id)?;
+    let targets = match Content::read(content).map_err(HubError::Service)? {
+        Content::Device(settings) => vec![(None, settings)],
+        Content::Modules(modules) => {
+            modules.into_iter().map(|(id, settings)| (Some(id.as_str()), settings)).collect()
+        }
+        Content::Module => {
+            let message = "moduleContent is for configurations alone";
+            return Err(HubError::Service(refused(ErrorCode::ARGUMENT_INVALID, message)));
+        }
+    };
+    // Tried on copies first.
+    for (module_id, settings) in &targets {
+        let twin =
+            shared.registry.find(Id::from((device_id, *module_id))).map(|found| found.state().twin.clone());
+        set(&mut twin.unwrap_or_else(|| Twin::new(unix_now())), settings).map_err(HubError::Twin)?;
+    }
+    for (module_id, settings) in targets {
+        let target = match module_id {
+            Some(module_id) => module(shared, &owner, module_id)?,
+            None => owner.clone(),
+        };
+        {
+            let mut state = target.state();
+            let notification = set(&mut state.twin, settings).map_err(HubError::Twin)?;
+            state.revision += 1;
+            let version = state.twin.desired().version();
+            if let Some(notification) = notification {
+                state.tell(Command::NotifyDesired { version, body: notification.to_string().into() });
+            }
+        }
+        shared.save(&target)?;
+    }
+    Ok(())
+}
+
+/// Sets values in desired properties, each whole; null removes one. What the device is to be told.
+fn set(twin: &mut Twin, settings: &Settings) -> Result<Option<Value>, TwinError> {
+    let mut desired = Value::Object(twin.desired().values().clone());
+    let mut places: Vec<_> =
+        settings.iter().filter_map(|(place, value)| Some((names(place)?, value))).collect();
+    // What is deeper comes later.
+    places.sort_by_key(|(names, _)| names.len());
+    for (names, value) in places {
+        put(&mut desired, &names, value);
+    }
+    twin.replace_by_service(&json!({ "properties": { "desired": desired } }), None, unix_now())
+}
+
+fn put(at: &mut Value, names: &[&str], value: &Value) {
+    let Some((first, rest)) = names.split_first() else {
+        *at = if value.is_null() { json!({}) } else { value.clone() };
+        return;
+    };
+    if !at.is_object() {
+        *at = json!({});
+    }
+    let Some(fields) = at.as_object_mut() else { return };
+    if rest.is_empty() && value.is_null() {
+        fields.remove(*first);
+    } else {
+        put(fields.entry(*first).or_insert(Value::Null), rest, value);
+    }
+}
+
+/// A module, made if it is missing.
+fn module(shared: &Shared, owner: &Arc<Device>, module_id: &str) -> Result<Arc<Device>, HubError> {
+    let id = Id::from((owner.id.as_str(), module_id));
+    if let Some(module) = shared.registry.find(id) {
+        return Ok(module);
+    }
+    let key = || SymmetricKey::generate().map_err(HubError::Key);
+    let keys = [key()?, key()?];
+    let module = Device::new(id, &generation_id()?, keys.into(), true, Twin::new(unix_now()));
+    let module = Arc::new(module.of(owner.clone()));
+    shared.registry.insert(module.clone())?;
+    Ok(module)
+}

@@ -1,0 +1,151 @@
+//! The configurations of a hub, in memory and in one file of the state directory.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::super::error::HubError;
+use super::super::shared::Shared;
+use super::super::state_dir::StateDir;
+use super::super::telemetry::unix_now;
+use super::document::{Configuration, ConfigurationBody};
+use super::{MAX_CONFIGURATIONS, Refused, refused};
+use crate::dialect::service_error::ErrorCode;
+use crate::dialect::time::parse_utc;
+
+const FILE: &str = "configurations.json";
+
+/// Configurations by id.
+#[derive(Default)]
+pub struct Configurations {
+    all: Mutex<BTreeMap<String, Configuration>>,
+    /// Held while the file is written, so that an older one never overwrites a newer one.
+    saving: Mutex<()>,
+}
+
+impl Configurations {
+    /// Adds what the state directory keeps.
+    pub fn load(&self, dir: &StateDir) -> Result<(), HubError> {
+        let Some((path, content)) = dir.document(FILE)? else { return Ok(()) };
+        let list = content.get("configurations").and_then(Value::as_array);
+        let list = list.ok_or_else(|| HubError::corrupt(&path, "'configurations' is missing or no list"))?;
+        for entry in list {
+            let configuration = read(entry).map_err(|reason| HubError::corrupt(&path, reason))?;
+            self.all().insert(configuration.id.clone(), configuration);
+        }
+        Ok(())
+    }
+
+    pub fn get(&self, id: &str) -> Result<Configuration, Refused> {
+        self.all().get(id).cloned().ok_or_else(|| not_found(id))
+    }
+
+    /// The first ones by id.
+    pub fn list(&self, most: usize) -> Vec<Configuration> {
+        self.all().values().take(most).cloned().collect()
+    }
+
+    /// Makes a configuration, or changes one if there is a condition on its etag. True if it was made.
+    pub fn put(
+        &self,
+        shared: &Shared,
+        id: &str,
+        body: ConfigurationBody,
+        if_match: Option<&str>,
+    ) -> Result<(Configuration, bool), Refused> {
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = unix_now();
+        let before = self.all().get(id).cloned();
+        let configuration = match (&before, if_match) {
+            (None, Some(_)) => return Err(not_found(id)),
+            (None, None) if self.all().len() >= MAX_CONFIGURATIONS => {
+                let message = format!("there are {MAX_CONFIGURATIONS} configurations, the limit of a hub");
+                return Err(refused(ErrorCode::QUOTA_EXCEEDED, message));
+            }
+            (None, None) => {
+                Configuration { id: id.to_owned(), body, created: now, updated: now, revision: 1 }
+            }
+            (Some(_), None) => {
+                let message = format!("there is a configuration {id} already");
+                return Err(refused(ErrorCode::CONFIGURATION_ALREADY_EXISTS, message));
+            }
+            (Some(old), Some(wanted)) => {
+                expect(old, wanted)?;
+                if old.body.content != body.content {
+                    let message = "the content of a configuration cannot be changed";
+                    return Err(refused(ErrorCode::ARGUMENT_INVALID, message));
+                }
+                Configuration { body, updated: now, revision: old.revision + 1, ..old.clone() }
+            }
+        };
+        let made = before.is_none();
+        self.replace(shared, id, Some(configuration.clone()))?;
+        Ok((configuration, made))
+    }
+
+    pub fn delete(&self, shared: &Shared, id: &str, if_match: Option<&str>) -> Result<(), Refused> {
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.get(id)?;
+        if_match.map_or(Ok(()), |wanted| expect(&old, wanted))?;
+        self.replace(shared, id, None)
+    }
+
+    /// Changes one in memory and on the disk, or in neither. The caller holds `saving`.
+    fn replace(&self, shared: &Shared, id: &str, new: Option<Configuration>) -> Result<(), Refused> {
+        let mut after = self.all().clone();
+        match new {
+            Some(new) => drop(after.insert(id.to_owned(), new)),
+            None => drop(after.remove(id)),
+        }
+        if let Some(dir) = shared.state_dir() {
+            let list: Vec<Value> = after.values().map(to_file).collect();
+            dir.save_document(FILE, &json!({ "configurations": list }))
+                .map_err(|error| refused(ErrorCode::SERVER_ERROR, error.to_string()))?;
+        }
+        *self.all() = after;
+        Ok(())
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Configuration>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn not_found(id: &str) -> Refused {
+    refused(ErrorCode::CONFIGURATION_NOT_FOUND, format!("there is no configuration {id}"))
+}
+
+/// `wanted` is an `If-Match` header: `*`, or an etag with or without quotes.
+fn expect(configuration: &Configuration, wanted: &str) -> Result<(), Refused> {
+    let wanted = wanted.trim();
+    let wanted = wanted.strip_prefix("W/").unwrap_or(wanted).trim_matches('"');
+    if wanted == "*" || wanted == configuration.etag() {
+        return Ok(());
+    }
+    let message = format!("the etag of the configuration {} is another one", configuration.id);
+    Err(refused(ErrorCode::PRECONDITION_FAILED, message))
+}
+
+fn to_file(configuration: &Configuration) -> Value {
+    let mut content = configuration.to_json();
+    content["revision"] = configuration.revision.into();
+    content
+}
+
+fn read(entry: &Value) -> Result<Configuration, String> {
+    let text = |name: &str| {
+        entry.get(name).and_then(Value::as_str).ok_or_else(|| format!("'{name}' is missing or not text"))
+    };
+    let time = |name| parse_utc(text(name)?).ok_or_else(|| format!("'{name}' is not a time"));
+    let id = text("id")?;
+    let body = ConfigurationBody::read(id, entry).map_err(|error| error.message)?;
+    let revision = entry.get("revision").and_then(Value::as_u64).ok_or("'revision' is missing")?;
+    Ok(Configuration {
+        id: id.to_owned(),
+        body,
+        created: time("createdTimeUtc")?,
+        updated: time("lastUpdatedTimeUtc")?,
+        revision,
+    })
+}

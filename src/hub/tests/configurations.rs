@@ -1,0 +1,187 @@
+//! Configurations over the REST API.
+
+use serde_json::{Value, json};
+
+use super::client::{hub, start};
+use super::rest::{RestAnswer, ask_as, ask_rest};
+use crate::hub::policies::OWNER;
+use crate::hub::state_dir::make_temp_dir;
+use crate::hub::{Hub, HubConfig};
+
+fn body() -> Value {
+    json!({
+        "id": "chiller",
+        "schemaVersion": "1.0",
+        "labels": { "team": "cold" },
+        "content": { "deviceContent": { "properties.desired.chiller": { "level": 3 } } },
+        "targetCondition": "deviceId = 'dev1'",
+        "priority": 10,
+        "metrics": { "queries": { "all": "SELECT deviceId FROM devices", "none": "SELECT * FROM devices WHERE false" } },
+    })
+}
+
+/// The body with one field otherwise.
+fn with(name: &str, value: Value) -> Value {
+    let mut body = body();
+    body[name] = value;
+    body
+}
+
+async fn put(hub: &Hub, if_match: &str, body: &Value) -> RestAnswer {
+    let headers = if if_match.is_empty() { String::new() } else { format!("If-Match: {if_match}\r\n") };
+    ask_as(hub, OWNER, "PUT /configurations/chiller", &headers, body).await
+}
+
+#[tokio::test]
+async fn their_life() {
+    let hub = hub();
+    let missing = (404, "ConfigurationNotFound");
+    assert_eq!(ask_rest(&hub, "GET /configurations/chiller", &Value::Null).await.refusal(), missing);
+    assert_eq!(put(&hub, "*", &body()).await.refusal(), missing);
+    let made = put(&hub, "", &body()).await;
+    assert_eq!(made.status, 201, "{}", made.json);
+    let etag = made.json["etag"].as_str().unwrap().to_owned();
+    assert_eq!(made.header("etag"), Some(format!("\"{etag}\"").as_str()));
+    for field in ["id", "schemaVersion", "labels", "content", "targetCondition", "priority"] {
+        assert_eq!(made.json[field], body()[field], "{field}");
+    }
+    assert_eq!(made.json["systemMetrics"]["results"]["targetedCount"], 1);
+    assert_eq!(made.json["metrics"]["results"], json!({ "all": 2, "none": 0 }));
+    let shown = made.json["systemMetrics"]["queries"]["targetedCount"].as_str().unwrap();
+    assert_eq!(hub.query(shown, None, None).unwrap().body, "[{\"deviceId\":\"dev1\"}]");
+    assert_eq!(put(&hub, "", &body()).await.refusal(), (409, "ConfigurationAlreadyExists"));
+    let changed = with("targetCondition", "*".into());
+    assert_eq!(put(&hub, "\"old\"", &changed).await.refusal(), (412, "PreconditionFailed"));
+    let updated = put(&hub, &format!("\"{etag}\""), &changed).await;
+    assert_eq!(
+        (updated.status, &updated.json["systemMetrics"]["results"]["targetedCount"]),
+        (200, &2.into())
+    );
+    assert_ne!(updated.json["etag"], etag.as_str());
+    assert_eq!(updated.json["createdTimeUtc"], made.json["createdTimeUtc"]);
+    // As some clients send it.
+    assert_eq!(put(&hub, updated.json["etag"].as_str().unwrap(), &body()).await.status, 200);
+    let other = with("content", json!({ "deviceContent": {} }));
+    assert_eq!(put(&hub, "*", &other).await.refusal(), (400, "ArgumentInvalid"));
+    let list = ask_rest(&hub, "GET /configurations?top=1", &Value::Null).await;
+    assert_eq!((list.json.as_array().unwrap().len(), &list.json[0]["id"]), (1, &"chiller".into()));
+    let delete = |if_match: &'static str| {
+        let headers = format!("If-Match: {if_match}\r\n");
+        let hub = &hub;
+        async move { ask_as(hub, OWNER, "DELETE /configurations/chiller", &headers, &Value::Null).await }
+    };
+    assert_eq!(delete("\"old\"").await.refusal(), (412, "PreconditionFailed"));
+    assert_eq!(delete("*").await.status, 204);
+    assert_eq!(delete("*").await.refusal(), missing);
+}
+
+#[tokio::test]
+async fn rules() {
+    let hub = hub();
+    for (name, value) in [
+        ("id", "other".into()),
+        ("priority", (-1).into()),
+        ("labels", json!({ "a": 1 })),
+        ("content", json!({})),
+        ("content", json!({ "deviceContent": {}, "moduleContent": {} })),
+        ("content", json!({ "deviceContent": { "properties.reported.x": 1 } })),
+        ("content", json!({ "deviceContent": { "properties.desired..x": 1 } })),
+        ("content", json!({ "modulesContent": { "a b": {} } })),
+        ("content", json!({ "moduleContent": {} })),
+        ("targetCondition", "tags.x =".into()),
+        ("targetCondition", "FROM devices.modules WHERE moduleId = 'm'".into()),
+        ("metrics", json!({ "queries": { "bad": "SELECT" } })),
+        ("metrics", json!({ "queries": { "jobs": "SELECT * FROM devices.jobs" } })),
+    ] {
+        let answer = put(&hub, "", &with(name, value.clone())).await;
+        assert_eq!(answer.refusal(), (400, "ArgumentInvalid"), "{name} {value}");
+    }
+    for id in ["UPPER", "a%20b", &"x".repeat(129)] {
+        let mut body = body();
+        body.as_object_mut().unwrap().remove("id");
+        let answer = ask_rest(&hub, &format!("PUT /configurations/{id}"), &body).await;
+        assert_eq!(answer.refusal(), (400, "ArgumentInvalid"), "{id}");
+    }
+    assert_eq!(
+        ask_rest(&hub, "PUT /configurations/x", &Value::Null).await.refusal(),
+        (400, "IotHubFormatError")
+    );
+    let stranger = ask_as(&hub, "registryRead", "PUT /configurations/chiller", "", &body()).await;
+    assert_eq!(stranger.status, 401);
+    for number in 0..100 {
+        let mut body = body();
+        body["id"] = format!("c{number}").into();
+        assert_eq!(ask_rest(&hub, &format!("PUT /configurations/c{number}"), &body).await.status, 201);
+    }
+    assert_eq!(put(&hub, "", &body()).await.refusal(), (403, "IotHubQuotaExceeded"));
+}
+
+#[tokio::test]
+async fn conditions_and_metrics_are_tried() {
+    let hub = hub();
+    let ask = |body: Value| {
+        let hub = &hub;
+        async move { ask_rest(hub, "POST /configurations/testQueries", &body).await.json }
+    };
+    let good = json!({
+        "targetCondition": "from devices.modules where tags.building=9",
+        "customMetricQueries": { "mymetric": "select moduleId from devices.modules where tags.location='US'" },
+    });
+    assert_eq!(ask(good).await, json!({ "targetConditionError": "", "customMetricQueryErrors": {} }));
+    let bad = ask(json!({ "targetCondition": "tags.", "customMetricQueries": { "m": "SELECT x" } })).await;
+    assert!(bad["targetConditionError"].as_str().unwrap().contains("at character 6"), "{bad}");
+    assert!(bad["customMetricQueryErrors"]["m"].as_str().unwrap().contains("FROM"), "{bad}");
+}
+
+#[tokio::test]
+async fn content_is_applied_to_one_device() {
+    let hub = hub();
+    hub.create_module("dev1", "old", None).unwrap();
+    hub.patch_desired(("dev1", "old"), &json!({ "keep": 1, "a": { "b": 1, "c": 2 } })).unwrap();
+    let apply = |device: &'static str, content: Value| {
+        let hub = &hub;
+        async move { ask_rest(hub, &format!("POST /devices/{device}/applyConfigurationContent"), &content).await }
+    };
+    let content = json!({ "modulesContent": {
+        "$edgeAgent": { "properties.desired": { "schemaVersion": "1.1", "modules": {} } },
+        "old": { "properties.desired.a.b": 5, "properties.desired.a.c": null, "properties.desired.new.x": [1] },
+    } });
+    assert_eq!(apply("dev1", content).await.status, 204);
+    let desired = |module: &str| {
+        let mut desired = hub.twin(("dev1", module)).unwrap()["properties"]["desired"].take();
+        desired.as_object_mut().unwrap().retain(|name, _| !name.starts_with('$'));
+        desired
+    };
+    assert_eq!(desired("$edgeAgent"), json!({ "schemaVersion": "1.1", "modules": {} }));
+    assert_eq!(desired("old"), json!({ "keep": 1, "a": { "b": 5 }, "new": { "x": [1] } }));
+    // All or nothing: the second module's content is refused.
+    let content = json!({ "modulesContent": {
+        "a": { "properties.desired.ok": 1 },
+        "old": { "properties.desired.bad": { "a b": 1 } },
+    } });
+    assert_eq!(apply("dev1", content).await.refusal(), (400, "ArgumentInvalid"));
+    assert!(!hub.has_module("dev1", "a"));
+    let content = json!({ "deviceContent": { "properties.desired.x": 1 } });
+    assert_eq!(apply("dev2", content.clone()).await.status, 204);
+    assert_eq!(hub.twin("dev2").unwrap()["properties"]["desired"]["x"], 1);
+    assert_eq!(apply("nobody", content).await.refusal(), (404, "DeviceNotFound"));
+    assert_eq!(apply("dev2", json!({ "moduleContent": {} })).await.refusal(), (400, "ArgumentInvalid"));
+}
+
+#[tokio::test]
+async fn they_outlast_the_hub() {
+    let dir = make_temp_dir().unwrap();
+    let config = HubConfig { state_dir: Some(dir.join("state")), ..HubConfig::default() };
+    let first = start(config.clone());
+    let made = put(&first, "", &body()).await;
+    drop(first);
+    let again = Hub::start(config).unwrap();
+    let read = ask_rest(&again, "GET /configurations/chiller", &Value::Null).await;
+    assert_eq!(read.json, made.json);
+    drop(again);
+    std::fs::write(dir.join("state/configurations.json"), "{}").unwrap();
+    let config = HubConfig { state_dir: Some(dir.join("state")), ..HubConfig::default() };
+    let error = Hub::start(config).err().expect("damaged").to_string();
+    assert!(error.contains("configurations.json is damaged"), "{error}");
+    std::fs::remove_dir_all(dir).unwrap();
+}
