@@ -223,8 +223,17 @@ fn enrolments_outlive_the_hub() {
         connect(&hub, &registered, &keys[0].derive("member"));
         assert_eq!(hub.twin("member").unwrap()["tags"]["a"], json!(1));
     }
-    std::fs::write(dir.join("provisioning.json"), r#"{"idScope":"0ne","enrollments":[7]}"#).unwrap();
-    let damaged = Hub::start(HubConfig { state_dir: Some(dir.clone()), ..HubConfig::default() });
-    assert!(matches!(damaged, Err(HubError::Corrupt { .. })));
+    for damaged in
+        ["provisioning.json", "registrations/x.json", "enrollments/x.json", "enrollment-groups/x.json"]
+    {
+        let path = dir.join(damaged);
+        let before = std::fs::read(&path).ok();
+        std::fs::write(&path, r#"{"idScope":7}"#).unwrap();
+        let start = Hub::start(HubConfig { state_dir: Some(dir.clone()), ..HubConfig::default() });
+        assert!(matches!(start, Err(HubError::Corrupt { .. })), "{damaged}");
+        let mended = before.map_or_else(|| std::fs::remove_file(&path), |bytes| std::fs::write(&path, bytes));
+        mended.unwrap();
+    }
+    start();
     std::fs::remove_dir_all(&dir).unwrap();
 }

@@ -92,8 +92,6 @@ impl Hub {
         for device in hub.shared.registry.all() {
             hub.shared.cloud_clock.due(&device, &mut device.state());
         }
-        // Its id scope is part of what devices are set up with.
-        hub.shared.save_provisioning()?;
         let (thread, ports) = runtime::spawn(hub.shared.clone(), tls)?;
         hub.thread = Mutex::new(Some(thread));
         hub.ports = ports;

@@ -13,7 +13,7 @@ use super::feedback::Feedback;
 use super::policies::Policies;
 use super::provisioning;
 use super::registry::Registry;
-use super::state_dir::StateDir;
+use super::state_dir::{Kind, StateDir};
 use super::telemetry::Recorder;
 use super::uploads::Uploads;
 
@@ -80,18 +80,18 @@ impl Shared {
         saved.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))))
     }
 
-    /// Brings the file of the provisioning service up to date, as [`Self::save`] does a device's.
-    pub fn save_provisioning(&self) -> Result<(), HubError> {
-        self.state_dir().map_or(Ok(()), |dir| self.provisioning.save(&dir))
+    /// Brings the file of an enrolment, a group or a registration up to date, as [`Self::save`] does a device's.
+    pub fn save_provisioning(&self, kind: Kind, key: &str) -> Result<(), HubError> {
+        self.state_dir().map_or(Ok(()), |dir| self.provisioning.save(&dir, kind, key))
     }
 
     /// [`Self::save_provisioning`] for tasks.
-    pub async fn save_provisioning_async(self: &Arc<Self>) -> Result<(), HubError> {
+    pub async fn save_provisioning_async(self: &Arc<Self>, kind: Kind, key: String) -> Result<(), HubError> {
         if self.state_dir().is_none() {
             return Ok(());
         }
         let shared = self.clone();
-        let saved = tokio::task::spawn_blocking(move || shared.save_provisioning()).await;
+        let saved = tokio::task::spawn_blocking(move || shared.save_provisioning(kind, &key)).await;
         saved.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))))
     }
 

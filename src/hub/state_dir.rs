@@ -6,10 +6,12 @@
 //! DIR/ca-key.pem       its private key
 //! DIR/client-ca.pem    whose signatures on client certificates are taken, once one was added
 //! DIR/policies.json    the shared access policies of the hub, with their keys
-//! DIR/provisioning.json  enrolments and registrations of the provisioning service
+//! DIR/provisioning.json  the provisioning service's id scope
 //! DIR/configurations.json  configurations for many devices
 //! DIR/devices/*.json   one file for each device: identity, keys, twin, messages to it
 //! DIR/modules/*.json   one file for each module of a device: identity, keys, twin
+//! DIR/enrollments/*.json, DIR/enrollment-groups/*.json, DIR/registrations/*.json
+//!                      one file for each of the provisioning service's
 //! ```
 //!
 //! Files are replaced whole: written beside their place, synced, renamed. A crash leaves the old or the new one.
@@ -34,8 +36,31 @@ const PROVISIONING_FILE: &str = "provisioning.json";
 const CA_KEY_FILE: &str = "ca-key.pem";
 /// Holds [`CA_FILE`]'s certificate too.
 const CLIENT_CA_FILE: &str = "client-ca.pem";
-const DEVICES: &str = "devices";
-const MODULES: &str = "modules";
+
+/// What has a file for each of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Device,
+    Module,
+    Enrollment,
+    EnrollmentGroup,
+    Registration,
+}
+
+impl Kind {
+    const ALL: [Self; 5] =
+        [Self::Device, Self::Module, Self::Enrollment, Self::EnrollmentGroup, Self::Registration];
+
+    fn directory(self) -> &'static str {
+        match self {
+            Self::Device => "devices",
+            Self::Module => "modules",
+            Self::Enrollment => "enrollments",
+            Self::EnrollmentGroup => "enrollment-groups",
+            Self::Registration => "registrations",
+        }
+    }
+}
 
 /// An opened state directory; no other hub opens it meanwhile.
 pub struct StateDir {
@@ -48,8 +73,8 @@ pub struct StateDir {
 impl StateDir {
     /// Opens a directory, made if it is missing.
     pub fn open(root: &Path) -> Result<Self, HubError> {
-        for kind in [DEVICES, MODULES] {
-            let dir = root.join(kind);
+        for kind in Kind::ALL {
+            let dir = root.join(kind.directory());
             make_private_dir(&dir).map_err(|error| HubError::file(&dir, error))?;
         }
         let path = root.join("lock");
@@ -136,34 +161,48 @@ impl StateDir {
         write_whole(&self.root.join(name), content.to_string().as_bytes())
     }
 
-    /// Every device's file, then every module's: its path, for errors, and its content.
-    pub fn identities(&self) -> Result<Vec<(PathBuf, Value)>, HubError> {
-        let mut identities = Vec::new();
-        for kind in [DEVICES, MODULES] {
-            let dir = self.root.join(kind);
-            let failed = |error| HubError::file(&dir, error);
-            for entry in fs::read_dir(&dir).map_err(failed)? {
-                let path = entry.map_err(failed)?.path();
-                if path.extension().is_none_or(|extension| extension != "json") {
-                    continue; // what a crash left behind, or a file of somebody else
-                }
-                let bytes = fs::read(&path).map_err(|error| HubError::file(&path, error))?;
-                let value =
-                    serde_json::from_slice(&bytes).map_err(|error| HubError::corrupt(&path, error))?;
-                identities.push((path, value));
+    /// Every file of a kind: its path, for errors, and its content.
+    pub fn all(&self, kind: Kind) -> Result<Vec<(PathBuf, Value)>, HubError> {
+        let dir = self.root.join(kind.directory());
+        let failed = |error| HubError::file(&dir, error);
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&dir).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue; // what a crash left behind, or a file of somebody else
             }
+            let bytes = fs::read(&path).map_err(|error| HubError::file(&path, error))?;
+            let value = serde_json::from_slice(&bytes).map_err(|error| HubError::corrupt(&path, error))?;
+            all.push((path, value));
         }
+        Ok(all)
+    }
+
+    /// Every device's file, then every module's.
+    pub fn identities(&self) -> Result<Vec<(PathBuf, Value)>, HubError> {
+        let mut identities = self.all(Kind::Device)?;
+        identities.extend(self.all(Kind::Module)?);
         Ok(identities)
     }
 
     /// Keeps a device or module; returns when it is safe on the disk.
     pub fn save(&self, id: Id<'_>, content: &Value) -> Result<(), HubError> {
-        write_whole(&self.file(id), content.to_string().as_bytes())
+        self.save_one(kind_of(id), &id.to_string(), content)
     }
 
     /// Forgets a device or module.
     pub fn remove(&self, id: Id<'_>) -> Result<(), HubError> {
-        let path = self.file(id);
+        self.remove_one(kind_of(id), &id.to_string())
+    }
+
+    /// Keeps one of a kind; returns when it is safe on the disk. One of the same name is written by one thread at a time.
+    pub fn save_one(&self, kind: Kind, name: &str, content: &Value) -> Result<(), HubError> {
+        write_whole(&self.file(kind, name), content.to_string().as_bytes())
+    }
+
+    /// Forgets one of a kind, if it is there.
+    pub fn remove_one(&self, kind: Kind, name: &str) -> Result<(), HubError> {
+        let path = self.file(kind, name);
         match fs::remove_file(&path).and_then(|()| sync_parent(&path)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(HubError::file(&path, error)),
             _ => Ok(()),
@@ -171,9 +210,7 @@ impl StateDir {
     }
 
     /// A readable name, and a hash because ids may hold what file names may not, and differ in case alone.
-    fn file(&self, id: Id<'_>) -> PathBuf {
-        // No id holds the slash between the two.
-        let name = id.to_string();
+    fn file(&self, kind: Kind, name: &str) -> PathBuf {
         let readable: String = name
             .chars()
             .map(|c| if c == '/' { '_' } else { c })
@@ -182,9 +219,13 @@ impl StateDir {
             .collect();
         let hash = Sha256::digest(name.as_bytes());
         let hash = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        let kind = if id.module.is_some() { MODULES } else { DEVICES };
-        self.root.join(kind).join(format!("{readable}.{hash:016x}.json"))
+        self.root.join(kind.directory()).join(format!("{readable}.{hash:016x}.json"))
     }
+}
+
+/// A module's name is its device's and its own; no id holds the slash between the two.
+fn kind_of(id: Id<'_>) -> Kind {
+    if id.module.is_some() { Kind::Module } else { Kind::Device }
 }
 
 /// Makes a directory, and those above it, that only this user can enter.

@@ -10,6 +10,7 @@ use crate::dialect::identity::check_id;
 use crate::dialect::provisioning::check_registration_id;
 use crate::hub::HubError;
 use crate::hub::api::Hub;
+use crate::hub::state_dir::Kind;
 
 impl Hub {
     /// Names the provisioning service to its devices.
@@ -31,9 +32,11 @@ impl Hub {
             if state.enrollments.contains_key(&key) {
                 return Err(HubError::EnrollmentExists(enrollment.registration_id));
             }
-            state.enrollments.insert(key, enrollment);
+            state.enrollments.insert(key.clone(), enrollment);
         }
-        self.shared.save_provisioning()
+        self.shared.save_provisioning(Kind::Enrollment, &key).inspect_err(|_| {
+            self.shared.provisioning.state().enrollments.remove(&key);
+        })
     }
 
     /// Lets a group of devices register.
@@ -42,14 +45,17 @@ impl Hub {
         // The service has the same rule for both (DPS docs, "Terms: enrolment group name").
         check_registration_id(&group.name).map_err(HubError::Identity)?;
         check_twin(group.policy.initial_twin.as_ref())?;
+        let name = group.name.clone();
         {
             let mut state = self.shared.provisioning.state();
-            if state.groups.contains_key(&group.name) {
-                return Err(HubError::EnrollmentExists(group.name));
+            if state.groups.contains_key(&name) {
+                return Err(HubError::EnrollmentExists(name));
             }
-            state.groups.insert(group.name.clone(), group);
+            state.groups.insert(name.clone(), group);
         }
-        self.shared.save_provisioning()
+        self.shared.save_provisioning(Kind::EnrollmentGroup, &name).inspect_err(|_| {
+            self.shared.provisioning.state().groups.remove(&name);
+        })
     }
 
     /// The primary key of an enrolment; `None` if it has none. A secret.
@@ -70,13 +76,14 @@ impl Hub {
     /// Lets the device of an enrolment register or not; the device in the hub stays as it is.
     pub fn set_enrollment_enabled(&self, registration_id: &str, enabled: bool) -> Result<(), HubError> {
         self.check_running()?;
+        let key = key_of(registration_id);
         {
             let mut state = self.shared.provisioning.state();
-            let found = state.enrollments.get_mut(&key_of(registration_id));
+            let found = state.enrollments.get_mut(&key);
             let found = found.ok_or_else(|| HubError::EnrollmentNotFound(registration_id.to_owned()))?;
             found.policy.enabled = enabled;
         }
-        self.shared.save_provisioning()
+        self.shared.save_provisioning(Kind::Enrollment, &key)
     }
 
     /// The same for a group.
@@ -87,28 +94,29 @@ impl Hub {
             let found = state.groups.get_mut(name);
             found.ok_or_else(|| HubError::EnrollmentNotFound(name.to_owned()))?.policy.enabled = enabled;
         }
-        self.shared.save_provisioning()
+        self.shared.save_provisioning(Kind::EnrollmentGroup, name)
     }
 
     /// Forgets an enrolment; the device in the hub stays.
     pub fn remove_enrollment(&self, registration_id: &str) -> Result<(), HubError> {
         self.check_running()?;
-        {
-            let mut state = self.shared.provisioning.state();
-            let removed = state.enrollments.remove(&key_of(registration_id));
-            removed.ok_or_else(|| HubError::EnrollmentNotFound(registration_id.to_owned()))?;
-        }
-        self.shared.save_provisioning()
+        let key = key_of(registration_id);
+        let removed = self.shared.provisioning.state().enrollments.remove(&key);
+        let removed = removed.ok_or_else(|| HubError::EnrollmentNotFound(registration_id.to_owned()))?;
+        self.shared.save_provisioning(Kind::Enrollment, &key).inspect_err(|_| {
+            // Still in its file, it would be back after a restart.
+            self.shared.provisioning.state().enrollments.entry(key.clone()).or_insert(removed);
+        })
     }
 
     /// Forgets an enrolment group; the devices in the hub stay.
     pub fn remove_enrollment_group(&self, name: &str) -> Result<(), HubError> {
         self.check_running()?;
-        {
-            let mut state = self.shared.provisioning.state();
-            state.groups.remove(name).ok_or_else(|| HubError::EnrollmentNotFound(name.to_owned()))?;
-        }
-        self.shared.save_provisioning()
+        let removed = self.shared.provisioning.state().groups.remove(name);
+        let removed = removed.ok_or_else(|| HubError::EnrollmentNotFound(name.to_owned()))?;
+        self.shared.save_provisioning(Kind::EnrollmentGroup, name).inspect_err(|_| {
+            self.shared.provisioning.state().groups.entry(name.to_owned()).or_insert(removed);
+        })
     }
 
     /// The devices that were assigned, by their registration ids.

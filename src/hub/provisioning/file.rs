@@ -1,7 +1,6 @@
-//! The service as the state directory keeps it: enrolments and registrations in one file. Operations end with the hub,
-//! as they do with a restart of any service.
+//! The service as the state directory keeps it: each enrolment, group and registration in a file of its own, so that a
+//! change writes what has changed. Operations end with the hub, as they do with a restart of any service.
 
-use std::path::Path;
 use std::sync::PoisonError;
 
 use serde_json::{Map, Value, json};
@@ -12,7 +11,7 @@ use crate::dialect::SymmetricKey;
 use crate::dialect::provisioning::{Registrant, Substatus};
 use crate::hub::HubError;
 use crate::hub::client_certificates::Authentication;
-use crate::hub::state_dir::StateDir;
+use crate::hub::state_dir::{Kind, StateDir};
 
 impl Registry {
     /// A new service, with a random id scope.
@@ -24,51 +23,64 @@ impl Registry {
         Ok(Self::new(format!("0ne{:08X}", u32::from_ne_bytes(random)), State::default()))
     }
 
-    /// The service that a state directory keeps; a new one, if it keeps none.
+    /// The service that a state directory keeps; a new one, whose id scope is kept at once, if it keeps none.
     pub fn load(dir: &StateDir) -> Result<Self, HubError> {
-        match dir.provisioning()? {
-            Some((path, content)) => read(&path, &content),
-            None => Self::generate(),
+        let Some((path, content)) = dir.provisioning()? else {
+            let made = Self::generate()?;
+            dir.save_provisioning(&json!({ "idScope": made.id_scope }))?;
+            return Ok(made);
+        };
+        let corrupt = |reason: String| HubError::corrupt(&path, reason);
+        let id_scope = text(&content, "idScope").map_err(corrupt)?;
+        Registrant::new(&id_scope, "x").map_err(|error| HubError::corrupt(&path, error))?;
+        let mut state = State::default();
+        for kind in [Kind::Enrollment, Kind::EnrollmentGroup, Kind::Registration] {
+            for (path, content) in dir.all(kind)? {
+                state.read(kind, &content).map_err(|error| HubError::corrupt(&path, error))?;
+            }
         }
+        Ok(Self::new(id_scope, state))
     }
 
-    /// Writes it down; returns when it is safe on the disk.
-    pub fn save(&self, dir: &StateDir) -> Result<(), HubError> {
-        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
-        let content = {
-            let state = self.state();
-            let enrollments: Vec<Value> = state.enrollments.values().map(enrollment_to_json).collect();
-            let groups: Vec<Value> = state.groups.values().map(group_to_json).collect();
-            let records: Vec<Value> = state.records.values().map(record_to_json).collect();
-            json!({
-                "idScope": self.id_scope,
-                "enrollments": enrollments,
-                "enrollmentGroups": groups,
-                "registrations": records,
-            })
-        };
-        dir.save_provisioning(&content)
+    /// Brings one file up to date, whether its subject is there or gone; returns when that is safe on the disk.
+    pub fn save(&self, dir: &StateDir, kind: Kind, key: &str) -> Result<(), HubError> {
+        let _saving = self.saving(key).lock().unwrap_or_else(PoisonError::into_inner);
+        let content = self.state().write(kind, key);
+        match content {
+            Some(content) => dir.save_one(kind, key, &content),
+            None => dir.remove_one(kind, key),
+        }
     }
 }
 
-fn read(path: &Path, content: &Value) -> Result<Registry, HubError> {
-    let corrupt = |reason: String| HubError::corrupt(path, reason);
-    let id_scope = text(content, "idScope").map_err(corrupt)?;
-    Registrant::new(&id_scope, "x").map_err(|error| HubError::corrupt(path, error))?;
-    let mut state = State::default();
-    for entry in list(content, "enrollments").map_err(corrupt)? {
-        let enrollment = enrollment_from_json(entry).map_err(corrupt)?;
-        state.enrollments.insert(key_of(&enrollment.registration_id), enrollment);
+impl State {
+    fn read(&mut self, kind: Kind, content: &Value) -> Result<(), String> {
+        match kind {
+            Kind::Enrollment => {
+                let enrollment = enrollment_from_json(content)?;
+                self.enrollments.insert(key_of(&enrollment.registration_id), enrollment);
+            }
+            Kind::EnrollmentGroup => {
+                let group = group_from_json(content)?;
+                self.groups.insert(group.name.clone(), group);
+            }
+            Kind::Registration => {
+                let record = record_from_json(content)?;
+                self.records.insert(key_of(&record.registration_id), record);
+            }
+            Kind::Device | Kind::Module => {}
+        }
+        Ok(())
     }
-    for entry in list(content, "enrollmentGroups").map_err(corrupt)? {
-        let group = group_from_json(entry).map_err(corrupt)?;
-        state.groups.insert(group.name.clone(), group);
+
+    fn write(&self, kind: Kind, key: &str) -> Option<Value> {
+        match kind {
+            Kind::Enrollment => self.enrollments.get(key).map(enrollment_to_json),
+            Kind::EnrollmentGroup => self.groups.get(key).map(group_to_json),
+            Kind::Registration => self.records.get(key).map(record_to_json),
+            Kind::Device | Kind::Module => None,
+        }
     }
-    for entry in list(content, "registrations").map_err(corrupt)? {
-        let record = record_from_json(entry).map_err(corrupt)?;
-        state.records.insert(key_of(&record.registration_id), record);
-    }
-    Ok(Registry::new(id_scope, state))
 }
 
 fn enrollment_to_json(enrollment: &Enrollment) -> Value {
@@ -190,8 +202,4 @@ fn optional_text(entry: &Value, name: &str) -> Result<Option<String>, String> {
         Some(Value::String(text)) => Ok(Some(text.clone())),
         Some(_) => Err(format!("'{name}' is not text")),
     }
-}
-
-fn list<'a>(content: &'a Value, name: &str) -> Result<&'a Vec<Value>, String> {
-    content.get(name).and_then(Value::as_array).ok_or_else(|| format!("'{name}' is missing or no list"))
 }

@@ -24,8 +24,9 @@ pub(in crate::hub) struct Registry {
     state: Mutex<State>,
     /// Somebody asks for an allocation, or the hub stops.
     asked: Condvar,
-    /// Held while the state is written down, so that an older one never overwrites a newer one.
-    pub(super) saving: Mutex<()>,
+    /// One of these is held while a file is written, always the same one for the same file, so that an older state never
+    /// overwrites a newer one.
+    saving: [Mutex<()>; 16],
 }
 
 /// What changes.
@@ -127,12 +128,18 @@ pub(super) enum AllocationStage {
 
 impl Registry {
     pub(super) fn new(id_scope: String, state: State) -> Self {
-        Self { id_scope, state: Mutex::new(state), asked: Condvar::new(), saving: Mutex::default() }
+        Self { id_scope, state: Mutex::new(state), asked: Condvar::new(), saving: Default::default() }
     }
 
     /// Nothing in the state is left half-done by a panic, so a poisoned lock is taken all the same.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock of the file with what has this key.
+    pub(super) fn saving(&self, key: &str) -> &Mutex<()> {
+        let sum = key.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        &self.saving[sum % self.saving.len()]
     }
 
     /// The next question to the application; `None` when none came in time, or the hub has stopped.

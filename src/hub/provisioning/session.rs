@@ -10,13 +10,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep_until, timeout};
 
-use super::enrollment::Proof;
+use super::enrollment::{Proof, key_of};
 use super::service::{self, Outcome};
 use crate::dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES, Registrant};
 use crate::dialect::sas::SasToken;
 use crate::hub::client_certificates::ClientChain;
 use crate::hub::connection::{Greeting, greet, say_goodbye};
 use crate::hub::shared::Shared;
+use crate::hub::state_dir::Kind;
 use crate::hub::transport::Transport;
 use crate::mqtt::server::Event;
 use crate::mqtt::session::fits;
@@ -213,7 +214,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
             self.shared.save_async(device).await.map_err(|_| Closed)?;
         }
         if answer.assigned {
-            self.shared.save_provisioning_async().await.map_err(|_| Closed)?;
+            let key = key_of(&self.registrant.registration_id);
+            self.shared.save_provisioning_async(Kind::Registration, key).await.map_err(|_| Closed)?;
         }
         let Some(qos) = self.granted else { return Ok(()) };
         let topic = ProvisioningResponse {

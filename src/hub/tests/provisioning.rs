@@ -11,6 +11,7 @@ use crate::dialect::provisioning::{ProvisioningRequest, RESPONSES, Registrant};
 use crate::dialect::sas::{SasToken, SymmetricKey};
 use crate::hub::config::Limits;
 use crate::hub::provisioning::{Enrollment, EnrollmentGroup};
+use crate::hub::state_dir::make_temp_dir;
 use crate::hub::telemetry::unix_now;
 use crate::hub::{Hub, HubConfig};
 use crate::mqtt::QoS;
@@ -53,6 +54,28 @@ async fn register(client: &mut TestClient, registration_id: &str) -> (String, se
         };
         client.publish(&request.to_string(), QoS::AtMostOnce, "").await;
     }
+}
+
+#[test]
+fn an_enrolment_that_cannot_be_saved_is_not_there() {
+    let dir = make_temp_dir().unwrap();
+    let hub = Hub::start(HubConfig { state_dir: Some(dir.clone()), ..HubConfig::default() }).unwrap();
+    let folders = ["enrollments", "enrollment-groups"].map(|name| dir.join(name));
+    folders.iter().for_each(|folder| std::fs::remove_dir(folder).unwrap());
+    let enrollment = Enrollment::new("reg-1", keys());
+    let group = EnrollmentGroup::new("group", keys());
+    assert!(hub.create_enrollment(enrollment.clone()).is_err());
+    assert!(hub.create_enrollment_group(group.clone()).is_err());
+    assert!(hub.enrollment_key("reg-1").is_err() && hub.enrollment_group_key("group").is_err());
+    folders.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    hub.create_enrollment(enrollment).unwrap();
+    hub.create_enrollment_group(group).unwrap();
+    folders.iter().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
+    folders.iter().for_each(|folder| std::fs::write(folder, "").unwrap());
+    assert!(hub.remove_enrollment("reg-1").is_err() && hub.remove_enrollment_group("group").is_err());
+    assert!(hub.enrollment_key("reg-1").is_ok() && hub.enrollment_group_key("group").is_ok());
+    drop(hub);
+    std::fs::remove_dir_all(dir).unwrap();
 }
 
 #[tokio::test]
@@ -148,7 +171,11 @@ async fn a_slow_disk_holds_up_no_question() {
     let dir = crate::hub::state_dir::make_temp_dir().unwrap();
     let hub = Arc::new(start(HubConfig { state_dir: Some(dir.join("state")), ..HubConfig::default() }));
     // Whoever opens a pipe to write waits for a reader.
-    let pipe = dir.join("state/provisioning.tmp");
+    hub.create_enrollment(Enrollment::new("reg-1", keys())).unwrap();
+    let folder = std::fs::read_dir(dir.join("state/enrollments")).unwrap();
+    let [file] = folder.map(|entry| entry.unwrap().path()).collect::<Vec<_>>().try_into().unwrap();
+    hub.remove_enrollment("reg-1").unwrap();
+    let pipe = file.with_extension("tmp");
     assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let saving = tokio::task::spawn_blocking({
         let hub = hub.clone();
@@ -166,8 +193,8 @@ async fn a_slow_disk_holds_up_no_question() {
     });
     let asked = timeout(Duration::from_secs(5), asking).await;
     let reader = tokio::task::spawn_blocking(move || std::fs::read(pipe));
-    let _ = saving.await.unwrap();
-    reader.await.unwrap().unwrap();
+    let _ = timeout(DEADLINE, saving).await.expect("a write that goes on").unwrap();
+    timeout(DEADLINE, reader).await.expect("the written file").unwrap().unwrap();
     assert_eq!(asked.expect("an answer while the disk is slow").unwrap(), 0);
     drop(hub);
     std::fs::remove_dir_all(dir).unwrap();
