@@ -7,7 +7,6 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Sleep, sleep_until, timeout};
 
@@ -17,6 +16,7 @@ use super::device::{CloseReason, Command, LinkEnd};
 use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, check_will};
 use super::feedback::FeedbackStatus;
 use super::shared::Shared;
+use super::strangers::Place;
 use super::transport::Transport;
 use crate::mqtt::server::Event;
 use crate::mqtt::{Connect, ConnectReturnCode, LastWill, ProtocolError, Server};
@@ -47,12 +47,8 @@ where
 }
 
 /// Serves a client whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is accepted.
-pub async fn serve<S>(
-    stream: S,
-    chain: ClientChain,
-    shared: Arc<Shared>,
-    unauthenticated: OwnedSemaphorePermit,
-) where
+pub async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauthenticated: Place)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     if let Some(greeting) = greet(stream, MAX_IN_FLIGHT, &shared).await {
@@ -65,7 +61,7 @@ pub(super) async fn welcome<S>(
     greeting: Greeting<S, Delivery>,
     chain: ClientChain,
     shared: Arc<Shared>,
-    unauthenticated: OwnedSemaphorePermit,
+    unauthenticated: Place,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -86,7 +82,7 @@ pub(super) async fn welcome<S>(
         },
     };
     server.refuse(refused);
-    // The permit is kept: lingering is bounded like the rest of what strangers may take.
+    // The place is kept: lingering is bounded like the rest of what strangers may take.
     let _ = timeout(LINGER, say_goodbye(&mut transport, &mut server)).await;
 }
 

@@ -91,7 +91,7 @@ async fn serve(
     protocol: Protocol,
     tls: TlsAcceptor,
     shared: Arc<Shared>,
-    permit: OwnedSemaphorePermit,
+    room: OwnedSemaphorePermit,
 ) {
     // Without it acknowledgements wait for the peer's delayed ones. A socket that refuses it works all the same.
     let _ = stream.set_nodelay(true);
@@ -101,9 +101,10 @@ async fn serve(
         return;
     }
     let chain = ClientChain::of(stream.get_ref().1);
+    let place = shared.strangers.place(room);
     match protocol {
-        Protocol::Mqtt => connection::serve(stream, chain, shared, permit).await,
-        Protocol::Provisioning => provisioning::serve(stream, chain, shared, permit).await,
-        Protocol::Http(router) => http::serve(stream, chain, router, limits, permit).await,
+        Protocol::Mqtt => connection::serve(place.bound(stream), chain, shared, place).await,
+        Protocol::Provisioning => provisioning::serve(place.bound(stream), chain, shared, place).await,
+        Protocol::Http(router) => http::serve(stream, chain, router, limits, place).await,
     }
 }

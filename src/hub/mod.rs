@@ -23,6 +23,7 @@
 //! | `cloud_clock`, [`feedback`] | locks and lives that end; what became of messages, for their senders |
 //! | `upload_calls`, [`uploads`] | file uploads, and Blob Storage for them |
 //! | [`provisioning`] | the Device Provisioning Service beside the hub |
+//! | `strangers` | clients that have not shown who they are: how many, and how much they may send |
 //! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
@@ -62,6 +63,7 @@ mod registry;
 mod runtime;
 mod shared;
 mod state_dir;
+mod strangers;
 pub mod telemetry;
 mod transport;
 mod twin_requests;

@@ -14,6 +14,7 @@ use super::policies::Policies;
 use super::provisioning;
 use super::registry::Registry;
 use super::state_dir::{Kind, StateDir};
+use super::strangers::Strangers;
 use super::telemetry::Recorder;
 use super::uploads::Uploads;
 
@@ -28,6 +29,7 @@ pub struct Shared {
     pub feedback: Feedback,
     pub cloud_clock: CloudClock,
     pub uploads: Uploads,
+    pub strangers: Strangers,
     pub provisioning: provisioning::Registry,
     pub configurations: Configurations,
     /// Taken out when the hub stops, so that another can have it.
@@ -57,6 +59,7 @@ impl Shared {
             cloud_clock: CloudClock::default(),
             uploads,
             configurations: Configurations::default(),
+            strangers: Strangers::default(),
             state_dir: Mutex::new(state_dir),
             last_refusal: Mutex::default(),
         }

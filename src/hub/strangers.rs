@@ -53,7 +53,7 @@ pub struct Place {
 impl Place {
     /// Bounds what the stranger can make anybody read from `stream`.
     pub fn bound<S>(&self, stream: S) -> Bounded<S> {
-        let state = Allowance::Of { left: EACH, large: self.large.clone(), _place: None };
+        let state = Allowance::Of { left: EACH, large: self.large.clone(), taken: None };
         Bounded { stream, known: self.known.clone(), state }
     }
 }
@@ -88,7 +88,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        let Allowance::Of { left, large, _place } = &mut this.state else {
+        let Allowance::Of { left, large, taken } = &mut this.state else {
             return Pin::new(&mut this.stream).poll_read(cx, buffer);
         };
         if this.known.load(Ordering::Acquire) {
@@ -96,14 +96,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
             return Pin::new(&mut this.stream).poll_read(cx, buffer);
         }
         if *left == 0 {
-            let place = if _place.is_none() { large.clone().try_acquire_owned().ok() } else { None };
+            let place = if taken.is_none() { large.clone().try_acquire_owned().ok() } else { None };
             let Some(place) = place else {
                 return Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::InvalidData,
                     "too much of a stranger",
                 )));
             };
-            (*_place, *left) = (Some(place), LARGE - EACH);
+            (*taken, *left) = (Some(place), LARGE - EACH);
         }
         let most = buffer.remaining().min(*left);
         let mut part = ReadBuf::new(buffer.initialize_unfilled_to(most));

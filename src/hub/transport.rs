@@ -122,15 +122,16 @@ mod tests {
     async fn an_idle_connection_holds_no_buffers() {
         let (near, mut far) = tokio::io::duplex(1 << 20);
         let mut transport = Transport::new(near);
-        let mut output = BytesMut::from(&[7; 100_000][..]);
+        let (many, mut taken) = (vec![7; 100_000], vec![0; 100_000]);
+        let mut output = BytesMut::from(&many[..]);
         poll_fn(|cx| transport.poll_write(cx, &mut output, Instant::now())).await.unwrap();
-        far.read_exact(&mut [0; 100_000]).await.unwrap();
-        far.write_all(&[7; 100_000]).await.unwrap();
+        far.read_exact(&mut taken).await.unwrap();
+        far.write_all(&many).await.unwrap();
         while transport.input.len() < 100_000 {
             poll_fn(|cx| transport.poll_read(cx)).await.unwrap();
         }
         let _packet = transport.input.split_to(100_000).freeze();
-        poll_fn(|cx| Poll::Ready(assert!(transport.poll_read(cx).is_pending()))).await;
+        assert!(poll_fn(|cx| Poll::Ready(transport.poll_read(cx).is_pending())).await);
         assert_eq!((output.capacity(), transport.input.capacity()), (0, 0));
     }
 

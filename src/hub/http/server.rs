@@ -12,12 +12,12 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio_rustls::server::TlsStream;
 
 use super::super::client_certificates::ClientChain;
 use super::super::config::Limits;
 use super::answer::Admitted;
+use super::super::strangers::Place;
 use super::stall::{StallingBody, StallingWrites};
 
 /// A TLS connection of the HTTPS listener.
@@ -26,7 +26,7 @@ pub(super) type HttpsStream = StallingWrites<TlsStream<TcpStream>>;
 /// What a connection's requests know of it; in their extensions.
 #[derive(Clone)]
 pub(super) struct Peer {
-    place: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+    place: Arc<Mutex<Option<Place>>>,
     /// The client certificate that it showed in the handshake, if any.
     pub(super) chain: ClientChain,
 }
@@ -34,7 +34,7 @@ pub(super) struct Peer {
 impl Peer {
     /// The connection's place among those of the listener, for a handler that takes the connection over. There is
     /// one, and then none.
-    pub(super) fn take_permit(&self) -> Option<OwnedSemaphorePermit> {
+    pub(super) fn take_place(&self) -> Option<Place> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -46,7 +46,7 @@ pub async fn serve(
     chain: ClientChain,
     router: Router,
     limits: Limits,
-    place: OwnedSemaphorePermit,
+    place: Place,
 ) {
     let peer = Peer { place: Arc::new(Mutex::new(Some(place))), chain };
     let service = TowerToHyperService::new(router);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::BoxError;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// A timer that runs only while something is waited for.
 struct Patience {
@@ -71,15 +71,27 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StallingWrites<S> {
     }
 }
 
-/// A request's body that fails when the rest of it does not come.
+/// Bytes a second that a body must bring after its first moments: a trickle keeps the room that was made for it for ever.
+const MIN_RATE: u64 = 64 << 10;
+
+/// A request's body that fails when the rest of it does not come, or takes too long.
 pub struct StallingBody<B> {
     body: B,
     patience: Patience,
+    begun: Instant,
+    received: u64,
 }
 
 impl<B> StallingBody<B> {
     pub fn new(body: B, limit: Duration) -> Self {
-        Self { body, patience: Patience::new(limit) }
+        Self { body, patience: Patience::new(limit), begun: Instant::now(), received: 0 }
+    }
+
+    /// Counts what came; an error if it is less than it should be by now.
+    fn check_rate(&mut self, frame: &Frame<Bytes>) -> Result<(), io::Error> {
+        self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+        let allowed = self.patience.limit + Duration::from_secs(self.received / MIN_RATE);
+        if self.begun.elapsed() > allowed { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
     }
 }
 
@@ -96,7 +108,11 @@ where
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         self.patience.watch(cx, polled).map(|outcome| match outcome {
-            Ok(frame) => frame.map(|frame| frame.map_err(Into::into)),
+            Ok(frame) => frame.map(|frame| {
+                let frame = frame.map_err(Into::into)?;
+                self.check_rate(&frame)?;
+                Ok(frame)
+            }),
             Err(stalled) => Some(Err(stalled.into())),
         })
     }
@@ -115,7 +131,6 @@ mod tests {
     use std::future::poll_fn;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::Instant;
 
     use super::*;
 
@@ -142,8 +157,8 @@ mod tests {
         assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, LIMIT));
     }
 
-    /// Gives a byte after each of the spans, and then nothing for ever.
-    struct Slow(Vec<Duration>, Option<Pin<Box<Sleep>>>);
+    /// Gives so many bytes after each of the spans, and then nothing for ever.
+    struct Slow(Vec<Duration>, Option<Pin<Box<Sleep>>>, usize);
 
     impl Body for Slow {
         type Data = Bytes;
@@ -159,19 +174,28 @@ mod tests {
                 return Poll::Pending;
             }
             (self.1, _) = (None, self.0.remove(0));
-            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+            Poll::Ready(Some(Ok(Frame::data(vec![0; self.2].into()))))
         }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_may_be_slow_and_may_not_stop() {
         let span = JUST_BELOW;
-        let mut body = StallingBody::new(Slow(vec![span; 5], None), LIMIT);
+        let mut body = StallingBody::new(Slow(vec![span; 5], None, 9 * MIN_RATE as usize), LIMIT);
         let begun = Instant::now();
         for _ in 0..5 {
             poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
         }
         poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap_err();
         assert_eq!(begun.elapsed(), span * 5 + LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_may_not_trickle() {
+        let span = Duration::from_millis(100);
+        let mut body = StallingBody::new(Slow(vec![span; 1000], None, 1), LIMIT);
+        let begun = Instant::now();
+        while poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().is_ok() {}
+        assert!((LIMIT..LIMIT + 2 * span).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     }
 }

@@ -16,7 +16,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::super::client_certificates::ClientChain;
@@ -24,6 +23,7 @@ use super::super::connection;
 use super::super::device_session::MAX_IN_FLIGHT;
 use super::super::provisioning;
 use super::super::shared::Shared;
+use super::super::strangers::Place;
 use super::server::{HttpsStream, Peer};
 use crate::websocket::{PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token};
 
@@ -41,13 +41,12 @@ async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Res
         }
     };
     let peer = request.extensions().get::<Peer>().cloned();
-    let peer = peer.and_then(|peer| peer.take_permit().map(|permit| (peer.chain, permit)));
-    let (Some(upgrade), Some((chain, permit))) = (request.extensions_mut().remove::<OnUpgrade>(), peer)
-    else {
+    let peer = peer.and_then(|peer| peer.take_place().map(|place| (peer.chain, place)));
+    let (Some(upgrade), Some((chain, place))) = (request.extensions_mut().remove::<OnUpgrade>(), peer) else {
         // Only if a second request on the connection overtook its upgrade, which HTTP/1.1 has no way to do.
         return StatusCode::BAD_REQUEST.into_response();
     };
-    tokio::spawn(serve(upgrade, chain, shared, permit));
+    tokio::spawn(serve(upgrade, chain, shared, place));
     let headers = [
         (UPGRADE, "websocket"),
         (CONNECTION, "Upgrade"),
@@ -58,17 +57,18 @@ async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Res
 }
 
 /// From here on the connection is one of MQTT, as on the other port.
-async fn serve(upgrade: OnUpgrade, chain: ClientChain, shared: Arc<Shared>, permit: OwnedSemaphorePermit) {
+async fn serve(upgrade: OnUpgrade, chain: ClientChain, shared: Arc<Shared>, place: Place) {
     let upgraded = timeout(shared.config.limits.connect_timeout, upgrade).await;
     let Ok(Ok(upgraded)) = upgraded else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<HttpsStream>>() else { return };
-    let stream = WebSocketBytes::new(parts.io.into_inner(), Role::Server, parts.read_buf.to_vec()).await;
+    let stream =
+        WebSocketBytes::new(place.bound(parts.io.into_inner()), Role::Server, parts.read_buf.to_vec()).await;
     let Some(greeting) = connection::greet(stream, MAX_IN_FLIGHT, &shared).await else { return };
     // Both services have this path on this port, each on hosts of its own; here they may share a name.
     if provisioning::is_meant(&greeting, &shared.config.hostname) {
-        provisioning::welcome(greeting, chain, shared, permit).await;
+        provisioning::welcome(greeting, chain, shared, place).await;
     } else {
-        connection::welcome(greeting, chain, shared, permit).await;
+        connection::welcome(greeting, chain, shared, place).await;
     }
 }
 

@@ -7,7 +7,6 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{sleep_until, timeout};
 
 use super::enrollment::{Proof, key_of};
@@ -18,6 +17,7 @@ use crate::hub::client_certificates::ClientChain;
 use crate::hub::connection::{Greeting, greet, say_goodbye};
 use crate::hub::shared::Shared;
 use crate::hub::state_dir::Kind;
+use crate::hub::strangers::Place;
 use crate::hub::transport::Transport;
 use crate::mqtt::server::Event;
 use crate::mqtt::session::fits;
@@ -35,7 +35,7 @@ pub(in crate::hub) async fn serve<S>(
     stream: S,
     chain: ClientChain,
     shared: Arc<Shared>,
-    unauthenticated: OwnedSemaphorePermit,
+    unauthenticated: Place,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -57,7 +57,7 @@ pub(in crate::hub) async fn welcome<S, T>(
     greeting: Greeting<S, T>,
     chain: ClientChain,
     shared: Arc<Shared>,
-    unauthenticated: OwnedSemaphorePermit,
+    unauthenticated: Place,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
     T: Default,
@@ -123,7 +123,7 @@ struct Session<S, T> {
 }
 
 struct Stranger {
-    _place: OwnedSemaphorePermit,
+    _place: Place,
     /// Closed then.
     until: Instant,
 }

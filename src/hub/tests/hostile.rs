@@ -80,6 +80,36 @@ async fn strangers_cannot_keep_others_out() {
 }
 
 #[tokio::test]
+async fn strangers_cannot_make_the_hub_hold_much() {
+    let hub = hub();
+    // A CONNECT of 128 KiB is announced, and only a part of it comes.
+    let mut part =
+        BytesMut::from(&b"\x10\x80\x80\x08\x00\x04MQTT\x04\x06\x00\x3c\x00\x01x\x00\x01t\xff\xff"[..]);
+    part.resize(20_000, b'x');
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..80 {
+        let mut stream = tls(&hub).await;
+        stream.write_all(&part).await.unwrap();
+        waiting.spawn(async move {
+            ends(&mut stream).await;
+        });
+    }
+    // As many as there are places for large greetings may wait for the rest of it; the others are closed at once.
+    for _ in 64..80 {
+        tokio::time::timeout(DEADLINE / 2, waiting.join_next()).await.expect("closed").unwrap().unwrap();
+    }
+    assert_others_are_served(&hub).await;
+    waiting.shutdown().await;
+    // An honest client with a large will finds a place again.
+    let mut options = Options::new(&hub, "dev1").will(EVENTS, QoS::AtMostOnce);
+    options.connect.last_will.as_mut().unwrap().message = Bytes::from(vec![b'x'; 60_000]);
+    let begun = Instant::now();
+    while TestClient::open(&hub, &options).await.is_err() {
+        assert!(begun.elapsed() < DEADLINE, "no place for a large will");
+    }
+}
+
+#[tokio::test]
 async fn rubbish_ends_the_connection() {
     let hub = hub();
     let mut http = tcp(&hub).await;

@@ -61,17 +61,25 @@ fn an_enrolment_that_cannot_be_saved_is_not_there() {
     let dir = make_temp_dir().unwrap();
     let hub = Hub::start(HubConfig { state_dir: Some(dir.clone()), ..HubConfig::default() }).unwrap();
     let folders = ["enrollments", "enrollment-groups"].map(|name| dir.join(name));
-    folders.iter().for_each(|folder| std::fs::remove_dir(folder).unwrap());
+    for folder in &folders {
+        std::fs::remove_dir(folder).unwrap();
+    }
     let enrollment = Enrollment::new("reg-1", keys());
     let group = EnrollmentGroup::new("group", keys());
     assert!(hub.create_enrollment(enrollment.clone()).is_err());
     assert!(hub.create_enrollment_group(group.clone()).is_err());
     assert!(hub.enrollment_key("reg-1").is_err() && hub.enrollment_group_key("group").is_err());
-    folders.iter().for_each(|folder| std::fs::create_dir(folder).unwrap());
+    for folder in &folders {
+        std::fs::create_dir(folder).unwrap();
+    }
     hub.create_enrollment(enrollment).unwrap();
     hub.create_enrollment_group(group).unwrap();
-    folders.iter().for_each(|folder| std::fs::remove_dir_all(folder).unwrap());
-    folders.iter().for_each(|folder| std::fs::write(folder, "").unwrap());
+    for folder in &folders {
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+    for folder in &folders {
+        std::fs::write(folder, "").unwrap();
+    }
     assert!(hub.remove_enrollment("reg-1").is_err() && hub.remove_enrollment_group("group").is_err());
     assert!(hub.enrollment_key("reg-1").is_ok() && hub.enrollment_group_key("group").is_ok());
     drop(hub);
