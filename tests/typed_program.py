@@ -8,7 +8,7 @@ from typing import Any
 from typing_extensions import assert_type
 
 import azmqtt
-from azmqtt import pnp, provisioning, sas
+from azmqtt import faults, pnp, provisioning, sas
 
 assert_type(azmqtt.__version__, str)
 OPTIONS: azmqtt.ClientOptions = {
@@ -174,4 +174,6 @@ def local_hub() -> None:
         for registration in hub.registrations():
             assert_type(registration, azmqtt.LocalRegistration)
         assert_type(hub.invoke_method("d", "m"), azmqtt.MethodResult)
+        with hub.inject_fault(faults.Lose("puback"), device_id="d") as fault:
+            assert_type(fault, azmqtt.InjectedFault)
         assert_type(client, azmqtt.DeviceClient)

@@ -13,6 +13,7 @@ terms, ``timeout=`` is in seconds, and whatever comes from the hub is an :class:
 :class:`DeviceClient`       a device or module: messages, twin, methods
 :class:`LocalHub`           a local IoT Hub, for tests and for trying things out
 :class:`Message`            a message with its properties
+:mod:`azmqtt.faults`        faults on demand, for a local hub
 :mod:`azmqtt.sas`           SAS tokens: sign and read
 :mod:`azmqtt.pnp`           IoT Plug and Play: components, writable properties, commands
 :mod:`azmqtt.provisioning`  the Device Provisioning Service: find the hub of a device
@@ -59,9 +60,10 @@ from azmqtt._types import (
 )
 
 if TYPE_CHECKING:
-    from azmqtt import pnp, provisioning
+    from azmqtt import faults, pnp, provisioning
     from azmqtt._hub import LocalHub
     from azmqtt._hub_certificates import DeviceCertificate
+    from azmqtt._hub_faults import InjectedFault
     from azmqtt._hub_provisioning import Allocation, AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
     from azmqtt._hub_types import FeedbackRecord, FileUpload, LocalDevice, LocalModule, TelemetryMessage
     from azmqtt._stats import RoundTrips, Stats
@@ -86,6 +88,7 @@ __all__ = [
     "EnrollmentGroup",
     "FeedbackRecord",
     "FileUpload",
+    "InjectedFault",
     "IotHubError",
     "LocalDevice",
     "LocalHub",
@@ -115,6 +118,7 @@ __all__ = [
     "UploadFailed",
     "UploadResult",
     "__version__",
+    "faults",
     "pnp",
     "provisioning",
     "sas",
@@ -130,6 +134,7 @@ _ELSEWHERE = {
     "EnrollmentGroup": "azmqtt._hub_provisioning",
     "FeedbackRecord": "azmqtt._hub_types",
     "FileUpload": "azmqtt._hub_types",
+    "InjectedFault": "azmqtt._hub_faults",
     "LocalDevice": "azmqtt._hub_types",
     "LocalHub": "azmqtt._hub",
     "LocalModule": "azmqtt._hub_types",
@@ -147,6 +152,6 @@ def __getattr__(name: str) -> Any:
 
     if name in _ELSEWHERE:
         return getattr(import_module(_ELSEWHERE[name]), name)
-    if name in {"pnp", "provisioning"}:
+    if name in {"faults", "pnp", "provisioning"}:
         return import_module(f"azmqtt.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

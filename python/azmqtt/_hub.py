@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from azmqtt import _core
 from azmqtt._arguments import checked
 from azmqtt._hub_certificates import Certificates, DeviceCertificate, both_thumbprints
+from azmqtt._hub_faults import FaultSide, InjectedFault
 from azmqtt._hub_modules import ModuleSide
 from azmqtt._hub_provisioning import (
     Allocation,
@@ -46,6 +47,7 @@ __all__ = [
     "EnrollmentGroup",
     "FeedbackRecord",
     "FileUpload",
+    "InjectedFault",
     "LocalDevice",
     "LocalHub",
     "LocalModule",
@@ -56,7 +58,7 @@ __all__ = [
 
 
 @checked
-class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
+class LocalHub(ServiceSide, ModuleSide, Certificates, FaultSide, ProvisioningSide):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
@@ -139,6 +141,7 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, ProvisioningSide):
         }
         self._core = _core.Hub(options)
         self._provisioning = _core.ProvisioningService(self._core)
+        self._faults = _core.HubFaults(self._core)
         self._policy = Policy()
         # Also at the interpreter's exit, so that no temporary file stays.
         self._finalizer = weakref.finalize(self, self._core.stop)

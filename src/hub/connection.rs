@@ -8,13 +8,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::consume_budget;
-use tokio::time::{Sleep, sleep_until, timeout};
+use tokio::time::{Sleep, sleep, sleep_until, timeout};
 
 use super::authentication::{self, Admitted};
 use super::client_certificates::ClientChain;
 use super::device::{CloseReason, Command, LinkEnd};
 use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, check_will};
+use super::faults::{ConnectFault, Line};
 use super::feedback::FeedbackStatus;
+use super::id::Id;
 use super::shared::Shared;
 use super::strangers::Place;
 use super::transport::Transport;
@@ -23,6 +25,9 @@ use crate::mqtt::{Connect, ConnectReturnCode, LastWill, ProtocolError, Server};
 
 /// How long a refused client may take to read its CONNACK.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a fault leaves a client without an answer to its CONNECT; every honest one has gone by then.
+pub(super) const SILENCE: Duration = Duration::from_secs(600);
 
 /// A deadline that is always in the future of what anybody waits for.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -67,6 +72,15 @@ pub(super) async fn welcome<S>(
 {
     let Greeting { mut transport, mut server, connect } = greeting;
     let refused = match connect {
+        Ok(connect)
+            if shared.faults.is_armed()
+                && let Some(code) = meet_fault(&shared, &connect).await =>
+        {
+            match code {
+                Some(code) => code,
+                None => return,
+            }
+        }
         Err(ProtocolError::UnsupportedLevel(_)) => ConnectReturnCode::RefusedProtocolVersion,
         Err(_) => return,
         Ok(connect) => match authentication::judge(&shared, &connect, &chain, SystemTime::now()) {
@@ -84,6 +98,32 @@ pub(super) async fn welcome<S>(
     server.refuse(refused);
     // The place is kept: lingering is bounded like the rest of what strangers may take.
     let _ = timeout(LINGER, say_goodbye(&mut transport, &mut server)).await;
+}
+
+/// What a fault does to a CONNECT: nothing more, a refusal, or the end of the connection (`Some(None)`).
+async fn meet_fault(shared: &Shared, connect: &Connect) -> Option<Option<ConnectReturnCode>> {
+    let (device, module) = match connect.client_id.split_once('/') {
+        Some((device, module)) => (device, Some(module)),
+        None => (connect.client_id.as_str(), None),
+    };
+    match shared.faults.at_connect(Id { device, module }, Instant::now())? {
+        ConnectFault::Drop => Some(None),
+        ConnectFault::Silence => {
+            sleep(SILENCE).await;
+            Some(None)
+        }
+        ConnectFault::Delay(time) => {
+            sleep(time).await;
+            None
+        }
+        ConnectFault::Refuse(code) => Some(Some(match code {
+            1 => ConnectReturnCode::RefusedProtocolVersion,
+            2 => ConnectReturnCode::BadClientId,
+            3 => ConnectReturnCode::ServiceUnavailable,
+            4 => ConnectReturnCode::BadUserNamePassword,
+            _ => ConnectReturnCode::NotAuthorized,
+        })),
+    }
 }
 
 /// The first packet, or why it is none; `None` if the client went.
@@ -183,6 +223,7 @@ async fn accept<S>(
         timer: Box::pin(sleep_until((now + FAR).into())),
         // The client need not wait for its CONNACK [MQTT-3.1.4-5].
         input_waits: true,
+        line: Line::default(),
     };
     connection.run(connect.clean_session, connect.last_will).await;
 }
@@ -210,6 +251,8 @@ struct Connection<S> {
     timer: Pin<Box<Sleep>>,
     /// Packets may have come in that were left for later because of too much output.
     input_waits: bool,
+    /// Faults that were asked for.
+    line: Line,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -219,6 +262,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(()) => self.serve().await,
             Err(reason) => reason,
         };
+        if self.line.orderly {
+            let _ = timeout(LINGER, poll_fn(|cx| self.transport.poll_shutdown(cx))).await;
+        }
         let Self { transport, mut session, end, shared, .. } = self;
         // The socket goes first: whoever waits for the end of this connection may rely on that.
         drop(transport);
@@ -243,13 +289,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Wake::Close(reason) => Err(reason),
                 Wake::Read(0) => Err(CloseReason::Lost),
                 Wake::Read(_) | Wake::Drained => self.process().await,
+                Wake::Command(Command::Fault(fault)) => self.line.strike(fault, self.session.server.output()),
                 Wake::Command(command) => self.session.obey(command),
                 Wake::Timer => self.check_deadlines(Instant::now()),
             };
             if let Err(reason) = step {
                 return reason;
             }
-            if self.session.server.output().len() > self.close_at {
+            if self.session.server.output().len() + self.line.waiting() > self.close_at {
                 return CloseReason::NotReading;
             }
         }
@@ -259,8 +306,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn process(&mut self) -> Result<(), CloseReason> {
         self.input_waits = false;
         while !self.is_paused() {
+            if let Some(event) = self.line.take_held() {
+                self.session.handle(event).await?;
+                continue;
+            }
             let polled = self.session.server.poll(&mut self.transport.input, Instant::now());
             match polled.map_err(CloseReason::Protocol)? {
+                Some(event) if self.shared.faults.is_armed() => {
+                    if let Some(event) = self.line.receive(&self.shared, &mut self.session, event)? {
+                        self.session.handle(event).await?;
+                    }
+                }
                 Some(event) => self.session.handle(event).await?,
                 None => return Ok(()),
             }
@@ -272,21 +328,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn is_paused(&mut self) -> bool {
-        self.session.server.output().len() > self.shared.config.limits.pause_reading_at
+        let pending = self.session.server.output().len() + self.line.waiting();
+        pending > self.shared.config.limits.pause_reading_at || self.line.is_deaf()
     }
 
     /// Writes what is pending and waits for something to do.
     async fn wake(&mut self) -> Wake {
         poll_fn(|cx| {
-            let output = self.session.server.output();
-            if let Poll::Ready(Err(_)) = self.transport.poll_write(cx, output, Instant::now()) {
-                return Poll::Ready(Wake::Close(CloseReason::Lost));
+            self.line.pass_time();
+            if !self.line.is_mute() {
+                let output = self.session.server.output();
+                let output = self.line.output(&self.shared, &self.session.device, output);
+                let written = self.transport.poll_write(cx, output, Instant::now());
+                if let Poll::Ready(Err(_)) = written {
+                    return Poll::Ready(Wake::Close(CloseReason::Lost));
+                }
+                if self.line.wrote(self.session.server.output().len(), written.is_ready()) {
+                    return Poll::Ready(Wake::Close(CloseReason::Dropped));
+                }
             }
             if let Poll::Ready(reason) = Pin::new(&mut self.end.close).poll(cx) {
                 // The registry drops its end only together with the device.
                 return Poll::Ready(Wake::Close(reason.unwrap_or(CloseReason::Removed)));
             }
-            if let Poll::Ready(Some(command)) = self.end.mailbox.poll_recv(cx) {
+            if !self.line.is_mute()
+                && let Poll::Ready(Some(command)) = self.end.mailbox.poll_recv(cx)
+            {
                 return Poll::Ready(Wake::Command(command));
             }
             let deadline = self.deadline().into();
@@ -310,8 +377,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// When the next thing is due.
     fn deadline(&self) -> Instant {
         let write = self.transport.write_deadline(self.shared.config.limits.write_timeout);
-        let next = self.valid_until.min(self.session.server.deadline());
+        let next = self.valid_until.min(self.silent_at());
+        let next = self.line.deadline().map_or(next, |due| due.min(next));
         write.map_or(next, |write| write.min(next))
+    }
+
+    /// When the client counts as gone.
+    fn silent_at(&self) -> Instant {
+        let silent = self.session.server.deadline();
+        self.line.excused_until.map_or(silent, |excused| excused.max(silent))
     }
 
     /// The timer fired: for a deadline that has passed, or for one that has moved since it was set.
@@ -323,7 +397,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if now >= self.valid_until {
             return Err(CloseReason::TokenExpired);
         }
-        if now >= self.session.server.deadline() {
+        if now >= self.silent_at() {
             return Err(CloseReason::KeepAlive);
         }
         let deadline = self.deadline();

@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use super::client_certificates::Authentication;
 use super::cloud_messages::{CloudMessage, CloudMessages};
 use super::device_session::StoredSession;
+use super::faults::NowFault;
 use super::id::Id;
 use super::identity_record::IdentityRecord;
 use super::methods::{Caller, Invocation};
@@ -118,6 +119,8 @@ pub enum Command {
     },
     /// Call a method, if the device is still subscribed.
     CallMethod { invocation: Invocation, caller: Caller },
+    /// Suffer a fault.
+    Fault(NowFault),
 }
 
 /// Why a connection ended.
@@ -146,6 +149,8 @@ pub enum CloseReason {
     Removed,
     /// A test asked for it.
     Dropped,
+    /// The client was over its rate, or the hub's quota was used up; says which.
+    Throttled(&'static str),
     /// The hub stopped.
     HubStopped,
 }
@@ -162,6 +167,7 @@ impl fmt::Display for CloseReason {
         f.write_str(match self {
             Self::Protocol(error) => return error.fmt(f),
             Self::Forbidden(what) => what,
+            Self::Throttled(why) => why,
             Self::Goodbye => "the client said goodbye",
             Self::Lost => "the connection was lost",
             Self::KeepAlive => "the client was silent for longer than its keep-alive allows",

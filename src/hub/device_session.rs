@@ -4,18 +4,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::authentication::Admitted;
 use super::cloud_messages::DeliveryTag;
 use super::device::{CloseReason, Command, Device};
+use super::faults;
 use super::feedback::FeedbackStatus;
 use super::id::Id;
 use super::methods::{Caller, Invocation, OpenCalls};
 use super::shared::Shared;
-use super::telemetry::Incoming;
+use super::telemetry::{Incoming, unix_now};
 use super::twin_requests::{self, TwinAnswer};
 use crate::dialect::topic::{DeviceTopic, HubTopic, Subscription, TopicError};
-use crate::dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag};
+use crate::dialect::twin::desired_notification;
+use crate::dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag, ServiceError};
 use crate::mqtt::server::Event;
 use crate::mqtt::session::{Session, fits};
 use crate::mqtt::{LastWill, Publish, QoS, Server, Subscribe, SubscribeReasonCode};
@@ -179,6 +182,8 @@ impl DeviceSession {
                 self.send_cloud_messages()
             }
             Command::CallMethod { invocation, caller } => self.call_method(&invocation, caller),
+            // What faults there are is the connection's affair.
+            Command::Fault(_) => Ok(()),
         }
     }
 
@@ -260,10 +265,49 @@ impl DeviceSession {
         if retain {
             properties.application.push(("mqtt-retain".to_owned(), "True".to_owned()));
         }
+        if faults::sdk::asks(&properties.application) {
+            faults::sdk::obey(&self.shared, &self.device, &properties.application);
+        }
         let (source, model_id) = (self.device.source.clone(), self.model_id.clone());
         let of_hub = self.of_hub;
         self.shared.recorder.record(Incoming { source, body, properties, model_id, of_hub });
         Ok(())
+    }
+
+    /// Answers a twin request with an error in place of the twin.
+    ///
+    /// # Errors
+    /// The connection has to end.
+    pub fn refuse_twin_request(&mut self, request: &Publish, error: ServiceError) -> Result<(), CloseReason> {
+        let answer = match DeviceTopic::parse(&request.topic) {
+            Ok(DeviceTopic::TwinGet { request_id } | DeviceTopic::ReportedPatch { request_id, .. }) => {
+                twin_requests::refusal(error, request_id)
+            }
+            Ok(_) => return Ok(()),
+            Err(error) => return Err(CloseReason::Forbidden(error.to_string())),
+        };
+        if request.qos == QoS::AtLeastOnce {
+            self.server.acknowledge(request.pkid);
+        }
+        self.answer(answer)
+    }
+
+    /// Somebody else writes to the twin: a service application to the desired properties, another connection with the
+    /// device's credentials to the reported ones. A patch that breaks a limit changes nothing.
+    pub fn change_twin(&self, desired: Option<&Value>, reported: Option<&Value>) {
+        let mut state = self.device.state();
+        if let Some(patch) = reported
+            && state.twin.patch_reported(patch, None, unix_now()).is_ok()
+        {
+            state.revision += 1;
+        }
+        if let Some(patch) = desired
+            && let Ok(version) = state.twin.patch_desired(patch, None, unix_now())
+        {
+            state.revision += 1;
+            let body = desired_notification(patch, version).to_string().into();
+            state.tell(Command::NotifyDesired { version, body });
+        }
     }
 
     /// The device is gone without a goodbye: emits its will.

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::faults::FaultError;
 use crate::dialect::identity::IdentityError;
 use crate::dialect::query::QueryError;
 use crate::dialect::sas::KeyError;
@@ -116,6 +117,8 @@ pub enum HubError {
         /// How many came.
         got: u64,
     },
+    /// A rule or schedule of faults cannot be set.
+    Fault(FaultError),
     /// The hub is stopped.
     Stopped,
 }
@@ -184,6 +187,7 @@ impl fmt::Display for HubError {
             Self::Timeout { wanted, got } => {
                 write!(f, "{got} of {wanted} messages came in time")
             }
+            Self::Fault(error) => error.fmt(f),
             Self::Stopped => f.write_str("the hub is stopped"),
         }
     }

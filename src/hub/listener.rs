@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use super::client_certificates::ClientChain;
 use super::connection;
 use super::error::HubError;
+use super::faults::AcceptFault;
 use super::http;
 use super::provisioning;
 use super::shared::Shared;
@@ -95,6 +96,13 @@ async fn serve(
 ) {
     // Without it acknowledgements wait for the peer's delayed ones. A socket that refuses it works all the same.
     let _ = stream.set_nodelay(true);
+    if matches!(protocol, Protocol::Mqtt)
+        && shared.faults.is_armed()
+        && let Some(fault) = shared.faults.at_accept(Instant::now())
+        && !outlasts(fault, &stream).await
+    {
+        return;
+    }
     let limits = shared.config.limits;
     let Ok(Ok(stream)) = timeout(limits.handshake_timeout, tls.accept(stream)).await else { return };
     if shared.config.needs_server_name() && stream.get_ref().1.server_name().is_none() {
@@ -107,4 +115,19 @@ async fn serve(
         Protocol::Provisioning => provisioning::serve(place.bound(stream), chain, shared, place).await,
         Protocol::Http(router) => http::serve(stream, chain, router, limits, place).await,
     }
+}
+
+/// Whether a connection goes on after a fault.
+async fn outlasts(fault: AcceptFault, stream: &TcpStream) -> bool {
+    match fault {
+        AcceptFault::Drop => {}
+        // A socket that cannot be told closes like others.
+        AcceptFault::Reset => drop(stream.set_zero_linger()),
+        AcceptFault::Silence => sleep(connection::SILENCE).await,
+        AcceptFault::Delay(time) => {
+            sleep(time).await;
+            return true;
+        }
+    }
+    false
 }

@@ -24,6 +24,7 @@
 //! | `upload_calls`, [`uploads`] | file uploads, and Blob Storage for them |
 //! | [`provisioning`] | the Device Provisioning Service beside the hub |
 //! | `strangers` | clients that have not shown who they are: how many, and how much they may send |
+//! | [`faults`] | what can be made to go wrong, on demand and by seeded schedules |
 //! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
@@ -46,6 +47,7 @@ mod device;
 mod device_file;
 mod device_session;
 pub mod error;
+pub mod faults;
 pub mod feedback;
 mod http;
 pub mod id;

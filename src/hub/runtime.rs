@@ -12,6 +12,7 @@ use tokio_rustls::rustls::ServerConfig;
 use super::cloud_clock;
 use super::device::{CloseReason, END_TIMEOUT};
 use super::error::HubError;
+use super::faults;
 use super::http;
 use super::listener::{self, Protocol};
 use super::shared::Shared;
@@ -104,6 +105,7 @@ async fn run(
         }
     }
     tokio::spawn(cloud_clock::run(shared.clone()));
+    tokio::spawn(faults::run(shared.clone()));
     // Nobody waits for the answer only if the hub was dropped, and then `stopped` resolves too.
     let _ = ready.send(Ok(Ports {
         mqtt: mqtt_port,

@@ -9,6 +9,7 @@ use super::configurations::Configurations;
 use super::device::Device;
 use super::device_file;
 use super::error::HubError;
+use super::faults::Faults;
 use super::feedback::Feedback;
 use super::policies::Policies;
 use super::provisioning;
@@ -32,6 +33,7 @@ pub struct Shared {
     pub strangers: Strangers,
     pub provisioning: provisioning::Registry,
     pub configurations: Configurations,
+    pub faults: Faults,
     /// Taken out when the hub stops, so that another can have it.
     pub state_dir: Mutex<Option<Arc<StateDir>>>,
     last_refusal: Mutex<Option<String>>,
@@ -55,6 +57,7 @@ impl Shared {
             provisioning,
             recorder,
             client_authorities,
+            faults: Faults::default(),
             feedback: Feedback::default(),
             cloud_clock: CloudClock::default(),
             uploads,

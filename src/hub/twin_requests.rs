@@ -62,7 +62,8 @@ fn server_error(error: &HubError) -> ServiceError {
     ServiceError::new(ErrorCode::SERVER_ERROR, format!("the twin could not be stored: {error}"))
 }
 
-fn refusal(mut error: ServiceError, request_id: &str) -> TwinAnswer {
+/// The answer to a request that is refused.
+pub fn refusal(mut error: ServiceError, request_id: &str) -> TwinAnswer {
     error.tracking_id = Some(tracking_id());
     error.timestamp = Some(time::format_utc(unix_now()));
     TwinAnswer { topic: response_topic(error.status, request_id, None), body: error.to_body().into() }

@@ -461,6 +461,7 @@ pub(super) fn to_python(error: HubError) -> PyErr {
         | HubError::Query(_)
         | HubError::Continuation
         | HubError::Twin(_)
+        | HubError::Fault(_)
         | HubError::MethodName(_)
         | HubError::MethodPayload(_)
         | HubError::MessageTooLarge { .. }

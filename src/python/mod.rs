@@ -11,7 +11,7 @@
 //! * [`check`]: which step of a connection fails. [`plain`]: sessions with any broker.
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
-//! * [`hub`], [`hub_cloud`], [`hub_provisioning`]: the local hub.
+//! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_provisioning`]: the local hub.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
 //! * [`core`], [`stream`], [`subscription`], [`acknowledge`]: what a client and its iterators share.
 
@@ -28,6 +28,7 @@ mod events;
 mod fork;
 mod hub;
 mod hub_cloud;
+mod hub_faults;
 mod hub_options;
 mod hub_provisioning;
 mod invoke;
@@ -69,6 +70,8 @@ mod _core {
     use super::hub::Hub;
     #[pymodule_export]
     use super::hub::PendingCall;
+    #[pymodule_export]
+    use super::hub_faults::{HubFaults, plan_faults};
     #[pymodule_export]
     use super::hub_provisioning::ProvisioningService;
     #[pymodule_export]

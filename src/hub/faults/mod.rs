@@ -1,0 +1,45 @@
+//! Faults on demand: what goes wrong between a device and its hub, made to happen.
+//!
+//! A [`Rule`] says what happens ([`Fault`]), whose traffic it happens to ([`Target`]) and when ([`When`]). A device sees
+//! every fault across its socket only: packets that come late, twice, in half or never, connections that end, requests that
+//! are refused.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `fault` | the faults, by the moment that they belong to: no other pairs can be written |
+//! | `rule` | whose and when; when a rule fires, decided alike in every run with the same seed |
+//! | `document`, `members` | rules as JSON, the one form that Python, REST and the command line send |
+//! | `engine` | the rules of a hub, and what has fired |
+//! | `line` | what faults do to one connection; `filter` to the packets that it is sent |
+//! | `strike` | faults that wait for no packet; the clock of those that are due later |
+//! | `plan` | seeded schedules: the same seed, the same faults |
+//! | `calls` | what applications ask of a hub about faults |
+//! | `sdk` | the fault properties that the tests of Microsoft's SDKs send |
+
+mod calls;
+mod document;
+mod engine;
+mod fault;
+mod filter;
+mod line;
+mod members;
+mod plan;
+mod random;
+mod rule;
+pub(super) mod sdk;
+mod strike;
+#[cfg(test)]
+mod tests;
+
+pub use engine::{Fired, RuleStatus};
+pub use fault::{
+    AcceptFault, Answer, Change, ConnectFault, Fault, NowFault, Received, ReceivedFault, RequestFault,
+    RequestMatch, Sent, SentFault, TwinRequest,
+};
+pub use members::FaultError;
+pub use plan::{Planned, Schedule};
+pub use rule::{Chance, Rule, Target, When};
+
+pub(super) use engine::Faults;
+pub(super) use line::Line;
+pub(super) use strike::run;
