@@ -167,6 +167,10 @@ def local_hub() -> None:
         client = hub.device_client("d", websocket=True)
         for message in hub.wait_for_telemetry("d", 1):
             assert_type(message, azmqtt.TelemetryMessage)
+        assert_type(hub.wait_for_telemetry(lambda message: message.json(), 5), azmqtt.TelemetryMessage)
+        assert_type(hub.wait_for_telemetry("d", predicate=lambda message: message.text), azmqtt.TelemetryMessage)
+        for packet in hub.packets("d"):
+            assert_type(packet, azmqtt.Packet)
         for record in hub.wait_for_feedback("d", count=1):
             assert_type(record, azmqtt.FeedbackRecord)
         for upload in hub.wait_for_upload("d", count=1):

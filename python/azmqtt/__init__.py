@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from azmqtt._hub import LocalHub
     from azmqtt._hub_certificates import DeviceCertificate
     from azmqtt._hub_faults import InjectedFault
+    from azmqtt._hub_packets import Packet
     from azmqtt._hub_provisioning import Allocation, AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
     from azmqtt._hub_types import FeedbackRecord, FileUpload, LocalDevice, LocalModule, TelemetryMessage
     from azmqtt._stats import RoundTrips, Stats
@@ -101,6 +102,7 @@ __all__ = [
     "MethodResult",
     "Outbox",
     "OutboxFull",
+    "Packet",
     "PreconditionFailed",
     "ProvisioningFailed",
     "Registration",
@@ -139,6 +141,7 @@ _ELSEWHERE = {
     "LocalHub": "azmqtt._hub",
     "LocalModule": "azmqtt._hub_types",
     "LocalRegistration": "azmqtt._hub_provisioning",
+    "Packet": "azmqtt._hub_packets",
     "Registration": "azmqtt.provisioning",
     "RoundTrips": "azmqtt._stats",
     "Stats": "azmqtt._stats",

@@ -110,7 +110,13 @@ def _check_for(annotation: object) -> Check | None:
     return lambda name, value: None if value is None else check(name, value)
 
 
-def _seconds(name: str, value: Any) -> None:
+def seconds(name: str, value: Any) -> None:
+    """Check a number of seconds, which may be infinite.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is NaN.
+    """
     if isinstance(value, bool) or not hasattr(type(value), "__float__"):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
     if value != value:  # noqa: PLR0124 - only NaN differs from itself
@@ -139,7 +145,7 @@ def _texts_by_name(name: str, value: Any) -> None:
 _CHECKS: dict[str, Check] = {
     "str": text,
     "int": whole,
-    "float": _seconds,
+    "float": seconds,
     "bool": _truth,
     "str | os.PathLike[str]": _path,
 }

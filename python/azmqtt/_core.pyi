@@ -24,6 +24,7 @@ __all__ = [
     "Log",
     "Login",
     "MethodCall",
+    "PacketLog",
     "PendingCall",
     "PlainClient",
     "PlainTls",
@@ -461,6 +462,16 @@ class HubFaults:
     def rules(self) -> list[tuple[int, str, int, bool]]: ...
     def fired(self, after: int) -> list[tuple[int, int, str, str, float]]: ...
     def wait(self, fault_id: int, count: int, timeout: float) -> int | None: ...
+
+@final
+class PacketLog:
+    """The recorded packets of a local hub."""
+
+    def __new__(cls, hub: Hub) -> Self: ...
+    def records(
+        self, device_id: str | None, module_id: str | None, after: int
+    ) -> list[tuple[int, str, int, float, bool, str, dict[str, Any]]] | None: ...
+    def wait(self, device_id: str | None, module_id: str | None, after: int, timeout: float) -> bool: ...
 
 @final
 class ProvisioningService:

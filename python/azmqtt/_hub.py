@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
 from azmqtt._arguments import checked
+from azmqtt._hub_assert import AssertSide
 from azmqtt._hub_certificates import Certificates, DeviceCertificate, both_thumbprints
 from azmqtt._hub_faults import FaultSide, InjectedFault
 from azmqtt._hub_modules import ModuleSide
+from azmqtt._hub_packets import Packet, PacketSide
 from azmqtt._hub_provisioning import (
     Allocation,
     AllocationRequest,
@@ -53,12 +55,13 @@ __all__ = [
     "LocalModule",
     "LocalRegistration",
     "MethodResult",
+    "Packet",
     "TelemetryMessage",
 ]
 
 
 @checked
-class LocalHub(ServiceSide, ModuleSide, Certificates, FaultSide, ProvisioningSide):
+class LocalHub(ServiceSide, ModuleSide, Certificates, FaultSide, ProvisioningSide, PacketSide, AssertSide):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
@@ -77,6 +80,7 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, FaultSide, ProvisioningSid
             is missing. Without one they end with the hub. Cloud-to-device messages that wait stay, too.
         hostname: The name in connection strings and in the certificate.
         record: Whether telemetry is kept (the newest 100,000 messages or 64 MiB) or only counted.
+        record_packets: Whether every MQTT packet is kept (the newest 100,000 or 64 MiB), for :meth:`packets`.
         provisioning_host: The address that the provisioning service listens on; the hub's if absent.
         provisioning_port: The TCP port of the provisioning service; 0 picks a free one.
         c2d_lock: Seconds after which a cloud-to-device message without its acknowledgement is sent again. The
@@ -102,6 +106,7 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, FaultSide, ProvisioningSid
         state: str | os.PathLike[str] | None = None,
         hostname: str = "localhost",
         record: bool = True,
+        record_packets: bool = False,
         provisioning_host: str | None = None,
         provisioning_port: int = 0,
         c2d_lock: float = 60,
@@ -136,10 +141,12 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, FaultSide, ProvisioningSid
             "hostname": hostname,
             "state_dir": state,
             "keep_messages": record,
+            "keep_packets": record_packets,
             "cloud": cloud,
             "provisioning": (provisioning_host, provisioning_port),
         }
         self._core = _core.Hub(options)
+        self._packets = _core.PacketLog(self._core)
         self._provisioning = _core.ProvisioningService(self._core)
         self._faults = _core.HubFaults(self._core)
         self._policy = Policy()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from azmqtt._arguments import json_text, not_negative
+from azmqtt._hub_awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
 from azmqtt._hub_cloud import CloudSide
 from azmqtt._hub_types import TelemetryMessage
 from azmqtt._hub_uploads import UploadSide
@@ -95,6 +96,7 @@ class ServiceSide(CloudSide, UploadSide):
         _check_whose(device_id, module_id)
         return self._core.telemetry_count(device_id, module_id)
 
+    @overload
     def wait_for_telemetry(
         self,
         device_id: str | None = None,
@@ -102,27 +104,82 @@ class ServiceSide(CloudSide, UploadSide):
         timeout: float | None = 10,
         *,
         module_id: str | None = None,
-    ) -> list[TelemetryMessage]:
+    ) -> list[TelemetryMessage]: ...
+
+    @overload
+    def wait_for_telemetry(
+        self,
+        predicate: Callable[[TelemetryMessage], object],
+        timeout: float | None = 10,
+        /,
+        *,
+        after: int = 0,
+    ) -> TelemetryMessage: ...
+
+    @overload
+    def wait_for_telemetry(
+        self,
+        predicate: Callable[[TelemetryMessage], object],
+        *,
+        timeout: float | None = 10,
+        after: int = 0,
+    ) -> TelemetryMessage: ...
+
+    @overload
+    def wait_for_telemetry(
+        self,
+        device_id: str | None = None,
+        *,
+        predicate: Callable[[TelemetryMessage], object],
+        timeout: float | None = 10,
+        module_id: str | None = None,
+        after: int = 0,
+    ) -> TelemetryMessage: ...
+
+    def wait_for_telemetry(  # type: ignore[misc]  # the first argument may be the predicate
+        self,
+        device_id: str | Callable[[TelemetryMessage], object] | None = None,
+        count: Any = ONE,
+        timeout: Any = TEN_SECONDS,
+        *,
+        predicate: Callable[[TelemetryMessage], object] | None = None,
+        module_id: str | None = None,
+        after: int = 0,
+    ) -> list[TelemetryMessage] | TelemetryMessage:
         """Wait until at least ``count`` messages have come since the hub started; return all that are kept.
 
+        Or wait for a certain message, and return it::
+
+            hub.wait_for_telemetry(lambda message: message.json()["temperature"] > 30, 5)
+
         Args:
-            device_id: Whose messages; everybody's if absent.
+            device_id: Whose messages; everybody's if absent. In its place, a predicate for everybody's, followed by the
+                timeout.
             count: How many at least.
-            timeout: In seconds; ``None`` waits for ever.
+            timeout: In seconds; ``None`` waits for ever. 10 s if absent.
+            predicate: Says of a message whether it is the one; the first for which it does is returned, which may have
+                come already.
             module_id: The device's module; without it, only what the device itself sends counts.
+            after: With a predicate, only those with a higher ``sequence``.
 
         Raises:
-            TimeoutError: Fewer came in time; says how many.
+            TimeoutError: Fewer came in time, or none that matches; says what came.
             LookupError: There is no such device or module.
             ValueError: A module without its device.
         """
-        _check_whose(device_id, module_id)
-        not_negative("count", count)
-        if not wait(lambda tick: self._core.wait_for_count(device_id, count, tick, module_id), timeout, self._core):
-            got = self.telemetry_count(device_id, module_id=module_id)
-            msg = f"{got} of {count} messages came within {timeout} s"
+        asked = Awaited.read(device_id, count, timeout, predicate, after)
+        _check_whose(asked.device_id, module_id)
+        if asked.predicate is not None:
+            return wait_for_match(self, asked, module_id)
+        if not wait(
+            lambda tick: self._core.wait_for_count(asked.device_id, asked.count, tick, module_id),
+            asked.timeout,
+            self._core,
+        ):
+            got = self.telemetry_count(asked.device_id, module_id=module_id)
+            msg = f"{got} of {asked.count} messages came within {asked.timeout} s"
             raise TimeoutError(msg)
-        return self.telemetry(device_id, module_id=module_id)
+        return self.telemetry(asked.device_id, module_id=module_id)
 
     def invoke_method(
         self,

@@ -29,6 +29,8 @@ pub struct HubConfig {
     pub sas_skew: Duration,
     /// What is kept of the telemetry that comes in.
     pub recording: Recording,
+    /// Whether the packets of every connection are kept.
+    pub packets: PacketRecording,
     /// Whether a connect with `CleanSession` = 1 empties the device's queue of cloud-to-device messages.
     pub clean_session_purges: bool,
     /// How long cloud-to-device messages are locked, kept and tried.
@@ -51,6 +53,7 @@ impl Default for HubConfig {
             state_dir: None,
             sas_skew: Duration::from_secs(CLOCK_SKEW),
             recording: Recording::default(),
+            packets: PacketRecording::Off,
             clean_session_purges: true,
             cloud_to_device: CloudToDevice::default(),
             file_uploads: FileUploads::default(),
@@ -102,6 +105,25 @@ impl Default for Recording {
     fn default() -> Self {
         Self::Keep { messages: 100_000, bytes: 64 << 20 }
     }
+}
+
+/// Whether MQTT packets are kept, in both directions, for tests to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PacketRecording {
+    /// None.
+    Off,
+    /// The newest packets, up to both bounds; the oldest make room.
+    Keep {
+        /// At most this many packets.
+        packets: usize,
+        /// At most this many bytes of topics, bodies and book-keeping.
+        bytes: usize,
+    },
+}
+
+impl PacketRecording {
+    /// What a run of tests can do with: the newest 100,000 packets or 64 MiB.
+    pub const ON: Self = Self::Keep { packets: 100_000, bytes: 64 << 20 };
 }
 
 /// How cloud-to-device messages are delivered (IoT Hub docs, "Send cloud-to-device messages": configuration options).

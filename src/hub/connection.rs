@@ -17,6 +17,7 @@ use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, check_will};
 use super::faults::{ConnectFault, Line};
 use super::feedback::FeedbackStatus;
 use super::id::Id;
+use super::packets::PacketLog;
 use super::shared::Shared;
 use super::strangers::Place;
 use super::transport::Transport;
@@ -45,6 +46,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut transport = Transport::new(stream);
+    transport.tap = shared.packets.as_ref().map(PacketLog::tap);
     let mut server = Server::new(max_in_flight, Instant::now());
     let connecting = receive_connect(&mut transport, &mut server);
     let connect = timeout(shared.config.limits.connect_timeout, connecting).await.ok()??;
@@ -81,7 +83,10 @@ pub(super) async fn welcome<S>(
                 None => return,
             }
         }
-        Err(ProtocolError::UnsupportedLevel(_)) => ConnectReturnCode::RefusedProtocolVersion,
+        Err(error @ ProtocolError::UnsupportedLevel(_)) => {
+            transport.ends(format_args!("refused: {error}"));
+            ConnectReturnCode::RefusedProtocolVersion
+        }
         Err(_) => return,
         Ok(connect) => match authentication::judge(&shared, &connect, &chain, SystemTime::now()) {
             Ok(admitted) => {
@@ -90,6 +95,7 @@ pub(super) async fn welcome<S>(
                 return;
             }
             Err(refusal) => {
+                transport.ends(format_args!("refused: {}", refusal.reason));
                 shared.note_refusal(refusal.reason);
                 refusal.code
             }
@@ -163,7 +169,7 @@ where
 
 /// Makes the client the device's connection, in the place of any older one, and serves it to its end.
 async fn accept<S>(
-    transport: Transport<S>,
+    mut transport: Transport<S>,
     server: Server<Delivery>,
     shared: Arc<Shared>,
     connect: Connect,
@@ -177,6 +183,7 @@ async fn accept<S>(
     if let Some(will) = &connect.last_will
         && let Err(reason) = check_will(&device, will)
     {
+        transport.ends(&reason);
         shared.note_refusal(reason.to_string());
         return;
     }
@@ -265,7 +272,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.line.orderly {
             let _ = timeout(LINGER, poll_fn(|cx| self.transport.poll_shutdown(cx))).await;
         }
-        let Self { transport, mut session, end, shared, .. } = self;
+        let Self { mut transport, mut session, end, shared, .. } = self;
+        transport.ends(&reason);
         // The socket goes first: whoever waits for the end of this connection may rely on that.
         drop(transport);
         session.end_calls(&reason);

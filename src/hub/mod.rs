@@ -25,6 +25,7 @@
 //! | [`provisioning`] | the Device Provisioning Service beside the hub |
 //! | `strangers` | clients that have not shown who they are: how many, and how much they may send |
 //! | [`faults`] | what can be made to go wrong, on demand and by seeded schedules |
+//! | [`packets`] | the recording of every MQTT packet, for tests |
 //! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
@@ -57,6 +58,7 @@ mod if_match;
 mod listener;
 mod methods;
 mod modules;
+pub mod packets;
 mod policies;
 pub mod provisioning;
 mod query;
@@ -80,7 +82,7 @@ pub use api::Hub;
 pub use certificate_calls::{DeviceCertificate, SignedBy};
 pub use client_certificates::Authentication;
 pub use cloud_calls::CloudSend;
-pub use config::{HubConfig, Recording};
+pub use config::{HubConfig, PacketRecording, Recording};
 pub use device::CloseReason;
 pub use error::HubError;
 pub use feedback::{FeedbackRecord, FeedbackStatus};

@@ -11,6 +11,7 @@ use super::device_file;
 use super::error::HubError;
 use super::faults::Faults;
 use super::feedback::Feedback;
+use super::packets::PacketLog;
 use super::policies::Policies;
 use super::provisioning;
 use super::registry::Registry;
@@ -25,6 +26,8 @@ pub struct Shared {
     pub registry: Registry,
     pub policies: Policies,
     pub recorder: Recorder,
+    /// Where packets are recorded, if they are.
+    pub packets: Option<Arc<PacketLog>>,
     /// Whose signatures on client certificates are taken.
     pub client_authorities: Authorities,
     pub feedback: Feedback,
@@ -49,6 +52,7 @@ impl Shared {
         state_dir: Option<Arc<StateDir>>,
     ) -> Self {
         let recorder = Recorder::new(config.recording);
+        let packets = PacketLog::new(config.packets);
         let uploads = Uploads::new(config.file_uploads);
         Self {
             config,
@@ -56,6 +60,7 @@ impl Shared {
             policies,
             provisioning,
             recorder,
+            packets,
             client_authorities,
             faults: Faults::default(),
             feedback: Feedback::default(),

@@ -4,6 +4,7 @@
 //! two directions.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -11,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::packets::Tap;
 
 /// How much is read in one go: two full TLS records.
 const READ_SIZE: usize = 32 << 10;
@@ -32,11 +35,13 @@ pub struct Transport<S> {
     unflushed: bool,
     /// When the pending output last moved; `None` while nothing is pending.
     stalled_since: Option<Instant>,
+    /// Told of every byte, if packets are recorded.
+    pub tap: Option<Box<Tap>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     pub fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), unflushed: false, stalled_since: None }
+        Self { stream, input: BytesMut::new(), unflushed: false, stalled_since: None, tap: None }
     }
 
     /// Writes as much of `output` as the peer takes now; the rest is written by later calls.
@@ -56,7 +61,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
         while !output.is_empty() {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, output))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => output.advance(written),
+                written => {
+                    if let Some(tap) = &mut self.tap {
+                        tap.sent(&output[..written]);
+                    }
+                    output.advance(written);
+                }
             }
             self.unflushed = true;
             self.stalled_since = Some(now);
@@ -80,9 +90,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
                 self.input = BytesMut::new();
             }
             ready!(read)?;
+            if let Some(tap) = &mut self.tap {
+                tap.received(buffer.filled());
+            }
             self.input.extend_from_slice(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })
+    }
+
+    /// Has the recording of packets say why the connection ends.
+    pub fn ends(&mut self, reason: impl fmt::Display) {
+        if let Some(tap) = &mut self.tap {
+            tap.ends(reason.to_string());
+        }
     }
 
     /// When the peer counts as one that does not read, unless it takes something before.

@@ -435,7 +435,7 @@ fn to_tuple<'py>(py: Python<'py>, message: &TelemetryMessage) -> Message<'py> {
 }
 
 /// A device's or module's messages, or everybody's.
-fn whose<'a>(device_id: Option<&'a str>, module_id: Option<&'a str>) -> Whose<'a> {
+pub(super) fn whose<'a>(device_id: Option<&'a str>, module_id: Option<&'a str>) -> Whose<'a> {
     device_id.map_or(Whose::Everybody, |device_id| Whose::One((device_id, module_id).into()))
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::prelude::*;
 
 use super::hub_cloud::CloudOptions;
-use crate::hub::{HubConfig, Recording};
+use crate::hub::{HubConfig, PacketRecording, Recording};
 
 /// By name; each group of options is a dict of its own.
 #[derive(FromPyObject)]
@@ -18,6 +18,7 @@ pub(super) struct HubOptions {
     hostname: String,
     state_dir: Option<PathBuf>,
     keep_messages: bool,
+    keep_packets: bool,
     cloud: CloudOptions,
     /// Host and port.
     provisioning: (Option<String>, u16),
@@ -34,6 +35,7 @@ impl HubOptions {
             hostname: self.hostname,
             state_dir: self.state_dir,
             recording,
+            packets: if self.keep_packets { PacketRecording::ON } else { PacketRecording::Off },
             ..HubConfig::default()
         };
         self.cloud.apply(&mut config)?;

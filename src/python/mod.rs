@@ -12,6 +12,7 @@
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
 //! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_provisioning`]: the local hub.
+//! * [`hub`], [`hub_cloud`], [`hub_provisioning`], [`hub_packets`]: the local hub.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
 //! * [`core`], [`stream`], [`subscription`], [`acknowledge`]: what a client and its iterators share.
 
@@ -30,6 +31,7 @@ mod hub;
 mod hub_cloud;
 mod hub_faults;
 mod hub_options;
+mod hub_packets;
 mod hub_provisioning;
 mod invoke;
 mod log;
@@ -72,6 +74,8 @@ mod _core {
     use super::hub::PendingCall;
     #[pymodule_export]
     use super::hub_faults::{HubFaults, plan_faults};
+    #[pymodule_export]
+    use super::hub_packets::PacketLog;
     #[pymodule_export]
     use super::hub_provisioning::ProvisioningService;
     #[pymodule_export]

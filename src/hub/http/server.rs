@@ -16,8 +16,8 @@ use tokio_rustls::server::TlsStream;
 
 use super::super::client_certificates::ClientChain;
 use super::super::config::Limits;
-use super::answer::Admitted;
 use super::super::strangers::Place;
+use super::answer::Admitted;
 use super::stall::{StallingBody, StallingWrites};
 
 /// A TLS connection of the HTTPS listener.

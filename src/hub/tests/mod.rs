@@ -10,6 +10,7 @@ mod kill;
 mod lifecycle;
 mod methods;
 mod modules;
+mod packets;
 mod policies;
 mod provisioning;
 mod query;

@@ -1,0 +1,92 @@
+"""What differs between two JSON-able values, path by path."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: Longer values are cut, in characters.
+_LONGEST = 200
+
+_NOTHING = object()
+
+
+def differences(expected: Any, actual: Any, path: str = "", *, exact: bool = True) -> list[str]:
+    """Return what differs, a line for each path, such as ``firmware: expected "1.1", got "1.0"``.
+
+    Values are equal if they are for ``==``, so that ``pytest.approx`` and ``unittest.mock.ANY`` may stand for expected
+    ones; ``True`` and ``1`` are different, as they are in JSON.
+
+    Args:
+        expected: What should be there.
+        actual: What is there.
+        path: What the paths begin with.
+        exact: Without it, mappings may have more keys than expected, and an expected ``None`` stands for a key that is
+            not there, as in a twin's patch.
+    """
+    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
+        return _of_mappings(expected, actual, path, exact=exact)
+    if _is_list(expected) and _is_list(actual):
+        return _of_lists(expected, actual, path, exact=exact)
+    if isinstance(expected, bool) == isinstance(actual, bool) and bool(expected == actual):
+        return []
+    # `==` of a placeholder knows better than its type.
+    if not _is_json(expected) and bool(expected == actual):
+        return []
+    return [f"{path or 'value'}: expected {show(expected)}, got {show(actual)}"]
+
+
+def _of_mappings(expected: Mapping[Any, Any], actual: Mapping[Any, Any], path: str, *, exact: bool) -> list[str]:
+    lines = []
+    for key, value in expected.items():
+        there = actual.get(key, _NOTHING)
+        inner = _join(path, key)
+        if not exact and value is None:
+            lines += [] if there is _NOTHING else [f"{inner}: expected nothing, got {show(there)}"]
+        elif there is _NOTHING:
+            lines.append(f"{inner}: expected {show(value)}, got nothing")
+        else:
+            lines += differences(value, there, inner, exact=exact)
+    if exact:
+        lines += [
+            f"{_join(path, key)}: unexpected {show(value)}" for key, value in actual.items() if key not in expected
+        ]
+    return lines
+
+
+def _of_lists(expected: Sequence[Any], actual: Sequence[Any], path: str, *, exact: bool) -> list[str]:
+    lines = []
+    for index, value in enumerate(expected):
+        inner = f"{path}[{index}]"
+        if index >= len(actual):
+            lines.append(f"{inner}: expected {show(value)}, got nothing")
+        else:
+            lines += differences(value, actual[index], inner, exact=exact)
+    extra = actual[len(expected) :]
+    return lines + [f"{path}[{len(expected) + index}]: unexpected {show(value)}" for index, value in enumerate(extra)]
+
+
+def show(value: Any) -> str:
+    """Show a value as JSON, or in Python's way, cut to what a line takes."""
+    try:
+        text = json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _join(path: str, key: Any) -> str:
+    name = str(key)
+    plain = name and all(character.isalnum() or character in "_-$" for character in name)
+    if not plain:
+        return f"{path}[{json.dumps(name, ensure_ascii=False)}]"
+    return f"{path}.{name}" if path else name
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
+
+
+def _is_json(value: Any) -> bool:
+    return value is None or isinstance(value, str | int | float | bool | Mapping | list | tuple)

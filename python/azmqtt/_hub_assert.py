@@ -1,0 +1,222 @@
+"""Assertions about what devices did on a local hub, whose failures say what differs, path by path."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from azmqtt._arguments import not_negative
+from azmqtt._diff import differences, show
+from azmqtt._hub_wait import wait
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from azmqtt import _core
+    from azmqtt._hub_types import TelemetryMessage
+
+
+class AssertSide:
+    """The part of :class:`~azmqtt.LocalHub` that tests assert with."""
+
+    _core: _core.Hub
+
+    if TYPE_CHECKING:
+
+        def twin(self, device_id: str, *, module_id: str | None = None) -> dict[str, Any]: ...
+        def telemetry(
+            self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0
+        ) -> list[TelemetryMessage]: ...
+
+    def assert_telemetry(
+        self,
+        device_id: str,
+        expected: Sequence[Any],
+        *,
+        module_id: str | None = None,
+        after: int = 0,
+        timeout: float | None = 5,
+    ) -> list[TelemetryMessage]:
+        """Assert that a device or module has sent these messages, in this order, and no others.
+
+        Waits until there are so many. ``bytes`` stand for a body, ``str`` for one in UTF-8, a
+        :class:`azmqtt.Message` for a body with those properties that it names, and a function says of a
+        :class:`~azmqtt.TelemetryMessage` whether it is as expected. Everything else is JSON, where ``pytest.approx``
+        and ``unittest.mock.ANY`` may stand for values.
+
+        Args:
+            device_id: Whose messages.
+            expected: One for each message; ``[]`` for none so far.
+            module_id: The device's module; without it, only what the device itself sent.
+            after: Only those with a higher ``sequence``.
+            timeout: In seconds; ``None`` waits for ever.
+
+        Returns:
+            The messages.
+
+        Raises:
+            AssertionError: There are others; says what differs.
+            LookupError: There is no such device.
+        """
+        __tracebackhide__ = True
+        not_negative("after", after)
+        messages: list[TelemetryMessage] = []
+
+        def enough(tick: float) -> bool:
+            nonlocal messages
+            count = self._core.telemetry_count(device_id, module_id)
+            messages = self.telemetry(device_id, module_id=module_id, after=after)
+            if len(messages) >= len(expected):
+                return True
+            self._core.wait_for_count(device_id, count + 1, tick, module_id)
+            return False
+
+        wait(enough, timeout, self._core)
+        lines: list[str] = []
+        for index, wanted in enumerate(expected):
+            path = f"messages[{index}]"
+            if index < len(messages):
+                lines += _message_differences(wanted, messages[index], path)
+            else:
+                lines.append(f"{path}: expected {_expected(wanted)}, got nothing within {timeout} s")
+        extra = enumerate(messages[len(expected) :], len(expected))
+        lines += [f"messages[{index}]: unexpected {_body(message)}" for index, message in extra]
+        _fail_if(lines, f"telemetry of {_who(device_id, module_id)}")
+        return messages
+
+    def assert_twin_reported(
+        self,
+        device_id: str,
+        expected: Mapping[str, Any],
+        *,
+        module_id: str | None = None,
+        exact: bool = False,
+        timeout: float | None = 5,
+    ) -> None:
+        """Assert that a device or module has reported these properties, perhaps among others.
+
+        Waits until it has. ``None`` stands for a property that is not there.
+
+        Args:
+            device_id: Whose twin.
+            expected: The properties, as in a patch.
+            module_id: The device's module.
+            exact: There are no others.
+            timeout: In seconds; ``None`` waits for ever.
+
+        Raises:
+            AssertionError: They are others; says what differs, as in
+                ``properties.reported.firmware: expected "1.1", got "1.0"``.
+            LookupError: There is no such device.
+        """
+        __tracebackhide__ = True
+        self._assert_section("reported", device_id, expected, module_id, timeout, exact=exact)
+
+    def assert_twin_desired(
+        self,
+        device_id: str,
+        expected: Mapping[str, Any],
+        *,
+        module_id: str | None = None,
+        exact: bool = False,
+        timeout: float | None = 5,
+    ) -> None:
+        """Assert the same of desired properties: see :meth:`assert_twin_reported`."""
+        __tracebackhide__ = True
+        self._assert_section("desired", device_id, expected, module_id, timeout, exact=exact)
+
+    def _assert_section(
+        self,
+        section: str,
+        device_id: str,
+        expected: Mapping[str, Any],
+        module_id: str | None,
+        timeout: float | None,
+        *,
+        exact: bool,
+    ) -> None:
+        __tracebackhide__ = True
+        lines: list[str] = []
+        version = 0
+
+        def as_expected(tick: float) -> bool:
+            nonlocal lines, version
+            properties = dict(self.twin(device_id, module_id=module_id)["properties"][section])
+            version = properties.pop("$version")
+            properties.pop("$metadata", None)
+            lines = differences(dict(expected), properties, f"properties.{section}", exact=exact)
+            if lines:
+                # Nothing tells of a change of a twin; the next look is a tick later.
+                time.sleep(tick)
+            return not lines
+
+        wait(as_expected, timeout, self._core)
+        _fail_if(lines, f"twin of {_who(device_id, module_id)}, {section} version {version}, after {timeout} s")
+
+
+def _who(device_id: str, module_id: str | None) -> str:
+    return device_id if module_id is None else f"{device_id}/{module_id}"
+
+
+def _fail_if(lines: list[str], what: str) -> None:
+    __tracebackhide__ = True
+    if lines:
+        raise AssertionError("\n  ".join([f"{what}:", *lines]))
+
+
+def _message_differences(expected: Any, message: TelemetryMessage, path: str) -> list[str]:
+    from azmqtt._message import Message
+
+    if callable(expected):
+        if expected(message):
+            return []
+        return [f"{path}: {_expected(expected)} says no to {_body(message)}"]
+    if isinstance(expected, Message):
+        return _against_message(expected, message, path)
+    return _against_body(expected, message, f"{path}.body")
+
+
+def _against_message(expected: Any, message: TelemetryMessage, path: str) -> list[str]:
+    """Compare those properties that the expected message names."""
+    lines = [] if expected.body is None else _against_body(expected.body, message, f"{path}.body")
+    lines += differences(dict(expected.properties or {}), message.properties, f"{path}.properties", exact=False)
+    named = {
+        "message-id": expected.message_id,
+        "correlation-id": expected.correlation_id,
+        "content-type": expected.content_type,
+        "content-encoding": expected.content_encoding,
+        "user-id": expected.user_id,
+        "dt-subject": expected.component,
+        "iothub-outputname": expected.output_name,
+        "iothub-message-schema": expected.schema,
+    }
+    named = {name: value for name, value in named.items() if value is not None}
+    return lines + differences(named, message.system_properties, f"{path}.system_properties", exact=False)
+
+
+def _against_body(expected: Any, message: TelemetryMessage, path: str) -> list[str]:
+    if isinstance(expected, bytes | bytearray | memoryview):
+        return (
+            [] if bytes(expected) == message.body else [f"{path}: expected {bytes(expected)!r}, got {_body(message)}"]
+        )
+    if isinstance(expected, str):
+        try:
+            return differences(expected, message.text, path)
+        except UnicodeDecodeError:
+            return [f"{path}: expected {show(expected)}, got {_body(message)}"]
+    try:
+        actual = message.json()
+    except ValueError:
+        return [f"{path}: expected {show(expected)}, got {_body(message)}, which is no JSON"]
+    return differences(expected, actual, path)
+
+
+def _expected(value: Any) -> str:
+    return getattr(value, "__name__", repr(value)) if callable(value) else show(value)
+
+
+def _body(message: TelemetryMessage) -> str:
+    try:
+        return show(message.json())
+    except ValueError:
+        return repr(message.body if len(message.body) <= 80 else message.body[:80] + b"...")  # noqa: PLR2004 - a line

@@ -1,0 +1,112 @@
+"""What ``LocalHub.wait_for_telemetry`` is asked for, in any of its forms, and waiting for a certain message."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from azmqtt._arguments import not_negative, seconds, text, whole
+from azmqtt._hub_wait import wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azmqtt._hub_service import ServiceSide
+    from azmqtt._hub_types import TelemetryMessage
+
+#: What stands for an argument that was not given.
+ONE: Any = object()
+TEN_SECONDS: Any = object()
+
+#: So many messages are shown where none matched, and so much of each, in characters.
+_SHOWN = 3
+_LONGEST = 120
+
+
+@dataclass(frozen=True)
+class Awaited:
+    """The arguments, each in its place."""
+
+    device_id: str | None
+    count: int
+    timeout: float | None
+    predicate: Callable[[TelemetryMessage], object] | None
+    after: int
+
+    @classmethod
+    def read(cls, device_id: Any, count: Any, timeout: Any, predicate: Any, after: int) -> Awaited:
+        """Find out which form it is.
+
+        Raises:
+            TypeError: The arguments are of the wrong types, or do not go together.
+            ValueError: A number is negative.
+        """
+        if callable(device_id):
+            if predicate is not None:
+                raise TypeError("predicate is given twice")
+            device_id, predicate = None, device_id
+            if count is not ONE:
+                if timeout is not TEN_SECONDS:
+                    raise TypeError("count and predicate exclude each other")
+                count, timeout = ONE, count
+        if predicate is None and after:
+            raise TypeError("after needs a predicate")
+        if predicate is not None and count is not ONE:
+            raise TypeError("count and predicate exclude each other")
+        if predicate is not None and not callable(predicate):
+            raise TypeError(f"predicate must be a function, not {type(predicate).__name__}")
+        if device_id is not None:
+            text("device_id", device_id)
+        count = 1 if count is ONE else count
+        whole("count", count)
+        not_negative("count", count)
+        not_negative("after", after)
+        timeout = 10 if timeout is TEN_SECONDS else timeout
+        if timeout is not None:
+            seconds("timeout", timeout)
+        return cls(device_id, count, timeout, predicate, after)
+
+
+def wait_for_match(hub: ServiceSide, asked: Awaited, module_id: str | None) -> TelemetryMessage:
+    """Wait for the first message that satisfies the predicate.
+
+    Raises:
+        TimeoutError: None did; shows the last that came.
+    """
+    predicate = asked.predicate
+    seen = asked.after
+    found: list[TelemetryMessage] = []
+    last: list[TelemetryMessage] = []
+    looked_at = 0
+
+    def look(tick: float) -> bool:
+        nonlocal seen, looked_at
+        # Counted before looking, so that what comes meanwhile ends the wait.
+        count = hub.telemetry_count(asked.device_id, module_id=module_id)
+        for message in hub.telemetry(asked.device_id, module_id=module_id, after=seen):
+            seen = message.sequence
+            looked_at += 1
+            last[:] = [*last, message][-_SHOWN:]
+            if predicate is not None and predicate(message):
+                found.append(message)
+                return True
+        hub._core.wait_for_count(asked.device_id, count + 1, tick, module_id)  # noqa: SLF001 - the hub's own half
+        return False
+
+    if wait(look, asked.timeout, hub._core):  # noqa: SLF001 - the same
+        return found[0]
+    came = "none came"
+    if last:
+        came = f"{looked_at} came, the last of them:" + "".join(f"\n  {_line(message)}" for message in last)
+    msg = f"no message matched within {asked.timeout} s; {came}"
+    raise TimeoutError(msg)
+
+
+def _line(message: TelemetryMessage) -> str:
+    who = message.device_id if message.module_id is None else f"{message.device_id}/{message.module_id}"
+    try:
+        body = message.text
+    except UnicodeDecodeError:
+        body = repr(message.body)
+    body = body if len(body) <= _LONGEST else f"{body[:_LONGEST]}…"
+    return f"{who} #{message.sequence} {body} {message.properties or ''}".rstrip()

@@ -1,0 +1,246 @@
+"""What a local hub has recorded of every MQTT packet, and waiting for one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Literal
+
+from azmqtt._arguments import not_negative
+from azmqtt._hub_wait import wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from azmqtt import _core
+    from azmqtt._core import PacketLog
+
+#: So much of a body is shown, in characters.
+_PREVIEW = 60
+
+#: MQTT 3.1.1 §3.2.2.3.
+_CONNACK = {
+    0: "accepted",
+    1: "unacceptable protocol version",
+    2: "identifier rejected",
+    3: "server unavailable",
+    4: "bad user name or password",
+    5: "not authorized",
+}
+
+
+@dataclass(frozen=True)
+class Packet:
+    """An MQTT packet as it was on the wire, or what came in the place of one.
+
+    ``str()`` makes one short line of it. A field that the kind of packet does not have is as by default.
+
+    Attributes:
+        kind: ``"CONNECT"``, ``"PUBLISH"``, ``"PUBACK"``, …: the packet's name as MQTT 3.1.1 writes it. Besides packets
+            there are ``"MALFORMED"`` for bytes that are none, ``"INCOMPLETE"`` for a connection that ended in the
+            middle of one, and ``"CLOSED"`` for its end.
+        direction: ``"to_hub"`` or ``"to_device"``.
+        time: When the hub read or wrote it, in UTC.
+        connection: Which of the client's connections it was on, from 1; those that were refused count.
+        client_id: What the client called itself in its CONNECT: ``device`` or ``device/module``.
+        sequence: Counts the packets of the whole hub, from 1.
+        packet_id: The packet identifier.
+        topic: The topic name of a PUBLISH; of a CONNECT its will's.
+        qos: The QoS of a PUBLISH, 0 to 2; of a CONNECT its will's.
+        dup: Whether a PUBLISH says that it was sent before.
+        retain: The RETAIN flag of a PUBLISH, or of a will.
+        payload: The body of a PUBLISH, or of a will.
+        filters: The topic filters of a SUBSCRIBE or UNSUBSCRIBE.
+        requested_qos: The QoS that a SUBSCRIBE asks for, one for each filter.
+        return_codes: The return code of a CONNACK; those of a SUBACK, one for each filter: the granted QoS, or 128.
+        session_present: Whether a CONNACK says that the session is remembered.
+        protocol_level: The version of MQTT in a CONNECT: 4 is 3.1.1.
+        clean_session: Whether a CONNECT asks for a fresh session.
+        keep_alive: The keep-alive interval of a CONNECT, in seconds.
+        username: The user name of a CONNECT.
+        has_password: Whether a CONNECT had a password, which itself is not kept.
+        reason: Why it is malformed or incomplete, or why the connection ended.
+    """
+
+    kind: str
+    direction: Literal["to_hub", "to_device"]
+    time: datetime
+    connection: int
+    client_id: str
+    sequence: int
+    packet_id: int | None = None
+    topic: str | None = None
+    qos: int | None = None
+    dup: bool = False
+    retain: bool = False
+    payload: bytes = b""
+    filters: tuple[str, ...] = ()
+    requested_qos: tuple[int, ...] = ()
+    return_codes: tuple[int, ...] = ()
+    session_present: bool | None = None
+    protocol_level: int | None = None
+    clean_session: bool | None = None
+    keep_alive: int | None = None
+    username: str | None = None
+    has_password: bool = False
+    reason: str | None = None
+
+    def __str__(self) -> str:
+        """Show it in one line, such as ``→ PUBLISH id=3 qos=1 devices/d/messages/events/ 12 B``."""
+        if self.kind == "CLOSED":
+            return f"■ closed: {self.reason}"
+        arrow = "→" if self.direction == "to_hub" else "←"
+        return " ".join([arrow, self.kind, *self._details()])
+
+    def _details(self) -> list[str]:
+        shown = [] if self.packet_id is None else [f"id={self.packet_id}"]
+        if self.kind == "CONNECT":
+            shown += self._login()
+        elif self.kind == "CONNACK":
+            code = self.return_codes[0]
+            shown += [f"{code} ({_CONNACK.get(code, 'reserved')})"]
+            shown += ["session-present"] if self.session_present else []
+        elif self.kind == "SUBSCRIBE":
+            both = zip(self.filters, self.requested_qos, strict=True)
+            shown += [f"{topic_filter} qos={qos}" for topic_filter, qos in both]
+        elif self.kind == "SUBACK":
+            shown += [f"qos={code}" if code < 128 else "refused" for code in self.return_codes]  # noqa: PLR2004 - §3.9.3
+        elif self.kind == "UNSUBSCRIBE":
+            shown += self.filters
+        elif self.reason is not None:
+            shown += [self.reason]
+        if self.topic is not None:
+            shown += ["will" if self.kind == "CONNECT" else ""]
+            shown += [f"qos={self.qos}", "dup" if self.dup else "", "retain" if self.retain else "", self.topic]
+            shown += [f"{len(self.payload)} B"]
+        return [part for part in shown if part]
+
+    def _login(self) -> list[str]:
+        if self.protocol_level != 4:  # noqa: PLR2004 - MQTT 3.1.1
+            return [f"protocol-level={self.protocol_level}", self.client_id]
+        shown = [self.username or "without-username", f"keep-alive={self.keep_alive}"]
+        shown += ["clean-session"] if self.clean_session else []
+        return [*shown, "password" if self.has_password else "without-password"]
+
+
+class PacketSide:
+    """The part of :class:`~azmqtt.LocalHub` that shows what was on the wire."""
+
+    _core: _core.Hub
+    _packets: PacketLog
+
+    def packets(self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0) -> list[Packet]:
+        """Return the recorded packets of a device or module, or of all, oldest first.
+
+        Packets are found by the client id of their CONNECT, whether the hub let the client in or not. Those of the
+        provisioning service have the registration id. Passwords are not kept.
+
+        Args:
+            device_id: Whose packets; everybody's if absent.
+            module_id: The device's module; without it, only those of the device itself.
+            after: Only those with a higher ``sequence``, to look again for what came since.
+
+        Raises:
+            RuntimeError: Packets are not recorded: ``LocalHub(record_packets=True)``.
+            ValueError: A module without its device.
+        """
+        if device_id is None and module_id is not None:
+            raise ValueError("module_id needs the device_id that it belongs to")
+        not_negative("after", after)
+        records = self._packets.records(device_id, module_id, after)
+        if records is None:
+            raise RuntimeError("packets are not recorded: make the hub with record_packets=True")
+        return [
+            Packet(
+                kind,
+                "to_hub" if to_hub else "to_device",
+                datetime.fromtimestamp(time, timezone.utc),
+                connection,
+                client_id,
+                sequence,
+                **fields,
+            )
+            for sequence, client_id, connection, time, to_hub, kind, fields in records
+        ]
+
+    def wait_for_packet(
+        self,
+        device_id: str | None = None,
+        predicate: Callable[[Packet], bool] | None = None,
+        timeout: float | None = 10,
+        *,
+        kind: str | None = None,
+        module_id: str | None = None,
+        after: int = 0,
+    ) -> Packet:
+        """Wait for a packet; return the first that matches, which may have been recorded already.
+
+        Args:
+            device_id: Whose packets; everybody's if absent.
+            predicate: Says of a :class:`Packet` whether it is the one. Any one is if absent.
+            timeout: In seconds; ``None`` waits for ever.
+            kind: The packet's kind, such as ``"PUBLISH"``.
+            module_id: The device's module.
+            after: Only those with a higher ``sequence``.
+
+        Raises:
+            TimeoutError: None came in time; shows the last that did come.
+            RuntimeError: Packets are not recorded, or the hub is stopped.
+        """
+        seen = after
+        found: list[Packet] = []
+
+        def look(tick: float) -> bool:
+            nonlocal seen
+            # What matches is looked for before the first wait, and after the last.
+            self._packets.wait(device_id, module_id, seen, tick)
+            for packet in self.packets(device_id, module_id=module_id, after=seen):
+                seen = packet.sequence
+                if kind in {None, packet.kind} and (predicate is None or predicate(packet)):
+                    found.append(packet)
+                    return True
+            return False
+
+        if wait(look, timeout, self._core):
+            return found[0]
+        last = self.packets(device_id, module_id=module_id, after=after)[-3:]
+        came = "; the last ones were:" + "".join(f"\n  {packet}" for packet in last) if last else "; there were none"
+        wanted = "packet" if kind is None else kind
+        msg = f"no {wanted} that matches within {timeout} s{came}"
+        raise TimeoutError(msg)
+
+    def packet_log(self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0) -> str:
+        """Return the recorded packets as text, a line for each, for people to read.
+
+        A line has the seconds since the first packet, the packet, and the beginning of its body. Of credentials there
+        is nothing in it.
+
+        Raises:
+            RuntimeError: Packets are not recorded.
+        """
+        packets = self.packets(device_id, module_id=module_id, after=after)
+        if not packets:
+            return "no packets"
+        start = packets[0].time
+        lines = [f"from {start:%Y-%m-%d %H:%M:%S.%f} UTC"]
+        current = None
+        for packet in packets:
+            if current != (packet.client_id, packet.connection):
+                current = (packet.client_id, packet.connection)
+                lines.append(f"{packet.client_id}, connection {packet.connection}:")
+            # The hub's side is indented, so that the eye finds questions and answers.
+            indent = "" if packet.direction == "to_hub" else "    "
+            body = _preview(packet.payload)
+            lines.append(f"{(packet.time - start).total_seconds():9.3f}  {indent}{packet}{body}")
+        return "\n".join(lines)
+
+
+def _preview(payload: bytes) -> str:
+    """Show the beginning of a body, if it is text."""
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        return ""
+    if not text or not text.isprintable():
+        return ""
+    return f" {text[:_PREVIEW]}…" if len(text) > _PREVIEW else f" {text}"
