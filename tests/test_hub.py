@@ -326,6 +326,8 @@ def test_the_command_says_one_line_of_json_and_ends_on_a_signal(number: signal.S
         "id_scope",
         "port",
         "provisioning_port",
+        "service_connection_string",
+        "service_port",
         "websocket_port",
     ]
     assert [device["device_id"] for device in ready["devices"]] == ["a", "b"]
@@ -340,7 +342,7 @@ def test_the_command_says_one_line_of_json_and_ends_on_a_signal(number: signal.S
 def test_the_command_speaks_to_people() -> None:
     process = command("--port", "0")
     assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(8)]
+    lines = [process.stdout.readline() for _ in range(10)]
     process.terminate()
     out, _ = process.communicate(timeout=TIMEOUT)
     text = "".join(lines) + out

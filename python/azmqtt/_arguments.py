@@ -92,6 +92,7 @@ def _wrapped(function: FunctionType) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def checking(*args: Any, **kwargs: Any) -> Any:
+        __tracebackhide__ = True
         for name, value in (*zip(positional, args, strict=False), *kwargs.items()):
             if name in rules:
                 rules[name](name, value)

@@ -10,6 +10,7 @@ import sys
 import threading
 from typing import Any
 
+from azmqtt._cli_common import seconds
 from azmqtt._hub import LocalHub
 
 #: The device that a hub gets which would have none.
@@ -35,11 +36,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="TCP port of MQTT over WebSockets and of other HTTPS, 0 for any free one (default: %(default)s)",
     )
     parser.add_argument(
+        "--service-port",
+        type=_port,
+        default=0,
+        metavar="PORT",
+        help="TCP port of the service's REST API, 0 for any free one; it may be that of WebSockets "
+        "(default: %(default)s)",
+    )
+    parser.add_argument(
         "--provisioning-port",
         type=_port,
         default=0,
         metavar="PORT",
-        help="TCP port of the provisioning service (default: any free one)",
+        help="TCP port of the provisioning service, 0 for any free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--hostname",
+        default="localhost",
+        metavar="NAME",
+        help="the hub's name in connection strings and in its certificate (default: %(default)s)",
     )
     parser.add_argument(
         "--device",
@@ -52,8 +67,40 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--state", type=_directory, metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
     )
+    _add_behaviour(parser)
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
     parser.set_defaults(run=run)
+
+
+def _add_behaviour(parser: argparse.ArgumentParser) -> None:
+    """Add what devices notice."""
+    parser.add_argument(
+        "--c2d-lock",
+        type=seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="after this long a cloud-to-device message without acknowledgement is sent again (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--c2d-ttl",
+        type=seconds,
+        default=3600.0,
+        metavar="SECONDS",
+        help="how long a cloud-to-device message lives by default (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--c2d-max-delivery-count",
+        type=int,
+        default=10,
+        metavar="N",
+        help="on how many connections a cloud-to-device message is tried, 1 to 100 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--keep-c2d",
+        action="store_true",
+        help="a connect with CleanSession 1 leaves the queue of cloud-to-device messages alone (default: empties it)",
+    )
+    parser.add_argument("--packets", action="store_true", help="show every MQTT packet on stderr, without passwords")
 
 
 def _directory(text: str) -> str:
@@ -73,8 +120,15 @@ def run(args: argparse.Namespace) -> int:
             host=args.host,
             port=args.port,
             websocket_port=args.websocket_port,
+            service_port=args.service_port,
             provisioning_port=args.provisioning_port,
             state=args.state,
+            hostname=args.hostname,
+            record_packets=args.packets,
+            c2d_lock=args.c2d_lock,
+            c2d_ttl=args.c2d_ttl,
+            c2d_max_delivery_count=args.c2d_max_delivery_count,
+            clean_session_purges=not args.keep_c2d,
         )
     except (OSError, ValueError) as error:
         return _fail(error)
@@ -84,9 +138,12 @@ def run(args: argparse.Namespace) -> int:
         except (OSError, ValueError) as error:
             return _fail(error)
         _report(hub, args)
+        shown = 0
         # A wait without end would not see Ctrl-C on Windows.
-        while not stop.wait(0.5):
-            pass
+        while not stop.wait(0.1 if args.packets else 0.5):
+            shown = _show_packets(hub, shown) if args.packets else 0
+        if args.packets:
+            _show_packets(hub, shown)
     return 0
 
 
@@ -100,6 +157,16 @@ def _allow_files() -> None:
     # Some systems refuse what they themselves call the limit; then fewer devices fit.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _show_packets(hub: LocalHub, after: int) -> int:
+    """Show the packets that came since; return the number of the last."""
+    for packet in hub.packets(after=after):
+        who = f"{packet.client_id}, connection {packet.connection}"
+        sys.stderr.write(f"{packet.time:%H:%M:%S.%f} {who}: {packet}\n")
+        after = packet.sequence
+    sys.stderr.flush()
+    return after
 
 
 def _have_devices(hub: LocalHub, wanted: list[str]) -> None:
@@ -119,6 +186,8 @@ def _report(hub: LocalHub, args: argparse.Namespace) -> None:
             "hostname": hub.hostname,
             "port": hub.port,
             "websocket_port": hub.websocket_port,
+            "service_port": hub.service_port,
+            "service_connection_string": hub.service_connection_string,
             "ca_file": hub.ca_file,
             "id_scope": hub.id_scope,
             "provisioning_port": hub.provisioning_port,
@@ -130,6 +199,7 @@ def _report(hub: LocalHub, args: argparse.Namespace) -> None:
         return
     _say(f"The local IoT Hub listens on {args.host}, port {hub.port}. Ctrl-C ends it.")
     _say(f"MQTT over WebSockets is on port {hub.websocket_port}.")
+    _say(f"Back-end applications connect with this test key:\n  {hub.service_connection_string}")
     _say(f"Devices must trust this certificate:\n  {hub.ca_file}")
     for device in devices:
         _say(f"Device {device.device_id} connects with this test key:\n  {device.connection_string}")

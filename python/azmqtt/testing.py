@@ -1,0 +1,187 @@
+"""Devices for tests: a fresh identity on a local hub, with what a test asks about it.
+
+With pytest, the fixture ``iothub_device`` is one. Elsewhere::
+
+    with azmqtt.LocalHub(record_packets=True) as hub, IotHubDevice(hub) as device:
+        device.client().send_message({"temperature": 21.5})
+        device.assert_telemetry([{"temperature": 21.5}])
+
+The same assertions and waits are there for any device of a hub: :meth:`azmqtt.LocalHub.assert_telemetry`,
+:meth:`azmqtt.LocalHub.wait_for_packet`, ….
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import TYPE_CHECKING, Any, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from azmqtt import DeviceClient, LocalHub, MethodResult, Packet, TelemetryMessage
+
+__all__ = ["IotHubDevice"]
+
+#: Of a name, in characters; ids have up to 128.
+_LONGEST_NAME = 80
+
+
+class IotHubDevice:
+    """A device of a local hub that nobody else uses, until the end of a ``with`` or :meth:`close`.
+
+    Attributes:
+        hub: The hub that it belongs to.
+        device_id: Its id.
+        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, with its key.
+    """
+
+    def __init__(self, hub: LocalHub, name: str = "device") -> None:
+        """Make the device.
+
+        Args:
+            hub: A running hub.
+            name: What its id begins with, such as the name of a test; what ids may not have becomes ``-``.
+        """
+        plain = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_LONGEST_NAME].strip("-")
+        device = hub.create_device(f"{plain}-{uuid.uuid4().hex[:8]}")
+        self.hub = hub
+        self.device_id = device.device_id
+        self.connection_string = device.connection_string
+        self._clients: list[DeviceClient] = []
+
+    def __repr__(self) -> str:
+        """Show the id."""
+        return f"<IotHubDevice {self.device_id}>"
+
+    def __enter__(self) -> Self:
+        """Return the device."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """Close its clients and remove it from the hub. What was recorded of it can still be read."""
+        for client in self._clients:
+            client.close(timeout=1)
+        self._clients.clear()
+        try:
+            self.hub.remove_device(self.device_id)
+        except (LookupError, RuntimeError):
+            # The test has removed it, or stopped the hub.
+            return
+
+    def client(self, **options: Any) -> DeviceClient:
+        """Return a client of it, which connects with its first call and is closed with the device.
+
+        Args:
+            **options: As for :meth:`azmqtt.LocalHub.device_client`.
+        """
+        client = self.hub.device_client(self.device_id, **options)
+        self._clients.append(client)
+        return client
+
+    def telemetry(self, *, after: int = 0) -> list[TelemetryMessage]:
+        """Return what it has sent: see :meth:`azmqtt.LocalHub.telemetry`."""
+        return self.hub.telemetry(self.device_id, after=after)
+
+    @overload
+    def wait_for_telemetry(self, *, count: int = 1, timeout: float | None = 10) -> list[TelemetryMessage]: ...
+
+    @overload
+    def wait_for_telemetry(
+        self, predicate: Callable[[TelemetryMessage], object], timeout: float | None = 10, *, after: int = 0
+    ) -> TelemetryMessage: ...
+
+    def wait_for_telemetry(
+        self,
+        predicate: Callable[[TelemetryMessage], object] | None = None,
+        timeout: float | None = 10,
+        *,
+        count: int = 1,
+        after: int = 0,
+    ) -> list[TelemetryMessage] | TelemetryMessage:
+        """Wait until it has sent ``count`` messages, and return all; with a predicate, return the first that matches.
+
+        Raises:
+            TimeoutError: It has not; says what came.
+        """
+        if predicate is None:
+            return self.hub.wait_for_telemetry(self.device_id, count, timeout)
+        return self.hub.wait_for_telemetry(self.device_id, predicate=predicate, timeout=timeout, after=after)
+
+    def assert_telemetry(
+        self, expected: Sequence[Any], *, after: int = 0, timeout: float | None = 5
+    ) -> list[TelemetryMessage]:
+        """Assert that it has sent these messages: see :meth:`azmqtt.LocalHub.assert_telemetry`."""
+        __tracebackhide__ = True
+        return self.hub.assert_telemetry(self.device_id, expected, after=after, timeout=timeout)
+
+    def twin(self) -> dict[str, Any]:
+        """Return its twin as a service application sees it: see :meth:`azmqtt.LocalHub.twin`."""
+        return self.hub.twin(self.device_id)
+
+    def patch_desired(self, patch: Mapping[str, Any]) -> int:
+        """Change desired properties as a service application would; return their new version."""
+        return self.hub.patch_desired(self.device_id, patch)
+
+    def assert_twin_reported(
+        self, expected: Mapping[str, Any], *, exact: bool = False, timeout: float | None = 5
+    ) -> None:
+        """Assert that it has reported these: see :meth:`azmqtt.LocalHub.assert_twin_reported`."""
+        __tracebackhide__ = True
+        self.hub.assert_twin_reported(self.device_id, expected, exact=exact, timeout=timeout)
+
+    def assert_twin_desired(
+        self, expected: Mapping[str, Any], *, exact: bool = False, timeout: float | None = 5
+    ) -> None:
+        """Assert that these are desired: see :meth:`azmqtt.LocalHub.assert_twin_desired`."""
+        __tracebackhide__ = True
+        self.hub.assert_twin_desired(self.device_id, expected, exact=exact, timeout=timeout)
+
+    def send_c2d(self, body: bytes | str, properties: Mapping[str, str | None] | None = None, **options: Any) -> str:
+        """Send it a cloud-to-device message: see :meth:`azmqtt.LocalHub.send_c2d`."""
+        return self.hub.send_c2d(self.device_id, body, properties, **options)
+
+    def invoke_method(self, name: str, payload: Any = None, **options: Any) -> MethodResult:
+        """Call one of its direct methods: see :meth:`azmqtt.LocalHub.invoke_method`."""
+        return self.hub.invoke_method(self.device_id, name, payload, **options)
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is connected."""
+        return self.hub.connected(self.device_id)
+
+    def wait_for_connection(self, *, connected: bool = True, timeout: float | None = 10) -> None:
+        """Wait until it is connected, or with ``connected=False`` until it is not."""
+        self.hub.wait_for_connection(self.device_id, connected=connected, timeout=timeout)
+
+    def disconnect(self) -> bool:
+        """Drop its connection without a word, as a broken network does; false if there was none."""
+        return self.hub.disconnect(self.device_id)
+
+    def packets(self, *, after: int = 0) -> list[Packet]:
+        """Return its MQTT packets, oldest first: see :meth:`azmqtt.LocalHub.packets`."""
+        return self.hub.packets(self.device_id, after=after)
+
+    def wait_for_packet(
+        self,
+        predicate: Callable[[Packet], bool] | None = None,
+        timeout: float | None = 10,
+        *,
+        kind: str | None = None,
+        after: int = 0,
+    ) -> Packet:
+        """Wait for a packet: see :meth:`azmqtt.LocalHub.wait_for_packet`."""
+        return self.hub.wait_for_packet(self.device_id, predicate, timeout, kind=kind, after=after)
+
+    def packet_log(self) -> str:
+        """Return its packets as text: see :meth:`azmqtt.LocalHub.packet_log`."""
+        return self.hub.packet_log(self.device_id)

@@ -1,0 +1,202 @@
+"""The fixtures, in suites of their own that run in processes of their own."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A directory for a suite, whose warnings are errors."""
+    pytester.makeini(
+        """
+        [pytest]
+        filterwarnings = error
+        asyncio_mode = auto
+        asyncio_default_fixture_loop_scope = function
+        """
+    )
+    return pytester
+
+
+def test_a_device_of_its_own_for_each_test(suite):
+    suite.makepyfile(
+        """
+        import pytest
+
+        seen = []
+
+        @pytest.mark.parametrize("case", ["a/b", "ä"])
+        def test_sends(iothub_device, local_hub, case):
+            assert local_hub is iothub_device.hub
+            assert iothub_device.telemetry() == []
+            iothub_device.client().send_message({"case": case})
+            iothub_device.assert_telemetry([{"case": case}])
+            found = iothub_device.wait_for_telemetry(lambda message: message.json()["case"] == case)
+            assert [found] == iothub_device.wait_for_telemetry(count=1)
+            assert iothub_device.wait_for_packet(kind="PUBLISH").payload
+            seen.append(iothub_device)
+
+        async def test_async(iothub_device):
+            client = iothub_device.client()
+            iothub_device.patch_desired({"interval": 5})
+            twin = await client.get_twin_async()
+            assert twin.desired["interval"] == 5
+            await client.patch_reported_properties_async({"interval": 5})
+            iothub_device.assert_twin_reported({"interval": 5}, exact=True)
+            iothub_device.assert_twin_desired({"interval": 5})
+            seen.append(iothub_device)
+
+        def test_the_rest(iothub_device):
+            client = iothub_device.client()
+            client.on_method("reboot", lambda request: {"after": request.payload})
+            client.connect()
+            iothub_device.wait_for_connection()
+            assert iothub_device.connected
+            assert iothub_device.invoke_method("reboot", 3, connect_timeout=5).payload == {"after": 3}
+            iothub_device.send_c2d("hello")
+            with client.messages() as messages:
+                assert next(iter(messages)).body == b"hello"
+            assert iothub_device.disconnect()
+            iothub_device.wait_for_packet(lambda packet: packet.connection == 2)
+            assert "reported" in iothub_device.twin()["properties"]
+
+        def test_they_are_gone(local_hub):
+            assert len({device.device_id for device in seen}) == 3
+            assert local_hub.devices() == []
+            assert all(device.packets()[-1].kind == "CLOSED" for device in seen)
+
+        def test_a_test_may_remove_it_and_stop_the_hub(iothub_device, local_hub):
+            local_hub.remove_device(iothub_device.device_id)
+            local_hub.close()
+        """
+    )
+    suite.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=6)
+
+
+FAILING = """
+    import pathlib
+
+    def test_device(iothub_device):
+        iothub_device.client().patch_reported_properties({"firmware": "1.0"})
+        key = iothub_device.connection_string.rsplit("SharedAccessKey=", 1)[1]
+        pathlib.Path("key.txt").write_text(key)
+        iothub_device.assert_twin_reported({"firmware": "1.1"}, timeout=0)
+
+    def test_hub(local_hub):
+        with local_hub.device_client("by-hand") as client:
+            client.send_message("hello")
+        assert client is None
+
+    def test_passes(iothub_device):
+        iothub_device.client().send_message("fine")
+
+    def test_other():
+        assert 1 == 2
+"""
+
+
+def test_failures_show_the_packets(suite):
+    suite.makepyfile(FAILING)
+    result = suite.runpytest_subprocess()
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.fnmatch_lines(
+        [
+            "*iothub_device.assert_twin_reported({*",
+            'E * properties.reported.firmware: expected "1.1", got "1.0"',
+            "*- MQTT packets of test_device-* -*",
+            "*→ CONNECT *",
+            '*$iothub/twin/PATCH/properties/reported/* 18 B {"firmware":"1.0"}',
+            "*- MQTT packets of the local hub -*",
+            "by-hand, connection 1:",
+            "* 5 B hello",
+        ]
+    )
+    text = result.stdout.str()
+    assert text.count("- MQTT packets of ") == 2
+    assert "_arguments.py" not in text
+    assert (suite.path / "key.txt").read_text() not in text
+    assert "sig=" not in text
+    # Of the second test only what happened meanwhile.
+    assert "firmware" not in text[text.index("MQTT packets of the local hub") :]
+
+
+def test_packets_of_all_tests_or_of_none(suite):
+    suite.makepyfile(FAILING)
+    result = suite.runpytest_subprocess("--azmqtt-packets=all", "-rA")
+    result.stdout.fnmatch_lines(["*- MQTT packets of test_passes-* -*", "* 4 B fine"])
+    result = suite.runpytest_subprocess("--azmqtt-packets=off")
+    result.assert_outcomes(passed=1, failed=3)
+    result.stdout.no_fnmatch_line("*MQTT packets of*")
+
+
+def test_long_logs_are_cut(suite):
+    suite.makepyfile(
+        """
+        def test_long(iothub_device):
+            iothub_device.client().send_messages("x" for _ in range(300))
+            assert False
+        """
+    )
+    result = suite.runpytest_subprocess()
+    result.stdout.fnmatch_lines(["*- MQTT packets of test_long-* -*", "… * earlier lines are left out"])
+    assert result.stdout.str().count("PUBLISH") <= 200
+
+
+def test_the_hub_as_the_suite_wants_it(suite):
+    suite.makeconftest(
+        """
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def local_hub_options(tmp_path_factory):
+            return {"hostname": "127.0.0.1", "state": tmp_path_factory.mktemp("hub"), "record_packets": False}
+        """
+    )
+    suite.makepyfile(
+        """
+        def test_options(local_hub, iothub_device):
+            assert local_hub.hostname == "127.0.0.1"
+            iothub_device.client().connect()
+            assert False
+        """
+    )
+    result = suite.runpytest_subprocess()
+    result.stdout.fnmatch_lines(["*- MQTT packets of test_options-* -*", "packets are not recorded*"])
+
+
+def test_with_xdist_each_worker_has_a_hub(suite):
+    suite.makepyfile(
+        """
+        import os, pathlib, pytest
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_port(local_hub, iothub_device, number):
+            iothub_device.client().connect()
+            worker = os.environ["PYTEST_XDIST_WORKER"]
+            pathlib.Path(f"{worker}-{local_hub.port}.txt").touch()
+            assert number != 3
+        """
+    )
+    result = suite.runpytest_subprocess("-n", "2", "--maxschedchunk=1")
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["*- MQTT packets of test_port-3-* -*", "*→ CONNECT *"])
+    made = [path.stem.split("-") for path in suite.path.glob("gw*.txt")]
+    workers, ports = zip(*made, strict=True)
+    assert len(set(workers)) == len(workers) == len(set(ports)) == 2
+
+
+def test_suites_that_do_not_ask_load_nothing(suite):
+    suite.makepyfile(
+        """
+        import sys
+
+        def test_modules():
+            assert "azmqtt.pytest_plugin" in sys.modules
+            assert not {"azmqtt._hub", "azmqtt.testing", "azmqtt._hub_packets"} & set(sys.modules)
+        """
+    )
+    suite.runpytest_subprocess("-p", "no:asyncio", "-o", "filterwarnings=").assert_outcomes(passed=1)
+    suite.runpytest_subprocess("-p", "no:azmqtt", "-o", "filterwarnings=").assert_outcomes(failed=1)
