@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import signal
 import subprocess
 import sys
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,26 @@ def make_venv(package: str, *more: str) -> Path:
         subprocess.run(pip, check=True, timeout=300)
         marker.touch()
     return python
+
+
+@pytest.fixture(scope="session")
+def node_sdk() -> Callable[[Path], tuple[list[str | Path], dict[str, str]]]:
+    """Gives the command, and its environment, that runs a script with Microsoft's client for Node; made once, kept."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        pytest.skip("there is no node or no npm (apt-get install nodejs npm)")
+    versions = Path(__file__).parent / "interop" / "package.json"
+    home = Path(__file__).parent / ".venvs" / "node-azure-iot-device"
+    marker = home / "installed"
+    # The versions in it are exact.
+    if not marker.exists() or marker.read_text() != versions.read_text():
+        home.mkdir(parents=True, exist_ok=True)
+        shutil.copy(versions, home)
+        options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error"]
+        subprocess.run([npm, "install", *options], cwd=home, check=True, timeout=300)
+        marker.write_text(versions.read_text())
+    environment = {**os.environ, "NODE_PATH": str(home / "node_modules")}
+    return lambda script: ([node, script], environment)
 
 
 @pytest.fixture(scope="session", params=list(PAHO))

@@ -40,7 +40,8 @@ impl Subscription {
     }
 
     /// Reads a filter that the session of this device or module asks for. Anything but the exact filters, and another
-    /// identity's, is [`TopicError::Unknown`]: the service closes the connection over it.
+    /// identity's, is [`TopicError::Unknown`]: the service closes the connection over it. A module's inputs have two: the
+    /// clients for C and C# ask for `devices/{d}/modules/{m}/#`.
     pub fn parse(filter: &str, device_id: &str, module_id: Option<&str>) -> Result<Self, TopicError> {
         let own = match module_id {
             None => Self::CloudToDevice { device_id: device_id.to_owned() },
@@ -48,6 +49,9 @@ impl Subscription {
                 Self::ModuleInputs { device_id: device_id.to_owned(), module_id: module_id.to_owned() }
             }
         };
+        if module_id.is_some_and(|module_id| filter == format!("devices/{device_id}/modules/{module_id}/#")) {
+            return Ok(own);
+        }
         [Self::TwinResponses, Self::DesiredPatches, Self::Methods, own]
             .into_iter()
             .find(|subscription| subscription.filter() == filter)

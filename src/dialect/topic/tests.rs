@@ -86,6 +86,23 @@ fn the_slash_after_events_may_be_missing() {
 }
 
 #[test]
+fn a_slash_behind_the_properties_and_a_question_mark_before_them_are_no_part_of_them() {
+    let plain = DeviceTopic::parse("devices/d/modules/m/messages/events/%24.on=o&k=a%2F").unwrap();
+    for text in ["%24.on=o&k=a%2F/", "?%24.on=o&k=a%2F", "?%24.on=o&k=a%2F/"] {
+        let topic = format!("devices/d/modules/m/messages/events/{text}");
+        assert_eq!(DeviceTopic::parse(&topic).as_ref(), Ok(&plain), "{text}");
+    }
+    let empty = DeviceTopic::parse("devices/d/messages/events/").unwrap();
+    for text in ["/", "?", "?/"] {
+        assert_eq!(
+            DeviceTopic::parse(&format!("devices/d/messages/events/{text}")).as_ref(),
+            Ok(&empty),
+            "{text}"
+        );
+    }
+}
+
+#[test]
 fn bad_device_topics() {
     use TopicError::{BadNumber, MissingRequestId, Properties, Unknown};
     for (text, error) in [
@@ -136,11 +153,15 @@ fn a_session_subscribes_to_its_own_topics_only() {
         assert_eq!(Subscription::parse(&filter, "d", Some("m")), Ok(subscription));
     }
     assert_eq!(Subscription::parse("devices/d/messages/devicebound/#", "d", None), Ok(c2d("d")));
-    assert_eq!(Subscription::parse("devices/d/modules/m/inputs/#", "d", Some("m")), Ok(inputs));
+    for filter in ["devices/d/modules/m/inputs/#", "devices/d/modules/m/#"] {
+        assert_eq!(Subscription::parse(filter, "d", Some("m")).as_ref(), Ok(&inputs));
+    }
     for (filter, module_id) in [
         ("devices/e/messages/devicebound/#", None),
         ("devices/d/messages/devicebound/#", Some("m")),
         ("devices/d/modules/m/inputs/#", None),
+        ("devices/d/modules/m/#", None),
+        ("devices/d/modules/n/#", Some("m")),
         ("devices/d/modules/n/inputs/#", Some("m")),
         ("#", None),
         ("$iothub/#", None),
