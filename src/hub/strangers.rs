@@ -77,7 +77,7 @@ enum Allowance {
     Of {
         left: usize,
         large: Arc<Semaphore>,
-        _place: Option<OwnedSemaphorePermit>,
+        taken: Option<OwnedSemaphorePermit>,
     },
 }
 
