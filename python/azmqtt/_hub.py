@@ -88,6 +88,8 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, FaultSide, ProvisioningSid
         c2d_ttl: Seconds that a cloud-to-device message lives by default; the service takes 60 to 172,800.
         c2d_max_delivery_count: On how many connections that end a message may be on its way before it is given up;
             1 to 100.
+        c2d_feedback_interval: Seconds that feedback waits for more, before services get it over REST in a batch of fewer
+            than 64. :meth:`feedback` has each record at once.
         clean_session_purges: Whether a connect with CleanSession 1 empties the device's queue of messages.
 
     Raises:
@@ -112,6 +114,7 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, FaultSide, ProvisioningSid
         c2d_lock: float = 60,
         c2d_ttl: float = 3600,
         c2d_max_delivery_count: int = 10,
+        c2d_feedback_interval: float = 15,
         clean_session_purges: bool = True,
     ) -> None:
         """Start the hub."""
@@ -131,6 +134,7 @@ class LocalHub(ServiceSide, ModuleSide, Certificates, FaultSide, ProvisioningSid
             "lock": c2d_lock,
             "ttl": c2d_ttl,
             "max_deliveries": c2d_max_delivery_count,
+            "feedback_interval": c2d_feedback_interval,
             "clean_session_purges": clean_session_purges,
         }
         options = {

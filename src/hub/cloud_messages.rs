@@ -69,6 +69,30 @@ pub struct DeliveryTag {
     delivery: u64,
 }
 
+impl DeliveryTag {
+    /// The message's number in its queue.
+    pub fn message(self) -> u64 {
+        self.message
+    }
+
+    /// As text, for protocols that hand it out. `run` is of the hub's present run, since queues count anew in each.
+    pub fn to_token(self, run: u64) -> String {
+        format!("{run:016x}-{:x}-{:x}", self.message, self.delivery)
+    }
+
+    /// Reads [`Self::to_token`] back; `None` for anything else, and for tokens of earlier runs.
+    pub fn parse(token: &str, run: u64) -> Option<Self> {
+        let mut parts = token.split('-').map(|part| u64::from_str_radix(part, 16).ok());
+        let same = parts.next()?? == run;
+        let tag = Self { message: parts.next()??, delivery: parts.next()?? };
+        (same && parts.next().is_none()).then_some(tag)
+    }
+}
+
+/// A message's lock was lost before it was used (error 412002, `DeviceMessageLockLost`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LockLost;
+
 /// Messages that wait, and messages that were sent and wait for their PUBACK.
 #[derive(Debug, Default)]
 pub struct CloudMessages {
@@ -91,6 +115,8 @@ enum Lock {
     Until(Instant),
     /// In the session of a device that is away: sent again by the session when the device is back.
     WithSession,
+    /// By whoever fetched it over HTTPS, on no connection that counts: waits again after this.
+    Fetched(Instant),
 }
 
 /// What [`CloudMessages::sweep`] found.
@@ -116,11 +142,21 @@ impl CloudMessages {
 
     /// Locks the next message to send until `lock` is over, with what completes it.
     pub fn next_to_send(&mut self, now: Instant, lock: Duration) -> Option<(DeliveryTag, CloudMessage)> {
+        self.lock_next(now, Lock::Until(now + lock))
+    }
+
+    /// [`Self::next_to_send`] for a device that fetches messages over HTTPS: whether its connections last is nothing to the
+    /// message.
+    pub fn fetch(&mut self, now: Instant, lock: Duration) -> Option<(DeliveryTag, CloudMessage)> {
+        self.lock_next(now, Lock::Fetched(now + lock))
+    }
+
+    fn lock_next(&mut self, now: Instant, lock: Lock) -> Option<(DeliveryTag, CloudMessage)> {
         // One that is over is left to the next sweep, which tells its sender.
         let number = *self.waiting.iter().find(|(_, message)| message.expires > now)?.0;
         let message = self.waiting.remove(&number)?;
         self.deliveries += 1;
-        let (delivery, lock) = (self.deliveries, Lock::Until(now + lock));
+        let delivery = self.deliveries;
         self.sent.insert(number, Sent { message: message.clone(), delivery, lock });
         Some((DeliveryTag { message: number, delivery }, message))
     }
@@ -133,6 +169,22 @@ impl CloudMessages {
         self.sent.remove(&tag.message).map(|sent| sent.message)
     }
 
+    /// The device does not want this message now: it waits again in its old place, or comes back if it was given up so often
+    /// that it ends. An error if it came too late.
+    pub fn abandon(
+        &mut self,
+        tag: DeliveryTag,
+        max_deliveries: u32,
+    ) -> Result<Option<CloudMessage>, LockLost> {
+        let mut message = self.complete(tag).ok_or(LockLost)?;
+        message.deliveries += 1;
+        if message.deliveries >= max_deliveries {
+            return Ok(Some(message));
+        }
+        self.waiting.insert(tag.message, message);
+        Ok(None)
+    }
+
     /// Whether this delivery can still complete its message.
     pub fn is_live(&self, tag: DeliveryTag) -> bool {
         self.sent.get(&tag.message).is_some_and(|sent| sent.delivery == tag.delivery)
@@ -143,6 +195,10 @@ impl CloudMessages {
     pub fn connection_ended(&mut self, kept: bool, max_deliveries: u32) -> Vec<CloudMessage> {
         let mut exceeded = Vec::new();
         for (number, mut sent) in std::mem::take(&mut self.sent) {
+            if matches!(sent.lock, Lock::Fetched(_)) {
+                self.sent.insert(number, sent);
+                continue;
+            }
             if matches!(sent.lock, Lock::Until(_)) {
                 sent.message.deliveries += 1;
             }
@@ -160,7 +216,7 @@ impl CloudMessages {
 
     /// The session that held the sent messages continues: they are on their way again.
     pub fn session_resumed(&mut self, now: Instant, lock: Duration) {
-        for sent in self.sent.values_mut() {
+        for sent in self.sent.values_mut().filter(|sent| !matches!(sent.lock, Lock::Fetched(_))) {
             sent.lock = Lock::Until(now + lock);
         }
     }
@@ -172,7 +228,7 @@ impl CloudMessages {
         let late: Vec<u64> =
             self.waiting.iter().filter(|(_, message)| over(message)).map(|(number, _)| *number).collect();
         swept.expired.extend(late.iter().filter_map(|number| self.waiting.remove(number)));
-        let unlocked = |sent: &Sent| matches!(sent.lock, Lock::Until(end) if end <= now);
+        let unlocked = |sent: &Sent| matches!(sent.lock, Lock::Until(end) | Lock::Fetched(end) if end <= now);
         let late: Vec<u64> = self
             .sent
             .iter()
@@ -195,7 +251,7 @@ impl CloudMessages {
     pub fn next_deadline(&self) -> Option<Instant> {
         let waiting = self.waiting.values().map(|message| message.expires);
         let sent = self.sent.values().map(|sent| match sent.lock {
-            Lock::Until(end) => end.min(sent.message.expires),
+            Lock::Until(end) | Lock::Fetched(end) => end.min(sent.message.expires),
             Lock::WithSession => sent.message.expires,
         });
         waiting.chain(sent).min()
@@ -350,10 +406,50 @@ mod tests {
         assert_eq!(queue.next_to_send(now, LOCK).unwrap().1.deliveries, 1);
     }
 
+    #[test]
+    fn a_fetched_message_is_nothing_to_the_connections() {
+        let (mut queue, now) = (queue(), Instant::now());
+        queue.push(message("a", far(now))).unwrap();
+        queue.push(message("b", far(now))).unwrap();
+        let (tag, _) = queue.fetch(now, LOCK).unwrap();
+        assert!(queue.connection_ended(false, 1).is_empty());
+        assert!(queue.connection_ended(true, 1).is_empty());
+        queue.session_resumed(now + LOCK / 2, LOCK);
+        assert!(queue.is_live(tag));
+        assert_eq!(queue.next_deadline(), Some(now + LOCK));
+        assert!(queue.sweep(now + LOCK).lost_deliveries);
+        assert_eq!(queue.abandon(tag, 10).unwrap_err(), LockLost);
+        let (tag, again) = queue.fetch(now, LOCK).unwrap();
+        assert_eq!((again.body, again.deliveries), (Bytes::from("a"), 0));
+        assert!(queue.abandon(tag, 2).unwrap().is_none());
+        let (tag, again) = queue.fetch(now, LOCK).unwrap();
+        assert_eq!((again.body, again.deliveries), (Bytes::from("a"), 1));
+        assert_eq!(bodies(&[queue.abandon(tag, 2).unwrap().unwrap()]), ["a"]);
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[test]
+    fn tokens_are_of_one_run() {
+        let (mut queue, now) = (queue(), Instant::now());
+        queue.push(message("a", far(now))).unwrap();
+        let (tag, _) = queue.fetch(now, LOCK).unwrap();
+        let token = tag.to_token(7);
+        assert_eq!(DeliveryTag::parse(&token, 7), Some(tag));
+        assert_eq!(DeliveryTag::parse(&token, 8), None);
+        for bad in ["", "x", "7-1", &format!("{token}-1"), &token.replace('1', "g")] {
+            assert_eq!(DeliveryTag::parse(bad, 7), None, "{bad}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn parsing_a_token_is_total(token in "[0-9a-f+-]{0,40}|.{0,40}", run in any::<u64>()) {
+            let _ = DeliveryTag::parse(&token, run);
+        }
+
         /// Whatever happens, a message is in one place: pending, completed or ended.
         #[test]
-        fn no_message_is_lost_or_doubled(steps in proptest::collection::vec((0..7_u8, 0..90_u64), 1..200)) {
+        fn no_message_is_lost_or_doubled(steps in proptest::collection::vec((0..9_u8, 0..90_u64), 1..200)) {
             let (mut queue, mut now) = (queue(), Instant::now());
             let (mut pushed, mut ended) = (0_usize, Vec::new());
             let mut tags = Vec::new();
@@ -375,6 +471,11 @@ mod tests {
                         ended.extend(queue.sweep(now).expired);
                     }
                     5 => ended.extend(queue.connection_ended(amount % 2 == 0, 3)),
+                    6 => tags.extend(queue.fetch(now, LOCK).map(|(tag, _)| tag)),
+                    7 if !tags.is_empty() => {
+                        let tag = tags.swap_remove(amount as usize % tags.len());
+                        ended.extend(queue.abandon(tag, 3).ok().flatten());
+                    }
                     _ => queue.session_resumed(now, LOCK),
                 }
             }

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use super::telemetry::unix_seconds;
 use crate::dialect::sas::CLOCK_SKEW;
 
+use super::feedback_queue::FeedbackDelivery;
+
 /// How a hub is set up. `HubConfig::default()` listens on a free port of 127.0.0.1 and keeps nothing on disk.
 #[derive(Clone, Debug)]
 pub struct HubConfig {
@@ -135,11 +137,18 @@ pub struct CloudToDevice {
     pub ttl: Duration,
     /// On how many connections that end a message may be on its way before it is given up; the service takes 1 to 100.
     pub max_deliveries: u32,
+    /// How feedback is handed to services.
+    pub feedback: FeedbackDelivery,
 }
 
 impl Default for CloudToDevice {
     fn default() -> Self {
-        Self { lock: Duration::from_secs(60), ttl: Duration::from_secs(3600), max_deliveries: 10 }
+        Self {
+            lock: Duration::from_secs(60),
+            ttl: Duration::from_secs(3600),
+            max_deliveries: 10,
+            feedback: FeedbackDelivery::default(),
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::cloud_messages::CloudMessage;
+use super::feedback_queue::FeedbackQueue;
 use super::telemetry::{Source, unix_now};
 use crate::dialect::property_bag::system;
 
@@ -20,8 +21,10 @@ pub enum FeedbackStatus {
     Success,
     /// Its time to live was over first.
     Expired,
-    /// As many connections as a hub allows ended on it.
+    /// As many connections as a hub allows ended on it, or it was given back so often.
     DeliveryCountExceeded,
+    /// The device did not want it.
+    Rejected,
     /// The queue was emptied.
     Purged,
 }
@@ -43,6 +46,7 @@ impl FeedbackStatus {
             Self::Success => "Success",
             Self::Expired => "Message expired",
             Self::DeliveryCountExceeded => "Delivery count exceeded",
+            Self::Rejected => "Message rejected",
             Self::Purged => "Message purged",
         }
     }
@@ -55,12 +59,13 @@ impl fmt::Display for FeedbackStatus {
             Self::Success => "Success",
             Self::Expired => "Expired",
             Self::DeliveryCountExceeded => "DeliveryCountExceeded",
+            Self::Rejected => "Rejected",
             Self::Purged => "Purged",
         })
     }
 }
 
-/// One record of feedback. The service sends them in batches of 64, or every 15 seconds; here each is there at once.
+/// One record of feedback. Services get them in batches of 64, or after 15 seconds; the hub's own calls have each at once.
 #[derive(Clone, Debug)]
 pub struct FeedbackRecord {
     /// `originalMessageId`
@@ -77,6 +82,8 @@ pub struct FeedbackRecord {
 #[derive(Default)]
 pub(super) struct Feedback {
     records: Mutex<VecDeque<FeedbackRecord>>,
+    /// The same on its way to services.
+    queue: Mutex<FeedbackQueue>,
     added: Condvar,
 }
 
@@ -96,14 +103,16 @@ impl Feedback {
                 records.pop_front();
             }
             let message_id = text(message, system::MESSAGE_ID);
-            records.push_back(FeedbackRecord {
-                message_id,
-                time: unix_now(),
-                status,
-                source: source.clone(),
-            });
+            let record = FeedbackRecord { message_id, time: unix_now(), status, source: source.clone() };
+            self.queue().push(record.clone(), Instant::now());
+            records.push_back(record);
         }
         self.added.notify_all();
+    }
+
+    /// What services have not completed. The lock is for moments, and taken after the one of the records.
+    pub fn queue(&self) -> MutexGuard<'_, FeedbackQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The records of a device, or of all, oldest first.

@@ -20,7 +20,7 @@
 //! | `configurations` | desired properties for many, kept and counted |
 //! | `methods` | calls of direct methods, from the request to the answer |
 //! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |
-//! | `cloud_clock`, [`feedback`] | locks and lives that end; what became of messages, for their senders |
+//! | `cloud_clock`, [`feedback`], [`feedback_queue`] | locks and lives that end; what became of messages; in batches for services |
 //! | `upload_calls`, [`uploads`] | file uploads, and Blob Storage for them |
 //! | [`provisioning`] | the Device Provisioning Service beside the hub |
 //! | `strangers` | clients that have not shown who they are: how many, and how much they may send |
@@ -50,6 +50,7 @@ mod device_session;
 pub mod error;
 pub mod faults;
 pub mod feedback;
+pub mod feedback_queue;
 mod http;
 pub mod id;
 mod identities;

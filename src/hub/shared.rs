@@ -1,6 +1,7 @@
 //! What every connection of a hub shares.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use super::client_certificates::Authorities;
 use super::cloud_clock::CloudClock;
@@ -37,6 +38,8 @@ pub struct Shared {
     pub provisioning: provisioning::Registry,
     pub configurations: Configurations,
     pub faults: Faults,
+    /// Which run of the hub it is, for what must not outlast it.
+    pub run: u64,
     /// Taken out when the hub stops, so that another can have it.
     pub state_dir: Mutex<Option<Arc<StateDir>>>,
     last_refusal: Mutex<Option<String>>,
@@ -59,6 +62,7 @@ impl Shared {
             registry,
             policies,
             provisioning,
+            run: run_number(),
             recorder,
             packets,
             client_authorities,
@@ -118,4 +122,10 @@ impl Shared {
     pub fn last_refusal(&self) -> Option<String> {
         self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
+}
+
+/// Another one in each run.
+fn run_number() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }

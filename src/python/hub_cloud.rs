@@ -15,6 +15,7 @@ pub(super) struct CloudOptions {
     lock: f64,
     ttl: f64,
     max_deliveries: u32,
+    feedback_interval: f64,
     clean_session_purges: bool,
 }
 
@@ -23,6 +24,7 @@ impl CloudOptions {
         config.cloud_to_device.lock = span("c2d_lock", self.lock)?;
         config.cloud_to_device.ttl = span("c2d_ttl", self.ttl)?;
         config.cloud_to_device.max_deliveries = self.max_deliveries;
+        config.cloud_to_device.feedback.interval = span("c2d_feedback_interval", self.feedback_interval)?;
         config.clean_session_purges = self.clean_session_purges;
         Ok(())
     }

@@ -47,6 +47,11 @@ impl Asker {
 
     /// The device or module that asks, if it shows a token of its own or, without one, its certificate.
     pub(super) fn admit(&self, shared: &Shared, id: Id<'_>) -> Result<Arc<Device>, Refusal> {
+        self.admit_as(shared, id).map(|(device, _)| device)
+    }
+
+    /// [`Self::admit`], and whether the token was one of the hub's.
+    pub(super) fn admit_as(&self, shared: &Shared, id: Id<'_>) -> Result<(Arc<Device>, bool), Refusal> {
         let refuse = |reason: String| {
             shared.note_refusal(format!("HTTPS: {reason}"));
             Refusal::new(ErrorCode::UNAUTHORIZED, "the device's credentials are not accepted")
@@ -56,14 +61,14 @@ impl Asker {
         let identity = identity.map_err(|error| refuse(error.to_string()))?;
         // A header that is there and no text is no certificate either.
         let token = self.headers.get(AUTHORIZATION).map(|token| token.to_str().unwrap_or("?"));
-        prove(shared, &device, &identity, token.unwrap_or_default(), &self.chain, SystemTime::now())
-            .map_err(refuse)?;
+        let (token, now) = (token.unwrap_or_default(), SystemTime::now());
+        let proof = prove(shared, &device, &identity, token, &self.chain, now).map_err(refuse)?;
         if !device.may_connect() {
             return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
         }
         if parameter(self.query(), "api-version").is_none() {
             return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
         }
-        Ok(device)
+        Ok((device, proof.of_hub))
     }
 }

@@ -6,7 +6,8 @@
 //! | `router` | which path is answered by whom; new routes are merged in there |
 //! | `websocket` | MQTT over WebSockets: the upgrade, then the same way as on the MQTT port |
 //! | `files`, `blobs` | file upload: the hub's half, and Blob Storage's |
-//! | `methods` | calls of direct methods by modules, as an IoT Edge gateway takes them |
+//! | `methods` | calls of direct methods, by services, and by modules as an IoT Edge gateway takes them |
+//! | `device`, `message_headers` | sending and receiving as a device; a message's properties as headers |
 //! | `admission`, `answer` | which device asks; refusals as the service writes them |
 //! | `service` | the REST API for back-end applications |
 //! | `stall` | peers that stop reading, or stop sending in mid-body |
@@ -14,7 +15,9 @@
 mod admission;
 mod answer;
 mod blobs;
+mod device;
 mod files;
+mod message_headers;
 mod methods;
 mod router;
 mod server;

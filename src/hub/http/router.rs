@@ -6,7 +6,7 @@ use axum::Router;
 use axum::http::StatusCode;
 
 use super::super::shared::Shared;
-use super::{blobs, files, methods, service, websocket};
+use super::{blobs, device, files, methods, service, websocket};
 
 /// Answers requests in the name of the hub. Each subject has a module with its `routes()`, merged in here; handlers
 /// get the hub as `State<Arc<Shared>>`. Bodies handed to a handler end in an error when their sender stalls, and
@@ -15,6 +15,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .merge(websocket::routes())
         .merge(files::routes())
+        .merge(device::routes())
         .merge(methods::routes())
         .merge(blobs::routes())
         .merge(service::routes())

@@ -4,6 +4,7 @@ mod client;
 mod cloud_messages;
 mod configurations;
 mod connect;
+mod device_https;
 mod faults;
 mod hostile;
 mod kill;

@@ -3,9 +3,11 @@
 
 mod admission;
 mod bulk;
+mod cloud_send;
 mod commands;
 mod configurations;
 mod devices;
+mod feedback;
 mod identity_json;
 mod modules;
 mod query;
@@ -23,9 +25,11 @@ use super::super::shared::Shared;
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .merge(bulk::routes())
+        .merge(cloud_send::routes())
         .merge(commands::routes())
         .merge(configurations::routes())
         .merge(devices::routes())
+        .merge(feedback::routes())
         .merge(modules::routes())
         .merge(twins::routes())
         .merge(query::routes())
