@@ -87,6 +87,7 @@ impl Hub {
         }
         if let Some(dir) = hub.shared.state_dir() {
             hub.shared.configurations.load(&dir)?;
+            hub.shared.jobs.load(&dir)?;
         }
         // Messages may have expired since the last run.
         for device in hub.shared.registry.all() {
@@ -109,6 +110,7 @@ impl Hub {
         }
         self.shared.provisioning.stop();
         thread.stop();
+        self.shared.jobs.stop(&self.shared);
         for device in self.shared.registry.all() {
             // What cannot be saved now is as an unexpected end would leave it: messages come again.
             let _ = self.shared.save(&device);

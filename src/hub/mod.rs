@@ -18,6 +18,7 @@
 //! | `policies` | keys of the hub itself, and what their holders may do |
 //! | `query` | queries of twins and jobs, page by page |
 //! | `configurations` | desired properties for many, kept and counted |
+//! | `jobs` | twin updates and method calls for many, now or later |
 //! | `methods` | calls of direct methods, from the request to the answer |
 //! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |
 //! | `cloud_clock`, [`feedback`], [`feedback_queue`] | locks and lives that end; what became of messages; in batches for services |
@@ -56,6 +57,7 @@ pub mod id;
 mod identities;
 mod identity_record;
 mod if_match;
+mod jobs;
 mod listener;
 mod methods;
 mod modules;
@@ -64,6 +66,7 @@ mod policies;
 pub mod provisioning;
 mod query;
 mod query_calls;
+mod refused;
 mod registry;
 mod runtime;
 mod shared;

@@ -14,6 +14,7 @@ use super::device::{CloseReason, END_TIMEOUT};
 use super::error::HubError;
 use super::faults;
 use super::http;
+use super::jobs;
 use super::listener::{self, Protocol};
 use super::shared::Shared;
 
@@ -106,6 +107,7 @@ async fn run(
     }
     tokio::spawn(cloud_clock::run(shared.clone()));
     tokio::spawn(faults::run(shared.clone()));
+    tokio::spawn(jobs::run(shared.clone()));
     // Nobody waits for the answer only if the hub was dropped, and then `stopped` resolves too.
     let _ = ready.send(Ok(Ports {
         mqtt: mqtt_port,

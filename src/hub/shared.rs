@@ -12,6 +12,7 @@ use super::device_file;
 use super::error::HubError;
 use super::faults::Faults;
 use super::feedback::Feedback;
+use super::jobs::Jobs;
 use super::packets::PacketLog;
 use super::policies::Policies;
 use super::provisioning;
@@ -40,6 +41,7 @@ pub struct Shared {
     pub faults: Faults,
     /// Which run of the hub it is, for what must not outlast it.
     pub run: u64,
+    pub jobs: Jobs,
     /// Taken out when the hub stops, so that another can have it.
     pub state_dir: Mutex<Option<Arc<StateDir>>>,
     last_refusal: Mutex<Option<String>>,
@@ -72,6 +74,7 @@ impl Shared {
             uploads,
             configurations: Configurations::default(),
             strangers: Strangers::default(),
+            jobs: Jobs::default(),
             state_dir: Mutex::new(state_dir),
             last_refusal: Mutex::default(),
         }

@@ -12,6 +12,7 @@
 //! DIR/modules/*.json   one file for each module of a device: identity, keys, twin
 //! DIR/enrollments/*.json, DIR/enrollment-groups/*.json, DIR/registrations/*.json
 //!                      one file for each of the provisioning service's
+//! DIR/jobs/*.json      one file for each job
 //! ```
 //!
 //! Files are replaced whole: written beside their place, synced, renamed. A crash leaves the old or the new one.
@@ -45,11 +46,12 @@ pub enum Kind {
     Enrollment,
     EnrollmentGroup,
     Registration,
+    Job,
 }
 
 impl Kind {
-    const ALL: [Self; 5] =
-        [Self::Device, Self::Module, Self::Enrollment, Self::EnrollmentGroup, Self::Registration];
+    const ALL: [Self; 6] =
+        [Self::Device, Self::Module, Self::Enrollment, Self::EnrollmentGroup, Self::Registration, Self::Job];
 
     fn directory(self) -> &'static str {
         match self {
@@ -58,6 +60,7 @@ impl Kind {
             Self::Enrollment => "enrollments",
             Self::EnrollmentGroup => "enrollment-groups",
             Self::Registration => "registrations",
+            Self::Job => "jobs",
         }
     }
 }

@@ -8,9 +8,9 @@ use super::super::device::{Command, Device};
 use super::super::error::HubError;
 use super::super::id::Id;
 use super::super::identities::generation_id;
+use super::super::refused::Refused;
 use super::super::shared::Shared;
 use super::super::telemetry::unix_now;
-use super::{Refused, refused};
 use crate::dialect::identity::check_id;
 use crate::dialect::sas::SymmetricKey;
 use crate::dialect::service_error::ErrorCode;
@@ -35,7 +35,7 @@ pub enum Content<'a> {
 impl<'a> Content<'a> {
     /// Reads `{"deviceContent": …}`, `{"modulesContent": …}` or `{"moduleContent": …}`.
     pub fn read(content: &'a Value) -> Result<Self, Refused> {
-        let invalid = |message: &str| refused(ErrorCode::ARGUMENT_INVALID, message);
+        let invalid = |message: &str| Refused::new(ErrorCode::ARGUMENT_INVALID, message);
         let part = |name: &str| content.get(name).filter(|part| !part.is_null());
         let kinds = ["deviceContent", "modulesContent", "moduleContent"].map(part);
         let settings = |value: &'a Value| {
@@ -50,7 +50,7 @@ impl<'a> Content<'a> {
                     modules.as_object().ok_or_else(|| invalid("modulesContent is contents by module"))?;
                 let modules = modules.iter().map(|(id, content)| {
                     check_id("module id", id)
-                        .map_err(|error| refused(ErrorCode::ARGUMENT_INVALID, error.to_string()))?;
+                        .map_err(|error| Refused::new(ErrorCode::ARGUMENT_INVALID, error.to_string()))?;
                     Ok((id, settings(content)?))
                 });
                 modules.collect::<Result<_, Refused>>().map(Self::Modules)
@@ -74,14 +74,14 @@ fn names(place: &str) -> Option<Vec<&str>> {
 /// Applies a content to one device, or to its modules, which are made where they are missing. All of it, or nothing.
 pub fn apply(shared: &Shared, device_id: &str, content: &Value) -> Result<(), HubError> {
     let owner = shared.registry.get(device_id)?;
-    let targets = match Content::read(content).map_err(HubError::Service)? {
+    let targets = match Content::read(content).map_err(HubError::from)? {
         Content::Device(settings) => vec![(None, settings)],
         Content::Modules(modules) => {
             modules.into_iter().map(|(id, settings)| (Some(id.as_str()), settings)).collect()
         }
         Content::Module => {
             let message = "moduleContent is for configurations alone";
-            return Err(HubError::Service(refused(ErrorCode::ARGUMENT_INVALID, message)));
+            return Err(Refused::new(ErrorCode::ARGUMENT_INVALID, message).into());
         }
     };
     // Tried on copies first.

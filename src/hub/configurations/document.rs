@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::super::query::{TwinRecord, count};
+use super::super::refused::Refused;
 use super::super::shared::Shared;
 use super::content::Content;
-use super::{Refused, refused};
 use crate::dialect::query::{Query, QueryError, Source, Target};
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::time::format_utc;
@@ -53,13 +53,13 @@ pub fn check_id(id: &str) -> Result<(), Refused> {
         return Ok(());
     }
     let message = format!("the id of a configuration has 1 to {MAX_ID} lower-case letters, digits and marks");
-    Err(refused(ErrorCode::ARGUMENT_INVALID, message))
+    Err(Refused::new(ErrorCode::ARGUMENT_INVALID, message))
 }
 
 impl ConfigurationBody {
     pub fn read(id: &str, body: &Value) -> Result<Self, Refused> {
         check_id(id)?;
-        let invalid = |message: String| refused(ErrorCode::ARGUMENT_INVALID, message);
+        let invalid = |message: String| Refused::new(ErrorCode::ARGUMENT_INVALID, message);
         let fields = body.as_object().ok_or_else(|| invalid("the body is no object".to_owned()))?;
         if fields.get("id").and_then(Value::as_str).is_some_and(|other| other != id) {
             return Err(invalid("the id of the body is not that of the path".to_owned()));
@@ -200,8 +200,9 @@ fn count_targeted(shared: &Shared, target: &Target) -> usize {
 pub fn test_queries(body: &Value) -> Result<Value, Refused> {
     let condition = body.get("targetCondition").and_then(Value::as_str).unwrap_or_default();
     let queries = texts(body.get("customMetricQueries"));
-    let queries = queries
-        .ok_or_else(|| refused(ErrorCode::ARGUMENT_INVALID, "customMetricQueries are queries by name"))?;
+    let queries = queries.ok_or_else(|| {
+        Refused::new(ErrorCode::ARGUMENT_INVALID, "customMetricQueries are queries by name")
+    })?;
     let wrong = target(condition).err().map(|error| error.to_string()).unwrap_or_default();
     let errors = queries.iter().filter_map(|(name, query)| {
         check_metric(query).err().map(|error| (name.clone(), Value::from(error.to_string())))

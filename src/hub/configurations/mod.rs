@@ -5,18 +5,9 @@ mod content;
 mod document;
 mod store;
 
-use crate::dialect::ServiceError;
-
 pub(super) use content::apply;
 pub(super) use document::{ConfigurationBody, test_queries};
 pub(super) use store::Configurations;
 
 /// How many a hub keeps (IoT Hub docs, "quotas and throttling"; a free hub has 10).
 pub const MAX_CONFIGURATIONS: usize = 100;
-
-/// Why one of these calls is refused.
-type Refused = Box<ServiceError>;
-
-fn refused(code: u32, message: impl Into<String>) -> Refused {
-    Box::new(ServiceError::new(code, message))
-}

@@ -6,11 +6,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::super::error::HubError;
+use super::super::refused::Refused;
 use super::super::shared::Shared;
 use super::super::state_dir::StateDir;
 use super::super::telemetry::unix_now;
+use super::MAX_CONFIGURATIONS;
 use super::document::{Configuration, ConfigurationBody};
-use super::{MAX_CONFIGURATIONS, Refused, refused};
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::time::parse_utc;
 
@@ -61,20 +62,20 @@ impl Configurations {
             (None, Some(_)) => return Err(not_found(id)),
             (None, None) if self.all().len() >= MAX_CONFIGURATIONS => {
                 let message = format!("there are {MAX_CONFIGURATIONS} configurations, the limit of a hub");
-                return Err(refused(ErrorCode::QUOTA_EXCEEDED, message));
+                return Err(Refused::new(ErrorCode::QUOTA_EXCEEDED, message));
             }
             (None, None) => {
                 Configuration { id: id.to_owned(), body, created: now, updated: now, revision: 1 }
             }
             (Some(_), None) => {
                 let message = format!("there is a configuration {id} already");
-                return Err(refused(ErrorCode::CONFIGURATION_ALREADY_EXISTS, message));
+                return Err(Refused::new(ErrorCode::CONFIGURATION_ALREADY_EXISTS, message));
             }
             (Some(old), Some(wanted)) => {
                 expect(old, wanted)?;
                 if old.body.content != body.content {
                     let message = "the content of a configuration cannot be changed";
-                    return Err(refused(ErrorCode::ARGUMENT_INVALID, message));
+                    return Err(Refused::new(ErrorCode::ARGUMENT_INVALID, message));
                 }
                 Configuration { body, updated: now, revision: old.revision + 1, ..old.clone() }
             }
@@ -101,7 +102,7 @@ impl Configurations {
         if let Some(dir) = shared.state_dir() {
             let list: Vec<Value> = after.values().map(to_file).collect();
             dir.save_document(FILE, &json!({ "configurations": list }))
-                .map_err(|error| refused(ErrorCode::SERVER_ERROR, error.to_string()))?;
+                .map_err(|error| Refused::new(ErrorCode::SERVER_ERROR, error.to_string()))?;
         }
         *self.all() = after;
         Ok(())
@@ -113,7 +114,7 @@ impl Configurations {
 }
 
 fn not_found(id: &str) -> Refused {
-    refused(ErrorCode::CONFIGURATION_NOT_FOUND, format!("there is no configuration {id}"))
+    Refused::new(ErrorCode::CONFIGURATION_NOT_FOUND, format!("there is no configuration {id}"))
 }
 
 /// `wanted` is an `If-Match` header: `*`, or an etag with or without quotes.
@@ -124,7 +125,7 @@ fn expect(configuration: &Configuration, wanted: &str) -> Result<(), Refused> {
         return Ok(());
     }
     let message = format!("the etag of the configuration {} is another one", configuration.id);
-    Err(refused(ErrorCode::PRECONDITION_FAILED, message))
+    Err(Refused::new(ErrorCode::PRECONDITION_FAILED, message))
 }
 
 fn to_file(configuration: &Configuration) -> Value {
@@ -139,7 +140,7 @@ fn read(entry: &Value) -> Result<Configuration, String> {
     };
     let time = |name| parse_utc(text(name)?).ok_or_else(|| format!("'{name}' is not a time"));
     let id = text("id")?;
-    let body = ConfigurationBody::read(id, entry).map_err(|error| error.message)?;
+    let body = ConfigurationBody::read(id, entry).map_err(|error| error.message().to_owned())?;
     let revision = entry.get("revision").and_then(Value::as_u64).ok_or("'revision' is missing")?;
     Ok(Configuration {
         id: id.to_owned(),

@@ -68,7 +68,7 @@ impl State {
                 let record = record_from_json(content)?;
                 self.records.insert(key_of(&record.registration_id), record);
             }
-            Kind::Device | Kind::Module => {}
+            Kind::Device | Kind::Module | Kind::Job => {}
         }
         Ok(())
     }
@@ -78,7 +78,7 @@ impl State {
             Kind::Enrollment => self.enrollments.get(key).map(enrollment_to_json),
             Kind::EnrollmentGroup => self.groups.get(key).map(group_to_json),
             Kind::Registration => self.records.get(key).map(record_to_json),
-            Kind::Device | Kind::Module => None,
+            Kind::Device | Kind::Module | Kind::Job => None,
         }
     }
 }

@@ -8,6 +8,8 @@ mod token;
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::device::Device;
 use super::error::HubError;
 use super::shared::Shared;
@@ -44,13 +46,9 @@ pub(super) fn run(
     continuation: Option<&str>,
 ) -> Result<QueryPage, HubError> {
     let query = Query::parse(text).map_err(HubError::Query)?;
-    let begin = match continuation {
-        Some(token) => Position::read(token, text).ok_or(HubError::Continuation)?,
-        None => Position::default(),
-    };
-    let size = size.filter(|size| *size > 0).unwrap_or(DEFAULT_PAGE).min(MAX_PAGE);
+    let begin = begin(continuation, text)?;
     let left = query.top.map_or(usize::MAX, |top| top.saturating_sub(begin.rows));
-    let mut page = PageWriter { rows: 0, most: size, left, body: "[".to_owned(), last: begin, more: false };
+    let mut page = PageWriter::new(begin, size, left);
     if query.aggregates() {
         let skip = page.last.rows;
         let rows = groups(shared, &query).rows();
@@ -73,6 +71,31 @@ pub(super) fn run(
     Ok(page.finish(item_type, text))
 }
 
+/// A page of rows that have an id each and come in the order of it. `of` says what of: a token is good for that alone.
+pub(super) fn page_of(
+    item_type: &'static str,
+    rows: Vec<(String, Value)>,
+    of: &str,
+    size: Option<usize>,
+    continuation: Option<&str>,
+) -> Result<QueryPage, HubError> {
+    let mut page = PageWriter::new(begin(continuation, of)?, size, usize::MAX);
+    for (id, row) in rows {
+        let key = [id.as_str(), ""];
+        if !page.is_behind(key) && !page.push(&row.to_string(), Some(key)) {
+            break;
+        }
+    }
+    Ok(page.finish(item_type, of))
+}
+
+fn begin(continuation: Option<&str>, of: &str) -> Result<Position, HubError> {
+    match continuation {
+        Some(token) => Position::read(token, of).ok_or(HubError::Continuation),
+        None => Ok(Position::default()),
+    }
+}
+
 fn twins(shared: &Shared, query: &Query, page: &mut PageWriter) {
     for device in shared.registry.all() {
         let key = [device.id.as_str(), device.module_id.as_deref().unwrap_or_default()];
@@ -90,7 +113,7 @@ fn twins(shared: &Shared, query: &Query, page: &mut PageWriter) {
 }
 
 fn jobs(shared: &Shared, query: &Query, page: &mut PageWriter) {
-    for record in job_records(shared) {
+    for record in shared.jobs.records() {
         let [job, device] = record.key();
         if page.is_behind([job, device]) || !query.matches(&record) {
             continue;
@@ -99,11 +122,6 @@ fn jobs(shared: &Shared, query: &Query, page: &mut PageWriter) {
             return;
         }
     }
-}
-
-/// None until there are jobs.
-fn job_records(_: &Shared) -> Vec<JobRecord> {
-    Vec::new()
 }
 
 fn groups<'a>(shared: &Shared, query: &'a Query) -> Groups<'a> {
@@ -144,6 +162,11 @@ struct PageWriter {
 }
 
 impl PageWriter {
+    fn new(begin: Position, size: Option<usize>, left: usize) -> Self {
+        let most = size.filter(|size| *size > 0).unwrap_or(DEFAULT_PAGE).min(MAX_PAGE);
+        Self { rows: 0, most, left, body: "[".to_owned(), last: begin, more: false }
+    }
+
     /// Whether a row was on an earlier page.
     fn is_behind(&self, key: [&str; 2]) -> bool {
         self.last.key.as_ref().is_some_and(|last| key <= last.each_ref().map(String::as_str))

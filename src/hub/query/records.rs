@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::sync::MutexGuard;
+use std::sync::{Arc, MutexGuard};
 
 use serde_json::{Map, Value};
 
 use super::super::device::{Device, DeviceState};
+use super::super::jobs::Outcome;
 use crate::dialect::query::{Path, Record};
 
 /// The twin of a device or module. Holds its lock.
@@ -63,24 +64,40 @@ fn inside<'a>(fields: &'a Map<String, Value>, names: &[String]) -> Option<Cow<'a
 
 /// What a job did to a device or module.
 pub struct JobRecord {
-    pub job_id: String,
+    job_id: Arc<str>,
+    job_type: Arc<str>,
     /// In the form `device/module` for a module.
-    pub target: String,
-    pub document: Value,
+    target: String,
+    outcome: Arc<Outcome>,
+    whole: OnceCell<Value>,
 }
 
 impl JobRecord {
+    pub fn new(job_id: Arc<str>, job_type: Arc<str>, target: String, outcome: Arc<Outcome>) -> Self {
+        Self { job_id, job_type, target, outcome, whole: OnceCell::new() }
+    }
+
     pub fn key(&self) -> [&str; 2] {
         [&self.job_id, &self.target]
+    }
+
+    fn document(&self) -> &Value {
+        self.whole.get_or_init(|| self.outcome.to_json(&self.job_id, &self.job_type))
     }
 }
 
 impl Record for JobRecord {
     fn get(&self, path: &Path) -> Option<Cow<'_, Value>> {
-        Record::get(&self.document, path)
+        let text = |text: &str| Some(Cow::Owned(Value::from(text)));
+        match path.names() {
+            [name] if name == "jobId" => text(&self.job_id),
+            [name] if name == "deviceId" => text(&self.outcome.device_id),
+            [name] if name == "status" => text(self.outcome.status.name()),
+            names => Path::walk(names, self.document()).map(Cow::Borrowed),
+        }
     }
 
     fn whole(&self) -> Value {
-        self.document.clone()
+        self.document().clone()
     }
 }

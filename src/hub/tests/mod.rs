@@ -7,6 +7,7 @@ mod connect;
 mod device_https;
 mod faults;
 mod hostile;
+mod jobs;
 mod kill;
 mod lifecycle;
 mod methods;

@@ -41,7 +41,7 @@ async fn fetch(
         let mut state = device.state();
         state.last_activity = Some(unix_now());
         let next = state.cloud_messages.fetch(Instant::now(), shared.config.cloud_to_device.lock);
-        shared.cloud_clock.due(state.cloud_messages.next_deadline());
+        shared.cloud_clock.due(&device, &mut state);
         next
     };
     let Some((tag, message)) = next else {

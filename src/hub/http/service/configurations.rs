@@ -57,7 +57,7 @@ async fn read(
 ) -> Result<Response, Refusal> {
     caller.require(Right::RegistryRead)?;
     let read = move |shared: &Shared| {
-        let configuration = shared.configurations.get(&id).map_err(HubError::Service)?;
+        let configuration = shared.configurations.get(&id).map_err(HubError::from)?;
         Ok((StatusCode::OK, configuration.etag(), configuration.view(shared)))
     };
     off_thread(&shared, read).await.map(with_etag)
@@ -73,9 +73,9 @@ async fn write(
     let body = json_body(&caller, Right::RegistryWrite, body).await?;
     let condition = condition(&headers)?;
     let write = move |shared: &Shared| {
-        let body = ConfigurationBody::read(&id, &body).map_err(HubError::Service)?;
+        let body = ConfigurationBody::read(&id, &body).map_err(HubError::from)?;
         let put = shared.configurations.put(shared, &id, body, condition.as_deref());
-        let (configuration, made) = put.map_err(HubError::Service)?;
+        let (configuration, made) = put.map_err(HubError::from)?;
         let status = if made { StatusCode::CREATED } else { StatusCode::OK };
         Ok((status, configuration.etag(), configuration.view(shared)))
     };
@@ -91,14 +91,14 @@ async fn remove(
     caller.require(Right::RegistryWrite)?;
     let condition = condition(&headers)?;
     let remove = move |shared: &Shared| {
-        shared.configurations.delete(shared, &id, condition.as_deref()).map_err(HubError::Service)
+        shared.configurations.delete(shared, &id, condition.as_deref()).map_err(HubError::from)
     };
     off_thread(&shared, remove).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 async fn test(State(_): State<Arc<Shared>>, caller: Caller, body: Body) -> Result<JsonBody, Refusal> {
     let body = json_body(&caller, Right::RegistryRead, body).await?;
-    test_queries(&body).map(JsonBody).map_err(refusal)
+    test_queries(&body).map(JsonBody).map_err(|refused| refusal(refused.into()))
 }
 
 async fn apply_content(
@@ -134,16 +134,18 @@ pub(super) async fn off_thread<T: Send + 'static>(
     let shared = shared.clone();
     let done = spawn_blocking(move || work(&shared)).await;
     let done = done.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))));
-    done.map_err(|error| match error {
-        HubError::Service(error) | HubError::Method(error) => refusal(error),
-        HubError::Twin(error) => refusal(Box::new(error.to_service_error())),
-        other => other.into(),
-    })
+    done.map_err(refusal)
 }
 
-#[expect(clippy::boxed_local, reason = "as errors carry it")]
-pub(super) fn refusal(error: Box<ServiceError>) -> Refusal {
-    Refusal::new(error.error_code.unwrap_or(ErrorCode::SERVER_ERROR), error.message)
+fn refusal(error: HubError) -> Refusal {
+    let worded = |error: ServiceError| {
+        Refusal::new(error.error_code.unwrap_or(ErrorCode::SERVER_ERROR), error.message)
+    };
+    match error {
+        HubError::Service(error) => worded(*error),
+        HubError::Twin(error) => worded(error.to_service_error()),
+        other => other.into(),
+    }
 }
 
 pub(super) fn invalid(message: &str) -> Refusal {

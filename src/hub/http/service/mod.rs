@@ -9,6 +9,7 @@ mod configurations;
 mod devices;
 mod feedback;
 mod identity_json;
+mod jobs;
 mod modules;
 mod query;
 mod request;
@@ -32,6 +33,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .merge(feedback::routes())
         .merge(modules::routes())
         .merge(twins::routes())
+        .merge(jobs::routes())
         .merge(query::routes())
         .merge(statistics::routes())
 }

@@ -19,7 +19,7 @@ use super::super::answer::{JSON, Refusal, read_body};
 use super::admission::Caller;
 use crate::dialect::service_error::ErrorCode;
 
-const CONTINUATION: &str = "x-ms-continuation";
+pub(super) const CONTINUATION: &str = "x-ms-continuation";
 
 /// Room for the longest query, with every character escaped.
 const MAX_BODY: usize = 128 << 10;

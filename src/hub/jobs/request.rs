@@ -1,0 +1,165 @@
+//! What a request asks a job to do.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::super::refused::Refused;
+use super::super::telemetry::unix_now;
+use super::job::JobType;
+use crate::dialect::query::Target;
+use crate::dialect::service_error::ErrorCode;
+use crate::dialect::time::{NEVER, parse_utc};
+use crate::dialect::{MAX_METHOD_BODY, Twin, check_method_name};
+
+/// The longest id, in characters.
+const MAX_ID: usize = 128;
+
+/// How long a job may take that says nothing, and at most; in seconds.
+const DEFAULT_EXECUTION: u64 = 3600;
+const MAX_EXECUTION: u64 = 30 * 24 * 3600;
+
+/// What a job does to each device.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// A merge patch of tags and desired properties, if the twin's etag is this one.
+    UpdateTwin { patch: Value, etag: Option<String> },
+    /// A direct method; the payload is JSON, or empty.
+    CallMethod { name: String, payload: String, response_timeout: Duration, connect_timeout: Duration },
+}
+
+/// A job as it was asked for.
+#[derive(Clone, Debug)]
+pub struct JobRequest {
+    pub id: String,
+    pub work: Work,
+    pub target: Target,
+    /// When it begins, in Unix milliseconds; 0 for at once.
+    pub start: u64,
+    pub max_execution: u64,
+    /// Its fields as they were sent, for whoever asks.
+    pub shown: Value,
+}
+
+impl JobRequest {
+    pub fn read(id: &str, body: &Value) -> Result<Self, Refused> {
+        let separators = "$()<>@,;:\\\"/[]?={}";
+        let fits = |c: char| c.is_ascii_graphic() && !separators.contains(c);
+        if id.is_empty() || id.len() > MAX_ID || !id.chars().all(fits) {
+            let rule = format!("the id of a job has 1 to {MAX_ID} printable characters without {separators}");
+            return Err(invalid(rule));
+        }
+        let field = |name: &str| body.get(name).filter(|value| !value.is_null());
+        if field("jobId").is_some_and(|other| other != id) {
+            return Err(invalid("the jobId of the body is not that of the path"));
+        }
+        let kind = field("type").and_then(Value::as_str).and_then(JobType::parse);
+        let kind =
+            kind.ok_or_else(|| invalid("type is neither scheduleUpdateTwin nor scheduleDeviceMethod"))?;
+        let (work, name, shown_work) = match kind {
+            JobType::UpdateTwin => {
+                let update = field("updateTwin").ok_or_else(|| invalid("there is no updateTwin"))?;
+                let work = update_twin(update)?;
+                let mut shown = update.clone();
+                if let Some(fields) = shown.as_object_mut() {
+                    fields.entry("etag").or_insert_with(|| "*".into());
+                }
+                (work, "updateTwin", shown)
+            }
+            JobType::DeviceMethod => {
+                let method = field("cloudToDeviceMethod");
+                let method = method.ok_or_else(|| invalid("there is no cloudToDeviceMethod"))?;
+                (call_method(method)?, "cloudToDeviceMethod", method.clone())
+            }
+        };
+        let condition = field("queryCondition").and_then(Value::as_str);
+        let condition = condition.ok_or_else(|| invalid("there is no queryCondition"))?;
+        let target = Target::parse(condition).map_err(|error| invalid(format!("queryCondition: {error}")))?;
+        let start = field("startTime").map_or(Some(0), |time| time.as_str().and_then(millis));
+        let start = start.ok_or_else(|| invalid("startTime is not a time in ISO 8601 and UTC"))?;
+        let max_execution = match field("maxExecutionTimeInSeconds") {
+            None => DEFAULT_EXECUTION,
+            Some(time) => time
+                .as_u64()
+                .filter(|time| *time > 0)
+                .ok_or_else(|| invalid("maxExecutionTimeInSeconds is not a whole number from 1"))?
+                .min(MAX_EXECUTION),
+        };
+        let mut shown = json!({
+            "type": kind.name(),
+            "queryCondition": condition,
+            "startTime": field("startTime"),
+            "maxExecutionTimeInSeconds": max_execution,
+        });
+        shown[name] = shown_work;
+        Ok(Self { id: id.to_owned(), work, target, start, max_execution, shown })
+    }
+}
+
+fn update_twin(update: &Value) -> Result<Work, Refused> {
+    let fields = update.as_object().ok_or_else(|| invalid("updateTwin is no object"))?;
+    let etag = match fields.get("etag") {
+        None | Some(Value::Null) => None,
+        Some(etag) => {
+            let etag = etag.as_str().ok_or_else(|| invalid("the etag is no text"))?;
+            Some(etag.to_owned()).filter(|etag| etag != "*")
+        }
+    };
+    let patch = json!({ "tags": fields.get("tags"), "properties": fields.get("properties") });
+    // What no twin takes is refused here, and not once for each device.
+    Twin::new(unix_now()).patch_by_service(&patch, None, unix_now()).map_err(Refused::from)?;
+    Ok(Work::UpdateTwin { patch, etag })
+}
+
+fn call_method(method: &Value) -> Result<Work, Refused> {
+    let name = method.get("methodName").and_then(Value::as_str);
+    let name = name.ok_or_else(|| invalid("there is no methodName"))?;
+    check_method_name(name).map_err(|error| invalid(error.to_string()))?;
+    let payload = method.get("payload").map(Value::to_string).unwrap_or_default();
+    if payload.len() > MAX_METHOD_BODY {
+        return Err(invalid(format!("the payload has more than {MAX_METHOD_BODY} bytes")));
+    }
+    let seconds = |names: &[&str], default: u64, least: u64| {
+        let value = names.iter().find_map(|name| method.get(name)).filter(|value| !value.is_null());
+        let seconds = value.map_or(Some(default), Value::as_u64);
+        let seconds = seconds.filter(|seconds| (least..=300).contains(seconds));
+        let rule = || invalid(format!("{} must be within [{least}; 300].", names[0]));
+        seconds.map(Duration::from_secs).ok_or_else(rule)
+    };
+    Ok(Work::CallMethod {
+        name: name.to_owned(),
+        payload,
+        // The shorter name is that of older clients.
+        response_timeout: seconds(&["responseTimeoutInSeconds", "timeoutInSeconds"], 30, 5)?,
+        connect_timeout: seconds(&["connectTimeoutInSeconds"], 0, 0)?,
+    })
+}
+
+/// ISO 8601 in Unix milliseconds. The start of the calendar is what clients send for "none".
+fn millis(text: &str) -> Option<u64> {
+    if text.starts_with(NEVER.trim_end_matches('Z')) {
+        return Some(0);
+    }
+    let fraction = text.split_once('.').map_or("", |(_, fraction)| fraction);
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).chain([b'0'; 3]).take(3);
+    let millis = digits.fold(0, |millis, digit| millis * 10 + u64::from(digit - b'0'));
+    Some(parse_utc(text)? * 1000 + millis)
+}
+
+fn invalid(message: impl Into<String>) -> Refused {
+    Refused::new(ErrorCode::ARGUMENT_INVALID, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times() {
+        assert_eq!(millis("1970-01-01T00:00:01.5"), Some(1500));
+        assert_eq!(millis("1970-01-01T00:00:01.0429999Z"), Some(1042));
+        assert_eq!(millis("1970-01-01T00:00:01Z"), Some(1000));
+        assert_eq!(millis("0001-01-01T00:00:00"), Some(0));
+        assert_eq!(millis("tomorrow"), None);
+    }
+}
