@@ -22,6 +22,7 @@ from azmqtt._hub_provisioning import (
     Policy,
     ProvisioningSide,
 )
+from azmqtt._hub_query import QuerySide
 from azmqtt._hub_service import ServiceSide
 from azmqtt._hub_types import (
     FeedbackRecord,
@@ -61,7 +62,9 @@ __all__ = [
 
 
 @checked
-class LocalHub(ServiceSide, ModuleSide, Certificates, FaultSide, ProvisioningSide, PacketSide, AssertSide):
+class LocalHub(
+    ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, ProvisioningSide, PacketSide, AssertSide
+):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::

@@ -214,6 +214,18 @@ impl Hub {
         patched.map_err(to_python)
     }
 
+    /// A page of rows in JSON, and what to ask for the next one with.
+    fn query(
+        &self,
+        py: Python<'_>,
+        query: &str,
+        size: usize,
+        continuation: Option<&str>,
+    ) -> PyResult<(String, Option<String>)> {
+        let page = py.detach(|| self.0.query(query, Some(size), continuation)).map_err(to_python)?;
+        Ok((page.body, page.continuation))
+    }
+
     /// `properties` under their wire names (`$.mid`, …) or the application's; `None` is null. The message's id.
     fn send_c2d(
         &self,
