@@ -31,8 +31,6 @@ class QuerySide:
             TypeError: The query is no text.
             ValueError: The query is not of the language; says where and why.
         """
-        if not isinstance(query, str):
-            raise TypeError(f"query must be a str, not {type(query).__name__}")
         rows: list[dict[str, Any]] = []
         continuation: str | None = None
         while True:
