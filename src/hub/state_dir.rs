@@ -172,7 +172,11 @@ impl StateDir {
         for entry in fs::read_dir(&dir).map_err(failed)? {
             let path = entry.map_err(failed)?.path();
             if path.extension().is_none_or(|extension| extension != "json") {
-                continue; // what a crash left behind, or a file of somebody else
+                if path.extension().is_some_and(|extension| extension == "tmp") {
+                    // Left behind by a crash; it may hold a key. If it stays, it does no harm otherwise.
+                    let _ = fs::remove_file(&path);
+                }
+                continue;
             }
             let bytes = fs::read(&path).map_err(|error| HubError::file(&path, error))?;
             let value = serde_json::from_slice(&bytes).map_err(|error| HubError::corrupt(&path, error))?;

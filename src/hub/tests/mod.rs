@@ -1,5 +1,6 @@
 //! The hub over real TLS sockets, against a small client of the tests' own.
 
+mod beside;
 mod client;
 mod cloud_messages;
 mod configurations;

@@ -20,7 +20,7 @@ fn keys() -> [SymmetricKey; 2] {
     [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()]
 }
 
-async fn connect(hub: &Hub, registration_id: &str, key: &SymmetricKey) -> TestClient {
+pub async fn connect(hub: &Hub, registration_id: &str, key: &SymmetricKey) -> TestClient {
     connect_until(hub, registration_id, key, unix_now() + 3600).await
 }
 
@@ -37,7 +37,7 @@ async fn connect_until(hub: &Hub, registration_id: &str, key: &SymmetricKey, exp
 }
 
 /// Registers, and follows the registration to its end; the last answer's topic and body.
-async fn register(client: &mut TestClient, registration_id: &str) -> (String, serde_json::Value) {
+pub async fn register(client: &mut TestClient, registration_id: &str) -> (String, serde_json::Value) {
     let request = ProvisioningRequest::Register { request_id: "1".into() };
     let body = json!({ "registrationId": registration_id }).to_string();
     client.publish(&request.to_string(), QoS::AtMostOnce, body).await;
