@@ -94,6 +94,13 @@ class LocalHub(
         c2d_feedback_interval: Seconds that feedback waits for more, before services get it over REST in a batch of fewer
             than 64. :meth:`feedback` has each record at once.
         clean_session_purges: Whether a connect with CleanSession 1 empties the device's queue of messages.
+        tier: The tier: F1, B1, B2, B3, S1, S2 or S3. Basic ones have no twins, methods and cloud-to-device
+            messages (403010).
+        units: How many units of that tier.
+        throttling: Whether the rates and the daily quota of the tier hold, as in the IoT Hub docs, "quotas and
+            throttling".
+        throttle_burst: For how many seconds the rates may be doubled before anything waits.
+        throttle_patience: Seconds that a device's messages may wait before its connection ends.
 
     Raises:
         OSError: The port is in use, or a file cannot be read or written.
@@ -119,6 +126,11 @@ class LocalHub(
         c2d_max_delivery_count: int = 10,
         c2d_feedback_interval: float = 15,
         clean_session_purges: bool = True,
+        tier: str = "S1",
+        units: int = 1,
+        throttling: bool = False,
+        throttle_burst: float = 60,
+        throttle_patience: float = 60,
     ) -> None:
         """Start the hub."""
         for name, number in (
@@ -132,6 +144,9 @@ class LocalHub(
                 raise ValueError(msg)
         if not 1 <= c2d_max_delivery_count <= 100:  # noqa: PLR2004 - the service's bounds
             msg = f"c2d_max_delivery_count must be 1 to 100, not {c2d_max_delivery_count}"
+            raise ValueError(msg)
+        if not 1 <= units <= 200:  # noqa: PLR2004 - the service's bounds
+            msg = f"units must be 1 to 200, not {units}"
             raise ValueError(msg)
         cloud = {
             "lock": c2d_lock,
@@ -150,6 +165,7 @@ class LocalHub(
             "keep_messages": record,
             "keep_packets": record_packets,
             "cloud": cloud,
+            "throttling": (tier, units, throttling, throttle_burst, throttle_patience),
             "provisioning": (provisioning_host, provisioning_port),
         }
         self._core = _core.Hub(options)

@@ -7,6 +7,7 @@ use super::telemetry::unix_seconds;
 use crate::dialect::sas::CLOCK_SKEW;
 
 use super::feedback_queue::FeedbackDelivery;
+use super::throttle::Throttling;
 
 /// How a hub is set up. `HubConfig::default()` listens on a free port of 127.0.0.1 and keeps nothing on disk.
 #[derive(Clone, Debug)]
@@ -39,6 +40,8 @@ pub struct HubConfig {
     pub cloud_to_device: CloudToDevice,
     /// Bounds of file uploads.
     pub file_uploads: FileUploads,
+    /// Of which tier it is, and whether it keeps to its rates and quotas.
+    pub throttling: Throttling,
     /// What a client may take of the hub before it must go.
     pub limits: Limits,
 }
@@ -59,6 +62,7 @@ impl Default for HubConfig {
             clean_session_purges: true,
             cloud_to_device: CloudToDevice::default(),
             file_uploads: FileUploads::default(),
+            throttling: Throttling::default(),
             limits: Limits::default(),
         }
     }

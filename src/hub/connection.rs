@@ -20,6 +20,7 @@ use super::id::Id;
 use super::packets::PacketLog;
 use super::shared::Shared;
 use super::strangers::Place;
+use super::throttle;
 use super::transport::Transport;
 use crate::mqtt::server::Event;
 use crate::mqtt::{Connect, ConnectReturnCode, LastWill, ProtocolError, Server};
@@ -73,6 +74,10 @@ pub(super) async fn welcome<S>(
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Greeting { mut transport, mut server, connect } = greeting;
+    if shared.throttle.is_on() {
+        let Some(wait) = throttle::admit(&shared) else { return };
+        sleep(wait).await;
+    }
     let refused = match connect {
         Ok(connect)
             if shared.faults.is_armed()
@@ -320,7 +325,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             }
             let polled = self.session.server.poll(&mut self.transport.input, Instant::now());
             match polled.map_err(CloseReason::Protocol)? {
-                Some(event) if self.shared.faults.is_armed() => {
+                Some(event) if self.shared.faults.is_armed() || self.shared.throttle.is_on() => {
                     if let Some(event) = self.line.receive(&self.shared, &mut self.session, event)? {
                         self.session.handle(event).await?;
                     }

@@ -27,6 +27,7 @@
 //! | `strangers` | clients that have not shown who they are: how many, and how much they may send |
 //! | [`faults`] | what can be made to go wrong, on demand and by seeded schedules |
 //! | [`packets`] | the recording of every MQTT packet, for tests |
+//! | [`throttle`] | what a hub of a tier takes in a time |
 //! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
@@ -73,6 +74,7 @@ mod shared;
 mod state_dir;
 mod strangers;
 pub mod telemetry;
+pub mod throttle;
 mod transport;
 mod twin_requests;
 mod twin_writes;

@@ -20,6 +20,7 @@ use super::registry::Registry;
 use super::state_dir::{Kind, StateDir};
 use super::strangers::Strangers;
 use super::telemetry::Recorder;
+use super::throttle::Limiter;
 use super::uploads::Uploads;
 
 /// The hub without its sockets.
@@ -42,6 +43,7 @@ pub struct Shared {
     /// Which run of the hub it is, for what must not outlast it.
     pub run: u64,
     pub jobs: Jobs,
+    pub throttle: Limiter,
     /// Taken out when the hub stops, so that another can have it.
     pub state_dir: Mutex<Option<Arc<StateDir>>>,
     last_refusal: Mutex<Option<String>>,
@@ -59,6 +61,7 @@ impl Shared {
         let recorder = Recorder::new(config.recording);
         let packets = PacketLog::new(config.packets);
         let uploads = Uploads::new(config.file_uploads);
+        let throttle = Limiter::new(config.throttling);
         Self {
             config,
             registry,
@@ -69,6 +72,7 @@ impl Shared {
             packets,
             client_authorities,
             faults: Faults::default(),
+            throttle,
             feedback: Feedback::default(),
             cloud_clock: CloudClock::default(),
             uploads,

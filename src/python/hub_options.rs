@@ -2,9 +2,12 @@
 
 use std::path::PathBuf;
 
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use super::core::span;
 use super::hub_cloud::CloudOptions;
+use crate::hub::throttle::Throttling;
 use crate::hub::{HubConfig, PacketRecording, Recording};
 
 /// By name; each group of options is a dict of its own.
@@ -20,6 +23,8 @@ pub(super) struct HubOptions {
     keep_messages: bool,
     keep_packets: bool,
     cloud: CloudOptions,
+    /// Tier, units, whether it holds, burst and patience in seconds.
+    throttling: (String, u32, bool, f64, f64),
     /// Host and port.
     provisioning: (Option<String>, u16),
 }
@@ -39,6 +44,15 @@ impl HubOptions {
             ..HubConfig::default()
         };
         self.cloud.apply(&mut config)?;
+        let (tier, units, enabled, burst, patience) = self.throttling;
+        let unknown = |()| PyValueError::new_err("tier must be F1, B1, B2, B3, S1, S2 or S3");
+        config.throttling = Throttling {
+            tier: tier.parse().map_err(unknown)?,
+            units,
+            enabled,
+            burst: span("throttle_burst", burst)?,
+            patience: span("throttle_patience", patience)?,
+        };
         (config.provisioning.host, config.provisioning.port) = self.provisioning;
         Ok(config)
     }

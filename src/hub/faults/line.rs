@@ -12,6 +12,7 @@ use crate::dialect::service_error::ErrorCode;
 use crate::hub::device::{CloseReason, Device};
 use crate::hub::device_session::{Delivery, DeviceSession};
 use crate::hub::shared::Shared;
+use crate::hub::throttle::{Gate, Passage};
 use crate::mqtt::server::Event;
 
 /// After a time without reading, the client's own packets have that long to be read before it counts as silent.
@@ -36,6 +37,7 @@ pub struct Line {
     held: Option<Box<Event<Delivery>>>,
     /// The end is an orderly one.
     pub orderly: bool,
+    gate: Gate,
 }
 
 impl Line {
@@ -103,16 +105,38 @@ impl Line {
     }
 
     /// Stops reading for a time, `event` included.
-    pub fn hold(&mut self, event: Event<Delivery>, time: Duration) {
+    fn hold(&mut self, event: Event<Delivery>, time: Duration) {
         self.held = Some(Box::new(event));
         self.stop_reading(time);
     }
 
-    /// A packet came in: what is left of it.
+    /// A packet came in: what is left of it after faults and the limits of the hub's tier.
     ///
     /// # Errors
     /// The connection has to end.
     pub fn receive(
+        &mut self,
+        shared: &Shared,
+        session: &mut DeviceSession,
+        event: Event<Delivery>,
+    ) -> Result<Option<Event<Delivery>>, CloseReason> {
+        let undisturbed =
+            if shared.faults.is_armed() { self.disturb(shared, session, event)? } else { Some(event) };
+        let Some(event) = undisturbed else { return Ok(None) };
+        if !shared.throttle.is_on() {
+            return Ok(Some(event));
+        }
+        match self.gate.judge(shared, session, event)? {
+            Passage::Now(event) => Ok(Some(event)),
+            Passage::Later(event, time) => {
+                self.hold(event, time);
+                Ok(None)
+            }
+            Passage::Refused => Ok(None),
+        }
+    }
+
+    fn disturb(
         &mut self,
         shared: &Shared,
         session: &mut DeviceSession,

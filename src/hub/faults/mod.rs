@@ -41,5 +41,5 @@ pub use plan::{Planned, Schedule};
 pub use rule::{Chance, Rule, Target, When};
 
 pub(super) use engine::Faults;
-pub(super) use line::Line;
-pub(super) use strike::run;
+pub(super) use line::{Line, refusal};
+pub(super) use strike::{inject, run, start};

@@ -70,6 +70,7 @@ impl From<HubError> for Refusal {
             HubError::QueueFull { .. } => ErrorCode::QUEUE_DEPTH_EXCEEDED,
             HubError::MessageTooLarge { .. } | HubError::TopicTooLong { .. } => ErrorCode::MESSAGE_TOO_LARGE,
             HubError::Argument(_)
+            | HubError::Fault(_)
             | HubError::Identity(_)
             | HubError::Key(_)
             | HubError::MethodName(_)

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
+use axum::middleware::from_fn_with_state;
 
 use super::super::shared::Shared;
-use super::{blobs, device, files, methods, service, websocket};
+use super::{blobs, device, faults, files, limits, methods, service, websocket};
 
 /// Answers requests in the name of the hub. Each subject has a module with its `routes()`, merged in here; handlers
 /// get the hub as `State<Arc<Shared>>`. Bodies handed to a handler end in an error when their sender stalls, and
@@ -19,6 +20,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .merge(methods::routes())
         .merge(blobs::routes())
         .merge(service::routes())
+        .merge(faults::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
+        .layer(from_fn_with_state(shared.clone(), limits::admit))
         .with_state(shared)
 }

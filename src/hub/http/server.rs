@@ -1,6 +1,7 @@
 //! One connection of the HTTPS listener, after its TLS handshake.
 
 use std::convert::Infallible;
+use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
@@ -18,6 +19,7 @@ use super::super::client_certificates::ClientChain;
 use super::super::config::Limits;
 use super::super::strangers::Place;
 use super::answer::Admitted;
+use super::limits::Abort;
 use super::stall::{StallingBody, StallingWrites};
 
 /// A TLS connection of the HTTPS listener.
@@ -56,13 +58,16 @@ pub async fn serve(
         let body = StallingBody::new(body, limits.http_idle_timeout);
         let answer = service.call(hyper::Request::from_parts(parts, body));
         async move {
-            let mut answer = answer.await?;
+            let mut answer = answer.await.unwrap_or_else(|never: Infallible| match never {});
             // No stranger keeps a place by requests that are refused.
             let stranger = answer.extensions().get::<Admitted>().is_none();
             if answer.status().is_client_error() && stranger {
                 answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, Infallible>(answer)
+            if answer.extensions().get::<Abort>().is_some() {
+                return Err(io::Error::other("a fault"));
+            }
+            Ok(answer)
         }
     });
     let stream: HttpsStream = StallingWrites::new(stream, limits.write_timeout);

@@ -26,6 +26,7 @@ mod service_twins;
 mod sessions;
 mod state;
 mod telemetry;
+mod throttle;
 mod twin;
 mod uploads;
 mod uploads_hostile;

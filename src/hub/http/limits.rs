@@ -1,0 +1,170 @@
+//! What comes before every request: faults that were asked for, and what the hub's tier allows.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use axum::http::{Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
+use tokio::time::sleep;
+
+use super::super::faults::{Answer, RequestFault, refusal};
+use super::super::id::Id;
+use super::super::shared::Shared;
+use super::super::telemetry::unix_now;
+use super::super::throttle::Operation;
+use super::answer::Refusal;
+use crate::dialect::ServiceError;
+use crate::dialect::service_error::ErrorCode;
+
+/// The part of the REST API that is this hub's own: neither faults nor limits are on the way to end them.
+pub(super) const OWN: &str = "/azmqtt/";
+
+/// In the extensions of an answer that must not be sent: the connection closes instead.
+#[derive(Clone, Copy)]
+pub(super) struct Abort;
+
+/// Lets a request through, as far as it is allowed.
+pub(super) async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    if path.starts_with(OWN) {
+        return next.run(request).await;
+    }
+    let mut lost = false;
+    if shared.faults.is_armed() {
+        let names = identity(path);
+        let id = names.as_ref().map(|(device, module)| Id::from((device.as_str(), module.as_deref())));
+        match shared.faults.at_request(id, request.method().as_str(), path, Instant::now()) {
+            None => {}
+            Some(RequestFault::Drop) => return aborted(),
+            Some(RequestFault::Lose) => lost = true,
+            Some(RequestFault::Delay(time)) => sleep(time).await,
+            Some(RequestFault::Answer(Answer { status, retry_after })) => {
+                return refused(refusal(status, retry_after));
+            }
+        }
+    }
+    let answer = if shared.throttle.is_on() {
+        throttle(&shared, request, next).await
+    } else {
+        next.run(request).await
+    };
+    if lost { aborted() } else { answer }
+}
+
+async fn throttle(shared: &Shared, request: Request, next: Next) -> Response {
+    let size = request.headers().get(CONTENT_LENGTH).and_then(|size| size.to_str().ok()?.parse().ok());
+    let size: usize = size.unwrap_or(0);
+    let Some(operation) = classify(request.method(), request.uri().path(), size) else {
+        return next.run(request).await;
+    };
+    if let Err(error) = shared.throttle.take_now(operation, Instant::now()) {
+        return refused(error);
+    }
+    if operation == Operation::DeviceToCloud && !shared.throttle.take_message(size, unix_now()) {
+        let message = "The total number of messages on the hub exceeded the allocated quota.";
+        return refused(ServiceError::new(ErrorCode::QUOTA_EXCEEDED, message));
+    }
+    let answer = next.run(request).await;
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        // Nobody uses up what belongs to others.
+        shared.throttle.give_back(operation);
+    }
+    answer
+}
+
+fn refused(error: ServiceError) -> Response {
+    let retry_after = error.retry_after;
+    let mut answer = Refusal::from(Box::new(error)).into_response();
+    if let Some(seconds) = retry_after {
+        answer.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    answer
+}
+
+fn aborted() -> Response {
+    let mut answer = StatusCode::SERVICE_UNAVAILABLE.into_response();
+    answer.extensions_mut().insert(Abort);
+    answer
+}
+
+/// Which rate a request counts against, by the table of the service's REST API; `None` for what has none, such as blobs
+/// and WebSockets. A route that is added to the table needs no more than its path to be counted.
+fn classify(method: &Method, path: &str, size: usize) -> Option<Operation> {
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let is = |name: &str, part: Option<&&str>| part.is_some_and(|part| part.eq_ignore_ascii_case(name));
+    let last = parts.last();
+    match *parts.first()? {
+        "devices" if is("query", last) && parts.len() == 2 => Some(Operation::Query),
+        "devices" if parts.len() == 3 && is("files", last) => Some(Operation::FileUpload),
+        "devices" if is("files", parts.get(2)) => None,
+        "devices" if is("events", last) && is("messages", parts.get(parts.len() - 2)) => {
+            Some(Operation::DeviceToCloud)
+        }
+        "devices" if is("messages", parts.get(2)) => {
+            // Its end is acknowledged free of charge.
+            (*method == Method::GET).then_some(Operation::CloudReceive)
+        }
+        "devices" if parts.len() == 3 && is("commands", last) => Some(Operation::CloudToDevice),
+        "devices" | "statistics" | "configurations" => Some(Operation::Identity),
+        "twins" if is("methods", last) && parts.len() > 2 => Some(Operation::Method(size)),
+        "twins" if *method == Method::GET => Some(Operation::TwinRead),
+        "twins" => Some(Operation::TwinUpdate),
+        "messages" => Some(Operation::CloudReceive),
+        "jobs" => Some(Operation::Query),
+        _ => None,
+    }
+}
+
+/// Whom a request is about: `/devices/{device}[/modules/{module}]…`, and the same of twins.
+fn identity(path: &str) -> Option<(String, Option<String>)> {
+    let mut parts = path.trim_matches('/').split('/');
+    if !matches!(parts.next(), Some("devices" | "twins")) {
+        return None;
+    }
+    let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    let device = decoded(parts.next()?);
+    let module = (parts.next() == Some("modules")).then(|| parts.next().map(decoded)).flatten();
+    Some((device, module))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn routes_count_against_their_rates() {
+        for (method, path, operation) in [
+            (Method::GET, "/devices/d", Some(Operation::Identity)),
+            (Method::GET, "/devices", Some(Operation::Identity)),
+            (Method::PUT, "/devices/d/modules/m", Some(Operation::Identity)),
+            (Method::POST, "/devices/query", Some(Operation::Query)),
+            (Method::POST, "/devices/d/files", Some(Operation::FileUpload)),
+            (Method::POST, "/devices/d/files/notifications", None),
+            (Method::POST, "/devices/d/messages/events", Some(Operation::DeviceToCloud)),
+            (Method::GET, "/devices/d/messages/deviceBound", Some(Operation::CloudReceive)),
+            (Method::DELETE, "/devices/d/messages/deviceBound/1", None),
+            (Method::GET, "/twins/d", Some(Operation::TwinRead)),
+            (Method::PATCH, "/twins/d/modules/m", Some(Operation::TwinUpdate)),
+            (Method::POST, "/twins/d/methods", Some(Operation::Method(9))),
+            (Method::POST, "/twins/d/modules/m/methods", Some(Operation::Method(9))),
+            (Method::GET, "/$iothub/websocket", None),
+            (Method::GET, "/", None),
+            (Method::PUT, "/container/blob", None),
+        ] {
+            assert_eq!(classify(&method, path, 9), operation, "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn whom_a_request_is_about() {
+        let text = |device: &str, module: Option<&str>| Some((device.to_owned(), module.map(str::to_owned)));
+        assert_eq!(identity("/twins/a%20b/modules/m/methods"), text("a b", Some("m")));
+        assert_eq!(identity("/devices/d/files"), text("d", None));
+        assert_eq!(identity("/statistics/devices"), None);
+        assert_eq!(identity("/devices"), None);
+    }
+}

@@ -1,0 +1,132 @@
+//! All rates and the quota of one hub.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::bucket::{Bucket, Rate, Verdict};
+use super::quota::Quota;
+use super::tier::{KINDS, Operation, Throttling};
+use crate::dialect::ServiceError;
+use crate::dialect::service_error::ErrorCode;
+
+/// What a hub has taken lately.
+#[derive(Debug)]
+pub struct Limiter {
+    throttling: Throttling,
+    buckets: Mutex<[Bucket; KINDS]>,
+    quota: Mutex<Quota>,
+}
+
+impl Limiter {
+    pub fn new(throttling: Throttling) -> Self {
+        Self { throttling, buckets: Mutex::default(), quota: Mutex::default() }
+    }
+
+    /// Whether there are limits at all.
+    pub fn is_on(&self) -> bool {
+        self.throttling.enabled || self.throttling.tier.is_basic()
+    }
+
+    /// How long something may wait.
+    pub fn patience(&self) -> Duration {
+        self.throttling.patience
+    }
+
+    /// Counts an operation that may wait for up to [`Self::patience`].
+    pub fn take(&self, operation: Operation, now: Instant) -> Verdict {
+        self.count(operation, self.throttling.patience, now)
+    }
+
+    /// Counts an operation that does not wait.
+    ///
+    /// # Errors
+    /// 403010 where the tier has no such thing, 429001 with `retryAfter` over the rate.
+    pub fn take_now(&self, operation: Operation, now: Instant) -> Result<(), ServiceError> {
+        if self.throttling.tier.is_basic() && !operation.is_basic() {
+            let message = format!("The tier {:?} does not have this operation.", self.throttling.tier);
+            return Err(ServiceError::new(ErrorCode::NOT_AVAILABLE_IN_TIER, message));
+        }
+        match self.count(operation, Duration::ZERO, now) {
+            Verdict::Go => Ok(()),
+            Verdict::Wait(time) | Verdict::Refuse(time) => {
+                let mut error = ServiceError::new(ErrorCode::THROTTLING, "Too many requests for the tier.");
+                error.retry_after = Some(time.as_secs() + 1);
+                Err(error)
+            }
+        }
+    }
+
+    /// Gives back what was counted for an operation that nobody was allowed to ask for.
+    pub fn give_back(&self, operation: Operation) {
+        self.buckets()[operation.index()].give_back(operation.cost());
+    }
+
+    /// Counts a device-to-cloud message against the day's quota; false when it is used up. `now` in Unix seconds.
+    pub fn take_message(&self, size: usize, now: u64) -> bool {
+        let Throttling { tier, units, enabled, .. } = self.throttling;
+        let (messages, meter) = tier.daily();
+        let limit = messages.saturating_mul(u64::from(units.max(1)));
+        let mut quota = self.quota.lock().unwrap_or_else(PoisonError::into_inner);
+        !enabled || quota.take(size, meter, limit, now)
+    }
+
+    fn count(&self, operation: Operation, patience: Duration, now: Instant) -> Verdict {
+        let Throttling { tier, units, enabled, burst, .. } = self.throttling;
+        if !enabled {
+            return Verdict::Go;
+        }
+        let per_second = tier.rate(operation, units);
+        let rate = Rate { per_second, burst: per_second * burst.as_secs_f64() };
+        self.buckets()[operation.index()].take(operation.cost(), rate, patience, now)
+    }
+
+    fn buckets(&self) -> std::sync::MutexGuard<'_, [Bucket; KINDS]> {
+        // Nothing that runs under this lock can leave it half-changed.
+        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Tier;
+    use super::*;
+
+    fn limiter(tier: Tier, enabled: bool) -> Limiter {
+        Limiter::new(Throttling { tier, enabled, burst: Duration::from_secs(1), ..Throttling::default() })
+    }
+
+    #[test]
+    fn each_operation_has_a_rate_of_its_own() {
+        let (limiter, now) = (limiter(Tier::S1, true), Instant::now());
+        let taken = |operation| (0..1000).take_while(|_| limiter.take_now(operation, now).is_ok()).count();
+        assert_eq!(taken(Operation::DeviceToCloud), 100);
+        assert_eq!(taken(Operation::TwinUpdate), 50);
+        assert_eq!(taken(Operation::Identity), 1);
+        assert_eq!(taken(Operation::Method(5000)), 20);
+        assert_eq!(limiter.take(Operation::Connect, now), Verdict::Go);
+        let refused = limiter.take_now(Operation::Query, now + Duration::from_secs(1));
+        assert_eq!(refused, Ok(()));
+        let refused = limiter.take_now(Operation::Query, now + Duration::from_secs(1)).unwrap_err();
+        assert_eq!((refused.error_code, refused.retry_after), (Some(ErrorCode::THROTTLING), Some(4)));
+    }
+
+    #[test]
+    fn a_basic_hub_lacks_some_and_one_that_is_not_throttled_takes_all() {
+        let basic = limiter(Tier::B2, false);
+        assert!(basic.is_on());
+        for operation in [Operation::TwinRead, Operation::Method(0), Operation::CloudToDevice] {
+            let refused = basic.take_now(operation, Instant::now()).unwrap_err();
+            assert_eq!(refused.error_code, Some(ErrorCode::NOT_AVAILABLE_IN_TIER));
+        }
+        let free = limiter(Tier::F1, false);
+        assert!(!free.is_on());
+        for _ in 0..10_000 {
+            assert_eq!(basic.take(Operation::DeviceToCloud, Instant::now()), Verdict::Go);
+            assert_eq!(free.take_now(Operation::Query, Instant::now()), Ok(()));
+            assert!(free.take_message(0, 1));
+        }
+        let free = limiter(Tier::F1, true);
+        assert_eq!((0..10_000).filter(|_| free.take_message(512, 1)).count(), 8000);
+        assert!(free.take_message(0, 86_400));
+    }
+}
