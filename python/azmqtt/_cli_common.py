@@ -131,6 +131,14 @@ def text_or_file(text: str) -> str:
     return text
 
 
+def file_or_stdin(path: str) -> bytes:
+    """Return the bytes of a file, or for ``-`` what comes from stdin."""
+    if path == "-":
+        return sys.stdin.buffer.read()
+    with open(path, "rb") as file:  # noqa: PTH123 - as elsewhere
+        return file.read()
+
+
 def check_stdin(arguments: argparse.Namespace) -> None:
     """Check that no more than one argument wants stdin.
 

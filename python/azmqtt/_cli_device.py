@@ -11,6 +11,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _cli_common as common
+from azmqtt import _cli_service
 
 if TYPE_CHECKING:
     from azmqtt import CloudMessage, DesiredPatch, DeviceClient, MethodRequest
@@ -64,9 +65,11 @@ def _add_send(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
 
 def _add_receive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     c2d = commands.add_parser(
-        "c2d-message", help="receive cloud-to-device messages", description="Cloud-to-device messages."
+        "c2d-message", help="receive or send cloud-to-device messages", description="Cloud-to-device messages."
     )
-    receive = c2d.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser(
+    verbs = c2d.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _cli_service.add_message_commands(verbs)
+    receive = verbs.add_parser(
         "receive",
         parents=[common.connection_options()],
         help="print messages as they come",
@@ -148,10 +151,7 @@ def _send(arguments: argparse.Namespace) -> int:
 def _data(arguments: argparse.Namespace) -> bytes:
     if arguments.data is not None:
         return str(arguments.data).encode()
-    if arguments.data_file == "-":
-        return sys.stdin.buffer.read()
-    with open(arguments.data_file, "rb") as file:  # noqa: PTH123 - as elsewhere
-        return file.read()
+    return common.file_or_stdin(arguments.data_file)
 
 
 def _fields(props: str | None) -> tuple[dict[str, Any], dict[str, str]]:

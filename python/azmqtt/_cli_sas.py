@@ -76,7 +76,7 @@ def _fields(arguments: argparse.Namespace) -> dict[str, str]:
     fields: dict[str, str] = {}
     host = arguments.hostname or (f"{arguments.hub_name}.azure-devices.net" if arguments.hub_name else None)
     if arguments.connection_string is not None or host is None:
-        fields = _parts(common.connection_string(arguments))
+        fields = parts(common.connection_string(arguments))
     key = arguments.key
     if key == "-":
         key = sys.stdin.readline().strip()
@@ -97,7 +97,7 @@ def _fields(arguments: argparse.Namespace) -> dict[str, str]:
     return fields
 
 
-def _parts(connection_string: str) -> dict[str, str]:
+def parts(connection_string: str) -> dict[str, str]:
     """Take a connection string apart, also that of a hub policy, which no client can be made of."""
     spellings = {name.lower(): name for name in _NAMES}
     fields: dict[str, str] = {}

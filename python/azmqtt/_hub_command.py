@@ -10,6 +10,7 @@ import sys
 import threading
 from typing import Any
 
+from azmqtt import _cli_service
 from azmqtt._cli_common import seconds
 from azmqtt._hub import LocalHub
 
@@ -70,6 +71,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_behaviour(parser)
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
     parser.set_defaults(run=run)
+    _cli_service.add_hub_commands(
+        parser.add_subparsers(
+            title="commands",
+            metavar="COMMAND",
+            description="In place of running a hub, act as a back-end application on one that runs.",
+        )
+    )
 
 
 def _add_behaviour(parser: argparse.ArgumentParser) -> None:

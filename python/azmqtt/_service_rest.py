@@ -1,0 +1,131 @@
+"""Requests to the service's REST API, for the command line: Python's own HTTPS and a SAS token."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from azmqtt import sas
+from azmqtt._errors import RequestFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_API_VERSION = "2021-04-12"
+
+#: The largest answer that is read, in bytes: a page of a thousand twins.
+_LONGEST = 128 << 20
+
+#: The life of a token, in seconds. It serves one request.
+_TTL = 600
+
+
+class ServiceApi:
+    """A hub as back-end applications see it. Shows no secret."""
+
+    def __init__(self, parts: Mapping[str, str], *, trust: str | None = None, timeout: float = 30) -> None:
+        """Take the parts of a service connection string; nothing is sent yet.
+
+        Args:
+            parts: ``HostName``, perhaps with a port, ``SharedAccessKeyName`` and ``SharedAccessKey``.
+            trust: A PEM file with the roots to trust; the system's if absent.
+            timeout: For a request, in seconds.
+
+        Raises:
+            ValueError: A part is missing or malformed.
+        """
+        missing = [name for name in ("HostName", "SharedAccessKeyName", "SharedAccessKey") if not parts.get(name)]
+        if missing:
+            raise ValueError(f"the service connection string has no {missing[0]}")
+        self._host, _, port = parts["HostName"].partition(":")
+        if port and not (port.isascii() and port.isdigit()):
+            raise ValueError("the service connection string's HostName has a port that is no number")
+        self._port = int(port or 443)
+        self._policy, self._key = parts["SharedAccessKeyName"], parts["SharedAccessKey"]
+        self._trust, self._timeout = trust, timeout
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: str = "",
+        timeout: float | None = None,
+    ) -> tuple[Any, dict[str, str]]:
+        """Send a request; return the answer's body, parsed, and its headers, with names in small letters.
+
+        Args:
+            method: ``GET``, ``PUT``, ….
+            path: See :func:`path`.
+            body: ``bytes`` as they are, ``None`` for none, anything else as JSON.
+            headers: More of them.
+            query: What follows ``api-version``, beginning with ``&``.
+            timeout: In place of the usual one.
+
+        Raises:
+            RequestFailed: The hub said no.
+            OSError: There was no answer; names the address.
+        """
+        from http.client import HTTPException, HTTPSConnection
+
+        given = dict(headers or {})
+        given["Authorization"] = sas.generate(self._host, self._key, ttl=_TTL, policy=self._policy)
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+            given["Content-Type"] = "application/json; charset=utf-8"
+        where = f"{self._host}:{self._port}"
+        timeout = self._timeout if timeout is None else timeout
+        connection = HTTPSConnection(self._host, self._port, timeout=timeout, context=self._context())
+        try:
+            connection.request(method, f"{path}?api-version={_API_VERSION}{query}", body, given)
+            answer = connection.getresponse()
+            content = answer.read(_LONGEST)
+        except (OSError, HTTPException) as error:
+            raise OSError(_failure(where, error)) from None
+        finally:
+            connection.close()
+        if not 200 <= answer.status < 300:  # noqa: PLR2004 - success
+            raise _refusal(answer.status, answer.reason, content)
+        named = {name.lower(): value for name, value in answer.headers.items()}
+        return (json.loads(content) if content.strip() else None), named
+
+    def _context(self) -> Any:
+        import ssl
+
+        return ssl.create_default_context(cafile=self._trust)
+
+
+def path(*parts: str) -> str:
+    """Make a path of its parts, as they are."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _failure(where: str, error: Exception) -> str:
+    import ssl
+
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"{where}: its certificate is not trusted ({error.verify_message}): a local hub's CA file goes to --trust"
+        )
+    if isinstance(error, TimeoutError):
+        return f"{where}: no answer in time"
+    return f"{where}: {text}"
+
+
+def _refusal(status: int, reason: str, content: bytes) -> RequestFailed:
+    """Read an error in either of the service's spellings (IoT Hub docs, "Understand and resolve errors")."""
+    code: int | None = None
+    message = reason
+    try:
+        message = json.loads(content)["Message"]
+        inner = json.loads(message)
+        code, message = inner["errorCode"], inner["message"]
+    except (ValueError, TypeError, LookupError):
+        # Another spelling, or no body of the service's.
+        message = str(message)
+    text = f"the hub answered {status}: {message}"
+    return RequestFailed(text, status=status, error_code=code, message=message)
