@@ -70,6 +70,8 @@ def test_cloud_messages(hub: azmqtt.LocalHub) -> None:
     hub.send_c2d(device, "at once")
     # Another QoS for the filter that the session has.
     assert run([SUB, *connection(hub, device), "-t", c2d, "-q", "0", "-c", "-C", "1"]) == "at once\n"
+    # Nothing acknowledges QoS 0: what is sent is done.
+    assert hub.pending_c2d(device) == 0
 
 
 def test_twin(hub: azmqtt.LocalHub) -> None:

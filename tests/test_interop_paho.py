@@ -263,6 +263,11 @@ def test_connects(client: Client) -> None:
     hub.set_enabled(device, False)
     client.make(device)
     assert client.connect()["return_code"] == 3
+    with azmqtt.LocalHub(disabled_return_code=5) as other_hub:
+        stricter = Client(client.robot, other_hub)
+        other_hub.set_enabled(other_hub.create_device(device).device_id, False)
+        stricter.make(device)
+        assert stricter.connect()["return_code"] == 5
 
 
 def test_without_an_api_version(client: Client) -> None:

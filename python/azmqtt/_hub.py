@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from azmqtt import _core
 from azmqtt._arguments import checked
@@ -101,6 +101,8 @@ class LocalHub(
             throttling".
         throttle_burst: For how many seconds the rates may be doubled before anything waits.
         throttle_patience: Seconds that a device's messages may wait before its connection ends.
+        disabled_return_code: What a device that is disabled is told when it connects: 3, server unavailable, or 5, not
+            authorized. The service has been seen to say either.
 
     Raises:
         OSError: The port is in use, or a file cannot be read or written.
@@ -131,6 +133,7 @@ class LocalHub(
         throttling: bool = False,
         throttle_burst: float = 60,
         throttle_patience: float = 60,
+        disabled_return_code: Literal[3, 5] = 3,
     ) -> None:
         """Start the hub."""
         for name, number in (
@@ -147,6 +150,9 @@ class LocalHub(
             raise ValueError(msg)
         if not 1 <= units <= 200:  # noqa: PLR2004 - the service's bounds
             msg = f"units must be 1 to 200, not {units}"
+            raise ValueError(msg)
+        if disabled_return_code not in (3, 5):
+            msg = f"disabled_return_code must be 3 or 5, not {disabled_return_code}"
             raise ValueError(msg)
         cloud = {
             "lock": c2d_lock,
@@ -166,6 +172,7 @@ class LocalHub(
             "keep_packets": record_packets,
             "cloud": cloud,
             "throttling": (tier, units, throttling, throttle_burst, throttle_patience),
+            "disabled_is_not_authorized": disabled_return_code == 5,  # noqa: PLR2004 - MQTT's number
             "provisioning": (provisioning_host, provisioning_port),
         }
         self._core = _core.Hub(options)

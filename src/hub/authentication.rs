@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::client_certificates::{self, Authentication, ClientChain};
+use super::config::DisabledAnswer;
 use super::device::{Credentials, Device};
 use super::policies::{Policy, Right};
 use super::shared::Shared;
@@ -38,7 +39,7 @@ pub struct Refusal {
 }
 
 /// Judges a CONNECT. Whatever is wrong with the credentials, the client is told 5; only with good ones does it learn
-/// that its device is disabled (3).
+/// that its device is disabled (3, unless the hub is set up otherwise).
 pub fn judge(
     shared: &Shared,
     connect: &Connect,
@@ -62,8 +63,11 @@ pub fn judge(
     let device = find(shared, &identity).ok_or_else(|| refuse("there is no such device".to_owned()))?;
     let proof = prove(shared, &device, &identity, &login.password, chain, now).map_err(refuse)?;
     if !device.may_connect() {
-        let reason = "the device is disabled".to_owned();
-        return Err(Refusal { code: ConnectReturnCode::ServiceUnavailable, reason });
+        let code = match shared.config.disabled_answer {
+            DisabledAnswer::ServiceUnavailable => ConnectReturnCode::ServiceUnavailable,
+            DisabledAnswer::NotAuthorized => ConnectReturnCode::NotAuthorized,
+        };
+        return Err(Refusal { code, reason: "the device is disabled".to_owned() });
     }
     Ok(Admitted {
         device,

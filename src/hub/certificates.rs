@@ -20,6 +20,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use super::client_certificates::AskEveryClient;
 use super::config::HubConfig;
 use super::error::HubError;
+use super::tls_rules::HostKind;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const AUTHORITY_LIFE: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
@@ -65,8 +66,8 @@ impl Authority {
         Issuer::from_ca_cert_pem(&self.certificate, KeyPair::from_pem(&self.key)?)
     }
 
-    /// The TLS side of the hub: a fresh server certificate for `names` (host names and IP addresses), TLS 1.2 and
-    /// 1.3, a client certificate asked for.
+    /// The TLS side of the hub: a fresh server certificate for `names` (host names and IP addresses), the first of which is
+    /// the hub's and decides on the rules, a client certificate asked for.
     pub fn server_config(&self, names: &[String]) -> Result<Arc<ServerConfig>, HubError> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
         let mut params = CertificateParams::new(names).map_err(failed)?;
@@ -78,8 +79,9 @@ impl Authority {
         params.use_authority_key_identifier_extension = true;
         let certificate = params.signed_by(&key, &self.issuer().map_err(failed)?).map_err(failed)?;
         let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
+        let kind = HostKind::of(names.first().map_or("", String::as_str));
+        let config = ServerConfig::builder_with_provider(Arc::new(kind.provider()))
+            .with_protocol_versions(kind.versions())
             .map_err(failed)?
             .with_client_cert_verifier(AskEveryClient::new())
             .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())

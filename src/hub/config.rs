@@ -30,6 +30,8 @@ pub struct HubConfig {
     /// How long after its `se` a SAS token is still taken, and how long after it a connection made with it is
     /// closed (IoT Hub docs, SAS: clock skew). The service allows 5 minutes.
     pub sas_skew: Duration,
+    /// What a device with good credentials is told that is disabled.
+    pub disabled_answer: DisabledAnswer,
     /// What is kept of the telemetry that comes in.
     pub recording: Recording,
     /// Whether the packets of every connection are kept.
@@ -57,6 +59,7 @@ impl Default for HubConfig {
             provisioning: ProvisioningListener::default(),
             state_dir: None,
             sas_skew: Duration::from_secs(CLOCK_SKEW),
+            disabled_answer: DisabledAnswer::default(),
             recording: Recording::default(),
             packets: PacketRecording::Off,
             clean_session_purges: true,
@@ -82,6 +85,16 @@ impl HubConfig {
     pub(super) fn needs_server_name(&self) -> bool {
         self.hostname.split('.').nth(1).is_some_and(|label| label.eq_ignore_ascii_case("device"))
     }
+}
+
+/// The CONNACK for a device that is disabled (MQTT 3.1.1 §3.2.2.3). Both have been seen of the service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DisabledAnswer {
+    /// 3: the server is unavailable.
+    #[default]
+    ServiceUnavailable,
+    /// 5: not authorized, as for everything else.
+    NotAuthorized,
 }
 
 /// Where the provisioning service listens, beside the hub.

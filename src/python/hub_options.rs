@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use super::core::span;
 use super::hub_cloud::CloudOptions;
 use crate::hub::throttle::Throttling;
-use crate::hub::{HubConfig, PacketRecording, Recording};
+use crate::hub::{DisabledAnswer, HubConfig, PacketRecording, Recording};
 
 /// By name; each group of options is a dict of its own.
 #[derive(FromPyObject)]
@@ -25,6 +25,7 @@ pub(super) struct HubOptions {
     cloud: CloudOptions,
     /// Tier, units, whether it holds, burst and patience in seconds.
     throttling: (String, u32, bool, f64, f64),
+    disabled_is_not_authorized: bool,
     /// Host and port.
     provisioning: (Option<String>, u16),
 }
@@ -53,6 +54,9 @@ impl HubOptions {
             burst: span("throttle_burst", burst)?,
             patience: span("throttle_patience", patience)?,
         };
+        if self.disabled_is_not_authorized {
+            config.disabled_answer = DisabledAnswer::NotAuthorized;
+        }
         (config.provisioning.host, config.provisioning.port) = self.provisioning;
         Ok(config)
     }

@@ -33,8 +33,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 
 /// Answers the upgrade and serves the device on what the connection becomes.
 async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
-    let accept = match check(&request) {
-        Ok(key) => derive_accept_key(key),
+    let (accept, subprotocol) = match check(&request) {
+        Ok((key, subprotocol)) => (derive_accept_key(key), subprotocol),
         Err(refusal) => {
             shared.note_refusal(format!("WebSocket: {}", refusal.reason));
             return refusal.into_response();
@@ -51,7 +51,7 @@ async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Res
         (UPGRADE, "websocket"),
         (CONNECTION, "Upgrade"),
         (SEC_WEBSOCKET_ACCEPT, accept.as_str()),
-        (SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL),
+        (SEC_WEBSOCKET_PROTOCOL, subprotocol),
     ];
     (StatusCode::SWITCHING_PROTOCOLS, headers, Body::empty()).into_response()
 }
@@ -72,6 +72,10 @@ async fn serve(upgrade: OnUpgrade, chain: ClientChain, shared: Arc<Shared>, plac
     }
 }
 
+/// How clients spell the subprotocol. Names of subprotocols are compared as they are (RFC 6455 §11.3.4 and §1.9), and
+/// Microsoft's client for C says `MQTT`.
+const SPELLINGS: [&str; 2] = [SUBPROTOCOL, "MQTT"];
+
 /// Why there is no upgrade.
 struct Refusal {
     status: StatusCode,
@@ -89,8 +93,9 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The client's key, if it asks for a WebSocket in the way it must (RFC 6455 §4.2.1), and for MQTT on it.
-fn check(request: &Request) -> Result<&[u8], Refusal> {
+/// The client's key, if it asks for a WebSocket in the way it must (RFC 6455 §4.2.1), and for MQTT on it, as it spells
+/// that.
+fn check(request: &Request) -> Result<(&[u8], &'static str), Refusal> {
     let bad = |reason| Refusal { status: StatusCode::BAD_REQUEST, reason };
     let headers = request.headers();
     let asks = |name: HeaderName, token| has_token(headers.get_all(name).iter().map(AsRef::as_ref), token);
@@ -113,12 +118,10 @@ fn check(request: &Request) -> Result<&[u8], Refusal> {
         return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
     }
     let protocols = headers.get_all(SEC_WEBSOCKET_PROTOCOL);
-    let protocols = protocols.iter().flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
-    // Names of subprotocols are compared as they are (RFC 6455 §11.3.4 and §1.9).
-    if !protocols.map(<[u8]>::trim_ascii).any(|name| name == SUBPROTOCOL.as_bytes()) {
-        return Err(bad("the subprotocol must be mqtt"));
-    }
-    Ok(key)
+    let mut protocols = protocols.iter().flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+    let subprotocol = protocols
+        .find_map(|name| SPELLINGS.into_iter().find(|spelling| spelling.as_bytes() == name.trim_ascii()));
+    Ok((key, subprotocol.ok_or_else(|| bad("the subprotocol must be mqtt"))?))
 }
 
 /// The value of a header that must be there once.

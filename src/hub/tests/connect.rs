@@ -8,7 +8,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use super::client::{DEADLINE, Options, TestClient, hub, key, start, tls, tls_with};
 use crate::dialect::sas::SymmetricKey;
 use crate::hub::telemetry::unix_now;
-use crate::hub::{CloseReason, HubConfig};
+use crate::hub::{CloseReason, DisabledAnswer, HubConfig};
 use crate::mqtt::ConnectReturnCode::{NotAuthorized, ServiceUnavailable};
 use crate::mqtt::{Publish, QoS};
 
@@ -23,6 +23,14 @@ async fn both_versions_of_tls_and_every_name_are_served() {
         }
         assert!(tls_with(&hub, "example.com", &[version]).await.is_err());
     }
+}
+
+#[tokio::test]
+async fn the_classic_hosts_end_at_tls_1_2() {
+    let hub = start(HubConfig { hostname: "myhub.azure-devices.net".to_owned(), ..HubConfig::default() });
+    assert!(tls_with(&hub, "myhub.azure-devices.net", &[&TLS13]).await.is_err());
+    let stream = tls_with(&hub, "myhub.azure-devices.net", &[&TLS13, &TLS12]).await.unwrap();
+    assert!(TestClient::over(stream, &Options::new(&hub, "dev1")).await.is_ok());
 }
 
 #[tokio::test]
@@ -118,6 +126,36 @@ async fn a_disabled_device_is_dropped_and_refused_with_3() {
     assert_eq!(TestClient::open(&hub, &stranger).await.err(), Some(Some(NotAuthorized)));
     hub.set_enabled("dev1", true).unwrap();
     assert!(TestClient::open(&hub, &honest).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_hub_may_refuse_a_disabled_device_with_5() {
+    let hub = start(HubConfig { disabled_answer: DisabledAnswer::NotAuthorized, ..HubConfig::default() });
+    let honest = Options::new(&hub, "dev1");
+    hub.set_enabled("dev1", false).unwrap();
+    assert_eq!(TestClient::open(&hub, &honest).await.err(), Some(Some(NotAuthorized)));
+    assert_eq!(hub.last_refusal().as_deref(), Some("the device is disabled"));
+}
+
+#[tokio::test]
+async fn ids_are_compared_letter_by_letter() {
+    let hub = hub();
+    for (client_id, username) in [
+        ("", "localhost/dev1/?api-version=2021-04-12"),
+        ("Dev1", "localhost/dev1/?api-version=2021-04-12"),
+        ("dev1", "localhost/Dev1/?api-version=2021-04-12"),
+        ("Dev1", "localhost/Dev1/?api-version=2021-04-12"),
+        ("dev1/", "localhost/dev1/?api-version=2021-04-12"),
+    ] {
+        let mut options = Options::new(&hub, "dev1").username(username);
+        client_id.clone_into(&mut options.connect.client_id);
+        let answer = TestClient::open(&hub, &options).await.err();
+        assert_eq!(answer, Some(Some(NotAuthorized)), "{client_id} {username}");
+    }
+    // The host name is a DNS name, and the resource of a token is best written in lower case.
+    let options = Options::new(&hub, "dev1").username("LocalHost/dev1/?api-version=2021-04-12");
+    let options = options.token("LOCALHOST/devices/DEV1", &key(&hub, "dev1"), unix_now() + 60);
+    assert!(TestClient::open(&hub, &options).await.is_ok());
 }
 
 #[tokio::test]

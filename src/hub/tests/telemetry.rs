@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
 use super::client::{DEADLINE, Options, TestClient, hub, start};
 use crate::hub::{CloseReason, HubConfig, HubError, Recording};
 use crate::mqtt::QoS;
@@ -61,6 +63,23 @@ async fn qos_0_and_retained_messages_are_recorded() {
     assert!(recorded[0].properties.is_empty());
     let retain = ("mqtt-retain".to_owned(), "True".to_owned());
     assert_eq!(recorded[2].properties.application, [retain]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_sent_again_counts_again() {
+    let hub = hub();
+    let mut stream = TestClient::connect(&hub, "dev1").await.into_stream();
+    for dup in [false, true] {
+        let mut publish = crate::mqtt::Publish::new(EVENTS, QoS::AtLeastOnce, "again");
+        (publish.pkid, publish.dup) = (7, dup);
+        let mut bytes = bytes::BytesMut::new();
+        publish.write(&mut bytes).unwrap();
+        stream.write_all(&bytes).await.unwrap();
+        let mut answer = [0; 4];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"\x40\x02\x00\x07");
+    }
+    assert_eq!(hub.telemetry_count(Some("dev1")).unwrap(), 2);
 }
 
 #[tokio::test]

@@ -86,6 +86,19 @@ async fn the_answer_is_that_of_the_rfc() {
 }
 
 #[tokio::test]
+async fn what_other_clients_ask_for_is_granted() {
+    // The client for C spells the subprotocol so, those for Java and C# ask not to be asked for a certificate.
+    for (old, new) in
+        [("AMQPWSB10, mqtt", "MQTT"), ("/$iothub/websocket", "/$iothub/websocket?iothub-no-client-cert=true")]
+    {
+        let (head, _stream) = ask(&hub(), &UPGRADE.replacen(old, new, 1)).await;
+        assert!(head.starts_with("HTTP/1.1 101 "), "{new}: {head}");
+        let name = if new == "MQTT" { "MQTT" } else { "mqtt" };
+        assert!(head.contains(&format!("sec-websocket-protocol: {name}\r\n")), "{new}: {head}");
+    }
+}
+
+#[tokio::test]
 async fn a_device_lives_on_a_websocket() {
     let hub = hub();
     let options = Options::new(&hub, "dev1");

@@ -49,7 +49,7 @@ async fn requests_that_break_a_rule_are_refused() {
         ("400", "dGhlIHNhbXBsZSBub25jZQ==", "not base64 at all"),
         ("400", "Sec-WebSocket-Protocol: AMQPWSB10, mqtt\r\n", ""),
         ("400", "AMQPWSB10, mqtt", "AMQPWSB10"),
-        ("400", "AMQPWSB10, mqtt", "MQTT"),
+        ("400", "AMQPWSB10, mqtt", "Mqtt"),
     ] {
         let request = UPGRADE.replacen(old, new, 1);
         assert_ne!(request, UPGRADE, "{old}");
