@@ -1,9 +1,11 @@
-"""Microsoft's azure-iot-device, unmodified and in a venv of its own, works against the local hub."""
+"""What else Microsoft's azure-iot-device, unmodified and in a venv of its own, does with the local hub.
+
+Most is in ``test_interop_sdk.py``.
+"""
 
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 from pathlib import Path
 
@@ -12,27 +14,9 @@ from cryptography.hazmat.primitives import serialization
 
 import azmqtt
 
-SESSION = Path(__file__).parent / "interop" / "azure_iot_device_session.py"
+UPLOAD_SESSION = Path(__file__).parent / "interop" / "azure_iot_device_upload.py"
 X509_SESSION = Path(__file__).parent / "interop" / "azure_iot_device_x509.py"
 PAHO_SESSION = Path(__file__).parent / "interop" / "paho_websocket_session.py"
-
-
-@pytest.mark.timeout(420)
-def test_sdk_session(sdk_python: Path) -> None:
-    """The SDK knows no other port than 8883, so that one must be free."""
-    with azmqtt.LocalHub(port=8883) as hub:
-        run_session(hub, sdk_python)
-
-
-@pytest.mark.timeout(420)
-def test_sdk_session_over_websockets_if_port_443_may_be_used(sdk_python: Path) -> None:
-    """The SDK knows no other port for WebSockets than 443, which takes a privilege on most systems."""
-    try:
-        socket.create_server(("127.0.0.1", 443)).close()
-    except OSError as error:
-        pytest.skip(f"port 443: {error}")
-    with azmqtt.LocalHub(websocket_port=443) as hub:
-        run_session(hub, sdk_python, "websockets")
 
 
 @pytest.mark.timeout(420)
@@ -50,40 +34,6 @@ def test_paho_over_websockets(sdk_python: Path) -> None:
         assert [len(message.body) for message in hub.wait_for_telemetry("paho", count=3)] == [1, 1000, 200_000]
 
 
-def run_session(hub: azmqtt.LocalHub, python: Path, *way: str) -> None:
-    """Telemetry with awkward properties, twin read and patch, a desired change, a cloud message, a method."""
-    device = hub.create_device("sdk-device")
-    command = [python, SESSION, device.connection_string, hub.ca_file, *way]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            ready = process.stdout.readline()
-            if ready:
-                hub.patch_desired("sdk-device", {"interval": 5})
-                hub.send_c2d("sdk-device", "reboot at noon", {"kind": "order"})
-                answer = hub.invoke_method("sdk-device", "reboot", {"delay": 5}, connect_timeout=30)
-            out, err = process.communicate(timeout=90)
-        finally:
-            process.kill()
-    assert process.returncode == 0, f"the SDK's session failed:\n{err}"
-    seen = json.loads(out)
-
-    message = hub.wait_for_telemetry("sdk-device", count=1, timeout=5)[0]
-    assert json.loads(message.body) == {"temperature": 21.5}
-    assert message.properties == {"alert": "a b&c=d/é"}
-    assert message.system_properties["message-id"] == "m-1"
-    assert message.system_properties["content-type"] == "application/json"
-    assert message.system_properties["content-encoding"] == "utf-8"
-
-    assert seen["twin"]["reported"] == {"firmware": "1.1", "parts": {}, "$version": 2}
-    assert seen["desired_patch"] == {"interval": 5, "$version": 2}
-    assert seen["cloud_message"] == "reboot at noon"
-    assert seen["cloud_property"] == "order"
-    assert seen["method"] == ["reboot", {"delay": 5}]
-    assert (answer.status, answer.payload) == (202, {"accepted": True})
-    assert hub.twin("sdk-device")["properties"]["reported"]["firmware"] == "1.1"
-
-
 @pytest.mark.timeout(420)
 def test_sdk_upload(sdk_python: Path) -> None:
     """A place, a blob, a notification. The SDK knows no other port than 443, so that one must be free and allowed."""
@@ -93,7 +43,7 @@ def test_sdk_upload(sdk_python: Path) -> None:
         pytest.skip(f"port 443: {error}")
     with hub:
         device = hub.create_device("sdk-device")
-        command = [sdk_python, SESSION.with_name("azure_iot_device_upload.py"), device.connection_string, hub.ca_file]
+        command = [sdk_python, UPLOAD_SESSION, device.connection_string, hub.ca_file]
         done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
         assert (done.returncode, done.stdout) == (0, "201\n"), f"the SDK's upload failed:\n{done.stderr}"
         (upload,) = hub.wait_for_upload("sdk-device", timeout=5)

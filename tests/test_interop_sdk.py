@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import azmqtt
+from azmqtt import faults
 from robot import DEADLINE, Robot, RobotError
 
 INTEROP = Path(__file__).parent / "interop"
@@ -247,32 +248,37 @@ def test_websockets(client: Client) -> None:
 
 
 def test_certificates(client: Client, tmp_path: Path) -> None:
-    """By thumbprint and by authority, devices and a module; a certificate of somebody else is refused."""
-    hub = client.hub
-    certificates = {
-        "ca": hub.create_certificate(f"{client.name}-ca"),
-        "thumbprint": hub.create_certificate(f"{client.name}-thumbprint", self_signed=True),
-        "refused": hub.create_certificate(f"{client.name}-ca"),
+    """By thumbprint and by authority, devices and modules; a certificate of somebody else is refused."""
+    hub, name = client.hub, client.name
+    ca, thumbprint, other = f"{name}-ca", f"{name}-thumbprint", f"{name}-other"
+    made = {
+        (ca, None): hub.create_certificate(ca),
+        (thumbprint, None): hub.create_certificate(thumbprint, self_signed=True),
+        (other, "ca"): hub.create_certificate(other, module_id="ca"),
+        (other, "thumbprint"): hub.create_certificate(other, module_id="thumbprint", self_signed=True),
+        (other, None): hub.create_certificate(ca),
     }
-    hub.create_device(f"{client.name}-ca", ca=True)
-    hub.create_device(f"{client.name}-thumbprint", x509_thumbprint=certificates["thumbprint"].thumbprint)
-    hub.create_device(f"{client.name}-refused", x509_thumbprint=certificates["thumbprint"].thumbprint)
-    for name, made in certificates.items():
-        device_id = f"{client.name}-{name}"
+    hub.create_device(ca, ca=True)
+    hub.create_device(thumbprint, x509_thumbprint=made[thumbprint, None].thumbprint)
+    hub.create_device(other, x509_thumbprint=made[thumbprint, None].thumbprint)
+    hub.create_module(other, "ca", ca=True)
+    hub.create_module(other, "thumbprint", x509_thumbprint=made[other, "thumbprint"].thumbprint)
+    for (device_id, module_id), pair in made.items():
+        if client.is_node and module_id is not None:
+            continue  # its module client takes tokens alone
         certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
-        certificate.write_text(made.certificate)
-        key.write_text(made.private_key)
-        client.make_with_certificate(
-            device_id, certificate=str(certificate), private_key=str(key), retry=False, listen=[]
-        )
-        if name == "refused":
+        certificate.write_text(pair.certificate)
+        key.write_text(pair.private_key)
+        files = {"certificate": str(certificate), "private_key": str(key)}
+        client.make_with_certificate(device_id, module_id, **files, retry=False, listen=[])
+        if (device_id, module_id) == (other, None):
             with pytest.raises(RobotError) as refused:
                 client.robot.call("connect")
             assert refused.value.kind == ("UnauthorizedError" if client.is_node else "CredentialError")
             continue
         client.robot.call("connect")
         client.robot.call("send", text="with a certificate")
-        (message,) = hub.wait_for_telemetry(device_id)
+        (message,) = hub.wait_for_telemetry(device_id, module_id=module_id)
         assert '"type":"x509"' in message.system_properties["iothub-connection-auth-method"]
         client.robot.call("shutdown")
 
@@ -321,6 +327,19 @@ def test_drops_while_it_sends(client: Client) -> None:
     assert client.hub.invoke_method(device.device_id, "echo", 1, connect_timeout=30).payload == 1
     client.hub.patch_desired(device.device_id, {"interval": 2})
     client.robot.event("desired", lambda patch: patch["$version"] == 3)
+
+
+def test_a_lost_acknowledgement(client: Client) -> None:
+    """The hub has the message and the client does not know: it sends it again, and all of its other ones once."""
+    device = client.hub.create_device()
+    client.make(device.connection_string, options={} if client.is_node else {"connection_retry_interval": 1})
+    client.robot.call("connect")
+    assert client.robot.call("send_numbers", first=0, count=5) == list(range(5))
+    lost = client.hub.inject_fault(faults.Drop("puback"), device_id=device.device_id)
+    client.robot.call("send", text="5")
+    assert lost.fired == 1
+    sent = [int(message.body) for message in client.hub.telemetry(device.device_id)]
+    assert (sorted(set(sent)), sent.count(5)) == (list(range(6)), 2)
 
 
 def until(met: Callable[[], bool]) -> None:
@@ -384,3 +403,13 @@ def test_module(client: Client) -> None:
     client.robot.event("desired", lambda patch: patch["$version"] == 2)
     called = client.hub.invoke_method(device.device_id, "reboot", {}, module_id="module-1", connect_timeout=30)
     assert called.status == 202
+
+
+def test_a_port_for_node(node_sdk: Callable[[Path], Any]) -> None:
+    """Node's client takes one as a part of the gateway's name, as long as it signs with a key."""
+    with azmqtt.LocalHub() as hub, Robot(*node_sdk(INTEROP / "robot_azure_iot_device.js")) as robot:
+        connection_string = f"{hub.create_device('d').connection_string};GatewayHostName=localhost:{hub.port}"
+        robot.call("make", connection_string=connection_string, ca_file=hub.ca_file)
+        robot.call("connect")
+        robot.call("send", text="x")
+        assert hub.wait_for_telemetry("d")[0].text == "x"
