@@ -91,8 +91,8 @@ class LocalHub(
         c2d_ttl: Seconds that a cloud-to-device message lives by default; the service takes 60 to 172,800.
         c2d_max_delivery_count: On how many connections that end a message may be on its way before it is given up;
             1 to 100.
-        c2d_feedback_interval: Seconds that feedback waits for more, before services get it over REST in a batch of fewer
-            than 64. :meth:`feedback` has each record at once.
+        c2d_feedback_interval: Seconds that feedback waits for more, before services get it over REST in a batch of
+            fewer than 64. :meth:`feedback` has each record at once.
         clean_session_purges: Whether a connect with CleanSession 1 empties the device's queue of messages.
         tier: The tier: F1, B1, B2, B3, S1, S2 or S3. Basic ones have no twins, methods and cloud-to-device
             messages (403010).
@@ -241,9 +241,9 @@ class LocalHub(
     def policy_connection_string(self, name: str = "service") -> str:
         """Return :attr:`service_connection_string` for another shared access policy, a secret.
 
-        A hub has the policies of a new IoT Hub: ``iothubowner`` may do everything, ``service`` what back-end applications do
-        (twins, methods, messages), ``registryRead`` and ``registryReadWrite`` read and change identities, ``device`` connects
-        as any device. Their keys stay in the state directory, if there is one.
+        A hub has the policies of a new IoT Hub: ``iothubowner`` may do everything, ``service`` what back-end
+        applications do (twins, methods, messages), ``registryRead`` and ``registryReadWrite`` read and change
+        identities, ``device`` connects as any device. Their keys stay in the state directory, if there is one.
 
         Raises:
             LookupError: There is no such policy.

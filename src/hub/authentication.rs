@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use percent_encoding::percent_decode_str;
+
 use super::client_certificates::{self, Authentication, ClientChain};
 use super::config::DisabledAnswer;
 use super::device::{Credentials, Device};
@@ -109,12 +111,25 @@ pub fn prove(
     let token = SasToken::parse(password).map_err(|error| error.to_string())?;
     let policy = token.policy().map(|name| policy(shared, name)).transpose()?;
     let keys = policy.map_or(&keys, |policy| &policy.keys);
+    let resource = identity.sas_resource();
+    let path = resource.strip_prefix(&identity.host_name).unwrap_or_default();
+    let resource = format!("{}{path}", host_as_in(&token, &identity.host_name));
     token
-        .verify(&identity.sas_resource(), &keys.each_ref(), shared.config.sas_time(now))
+        .verify(&resource, &keys.each_ref(), shared.config.sas_time(now))
         .map_err(|error| error.to_string())?;
     let taken_until = token.expiry().saturating_add(shared.config.sas_skew.as_secs());
     let valid_for = Duration::from_secs(taken_until.saturating_sub(unix_seconds(now)));
     Ok(Proof { valid_for, of_hub: policy.is_some() })
+}
+
+/// The host name, with the port if the token's resource has one: clients that were given a port write it there.
+pub fn host_as_in(token: &SasToken, host: &str) -> String {
+    let resource = percent_decode_str(token.resource()).decode_utf8_lossy();
+    let authority = resource.split('/').next().unwrap_or_default();
+    match authority.split_once(':') {
+        Some((_, port)) if port.parse::<u16>().is_ok() => format!("{host}:{port}"),
+        _ => host.to_owned(),
+    }
 }
 
 /// The policy that a token names, if its holders may do what devices do, in the name of any of them.

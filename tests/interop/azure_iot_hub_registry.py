@@ -49,7 +49,11 @@ def devices(manager: IoTHubRegistryManager, seen: dict) -> None:
     thumbprints = x509.authentication.x509_thumbprint
     seen["x509"] = [x509.authentication.type, thumbprints.primary_thumbprint, thumbprints.secondary_thumbprint]
     ca = manager.create_device_with_certificate_authority("ca", "enabled", iot_edge=True)
-    seen["ca"] = [ca.authentication.type, ca.capabilities.iot_edge, ca.device_scope.startswith("ms-azure-iot-edge://ca-")]
+    seen["ca"] = [
+        ca.authentication.type,
+        ca.capabilities.iot_edge,
+        ca.device_scope.startswith("ms-azure-iot-edge://ca-"),
+    ]
     turned = manager.update_device_with_x509("sas", None, PRINT, SECOND, "enabled")
     seen["turned"] = turned.authentication.type
     turned = manager.update_device_with_certificate_authority("sas", turned.etag, "enabled")
@@ -128,8 +132,8 @@ def twins_and_methods(manager: IoTHubRegistryManager, device_id: str, seen: dict
     seen["bad timeout"] = refused_method(manager.invoke_device_method, device_id, method)
     purged = manager.protocol.cloud_to_device_messages.purge_cloud_to_device_message_queue("waiting")
     seen["purged"] = [purged.device_id, purged.total_messages_purged]
-    statistics = manager.get_device_registry_statistics()
-    seen["statistics"] = [statistics.total_device_count, statistics.enabled_device_count, statistics.disabled_device_count]
+    counts = manager.get_device_registry_statistics()
+    seen["statistics"] = [counts.total_device_count, counts.enabled_device_count, counts.disabled_device_count]
     seen["connected"] = manager.get_service_statistics().connected_device_count
 
 

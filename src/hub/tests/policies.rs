@@ -20,7 +20,9 @@ async fn a_policy_that_may_connects_any_device_and_module() {
     let hub = hub();
     hub.create_module("dev1", "m", None).unwrap();
     for policy in ["device", "iothubowner"] {
-        for resource in ["localhost", "localhost/", "localhost/devices", "localhost/devices/dev1"] {
+        for resource in
+            ["localhost", "localhost/", "localhost:8443", "localhost/devices", "localhost:1/devices/dev1"]
+        {
             for id in [Id::from("dev1"), Id::from(("dev1", "m"))] {
                 let taken = TestClient::open(&hub, &options(&hub, id, policy, resource, 60)).await;
                 assert!(taken.is_ok(), "{policy} {resource} {id}: {:?}", hub.last_refusal());
@@ -47,6 +49,8 @@ async fn other_policies_resources_and_times_are_refused() {
         ("registryReadWrite", "localhost", 60, "DeviceConnect"),
         ("device", "localhost/devices/dev2", 60, "another resource"),
         ("device", "other", 60, "another resource"),
+        ("device", "localhost:x", 60, "another resource"),
+        ("device", "localhost:443/devices/dev2", 60, "another resource"),
         ("device", "localhost", -301, "expired"),
     ];
     for (policy, resource, life, reason) in cases {

@@ -8,8 +8,8 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use percent_encoding::percent_decode_str;
 
+use super::super::super::authentication::host_as_in;
 use super::super::super::policies::{Policy, Right};
 use super::super::super::shared::Shared;
 use super::super::answer::{Refusal, parameter};
@@ -62,11 +62,7 @@ fn judge(shared: &Shared, token: &str, now: SystemTime) -> Result<Policy, String
     let token = SasToken::parse(token).map_err(|error| error.to_string())?;
     let name = token.policy().ok_or("the SAS token names no policy (skn)")?;
     let policy = shared.policies.find(name).ok_or("there is no such policy")?.clone();
-    // Applications that were given a port write it behind the host, also in the token's resource.
-    let resource = percent_decode_str(token.resource()).decode_utf8_lossy();
-    let port = resource.trim_end_matches('/').split_once(':').map(|(_, port)| port);
-    let host = &shared.config.hostname;
-    let audience = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+    let audience = host_as_in(&token, &shared.config.hostname);
     token
         .verify(&audience, &policy.keys.each_ref(), shared.config.sas_time(now))
         .map_err(|error| error.to_string())?;
