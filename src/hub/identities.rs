@@ -24,7 +24,7 @@ const EDGE_MODULES: [&str; 2] = ["$edgeAgent", "$edgeHub"];
 /// What a caller wants an identity to be.
 #[derive(Clone)]
 pub struct Draft {
-    /// Whether it may connect. A module goes by its device.
+    /// Whether it may connect. Does not count for a module, which goes by its device.
     pub enabled: bool,
     /// How it proves itself. `None` keeps what is there; a new identity has random keys then.
     pub login: Option<LoginDraft>,
@@ -71,7 +71,8 @@ pub fn create(
     let now = unix_now();
     let credentials = credentials(draft.login, None)?;
     let twin = twin.unwrap_or_else(|| Twin::new(now));
-    let device = Device::new(id, &generation_id()?, credentials, draft.enabled, twin);
+    let enabled = draft.enabled || id.module.is_some();
+    let device = Device::new(id, &generation_id()?, credentials, enabled, twin);
     device.state().record.traits = with_scopes(&device, draft.traits, None)?;
     let device = Arc::new(match owner {
         Some(owner) => device.of(owner),
@@ -107,12 +108,12 @@ pub fn update(
         let traits = with_scopes(&device, draft.traits, Some(&state.record.traits))?;
         device.prove_by(&mut state, credentials);
         state.record.traits = traits;
-        set_status(&mut state, draft.enabled)
+        set_status(&mut state, draft.enabled || device.module_id.is_some())
     };
-    shared.save(&device)?;
     if closed {
         close(shared, &device);
     }
+    shared.save(&device)?;
     add_edge_modules(shared, &device)?;
     Ok(device)
 }
