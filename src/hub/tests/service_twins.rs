@@ -177,3 +177,27 @@ async fn a_caller_who_goes_away_gives_the_call_up() {
     let both = async { tokio::join!(ask(&hub, "POST", "/twins/dev1/methods", &next), device) };
     assert_eq!(tokio::time::timeout(DEADLINE, both).await.expect("in time").0.status, 200);
 }
+
+#[tokio::test]
+async fn a_thousand_calls_wait_at_once_on_one_thread() {
+    let hub = hub();
+    let second = Duration::from_secs(1);
+    let calls = |id: &'static str| {
+        let call = |_| hub.begin_method(id, "m", b"", second * 10, second * 10).unwrap().outcome();
+        futures_util::future::join_all((0..1000).map(call))
+    };
+    let device = async {
+        // They begin to wait before there is anybody to hear them.
+        sleep(Duration::from_millis(20)).await;
+        let mut client = connected(&hub, METHODS).await;
+        for _ in 0..1000 {
+            let call = client.message().await;
+            let request = call.topic.split_once("?$rid=").unwrap().1.to_owned();
+            let topic = format!("$iothub/methods/res/200/?$rid={request}");
+            client.publish(&topic, QoS::AtMostOnce, "").await;
+        }
+        client
+    };
+    let (outcomes, _client) = tokio::join!(calls("dev1"), device);
+    assert!(outcomes.iter().all(|outcome| outcome.as_ref().is_ok_and(|result| result.status == 200)));
+}

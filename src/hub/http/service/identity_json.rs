@@ -167,3 +167,57 @@ pub(super) fn text<'a>(object: &'a Value, name: &str) -> Result<Option<&'a str>,
 fn refused(name: &str, rule: &str) -> HubError {
     HubError::Argument(format!("{name} {rule}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Values of every kind, some of them good.
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,8}".prop_map(Value::from),
+            prop::sample::select(vec!["sas", "selfSigned", "none", "disabled", "AAECAwQFBgcICQoLDA0ODw=="])
+                .prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 24, 6, |inner| {
+            let names = [
+                "status",
+                "statusReason",
+                "authentication",
+                "type",
+                "symmetricKey",
+                "primaryKey",
+                "secondaryKey",
+                "x509Thumbprint",
+                "primaryThumbprint",
+                "capabilities",
+                "iotEdge",
+                "deviceScope",
+                "parentScopes",
+            ];
+            let name = prop::sample::select(names.to_vec());
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::btree_map(name, inner, 0..6).prop_map(|fields| fields
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
+                    .collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn reading_is_total(identity in any_value()) {
+            if let Ok(draft) = read(&identity) {
+                prop_assert!(identity.is_object());
+                let _ = draft.traits.check();
+            }
+        }
+    }
+}
