@@ -2,11 +2,12 @@
 
 use serde_json::Value;
 
-use super::device::Command;
+use super::device::{Command, Device};
 use super::error::HubError;
 use super::id::Id;
 use super::shared::Shared;
 use super::telemetry::unix_now;
+use crate::dialect::TwinError;
 
 /// How a body is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,20 +29,23 @@ pub fn write(
     if_match: Option<&str>,
 ) -> Result<(), HubError> {
     let device = shared.registry.get(id)?;
-    {
-        let mut state = device.state();
-        let now = unix_now();
-        let notification = match how {
-            Write::Patch => state.twin.patch_by_service(body, if_match, now),
-            Write::Replace => state.twin.replace_by_service(body, if_match, now),
-        };
-        let notification = notification.map_err(HubError::Twin)?;
-        state.revision += 1;
-        if let Some(notification) = notification {
-            let version = state.twin.desired().version();
-            // Told under the lock, so that notifications come in the order of their versions.
-            state.tell(Command::NotifyDesired { version, body: notification.to_string().into() });
-        }
-    }
+    apply(&device, how, body, if_match).map_err(HubError::Twin)?;
     shared.save(&device)
+}
+
+/// [`write`] without the disk.
+pub fn apply(device: &Device, how: Write, body: &Value, if_match: Option<&str>) -> Result<(), TwinError> {
+    let mut state = device.state();
+    let now = unix_now();
+    let notification = match how {
+        Write::Patch => state.twin.patch_by_service(body, if_match, now)?,
+        Write::Replace => state.twin.replace_by_service(body, if_match, now)?,
+    };
+    state.revision += 1;
+    if let Some(notification) = notification {
+        let version = state.twin.desired().version();
+        // Told under the lock, so that notifications come in the order of their versions.
+        state.tell(Command::NotifyDesired { version, body: notification.to_string().into() });
+    }
+    Ok(())
 }

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::super::device::{Command, Device};
+use super::super::device::Device;
 use super::super::error::HubError;
 use super::super::id::Id;
 use super::super::identities::generation_id;
 use super::super::refused::Refused;
 use super::super::shared::Shared;
 use super::super::telemetry::unix_now;
+use super::super::twin_writes::{self, Write};
+use crate::dialect::Twin;
 use crate::dialect::identity::check_id;
 use crate::dialect::sas::SymmetricKey;
 use crate::dialect::service_error::ErrorCode;
-use crate::dialect::{Twin, TwinError};
 
 /// The place of every value.
 const DESIRED: &str = "properties.desired";
@@ -86,31 +87,25 @@ pub fn apply(shared: &Shared, device_id: &str, content: &Value) -> Result<(), Hu
     };
     // Tried on copies first.
     for (module_id, settings) in &targets {
-        let twin =
-            shared.registry.find(Id::from((device_id, *module_id))).map(|found| found.state().twin.clone());
-        set(&mut twin.unwrap_or_else(|| Twin::new(unix_now())), settings).map_err(HubError::Twin)?;
+        let found = shared.registry.find(Id::from((device_id, *module_id)));
+        let mut twin = found.map_or_else(|| Twin::new(unix_now()), |found| found.state().twin.clone());
+        let body = replacement(&twin, settings);
+        twin.replace_by_service(&body, None, unix_now()).map_err(HubError::Twin)?;
     }
     for (module_id, settings) in targets {
         let target = match module_id {
             Some(module_id) => module(shared, &owner, module_id)?,
             None => owner.clone(),
         };
-        {
-            let mut state = target.state();
-            let notification = set(&mut state.twin, settings).map_err(HubError::Twin)?;
-            state.revision += 1;
-            let version = state.twin.desired().version();
-            if let Some(notification) = notification {
-                state.tell(Command::NotifyDesired { version, body: notification.to_string().into() });
-            }
-        }
+        let body = replacement(&target.state().twin, settings);
+        twin_writes::apply(&target, Write::Replace, &body, None).map_err(HubError::Twin)?;
         shared.save(&target)?;
     }
     Ok(())
 }
 
-/// Sets values in desired properties, each whole; null removes one. What the device is to be told.
-fn set(twin: &mut Twin, settings: &Settings) -> Result<Option<Value>, TwinError> {
+/// Desired properties with values set, each whole; null removes one. As the body of a twin's replacement.
+fn replacement(twin: &Twin, settings: &Settings) -> Value {
     let mut desired = Value::Object(twin.desired().values().clone());
     let mut places: Vec<_> =
         settings.iter().filter_map(|(place, value)| Some((names(place)?, value))).collect();
@@ -119,7 +114,7 @@ fn set(twin: &mut Twin, settings: &Settings) -> Result<Option<Value>, TwinError>
     for (names, value) in places {
         put(&mut desired, &names, value);
     }
-    twin.replace_by_service(&json!({ "properties": { "desired": desired } }), None, unix_now())
+    json!({ "properties": { "desired": desired } })
 }
 
 fn put(at: &mut Value, names: &[&str], value: &Value) {

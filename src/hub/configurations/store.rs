@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 
 use super::super::error::HubError;
+use super::super::if_match::IfMatch;
 use super::super::refused::Refused;
 use super::super::shared::Shared;
 use super::super::state_dir::StateDir;
@@ -53,7 +54,7 @@ impl Configurations {
         shared: &Shared,
         id: &str,
         body: ConfigurationBody,
-        if_match: Option<&str>,
+        if_match: Option<&IfMatch>,
     ) -> Result<(Configuration, bool), Refused> {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let now = unix_now();
@@ -85,7 +86,7 @@ impl Configurations {
         Ok((configuration, made))
     }
 
-    pub fn delete(&self, shared: &Shared, id: &str, if_match: Option<&str>) -> Result<(), Refused> {
+    pub fn delete(&self, shared: &Shared, id: &str, if_match: Option<&IfMatch>) -> Result<(), Refused> {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let old = self.get(id)?;
         if_match.map_or(Ok(()), |wanted| expect(&old, wanted))?;
@@ -117,11 +118,8 @@ fn not_found(id: &str) -> Refused {
     Refused::new(ErrorCode::CONFIGURATION_NOT_FOUND, format!("there is no configuration {id}"))
 }
 
-/// `wanted` is an `If-Match` header: `*`, or an etag with or without quotes.
-fn expect(configuration: &Configuration, wanted: &str) -> Result<(), Refused> {
-    let wanted = wanted.trim();
-    let wanted = wanted.strip_prefix("W/").unwrap_or(wanted).trim_matches('"');
-    if wanted == "*" || wanted == configuration.etag() {
+fn expect(configuration: &Configuration, wanted: &IfMatch) -> Result<(), Refused> {
+    if wanted.admits(&configuration.etag()) {
         return Ok(());
     }
     let message = format!("the etag of the configuration {} is another one", configuration.id);

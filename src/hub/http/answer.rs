@@ -81,7 +81,7 @@ impl From<HubError> for Refusal {
             _ => ErrorCode::SERVER_ERROR,
         };
         match error {
-            HubError::Method(error) => error.into(),
+            HubError::Method(error) | HubError::Service(error) => error.into(),
             HubError::Twin(error) => Box::new(error.to_service_error()).into(),
             other => Self::new(code, other.to_string()),
         }

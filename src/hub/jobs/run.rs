@@ -8,12 +8,13 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::super::device::{Command, Device};
+use super::super::device::Device;
 use super::super::error::HubError;
 use super::super::methods::{self, MethodResult, PendingCall};
 use super::super::query::TwinRecord;
 use super::super::shared::Shared;
 use super::super::telemetry::unix_now;
+use super::super::twin_writes::{self, Write};
 use super::job::JobStatus;
 use super::outcome::{DeviceStatus, Outcome};
 use super::request::{JobRequest, Work};
@@ -156,19 +157,10 @@ async fn update_twin(
     patch: &Value,
     etag: Option<&str>,
 ) -> Result<(), HubError> {
-    {
-        let mut state = device.state();
-        if state.removed {
-            return Err(HubError::DeviceNotFound(device.id.clone()));
-        }
-        let notification = state.twin.patch_by_service(patch, etag, unix_now()).map_err(HubError::Twin)?;
-        state.revision += 1;
-        if let Some(notification) = notification {
-            let version = state.twin.desired().version();
-            // Told under the lock, so that notifications come in the order of their versions.
-            state.tell(Command::NotifyDesired { version, body: notification.to_string().into() });
-        }
+    if device.state().removed {
+        return Err(HubError::DeviceNotFound(device.id.clone()));
     }
+    twin_writes::apply(device, Write::Patch, patch, etag).map_err(HubError::Twin)?;
     shared.save_async(device).await
 }
 

@@ -18,6 +18,8 @@ use super::client::{Options, TestClient};
 use super::provisioning::{connect as connect_registrant, register};
 use crate::dialect::MessageProperties;
 use crate::dialect::sas::SymmetricKey;
+use crate::hub::configurations::ConfigurationBody;
+use crate::hub::jobs::JobRequest;
 use crate::hub::provisioning::{Enrollment, EnrollmentGroup};
 use crate::hub::state_dir::make_temp_dir;
 use crate::hub::{Hub, HubConfig};
@@ -52,7 +54,7 @@ fn last(hub: &Hub, device: &str, properties: &str) -> u64 {
 fn changes_without_end() {
     let Some(dir) = std::env::var_os(DIR) else { return };
     let hub = Arc::new(start(dir.as_ref()));
-    for device in ["first", "patcher", "receiver"] {
+    for device in ["first", "patcher", "receiver", "scheduler"] {
         // What a killed run has done of this is there already; so below.
         let _ = hub.create_device(device, None);
     }
@@ -67,6 +69,10 @@ fn changes_without_end() {
     let others = [
         thread::spawn(clients),
         thread::spawn(move || send(&sender)),
+        thread::spawn({
+            let hub = hub.clone();
+            move || schedule(&hub)
+        }),
         thread::spawn({
             let hub = hub.clone();
             move || administer(&hub)
@@ -95,6 +101,38 @@ fn administer(hub: &Hub) {
         }
         hub.patch_desired("first", &json!({ "n": round })).unwrap();
         say("administered", round);
+    }
+}
+
+/// Configurations and jobs are made; jobs run, and some are cancelled.
+fn schedule(hub: &Hub) {
+    let shared = &hub.shared;
+    for round in last(hub, "scheduler", "desired") + 1.. {
+        let id = format!("r{round}");
+        let body = json!({ "content": { "deviceContent": { "properties.desired.x": round } } });
+        let body = ConfigurationBody::read(&id, &body).unwrap();
+        // What a killed run has done of this is there already; so below.
+        let _ = shared.configurations.put(shared, &id, body, None);
+        if round > 3 {
+            let _ = shared.configurations.delete(shared, &format!("r{}", round - 3), None);
+        }
+        let job = |id: &str, start: &str| {
+            let body = json!({
+                "type": "scheduleUpdateTwin",
+                "queryCondition": "deviceId = 'scheduler'",
+                "updateTwin": { "tags": { "round": round } },
+                "startTime": start,
+            });
+            let _ = shared.jobs.create(shared, JobRequest::read(id, &body).unwrap());
+        };
+        job(&id, "2020-01-01T00:00:00Z");
+        let later = format!("later{round}");
+        job(&later, "2096-01-01T00:00:00Z");
+        if round > 3 {
+            let _ = shared.jobs.cancel(shared, &format!("later{}", round - 3));
+        }
+        hub.patch_desired("scheduler", &json!({ "n": round })).unwrap();
+        say("scheduled", round);
     }
 }
 
@@ -156,6 +194,7 @@ async fn registrations(hub: &Hub) {
 struct Said {
     administered: Option<u64>,
     patched: Option<u64>,
+    scheduled: Option<u64>,
     registered: Vec<u64>,
     /// Sent and not acknowledged, as far as is known.
     waiting: BTreeSet<u64>,
@@ -170,6 +209,7 @@ impl Said {
         match what {
             "administered" => self.administered = Some(number),
             "patched" => self.patched = Some(number),
+            "scheduled" => self.scheduled = Some(number),
             "registered" => self.registered.push(number),
             "sent" => drop(self.waiting.insert(number)),
             "acknowledged" => drop(self.waiting.remove(&number)),
@@ -197,6 +237,16 @@ impl Said {
         if let Some(round) = self.patched {
             let n = last(hub, "patcher", "reported");
             assert!(n == round || n == round + 1, "{n} after {round}");
+        }
+        if let Some(round) = self.scheduled {
+            let (shared, id) = (&hub.shared, format!("r{round}"));
+            assert!(shared.configurations.get(&id).is_ok() && shared.jobs.get(&id).is_ok(), "{id}");
+            let status = |round: u64| shared.jobs.get(&format!("later{round}")).unwrap()["status"].take();
+            assert_eq!(status(round), "scheduled");
+            if round > 3 {
+                assert!(shared.configurations.get(&format!("r{}", round - 3)).is_err());
+                assert_eq!(status(round - 3), "cancelled");
+            }
         }
         let registered = hub.registrations();
         for round in &self.registered {

@@ -6,20 +6,19 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::IF_MATCH;
+use axum::http::header::ETAG;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
-use tokio::task::spawn_blocking;
 
 use super::super::super::configurations::{ConfigurationBody, MAX_CONFIGURATIONS, apply, test_queries};
 use super::super::super::error::HubError;
 use super::super::super::policies::Right;
 use super::super::super::shared::Shared;
-use super::super::answer::{JsonBody, Refusal, parameter, read_body};
+use super::super::answer::{JsonBody, Refusal, parameter};
 use super::admission::Caller;
-use crate::dialect::ServiceError;
+use super::request::{condition, json_of, off_thread, quoted};
 use crate::dialect::service_error::ErrorCode;
 
 /// A content fills at most the desired properties of fifty modules.
@@ -65,16 +64,16 @@ async fn read(
 
 async fn write(
     State(shared): State<Arc<Shared>>,
-    caller: Caller,
+    caller: Result<Caller, Refusal>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = json_body(&caller, Right::RegistryWrite, body).await?;
+    let body = json_of(caller, Right::RegistryWrite, body, MAX_BODY).await?;
     let condition = condition(&headers)?;
     let write = move |shared: &Shared| {
         let body = ConfigurationBody::read(&id, &body).map_err(HubError::from)?;
-        let put = shared.configurations.put(shared, &id, body, condition.as_deref());
+        let put = shared.configurations.put(shared, &id, body, condition.as_ref());
         let (configuration, made) = put.map_err(HubError::from)?;
         let status = if made { StatusCode::CREATED } else { StatusCode::OK };
         Ok((status, configuration.etag(), configuration.view(shared)))
@@ -91,63 +90,31 @@ async fn remove(
     caller.require(Right::RegistryWrite)?;
     let condition = condition(&headers)?;
     let remove = move |shared: &Shared| {
-        shared.configurations.delete(shared, &id, condition.as_deref()).map_err(HubError::from)
+        shared.configurations.delete(shared, &id, condition.as_ref()).map_err(HubError::from)
     };
     off_thread(&shared, remove).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn test(State(_): State<Arc<Shared>>, caller: Caller, body: Body) -> Result<JsonBody, Refusal> {
-    let body = json_body(&caller, Right::RegistryRead, body).await?;
-    test_queries(&body).map(JsonBody).map_err(|refused| refusal(refused.into()))
+async fn test(caller: Result<Caller, Refusal>, body: Body) -> Result<JsonBody, Refusal> {
+    let body = json_of(caller, Right::RegistryRead, body, MAX_BODY).await?;
+    test_queries(&body).map(JsonBody).map_err(|refused| HubError::from(refused).into())
 }
 
 async fn apply_content(
     State(shared): State<Arc<Shared>>,
-    caller: Caller,
+    caller: Result<Caller, Refusal>,
     Path(device_id): Path<String>,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let body = json_body(&caller, Right::RegistryWrite, body).await?;
+    let body = json_of(caller, Right::RegistryWrite, body, MAX_BODY).await?;
     let applied = move |shared: &Shared| apply(shared, &device_id, &body);
     off_thread(&shared, applied).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 fn with_etag((status, etag, view): (StatusCode, String, Value)) -> Response {
-    (status, [("etag", format!("\"{etag}\""))], JsonBody(view)).into_response()
+    (status, [(ETAG, quoted(&etag))], JsonBody(view)).into_response()
 }
 
-fn condition(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
-    let condition = headers.get(IF_MATCH).map(|condition| condition.to_str().map(str::to_owned));
-    condition.transpose().map_err(|_| invalid("If-Match is an etag, or *"))
-}
-
-pub(super) async fn json_body(caller: &Caller, right: Right, body: Body) -> Result<Value, Refusal> {
-    let ((), body) = read_body(caller.require(right), body, MAX_BODY).await?;
-    serde_json::from_slice(&body).map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))
-}
-
-/// What goes through all twins, or waits for the disk, holds up nobody.
-pub(super) async fn off_thread<T: Send + 'static>(
-    shared: &Arc<Shared>,
-    work: impl FnOnce(&Shared) -> Result<T, HubError> + Send + 'static,
-) -> Result<T, Refusal> {
-    let shared = shared.clone();
-    let done = spawn_blocking(move || work(&shared)).await;
-    let done = done.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))));
-    done.map_err(refusal)
-}
-
-fn refusal(error: HubError) -> Refusal {
-    let worded = |error: ServiceError| {
-        Refusal::new(error.error_code.unwrap_or(ErrorCode::SERVER_ERROR), error.message)
-    };
-    match error {
-        HubError::Service(error) => worded(*error),
-        HubError::Twin(error) => worded(error.to_service_error()),
-        other => other.into(),
-    }
-}
-
-pub(super) fn invalid(message: &str) -> Refusal {
+fn invalid(message: &str) -> Refusal {
     Refusal::new(ErrorCode::ARGUMENT_INVALID, message)
 }

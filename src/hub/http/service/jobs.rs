@@ -7,7 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
-use axum::response::{AppendHeaders, IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::Value;
 
@@ -16,11 +16,14 @@ use super::super::super::jobs::{Job, JobRequest, JobStatus, JobType};
 use super::super::super::policies::Right;
 use super::super::super::query::page_of;
 use super::super::super::shared::Shared;
-use super::super::answer::{JSON, JsonBody, Refusal, parameter};
+use super::super::answer::{JsonBody, Refusal, parameter};
 use super::admission::Caller;
-use super::configurations::{invalid, json_body, off_thread};
-use super::query::{CONTINUATION, page_size};
+use super::query::{CONTINUATION, page_size, paged};
+use super::request::{json_of, off_thread};
 use crate::dialect::service_error::ErrorCode;
+
+/// Of a request's body: the largest payload of a method, or the largest twin, and what is around it.
+const MAX_BODY: usize = 512 << 10;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -34,11 +37,11 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 
 async fn create(
     State(shared): State<Arc<Shared>>,
-    caller: Caller,
+    caller: Result<Caller, Refusal>,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<JsonBody, Refusal> {
-    let body = json_body(&caller, Right::ServiceConnect, body).await?;
+    let body = json_of(caller, Right::ServiceConnect, body, MAX_BODY).await?;
     let create = move |shared: &Shared| {
         let request = JobRequest::read(&id, &body).map_err(HubError::from)?;
         shared.jobs.create(shared, request).map_err(HubError::from)
@@ -98,9 +101,7 @@ async fn query(
         let of = format!("jobs {kind:?} {status:?}");
         page_of("jobResponse", jobs, &of, size, token.as_deref())
     };
-    let page = off_thread(&shared, page).await?;
-    let continuation = page.continuation.map(|token| AppendHeaders([(CONTINUATION, token)]));
-    Ok(([JSON, ("x-ms-item-type", page.item_type)], continuation, page.body).into_response())
+    off_thread(&shared, page).await.map(paged)
 }
 
 async fn transfer(caller: Caller) -> Result<JsonBody, Refusal> {
@@ -117,4 +118,8 @@ async fn transfers(caller: Caller) -> Result<JsonBody, Refusal> {
 async fn no_transfer(caller: Caller, Path(id): Path<String>) -> Result<JsonBody, Refusal> {
     caller.require(Right::RegistryRead)?;
     Err(Refusal::new(ErrorCode::JOB_NOT_FOUND, format!("there is no job {id}")))
+}
+
+fn invalid(message: &str) -> Refusal {
+    Refusal::new(ErrorCode::ARGUMENT_INVALID, message)
 }

@@ -6,17 +6,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::post;
 use serde_json::Value;
-use tokio::task::spawn_blocking;
 
-use super::super::super::error::HubError;
 use super::super::super::policies::Right;
 use super::super::super::query::{self, QueryPage};
 use super::super::super::shared::Shared;
-use super::super::answer::{JSON, Refusal, read_body};
+use super::super::answer::{JSON, Refusal};
 use super::admission::Caller;
+use super::request::{json_of, off_thread};
 use crate::dialect::service_error::ErrorCode;
 
 pub(super) const CONTINUATION: &str = "x-ms-continuation";
@@ -30,13 +29,11 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
 
 async fn run(
     State(shared): State<Arc<Shared>>,
-    caller: Caller,
+    caller: Result<Caller, Refusal>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let ((), body) = read_body(caller.require(Right::ServiceConnect), body, MAX_BODY).await?;
-    let body: Value = serde_json::from_slice(&body)
-        .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
+    let body = json_of(caller, Right::ServiceConnect, body, MAX_BODY).await?;
     let text = body.get("query").and_then(Value::as_str);
     let text = text.ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "there is no query"))?.to_owned();
     let size = page_size(headers.get("x-ms-max-item-count").map(|size| size.to_str().unwrap_or("?")))?;
@@ -44,12 +41,14 @@ async fn run(
     let token = headers.get(CONTINUATION).map(|token| token.to_str().unwrap_or("?").to_owned());
     let token = token.filter(|token| !token.is_empty());
     // A query goes through all twins: other connections need not wait for it.
-    let page = spawn_blocking(move || query::run(&shared, &text, size, token.as_deref())).await;
-    let page = page.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))))?;
-    let QueryPage { item_type, body, continuation } = page;
-    let continuation = continuation.map(|token| [(CONTINUATION, token)]);
-    Ok(([JSON, ("x-ms-item-type", item_type)], continuation.map(axum::response::AppendHeaders), body)
-        .into_response())
+    let page = off_thread(&shared, move |shared| query::run(shared, &text, size, token.as_deref())).await?;
+    Ok(paged(page))
+}
+
+/// A page with its headers.
+pub(super) fn paged(page: QueryPage) -> Response {
+    let continuation = page.continuation.map(|token| AppendHeaders([(CONTINUATION, token)]));
+    ([JSON, ("x-ms-item-type", page.item_type)], continuation, page.body).into_response()
 }
 
 /// The wish for a page's size; `None` leaves it to the hub, as 0 and less do.
