@@ -227,6 +227,14 @@ pub async fn https(hub: &Hub) -> TlsStream<TcpStream> {
     tls_over(hub, stream, "localhost", &[&version::TLS13]).await.expect("a handshake")
 }
 
+/// [`https`] with a configuration that many connections share.
+pub async fn tls_over_https(hub: &Hub, config: &Arc<ClientConfig>) -> TlsStream<TcpStream> {
+    let stream = tcp_to(hub.https_port()).await;
+    let name = ServerName::try_from("localhost").unwrap();
+    let connecting = TlsConnector::from(config.clone()).connect(name, stream);
+    timeout(DEADLINE, connecting).await.expect("in time").expect("a handshake")
+}
+
 /// A TLS connection to the provisioning service, and nothing sent on it.
 pub async fn provisioning(hub: &Hub) -> TlsStream<TcpStream> {
     let stream = tcp_to(hub.provisioning_port()).await;

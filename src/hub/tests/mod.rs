@@ -7,6 +7,7 @@ mod configurations;
 mod connect;
 mod device_https;
 mod faults;
+mod fuzz;
 mod hostile;
 mod jobs;
 mod kill;
