@@ -17,7 +17,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio_rustls::rustls::sign::CertifiedKey;
 
-use super::client_certificates::AskEveryClient;
+use super::client_certificates::{AskEveryClient, Authorities};
 use super::config::HubConfig;
 use super::error::HubError;
 use super::tls_rules::HostKind;
@@ -53,6 +53,8 @@ impl Authority {
     /// Whether certificate and key can be read and belong together; the reason if not.
     pub fn check(&self) -> Result<(), String> {
         self.issuer().map_err(|error| error.to_string())?;
+        // That reads the first certificate; what follows it may be damaged.
+        Authorities::default().add(self.certificate.as_bytes()).map_err(|error| error.to_string())?;
         let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
         let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
         let certificate = certificate.map_err(|error| error.to_string())?;
@@ -160,6 +162,14 @@ mod tests {
     fn a_damaged_authority_says_so() {
         let made = Authority::generate().unwrap();
         let damaged = Authority { certificate: made.certificate.replace('A', ""), key: made.key };
+        assert!(damaged.check().is_err());
+    }
+
+    #[test]
+    fn a_certificate_that_is_followed_by_half_of_another_is_damaged() {
+        let made = Authority::generate().unwrap();
+        let half = &made.certificate[..made.certificate.len() / 2];
+        let damaged = Authority { certificate: format!("{}{half}", made.certificate), key: made.key.clone() };
         assert!(damaged.check().is_err());
     }
 
