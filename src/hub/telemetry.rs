@@ -18,6 +18,9 @@ const COPY_BELOW: usize = 16 << 10;
 /// The memory of a message besides its texts, roughly: for the ring's bound.
 const OVERHEAD: usize = 640;
 
+/// The memory of an application property besides its texts, roughly: two texts of few bytes each take this much.
+const PROPERTY_OVERHEAD: usize = 112;
+
 /// A device-to-cloud message as the hub took it.
 #[derive(Clone, Debug)]
 pub struct TelemetryMessage {
@@ -112,7 +115,8 @@ impl TelemetryMessage {
     fn weight(&self) -> usize {
         let system: usize = self.properties.system().map(|(_, value)| value.len()).sum();
         let application = &self.properties.application;
-        let application: usize = application.iter().map(|(name, value)| name.len() + value.len()).sum();
+        let application: usize =
+            application.iter().map(|(name, value)| PROPERTY_OVERHEAD + name.len() + value.len()).sum();
         OVERHEAD + self.body.len() + system + application
     }
 }
@@ -299,6 +303,18 @@ mod tests {
             assert_eq!(kept, [(2, Bytes::from("b")), (3, Bytes::from("c"))]);
             assert_eq!((recorder.total(), source.count()), (3, 3));
         }
+    }
+
+    #[test]
+    fn properties_take_room_however_short_they_are() {
+        let recorder = Recorder::new(Recording::Keep { messages: 100, bytes: 1_000_000 });
+        let source = Arc::new(Source::new("d", "1"));
+        for _ in 0..10 {
+            let mut message = incoming(&source, b"");
+            message.properties.application = vec![("a".to_owned(), String::new()); 5000];
+            recorder.record(message);
+        }
+        assert_eq!(recorder.messages(None, 0).len(), 1);
     }
 
     #[test]
