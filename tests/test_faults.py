@@ -125,6 +125,8 @@ def test_the_desired_properties_are_told_once_whatever_happens(hub, device):
         hub.patch_desired(device_id, {"number": number})
         injected.wait()
         hub.disconnect(device_id)
+        # Subscribed again: the hub keeps no notification for later.
+        client.get_twin()
     hub.patch_desired(device_id, {"number": 4})
     seen = []
     while not seen or seen[-1] != 4:

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from azmqtt import __version__, _cli_check, _cli_common, _cli_device, _cli_sas, _cli_twin, _hub_command
+from azmqtt import __version__, _cli_check, _cli_common, _cli_device, _cli_fault, _cli_sas, _cli_twin, _hub_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     _cli_sas.add_parser(commands)
     _cli_check.add_parser(commands)
     _hub_command.add_parser(commands)
+    _cli_fault.add_parser(commands)
     demo = commands.add_parser(
         "demo",
         help="show a whole device session",

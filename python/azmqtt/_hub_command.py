@@ -10,7 +10,7 @@ import sys
 import threading
 from typing import Any
 
-from azmqtt import _cli_service
+from azmqtt import _cli_fault, _cli_service
 from azmqtt._cli_common import seconds
 from azmqtt._hub import LocalHub
 
@@ -69,6 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--state", type=_directory, metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
     )
     _add_behaviour(parser)
+    _cli_fault.add_hub_options(parser)
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
     parser.set_defaults(run=run)
     _cli_service.add_hub_commands(
@@ -137,13 +138,17 @@ def run(args: argparse.Namespace) -> int:
             c2d_ttl=args.c2d_ttl,
             c2d_max_delivery_count=args.c2d_max_delivery_count,
             clean_session_purges=not args.keep_c2d,
+            tier=args.tier,
+            units=args.units,
+            throttling=args.throttling,
         )
     except (OSError, ValueError) as error:
         return _fail(error)
     with hub:
         try:
             _have_devices(hub, args.devices)
-        except (OSError, ValueError) as error:
+            _cli_fault.inject(hub, args)
+        except (OSError, ValueError, LookupError) as error:
             return _fail(error)
         _report(hub, args)
         shown = 0
