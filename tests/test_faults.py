@@ -58,6 +58,27 @@ def test_no_message_is_lost(hub, device, fault):
     assert injected.fired == 1
 
 
+def test_faults_over_websockets(hub):
+    device_id = hub.create_device().device_id
+    with hub.device_client(device_id, websocket=True, retry=azmqtt.RetryPolicy(base=0.01)) as client:
+        client.connect()
+        for fault in [faults.Drop("puback"), faults.Cut("puback"), faults.ShutDown()]:
+            injected = hub.inject_fault(fault, device_id=device_id)
+            client.send_message("x", timeout=20)
+            injected.wait()
+        assert client.get_twin(timeout=20).desired == {}
+        assert hub.connection_count(device_id) == 4
+
+
+def test_waiting_ends_with_the_hub():
+    with azmqtt.LocalHub() as hub:
+        fault = hub.inject_fault(faults.Lose("puback"))
+    with pytest.raises(RuntimeError, match="the hub is stopped"):
+        fault.wait(timeout=None)
+    with pytest.raises(RuntimeError, match="the hub is stopped"):
+        hub.inject_fault(faults.Lose("puback"))
+
+
 def test_a_lost_acknowledgement_is_made_up_for_on_the_next_connection(hub, device):
     client, device_id = device
     hub.inject_fault(faults.Lose("puback"), device_id=device_id)

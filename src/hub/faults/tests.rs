@@ -139,6 +139,25 @@ fn a_rule_counts_its_own_occasions() {
 }
 
 #[test]
+fn a_device_is_not_its_module() {
+    let (device, module) = (Id::from("d"), Id::from(("d", "m")));
+    for (json, hit) in [
+        (json!({"fault": "lose", "on": "puback", "count": null, "lasting": 9}), [true, true]),
+        (json!({"fault": "lose", "on": "puback", "device_id": "d", "lasting": 9}), [true, false]),
+        (
+            json!({"fault": "lose", "on": "puback", "device_id": "d", "module_id": "m", "lasting": 9}),
+            [false, true],
+        ),
+        (json!({"fault": "lose", "on": "puback", "device_id": "e", "lasting": 9}), [false, false]),
+    ] {
+        let faults = Faults::default();
+        faults.arm(rule(json), Instant::now()).unwrap();
+        let hits = [device, module].map(|id| faults.at_sent(id, Sent::Puback, Instant::now()).is_some());
+        assert_eq!(hits, hit);
+    }
+}
+
+#[test]
 fn a_rule_lasts_as_long_as_it_says() {
     let faults = Faults::default();
     let start = Instant::now();

@@ -181,6 +181,10 @@ async fn faults_of_requests() {
     let begun = Instant::now();
     assert!(ask(&hub, "GET /statistics/devices").await.0.starts_with("HTTP/1.1 200"));
     assert!(begun.elapsed() >= Duration::from_millis(200));
+    inject(json!({"fault": "quota_exceeded", "device_id": "dev1", "lasting": 60}));
+    let (head, _) = ask(&hub, "POST /devices/dev1/messages/events").await;
+    assert!(head.starts_with("HTTP/1.1 403") && head.contains("IotHubQuotaExceeded"), "{head}");
+    hub.clear_faults();
     inject(json!({"fault": "throttle", "device_id": "dev1", "lasting": 60}));
     assert!(ask(&hub, "GET /twins/dev1").await.0.starts_with("HTTP/1.1 429"));
     assert!(!ask(&hub, "GET /twins/dev2").await.0.starts_with("HTTP/1.1 429"));
