@@ -18,7 +18,7 @@ def run(*arguments, connection_string=None, text=""):
     """Run a command to its end: its exit code, what it printed, what it complained of."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("IOTHUB_", "AZMQTT_"))}
     if connection_string is not None:
-        environment["IOTHUB_SERVICE_CONNECTION_STRING"] = connection_string
+        environment["IOTHUB_CONNECTION_STRING"] = connection_string
     command = [sys.executable, "-W", "error", "-m", "azmqtt", *map(str, arguments)]
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, check=False, env=environment)
     assert "Traceback" not in done.stderr

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
 
-#: Where a service connection string is looked for.
-CONNECTION_STRING = "IOTHUB_SERVICE_CONNECTION_STRING"
+#: Where a service connection string is looked for, as in Microsoft's samples.
+CONNECTION_STRING = "IOTHUB_CONNECTION_STRING"
 
 #: The headers of a cloud-to-device message's properties (IoT Hub docs, "Create and read IoT Hub messages": HTTPS).
 _HEADERS = {
