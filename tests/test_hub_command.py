@@ -102,3 +102,14 @@ def test_the_shell_script_of_the_page(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.timeout(360)
+def test_the_node_program_of_the_page(tmp_path, node_sdk):
+    (program,) = re.findall(r"```js\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    script = tmp_path / "page.js"
+    script.write_text(program, encoding="utf-8")
+    command, environment = node_sdk(script)
+    environment = {**environment, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
