@@ -71,12 +71,12 @@ def make_venv(package: str, *more: str) -> Path:
 
 @pytest.fixture(scope="session")
 def node_sdk() -> Callable[[Path], tuple[list[str | Path], dict[str, str]]]:
-    """Gives the command, and its environment, that runs a script with Microsoft's client for Node; made once, kept."""
+    """Gives the command, and its environment, that runs a script with Microsoft's clients for Node; made once, kept."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         pytest.skip("there is no node or no npm (apt-get install nodejs npm)")
     versions = Path(__file__).parent / "interop" / "package.json"
-    home = Path(__file__).parent / ".venvs" / "node-azure-iot-device"
+    home = Path(__file__).parent / ".venvs" / "node-azure-iot"
     marker = home / "installed"
     # The versions in it are exact.
     if not marker.exists() or marker.read_text() != versions.read_text():

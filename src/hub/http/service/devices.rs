@@ -32,6 +32,8 @@ const MOST: usize = 1000;
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/devices", get(list))
+        // As Microsoft's client for Node asks.
+        .route("/devices/", get(list))
         .route("/devices/{device_id}", get(read).put(write).delete(remove))
 }
 
