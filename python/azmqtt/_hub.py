@@ -62,9 +62,7 @@ __all__ = [
 
 
 @checked
-class LocalHub(
-    ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, ProvisioningSide, PacketSide, AssertSide
-):
+class LocalHub(ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, ProvisioningSide, PacketSide, AssertSide):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
