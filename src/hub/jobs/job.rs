@@ -93,7 +93,7 @@ pub struct Job {
     pub ended: Option<u64>,
     pub failure: Option<String>,
     /// By [`Outcome::key`]; from when it runs.
-    pub outcomes: BTreeMap<String, Arc<Outcome>>,
+    pub outcomes: BTreeMap<Arc<str>, Arc<Outcome>>,
     /// Bytes of responses kept in `outcomes`.
     pub responses: usize,
 }

@@ -1,5 +1,7 @@
 //! What a job did to one device.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::dialect::time::format_utc;
@@ -70,10 +72,10 @@ impl Outcome {
     }
 
     /// Its place among the devices of its job; no id holds the slash.
-    pub fn key(&self) -> String {
+    pub fn key(&self) -> Arc<str> {
         match &self.module_id {
-            None => self.device_id.clone(),
-            Some(module_id) => format!("{}/{module_id}", self.device_id),
+            None => self.device_id.as_str().into(),
+            Some(module_id) => format!("{}/{module_id}", self.device_id).into(),
         }
     }
 

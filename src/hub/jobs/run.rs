@@ -98,7 +98,7 @@ fn targets(shared: &Shared, request: &JobRequest) -> Vec<Arc<Device>> {
 }
 
 async fn one_device(shared: &Arc<Shared>, request: &JobRequest, device: Arc<Device>) {
-    let key = device.key().to_string();
+    let key: Arc<str> = device.key().to_string().into();
     note(shared, request, &key, |outcome| outcome.in_status(DeviceStatus::Running, unix_now()));
     let done = match &request.work {
         Work::UpdateTwin { patch, etag } => {

@@ -222,7 +222,7 @@ impl Jobs {
         for (id, job) in &self.state().jobs {
             let job_id: Arc<str> = id.as_str().into();
             let job_type: Arc<str> = job.type_name().into();
-            let record = |(target, outcome): (&String, &Arc<Outcome>)| {
+            let record = |(target, outcome): (&Arc<str>, &Arc<Outcome>)| {
                 JobRecord::new(job_id.clone(), job_type.clone(), target.clone(), outcome.clone())
             };
             records.extend(job.outcomes.iter().map(record));

@@ -67,13 +67,13 @@ pub struct JobRecord {
     job_id: Arc<str>,
     job_type: Arc<str>,
     /// In the form `device/module` for a module.
-    target: String,
+    target: Arc<str>,
     outcome: Arc<Outcome>,
     whole: OnceCell<Value>,
 }
 
 impl JobRecord {
-    pub fn new(job_id: Arc<str>, job_type: Arc<str>, target: String, outcome: Arc<Outcome>) -> Self {
+    pub fn new(job_id: Arc<str>, job_type: Arc<str>, target: Arc<str>, outcome: Arc<Outcome>) -> Self {
         Self { job_id, job_type, target, outcome, whole: OnceCell::new() }
     }
 
