@@ -207,6 +207,12 @@ proptest! {
 }
 
 #[test]
+fn devices_do_not_share_their_luck() {
+    assert_ne!(pattern(1, &[1; 64], 1), pattern(1, &[2; 64], 2));
+    assert_ne!(pattern(1, &[1; 64], 1), pattern(2, &[1; 64], 1));
+}
+
+#[test]
 fn asking_for_another_packet_costs_no_occasion() {
     let mut active =
         Active::new(1, rule(json!({"fault": "lose", "on": "puback", "skip": 1})), Instant::now());
