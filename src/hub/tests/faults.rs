@@ -303,7 +303,7 @@ async fn a_rule_begins_in_the_middle_of_a_packet_that_is_under_way() {
     for _ in 0..500 {
         hub.patch_desired("dev1", &large).unwrap();
     }
-    let id = inject(&hub, json!({"fault": "lose", "on": "desired_patch", "count": 3}));
+    let id = inject(&hub, json!({"fault": "lose", "on": "sent", "count": 3}));
     for number in 1..=4 {
         hub.patch_desired("dev1", &json!({"number": number})).unwrap();
     }
