@@ -217,6 +217,8 @@ def test_a_call_of_a_method_that_gets_lost(hub, device):
     with pytest.raises(azmqtt.RequestFailed) as failed:
         hub.invoke_method(device_id, "reboot", connect_timeout=10)
     assert failed.value.error_code in {404104, 400027}
+    # The device is back, and listens.
+    client.get_twin()
     assert hub.invoke_method(device_id, "reboot", connect_timeout=10).payload == {"done": True}
 
 
