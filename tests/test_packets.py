@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pytest
 
 import azmqtt
-from azmqtt import Packet
+from azmqtt import Packet, faults
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +111,25 @@ def test_without_recording(hub):
     for ask in (hub.packets, hub.packet_log, hub.wait_for_packet):
         with pytest.raises(RuntimeError, match="record_packets=True"):
             ask("d")
+
+
+def test_what_faults_do_is_seen_as_it_was(recording):
+    device_id = recording.create_device().device_id
+    with recording.device_client(device_id, retry=azmqtt.RetryPolicy(base=0.01)) as client:
+        client.connect()
+        for fault in (faults.Cut("puback"), faults.Corrupt("puback"), faults.Refuse(3)):
+            recording.inject_fault(fault, device_id=device_id)
+        client.send_message("again and again")
+        recording.clear_faults()
+    recording.wait_for_packet(device_id, kind="DISCONNECT")
+    by_connection = {}
+    for packet in recording.packets(device_id):
+        by_connection.setdefault(packet.connection, []).append(packet)
+    ends = {number: [packet.kind for packet in packets[-2:]] for number, packets in by_connection.items()}
+    assert ["INCOMPLETE", "CLOSED"] in ends.values()
+    refused = next(packets for packets in by_connection.values() if packets[1].return_codes == (3,))
+    assert (refused[-1].kind, refused[-1].reason) == ("CLOSED", "refused")
+    sent = [packet for packet in recording.packets(device_id) if packet.kind == "PUBLISH"]
+    assert [packet.dup for packet in sent][:2] == [False, True]
+    assert {packet.payload for packet in sent} == {b"again and again"}
+    assert [packet.kind for packet in recording.packets(device_id)].count("PUBACK") == 1

@@ -8,7 +8,7 @@ use super::foreign;
 use super::log::{ClientName, PacketLog};
 use super::record::{Content, Direction};
 use crate::mqtt::wire::{self, Sender};
-use crate::mqtt::{MAX_PACKET_SIZE, Packet, ProtocolError};
+use crate::mqtt::{ConnectReturnCode, MAX_PACKET_SIZE, Packet, ProtocolError};
 
 /// What goes by on one connection. It is told every byte, in both directions, and the end.
 pub struct Tap {
@@ -84,6 +84,10 @@ impl Tap {
         if let (None, Packet::Connect(connect)) = (&self.client, &packet) {
             self.client = Some(self.log.begin(&connect.client_id));
         }
+        if matches!(&packet, Packet::ConnAck(ack) if ack.code != ConnectReturnCode::Success) {
+            // Unless somebody has said why.
+            self.ends("refused");
+        }
         self.record(direction, packet.into());
     }
 
@@ -127,7 +131,7 @@ mod tests {
 
     use super::*;
     use crate::hub::config::PacketRecording;
-    use crate::mqtt::{ConnAck, Connect, ConnectReturnCode, Login, Publish, QoS};
+    use crate::mqtt::{ConnAck, Connect, Login, Publish, QoS};
 
     fn encode(packets: &[Packet]) -> BytesMut {
         let mut bytes = BytesMut::new();
