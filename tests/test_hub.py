@@ -220,6 +220,8 @@ def test_errors_name_what_is_wrong(hub: LocalHub, tmp_path: Path) -> None:
         hub.send_c2d("dev1", b"x" * 65_537)
     with pytest.raises(ValueError, match="port must be"):
         LocalHub(port=65_536)
+    with pytest.raises(ValueError, match="disabled_return_code must be 3 or 5, not 4"):
+        LocalHub(disabled_return_code=4)
     with pytest.raises(OSError, match=str(hub.port)):
         LocalHub(port=hub.port)
     state = tmp_path / "state"

@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import sys
+import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,6 +61,27 @@ def test_the_options_arrive():
     assert shown == ["CONNECT", "CONNACK", "PUBLISH", "PUBACK", "DISCONNECT", "closed:"]
     assert all(" d, connection 1: " in line for line in lines)
     assert text.rsplit("SharedAccessKey=", 1)[1] not in "".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [((), azmqtt.ConnectionFailed), (("--disabled-return-code", "5"), azmqtt.AuthenticationFailed)],
+)
+def test_what_a_disabled_device_is_told(options, error):
+    with running(*options, "--device", "d", "--service-port", "0") as (_, ready):
+        key = ready["service_connection_string"].partition("SharedAccessKey=")[2]
+        url = f"https://localhost:{ready['service_port']}/devices/d?api-version=2021-04-12"
+        token = azmqtt.sas.generate("localhost", key, policy="iothubowner")
+        headers = {"Authorization": token, "If-Match": '"*"', "Content-Type": "application/json"}
+        body = b'{"deviceId": "d", "status": "disabled"}'
+        request = urllib.request.Request(url, body, headers, method="PUT")  # noqa: S310 - https, above
+        roots = ssl.create_default_context(cafile=ready["ca_file"])
+        urllib.request.urlopen(request, context=roots, timeout=10).close()  # noqa: S310 - the same
+        text = ready["devices"][0]["connection_string"]
+        with azmqtt.DeviceClient.from_connection_string(text, port=ready["port"], trust=ready["ca_file"]) as client:
+            with pytest.raises(error) as raised:
+                client.connect()
+            assert type(raised.value) is error
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,13 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a connect with CleanSession 1 leaves the queue of cloud-to-device messages alone (default: empties it)",
     )
+    parser.add_argument(
+        "--disabled-return-code",
+        type=int,
+        choices=(3, 5),
+        default=3,
+        help="what a device that is disabled is told when it connects (default: %(default)s)",
+    )
     parser.add_argument("--packets", action="store_true", help="show every MQTT packet on stderr, without passwords")
 
 
@@ -141,6 +148,7 @@ def run(args: argparse.Namespace) -> int:
             tier=args.tier,
             units=args.units,
             throttling=args.throttling,
+            disabled_return_code=args.disabled_return_code,
         )
     except (OSError, ValueError) as error:
         return _fail(error)

@@ -81,8 +81,8 @@ fn parse_telemetry(rest: &str) -> Result<DeviceTopic<'_>, TopicError> {
     if device_id.is_empty() || module_id == Some("") {
         return Err(TopicError::Unknown);
     }
-    // Node's client writes a slash behind the properties of a message to an output, where a value's own would be
-    // encoded, and others a question mark before them. IoT Edge's gateway takes both.
+    // The clients for C# and Node write a slash behind the properties, where a value's own would be encoded, and others a
+    // question mark before them. IoT Edge's gateway takes both.
     let bag = bag.strip_prefix('?').unwrap_or(bag);
     let bag = bag.strip_suffix('/').unwrap_or(bag);
     let properties = PropertyBag::parse_from_device(bag).map_err(TopicError::Properties)?;
