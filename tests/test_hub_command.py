@@ -74,9 +74,9 @@ def test_what_a_disabled_device_is_told(options, error):
         token = azmqtt.sas.generate("localhost", key, policy="iothubowner")
         headers = {"Authorization": token, "If-Match": '"*"', "Content-Type": "application/json"}
         body = b'{"deviceId": "d", "status": "disabled"}'
-        request = urllib.request.Request(url, body, headers, method="PUT")  # noqa: S310 - https, above
+        request = urllib.request.Request(url, body, headers, method="PUT")
         roots = ssl.create_default_context(cafile=ready["ca_file"])
-        urllib.request.urlopen(request, context=roots, timeout=10).close()  # noqa: S310 - the same
+        urllib.request.urlopen(request, context=roots, timeout=10).close()  # noqa: S310 - https, above
         text = ready["devices"][0]["connection_string"]
         with azmqtt.DeviceClient.from_connection_string(text, port=ready["port"], trust=ready["ca_file"]) as client:
             with pytest.raises(error) as raised:
