@@ -332,14 +332,11 @@ def test_the_status_of_simulated_methods_is_checked_at_once(status):
 
 
 def test_a_hub_that_goes_away_is_named_by_who_waits_for_messages():
-    with azmqtt.LocalHub() as hub:
+    with azmqtt.LocalHub(record_packets=True) as hub:
         device = hub.create_device()
         arguments = ["--port", hub.port, "--trust", hub.ca_file, "--timeout", 3]
         process = start("device", "c2d-message", "receive", *arguments, connection_string=device.connection_string)
-        deadline = time.monotonic() + 20
-        while not hub.connected(device.device_id):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        hub.wait_for_packet(device.device_id, kind="SUBACK", timeout=20)
     with process:
         _, err = process.communicate(timeout=30)
     assert process.returncode == 1

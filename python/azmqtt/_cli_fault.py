@@ -4,22 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._cli_common import UsageError, count, say, seconds
+from azmqtt import _cli_service
+from azmqtt._cli_common import count, say, seconds
 
 if TYPE_CHECKING:
     from azmqtt._hub import LocalHub
-
-#: Where a service connection string is looked for, as in Microsoft's samples.
-SERVICE_CONNECTION_STRING = "IOTHUB_CONNECTION_STRING"
-
-#: How long a hub's answer is waited for, in seconds.
-_TIMEOUT = 30
-
-_API_VERSION = "2021-04-12"
 
 _SPEC = "such as lose:on=puback,count=2 or drop:every=5,device_id=dev1, or a JSON object"
 
@@ -80,13 +71,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Have something go wrong in a local hub that runs, over its REST API.",
     )
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
-        "--service-connection-string",
-        "-l",
-        metavar="TEXT",
-        help=f"the hub's, '-' to read it from stdin (default: ${SERVICE_CONNECTION_STRING})",
-    )
-    common.add_argument("--trust", metavar="FILE", required=True, help="the hub's certificate, a PEM file")
+    _cli_service.add_connection(common)
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     setting = actions.add_parser("set", parents=[common], help="set a fault; prints it with its id")
     setting.add_argument("fault", metavar="SPEC", help=_SPEC.replace(" or drop:every=5,device_id=dev1", ""))
@@ -122,70 +107,17 @@ def _clear(args: argparse.Namespace) -> int:
 
 
 def _fired(args: argparse.Namespace) -> int:
-    for fired in _ask(args, "GET", f"/fired?after={args.after}"):
+    for fired in _ask(args, "GET", "/fired", query=f"&after={args.after}"):
         say(fired)
     return 0
 
 
-def _ask(args: argparse.Namespace, method: str, path: str, body: Any = None) -> Any:
+def _ask(args: argparse.Namespace, method: str, path: str, body: Any = None, query: str = "") -> Any:
     """Ask the hub; return what its answer holds.
 
     Raises:
-        ValueError: It refused; says why.
+        RequestFailed: It refused; says why.
         OSError: It cannot be reached.
     """
-    import http.client
-    import ssl
-
-    from azmqtt import sas
-
-    parts = _parts(args)
-    host, _, port = parts["HostName"].partition(":")
-    token = sas.generate(host, parts["SharedAccessKey"], policy=parts["SharedAccessKeyName"], ttl=300)
-    connection = http.client.HTTPSConnection(
-        host, int(port or 443), timeout=_TIMEOUT, context=ssl.create_default_context(cafile=args.trust)
-    )
-    separator = "&" if "?" in path else "?"
-    try:
-        connection.request(
-            method,
-            f"/azmqtt/faults{path}{separator}api-version={_API_VERSION}",
-            None if body is None else json.dumps(body),
-            {"Authorization": token, "Content-Type": "application/json"},
-        )
-        answer = connection.getresponse()
-        text = answer.read()
-    except http.client.HTTPException as error:
-        raise OSError(f"the hub's answer is no HTTP: {error!r}") from None
-    finally:
-        connection.close()
-    try:
-        content = json.loads(text) if text else None
-    except ValueError:
-        raise ValueError(f"the hub answered {answer.status} with what is not JSON") from None
-    if answer.status >= 400:  # noqa: PLR2004 - every reader knows this number
-        why = content.get("Message") if isinstance(content, dict) else None
-        raise ValueError(f"the hub answered {answer.status}: {why or answer.reason}")
+    content, _ = _cli_service.api(args).request(method, f"/azmqtt/faults{path}", body, query=query)
     return content
-
-
-def _parts(args: argparse.Namespace) -> dict[str, str]:
-    """Take the service connection string apart.
-
-    Raises:
-        UsageError: There is none, or a part is missing; never shows the key.
-    """
-    text: str | None = args.service_connection_string
-    if text == "-":
-        text = sys.stdin.readline()
-    elif text is None:
-        text = os.environ.get(SERVICE_CONNECTION_STRING)
-    if not text:
-        raise UsageError(f"a service connection string is needed: -l, '-' for stdin, or ${SERVICE_CONNECTION_STRING}")
-    parts = dict(part.partition("=")[::2] for part in text.strip().split(";"))
-    for name in ("HostName", "SharedAccessKeyName", "SharedAccessKey"):
-        if not parts.get(name):
-            raise UsageError(f"the service connection string has no {name}")
-    if not parts["HostName"].partition(":")[2].isdigit() and ":" in parts["HostName"]:
-        raise UsageError("the service connection string's HostName ends in no port")
-    return parts

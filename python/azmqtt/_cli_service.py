@@ -67,6 +67,15 @@ def _command(commands: Commands, name: str, what: str, run: Any, *, ids: tuple[s
     parser = commands.add_parser(
         name, help=what, description=f"{what[0].upper()}{what[1:]}, as a back-end application."
     )
+    add_connection(parser)
+    for kind in ids:
+        parser.add_argument(f"--{kind}-id", f"-{kind[0]}", required=True, metavar="ID", help=f"the {kind}'s id")
+    parser.set_defaults(run=run, kind=ids[-1] if ids else None)
+    return parser
+
+
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add the options that :func:`api` reads."""
     group = parser.add_argument_group("connection")
     group.add_argument(
         "--service-connection-string",
@@ -84,10 +93,6 @@ def _command(commands: Commands, name: str, what: str, run: Any, *, ids: tuple[s
         metavar="SECONDS",
         help="how long to wait for an answer (default: %(default)g)",
     )
-    for kind in ids:
-        parser.add_argument(f"--{kind}-id", f"-{kind[0]}", required=True, metavar="ID", help=f"the {kind}'s id")
-    parser.set_defaults(run=run, kind=ids[-1] if ids else None)
-    return parser
 
 
 def _ids(kind: str) -> tuple[str, ...]:
@@ -130,7 +135,13 @@ def _add_method(commands: Commands, kind: str) -> None:
     )
 
 
-def _api(arguments: argparse.Namespace) -> ServiceApi:
+def api(arguments: argparse.Namespace) -> ServiceApi:
+    """Make requests to the hub that the options of :func:`add_connection` name.
+
+    Raises:
+        UsageError: None is named.
+        ValueError: The connection string makes no sense; never shows the key.
+    """
     from azmqtt._cli_sas import parts
     from azmqtt._service_rest import ServiceApi
 
@@ -165,31 +176,31 @@ def _create(arguments: argparse.Namespace) -> int:
     if len(given) == 1:
         raise common.UsageError("--primary-key and --secondary-key go together")
     body["authentication"] = {"type": "sas", "symmetricKey": given or None}
-    common.say(_api(arguments).request("PUT", _path(arguments, "devices"), body)[0], pretty=True)
+    common.say(api(arguments).request("PUT", _path(arguments, "devices"), body)[0], pretty=True)
     return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
     if arguments.kind == "module":
-        found, _ = _api(arguments).request("GET", _path(arguments, "devices", "modules"))
+        found, _ = api(arguments).request("GET", _path(arguments, "devices", "modules"))
     else:
-        found, _ = _api(arguments).request("GET", "/devices", query=f"&top={arguments.top}")
+        found, _ = api(arguments).request("GET", "/devices", query=f"&top={arguments.top}")
     common.say(found, pretty=True)
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    common.say(_api(arguments).request("GET", _path(arguments, "devices"))[0], pretty=True)
+    common.say(api(arguments).request("GET", _path(arguments, "devices"))[0], pretty=True)
     return 0
 
 
 def _delete(arguments: argparse.Namespace) -> int:
-    _api(arguments).request("DELETE", _path(arguments, "devices"), headers={"If-Match": "*"})
+    api(arguments).request("DELETE", _path(arguments, "devices"), headers={"If-Match": "*"})
     return 0
 
 
 def _show_twin(arguments: argparse.Namespace) -> int:
-    common.say(_api(arguments).request("GET", _path(arguments, "twins"))[0], pretty=True)
+    common.say(api(arguments).request("GET", _path(arguments, "twins"))[0], pretty=True)
     return 0
 
 
@@ -201,7 +212,7 @@ def _update_twin(arguments: argparse.Namespace) -> int:
         body["tags"] = common.json_argument("--tags", arguments.tags)
     if not body:
         raise common.UsageError("there is nothing to change: --desired or --tags")
-    common.say(_api(arguments).request("PATCH", _path(arguments, "twins"), body)[0], pretty=True)
+    common.say(api(arguments).request("PATCH", _path(arguments, "twins"), body)[0], pretty=True)
     return 0
 
 
@@ -213,16 +224,16 @@ def _invoke(arguments: argparse.Namespace) -> int:
     }
     # The hub counts the time, and says when it is over.
     patience = arguments.timeout + _CONNECT_TIMEOUT_ALLOWANCE
-    common.say(_api(arguments).request("POST", _path(arguments, "twins", "methods"), body, timeout=patience)[0])
+    common.say(api(arguments).request("POST", _path(arguments, "twins", "methods"), body, timeout=patience)[0])
     return 0
 
 
 def _query(arguments: argparse.Namespace) -> int:
-    api = _api(arguments)
+    hub = api(arguments)
     found: list[Any] = []
     headers: dict[str, str] = {}
     while True:
-        page, answered = api.request("POST", "/devices/query", {"query": arguments.query_command}, headers=headers)
+        page, answered = hub.request("POST", "/devices/query", {"query": arguments.query_command}, headers=headers)
         found += page
         token = answered.get("x-ms-continuation")
         if not token or (arguments.top is not None and len(found) >= arguments.top):
@@ -246,7 +257,7 @@ def _send(arguments: argparse.Namespace) -> int:
     body = arguments.data.encode() if arguments.data is not None else common.file_or_stdin(arguments.data_file_path)
     # The service takes these over AMQP alone: the route is the local hub's own.
     where = path("azmqtt", "devices", arguments.device_id, "messages", "deviceBound")
-    answer, _ = _api(arguments).request("POST", where, body, headers=headers)
+    answer, _ = api(arguments).request("POST", where, body, headers=headers)
     common.say({"message_id": answer["messageId"]})
     return 0
 
@@ -260,5 +271,5 @@ def _expiry(text: str) -> str:
 
 
 def _purge(arguments: argparse.Namespace) -> int:
-    common.say(_api(arguments).request("DELETE", _path(arguments, "devices", "commands"))[0])
+    common.say(api(arguments).request("DELETE", _path(arguments, "devices", "commands"))[0])
     return 0

@@ -125,7 +125,8 @@ def _refusal(status: int, reason: str, content: bytes) -> RequestFailed:
         inner = json.loads(message)
         code, message = inner["errorCode"], inner["message"]
     except (ValueError, TypeError, LookupError):
-        # Another spelling, or no body of the service's.
-        message = str(message)
+        # The older spelling, "ErrorCode:{name};{message}", or no body of the service's.
+        named, separator, rest = str(message).partition(";")
+        message = rest if separator and named.startswith("ErrorCode:") else str(message)
     text = f"the hub answered {status}: {message}"
     return RequestFailed(text, status=status, error_code=code, message=message)
