@@ -20,8 +20,11 @@ use super::answer::Refusal;
 use crate::dialect::ServiceError;
 use crate::dialect::service_error::ErrorCode;
 
-/// The part of the REST API that is this hub's own: neither faults nor limits are on the way to end them.
-pub(super) const OWN: &str = "/azmqtt/";
+/// Where faults are set and taken away: neither faults nor limits are in the way of that.
+const FAULTS: &str = "/azmqtt/faults";
+
+/// What stands before the other routes that are this hub's own. They count as the service's of the same name.
+const OWN: &str = "/azmqtt";
 
 /// In the extensions of an answer that must not be sent: the connection closes instead.
 #[derive(Clone, Copy)]
@@ -30,7 +33,7 @@ pub(super) struct Abort;
 /// Lets a request through, as far as it is allowed.
 pub(super) async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    if path.starts_with(OWN) {
+    if path.starts_with(FAULTS) {
         return next.run(request).await;
     }
     let mut lost = false;
@@ -94,19 +97,27 @@ fn aborted() -> Response {
 /// Which rate a request counts against, by the table of the service's REST API; `None` for what has none, such as blobs
 /// and WebSockets. A route that is added to the table needs no more than its path to be counted.
 fn classify(method: &Method, path: &str, size: usize) -> Option<Operation> {
+    let path = path.strip_prefix(OWN).unwrap_or(path);
     let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
     let is = |name: &str, part: Option<&&str>| part.is_some_and(|part| part.eq_ignore_ascii_case(name));
     let last = parts.last();
     match *parts.first()? {
-        "devices" if is("query", last) && parts.len() == 2 => Some(Operation::Query),
+        "devices" if is("query", last) && parts.len() == 2 && *method == Method::POST => {
+            Some(Operation::Query)
+        }
         "devices" if parts.len() == 3 && is("files", last) => Some(Operation::FileUpload),
         "devices" if is("files", parts.get(2)) => None,
         "devices" if is("events", last) && is("messages", parts.get(parts.len() - 2)) => {
             Some(Operation::DeviceToCloud)
         }
         "devices" if is("messages", parts.get(2)) => {
-            // Its end is acknowledged free of charge.
-            (*method == Method::GET).then_some(Operation::CloudReceive)
+            match *method {
+                Method::GET => Some(Operation::CloudReceive),
+                // A route of this hub's own: the service takes messages over AMQP alone.
+                Method::POST if parts.len() == 4 => Some(Operation::CloudToDevice),
+                // Completing and abandoning a message is part of receiving it.
+                _ => None,
+            }
         }
         "devices" if parts.len() == 3 && is("commands", last) => Some(Operation::CloudToDevice),
         "devices" | "statistics" | "configurations" => Some(Operation::Identity),
@@ -121,6 +132,7 @@ fn classify(method: &Method, path: &str, size: usize) -> Option<Operation> {
 
 /// Whom a request is about: `/devices/{device}[/modules/{module}]…`, and the same of twins.
 fn identity(path: &str) -> Option<(String, Option<String>)> {
+    let path = path.strip_prefix(OWN).unwrap_or(path);
     let mut parts = path.trim_matches('/').split('/');
     if !matches!(parts.next(), Some("devices" | "twins")) {
         return None;
@@ -147,6 +159,11 @@ mod tests {
             (Method::POST, "/devices/d/messages/events", Some(Operation::DeviceToCloud)),
             (Method::GET, "/devices/d/messages/deviceBound", Some(Operation::CloudReceive)),
             (Method::DELETE, "/devices/d/messages/deviceBound/1", None),
+            (Method::POST, "/devices/d/messages/deviceBound/1/abandon", None),
+            (Method::POST, "/azmqtt/devices/d/messages/deviceBound", Some(Operation::CloudToDevice)),
+            (Method::GET, "/messages/serviceBound/feedback", Some(Operation::CloudReceive)),
+            (Method::GET, "/devices/", Some(Operation::Identity)),
+            (Method::GET, "/jobs/v2/query", Some(Operation::Query)),
             (Method::GET, "/twins/d", Some(Operation::TwinRead)),
             (Method::PATCH, "/twins/d/modules/m", Some(Operation::TwinUpdate)),
             (Method::POST, "/twins/d/methods", Some(Operation::Method(9))),
@@ -164,6 +181,7 @@ mod tests {
         let text = |device: &str, module: Option<&str>| Some((device.to_owned(), module.map(str::to_owned)));
         assert_eq!(identity("/twins/a%20b/modules/m/methods"), text("a b", Some("m")));
         assert_eq!(identity("/devices/d/files"), text("d", None));
+        assert_eq!(identity("/azmqtt/devices/d/messages/deviceBound"), text("d", None));
         assert_eq!(identity("/statistics/devices"), None);
         assert_eq!(identity("/devices"), None);
     }
