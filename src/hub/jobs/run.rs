@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::device::Device;
 use super::super::error::HubError;
-use super::super::methods::{self, MethodResult, PendingCall};
+use super::super::methods::{self, MethodResult};
 use super::super::query::TwinRecord;
 use super::super::shared::Shared;
 use super::super::telemetry::unix_now;
@@ -22,9 +22,6 @@ use super::{CONCURRENCY, MAX_RESPONSES};
 use crate::dialect::ServiceError;
 use crate::dialect::query::Source;
 use crate::dialect::service_error::ErrorCode;
-
-/// How soon a call that was given up leaves its thread.
-const TICK: Duration = Duration::from_millis(250);
 
 /// The longest sleep: clocks may be set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -114,7 +111,7 @@ async fn one_device(shared: &Arc<Shared>, request: &JobRequest, device: Arc<Devi
                 *connect_timeout,
             );
             match call {
-                Ok(call) => answer(call).await.map(|result| Some(response(&result))),
+                Ok(call) => call.outcome().await.map(|result| Some(response(&result))),
                 Err(error) => Err(error),
             }
         }
@@ -162,22 +159,6 @@ async fn update_twin(
     }
     twin_writes::apply(device, Write::Patch, patch, etag).map_err(HubError::Twin)?;
     shared.save_async(device).await
-}
-
-/// Waits bit by bit on threads that may block, so that a call of a job that was cancelled leaves its thread.
-async fn answer(mut call: PendingCall) -> Result<MethodResult, HubError> {
-    loop {
-        let waited = spawn_blocking(move || {
-            let outcome = call.wait(TICK);
-            (call, outcome)
-        });
-        let (waiting, outcome) =
-            waited.await.map_err(|error| HubError::System(std::io::Error::other(error)))?;
-        if let Some(result) = outcome? {
-            return Ok(result);
-        }
-        call = waiting;
-    }
 }
 
 fn response(result: &MethodResult) -> Value {
