@@ -145,6 +145,33 @@ def test_long_logs_are_cut(suite):
     assert result.stdout.str().count("PUBLISH") <= 200
 
 
+def test_faults_end_with_the_test_that_set_them(suite):
+    suite.makepyfile(
+        """
+        import pytest
+        from azmqtt import faults
+
+        @pytest.fixture(scope="module")
+        def refused(local_hub):
+            with local_hub.inject_fault(faults.Lose("puback"), device_id=local_hub.create_device("x").device_id):
+                yield
+
+        def test_a_fault_for_everybody(local_hub, iothub_device):
+            local_hub.inject_fault(faults.Refuse(3), count=1000)
+            local_hub.start_fault_schedule(faults.FaultSchedule(1, 60, [(faults.Drop(), {"every": 0.01})]))
+
+        def test_the_next(local_hub, iothub_device, refused):
+            assert [fault.rule["fault"] for fault in local_hub.faults() if not fault.over] == ["lose"]
+            local_hub.inject_fault("drop:on=telemetry")
+            iothub_device.client().connect()
+
+        def test_the_fault_of_a_fixture_stays(local_hub, refused):
+            assert [fault.rule["fault"] for fault in local_hub.faults() if not fault.over] == ["lose"]
+        """
+    )
+    suite.runpytest_subprocess().assert_outcomes(passed=3)
+
+
 def test_the_hub_as_the_suite_wants_it(suite):
     suite.makeconftest(
         """

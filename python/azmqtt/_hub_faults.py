@@ -55,6 +55,11 @@ class InjectedFault:
         """How often it has happened."""
         return self._faults.wait(self.fault_id, 0, 0) or 0
 
+    @property
+    def over(self) -> bool:
+        """Whether it is not going to happen any more."""
+        return all(over for fault_id, _, _, over in self._faults.rules() if fault_id == self.fault_id)
+
     def wait(self, count: int = 1, timeout: float | None = 10) -> None:
         """Wait until it has happened ``count`` times.
 

@@ -75,6 +75,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
+    """End the faults that the test itself set: others come after it. Those of fixtures are the fixtures'."""
+    hub = item.config.stash.get(_HUB, None)
+    before: set[int] = set() if hub is None else _faults(hub)
+    yield
+    hub = item.config.stash.get(_HUB, None)
+    if hub is None:
+        return
+    if not before:
+        # What schedules have still to do, too.
+        hub.clear_faults()
+    for fault in hub.faults():
+        if fault.fault_id not in before:
+            fault.remove()
+
+
+def _faults(hub: LocalHub) -> set[int]:
+    rules = hub._faults.rules()  # noqa: SLF001 - all of them in one call
+    return {fault_id for fault_id, _, _, over in rules if not over}
+
+
+@pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Add the packets of the test to its report."""
     outcome = yield
