@@ -10,7 +10,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::super::authentication::prove;
+use super::super::authentication::{Proof, prove};
 use super::super::client_certificates::ClientChain;
 use super::super::device::Device;
 use super::super::id::Id;
@@ -57,12 +57,7 @@ impl Asker {
             Refusal::new(ErrorCode::UNAUTHORIZED, "the device's credentials are not accepted")
         };
         let device = shared.registry.find(id).ok_or_else(|| refuse("there is no such device".to_owned()))?;
-        let identity = Identity::new(&shared.config.hostname, id.device, id.module);
-        let identity = identity.map_err(|error| refuse(error.to_string()))?;
-        // A header that is there and no text is no certificate either.
-        let token = self.headers.get(AUTHORIZATION).map(|token| token.to_str().unwrap_or("?"));
-        let (token, now) = (token.unwrap_or_default(), SystemTime::now());
-        let proof = prove(shared, &device, &identity, token, &self.chain, now).map_err(refuse)?;
+        let proof = judge(shared, &device, id, &self.headers, &self.chain).map_err(refuse)?;
         if !device.may_connect() {
             return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
         }
@@ -71,4 +66,23 @@ impl Asker {
         }
         Ok((device, proof.of_hub))
     }
+}
+
+/// Whether credentials are those of a device or module, disabled or not.
+pub(super) fn is_known(shared: &Shared, id: Id<'_>, headers: &HeaderMap, chain: &ClientChain) -> bool {
+    shared.registry.find(id).is_some_and(|device| judge(shared, &device, id, headers, chain).is_ok())
+}
+
+fn judge(
+    shared: &Shared,
+    device: &Device,
+    id: Id<'_>,
+    headers: &HeaderMap,
+    chain: &ClientChain,
+) -> Result<Proof, String> {
+    let identity = Identity::new(&shared.config.hostname, id.device, id.module);
+    let identity = identity.map_err(|error| error.to_string())?;
+    // A header that is there and no text is no certificate either.
+    let token = headers.get(AUTHORIZATION).map(|token| token.to_str().unwrap_or("?"));
+    prove(shared, device, &identity, token.unwrap_or_default(), chain, SystemTime::now())
 }

@@ -16,7 +16,11 @@ use super::super::id::Id;
 use super::super::shared::Shared;
 use super::super::telemetry::unix_now;
 use super::super::throttle::Operation;
+use super::admission::is_known;
 use super::answer::Refusal;
+use super::methods::CALLER;
+use super::server::Peer;
+use super::service::Caller;
 use crate::dialect::ServiceError;
 use crate::dialect::service_error::ErrorCode;
 
@@ -32,6 +36,10 @@ pub(super) struct Abort;
 
 /// Lets a request through, as far as it is allowed.
 pub(super) async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    if request.method() == Method::HEAD {
+        // It has no effects by its definition, and answers to GET may lock a message for whoever asks.
+        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+    }
     let path = request.uri().path();
     if path.starts_with(FAULTS) {
         return next.run(request).await;
@@ -64,6 +72,10 @@ async fn throttle(shared: &Shared, request: Request, next: Next) -> Response {
     let Some(operation) = classify(request.method(), request.uri().path(), size) else {
         return next.run(request).await;
     };
+    if !counts(shared, &request, operation) {
+        // A stranger, who is about to be refused: nobody uses up what belongs to others, not even for a while.
+        return next.run(request).await;
+    }
     if let Err(error) = shared.throttle.take_now(operation, Instant::now()) {
         return refused(error);
     }
@@ -73,10 +85,25 @@ async fn throttle(shared: &Shared, request: Request, next: Next) -> Response {
     }
     let answer = next.run(request).await;
     if answer.status() == StatusCode::UNAUTHORIZED {
-        // Nobody uses up what belongs to others.
+        // By somebody whose policy lacks the right for it.
         shared.throttle.give_back(operation);
     }
     answer
+}
+
+/// Whether a request shows credentials of those whom limits are for.
+fn counts(shared: &Shared, request: &Request, operation: Operation) -> bool {
+    let headers = request.headers();
+    let of_device = || {
+        let path = identity(request.uri().path());
+        let path = path.as_ref().map(|(device, module)| Id::from((device.as_str(), module.as_deref())));
+        let module =
+            headers.get(CALLER).and_then(|caller| caller.to_str().ok()?.split_once('/')).map(Id::from);
+        let chain = request.extensions().get::<Peer>().map(|peer| peer.chain.clone()).unwrap_or_default();
+        [path, module].into_iter().flatten().any(|id| is_known(shared, id, headers, &chain))
+    };
+    // Only devices send, so that a service's token is no good for it.
+    (operation != Operation::DeviceToCloud && Caller::is_known(shared, headers)) || of_device()
 }
 
 fn refused(error: ServiceError) -> Response {

@@ -21,7 +21,8 @@ use super::service::Caller;
 use crate::dialect::MAX_METHOD_BODY;
 use crate::dialect::service_error::ErrorCode;
 
-const CALLER: &str = "x-ms-edge-moduleid";
+/// The header that names the module that calls.
+pub(super) const CALLER: &str = "x-ms-edge-moduleid";
 
 /// Of a request's body: the largest payload, and what is around it.
 const MAX_BODY: usize = MAX_METHOD_BODY + (64 << 10);

@@ -68,6 +68,11 @@ impl Http {
         Self(https(hub).await)
     }
 
+    /// On a connection that is there.
+    pub fn over(stream: TlsStream<TcpStream>) -> Self {
+        Self(stream)
+    }
+
     /// Sends one request; `headers` end with a line break each.
     pub async fn send(&mut self, method: &str, target: &str, headers: &str, body: &[u8]) -> Option<Answer> {
         let length = body.len();

@@ -37,8 +37,7 @@ impl Caller {
         query: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
-        let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
-        let policy = judge(shared, token.unwrap_or_default(), SystemTime::now()).map_err(|reason| {
+        let policy = judge(shared, headers).map_err(|reason| {
             shared.note_refusal(format!("HTTPS: {reason}"));
             Refusal::new(ErrorCode::UNAUTHORIZED, reason)
         })?;
@@ -46,6 +45,11 @@ impl Caller {
             return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
         }
         Ok(Self(policy))
+    }
+
+    /// Whether it is somebody with a policy's key, whatever else is wrong.
+    pub(in super::super) fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
+        judge(shared, headers).is_ok()
     }
 }
 
@@ -58,13 +62,14 @@ impl FromRequestParts<Arc<Shared>> for Caller {
 }
 
 /// The policy whose key signed the token, for this hub as a whole.
-fn judge(shared: &Shared, token: &str, now: SystemTime) -> Result<Policy, String> {
-    let token = SasToken::parse(token).map_err(|error| error.to_string())?;
+fn judge(shared: &Shared, headers: &HeaderMap) -> Result<Policy, String> {
+    let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
+    let token = SasToken::parse(token.unwrap_or_default()).map_err(|error| error.to_string())?;
     let name = token.policy().ok_or("the SAS token names no policy (skn)")?;
     let policy = shared.policies.find(name).ok_or("there is no such policy")?.clone();
     let audience = host_as_in(&token, &shared.config.hostname);
     token
-        .verify(&audience, &policy.keys.each_ref(), shared.config.sas_time(now))
+        .verify(&audience, &policy.keys.each_ref(), shared.config.sas_time(SystemTime::now()))
         .map_err(|error| error.to_string())?;
     Ok(policy)
 }
