@@ -10,7 +10,7 @@ use super::device_file;
 use super::error::HubError;
 use super::feedback::FeedbackStatus;
 use super::id::Id;
-use super::identity_record::Traits;
+use super::identity_record::{IdentityRecord, Traits};
 use super::if_match::IfMatch;
 use super::shared::Shared;
 use super::telemetry::unix_now;
@@ -79,16 +79,29 @@ pub fn create(
         None => device,
     });
     shared.registry.insert(device.clone())?;
-    shared.save(&device).inspect_err(|_| shared.registry.remove(&device))?;
+    shared.save(&device).inspect_err(|_| give_up(shared, &device))?;
     add_edge_modules(shared, &device)?;
     Ok(device)
+}
+
+/// Takes back an identity that could not be written down. Somebody may have found it meanwhile: it is gone for them, too,
+/// so that nothing of it is ever written over another one of its id.
+fn give_up(shared: &Shared, device: &Arc<Device>) {
+    device.state().removed = true;
+    if let Some(dir) = shared.state_dir() {
+        // What is left of it cannot be worse than what is there.
+        let _ = device_file::remove(&dir, device);
+    }
+    shared.registry.remove(device);
+    device.close_and_block(CloseReason::Removed, END_TIMEOUT);
 }
 
 /// Puts something else in the place of what an identity was; keys count from its next connection on. Connections of
 /// those that may not connect any more have ended when it returns.
 ///
 /// # Errors
-/// [`HubError::EtagMismatch`] when `if_match` does not hold, and whatever `draft` breaks; nothing has changed then.
+/// [`HubError::EtagMismatch`] when `if_match` does not hold, whatever `draft` breaks, and a disk that does not take it;
+/// nothing has changed then.
 pub fn update(
     shared: &Shared,
     id: Id<'_>,
@@ -97,7 +110,7 @@ pub fn update(
 ) -> Result<Arc<Device>, HubError> {
     draft.traits.check()?;
     let device = shared.registry.get(id)?;
-    let closed = {
+    let (before, closed) = {
         let mut state = device.state();
         if state.removed {
             drop(state);
@@ -106,14 +119,15 @@ pub fn update(
         expect(&device, &state, if_match)?;
         let credentials = credentials(draft.login, Some(&state.credentials))?;
         let traits = with_scopes(&device, draft.traits, Some(&state.record.traits))?;
+        let before = Before::of(&state);
         device.prove_by(&mut state, credentials);
         state.record.traits = traits;
-        set_status(&mut state, draft.enabled || device.module_id.is_some())
+        (before, set_status(&mut state, draft.enabled || device.module_id.is_some()))
     };
+    before.save(shared, &device)?;
     if closed {
         close(shared, &device);
     }
-    shared.save(&device)?;
     add_edge_modules(shared, &device)?;
     Ok(device)
 }
@@ -121,10 +135,47 @@ pub fn update(
 /// Lets a device and its modules connect or not; the connections of those that may not have ended when it returns.
 pub fn set_enabled(shared: &Shared, device_id: &str, enabled: bool) -> Result<(), HubError> {
     let device = shared.registry.get(device_id)?;
-    if set_status(&mut device.state(), enabled) {
+    let (before, closed) = {
+        let mut state = device.state();
+        (Before::of(&state), set_status(&mut state, enabled))
+    };
+    before.save(shared, &device)?;
+    if closed {
         close(shared, &device);
     }
-    shared.save(&device)
+    Ok(())
+}
+
+/// What an identity was before a change.
+struct Before {
+    credentials: Credentials,
+    enabled: bool,
+    record: IdentityRecord,
+}
+
+impl Before {
+    fn of(state: &DeviceState) -> Self {
+        let (credentials, record) = (state.credentials.clone(), state.record.clone());
+        Self { credentials, enabled: state.enabled, record }
+    }
+
+    /// Writes the change down, or takes it back; what was changed after it stays as it is.
+    fn save(self, shared: &Shared, device: &Device) -> Result<(), HubError> {
+        let mut changed = self.record.clone();
+        changed.touch();
+        shared.save(device).inspect_err(|_| {
+            let mut state = device.state();
+            if state.record.etag() == changed.etag() {
+                device.prove_by(&mut state, self.credentials);
+                state.enabled = self.enabled;
+                let connection_updated = state.record.connection_updated;
+                state.record = self.record;
+                state.record.connection_updated = connection_updated;
+                // The next write has it like this again.
+                state.revision += 1;
+            }
+        })
+    }
 }
 
 /// Forgets a device with its modules, or a module; their connections have ended when it returns.

@@ -38,6 +38,9 @@ const CA_KEY_FILE: &str = "ca-key.pem";
 /// Holds [`CA_FILE`]'s certificate too.
 const CLIENT_CA_FILE: &str = "client-ca.pem";
 
+/// The files of the directory itself that [`write_whole`] makes.
+const ALL_FILES: [&str; 5] = [CA_FILE, CA_KEY_FILE, CLIENT_CA_FILE, POLICIES_FILE, PROVISIONING_FILE];
+
 /// What has a file for each of its kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -85,6 +88,9 @@ impl StateDir {
             io::ErrorKind::WouldBlock => HubError::StateInUse(root.to_owned()),
             _ => HubError::file(&path, error),
         })?;
+        for name in ALL_FILES {
+            remove_unfinished(&root.join(name).with_extension("tmp"));
+        }
         Ok(Self { root: root.to_owned(), lock, authorities: Mutex::default() })
     }
 
@@ -173,8 +179,7 @@ impl StateDir {
             let path = entry.map_err(failed)?.path();
             if path.extension().is_none_or(|extension| extension != "json") {
                 if path.extension().is_some_and(|extension| extension == "tmp") {
-                    // Left behind by a crash; it may hold a key. If it stays, it does no harm otherwise.
-                    let _ = fs::remove_file(&path);
+                    remove_unfinished(&path);
                 }
                 continue;
             }
@@ -263,6 +268,12 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, HubError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(HubError::file(path, error)),
     }
+}
+
+/// Removes what a crash has left of a file that was being written; it may hold a key.
+fn remove_unfinished(path: &Path) {
+    // If it is there and stays, it does no harm otherwise.
+    let _ = fs::remove_file(path);
 }
 
 /// Replaces a file, or leaves it as it was. Only this user can read it.

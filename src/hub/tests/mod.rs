@@ -28,6 +28,7 @@ mod service_identities;
 mod service_twins;
 mod sessions;
 mod state;
+mod state_failures;
 mod telemetry;
 mod throttle;
 mod throttle_strangers;

@@ -22,7 +22,7 @@ impl Dir {
         Hub::start(HubConfig { state_dir: Some(self.0.join("state")), ..HubConfig::default() })
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.0.join("state").join(name)
     }
 
