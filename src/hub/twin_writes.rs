@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::device::{Command, Device};
+use super::device::{Command, Device, DeviceState};
 use super::error::HubError;
 use super::id::Id;
 use super::shared::Shared;
 use super::telemetry::unix_now;
-use crate::dialect::TwinError;
+use crate::dialect::{Twin, TwinError};
 
 /// How a body is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,22 @@ pub fn write(
 
 /// [`write`] without the disk.
 pub fn apply(device: &Device, how: Write, body: &Value, if_match: Option<&str>) -> Result<(), TwinError> {
+    apply_to(&mut device.state(), how, body, if_match)
+}
+
+/// [`apply`] of a replacement that depends on the twin: nobody changes it in between.
+pub fn replace_by(device: &Device, body: impl FnOnce(&Twin) -> Value) -> Result<(), TwinError> {
     let mut state = device.state();
+    let body = body(&state.twin);
+    apply_to(&mut state, Write::Replace, &body, None)
+}
+
+fn apply_to(
+    state: &mut DeviceState,
+    how: Write,
+    body: &Value,
+    if_match: Option<&str>,
+) -> Result<(), TwinError> {
     let now = unix_now();
     let notification = match how {
         Write::Patch => state.twin.patch_by_service(body, if_match, now)?,

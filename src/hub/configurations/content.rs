@@ -7,14 +7,14 @@ use serde_json::{Map, Value, json};
 use super::super::device::Device;
 use super::super::error::HubError;
 use super::super::id::Id;
-use super::super::identities::generation_id;
+use super::super::identities::{self, Draft};
 use super::super::refused::Refused;
+use super::super::registry::MAX_MODULES;
 use super::super::shared::Shared;
 use super::super::telemetry::unix_now;
-use super::super::twin_writes::{self, Write};
+use super::super::twin_writes;
 use crate::dialect::Twin;
 use crate::dialect::identity::check_id;
-use crate::dialect::sas::SymmetricKey;
 use crate::dialect::service_error::ErrorCode;
 
 /// The place of every value.
@@ -86,19 +86,23 @@ pub fn apply(shared: &Shared, device_id: &str, content: &Value) -> Result<(), Hu
         }
     };
     // Tried on copies first.
+    let mut count = shared.registry.modules(device_id)?.len();
     for (module_id, settings) in &targets {
         let found = shared.registry.find(Id::from((device_id, *module_id)));
+        count += usize::from(found.is_none());
         let mut twin = found.map_or_else(|| Twin::new(unix_now()), |found| found.state().twin.clone());
         let body = replacement(&twin, settings);
         twin.replace_by_service(&body, None, unix_now()).map_err(HubError::Twin)?;
     }
+    if count > MAX_MODULES {
+        return Err(HubError::TooManyModules(device_id.to_owned()));
+    }
     for (module_id, settings) in targets {
         let target = match module_id {
-            Some(module_id) => module(shared, &owner, module_id)?,
+            Some(module_id) => module(shared, (device_id, module_id).into())?,
             None => owner.clone(),
         };
-        let body = replacement(&target.state().twin, settings);
-        twin_writes::apply(&target, Write::Replace, &body, None).map_err(HubError::Twin)?;
+        twin_writes::replace_by(&target, |twin| replacement(twin, settings)).map_err(HubError::Twin)?;
         shared.save(&target)?;
     }
     Ok(())
@@ -134,15 +138,13 @@ fn put(at: &mut Value, names: &[&str], value: &Value) {
 }
 
 /// A module, made if it is missing.
-fn module(shared: &Shared, owner: &Arc<Device>, module_id: &str) -> Result<Arc<Device>, HubError> {
-    let id = Id::from((owner.id.as_str(), module_id));
-    if let Some(module) = shared.registry.find(id) {
-        return Ok(module);
+fn module(shared: &Shared, id: Id<'_>) -> Result<Arc<Device>, HubError> {
+    match shared.registry.find(id) {
+        Some(module) => Ok(module),
+        None => match identities::create(shared, id, Draft::default(), None) {
+            // By somebody else, meanwhile.
+            Err(HubError::ModuleExists(_)) => shared.registry.get(id),
+            made => made,
+        },
     }
-    let key = || SymmetricKey::generate().map_err(HubError::Key);
-    let keys = [key()?, key()?];
-    let module = Device::new(id, &generation_id()?, keys.into(), true, Twin::new(unix_now()));
-    let module = Arc::new(module.of(owner.clone()));
-    shared.registry.insert(module.clone())?;
-    Ok(module)
 }

@@ -185,3 +185,42 @@ async fn they_outlast_the_hub() {
     assert!(error.contains("configurations.json is damaged"), "{error}");
     std::fs::remove_dir_all(dir).unwrap();
 }
+
+#[tokio::test]
+async fn content_for_more_modules_than_there_may_be_makes_none() {
+    let hub = hub();
+    hub.create_module("dev1", "m0", None).unwrap();
+    let content = |count: usize| {
+        let modules = (0..count).map(|number| (format!("m{number}"), json!({ "properties.desired.x": 1 })));
+        json!({ "modulesContent": modules.collect::<serde_json::Map<_, _>>() })
+    };
+    let request = "POST /devices/dev1/applyConfigurationContent";
+    assert_eq!(ask_rest(&hub, request, &content(51)).await.refusal(), (413, "TooManyModulesOnDevice"));
+    assert_eq!(hub.module_ids("dev1").unwrap(), ["m0"]);
+    assert_eq!(hub.twin(("dev1", "m0")).unwrap()["properties"]["desired"]["x"], Value::Null);
+    assert_eq!(ask_rest(&hub, request, &content(50)).await.status, 204);
+    assert_eq!(hub.module_ids("dev1").unwrap().len(), 50);
+}
+
+/// A content sets its places; what others write at the same time, elsewhere, stays.
+#[test]
+fn content_overwrites_nobody() {
+    let hub = hub();
+    let large: Value =
+        (0..200).map(|n| (format!("n{n}"), Value::from(n))).collect::<serde_json::Map<_, _>>().into();
+    hub.patch_desired("dev1", &json!({ "large": large })).unwrap();
+    std::thread::scope(|scope| {
+        let applying = scope.spawn(|| {
+            for number in 0..400 {
+                let content = json!({ "deviceContent": { "properties.desired.a": number } });
+                crate::hub::configurations::apply(&hub.shared, "dev1", &content).unwrap();
+            }
+        });
+        let mut number = 0;
+        while !applying.is_finished() {
+            number += 1;
+            hub.patch_desired("dev1", &json!({ "b": number })).unwrap();
+            assert_eq!(hub.twin("dev1").unwrap()["properties"]["desired"]["b"], number);
+        }
+    });
+}
