@@ -22,6 +22,9 @@ pub const MAX_RULES: usize = 1000;
 /// Rules that are over and can still be asked about.
 const MAX_OVER: usize = 1000;
 
+/// The longest device or module id (IoT Hub docs, "Identity registry": up to 128 characters).
+const MAX_ID: usize = 128;
+
 /// Faults that are remembered.
 const MAX_FIRED: usize = 10_000;
 
@@ -271,6 +274,8 @@ impl Faults {
         if !self.is_armed() {
             return None;
         }
+        // Whoever asks to be connected may call itself anything: only what may be an id is remembered.
+        let id = id.filter(|id| id.device.len() <= MAX_ID && id.module.is_none_or(|id| id.len() <= MAX_ID));
         let mut books = self.books();
         books.retire(now);
         let mut found = None;

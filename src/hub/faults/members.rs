@@ -11,6 +11,9 @@ const MAX_SECONDS: f64 = 86_400.0;
 /// The longest text of a rule, in bytes: an id has 128 characters, a path of the REST API a few of them.
 const MAX_TEXT: usize = 1024;
 
+/// The longest object of a rule, as text: more than a twin's properties may have.
+const MAX_OBJECT: usize = 64 << 10;
+
 /// Why something is no rule: names the member and what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultError(pub(super) String);
@@ -75,8 +78,8 @@ impl Members {
     pub(super) fn object(&mut self, name: &str) -> Result<Option<Value>, FaultError> {
         match self.0.remove(name) {
             None => Ok(None),
-            Some(object @ Value::Object(_)) => Ok(Some(object)),
-            Some(_) => error(format!("{name} must be a JSON object")),
+            Some(object @ Value::Object(_)) if object.to_string().len() <= MAX_OBJECT => Ok(Some(object)),
+            Some(_) => error(format!("{name} must be a JSON object of at most {MAX_OBJECT} bytes")),
         }
     }
 

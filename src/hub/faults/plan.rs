@@ -8,12 +8,16 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::fault::{Change, Fault, ReceivedFault};
 use super::members::{FaultError, Members};
 use super::random::Random;
 use super::rule::{Rule, When};
 
 /// Faults in one plan.
 const MAX_PLANNED: usize = 10_000;
+
+/// What the changes of twins of one plan may have together, in bytes: each planned fault has its own copy.
+const MAX_CHANGES: usize = 4 << 20;
 
 /// Kinds of faults in one schedule.
 const MAX_ENTRIES: usize = 100;
@@ -65,9 +69,10 @@ impl Schedule {
     /// # Errors
     /// It would be more than 10,000 faults.
     pub fn plan(&self) -> Result<Vec<Planned>, FaultError> {
-        let mut plan = Vec::new();
+        let (mut plan, mut changes) = (Vec::new(), 0);
         let seed = Random::new(self.seed);
         for (number, Entry { rule, every }) in self.entries.iter().enumerate() {
+            let size = changed_bytes(&rule.fault);
             let mut random = seed.fork(&number.to_le_bytes());
             let Some(mean) = every else {
                 let mut rule = rule.clone();
@@ -85,12 +90,24 @@ impl Schedule {
                 if plan.len() > MAX_PLANNED {
                     return Err(FaultError(format!("the schedule has more than {MAX_PLANNED} faults")));
                 }
+                changes += size;
+                if changes > MAX_CHANGES {
+                    let message =
+                        format!("the schedule's changes of twins have more than {MAX_CHANGES} bytes");
+                    return Err(FaultError(message));
+                }
                 at += random.wait(*mean);
             }
         }
         plan.sort_by_key(|planned| planned.at);
         Ok(plan)
     }
+}
+
+/// The size of the patches that a fault has.
+fn changed_bytes(fault: &Fault) -> usize {
+    let Fault::Received(_, ReceivedFault::ChangeTwin(Change { desired, reported })) = fault else { return 0 };
+    desired.iter().chain(reported).map(|patch| patch.to_string().len()).sum()
 }
 
 impl Entry {

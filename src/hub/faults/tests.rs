@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::fault::{Fault, Sent, SentFault};
 use super::rule::Active;
-use super::{Faults, Rule};
+use super::{Faults, Rule, Schedule};
 use crate::hub::Id;
 
 fn rule(json: Value) -> Rule {
@@ -178,6 +178,39 @@ fn there_are_bounds() {
     assert!(faults.arm(one, Instant::now()).is_err());
     assert_eq!(faults.clear(), 1000);
     assert!(!faults.is_armed());
+}
+
+/// What a rule may hold is held a thousand times, and by a schedule ten thousand times.
+#[test]
+fn rules_and_schedules_are_bounded_in_bytes() {
+    let change = |bytes: usize| json!({"fault": "change_twin", "on": "telemetry", "desired": {"x": "x".repeat(bytes)}});
+    Rule::from_json(change(30_000)).unwrap();
+    let error = Rule::from_json(change(70_000)).unwrap_err().to_string();
+    assert_eq!(error, "desired must be a JSON object of at most 65536 bytes");
+    let mut entry = change(30_000);
+    entry["every"] = json!(0.1);
+    let schedule = |seconds: u32| json!({"duration": seconds, "faults": [entry.clone()]});
+    let short = Schedule::from_json(schedule(1)).unwrap();
+    short.plan().unwrap();
+    let long = Schedule::from_json(schedule(600)).unwrap();
+    assert_eq!(
+        long.plan().unwrap_err().to_string(),
+        "the schedule's changes of twins have more than 4194304 bytes"
+    );
+}
+
+/// Whoever asks to be connected may call itself anything.
+#[test]
+fn no_name_is_kept_that_is_no_id() {
+    let faults = Faults::default();
+    let chance = json!({"fault": "refuse", "on": "connect", "probability": 1});
+    faults.arm(rule(chance), Instant::now()).unwrap();
+    let long = "x".repeat(10_000);
+    for id in [Id::from(&long), ("dev1", long.as_str()).into(), "dev1".into()] {
+        assert!(faults.at_connect(id, Instant::now()).is_some());
+    }
+    let fired: Vec<_> = faults.fired(0).into_iter().map(|fired| fired.device).collect();
+    assert_eq!(fired, ["", "", "dev1"]);
 }
 
 fn pattern(seed: u64, devices: &[u8], of: u8) -> Vec<bool> {
