@@ -34,5 +34,8 @@ pub use evaluate::Record;
 /// The longest query, in characters (IoT Hub docs, "Twin query limitations").
 pub const MAX_QUERY: usize = 8192;
 
+/// Columns of a query: each has a value for every row. The service names no limit.
+pub const MAX_COLUMNS: usize = 100;
+
 /// How deep parentheses, NOT, signs and calls may nest. The service names no limit.
 pub const MAX_NESTING: usize = 64;

@@ -1,5 +1,6 @@
 //! Whole queries, and the rules that their clauses must keep together.
 
+use super::MAX_COLUMNS;
 use super::ast::{Aggregate, Item, Path, Projection, Query, Source, Target};
 use super::error::QueryError;
 use super::lexer::Token;
@@ -113,6 +114,9 @@ fn columns(parser: &mut Parser) -> Parsed<Vec<Projection>> {
             None => Item::Property(parser.path()?),
         };
         let alias = if parser.take_word("as") { Some(parser.name()?) } else { None };
+        if columns.len() == MAX_COLUMNS {
+            return parser.fail(format!("a query has at most {MAX_COLUMNS} columns"));
+        }
         columns.push(Projection { item, alias });
         if !parser.take_symbol(",") {
             return Ok(columns);

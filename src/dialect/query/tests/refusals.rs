@@ -88,3 +88,14 @@ fn length_is_bounded_and_long_queries_take_no_stack() {
     let long = format!("{begin}a = '{}'", "x".repeat(64 << 10));
     assert_eq!(refusal(&long).0, MAX_QUERY);
 }
+
+/// Every column has a figure for each group, and there may be a group for each device.
+#[test]
+fn columns_are_bounded() {
+    let query = |columns: usize| {
+        format!("SELECT {} FROM devices GROUP BY deviceId", vec!["COUNT()"; columns].join(","))
+    };
+    crate::dialect::query::Query::parse(&query(100)).unwrap();
+    let error = crate::dialect::query::Query::parse(&query(101)).unwrap_err();
+    assert_eq!(error.message, "a query has at most 100 columns");
+}
