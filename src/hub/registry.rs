@@ -96,14 +96,14 @@ impl Registry {
 
     /// Every device and every module, in the order of their ids, modules after their device.
     pub fn all(&self) -> Vec<Arc<Device>> {
-        let devices = self.devices();
-        let mut owners: Vec<_> = devices.values().collect();
-        owners.sort_by(|one, other| one.device.id.cmp(&other.device.id));
-        owners
-            .iter()
-            .flat_map(|owner| [&owner.device].into_iter().chain(owner.modules.values()))
-            .cloned()
-            .collect()
+        // Copied first: nobody waits for the lock while many are sorted.
+        let mut all = Vec::new();
+        for owner in self.devices().values() {
+            all.push(owner.device.clone());
+            all.extend(owner.modules.values().cloned());
+        }
+        all.sort_by(|one, other| (&one.id, &one.module_id).cmp(&(&other.id, &other.module_id)));
+        all
     }
 
     /// The modules of a device, in the order of their ids.

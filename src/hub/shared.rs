@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
+use tokio::sync::Semaphore;
+
 use super::client_certificates::Authorities;
 use super::cloud_clock::CloudClock;
 use super::config::HubConfig;
@@ -22,6 +24,9 @@ use super::strangers::Strangers;
 use super::telemetry::Recorder;
 use super::throttle::Limiter;
 use super::uploads::Uploads;
+
+/// Requests of services that are at work at the same time: far fewer than the runtime has threads.
+const SERVICE_WORK: usize = 16;
 
 /// The hub without its sockets.
 pub struct Shared {
@@ -43,6 +48,8 @@ pub struct Shared {
     /// Which run of the hub it is, for what must not outlast it.
     pub run: u64,
     pub jobs: Jobs,
+    /// How many requests of services may be at work on threads of their own.
+    pub service_work: Arc<Semaphore>,
     pub throttle: Limiter,
     /// Taken out when the hub stops, so that another can have it.
     pub state_dir: Mutex<Option<Arc<StateDir>>>,
@@ -79,6 +86,7 @@ impl Shared {
             configurations: Configurations::default(),
             strangers: Strangers::default(),
             jobs: Jobs::default(),
+            service_work: Arc::new(Semaphore::new(SERVICE_WORK)),
             state_dir: Mutex::new(state_dir),
             last_refusal: Mutex::default(),
         }

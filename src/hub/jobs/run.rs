@@ -111,6 +111,7 @@ async fn one_device(shared: &Arc<Shared>, request: &JobRequest, device: Arc<Devi
                 *connect_timeout,
             );
             match call {
+                // A job that is cancelled drops the call, and holds no thread meanwhile.
                 Ok(call) => call.outcome().await.map(|result| Some(response(&result))),
                 Err(error) => Err(error),
             }

@@ -95,9 +95,13 @@ async fn remove(
     off_thread(&shared, remove).await.map(|()| StatusCode::NO_CONTENT)
 }
 
-async fn test(caller: Result<Caller, Refusal>, body: Body) -> Result<JsonBody, Refusal> {
+async fn test(
+    State(shared): State<Arc<Shared>>,
+    caller: Result<Caller, Refusal>,
+    body: Body,
+) -> Result<JsonBody, Refusal> {
     let body = json_of(caller, Right::RegistryRead, body, MAX_BODY).await?;
-    test_queries(&body).map(JsonBody).map_err(|refused| HubError::from(refused).into())
+    off_thread(&shared, move |_| test_queries(&body).map_err(HubError::from)).await.map(JsonBody)
 }
 
 async fn apply_content(

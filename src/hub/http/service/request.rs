@@ -16,6 +16,9 @@ use super::super::answer::{Refusal, read_body};
 use super::admission::Caller;
 use crate::dialect::service_error::ErrorCode;
 
+/// What is read at once, in bytes.
+const BRIEF: usize = 64 << 10;
+
 /// The body of a request whose caller has the right for it: no stranger's is read.
 pub(super) async fn body_of(
     caller: Result<Caller, Refusal>,
@@ -35,8 +38,15 @@ pub(super) async fn json_of(
     most: usize,
 ) -> Result<Value, Refusal> {
     let body = body_of(caller, right, body, most).await?;
-    serde_json::from_slice(&body)
-        .map_err(|error| Refusal::new(ErrorCode::FORMAT_ERROR, format!("the body is not JSON: {error}")))
+    let length = body.len();
+    let read = move || serde_json::from_slice(&body);
+    // A large one takes its time, which is not that of other connections.
+    let json = if length > BRIEF {
+        spawn_blocking(read).await.map_err(|error| HubError::System(std::io::Error::other(error)))?
+    } else {
+        read()
+    };
+    json.map_err(|error| Refusal::new(ErrorCode::FORMAT_ERROR, format!("the body is not JSON: {error}")))
 }
 
 /// The condition of a request, if it has one.
@@ -52,14 +62,59 @@ pub(super) fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
-/// Does what may wait for the disk, or for connections to end, where nobody is held up. It is done to its end though the
-/// caller may go.
+/// Does what may wait for the disk, or for connections to end, where nobody is held up. Once begun, it is done to its end
+/// though the caller may go. A few are done at a time: the threads are those that write down what devices do, too.
 pub(super) async fn off_thread<T: Send + 'static>(
     shared: &Arc<Shared>,
     work: impl FnOnce(&Shared) -> Result<T, HubError> + Send + 'static,
 ) -> Result<T, Refusal> {
     let shared = shared.clone();
-    let done = spawn_blocking(move || work(&shared)).await;
+    // The semaphore is never closed.
+    let room = shared.service_work.clone().acquire_owned().await.ok();
+    let done = spawn_blocking(move || {
+        let _room = room;
+        work(&shared)
+    });
+    let done = done.await;
     let done = done.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))));
     done.map_err(Refusal::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Condvar, Mutex};
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::hub::{Hub, HubConfig};
+
+    /// Writes of what devices do go by the same threads.
+    #[tokio::test]
+    async fn requests_leave_threads_for_others() {
+        let hub = Hub::start(HubConfig::default()).unwrap();
+        let gate = Arc::new((Mutex::new(false), Condvar::new()));
+        let mut requests = Vec::new();
+        for _ in 0..600 {
+            let (gate, shared) = (gate.clone(), hub.shared.clone());
+            requests.push(tokio::spawn(async move {
+                let wait = move |_: &Shared| {
+                    let _open = gate.1.wait_while(gate.0.lock().unwrap(), |open| !*open).unwrap();
+                    Ok(())
+                };
+                off_thread(&shared, wait).await.map_err(|refusal| refusal.message().to_owned())
+            }));
+        }
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        let other = timeout(Duration::from_secs(5), spawn_blocking(|| ())).await;
+        *gate.0.lock().unwrap() = true;
+        gate.1.notify_all();
+        for request in requests {
+            request.await.unwrap().unwrap();
+        }
+        other.expect("a thread in time").unwrap();
+    }
 }
