@@ -277,7 +277,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.line.orderly {
             let _ = timeout(LINGER, poll_fn(|cx| self.transport.poll_shutdown(cx))).await;
         }
-        let Self { mut transport, mut session, end, shared, .. } = self;
+        let Self { mut transport, mut session, end, shared, mut line, .. } = self;
+        if let Some(event) = line.take_held() {
+            session.forget(event);
+        }
         transport.ends(&reason);
         // The socket goes first: whoever waits for the end of this connection may rely on that.
         drop(transport);

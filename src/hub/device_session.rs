@@ -164,6 +164,14 @@ impl DeviceSession {
         }
     }
 
+    /// A packet, the last one that came, is to have no effect. Of most of them nothing is known yet; a message whose
+    /// acknowledgement is lost is still in flight, and is sent again in the device's next connection.
+    pub fn forget(&mut self, event: Event<Delivery>) {
+        if let Event::Acknowledged(delivery) = event {
+            self.server.unacknowledge(delivery);
+        }
+    }
+
     /// Does what the registry asks for.
     pub fn obey(&mut self, command: Command) -> Result<(), CloseReason> {
         match command {

@@ -157,7 +157,9 @@ impl<T> Client<T> {
             return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) });
         }
         Ok(match packet {
-            Packet::PubAck(puback) => self.session.window.acknowledge(puback.pkid).map(Event::Acknowledged),
+            Packet::PubAck(puback) => {
+                self.session.window.acknowledge(puback.pkid).map(|known| Event::Acknowledged(known.token))
+            }
             Packet::Publish(publish) if publish.qos == QoS::ExactlyOnce => {
                 return Err(ProtocolError::Unexpected { packet: "QoS 2 PUBLISH" });
             }

@@ -11,6 +11,7 @@ use rumqttc::mqttbytes::v4::{
 
 use super::keep_alive::IdleLimit;
 use super::session::Session;
+use super::window::Acknowledged;
 use super::wire::{self, MAX_PACKET_SIZE, ProtocolError, Sender};
 
 /// One side of an MQTT session that accepted the connection.
@@ -19,6 +20,8 @@ pub struct Server<T> {
     session: Session<T>,
     state: State,
     idle: IdleLimit,
+    /// The message of the last [`Event::Acknowledged`], until the next poll.
+    acknowledged: Option<Acknowledged<()>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +82,7 @@ impl<T> Server<T> {
             session: Session::new(max_in_flight),
             state: State::AwaitingConnect,
             idle: IdleLimit::after(Self::CONNECT_TIMEOUT, now),
+            acknowledged: None,
         }
     }
 
@@ -99,6 +103,7 @@ impl<T> Server<T> {
         if matches!(self.state, State::Deciding { .. } | State::Closed) {
             return Ok(None);
         }
+        self.acknowledged = None;
         while let Some(packet) = wire::decode(input, Sender::Client, MAX_PACKET_SIZE)? {
             self.idle.received(now);
             if let Some(event) = self.receive(packet)? {
@@ -119,7 +124,11 @@ impl<T> Server<T> {
         }
         Ok(match packet {
             Packet::Publish(publish) => Some(Event::Publish(publish)),
-            Packet::PubAck(puback) => self.session.window.acknowledge(puback.pkid).map(Event::Acknowledged),
+            Packet::PubAck(puback) => self.session.window.acknowledge(puback.pkid).map(|acknowledged| {
+                let (rest, token) = acknowledged.swap(());
+                self.acknowledged = Some(rest);
+                Event::Acknowledged(token)
+            }),
             Packet::Subscribe(subscribe) => Some(Event::Subscribe(subscribe)),
             Packet::Unsubscribe(unsubscribe) => Some(Event::Unsubscribe(unsubscribe)),
             Packet::PingReq => {
@@ -211,6 +220,15 @@ impl<T> Server<T> {
     /// Gives up on the delivered messages that `given_up` picks: a late PUBACK is ignored.
     pub fn abandon(&mut self, given_up: impl FnMut(&T) -> bool) -> Vec<T> {
         self.session.abandon(given_up)
+    }
+
+    /// The acknowledgement that [`Self::poll`] yielded last, with this token, is to count as one that never arrived: the
+    /// message is in flight as before.
+    pub fn unacknowledge(&mut self, token: T) {
+        if let Some(acknowledged) = self.acknowledged.take() {
+            // Its identifier was not given again, unless all the others were meanwhile.
+            self.session.window.restore(acknowledged.swap(token).0);
+        }
     }
 
     /// Whether a QoS 1 message may be delivered now.

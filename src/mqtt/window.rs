@@ -31,6 +31,22 @@ pub struct Window<T> {
     limit: u16,
 }
 
+/// A message that was acknowledged.
+#[derive(Debug)]
+pub struct Acknowledged<T> {
+    publish: Publish,
+    pub token: T,
+    /// Among those that stood aside.
+    age: Option<u64>,
+}
+
+impl<T> Acknowledged<T> {
+    /// The same message with another token, and its own.
+    pub fn swap<U>(self, token: U) -> (Acknowledged<U>, T) {
+        (Acknowledged { publish: self.publish, token, age: self.age }, self.token)
+    }
+}
+
 #[derive(Debug)]
 enum Slot<T> {
     /// Given back, but an older identifier is still out; or set aside.
@@ -102,16 +118,37 @@ impl<T> Window<T> {
         Some(id)
     }
 
-    /// The message `id` was acknowledged: its token, or `None` if no such message is out (a repeated or
-    /// made-up acknowledgement, or one for a message that was given up).
-    pub fn acknowledge(&mut self, id: u16) -> Option<T> {
-        match self.take(id, |slot| matches!(slot, Slot::Message(..) | Slot::Abandoned))? {
-            Slot::Message(_, token) => {
-                self.in_flight -= 1;
-                Some(token)
-            }
-            _ => None,
+    /// The message `id` was acknowledged: what it was, or `None` if no such message is out (a repeated or made-up
+    /// acknowledgement, or one for a message that was given up).
+    pub fn acknowledge(&mut self, id: u16) -> Option<Acknowledged<T>> {
+        let (slot, age) = self.take(id, |slot| matches!(slot, Slot::Message(..) | Slot::Abandoned))?;
+        let Slot::Message(publish, token) = slot else { return None };
+        self.in_flight -= 1;
+        Some(Acknowledged { publish, token, age })
+    }
+
+    /// The acknowledgement that came last does not count: its message is in flight as before, under its identifier. False
+    /// if that was given to another one since.
+    pub fn restore(&mut self, acknowledged: Acknowledged<T>) -> bool {
+        let Acknowledged { publish, token, age } = acknowledged;
+        let id = publish.pkid;
+        if id == 0 || self.aside.contains_key(&id) {
+            return false;
         }
+        let index = (usize::from(id) + IDENTIFIERS - usize::from(self.first)) % IDENTIFIERS;
+        match self.slots.get_mut(index).filter(|_| age.is_none()) {
+            Some(slot @ Slot::Free) => *slot = Slot::Message(publish, token),
+            Some(_) => return false,
+            // It stood aside, or was the oldest of the ring and is older than what is left of it.
+            None => {
+                let age = age.unwrap_or(self.set_aside);
+                self.set_aside = self.set_aside.max(age + 1);
+                self.aside.insert(id, (age, Slot::Message(publish, token)));
+            }
+        }
+        self.in_flight += 1;
+        self.out += 1;
+        true
     }
 
     /// The packet that reserved `id` was answered, `answers` times. False if nothing waits for this many
@@ -214,16 +251,17 @@ impl<T> Window<T> {
         index as u16 + 1
     }
 
-    /// Frees `id` if it is out for what `wanted` says.
-    fn take(&mut self, id: u16, wanted: impl Fn(&Slot<T>) -> bool) -> Option<Slot<T>> {
+    /// Frees `id` if it is out for what `wanted` says. What it was, with its age if it stood aside.
+    fn take(&mut self, id: u16, wanted: impl Fn(&Slot<T>) -> bool) -> Option<(Slot<T>, Option<u64>)> {
         let index = usize::from(id).checked_sub(1)?;
         let index = (index + IDENTIFIERS - (usize::from(self.first) - 1)) % IDENTIFIERS;
         let taken = match self.slots.get_mut(index) {
             Some(Slot::Free) | None => {
                 self.aside.get(&id).filter(|(_, slot)| wanted(slot))?;
-                self.aside.remove(&id)?.1
+                let (age, slot) = self.aside.remove(&id)?;
+                (slot, Some(age))
             }
-            Some(slot) if wanted(slot) => std::mem::replace(slot, Slot::Free),
+            Some(slot) if wanted(slot) => (std::mem::replace(slot, Slot::Free), None),
             Some(_) => return None,
         };
         self.out -= 1;

@@ -146,14 +146,21 @@ impl Line {
         let Some(disturbance) = shared.faults.at_received(session.device.key(), what, Instant::now()) else {
             return Ok(Some(event));
         };
+        let end = match &disturbance {
+            Disturbance::Fault(ReceivedFault::Drop) => Some(CloseReason::Dropped),
+            Disturbance::Fault(ReceivedFault::ExpireToken) => Some(CloseReason::TokenExpired),
+            Disturbance::Fault(ReceivedFault::TakeOver) => Some(CloseReason::TakenOver),
+            Disturbance::Quota => Some(CloseReason::Throttled("the hub's messages of the day are used up")),
+            _ => None,
+        };
+        if let Some(reason) = end {
+            session.forget(event);
+            return Err(reason);
+        }
         match disturbance {
-            Disturbance::Fault(ReceivedFault::Drop) => Err(CloseReason::Dropped),
-            Disturbance::Fault(ReceivedFault::ExpireToken) => Err(CloseReason::TokenExpired),
-            Disturbance::Fault(ReceivedFault::TakeOver) => Err(CloseReason::TakenOver),
-            Disturbance::Quota => Err(CloseReason::Throttled("the hub's messages of the day are used up")),
-            Disturbance::Fault(ReceivedFault::Lose) => Ok(None),
             Disturbance::Fault(ReceivedFault::Silence(time)) => {
                 self.fall_silent(time);
+                session.forget(event);
                 Ok(None)
             }
             Disturbance::Fault(ReceivedFault::Delay(time)) => {
@@ -167,6 +174,11 @@ impl Line {
             Disturbance::Refuse(answer) => {
                 let Event::Publish(publish) = event else { return Ok(Some(event)) };
                 session.refuse_twin_request(&publish, refusal(answer.status, answer.retry_after))?;
+                Ok(None)
+            }
+            // To lose it; the others have ended the connection.
+            _ => {
+                session.forget(event);
                 Ok(None)
             }
         }

@@ -3,12 +3,14 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::client::{DEADLINE, Options, TestClient, hub, start, tcp, tls};
+use crate::dialect::MessageProperties;
 use crate::hub::faults::{Rule, Schedule};
 use crate::hub::{CloseReason, Hub, HubConfig, Id, Whose};
 use crate::mqtt::client::Event;
@@ -396,4 +398,35 @@ async fn without_rules_nothing_is_disturbed() {
     drop(tls(&hub).await);
     assert_eq!(hub.wait_for_fault(id, 1, Duration::from_millis(100)), Some(0));
     assert_eq!(hub.wait_for_fault(9999, 1, DEADLINE), None);
+}
+
+#[tokio::test]
+async fn a_message_whose_acknowledgement_is_lost_is_sent_again_in_the_next_connection() {
+    for fault in ["lose", "drop", "delay", "silence", "take_over"] {
+        let hub = hub();
+        let options = Options::new(&hub, "dev1").persistent();
+        let mut client = TestClient::open(&hub, &options).await.unwrap_or_else(|_| panic!("accepted"));
+        client.subscribe("devices/dev1/messages/devicebound/#", QoS::AtLeastOnce).await;
+        for body in ["a", "b"] {
+            hub.send_c2d("dev1", Bytes::from(body), MessageProperties::default()).unwrap();
+        }
+        let mut rule = json!({"fault": fault, "on": "acknowledgement"});
+        if fault == "delay" {
+            rule["seconds"] = json!(60);
+        }
+        let id = inject(&hub, rule);
+        let (first, second) = (client.message().await, client.message().await);
+        client.acknowledge(&first).await;
+        assert_eq!(hub.wait_for_fault(id, 1, DEADLINE), Some(1));
+        assert_eq!(hub.pending_c2d("dev1").unwrap(), 2, "{fault}");
+        hub.disconnect("dev1").unwrap();
+        let mut client = TestClient::open(&hub, &options).await.unwrap_or_else(|_| panic!("accepted"));
+        for old in [first, second] {
+            let again = client.message().await;
+            assert_eq!((again.pkid, again.dup, &again.payload), (old.pkid, true, &old.payload), "{fault}");
+            client.acknowledge(&again).await;
+        }
+        assert!(client.send(EVENTS, "x").await);
+        assert_eq!(hub.pending_c2d("dev1").unwrap(), 0, "{fault}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::mqtt::window::Window;
+use crate::mqtt::window::{Acknowledged, Window};
 
 use super::*;
 
@@ -49,6 +49,8 @@ enum Step {
     /// An identifier that is out, picked by the index, is acknowledged.
     Acknowledge(prop::sample::Index),
     AcknowledgeAny(u16),
+    /// One is acknowledged, and then it is not.
+    Restore(prop::sample::Index),
     Release(prop::sample::Index, usize),
     ReleaseAny(u16),
     /// Tokens that leave this remainder by three.
@@ -65,6 +67,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         3 => (0usize..3).prop_map(Step::Reserve),
         8 => any::<prop::sample::Index>().prop_map(Step::Acknowledge),
         1 => any::<u16>().prop_map(Step::AcknowledgeAny),
+        2 => any::<prop::sample::Index>().prop_map(Step::Restore),
         3 => (any::<prop::sample::Index>(), 0usize..3).prop_map(|(index, n)| Step::Release(index, n)),
         1 => any::<u16>().prop_map(Step::ReleaseAny),
         1 => (0u32..3).prop_map(Step::Abandon),
@@ -102,6 +105,14 @@ fn apply(step: &Step, window: &mut Window<u32>, model: &mut Model, token: u32) {
         Step::Reserve(answers) => model.add(window.reserve(answers).unwrap(), Out::Reserved(answers)),
         Step::Acknowledge(index) => acknowledge(window, model, picked(model, index)),
         Step::AcknowledgeAny(id) => acknowledge(window, model, id),
+        Step::Restore(index) => {
+            if let Some(acknowledged) = window.acknowledge(picked(model, index)) {
+                assert!(window.restore(acknowledged));
+            } else {
+                let id = picked(model, index);
+                model.take(id, |out| *out == Out::Abandoned);
+            }
+        }
         Step::Release(index, answers) => release(window, model, picked(model, index), answers),
         Step::ReleaseAny(id) => release(window, model, id, 1),
         Step::Abandon(rest) => {
@@ -138,11 +149,15 @@ fn apply(step: &Step, window: &mut Window<u32>, model: &mut Model, token: u32) {
     }
 }
 
+fn token(acknowledged: Option<Acknowledged<u32>>) -> Option<u32> {
+    acknowledged.map(|acknowledged| acknowledged.token)
+}
+
 fn acknowledge(window: &mut Window<u32>, model: &mut Model, id: u16) {
     let taken = model.take(id, |out| !matches!(out, Out::Reserved(_)));
     let expected = if let Some(Out::Message(token)) = taken { Some(token) } else { None };
-    assert_eq!(window.acknowledge(id), expected);
-    assert_eq!(window.acknowledge(id), None, "acknowledged twice");
+    assert_eq!(token(window.acknowledge(id)), expected);
+    assert_eq!(token(window.acknowledge(id)), None, "acknowledged twice");
 }
 
 fn release(window: &mut Window<u32>, model: &mut Model, id: u16, answers: usize) {
@@ -188,7 +203,7 @@ fn every_identifier_is_given_once_before_exhaustion() {
     assert_eq!(window.reserve(0), None);
 
     // One identifier comes back: it is the oldest, 40,001, and the next one to go out.
-    assert_eq!(window.acknowledge(40_001), Some(0));
+    assert_eq!(token(window.acknowledge(40_001)), Some(0));
     assert!(window.has_room());
     assert_eq!(window.reserve(0), Some(40_001));
     assert_eq!(window.reserve(0), None);
@@ -210,8 +225,8 @@ fn one_unanswered_identifier_does_not_block_the_rest() {
     for token in 1..200_000u32 {
         let id = window.insert(message(), token).unwrap().pkid;
         assert_ne!(id, stuck);
-        assert_eq!(window.acknowledge(id), Some(token));
+        assert_eq!(self::token(window.acknowledge(id)), Some(token));
     }
     assert_eq!(window.tokens().copied().collect::<Vec<_>>(), [0]);
-    assert_eq!(window.acknowledge(stuck), Some(0));
+    assert_eq!(token(window.acknowledge(stuck)), Some(0));
 }
