@@ -16,6 +16,8 @@ pub struct Filter {
     pub ready: BytesMut,
     /// Packets that wait, in the order in which they were written.
     late: VecDeque<Late>,
+    /// Their bytes: they are asked for with every packet that comes in.
+    late_bytes: usize,
     /// After what is ready, the connection closes.
     pub ends: bool,
 }
@@ -68,7 +70,7 @@ impl Filter {
                 let before =
                     self.late.iter().filter(|late| late.holds(kind)).filter_map(|late| late.due).max();
                 let due = before.map_or(now + time, |before| before.max(now + time));
-                self.late.push_back(Late { due: Some(due), holds_all: all, kind, packet });
+                self.put_off(Late { due: Some(due), holds_all: all, kind, packet });
             }
             SentFault::Duplicate => {
                 self.pass(kind, packet.clone());
@@ -89,10 +91,15 @@ impl Filter {
     /// Sends a packet behind those that it may not overtake.
     fn pass(&mut self, kind: Sent, packet: Bytes) {
         if self.late.iter().any(|late| late.holds(kind)) {
-            self.late.push_back(Late { due: None, holds_all: false, kind, packet });
+            self.put_off(Late { due: None, holds_all: false, kind, packet });
         } else {
             self.ready.put_slice(&packet);
         }
+    }
+
+    fn put_off(&mut self, late: Late) {
+        self.late_bytes += late.packet.len();
+        self.late.push_back(late);
     }
 
     /// Lets go what is due.
@@ -103,6 +110,7 @@ impl Filter {
             if waits || late.due.is_some_and(|due| now < due) {
                 kept.push_back(late);
             } else {
+                self.late_bytes -= late.packet.len();
                 self.ready.put_slice(&late.packet);
             }
         }
@@ -116,7 +124,7 @@ impl Filter {
 
     /// Bytes that wait here.
     pub fn held(&self) -> usize {
-        self.ready.len() + self.late.iter().map(|late| late.packet.len()).sum::<usize>()
+        self.ready.len() + self.late_bytes
     }
 
     pub fn is_idle(&self) -> bool {
