@@ -71,7 +71,8 @@ impl Schedule {
     pub fn plan(&self) -> Result<Vec<Planned>, FaultError> {
         let (mut plan, mut changes) = (Vec::new(), 0);
         let seed = Random::new(self.seed);
-        for (number, Entry { rule, every }) in self.entries.iter().enumerate() {
+        for (number, Entry { rule, every }) in (0_u64..).zip(&self.entries) {
+            // Of one width on every machine.
             let size = changed_bytes(&rule.fault);
             let mut random = seed.fork(&number.to_le_bytes());
             let Some(mean) = every else {
