@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::consume_budget;
-use tokio::time::{Sleep, sleep, sleep_until, timeout};
+use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::authentication::{self, Admitted};
 use super::client_certificates::ClientChain;
@@ -30,6 +30,9 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a fault leaves a client without an answer to its CONNECT; every honest one has gone by then.
 pub(super) const SILENCE: Duration = Duration::from_secs(600);
+
+/// So much of what a client sends behind its CONNECT is read while it waits for the answer, in bytes.
+const WAITING_INPUT: usize = 4 << 10;
 
 /// A deadline that is always in the future of what anybody waits for.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -76,12 +79,14 @@ pub(super) async fn welcome<S>(
     let Greeting { mut transport, mut server, connect } = greeting;
     if shared.throttle.is_on() {
         let Some(wait) = throttle::admit(&shared) else { return };
-        sleep(wait).await;
+        if !stays(&mut transport, wait).await {
+            return;
+        }
     }
     let refused = match connect {
         Ok(connect)
             if shared.faults.is_armed()
-                && let Some(code) = meet_fault(&shared, &connect).await =>
+                && let Some(code) = meet_fault(&shared, &mut transport, &connect).await =>
         {
             match code {
                 Some(code) => code,
@@ -112,7 +117,14 @@ pub(super) async fn welcome<S>(
 }
 
 /// What a fault does to a CONNECT: nothing more, a refusal, or the end of the connection (`Some(None)`).
-async fn meet_fault(shared: &Shared, connect: &Connect) -> Option<Option<ConnectReturnCode>> {
+async fn meet_fault<S>(
+    shared: &Shared,
+    transport: &mut Transport<S>,
+    connect: &Connect,
+) -> Option<Option<ConnectReturnCode>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let (device, module) = match connect.client_id.split_once('/') {
         Some((device, module)) => (device, Some(module)),
         None => (connect.client_id.as_str(), None),
@@ -120,12 +132,15 @@ async fn meet_fault(shared: &Shared, connect: &Connect) -> Option<Option<Connect
     match shared.faults.at_connect(Id { device, module }, Instant::now())? {
         ConnectFault::Drop => Some(None),
         ConnectFault::Silence => {
-            sleep(SILENCE).await;
+            stays(transport, SILENCE).await;
             Some(None)
         }
         ConnectFault::Delay(time) => {
-            sleep(time).await;
-            None
+            if stays(transport, time).await {
+                None
+            } else {
+                Some(None)
+            }
         }
         ConnectFault::Refuse(code) => Some(Some(match code {
             1 => ConnectReturnCode::RefusedProtocolVersion,
@@ -135,6 +150,25 @@ async fn meet_fault(shared: &Shared, connect: &Connect) -> Option<Option<Connect
             _ => ConnectReturnCode::NotAuthorized,
         })),
     }
+}
+
+/// Lets the client wait for that time: whether it is still there then. One that goes leaves its place to others at once.
+async fn stays<S>(transport: &mut Transport<S>, time: Duration) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let leaves = poll_fn(|cx| {
+        // What it sends meanwhile is read up to a bound, behind which its end is not seen.
+        while transport.input.len() < WAITING_INPUT {
+            match transport.poll_read(cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Pending
+    });
+    timeout(time, leaves).await.is_err()
 }
 
 /// The first packet, or why it is none; `None` if the client went.
@@ -367,10 +401,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 // The registry drops its end only together with the device.
                 return Poll::Ready(Wake::Close(reason.unwrap_or(CloseReason::Removed)));
             }
-            if !self.line.is_mute()
-                && let Poll::Ready(Some(command)) = self.end.mailbox.poll_recv(cx)
-            {
+            if let Some(command) = self.line.take_put_off() {
                 return Poll::Ready(Wake::Command(command));
+            }
+            while let Poll::Ready(Some(command)) = self.end.mailbox.poll_recv(cx) {
+                match self.line.put_off(command) {
+                    None => {}
+                    Some(_) if self.line.puts_off_too_much() => {
+                        return Poll::Ready(Wake::Close(CloseReason::NotReading));
+                    }
+                    Some(command) => return Poll::Ready(Wake::Command(command)),
+                }
             }
             let deadline = self.deadline().into();
             if self.timer.deadline() > deadline {

@@ -22,7 +22,7 @@ use crate::dialect::twin::DeviceFacts;
 use crate::mqtt::ProtocolError;
 
 /// Commands that may wait for a connection; one that lets more of them wait is closed.
-const MAILBOX: usize = 4096;
+pub const MAILBOX: usize = 4096;
 
 /// How long the end of a connection, or of the hub's thread, is waited for. Both take milliseconds.
 pub const END_TIMEOUT: Duration = Duration::from_secs(5);

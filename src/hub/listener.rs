@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use tokio::io::{copy, sink};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
@@ -88,7 +89,7 @@ pub async fn run(
 }
 
 async fn serve(
-    stream: TcpStream,
+    mut stream: TcpStream,
     protocol: Protocol,
     tls: TlsAcceptor,
     shared: Arc<Shared>,
@@ -99,7 +100,7 @@ async fn serve(
     if matches!(protocol, Protocol::Mqtt)
         && shared.faults.is_armed()
         && let Some(fault) = shared.faults.at_accept(Instant::now())
-        && !outlasts(fault, &stream).await
+        && !outlasts(fault, &mut stream).await
     {
         return;
     }
@@ -118,12 +119,17 @@ async fn serve(
 }
 
 /// Whether a connection goes on after a fault.
-async fn outlasts(fault: AcceptFault, stream: &TcpStream) -> bool {
+async fn outlasts(fault: AcceptFault, stream: &mut TcpStream) -> bool {
     match fault {
         AcceptFault::Drop => {}
         // A socket that cannot be told closes like others.
         AcceptFault::Reset => drop(stream.set_zero_linger()),
-        AcceptFault::Silence => sleep(connection::SILENCE).await,
+        AcceptFault::Silence => {
+            // A client that goes leaves its place to others at once.
+            let mut sink = sink();
+            let leaves = copy(stream, &mut sink);
+            drop(timeout(connection::SILENCE, leaves).await);
+        }
         AcceptFault::Delay(time) => {
             sleep(time).await;
             return true;

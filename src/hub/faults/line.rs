@@ -1,5 +1,6 @@
 //! What faults do to one connection. Where there are none, it does nothing and costs a few comparisons.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
@@ -9,7 +10,7 @@ use super::fault::{NowFault, Received, ReceivedFault};
 use super::filter::{Filter, NO_PACKET};
 use crate::dialect::ServiceError;
 use crate::dialect::service_error::ErrorCode;
-use crate::hub::device::{CloseReason, Device};
+use crate::hub::device::{CloseReason, Command, Device, MAILBOX};
 use crate::hub::device_session::{Delivery, DeviceSession};
 use crate::hub::shared::Shared;
 use crate::hub::throttle::{Gate, Passage};
@@ -35,6 +36,8 @@ pub struct Line {
     pub excused_until: Option<Instant>,
     /// What was read when the reading stopped.
     held: Option<Box<Event<Delivery>>>,
+    /// What the registry asked for while nothing was written.
+    put_off: VecDeque<Command>,
     /// The end is an orderly one.
     pub orderly: bool,
     gate: Gate,
@@ -102,6 +105,26 @@ impl Line {
     /// What was held back, when the hub reads again.
     pub fn take_held(&mut self) -> Option<Event<Delivery>> {
         self.held.take().map(|event| *event)
+    }
+
+    /// What the hub does with a command now; `None` if it waits until something is written again. Faults do not wait: a
+    /// connection that is silent can be ended.
+    pub fn put_off(&mut self, command: Command) -> Option<Command> {
+        if !self.is_mute() || matches!(command, Command::Fault(_)) || self.puts_off_too_much() {
+            return Some(command);
+        }
+        self.put_off.push_back(command);
+        None
+    }
+
+    /// Whether as many commands wait as may wait for a connection.
+    pub fn puts_off_too_much(&self) -> bool {
+        self.put_off.len() >= MAILBOX
+    }
+
+    /// A command that waited, when something is written again.
+    pub fn take_put_off(&mut self) -> Option<Command> {
+        if self.is_mute() { None } else { self.put_off.pop_front() }
     }
 
     /// Stops reading for a time, `event` included.
@@ -211,7 +234,8 @@ impl Line {
     fn fall_silent(&mut self, time: Option<Duration>) {
         let time = time.unwrap_or(FOR_EVER);
         self.stop_reading(time);
-        self.writes_at = Some(Instant::now() + time);
+        let until = Instant::now() + time;
+        self.writes_at = Some(self.writes_at.map_or(until, |other| other.max(until)));
     }
 
     fn stop_reading(&mut self, time: Duration) {

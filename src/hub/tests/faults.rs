@@ -430,3 +430,61 @@ async fn a_message_whose_acknowledgement_is_lost_is_sent_again_in_the_next_conne
         assert_eq!(hub.pending_c2d("dev1").unwrap(), 0, "{fault}");
     }
 }
+
+/// Clients give up and come again: those that a hub does not answer must not use up the places for all that are new.
+#[tokio::test]
+async fn a_client_that_stops_waiting_leaves_its_place() {
+    for rule in [
+        json!({"fault": "silence", "on": "accept", "count": 3}),
+        json!({"fault": "silence", "on": "connect", "count": 3}),
+        json!({"fault": "delay", "on": "connect", "seconds": 600, "count": 3}),
+    ] {
+        let mut config = HubConfig::default();
+        config.limits.unauthenticated = 1;
+        let hub = start(config);
+        let id = inject(&hub, rule);
+        let (options, begun) = (Options::new(&hub, "dev1"), Instant::now());
+        while hub.wait_for_fault(id, 3, Duration::ZERO) != Some(3) {
+            assert!(begun.elapsed() < DEADLINE);
+            let _ = timeout(Duration::from_millis(200), TestClient::open(&hub, &options)).await;
+        }
+        TestClient::connect(&hub, "dev1").await;
+    }
+}
+
+#[tokio::test]
+async fn a_silent_connection_can_be_ended_and_its_commands_wait_in_order() {
+    let hub = hub();
+    for (fault, reason) in [
+        ("drop", CloseReason::Dropped),
+        ("shut_down", CloseReason::Dropped),
+        ("expire_token", CloseReason::TokenExpired),
+        ("take_over", CloseReason::TakenOver),
+    ] {
+        let mut client = TestClient::connect(&hub, "dev1").await;
+        inject(&hub, json!({"fault": "silence", "device_id": "dev1"}));
+        inject(&hub, json!({"fault": fault, "device_id": "dev1"}));
+        assert!(client.is_closed().await, "{fault}");
+        assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());
+        assert_eq!(hub.last_close("dev1").unwrap(), Some(reason), "{fault}");
+    }
+    let mut client = subscribed(&hub, DESIRED, QoS::AtMostOnce).await;
+    inject(&hub, json!({"fault": "silence", "seconds": 0.3, "device_id": "dev1"}));
+    // A shorter one does not end it.
+    inject(&hub, json!({"fault": "silence", "seconds": 0, "device_id": "dev1"}));
+    let begun = Instant::now();
+    for version in 1..=3 {
+        hub.patch_desired("dev1", &json!({"a": version})).unwrap();
+    }
+    for version in 1..=3 {
+        assert_eq!(body(&client.message().await)["a"], version);
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(250), "{:?}", begun.elapsed());
+    // More than wait for any connection.
+    inject(&hub, json!({"fault": "silence", "device_id": "dev1"}));
+    for version in 0..10_000 {
+        hub.patch_desired("dev1", &json!({"a": version})).unwrap();
+    }
+    assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());
+    assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::NotReading));
+}
