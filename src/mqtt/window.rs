@@ -35,6 +35,7 @@ pub struct Window<T> {
 #[derive(Debug)]
 pub struct Acknowledged<T> {
     publish: Publish,
+    /// What its sender wants back.
     pub token: T,
     /// Among those that stood aside.
     age: Option<u64>,

@@ -8,7 +8,7 @@
 //! | `after` | seconds until it may fire | 0 |
 //! | `skip` | occasions that are passed over | 0 |
 //! | `probability`, `seed` | the chance of each occasion | 1, 0 |
-//! | `count` | how often at most; `null` for any number | 1, or any number with `lasting` or `probability` |
+//! | `count` | how often at most | 1, or any number with `lasting` or `probability` |
 //! | `lasting` | for how many seconds | for ever |
 //!
 //! The rest are the fault's own: `seconds`, `code`, `status`, `retry_after`, `method`, `path`, `desired`, `reported`.
