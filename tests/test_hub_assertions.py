@@ -63,6 +63,7 @@ def test_arguments_that_do_not_go_together(hub):
         (lambda: hub.wait_for_telemetry(after=1), "after needs a predicate"),
         (lambda: hub.wait_for_telemetry(3), "device_id must be str, not int"),
         (lambda: hub.wait_for_telemetry("d", "1"), "count must be int, not str"),
+        (lambda: hub.wait_for_telemetry("d", bool), "count must be int, not a function: .* predicate="),
         (lambda: hub.wait_for_telemetry(bool, "1"), "timeout must be a number of seconds, not str"),
     ]:
         with pytest.raises(TypeError, match=message):
@@ -190,3 +191,33 @@ def test_assertions_on_a_hub_that_is_gone():
         hub.create_device("d")
     with pytest.raises(RuntimeError, match="stopped"):
         hub.assert_telemetry("d", ["never"])
+
+
+def test_a_long_list_of_differences_is_cut(hub, client):
+    client.send_messages({"n": number} for number in range(100))
+    with pytest.raises(AssertionError) as raised:
+        hub.assert_telemetry(client.device_id, [])
+    head, *lines, rest = str(raised.value).splitlines()
+    assert (head, len(lines), rest) == (f"telemetry of {client.device_id}:", 30, "  … and 70 more")
+
+
+def test_long_bodies_are_shown_where_they_differ(hub, client):
+    client.send_message("x" * 50_000 + "a" + "y" * 50_000)
+    client.send_message(bytes(600) + b"\x01")
+    with pytest.raises(AssertionError) as raised:
+        hub.assert_telemetry(client.device_id, ["x" * 50_000 + "b", bytes(600)])
+    _, text, data = str(raised.value).splitlines()
+    assert text.startswith(f'  messages[0].body: from character 49980 on expected "{"x" * 20}b", got "{"x" * 20}ayyy')
+    assert len(text) < 400
+    assert data == f"  messages[1].body: from byte 580 on expected {bytes(20)!r}, got {bytes(20) + bytes([1])!r}"
+
+
+def test_what_is_expected_has_its_shape(hub, client):
+    for call, message in [
+        (lambda: hub.assert_telemetry(client.device_id, "hello"), "expected must be a list, .* not str"),
+        (lambda: hub.assert_telemetry(client.device_id, {"n": 1}), "expected must be a list, .* not dict"),
+        (lambda: hub.assert_telemetry(client.device_id, None), "expected must be a list, .* not NoneType"),
+        (lambda: hub.assert_twin_reported(client.device_id, [1]), "expected must be a mapping, not list"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()

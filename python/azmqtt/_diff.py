@@ -9,6 +9,12 @@ from typing import Any
 #: Longer values are cut, in characters.
 _LONGEST = 200
 
+#: So much of what two long texts have in common is shown before they differ.
+_LEAD = 20
+
+#: So many differences are shown, one in a line.
+_MOST_LINES = 30
+
 _NOTHING = object()
 
 
@@ -34,7 +40,7 @@ def differences(expected: Any, actual: Any, path: str = "", *, exact: bool = Tru
     # `==` of a placeholder knows better than its type.
     if not _is_json(expected) and bool(expected == actual):
         return []
-    return [f"{path or 'value'}: expected {show(expected)}, got {show(actual)}"]
+    return [f"{path or 'value'}: {unequal(expected, actual)}"]
 
 
 def _of_mappings(expected: Mapping[Any, Any], actual: Mapping[Any, Any], path: str, *, exact: bool) -> list[str]:
@@ -65,6 +71,31 @@ def _of_lists(expected: Sequence[Any], actual: Sequence[Any], path: str, *, exac
             lines += differences(value, actual[index], inner, exact=exact)
     extra = actual[len(expected) :]
     return lines + [f"{path}[{len(expected) + index}]: unexpected {show(value)}" for index, value in enumerate(extra)]
+
+
+def unequal(expected: Any, actual: Any) -> str:
+    """Say what was expected and what there is, of long texts and bytes where they begin to differ."""
+    for kind, unit in ((str, "character"), (bytes, "byte")):
+        if isinstance(expected, kind) and isinstance(actual, kind):
+            same = _same(expected, actual)
+            if same <= _LONGEST // 2:
+                break
+            start = same - _LEAD
+            there = f"from {unit} {start} on "
+            return f"{there}expected {show(expected[start:])}, got {show(actual[start:])}"
+    return f"expected {show(expected)}, got {show(actual)}"
+
+
+def _same(one: str | bytes, other: str | bytes) -> int:
+    """Count the characters or bytes that both begin with."""
+    pairs = zip(one, other, strict=False)
+    return next((index for index, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
+
+
+def shorten(lines: list[str]) -> list[str]:
+    """Cut a list of differences to what people read."""
+    left = len(lines) - _MOST_LINES
+    return lines if left <= 0 else [*lines[:_MOST_LINES], f"… and {left} more"]
 
 
 def show(value: Any) -> str:

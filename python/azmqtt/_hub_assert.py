@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._arguments import not_negative
-from azmqtt._diff import differences, show
+from azmqtt._diff import differences, shorten, show, unequal
 from azmqtt._hub_wait import wait
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from azmqtt import _core
     from azmqtt._hub_types import TelemetryMessage
 
@@ -57,8 +56,11 @@ class AssertSide:
         Raises:
             AssertionError: There are others; says what differs.
             LookupError: There is no such device.
+            TypeError: What is expected is no list of messages.
         """
         __tracebackhide__ = True
+        if not isinstance(expected, Sequence) or isinstance(expected, str | bytes | bytearray):
+            raise TypeError(f"expected must be a list, with one item for each message, not {type(expected).__name__}")
         not_negative("after", after)
         messages: list[TelemetryMessage] = []
 
@@ -108,6 +110,7 @@ class AssertSide:
             AssertionError: They are others; says what differs, as in
                 ``properties.reported.firmware: expected "1.1", got "1.0"``.
             LookupError: There is no such device.
+            TypeError: What is expected is no mapping.
         """
         __tracebackhide__ = True
         self._assert_section("reported", device_id, expected, module_id, timeout, exact=exact)
@@ -136,6 +139,8 @@ class AssertSide:
         exact: bool,
     ) -> None:
         __tracebackhide__ = True
+        if not isinstance(expected, Mapping):
+            raise TypeError(f"expected must be a mapping, not {type(expected).__name__}")
         lines: list[str] = []
         version = 0
 
@@ -161,7 +166,7 @@ def _who(device_id: str, module_id: str | None) -> str:
 def _fail_if(lines: list[str], what: str) -> None:
     __tracebackhide__ = True
     if lines:
-        raise AssertionError("\n  ".join([f"{what}:", *lines]))
+        raise AssertionError("\n  ".join([f"{what}:", *shorten(lines)]))
 
 
 def _message_differences(expected: Any, message: TelemetryMessage, path: str) -> list[str]:
@@ -196,9 +201,8 @@ def _against_message(expected: Any, message: TelemetryMessage, path: str) -> lis
 
 def _against_body(expected: Any, message: TelemetryMessage, path: str) -> list[str]:
     if isinstance(expected, bytes | bytearray | memoryview):
-        return (
-            [] if bytes(expected) == message.body else [f"{path}: expected {bytes(expected)!r}, got {_body(message)}"]
-        )
+        wanted = bytes(expected)
+        return [] if wanted == message.body else [f"{path}: {unequal(wanted, message.body)}"]
     if isinstance(expected, str):
         try:
             return differences(expected, message.text, path)
@@ -212,6 +216,10 @@ def _against_body(expected: Any, message: TelemetryMessage, path: str) -> list[s
 
 
 def _expected(value: Any) -> str:
+    from azmqtt._message import Message
+
+    if isinstance(value, Message):
+        return f"a message with {show(value.body)}"
     return getattr(value, "__name__", repr(value)) if callable(value) else show(value)
 
 
