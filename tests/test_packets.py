@@ -113,6 +113,11 @@ def test_without_recording(hub):
             ask("d")
 
 
+def test_a_kind_that_there_is_not(recording):
+    with pytest.raises(ValueError, match=r"kind must be one of CONNECT, .*, not 'publish'"):
+        recording.wait_for_packet(kind="publish", timeout=0)
+
+
 def test_what_faults_do_is_seen_as_it_was(recording):
     device_id = recording.create_device().device_id
     with recording.device_client(device_id, retry=azmqtt.RetryPolicy(base=0.01)) as client:

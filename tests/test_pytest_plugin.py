@@ -141,8 +141,45 @@ def test_long_logs_are_cut(suite):
         """
     )
     result = suite.runpytest_subprocess()
-    result.stdout.fnmatch_lines(["*- MQTT packets of test_long-* -*", "… * earlier lines are left out"])
-    assert result.stdout.str().count("PUBLISH") <= 200
+    # How it began is there, and how it ended.
+    result.stdout.fnmatch_lines(
+        ["*- MQTT packets of test_long-* -*", "*→ CONNECT *", "… * lines are left out", "*← PUBACK *"]
+    )
+    assert result.stdout.str().count("\n    0.") <= 100
+
+
+def test_long_lines_are_cut(suite):
+    suite.makepyfile(
+        """
+        def test_long(iothub_device):
+            iothub_device.client().send_message("x", properties={"p": "v" * 5000})
+            assert False
+        """
+    )
+    text = suite.runpytest_subprocess().stdout.str()
+    assert max(map(len, text.splitlines())) <= 301
+
+
+def test_a_wait_in_vain_shows_the_test_and_not_how_waiting_works(suite):
+    suite.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("wait", [
+            lambda device: device.wait_for_telemetry(timeout=0),
+            lambda device: device.wait_for_telemetry(bool, 0),
+            lambda device: device.wait_for_packet(kind="PUBACK", timeout=0),
+            lambda device: device.wait_for_connection(timeout=0),
+            lambda device: device.hub.inject_fault("drop").wait(timeout=0),
+        ])
+        def test_in_vain(iothub_device, wait):
+            wait(iothub_device)
+        """
+    )
+    result = suite.runpytest_subprocess()
+    result.assert_outcomes(failed=5)
+    for hidden in ("_hub.py", "_hub_awaited.py", "_hub_faults.py", "_hub_packets.py", "_hub_wait.py", "testing.py:"):
+        assert hidden not in result.stdout.str()
 
 
 def test_faults_end_with_the_test_that_set_them(suite):

@@ -57,14 +57,20 @@ class Awaited:
             raise TypeError(f"predicate must be a function, not {type(predicate).__name__}")
         if device_id is not None:
             text("device_id", device_id)
-        count = 1 if count is ONE else count
-        whole("count", count)
-        not_negative("count", count)
+        count = _checked_count(1 if count is ONE else count)
         not_negative("after", after)
         timeout = 10 if timeout is TEN_SECONDS else timeout
         if timeout is not None:
             seconds("timeout", timeout)
         return cls(device_id, count, timeout, predicate, after)
+
+
+def _checked_count(count: Any) -> int:
+    if callable(count):
+        raise TypeError("count must be int, not a function: behind a device_id a predicate is passed as predicate=")
+    whole("count", count)
+    not_negative("count", count)
+    return int(count)
 
 
 def wait_for_match(hub: ServiceSide, asked: Awaited, module_id: str | None) -> TelemetryMessage:
@@ -73,6 +79,7 @@ def wait_for_match(hub: ServiceSide, asked: Awaited, module_id: str | None) -> T
     Raises:
         TimeoutError: None did; shows the last that came.
     """
+    __tracebackhide__ = True
     predicate = asked.predicate
     seen = asked.after
     found: list[TelemetryMessage] = []

@@ -28,6 +28,27 @@ _CONNACK = {
     5: "not authorized",
 }
 
+#: MQTT 3.1.1 §2.2.1, and what stands for no packet.
+_KINDS = (
+    "CONNECT",
+    "CONNACK",
+    "PUBLISH",
+    "PUBACK",
+    "PUBREC",
+    "PUBREL",
+    "PUBCOMP",
+    "SUBSCRIBE",
+    "SUBACK",
+    "UNSUBSCRIBE",
+    "UNSUBACK",
+    "PINGREQ",
+    "PINGRESP",
+    "DISCONNECT",
+    "MALFORMED",
+    "INCOMPLETE",
+    "CLOSED",
+)
+
 
 @dataclass(frozen=True)
 class Packet:
@@ -185,8 +206,12 @@ class PacketSide:
 
         Raises:
             TimeoutError: None came in time; shows the last that did come.
+            ValueError: There is no such kind.
             RuntimeError: Packets are not recorded, or the hub is stopped.
         """
+        __tracebackhide__ = True
+        if kind is not None and kind not in _KINDS:
+            raise ValueError(f"kind must be one of {', '.join(_KINDS)}, not {kind!r}")
         seen = after
         found: list[Packet] = []
 

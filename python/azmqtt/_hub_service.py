@@ -167,6 +167,7 @@ class ServiceSide(CloudSide, UploadSide):
             LookupError: There is no such device or module.
             ValueError: A module without its device.
         """
+        __tracebackhide__ = True
         asked = Awaited.read(device_id, count, timeout, predicate, after)
         _check_whose(asked.device_id, module_id)
         if asked.predicate is not None:

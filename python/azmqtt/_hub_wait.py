@@ -20,6 +20,7 @@ def wait(poll: Callable[[float], bool], timeout: float | None, hub: _core.Hub) -
     Raises:
         RuntimeError: The hub is stopped, so that it will never be true.
     """
+    __tracebackhide__ = True
     deadline = None if timeout is None else time.monotonic() + timeout
     while True:
         left = TICK if deadline is None else max(0.0, min(TICK, deadline - time.monotonic()))

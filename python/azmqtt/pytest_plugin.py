@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from azmqtt import LocalHub
     from azmqtt.testing import IotHubDevice
 
-#: So many lines of packets are shown, the newest.
-_MOST_LINES = 200
+#: So many lines of packets are shown: how it began, and the newest.
+_FIRST_LINES = 20
+_LAST_LINES = 80
+
+#: In characters; the names and values of properties are in topics, up to 64 KiB.
+_LONGEST_LINE = 300
 
 _HUB: pytest.StashKey[LocalHub] = pytest.StashKey()
 _DEVICE: pytest.StashKey[IotHubDevice] = pytest.StashKey()
@@ -120,7 +124,8 @@ def _section(item: pytest.Item, hub: LocalHub) -> tuple[str, str]:
         log = "no packets" if first is None else hub.packet_log(device_id, after=first - 1)
     except RuntimeError as error:
         log = str(error)
-    lines = log.splitlines()
-    if len(lines) > _MOST_LINES:
-        lines = [f"… {len(lines) - _MOST_LINES} earlier lines are left out", *lines[-_MOST_LINES:]]
+    lines = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in log.splitlines()]
+    left_out = len(lines) - _FIRST_LINES - _LAST_LINES
+    if left_out > 0:
+        lines = [*lines[:_FIRST_LINES], f"… {left_out} lines are left out", *lines[-_LAST_LINES:]]
     return f"MQTT packets of {device_id or 'the local hub'}", "\n".join(lines)

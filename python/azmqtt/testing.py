@@ -113,6 +113,7 @@ class IotHubDevice:
         Raises:
             TimeoutError: It has not; says what came.
         """
+        __tracebackhide__ = True
         if predicate is None:
             return self.hub.wait_for_telemetry(self.device_id, count, timeout)
         return self.hub.wait_for_telemetry(self.device_id, predicate=predicate, timeout=timeout, after=after)
@@ -161,6 +162,7 @@ class IotHubDevice:
 
     def wait_for_connection(self, *, connected: bool = True, timeout: float | None = 10) -> None:
         """Wait until it is connected, or with ``connected=False`` until it is not."""
+        __tracebackhide__ = True
         self.hub.wait_for_connection(self.device_id, connected=connected, timeout=timeout)
 
     def disconnect(self) -> bool:
@@ -180,6 +182,7 @@ class IotHubDevice:
         after: int = 0,
     ) -> Packet:
         """Wait for a packet: see :meth:`azmqtt.LocalHub.wait_for_packet`."""
+        __tracebackhide__ = True
         return self.hub.wait_for_packet(self.device_id, predicate, timeout, kind=kind, after=after)
 
     def packet_log(self) -> str:
