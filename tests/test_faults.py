@@ -323,3 +323,13 @@ def test_any_text_is_a_rule_or_refused(text):
         return
     assert isinstance(document, dict)
     assert json.dumps(document)
+
+
+def test_arguments_that_are_no_faults_are_named(hub):
+    for call, message in [
+        (lambda: hub.start_fault_schedule([]), "schedule must be an azmqtt.faults.FaultSchedule, not list"),
+        (lambda: faults.FaultSchedule(1, 1, [faults.Drop()]).plan(), "faults must be pairs of a fault and how often"),
+        (lambda: hub.inject_fault(faults.Drop(), probability="often"), "probability must be a number, not str"),
+    ]:
+        with pytest.raises(TypeError, match=message):
+            call()

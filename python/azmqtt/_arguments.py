@@ -76,7 +76,8 @@ def checked(cls: C) -> C:
     """Have a class and its bases check the arguments of ``__init__`` and of every public method.
 
     What is checked are parameters annotated as ``str``, ``int``, ``float`` (of seconds), ``bool``, a path (``str |
-    os.PathLike[str]``) or ``Mapping[str, str…]``, each perhaps with ``| None``; others are the methods' own business.
+    os.PathLike[str]``) or ``Mapping[str, str…]``, each perhaps with ``| None``; others are the methods' own business,
+    and so is ``probability``, a number that is no time.
     """
     for base in cls.__mro__[:-1]:
         for name, member in list(vars(base).items()):
@@ -87,6 +88,7 @@ def checked(cls: C) -> C:
 
 def _wrapped(function: FunctionType) -> Callable[..., Any]:
     checks = {name: _check_for(annotation) for name, annotation in function.__annotations__.items()}
+    checks.pop("probability", None)
     rules = {name: check for name, check in checks.items() if check is not None and name != "return"}
     positional = function.__code__.co_varnames[: function.__code__.co_argcount]
 
@@ -122,6 +124,16 @@ def seconds(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
     if value != value:  # noqa: PLR0124 - only NaN differs from itself
         raise ValueError(f"{name} must be a number of seconds, not NaN")
+
+
+def number(name: str, value: Any) -> None:
+    """Check a number that is not of seconds.
+
+    Raises:
+        TypeError: It is none; a ``bool`` is none.
+    """
+    if isinstance(value, bool) or not hasattr(type(value), "__float__"):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}")
 
 
 def _truth(name: str, value: Any) -> None:

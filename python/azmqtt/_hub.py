@@ -60,6 +60,9 @@ __all__ = [
     "TelemetryMessage",
 ]
 
+#: IoT Hub docs, "Choose the right IoT Hub tier": free, basic, standard.
+_TIERS = ("F1", "B1", "B2", "B3", "S1", "S2", "S3")
+
 
 @checked
 class LocalHub(ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, ProvisioningSide, PacketSide, AssertSide):
@@ -134,6 +137,8 @@ class LocalHub(ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, Prov
         disabled_return_code: Literal[3, 5] = 3,
     ) -> None:
         """Start the hub."""
+        if not host:
+            raise ValueError("host must not be empty: an address to listen on, such as 127.0.0.1")
         for name, number in (
             ("port", port),
             ("websocket_port", websocket_port),
@@ -146,6 +151,8 @@ class LocalHub(ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, Prov
         if not 1 <= c2d_max_delivery_count <= 100:  # noqa: PLR2004 - the service's bounds
             msg = f"c2d_max_delivery_count must be 1 to 100, not {c2d_max_delivery_count}"
             raise ValueError(msg)
+        if tier not in _TIERS:
+            raise ValueError(f"tier must be {', '.join(_TIERS[:-1])} or {_TIERS[-1]}, not {tier!r}")
         if not 1 <= units <= 200:  # noqa: PLR2004 - the service's bounds
             msg = f"units must be 1 to 200, not {units}"
             raise ValueError(msg)
@@ -365,12 +372,14 @@ class LocalHub(ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, Prov
             TimeoutError: It did not come to that in time.
             LookupError: There is no such device.
         """
+        __tracebackhide__ = True
         if not wait(
             lambda tick: self._core.wait_for_connection(device_id, connected, tick, module_id), timeout, self._core
         ):
             state = "connect" if connected else "disconnect"
             who = device_id if module_id is None else f"{device_id}/{module_id}"
-            msg = f"{who} did not {state} within {timeout} s"
+            refused = f"; the last connection that was refused: {self.last_refusal}" if self.last_refusal else ""
+            msg = f"{who} did not {state} within {timeout} s{refused if connected else ''}"
             raise TimeoutError(msg)
 
     def connection_count(self, device_id: str, *, module_id: str | None = None) -> int:

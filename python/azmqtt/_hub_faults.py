@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._arguments import json_text, not_negative
+from azmqtt._arguments import json_text, not_negative, number
 from azmqtt._hub_wait import wait
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ class InjectedFault:
             TimeoutError: It has not in time; says how often it has.
             RuntimeError: The hub is stopped.
         """
+        __tracebackhide__ = True
         not_negative("count", count)
 
         def poll(tick: float) -> bool:
@@ -123,6 +124,8 @@ class FaultSide:
         """
         from azmqtt.faults import _document
 
+        if probability is not None:
+            number("probability", probability)
         rule = _document(fault)
         given = {
             "device_id": device_id,
@@ -160,12 +163,15 @@ class FaultSide:
         """Start faults by chance, now; return what is going to happen, the same for the same seed.
 
         Raises:
+            TypeError: It is no schedule.
             ValueError: A fault makes no sense; says why.
             LookupError: There is no such device.
             RuntimeError: The hub is stopped.
         """
-        from azmqtt.faults import _planned
+        from azmqtt.faults import FaultSchedule, _planned
 
+        if not isinstance(schedule, FaultSchedule):
+            raise TypeError(f"schedule must be an azmqtt.faults.FaultSchedule, not {type(schedule).__name__}")
         return _planned(self._faults.start(json_text("schedule", schedule.document())))
 
     def _injected(self, fault_id: int) -> InjectedFault:

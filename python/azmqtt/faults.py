@@ -26,6 +26,7 @@ Each class is a fault; ``on`` is the moment at which it happens. A device sees e
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -33,7 +34,7 @@ from azmqtt import _core
 from azmqtt._arguments import json_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "Answer",
@@ -281,7 +282,7 @@ class FaultSchedule:
 
     def document(self) -> dict[str, Any]:
         """Return the schedule as a hub's REST API takes it."""
-        faults = [{**_document(fault), **how} for fault, how in self.faults]
+        faults = [{**_document(fault), **how} for fault, how in map(_pair, self.faults)]
         return {"seed": self.seed, "duration": self.duration, "faults": faults}
 
     def plan(self) -> list[PlannedFault]:
@@ -318,6 +319,13 @@ def parse(text: str) -> dict[str, Any]:
         except ValueError:
             found[member.strip()] = value
     return found
+
+
+def _pair(entry: Any) -> tuple[Fault | str, Mapping[str, Any]]:
+    """Check an entry of a schedule."""
+    if isinstance(entry, tuple | list) and len(entry) == 2 and isinstance(entry[1], Mapping):  # noqa: PLR2004 - a pair
+        return entry[0], entry[1]
+    raise TypeError(f'faults must be pairs of a fault and how often, such as (Drop(), {{"every": 2.5}}), not {entry!r}')
 
 
 def _document(fault: Fault | str) -> dict[str, Any]:
