@@ -204,6 +204,20 @@ def test_wrong_usage(arguments):
     assert "usage: azmqtt" in err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["hub", "--prot", "0"], "azmqtt hub: error: there is no option --prot; did you mean --port?"),
+        (["hub", "--device", "d", "--xyzzy=1"], "azmqtt hub: error: there is no option --xyzzy\n"),
+        (["--verison"], "azmqtt: error: there is no option --verison; did you mean --version?"),
+    ],
+)
+def test_an_unknown_option_is_named(arguments, complaint):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert complaint in err
+
+
 def test_tokens(hub):
     made = hub.create_device()
     key = made.connection_string.split("SharedAccessKey=")[1]

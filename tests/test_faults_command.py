@@ -38,25 +38,31 @@ def test_a_fault_from_the_command_line(hub, command):
     assert command("fired", "--after", str(sequence))[1] == []
     code, [fault], _ = command("set", '{"fault": "refuse", "code": 3}')
     assert command("clear", str(fault["id"]))[0] == 0
-    assert command("clear", str(fault["id"]))[0] == 1
+    code, _, err = command("clear", str(fault["id"]))
+    assert (code, err) == (1, f"azmqtt: there is no fault {fault['id']} that could still happen\n")
     assert command("clear")[0] == 0
 
 
 def test_what_goes_wrong_says_why(hub, command, monkeypatch):
     for arguments, text in [
-        (("set", "explode"), 'the hub answered 400: "explode" is no fault'),
+        (("set", "explode"), 'the hub answered 400: ErrorCode:ArgumentInvalid;"explode" is no fault'),
         (("set", "drop:device_id=nobody"), "the hub answered 404"),
         (("set", "drop:on"), "'on' is not name=value"),
     ]:
         code, _, err = command(*arguments)
         assert code == 1
         assert text in err
-    secret = hub.service_connection_string.rpartition("=")[0][-10:]
+    secret = hub.service_connection_string.rpartition("SharedAccessKey=")[2]
     for connection_string, text in [
         ("", "a service connection string is needed"),
         (f"SharedAccessKey={secret}", "has no HostName"),
         (f"HostName=localhost:x;SharedAccessKeyName=p;SharedAccessKey={secret}", "a port that is no number"),
-        (f"HostName=localhost:1;SharedAccessKeyName=p;SharedAccessKey={secret}", "azmqtt: "),
+        (f"HostName=localhost:1;SharedAccessKeyName=p;SharedAccessKey={secret}", "localhost:1: nobody listens there"),
+        (
+            f"HostName=localhost:{hub.port};SharedAccessKeyName=p;SharedAccessKey={secret}",
+            "the port of the service's REST API?",
+        ),
+        (f"HostName=localhost;DeviceId=d;SharedAccessKey={secret}", "no SharedAccessKeyName: it is a device's"),
     ]:
         monkeypatch.setenv("IOTHUB_CONNECTION_STRING", connection_string)
         code, _, err = command("list")
@@ -65,9 +71,20 @@ def test_what_goes_wrong_says_why(hub, command, monkeypatch):
         assert secret not in err
 
 
+def test_a_file_with_roots_that_is_none(command, tmp_path):
+    code, _, err = command("list", trust=str(tmp_path / "missing.pem"))
+    assert (code, err) == (
+        1,
+        f"azmqtt: --trust: {tmp_path / 'missing.pem'} cannot be read: No such file or directory\n",
+    )
+    (tmp_path / "empty.pem").write_text("no certificate")
+    code, _, err = command("list", trust=str(tmp_path / "empty.pem"))
+    assert (code, err) == (1, f"azmqtt: --trust: there is no certificate in PEM in {tmp_path / 'empty.pem'}\n")
+
+
 def test_options_of_the_hub_command():
     arguments = ["hub", "--fault", "lose:on=puback", "--fault", "drop:every=0.1", "--fault-seed", "3"]
-    arguments += ["--fault-duration", "10", "--tier", "F1", "--units", "2", "--throttling"]
+    arguments += ["--fault-duration", "10", "--tier", "f1", "--units", "2", "--throttling"]
     parsed = _cli._parser().parse_args(arguments)
     assert (parsed.tier, parsed.units, parsed.throttling) == ("F1", 2, True)
     with azmqtt.LocalHub() as hub:
@@ -82,7 +99,8 @@ def test_options_of_the_hub_command():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"tier": "S4"}, "tier must be F1, B1, B2, B3, S1, S2 or S3"),
+        ({"tier": "s1"}, "tier must be F1, B1, B2, B3, S1, S2 or S3, not 's1'"),
+        ({"host": ""}, "host must not be empty"),
         ({"units": 0}, "units must be 1 to 200, not 0"),
         ({"throttle_burst": -1}, "throttle_burst"),
     ],

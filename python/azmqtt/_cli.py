@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None:
         # It was closed before the start: what is done counts, and nobody reads.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the end
-    parsed = _parser().parse_args(arguments)
+    parser = _parser()
+    _check_options(parser, sys.argv[1:] if arguments is None else arguments)
+    parsed = parser.parse_args(arguments)
     try:
         _cli_common.check_stdin(parsed)
         code: int = parsed.run(parsed)
@@ -42,6 +44,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"azmqtt: {_line(error)}\n")
         return 2 if isinstance(error, _cli_common.UsageError) else 1
     return code
+
+
+def _check_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Name an option that there is not, where argparse would complain of the value behind it as a command."""
+    commands: dict[str, argparse.ArgumentParser] = {}
+    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to ask
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
+            commands.update(action.choices)
+    options = list(parser._option_string_actions)  # noqa: SLF001 - the same
+    for index, text in enumerate(arguments if commands else ()):
+        if text in commands:
+            _check_options(commands[text], arguments[index + 1 :])
+            return
+        name = text.partition("=")[0]
+        if name.startswith("--") and not any(option.startswith(name) for option in options):
+            from difflib import get_close_matches
+
+            close = get_close_matches(name, options, 1)
+            parser.error(f"there is no option {name}" + (f"; did you mean {close[0]}?" if close else ""))
 
 
 def _line(error: Exception) -> str:

@@ -6,8 +6,9 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import _cli_service
 from azmqtt._cli_common import count, say, seconds
+from azmqtt._cli_service import add_connection, service_api
+from azmqtt._errors import RequestFailed
 
 if TYPE_CHECKING:
     from azmqtt._hub import LocalHub
@@ -36,7 +37,11 @@ def add_hub_options(parser: argparse.ArgumentParser) -> None:
         help="how long faults with every=… or probability=… go on (default: %(default)g)",
     )
     parser.add_argument(
-        "--tier", default="S1", metavar="TIER", help="F1, B1, B2, B3, S1, S2 or S3 (default: %(default)s)"
+        "--tier",
+        type=str.upper,
+        default="S1",
+        metavar="TIER",
+        help="F1, B1, B2, B3, S1, S2 or S3 (default: %(default)s)",
     )
     parser.add_argument("--units", type=int, default=1, metavar="N", help="units of that tier (default: %(default)s)")
     parser.add_argument("--throttling", action="store_true", help="keep to the rates and quotas of the tier")
@@ -71,7 +76,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Have something go wrong in a local hub that runs, over its REST API.",
     )
     common = argparse.ArgumentParser(add_help=False)
-    _cli_service.add_connection(common)
+    add_connection(common)
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     setting = actions.add_parser("set", parents=[common], help="set a fault; prints it with its id")
     setting.add_argument("fault", metavar="SPEC", help=_SPEC.replace(" or drop:every=5,device_id=dev1", ""))
@@ -102,7 +107,12 @@ def _list(args: argparse.Namespace) -> int:
 
 
 def _clear(args: argparse.Namespace) -> int:
-    _ask(args, "DELETE", "" if args.id is None else f"/{args.id}")
+    try:
+        _ask(args, "DELETE", "" if args.id is None else f"/{args.id}")
+    except RequestFailed as error:
+        if args.id is None or error.status != 404:  # noqa: PLR2004 - every reader knows this number
+            raise
+        raise LookupError(f"there is no fault {args.id} that could still happen") from None
     return 0
 
 
@@ -112,12 +122,11 @@ def _fired(args: argparse.Namespace) -> int:
     return 0
 
 
-def _ask(args: argparse.Namespace, method: str, path: str, body: Any = None, query: str = "") -> Any:
+def _ask(args: argparse.Namespace, method: str, path: str, body: Any = None, *, query: str = "") -> Any:
     """Ask the hub; return what its answer holds.
 
     Raises:
         RequestFailed: It refused; says why.
         OSError: It cannot be reached.
     """
-    content, _ = _cli_service.api(args).request(method, f"/azmqtt/faults{path}", body, query=query)
-    return content
+    return service_api(args).request(method, f"/azmqtt/faults{path}", body, query=query)[0]

@@ -31,6 +31,9 @@ _HEADERS = {
 
 _CONNECT_TIMEOUT_ALLOWANCE = 10
 
+#: Seconds that a method may take (IoT Hub docs, "Understand and invoke direct methods").
+_SHORTEST_CALL, _LONGEST_CALL = 5, 300
+
 
 def add_hub_commands(commands: Commands) -> None:
     """Add what goes below ``hub``, as it does below ``az iot hub``."""
@@ -75,7 +78,7 @@ def _command(commands: Commands, name: str, what: str, run: Any, *, ids: tuple[s
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
-    """Add the options that :func:`api` reads."""
+    """Add the options that say which hub is meant."""
     group = parser.add_argument_group("connection")
     group.add_argument(
         "--service-connection-string",
@@ -84,7 +87,9 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help=f"the hub's connection string with a policy, '-' to read it from stdin (default: ${CONNECTION_STRING})",
     )
-    group.add_argument("--trust", metavar="FILE", help="a PEM file with the root certificates to trust")
+    group.add_argument(
+        "--trust", metavar="FILE", help="a PEM file with the root certificates to trust: a local hub's CA file"
+    )
     group.add_argument(
         "--timeout",
         "--to",
@@ -135,12 +140,13 @@ def _add_method(commands: Commands, kind: str) -> None:
     )
 
 
-def api(arguments: argparse.Namespace) -> ServiceApi:
-    """Make requests to the hub that the options of :func:`add_connection` name.
+def service_api(arguments: argparse.Namespace) -> ServiceApi:
+    """Find the hub by the options of :func:`add_connection`, or the environment.
 
     Raises:
-        UsageError: None is named.
-        ValueError: The connection string makes no sense; never shows the key.
+        UsageError: There is no connection string.
+        ValueError: It is none of a service; never shows the key.
+        OSError: The file with the roots cannot be read.
     """
     from azmqtt._cli_sas import parts
     from azmqtt._service_rest import ServiceApi
@@ -176,31 +182,31 @@ def _create(arguments: argparse.Namespace) -> int:
     if len(given) == 1:
         raise common.UsageError("--primary-key and --secondary-key go together")
     body["authentication"] = {"type": "sas", "symmetricKey": given or None}
-    common.say(api(arguments).request("PUT", _path(arguments, "devices"), body)[0], pretty=True)
+    common.say(service_api(arguments).request("PUT", _path(arguments, "devices"), body)[0], pretty=True)
     return 0
 
 
 def _list(arguments: argparse.Namespace) -> int:
     if arguments.kind == "module":
-        found, _ = api(arguments).request("GET", _path(arguments, "devices", "modules"))
+        found, _ = service_api(arguments).request("GET", _path(arguments, "devices", "modules"))
     else:
-        found, _ = api(arguments).request("GET", "/devices", query=f"&top={arguments.top}")
+        found, _ = service_api(arguments).request("GET", "/devices", query=f"&top={arguments.top}")
     common.say(found, pretty=True)
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    common.say(api(arguments).request("GET", _path(arguments, "devices"))[0], pretty=True)
+    common.say(service_api(arguments).request("GET", _path(arguments, "devices"))[0], pretty=True)
     return 0
 
 
 def _delete(arguments: argparse.Namespace) -> int:
-    api(arguments).request("DELETE", _path(arguments, "devices"), headers={"If-Match": "*"})
+    service_api(arguments).request("DELETE", _path(arguments, "devices"), headers={"If-Match": "*"})
     return 0
 
 
 def _show_twin(arguments: argparse.Namespace) -> int:
-    common.say(api(arguments).request("GET", _path(arguments, "twins"))[0], pretty=True)
+    common.say(service_api(arguments).request("GET", _path(arguments, "twins"))[0], pretty=True)
     return 0
 
 
@@ -212,11 +218,13 @@ def _update_twin(arguments: argparse.Namespace) -> int:
         body["tags"] = common.json_argument("--tags", arguments.tags)
     if not body:
         raise common.UsageError("there is nothing to change: --desired or --tags")
-    common.say(api(arguments).request("PATCH", _path(arguments, "twins"), body)[0], pretty=True)
+    common.say(service_api(arguments).request("PATCH", _path(arguments, "twins"), body)[0], pretty=True)
     return 0
 
 
 def _invoke(arguments: argparse.Namespace) -> int:
+    if not _SHORTEST_CALL <= arguments.timeout <= _LONGEST_CALL:
+        raise common.UsageError(f"--timeout: a device may take {_SHORTEST_CALL} to {_LONGEST_CALL} s for a method")
     body = {
         "methodName": arguments.method_name,
         "payload": common.json_argument("--method-payload", arguments.method_payload),
@@ -224,16 +232,16 @@ def _invoke(arguments: argparse.Namespace) -> int:
     }
     # The hub counts the time, and says when it is over.
     patience = arguments.timeout + _CONNECT_TIMEOUT_ALLOWANCE
-    common.say(api(arguments).request("POST", _path(arguments, "twins", "methods"), body, timeout=patience)[0])
+    common.say(service_api(arguments).request("POST", _path(arguments, "twins", "methods"), body, timeout=patience)[0])
     return 0
 
 
 def _query(arguments: argparse.Namespace) -> int:
-    hub = api(arguments)
+    api = service_api(arguments)
     found: list[Any] = []
     headers: dict[str, str] = {}
     while True:
-        page, answered = hub.request("POST", "/devices/query", {"query": arguments.query_command}, headers=headers)
+        page, answered = api.request("POST", "/devices/query", {"query": arguments.query_command}, headers=headers)
         found += page
         token = answered.get("x-ms-continuation")
         if not token or (arguments.top is not None and len(found) >= arguments.top):
@@ -257,7 +265,7 @@ def _send(arguments: argparse.Namespace) -> int:
     body = arguments.data.encode() if arguments.data is not None else common.file_or_stdin(arguments.data_file_path)
     # The service takes these over AMQP alone: the route is the local hub's own.
     where = path("azmqtt", "devices", arguments.device_id, "messages", "deviceBound")
-    answer, _ = api(arguments).request("POST", where, body, headers=headers)
+    answer, _ = service_api(arguments).request("POST", where, body, headers=headers)
     common.say({"message_id": answer["messageId"]})
     return 0
 
@@ -271,5 +279,5 @@ def _expiry(text: str) -> str:
 
 
 def _purge(arguments: argparse.Namespace) -> int:
-    common.say(api(arguments).request("DELETE", _path(arguments, "devices", "commands"))[0])
+    common.say(service_api(arguments).request("DELETE", _path(arguments, "devices", "commands"))[0])
     return 0

@@ -33,17 +33,20 @@ class ServiceApi:
             timeout: For a request, in seconds.
 
         Raises:
-            ValueError: A part is missing or malformed.
+            ValueError: A part is missing or malformed, or the file has no certificate.
+            OSError: The file cannot be read.
         """
         missing = [name for name in ("HostName", "SharedAccessKeyName", "SharedAccessKey") if not parts.get(name)]
         if missing:
-            raise ValueError(f"the service connection string has no {missing[0]}")
+            hint = ": it is a device's; that of a policy is needed" if parts.get("DeviceId") else ""
+            raise ValueError(f"the service connection string has no {missing[0]}{hint}")
         self._host, _, port = parts["HostName"].partition(":")
         if port and not (port.isascii() and port.isdigit()):
             raise ValueError("the service connection string's HostName has a port that is no number")
         self._port = int(port or 443)
         self._policy, self._key = parts["SharedAccessKeyName"], parts["SharedAccessKey"]
-        self._trust, self._timeout = trust, timeout
+        self._timeout = timeout
+        self._context = _context(trust)
 
     def request(
         self,
@@ -78,7 +81,7 @@ class ServiceApi:
             given["Content-Type"] = "application/json; charset=utf-8"
         where = f"{self._host}:{self._port}"
         timeout = self._timeout if timeout is None else timeout
-        connection = HTTPSConnection(self._host, self._port, timeout=timeout, context=self._context())
+        connection = HTTPSConnection(self._host, self._port, timeout=timeout, context=self._context)
         try:
             connection.request(method, f"{path}?api-version={_API_VERSION}{query}", body, given)
             answer = connection.getresponse()
@@ -92,10 +95,16 @@ class ServiceApi:
         named = {name.lower(): value for name, value in answer.headers.items()}
         return (json.loads(content) if content.strip() else None), named
 
-    def _context(self) -> Any:
-        import ssl
 
-        return ssl.create_default_context(cafile=self._trust)
+def _context(trust: str | None) -> Any:
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=trust)
+    except ssl.SSLError:
+        raise ValueError(f"--trust: there is no certificate in PEM in {trust}") from None
+    except OSError as error:
+        raise OSError(f"--trust: {trust} cannot be read: {error.strerror}") from None
 
 
 def path(*parts: str) -> str:
@@ -105,6 +114,7 @@ def path(*parts: str) -> str:
 
 def _failure(where: str, error: Exception) -> str:
     import ssl
+    from http.client import HTTPException
 
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -113,7 +123,11 @@ def _failure(where: str, error: Exception) -> str:
         )
     if isinstance(error, TimeoutError):
         return f"{where}: no answer in time"
-    return f"{where}: {text}"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{where}: nobody listens there; a local hub's connection string has its port behind the host name"
+    if isinstance(error, ConnectionResetError | HTTPException | ssl.SSLEOFError):
+        return f"{where}: no HTTP came back ({text}): is this the port of the service's REST API?"
+    return f"{where}: {getattr(error, 'strerror', None) or text}"
 
 
 def _refusal(status: int, reason: str, content: bytes) -> RequestFailed:
