@@ -45,7 +45,7 @@ def test_a_fault_from_the_command_line(hub, command):
 
 def test_what_goes_wrong_says_why(hub, command, monkeypatch):
     for arguments, text in [
-        (("set", "explode"), 'the hub answered 400: ErrorCode:ArgumentInvalid;"explode" is no fault'),
+        (("set", "explode"), 'the hub answered 400: "explode" is no fault'),
         (("set", "drop:device_id=nobody"), "the hub answered 404"),
         (("set", "drop:on"), "'on' is not name=value"),
     ]:

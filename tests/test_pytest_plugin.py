@@ -120,7 +120,8 @@ def test_failures_show_the_packets(suite):
     assert (suite.path / "key.txt").read_text() not in text
     assert "sig=" not in text
     # Of the second test only what happened meanwhile.
-    assert "firmware" not in text[text.index("MQTT packets of the local hub") :]
+    packets = text[text.index("MQTT packets of the local hub") : text.index("short test summary")]
+    assert "firmware" not in packets
 
 
 def test_packets_of_all_tests_or_of_none(suite):
@@ -264,3 +265,26 @@ def test_suites_that_do_not_ask_load_nothing(suite):
     )
     suite.runpytest_subprocess("-p", "no:asyncio", "-o", "filterwarnings=").assert_outcomes(passed=1)
     suite.runpytest_subprocess("-p", "no:azmqtt", "-o", "filterwarnings=").assert_outcomes(failed=1)
+
+
+def test_faults_end_with_their_test(suite):
+    suite.makepyfile(
+        """
+        import azmqtt
+        from azmqtt import faults
+
+        def test_with_a_fault(iothub_device, local_hub):
+            fault = iothub_device.inject_fault(faults.Drop("telemetry"))
+            iothub_device.inject_fault("lose:on=puback", count=2, skip=9)
+            with local_hub.device_client("another") as another:
+                another.send_message("not concerned")
+            client = iothub_device.client(retry=azmqtt.RetryPolicy(base=0.01))
+            client.send_message("in the end")
+            fault.wait()
+            assert fault.rule["device_id"] == iothub_device.device_id
+
+        def test_after_it(local_hub):
+            assert [fault.remove() for fault in local_hub.faults()] == [False, False]
+        """
+    )
+    suite.runpytest_subprocess().assert_outcomes(passed=2)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from azmqtt import DeviceClient, LocalHub, MethodResult, Packet, TelemetryMessage
+    from azmqtt import DeviceClient, InjectedFault, LocalHub, MethodResult, Packet, TelemetryMessage
+    from azmqtt.faults import Fault
 
 __all__ = ["IotHubDevice"]
 
@@ -52,6 +53,7 @@ class IotHubDevice:
         self.device_id = device.device_id
         self.connection_string = device.connection_string
         self._clients: list[DeviceClient] = []
+        self._faults: list[InjectedFault] = []
 
     def __repr__(self) -> str:
         """Show the id."""
@@ -68,10 +70,13 @@ class IotHubDevice:
         self.close()
 
     def close(self) -> None:
-        """Close its clients and remove it from the hub. What was recorded of it can still be read."""
+        """Close its clients, end its faults and remove it from the hub. What was recorded of it can still be read."""
         for client in self._clients:
             client.close(timeout=1)
         self._clients.clear()
+        for fault in self._faults:
+            fault.remove()
+        self._faults.clear()
         try:
             self.hub.remove_device(self.device_id)
         except (LookupError, RuntimeError):
@@ -168,6 +173,17 @@ class IotHubDevice:
     def disconnect(self) -> bool:
         """Drop its connection without a word, as a broken network does; false if there was none."""
         return self.hub.disconnect(self.device_id)
+
+    def inject_fault(self, fault: Fault | str, **options: Any) -> InjectedFault:
+        """Have something go wrong in its traffic, until the end of the test: see :meth:`azmqtt.LocalHub.inject_fault`.
+
+        Args:
+            fault: What, and at which moment; or a text such as ``"lose:on=puback,count=2"``.
+            **options: ``count``, ``skip``, ``probability``, ``seed``, ``after``, ``lasting`` and ``module_id``.
+        """
+        injected = self.hub.inject_fault(fault, device_id=self.device_id, **options)
+        self._faults.append(injected)
+        return injected
 
     def packets(self, *, after: int = 0) -> list[Packet]:
         """Return its MQTT packets, oldest first: see :meth:`azmqtt.LocalHub.packets`."""
