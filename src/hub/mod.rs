@@ -1,22 +1,25 @@
 //! The local IoT Hub on tokio: what a device can meet on a real hub, on one machine, with no account.
 //!
-//! [`Hub::start`] opens two TLS listeners, MQTT's and HTTPS', on a thread of its own and answers until [`Hub::stop`]. A message's way
-//! in: `listener` accepts and shakes hands, `authentication` judges the CONNECT, `connection` moves the bytes of one
-//! device, `device_session` decides what each packet means, `twin_requests` and [`telemetry`] do it.
+//! [`Hub::start`] opens its TLS listeners (MQTT, HTTPS for devices and for services, provisioning) on a thread of its own and
+//! answers until [`Hub::stop`]. A message's way in: `listener` accepts and shakes hands, `authentication` judges the CONNECT,
+//! `connection` moves the bytes of one device, `device_session` decides what each packet means, `twin_requests` and
+//! [`telemetry`] do it.
 //!
 //! | module | subject |
 //! |---|---|
 //! | [`config`], [`error`] | options and their defaults; everything that can go wrong in a call |
 //! | `api`, `calls`, `runtime` | [`Hub`]: start and stop; what an application may ask; the thread |
 //! | `http` | the HTTPS listener: MQTT over WebSockets, and what of a hub is HTTP |
-//! | `certificates` | the certificate authority and the server's certificate |
+//! | `shared` | what every connection of a hub shares |
+//! | `certificates`, `tls_rules` | the certificate authority and the server's certificate; which TLS the hub speaks under its name |
 //! | `client_certificates`, `certificate_calls` | X.509: what clients show, who is let in for it; certificates for tests |
 //! | `state_dir`, `device_file`, `cloud_file` | what `--state` keeps, and how it survives a crash |
 //! | `registry`, `device`, [`id`] | devices and their modules: keys, twin, who is connected, what is queued; their names |
 //! | `identities`, `identity_record`, `if_match` | making, changing and removing identities; what is kept of one besides; conditions on etags |
 //! | `modules` | calls that are about modules |
 //! | `policies` | keys of the hub itself, and what their holders may do |
-//! | `query` | queries of twins and jobs, page by page |
+//! | `query`, `query_calls` | queries of twins and jobs, page by page; what applications ask about them |
+//! | `twin_writes`, `refused` | writes to twins by services; why a service's call is refused |
 //! | `configurations` | desired properties for many, kept and counted |
 //! | `jobs` | twin updates and method calls for many, now or later |
 //! | `methods` | calls of direct methods, from the request to the answer |
