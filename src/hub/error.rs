@@ -156,7 +156,10 @@ impl fmt::Display for HubError {
             Self::Identity(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
             Self::DeviceExists(id) => write!(f, "the device {id} exists already"),
-            Self::PolicyNotFound(name) => write!(f, "there is no policy {name}"),
+            Self::PolicyNotFound(name) => write!(
+                f,
+                "there is no policy {name}: there are iothubowner, service, device, registryRead and registryReadWrite"
+            ),
             Self::DeviceNotFound(id) => write!(f, "there is no device {id}"),
             Self::ModuleExists(id) => write!(f, "the module {id} exists already"),
             Self::ModuleNotFound(id) => write!(f, "there is no module {id}"),

@@ -35,6 +35,10 @@ pub(super) enum NoAnswer {
 impl fmt::Display for NoAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            // TLS says so in words for developers, with an address.
+            Self::Broken(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                f.write_str("the connection was closed without an answer: does this port speak HTTP?")
+            }
             Self::Broken(error) => write!(f, "the connection broke: {error}"),
             Self::Wrong(words) => f.write_str(words),
         }

@@ -204,6 +204,9 @@ impl Parser {
             Token::Word(_) if self.is_followed_by("(") => self.call(),
             Token::Word(_) | Token::Name(_) => self.path().map(Expression::Property),
             Token::Text(_) | Token::Number(_) => self.constant().map(Expression::Constant),
+            Token::Symbol("=") => {
+                self.fail("expected a value, not '=': a comparison is written with one '='")
+            }
             _ => self.expected("a value"),
         }
     }

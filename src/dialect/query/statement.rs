@@ -64,12 +64,18 @@ impl Target {
     }
 }
 
+/// What other languages of queries have behind a value or a source.
+const FOREIGN: [&str; 8] = ["like", "between", "join", "having", "limit", "offset", "is", "union"];
+
 /// Nothing may be left.
 fn end(parser: &Parser) -> Parsed<()> {
     match parser.peek() {
         Token::End => Ok(()),
         Token::Word(word) if word.eq_ignore_ascii_case("order") => {
             parser.fail("ORDER BY is not part of the language")
+        }
+        Token::Word(word) if FOREIGN.iter().any(|foreign| word.eq_ignore_ascii_case(foreign)) => {
+            parser.fail(format!("{} is not part of the language", word.to_ascii_uppercase()))
         }
         _ => parser.expected("the end of the query"),
     }

@@ -370,9 +370,10 @@ const MOMENTS: [&str; 20] = [
 
 /// A CONNACK's return code (MQTT 3.1.1 §3.2.2.3).
 fn code(members: &mut Members) -> Result<u8, FaultError> {
-    match members.whole("code", 5)?.unwrap_or(5) {
-        0 => error("code must be a whole number from 1 to 5"),
-        code => Ok(code as u8),
+    match members.whole("code", u64::MAX) {
+        Ok(None) => Ok(5),
+        Ok(Some(code @ 1..=5)) => Ok(code as u8),
+        _ => error("code must be a whole number from 1 to 5"),
     }
 }
 

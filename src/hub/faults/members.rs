@@ -31,16 +31,26 @@ pub(super) fn error<T>(text: impl Into<String>) -> Result<T, FaultError> {
 }
 
 /// An object whose members are taken out one by one: what is left at the end is nobody's.
-pub(super) struct Members(Map<String, Value>);
+pub(super) struct Members {
+    left: Map<String, Value>,
+    /// The names that were asked for, to be told to whoever has misspelt one.
+    asked: Vec<String>,
+}
 
 impl Members {
     pub(super) fn of(value: Value) -> Result<Self, FaultError> {
         let Value::Object(members) = value else { return error("a rule must be a JSON object") };
-        Ok(Self(members.into_iter().filter(|(_, value)| !value.is_null()).collect()))
+        let left = members.into_iter().filter(|(_, value)| !value.is_null()).collect();
+        Ok(Self { left, asked: Vec::new() })
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Value> {
+        self.asked.push(name.to_owned());
+        self.left.remove(name)
     }
 
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, FaultError> {
-        match self.0.remove(name) {
+        match self.remove(name) {
             None => Ok(None),
             Some(Value::String(text)) if text.len() <= MAX_TEXT => Ok(Some(text)),
             Some(_) => error(format!("{name} must be text of at most {MAX_TEXT} bytes")),
@@ -48,15 +58,16 @@ impl Members {
     }
 
     pub(super) fn whole(&mut self, name: &str, most: u64) -> Result<Option<u64>, FaultError> {
-        let Some(value) = self.0.remove(name) else { return Ok(None) };
+        let Some(value) = self.remove(name) else { return Ok(None) };
         match value.as_u64() {
             Some(number) if number <= most => Ok(Some(number)),
+            _ if most == u64::MAX => error(format!("{name} must be a whole number from 0 on")),
             _ => error(format!("{name} must be a whole number from 0 to {most}")),
         }
     }
 
     pub(super) fn number(&mut self, name: &str, most: f64) -> Result<Option<f64>, FaultError> {
-        let Some(value) = self.0.remove(name) else { return Ok(None) };
+        let Some(value) = self.remove(name) else { return Ok(None) };
         match value.as_f64() {
             Some(number) if (0.0..=most).contains(&number) => Ok(Some(number)),
             _ => error(format!("{name} must be a number from 0 to {most}")),
@@ -68,7 +79,7 @@ impl Members {
     }
 
     pub(super) fn list(&mut self, name: &str, most: usize) -> Result<Vec<Value>, FaultError> {
-        match self.0.remove(name) {
+        match self.remove(name) {
             None => Ok(Vec::new()),
             Some(Value::Array(values)) if values.len() <= most => Ok(values),
             Some(_) => error(format!("{name} must be a list of at most {most}")),
@@ -76,7 +87,7 @@ impl Members {
     }
 
     pub(super) fn object(&mut self, name: &str) -> Result<Option<Value>, FaultError> {
-        match self.0.remove(name) {
+        match self.remove(name) {
             None => Ok(None),
             Some(object @ Value::Object(_)) if object.to_string().len() <= MAX_OBJECT => Ok(Some(object)),
             Some(_) => error(format!("{name} must be a JSON object of at most {MAX_OBJECT} bytes")),
@@ -84,10 +95,11 @@ impl Members {
     }
 
     pub(super) fn end(self) -> Result<(), FaultError> {
-        match self.0.keys().next() {
+        match self.left.keys().next() {
             None => Ok(()),
             Some(name) => {
-                error(format!("{:?} is no member of this rule", name.chars().take(40).collect::<String>()))
+                let name: String = name.chars().take(40).collect();
+                error(format!("{name:?} is no member of this rule: it has {}", self.asked.join(", ")))
             }
         }
     }

@@ -96,7 +96,7 @@ fn what_makes_no_sense_is_refused_by_name() {
             json!({"fault": "delay", "on": "puback", "seconds": -1}),
             "seconds must be a number from 0 to 86400",
         ),
-        (json!({"fault": "refuse", "code": 6}), "code must be a whole number from 0 to 5"),
+        (json!({"fault": "refuse", "code": 6}), "code must be a whole number from 1 to 5"),
         (json!({"fault": "refuse", "code": 0}), "code must be a whole number from 1 to 5"),
         (json!({"fault": "answer", "status": 204}), "status must be a whole number from 400 to 599"),
         (json!({"fault": "change_twin"}), "change_twin needs desired or reported"),
@@ -105,7 +105,10 @@ fn what_makes_no_sense_is_refused_by_name() {
         (json!({"fault": "drop", "seed": 1}), "seed needs a probability"),
         (json!({"fault": "drop", "module_id": "m"}), "module_id needs the device_id"),
         (json!({"fault": "drop", "on": "accept", "device_id": "d"}), "whose a connection is cannot be known"),
-        (json!({"fault": "drop", "often": 1}), "\"often\" is no member of this rule"),
+        (
+            json!({"fault": "drop", "often": 1}),
+            "\"often\" is no member of this rule: it has fault, on, device_id",
+        ),
         (
             json!({"fault": "drop", "device_id": "x".repeat(2000)}),
             "device_id must be text of at most 1024 bytes",
