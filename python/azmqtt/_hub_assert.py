@@ -59,7 +59,8 @@ class AssertSide:
             TypeError: What is expected is no list of messages.
         """
         __tracebackhide__ = True
-        if not isinstance(expected, Sequence) or isinstance(expected, str | bytes | bytearray):
+        given: object = expected
+        if not isinstance(given, Sequence) or isinstance(given, str | bytes | bytearray):
             raise TypeError(f"expected must be a list, with one item for each message, not {type(expected).__name__}")
         not_negative("after", after)
         messages: list[TelemetryMessage] = []

@@ -101,8 +101,8 @@ pub(super) async fn welcome<S>(
         Ok(connect) => match authentication::judge(&shared, &connect, &chain, SystemTime::now()) {
             Ok(admitted) => {
                 drop(unauthenticated);
-                accept(transport, server, shared, connect, admitted).await;
-                return;
+                // In a place of its own, so that a stranger does not take as much room as a device.
+                return Box::pin(accept(transport, server, shared, connect, admitted)).await;
             }
             Err(refusal) => {
                 transport.ends(format_args!("refused: {}", refusal.reason));
