@@ -54,8 +54,14 @@ impl Options {
     /// What an honest device or module sends.
     pub fn new<'a>(hub: &Hub, id: impl Into<Id<'a>>) -> Self {
         let id = id.into();
+        Self::with_key(hub, id, &key(hub, id))
+    }
+
+    /// [`Self::new`] with a key that the device has, or had.
+    pub fn with_key<'a>(hub: &Hub, id: impl Into<Id<'a>>, key: &SymmetricKey) -> Self {
+        let id = id.into();
         let identity = Identity::new(hub.hostname(), id.device, id.module).unwrap();
-        let token = SasToken::sign(&identity.sas_resource(), &key(hub, id), unix_now() + 3600, None);
+        let token = SasToken::sign(&identity.sas_resource(), key, unix_now() + 3600, None);
         let mut connect = Connect::new(identity.client_id());
         connect.keep_alive = 60;
         connect.login = Some(Login {

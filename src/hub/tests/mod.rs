@@ -19,6 +19,7 @@ mod packets;
 mod policies;
 mod provisioning;
 mod query;
+mod races;
 mod removal;
 mod rest;
 mod routes;
