@@ -1,6 +1,6 @@
 //! The rules of a hub, and what has fired.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -12,7 +12,7 @@ use super::fault::{
     TwinRequest,
 };
 use super::members::FaultError;
-use super::rule::{Active, Rule};
+use super::rule::{Active, Rule, Target};
 use super::strike::Agenda;
 use crate::hub::id::Id;
 
@@ -82,6 +82,8 @@ pub(super) struct Books {
     fired: VecDeque<Fired>,
     total: u64,
     pub(super) agenda: Agenda,
+    /// The newest rule of each kind that each device has asked for.
+    asked: HashMap<(Target, String), u64>,
 }
 
 impl Faults {
@@ -188,6 +190,30 @@ impl Faults {
             fired(books).is_some_and(|fired| fired < count)
         });
         fired(&waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    /// Makes room for a fault that a device asks for: it has one of each kind, however often it asks, so that it uses up
+    /// neither the rules of the hub nor its agenda. False if one is planned already; one that is set is taken away.
+    pub(super) fn make_room(&self, target: &Target, fault: &Fault) -> bool {
+        let mut books = self.books();
+        let Some(id) = books.asked.remove(&(target.clone(), fault.to_string())) else { return true };
+        if books.agenda.has(id) {
+            books.asked.insert((target.clone(), fault.to_string()), id);
+            return false;
+        }
+        drop(books);
+        self.remove(id);
+        true
+    }
+
+    /// Remembers a rule as one that a device asked for.
+    pub(super) fn asked_for(&self, target: Target, fault: &Fault, id: u64) {
+        let mut books = self.books();
+        if books.asked.len() >= MAX_RULES {
+            // Of so many devices, each may have one more.
+            books.asked.clear();
+        }
+        books.asked.insert((target, fault.to_string()), id);
     }
 
     /// Notes a fault that a device asked for.

@@ -56,8 +56,13 @@ pub fn obey(shared: &Shared, device: &Device, application: &[(String, String)]) 
                 ..When::default()
             },
         };
+        if !shared.faults.make_room(&target, fault) {
+            continue;
+        }
         // A hub that has too many rules set already has enough faults.
-        let _ = strike::inject(shared, Rule { fault: fault.clone(), target: target.clone(), when });
+        if let Ok(id) = strike::inject(shared, Rule { fault: fault.clone(), target: target.clone(), when }) {
+            shared.faults.asked_for(target.clone(), fault, id);
+        }
     }
 }
 

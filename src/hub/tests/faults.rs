@@ -488,3 +488,23 @@ async fn a_silent_connection_can_be_ended_and_its_commands_wait_in_order() {
     assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());
     assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::NotReading));
 }
+
+#[tokio::test]
+async fn a_device_that_asks_for_faults_without_end_leaves_room_for_others() {
+    let hub = hub();
+    let mut client = TestClient::connect(&hub, "dev1").await;
+    for kind in ["KillTcp", "InvokeMaxMessageQuota", "InvokeAuthError"] {
+        let topic = format!(
+            "{EVENTS}AzIoTHub_FaultOperationType={kind}&AzIoTHub_FaultOperationDelayInSecs=3000\
+             &AzIoTHub_FaultOperationDurationInSecs=3000"
+        );
+        for _ in 0..1100 {
+            client.publish(&topic, QoS::AtMostOnce, "").await;
+        }
+    }
+    assert!(client.send(EVENTS, "after them").await);
+    inject(&hub, json!({"fault": "lose", "on": "puback"}));
+    // Rules for the quota and for CONNECT, one to drop the connection that is planned, and the one of the test.
+    assert_eq!(hub.clear_faults(), 4);
+    assert!(client.send(EVENTS, "undisturbed").await);
+}
