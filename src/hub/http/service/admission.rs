@@ -64,7 +64,8 @@ impl FromRequestParts<Arc<Shared>> for Caller {
 /// The policy whose key signed the token, for this hub as a whole.
 fn judge(shared: &Shared, headers: &HeaderMap) -> Result<Policy, String> {
     let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
-    let token = SasToken::parse(token.unwrap_or_default()).map_err(|error| error.to_string())?;
+    let token = token.ok_or("there is no SAS token in the header Authorization")?;
+    let token = SasToken::parse(token).map_err(|error| error.to_string())?;
     let name = token.policy().ok_or("the SAS token names no policy (skn)")?;
     let policy = shared.policies.find(name).ok_or("there is no such policy")?.clone();
     let audience = host_as_in(&token, &shared.config.hostname);

@@ -147,12 +147,8 @@ fn self_signed(primary: Option<&str>, secondary: Option<&str>) -> Result<LoginDr
 
 fn key(name: &str, text: Option<&str>) -> Result<Option<SymmetricKey>, HubError> {
     let Some(text) = text else { return Ok(None) };
-    let key = SymmetricKey::from_base64(text).map_err(|error| refused(name, &error.to_string()))?;
-    if KEY_SIZES.contains(&key.len()) {
-        Ok(Some(key))
-    } else {
-        Err(refused(name, "must be 16 to 64 bytes in base64"))
-    }
+    let key = SymmetricKey::from_base64(text).ok().filter(|key| KEY_SIZES.contains(&key.len()));
+    key.map(Some).ok_or_else(|| refused(name, "must be 16 to 64 bytes in base64"))
 }
 
 /// A property that is text, null or missing.
