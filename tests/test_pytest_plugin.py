@@ -267,6 +267,21 @@ def test_suites_that_do_not_ask_load_nothing(suite):
     suite.runpytest_subprocess("-p", "no:azmqtt", "-o", "filterwarnings=").assert_outcomes(failed=1)
 
 
+def test_a_hub_that_a_test_has_closed(suite):
+    suite.makepyfile(
+        """
+        def test_closes(local_hub):
+            local_hub.close()
+
+        def test_after_it(iothub_device):
+            pass
+        """
+    )
+    result = suite.runpytest_subprocess()
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["local_hub, which is one for all tests, was closed by an earlier one"])
+
+
 def test_faults_end_with_their_test(suite):
     suite.makepyfile(
         """

@@ -67,7 +67,11 @@ def iothub_device(local_hub: LocalHub, request: pytest.FixtureRequest) -> Iterat
     """Return a device on ``local_hub`` that no other test has: see :class:`azmqtt.testing.IotHubDevice`."""
     from azmqtt.testing import IotHubDevice
 
-    with IotHubDevice(local_hub, request.node.name) as device:
+    try:
+        device = IotHubDevice(local_hub, request.node.name)
+    except RuntimeError:
+        pytest.fail("local_hub, which is one for all tests, was closed by an earlier one", pytrace=False)
+    with device:
         request.node.stash[_DEVICE] = device
         yield device
 
