@@ -138,7 +138,7 @@ async fn a_hub_with_everything_under_way_stops() {
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
     let ends = async {
         while let Some(closed) = calls.join_next().await {
-            assert!(closed.unwrap())
+            assert!(closed.unwrap());
         }
     };
     tokio::time::timeout(DEADLINE, ends).await.expect("all calls end");
