@@ -42,6 +42,25 @@ async fn of_those_with_the_same_etag_one_wins() {
     }
 }
 
+#[tokio::test]
+async fn whoever_makes_or_updates_does_either() {
+    // With a disk to wait for, so that all are at it.
+    let dir = Dir::new();
+    let hub = Arc::new(dir.hub().unwrap());
+    let entry = |number| json!({ "id": format!("new{number}"), "importMode": "createOrUpdate" });
+    for round in 0..5 {
+        let entries: Value = (0..100).map(|number| entry(round * 100 + number)).collect();
+        let mut all = JoinSet::new();
+        for _ in 0..4 {
+            let (hub, entries) = (hub.clone(), entries.clone());
+            all.spawn(async move { ask(&hub, "POST", "/devices", &entries).await });
+        }
+        for answer in all.join_all().await {
+            assert_eq!(answer.status, 200, "{answer}");
+        }
+    }
+}
+
 /// Makes, changes and removes one device and its modules from all sides; whatever comes of it, memory and disk agree, and
 /// the hub starts again.
 #[tokio::test]

@@ -20,6 +20,7 @@ fn errors(answer: &Answer) -> Vec<(String, String, String)> {
         (answer.status, result["isSuccessful"].as_bool()),
         (if errors.is_empty() { 200 } else { 400 }, Some(errors.is_empty()))
     );
+    assert_eq!(answer.header("connection"), None, "kept, as of anybody who was let in");
     errors
         .iter()
         .map(|error| (text(&error["deviceId"]), text(&error["errorCode"]), text(&error["operation"])))

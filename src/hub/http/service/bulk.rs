@@ -3,12 +3,12 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use axum::{Extension, Router};
 use serde_json::{Value, json};
 
 use super::super::super::error::HubError;
@@ -19,7 +19,7 @@ use super::super::super::policies::Right;
 use super::super::super::shared::Shared;
 use super::super::super::telemetry::unix_now;
 use super::super::super::twin_writes::{self, Write};
-use super::super::answer::{JsonBody, Refusal};
+use super::super::answer::{Admitted, JsonBody, Refusal};
 use super::admission::Caller;
 use super::identity_json::{self, text};
 use super::request::{json_of, off_thread};
@@ -56,7 +56,8 @@ async fn run(
     let errors = errors.await?;
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let result = json!({ "isSuccessful": errors.is_empty(), "errors": errors, "warnings": [] });
-    Ok((status, JsonBody(result)).into_response())
+    // The connection of somebody who was let in is kept.
+    Ok((status, Extension(Admitted), JsonBody(result)).into_response())
 }
 
 /// What an entry asks for.
@@ -122,10 +123,13 @@ fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> 
         let etag = text(entry, name)?.and_then(IfMatch::parse);
         etag.ok_or_else(|| HubError::Argument(format!("{name} is missing or no etag")))
     };
-    let mode = match mode {
-        Mode::CreateOrUpdate if shared.registry.find(id).is_none() => Mode::Create,
-        mode => mode,
-    };
+    if matches!(mode, Mode::CreateOrUpdate) && shared.registry.find(id).is_none() {
+        match create(shared, id, entry) {
+            // By somebody else, meanwhile.
+            Err(HubError::DeviceExists(_) | HubError::ModuleExists(_)) => {}
+            done => return done,
+        }
+    }
     match mode {
         Mode::Create => create(shared, id, entry),
         Mode::Update | Mode::CreateOrUpdate => update(shared, id, entry, &etag("eTag")?),
