@@ -270,7 +270,7 @@ fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, HubError> {
     }
 }
 
-/// Removes what a crash has left of a file that was being written; it may hold a key.
+/// Removes what a crash, or a full disk, has left of a file that was being written; it may hold a key.
 fn remove_unfinished(path: &Path) {
     // If it is there and stays, it does no harm otherwise.
     let _ = fs::remove_file(path);
@@ -290,7 +290,10 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), HubError> {
         fs::rename(&beside, path)?;
         sync_parent(path)
     };
-    write().map_err(|error| HubError::file(path, error))
+    write().map_err(|error| {
+        remove_unfinished(&beside);
+        HubError::file(path, error)
+    })
 }
 
 /// Makes a rename, or a removal, durable. Windows has no such thing.

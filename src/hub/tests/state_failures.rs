@@ -8,6 +8,7 @@ use super::client::{Options, TestClient};
 use super::service::{ask, ask_if};
 use super::state::Dir;
 use crate::hub::HubError;
+use crate::hub::state_dir::write_whole;
 
 #[tokio::test]
 async fn an_update_that_cannot_be_saved_is_none() {
@@ -43,6 +44,17 @@ async fn an_update_that_cannot_be_saved_is_none() {
     assert_eq!(hub.device_ids(), ["dev1", "dev2"]);
     assert_eq!(hub.twin("dev1").unwrap()["status"], "disabled");
     assert!(TestClient::open(&hub, &Options::new(&hub, "dev1")).await.is_err());
+}
+
+#[test]
+fn what_cannot_be_written_leaves_no_secret_beside() {
+    let dir = Dir::new();
+    let _hub = dir.hub().unwrap();
+    // A directory that is not empty cannot be replaced by a file.
+    let path = dir.file("taken.json");
+    fs::create_dir_all(path.join("x")).unwrap();
+    write_whole(&path, b"secret").unwrap_err();
+    assert!(!path.with_extension("tmp").exists());
 }
 
 #[test]
