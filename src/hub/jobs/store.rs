@@ -79,11 +79,13 @@ impl Jobs {
         self.state().jobs.get(id).map(Job::to_json).ok_or_else(|| not_found(id))
     }
 
-    /// All jobs that fit, by id.
-    pub fn list(&self, fits: impl Fn(&Job) -> bool) -> Vec<(String, Value)> {
-        let state = self.state();
-        let jobs = state.jobs.iter().filter(|(_, job)| fits(job));
-        jobs.map(|(id, job)| (id.clone(), job.to_json())).collect()
+    /// All jobs that fit, by id. Each is shown when it is asked for: a job may hold half a megabyte.
+    pub fn list(&self, fits: impl Fn(&Job) -> bool) -> impl Iterator<Item = (String, Value)> {
+        let ids: Vec<String> = self.state().jobs.keys().cloned().collect();
+        ids.into_iter().filter_map(move |id| {
+            let shown = self.state().jobs.get(&id).filter(|job| fits(job)).map(Job::to_json)?;
+            Some((id, shown))
+        })
     }
 
     /// Ends a job that has not ended. What it is at is given up: a device may still get a call that was on its way.

@@ -74,7 +74,7 @@ pub(super) fn run(
 /// A page of rows that have an id each and come in the order of it. `of` says what of: a token is good for that alone.
 pub(super) fn page_of(
     item_type: &'static str,
-    rows: Vec<(String, Value)>,
+    rows: impl IntoIterator<Item = (String, Value)>,
     of: &str,
     size: Option<usize>,
     continuation: Option<&str>,
