@@ -36,7 +36,7 @@ async fn requests_that_break_a_rule_are_refused() {
         ("404", "/$iothub/websocket", "/"),
         ("404", "/$iothub/websocket", "/$iothub/websocket/more"),
         ("405", "GET", "POST"),
-        ("400", "GET", "HEAD"),
+        ("405", "GET", "HEAD"),
         ("400", "HTTP/1.1", "HTTP/1.0"),
         ("400", "Host: localhost\r\n", ""),
         ("400", "Host: localhost", "Host: a\r\nHost: b"),
