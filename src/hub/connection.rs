@@ -34,6 +34,9 @@ pub(super) const SILENCE: Duration = Duration::from_secs(600);
 /// So much of what a client sends behind its CONNECT is read while it waits for the answer, in bytes.
 const WAITING_INPUT: usize = 4 << 10;
 
+/// So much is read from a client over its rate before what it sent is looked at, in bytes, to find its pings.
+const READ_AHEAD: usize = 32 << 10;
+
 /// A deadline that is always in the future of what anybody waits for.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -337,6 +340,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let step = match self.wake().await {
                 Wake::Close(reason) => Err(reason),
+                // What came before the end is looked at first.
+                Wake::Read(0) if self.line.is_shaping() => {
+                    self.line.closed = true;
+                    Ok(())
+                }
+                Wake::Read(1..) if self.line.is_shaping() => {
+                    self.session.server.answer_pings(&mut self.transport.input, Instant::now());
+                    Ok(())
+                }
                 Wake::Read(0) => Err(CloseReason::Lost),
                 Wake::Read(_) | Wake::Drained => self.process().await,
                 Wake::Command(Command::Fault(fault)) => self.line.strike(fault, self.session.server.output()),
@@ -373,13 +385,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             // A flood from one client does not hold up the others.
             consume_budget().await;
         }
+        if self.line.is_shaping() {
+            self.session.server.answer_pings(&mut self.transport.input, Instant::now());
+        }
         self.input_waits = true;
         Ok(())
     }
 
     fn is_paused(&mut self) -> bool {
+        self.is_full() || self.line.is_deaf() || self.line.is_shaping()
+    }
+
+    fn is_full(&mut self) -> bool {
         let pending = self.session.server.output().len() + self.line.waiting();
-        pending > self.shared.config.limits.pause_reading_at || self.line.is_deaf()
+        pending > self.shared.config.limits.pause_reading_at
+    }
+
+    /// Whether something may be read although nothing is looked at.
+    fn reads_ahead(&mut self) -> bool {
+        let room = !self.is_full() && self.transport.input.len() < READ_AHEAD;
+        room && self.line.is_shaping() && !self.line.closed
     }
 
     /// Writes what is pending and waits for something to do.
@@ -421,10 +446,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Poll::Ready(Wake::Timer);
             }
             if self.is_paused() {
-                return Poll::Pending;
-            }
-            if self.input_waits {
+                if !self.reads_ahead() {
+                    return Poll::Pending;
+                }
+            } else if self.input_waits {
                 return Poll::Ready(Wake::Drained);
+            } else if self.line.closed {
+                return Poll::Ready(Wake::Read(0));
             }
             self.transport.poll_read(cx).map(|read| read.map_or(Wake::Close(CloseReason::Lost), Wake::Read))
         })

@@ -99,6 +99,29 @@ impl<T> Server<T> {
         })
     }
 
+    /// Answers the pings in `input` and takes them out, wherever they stand between whole packets: for a client whose
+    /// packets are not taken for a while. Anything that is no packet is left to [`Self::poll`].
+    pub fn answer_pings(&mut self, input: &mut BytesMut, now: Instant) {
+        const PINGREQ: [u8; 2] = [0xc0, 0];
+        if !self.is_connected() {
+            return;
+        }
+        let (mut at, mut kept) = (0, 0);
+        while let Some(length) = wire::packet_length(&input[at..]) {
+            if input[at..].starts_with(&PINGREQ) {
+                self.idle.received(now);
+                self.session.encode(&Packet::PingResp);
+            } else {
+                input.copy_within(at..at + length, kept);
+                kept += length;
+            }
+            at += length;
+        }
+        let rest = input.len() - at;
+        input.copy_within(at.., kept);
+        input.truncate(kept + rest);
+    }
+
     fn next_event(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
         if matches!(self.state, State::Deciding { .. } | State::Closed) {
             return Ok(None);

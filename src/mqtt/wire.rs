@@ -91,6 +91,12 @@ pub fn decode(input: &mut BytesMut, sender: Sender, limit: usize) -> Result<Opti
     }
 }
 
+/// The length of the first packet in `input`, if it is there as a whole and has the length that it announces.
+pub fn packet_length(input: &[u8]) -> Option<usize> {
+    let size = Frame::peek(input).ok()??.size();
+    (size <= input.len()).then_some(size)
+}
+
 /// A packet's fixed header (§2.2).
 struct Frame {
     first_byte: u8,

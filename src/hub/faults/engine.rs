@@ -60,6 +60,8 @@ pub struct RuleStatus {
 pub enum Disturbance {
     Fault(ReceivedFault),
     Refuse(Answer),
+    /// It is over its rate, and is looked at that much later.
+    Shape(Duration),
     /// The hub's messages of the day are used up.
     Quota,
 }
@@ -246,7 +248,7 @@ impl Faults {
             }
             Fault::TwinRequest(of, answer) if of.includes(what) => Some(Disturbance::Refuse(*answer)),
             Fault::Throttle if what == Received::Telemetry => {
-                Some(Disturbance::Fault(ReceivedFault::Delay(left.unwrap_or(THROTTLED))))
+                Some(Disturbance::Shape(left.unwrap_or(THROTTLED)))
             }
             Fault::Throttle if TwinRequest::Any.includes(what) => {
                 Some(Disturbance::Refuse(Answer { status: 429, retry_after: Some(seconds(left)) }))

@@ -34,6 +34,10 @@ pub struct Line {
     writes_at: Option<Instant>,
     /// Until when the client cannot count as silent: the hub did not listen.
     pub excused_until: Option<Instant>,
+    /// Packets are read and not looked at until then; pings are answered.
+    shaped_until: Option<Instant>,
+    /// The client's end of the stream closed while its packets were not looked at.
+    pub closed: bool,
     /// What was read when the reading stopped.
     held: Option<Box<Event<Delivery>>>,
     /// What the registry asked for while nothing was written.
@@ -80,7 +84,7 @@ impl Line {
 
     /// Forgets what is over.
     pub fn pass_time(&mut self) {
-        for time in [&mut self.reads_at, &mut self.writes_at] {
+        for time in [&mut self.reads_at, &mut self.writes_at, &mut self.shaped_until] {
             time.take_if(|time| *time <= Instant::now());
         }
     }
@@ -95,11 +99,16 @@ impl Line {
         self.reads_at.is_some()
     }
 
+    /// Whether packets are read, and not looked at yet.
+    pub fn is_shaping(&self) -> bool {
+        self.shaped_until.is_some() && !self.is_deaf()
+    }
+
     /// When the next thing is due.
     pub fn deadline(&self) -> Option<Instant> {
         // What is late when nothing is written stays so until then.
         let late = self.filter.as_ref().filter(|_| !self.is_mute()).and_then(|filter| filter.next_due());
-        [late, self.reads_at, self.writes_at].into_iter().flatten().min()
+        [late, self.reads_at, self.writes_at, self.shaped_until].into_iter().flatten().min()
     }
 
     /// What was held back, when the hub reads again.
@@ -133,6 +142,20 @@ impl Line {
         self.stop_reading(time);
     }
 
+    /// Looks at `event`, and at all that comes behind it, later. The client is over its rate, and not cut off: its pings
+    /// are answered.
+    fn shape(&mut self, event: Event<Delivery>, time: Duration) {
+        self.held = Some(Box::new(event));
+        let until = Instant::now() + time;
+        self.shaped_until = Some(until);
+        self.excuse_until(until);
+    }
+
+    fn excuse_until(&mut self, until: Instant) {
+        let until = until + GRACE;
+        self.excused_until = Some(self.excused_until.map_or(until, |other| other.max(until)));
+    }
+
     /// A packet came in: what is left of it after faults and the limits of the hub's tier.
     ///
     /// # Errors
@@ -152,7 +175,7 @@ impl Line {
         match self.gate.judge(shared, session, event)? {
             Passage::Now(event) => Ok(Some(event)),
             Passage::Later(event, time) => {
-                self.hold(event, time);
+                self.shape(event, time);
                 Ok(None)
             }
             Passage::Refused => Ok(None),
@@ -188,6 +211,10 @@ impl Line {
             }
             Disturbance::Fault(ReceivedFault::Delay(time)) => {
                 self.hold(event, time);
+                Ok(None)
+            }
+            Disturbance::Shape(time) => {
+                self.shape(event, time);
                 Ok(None)
             }
             Disturbance::Fault(ReceivedFault::ChangeTwin(change)) => {
@@ -242,7 +269,7 @@ impl Line {
         let until = Instant::now() + time;
         let until = self.reads_at.map_or(until, |other| other.max(until));
         self.reads_at = Some(until);
-        self.excused_until = Some(until + GRACE);
+        self.excuse_until(until);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
@@ -12,8 +13,8 @@ use crate::hub::faults::Rule;
 use crate::hub::telemetry::unix_now;
 use crate::hub::throttle::{Throttling, Tier};
 use crate::hub::{CloseReason, Hub, HubConfig};
-use crate::mqtt::QoS;
 use crate::mqtt::client::Event;
+use crate::mqtt::{Publish, QoS};
 
 const EVENTS: &str = "devices/dev1/messages/events/";
 const RESPONSES: &str = "$iothub/twin/res/#";
@@ -188,4 +189,45 @@ async fn faults_of_requests() {
     inject(json!({"fault": "throttle", "device_id": "dev1", "lasting": 60}));
     assert!(ask(&hub, "GET /twins/dev1").await.0.starts_with("HTTP/1.1 429"));
     assert!(!ask(&hub, "GET /twins/dev2").await.0.starts_with("HTTP/1.1 429"));
+}
+
+#[tokio::test]
+async fn the_pings_of_a_client_over_its_rate_are_answered() {
+    let hub = hub(Throttling::default());
+    let client = TestClient::connect(&hub, "dev1").await;
+    hub.inject_fault(Rule::from_json(json!({"fault": "throttle", "lasting": 1.0})).unwrap()).unwrap();
+    let (begun, mut stream) = (Instant::now(), client.into_stream());
+    let mut message = BytesMut::new();
+    for id in 1..=2 {
+        let mut publish = Publish::new(EVENTS, QoS::AtLeastOnce, "x");
+        publish.pkid = id;
+        publish.write(&mut message).unwrap();
+        message.extend_from_slice(&[0xc0, 0]);
+    }
+    // One in the middle of what is read at once, one behind it, and one that comes in two halves.
+    for part in [&message[..], &[0xc0], &[0]] {
+        stream.write_all(part).await.unwrap();
+        stream.flush().await.unwrap();
+    }
+    let mut answer = [0; 6];
+    timeout(DEADLINE, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(answer, [0xd0, 0, 0xd0, 0, 0xd0, 0]);
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+    let mut acknowledged = [0; 8];
+    timeout(DEADLINE, stream.read_exact(&mut acknowledged)).await.unwrap().unwrap();
+    assert_eq!(acknowledged, [0x40, 2, 0, 1, 0x40, 2, 0, 2]);
+    assert!(begun.elapsed() >= Duration::from_millis(900), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn what_a_client_over_its_rate_sent_before_its_goodbye_counts() {
+    let hub = throttled(Tier::S1, Duration::from_secs(60));
+    let mut client = TestClient::connect(&hub, "dev1").await;
+    for _ in 0..20 {
+        client.publish(EVENTS, QoS::AtMostOnce, "x").await;
+    }
+    client.disconnect().await;
+    assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());
+    assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::Goodbye));
+    assert_eq!(hub.telemetry_count(None).unwrap(), 20);
 }

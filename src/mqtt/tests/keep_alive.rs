@@ -2,6 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::BytesMut;
+use proptest::prelude::*;
+
+use super::order::connected_server;
+use super::{encoded, frame};
+use crate::mqtt::Packet;
 use crate::mqtt::keep_alive::{Due, IdleLimit, KeepAlive};
 
 const INTERVAL: Duration = Duration::from_secs(60);
@@ -111,5 +117,32 @@ fn the_two_sides_agree() {
         if second % 11 == 0 {
             client.received(now);
         }
+    }
+}
+
+proptest! {
+    /// Every ping is answered once, as soon as it is there, and nothing else changes.
+    #[test]
+    fn pings_between_packets_that_wait(pings in prop::collection::vec(any::<bool>(), 0..40), cuts in prop::collection::vec(0_usize..30, 0..40)) {
+        let mut server = connected_server();
+        let other = frame(0x30, b"\x00\x01tbody");
+        let sent: Vec<u8> = pings.iter().flat_map(|ping| if *ping { frame(0xc0, b"") } else { other.clone() }).collect();
+        let (mut rest, mut input) = (&sent[..], BytesMut::new());
+        for cut in cuts.into_iter().chain([usize::MAX]) {
+            let (now, later) = rest.split_at(cut.min(rest.len()));
+            input.extend_from_slice(now);
+            server.answer_pings(&mut input, Instant::now());
+            rest = later;
+        }
+        let count = pings.iter().filter(|ping| **ping).count();
+        prop_assert_eq!(&server.output()[..], encoded(&Packet::PingResp).repeat(count));
+        prop_assert_eq!(&input[..], other.repeat(pings.len() - count));
+    }
+
+    #[test]
+    fn any_bytes_may_be_searched_for_pings(bytes: Vec<u8>) {
+        let mut input = BytesMut::from(&bytes[..]);
+        connected_server().answer_pings(&mut input, Instant::now());
+        prop_assert!(input.len() <= bytes.len());
     }
 }
