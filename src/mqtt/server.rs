@@ -21,7 +21,7 @@ pub struct Server<T> {
     state: State,
     idle: IdleLimit,
     /// The message of the last [`Event::Acknowledged`], until the next poll.
-    acknowledged: Option<Acknowledged<()>>,
+    acknowledged: Option<Box<Acknowledged<()>>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,7 @@ impl<T> Server<T> {
             Packet::Publish(publish) => Some(Event::Publish(publish)),
             Packet::PubAck(puback) => self.session.window.acknowledge(puback.pkid).map(|acknowledged| {
                 let (rest, token) = acknowledged.swap(());
-                self.acknowledged = Some(rest);
+                self.acknowledged = Some(Box::new(rest));
                 Event::Acknowledged(token)
             }),
             Packet::Subscribe(subscribe) => Some(Event::Subscribe(subscribe)),
