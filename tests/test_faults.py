@@ -325,6 +325,15 @@ def test_any_text_is_a_rule_or_refused(text):
     assert json.dumps(document)
 
 
+def test_a_fault_that_comes_too_early_for_its_connection_says_so(hub):
+    device_id = hub.create_device().device_id
+    with (
+        hub.inject_fault(faults.Drop(), device_id=device_id) as fault,
+        pytest.raises(TimeoutError, match=r"happens to connections that are up at that moment, and there was none$"),
+    ):
+        fault.wait(timeout=0)
+
+
 def test_arguments_that_are_no_faults_are_named(hub):
     for call, message in [
         (lambda: hub.start_fault_schedule([]), "schedule must be an azmqtt.faults.FaultSchedule, not list"),

@@ -9,6 +9,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import time
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 import pytest
 
 import azmqtt
+from azmqtt._cli_sas import parts
+from azmqtt._service_rest import ServiceApi
 
 PAGE = Path(__file__).parent.parent / "docs" / "command-line.md"
 
@@ -61,6 +64,18 @@ def test_the_options_arrive():
     assert shown == ["CONNECT", "CONNACK", "PUBLISH", "PUBACK", "DISCONNECT", "closed:"]
     assert all(" d, connection 1: " in line for line in lines)
     assert text.rsplit("SharedAccessKey=", 1)[1] not in "".join(lines)
+
+
+def test_feedback_comes_as_soon_as_the_option_says():
+    with running("--c2d-feedback-interval", "0.1", "--device", "d") as (_, ready):
+        hub = ServiceApi(parts(ready["service_connection_string"]), trust=ready["ca_file"])
+        hub.request("POST", "/azmqtt/devices/d/messages/deviceBound", b"x", headers={"iothub-ack": "full"})
+        hub.request("DELETE", "/devices/d/commands")
+        deadline = time.monotonic() + 10
+        while (batch := hub.request("GET", "/messages/serviceBound/feedback")[0]) is None:
+            assert time.monotonic() < deadline, "before the 15 s that it takes by default"
+            time.sleep(0.02)
+        assert [record["deviceId"] for record in batch] == ["d"]
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,13 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         help="on how many connections a cloud-to-device message is tried, 1 to 100 (default: %(default)s)",
     )
     parser.add_argument(
+        "--c2d-feedback-interval",
+        type=seconds,
+        default=15.0,
+        metavar="SECONDS",
+        help="how long feedback waits for more before it is handed out over REST (default: %(default)g)",
+    )
+    parser.add_argument(
         "--keep-c2d",
         action="store_true",
         help="a connect with CleanSession 1 leaves the queue of cloud-to-device messages alone (default: empties it)",
@@ -144,6 +151,7 @@ def run(args: argparse.Namespace) -> int:
             c2d_lock=args.c2d_lock,
             c2d_ttl=args.c2d_ttl,
             c2d_max_delivery_count=args.c2d_max_delivery_count,
+            c2d_feedback_interval=args.c2d_feedback_interval,
             clean_session_purges=not args.keep_c2d,
             tier=args.tier,
             units=args.units,

@@ -75,6 +75,8 @@ class InjectedFault:
 
         if not wait(poll, timeout, self._hub):
             msg = f"{self!r}: waited {timeout} s for {count}"
+            if self.rule.get("on") == "now" and not self.fired:
+                msg += "; it happens to connections that are up at that moment, and there was none"
             raise TimeoutError(msg)
 
     def remove(self) -> bool:

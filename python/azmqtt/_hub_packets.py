@@ -187,7 +187,7 @@ class PacketSide:
     def wait_for_packet(
         self,
         device_id: str | None = None,
-        predicate: Callable[[Packet], bool] | None = None,
+        predicate: Callable[[Packet], object] | None = None,
         timeout: float | None = 10,
         *,
         kind: str | None = None,

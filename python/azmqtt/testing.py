@@ -191,7 +191,7 @@ class IotHubDevice:
 
     def wait_for_packet(
         self,
-        predicate: Callable[[Packet], bool] | None = None,
+        predicate: Callable[[Packet], object] | None = None,
         timeout: float | None = 10,
         *,
         kind: str | None = None,
