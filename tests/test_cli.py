@@ -348,13 +348,15 @@ def test_the_status_of_simulated_methods_is_checked_at_once(status):
 def test_a_hub_that_goes_away_is_named_by_who_waits_for_messages():
     with azmqtt.LocalHub(record_packets=True) as hub:
         device = hub.create_device()
-        arguments = ["--port", hub.port, "--trust", hub.ca_file, "--timeout", 3]
+        arguments = ["--count", 2, "--port", hub.port, "--trust", hub.ca_file, "--timeout", 3]
+        hub.send_c2d(device.device_id, "the first")
         process = start("device", "c2d-message", "receive", *arguments, connection_string=device.connection_string)
-        hub.wait_for_packet(device.device_id, kind="SUBACK", timeout=20)
+        # Whoever acknowledges a message has read the SUBACK before it.
+        hub.wait_for_packet(device.device_id, kind="PUBACK", timeout=20)
     with process:
         _, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "0 of 1 messages came; none for 3 s (" in err
+    assert "1 of 2 messages came; none for 3 s (" in err
 
 
 @pytest.mark.parametrize("names", ["HostName DeviceId SharedAccessKey", "hostname deviceid SHAREDACCESSKEY"])
