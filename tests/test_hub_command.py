@@ -151,3 +151,16 @@ def test_the_node_program_of_the_page(tmp_path, node_sdk):
     environment = {**environment, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=50, check=False)
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_a_state_that_is_a_file(tmp_path):
+    (tmp_path / "file").touch()
+    done = subprocess.run(
+        [sys.executable, "-m", "azmqtt", "hub", "--port", "0", "--state", tmp_path / "file"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    expected = f"azmqtt hub: state must be a directory, and {tmp_path / 'file'} is a file\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", expected)

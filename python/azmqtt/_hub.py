@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from azmqtt import _core
@@ -139,6 +140,8 @@ class LocalHub(ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, Prov
         """Start the hub."""
         if not host:
             raise ValueError("host must not be empty: an address to listen on, such as 127.0.0.1")
+        if state is not None and Path(state).is_file():
+            raise NotADirectoryError(f"state must be a directory, and {state} is a file")
         for name, number in (
             ("port", port),
             ("websocket_port", websocket_port),
