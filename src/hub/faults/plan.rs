@@ -80,13 +80,14 @@ impl Schedule {
                 if let Some(chance) = &mut rule.when.chance {
                     chance.seed = random.next();
                 }
-                rule.when.lasting = Some(self.duration);
+                rule.when.lasting = Some(within(rule.when.lasting, self.duration));
                 plan.push(Planned { at: Duration::ZERO, rule });
                 continue;
             };
             let mut at = random.wait(*mean);
             while at < self.duration {
-                let when = When { lasting: Some(self.duration.saturating_sub(at)), ..rule.when };
+                let left = self.duration.saturating_sub(at);
+                let when = When { lasting: Some(within(rule.when.lasting, left)), ..rule.when };
                 plan.push(Planned { at, rule: Rule { when, ..rule.clone() } });
                 if plan.len() > MAX_PLANNED {
                     return Err(FaultError(format!("the schedule has more than {MAX_PLANNED} faults")));
@@ -109,6 +110,11 @@ impl Schedule {
 fn changed_bytes(fault: &Fault) -> usize {
     let Fault::Received(_, ReceivedFault::ChangeTwin(Change { desired, reported })) = fault else { return 0 };
     desired.iter().chain(reported).map(|patch| patch.to_string().len()).sum()
+}
+
+/// How long a rule lasts of which the schedule is `left`.
+fn within(lasting: Option<Duration>, left: Duration) -> Duration {
+    lasting.map_or(left, |lasting| lasting.min(left))
 }
 
 impl Entry {
@@ -176,6 +182,21 @@ mod tests {
         assert!(plans.windows(2).all(|pair| pair[0] != pair[1]));
         let drops: usize = plans.iter().flatten().filter(|planned| planned.rule.fault.on() == "now").count();
         assert!((2700..3300).contains(&drops), "{drops} in 50 minutes, one a second on average");
+    }
+
+    #[test]
+    fn a_fault_lasts_as_long_as_it_says_and_no_longer_than_the_schedule() {
+        let json = json!({"seed": 3, "duration": 10, "faults": [
+            {"fault": "throttle", "every": 1, "lasting": 0.5},
+            {"fault": "lose", "on": "puback", "probability": 0.5, "lasting": 2},
+        ]});
+        let plan = Schedule::from_json(json).unwrap().plan().unwrap();
+        for planned in &plan {
+            let most = Duration::from_secs_f64(if planned.rule.fault.on() == "now" { 0.5 } else { 2.0 });
+            let left = Duration::from_secs(10) - planned.at;
+            assert_eq!(planned.rule.when.lasting, Some(most.min(left)));
+        }
+        assert!(plan.len() > 3);
     }
 
     #[test]
