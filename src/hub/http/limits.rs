@@ -87,6 +87,9 @@ async fn throttle(shared: &Shared, request: Request, next: Next) -> Response {
     if answer.status() == StatusCode::UNAUTHORIZED {
         // By somebody whose policy lacks the right for it.
         shared.throttle.give_back(operation);
+        if operation == Operation::DeviceToCloud {
+            shared.throttle.give_back_message(size);
+        }
     }
     answer
 }

@@ -231,3 +231,21 @@ async fn what_a_client_over_its_rate_sent_before_its_goodbye_counts() {
     assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::Goodbye));
     assert_eq!(hub.telemetry_count(None).unwrap(), 20);
 }
+
+#[tokio::test]
+async fn a_stranger_uses_up_no_messages_of_the_day() {
+    let hub = hub(Throttling { tier: Tier::F1, enabled: true, ..Throttling::default() });
+    let mut stream = https(&hub).await;
+    // All of them, if it were let in.
+    let request = format!(
+        "POST /devices/dev1/messages/events?api-version=2021-04-12 HTTP/1.1\r\nHost: localhost\r\n\
+         Authorization: none\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        8000 * 512
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    timeout(DEADLINE, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
+    let mut client = TestClient::connect(&hub, "dev1").await;
+    assert!(client.send(EVENTS, "x").await);
+}

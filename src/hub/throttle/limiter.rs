@@ -70,6 +70,12 @@ impl Limiter {
         !enabled || quota.take(size, meter, limit, now)
     }
 
+    /// Gives back what was counted of the day's quota for a message that nobody was allowed to send.
+    pub fn give_back_message(&self, size: usize) {
+        let (_, meter) = self.throttling.tier.daily();
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner).give_back(size, meter);
+    }
+
     fn count(&self, operation: Operation, patience: Duration, now: Instant) -> Verdict {
         let Throttling { tier, units, enabled, burst, .. } = self.throttling;
         if !enabled {

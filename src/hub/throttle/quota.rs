@@ -23,6 +23,11 @@ impl Quota {
         }
         enough
     }
+
+    /// Gives back what was taken for a message of `size` that nobody was allowed to send.
+    pub fn give_back(&mut self, size: usize, meter: usize) {
+        self.used = self.used.saturating_sub(size.div_ceil(meter).max(1) as u64);
+    }
 }
 
 #[cfg(test)]
