@@ -193,7 +193,7 @@ mod tests {
         let plan = Schedule::from_json(json).unwrap().plan().unwrap();
         for planned in &plan {
             let most = Duration::from_secs_f64(if planned.rule.fault.on() == "now" { 0.5 } else { 2.0 });
-            let left = Duration::from_secs(10) - planned.at;
+            let left = Duration::from_secs(10).saturating_sub(planned.at);
             assert_eq!(planned.rule.when.lasting, Some(most.min(left)));
         }
         assert!(plan.len() > 3);
