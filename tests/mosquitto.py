@@ -28,7 +28,6 @@ class Mosquitto:
 
     def __init__(self, home: Path, *, password: bool = False, extra: str = "") -> None:
         self.home = home
-        self.port, self.tls_port, self.mutual_port, self.ws_port, self.wss_port = (free_port() for _ in range(5))
         authority = trustme.CA()
         self.ca_file = home / "ca.pem"
         authority.cert_pem.write_to_path(self.ca_file)
@@ -61,24 +60,33 @@ class Mosquitto:
             lines += ["allow_anonymous false", f"password_file {home}/passwords"]
         else:
             lines.append("allow_anonymous true")
+        self._lines = [*lines, extra]
+        self._configure()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _configure(self) -> None:
+        home = self.home
+        self.port, self.tls_port, self.mutual_port, self.ws_port, self.wss_port = (free_port() for _ in range(5))
         tls = [f"certfile {home}/cert.pem", f"keyfile {home}/key.pem", f"cafile {home}/ca.pem"]
-        lines += [extra, f"listener {self.port} 127.0.0.1"]
+        lines = [*self._lines, f"listener {self.port} 127.0.0.1"]
         lines += [f"listener {self.tls_port} 127.0.0.1", *tls]
         lines += [f"listener {self.mutual_port} 127.0.0.1", *tls, "require_certificate true"]
         lines += [f"listener {self.ws_port} 127.0.0.1", "protocol websockets"]
         lines += [f"listener {self.wss_port} 127.0.0.1", "protocol websockets", *tls]
         (home / "mosquitto.conf").write_text("\n".join(lines) + "\n")
-        self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         assert MOSQUITTO is not None
+        before = len(self.log())
         command = [MOSQUITTO, "-c", self.home / "mosquitto.conf"]
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 10
         while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.wss_port), 1):
+            ended = self._process.poll() is not None
+            # What listens on its ports may be somebody else.
+            if " running\n" in self.log()[before:]:
                 return
-            assert self._process.poll() is None, (self.home / "log").read_text()
+            assert not ended, self.log()
             assert time.monotonic() < deadline
             time.sleep(0.01)
 
@@ -100,10 +108,21 @@ class Mosquitto:
         self._process.send_signal(signal)
 
     def log(self) -> str:
-        return (self.home / "log").read_text()
+        with contextlib.suppress(FileNotFoundError):
+            return (self.home / "log").read_text()
+        return ""
 
     def __enter__(self) -> Mosquitto:
-        self.start()
+        for tries_left in reversed(range(5)):
+            try:
+                self.start()
+                break
+            except AssertionError:
+                # Between the choice of a free port and its use others may take it.
+                self.kill()
+                if not tries_left:
+                    raise
+                self._configure()
         return self
 
     def __exit__(self, *exception: object) -> None:
