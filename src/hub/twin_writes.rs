@@ -33,7 +33,7 @@ pub fn write(
     shared.save(&device)
 }
 
-/// [`write`] without the disk.
+/// [`write()`] without the disk.
 pub fn apply(device: &Device, how: Write, body: &Value, if_match: Option<&str>) -> Result<(), TwinError> {
     apply_to(&mut device.state(), how, body, if_match)
 }

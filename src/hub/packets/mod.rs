@@ -1,6 +1,6 @@
 //! The recording of every MQTT packet, for tests that want to see what was on the wire.
 //!
-//! A [`Tap`] sits on a connection's byte stream ([`super::transport`]), decodes what goes by with a decoder of its own, and
+//! A [`Tap`] sits on a connection's byte stream (`transport`), decodes what goes by with a decoder of its own, and
 //! puts it into the hub's [`PacketLog`]. It sees what was sent, not what was meant: a packet that was cut off is
 //! recorded as cut off. Without recording there is no tap, and a connection pays one comparison for each read and write.
 //!
