@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use super::error::HubError;
 use super::id::Id;
+use super::lock_token;
 use crate::dialect::PropertyBag;
 use crate::dialect::topic::HubTopic;
 
@@ -77,15 +78,13 @@ impl DeliveryTag {
 
     /// As text, for protocols that hand it out. `run` is of the hub's present run, since queues count anew in each.
     pub fn to_token(self, run: u64) -> String {
-        format!("{run:016x}-{:x}-{:x}", self.message, self.delivery)
+        lock_token::write(run, [self.message, self.delivery])
     }
 
     /// Reads [`Self::to_token`] back; `None` for anything else, and for tokens of earlier runs.
     pub fn parse(token: &str, run: u64) -> Option<Self> {
-        let mut parts = token.split('-').map(|part| u64::from_str_radix(part, 16).ok());
-        let same = parts.next()?? == run;
-        let tag = Self { message: parts.next()??, delivery: parts.next()?? };
-        (same && parts.next().is_none()).then_some(tag)
+        let [message, delivery] = lock_token::read(token, run)?;
+        Some(Self { message, delivery })
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::feedback::FeedbackRecord;
+use super::lock_token;
 
 /// How many records one batch has at most.
 pub const BATCH: usize = 64;
@@ -47,15 +48,13 @@ pub struct BatchLock {
 impl BatchLock {
     /// As text; `run` is of the hub's present run.
     pub fn to_token(self, run: u64) -> String {
-        format!("{run:016x}-{:x}-{:x}", self.batch, self.delivery)
+        lock_token::write(run, [self.batch, self.delivery])
     }
 
     /// Reads [`Self::to_token`] back; `None` for anything else, and for tokens of earlier runs.
     pub fn parse(token: &str, run: u64) -> Option<Self> {
-        let mut parts = token.split('-').map(|part| u64::from_str_radix(part, 16).ok());
-        let same = parts.next()?? == run;
-        let lock = Self { batch: parts.next()??, delivery: parts.next()?? };
-        (same && parts.next().is_none()).then_some(lock)
+        let [batch, delivery] = lock_token::read(token, run)?;
+        Some(Self { batch, delivery })
     }
 }
 

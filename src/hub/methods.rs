@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 
@@ -27,6 +27,19 @@ pub struct MethodResult {
     pub status: i32,
     /// At most 128 KB.
     pub payload: Bytes,
+}
+
+impl MethodResult {
+    /// As callers get it: `{"status", "payload"}`.
+    pub fn to_json(&self) -> Value {
+        let payload = match self.payload.as_ref() {
+            [] => Value::Null,
+            // A device may answer with what is not JSON; then there is nothing to pass on but the text.
+            bytes => serde_json::from_slice(bytes)
+                .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into()),
+        };
+        json!({ "status": self.status, "payload": payload })
+    }
 }
 
 type Outcome = Result<MethodResult, ServiceError>;

@@ -24,6 +24,7 @@
 //! | `jobs` | twin updates and method calls for many, now or later |
 //! | `methods` | calls of direct methods, from the request to the answer |
 //! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |
+//! | `lock_token` | locks of messages and of feedback as text, for protocols that hand them out |
 //! | `cloud_clock`, [`feedback`], [`feedback_queue`] | locks and lives that end; what became of messages; in batches for services |
 //! | `upload_calls`, [`uploads`] | file uploads, and Blob Storage for them |
 //! | [`provisioning`] | the Device Provisioning Service beside the hub |
@@ -63,6 +64,7 @@ mod identity_record;
 mod if_match;
 mod jobs;
 mod listener;
+mod lock_token;
 mod methods;
 mod modules;
 pub mod packets;

@@ -12,7 +12,7 @@ use axum::routing::post;
 use serde_json::{Value, json};
 
 use super::super::id::Id;
-use super::super::methods::{self, MethodResult};
+use super::super::methods;
 use super::super::policies::Right;
 use super::super::shared::Shared;
 use super::admission::Asker;
@@ -90,14 +90,7 @@ async fn answer(
     *connect = seconds(&body, "connectTimeoutInSeconds", 0, 0).map_err(|rule| invalid(&rule))?;
     let payload = body.get("payload").map(Value::to_string).unwrap_or_default();
     let call = methods::begin(&shared.registry, id, name, payload.as_bytes(), response, *connect)?;
-    let MethodResult { status, payload } = call.outcome().await?;
-    // A device may answer with what is not JSON; then there is nothing to pass on but the text.
-    let payload = match payload.as_ref() {
-        [] => Value::Null,
-        bytes => serde_json::from_slice(bytes)
-            .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into()),
-    };
-    Ok(JsonBody(json!({ "status": status, "payload": payload })).into_response())
+    Ok(JsonBody(call.outcome().await?.to_json()).into_response())
 }
 
 fn seconds(body: &Value, name: &str, default: u64, least: u64) -> Result<Duration, String> {

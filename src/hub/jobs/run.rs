@@ -10,7 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use super::super::device::Device;
 use super::super::error::HubError;
-use super::super::methods::{self, MethodResult};
+use super::super::methods;
 use super::super::query::TwinRecord;
 use super::super::shared::Shared;
 use super::super::telemetry::unix_now;
@@ -112,7 +112,7 @@ async fn one_device(shared: &Arc<Shared>, request: &JobRequest, device: Arc<Devi
             );
             match call {
                 // A job that is cancelled drops the call, and holds no thread meanwhile.
-                Ok(call) => call.outcome().await.map(|result| Some(response(&result))),
+                Ok(call) => call.outcome().await.map(|result| Some(result.to_json())),
                 Err(error) => Err(error),
             }
         }
@@ -160,16 +160,6 @@ async fn update_twin(
     }
     twin_writes::apply(device, Write::Patch, patch, etag).map_err(HubError::Twin)?;
     shared.save_async(device).await
-}
-
-fn response(result: &MethodResult) -> Value {
-    let payload: Value = match result.payload.as_ref() {
-        [] => Value::Null,
-        // A device may answer with what is not JSON; then there is nothing to pass on but the text.
-        bytes => serde_json::from_slice(bytes)
-            .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into()),
-    };
-    json!({ "status": result.status, "payload": payload })
 }
 
 fn service_error(error: HubError) -> ServiceError {
