@@ -21,7 +21,7 @@ use crate::dialect::twin::desired_notification;
 use crate::dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag, ServiceError};
 use crate::mqtt::server::Event;
 use crate::mqtt::session::{Session, fits};
-use crate::mqtt::{LastWill, Publish, QoS, Server, Subscribe, SubscribeReasonCode};
+use crate::mqtt::{LastWill, Publish, QoS, Server, Subscribe, SubscribeReasonCode, Unsubscribe};
 
 /// Messages to a device without their PUBACK; a device that lets more of them wait is closed.
 pub const MAX_IN_FLIGHT: u16 = 8192;
@@ -57,8 +57,10 @@ impl Subscriptions {
         self.0.retain(|(granted, _)| granted != subscription);
     }
 
+    /// The highest of the filters that match [MQTT-3.3.5-1].
     fn qos(&self, wanted: impl Fn(&Subscription) -> bool) -> Option<QoS> {
-        self.0.iter().find(|(granted, _)| wanted(granted)).map(|(_, qos)| *qos)
+        let matching = self.0.iter().filter(|(granted, _)| wanted(granted));
+        matching.map(|(_, qos)| *qos).max_by_key(|qos| *qos as u8)
     }
 }
 
@@ -147,17 +149,7 @@ impl DeviceSession {
                 self.send_cloud_messages()
             }
             Event::Subscribe(subscribe) => self.subscribe(subscribe),
-            Event::Unsubscribe(unsubscribe) => {
-                for filter in &unsubscribe.topics {
-                    // A filter that was never granted is as good as gone [MQTT-3.10.4-5].
-                    if let Ok(subscription) = self.parse_filter(filter) {
-                        self.subscriptions.revoke(&subscription);
-                    }
-                }
-                self.tell_takes_methods();
-                self.server.unsuback(unsubscribe.pkid);
-                Ok(())
-            }
+            Event::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe),
             Event::Disconnect => Err(CloseReason::Goodbye),
             // The session yields one CONNECT, which was answered before.
             Event::Connect(_) => Ok(()),
@@ -342,10 +334,29 @@ impl DeviceSession {
         self.send_cloud_messages()
     }
 
+    /// A filter that could never be granted ends the connection, as in SUBSCRIBE; one that could is acknowledged,
+    /// granted or not [MQTT-3.10.4-5].
+    fn unsubscribe(&mut self, unsubscribe: &Unsubscribe) -> Result<(), CloseReason> {
+        for filter in &unsubscribe.topics {
+            let subscription = self
+                .parse_filter(filter)
+                .map_err(|_| forbidden("an UNSUBSCRIBE of a topic that IoT Hub does not grant"))?;
+            self.subscriptions.revoke(&subscription);
+        }
+        self.tell_takes_methods();
+        self.server.unsuback(unsubscribe.pkid);
+        Ok(())
+    }
+
     /// Sends what waits in the queue, as far as the device acknowledges.
     pub fn send_cloud_messages(&mut self) -> Result<(), CloseReason> {
         let wanted = |s: &Subscription| {
-            matches!(s, Subscription::CloudToDevice { .. } | Subscription::ModuleInputs { .. })
+            matches!(
+                s,
+                Subscription::CloudToDevice { .. }
+                    | Subscription::CloudToAnyDevice
+                    | Subscription::ModuleInputs { .. }
+            )
         };
         let Some(qos) = self.subscriptions.qos(wanted) else { return Ok(()) };
         let limit = self.shared.config.limits.unacknowledged;

@@ -16,6 +16,8 @@ pub enum Subscription {
         /// The device.
         device_id: String,
     },
+    /// `devices/+/messages/devicebound/#`, as azure-sdk-for-c and the middleware made of it spell the former.
+    CloudToAnyDevice,
     /// `devices/{d}/modules/{m}/inputs/#`; modules only.
     ModuleInputs {
         /// The device.
@@ -33,6 +35,7 @@ impl Subscription {
             Self::DesiredPatches => "$iothub/twin/PATCH/properties/desired/#".to_owned(),
             Self::Methods => "$iothub/methods/POST/#".to_owned(),
             Self::CloudToDevice { device_id } => format!("devices/{device_id}/messages/devicebound/#"),
+            Self::CloudToAnyDevice => "devices/+/messages/devicebound/#".to_owned(),
             Self::ModuleInputs { device_id, module_id } => {
                 format!("devices/{device_id}/modules/{module_id}/inputs/#")
             }
@@ -52,8 +55,11 @@ impl Subscription {
         if module_id.is_some_and(|module_id| filter == format!("devices/{device_id}/modules/{module_id}/#")) {
             return Ok(own);
         }
+        // What reaches a device is its own in any case; modules get no such messages.
+        let any = module_id.is_none().then_some(Self::CloudToAnyDevice);
         [Self::TwinResponses, Self::DesiredPatches, Self::Methods, own]
             .into_iter()
+            .chain(any)
             .find(|subscription| subscription.filter() == filter)
             .ok_or(TopicError::Unknown)
     }
@@ -63,7 +69,8 @@ impl Subscription {
         match (self, topic) {
             (Self::TwinResponses, HubTopic::TwinResponse { .. })
             | (Self::DesiredPatches, HubTopic::DesiredPatch { .. })
-            | (Self::Methods, HubTopic::MethodRequest { .. }) => true,
+            | (Self::Methods, HubTopic::MethodRequest { .. })
+            | (Self::CloudToAnyDevice, HubTopic::CloudToDevice { .. }) => true,
             (Self::CloudToDevice { device_id }, HubTopic::CloudToDevice { device_id: to, .. }) => {
                 device_id == to
             }

@@ -153,6 +153,9 @@ fn a_session_subscribes_to_its_own_topics_only() {
         assert_eq!(Subscription::parse(&filter, "d", Some("m")), Ok(subscription));
     }
     assert_eq!(Subscription::parse("devices/d/messages/devicebound/#", "d", None), Ok(c2d("d")));
+    let any = Subscription::CloudToAnyDevice;
+    assert_eq!(Subscription::parse(&any.filter(), "d", None).as_ref(), Ok(&any));
+    assert!(any.matches(&HubTopic::parse("devices/d/messages/devicebound/").unwrap()));
     for filter in ["devices/d/modules/m/inputs/#", "devices/d/modules/m/#"] {
         assert_eq!(Subscription::parse(filter, "d", Some("m")).as_ref(), Ok(&inputs));
     }
@@ -165,7 +168,11 @@ fn a_session_subscribes_to_its_own_topics_only() {
         ("devices/d/modules/n/inputs/#", Some("m")),
         ("#", None),
         ("$iothub/#", None),
-        ("devices/+/messages/devicebound/#", None),
+        ("devices/+/messages/devicebound/#", Some("m")),
+        ("devices/+/messages/devicebound/+", None),
+        ("devices/+/modules/m/inputs/#", Some("m")),
+        ("devices/+/modules/+/#", Some("m")),
+        ("+/d/messages/devicebound/#", None),
     ] {
         assert_eq!(Subscription::parse(filter, "d", module_id), Err(TopicError::Unknown), "{filter}");
     }

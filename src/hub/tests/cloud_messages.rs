@@ -9,7 +9,7 @@ use crate::dialect::MessageProperties;
 use crate::hub::config::CloudToDevice;
 use crate::hub::state_dir::make_temp_dir;
 use crate::hub::{CloudSend, FeedbackStatus, Hub, HubConfig, HubError};
-use crate::mqtt::{Publish, QoS};
+use crate::mqtt::{Publish, QoS, SubscribeReasonCode};
 
 const FILTER: &str = "devices/dev1/messages/devicebound/#";
 const EVENTS: &str = "devices/dev1/messages/events/";
@@ -59,6 +59,33 @@ async fn messages_wait_for_a_subscription() {
     client.subscribe(FILTER, QoS::AtMostOnce).await.unwrap();
     assert_eq!(receive(&mut client, "a").await.qos, QoS::AtMostOnce);
     assert_eq!(hub.pending_c2d("dev1").unwrap(), 0);
+}
+
+#[tokio::test]
+async fn a_device_may_subscribe_with_a_plus_for_its_id() {
+    const ANY: &str = "devices/+/messages/devicebound/#";
+    let hub = hub();
+    let mut client = persistent(&hub).await;
+    let granted = client.subscribe(ANY, QoS::AtLeastOnce).await;
+    assert_eq!(granted, Some(SubscribeReasonCode::Success(QoS::AtLeastOnce)));
+    send(&hub, "a");
+    let message = receive(&mut client, "a").await;
+    assert!(message.topic.starts_with("devices/dev1/messages/devicebound/"), "{}", message.topic);
+    client.acknowledge(&message).await;
+    // Beside the other spelling a message comes once, at the higher QoS of both.
+    client.subscribe(FILTER, QoS::AtMostOnce).await.unwrap();
+    send(&hub, "b");
+    let message = receive(&mut client, "b").await;
+    assert_eq!(message.qos, QoS::AtLeastOnce);
+    client.acknowledge(&message).await;
+    // Each is left by itself.
+    assert!(client.unsubscribe(ANY).await);
+    send(&hub, "c");
+    assert_eq!(receive(&mut client, "c").await.qos, QoS::AtMostOnce);
+    assert!(client.unsubscribe(FILTER).await);
+    send(&hub, "d");
+    assert!(client.send(EVENTS, "x").await);
+    assert_eq!(hub.pending_c2d("dev1").unwrap(), 1);
 }
 
 #[tokio::test]

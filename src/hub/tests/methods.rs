@@ -98,7 +98,7 @@ async fn a_device_that_is_not_there_or_does_not_listen() {
     let mut client = TestClient::connect(&hub, "dev1").await;
     assert_eq!(code(invoke(&hub, "x", Value::Null, NEVER).await.unwrap()), 404_103);
     client.subscribe(METHODS, QoS::AtMostOnce).await.unwrap();
-    client.unsubscribe(METHODS).await;
+    assert!(client.unsubscribe(METHODS).await);
     let started = Instant::now();
     let short = Duration::from_millis(50);
     assert_eq!(code(invoke(&hub, "x", Value::Null, short).await.unwrap()), 404_103);

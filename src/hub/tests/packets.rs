@@ -67,7 +67,7 @@ where
 {
     assert!(client.send(EVENTS, "hello").await);
     client.subscribe("$iothub/twin/res/#", QoS::AtMostOnce).await.unwrap();
-    client.unsubscribe("$iothub/twin/res/#").await;
+    assert!(client.unsubscribe("$iothub/twin/res/#").await);
     client.publish(EVENTS, QoS::AtMostOnce, "bye").await;
     client.disconnect().await;
 }

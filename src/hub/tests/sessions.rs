@@ -99,7 +99,21 @@ async fn subscriptions_are_granted_at_qos_1_at_most() {
             assert_eq!(client.subscribe(filter, asked).await, Some(SubscribeReasonCode::Success(granted)));
         }
     }
-    client.unsubscribe("never/subscribed").await;
+}
+
+#[tokio::test]
+async fn unsubscribing_is_acknowledged_for_the_device_s_own_filters_alone() {
+    let hub = hub();
+    let mut client = TestClient::connect(&hub, "dev1").await;
+    for filter in [DESIRED, "devices/dev1/messages/devicebound/#", "devices/+/messages/devicebound/#"] {
+        assert!(client.unsubscribe(filter).await, "{filter} was never subscribed");
+    }
+    for filter in ["never/subscribed", "devices/dev2/messages/devicebound/#", "#"] {
+        let mut client = TestClient::connect(&hub, "dev1").await;
+        assert!(!client.unsubscribe(filter).await, "{filter}");
+        assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());
+        assert!(matches!(hub.last_close("dev1").unwrap(), Some(CloseReason::Forbidden(_))));
+    }
 }
 
 #[tokio::test]

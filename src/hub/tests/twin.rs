@@ -170,7 +170,7 @@ async fn a_desired_change_is_never_queued() {
     assert!(client.send(EVENTS, "x").await);
     hub.patch_desired("dev1", &json!({"while": "subscribed"})).unwrap();
     assert_eq!(body(&client.message().await), json!({"while": "subscribed", "$version": 4}));
-    client.unsubscribe(DESIRED).await;
+    assert!(client.unsubscribe(DESIRED).await);
     hub.patch_desired("dev1", &json!({"while": "no longer"})).unwrap();
     assert!(client.send(EVENTS, "x").await);
 }
