@@ -43,7 +43,7 @@ def test_queries_configurations_and_jobs(service_sdk_python: Path) -> None:
         seen = json.loads(done.stdout)
         desired = client.get_twin().desired
         results = hub.query("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'call'")
-        deployed = hub.twin("d6", module_id="$edgeAgent")["properties"]["desired"]["schemaVersion"]
+        deployed = hub.twin("gateway", module_id="$edgeAgent")["properties"]["desired"]["schemaVersion"]
         tags = hub.twin("d2")["tags"]
     assert (desired, tags, deployed) == ({"interval": 20}, {"floor": 3}, "1.1")
     assert calls == [{"x": [1]}]
@@ -64,6 +64,7 @@ def test_queries_configurations_and_jobs(service_sdk_python: Path) -> None:
         "listed": ["chiller"],
         "tried": [True, ["m"]],
         "gone": [404, "ConfigurationNotFound"],
+        "no gateway": [400, "ArgumentInvalid"],
         "made": ["update", "scheduleUpdateTwin"],
         "updated": ["completed", 2, {"floor": 3}],
         "same id": [409, "JobAlreadyExists"],

@@ -33,7 +33,10 @@ impl Hub {
     ) -> Result<(), HubError> {
         self.check_running()?;
         let login = match authentication {
-            Authentication::Sas => LoginDraft::Keys { primary: key, secondary: None },
+            Authentication::Sas => match key {
+                Some(key) => LoginDraft::Keys([key, SymmetricKey::generate().map_err(HubError::Key)?]),
+                None => LoginDraft::RandomKeys,
+            },
             other => LoginDraft::Other(other),
         };
         identities::create(&self.shared, id.into(), login.into(), None).map(drop)

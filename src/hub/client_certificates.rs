@@ -31,8 +31,8 @@ pub enum Authentication {
     Sas,
     /// By a certificate that the hub knows by its thumbprint, whoever signed it.
     SelfSigned {
-        /// Either one is taken.
-        primary: Thumbprint,
+        /// Either one is taken; without any, no certificate is.
+        primary: Option<Thumbprint>,
         /// For the next certificate, while the first is still in use.
         secondary: Option<Thumbprint>,
     },
@@ -57,7 +57,7 @@ impl Authentication {
     pub fn thumbprints(&self) -> [Option<String>; 2] {
         match self {
             Self::SelfSigned { primary, secondary } => {
-                [Some(primary.to_string()), secondary.as_ref().map(Thumbprint::to_string)]
+                [primary, secondary].map(|thumbprint| thumbprint.as_ref().map(Thumbprint::to_string))
             }
             Self::Sas | Self::CertificateAuthority | Self::Absent => [None, None],
         }
@@ -70,15 +70,14 @@ impl Authentication {
 
     /// From its name and thumbprints; `None` if they do not go together.
     pub fn from_parts(name: &str, primary: Option<&str>, secondary: Option<&str>) -> Option<Self> {
-        let read = |text: &str| Thumbprint::parse(text).ok();
+        let read = |text: Option<&str>| text.map(Thumbprint::parse).transpose().ok();
         match (name, primary, secondary) {
             ("sas", None, None) => Some(Self::Sas),
             ("certificateAuthority", None, None) => Some(Self::CertificateAuthority),
             ("none", None, None) => Some(Self::Absent),
-            ("selfSigned", Some(primary), secondary) => Some(Self::SelfSigned {
-                primary: read(primary)?,
-                secondary: secondary.map(|text| read(text).ok_or(())).transpose().ok()?,
-            }),
+            ("selfSigned", primary, secondary) => {
+                Some(Self::SelfSigned { primary: read(primary)?, secondary: read(secondary)? })
+            }
             _ => None,
         }
     }
@@ -257,7 +256,7 @@ pub fn judge(
         // Only the thumbprint counts, not the certificate's time.
         Authentication::SelfSigned { primary, secondary } => {
             let (own, _) = own()?;
-            if primary.fits(own) || secondary.as_ref().is_some_and(|secondary| secondary.fits(own)) {
+            if [primary, secondary].into_iter().flatten().any(|thumbprint| thumbprint.fits(own)) {
                 Ok(())
             } else {
                 Err(CertificateRefusal::Thumbprint)

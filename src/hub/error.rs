@@ -1,8 +1,11 @@
 //! Everything that can go wrong in a call to the hub.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::faults::FaultError;
 use crate::dialect::identity::IdentityError;
@@ -65,8 +68,15 @@ pub enum HubError {
     ModuleNotFound(String),
     /// The device has as many modules as a device may have (error 413003).
     TooManyModules(String),
-    /// The etag of the condition is not the identity's; names the device, or the module as `device/module`.
-    EtagMismatch(String),
+    /// The etag of the condition is not the identity's; both without quotes.
+    EtagMismatch {
+        /// The identity's.
+        existing: String,
+        /// The condition's.
+        wanted: String,
+    },
+    /// To remove an identity takes a condition on its etag, `*` at least.
+    EtagMissing,
     /// A property of an identity breaks a rule; says which.
     Argument(String),
     /// A module's input cannot have that name; says why.
@@ -166,7 +176,14 @@ impl fmt::Display for HubError {
             Self::TooManyModules(id) => {
                 write!(f, "the device {id} has {} modules already, the limit of a hub", super::MAX_MODULES)
             }
-            Self::EtagMismatch(id) => write!(f, "the etag of {id} is another one"),
+            Self::EtagMismatch { existing, wanted } => {
+                let (existing, wanted) = (version_of(existing), version_of(wanted));
+                write!(
+                    f,
+                    "Precondition failed: Device version did not match, existingVersion:{existing} newVersion:{wanted}"
+                )
+            }
+            Self::EtagMissing => f.write_str("Etag missing"),
             Self::Argument(reason) => f.write_str(reason),
             Self::InputName(rule) => write!(f, "the name of an input {rule}"),
             Self::EnrollmentExists(name) => write!(f, "there is an enrolment {name} already"),
@@ -194,6 +211,13 @@ impl fmt::Display for HubError {
             Self::Stopped => f.write_str("the hub is stopped"),
         }
     }
+}
+
+/// The number in an identity's etag; the etag itself if it is none of an identity.
+fn version_of(etag: &str) -> Cow<'_, str> {
+    let digits = STANDARD.decode(etag).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let digits = digits.filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()));
+    digits.map_or(Cow::Borrowed(etag), Cow::Owned)
 }
 
 impl std::error::Error for HubError {

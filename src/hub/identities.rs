@@ -11,6 +11,7 @@ use super::error::HubError;
 use super::feedback::FeedbackStatus;
 use super::id::Id;
 use super::identity_record::{IdentityRecord, Traits};
+use super::identity_scopes;
 use super::if_match::IfMatch;
 use super::shared::Shared;
 use super::telemetry::unix_now;
@@ -26,29 +27,32 @@ const EDGE_MODULES: [&str; 2] = ["$edgeAgent", "$edgeHub"];
 pub struct Draft {
     /// Whether it may connect. Does not count for a module, which goes by its device.
     pub enabled: bool,
-    /// How it proves itself. `None` keeps what is there; a new identity has random keys then.
-    pub login: Option<LoginDraft>,
+    /// How it proves itself. An update replaces what was there: one that names no keys makes new ones.
+    pub login: LoginDraft,
     pub traits: Traits,
 }
 
 /// How an identity is to prove itself.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub enum LoginDraft {
-    /// By tokens. A key that is missing stays, or is random where there was none.
-    Keys { primary: Option<SymmetricKey>, secondary: Option<SymmetricKey> },
+    /// By tokens, signed with random keys.
+    #[default]
+    RandomKeys,
+    /// By tokens, signed with the primary or the secondary key.
+    Keys([SymmetricKey; 2]),
     /// By certificate, or not at all.
     Other(Authentication),
 }
 
 impl Default for Draft {
     fn default() -> Self {
-        Self { enabled: true, login: None, traits: Traits::default() }
+        Self { enabled: true, login: LoginDraft::default(), traits: Traits::default() }
     }
 }
 
 impl From<LoginDraft> for Draft {
     fn from(login: LoginDraft) -> Self {
-        Self { login: Some(login), ..Self::default() }
+        Self { login, ..Self::default() }
     }
 }
 
@@ -64,16 +68,19 @@ pub fn create(
     let owner = match id.module {
         Some(module_id) => {
             check_id("module id", module_id).map_err(HubError::Identity)?;
-            Some(shared.registry.get(id.device)?)
+            let owner = shared.registry.get(id.device)?;
+            check_reserved(&owner, module_id)?;
+            Some(owner)
         }
         None => None,
     };
     let now = unix_now();
     let credentials = credentials(draft.login, None)?;
+    let traits = identity_scopes::resolve(&shared.registry, id, draft.traits, None)?;
     let twin = twin.unwrap_or_else(|| Twin::new(now));
     let enabled = draft.enabled || id.module.is_some();
     let device = Device::new(id, &generation_id()?, credentials, enabled, twin);
-    device.state().record.traits = with_scopes(&device, draft.traits, None)?;
+    device.state().record.traits = traits;
     let device = Arc::new(match owner {
         Some(owner) => device.of(owner),
         None => device,
@@ -82,6 +89,15 @@ pub fn create(
     shared.save(&device).inspect_err(|_| give_up(shared, &device))?;
     add_edge_modules(shared, &device)?;
     Ok(device)
+}
+
+/// Ids that begin with `$` are for the modules of the IoT Edge runtime.
+pub fn check_reserved(owner: &Device, module_id: &str) -> Result<(), HubError> {
+    let of_runtime = || EDGE_MODULES.contains(&module_id) && owner.state().record.traits.iot_edge;
+    if module_id.starts_with('$') && !of_runtime() {
+        return Err(HubError::Argument("a module id must not begin with '$'".to_owned()));
+    }
+    Ok(())
 }
 
 /// Takes back an identity that could not be written down. Somebody may have found it meanwhile: it is gone for them, too,
@@ -110,15 +126,18 @@ pub fn update(
 ) -> Result<Arc<Device>, HubError> {
     draft.traits.check()?;
     let device = shared.registry.get(id)?;
+    expect(&device.state(), if_match)?;
+    // Looks at other devices, each under its own lock.
+    let known = device.state().record.traits.clone();
+    let traits = identity_scopes::resolve(&shared.registry, id, draft.traits, Some(&known))?;
     let (before, closed) = {
         let mut state = device.state();
         if state.removed {
             drop(state);
             return Err(shared.registry.missing(id));
         }
-        expect(&device, &state, if_match)?;
+        expect(&state, if_match)?;
         let credentials = credentials(draft.login, Some(&state.credentials))?;
-        let traits = with_scopes(&device, draft.traits, Some(&state.record.traits))?;
         let before = Before::of(&state);
         device.prove_by(&mut state, credentials);
         state.record.traits = traits;
@@ -192,7 +211,7 @@ pub fn remove(shared: &Shared, id: Id<'_>, if_match: &IfMatch) -> Result<(), Hub
             // By another thread, which is at it.
             return Err(registry.missing(id));
         }
-        expect(&last, &state, if_match)?;
+        expect(&state, if_match)?;
         state.removed = true;
     }
     // From here on it takes no more modules. They go first: a module's file never outlasts its device's.
@@ -216,12 +235,12 @@ fn remove_one(shared: &Shared, identity: &Arc<Device>) -> Result<(), HubError> {
     Ok(())
 }
 
-fn expect(device: &Device, state: &DeviceState, if_match: &IfMatch) -> Result<(), HubError> {
-    if if_match.admits(&state.record.etag()) {
-        Ok(())
-    } else {
-        Err(HubError::EtagMismatch(device.key().to_string()))
+fn expect(state: &DeviceState, if_match: &IfMatch) -> Result<(), HubError> {
+    let existing = state.record.etag();
+    if if_match.admits(&existing) {
+        return Ok(());
     }
+    Err(HubError::EtagMismatch { existing, wanted: if_match.as_str().to_owned() })
 }
 
 /// Whether connections have to end for it.
@@ -247,47 +266,17 @@ fn close(shared: &Shared, device: &Arc<Device>) {
     }
 }
 
-fn credentials(draft: Option<LoginDraft>, known: Option<&Credentials>) -> Result<Credentials, HubError> {
-    let random = || SymmetricKey::generate().map_err(HubError::Key);
-    // Keys that do not count now are kept all the same, but not taken up again when they shall.
-    let by_tokens = known.filter(|known| known.authentication == Authentication::Sas);
-    let key = |given: Option<SymmetricKey>, place: usize| match (given, by_tokens) {
-        (Some(key), _) => Ok(key),
-        (None, Some(known)) => Ok(known.keys[place].clone()),
-        (None, None) => random(),
-    };
-    match (draft, known) {
-        (None, Some(known)) => Ok(known.clone()),
-        (None, None) => Ok([random()?, random()?].into()),
-        (Some(LoginDraft::Keys { primary, secondary }), _) => {
-            Ok([key(primary, 0)?, key(secondary, 1)?].into())
-        }
-        (Some(LoginDraft::Other(authentication)), Some(known)) => {
-            Ok(Credentials { keys: known.keys.clone(), authentication })
-        }
-        // Every identity has keys, of use or not.
-        (Some(LoginDraft::Other(authentication)), None) => {
-            Ok(Credentials { keys: [random()?, random()?], authentication })
+/// Every identity has keys, of use or not: one that proves itself by certificate keeps those that it had.
+fn credentials(draft: LoginDraft, known: Option<&Credentials>) -> Result<Credentials, HubError> {
+    let random = || Ok([SymmetricKey::generate()?, SymmetricKey::generate()?]);
+    match draft {
+        LoginDraft::RandomKeys => random().map(Credentials::from).map_err(HubError::Key),
+        LoginDraft::Keys(keys) => Ok(keys.into()),
+        LoginDraft::Other(authentication) => {
+            let keys = known.map_or_else(random, |known| Ok(known.keys.clone())).map_err(HubError::Key)?;
+            Ok(Credentials { keys, authentication })
         }
     }
-}
-
-/// A gateway has a scope of its own, which never changes; a device behind one shows it as its parent's too (IoT Edge docs,
-/// "Parent and child relationships").
-fn with_scopes(device: &Device, mut traits: Traits, known: Option<&Traits>) -> Result<Traits, HubError> {
-    if device.module_id.is_some() {
-        return Ok(Traits { iot_edge: false, device_scope: None, parent_scopes: Vec::new(), ..traits });
-    }
-    if traits.iot_edge {
-        traits.device_scope = match known.filter(|known| known.iot_edge) {
-            Some(known) => known.device_scope.clone(),
-            None => Some(format!("ms-azure-iot-edge://{}-{}", device.id, generation_id()?)),
-        };
-    } else {
-        traits.parent_scopes = traits.device_scope.iter().cloned().collect();
-    }
-    traits.managed_by = None;
-    Ok(traits)
 }
 
 /// The runtime's own modules of an IoT Edge device; nobody logs in as them until they are given keys.
@@ -296,7 +285,11 @@ fn add_edge_modules(shared: &Shared, device: &Arc<Device>) -> Result<(), HubErro
         return Ok(());
     }
     for module_id in EDGE_MODULES {
-        let draft = LoginDraft::Other(Authentication::Absent).into();
+        let draft = Draft {
+            login: LoginDraft::Other(Authentication::Absent),
+            traits: Traits { managed_by: Some("iotEdge".to_owned()), ..Traits::default() },
+            ..Draft::default()
+        };
         match create(shared, (device.id.as_str(), module_id).into(), draft, None) {
             Ok(_) | Err(HubError::ModuleExists(_)) => {}
             Err(error) => return Err(error),

@@ -9,21 +9,29 @@ pub enum IfMatch {
     Etag(String),
 }
 
+/// A text that is no condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotAnEtag;
+
 impl IfMatch {
-    /// Reads `*`, `"etag"` or `W/"etag"`. Clients also send `"*"` and etags without quotes, which mean the same. `None`
-    /// for anything else, lists included.
-    pub fn parse(text: &str) -> Option<Self> {
+    /// Reads `*`, `"etag"` or `W/"etag"`. Clients also send `"*"` and etags without quotes, which mean the same, and an empty
+    /// etag for no condition.
+    ///
+    /// # Errors
+    /// [`NotAnEtag`] for anything else, lists included.
+    pub fn parse(text: &str) -> Result<Option<Self>, NotAnEtag> {
         let text = text.trim();
         let text = text.strip_prefix("W/").unwrap_or(text);
         let etag = match text.strip_prefix('"') {
-            Some(rest) => rest.strip_suffix('"')?,
+            Some(rest) => rest.strip_suffix('"').ok_or(NotAnEtag)?,
             None => text,
         };
         let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '"' | ',');
         match etag {
-            "*" => Some(Self::Any),
-            _ if !etag.is_empty() && etag.chars().all(plain) => Some(Self::Etag(etag.to_owned())),
-            _ => None,
+            "" => Ok(None),
+            "*" => Ok(Some(Self::Any)),
+            _ if etag.chars().all(plain) => Ok(Some(Self::Etag(etag.to_owned()))),
+            _ => Err(NotAnEtag),
         }
     }
 
@@ -53,13 +61,16 @@ mod tests {
     #[test]
     fn spellings() {
         for any in ["*", "\"*\"", " * "] {
-            assert_eq!(IfMatch::parse(any), Some(IfMatch::Any), "{any}");
+            assert_eq!(IfMatch::parse(any), Ok(Some(IfMatch::Any)), "{any}");
         }
         for one in ["\"AAA=\"", "AAA=", "W/\"AAA=\""] {
-            assert_eq!(IfMatch::parse(one), Some(IfMatch::Etag("AAA=".to_owned())), "{one}");
+            assert_eq!(IfMatch::parse(one), Ok(Some(IfMatch::Etag("AAA=".to_owned()))), "{one}");
         }
-        for bad in ["", "\"", "\"\"", "\"a", "a\"", "\"a\",\"b\"", "a b", "é", "W/"] {
-            assert_eq!(IfMatch::parse(bad), None, "{bad}");
+        for none in ["", "\"\"", " ", "W/\"\""] {
+            assert_eq!(IfMatch::parse(none), Ok(None), "{none}");
+        }
+        for bad in ["\"", "\"a", "a\"", "\"a\",\"b\"", "a b", "é"] {
+            assert_eq!(IfMatch::parse(bad), Err(NotAnEtag), "{bad}");
         }
     }
 

@@ -61,6 +61,7 @@ mod http;
 pub mod id;
 mod identities;
 mod identity_record;
+mod identity_scopes;
 mod if_match;
 mod jobs;
 mod listener;

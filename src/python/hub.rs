@@ -114,7 +114,7 @@ impl Hub {
         let how = match thumbprints {
             None => Authentication::CertificateAuthority,
             Some((primary, secondary)) => Authentication::SelfSigned {
-                primary: read(&primary)?,
+                primary: Some(read(&primary)?),
                 secondary: secondary.as_deref().map(read).transpose()?,
             },
         };
@@ -466,7 +466,8 @@ pub(super) fn to_python(error: HubError) -> PyErr {
         | HubError::Key(_)
         | HubError::DeviceExists(_)
         | HubError::ModuleExists(_)
-        | HubError::EtagMismatch(_)
+        | HubError::EtagMismatch { .. }
+        | HubError::EtagMissing
         | HubError::Argument(_)
         | HubError::InputName(_)
         | HubError::EnrollmentExists(_)

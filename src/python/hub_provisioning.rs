@@ -177,7 +177,7 @@ fn attestation((key, thumbprints, ca): Shown) -> PyResult<Attestation> {
         return Ok(Attestation::Certificate(Authentication::CertificateAuthority));
     }
     if let Some((primary, secondary)) = thumbprints {
-        let (primary, secondary) = (thumbprint(primary)?, secondary.map(thumbprint).transpose()?);
+        let (primary, secondary) = (Some(thumbprint(primary)?), secondary.map(thumbprint).transpose()?);
         return Ok(Attestation::Certificate(Authentication::SelfSigned { primary, secondary }));
     }
     let primary = key.map_or_else(SymmetricKey::generate, |key| SymmetricKey::from_base64(&key));

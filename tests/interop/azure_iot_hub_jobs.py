@@ -90,7 +90,8 @@ def configurations(manager: IoTHubConfigurationManager, seen: dict) -> None:
     manager.delete_configuration("chiller")
     seen["gone"] = refused(manager.get_configuration, "chiller")
     deployment = ConfigurationContent(modules_content={"$edgeAgent": {"properties.desired": {"schemaVersion": "1.1"}}})
-    manager.apply_configuration_on_edge_device("d6", deployment)
+    seen["no gateway"] = refused(manager.apply_configuration_on_edge_device, "d6", deployment)
+    manager.apply_configuration_on_edge_device("gateway", deployment)
 
 
 def finished(manager: IoTHubJobManager, job_id: str):
@@ -144,7 +145,9 @@ def jobs(manager: IoTHubJobManager, seen: dict) -> None:
 def main(connection_string: str) -> None:
     """Go through all of it."""
     seen: dict = {}
-    queries(IoTHubRegistryManager.from_connection_string(connection_string), seen)
+    registry = IoTHubRegistryManager.from_connection_string(connection_string)
+    queries(registry, seen)
+    registry.create_device_with_certificate_authority("gateway", "enabled", iot_edge=True)
     configurations(IoTHubConfigurationManager.from_connection_string(connection_string), seen)
     jobs(IoTHubJobManager.from_connection_string(connection_string), seen)
     print(json.dumps(seen))

@@ -72,9 +72,12 @@ fn names(place: &str) -> Option<Vec<&str>> {
     names.iter().all(|name| !name.is_empty()).then_some(names)
 }
 
-/// Applies a content to one device, or to its modules, which are made where they are missing. All of it, or nothing.
+/// Applies a content to one IoT Edge device, or to its modules, which are made where they are missing. All of it, or nothing.
 pub fn apply(shared: &Shared, device_id: &str, content: &Value) -> Result<(), HubError> {
     let owner = shared.registry.get(device_id)?;
+    if !owner.state().record.traits.iot_edge {
+        return Err(Refused::new(ErrorCode::ARGUMENT_INVALID, "Not an Azure IoT Edge device").into());
+    }
     let targets = match Content::read(content).map_err(HubError::from)? {
         Content::Device(settings) => vec![(None, settings)],
         Content::Modules(modules) => {
@@ -89,7 +92,10 @@ pub fn apply(shared: &Shared, device_id: &str, content: &Value) -> Result<(), Hu
     let mut count = shared.registry.modules(device_id)?.len();
     for (module_id, settings) in &targets {
         let found = shared.registry.find(Id::from((device_id, *module_id)));
-        count += usize::from(found.is_none());
+        if let (None, Some(module_id)) = (&found, module_id) {
+            identities::check_reserved(&owner, module_id)?;
+            count += 1;
+        }
         let mut twin = found.map_or_else(|| Twin::new(unix_now()), |found| found.state().twin.clone());
         let body = replacement(&twin, settings);
         twin.replace_by_service(&body, None, unix_now()).map_err(HubError::Twin)?;

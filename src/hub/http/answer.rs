@@ -66,7 +66,7 @@ impl From<HubError> for Refusal {
             HubError::ModuleExists(_) => ErrorCode::MODULE_ALREADY_EXISTS,
             HubError::ModuleNotFound(_) => ErrorCode::MODULE_NOT_FOUND,
             HubError::TooManyModules(_) => ErrorCode::TOO_MANY_MODULES,
-            HubError::EtagMismatch(_) => ErrorCode::PRECONDITION_FAILED,
+            HubError::EtagMismatch { .. } | HubError::EtagMissing => ErrorCode::PRECONDITION_FAILED,
             HubError::QueueFull { .. } => ErrorCode::QUEUE_DEPTH_EXCEEDED,
             HubError::MessageTooLarge { .. } | HubError::TopicTooLong { .. } => ErrorCode::MESSAGE_TOO_LARGE,
             HubError::Argument(_)

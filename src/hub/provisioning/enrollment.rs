@@ -104,7 +104,7 @@ impl Proof {
                 let thumbprint = chain.own().map(|own| Thumbprint::sha256(own));
                 Ok(Login::Certificate(match (how, thumbprint) {
                     (Authentication::CertificateAuthority, Some(primary)) => {
-                        Authentication::SelfSigned { primary, secondary: None }
+                        Authentication::SelfSigned { primary: Some(primary), secondary: None }
                     }
                     (how, _) => how.clone(),
                 }))

@@ -133,11 +133,19 @@ async fn conditions_and_metrics_are_tried() {
     assert!(bad["customMetricQueryErrors"]["m"].as_str().unwrap().contains("FROM"), "{bad}");
 }
 
+/// With an IoT Edge device, and the runtime's modules.
+async fn hub_with_gateway() -> Hub {
+    let hub = hub();
+    let edge = json!({ "capabilities": { "iotEdge": true } });
+    assert_eq!(ask_rest(&hub, "PUT /devices/edge", &edge).await.status, 200);
+    hub
+}
+
 #[tokio::test]
 async fn content_is_applied_to_one_device() {
-    let hub = hub();
-    hub.create_module("dev1", "old", None).unwrap();
-    hub.patch_desired(("dev1", "old"), &json!({ "keep": 1, "a": { "b": 1, "c": 2 } })).unwrap();
+    let hub = hub_with_gateway().await;
+    hub.create_module("edge", "old", None).unwrap();
+    hub.patch_desired(("edge", "old"), &json!({ "keep": 1, "a": { "b": 1, "c": 2 } })).unwrap();
     let apply = |device: &'static str, content: Value| {
         let hub = &hub;
         async move { ask_rest(hub, &format!("POST /devices/{device}/applyConfigurationContent"), &content).await }
@@ -146,9 +154,9 @@ async fn content_is_applied_to_one_device() {
         "$edgeAgent": { "properties.desired": { "schemaVersion": "1.1", "modules": {} } },
         "old": { "properties.desired.a.b": 5, "properties.desired.a.c": null, "properties.desired.new.x": [1] },
     } });
-    assert_eq!(apply("dev1", content).await.status, 204);
+    assert_eq!(apply("edge", content).await.status, 204);
     let desired = |module: &str| {
-        let mut desired = hub.twin(("dev1", module)).unwrap()["properties"]["desired"].take();
+        let mut desired = hub.twin(("edge", module)).unwrap()["properties"]["desired"].take();
         desired.as_object_mut().unwrap().retain(|name, _| !name.starts_with('$'));
         desired
     };
@@ -159,13 +167,21 @@ async fn content_is_applied_to_one_device() {
         "a": { "properties.desired.ok": 1 },
         "old": { "properties.desired.bad": { "a b": 1 } },
     } });
-    assert_eq!(apply("dev1", content).await.refusal(), (400, "ArgumentInvalid"));
-    assert!(!hub.has_module("dev1", "a"));
+    assert_eq!(apply("edge", content).await.refusal(), (400, "ArgumentInvalid"));
+    let content = json!({ "modulesContent": {
+        "a": { "properties.desired.ok": 1 },
+        "$mine": { "properties.desired.ok": 1 },
+    } });
+    assert_eq!(apply("edge", content).await.refusal(), (400, "ArgumentInvalid"));
+    assert!(!hub.has_module("edge", "a"));
     let content = json!({ "deviceContent": { "properties.desired.x": 1 } });
-    assert_eq!(apply("dev2", content.clone()).await.status, 204);
-    assert_eq!(hub.twin("dev2").unwrap()["properties"]["desired"]["x"], 1);
+    assert_eq!(apply("edge", content.clone()).await.status, 204);
+    assert_eq!(hub.twin("edge").unwrap()["properties"]["desired"]["x"], 1);
+    let refused = apply("dev2", content.clone()).await;
+    assert_eq!(refused.refusal(), (400, "ArgumentInvalid"));
+    assert!(refused.json["Message"].as_str().unwrap().contains("Not an Azure IoT Edge device"));
     assert_eq!(apply("nobody", content).await.refusal(), (404, "DeviceNotFound"));
-    assert_eq!(apply("dev2", json!({ "moduleContent": {} })).await.refusal(), (400, "ArgumentInvalid"));
+    assert_eq!(apply("edge", json!({ "moduleContent": {} })).await.refusal(), (400, "ArgumentInvalid"));
 }
 
 #[tokio::test]
@@ -188,39 +204,39 @@ async fn they_outlast_the_hub() {
 
 #[tokio::test]
 async fn content_for_more_modules_than_there_may_be_makes_none() {
-    let hub = hub();
-    hub.create_module("dev1", "m0", None).unwrap();
+    let hub = hub_with_gateway().await;
+    hub.create_module("edge", "m0", None).unwrap();
     let content = |count: usize| {
         let modules = (0..count).map(|number| (format!("m{number}"), json!({ "properties.desired.x": 1 })));
         json!({ "modulesContent": modules.collect::<serde_json::Map<_, _>>() })
     };
-    let request = "POST /devices/dev1/applyConfigurationContent";
-    assert_eq!(ask_rest(&hub, request, &content(51)).await.refusal(), (413, "TooManyModulesOnDevice"));
-    assert_eq!(hub.module_ids("dev1").unwrap(), ["m0"]);
-    assert_eq!(hub.twin(("dev1", "m0")).unwrap()["properties"]["desired"]["x"], Value::Null);
-    assert_eq!(ask_rest(&hub, request, &content(50)).await.status, 204);
-    assert_eq!(hub.module_ids("dev1").unwrap().len(), 50);
+    let request = "POST /devices/edge/applyConfigurationContent";
+    assert_eq!(ask_rest(&hub, request, &content(49)).await.refusal(), (413, "TooManyModulesOnDevice"));
+    assert_eq!(hub.module_ids("edge").unwrap(), ["$edgeAgent", "$edgeHub", "m0"]);
+    assert_eq!(hub.twin(("edge", "m0")).unwrap()["properties"]["desired"]["x"], Value::Null);
+    assert_eq!(ask_rest(&hub, request, &content(48)).await.status, 204);
+    assert_eq!(hub.module_ids("edge").unwrap().len(), 50);
 }
 
 /// A content sets its places; what others write at the same time, elsewhere, stays.
-#[test]
-fn content_overwrites_nobody() {
-    let hub = hub();
+#[tokio::test]
+async fn content_overwrites_nobody() {
+    let hub = hub_with_gateway().await;
     let large: Value =
         (0..200).map(|n| (format!("n{n}"), Value::from(n))).collect::<serde_json::Map<_, _>>().into();
-    hub.patch_desired("dev1", &json!({ "large": large })).unwrap();
+    hub.patch_desired("edge", &json!({ "large": large })).unwrap();
     std::thread::scope(|scope| {
         let applying = scope.spawn(|| {
             for number in 0..400 {
                 let content = json!({ "deviceContent": { "properties.desired.a": number } });
-                crate::hub::configurations::apply(&hub.shared, "dev1", &content).unwrap();
+                crate::hub::configurations::apply(&hub.shared, "edge", &content).unwrap();
             }
         });
         let mut number = 0;
         while !applying.is_finished() {
             number += 1;
-            hub.patch_desired("dev1", &json!({ "b": number })).unwrap();
-            assert_eq!(hub.twin("dev1").unwrap()["properties"]["desired"]["b"], number);
+            hub.patch_desired("edge", &json!({ "b": number })).unwrap();
+            assert_eq!(hub.twin("edge").unwrap()["properties"]["desired"]["b"], number);
         }
     });
 }

@@ -26,6 +26,7 @@ mod routes;
 mod service;
 mod service_bulk;
 mod service_identities;
+mod service_identity_rules;
 mod service_twins;
 mod sessions;
 mod state;

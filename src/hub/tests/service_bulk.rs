@@ -74,7 +74,7 @@ async fn entries_fail_one_by_one() {
             { "id": "dev1", "importMode": "create" },
             { "id": "none", "importMode": "update" },
             { "id": "dev1", "importMode": "updateIfMatchETag", "eTag": "x" },
-            { "id": "dev1", "importMode": "updateIfMatchETag" },
+            { "id": "dev1", "importMode": "updateIfMatchETag", "eTag": "a b" },
             { "id": "dev1", "importMode": "updateTwinIfMatchETag", "twinETag": "x", "tags": {} },
             { "id": "none", "importMode": "deleteIfMatchETag", "eTag": "\"x\"" },
             { "id": "a b", "importMode": "create" },

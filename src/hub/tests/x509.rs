@@ -135,10 +135,13 @@ async fn a_thumbprint_outlasts_its_certificate() {
     assert!(matches!(expired, Err(HubError::Identity(_))), "a space is no part of an id");
     let expired = hub.create_certificate("any", 2 * DAY, DAY, SignedBy::Itself).unwrap();
     let secondary = Some(Thumbprint::sha1(&der(&expired.certificate)));
-    let primary = current(&hub, "other").thumbprint;
+    let primary = Some(current(&hub, "other").thumbprint);
     let how = Authentication::SelfSigned { primary, secondary };
     hub.create_x509_device("known", how).unwrap();
     assert!(connect(&hub, &TLS12, "known", &expired).await.is_ok());
+    let unknown = Authentication::SelfSigned { primary: None, secondary: None };
+    hub.create_x509_device("unknown", unknown).unwrap();
+    assert!(connect(&hub, &TLS12, "unknown", &expired).await.is_err());
 }
 
 #[tokio::test]
@@ -213,14 +216,13 @@ fn parts_that_do_not_go_together_are_no_authentication() {
         ("none", Some(print), None),
         ("tpm", None, None),
         ("sas", Some(print), None),
-        ("selfSigned", None, Some(print)),
         ("selfSigned", Some("12"), None),
         ("selfSigned", Some(print), Some("12")),
         ("certificateAuthority", Some(print), None),
     ] {
         assert_eq!(Authentication::from_parts(name, primary, secondary), None, "{name}");
     }
-    for how in ["sas", "certificateAuthority", "none"] {
+    for how in ["sas", "selfSigned", "certificateAuthority", "none"] {
         assert_eq!(Authentication::from_parts(how, None, None).unwrap().name(), how);
     }
     let both = Authentication::from_parts("selfSigned", Some(print), Some(print)).unwrap();

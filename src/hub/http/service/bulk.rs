@@ -114,14 +114,13 @@ const DEFAULT_MODE: &str = "createOrUpdate";
 
 fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> {
     let mode = text(entry, "importMode")?.unwrap_or(DEFAULT_MODE);
-    let unknown = || HubError::Argument("importMode is none that there is".to_owned());
+    let unknown = || HubError::Argument("unknown importMode".to_owned());
     let (mode, conditional) = Mode::parse(mode).ok_or_else(unknown)?;
+    // An entry without an etag is as one with `*`, whatever its mode.
     let etag = |name: &str| {
-        if !conditional {
-            return Ok(IfMatch::Any);
-        }
-        let etag = text(entry, name)?.and_then(IfMatch::parse);
-        etag.ok_or_else(|| HubError::Argument(format!("{name} is missing or no etag")))
+        let etag = text(entry, name)?.filter(|_| conditional).unwrap_or_default();
+        let etag = IfMatch::parse(etag).map_err(|_| HubError::Argument(format!("{name} is no etag")))?;
+        Ok::<_, HubError>(etag.unwrap_or(IfMatch::Any))
     };
     if matches!(mode, Mode::CreateOrUpdate) && shared.registry.find(id).is_none() {
         match create(shared, id, entry) {
@@ -142,7 +141,7 @@ fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> 
 }
 
 fn create(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> {
-    let draft = identity_json::read(entry)?;
+    let draft = identity_json::read(id.into(), entry)?;
     let now = unix_now();
     let mut twin = Twin::new(now);
     if let Some(body) = twin_of(entry) {
@@ -152,7 +151,7 @@ fn create(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> {
 }
 
 fn update(shared: &Shared, id: Id<'_>, entry: &Value, if_match: &IfMatch) -> Result<(), HubError> {
-    let draft = identity_json::read(entry)?;
+    let draft = identity_json::read(id.into(), entry)?;
     identities::update(shared, id, draft, if_match)?;
     // The condition was on the identity; its twin may be at any etag.
     twin_of(entry).map_or(Ok(()), |body| twin_writes::write(shared, id, Write::Patch, &body, None))

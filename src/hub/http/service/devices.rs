@@ -14,13 +14,12 @@ use serde_json::Value;
 use super::super::super::device::Device;
 use super::super::super::error::HubError;
 use super::super::super::identities;
-use super::super::super::if_match::IfMatch;
 use super::super::super::policies::Right;
 use super::super::super::shared::Shared;
 use super::super::answer::{JsonBody, Refusal, parameter};
 use super::admission::Caller;
-use super::identity_json;
-use super::request::{condition, json_of, off_thread, quoted};
+use super::identity_json::{self, Kind};
+use super::request::{condition, json_of, off_thread, quoted, required_condition};
 use crate::dialect::service_error::ErrorCode;
 
 /// Of a request's body; identities are short.
@@ -73,7 +72,7 @@ async fn write(
     let body = json_of(caller, Right::RegistryWrite, body, MAX_BODY).await?;
     let condition = condition(&headers)?;
     same(&body, "deviceId", &device_id)?;
-    let draft = identity_json::read(&body)?;
+    let draft = identity_json::read(Kind::Device, &body)?;
     let device = off_thread(&shared, move |shared| match condition {
         None => identities::create(shared, (&device_id).into(), draft, None),
         Some(condition) => identities::update(shared, (&device_id).into(), draft, &condition),
@@ -81,7 +80,6 @@ async fn write(
     Ok(answer(&*device.await?))
 }
 
-/// Without a condition it is as with `*`.
 async fn remove(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
@@ -89,13 +87,13 @@ async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     caller.require(Right::RegistryWrite)?;
-    let condition = condition(&headers)?.unwrap_or(IfMatch::Any);
+    let condition = required_condition(&headers)?;
     off_thread(&shared, move |shared| identities::remove(shared, (&device_id).into(), &condition)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// An identity with its etag.
-pub(super) fn answer(device: &Device) -> Response {
+fn answer(device: &Device) -> Response {
     let etag = quoted(&device.state().record.etag());
     ([(ETAG, etag)], JsonBody(identity_json::write(device))).into_response()
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::super::super::client_certificates::Authentication;
 use super::super::super::device::{Credentials, Device};
 use super::super::super::error::HubError;
+use super::super::super::id::Id;
 use super::super::super::identities::{Draft, LoginDraft};
 use super::super::super::identity_record::Traits;
 use crate::dialect::sas::SymmetricKey;
@@ -64,11 +65,24 @@ fn authentication(credentials: &Credentials) -> Value {
     })
 }
 
+/// Whose identity a body is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Device,
+    Module,
+}
+
+impl From<Id<'_>> for Kind {
+    fn from(id: Id<'_>) -> Self {
+        if id.module.is_some() { Self::Module } else { Self::Device }
+    }
+}
+
 /// What a body, or an entry of a bulk request, says of an identity. Whatever only the hub sets is passed over.
 ///
 /// # Errors
 /// [`HubError::Argument`], which names the property; never shows a key.
-pub(super) fn read(identity: &Value) -> Result<Draft, HubError> {
+pub(super) fn read(kind: Kind, identity: &Value) -> Result<Draft, HubError> {
     if !identity.is_object() {
         return Err(refused("the identity", "must be a JSON object"));
     }
@@ -92,7 +106,8 @@ pub(super) fn read(identity: &Value) -> Result<Draft, HubError> {
         parent_scopes: scopes(identity)?,
     };
     let login = identity.get("authentication").filter(|login| !login.is_null());
-    Ok(Draft { enabled, login: login.map(read_login).transpose()?, traits })
+    let login = login.map_or(Ok(LoginDraft::RandomKeys), |login| read_login(kind, login))?;
+    Ok(Draft { enabled, login, traits })
 }
 
 fn scopes(identity: &Value) -> Result<Vec<String>, HubError> {
@@ -107,7 +122,7 @@ fn scopes(identity: &Value) -> Result<Vec<String>, HubError> {
 }
 
 /// Without a type, thumbprints say that it is by certificate.
-fn read_login(login: &Value) -> Result<LoginDraft, HubError> {
+fn read_login(owner: Kind, login: &Value) -> Result<LoginDraft, HubError> {
     let part = |outer: &str, inner: &str| {
         let part = login.get(outer).map_or(Ok(None), |outer| text(outer, inner));
         part.map(|text| text.filter(|text| !text.is_empty()))
@@ -117,31 +132,31 @@ fn read_login(login: &Value) -> Result<LoginDraft, HubError> {
     let kind = text(login, "type")?.map(str::to_ascii_lowercase);
     match kind.as_deref() {
         None if primary.or(secondary).is_some() => self_signed(primary, secondary),
-        None | Some("sas") => Ok(LoginDraft::Keys {
-            primary: key("primaryKey", part("symmetricKey", "primaryKey")?)?,
-            secondary: key("secondaryKey", part("symmetricKey", "secondaryKey")?)?,
-        }),
+        None | Some("sas") => {
+            let primary = key("primaryKey", part("symmetricKey", "primaryKey")?)?;
+            let secondary = key("secondaryKey", part("symmetricKey", "secondaryKey")?)?;
+            match (primary, secondary) {
+                (None, None) => Ok(LoginDraft::RandomKeys),
+                (Some(primary), Some(secondary)) => Ok(LoginDraft::Keys([primary, secondary])),
+                _ => Err(HubError::Argument("Either no keys or both keys can be set".to_owned())),
+            }
+        }
         Some("selfsigned") => self_signed(primary, secondary),
         Some("certificateauthority") => Ok(LoginDraft::Other(Authentication::CertificateAuthority)),
-        Some("none") => Ok(LoginDraft::Other(Authentication::Absent)),
-        Some(_) => {
-            Err(refused("authentication.type", "must be sas, selfSigned, certificateAuthority or none"))
-        }
+        // IoT Edge's modules alone are without one, and the hub makes those.
+        Some("none") if owner == Kind::Module => Ok(LoginDraft::RandomKeys),
+        Some("none") => Err(HubError::Argument("DeviceAuthenticationTypeIsMissing".to_owned())),
+        Some(_) => Err(refused("authentication.type", "must be sas, selfSigned or certificateAuthority")),
     }
 }
 
+/// Either thumbprint, both, or none: then no certificate is good for the identity.
 fn self_signed(primary: Option<&str>, secondary: Option<&str>) -> Result<LoginDraft, HubError> {
     let read = |name: &str, text: Option<&str>| {
         let read = text.map(Thumbprint::parse).transpose();
         read.map_err(|error| HubError::Argument(format!("{name}: {error}")))
     };
     let [primary, secondary] = [read("primaryThumbprint", primary)?, read("secondaryThumbprint", secondary)?];
-    // Either one alone will do.
-    let (primary, secondary) = match (primary, secondary) {
-        (Some(primary), secondary) => (primary, secondary),
-        (None, Some(secondary)) => (secondary, None),
-        (None, None) => return Err(refused("primaryThumbprint", "is missing")),
-    };
     Ok(LoginDraft::Other(Authentication::SelfSigned { primary, secondary }))
 }
 
@@ -210,7 +225,7 @@ mod tests {
     proptest! {
         #[test]
         fn reading_is_total(identity in any_value()) {
-            if let Ok(draft) = read(&identity) {
+            if let Ok(draft) = read(Kind::Module, &identity) {
                 prop_assert!(identity.is_object());
                 let _ = draft.traits.check();
             }

@@ -1,4 +1,5 @@
-//! Module identities: `GET`, `PUT` and `DELETE /devices/{id}/modules/{module}`, `GET /devices/{id}/modules`.
+//! Module identities: `GET`, `PUT` and `DELETE /devices/{id}/modules/{module}`, `GET /devices/{id}/modules`. Unlike a device's, a
+//! module's etag is in the body alone.
 
 use std::sync::Arc;
 
@@ -6,19 +7,17 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::super::super::id::Id;
 use super::super::super::identities;
-use super::super::super::if_match::IfMatch;
 use super::super::super::policies::Right;
 use super::super::super::shared::Shared;
 use super::super::answer::{JsonBody, Refusal};
 use super::admission::Caller;
-use super::devices::{MAX_BODY, answer, same};
-use super::identity_json;
-use super::request::{condition, json_of, off_thread};
+use super::devices::{MAX_BODY, same};
+use super::identity_json::{self, Kind};
+use super::request::{condition, json_of, off_thread, required_condition};
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -40,9 +39,10 @@ async fn read(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path((device_id, module_id)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
+) -> Result<JsonBody, Refusal> {
     caller.require(Right::RegistryRead)?;
-    Ok(answer(&*shared.registry.get((&*device_id, &*module_id))?))
+    let module = shared.registry.get((&*device_id, &*module_id))?;
+    Ok(JsonBody(identity_json::write(&module)))
 }
 
 async fn write(
@@ -51,13 +51,12 @@ async fn write(
     Path((device_id, module_id)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<JsonBody, Refusal> {
     let body = json_of(caller, Right::RegistryWrite, body, MAX_BODY).await?;
     let condition = condition(&headers)?;
     same(&body, "deviceId", &device_id)?;
     same(&body, "moduleId", &module_id)?;
-    let draft = identity_json::read(&body)?;
-    let is_new = condition.is_none();
+    let draft = identity_json::read(Kind::Module, &body)?;
     let module = off_thread(&shared, move |shared| {
         let id = Id::from((&*device_id, &*module_id));
         match condition {
@@ -65,8 +64,7 @@ async fn write(
             Some(condition) => identities::update(shared, id, draft, &condition),
         }
     });
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok((status, answer(&*module.await?)).into_response())
+    module.await.map(|module| JsonBody(identity_json::write(&module)))
 }
 
 async fn remove(
@@ -76,7 +74,7 @@ async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     caller.require(Right::RegistryWrite)?;
-    let condition = condition(&headers)?.unwrap_or(IfMatch::Any);
+    let condition = required_condition(&headers)?;
     let removed = off_thread(&shared, move |shared| {
         identities::remove(shared, (&*device_id, &*module_id).into(), &condition)
     });

@@ -49,12 +49,16 @@ pub(super) async fn json_of(
     json.map_err(|error| Refusal::new(ErrorCode::FORMAT_ERROR, format!("the body is not JSON: {error}")))
 }
 
-/// The condition of a request, if it has one.
+/// The condition of a request, if it has one: an empty etag is none, as .NET's client sends it to create.
 pub(super) fn condition(headers: &HeaderMap) -> Result<Option<IfMatch>, Refusal> {
     let Some(header) = headers.get(IF_MATCH) else { return Ok(None) };
-    let condition = header.to_str().ok().and_then(IfMatch::parse);
     let wrong = || Refusal::new(ErrorCode::ARGUMENT_INVALID, "If-Match must be an etag in quotes, or *");
-    condition.map(Some).ok_or_else(wrong)
+    header.to_str().ok().and_then(|text| IfMatch::parse(text).ok()).ok_or_else(wrong)
+}
+
+/// The condition of a request that must have one, as to remove an identity must.
+pub(super) fn required_condition(headers: &HeaderMap) -> Result<IfMatch, Refusal> {
+    condition(headers)?.ok_or_else(|| HubError::EtagMissing.into())
 }
 
 /// An etag as a header has it.
