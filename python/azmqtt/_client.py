@@ -337,6 +337,9 @@ class DeviceClient(MethodCalls, Connection):
     def on_desired_properties(self, handler: DesiredHandler) -> DesiredHandler:
         """Call ``handler`` with every change of the desired properties, from now on. Also a decorator.
 
+        Registering does not wait for the hub. The next call of the client does: when :meth:`connect` or another call
+        returns, no change after it is missed.
+
         A plain function is called on a thread of the client's, one call at a time; an ``async def`` on the event loop
         that is running now, or else on one of the client's. A handler that raises is logged under
         ``azmqtt.handlers``. There is one handler of each kind, and it shares what comes with the iterators.

@@ -346,12 +346,24 @@ class Connection(Observed):
     # Life
 
     def connect(self, *, timeout: float | None = None) -> None:
-        """Connect, unless connected already. Other calls do so by themselves."""
+        """Connect, unless connected already, and wait for the subscriptions of everything registered before.
+
+        Other calls connect by themselves. Whichever comes first: when it returns, the hub has granted the subscriptions
+        of every handler and iterator that was made before it, so that no direct method, message or change of the
+        desired properties after it is missed. A handler that is registered while the client is connected counts from
+        the return of the next call, this one among them.
+
+        Raises:
+            RequestTimeout: Names the subscription that the hub has not granted. The connection stays.
+            RequestFailed: The hub refused to read the twin for :meth:`~azmqtt.DeviceClient.on_desired_properties`, as
+                one of a Basic tier does. The connection stays.
+            BadAnswer: The hub refused a subscription, which is named. The connection stays.
+        """
         self._watch()
         self._core.connect(timeout)
 
     async def connect_async(self, *, timeout: float | None = None) -> None:
-        """Connect, unless connected already. Other calls do so by themselves."""
+        """Connect, and wait for the subscriptions of everything registered before; see :meth:`connect`."""
         self._watch()
         await self._core.connect_async(timeout)
 

@@ -20,8 +20,7 @@ use super::error::{Error, Step};
 use super::inbox::{CloudMessage, Delivery};
 use super::reply::Burst;
 use super::stats::State;
-use super::subscriptions::Feed;
-use super::task::{Awaited, Task, sleep_until_some};
+use super::task::{Task, sleep_until_some};
 use super::transport::{self, Stream};
 use super::watch;
 use super::wire::Wire;
@@ -86,8 +85,6 @@ pub(super) const MAX_DELIVERIES: usize = 4096;
 const MAX_OUTPUT: usize = 1024 * 1024;
 /// Bodies smaller than this are copied out of the buffer that they were read into.
 const SMALL: usize = 8 * 1024;
-/// After a refused subscription that was granted on an earlier connection.
-const SUBSCRIPTION_RETRY: Duration = Duration::from_secs(10);
 /// How long what is under way may delay a planned reconnect.
 const DRAIN: Duration = Duration::from_secs(2);
 
@@ -337,6 +334,9 @@ impl Task {
                 None => break,
             }
         }
+        if self.subscriptions.hold_others() {
+            return;
+        }
         self.publish_requests(now);
         let tick = self.ticks.at(now);
         while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
@@ -430,43 +430,6 @@ impl Task {
             self.session_lost();
         }
         self.tell_waiting();
-    }
-
-    fn subscription_answered(&mut self, packet_id: u16, granted: bool) {
-        let Some(feed) = self.subscriptions.answered(packet_id, granted) else { return };
-        if !granted {
-            return self.subscription_refused(feed);
-        }
-        if feed == Feed::DesiredChanges {
-            self.desired.subscribed();
-        }
-        self.tell_waiting();
-    }
-
-    /// The hub will not let the device listen: whoever depends on it is told.
-    fn subscription_refused(&mut self, feed: Feed) {
-        let filter = feed.filter(&self.shared.config.identity);
-        let error = Error::BadAnswer { reason: format!("the hub refused the subscription to {filter}") };
-        if feed == Feed::TwinAnswers {
-            let requests: Vec<_> = self.requests.drain().collect();
-            for reply in requests {
-                self.fail_request(reply, error.clone());
-            }
-        }
-        if self.subscriptions.any_refused() {
-            // It was granted on an earlier connection, and nobody waits who could be told.
-            self.shared.monitor.set_last_error(Some(error.to_string()));
-            self.subscribe_again_at = Some(Instant::now() + SUBSCRIPTION_RETRY);
-        }
-        let concerned = |what| match (what, feed) {
-            (Awaited::Feed(awaited), _) if awaited == feed => true,
-            // Changes need the answers for their comparison.
-            (Awaited::Feed(Feed::DesiredChanges), Feed::TwinAnswers) => true,
-            _ => false,
-        };
-        for waiting in self.waiting.extract_if(.., |waiting| concerned(waiting.what)) {
-            waiting.reply.send(Err(error.clone()));
-        }
     }
 
     /// A message from the hub. Twin traffic is acknowledged at once, because versions recover what is lost,

@@ -4,6 +4,11 @@
 //! compared with what is known, and the difference is handed on as one patch; notifications that come in
 //! the meantime wait for the comparison. Between notifications a gap in `$version` starts the same. An
 //! application that falls behind gets what it missed as one patch too, so that nothing piles up.
+//!
+//! Before the first read there is nothing to compare with: changes count from the grant of the subscription.
+//! The read is made after the grant and may contain changes of the time between, so its version says what the
+//! hub has, not what the application was told. Notifications of those versions are handed on, before the
+//! read's answer or after it.
 
 use serde_json::Value;
 
@@ -19,7 +24,7 @@ pub struct DesiredPatch {
 }
 
 /// Notifications kept while the twin is being read; past that they are dropped and read again.
-const MAX_HELD: usize = 256;
+const MAX_HELD: usize = 64;
 
 /// What is known of the desired properties.
 #[derive(Debug, Default)]
@@ -29,6 +34,8 @@ pub struct DesiredTracker {
     held: Vec<DesiredPatch>,
     /// What the application knows, while it is too far behind to be told of each change.
     behind: Option<Value>,
+    /// Changes may have been missed since the first grant, and nothing is known to compare with.
+    missed: bool,
     phase: Phase,
 }
 
@@ -36,6 +43,26 @@ pub struct DesiredTracker {
 struct Known {
     properties: Value,
     version: u64,
+    /// The version up to which the application was told; `None` after a first read, which tells it nothing.
+    told: Option<u64>,
+    /// How many changes that the first read contained may still be handed on one by one.
+    late: usize,
+}
+
+impl Known {
+    /// The application was told of everything up to here.
+    fn told(properties: &Value, version: u64) -> Self {
+        Self { properties: properties.clone(), version, told: Some(version), late: 0 }
+    }
+
+    /// A first read, which the application sees nothing of.
+    fn untold(properties: &Value, version: u64) -> Self {
+        Self { told: None, late: MAX_HELD, ..Self::told(properties, version) }
+    }
+
+    fn is_news(&self, version: u64) -> bool {
+        self.told.is_none_or(|told| told < version)
+    }
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +85,8 @@ impl DesiredTracker {
     /// count from there.
     pub fn seen(&mut self, properties: &Value, version: u64) {
         if self.phase == Phase::Unsubscribed || self.known.is_none() {
-            self.known = Some(Known { properties: properties.clone(), version });
+            self.known = Some(Known::told(properties, version));
+            self.missed = false;
         }
     }
 
@@ -71,6 +99,8 @@ impl DesiredTracker {
     /// The connection ended.
     pub fn disconnected(&mut self) {
         self.held.clear();
+        // The grant was the promise to hand on what changes; the next read cannot tell what that was.
+        self.missed |= self.known.is_none() && matches!(self.phase, Phase::Stale | Phase::Reading);
         if self.phase != Phase::Unsubscribed {
             self.phase = Phase::Offline;
         }
@@ -94,7 +124,9 @@ impl DesiredTracker {
 
     /// The application has not taken the changes that it was given: keep further ones back.
     pub fn hold_back(&mut self) {
-        if let (None, Some(known)) = (&self.behind, &self.known) {
+        // What the application knows is known once it was told of all that the first read contained.
+        let told = self.known.as_ref().filter(|known| !known.is_news(known.version));
+        if let (None, Some(known)) = (&self.behind, told) {
             self.behind = Some(known.properties.clone());
         }
     }
@@ -124,19 +156,25 @@ impl DesiredTracker {
         }
         self.phase = Phase::InStep;
         let mut changes = Vec::new();
+        let mut known = Known::told(properties, version);
         match &self.known {
-            // Nothing was handed on yet: changes count from here.
-            None => {}
+            None if self.missed => {
+                let patch = properties.clone();
+                changes.extend(self.pass(DesiredPatch { patch, version }));
+            }
+            // Changes count from the grant: whatever was notified since is news.
+            None => known = Known::untold(properties, version),
             // The properties count, not the order of the versions: a device that was deleted and made anew
             // starts over, and may have got as far as the old one.
-            Some(known) => {
-                let patch = diff(&known.properties, properties);
-                if known.version != version || is_change(&patch) {
+            Some(before) => {
+                let patch = diff(&before.properties, properties);
+                if before.version != version || is_change(&patch) {
                     changes.extend(self.pass(DesiredPatch { patch, version }));
                 }
             }
         }
-        self.known = Some(Known { properties: properties.clone(), version });
+        self.missed = false;
+        self.known = Some(known);
         for notification in std::mem::take(&mut self.held) {
             changes.extend(self.notified(notification));
         }
@@ -148,13 +186,26 @@ impl DesiredTracker {
     /// showed a gap (then [`Self::wants_read`] is true).
     pub fn notified(&mut self, notification: DesiredPatch) -> Option<DesiredPatch> {
         match (self.phase, &mut self.known) {
-            (Phase::InStep, Some(known)) if notification.version <= known.version => None,
+            (Phase::InStep, Some(known)) if notification.version <= known.version => {
+                if !known.is_news(notification.version) {
+                    return None;
+                }
+                let change = if notification.patch.is_object() && known.late > 0 {
+                    known.late -= 1;
+                    notification
+                } else {
+                    DesiredPatch { patch: known.properties.clone(), version: known.version }
+                };
+                known.told = Some(change.version);
+                self.pass(change)
+            }
             // The one after, if it can be applied.
             (Phase::InStep, Some(known))
                 if notification.version - 1 == known.version && notification.patch.is_object() =>
             {
                 merge_patch(&mut known.properties, &notification.patch);
                 known.version = notification.version;
+                known.told = Some(notification.version);
                 self.pass(notification)
             }
             (Phase::InStep, _) => {
@@ -164,6 +215,7 @@ impl DesiredTracker {
             (Phase::Stale | Phase::Reading, _) => {
                 if self.held.len() == MAX_HELD {
                     self.held.clear();
+                    self.missed |= self.known.is_none();
                 }
                 self.held.push(notification);
                 None

@@ -68,8 +68,8 @@ pub enum Error {
         operation: &'static str,
         /// How long it had.
         after: Duration,
-        /// What kept it from being sent, if there was no connection: the last error, and the step that was under way.
-        last_error: Option<String>,
+        /// What is known of the reason, such as why there was no connection.
+        known: Option<String>,
     },
     /// The hub answered with a status other than success.
     RequestFailed {
@@ -113,12 +113,9 @@ impl fmt::Display for Error {
             Self::ConnectionFailed { step, reason } => write!(f, "{step} failed: {reason}"),
             Self::AuthenticationFailed { reason } => f.write_str(reason),
             Self::ConnectionLost { reason } => write!(f, "connection lost: {reason}"),
-            Self::RequestTimeout { operation, after, last_error } => {
+            Self::RequestTimeout { operation, after, known } => {
                 write!(f, "no answer to {operation} within {} s", after.as_secs_f64())?;
-                match last_error {
-                    Some(error) => write!(f, " (not connected: {error})"),
-                    None => Ok(()),
-                }
+                known.as_ref().map_or(Ok(()), |known| write!(f, " ({known})"))
             }
             Self::RequestFailed { status, error } => {
                 write!(f, "the hub answered {status}: {}", error.message)
@@ -144,3 +141,8 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+/// What an operation without a connection says of the reason: the last error, or the step that was under way.
+pub(super) fn not_connected(error: impl fmt::Display) -> String {
+    format!("not connected: {error}")
+}

@@ -11,6 +11,7 @@ use super::budget::Budget;
 use super::commands::{Command, Commands};
 use super::config::{DeviceConfig, later};
 use super::desired::DesiredPatch;
+use super::error::not_connected;
 use super::inbox::{CloudMessage, Delivery, Inbox};
 use super::invoke::{MethodAnswer, MethodInvocation, invoke};
 use super::message::{Batch, Member, Outgoing, Owner, Ticket};
@@ -249,8 +250,8 @@ impl Device {
             let under_way = Arc::new(UnderWay::default());
             let called = tokio::time::timeout(timeout, under_way.watch(invoke(&config, call))).await;
             let operation = "the call of a method";
-            let last_error = under_way.describe("the gateway");
-            let late = super::Error::RequestTimeout { operation, after: timeout, last_error };
+            let known = under_way.describe("the gateway").map(not_connected);
+            let late = super::Error::RequestTimeout { operation, after: timeout, known };
             reply.send(called.unwrap_or(Err(late)));
         });
     }

@@ -149,7 +149,7 @@ impl Https {
             biased;
             answered = exchange => answered,
             () = progress.stalled(patience) => {
-                Err(Error::RequestTimeout { operation: what, after: patience, last_error: None }.into())
+                Err(Error::RequestTimeout { operation: what, after: patience, known: None }.into())
             }
         }
     }

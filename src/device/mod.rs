@@ -43,6 +43,7 @@ pub mod methods;
 mod operations;
 pub mod provisioning;
 pub mod proxy;
+mod reasons;
 pub mod reply;
 pub mod requests;
 pub mod stats;
@@ -54,6 +55,7 @@ mod twin;
 pub mod twin_session;
 mod under_way;
 pub mod upload;
+mod waiting;
 pub mod watch;
 pub(crate) mod wire;
 

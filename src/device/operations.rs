@@ -7,9 +7,9 @@ use super::commands::Command;
 use super::config::LostSession;
 use super::error::{Error, Step};
 use super::message::{Outgoing, Ticket};
-use super::reply::Reply;
 use super::subscriptions::Feed;
-use super::task::{Awaited, Task, Waiting};
+use super::task::Task;
+use super::waiting::{Awaited, Waiting};
 use crate::mqtt::Publish;
 
 impl Task {
@@ -33,7 +33,9 @@ impl Task {
                 self.leaving = None;
                 self.wanted = true;
                 self.hurry = true;
-                self.wait_for(Awaited::Connection, deadline, patience, reply);
+                // The hub may have changed its mind since.
+                self.read_again_at = None;
+                self.wait_for(Awaited::Everything, deadline, patience, reply);
             }
             command if !self.may_connect() => self.refuse_offline(command),
             Command::Send(message, ticket) => self.accept(message, ticket),
@@ -51,6 +53,7 @@ impl Task {
                 // The comparison after each reconnect needs the answers too.
                 self.subscriptions.want(Feed::TwinAnswers);
                 self.subscriptions.want(Feed::DesiredChanges);
+                self.read_again_at = None;
                 self.wait_for(Awaited::Feed(Feed::DesiredChanges), deadline, patience, reply);
             }
             Command::WatchMessages { deadline, patience, reply } => {
@@ -83,12 +86,21 @@ impl Task {
                 }
             }
             Command::Twin { reply, .. } => self.fail_request(reply, error),
-            Command::WatchDesired { reply, .. }
-            | Command::WatchMessages { reply, .. }
-            | Command::WatchMethods { reply, .. }
-            | Command::Respond { reply, .. } => {
+            // Subscribed to with the next connection.
+            Command::WatchDesired { reply, .. } => {
+                self.subscriptions.want(Feed::TwinAnswers);
+                self.subscriptions.want(Feed::DesiredChanges);
                 reply.send(Err(error));
             }
+            Command::WatchMessages { reply, .. } => {
+                self.subscriptions.want(Feed::CloudMessages);
+                reply.send(Err(error));
+            }
+            Command::WatchMethods { reply, .. } => {
+                self.subscriptions.want(Feed::Methods);
+                reply.send(Err(error));
+            }
+            Command::Respond { reply, .. } => reply.send(Err(error)),
             Command::Connect { .. }
             | Command::Disconnect { .. }
             | Command::Close { .. }
@@ -99,36 +111,6 @@ impl Task {
     fn accept(&mut self, message: Outgoing, ticket: Ticket) {
         self.note_deadline(ticket.deadline);
         self.outbox.push_back((message.into_publish(), ticket));
-    }
-
-    fn wait_for(
-        &mut self,
-        what: Awaited,
-        deadline: Instant,
-        patience: std::time::Duration,
-        reply: Reply<()>,
-    ) {
-        self.note_deadline(deadline);
-        self.waiting.push(Waiting { what, deadline, patience, reply });
-        self.tell_waiting();
-    }
-
-    /// Answers the callers whose state of the connection has come.
-    pub(super) fn tell_waiting(&mut self) {
-        let mut index = 0;
-        while index < self.waiting.len() {
-            let come = self.mqtt.is_connected()
-                && match self.waiting[index].what {
-                    Awaited::Connection => true,
-                    Awaited::Feed(Feed::DesiredChanges) => self.desired.in_step(),
-                    Awaited::Feed(feed) => self.subscriptions.is_granted(feed),
-                };
-            if come {
-                self.waiting.swap_remove(index).reply.send(Ok(()));
-            } else {
-                index += 1;
-            }
-        }
     }
 
     pub(super) fn note_deadline(&mut self, deadline: Instant) {
@@ -170,10 +152,9 @@ impl Task {
         if self.earliest.is_none_or(|earliest| earliest > now) {
             return;
         }
-        let last_error = if self.mqtt.is_connected() { None } else { self.why_not_connected() };
-        let timeout = |operation, after| {
-            Err(Error::RequestTimeout { operation, after, last_error: last_error.clone() })
-        };
+        let known = self.why_no_answer();
+        let timeout =
+            |operation, after| Err(Error::RequestTimeout { operation, after, known: known.clone() });
 
         let mut expired: Vec<Ticket> = self.mqtt.abandon(|ticket| ticket.deadline <= now);
         let queued = split_off(&mut self.outbox, |(_, ticket)| ticket.deadline <= now);
@@ -191,26 +172,8 @@ impl Task {
             }
         }
 
-        for Waiting { what, patience, reply, .. } in
-            self.waiting.extract_if(.., |waiting| waiting.deadline <= now)
-        {
-            let operation = match what {
-                Awaited::Connection => "connect",
-                Awaited::Feed(_) => "the subscription",
-            };
-            reply.send(timeout(operation, patience));
-        }
+        self.expire_waiting(now);
         self.earliest = self.earliest_deadline();
-    }
-
-    /// What an operation without a connection has waited for.
-    fn why_not_connected(&self) -> Option<String> {
-        let monitor = &self.shared.monitor;
-        let step = monitor.under_way.describe(&self.shared.config.endpoint);
-        match (monitor.last_error(), step) {
-            (Some(error), Some(step)) => Some(format!("{error}; {step}")),
-            (error, step) => error.or(step),
-        }
     }
 
     fn earliest_deadline(&self) -> Option<Instant> {

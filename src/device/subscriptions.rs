@@ -38,9 +38,9 @@ pub(super) struct Subscriptions {
     established: Vec<Feed>,
     /// Since when an answer is outstanding.
     asked_since: Option<Instant>,
+    /// The last connection ended before every SUBSCRIBE had its answer.
+    cut_off: bool,
 }
-
-const FEEDS: [Feed; 4] = [Feed::TwinAnswers, Feed::DesiredChanges, Feed::CloudMessages, Feed::Methods];
 
 impl Subscriptions {
     pub(super) fn new() -> Self {
@@ -51,6 +51,7 @@ impl Subscriptions {
             methods: Standing::Unwanted,
             established: Vec::new(),
             asked_since: None,
+            cut_off: false,
         }
     }
 
@@ -72,12 +73,20 @@ impl Subscriptions {
 
     /// The next feed to ask for on this connection.
     pub(super) fn next_to_ask(&mut self) -> Option<Feed> {
-        FEEDS.into_iter().find(|feed| *self.standing(*feed) == Standing::Wanted)
+        Feed::ALL.into_iter().find(|feed| *self.standing(*feed) == Standing::Wanted)
     }
 
     pub(super) fn asked(&mut self, feed: Feed, packet_id: u16, now: Instant) {
         *self.standing(feed) = Standing::Asked(packet_id);
         self.asked_since.get_or_insert(now);
+    }
+
+    /// Whether requests and messages wait until the hub has answered: who has an answer to one of them can count on
+    /// whatever was registered before it. Not after a connection that ended with a SUBSCRIBE, which may be the hub's
+    /// way to refuse it: that must not stop everything else.
+    pub(super) fn hold_others(&self) -> bool {
+        let registered = [self.desired_changes, self.cloud_messages, self.methods];
+        !self.cut_off && registered.iter().any(|standing| matches!(standing, Standing::Asked(_)))
     }
 
     /// Since when the hub owes an answer.
@@ -87,7 +96,7 @@ impl Subscriptions {
 
     /// SUBACK came: the feed it answers.
     pub(super) fn answered(&mut self, packet_id: u16, granted: bool) -> Option<Feed> {
-        let feed = FEEDS.into_iter().find(|feed| *self.standing(*feed) == Standing::Asked(packet_id))?;
+        let feed = Feed::ALL.into_iter().find(|feed| *self.standing(*feed) == Standing::Asked(packet_id))?;
         let established = self.established.contains(&feed);
         if granted && !established {
             self.established.push(feed);
@@ -97,8 +106,9 @@ impl Subscriptions {
             false if established => Standing::Refused,
             false => Standing::Unwanted,
         };
-        if !FEEDS.into_iter().any(|feed| matches!(self.standing(feed), Standing::Asked(_))) {
+        if !Feed::ALL.into_iter().any(|feed| matches!(self.standing(feed), Standing::Asked(_))) {
             self.asked_since = None;
+            self.cut_off = false;
         }
         Some(feed)
     }
@@ -110,12 +120,12 @@ impl Subscriptions {
 
     /// Whether a feed that the application counts on is missing on this connection.
     pub(super) fn any_refused(&mut self) -> bool {
-        FEEDS.into_iter().any(|feed| *self.standing(feed) == Standing::Refused)
+        Feed::ALL.into_iter().any(|feed| *self.standing(feed) == Standing::Refused)
     }
 
     /// Time has passed since a refusal.
     pub(super) fn ask_again(&mut self) {
-        for feed in FEEDS {
+        for feed in Feed::ALL {
             if *self.standing(feed) == Standing::Refused {
                 *self.standing(feed) = Standing::Wanted;
             }
@@ -124,8 +134,8 @@ impl Subscriptions {
 
     /// The connection ended: everything is to be asked for again.
     pub(super) fn disconnected(&mut self) {
-        self.asked_since = None;
-        for feed in FEEDS {
+        self.cut_off |= self.asked_since.take().is_some();
+        for feed in Feed::ALL {
             let standing = self.standing(feed);
             if *standing != Standing::Unwanted {
                 *standing = Standing::Wanted;
@@ -144,6 +154,19 @@ impl Subscriptions {
 }
 
 impl Feed {
+    pub(super) const ALL: [Self; 4] =
+        [Self::TwinAnswers, Self::DesiredChanges, Self::CloudMessages, Self::Methods];
+
+    /// What errors call it.
+    pub(super) fn subscription(self) -> &'static str {
+        match self {
+            Self::TwinAnswers => "the subscription to the twin's answers",
+            Self::DesiredChanges => "the subscription to desired properties",
+            Self::CloudMessages => "the subscription to messages",
+            Self::Methods => "the subscription to direct methods",
+        }
+    }
+
     pub(super) fn filter(self, identity: &Identity) -> String {
         let device_id = identity.device_id.clone();
         match self {

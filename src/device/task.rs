@@ -22,9 +22,10 @@ use super::methods::Methods;
 use super::reply::Reply;
 use super::requests::Requests;
 use super::stats::State;
-use super::subscriptions::{Feed, Subscriptions};
+use super::subscriptions::Subscriptions;
 use super::transport::ClockOffset;
 pub(super) use super::twin::TwinReply;
+use super::waiting::Waiting;
 use super::watch::Event;
 use crate::mqtt::{Client, ConnectReturnCode, Publish};
 
@@ -66,20 +67,6 @@ pub(super) struct Task {
     pub(super) closing: Option<Closing>,
     /// For the round trips of messages.
     pub(super) ticks: Ticks,
-}
-
-/// A caller that waits for a state of the connection.
-pub(super) struct Waiting {
-    pub(super) what: Awaited,
-    pub(super) deadline: Instant,
-    pub(super) patience: Duration,
-    pub(super) reply: Reply<()>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Awaited {
-    Connection,
-    Feed(Feed),
 }
 
 /// A wish to disconnect, once nothing is under way.

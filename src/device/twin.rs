@@ -48,6 +48,8 @@ impl TwinReply {
 /// How long the read for a comparison may take, and how long to wait after a failed one.
 const COMPARISON_TIMEOUT: Duration = Duration::from_secs(60);
 const COMPARISON_RETRY: Duration = Duration::from_secs(5);
+/// After one that the hub refused, unless somebody asks before.
+const REFUSED_RETRY: Duration = Duration::from_secs(300);
 
 /// Changes that may wait for the application; past that they are merged.
 const MAX_CHANGES: usize = 64;
@@ -122,11 +124,27 @@ impl Task {
             self.shared.budget.give_back(reply.size());
             self.count_failure();
         } else {
-            self.shared.monitor.set_last_error(Some(format!("comparing desired properties: {error}")));
-            self.desired.read_failed();
-            self.read_again_at = Some(Instant::now() + COMPARISON_RETRY);
+            self.comparison_failed(&error);
         }
         reply.fail(error);
+    }
+
+    /// The read for a comparison failed: it is made again. Where the hub has said no for good, as that of a Basic tier
+    /// does, whoever waits is told.
+    fn comparison_failed(&mut self, error: &Error) {
+        self.shared.monitor.set_last_error(Some(format!("comparing desired properties: {error}")));
+        self.desired.read_failed();
+        let is_final = match error {
+            Error::RequestFailed { status, .. } => {
+                (400..500).contains(status) && ![408, 429].contains(status)
+            }
+            Error::BadAnswer { .. } => true,
+            _ => false,
+        };
+        self.read_again_at = Some(Instant::now() + if is_final { REFUSED_RETRY } else { COMPARISON_RETRY });
+        if is_final {
+            self.fail_waiting(Feed::DesiredChanges, error);
+        }
     }
 
     /// A change of the desired properties was notified.

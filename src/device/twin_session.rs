@@ -252,7 +252,7 @@ impl TwinSession {
             .into_iter()
             .map(|(token, request, after)| {
                 let operation = request.operation();
-                (token, Error::RequestTimeout { operation, after, last_error: None })
+                (token, Error::RequestTimeout { operation, after, known: None })
             })
             .collect();
         if expired.iter().any(|(token, _)| matches!(token, Token::Comparison)) {

@@ -15,7 +15,7 @@ use super::stream::{Place, Stream};
 use super::subscription::Subscription;
 use super::{bridge, convert, errors, waiter};
 use crate::device::{
-    CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, MethodRequest, Reply, StateChange,
+    CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, MethodRequest, Reply, State, StateChange,
 };
 
 /// What an iterator yields.
@@ -151,6 +151,9 @@ impl<T: Item> Position for Cursor<T> {
 
     fn subscribed(&self, reply: Reply<()>) -> PyResult<()> {
         let device = self.core.device()?;
+        if device.state() == State::Connected {
+            self.subscription.forget_failure();
+        }
         self.subscription.then(|reply| T::subscribe(device, self.core.timeout, reply), reply);
         Ok(())
     }

@@ -27,6 +27,14 @@ impl Subscription {
         start(self.settler());
     }
 
+    /// Whatever failed was on an earlier connection, or before there was one: the next to ask starts anew.
+    pub(super) fn forget_failure(&self) {
+        let mut state = lock(&self.0);
+        if matches!(*state, State::Failed(_)) {
+            *state = State::Idle;
+        }
+    }
+
     /// Answers `reply` with the outcome. `start` is called if there is no attempt yet.
     pub(super) fn then(&self, start: impl FnOnce(Reply<()>), reply: Reply<()>) {
         let mut state = lock(&self.0);
@@ -114,6 +122,20 @@ mod tests {
         subscription.then(start(&mut started), collect(&outcomes));
         started.remove(0).send(Ok(()));
         assert_eq!(*outcomes.lock().unwrap(), [Err(Error::ClientClosed), Ok(())]);
+    }
+
+    #[test]
+    fn a_failure_of_an_earlier_connection_is_not_told() {
+        let (subscription, outcomes, mut started) =
+            (Subscription::default(), Outcomes::default(), Vec::new());
+        subscription.begin(start(&mut started));
+        started.remove(0).send(Err(Error::ClientClosed));
+        subscription.forget_failure();
+        subscription.then(start(&mut started), collect(&outcomes));
+        started.remove(0).send(Ok(()));
+        subscription.forget_failure();
+        subscription.then(|_| panic!("a second attempt"), collect(&outcomes));
+        assert_eq!(*outcomes.lock().unwrap(), [Ok(()), Ok(())]);
     }
 
     #[test]

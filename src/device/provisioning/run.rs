@@ -10,7 +10,7 @@ use super::verdict::{Verdict, judge};
 use super::{ProvisioningConfig, Registered};
 use crate::device::backoff::{Backoff, random};
 use crate::device::config::later;
-use crate::device::error::Error;
+use crate::device::error::{Error, not_connected};
 use crate::device::under_way::UnderWay;
 use crate::dialect::provisioning::{ProvisioningRequest, Registration};
 
@@ -30,8 +30,8 @@ pub(super) async fn run(config: &ProvisioningConfig, timeout: Duration) -> Resul
         return outcome;
     }
     let last_error = run.last_error.map(|error| error.to_string());
-    let last_error = last_error.or_else(|| under_way.describe(&config.endpoint));
-    Err(Error::RequestTimeout { operation: "the registration", after: timeout, last_error })
+    let known = last_error.or_else(|| under_way.describe(&config.endpoint)).map(not_connected);
+    Err(Error::RequestTimeout { operation: "the registration", after: timeout, known })
 }
 
 struct Run<'a> {

@@ -241,10 +241,14 @@ async fn without_auto_connect_operations_wait_for_connect() {
     let refused = send(&device, "too early").get().await.unwrap_err();
     assert!(refused.to_string().contains("call connect() first"), "{refused}");
     assert!(ask(|reply| device.get_twin(LONG, reply)).get().await.is_err());
-    assert!(ask(|reply| device.watch_desired(LONG, reply)).get().await.is_err());
+    assert!(ask(|reply| device.watch_methods(LONG, reply)).get().await.is_err());
     assert_eq!((device.stats().outstanding, device.state()), (0, State::Disconnected));
 
-    let mut peer = hub.connect(&device).await;
+    // What was asked for before counts from here on.
+    let connected = ask(|reply| device.connect(LONG, reply));
+    let mut peer = hub.accept(false).await;
+    assert_eq!(peer.answer_subscribe(true).await, "$iothub/methods/POST/#");
+    connected.get().await.unwrap();
     let sent = send(&device, "now");
     assert_eq!(peer.take_message().await, "now");
     sent.get().await.unwrap();

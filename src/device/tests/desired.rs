@@ -1,5 +1,7 @@
 //! An application that applies every patch ends with the hub's document, whatever got lost on the way.
 
+use std::collections::VecDeque;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -16,7 +18,7 @@ struct Twin {
 
 /// The application's side: patches applied as they come, through an inbox of `room` patches.
 struct Application {
-    known: Option<Value>,
+    known: Value,
     inbox: Vec<DesiredPatch>,
     room: usize,
     versions: Vec<u64>,
@@ -27,9 +29,7 @@ impl Application {
         let count = count.min(self.inbox.len());
         for change in self.inbox.drain(..count) {
             self.versions.push(change.version);
-            if let Some(known) = &mut self.known {
-                merge_patch(known, &change.patch);
-            }
+            merge_patch(&mut self.known, &change.patch);
         }
     }
 
@@ -44,7 +44,7 @@ impl Application {
 
 #[derive(Debug, Clone)]
 enum Move {
-    /// The hub changes a property; the notification gets through, gets lost, comes twice or garbled.
+    /// The hub changes a property; the notification gets through, gets lost, comes twice, garbled, or late.
     Change {
         key: u8,
         value: Option<u8>,
@@ -84,6 +84,10 @@ struct World {
     application: Application,
     /// The snapshot that the hub answers the read with.
     reading: Option<Twin>,
+    /// Notifications that come after the next answer.
+    late: VecDeque<DesiredPatch>,
+    /// There is something to compare with. What gets lost before that cannot be found out.
+    compared: bool,
 }
 
 impl World {
@@ -91,16 +95,27 @@ impl World {
         Self {
             twin: Twin { properties: json!({}), version: 1 },
             tracker: DesiredTracker::default(),
-            application: Application { known: None, inbox: Vec::new(), room: 3, versions: Vec::new() },
+            application: Application { known: json!({}), inbox: Vec::new(), room: 3, versions: Vec::new() },
             reading: None,
+            late: VecDeque::new(),
+            compared: false,
         }
     }
 
     fn notify(&mut self, patch: Value) {
+        let notification = DesiredPatch { patch, version: self.twin.version };
+        if self.late.is_empty() {
+            self.deliver(notification);
+        } else {
+            self.late.push_back(notification);
+        }
+    }
+
+    fn deliver(&mut self, notification: DesiredPatch) {
         if self.application.inbox.len() >= self.application.room {
             self.tracker.hold_back();
         }
-        let change = self.tracker.notified(DesiredPatch { patch, version: self.twin.version });
+        let change = self.tracker.notified(notification);
         self.application.push(&mut self.tracker, change);
     }
 
@@ -117,9 +132,22 @@ impl World {
             self.tracker.hold_back();
         }
         let changes = self.tracker.read(&twin.properties, twin.version);
-        // What the application knows of a first read it got by its own get_twin, at that time.
-        self.application.known.get_or_insert(twin.properties);
+        self.compared = true;
         self.application.push(&mut self.tracker, changes);
+        for notification in std::mem::take(&mut self.late) {
+            self.deliver(notification);
+        }
+    }
+
+    /// The application reads the twin.
+    fn get(&mut self) {
+        self.tracker.seen(&self.twin.properties, self.twin.version);
+        if !self.compared {
+            self.compared = true;
+            self.application.known = self.twin.properties.clone();
+            // The hub answers in order.
+            self.reading = self.reading.as_ref().map(|_| self.twin.clone());
+        }
     }
 
     fn play(&mut self, step: &Move) {
@@ -130,12 +158,14 @@ impl World {
                 merge_patch(&mut self.twin.properties, &patch);
                 self.twin.version += 1;
                 match fate {
+                    0 | 1 if !self.compared => self.notify(patch),
                     0 => {}
                     1 => self.notify(Value::Null),
                     2 => {
                         self.notify(patch.clone());
                         self.notify(patch);
                     }
+                    3 => self.late.push_back(DesiredPatch { patch, version: self.twin.version }),
                     _ => self.notify(patch),
                 }
             }
@@ -161,7 +191,7 @@ impl World {
                 self.application.versions.clear();
                 self.reconnect();
             }
-            Move::Get => self.tracker.seen(&self.twin.properties, self.twin.version),
+            Move::Get => self.get(),
         }
         self.turn();
     }
@@ -169,7 +199,7 @@ impl World {
     fn reconnect(&mut self) {
         self.tracker.disconnected();
         self.reading = None;
-        self.tracker.seen(&self.twin.properties, self.twin.version);
+        self.late.clear();
         self.tracker.subscribed();
     }
 
@@ -177,6 +207,9 @@ impl World {
     fn settle(&mut self) {
         // A lost notification shows with the next one.
         self.play(&Move::Change { key: 9, value: Some(1), fate: 7 });
+        for notification in std::mem::take(&mut self.late) {
+            self.deliver(notification);
+        }
         while !self.tracker.in_step() || !self.application.inbox.is_empty() || self.tracker.is_holding_back()
         {
             self.turn();
@@ -192,12 +225,11 @@ proptest! {
         let mut world = World::new();
         world.tracker.subscribed();
         world.turn();
-        world.answer();
         for step in &moves {
             world.play(step);
         }
         world.settle();
-        prop_assert_eq!(world.application.known.as_ref(), Some(&world.twin.properties));
+        prop_assert_eq!(&world.application.known, &world.twin.properties);
         let versions = &world.application.versions;
         prop_assert!(versions.windows(2).all(|pair| pair[0] < pair[1]), "twice or out of order: {:?}", versions);
     }
@@ -260,6 +292,7 @@ fn what_cannot_be_applied_is_read() {
 #[test]
 fn versions_at_the_end_of_their_range_are_just_versions() {
     let mut tracker = in_step(&json!({}), u64::MAX);
+    assert_eq!(tracker.notified(patch(u64::MAX, json!({"a": 1}))).unwrap().version, u64::MAX);
     assert_eq!(tracker.notified(patch(u64::MAX, json!({"a": 1}))), None);
     assert_eq!(tracker.notified(patch(0, json!({"a": 1}))), None);
     assert!(tracker.in_step());
@@ -276,6 +309,53 @@ fn a_flood_during_the_read_is_dropped_and_read_again() {
     let first = tracker.read(&json!({"n": 3}), 3);
     assert_eq!(first, [patch(3, json!({"n": 3}))]);
     assert!(tracker.wants_read(), "some were dropped, which shows as a gap");
+    assert_eq!(tracker.read(&json!({"n": 999}), 999), [patch(999, json!({"n": 999}))]);
+    assert!(tracker.in_step());
+}
+
+#[test]
+fn a_change_between_the_grant_and_the_first_read_is_handed_on() {
+    let mut tracker = DesiredTracker::default();
+    tracker.subscribed();
+    assert!(tracker.wants_read());
+    assert_eq!(tracker.notified(patch(5, json!({"a": 5}))), None);
+    // The read has both; the second notification comes after it.
+    assert_eq!(tracker.read(&json!({"a": 6}), 6), [patch(5, json!({"a": 5}))]);
+    assert_eq!(tracker.notified(patch(6, json!({"a": 6}))), Some(patch(6, json!({"a": 6}))));
+    assert_eq!(tracker.notified(patch(6, json!({"a": 6}))), None);
+    assert_eq!(tracker.notified(patch(7, json!({"a": 7}))), Some(patch(7, json!({"a": 7}))));
+}
+
+#[test]
+fn an_unreadable_change_before_the_first_read_gives_all_properties() {
+    let mut tracker = DesiredTracker::default();
+    tracker.subscribed();
+    assert!(tracker.wants_read());
+    assert_eq!(tracker.notified(patch(5, Value::Null)), None);
+    assert_eq!(tracker.read(&json!({"a": 6}), 6), [patch(6, json!({"a": 6}))]);
+    assert_eq!(tracker.notified(patch(6, json!({"a": 6}))), None);
+}
+
+#[test]
+fn a_connection_that_ends_between_the_grant_and_the_first_read_hides_no_change() {
+    let mut tracker = DesiredTracker::default();
+    tracker.subscribed();
+    assert!(tracker.wants_read());
+    tracker.disconnected();
+    tracker.subscribed();
+    assert!(tracker.wants_read());
+    assert_eq!(tracker.read(&json!({"a": 2}), 4), [patch(4, json!({"a": 2}))]);
+    assert_eq!(tracker.notified(patch(4, json!({"a": 2}))), None);
+}
+
+#[test]
+fn a_flood_before_the_first_read_gives_all_properties() {
+    let mut tracker = DesiredTracker::default();
+    tracker.subscribed();
+    assert!(tracker.wants_read());
+    for version in 2..1000 {
+        assert_eq!(tracker.notified(patch(version, json!({ "n": version }))), None);
+    }
     assert_eq!(tracker.read(&json!({"n": 999}), 999), [patch(999, json!({"n": 999}))]);
     assert!(tracker.in_step());
 }

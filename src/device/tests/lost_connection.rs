@@ -218,7 +218,7 @@ async fn a_timeout_while_offline_says_what_is_wrong() {
     until("an attempt", || device.last_error().is_some_and(|error| error.contains("refused"))).await;
     let timeout = Duration::from_millis(100);
     let sent = ask(|reply| device.send(message(QoS::AtLeastOnce, "a"), timeout, reply));
-    let Err(Error::RequestTimeout { last_error: Some(reason), .. }) = within(sent.get()).await else {
+    let Err(Error::RequestTimeout { known: Some(reason), .. }) = within(sent.get()).await else {
         panic!("it cannot be sent")
     };
     assert!(reason.contains(&format!("localhost:{port}")), "{reason}");

@@ -28,6 +28,7 @@ mod sending;
 mod signers;
 mod soak;
 mod socks5;
+mod standing;
 mod twin;
 mod twin_session;
 mod watch;

@@ -263,8 +263,8 @@ async fn endless_assigning_ends_with_the_time() {
         outcome = registered.get() => outcome,
         () = endless => unreachable!("it has no end"),
     };
-    let Err(Error::RequestTimeout { operation, last_error, .. }) = outcome else { panic!("{outcome:?}") };
-    assert_eq!((operation, last_error), ("the registration", None));
+    let Err(Error::RequestTimeout { operation, known, .. }) = outcome else { panic!("{outcome:?}") };
+    assert_eq!((operation, known), ("the registration", None));
 }
 
 #[tokio::test]

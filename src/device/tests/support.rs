@@ -336,6 +336,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         subscribe.filters[0].path.clone()
     }
 
+    pub(super) async fn grant(&mut self, subscribe: &Subscribe) {
+        let agreed = SubscribeReasonCode::Success(QoS::AtLeastOnce);
+        self.server.suback(subscribe.pkid, vec![agreed; subscribe.filters.len()]);
+        self.flush().await;
+    }
+
     /// Publishes to the device at QoS 0.
     pub(super) async fn publish(&mut self, topic: &str, body: &str) {
         self.server.publish_qos0(&Publish::new(topic, QoS::AtMostOnce, body));

@@ -137,7 +137,7 @@ async fn a_missing_answer_times_out_and_a_late_one_does_no_harm() {
     peer.answer_subscribe(true).await;
     let (_, late, _) = request(&mut peer).await;
     let error = reading.get().await.unwrap_err();
-    assert_eq!(error, Error::RequestTimeout { operation: "get_twin", after: timeout, last_error: None });
+    assert_eq!(error, Error::RequestTimeout { operation: "get_twin", after: timeout, known: None });
     let elapsed = started.elapsed();
     assert!(elapsed >= timeout && elapsed < timeout + Duration::from_secs(1), "{elapsed:?}");
 

@@ -149,6 +149,19 @@ fn changes_count_from_what_the_application_read_while_the_comparison_was_under_w
 }
 
 #[test]
+fn a_change_between_the_grant_and_the_first_read_is_handed_on() {
+    let (mut session, now) = (session(OnDisconnect::Resend), Instant::now());
+    session.answers_granted();
+    session.changes_granted();
+    let (topic, _) = session.next_unsent(now).unwrap();
+    let notified = session.received("$iothub/twin/PATCH/properties/desired/?$version=4", b"{\"x\":1}", now);
+    assert_eq!(notified, Received::Desired(vec![]));
+    let answer = format!("$iothub/twin/res/200/?$rid={}", rid(&topic));
+    let Received::Desired(changes) = session.received(&answer, &twin(1, 4), now) else { panic!() };
+    assert_eq!((changes.len(), &changes[0].patch, changes[0].version), (1, &json!({"x": 1}), 4));
+}
+
+#[test]
 fn a_failed_read_is_made_again_and_keeps_nobody_busy() {
     let (mut session, now) = (session(OnDisconnect::Resend), Instant::now());
     session.answers_granted();

@@ -17,7 +17,7 @@ use tokio::time::timeout_at;
 
 use self::steps::Steps;
 use super::config::{DeviceConfig, later};
-use super::error::Error;
+use super::error::{Error, not_connected};
 use super::reply::Reply;
 use super::under_way::UnderWay;
 
@@ -95,8 +95,8 @@ impl FileUpload {
             let taken = async { steps.lock().await.take(step).await };
             let under_way = Arc::new(UnderWay::default());
             let taken = timeout_at(deadline.into(), under_way.watch(taken)).await;
-            let last_error = under_way.describe("the hub or its storage");
-            let late = Error::RequestTimeout { operation: "the file upload", after, last_error };
+            let known = under_way.describe("the hub or its storage").map(not_connected);
+            let late = Error::RequestTimeout { operation: "the file upload", after, known };
             reply.send(taken.unwrap_or(Err(late)));
         });
         *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
