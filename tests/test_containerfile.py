@@ -48,7 +48,7 @@ def test_what_is_copied_is_there_and_not_ignored():
 def test_the_wheel_needs_no_other_file():
     text = (ROOT / "Cargo.toml").read_text(encoding="utf-8") + (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     copied = " ".join(instructions("COPY"))
-    for name in re.findall(r"(?:readme|license-files|python-source|path) = (.*)", text):
+    for name in re.findall(r"(?:readme|license-files|python-source|backend-path) = (.*)", text):
         for path in re.findall(r'"([^"]+)"', name):
             assert path in copied or path.startswith("src/"), path
 

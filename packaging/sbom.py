@@ -1,0 +1,99 @@
+"""Makes the SBOM in a wheel list what is in the wheel.
+
+The SBOM that maturin writes covers the dependencies for all platforms and of all features that Cargo.lock holds, build
+scripts included, and names the directory of the checkout.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import csv
+import hashlib
+import io
+import json
+import os
+import subprocess
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Document = dict[str, Any]
+
+
+def target_of(arguments: list[str]) -> str:
+    """The platform that maturin builds for with these arguments, as rustc names it."""
+    parser = argparse.ArgumentParser(allow_abbrev=False)
+    parser.add_argument("--target", default=os.environ.get("CARGO_BUILD_TARGET"))
+    target: str | None = parser.parse_known_args(arguments)[0].target
+    if target:
+        return target
+    lines = run("rustc", "-vV").splitlines()
+    return next(line.removeprefix("host: ") for line in lines if line.startswith("host: "))
+
+
+def keep_linked_crates(wheel: Path, target: str) -> None:
+    """Rewrite the SBOM of a wheel that was built for ``target``."""
+    with zipfile.ZipFile(wheel) as archive:
+        path = next(name for name in archive.namelist() if name.endswith(".dist-info/sboms/azmqtt.cyclonedx.json"))
+        document = json.loads(archive.read(path))
+    replace_file(wheel, path, json.dumps(linked(document, linked_crates(target), target), indent=2).encode())
+
+
+def linked_crates(target: str) -> set[tuple[str, str]]:
+    """The name and version of each crate in the extension module for a platform, this package included."""
+    # Procedural macros run in the compiler; nothing of them is linked.
+    options = ["--locked", "--edges", "normal,no-proc-macro", "--features", "python", "--target", target]
+    tree = run("cargo", "tree", *options, "--prefix", "none", "--format", "{p}")
+    return {(name, version.removeprefix("v")) for name, version, *_ in map(str.split, tree.splitlines())}
+
+
+def linked(document: Document, crates: set[tuple[str, str]], target: str) -> Document:
+    """The document (CycloneDX 1.5) without the components that are none of ``crates``, and without file paths."""
+    root = document["metadata"]["component"]
+    own = f"pkg:cargo/{root['name']}@{root['version']}"
+    old, root["bom-ref"], root["purl"] = root["bom-ref"], own, own
+    # The library and its target are one.
+    root.pop("components", None)
+    document["metadata"]["properties"] = [{"name": "cdx:rustc:sbom:target:triple", "value": target}]
+    document["components"] = [each for each in document["components"] if (each["name"], each["version"]) in crates]
+    kept = {old, *(each["bom-ref"] for each in document["components"])}
+    document["dependencies"] = [
+        {
+            "ref": own if each["ref"] == old else each["ref"],
+            "dependsOn": [other for other in each.get("dependsOn", []) if other in kept],
+        }
+        for each in document["dependencies"]
+        if each["ref"] in kept
+    ]
+    return document
+
+
+def replace_file(wheel: Path, path: str, content: bytes) -> None:
+    """Write a file of a wheel anew, with its line in RECORD."""
+    record = path.split("/", 1)[0] + "/RECORD"
+    changed = wheel.with_suffix(".changed")
+    with zipfile.ZipFile(wheel) as before, zipfile.ZipFile(changed, "w") as after:
+        files = {path: content, record: record_with(before.read(record).decode(), path, content)}
+        for entry in before.infolist():
+            after.writestr(entry, files.get(entry.filename) or before.read(entry))
+    changed.replace(wheel)
+
+
+def record_with(record: str, path: str, content: bytes) -> bytes:
+    """RECORD with the digest and size of one file's new content."""
+    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+    rows = [
+        [path, f"sha256={digest}", str(len(content))] if row[0] == path else row
+        for row in csv.reader(io.StringIO(record))
+    ]
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()
+
+
+def run(*command: str) -> str:
+    """The output of a command."""
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
