@@ -276,7 +276,7 @@ fn parse_twin(body: &[u8]) -> Result<TwinDocument, Error> {
         let properties =
             section.as_object_mut().ok_or_else(|| bad(format!("the twin has no object {name:?}")))?;
         let version = properties
-            .remove("$version")
+            .shift_remove("$version")
             .and_then(|version| version.as_u64())
             .ok_or_else(|| bad(format!("the twin's {name} section has no $version")))?;
         Ok((section, version))

@@ -152,7 +152,7 @@ impl Task {
         // What an unreadable one said is lost; the tracker reads the twin instead.
         let mut patch: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
         if let Some(patch) = patch.as_object_mut() {
-            patch.remove("$version");
+            patch.shift_remove("$version");
         }
         self.hold_back_if_behind();
         let change = self.desired.notified(DesiredPatch { patch, version });

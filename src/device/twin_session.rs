@@ -202,7 +202,7 @@ impl TwinSession {
                 // What an unreadable one said is lost; the tracker reads the twin instead.
                 let mut patch: Value = serde_json::from_slice(payload).unwrap_or_default();
                 if let Some(patch) = patch.as_object_mut() {
-                    patch.remove("$version");
+                    patch.shift_remove("$version");
                 }
                 Received::Desired(
                     self.desired.notified(DesiredPatch { patch, version }).into_iter().collect(),

@@ -9,6 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
@@ -20,7 +21,7 @@ use super::registry::Registry;
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::{MAX_METHOD_BODY, ServiceError, check_method_name};
 
-/// What a device answered: its own status, and a body that is JSON or empty.
+/// What a device answered: its own status, and a body that should be JSON, or is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MethodResult {
     /// Any integer.
@@ -30,11 +31,18 @@ pub struct MethodResult {
 }
 
 impl MethodResult {
-    /// As callers get it: `{"status", "payload"}`.
+    /// As callers over REST get it, `{"status":200,"payload":…}`: with the device's own bytes in it, so that an answer that is
+    /// no JSON makes one that is none (azure-sdk-for-node#736, azure-iot-sdk-python#781).
+    pub fn to_body(&self) -> Vec<u8> {
+        let payload = if self.payload.is_empty() { b"null" } else { self.payload.as_ref() };
+        let begin = format!(r#"{{"status":{},"payload":"#, self.status);
+        [begin.as_bytes(), payload, b"}"].concat()
+    }
+
+    /// As jobs keep it, in JSON: what is none becomes a text.
     pub fn to_json(&self) -> Value {
         let payload = match self.payload.as_ref() {
             [] => Value::Null,
-            // A device may answer with what is not JSON; then there is nothing to pass on but the text.
             bytes => serde_json::from_slice(bytes)
                 .unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned().into()),
         };
@@ -166,7 +174,7 @@ pub(super) fn begin(
         return Err(HubError::MethodPayload(format!("has {size} bytes, the limit is {MAX_METHOD_BODY}")));
     }
     if !payload.is_empty() {
-        serde_json::from_slice::<Value>(payload)
+        serde_json::from_slice::<&RawValue>(payload)
             .map_err(|error| HubError::MethodPayload(format!("is not JSON: {error}")))?;
     }
     let invocation = Invocation { name: name.to_owned(), payload: Bytes::copy_from_slice(payload) };

@@ -5,12 +5,15 @@ use std::fmt::Write;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::errors;
 
 /// How deep JSON may be nested: what JSON parsers take as a rule. It also ends an object that holds itself.
 const MAX_DEPTH: usize = 128;
+
+/// The digits of the largest integer that is made of JSON: Python's own limit, because the conversion takes quadratic time.
+const MAX_DIGITS: usize = 4300;
 
 /// Longer JSON text cannot be sent, whatever it is for; so that nobody fills the memory by accident.
 const MAX_LENGTH: usize = 1024 * 1024;
@@ -47,12 +50,7 @@ pub(super) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'
     Ok(match value {
         Value::Null => py.None().into_bound(py),
         Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
-        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
-            (Some(integer), _) => integer.into_pyobject(py)?.into_any(),
-            (None, Some(integer)) => integer.into_pyobject(py)?.into_any(),
-            // Every number that is no integer is a float here.
-            (None, None) => PyFloat::new(py, number.as_f64().unwrap_or(f64::NAN)).into_any(),
-        },
+        Value::Number(number) => number_to_python(py, number)?,
         Value::String(text) => PyString::new(py, text).into_any(),
         Value::Array(items) => {
             let list = PyList::empty(py);
@@ -69,6 +67,23 @@ pub(super) fn to_python<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'
             dict.into_any()
         }
     })
+}
+
+/// As Python's `json` reads numbers: whole ones are `int`, of any size; those with a fraction or an exponent are `float`,
+/// infinite beyond its range.
+fn number_to_python<'py>(py: Python<'py>, number: &Number) -> PyResult<Bound<'py, PyAny>> {
+    if let Some(integer) = number.as_i64() {
+        return Ok(integer.into_pyobject(py)?.into_any());
+    }
+    let text = number.as_str();
+    // Python may be set to take fewer digits. What it refuses is infinite.
+    if text.len() <= MAX_DIGITS
+        && !text.contains(['.', 'e', 'E'])
+        && let Ok(integer) = py.get_type::<PyInt>().call1((text,))
+    {
+        return Ok(integer);
+    }
+    Ok(PyFloat::new(py, text.parse().unwrap_or(f64::NAN)).into_any())
 }
 
 /// Why an object is not JSON. The path is collected on the way out, innermost step first.
@@ -162,12 +177,14 @@ fn write_text(text: &Bound<'_, PyString>, out: &mut Vec<u8>) -> Result<(), Refus
 
 fn write_integer(integer: &Bound<'_, PyInt>, out: &mut Vec<u8>) -> Result<(), Refusal> {
     if let Ok(integer) = integer.extract::<i64>() {
-        written(serde_json::to_writer(out, &integer))
-    } else if let Ok(integer) = integer.extract::<u64>() {
-        written(serde_json::to_writer(out, &integer))
-    } else {
-        Err(Refusal::new(Kind::Value, "the integer does not fit into 64 bits (send it as a str)"))
+        return written(serde_json::to_writer(out, &integer));
     }
+    // Not of a subclass, which may have its own.
+    let digits = integer.py().get_type::<PyInt>().call_method1("__repr__", (integer,));
+    let digits = digits.and_then(|digits| digits.extract::<String>());
+    let digits = digits.map_err(|error| Refusal::new(Kind::Value, error.value(integer.py()).to_string()))?;
+    out.extend_from_slice(digits.as_bytes());
+    Ok(())
 }
 
 fn write_float(float: f64, out: &mut Vec<u8>) -> Result<(), Refusal> {

@@ -148,7 +148,7 @@ impl Operation {
             Some(Value::String(id)) if is_operation_id(id) => Some(id.clone()),
             Some(_) => return Err(AnswerError::Member("operationId")),
         };
-        let state = match members.remove("registrationState") {
+        let state = match members.shift_remove("registrationState") {
             None | Some(Value::Null) => None,
             Some(Value::Object(state)) => Some(RegistrationState::read(state)),
             Some(_) => return Err(AnswerError::Member("registrationState")),
@@ -179,7 +179,7 @@ fn is_operation_id(id: &str) -> bool {
 impl RegistrationState {
     /// Reads what is there; what is of another type than it should be counts as absent.
     fn read(mut members: Map<String, Value>) -> Self {
-        let payload = members.remove("payload").filter(|payload| !payload.is_null());
+        let payload = members.shift_remove("payload").filter(|payload| !payload.is_null());
         let text = |name: &str| members.get(name).and_then(Value::as_str).map(|text| excerpt(text, MAX_TEXT));
         let profile = text("connectionProfile").filter(|text| !text.eq_ignore_ascii_case("classic"));
         let code = members.get("errorCode").and_then(Value::as_u64).and_then(|code| u32::try_from(code).ok());

@@ -30,7 +30,7 @@ impl Registration {
         let members = value.as_object_mut().ok_or(AnswerError::NotJson)?;
         let id = members.get("registrationId").and_then(Value::as_str);
         let registration_id = id.ok_or(AnswerError::Member("registrationId"))?.to_owned();
-        let payload = members.remove("payload").filter(|payload| !payload.is_null());
+        let payload = members.shift_remove("payload").filter(|payload| !payload.is_null());
         Ok(Self { registration_id, payload })
     }
 }

@@ -41,7 +41,11 @@ impl<'a> Groups<'a> {
     }
 
     fn group(&mut self, value: Option<Value>) -> &mut Group {
-        let key = value.as_ref().map(Value::to_string).unwrap_or_default();
+        let key = match &value {
+            // However it is written: 1, 1.0 and 1e0 are one group.
+            Some(Value::Number(number)) => number.as_f64().unwrap_or(f64::INFINITY).to_string(),
+            value => value.as_ref().map(Value::to_string).unwrap_or_default(),
+        };
         let figures = self.query.projections.len();
         self.groups.entry(key).or_insert_with(|| Group { value, figures: vec![Figure::default(); figures] })
     }

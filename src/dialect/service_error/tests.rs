@@ -32,7 +32,7 @@ fn the_older_rest_form_is_written_as_it_is_read() {
     error.tracking_id = Some("0f-G:2".to_owned());
     error.timestamp = Some("2026-11-22T10:00:00Z".to_owned());
     let body = error.to_named_rest_body();
-    let expected = r#"{"ExceptionMessage":"Tracking ID:0f-G:2-TimeStamp:11/22/2026 10:00:00","Message":"ErrorCode:DeviceNotFound;No such device"}"#;
+    let expected = r#"{"Message":"ErrorCode:DeviceNotFound;No such device","ExceptionMessage":"Tracking ID:0f-G:2-TimeStamp:11/22/2026 10:00:00"}"#;
     assert_eq!(String::from_utf8(body.clone()).unwrap(), expected);
     error.timestamp = Some("11/22/2026 10:00:00".to_owned());
     assert_eq!(ServiceError::parse(404, &body), error);

@@ -197,8 +197,8 @@ fn read_service_body(body: &Value) -> Result<ServiceBody, TwinError> {
     let part = |value: Option<&Value>| {
         let mut value = value.filter(|value| !value.is_null())?.clone();
         if let Value::Object(fields) = &mut value {
-            fields.remove("$version");
-            fields.remove("$metadata");
+            fields.shift_remove("$version");
+            fields.shift_remove("$metadata");
         }
         Some(value)
     };

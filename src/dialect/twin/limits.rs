@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write};
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::dialect::encoding::excerpt;
 
@@ -58,9 +58,11 @@ pub enum TwinRule {
     StringTooLong(usize),
     /// Objects are nested more than ten deep.
     TooDeep,
-    /// An integer is outside −4503599627370496 … 4503599627370495. (One too large for 64 bits is a float once it is a
-    /// [`Value`], and cannot be told from one.)
+    /// An integer is outside −4503599627370496 … 4503599627370495. A number with a fraction or an exponent is none, whatever
+    /// its value.
     IntegerRange,
+    /// A number is beyond the range of a double.
+    NumberRange,
     /// The section would grow beyond its limit.
     SectionSize {
         /// By the service's count.
@@ -89,6 +91,7 @@ impl fmt::Display for TwinRule {
             Self::IntegerRange => {
                 write!(f, "is an integer outside {} … {}", INTEGERS.start(), INTEGERS.end())
             }
+            Self::NumberRange => f.write_str("is a number beyond the range of a double"),
             Self::SectionSize { size, limit } => {
                 write!(f, "would have {size} bytes by the service's count; the limit is {limit}")
             }
@@ -185,16 +188,20 @@ fn check_value<'a>(value: &'a Value, path: &mut Vec<Step<'a>>) -> Result<(), Twi
             }
         }
         Value::String(text) if text.len() > MAX_STRING => return Err(TwinRule::StringTooLong(text.len())),
-        Value::Number(number) => {
-            // What is neither is a float, for which there is no range.
-            let integer = number.as_i64().map(|n| INTEGERS.contains(&n)).or(number.as_u64().map(|_| false));
-            if integer == Some(false) {
-                return Err(TwinRule::IntegerRange);
-            }
-        }
+        Value::Number(number) => check_number(number)?,
         Value::String(_) | Value::Bool(_) | Value::Null => {}
     }
     Ok(())
+}
+
+fn check_number(number: &Number) -> Result<(), TwinRule> {
+    if number.as_str().contains(['.', 'e', 'E']) {
+        // As a double where it fits into one.
+        return number.as_f64().map(drop).ok_or(TwinRule::NumberRange);
+    }
+    // What fits into no i64 is out of range, too.
+    let fits = number.as_i64().is_some_and(|integer| INTEGERS.contains(&integer));
+    if fits { Ok(()) } else { Err(TwinRule::IntegerRange) }
 }
 
 fn check_key(key: &str) -> Result<(), TwinRule> {

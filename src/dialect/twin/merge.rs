@@ -23,17 +23,18 @@ pub fn merge_patch(target: &mut Value, patch: &Value) {
 
 /// [`merge_patch`] for the fields of an object.
 pub(super) fn merge_object(target: &mut Map<String, Value>, patch: &Map<String, Value>) {
-    for (key, value) in patch {
-        match (value, target.get_mut(key)) {
-            (Value::Null, _) => {
-                target.remove(key);
-            }
-            (_, Some(present)) => merge_patch(present, value),
-            (_, None) => {
-                let mut fresh = Value::Null;
-                merge_patch(&mut fresh, value);
-                target.insert(key.clone(), fresh);
-            }
+    let is_deleted = |key: &String| patch.get(key).is_some_and(Value::is_null);
+    if patch.values().any(Value::is_null) {
+        // In one pass: an object with its members in order takes as long for each removal.
+        target.retain(|key, _| !is_deleted(key));
+    }
+    for (key, value) in patch.iter().filter(|(_, value)| !value.is_null()) {
+        if let Some(present) = target.get_mut(key) {
+            merge_patch(present, value);
+        } else {
+            let mut fresh = Value::Null;
+            merge_patch(&mut fresh, value);
+            target.insert(key.clone(), fresh);
         }
     }
 }
@@ -66,9 +67,27 @@ pub fn diff(old: &Value, new: &Value) -> Value {
     };
     let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Value::Null));
     let changed = new.iter().filter_map(|(key, value)| match old.get(key) {
-        Some(before) if before == value => None,
+        Some(before) if is_same(before, value) => None,
         Some(before) => Some((key.clone(), diff(before, value))),
         None => Some((key.clone(), value.clone())),
     });
     Value::Object(gone.chain(changed).collect())
+}
+
+/// Whether two values are equal for an application. Numbers are kept as they are written; `4.20` and `4.2`, which a hub
+/// may make of it, are one number. A whole number and a fraction are two.
+fn is_same(left: &Value, right: &Value) -> bool {
+    match (left, right) {
+        (Value::Number(left), Value::Number(right)) => {
+            left == right || (left.is_f64() && right.is_f64() && left.as_f64() == right.as_f64())
+        }
+        (Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| is_same(left, right))
+        }
+        (Value::Object(left), Value::Object(right)) => {
+            let same = |(key, value): (&String, _)| right.get(key).is_some_and(|other| is_same(value, other));
+            left.len() == right.len() && left.iter().all(same)
+        }
+        _ => left == right,
+    }
 }

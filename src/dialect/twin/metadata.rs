@@ -53,14 +53,18 @@ impl Metadata {
         }
     }
 
-    /// The service's spelling.
-    pub(super) fn to_json(&self) -> Value {
+    /// The service's spelling, in the order of the values.
+    pub(super) fn to_json(&self, values: &Map<String, Value>) -> Value {
         let mut fields = Map::new();
         fields.insert(LAST_UPDATED.to_owned(), format_utc(self.stamp.at).into());
         if let Some(version) = self.stamp.version {
             fields.insert(LAST_UPDATED_VERSION.to_owned(), version.into());
         }
-        fields.extend(self.children.iter().map(|(key, child)| (key.clone(), child.to_json())));
+        let empty = Map::new();
+        fields.extend(values.iter().filter_map(|(key, value)| {
+            let child = self.children.get(key)?;
+            Some((key.clone(), child.to_json(value.as_object().unwrap_or(&empty))))
+        }));
         Value::Object(fields)
     }
 

@@ -76,9 +76,10 @@ impl PropertySection {
 
     /// For services: `$metadata` as well.
     pub(super) fn service_view(&self) -> Value {
-        let mut view = self.device_view();
-        view["$metadata"] = self.metadata.to_json();
-        view
+        let mut view = self.values.clone();
+        view.insert("$metadata".to_owned(), self.metadata.to_json(&self.values));
+        view.insert("$version".to_owned(), self.version.into());
+        Value::Object(view)
     }
 }
 

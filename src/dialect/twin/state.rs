@@ -36,8 +36,8 @@ impl Twin {
 
 fn read_section(section: Section, stored: &Map<String, Value>) -> Result<PropertySection, TwinStateError> {
     let mut values = stored.clone();
-    let version = values.remove("$version").as_ref().and_then(Value::as_u64);
-    let metadata = values.remove("$metadata");
+    let version = values.shift_remove("$version").as_ref().and_then(Value::as_u64);
+    let metadata = values.shift_remove("$metadata");
     let version = version.ok_or(TwinStateError(section.name()))?;
     Ok(PropertySection::restore(section, values, version, metadata.as_ref()))
 }

@@ -137,7 +137,7 @@ fn put(at: &mut Value, names: &[&str], value: &Value) {
     }
     let Some(fields) = at.as_object_mut() else { return };
     if rest.is_empty() && value.is_null() {
-        fields.remove(*first);
+        fields.shift_remove(*first);
     } else {
         put(fields.entry(*first).or_insert(Value::Null), rest, value);
     }

@@ -46,7 +46,7 @@ impl Members {
 
     fn remove(&mut self, name: &str) -> Option<Value> {
         self.asked.push(name.to_owned());
-        self.left.remove(name)
+        self.left.shift_remove(name)
     }
 
     pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, FaultError> {

@@ -1,6 +1,8 @@
 //! Calls of direct methods, `POST /twins/{id}[/modules/{module}]/methods`: by services (IoT Hub docs, "Understand and invoke
 //! direct methods"), and by modules as an IoT Edge gateway takes them, with the caller in `x-ms-edge-moduleId`.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::super::id::Id;
@@ -16,7 +19,7 @@ use super::super::methods;
 use super::super::policies::Right;
 use super::super::shared::Shared;
 use super::admission::Asker;
-use super::answer::{JsonBody, Refusal, read_body};
+use super::answer::{JSON, Refusal, read_body};
 use super::service::Caller;
 use crate::dialect::MAX_METHOD_BODY;
 use crate::dialect::service_error::ErrorCode;
@@ -82,19 +85,26 @@ async fn answer(
 ) -> Result<Response, Refusal> {
     let ((), body) = read_body(admit(shared, asker), body, MAX_BODY).await?;
     let invalid = |what: &str| Refusal::new(ErrorCode::ARGUMENT_INVALID, what);
-    let body: Value = serde_json::from_slice(&body)
-        .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
-    let name = body.get("methodName").and_then(Value::as_str);
-    let name = name.ok_or_else(|| invalid("there is no methodName"))?;
+    let body: Fields<'_> = serde_json::from_slice(&body)
+        .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not a JSON object"))?;
+    let name = field(&body, "methodName");
+    let name = name.as_ref().and_then(Value::as_str).ok_or_else(|| invalid("there is no methodName"))?;
     let response = seconds(&body, "responseTimeoutInSeconds", 30, 5).map_err(|rule| invalid(&rule))?;
     *connect = seconds(&body, "connectTimeoutInSeconds", 0, 0).map_err(|rule| invalid(&rule))?;
-    let payload = body.get("payload").map(Value::to_string).unwrap_or_default();
+    let payload = body.get("payload").map_or("", |payload| payload.get());
     let call = methods::begin(&shared.registry, id, name, payload.as_bytes(), response, *connect)?;
-    Ok(JsonBody(call.outcome().await?.to_json()).into_response())
+    Ok(([JSON], call.outcome().await?.to_body()).into_response())
 }
 
-fn seconds(body: &Value, name: &str, default: u64, least: u64) -> Result<Duration, String> {
-    let seconds = match body.get(name) {
+/// The members of a request's body, as they are written: the payload is the device's affair alone.
+type Fields<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
+
+fn field(body: &Fields<'_>, name: &str) -> Option<Value> {
+    serde_json::from_str(body.get(name)?.get()).ok()
+}
+
+fn seconds(body: &Fields<'_>, name: &str, default: u64, least: u64) -> Result<Duration, String> {
+    let seconds = match field(body, name) {
         None | Some(Value::Null) => Some(default),
         Some(value) => value.as_u64().filter(|seconds| (least..=300).contains(seconds)),
     };

@@ -98,7 +98,7 @@ async fn rules() {
     }
     for id in ["UPPER", "a%20b", &"x".repeat(129)] {
         let mut body = body();
-        body.as_object_mut().unwrap().remove("id");
+        body.as_object_mut().unwrap().shift_remove("id");
         let answer = ask_rest(&hub, &format!("PUT /configurations/{id}"), &body).await;
         assert_eq!(answer.refusal(), (400, "ArgumentInvalid"), "{id}");
     }

@@ -11,6 +11,7 @@ mod faults;
 mod fuzz;
 mod hostile;
 mod jobs;
+mod json_text;
 mod kill;
 mod lifecycle;
 mod methods;

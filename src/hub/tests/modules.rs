@@ -185,7 +185,7 @@ async fn a_module_has_a_twin_of_its_own() {
     hub.patch_desired("dev1", &json!({"of": "device"})).unwrap();
     hub.patch_desired(MODULE, &json!({"of": "module"})).unwrap();
     let told = client.message().await;
-    assert_eq!(told.payload, r#"{"$version":2,"of":"module"}"#);
+    assert_eq!(told.payload, r#"{"of":"module","$version":2}"#);
     client.publish("$iothub/twin/PATCH/properties/reported/?$rid=1", QoS::AtMostOnce, r#"{"r":1}"#).await;
     assert!(client.message().await.topic.contains("/204/"));
 

@@ -10,6 +10,10 @@ fn refused(patch: &Value) -> (String, TwinRule) {
     (error.path, error.rule)
 }
 
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
 fn nested(levels: usize, innermost: Value) -> Value {
     (0..levels).fold(innermost, |value, _| json!({ "k": value }))
 }
@@ -21,6 +25,8 @@ fn what_is_accepted() {
         json!({"k": null, "é-_/\\\"": [1, {"a": null}, "x"]}),
         json!({"k": "x".repeat(4096), "x".repeat(1024): 1}),
         json!({"min": -4_503_599_627_370_496_i64, "max": 4_503_599_627_370_495_i64, "float": 1e300}),
+        // With a fraction or an exponent it is no integer.
+        parsed(r#"{"a": 4503599627370496.0, "b": 1e16, "c": 123456789012345678901.5, "d": 1e-400}"#),
         // Ten levels of objects below the section, as in the docs' example.
         nested(11, json!("value")),
     ] {
@@ -47,6 +53,13 @@ fn the_path_and_the_rule_are_named() {
         (json!({"a": 4_503_599_627_370_496_i64}), path("reported.a", TwinRule::IntegerRange)),
         (json!({"a": -4_503_599_627_370_497_i64}), path("reported.a", TwinRule::IntegerRange)),
         (json!({"a": u64::MAX}), path("reported.a", TwinRule::IntegerRange)),
+        (parsed(r#"{"a": 18446744073709551616}"#), path("reported.a", TwinRule::IntegerRange)),
+        (
+            parsed(r#"{"a": [1, -123456789012345678901234567890]}"#),
+            path("reported.a[1]", TwinRule::IntegerRange),
+        ),
+        (parsed(r#"{"a": 1e309}"#), path("reported.a", TwinRule::NumberRange)),
+        (parsed(r#"{"a": -1.5E+9999}"#), path("reported.a", TwinRule::NumberRange)),
         (nested(11, json!({})), path("reported.k.k.k.k.k.k.k.k.k.k.k", TwinRule::TooDeep)),
         // An offence after an accepted branch: the path is not that branch's.
         (json!({"a": {"b": [1]}, "c": {"$d": 1}}), path("reported.c[\"$d\"]", TwinRule::KeyCharacter('$'))),

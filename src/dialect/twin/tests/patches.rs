@@ -32,6 +32,32 @@ fn merging() {
 }
 
 #[test]
+fn keys_keep_their_order() {
+    let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let target = parsed(r#"{"z":1,"d":2,"m":{"y":1,"b":2},"a":3}"#);
+    let patch = parsed(r#"{"q":1,"a":4,"z":null,"m":{"x":1,"y":null},"c":{"w":1,"e":2}}"#);
+    let result = r#"{"d":2,"m":{"b":2,"x":1},"a":4,"q":1,"c":{"w":1,"e":2}}"#;
+    assert_eq!(merged(&target, &patch).to_string(), result);
+    assert_eq!(
+        diff(&target, &parsed(result)).to_string(),
+        r#"{"z":null,"m":{"y":null,"x":1},"a":4,"q":1,"c":{"w":1,"e":2}}"#
+    );
+}
+
+#[test]
+fn a_number_that_is_written_otherwise_is_no_change() {
+    let parsed = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+    let old = parsed(r#"{"a":4.20,"b":[1e2,{"c":2.50}],"d":{"e":1.0}}"#);
+    for (new, change) in [
+        (r#"{"a":4.2,"b":[100.0,{"c":2.5}],"d":{"e":1e0}}"#, r"{}"),
+        (r#"{"a":4.21,"b":[100.0,{"c":2.5}],"d":{"e":1}}"#, r#"{"a":4.21,"d":{"e":1}}"#),
+        (r#"{"a":4.2,"b":[100.0,{"c":2.6}],"d":{"e":1.0}}"#, r#"{"b":[100.0,{"c":2.6}]}"#),
+    ] {
+        assert_eq!(diff(&old, &parsed(new)).to_string(), change, "{new}");
+    }
+}
+
+#[test]
 fn some_patches_do_not_compose() {
     for first in [json!({"a": null}), json!({"a": 1}), json!({"a": []})] {
         assert_eq!(compose(&first, &json!({"a": {"b": 1}})), None, "{first}");
