@@ -81,12 +81,21 @@ def test_methods(hub, service, client):
     def echo(request):
         return 201, {"got": request.payload}
 
+    @client.on_method("raw")
+    def raw(request):
+        return 200, {"got": request.body.decode()}
+
     client.connect()
     hub.wait_for_connection(client.device_id)
     hub.invoke_method(client.device_id, "echo", connect_timeout=5)
     answer = service("hub", "invoke-device-method", "-d", client.device_id, "--mn", "echo", "--mp", '{"a": 1}')
     assert answer == {"status": 201, "payload": {"got": {"a": 1}}}
     options = ["--trust", hub.ca_file, "-l", hub.service_connection_string]
+    # Nothing is read on the way: not in the argument, nor in the answer.
+    payload = '{"z": 4.20, "a": 1e2, "n": 123456789012345678901234567890}'
+    method = ["hub", "invoke-device-method", "-d", client.device_id, "--mn"]
+    code, out, _ = run(*method, "raw", "--mp", payload, *options)
+    assert (code, out) == (0, f'{{"status":200,"payload":{json.dumps({"got": payload}, separators=(",", ":"))}}}\n')
     code, out, err = run("hub", "invoke-device-method", "-d", hub.create_device().device_id, "--mn", "x", *options)
     assert (code, out) == (1, "")
     assert err.startswith("azmqtt: the hub answered 404: ")

@@ -150,12 +150,19 @@ def check_stdin(arguments: argparse.Namespace) -> None:
         raise UsageError(f"only one of {' and '.join(sorted(readers))} can be '-': there is one stdin")
 
 
-def json_argument(name: str, text: str) -> Any:
-    """Read JSON from an argument in one of the forms of :func:`text_or_file`."""
+def json_text(name: str, text: str) -> str:
+    """Return JSON as it is written in an argument, which has one of the forms of :func:`text_or_file`."""
+    text = text_or_file(text)
     try:
-        return json.loads(text_or_file(text))
+        json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"{name} is not JSON: {error}") from None
+    return text
+
+
+def json_argument(name: str, text: str) -> Any:
+    """Read JSON from an argument in one of the forms of :func:`text_or_file`."""
+    return json.loads(json_text(name, text))
 
 
 def properties(text: str | None) -> dict[str, str]:
@@ -187,6 +194,11 @@ def body(data: bytes) -> dict[str, Any]:
 
 def say(value: Any, *, pretty: bool = False) -> None:
     """Print JSON: a line, or for people with ``pretty``."""
+    say_text(json.dumps(value, ensure_ascii=False, indent=2 if pretty else None))
+
+
+def say_text(text: str) -> None:
+    """Print a line."""
     # Whoever reads this through a pipe waits for it.
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2 if pretty else None) + "\n")
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from datetime import datetime, timezone
@@ -211,28 +212,36 @@ def _show_twin(arguments: argparse.Namespace) -> int:
 
 
 def _update_twin(arguments: argparse.Namespace) -> int:
-    body: dict[str, Any] = {}
+    from azmqtt._service_rest import JsonText
+
+    # In the caller's own words: numbers are not read on the way.
+    parts: list[str] = []
     if arguments.desired is not None:
-        body["properties"] = {"desired": common.json_argument("--desired", arguments.desired)}
+        parts.append(f'"properties":{{"desired":{common.json_text("--desired", arguments.desired)}}}')
     if arguments.tags is not None:
-        body["tags"] = common.json_argument("--tags", arguments.tags)
-    if not body:
+        parts.append(f'"tags":{common.json_text("--tags", arguments.tags)}')
+    if not parts:
         raise common.UsageError("there is nothing to change: --desired or --tags")
+    body = JsonText(f"{{{','.join(parts)}}}")
     common.say(service_api(arguments).request("PATCH", _path(arguments, "twins"), body)[0], pretty=True)
     return 0
 
 
 def _invoke(arguments: argparse.Namespace) -> int:
+    from azmqtt._service_rest import JsonText, read_json
+
     if not _SHORTEST_CALL <= arguments.timeout <= _LONGEST_CALL:
         raise common.UsageError(f"--timeout: a device may take {_SHORTEST_CALL} to {_LONGEST_CALL} s for a method")
-    body = {
-        "methodName": arguments.method_name,
-        "payload": common.json_argument("--method-payload", arguments.method_payload),
-        "responseTimeoutInSeconds": round(arguments.timeout),
-    }
+    # Caller and device get each other's own words: nothing is read on the way.
+    payload = common.json_text("--method-payload", arguments.method_payload)
+    name, seconds = json.dumps(arguments.method_name), round(arguments.timeout)
+    body = JsonText(f'{{"methodName":{name},"payload":{payload},"responseTimeoutInSeconds":{seconds}}}')
     # The hub counts the time, and says when it is over.
     patience = arguments.timeout + _CONNECT_TIMEOUT_ALLOWANCE
-    common.say(service_api(arguments).request("POST", _path(arguments, "twins", "methods"), body, timeout=patience)[0])
+    api = service_api(arguments)
+    answer, _ = api.exchange("POST", _path(arguments, "twins", "methods"), body, timeout=patience)
+    read_json("the device's answer", answer)
+    common.say_text(answer.decode())
     return 0
 
 

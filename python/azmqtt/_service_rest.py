@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from azmqtt import sas
-from azmqtt._errors import RequestFailed
+from azmqtt._errors import BadAnswer, RequestFailed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,8 +17,29 @@ _API_VERSION = "2021-04-12"
 #: The largest answer that is read, in bytes: a page of a thousand twins.
 _LONGEST = 128 << 20
 
+#: How much an error shows of an answer that is not JSON, in bytes.
+_SHOWN = 200
+
 #: The life of a token, in seconds. It serves one request.
 _TTL = 600
+
+
+class JsonText(str):
+    """JSON that is sent as it is written."""
+
+    __slots__ = ()
+
+
+def read_json(what: str, content: bytes) -> Any:
+    """Read JSON; ``what`` names it in the error.
+
+    Raises:
+        BadAnswer: It is none. Shows how it begins.
+    """
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        raise BadAnswer(f"{what} is not JSON: {content[:_SHOWN]!r}") from None
 
 
 class ServiceApi:
@@ -58,12 +79,30 @@ class ServiceApi:
         query: str = "",
         timeout: float | None = None,
     ) -> tuple[Any, dict[str, str]]:
-        """Send a request; return the answer's body, parsed, and its headers, with names in small letters.
+        """:meth:`exchange`; the answer's body is read as JSON.
+
+        Raises:
+            BadAnswer: The answer is not JSON.
+        """
+        content, named = self.exchange(method, path, body, headers=headers, query=query, timeout=timeout)
+        return (read_json("the hub's answer", content) if content.strip() else None), named
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: str = "",
+        timeout: float | None = None,
+    ) -> tuple[bytes, dict[str, str]]:
+        """Send a request; return the answer's body and its headers, with names in small letters.
 
         Args:
             method: ``GET``, ``PUT``, ….
             path: See :func:`path`.
-            body: ``bytes`` as they are, ``None`` for none, anything else as JSON.
+            body: ``bytes`` as they are, ``None`` for none, a :class:`JsonText` or anything else as JSON.
             headers: More of them.
             query: What follows ``api-version``, beginning with ``&``.
             timeout: In place of the usual one.
@@ -77,7 +116,7 @@ class ServiceApi:
         given = dict(headers or {})
         given["Authorization"] = sas.generate(self._host, self._key, ttl=_TTL, policy=self._policy)
         if body is not None and not isinstance(body, bytes):
-            body = json.dumps(body).encode()
+            body = (body if isinstance(body, JsonText) else json.dumps(body)).encode()
             given["Content-Type"] = "application/json; charset=utf-8"
         where = f"{self._host}:{self._port}"
         timeout = self._timeout if timeout is None else timeout
@@ -93,7 +132,7 @@ class ServiceApi:
         if not 200 <= answer.status < 300:  # noqa: PLR2004 - success
             raise _refusal(answer.status, answer.reason, content)
         named = {name.lower(): value for name, value in answer.headers.items()}
-        return (json.loads(content) if content.strip() else None), named
+        return content, named
 
 
 def _context(trust: str | None) -> Any:
