@@ -11,7 +11,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -244,22 +243,6 @@ def test_forgotten_client_warns_and_disconnects(hub):
     # The hub notices by itself: the connection ended.
     with hub.device_client("forgotten") as again, warnings.catch_warnings():
         again.get_twin()
-
-
-def test_forgotten_client_with_handlers_ends_them(hub):
-    device = hub.create_device()
-    hub.set_enabled(device.device_id, enabled=False)
-    client = hub.device_client(device.device_id)
-    client.on_message(print)
-    with pytest.raises(azmqtt.ConnectionFailed):
-        client.connect()
-    with pytest.warns(ResourceWarning, match=device.device_id):
-        del client
-        gc.collect()
-    deadline = time.monotonic() + 20
-    while any(thread.name == "azmqtt-handlers" for thread in threading.enumerate()):
-        assert time.monotonic() < deadline, "the handlers' thread goes on"
-        time.sleep(0.01)
 
 
 def test_closed_client_says_so(client):

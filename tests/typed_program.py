@@ -101,6 +101,8 @@ async def async_device(client: azmqtt.DeviceClient) -> None:
 
 
 def handlers(client: azmqtt.DeviceClient) -> None:
+    azmqtt.set_handler_threads(1024)
+
     @client.on_message
     def message(message: azmqtt.CloudMessage) -> None: ...
 
@@ -139,7 +141,7 @@ def errors(error: azmqtt.IotHubError) -> str | int | float | None:
     if isinstance(error, azmqtt.UploadFailed):
         return error.step
     others = (azmqtt.AuthenticationFailed, azmqtt.BadAnswer, azmqtt.ClientClosed, azmqtt.ConnectionLost)
-    more = (azmqtt.RequestTimeout, azmqtt.OutboxFull, azmqtt.MessageTooLarge)
+    more = (azmqtt.RequestTimeout, azmqtt.OutboxFull, azmqtt.MessageTooLarge, azmqtt.ThreadUnavailable)
     return f"{isinstance(error, others)} {isinstance(error, more)} {azmqtt.CertificateExpiresSoon}"
 
 

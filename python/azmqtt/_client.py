@@ -340,9 +340,10 @@ class DeviceClient(MethodCalls, Connection):
         Registering does not wait for the hub. The next call of the client does: when :meth:`connect` or another call
         returns, no change after it is missed.
 
-        A plain function is called on a thread of the client's, one call at a time; an ``async def`` on the event loop
-        that is running now, or else on one of the client's. A handler that raises is logged under
-        ``azmqtt.handlers``. There is one handler of each kind, and it shares what comes with the iterators.
+        A plain function is called on a thread of the package's, one call at a time; an ``async def`` on the event
+        loop that is running now, or else on one of the package's. A handler that raises is logged under
+        ``azmqtt.handlers``. A client with handlers lives until it is closed, even if nobody else keeps it. There is
+        one handler of each kind, and it shares what comes with the iterators.
         """
         self._register("desired", handler)
         return handler
@@ -382,8 +383,8 @@ class DeviceClient(MethodCalls, Connection):
 
         As a decorator, ``@client.on_input_message("input1")``, or as a plain call. Messages come one at a time, over
         all inputs and in the order in which they were sent, and each is acknowledged after its handler has returned
-        or raised. Plain functions run on a thread of the client's, an ``async def`` as a task of the event loop that
-        is running now, or else of one of the client's. Messages to inputs without a handler go to :meth:`on_message`;
+        or raised. Plain functions run on a thread of the package's, an ``async def`` as a task of the event loop that
+        is running now, or else of one of the package's. Messages to inputs without a handler go to :meth:`on_message`;
         where there is none either, they are acknowledged with a log line, so that they hold up no others.
 
         Args:
@@ -427,8 +428,8 @@ class DeviceClient(MethodCalls, Connection):
         always status and payload. The JSON text has at most 128 KiB. A handler that raises, or returns what cannot be
         sent, is logged under ``azmqtt.handlers``, and the caller gets status 500 without the details.
 
-        Plain functions run on up to eight threads of the client's at once; an ``async def`` runs as a task of the
-        event loop that is running now, or else of one of the client's. At most 64 calls may be without a response;
+        Plain functions run on threads of the package's, several at once; an ``async def`` runs as a task of the event
+        loop that is running now, or else of one of the package's. At most 64 calls may be without a response;
         further callers get status 429. A response leaves on the connection on which its call came: if that has ended,
         it is dropped with a log line, because the caller has been told that the call failed.
 
@@ -462,7 +463,7 @@ class DeviceClient(MethodCalls, Connection):
         if self._handlers is None:
             from azmqtt._handlers import Handlers
 
-            self._handlers = Handlers(self._core)
+            self._handlers = Handlers(self._core, self)
         return self._handlers
 
 

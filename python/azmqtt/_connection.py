@@ -437,7 +437,7 @@ class Connection(Observed):
         # The argument is at hand even where the interpreter is going down and globals are not.
         if getattr(self, "_closed", True) or self._core.state == "closed":
             return
-        if self._core.state == "disconnected" and self._handlers is None and self._states is None:
+        if self._core.state == "disconnected":
             return
         try:
             _warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)

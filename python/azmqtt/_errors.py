@@ -172,3 +172,10 @@ class MessageTooLarge(IotHubError, ValueError):
 
 class ClientClosed(IotHubError):
     """The client was closed, before the call or while it ran."""
+
+
+class ThreadUnavailable(IotHubError, RuntimeError):
+    """The system gives no further thread, for the connections of this process or for handlers.
+
+    A limit on processes or memory is reached: ``ulimit -u``, the ``pids`` or ``memory`` limit of a container.
+    """

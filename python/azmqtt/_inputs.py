@@ -1,88 +1,131 @@
 """Handlers of the inputs of a module (IoT Edge docs, "Learn how to deploy modules and establish routes").
 
-One thread per client, "azmqtt-inputs", takes the messages in the order in which they came, whichever input they are to,
-and sees each handled before the next: on the thread itself by a plain function, on its event loop by an ``async def``.
-A message is acknowledged when the next one is asked for, so at least once is kept and the order of acknowledgements is
+The messages of one client are handled one at a time, in the order in which they came, whichever input they are to: by a
+plain function on a thread of the pool (`_pool`), by an ``async def`` on its event loop, during which no thread waits. A
+message is acknowledged when the next one is asked for, so at least once is kept and the order of acknowledgements is
 that of the messages (MQTT 3.1.1 §4.6).
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import threading
-from concurrent.futures import wait
+import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azmqtt import _core
-from azmqtt._consume import dispatch
+from azmqtt._async_loop import LoopTasks, start_on
+from azmqtt._errors import ClientClosed
+from azmqtt._pool import Serial, log_unsubscribed
 from azmqtt._raised import passes, refuse_coroutine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import asyncio
+    from collections.abc import Callable, Collection
+    from concurrent.futures import Future
+
+    from azmqtt import _core
 
 _log = logging.getLogger("azmqtt.handlers")
 
+#: Messages before the jobs of other clients have their turn.
+_TURN = 64
 #: Seconds after which it looks whether an ``async def`` is still worth waiting for.
-_TICK = 0.2
+_TICK = 1.0
 
 
 class _Handler(NamedTuple):
     function: Callable[[_core.CloudMessage], Any]
     #: Where an ``async def`` runs; ``None`` for a plain function.
-    event_loop: asyncio.AbstractEventLoop | None
+    where: LoopTasks | asyncio.AbstractEventLoop | None
 
 
-class _LoopClosedError(Exception):
-    """The event loop of an ``async def`` is closed."""
+class _Pending(NamedTuple):
+    """A message that an ``async def`` is at."""
+
+    future: Future[None]
+    event_loop: asyncio.AbstractEventLoop
+    input_name: str | None
 
 
-class Inputs:
-    """The inputs of one module. Holds no reference to its client, so that it can be dropped."""
+class Inputs(Serial):
+    """The inputs of one module."""
 
-    def __init__(self, core: _core.Client) -> None:
-        """Start nothing yet."""
-        self._core = core
-        self._lock = threading.Lock()
+    def __init__(self, released: Callable[[], None]) -> None:
+        """Start nothing yet; ``released`` is called when the client is closed."""
+        super().__init__()
+        self._released = released
         self._handlers: dict[str | None, _Handler] = {}
-        self._thread: threading.Thread | None = None
-        self._unfinished: _core.Events | None = None
-        self._stopping = False
+        self._events: _core.Events | None = None
+        self._pending: _Pending | None = None
+        #: When it looks again, on its own account.
+        self._next_look = 0.0
+        self._closed = False
 
     def register(
         self,
         name: str | None,
         function: Callable[[_core.CloudMessage], Any],
-        event_loop: asyncio.AbstractEventLoop | None,
+        where: LoopTasks | asyncio.AbstractEventLoop | None,
+        subscribe: Callable[[], _core.Events],
     ) -> None:
         """Call ``function`` with the messages to an input, or to every input without a handler of its own."""
-        with self._lock:
+        with self.lock:
             if name in self._handlers:
                 what = "all other inputs" if name is None else f"the input {name!r}"
                 raise RuntimeError(f"a handler for {what} is registered already; there is one per client")
-            self._handlers[name] = _Handler(function, event_loop)
-            if self._thread is None:
-                events = _core.Events(self._core, "messages", None)
-                self._thread = threading.Thread(target=self._run, args=(events,), name="azmqtt-inputs", daemon=True)
-                self._thread.start()
+            if self._events is None:
+                self.start()
+            self._handlers[name] = _Handler(function, where)
+            if self._events is None:
+                self._events = subscribe()
+                self._events.keep_subscribed(self.pool.wakeups, self.key)
+                self._events.arm(self.pool.wakeups, self.key)
 
-    def stop(self, timeout: float) -> None:
-        """End the thread; wait for a running handler up to ``timeout`` seconds."""
-        self._stopping = True
-        self._core.wake()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+    def turn(self, errors: Collection[Exception]) -> bool:
+        """Handle what waits, up to a message that an ``async def`` takes its time for."""
+        events = self._events
+        if self.stopping or events is None:
+            return False
+        for error in errors:
+            if isinstance(error, ClientClosed):
+                self._closed = True
+            else:
+                log_unsubscribed(error)
+        for _ in range(_TURN):
+            if self._is_pending():
+                return False
+            message = events.take()
+            if message is None:
+                break
+            self._handle(message)
+            if self.pool.full or self.stopping:
+                return not self.stopping
+        else:
+            return True
+        if self._closed:
+            self.end()
+            self._released()
+        else:
+            events.arm(self.pool.wakeups, self.key)
+        return False
 
-    def _run(self, events: _core.Events) -> None:
+    def _is_pending(self) -> bool:
+        """Whether a message is still being handled; otherwise its outcome is logged."""
+        pending = self._pending
+        if pending is None:
+            return False
+        if not pending.future.done():
+            if pending.event_loop.is_closed():
+                self._give_up()
+            elif time.monotonic() >= self._next_look:
+                self._next_look = time.monotonic() + _TICK
+                self.pool.wakeups.put(self.key, _TICK)
+            return True
+        self._pending = None
         try:
-            dispatch(events, self._handle, self._wait, lambda: self._stopping)
-        except _LoopClosedError:
-            _log.error("no more messages to inputs are taken: the event loop of a handler is closed")
-            # The message in hand has not been handled: it must not be acknowledged by the end of its iterator.
-            self._unfinished = events
-
-    def _wait(self, seconds: float) -> None:
-        self._core.wait_events(messages=True, desired=False, methods=False, timeout=seconds)
+            pending.future.result()
+        except BaseException:  # noqa: BLE001 - a handler may raise anything, and be cancelled
+            _log.exception("the handler of the input %s raised", pending.input_name)
+        return False
 
     def _handle(self, message: _core.CloudMessage) -> None:
         name = message.input_name
@@ -90,28 +133,34 @@ class Inputs:
         if handler is None:
             _log.warning("a message to the input %s, which has no handler, is dropped", name)
             return
+        if handler.where is not None:
+            self._begin(handler.function, message, handler.where)
+            return
         try:
-            if handler.event_loop is None:
-                refuse_coroutine(handler.function(message))
-            else:
-                self._await(_called(handler.function, message), handler.event_loop)
-        except _LoopClosedError:
-            raise
-        except BaseException:  # noqa: BLE001 - a handler may raise anything, and sys.exit() is no way out of this thread
+            refuse_coroutine(handler.function(message))
+        except BaseException:  # noqa: BLE001 - a handler may raise anything, and sys.exit() is no way out of here
             _log.exception("the handler of the input %s raised", name)
 
-    def _await(self, coroutine: Any, event_loop: asyncio.AbstractEventLoop) -> None:
+    def _begin(
+        self,
+        function: Callable[[_core.CloudMessage], Any],
+        message: _core.CloudMessage,
+        where: LoopTasks | asyncio.AbstractEventLoop,
+    ) -> None:
+        event_loop = where.event_loop if isinstance(where, LoopTasks) else where
         try:
-            future = asyncio.run_coroutine_threadsafe(coroutine, event_loop)
+            future = start_on(where, _called(function, message))
         except RuntimeError:
-            coroutine.close()
-            raise _LoopClosedError from None
-        while not self._stopping:
-            if wait([future], _TICK).done:
-                future.result()
-                return
-            if event_loop.is_closed():
-                raise _LoopClosedError
+            self._give_up()
+            return
+        self._pending = _Pending(future, event_loop, message.input_name)
+        future.add_done_callback(lambda _: self.pool.wakeups.put(self.key, 0.0))
+
+    def _give_up(self) -> None:
+        _log.error("no more messages to inputs are taken: the event loop of a handler is closed")
+        # The message in hand has not been handled: nothing is taken any more, which would acknowledge it.
+        self.stopping = True
+        self.end()
 
 
 async def _called(function: Callable[[_core.CloudMessage], Any], message: _core.CloudMessage) -> None:

@@ -1,8 +1,7 @@
 """Handlers of direct methods (IoT Hub docs, "Understand and invoke direct methods from IoT Hub").
 
-A thread of its own, "azmqtt-methods", takes the calls and hands them on. Plain functions run on up to eight threads,
-"azmqtt-methods-1" and so on, made as they are needed; an ``async def`` runs as a task. So a slow handler delays neither
-other methods nor anything else, until eight plain ones are slow at once.
+Plain functions run on threads of the pool (`_pool`), as many at once as there are calls; an ``async def`` runs as a
+task. So a slow handler delays neither other methods nor anything else.
 
 Every call gets a response while its connection is up: 404 for a name without a handler, 400 for a payload that is not
 JSON, 500 for a handler that raises or returns what cannot be sent. None of these shows more of the device than that.
@@ -13,13 +12,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import queue
-import threading
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azmqtt._consume import dispatch
+from azmqtt._async_loop import start_on
 from azmqtt._errors import ClientClosed, ConnectionLost, MessageTooLarge
+from azmqtt._pool import Job, log_unsubscribed
 from azmqtt._raised import passes, refuse_coroutine
 from azmqtt._types import MethodRequest
 
@@ -28,11 +25,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from azmqtt import _core
+    from azmqtt._async_loop import LoopTasks
 
 _log = logging.getLogger("azmqtt.handlers")
-
-#: Plain handlers that may run at once.
-_THREADS = 8
 
 _NO_METHOD = 404, {"message": "the device has no method of this name"}
 _NOT_JSON = 400, {"message": "the payload is not JSON"}
@@ -44,7 +39,7 @@ _TOO_LARGE = 500, {"message": "the method's response is larger than 128 KiB"}
 class _Handler(NamedTuple):
     function: Callable[[MethodRequest], Any]
     #: Where an ``async def`` runs; ``None`` for a plain function.
-    event_loop: asyncio.AbstractEventLoop | None
+    where: LoopTasks | asyncio.AbstractEventLoop | None
 
 
 class _Work(NamedTuple):
@@ -53,54 +48,54 @@ class _Work(NamedTuple):
     request: MethodRequest
 
 
-class Methods:
-    """The methods of one client. Holds no reference to it, so that it can be dropped."""
+class Methods(Job):
+    """The methods of one client."""
 
-    def __init__(self, core: _core.Client) -> None:
-        """Start nothing yet."""
-        self._core = core
-        self._lock = threading.Lock()
+    def __init__(self, released: Callable[[], None]) -> None:
+        """Start nothing yet; ``released`` is called when the client is closed."""
+        super().__init__()
+        self._released = released
         self._handlers: dict[str | None, _Handler] = {}
-        self._dispatcher: threading.Thread | None = None
-        self._workers: list[threading.Thread] = []
-        self._work: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        #: Calls that wait for a thread or are on one.
-        self._busy = 0
+        self._events: _core.Events | None = None
         self._tasks: set[Future[None]] = set()
-        self._stopping = False
 
     def register(
         self,
         name: str | None,
         function: Callable[[MethodRequest], Any],
-        event_loop: asyncio.AbstractEventLoop | None,
+        where: LoopTasks | asyncio.AbstractEventLoop | None,
         subscribe: Callable[[], _core.Events],
     ) -> None:
         """Call ``function`` for the method ``name``, or for every method without a handler of its own."""
-        with self._lock:
+        with self.lock:
             if name in self._handlers:
                 what = "all other methods" if name is None else f"the method {name!r}"
                 raise RuntimeError(f"a handler for {what} is registered already; there is one per client")
-            self._handlers[name] = _Handler(function, event_loop)
-            if self._dispatcher is None:
-                take = (subscribe(), self._hand_on, self._wait, lambda: self._stopping)
-                self._dispatcher = threading.Thread(target=dispatch, args=take, name="azmqtt-methods", daemon=True)
-                self._dispatcher.start()
+            if self._events is None:
+                self.start()
+            self._handlers[name] = _Handler(function, where)
+            if self._events is None:
+                self._events = subscribe()
+                self._events.keep_subscribed(self.pool.wakeups, self.key)
+                self._events.arm(self.pool.wakeups, self.key)
 
-    def stop(self, timeout: float) -> None:
-        """End the threads; wait for running handlers up to ``timeout`` seconds."""
-        # Without the lock: in a forked child it may be held for ever.
-        self._stopping = True
-        self._core.wake()
-        for _ in range(_THREADS):
-            self._work.put(None)
-        deadline = time.monotonic() + timeout
-        for thread in (*self._workers, self._dispatcher):
-            if thread is not None and thread is not threading.current_thread():
-                thread.join(max(0.0, deadline - time.monotonic()))
-
-    def _wait(self, seconds: float) -> None:
-        self._core.wait_events(messages=False, desired=False, methods=True, timeout=seconds)
+    def run(self, error: Exception | None) -> None:
+        """Take one call; another thread may take the next meanwhile."""
+        events = self._events
+        if self.stopping or events is None:
+            return
+        closed = isinstance(error, ClientClosed)
+        if error is not None and not closed:
+            log_unsubscribed(error)
+        call = events.take()
+        if call is not None:
+            events.arm(self.pool.wakeups, self.key)
+            self._hand_on(call)
+        elif closed:
+            self.end()
+            self._released()
+        else:
+            events.arm(self.pool.wakeups, self.key)
 
     def _hand_on(self, call: _core.MethodCall) -> None:
         name = call.name
@@ -117,41 +112,22 @@ class Methods:
             _respond(call, *_NOT_JSON)
             return
         work = _Work(call, handler, MethodRequest(name, payload, body))
-        if handler.event_loop is None:
-            self._give_to_thread(work)
+        if handler.where is None:
+            self.enter()
+            try:
+                _work_plain(work)
+            finally:
+                self.leave()
             return
-        coroutine = _work_async(work)
         try:
-            task = asyncio.run_coroutine_threadsafe(coroutine, handler.event_loop)
+            task = start_on(handler.where, _work_async(work))
         except RuntimeError:
-            coroutine.close()
             _log.error("the method %s was not called: its event loop is closed", name)
             _respond(call, *_FAILED)
             return
         # The loop itself holds its tasks weakly.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-    def _give_to_thread(self, work: _Work) -> None:
-        with self._lock:
-            if self._stopping:
-                return
-            self._busy += 1
-            if self._busy > len(self._workers) and len(self._workers) < _THREADS:
-                name = f"azmqtt-methods-{len(self._workers) + 1}"
-                worker = threading.Thread(target=self._run, name=name, daemon=True)
-                worker.start()
-                self._workers.append(worker)
-        self._work.put(work)
-
-    def _run(self) -> None:
-        """Be one of the threads of plain functions."""
-        while (work := self._work.get()) is not None and not self._stopping:
-            _work_plain(work)
-            # Not to be held until the next call.
-            del work
-            with self._lock:
-                self._busy -= 1
 
 
 def _work_plain(work: _Work) -> None:

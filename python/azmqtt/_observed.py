@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from azmqtt._client import DeviceClient
     from azmqtt._core import Client
+    from azmqtt._handlers import Handlers
     from azmqtt._states import States
     from azmqtt._stats import Stats
     from azmqtt._streams import Stream
@@ -29,6 +30,7 @@ class Observed:
     __slots__ = ("_core", "_registration", "_states")
 
     _core: Client
+    _handlers: Handlers | None
     _registration: Registration | None
     _states: States | None
 
@@ -74,16 +76,25 @@ class Observed:
         """Read what was counted and measured since the client was made, and what waits now."""
         from azmqtt._stats import Stats
 
-        return Stats(self._core.stats())
+        figures = self._core.stats()
+        handlers, states = self._handlers, self._states
+        waits = [(0.0, 0.0)]
+        if handlers is not None:
+            waits.append(handlers.wait)
+        if states is not None:
+            waits.append((states.wait, states.longest_wait))
+        figures["handler_wait"] = max(now for now, _ in waits)
+        figures["handler_wait_longest"] = max(longest for _, longest in waits)
+        return Stats(figures)
 
     def on_state_change(self, handler: StateHandler) -> StateHandler:
         """Call ``handler`` with every :class:`~azmqtt.StateChange`, from now on. Also a decorator.
 
         Every change comes, one after the other and in order; only when 1,024 wait for a handler that is slow are the
         oldest dropped. The last one is to ``closed``; closing the client waits up to a second for it to be told. A
-        plain function is called on a thread of its own; an ``async def`` on the event loop that is running now, or
-        else on one in that thread. A handler that raises is logged under ``azmqtt.handlers``. It may close the client.
-        There is one handler.
+        plain function is called on a thread of the package's; an ``async def`` on the event loop that is running now,
+        or else on one of the package's. A handler that raises is logged under ``azmqtt.handlers``. It may close the
+        client. There is one handler.
 
         Raises:
             ClientClosed: The client is closed.
@@ -96,13 +107,9 @@ class Observed:
             raise ClientClosed("the client is closed")
         if self._states is not None:
             raise RuntimeError("a handler for changes of the state is registered already; there is one per client")
-        import inspect
-
         from azmqtt._states import States
 
-        called = getattr(handler, "__call__", None)  # noqa: B004 - an object whose call is async
-        is_async = inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(called)
-        self._states = States(self._core, handler, is_async=is_async)
+        self._states = States(self._core, handler, self)
         return handler
 
     def state_changes(self, *, timeout: float | None = None) -> Stream[StateChange]:

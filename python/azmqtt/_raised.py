@@ -1,6 +1,6 @@
 """What becomes of what a handler raises.
 
-In a plain handler, which runs on a thread of the client's, everything is logged, ``sys.exit()`` too: it is no way out
+In a plain handler, which runs on a thread of the package's, everything is logged, ``sys.exit()`` too: it is no way out
 of that thread, and the next item is to be handled. An ``async def`` may run on a loop of the application's, where some
 exceptions are not the handler's affair alone.
 """

@@ -14,7 +14,7 @@ _GROUPS = {
     "messages": "messages_sent messages_failed messages_resent messages_received",
     "twin and methods": "twin_requests_answered twin_answers_unmatched desired_changes methods_called",
     "waiting now": "outstanding outstanding_bytes outbox in_flight messages_waiting desired_waiting methods_waiting "
-    "methods_open",
+    "methods_open handler_wait handler_wait_longest",
     "round trips": "publish_round_trip twin_round_trip ping_round_trip",
     "bytes": "bytes_sent bytes_received",
 }
@@ -77,6 +77,8 @@ class Stats(Mapping[str, Any]):
         desired_waiting: Changes of the desired properties that nobody has taken, now.
         methods_waiting: Calls of direct methods that nobody has taken, now.
         methods_open: Calls of direct methods without a response, now; at most 64.
+        handler_wait: Since how many seconds a plain handler of this client waits for a thread, now; 0.0 for none.
+        handler_wait_longest: The longest that one has waited, in seconds.
         publish_round_trip: From a QoS 1 PUBLISH to its PUBACK; ``None`` before the first.
         twin_round_trip: From a twin request to its answer.
         ping_round_trip: From PINGREQ to PINGRESP, where nothing else came in between.
@@ -106,6 +108,8 @@ class Stats(Mapping[str, Any]):
     desired_waiting: int
     methods_waiting: int
     methods_open: int
+    handler_wait: float
+    handler_wait_longest: float
     publish_round_trip: RoundTrips | None
     twin_round_trip: RoundTrips | None
     ping_round_trip: RoundTrips | None
@@ -170,4 +174,6 @@ def shown(figure: Any) -> str:
     """Write one figure."""
     if hasattr(figure, "isoformat"):
         return str(figure.isoformat(sep=" ", timespec="seconds"))
+    if isinstance(figure, float):
+        return f"{figure:.3g}"
     return f"{figure:,}" if isinstance(figure, int) else str(figure)

@@ -1,8 +1,8 @@
 //! `_core.Client`: every operation in its blocking and its asyncio form, side by side.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use pyo3::IntoPyObjectExt;
@@ -174,64 +174,6 @@ impl Client {
         bridge::submit_many(py, &self.0, |device, reply| {
             device.patch_reported(body, if_version, timeout, reply);
         })
-    }
-
-    /// Waits for something to come in, of any of the kinds asked for; whether to look. Spurious wake-ups occur.
-    fn wait_events(
-        &self,
-        py: Python<'_>,
-        messages: bool,
-        desired: bool,
-        methods: bool,
-        timeout: f64,
-    ) -> PyResult<bool> {
-        let device = self.0.device()?;
-        let deadline = Instant::now() + span("timeout", timeout)?;
-        let (mut message_key, mut desired_key, mut method_key) = (None, None, None);
-        let woken = waiter::wait_until(py, Some(deadline), |reply: Reply<()>| {
-            let first = Arc::new(Mutex::new(Some(reply)));
-            let any = || {
-                let first = Arc::clone(&first);
-                Reply::new(move |outcome| {
-                    let reply = first.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    if let Some(reply) = reply {
-                        reply.send(outcome);
-                    }
-                })
-            };
-            if messages {
-                message_key = Some(self.0.messages.listen(device.messages(), any()));
-            }
-            if desired {
-                desired_key = Some(self.0.desired.listen(device.desired(), any()));
-            }
-            if methods {
-                method_key = Some(self.0.methods.listen(device.methods(), any()));
-            }
-        });
-        if let Some(key) = message_key {
-            self.0.messages.forget(key);
-        }
-        if let Some(key) = desired_key {
-            self.0.desired.forget(key);
-        }
-        if let Some(key) = method_key {
-            self.0.methods.forget(key);
-        }
-        match woken? {
-            None => Ok(false),
-            Some(Ok(())) => Ok(true),
-            Some(Err(error)) => Err(errors::raise(py, &error)),
-        }
-    }
-
-    /// Makes a running `wait_events` return.
-    fn wake(&self) {
-        if self.0.device_if_alive().is_some() {
-            self.0.messages.wake();
-            self.0.desired.wake();
-            self.0.methods.wake();
-        }
     }
 
     /// Where the connection stands.

@@ -1,6 +1,7 @@
 //! Iterators over what the hub sends (cloud messages, changes of the desired properties, calls of methods), and over
 //! changes of the connection's state.
 
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,10 +14,15 @@ use super::core::Core;
 use super::method_call::MethodCall;
 use super::stream::{Place, Stream};
 use super::subscription::Subscription;
+use super::wakeups::Wakeups;
 use super::{bridge, convert, errors, waiter};
 use crate::device::{
     CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, MethodRequest, Reply, State, StateChange,
 };
+
+/// The first and the longest wait before a handler's subscription is tried again.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// What an iterator yields.
 pub(super) trait Item: Sized + Send + Sync + 'static {
@@ -208,7 +214,9 @@ impl Position for States {
 /// An iterator over cloud messages, changes of the desired properties, calls of methods, or changes of the state.
 #[pyclass(frozen, subclass, module = "azmqtt._core")]
 pub(super) struct Events {
-    position: Box<dyn Position>,
+    position: Arc<dyn Position>,
+    /// A wake-up stands in the queue of the handlers' threads, or will.
+    armed: Arc<AtomicBool>,
     /// How long to wait for each item before the iteration ends; `None` for ever.
     timeout: Option<Duration>,
 }
@@ -223,13 +231,13 @@ impl Events {
         };
         let device = core.device()?;
         cursor.subscription.begin(|reply| T::subscribe(device, core.timeout, reply));
-        Ok(Self { position: Box::new(cursor), timeout })
+        Ok(Self { position: Arc::new(cursor), armed: Arc::default(), timeout })
     }
 
     fn states(core: &Arc<Core>, timeout: Option<Duration>) -> PyResult<Self> {
         let inbox = core.device()?.state_changes();
         let position = States { core: Arc::clone(core), inbox, stream: Stream::default() };
-        Ok(Self { position: Box::new(position), timeout })
+        Ok(Self { position: Arc::new(position), armed: Arc::default(), timeout })
     }
 }
 
@@ -305,6 +313,46 @@ impl Events {
     /// Takes a wait back.
     fn forget(&self, key: usize) {
         self.position.forget(key);
+    }
+
+    /// Puts `key` into `wakeups` once it is worth trying `take` again, with `ClientClosed` when nothing will come any
+    /// more. Until then further calls do nothing.
+    fn arm(&self, wakeups: &Wakeups, key: u64) -> PyResult<()> {
+        if self.armed.swap(true, SeqCst) {
+            return Ok(());
+        }
+        let (armed, wakeups) = (Arc::clone(&self.armed), Arc::clone(wakeups.shared()));
+        let reply = Reply::new(move |outcome: Result<(), Error>| {
+            armed.store(false, SeqCst);
+            wakeups.push(key, outcome.err());
+        });
+        self.position.listen(reply).map(drop)
+    }
+
+    /// Has the hub asked for items until it has granted that, with backoff. Each failure puts `key` into `wakeups`.
+    fn keep_subscribed(&self, wakeups: &Wakeups, key: u64) -> PyResult<()> {
+        let (position, wakeups) = (Arc::downgrade(&self.position), Arc::clone(wakeups.shared()));
+        super::runtime::ensure()?.spawn(async move {
+            let mut retry = FIRST_RETRY;
+            loop {
+                let (reply, outcome) = Reply::channel();
+                let Some(position) = position.upgrade() else { return };
+                drop(position.subscribed(reply));
+                drop(position);
+                let error = match outcome.await.unwrap_or(Err(Error::ClientClosed)) {
+                    Ok(()) => return,
+                    Err(error) => error,
+                };
+                let is_over = error == Error::ClientClosed;
+                wakeups.push(key, Some(error));
+                if is_over {
+                    return;
+                }
+                tokio::time::sleep(retry).await;
+                retry = (2 * retry).min(LONGEST_RETRY);
+            }
+        });
+        Ok(())
     }
 
     /// The application is done with the last item; it is acknowledged at once.

@@ -37,7 +37,7 @@ impl Log {
     /// Waits for entries and takes them all, with how many found no room before them; none after the end.
     fn take(&self, py: Python<'_>) -> PyResult<(u64, Vec<Entry>)> {
         // The end of the log counts as an outcome too.
-        waiter::wait_until(py, None, |reply| self.0.entries().when_ready(reply))?;
+        waiter::wait_without_signals(py, None, |reply| self.0.entries().when_ready(reply))?;
         let entries = self.0.entries().take(usize::MAX);
         Ok((self.0.left_out(), entries.into_iter().map(entry).collect()))
     }

@@ -1,7 +1,7 @@
 //! The compiled module `azmqtt._core`: convert, submit, complete. No logic lives here.
 //!
 //! * [`client`]: the operations, each blocking and for asyncio; [`sending`]: many messages by one call;
-//!   [`events`]: iterators over what comes in.
+//!   [`events`]: iterators over what comes in; [`wakeups`]: which handlers have something to do.
 //! * [`access`]: who a client is; [`questions`]: what its credentials ask a Python function.
 //! * [`upload`]: the steps of a file upload.
 //! * [`method_call`]: calls of direct methods, and their responses.
@@ -51,6 +51,7 @@ mod subscription;
 mod twin_requests;
 mod upload;
 mod waiter;
+mod wakeups;
 
 use pyo3::prelude::*;
 
@@ -100,6 +101,8 @@ mod _core {
     use super::twin_requests::TwinRequests;
     #[pymodule_export]
     use super::upload::Upload;
+    #[pymodule_export]
+    use super::wakeups::Wakeups;
 
     use pyo3::prelude::*;
 

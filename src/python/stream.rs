@@ -92,11 +92,6 @@ impl<T> Stream<T> {
     pub(super) fn forget(&self, key: usize) {
         drop(self.listeners.remove(key));
     }
-
-    /// Lets every listener look again.
-    pub(super) fn wake(&self) {
-        self.listeners.call(&Ok(()));
-    }
 }
 
 /// Those who wait for an item. One reply at a time stands in the core's inbox for all of them, because it

@@ -11,6 +11,9 @@ use crate::device::{Error, Reply};
 /// How long Ctrl-C or Jupyter's Interrupt may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);
 
+/// How long a thread sleeps that no signal is for.
+const LONGEST: Duration = Duration::from_secs(3600);
+
 type Outcome<T> = Result<T, Error>;
 
 /// Where the outcome is handed from the runtime's thread to the caller's.
@@ -54,6 +57,15 @@ pub(super) fn wait_with<T: Send + 'static>(
     }
 }
 
+/// The same for threads that no signal is for, those of the package: they sleep as long as nothing comes.
+pub(super) fn wait_without_signals<T: Send + 'static>(
+    py: Python<'_>,
+    deadline: Option<Instant>,
+    start: impl FnOnce(Reply<T>),
+) -> PyResult<Option<Outcome<T>>> {
+    wait_in_steps(py, LONGEST, deadline, start, || Ok(()))
+}
+
 /// Starts an operation and waits for its outcome until `deadline`; `None` when that came first. An error is
 /// one that a signal handler raised, `KeyboardInterrupt` for one.
 pub(super) fn wait_until<T: Send + 'static>(
@@ -66,6 +78,16 @@ pub(super) fn wait_until<T: Send + 'static>(
 
 fn wait_until_with<T: Send + 'static>(
     py: Python<'_>,
+    deadline: Option<Instant>,
+    start: impl FnOnce(Reply<T>),
+    meanwhile: impl FnMut() -> PyResult<()>,
+) -> PyResult<Option<Outcome<T>>> {
+    wait_in_steps(py, TICK, deadline, start, meanwhile)
+}
+
+fn wait_in_steps<T: Send + 'static>(
+    py: Python<'_>,
+    step: Duration,
     deadline: Option<Instant>,
     start: impl FnOnce(Reply<T>),
     mut meanwhile: impl FnMut() -> PyResult<()>,
@@ -82,7 +104,7 @@ fn wait_until_with<T: Send + 'static>(
     }
     loop {
         let time =
-            deadline.map_or(TICK, |deadline| deadline.saturating_duration_since(Instant::now()).min(TICK));
+            deadline.map_or(step, |deadline| deadline.saturating_duration_since(Instant::now()).min(step));
         if let Some(outcome) = py.detach(|| slot.wait(time)) {
             return Ok(Some(outcome));
         }
