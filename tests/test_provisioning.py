@@ -42,6 +42,44 @@ def test_over_websockets_both_services_share_a_port(hub):
     assert hub.wait_for_telemetry("web-1", count=1, timeout=5)[0].text == "hello"
 
 
+@pytest.mark.parametrize("kind", ["individual", "group"])
+def test_either_key_is_taken(hub, kind):
+    name = f"either-{kind}"
+    if kind == "individual":
+        enrollment = hub.create_enrollment(name, "Zmlyc3Q=", secondary_key="c2Vjb25k")
+        keys = [enrollment.key, enrollment.secondary_key]
+        assert keys == ["Zmlyc3Q=", "c2Vjb25k"]
+    else:
+        group = hub.create_enrollment_group("either", "Zmlyc3Q=", secondary_key="c2Vjb25k")
+        keys = [group.device_key(name), group.device_key(name, secondary=True)]
+    assert "c2Vjb25k" not in repr(enrollment if kind == "individual" else group)
+    for key in keys:
+        with azmqtt.DeviceClient.provision(hub.id_scope, name, symmetric_key=key, **hub.provisioning_options) as client:
+            client.send_message("hello")
+    if kind == "group":
+        hub.remove_enrollment_group("either")
+
+
+def test_a_new_device_id_makes_a_new_device(hub):
+    key = hub.create_enrollment("moving", device_id="before").key
+    arguments = (hub.id_scope, "moving")
+    options = {"symmetric_key": key, **hub.provisioning_options}
+    assert register(*arguments, **options).device_id == "before"
+    hub.remove_registration("MOVING")
+    assert [one for one in hub.registrations() if one.registration_id == "moving"] == []
+    with pytest.raises(LookupError, match="moving"):
+        hub.remove_registration("moving")
+    hub.remove_enrollment("moving")
+    hub.create_enrollment("moving", key, device_id="after")
+    moved = register(*arguments, **options)
+    assert (moved.device_id, moved.substatus) == ("after", "initialAssignment")
+    assert {"before", "after"} <= {device.device_id for device in hub.devices()}
+    # The client speaks 2019-03-31, which knows no other substatus; the service does.
+    assert register(*arguments, **options).substatus == "initialAssignment"
+    [registration] = [one for one in hub.registrations() if one.registration_id == "moving"]
+    assert (registration.substatus, registration.count) == ("reprovisionedToInitialAssignment", 2)
+
+
 async def test_a_device_of_a_group(hub):
     group = hub.create_enrollment_group("fleet", GROUP_KEY)
     device_id = "sn-007-888-abc-mac-a1-b2-c3-d4-e5-f6"
@@ -86,12 +124,13 @@ def test_a_policy_that_fails(hub):
     enrollment = hub.create_enrollment("unlucky")
     hub.on_allocation(lambda _: 1 / 0)
     try:
-        with pytest.raises(azmqtt.ProvisioningFailed, match="ZeroDivisionError") as caught:
+        with pytest.raises(azmqtt.ProvisioningFailed, match="Custom allocation failed with status code: 500") as caught:
             register(hub.id_scope, "unlucky", symmetric_key=enrollment.key, **hub.provisioning_options)
     finally:
         hub.on_allocation(None)
     assert (caught.value.status, caught.value.error_code) == (200, 400207)
     assert caught.value.registration_state["status"] == "failed"
+    assert "unlucky: the allocation policy failed: ZeroDivisionError" in (hub.last_refusal or "")
 
 
 @pytest.mark.parametrize(("kind", "scheme"), [(HttpProxy, "http"), (SocksProxy, "socks5")])
@@ -273,8 +312,9 @@ def test_a_policy_that_wants_to_end_the_program_fails_its_registration_alone(hub
     options = {"symmetric_key": enrollment.key, "timeout": 10, **hub.provisioning_options}
     hub.on_allocation(policy)
     try:
-        with pytest.raises(azmqtt.ProvisioningFailed, match=error.__name__):
+        with pytest.raises(azmqtt.ProvisioningFailed, match="status code: 500"):
             register(*arguments, **options)
+        assert error.__name__ in (hub.last_refusal or "")
         assert register(*arguments, **options).payload == "fine"
     finally:
         hub.on_allocation(None)

@@ -27,11 +27,13 @@ class Enrollment:
 
     Attributes:
         registration_id: Names it, without regard to case.
-        key: Its symmetric key, in base64; ``None`` for one that shows a certificate. ``repr`` leaves it out.
+        key: Its primary symmetric key, in base64; ``None`` for one that shows a certificate. ``repr`` leaves it out.
+        secondary_key: The secondary one: either is taken.
     """
 
     registration_id: str
     key: str | None = field(repr=False)
+    secondary_key: str | None = field(repr=False, default=None)
 
 
 @dataclass(frozen=True)
@@ -40,21 +42,24 @@ class EnrollmentGroup:
 
     Attributes:
         name: Names the group.
-        key: Its symmetric key, in base64; ``None`` for one of certificates. ``repr`` leaves it out.
+        key: Its primary symmetric key, in base64; ``None`` for one of certificates. ``repr`` leaves it out.
+        secondary_key: The secondary one: a key derived from either is taken.
     """
 
     name: str
     key: str | None = field(repr=False)
+    secondary_key: str | None = field(repr=False, default=None)
 
-    def device_key(self, registration_id: str) -> str:
-        """Return the key of one device, in base64.
+    def device_key(self, registration_id: str, *, secondary: bool = False) -> str:
+        """Return the key of one device, in base64, derived from the group's primary or secondary key.
 
         Raises:
             ValueError: The group has none, or the registration id breaks a rule.
         """
-        if self.key is None:
+        key = self.secondary_key if secondary else self.key
+        if key is None:
             raise ValueError(f"the group {self.name} is one of certificates, not of keys")
-        return _core.derive_device_key(self.key, registration_id)
+        return _core.derive_device_key(key, registration_id)
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,8 @@ class LocalRegistration:
         registration_id: As the device spelled it.
         device_id: Its id in the hub.
         group: The enrolment group that let it in; ``None`` for an enrolment of its own.
-        substatus: What the last time was, such as ``"initialAssignment"``.
+        substatus: ``"initialAssignment"`` for a device that was new in the hub, else
+            ``"reprovisionedToInitialAssignment"``, which clients of api-version 2019-03-31 are not told.
         payload: What the device sent along the last time.
         count: How often it was assigned.
     """
@@ -160,6 +166,7 @@ class ProvisioningSide:
         registration_id: str,
         key: str | None = None,
         *,
+        secondary_key: str | None = None,
         x509_thumbprint: str | tuple[str, str] | None = None,
         ca: bool = False,
         device_id: str | None = None,
@@ -170,7 +177,8 @@ class ProvisioningSide:
 
         Args:
             registration_id: At most 128 ASCII letters, digits and ``- . _ :``, without regard to case.
-            key: Its symmetric key in base64; a random one if absent. The device in the hub gets the same.
+            key: Its primary symmetric key in base64; a random one if absent. The device in the hub gets the same.
+            secondary_key: Its secondary key, likewise. Either one signs.
             x509_thumbprint: It shows the certificate of this SHA-1 or SHA-256 thumbprint, in hexadecimal digits, in
                 place of a key; a tuple for two, either of which is taken.
             ca: It shows a certificate that has its registration id as the common name and is signed by an authority of
@@ -183,15 +191,16 @@ class ProvisioningSide:
             ValueError: There is such an enrolment already, or an argument breaks a rule.
         """
         self._provisioning.create_enrollment(
-            registration_id, _shown(key, x509_thumbprint, ca=ca), device_id, initial_twin, enabled
+            registration_id, _shown(key, secondary_key, x509_thumbprint, ca=ca), device_id, initial_twin, enabled
         )
-        return Enrollment(registration_id, self._provisioning.enrollment_key(registration_id))
+        return Enrollment(registration_id, *(self._provisioning.enrollment_keys(registration_id) or (None, None)))
 
     def create_enrollment_group(
         self,
         name: str,
         key: str | None = None,
         *,
+        secondary_key: str | None = None,
         ca: bool = False,
         initial_twin: dict[str, Any] | None = None,
         enabled: bool = True,
@@ -200,7 +209,8 @@ class ProvisioningSide:
 
         Args:
             name: At most 128 ASCII letters, digits and ``- . _ :``.
-            key: The group's symmetric key in base64; a random one if absent.
+            key: The group's primary symmetric key in base64; a random one if absent.
+            secondary_key: The group's secondary key, likewise.
             ca: They show certificates in place of keys, each with the registration id as its common name, signed by an
                 authority of the hub: its own (:meth:`create_certificate`), or one that was added (:meth:`add_ca`).
             initial_twin: ``{"tags": …, "properties": {"desired": …}}``, either part absent, for devices that are made.
@@ -209,8 +219,8 @@ class ProvisioningSide:
         Raises:
             ValueError: There is such a group already, or an argument breaks a rule.
         """
-        self._provisioning.create_group(name, _shown(key, None, ca=ca), initial_twin, enabled)
-        return EnrollmentGroup(name, self._provisioning.group_key(name))
+        self._provisioning.create_group(name, _shown(key, secondary_key, None, ca=ca), initial_twin, enabled)
+        return EnrollmentGroup(name, *(self._provisioning.group_keys(name) or (None, None)))
 
     def set_enrollment_enabled(self, registration_id: str, enabled: bool) -> None:  # noqa: FBT001 - its meaning is plain
         """Let the device of an enrolment register or not. The device in the hub stays as it is.
@@ -246,7 +256,15 @@ class ProvisioningSide:
 
     def registrations(self) -> list[LocalRegistration]:
         """Return the devices that were assigned, in the order of their registration ids."""
-        return [LocalRegistration(*record[:6]) for record in self._provisioning.registrations()]
+        return [LocalRegistration(*record) for record in self._provisioning.registrations()]
+
+    def remove_registration(self, registration_id: str) -> None:
+        """Forget that a device was assigned. Its enrolment stays, and so does the device in the hub.
+
+        Raises:
+            LookupError: There is no such registration.
+        """
+        self._provisioning.remove_registration(registration_id)
 
     def set_provisioning_pace(self, *, polls: int = 0, retry_after: int = 0) -> None:
         """Say how long registrations take from now on.
@@ -280,7 +298,8 @@ class ProvisioningSide:
         Args:
             policy: Called on a thread of the hub's, one call at a time, with an :class:`AllocationRequest`. It returns
                 what the device gets as payload, or an :class:`Allocation`. If it raises, the registration fails with
-                400207 and the text of the exception. ``None`` to ask nobody any more.
+                400207 as for a webhook that answers with 500, and :attr:`~azmqtt.LocalHub.last_refusal` has the
+                exception's text. ``None`` to ask nobody any more.
 
         Raises:
             TypeError: ``policy`` is not callable, or an ``async def``.
@@ -300,12 +319,13 @@ class ProvisioningSide:
 
 
 def _shown(
-    key: str | None, thumbprint: str | tuple[str, str] | None, *, ca: bool
-) -> tuple[str | None, tuple[str, str | None] | None, bool]:
+    key: str | None, secondary_key: str | None, thumbprint: str | tuple[str, str] | None, *, ca: bool
+) -> tuple[tuple[str | None, str | None], tuple[str, str | None] | None, bool]:
     """Lay out for the core what devices show."""
-    if sum((key is not None, thumbprint is not None, ca)) > 1:
+    by_key = key is not None or secondary_key is not None
+    if sum((by_key, thumbprint is not None, ca)) > 1:
         raise ValueError("key, x509_thumbprint and ca exclude each other")
-    return key, (thumbprint, None) if isinstance(thumbprint, str) else thumbprint, ca
+    return (key, secondary_key), (thumbprint, None) if isinstance(thumbprint, str) else thumbprint, ca
 
 
 def _allocate(service: _core.ProvisioningService, hub: _core.Hub, policy: Policy) -> None:

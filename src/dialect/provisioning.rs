@@ -19,8 +19,8 @@ pub mod topic;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{AnswerError, ConnectionProfile, Operation, RegistrationState, Status, Substatus};
-pub use registrant::{Registrant, check_registration_id};
+pub use answer::{AnswerError, ConnectionProfile, Operation, RegistrationState, Shown, Status, Substatus};
+pub use registrant::{Registrant, Username, check_registration_id};
 pub use request::Registration;
 pub use topic::{ProvisioningRequest, ProvisioningResponse, RESPONSES};
 

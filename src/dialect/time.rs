@@ -1,6 +1,7 @@
 //! ISO 8601 in UTC to and from Unix seconds.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the service writes for "never": the start of its calendar.
 pub const NEVER: &str = "0001-01-01T00:00:00Z";
@@ -48,6 +49,46 @@ pub fn parse_utc(text: &str) -> Option<u64> {
     }
     let days = days_from_date(year, month, day)?;
     Some(days * SECONDS_PER_DAY + hour * 3600 + minute * 60 + second)
+}
+
+/// A point in time to the service's precision, 100 ns, in text `2026-11-22T10:18:09.1234567Z`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp(u64);
+
+impl Timestamp {
+    const PER_SECOND: u64 = 10_000_000;
+
+    /// From the system's time; before 1970 counts as 1970.
+    pub fn of(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since.as_nanos() / 100).unwrap_or(u64::MAX))
+    }
+
+    /// From whole Unix seconds.
+    pub fn of_seconds(unix_seconds: u64) -> Self {
+        Self(unix_seconds.saturating_mul(Self::PER_SECOND))
+    }
+
+    /// In Unix seconds.
+    pub fn seconds(self) -> u64 {
+        self.0 / Self::PER_SECOND
+    }
+
+    /// Reads what [`parse_utc`] reads, with the first seven digits of the fraction.
+    pub fn parse(text: &str) -> Option<Self> {
+        let whole = Self::of_seconds(parse_utc(text)?);
+        let fraction = text.get(19..).and_then(|tail| tail.strip_prefix('.')).unwrap_or_default();
+        let digits = fraction.bytes().take_while(u8::is_ascii_digit).chain(std::iter::repeat(b'0')).take(7);
+        let units = digits.fold(0, |units, digit| units * 10 + u64::from(digit - b'0'));
+        Some(Self(whole.0.saturating_add(units)))
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = format_utc(self.seconds());
+        write!(f, "{}.{:07}Z", whole.trim_end_matches('Z'), self.0 % Self::PER_SECOND)
+    }
 }
 
 fn is_utc_tail(mut tail: &[u8]) -> bool {
@@ -143,7 +184,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn timestamps_have_seven_digits() {
+        let time = UNIX_EPOCH + std::time::Duration::new(1_700_000_000, 12_345_678);
+        assert_eq!(Timestamp::of(time).to_string(), "2023-11-14T22:13:20.0123456Z");
+        assert_eq!(Timestamp::of_seconds(0).to_string(), "1970-01-01T00:00:00.0000000Z");
+        for (text, read) in [
+            ("2023-11-14T22:13:20Z", "2023-11-14T22:13:20.0000000Z"),
+            ("2023-11-14T22:13:20.5", "2023-11-14T22:13:20.5000000Z"),
+            ("2023-11-14T22:13:20.123456789+00:00", "2023-11-14T22:13:20.1234567Z"),
+        ] {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), read);
+        }
+        assert_eq!(Timestamp::parse("2023-11-14T22:13:20.Z"), None);
+    }
+
     proptest! {
+        #[test]
+        fn timestamps_come_back(units in 0..=LAST_SECOND * Timestamp::PER_SECOND) {
+            let time = Timestamp(units);
+            prop_assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
+        }
+
         #[test]
         fn round_trip(seconds in 0..=LAST_SECOND) {
             prop_assert_eq!(parse_utc(&format_utc(seconds)), Some(seconds));
@@ -151,12 +213,12 @@ mod tests {
 
         #[test]
         fn parse_is_total(text in any::<String>()) {
-            let _ = parse_utc(&text);
+            let _ = (parse_utc(&text), Timestamp::parse(&text));
         }
 
         #[test]
         fn parse_is_total_near_the_form(text in "[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}:[0-9]{2}[.0-9Z+:é]{0,6}") {
-            let _ = parse_utc(&text);
+            let _ = (parse_utc(&text), Timestamp::parse(&text));
         }
     }
 }

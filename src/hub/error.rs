@@ -85,6 +85,8 @@ pub enum HubError {
     EnrollmentExists(String),
     /// There is no enrolment, or no group, of that name.
     EnrollmentNotFound(String),
+    /// No device of that registration id was assigned.
+    RegistrationNotFound(String),
     /// There is no shared access policy of that name.
     PolicyNotFound(String),
     /// A query is not of the language; says where.
@@ -188,6 +190,7 @@ impl fmt::Display for HubError {
             Self::InputName(rule) => write!(f, "the name of an input {rule}"),
             Self::EnrollmentExists(name) => write!(f, "there is an enrolment {name} already"),
             Self::EnrollmentNotFound(name) => write!(f, "there is no enrolment {name}"),
+            Self::RegistrationNotFound(id) => write!(f, "there is no registration {id}"),
             Self::Query(error) => error.fmt(f),
             Self::Continuation => f.write_str("the continuation token is not one of this query"),
             Self::Twin(error) => error.fmt(f),

@@ -482,6 +482,7 @@ pub(super) fn to_python(error: HubError) -> PyErr {
         HubError::DeviceNotFound(_)
         | HubError::ModuleNotFound(_)
         | HubError::EnrollmentNotFound(_)
+        | HubError::RegistrationNotFound(_)
         | HubError::PolicyNotFound(_) => PyLookupError::new_err(text),
         HubError::Timeout { .. } => PyTimeoutError::new_err(text),
         HubError::Certificate(_)

@@ -16,12 +16,12 @@ use crate::hub::provisioning::enrollment::Attestation;
 use crate::hub::provisioning::{Allocation, Enrollment, EnrollmentGroup, Fault};
 use crate::hub::{self, Authentication, HubError};
 
-/// What devices show: a key in base64, or thumbprints in hex, or whatever an authority of the hub signed; a random key
-/// for none of these.
-type Shown = (Option<String>, Option<(String, Option<String>)>, bool);
+/// What devices show: two keys in base64, a random one for each that is absent; or thumbprints in hex; or whatever an
+/// authority of the hub signed.
+type Shown = ([Option<String>; 2], Option<(String, Option<String>)>, bool);
 
-/// Registration id, device id, group, substatus, payload, how often, when first and last in Unix seconds.
-type Record<'py> = (String, String, Option<String>, String, Option<Bound<'py, PyAny>>, u64, u64, u64);
+/// Registration id, device id, group, substatus, payload, how often.
+type Record<'py> = (String, String, Option<String>, String, Option<Bound<'py, PyAny>>, u64);
 
 /// Operation id, registration id, group, payload.
 type Request<'py> = (String, String, Option<String>, Option<Bound<'py, PyAny>>);
@@ -82,12 +82,12 @@ impl ProvisioningService {
         py.detach(|| self.0.create_enrollment_group(group)).map_err(to_python)
     }
 
-    fn enrollment_key(&self, registration_id: &str) -> PyResult<Option<String>> {
-        self.0.enrollment_key(registration_id).map_err(to_python)
+    fn enrollment_keys(&self, registration_id: &str) -> PyResult<Option<[String; 2]>> {
+        self.0.enrollment_keys(registration_id).map_err(to_python)
     }
 
-    fn group_key(&self, name: &str) -> PyResult<Option<String>> {
-        self.0.enrollment_group_key(name).map_err(to_python)
+    fn group_keys(&self, name: &str) -> PyResult<Option<[String; 2]>> {
+        self.0.enrollment_group_keys(name).map_err(to_python)
     }
 
     fn set_enrollment_enabled(&self, py: Python<'_>, registration_id: &str, enabled: bool) -> PyResult<()> {
@@ -116,11 +116,13 @@ impl ProvisioningService {
                 record.substatus.as_str().to_owned(),
                 record.payload.map(|payload| convert::to_python(py, &payload)).transpose()?,
                 record.count,
-                record.created,
-                record.updated,
             ))
         };
         records.into_iter().map(convert).collect()
+    }
+
+    fn remove_registration(&self, py: Python<'_>, registration_id: &str) -> PyResult<()> {
+        py.detach(|| self.0.remove_registration(registration_id)).map_err(to_python)
     }
 
     fn set_pace(&self, polls: u32, retry_after: u64) {
@@ -168,7 +170,7 @@ impl ProvisioningService {
     }
 }
 
-fn attestation((key, thumbprints, ca): Shown) -> PyResult<Attestation> {
+fn attestation((keys, thumbprints, ca): Shown) -> PyResult<Attestation> {
     let refuse = |error| to_python(HubError::Key(error));
     let thumbprint = |text: String| {
         Thumbprint::parse(&text).map_err(|error| PyValueError::new_err(format!("x509_thumbprint: {error}")))
@@ -180,8 +182,11 @@ fn attestation((key, thumbprints, ca): Shown) -> PyResult<Attestation> {
         let (primary, secondary) = (Some(thumbprint(primary)?), secondary.map(thumbprint).transpose()?);
         return Ok(Attestation::Certificate(Authentication::SelfSigned { primary, secondary }));
     }
-    let primary = key.map_or_else(SymmetricKey::generate, |key| SymmetricKey::from_base64(&key));
-    Ok([primary.map_err(refuse)?, SymmetricKey::generate().map_err(refuse)?].into())
+    let key = |key: Option<String>| {
+        key.map_or_else(SymmetricKey::generate, |key| SymmetricKey::from_base64(&key)).map_err(refuse)
+    };
+    let [primary, secondary] = keys.map(key);
+    Ok([primary?, secondary?].into())
 }
 
 fn json(name: &str, object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Value>> {

@@ -84,6 +84,26 @@ impl Substatus {
         let found = known.into_iter().find(|known| text.eq_ignore_ascii_case(known.as_str()));
         found.unwrap_or_else(|| Self::Other(excerpt(text, MAX_TEXT)))
     }
+
+    /// As a client of this api-version is told: up to 2019-03-31 there is no `reprovisionedToInitialAssignment`
+    /// (azure-iot-sdk-csharp#2397).
+    #[must_use]
+    pub fn for_version(self, api_version: &str) -> Self {
+        match self {
+            Self::ReprovisionedToInitialAssignment if api_version < "2019-04-15" => Self::InitialAssignment,
+            substatus => substatus,
+        }
+    }
+}
+
+/// How a registration proved who it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// By a token.
+    #[default]
+    SymmetricKey,
+    /// By a client certificate.
+    X509,
 }
 
 /// The protocol that the assigned hub wants to be spoken to in.
@@ -117,7 +137,9 @@ pub struct RegistrationState {
     pub etag: Option<String>,
     /// What a custom allocation policy returned.
     pub payload: Option<Value>,
-    /// The enrolment group, for a key that was derived from one.
+    /// How it proved who it is.
+    pub shown: Shown,
+    /// The enrolment group that let it in.
     pub enrollment_group_id: Option<String>,
     /// Why it failed, six digits.
     pub error_code: Option<u32>,
@@ -145,6 +167,8 @@ impl Operation {
         let members = value.as_object_mut().ok_or(AnswerError::NotJson)?;
         let operation_id = match members.get("operationId") {
             None | Some(Value::Null) => None,
+            // The service has none for a disabled enrolment.
+            Some(Value::String(id)) if id.is_empty() => None,
             Some(Value::String(id)) if is_operation_id(id) => Some(id.clone()),
             Some(_) => return Err(AnswerError::Member("operationId")),
         };
@@ -160,10 +184,8 @@ impl Operation {
 
     /// The body as the service writes it.
     pub fn to_body(&self) -> Vec<u8> {
-        let mut body = json!({ "status": self.status.as_str() });
-        if let Some(id) = &self.operation_id {
-            body["operationId"] = id.as_str().into();
-        }
+        let operation_id = self.operation_id.as_deref().unwrap_or_default();
+        let mut body = json!({ "operationId": operation_id, "status": self.status.as_str() });
         if let Some(state) = &self.state {
             body["registrationState"] = state.to_json();
         }
@@ -183,7 +205,9 @@ impl RegistrationState {
         let text = |name: &str| members.get(name).and_then(Value::as_str).map(|text| excerpt(text, MAX_TEXT));
         let profile = text("connectionProfile").filter(|text| !text.eq_ignore_ascii_case("classic"));
         let code = members.get("errorCode").and_then(Value::as_u64).and_then(|code| u32::try_from(code).ok());
-        let group = members.get("symmetricKey").and_then(|key| key.get("enrollmentGroupId"));
+        let x509 = members.get("x509").filter(|x509| x509.is_object());
+        let shown = if x509.is_some() { Shown::X509 } else { Shown::SymmetricKey };
+        let group = x509.or(members.get("symmetricKey")).and_then(|shown| shown.get("enrollmentGroupId"));
         Self {
             registration_id: text("registrationId"),
             assigned_hub: text("assignedHub"),
@@ -194,6 +218,7 @@ impl RegistrationState {
             last_updated: text("lastUpdatedDateTimeUtc"),
             etag: text("etag"),
             payload,
+            shown,
             enrollment_group_id: group.and_then(Value::as_str).map(|text| excerpt(text, MAX_TEXT)),
             // 0 stands for none.
             error_code: code.filter(|code| *code != 0),
@@ -222,8 +247,10 @@ impl RegistrationState {
         put("payload", self.payload.clone());
         put("errorCode", self.error_code.map(Value::from));
         put("errorMessage", text(&self.error_message));
-        if let Some(group) = &self.enrollment_group_id {
-            put("symmetricKey", Some(json!({ "enrollmentGroupId": group })));
+        let group = self.enrollment_group_id.as_ref().map(|group| json!({ "enrollmentGroupId": group }));
+        match self.shown {
+            Shown::SymmetricKey => put("symmetricKey", group),
+            Shown::X509 => put("x509", Some(group.unwrap_or_else(|| json!({})))),
         }
         if let ConnectionProfile::Other(profile) = &self.connection_profile {
             put("connectionProfile", Some(profile.as_str().into()));

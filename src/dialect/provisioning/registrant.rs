@@ -44,17 +44,29 @@ impl Registrant {
     pub fn sas_resource(&self) -> String {
         format!("{}/registrations/{}", self.id_scope, self.registration_id)
     }
+}
 
-    /// Reads a user name as the service does. An `api-version` is needed; what else is in the query is not looked at.
-    pub fn parse_username(text: &str) -> Result<Self, UsernameError> {
+/// A user name as the service reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Username {
+    /// Who registers.
+    pub registrant: Registrant,
+    /// The version of the service's interface that the client speaks, such as `2019-03-31`.
+    pub api_version: String,
+}
+
+impl Username {
+    /// Reads `{scope}/registrations/{id}/api-version=…`. What else is in the query is ignored.
+    pub fn parse(text: &str) -> Result<Self, UsernameError> {
         let (id_scope, rest) = text.split_once('/').ok_or(UsernameError::Form)?;
         let rest = rest.strip_prefix("registrations/").ok_or(UsernameError::Form)?;
         let (registration_id, query) = rest.split_once('/').ok_or(UsernameError::Form)?;
         let registration_id = decode(registration_id).ok_or(UsernameError::Form)?;
         let query = query.strip_prefix('?').unwrap_or(query);
         let version = query.split('&').find_map(|pair| pair.strip_prefix("api-version="));
-        version.filter(|version| !version.is_empty()).ok_or(UsernameError::ApiVersion)?;
-        Self::new(id_scope, &registration_id).map_err(UsernameError::Part)
+        let api_version = version.filter(|version| !version.is_empty()).ok_or(UsernameError::ApiVersion)?;
+        let registrant = Registrant::new(id_scope, &registration_id).map_err(UsernameError::Part)?;
+        Ok(Self { registrant, api_version: api_version.to_owned() })
     }
 }
 

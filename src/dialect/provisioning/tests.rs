@@ -46,16 +46,17 @@ fn ids_that_break_a_rule_are_named() {
 #[test]
 fn user_names_are_read_as_the_service_does() {
     let registrant = Registrant::new("0ne", "d1").unwrap();
-    for text in [
-        "0ne/registrations/d1/api-version=2019-03-31",
-        "0ne/registrations/d1/?api-version=2021-06-01&ClientVersion=x",
-        "0ne/registrations/d1/ClientVersion=x&api-version=2026-11-02-preview",
+    for (text, version) in [
+        ("0ne/registrations/d1/api-version=2019-03-31", "2019-03-31"),
+        ("0ne/registrations/d1/?api-version=2021-06-01&ClientVersion=x", "2021-06-01"),
+        ("0ne/registrations/d1/ClientVersion=x&api-version=2026-11-02-preview", "2026-11-02-preview"),
     ] {
-        assert_eq!(Registrant::parse_username(text).unwrap(), registrant, "{text}");
+        let expected = Username { registrant: registrant.clone(), api_version: version.to_owned() };
+        assert_eq!(Username::parse(text).unwrap(), expected, "{text}");
     }
-    assert_eq!(Registrant::parse_username("0ne/registrations/d1/x=1"), Err(UsernameError::ApiVersion));
+    assert_eq!(Username::parse("0ne/registrations/d1/x=1"), Err(UsernameError::ApiVersion));
     for text in ["", "0ne", "0ne/devices/d1/api-version=1", "0ne/registrations/d1"] {
-        assert_eq!(Registrant::parse_username(text), Err(UsernameError::Form), "{text}");
+        assert_eq!(Username::parse(text), Err(UsernameError::Form), "{text}");
     }
 }
 
@@ -113,7 +114,33 @@ fn an_assigned_registration_of_the_docs() {
     assert_eq!(state.assigned_hub.as_deref(), Some("sample.azure-devices.net"));
     assert_eq!(state.substatus, Some(Substatus::InitialAssignment));
     assert_eq!(state.payload, Some(json!({ "a": [1, null] })));
+    assert_eq!(state.shown, Shown::X509);
     assert_eq!(state.connection_profile, ConnectionProfile::Classic);
+}
+
+/// What the service says of an enrolment that is disabled.
+#[test]
+fn an_operation_without_an_id() {
+    let body = br#"{"operationId":"","status":"disabled","registrationState":{"status":"disabled"}}"#;
+    let operation = Operation::parse(body).unwrap();
+    assert_eq!((&operation.operation_id, operation.status), (&None, Status::Disabled));
+    let written = operation.to_body();
+    assert_eq!(Operation::parse(&written).unwrap(), operation);
+    assert!(String::from_utf8(written).unwrap().contains(r#""operationId":"""#));
+}
+
+#[test]
+fn the_substatus_depends_on_the_version() {
+    use Substatus::{DeviceDataMigrated, InitialAssignment, ReprovisionedToInitialAssignment};
+    for (version, told) in [
+        ("2018-11-01", InitialAssignment),
+        (API_VERSION, InitialAssignment),
+        ("2019-04-15", ReprovisionedToInitialAssignment),
+        ("2026-11-02-preview", ReprovisionedToInitialAssignment),
+    ] {
+        assert_eq!(ReprovisionedToInitialAssignment.for_version(version), told, "{version}");
+        assert_eq!(DeviceDataMigrated.for_version(version), DeviceDataMigrated);
+    }
 }
 
 #[test]
@@ -174,6 +201,7 @@ prop_compose! {
         payload in prop::option::of(any_json()),
         error_code in prop::option::of(1..1_000_000_u32),
         profile in prop::option::of("m[a-zA-Z0-9]{0,10}"),
+        shown in prop::sample::select(vec![Shown::SymmetricKey, Shown::X509]),
     ) -> RegistrationState {
         let mut texts = texts.into_iter();
         let mut text = || texts.next().flatten();
@@ -189,6 +217,7 @@ prop_compose! {
             status,
             substatus: substatus.map(|text| Substatus::parse(&text)),
             payload,
+            shown,
             error_code,
             connection_profile: profile.map_or(ConnectionProfile::Classic, ConnectionProfile::Other),
         }
@@ -243,7 +272,8 @@ proptest! {
     #[test]
     fn user_names_come_back(scope in "[0-9a-zA-Z]{1,20}", id in "[0-9a-zA-Z._:-]{1,128}", version in prop::option::of(".{0,20}")) {
         let registrant = Registrant::new(&scope, &id).unwrap();
-        prop_assert_eq!(Registrant::parse_username(&registrant.username(version.as_deref())).unwrap(), registrant);
+        let username = Username::parse(&registrant.username(version.as_deref())).unwrap();
+        prop_assert_eq!((username.registrant, username.api_version.as_str()), (registrant, API_VERSION));
     }
 
     #[test]
@@ -252,7 +282,7 @@ proptest! {
             let topic = format!("{start}{text}");
             let _ = (ProvisioningRequest::parse(&topic), ProvisioningResponse::parse(&topic));
         }
-        let _ = Registrant::parse_username(&text);
+        let _ = Username::parse(&text);
         let _ = (Operation::parse(&body), Registration::parse(&body));
         let wrapped = json!({ "status": "assigned", "registrationState": json, "operationId": text });
         let _ = Operation::parse(wrapped.to_string().as_bytes());

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::allocation::{Allocation, AllocationRequest};
 use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, key_of};
 use super::registry::{Fault, Record};
-use crate::dialect::Twin;
 use crate::dialect::identity::check_id;
 use crate::dialect::provisioning::check_registration_id;
+use crate::dialect::{SymmetricKey, Twin};
 use crate::hub::HubError;
 use crate::hub::api::Hub;
 use crate::hub::state_dir::Kind;
@@ -58,19 +58,19 @@ impl Hub {
         })
     }
 
-    /// The primary key of an enrolment; `None` if it has none. A secret.
-    pub fn enrollment_key(&self, registration_id: &str) -> Result<Option<String>, HubError> {
+    /// The primary and the secondary key of an enrolment; `None` if it has none. Secrets.
+    pub fn enrollment_keys(&self, registration_id: &str) -> Result<Option<[String; 2]>, HubError> {
         let state = self.shared.provisioning.state();
         let found = state.enrollments.get(&key_of(registration_id));
         let found = found.ok_or_else(|| HubError::EnrollmentNotFound(registration_id.to_owned()))?;
-        Ok(primary_key(&found.attestation))
+        Ok(keys_of(&found.attestation))
     }
 
-    /// The primary key of an enrolment group; `None` if it has none. A secret.
-    pub fn enrollment_group_key(&self, name: &str) -> Result<Option<String>, HubError> {
+    /// The primary and the secondary key of an enrolment group; `None` if it has none. Secrets.
+    pub fn enrollment_group_keys(&self, name: &str) -> Result<Option<[String; 2]>, HubError> {
         let state = self.shared.provisioning.state();
         let found = state.groups.get(name).ok_or_else(|| HubError::EnrollmentNotFound(name.to_owned()))?;
-        Ok(primary_key(&found.attestation))
+        Ok(keys_of(&found.attestation))
     }
 
     /// Lets the device of an enrolment register or not; the device in the hub stays as it is.
@@ -124,6 +124,17 @@ impl Hub {
         self.shared.provisioning.state().records.values().cloned().collect()
     }
 
+    /// Forgets the registration of a device; its enrolment and the device in the hub stay.
+    pub fn remove_registration(&self, registration_id: &str) -> Result<(), HubError> {
+        self.check_running()?;
+        let key = key_of(registration_id);
+        let removed = self.shared.provisioning.state().records.remove(&key);
+        let removed = removed.ok_or_else(|| HubError::RegistrationNotFound(registration_id.to_owned()))?;
+        self.shared.save_provisioning(Kind::Registration, &key).inspect_err(|_| {
+            self.shared.provisioning.state().records.entry(key.clone()).or_insert(removed);
+        })
+    }
+
     /// How long registrations take from now on: so often "assigning" is heard after the first time, and so many seconds
     /// are asked for in between.
     pub fn set_provisioning_pace(&self, polls: u32, retry_after: u64) {
@@ -153,9 +164,9 @@ impl Hub {
     }
 }
 
-fn primary_key(attestation: &Attestation) -> Option<String> {
+fn keys_of(attestation: &Attestation) -> Option<[String; 2]> {
     match attestation {
-        Attestation::SymmetricKeys([primary, _]) => Some(primary.as_base64()),
+        Attestation::SymmetricKeys(keys) => Some(keys.each_ref().map(SymmetricKey::as_base64)),
         Attestation::Certificate(_) => None,
     }
 }

@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
-use crate::dialect::provisioning::Registrant;
+use crate::dialect::provisioning::{Registrant, Shown};
 use crate::dialect::x509::Thumbprint;
 use crate::dialect::{SasToken, SymmetricKey};
 use crate::hub::client_certificates::{self, Authentication, ClientChain};
@@ -73,6 +73,15 @@ pub(super) enum Login {
     Keys([SymmetricKey; 2]),
     /// A certificate.
     Certificate(Authentication),
+}
+
+impl Login {
+    pub(super) fn shown(&self) -> Shown {
+        match self {
+            Self::Keys(_) => Shown::SymmetricKey,
+            Self::Certificate(_) => Shown::X509,
+        }
+    }
 }
 
 impl Proof {

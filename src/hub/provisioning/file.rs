@@ -8,10 +8,15 @@ use serde_json::{Map, Value, json};
 use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, key_of};
 use super::registry::{Record, Registry, State};
 use crate::dialect::SymmetricKey;
-use crate::dialect::provisioning::{Registrant, Substatus};
+use crate::dialect::provisioning::{Registrant, Shown, Substatus};
+use crate::dialect::time::Timestamp;
 use crate::hub::HubError;
 use crate::hub::client_certificates::Authentication;
 use crate::hub::state_dir::{Kind, StateDir};
+
+/// The kinds of attestation in a file.
+const SYMMETRIC_KEY: &str = "symmetricKey";
+const X509: &str = "x509";
 
 impl Registry {
     /// A new service, with a random id scope.
@@ -168,8 +173,12 @@ fn record_to_json(record: &Record) -> Value {
         "registrationId": record.registration_id,
         "deviceId": record.device_id,
         "enrollmentGroupId": record.group,
-        "created": record.created,
-        "updated": record.updated,
+        "attestation": match record.shown {
+            Shown::SymmetricKey => SYMMETRIC_KEY,
+            Shown::X509 => X509,
+        },
+        "created": record.created.to_string(),
+        "updated": record.updated.to_string(),
         "count": record.count,
         "substatus": record.substatus.as_str(),
         "payload": record.payload,
@@ -177,16 +186,27 @@ fn record_to_json(record: &Record) -> Value {
 }
 
 fn record_from_json(entry: &Value) -> Result<Record, String> {
-    let number = |name: &str| {
-        entry.get(name).and_then(Value::as_u64).ok_or_else(|| format!("'{name}' is missing or no number"))
+    let time = |name: &str| {
+        let found = match entry.get(name) {
+            // Earlier versions wrote Unix seconds.
+            Some(Value::Number(seconds)) => seconds.as_u64().map(Timestamp::of_seconds),
+            Some(Value::String(text)) => Timestamp::parse(text),
+            _ => None,
+        };
+        found.ok_or_else(|| format!("'{name}' is missing or no time"))
     };
+    let count = entry.get("count").and_then(Value::as_u64);
     Ok(Record {
         registration_id: text(entry, "registrationId")?,
         device_id: text(entry, "deviceId")?,
         group: optional_text(entry, "enrollmentGroupId")?,
-        created: number("created")?,
-        updated: number("updated")?,
-        count: number("count")?,
+        shown: match optional_text(entry, "attestation")?.as_deref() {
+            Some(X509) => Shown::X509,
+            _ => Shown::SymmetricKey,
+        },
+        created: time("created")?,
+        updated: time("updated")?,
+        count: count.ok_or("'count' is missing or no number")?,
         substatus: Substatus::parse(&text(entry, "substatus")?),
         payload: entry.get("payload").filter(|payload| !payload.is_null()).cloned(),
     })

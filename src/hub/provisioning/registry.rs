@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::allocation::{Allocation, AllocationRequest};
 use super::enrollment::{Enrollment, EnrollmentGroup, Login};
 use crate::dialect::ServiceError;
-use crate::dialect::provisioning::{RegistrationState, Substatus};
+use crate::dialect::provisioning::{RegistrationState, Shown, Substatus, Username};
+use crate::dialect::time::Timestamp;
 
 /// Operations that can be asked about; the oldest make room.
 const MAX_OPERATIONS: usize = 10_000;
@@ -57,15 +58,17 @@ pub struct Record {
     pub registration_id: String,
     /// The id in the hub.
     pub device_id: String,
+    /// How it proved who it is.
+    pub shown: Shown,
     /// The group that let it in.
     pub group: Option<String>,
-    /// In Unix seconds.
-    pub created: u64,
-    /// In Unix seconds.
-    pub updated: u64,
+    /// When it was assigned first.
+    pub created: Timestamp,
+    /// When it was assigned last.
+    pub updated: Timestamp,
     /// How often it was assigned.
     pub count: u64,
-    /// What the last time was.
+    /// What the last time was, whatever the api-version.
     pub substatus: Substatus,
     /// What the device said the last time.
     pub payload: Option<Value>,
@@ -111,8 +114,8 @@ pub(super) struct Assigning {
     /// How it will show itself to the hub.
     pub login: Login,
     pub group: Option<String>,
-    /// As the device spelled it.
-    pub registration_id: String,
+    /// As the device spelled it, and the version that it speaks.
+    pub registrant: Username,
     pub payload: Option<Value>,
     /// How often it still answers "assigning".
     pub polls: u32,

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
+
 use super::allocation::AllocationRequest;
 use super::assign;
 use super::enrollment::{Enrollment, Login, Proof, key_of};
 use super::registry::{AllocationStage, Assigning, Fault, Operation, Stage, State};
 use crate::dialect::ServiceError;
 use crate::dialect::provisioning::{
-    self as wire, ProvisioningRequest, Registrant, Registration, RegistrationState, Status,
+    self as wire, ProvisioningRequest, Registrant, Registration, RegistrationState, Shown, Status, Username,
 };
+use crate::dialect::time::Timestamp;
 use crate::hub::device::Device;
 use crate::hub::shared::Shared;
-use crate::hub::telemetry::unix_seconds;
 
 /// What the service says.
 pub(super) struct Answer {
@@ -37,14 +39,15 @@ pub(super) enum Outcome {
 
 /// Error codes by which the service refuses (DPS docs, "Troubleshoot: common error codes").
 const UNAUTHORIZED: u32 = 401_002;
-const NOT_FOUND: u32 = 404_201;
+const NO_ENROLLMENT: u32 = 404_201;
+const NO_OPERATION: u32 = 404_203;
 const BAD_REQUEST: u32 = 400_004;
 const INTERNAL: u32 = 500_001;
 
 /// A client's request, at `now`.
 pub(super) fn serve(
     shared: &Shared,
-    registrant: &Registrant,
+    username: &Username,
     proof: &Proof,
     request: &ProvisioningRequest,
     body: &[u8],
@@ -56,12 +59,12 @@ pub(super) fn serve(
         None => {}
         Some(Fault::Close) => return Outcome::Close,
         Some(Fault::Silence) => return Outcome::Silence,
-        Some(Fault::Answer(error)) => return Outcome::Answer(refuse(&error)),
+        Some(Fault::Answer(error)) => return Outcome::Answer(refuse(error, now)),
     }
     let answered = match request {
-        ProvisioningRequest::Register { .. } => register(shared, &mut state, registrant, proof, body, now),
+        ProvisioningRequest::Register { .. } => register(shared, &mut state, username, proof, body, now),
         ProvisioningRequest::OperationStatus { operation_id, .. } => {
-            follow(shared, &mut state, registrant, operation_id, now)
+            follow(shared, &mut state, &username.registrant, operation_id, now)
         }
     };
     let asks = !state.allocations.is_empty();
@@ -69,10 +72,12 @@ pub(super) fn serve(
     if asks {
         registry.tell_asked();
     }
-    Outcome::Answer(answered.unwrap_or_else(|error| refuse(&error)))
+    Outcome::Answer(answered.unwrap_or_else(|error| refuse(error, now)))
 }
 
-fn refuse(error: &ServiceError) -> Answer {
+fn refuse(mut error: ServiceError, now: SystemTime) -> Answer {
+    error.tracking_id = Some(guid(random().unwrap_or_default()));
+    error.timestamp = Some(Timestamp::of(now).to_string());
     Answer {
         status: error.status,
         retry_after: error.retry_after,
@@ -86,11 +91,12 @@ fn refuse(error: &ServiceError) -> Answer {
 fn register(
     shared: &Shared,
     state: &mut State,
-    registrant: &Registrant,
+    username: &Username,
     proof: &Proof,
     body: &[u8],
     now: SystemTime,
 ) -> Result<Answer, ServiceError> {
+    let registrant = &username.registrant;
     let body =
         Registration::parse(body).map_err(|error| ServiceError::new(BAD_REQUEST, error.to_string()))?;
     if !body.registration_id.eq_ignore_ascii_case(&registrant.registration_id) {
@@ -98,14 +104,11 @@ fn register(
     }
     let Admission { enrollment, login, group } = admit(shared, state, registrant, proof, now)?;
     let registration_key = key_of(&registrant.registration_id);
-    let operation_id = new_operation_id()?;
     if !enrollment.policy.enabled {
-        let over = ended(registrant, Status::Disabled, None);
-        let operation =
-            Operation { id: operation_id.clone(), registration_key, stage: Stage::Over(over.into()) };
-        state.add_operation(operation);
-        return follow(shared, state, registrant, &operation_id, now);
+        let over = ended(registrant, login.shown(), Status::Disabled, Timestamp::of(now));
+        return Ok(over_answer(None, over));
     }
+    let operation_id = new_operation_id()?;
     let asks = state.custom_allocation;
     if asks {
         state.allocations.push_back(AllocationRequest {
@@ -119,7 +122,7 @@ fn register(
         enrollment,
         login,
         group,
-        registration_id: registrant.registration_id.clone(),
+        registrant: username.clone(),
         payload: body.payload,
         polls: state.pace.polls,
         allocation: if asks { AllocationStage::Asked } else { AllocationStage::NotNeeded },
@@ -165,7 +168,7 @@ fn admit(
     }
     let Some(reason) = refused else {
         shared.note_refusal(format!("provisioning: no enrolment for {}", registrant.registration_id));
-        return Err(ServiceError::new(NOT_FOUND, "Enrollment not found."));
+        return Err(ServiceError::new(NO_ENROLLMENT, "Enrollment not found."));
     };
     shared.note_refusal(format!("provisioning {}: {reason}", registrant.registration_id));
     Err(ServiceError::new(UNAUTHORIZED, "Unauthorized"))
@@ -179,7 +182,7 @@ fn follow(
     operation_id: &str,
     now: SystemTime,
 ) -> Result<Answer, ServiceError> {
-    let unknown = || ServiceError::new(NOT_FOUND, "Operation not found.");
+    let unknown = || ServiceError::new(NO_OPERATION, "Operation not found.");
     let key = key_of(&registrant.registration_id);
     let operation =
         state.operation(operation_id).filter(|found| found.registration_key == key).ok_or_else(unknown)?;
@@ -191,24 +194,44 @@ fn follow(
     }
     let (mut assigned, mut changed) = (false, None);
     // Taken out while the registration changes the rest of the state.
-    let placeholder = Stage::Over(ended(registrant, Status::Unassigned, None).into());
+    let placeholder = Stage::Over(RegistrationState::default().into());
     let over = match std::mem::replace(&mut operation.stage, placeholder) {
-        Stage::Over(over) => over,
-        Stage::Assigning(assigning) => match assign::assign(shared, state, *assigning, unix_seconds(now)) {
-            Ok((over, device)) => {
-                (assigned, changed) = (true, device);
-                over.into()
+        Stage::Over(over) => *over,
+        Stage::Assigning(assigning) => {
+            let (shown, group) = (assigning.login.shown(), assigning.group.clone());
+            let now = Timestamp::of(now);
+            match assign::assign(shared, state, *assigning, now) {
+                Ok((over, device)) => {
+                    (assigned, changed) = (true, device);
+                    over
+                }
+                Err((error_code, error_message)) => RegistrationState {
+                    created: Some(now.to_string()),
+                    error_code: Some(error_code),
+                    error_message: Some(error_message),
+                    enrollment_group_id: group,
+                    ..ended(registrant, shown, Status::Failed, now)
+                },
             }
-            Err(failure) => ended(registrant, Status::Failed, Some(failure)).into(),
-        },
+        }
     };
-    let status = over.status.unwrap_or(Status::Failed);
     if let Some(operation) = state.operation(operation_id) {
-        operation.stage = Stage::Over(over.clone());
+        operation.stage = Stage::Over(over.clone().into());
     }
-    let operation =
-        wire::Operation { operation_id: Some(operation_id.to_owned()), status, state: Some(*over) };
-    Ok(Answer { status: 200, retry_after: None, body: operation.to_body(), proven: true, assigned, changed })
+    Ok(Answer { assigned, changed, ..over_answer(Some(operation_id.to_owned()), over) })
+}
+
+fn over_answer(operation_id: Option<String>, over: RegistrationState) -> Answer {
+    let status = over.status.unwrap_or(Status::Failed);
+    let operation = wire::Operation { operation_id, status, state: Some(over) };
+    Answer {
+        status: 200,
+        retry_after: None,
+        body: operation.to_body(),
+        proven: true,
+        assigned: false,
+        changed: None,
+    }
 }
 
 fn assigning_answer(state: &State, operation_id: String) -> Answer {
@@ -225,23 +248,53 @@ fn assigning_answer(state: &State, operation_id: String) -> Answer {
 }
 
 /// The state of a registration without a device.
-fn ended(registrant: &Registrant, status: Status, failure: Option<(u32, String)>) -> RegistrationState {
-    let (error_code, error_message) = failure.unzip();
+fn ended(registrant: &Registrant, shown: Shown, status: Status, now: Timestamp) -> RegistrationState {
     RegistrationState {
         registration_id: Some(registrant.registration_id.clone()),
         status: Some(status),
-        error_code,
-        error_message,
+        shown,
+        last_updated: Some(now.to_string()),
+        etag: Some(etag(now, 0)),
         ..RegistrationState::default()
     }
 }
 
-/// In the shape of the service's own.
+/// The etag of a registration that has changed so often, the last time now.
+pub(super) fn etag(now: Timestamp, count: u64) -> String {
+    STANDARD.encode(format!("\"{}-{count}\"", now.seconds()))
+}
+
+/// In the shape of the service's own, `4.{16 digits}.{GUID}`.
 fn new_operation_id() -> Result<String, ServiceError> {
-    let mut random = [0; 24];
-    getrandom::fill(&mut random)
-        .map_err(|_| ServiceError::new(INTERNAL, "the system's random source failed"))?;
-    let [front, back, last] =
-        [0, 8, 16].map(|at| random[at..at + 8].iter().fold(0, |all, byte| all << 8 | u64::from(*byte)));
-    Ok(format!("4.{front:016x}.{back:016x}{last:016x}"))
+    let failed = || ServiceError::new(INTERNAL, "the system's random source failed");
+    let [front, back] = [random(), random()].map(|random| random.ok_or_else(failed));
+    let front = format!("{:032x}", front?);
+    Ok(format!("4.{}.{}", &front[..16], guid(back?)))
+}
+
+fn random() -> Option<u128> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).ok()?;
+    Some(u128::from_ne_bytes(random))
+}
+
+/// A random GUID (RFC 9562, version 4).
+fn guid(random: u128) -> String {
+    let random = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
+    let digits = format!("{random:032x}");
+    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+    parts.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guids_are_those_of_the_rfc() {
+        assert_eq!(guid(0), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(guid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+        let id = new_operation_id().unwrap();
+        assert_eq!((id.len(), &id[..2], &id[18..19]), (55, "4.", "."));
+    }
 }

@@ -11,7 +11,7 @@ use tokio::time::{sleep_until, timeout};
 
 use super::enrollment::{Proof, key_of};
 use super::service::{self, Outcome};
-use crate::dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES, Registrant};
+use crate::dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES, Username};
 use crate::dialect::sas::SasToken;
 use crate::hub::client_certificates::ClientChain;
 use crate::hub::connection::{Greeting, greet, say_goodbye};
@@ -48,8 +48,8 @@ pub(in crate::hub) async fn serve<S>(
 /// when a module's device is called "registrations".)
 pub(in crate::hub) fn is_meant<S, T>(greeting: &Greeting<S, T>, hostname: &str) -> bool {
     let login = greeting.connect.as_ref().ok().and_then(|connect| connect.login.as_ref());
-    let registrant = login.and_then(|login| Registrant::parse_username(&login.username).ok());
-    registrant.is_some_and(|registrant| !registrant.id_scope.eq_ignore_ascii_case(hostname))
+    let username = login.and_then(|login| Username::parse(&login.username).ok());
+    username.is_some_and(|username| !username.registrant.id_scope.eq_ignore_ascii_case(hostname))
 }
 
 /// [`serve`] from the CONNECT on, whatever else the server counts PUBACKs by.
@@ -67,12 +67,11 @@ pub(in crate::hub) async fn welcome<S, T>(
         Err(ProtocolError::UnsupportedLevel(_)) => ConnectReturnCode::RefusedProtocolVersion,
         Err(_) => return,
         Ok(connect) => match judge(&shared, &connect, chain) {
-            Ok((registrant, proof)) => {
+            Ok((username, proof)) => {
                 server.accept(None, Instant::now());
                 let until = Instant::now() + shared.config.limits.registration_timeout;
                 let stranger = Some(Stranger { _place: unauthenticated, until });
-                let session =
-                    Session { shared, registrant, proof, transport, server, granted: None, stranger };
+                let session = Session { shared, username, proof, transport, server, granted: None, stranger };
                 // However it ends, the socket is closed, which is all the service ever says.
                 let _: Result<(), Closed> = session.run().await;
                 return;
@@ -90,9 +89,10 @@ pub(in crate::hub) async fn welcome<S, T>(
 
 /// Whether the CONNECT is one of this service's. Whether the credentials are those of an enrolment shows when the
 /// client asks to be registered.
-fn judge(shared: &Shared, connect: &Connect, chain: ClientChain) -> Result<(Registrant, Proof), String> {
+fn judge(shared: &Shared, connect: &Connect, chain: ClientChain) -> Result<(Username, Proof), String> {
     let login = connect.login.as_ref().ok_or("no user name")?;
-    let registrant = Registrant::parse_username(&login.username).map_err(|error| error.to_string())?;
+    let username = Username::parse(&login.username).map_err(|error| error.to_string())?;
+    let registrant = &username.registrant;
     if !registrant.registration_id.eq_ignore_ascii_case(&connect.client_id) {
         return Err("the client id is not the registration id of the user name".to_owned());
     }
@@ -104,7 +104,7 @@ fn judge(shared: &Shared, connect: &Connect, chain: ClientChain) -> Result<(Regi
     } else {
         Proof::Token(SasToken::parse(&login.password).map_err(|error| error.to_string())?)
     };
-    Ok((registrant, proof))
+    Ok((username, proof))
 }
 
 /// The connection is over.
@@ -112,7 +112,7 @@ struct Closed;
 
 struct Session<S, T> {
     shared: Arc<Shared>,
-    registrant: Registrant,
+    username: Username,
     proof: Proof,
     transport: Transport<S>,
     server: Server<T>,
@@ -197,7 +197,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
         }
         let now = SystemTime::now();
         let body = &publish.payload;
-        let outcome = service::serve(&self.shared, &self.registrant, &self.proof, &request, body, now);
+        let outcome = service::serve(&self.shared, &self.username, &self.proof, &request, body, now);
         let answer = match outcome {
             Outcome::Answer(answer) => answer,
             Outcome::Silence => return Ok(()),
@@ -214,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
             self.shared.save_async(device).await.map_err(|_| Closed)?;
         }
         if answer.assigned {
-            let key = key_of(&self.registrant.registration_id);
+            let key = key_of(&self.username.registrant.registration_id);
             self.shared.save_provisioning_async(Kind::Registration, key).await.map_err(|_| Closed)?;
         }
         let Some(qos) = self.granted else { return Ok(()) };

@@ -179,7 +179,7 @@ async fn receive(hub: &Hub) {
 /// Devices register.
 async fn registrations(hub: &Hub) {
     let _ = hub.create_enrollment_group(EnrollmentGroup::new("group", keys()));
-    let group = SymmetricKey::from_base64(&hub.enrollment_group_key("group").unwrap().unwrap()).unwrap();
+    let group = SymmetricKey::from_base64(&hub.enrollment_group_keys("group").unwrap().unwrap()[0]).unwrap();
     for round in hub.registrations().len().. {
         let id = format!("reg-{round}");
         let mut client = connect_registrant(hub, &id, &group.derive(&id)).await;
@@ -228,10 +228,10 @@ impl Said {
             assert_eq!(twin["properties"]["desired"]["n"], json!(round));
             let status = if round % 2 == 0 { "enabled" } else { "disabled" };
             assert_eq!(hub.twin(&*device).unwrap()["status"], Value::from(status));
-            assert!(hub.enrollment_key(&device).unwrap().is_some());
+            assert!(hub.enrollment_keys(&device).unwrap().is_some());
             if round > 3 {
                 let gone = format!("d{}", round - 3);
-                assert!(!hub.has_device(&gone) && hub.enrollment_key(&gone).is_err());
+                assert!(!hub.has_device(&gone) && hub.enrollment_keys(&gone).is_err());
             }
         }
         if let Some(round) = self.patched {

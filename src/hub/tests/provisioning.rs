@@ -7,10 +7,11 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use super::client::{DEADLINE, Options, TestClient, ends, provisioning, start};
-use crate::dialect::provisioning::{ProvisioningRequest, RESPONSES, Registrant};
+use crate::dialect::provisioning::{API_VERSION, ProvisioningRequest, RESPONSES, Registrant};
 use crate::dialect::sas::{SasToken, SymmetricKey};
+use crate::dialect::time::Timestamp;
 use crate::hub::config::Limits;
-use crate::hub::provisioning::{Enrollment, EnrollmentGroup};
+use crate::hub::provisioning::{Allocation, Enrollment, EnrollmentGroup};
 use crate::hub::state_dir::make_temp_dir;
 use crate::hub::telemetry::unix_now;
 use crate::hub::{Hub, HubConfig};
@@ -22,6 +23,18 @@ fn keys() -> [SymmetricKey; 2] {
 
 pub async fn connect(hub: &Hub, registration_id: &str, key: &SymmetricKey) -> TestClient {
     connect_until(hub, registration_id, key, unix_now() + 3600).await
+}
+
+/// As a client of another version of the service's interface.
+async fn connect_as(hub: &Hub, registration_id: &str, key: &SymmetricKey, api_version: &str) -> TestClient {
+    let registrant = Registrant::new(hub.id_scope(), registration_id).unwrap();
+    let mut connect = Connect::new(registration_id);
+    let token = SasToken::sign(&registrant.sas_resource(), key, unix_now() + 3600, Some("registration"));
+    let username = registrant.username(None).replace(API_VERSION, api_version);
+    connect.login = Some(Login { username, password: token.to_token() });
+    let mut client = TestClient::over(provisioning(hub).await, &Options { connect }).await.expect("accepted");
+    client.subscribe(RESPONSES, QoS::AtMostOnce).await.unwrap();
+    client
 }
 
 async fn connect_until(hub: &Hub, registration_id: &str, key: &SymmetricKey, expiry: u64) -> TestClient {
@@ -68,7 +81,7 @@ fn an_enrolment_that_cannot_be_saved_is_not_there() {
     let group = EnrollmentGroup::new("group", keys());
     assert!(hub.create_enrollment(enrollment.clone()).is_err());
     assert!(hub.create_enrollment_group(group.clone()).is_err());
-    assert!(hub.enrollment_key("reg-1").is_err() && hub.enrollment_group_key("group").is_err());
+    assert!(hub.enrollment_keys("reg-1").is_err() && hub.enrollment_group_keys("group").is_err());
     for folder in &folders {
         std::fs::create_dir(folder).unwrap();
     }
@@ -81,9 +94,123 @@ fn an_enrolment_that_cannot_be_saved_is_not_there() {
         std::fs::write(folder, "").unwrap();
     }
     assert!(hub.remove_enrollment("reg-1").is_err() && hub.remove_enrollment_group("group").is_err());
-    assert!(hub.enrollment_key("reg-1").is_ok() && hub.enrollment_group_key("group").is_ok());
+    assert!(hub.enrollment_keys("reg-1").is_ok() && hub.enrollment_group_keys("group").is_ok());
     drop(hub);
     std::fs::remove_dir_all(dir).unwrap();
+}
+
+/// `2026-11-22T10:18:09.1234567Z`
+fn has_seven_digits(time: &serde_json::Value) -> bool {
+    let text = time.as_str().unwrap_or_default();
+    text.len() == 28 && text.ends_with('Z') && Timestamp::parse(text).is_some()
+}
+
+#[tokio::test]
+async fn the_substatus_of_a_known_device_depends_on_the_version() {
+    let hub = start(HubConfig::default());
+    let keys = keys();
+    let substatus = async |id: &str, version| {
+        let mut client = connect_as(&hub, id, &keys[0], version).await;
+        register(&mut client, id).await.1["registrationState"]["substatus"].clone()
+    };
+    hub.create_device("made", None).unwrap();
+    for (id, first) in [("reg-1", "initialAssignment"), ("made", "reprovisionedToInitialAssignment")] {
+        hub.create_enrollment(Enrollment::new(id, keys.clone())).unwrap();
+        assert_eq!(substatus(id, "2021-06-01").await, first);
+        assert_eq!(substatus(id, "2019-04-15").await, "reprovisionedToInitialAssignment");
+        assert_eq!(substatus(id, "2019-03-31").await, "initialAssignment");
+        // What the hub has lost is a first assignment again.
+        hub.remove_device(id).unwrap();
+        assert_eq!(substatus(id, "2021-06-01").await, "initialAssignment");
+    }
+}
+
+#[tokio::test]
+async fn a_disabled_enrolment_has_no_operation() {
+    let hub = start(HubConfig::default());
+    let keys = keys();
+    hub.create_enrollment(Enrollment::new("reg-1", keys.clone())).unwrap();
+    hub.set_enrollment_enabled("reg-1", false).unwrap();
+    let mut client = connect(&hub, "reg-1", &keys[0]).await;
+    let (topic, body) = register(&mut client, "reg-1").await;
+    assert!(topic.contains("/200/"), "{topic}");
+    assert_eq!((&body["operationId"], &body["status"]), (&json!(""), &json!("disabled")));
+    let state = &body["registrationState"];
+    assert_eq!((&state["registrationId"], &state["status"]), (&json!("reg-1"), &json!("disabled")));
+    assert!(has_seven_digits(&state["lastUpdatedDateTimeUtc"]) && state["etag"].is_string(), "{state}");
+    assert!(!hub.has_device("reg-1"));
+}
+
+#[tokio::test]
+async fn times_and_tracking_ids_are_those_of_the_service() {
+    let hub = start(HubConfig::default());
+    let keys = keys();
+    hub.create_enrollment(Enrollment::new("reg-1", keys.clone())).unwrap();
+    let mut client = connect(&hub, "reg-1", &keys[0]).await;
+    let (_, body) = register(&mut client, "reg-1").await;
+    let state = &body["registrationState"];
+    assert!(has_seven_digits(&state["createdDateTimeUtc"]), "{state}");
+    assert!(has_seven_digits(&state["lastUpdatedDateTimeUtc"]), "{state}");
+    assert!(state.get("x509").is_none(), "{state}");
+    let operation_id = "4.0123456789abcdef.01234567-89ab-4def-8123-456789abcdef".to_owned();
+    let request = ProvisioningRequest::OperationStatus { request_id: "3".into(), operation_id };
+    client.publish(&request.to_string(), QoS::AtMostOnce, "").await;
+    let answer = client.message().await;
+    assert!(answer.topic.contains("/404/"), "{}", answer.topic);
+    let body: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
+    assert_eq!((&body["errorCode"], &body["message"]), (&json!(404_203), &json!("Operation not found.")));
+    assert!(has_seven_digits(&body["timestampUtc"]), "{body}");
+    let tracking_id = body["trackingId"].as_str().unwrap();
+    let lengths: Vec<_> = tracking_id.split('-').map(str::len).collect();
+    assert_eq!(lengths, [8, 4, 4, 4, 12], "{tracking_id}");
+}
+
+#[tokio::test]
+async fn a_failed_allocation_names_the_status_of_the_webhook() {
+    let hub = std::sync::Arc::new(start(HubConfig::default()));
+    let keys = keys();
+    let mut group = EnrollmentGroup::new("fleet", keys.clone());
+    group.policy.initial_twin = None;
+    hub.create_enrollment_group(group).unwrap();
+    hub.set_custom_allocation(true);
+    let asked = tokio::task::spawn_blocking({
+        let hub = hub.clone();
+        move || {
+            hub.next_allocation(DEADLINE)
+                .map(|one| hub.answer_allocation(&one.operation_id, Err("no".into())))
+        }
+    });
+    let mut client = connect(&hub, "member", &keys[1].derive("member")).await;
+    let (_, body) = register(&mut client, "member").await;
+    assert_eq!(asked.await.unwrap(), Some(true));
+    let state = &body["registrationState"];
+    assert_eq!((&body["status"], &state["errorCode"]), (&json!("failed"), &json!(400_207)));
+    assert_eq!(state["errorMessage"], "Custom allocation failed with status code: 500");
+    assert_eq!(state["symmetricKey"], json!({ "enrollmentGroupId": "fleet" }));
+    assert!(state["etag"].is_string() && has_seven_digits(&state["createdDateTimeUtc"]), "{state}");
+}
+
+#[tokio::test]
+async fn what_the_hub_says_is_nested_into_the_error() {
+    let hub = std::sync::Arc::new(start(HubConfig::default()));
+    let keys = keys();
+    hub.create_enrollment(Enrollment::new("reg-1", keys.clone())).unwrap();
+    hub.set_custom_allocation(true);
+    let asked = tokio::task::spawn_blocking({
+        let hub = hub.clone();
+        move || {
+            let allocation = Allocation { device_id: Some("a/b".into()), ..Allocation::default() };
+            hub.next_allocation(DEADLINE).map(|one| hub.answer_allocation(&one.operation_id, Ok(allocation)))
+        }
+    });
+    let mut client = connect(&hub, "reg-1", &keys[0]).await;
+    let (_, body) = register(&mut client, "reg-1").await;
+    assert_eq!(asked.await.unwrap(), Some(true));
+    let state = &body["registrationState"];
+    assert_eq!((&state["status"], &state["errorCode"]), (&json!("failed"), &json!(400_004)));
+    let nested: serde_json::Value = serde_json::from_str(state["errorMessage"].as_str().unwrap()).unwrap();
+    let message = nested["Message"].as_str().unwrap();
+    assert!(message.starts_with("ErrorCode:ArgumentInvalid;"), "{message}");
 }
 
 #[tokio::test]
@@ -192,7 +319,7 @@ async fn a_slow_disk_holds_up_no_question() {
     let asking = tokio::task::spawn_blocking({
         let hub = hub.clone();
         move || {
-            while hub.enrollment_key("reg-1").is_err() {
+            while hub.enrollment_keys("reg-1").is_err() {
                 std::thread::sleep(Duration::from_millis(1));
             }
             std::thread::sleep(Duration::from_millis(100));

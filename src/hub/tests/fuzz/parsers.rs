@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::fuzz;
 use crate::dialect::identity::{check_host_name, check_id};
 use crate::dialect::provisioning::{
-    Operation, ProvisioningRequest, ProvisioningResponse, Registrant, Registration,
+    self, Operation, ProvisioningRequest, ProvisioningResponse, Registration,
 };
 use crate::dialect::service_error::ServiceError;
 use crate::dialect::storage::{StorageError, parse_block_list};
@@ -89,7 +89,7 @@ fn logins() {
             let identity = username.identity();
             let _ = (identity.client_id(), identity.sas_resource());
         }
-        let _ = Registrant::parse_username(&name);
+        let _ = provisioning::Username::parse(&name);
         let _ = (check_id("id", &name), check_host_name(&name), check_method_name(&name));
         let _ = (check_blob_name("d", &name), time::parse_utc(&name), Thumbprint::parse(&name));
     });
