@@ -107,7 +107,20 @@ class _LoopEnd(Exception):
 
 
 async def _within(value: Awaitable[Any]) -> Any:
-    return await asyncio.wait_for(_kept(value), _LIMIT)
+    """Await ``value`` for ``_LIMIT`` seconds, then cancel it and wait for its end.
+
+    Raises:
+        TimeoutError: The time is over.
+    """
+    task = asyncio.ensure_future(_kept(value))
+    await asyncio.wait([task], timeout=_LIMIT)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait([task])
+        # What came at the last moment still counts.
+        if task.cancelled():
+            raise TimeoutError
+    return task.result()
 
 
 async def _kept(value: Awaitable[Any]) -> Any:

@@ -8,6 +8,7 @@ from azmqtt import _core
 from azmqtt._errors import ClientClosed
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from types import TracebackType
 
     from typing_extensions import Self
@@ -80,18 +81,22 @@ class Stream(_core.Events, Generic[T]):
         event_loop = asyncio.get_running_loop()
         deadline = None if self._timeout is None else event_loop.time() + self._timeout
         while (item := self.take()) is None:
+            if deadline is not None and event_loop.time() >= deadline:
+                raise StopAsyncIteration
             key, ready = self.ready_async()
+            # Not `asyncio.wait_for`: before Python 3.12 it returns a result that is there already instead of raising
+            # the task's cancellation. Here nothing is taken before `await` has returned, so nothing is lost either.
+            timer = None if deadline is None else event_loop.call_at(deadline, _finish, ready)
             try:
-                if deadline is None:
-                    await ready
-                else:
-                    await asyncio.wait_for(ready, deadline - event_loop.time())
-            except (ClientClosed, asyncio.TimeoutError):
+                await ready
+            except ClientClosed:
                 # What came at the last moment still counts.
                 if (item := self.take()) is None:
                     raise StopAsyncIteration from None
                 break
             finally:
+                if timer is not None:
+                    timer.cancel()
                 self.forget(key)
         return item
 
@@ -108,3 +113,9 @@ class Stream(_core.Events, Generic[T]):
     ) -> None:
         """Acknowledge the last message."""
         self.done()
+
+
+def _finish(future: Future[None]) -> None:
+    """End a wait at its deadline."""
+    if not future.done():
+        future.set_result(None)
