@@ -65,11 +65,24 @@ def _check_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) ->
             parser.error(f"there is no option {name}" + (f"; did you mean {close[0]}?" if close else ""))
 
 
+#: What the arguments of a client are called here.
+_OPTIONS = {
+    "trust": "--trust",
+    "certificate": "--certificate",
+    "private_key": "--private-key",
+    "passphrase": f"${_cli_common.PASSPHRASE}",
+    "proxy": "--proxy",
+}
+
+
 def _line(error: Exception) -> str:
     """Say what went wrong in one line."""
     from azmqtt._errors import IotHubError
 
     text = " ".join(str(error).split())
+    argument, colon, rest = text.partition(": ")
+    if argument in _OPTIONS:
+        text = f"{_OPTIONS[argument]}{colon}{rest}"
     if isinstance(error, OSError) and error.strerror:
         name = f"{error.filename}: " if error.filename else ""
         return f"{name}{error.strerror}"
@@ -126,7 +139,7 @@ def _connection_string(given: object) -> str | None:
     if given is None or (isinstance(given, str) and given != "-"):
         return given
     where = "the standard input" if given == "-" else f"the environment variable {_cli_common.CONNECTION_STRING}"
-    text = (sys.stdin.readline() if given == "-" else os.environ.get(_cli_common.CONNECTION_STRING, "")).strip()
+    text = (_cli_common.line_of_stdin() if given == "-" else os.environ.get(_cli_common.CONNECTION_STRING, "")).strip()
     if not text:
         raise ValueError(f"there is no connection string in {where}")
     return text

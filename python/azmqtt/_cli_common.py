@@ -84,7 +84,7 @@ def connection_string(arguments: argparse.Namespace) -> str:
     """Find the connection string: the option, stdin, or the environment."""
     text: str | None = arguments.connection_string
     if text == "-":
-        text = sys.stdin.readline().strip()
+        text = line_of_stdin()
         if not text:
             raise UsageError("--connection-string: there is no connection string on stdin")
     elif text is None:
@@ -122,13 +122,38 @@ def client(arguments: argparse.Namespace) -> DeviceClient:
 
 
 def text_or_file(text: str) -> str:
-    """Return the text itself, the content of ``@file``, or for ``-`` what comes from stdin."""
+    """Return the text itself, the content of ``@file``, or for ``-`` what comes from stdin.
+
+    Raises:
+        ValueError: The content is no text; names the file.
+        OSError: The file cannot be read.
+    """
     if text == "-":
-        return sys.stdin.read()
+        return _text("stdin", sys.stdin.buffer.read())
     if text.startswith("@"):
-        with open(text[1:], encoding="utf-8") as file:  # noqa: PTH123 - as elsewhere
-            return file.read()
+        return _text(text[1:], file_or_stdin(text[1:]))
     return text
+
+
+def line_of_stdin() -> str:
+    """Return a line from stdin; all of it if the line begins JSON, as ``az`` prints it, or UTF-16.
+
+    Raises:
+        ValueError: It is no text.
+    """
+    line = sys.stdin.buffer.readline()
+    if b"\0" in line or line.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):
+        line += sys.stdin.buffer.read()
+    return _text("stdin", line).strip()
+
+
+def _text(name: str, content: bytes) -> str:
+    from azmqtt import _core
+
+    try:
+        return _core.decode_text(content)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from None
 
 
 def file_or_stdin(path: str) -> bytes:

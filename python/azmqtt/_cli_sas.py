@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING
 
 from azmqtt import _cli_common as common
@@ -79,7 +78,7 @@ def _fields(arguments: argparse.Namespace) -> dict[str, str]:
         fields = parts(common.connection_string(arguments))
     key = arguments.key
     if key == "-":
-        key = sys.stdin.readline().strip()
+        key = common.line_of_stdin()
     elif key is None and "SharedAccessKey" not in fields:
         key = os.environ.get(KEY)
     given = {
@@ -99,9 +98,11 @@ def _fields(arguments: argparse.Namespace) -> dict[str, str]:
 
 def parts(connection_string: str) -> dict[str, str]:
     """Take a connection string apart, also that of a hub policy, which no client can be made of."""
+    from azmqtt import _core
+
     spellings = {name.lower(): name for name in _NAMES}
     fields: dict[str, str] = {}
-    for number, part in enumerate(connection_string.split(";"), start=1):
+    for number, part in enumerate(_core.bare_connection_string(connection_string).split(";"), start=1):
         name, equals, value = part.partition("=")
         if not part.strip():
             continue
@@ -111,5 +112,5 @@ def parts(connection_string: str) -> dict[str, str]:
         if name in fields:
             # Not the name itself: a bare key looks like one.
             raise ValueError(f"connection string: part {number} has a name that was there before")
-        fields[name] = value.strip()
+        fields[name] = value.strip().strip('"')
     return fields

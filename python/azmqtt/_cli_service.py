@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -146,15 +145,14 @@ def service_api(arguments: argparse.Namespace) -> ServiceApi:
 
     Raises:
         UsageError: There is no connection string.
-        ValueError: It is none of a service; never shows the key.
-        OSError: The file with the roots cannot be read.
+        ValueError: It is none of a service, never showing the key; the file with the roots cannot be read.
     """
     from azmqtt._cli_sas import parts
     from azmqtt._service_rest import ServiceApi
 
     text: str | None = arguments.service_connection_string
     if text == "-":
-        text = sys.stdin.readline().strip()
+        text = common.line_of_stdin()
     elif text is None:
         text = os.environ.get(CONNECTION_STRING)
     if not text:

@@ -163,7 +163,7 @@ class Connection(Observed):
             hostname: The hub's name, such as ``myhub.azure-devices.net``.
             device_id: The device, case-sensitive.
             certificate: The device's certificate, with those of its issuers if the hub needs them to find the
-                authority that it knows: the path of a PEM file, or PEM text as ``str`` or ``bytes``.
+                authority that it knows: the path of a file in PEM or DER, or its content.
             private_key: The certificate's private key, the same way; it may also stand in the certificate's file.
                 PKCS #8, PKCS #1 and SEC 1 are read; RSA of 2,048 bits or more, EC on P-256 or P-384, Ed25519.
             passphrase: The one that the key is encrypted with, if it is (PKCS #8, "ENCRYPTED PRIVATE KEY").
@@ -171,7 +171,7 @@ class Connection(Observed):
             **options: See :class:`~azmqtt.ClientOptions`.
 
         Raises:
-            ValueError: Names the argument and what is wrong: a file that cannot be read or is not PEM, no certificate
+            ValueError: Names the argument and what is wrong: a file that cannot be read, no certificate
                 or key in it, a passphrase that is wrong, missing or not needed, a certificate and key that do not
                 belong together, a certificate that has expired; or an option out of its bounds.
             TypeError: An option that is unknown or of the wrong type.

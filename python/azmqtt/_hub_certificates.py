@@ -54,7 +54,7 @@ class Certificates:
         The service asks for a proof that one has the authority's key; this hub does not.
 
         Args:
-            certificate: The path of a PEM file, or PEM text as ``str`` or ``bytes``.
+            certificate: The path of a file in PEM or DER, or its content.
 
         Raises:
             ValueError: There is no certificate in it, or the hub has 25 already.

@@ -24,7 +24,7 @@ class ClientOptions(TypedDict, total=False):
         connection string. Its own name is checked against its certificate.
     https_port: The hub's port for HTTPS (443): file upload.
     trust: The root certificates that the hub's certificate must chain to, in place of the bundled and the
-        system's: the path of a PEM file, or PEM text as ``str`` or ``bytes``.
+        system's: the path of a file in PEM or DER, or its content as ``str`` (PEM) or ``bytes``.
     keep_alive: Seconds without traffic before the hub is asked whether it is still there (60); 0 for never, at
         most 1,177 (IoT Hub docs, "Use MQTT": keep-alive).
     sas_ttl: Seconds for which a signed token is valid (3,600). It is renewed by itself after 85 % of that.
@@ -84,6 +84,7 @@ class CoreOptions(TypedDict):
 _DAY = 86_400
 _HUGE = 2**31 - 1
 _LONGEST_TEXT = 1024
+_LONGEST_PATH = 1024
 _DEFAULTS: dict[str, Any] = {
     "port": None,
     "websocket": False,
@@ -219,7 +220,7 @@ def mqtt_text(name: str, value: Any) -> str | None:
 
 
 def read_pem(name: str, value: Any) -> bytes:
-    """Return PEM text that is given as such or as the path of a file.
+    """Return PEM text or DER that is given as such or as the path of a file.
 
     Raises:
         TypeError: It is neither.
@@ -227,7 +228,8 @@ def read_pem(name: str, value: Any) -> bytes:
     """
     if isinstance(value, bytes):
         return value
-    if isinstance(value, str) and "-----BEGIN" in value:
+    # The NULs are of UTF-16 that was read as something else; the core passes over them.
+    if isinstance(value, str) and "-----BEGIN" in value.replace("\0", ""):
         return value.encode(errors="replace")
     if not isinstance(value, str | os.PathLike):
         msg = f"{name} must be a path, PEM text or bytes, not {type(value).__name__}"
@@ -236,6 +238,17 @@ def read_pem(name: str, value: Any) -> bytes:
         with open(value, "rb") as file:  # noqa: PTH123 - pathlib would double the time of the import
             return file.read()
     except (OSError, ValueError) as error:
+        if isinstance(value, str) and _may_be_secret(value):
+            msg = (
+                f"{name}: neither PEM text (-----BEGIN …) nor the path of a file that can be read; not shown, it may "
+                "be a secret"
+            )
+            raise ValueError(msg) from None
         reason = getattr(error, "strerror", None) or error
         msg = f"{name}: {os.fspath(value)!r} cannot be read: {reason}"
         raise ValueError(msg) from error
+
+
+def _may_be_secret(path: str) -> bool:
+    """Whether what is no path looks like a key: several lines, or the base64 of one."""
+    return "\n" in path or len(path) > _LONGEST_PATH or path.lstrip().startswith(("MI", "MC", "MH", "LS0t"))

@@ -6,8 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from azmqtt import sas
+from azmqtt import _core, sas
 from azmqtt._errors import BadAnswer, RequestFailed
+from azmqtt._options import read_pem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,12 +51,11 @@ class ServiceApi:
 
         Args:
             parts: ``HostName``, perhaps with a port, ``SharedAccessKeyName`` and ``SharedAccessKey``.
-            trust: A PEM file with the roots to trust; the system's if absent.
+            trust: A file with the roots to trust; the system's if absent.
             timeout: For a request, in seconds.
 
         Raises:
-            ValueError: A part is missing or malformed, or the file has no certificate.
-            OSError: The file cannot be read.
+            ValueError: A part is missing or malformed, or the file cannot be read or has no certificate.
         """
         missing = [name for name in ("HostName", "SharedAccessKeyName", "SharedAccessKey") if not parts.get(name)]
         if missing:
@@ -138,12 +138,9 @@ class ServiceApi:
 def _context(trust: str | None) -> Any:
     import ssl
 
-    try:
-        return ssl.create_default_context(cafile=trust)
-    except ssl.SSLError:
-        raise ValueError(f"--trust: there is no certificate in PEM in {trust}") from None
-    except OSError as error:
-        raise OSError(f"--trust: {trust} cannot be read: {error.strerror}") from None
+    if trust is None:
+        return ssl.create_default_context()
+    return ssl.create_default_context(cadata=_core.plain_roots("--trust", read_pem("--trust", trust)))
 
 
 def path(*parts: str) -> str:

@@ -95,7 +95,7 @@ def register(
         symmetric_key: The key of its own enrolment, in base64.
         group_key: The key of its enrolment group, in base64; the device's is derived from it. A device in the field had
             better know only its own, see :func:`derive_device_key`.
-        certificate: Its client certificate: the path of a PEM file, or PEM text as ``str`` or ``bytes``, with those of
+        certificate: Its client certificate: the path of a file in PEM or DER, or its content, with those of
             its issuers if the service needs them. The registration id must be its common name.
         private_key: The certificate's private key, the same way; it may also stand in the certificate's file.
         passphrase: The one that the private key is encrypted with, if it is.

@@ -9,11 +9,12 @@ use sha2::{Digest, Sha256};
 use tokio::time::timeout;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::credentials::BoxFuture;
 use super::error::{Error, Step};
+use crate::dialect::material::{self, MaterialError};
+use crate::dialect::pem;
 
 /// The roots that a server's certificate must chain to. Clients with the same roots share one TLS
 /// configuration, and with it the memory of the roots and the sessions to resume.
@@ -42,23 +43,39 @@ pub trait RootSource: Send + Sync {
 /// How long a [`RootSource`], or reading the system's roots, may take.
 const ROOTS_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Why a PEM text gives no roots.
+/// Why a file or text gives no roots.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TrustError {
-    /// There is no `BEGIN CERTIFICATE` in it.
-    NoCertificate,
+    /// It cannot be read.
+    Unreadable(MaterialError),
+    /// There is no certificate in it.
+    NoCertificate {
+        /// What there is in its place, by the labels of PEM.
+        others: Vec<String>,
+    },
     /// The n-th certificate, counted from 1, cannot be read.
     BadCertificate(usize),
-    /// The text holds a private key, which has no place among roots.
+    /// There is a private key in place of a certificate.
     PrivateKey,
+    /// By its own trust settings, no certificate in it is for TLS servers.
+    NotForServers,
 }
 
 impl fmt::Display for TrustError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoCertificate => f.write_str("there is no certificate in it (BEGIN CERTIFICATE)"),
+            Self::Unreadable(error) => error.fmt(f),
+            Self::NoCertificate { others } if others.is_empty() => {
+                f.write_str("there is no certificate in it, neither in PEM nor in DER")
+            }
+            Self::NoCertificate { others } => {
+                write!(f, "there is no certificate in it, but {}", others.join(", "))
+            }
             Self::BadCertificate(n) => write!(f, "certificate {n} in it cannot be read"),
             Self::PrivateKey => f.write_str("it holds a private key; root certificates are expected"),
+            Self::NotForServers => f.write_str(
+                "by the trust settings in it (TRUSTED CERTIFICATE), no certificate is trusted for TLS servers",
+            ),
         }
     }
 }
@@ -66,8 +83,7 @@ impl fmt::Display for TrustError {
 impl std::error::Error for TrustError {}
 
 impl Trust {
-    /// Trusts the certificates in `pem` and no others. Text that was pasted from a C source is fine: the
-    /// quotes and `\r\n` marks around its lines are taken off.
+    /// Trusts the certificates in `pem` and no others: PEM text, or DER, see [`material::read`].
     pub fn from_pem(pem: &[u8]) -> Result<Self, TrustError> {
         own_config(pem).map(|config| Self(Source::Own(config)))
     }
@@ -146,10 +162,9 @@ pub fn bundled_certificates() -> Vec<u8> {
         .collect()
 }
 
-/// Roots in PEM, checked as for [`Trust::from_pem`], without what surrounds them in a C source.
-pub fn checked_pem(pem: &[u8]) -> Result<String, TrustError> {
-    parse_roots(pem)?;
-    Ok(plain_pem(&String::from_utf8_lossy(pem)))
+/// The roots of a file or text, as [`Trust::from_pem`] reads them, in plain PEM.
+pub fn checked_pem(text: &[u8]) -> Result<String, TrustError> {
+    Ok(certificates(text)?.iter().map(|der| pem::write(pem::CERTIFICATE, der)).collect())
 }
 
 /// Mozilla's and the system's; reading those blocks.
@@ -167,35 +182,36 @@ fn client_config(roots: RootCertStore) -> ClientConfig {
     builder.with_root_certificates(roots).with_no_client_auth()
 }
 
-/// The certificates of a PEM text.
-pub(crate) fn parse_roots(pem: &[u8]) -> Result<RootCertStore, TrustError> {
-    let text = plain_pem(&String::from_utf8_lossy(pem));
+/// The roots of a file or text.
+pub(crate) fn parse_roots(text: &[u8]) -> Result<RootCertStore, TrustError> {
     let mut roots = RootCertStore::empty();
-    let mut count = 0;
-    for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
-        count += 1;
-        let bad = TrustError::BadCertificate(count);
-        let certificate = certificate.map_err(|_| bad.clone())?;
-        roots.add(certificate).map_err(|_| bad)?;
-    }
-    match count {
-        0 if text.contains("PRIVATE KEY-----") => Err(TrustError::PrivateKey),
-        0 => Err(TrustError::NoCertificate),
-        _ => Ok(roots),
-    }
+    roots.add_parsable_certificates(certificates(text)?);
+    Ok(roots)
 }
 
-/// Takes off what surrounds each line of a PEM text in a C source: quotes, `\r\n` marks, commas, semicolons.
-fn plain_pem(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for line in text.lines() {
-        let line = line.trim().trim_start_matches('"');
-        let line = line.trim_end_matches([';', ',', '\\', '"', ' ']);
-        let line = line.trim_end_matches("\\n").trim_end_matches("\\r").trim_end_matches("\\n");
-        plain.push_str(line.trim());
-        plain.push('\n');
+/// The certificates of a file or text that are trusted for servers, each fit to be a root.
+fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, TrustError> {
+    let found = material::read(text).map_err(|error| match error {
+        MaterialError::Nothing { base64: false } => TrustError::NoCertificate { others: Vec::new() },
+        error => TrustError::Unreadable(error),
+    })?;
+    if found.certificates.is_empty() {
+        let keys = !found.keys.is_empty();
+        return Err(if keys {
+            TrustError::PrivateKey
+        } else {
+            TrustError::NoCertificate { others: found.others }
+        });
     }
-    plain
+    let mut trusted = Vec::new();
+    for (place, certificate) in found.certificates.into_iter().enumerate() {
+        let der = CertificateDer::from(certificate.der);
+        RootCertStore::empty().add(der.clone()).map_err(|_| TrustError::BadCertificate(place + 1))?;
+        if certificate.for_servers {
+            trusted.push(der);
+        }
+    }
+    if trusted.is_empty() { Err(TrustError::NotForServers) } else { Ok(trusted) }
 }
 
 #[cfg(test)]
@@ -208,17 +224,13 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_certificate_pasted_from_c() {
-        let pem = certificate();
-        let c = pem.trim_end().replace('\n', "\\r\\n\"\n  \"");
-        assert!(Trust::from_pem(format!("  \"{c}\\r\\n\";").as_bytes()).is_ok());
-        let continued = pem.replace('\n', "\\n\\\n");
-        assert!(Trust::from_pem(continued.as_bytes()).is_ok());
-    }
-
-    #[test]
     fn says_what_is_wrong() {
-        assert_eq!(Trust::from_pem(b"rubbish").unwrap_err(), TrustError::NoCertificate);
+        assert_eq!(
+            Trust::from_pem(b"rubbish").unwrap_err(),
+            TrustError::NoCertificate { others: Vec::new() }
+        );
+        let request = Trust::from_pem(pem::write("CERTIFICATE REQUEST", &[0]).as_bytes()).unwrap_err();
+        assert_eq!(request.to_string(), "there is no certificate in it, but CERTIFICATE REQUEST");
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
         assert_eq!(Trust::from_pem(key.as_bytes()).unwrap_err(), TrustError::PrivateKey);
         let mut broken = certificate();

@@ -3,9 +3,11 @@
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::identity::{Identity, IdentityError, check_host_name, check_id};
+use super::pasted::{self, PastedError};
 use super::sas::{KeyError, SasError, SasToken, SymmetricKey};
 
 /// A parsed connection string of a device or module.
@@ -57,10 +59,12 @@ const X509: usize = 7;
 impl ConnectionString {
     /// Parses a connection string.
     ///
-    /// Key names are read without regard to case, whitespace around the whole and around each part and a trailing `;`
-    /// are tolerated, and a value may hold `=`. Errors name keys, never the value of a key or signature.
+    /// Key names are read without regard to case, whitespace around each part and a trailing `;` are tolerated, and a
+    /// value may hold `=`. What surrounds the whole in an environment file or in `az`'s JSON is taken off, see [`bare`].
+    /// Errors name keys, never the value of a key or signature.
     pub fn parse(text: &str) -> Result<Self, ConnectionStringError> {
-        let values = split(text)?;
+        let text = bare(text)?;
+        let values = split(&text)?;
         let required = |at: usize| values[at].ok_or(ConnectionStringError::Missing(KEYS[at]));
         if values[DEVICE].is_none() && values[KEY_NAME].is_some() {
             return Err(ConnectionStringError::ServicePolicy);
@@ -117,6 +121,25 @@ impl ConnectionString {
     }
 }
 
+/// A connection string, of a device or a service, without the quotes, the `NAME=`, the JSON or the byte order mark
+/// around it.
+pub fn bare(text: &str) -> Result<Cow<'_, str>, ConnectionStringError> {
+    const KIND: pasted::Kind = pasted::Kind {
+        starts: &[
+            ("HostName", '='),
+            ("DeviceId", '='),
+            ("ModuleId", '='),
+            ("SharedAccessKeyName", '='),
+            ("SharedAccessKey", '='),
+            ("SharedAccessSignature", '='),
+            ("GatewayHostName", '='),
+            ("x509", '='),
+        ],
+        member: "connectionString",
+    };
+    pasted::unwrap(text, &KIND).map_err(ConnectionStringError::Pasted)
+}
+
 /// The values by their place in [`KEYS`].
 type Values<'a> = [Option<&'a str>; KEYS.len()];
 
@@ -126,7 +149,7 @@ fn split(text: &str) -> Result<Values<'_>, ConnectionStringError> {
     for (index, part) in parts {
         let position = index + 1;
         let (name, value) = part.split_once('=').ok_or(ConnectionStringError::NotAPair { position })?;
-        let (name, value) = (name.trim(), value.trim());
+        let (name, value) = (pasted::trim(name), pasted::without_quotes(value));
         let Some(at) = KEYS.iter().position(|key| key.eq_ignore_ascii_case(name)) else {
             return Err(ConnectionStringError::Unknown { position, name: harmless_name(name) });
         };
@@ -158,7 +181,7 @@ fn read_auth(values: &Values<'_>) -> Result<Auth, ConnectionStringError> {
     };
     match (values[KEY], values[SIGNATURE], x509) {
         (Some(key), None, false) => {
-            SymmetricKey::from_base64(key).map(Auth::SharedAccessKey).map_err(ConnectionStringError::Key)
+            SymmetricKey::from_pasted(key).map(Auth::SharedAccessKey).map_err(ConnectionStringError::Key)
         }
         (None, Some(token), false) => {
             SasToken::parse(token).map(Auth::SharedAccessSignature).map_err(ConnectionStringError::Token)
@@ -178,6 +201,8 @@ fn read_auth(values: &Values<'_>) -> Result<Auth, ConnectionStringError> {
 /// Why a connection string cannot be used. Names keys, never the value of a key or signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConnectionStringError {
+    /// It cannot be told from what surrounds it.
+    Pasted(PastedError),
     /// A needed key is absent.
     Missing(&'static str),
     /// A key stands there twice.
@@ -216,6 +241,7 @@ impl fmt::Display for ConnectionStringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("connection string: ")?;
         match self {
+            Self::Pasted(error) => error.fmt(f),
             Self::Missing(key) => write!(f, "{key} is missing"),
             Self::Doubled(key) => write!(f, "{key} stands there more than once"),
             Self::Empty(key) => write!(f, "{key} is empty"),

@@ -18,14 +18,17 @@
 //! | [`twin`] | merge patches, limits, and the hub's twin document with versions and metadata |
 //! | [`upload`], [`storage`] | file upload: the hub's bodies, and what Blob Storage says |
 //! | [`service_error`] | error bodies, both spellings, and the error codes |
-//! | [`pem`], [`x509`] | certificates and keys as text; what a hub looks at in a certificate |
+//! | [`text`], [`pasted`] | text in files, and as people paste it: byte order marks, UTF-16, quotes, assignments |
+//! | [`pem`], [`material`], [`x509`] | certificates and keys as text and as DER; what a hub looks at in a certificate |
 //! | [`time`] | ISO 8601 UTC to and from Unix seconds |
 
 pub mod connection_string;
 pub(crate) mod encoding;
 pub mod identity;
+pub mod material;
 pub mod message;
 pub mod method;
+pub mod pasted;
 pub mod pem;
 pub mod property_bag;
 pub mod provisioning;
@@ -33,6 +36,7 @@ pub mod query;
 pub mod sas;
 pub mod service_error;
 pub mod storage;
+pub mod text;
 pub mod time;
 pub mod topic;
 pub mod twin;

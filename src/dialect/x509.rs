@@ -7,6 +7,8 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use super::pasted;
+
 /// The hash of a certificate's DER, by which a hub knows a self-signed one: SHA-1 or SHA-256.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Thumbprint(Vec<u8>);
@@ -20,6 +22,15 @@ impl Thumbprint {
         }
         let value = |digit: u8| (digit as char).to_digit(16).unwrap_or_default() as u8;
         Ok(Self(digits.chunks(2).map(|pair| value(pair[0]) << 4 | value(pair[1])).collect()))
+    }
+
+    /// Reads a thumbprint as tools and dialogs show it: behind `openssl`'s `sha256 Fingerprint=`, or with the invisible
+    /// mark that Windows puts in front.
+    pub fn from_pasted(text: &str) -> Result<Self, ThumbprintError> {
+        let text = pasted::without_quotes(text);
+        let text = text.rsplit_once('=').map_or(text, |(_, digits)| digits);
+        let counts = |char: &char| !char.is_whitespace() && *char != '-' && !pasted::is_invisible(*char);
+        Self::parse(&text.chars().filter(counts).collect::<String>())
     }
 
     /// The SHA-1 thumbprint of a certificate.
@@ -112,6 +123,12 @@ mod tests {
         assert!(parsed.fits(b"abc") && !parsed.fits(b"abd"));
         let sha256 = Thumbprint::parse(&Thumbprint::sha256(b"abc").to_string().to_lowercase()).unwrap();
         assert!(sha256.fits(b"abc") && sha256 != parsed);
+        for pasted in [
+            format!("SHA1 Fingerprint={sha1}\n"),
+            format!("\u{200e}{}", sha1.to_lowercase().replace(':', " ")),
+        ] {
+            assert_eq!(Thumbprint::from_pasted(&pasted), Ok(parsed.clone()), "{pasted}");
+        }
         for bad in ["", "A9", &"g".repeat(40), &"a".repeat(41), &"é".repeat(20)] {
             assert_eq!(Thumbprint::parse(bad), Err(ThumbprintError), "{bad}");
         }

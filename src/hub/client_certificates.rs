@@ -17,8 +17,8 @@ use tokio_rustls::rustls::{
 };
 
 use super::error::HubError;
-use crate::dialect::pem;
 use crate::dialect::x509::{CertificateFacts, Thumbprint};
+use crate::dialect::{material, pem};
 
 /// Authorities that a hub keeps (IoT Hub docs, quotas: 25 registered X.509 CA certificates).
 const MAX_AUTHORITIES: usize = 25;
@@ -157,13 +157,13 @@ impl ClientCertVerifier for AskEveryClient {
 pub struct Authorities(Mutex<Vec<CertificateDer<'static>>>);
 
 impl Authorities {
-    /// Adds every certificate of a PEM text; those that are known already do not count.
+    /// Adds every certificate of a file or text, see [`material::read`]; those that are known already do not count.
     pub fn add(&self, text: &[u8]) -> Result<(), HubError> {
         let refused = |reason: String| HubError::ClientAuthority(reason);
-        let sections = pem::read(text).map_err(|error| refused(error.to_string()))?;
+        let found = material::read(text).map_err(|error| refused(error.to_string()))?;
         let mut added: Vec<CertificateDer<'static>> = Vec::new();
-        for section in sections.iter().filter(|section| section.label == pem::CERTIFICATE) {
-            let der = CertificateDer::from(section.der.to_vec());
+        for certificate in found.certificates {
+            let der = CertificateDer::from(certificate.der);
             RootCertStore::empty().add(der.clone()).map_err(|error| refused(error.to_string()))?;
             added.push(der);
         }

@@ -30,7 +30,7 @@ pub(super) struct Certificate(pub(super) ClientCertificate);
 
 #[pymethods]
 impl Certificate {
-    /// From PEM; decrypting a key takes a while, in which others may run.
+    /// From PEM or DER; decrypting a key takes a while, in which others may run.
     #[new]
     fn new(
         py: Python<'_>,
@@ -73,7 +73,7 @@ impl Access {
             (Auth::X509, Some(certificate)) => Credentials::x509(certificate.0.clone()),
             (Auth::X509, None) => {
                 return Err(PyValueError::new_err(
-                    "certificate: it must be given, and private_key, because the connection string says x509=true",
+                    "certificate: it must be given, with its private key, because the connection string says x509=true",
                 ));
             }
             (_, Some(_)) => {
@@ -96,7 +96,7 @@ impl Access {
     ) -> PyResult<Self> {
         let identity = identity(hostname, device_id, module_id)?;
         let read = |name: &str, key: &str| {
-            SymmetricKey::from_base64(key).map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
+            SymmetricKey::from_pasted(key).map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
         };
         let secondary = secondary_key.map(|key| read("secondary_key", key)).transpose()?;
         let credentials = Credentials::keys(read("key", key)?, secondary);
@@ -113,7 +113,7 @@ impl Access {
         device_id: Option<&str>,
         module_id: Option<&str>,
     ) -> PyResult<Self> {
-        let token = SasToken::parse(token).map_err(|error| value_error(&error))?;
+        let token = SasToken::from_pasted(token).map_err(|error| value_error(&error))?;
         let resource = super::sas::decode(token.resource());
         let segments: Vec<&str> = resource.split('/').collect();
         let (host, device, module) = match *segments.as_slice() {

@@ -94,7 +94,7 @@ impl Hub {
 
     /// `key` in base64; a random one without it.
     fn create_device(&self, py: Python<'_>, device_id: &str, key: Option<&str>) -> PyResult<()> {
-        let key = key.map(SymmetricKey::from_base64).transpose().map_err(HubError::Key).map_err(to_python)?;
+        let key = key.map(SymmetricKey::from_pasted).transpose().map_err(HubError::Key).map_err(to_python)?;
         py.detach(|| self.0.create_device(device_id, key)).map_err(to_python)
     }
 
@@ -108,7 +108,7 @@ impl Hub {
         module_id: Option<&str>,
     ) -> PyResult<()> {
         let read = |text: &str| {
-            Thumbprint::parse(text)
+            Thumbprint::from_pasted(text)
                 .map_err(|error| PyValueError::new_err(format!("x509_thumbprint: {error}")))
         };
         let how = match thumbprints {
@@ -171,7 +171,7 @@ impl Hub {
         module_id: &str,
         key: Option<&str>,
     ) -> PyResult<()> {
-        let key = key.map(SymmetricKey::from_base64).transpose().map_err(HubError::Key).map_err(to_python)?;
+        let key = key.map(SymmetricKey::from_pasted).transpose().map_err(HubError::Key).map_err(to_python)?;
         py.detach(|| self.0.create_module(device_id, module_id, key)).map_err(to_python)
     }
 

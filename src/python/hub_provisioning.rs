@@ -173,7 +173,8 @@ impl ProvisioningService {
 fn attestation((keys, thumbprints, ca): Shown) -> PyResult<Attestation> {
     let refuse = |error| to_python(HubError::Key(error));
     let thumbprint = |text: String| {
-        Thumbprint::parse(&text).map_err(|error| PyValueError::new_err(format!("x509_thumbprint: {error}")))
+        Thumbprint::from_pasted(&text)
+            .map_err(|error| PyValueError::new_err(format!("x509_thumbprint: {error}")))
     };
     if ca {
         return Ok(Attestation::Certificate(Authentication::CertificateAuthority));
@@ -183,7 +184,7 @@ fn attestation((keys, thumbprints, ca): Shown) -> PyResult<Attestation> {
         return Ok(Attestation::Certificate(Authentication::SelfSigned { primary, secondary }));
     }
     let key = |key: Option<String>| {
-        key.map_or_else(SymmetricKey::generate, |key| SymmetricKey::from_base64(&key)).map_err(refuse)
+        key.map_or_else(SymmetricKey::generate, |key| SymmetricKey::from_pasted(&key)).map_err(refuse)
     };
     let [primary, secondary] = keys.map(key);
     Ok([primary?, secondary?].into())

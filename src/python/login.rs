@@ -77,8 +77,8 @@ pub(super) fn bundled_roots(py: Python<'_>) -> Bound<'_, PyBytes> {
     PyBytes::new(py, &trust::bundled_certificates())
 }
 
-/// The roots in PEM text, which may be pasted from a C source, as plain PEM.
+/// The roots of a file or text as plain PEM; `field` is what errors call it.
 #[pyfunction]
-pub(super) fn plain_roots(pem: &[u8]) -> PyResult<String> {
-    trust::checked_pem(pem).map_err(|error| PyValueError::new_err(format!("trust: {error}")))
+pub(super) fn plain_roots(field: &str, pem: &[u8]) -> PyResult<String> {
+    trust::checked_pem(pem).map_err(|error| PyValueError::new_err(format!("{field}: {error}")))
 }

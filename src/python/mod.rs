@@ -40,6 +40,7 @@ mod method_call;
 mod options;
 mod outcome;
 mod outgoing;
+mod pasted;
 mod plain;
 mod provisioning;
 mod questions;
@@ -87,6 +88,8 @@ mod _core {
     use super::method_call::MethodCall;
     #[pymodule_export]
     use super::method_call::check_method_name;
+    #[pymodule_export]
+    use super::pasted::{bare_connection_string, decode_text};
     #[pymodule_export]
     use super::plain::{PlainClient, PlainTls};
     #[pymodule_export]

@@ -137,7 +137,7 @@ pub(super) fn derive_device_key(group_key: &str, registration_id: &str) -> PyRes
 }
 
 fn read_key(name: &str, key: &str) -> PyResult<SymmetricKey> {
-    SymmetricKey::from_base64(key).map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
+    SymmetricKey::from_pasted(key).map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
 }
 
 /// Registration id, hub, device id, substatus, payload, created, last updated, etag.

@@ -189,7 +189,7 @@ impl TokenSource for Asker {
         Box::pin(async {
             let text = self.ask(&[]).await?;
             let text = String::from_utf8(text).map_err(|_| "the token is not UTF-8".to_owned())?;
-            SasToken::parse(&text).map_err(|error| error.to_string())
+            SasToken::from_pasted(&text).map_err(|error| error.to_string())
         })
     }
 

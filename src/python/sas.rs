@@ -14,7 +14,7 @@ use crate::dialect::{SasToken, SymmetricKey};
 #[pyfunction]
 pub(super) fn sas_generate(resource: &str, key: &str, ttl: u32, policy: Option<&str>) -> PyResult<String> {
     let key =
-        SymmetricKey::from_base64(key).map_err(|error| PyValueError::new_err(format!("key: {error}")))?;
+        SymmetricKey::from_pasted(key).map_err(|error| PyValueError::new_err(format!("key: {error}")))?;
     Ok(SasToken::sign(resource, &key, unix_now() + u64::from(ttl), policy).to_token())
 }
 
@@ -26,7 +26,7 @@ pub(super) fn unix_now() -> u64 {
 /// Reads a token: its resource, decoded, its expiry in Unix seconds, and its policy.
 #[pyfunction]
 pub(super) fn sas_parse(token: &str) -> PyResult<(String, u64, Option<String>)> {
-    let token = SasToken::parse(token).map_err(|error| value_error(&error))?;
+    let token = SasToken::from_pasted(token).map_err(|error| value_error(&error))?;
     Ok((decode(token.resource()).into_owned(), token.expiry(), token.policy().map(str::to_owned)))
 }
 

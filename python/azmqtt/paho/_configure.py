@@ -49,8 +49,8 @@ def configure(
         connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, also with ``ModuleId``, ``GatewayHostName`` and
             ``SharedAccessSignature`` in place of the key.
         sas_ttl: For how many seconds a token is valid, from 1 to a year.
-        trust: The roots to trust in place of the bundled and the system's: the path of a PEM file, or PEM text as
-            ``str`` or ``bytes``. For a local hub: ``hub.ca_file``.
+        trust: The roots to trust in place of the bundled and the system's: the path of a file in PEM or DER, or
+            its content. For a local hub: ``hub.ca_file``.
         model_id: The Plug and Play model, a DTMI.
         product_info: ``DeviceClientType`` of the user name.
 
@@ -90,7 +90,7 @@ def configure(
 
 def _context(trust: Pem | None) -> ssl.SSLContext:
     if trust is not None:
-        pem = _core.plain_roots(read_pem("trust", trust))
+        pem = _core.plain_roots("trust", read_pem("trust", trust))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=pem)
     else:

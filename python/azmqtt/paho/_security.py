@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     import os
 
 
+#: What the core calls the arguments of `tls_set`.
+_ARGUMENTS = {"certificate": "certfile", "private_key": "keyfile", "passphrase": "keyfile_password"}
+
+
 def _read(path: str | os.PathLike[str]) -> bytes:
     return Path(path).read_bytes()
 
@@ -80,7 +84,11 @@ def from_arguments(
     if certfile is not None:
         passphrase = keyfile_password.encode() if isinstance(keyfile_password, str) else keyfile_password
         key = None if keyfile is None else _read(keyfile)
-        certificate = _core.Certificate(_read(certfile), key, passphrase)
+        try:
+            certificate = _core.Certificate(_read(certfile), key, passphrase)
+        except ValueError as error:
+            argument, colon, rest = str(error).partition(": ")
+            raise ValueError(f"{_ARGUMENTS.get(argument, argument)}{colon}{rest}") from None
     checked = cert_reqs != ssl.CERT_NONE
     tls = Tls(
         roots=None if ca_certs is None else _read(ca_certs),

@@ -167,8 +167,8 @@ class Settings(Callbacks):
         """Turns TLS on.
 
         Args:
-            ca_certs: A file of roots in PEM; the bundled and the system's if left out.
-            certfile: A file with the client's certificate in PEM.
+            ca_certs: A file of roots in PEM or DER; the bundled and the system's if left out.
+            certfile: A file with the client's certificate, in PEM or DER.
             keyfile: A file with its key; beside the certificate if left out.
             cert_reqs: `ssl.CERT_NONE` checks nothing.
             tls_version: `ssl.PROTOCOL_TLSv1_2` for this version alone.

@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 
 use super::certificate_error::CertificateError;
 use super::private_key;
-use crate::dialect::pem::{self, Section};
+use crate::dialect::material::{self, Material, MaterialError};
 use crate::dialect::time::format_utc;
 use crate::dialect::x509::{CertificateFacts, Thumbprint};
 
@@ -37,31 +37,29 @@ struct Inner {
 }
 
 impl ClientCertificate {
-    /// From PEM: `certificate` holds the device's own certificate and those that lead to a root, if the hub needs them;
-    /// the key is in `private_key`, or else beside the certificate. Decrypting the key may take a second. The
-    /// certificate must not have expired at `now`, in Unix seconds.
+    /// From PEM text or DER, see [`material::read`]: `certificate` holds the device's own certificate and those that lead
+    /// to a root, if the hub needs them; the key is in `private_key`, or else beside the certificate. Decrypting the key
+    /// may take a second. The certificate must not have expired at `now`, in Unix seconds.
     pub fn from_pem(
         certificate: &[u8],
         private_key: Option<&[u8]>,
         passphrase: Option<&[u8]>,
         now: u64,
     ) -> Result<Self, CertificateError> {
-        let own = sections("certificate", certificate)?;
-        let other = private_key.map(|text| sections("private_key", text)).transpose()?;
-        let chain: Vec<CertificateDer<'static>> = own
-            .iter()
-            .filter(|section| section.label == pem::CERTIFICATE)
-            .map(|section| section.der.to_vec().into())
-            .collect();
-        if chain.is_empty() {
-            return Err(CertificateError::NoCertificate { key: own.iter().any(private_key::is_key) });
+        let own = material("certificate", certificate)?;
+        let other = private_key.map(|text| material("private_key", text)).transpose()?;
+        if own.certificates.is_empty() {
+            return Err(CertificateError::NoCertificate { key: !own.keys.is_empty(), others: own.others });
         }
-        let mut keys = other.as_ref().unwrap_or(&own).iter().filter(|section| private_key::is_key(section));
-        let key = keys.next().ok_or(CertificateError::NoKey { given: private_key.is_some() })?;
-        if keys.next().is_some() {
-            return Err(CertificateError::SeveralKeys);
-        }
-        Self::from_der(chain, private_key::read(key, passphrase)?, now)
+        let chain = own.certificates.into_iter().map(|found| found.der.into()).collect();
+        let [key] = other.map_or(own.keys, |other| other.keys).try_into().map_err(|keys: Vec<_>| {
+            if keys.is_empty() {
+                CertificateError::NoKey { given: private_key.is_some() }
+            } else {
+                CertificateError::SeveralKeys
+            }
+        })?;
+        Self::from_der(chain, private_key::read(&key, passphrase)?, now)
     }
 
     /// From DER: the device's own certificate and those that lead to a root. `now` as for [`Self::from_pem`].
@@ -76,7 +74,8 @@ impl ClientCertificate {
         let mut facts = Vec::new();
         for (place, der) in chain.iter().enumerate() {
             let read = CertificateFacts::read(der);
-            facts.push(read.ok_or(CertificateError::Damaged { field: "certificate", position: place + 1 })?);
+            let damaged = MaterialError::Damaged(place + 1);
+            facts.push(read.ok_or(CertificateError::Unreadable { field: "certificate", reason: damaged })?);
         }
         let loaded = ring::sign::any_supported_type(&key);
         key.zeroize();
@@ -151,14 +150,8 @@ impl fmt::Debug for ClientCertificate {
     }
 }
 
-fn sections(field: &'static str, text: &[u8]) -> Result<Vec<Section>, CertificateError> {
-    let sections =
-        pem::read(text).map_err(|damaged| CertificateError::Damaged { field, position: damaged.position })?;
-    if sections.is_empty() {
-        // A SEQUENCE with a length of two bytes: what certificates, keys and PKCS #12 begin with in DER.
-        return Err(CertificateError::NotPem { field, der: text.starts_with(&[0x30, 0x82]) });
-    }
-    Ok(sections)
+fn material(field: &'static str, text: &[u8]) -> Result<Material, CertificateError> {
+    material::read(text).map_err(|reason| CertificateError::Unreadable { field, reason })
 }
 
 #[cfg(test)]
@@ -205,13 +198,14 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let (own, other) = (pair("dev1"), pair("dev2"));
+        let nothing = |field| {
+            let reason = MaterialError::Nothing { base64: false };
+            CertificateError::Unreadable { field, reason }
+        };
         let cases = [
-            (load("", None), CertificateError::NotPem { field: "certificate", der: false }),
-            (
-                load(&own.certificate, Some("AAEC")),
-                CertificateError::NotPem { field: "private_key", der: false },
-            ),
-            (load(&own.key, None), CertificateError::NoCertificate { key: true }),
+            (load("", None), nothing("certificate")),
+            (load(&own.certificate, Some("AAEC")), nothing("private_key")),
+            (load(&own.key, None), CertificateError::NoCertificate { key: true, others: Vec::new() }),
             (load(&own.certificate, None), CertificateError::NoKey { given: false }),
             (load(&own.certificate, Some(&own.certificate)), CertificateError::NoKey { given: true }),
             (
@@ -231,8 +225,6 @@ mod tests {
             2_524_608_000,
         );
         assert_eq!(late.unwrap_err().to_string(), "certificate: it expired on 2050-01-01T00:00:00Z");
-        let der = ClientCertificate::from_pem(&[0x30, 0x82, 1], None, None, NOW).unwrap_err();
-        assert!(der.to_string().contains("this is DER"), "{der}");
     }
 
     #[test]

@@ -2,29 +2,25 @@
 
 use std::fmt;
 
+use crate::dialect::material::MaterialError;
 use crate::dialect::time::format_utc;
 
 /// Why a certificate and a key cannot be used. Begins with the name of the field; never shows a key or passphrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateError {
-    /// There is no PEM section in it.
-    NotPem {
+    /// A file or text cannot be read.
+    Unreadable {
         /// `certificate` or `private_key`.
         field: &'static str,
-        /// It looks like DER.
-        der: bool,
-    },
-    /// A PEM section or a certificate cannot be read.
-    Damaged {
-        /// `certificate` or `private_key`.
-        field: &'static str,
-        /// Its place, from 1.
-        position: usize,
+        /// Why.
+        reason: MaterialError,
     },
     /// There is no certificate where one should be.
     NoCertificate {
         /// There is a key in its place.
         key: bool,
+        /// What else there is in its place, by the labels of PEM.
+        others: Vec<String>,
     },
     /// The chain is longer than any server takes.
     LongChain {
@@ -62,18 +58,12 @@ pub enum CertificateError {
 impl fmt::Display for CertificateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotPem { field, der: false } => {
-                write!(f, "{field}: there is no PEM text in it (-----BEGIN …)")
-            }
-            Self::NotPem { field, der: true } => write!(
-                f,
-                "{field}: this is DER, PEM is expected; convert it: openssl x509 -inform der (a certificate), \
-                 openssl pkey -inform der (a key), openssl pkcs12 -nodes (a .pfx or .p12 file)"
-            ),
-            Self::Damaged { field, position } => write!(f, "{field}: section {position} in it is damaged or cut off"),
-            Self::NoCertificate { key: false } => f.write_str("certificate: there is none in it (BEGIN CERTIFICATE)"),
-            Self::NoCertificate { key: true } => {
+            Self::Unreadable { field, reason } => write!(f, "{field}: {reason}"),
+            Self::NoCertificate { key: true, .. } => {
                 f.write_str("certificate: there is a private key in it and no certificate")
+            }
+            Self::NoCertificate { key: false, others } => {
+                write!(f, "certificate: there is none in it, but {}", others.join(", "))
             }
             Self::LongChain { limit } => write!(f, "certificate: the chain has more than {limit} certificates"),
             Self::NoKey { given: true } => f.write_str("private_key: there is none in it (BEGIN … PRIVATE KEY)"),

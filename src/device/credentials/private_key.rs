@@ -1,4 +1,4 @@
-//! Private keys out of PEM files: PKCS #8 (RFC 5958), plain or encrypted with a passphrase by PBES2 (RFC 8018), PKCS #1
+//! Private keys out of files: PKCS #8 (RFC 5958), plain or encrypted with a passphrase by PBES2 (RFC 8018), PKCS #1
 //! (RFC 8017) and SEC 1 (RFC 5915).
 
 use pkcs8::EncryptedPrivateKeyInfoRef;
@@ -8,6 +8,7 @@ use pkcs8::pkcs5::pbes2::Kdf;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::CertificateError;
+use crate::dialect::material::ENCRYPTED_KEY as ENCRYPTED;
 use crate::dialect::pem::Section;
 
 /// Rounds of PBKDF2 past which a file is not worth the wait; tools write up to a million.
@@ -16,13 +17,6 @@ const MAX_ITERATIONS: u32 = 10_000_000;
 const MAX_SCRYPT_MEMORY: u64 = 256 << 20;
 /// The parallelization parameter of scrypt, which only takes time here.
 const MAX_SCRYPT_LANES: u16 = 64;
-
-const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
-
-/// Whether a section holds a private key of a known form.
-pub(super) fn is_key(section: &Section) -> bool {
-    matches!(section.label.as_str(), "PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PRIVATE KEY" | ENCRYPTED)
-}
 
 /// The key of a section; `passphrase` if it is encrypted, and only then.
 pub(super) fn read(

@@ -49,8 +49,21 @@ fn untidy_but_clear() {
         " HostName=h;DeviceId=d;x509=true;\r\n",
         "hostname = h ; deviceid= d ;; X509=TRUE;",
         "x509=true\n;DeviceId=d;HostName=h",
+        "\u{feff}IOTHUB_DEVICE_CONNECTION_STRING=\"HostName=h;DeviceId=d;x509=true\"",
+        "{\"connectionString\": \"HostName=h;DeviceId=d;x509=true\"}",
+        "HostName=\"h\";DeviceId=\"d\";x509=true",
+        "HostName=h;\u{feff}DeviceId=d;x509=true",
     ] {
         assert_eq!(parse(untidy), tidy, "{untidy}");
+    }
+}
+
+#[test]
+fn a_key_that_was_wrapped() {
+    let wrapped = format!("{}\r\n  {}", &KEY[..20], &KEY[20..]);
+    for key in [wrapped.clone(), format!("\"{wrapped}\""), format!("\u{feff}{KEY} ")] {
+        let parsed = parse(&format!("HostName=h;DeviceId=d;SharedAccessKey={key}"));
+        assert_eq!(parsed.auth, Auth::SharedAccessKey(SymmetricKey::from_base64(KEY).unwrap()));
     }
 }
 
@@ -91,8 +104,14 @@ fn errors_name_the_key() {
             E::Contradiction("SharedAccessSignature", "x509=true"),
             "exclude each other",
         ),
+        (
+            "HostName=h;DeviceId=d;SharedAccessKey=AAECAwQ".to_owned(),
+            E::Key(KeyError::Cut),
+            "was it cut at a '='",
+        ),
+        (format!("NAME='HostName=h;DeviceId=d;{key}"), E::Pasted(PastedError::Quote), "quote"),
         ("HostName=h;DeviceId=d;x509=yes".to_owned(), E::NotABoolean("x509"), "true or false"),
-        ("HostName=h;DeviceId=d;SharedAccessKey=a b".to_owned(), E::Key(KeyError::NotBase64), "base64"),
+        ("HostName=h;DeviceId=d;SharedAccessKey=a*b=".to_owned(), E::Key(KeyError::NotBase64), "base64"),
         (
             "HostName=h;DeviceId=d;SharedAccessSignature=SharedAccessSignature sr=a".to_owned(),
             E::Token(SasError::Missing("sig")),
@@ -138,6 +157,10 @@ fn secrets_are_never_shown() {
         format!("HostName=h;DeviceId=d;SharedAccessKeyX={KEY}!;SharedAccessKey={KEY}!"),
         format!("HostName=h;DeviceId=d;SharedAccessKey={KEY}!"),
         format!("HostName=h;DeviceId=d;SharedAccessKey;{KEY}"),
+        format!("'HostName=h;DeviceId=d;SharedAccessKey={KEY}"),
+        format!("{{\"connectionString\": \"SharedAccessKey={KEY}"),
+        format!("{{\"primaryKey\": \"{KEY}\"}}"),
+        format!("NAME=HostName=h;{KEY}"),
         "HostName=h;DeviceId=d;SharedAccessSignature=SharedAccessSignature sr=a&sig=AAEC!&se=aGVsbG8"
             .to_owned(),
     ] {

@@ -5,6 +5,9 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
+use zeroize::Zeroizing;
+
+use crate::dialect::pasted;
 
 /// A device's, module's or policy's symmetric key. Never shown by `Debug`, compared in constant time, wiped on drop.
 #[derive(Clone)]
@@ -15,6 +18,18 @@ impl SymmetricKey {
     pub fn from_base64(text: &str) -> Result<Self, KeyError> {
         let bytes = STANDARD.decode(text.trim()).map_err(|_| KeyError::NotBase64)?;
         if bytes.is_empty() { Err(KeyError::Empty) } else { Ok(Self(bytes)) }
+    }
+
+    /// Decodes a key that a person passes on: white space in it, and quotes around it, do not count.
+    pub fn from_pasted(text: &str) -> Result<Self, KeyError> {
+        let text = pasted::without_quotes(text);
+        let counts = |char: &char| !char.is_whitespace() && !pasted::is_invisible(*char);
+        let text = Zeroizing::new(text.chars().filter(counts).collect::<String>());
+        Self::from_base64(&text).map_err(|error| match error {
+            KeyError::NotBase64 if text.contains("SharedAccessKey=") => KeyError::ConnectionString,
+            KeyError::NotBase64 if is_cut(&text) => KeyError::Cut,
+            error => error,
+        })
     }
 
     /// A new random key of 32 bytes, from the system's random source.
@@ -59,6 +74,12 @@ impl SymmetricKey {
     }
 }
 
+/// Whether nothing but the padding is missing.
+fn is_cut(text: &str) -> bool {
+    let padding = "=".repeat(text.len().next_multiple_of(4) - text.len());
+    !padding.is_empty() && STANDARD.decode(text.to_owned() + &padding).is_ok()
+}
+
 impl fmt::Debug for SymmetricKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SymmetricKey(…)")
@@ -90,6 +111,10 @@ pub enum KeyError {
     Empty,
     /// Not standard base64 with its padding.
     NotBase64,
+    /// The padding of the base64 is missing, or some of it.
+    Cut,
+    /// A whole connection string.
+    ConnectionString,
     /// The system's random source failed.
     NoRandomness,
 }
@@ -99,6 +124,12 @@ impl fmt::Display for KeyError {
         f.write_str(match self {
             Self::Empty => "the key is empty",
             Self::NotBase64 => "the key is not valid base64",
+            Self::Cut => {
+                "the key is not valid base64: the padding at its end is missing; was it cut at a '='?"
+            }
+            Self::ConnectionString => {
+                "this is a whole connection string; pass what stands behind SharedAccessKey= alone"
+            }
             Self::NoRandomness => "the system's random source failed",
         })
     }

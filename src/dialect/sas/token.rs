@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::Mac;
 
 use super::super::encoding::{decode, push_encoded};
+use super::super::pasted::{self, PastedError};
 use super::{SymmetricKey, UnsignedToken};
 
 /// The service accepts a token for this many seconds after its expiry (IoT Hub docs, SAS: clock skew).
@@ -51,6 +52,13 @@ impl SasToken {
             push_encoded(&mut text, policy);
         }
         Self { resource, signature, expiry, policy, text }
+    }
+
+    /// Parses a token that a person or a program of theirs passes on: quotes, `NAME=`, or the JSON of `az` around it are
+    /// taken off.
+    pub fn from_pasted(text: &str) -> Result<Self, SasError> {
+        const KIND: pasted::Kind = pasted::Kind { starts: &[("SharedAccessSignature", ' ')], member: "sas" };
+        Self::parse(&pasted::unwrap(text, &KIND).map_err(SasError::Pasted)?)
     }
 
     /// Parses a token, its fields in any order. Unknown fields are ignored; the token is kept as it was written.
@@ -196,6 +204,8 @@ impl fmt::Debug for SasToken {
 /// Why text is not a token. Never shows the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SasError {
+    /// It cannot be told from what surrounds it.
+    Pasted(PastedError),
     /// It does not start with `SharedAccessSignature `.
     Scheme,
     /// A needed field (`sr`, `sig` or `se`) is absent or empty.
@@ -211,6 +221,7 @@ pub enum SasError {
 impl fmt::Display for SasError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Pasted(error) => write!(f, "the SAS token: {error}"),
             Self::Scheme => f.write_str("the SAS token does not start with 'SharedAccessSignature '"),
             Self::Missing(field) => write!(f, "the SAS token has no {field} field"),
             Self::Doubled(field) => write!(f, "the SAS token has more than one {field} field"),
