@@ -67,7 +67,7 @@ def test_registry_manager(service_sdk_python: Path) -> None:
         "modules": ["m", "n"],
         "module twin": ["m", {"a": 1}, True],
         "module twin replaced": {"b": 2},
-        "module method": [404, 404103, {"timeout": "00:00:00"}, True],
+        "module method": [404, 404103, None, True],
         "module gone": [404, "ModuleNotFound"],
         "twin": ["live", "Connected", "sas", False],
         "patched": [{"room": 7}, 10, 2, True],

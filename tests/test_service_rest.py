@@ -82,21 +82,32 @@ def test_a_module_with_a_certificate(hub: azmqtt.LocalHub, tmp_path: Path) -> No
         )
         with client:
             client.send_message(module_id)
-        # The same over HTTPS, by the certificate of the handshake.
-        (tmp_path / "cert.pem").write_text(certificate.certificate + certificate.private_key)
-        tls = ssl.create_default_context(cafile=hub.ca_file)
-        tls.load_cert_chain(tmp_path / "cert.pem")
-        path = f"/devices/x509-owner/modules/{module_id}/messages/events"
-        url = f"https://localhost:{hub.service_port}{path}?{VERSION}"
-        with urllib.request.urlopen(urllib.request.Request(url, b"https", method="POST"), context=tls) as answer:
-            assert answer.status == 204
-        plain = ssl.create_default_context(cafile=hub.ca_file)
+        messages = hub.wait_for_telemetry("x509-owner", module_id=module_id)
+        assert [message.body.decode() for message in messages] == [module_id]
+
+
+def test_a_device_with_a_certificate_over_https(hub: azmqtt.LocalHub, tmp_path: Path) -> None:
+    """By the certificate of the handshake it sends, reads itself and makes modules."""
+    certificate = hub.create_certificate("x509-https")
+    hub.create_device("x509-https", ca=True)
+    (tmp_path / "cert.pem").write_text(certificate.certificate + certificate.private_key)
+    tls = ssl.create_default_context(cafile=hub.ca_file)
+    tls.load_cert_chain(tmp_path / "cert.pem")
+    plain = ssl.create_default_context(cafile=hub.ca_file)
+    for method, path, body, status in (
+        ("POST", "/messages/events", b"https", 204),
+        ("PUT", "/modules/m", b"{}", 200),
+        ("GET", "", None, 200),
+    ):
+        url = f"https://localhost:{hub.service_port}/devices/x509-https{path}?{VERSION}"
+        with urllib.request.urlopen(urllib.request.Request(url, body, method=method), context=tls) as answer:
+            assert answer.status == status
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(urllib.request.Request(url, b"https", method="POST"), context=plain)
+            urllib.request.urlopen(urllib.request.Request(url, body, method=method), context=plain)
         refused.value.close()
         assert refused.value.code == 401
-        messages = hub.wait_for_telemetry("x509-owner", module_id=module_id, count=2)
-        assert [message.body.decode() for message in messages] == [module_id, "https"]
+    assert hub.wait_for_telemetry("x509-https")[0].body == b"https"
+    assert hub.module("x509-https", "m").module_id == "m"
 
 
 def test_feedback_waits_for_more_or_for_the_time() -> None:

@@ -1,4 +1,4 @@
-//! Error bodies: the one a device gets over MQTT, and the two spellings of the service's REST API.
+//! Error bodies: the one a device gets over MQTT, and the spellings of the service's REST API.
 
 mod code;
 #[cfg(test)]
@@ -6,7 +6,7 @@ mod tests;
 
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 pub use code::ErrorCode;
 
@@ -52,21 +52,21 @@ impl ServiceError {
     /// The body that a device gets:
     /// `{"errorCode":…,"trackingId":"…","message":"…","timestampUtc":"…"}`.
     pub fn to_body(&self) -> Vec<u8> {
-        self.to_json().to_string().into_bytes()
+        let [code, message, tracking_id, timestamp] = self.fields();
+        let retry_after = self.retry_after.map(|seconds| ("retryAfter", seconds.into()));
+        let body = [code, tracking_id, message, timestamp].into_iter().chain(retry_after);
+        write_object(body).into_bytes()
     }
 
-    /// The body of the service's REST API, newer spelling: the device's body as a string under `Message`.
-    pub fn to_rest_body(&self) -> Vec<u8> {
-        self.to_rest_body_with(None)
+    /// The body of the service's REST API in its newer spelling, as some routes have it: the device's in another order.
+    pub fn to_plain_rest_body(&self) -> Vec<u8> {
+        write_object(self.fields()).into_bytes()
     }
 
-    /// [`Self::to_rest_body`] with more for programs under `info`, as some errors have.
-    pub fn to_rest_body_with(&self, info: Option<&Value>) -> Vec<u8> {
-        let mut body = self.to_json();
-        if let Some(info) = info {
-            body["info"] = info.clone();
-        }
-        json!({ "Message": body.to_string(), "ExceptionMessage": "" }).to_string().into_bytes()
+    /// The body of direct methods over the service's REST API: the newer spelling as text under `Message`.
+    pub fn to_nested_rest_body(&self) -> Vec<u8> {
+        let inner = write_object(self.fields().into_iter().chain([("info", Value::Null)]));
+        write_object([("Message", inner.into()), ("ExceptionMessage", "".into())]).into_bytes()
     }
 
     /// The body of the service's REST API, older spelling: `ErrorCode:{name};{message}` under `Message`, tracking id and time
@@ -74,12 +74,16 @@ impl ServiceError {
     pub fn to_named_rest_body(&self) -> Vec<u8> {
         let code = self.error_code.unwrap_or_else(|| u32::from(self.status) * 1000);
         let name = ErrorCode::name(code).unwrap_or("InvalidErrorCode");
-        let tracking_id = self.tracking_id.as_deref().unwrap_or_default();
+        let message = format!("ErrorCode:{name};{}", self.message);
+        let exception = format!("Tracking ID:{}", self.tracking());
+        write_object([("Message", message.into()), ("ExceptionMessage", exception.into())]).into_bytes()
+    }
+
+    /// The tracking id with the time: `{hex}-G:{n}-TimeStamp:{MM/dd/yyyy HH:mm:ss}`.
+    pub fn tracking(&self) -> String {
         let timestamp = self.timestamp.as_deref().unwrap_or_default();
         let timestamp = american(timestamp).unwrap_or_else(|| timestamp.to_owned());
-        let exception = format!("Tracking ID:{tracking_id}-TimeStamp:{timestamp}");
-        let message = format!("ErrorCode:{name};{}", self.message);
-        json!({ "Message": message, "ExceptionMessage": exception }).to_string().into_bytes()
+        format!("{}-TimeStamp:{timestamp}", self.tracking_id.as_deref().unwrap_or_default())
     }
 
     /// Reads an error body, whatever it holds: what cannot be read becomes an excerpt in the message.
@@ -112,17 +116,13 @@ impl ServiceError {
         error
     }
 
-    fn to_json(&self) -> Value {
-        let mut body = json!({
-            "errorCode": self.error_code.unwrap_or_else(|| u32::from(self.status) * 1000),
-            "trackingId": self.tracking_id.as_deref().unwrap_or_default(),
-            "message": self.message,
-            "timestampUtc": self.timestamp.as_deref().unwrap_or_default(),
-        });
-        if let Some(seconds) = self.retry_after {
-            body["retryAfter"] = seconds.into();
-        }
-        body
+    fn fields(&self) -> [(&'static str, Value); 4] {
+        [
+            ("errorCode", self.error_code.unwrap_or_else(|| u32::from(self.status) * 1000).into()),
+            ("message", self.message.as_str().into()),
+            ("trackingId", self.tracking_id.as_deref().unwrap_or_default().into()),
+            ("timestampUtc", self.timestamp.as_deref().unwrap_or_default().into()),
+        ]
     }
 
     fn read(&mut self, fields: &Map<String, Value>) {
@@ -177,6 +177,12 @@ impl ServiceError {
         self.tracking_id = Some(excerpt(id, MAX_FIELD));
         self.timestamp = timestamp.map(|timestamp| excerpt(timestamp, MAX_FIELD));
     }
+}
+
+/// An object whose fields keep their order.
+fn write_object(fields: impl IntoIterator<Item = (&'static str, Value)>) -> String {
+    let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+    Value::Object(fields.collect()).to_string()
 }
 
 /// `2026-11-22T10:18:09Z` as `11/22/2026 10:18:09`.

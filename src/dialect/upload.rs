@@ -155,12 +155,13 @@ impl UploadNotification {
         .into_bytes()
     }
 
-    /// Reads a body; `None` if it is not one.
-    pub fn parse(body: &[u8]) -> Option<Self> {
+    /// Reads a body, whose correlation id may be in the path instead; `None` if it is not one.
+    pub fn parse(body: &[u8], correlation_id: Option<String>) -> Option<Self> {
         let body: Value = serde_json::from_slice(body).ok()?;
         let status_code = body.get("statusCode").and_then(Value::as_i64).unwrap_or_default();
+        let in_body = || body.get("correlationId")?.as_str().map(str::to_owned);
         Some(Self {
-            correlation_id: body.get("correlationId")?.as_str()?.to_owned(),
+            correlation_id: correlation_id.or_else(in_body)?,
             is_success: body.get("isSuccess")?.as_bool()?,
             status_code: i32::try_from(status_code).ok()?,
             status_description: excerpt(
@@ -232,7 +233,7 @@ mod tests {
         #[test]
         fn parsing_is_total(body in proptest::collection::vec(any::<u8>(), 0..200), text in ".{0,40}") {
             let _ = UploadTarget::parse(&body);
-            let _ = UploadNotification::parse(&body);
+            let _ = UploadNotification::parse(&body, None);
             let _ = UploadTarget { host_name: text.clone(), sas: text, ..target() }.host_and_port();
         }
 
@@ -241,7 +242,7 @@ mod tests {
             let notification = UploadNotification {
                 correlation_id, is_success, status_code, status_description: "done".to_owned(),
             };
-            prop_assert_eq!(UploadNotification::parse(&notification.to_body()), Some(notification));
+            prop_assert_eq!(UploadNotification::parse(&notification.to_body(), None), Some(notification));
         }
     }
 }

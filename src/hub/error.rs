@@ -75,6 +75,8 @@ pub enum HubError {
         /// The condition's.
         wanted: String,
     },
+    /// The etag of the condition is not the twin's; names the device.
+    TwinEtagMismatch(String),
     /// To remove an identity takes a condition on its etag, `*` at least.
     EtagMissing,
     /// A property of an identity breaks a rule; says which.
@@ -185,6 +187,7 @@ impl fmt::Display for HubError {
                     "Precondition failed: Device version did not match, existingVersion:{existing} newVersion:{wanted}"
                 )
             }
+            Self::TwinEtagMismatch(id) => write!(f, "ETag mismatch for device ID '{id}'"),
             Self::EtagMissing => f.write_str("Etag missing"),
             Self::Argument(reason) => f.write_str(reason),
             Self::InputName(rule) => write!(f, "the name of an input {rule}"),

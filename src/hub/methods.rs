@@ -269,7 +269,8 @@ fn after(time: Duration) -> Instant {
 }
 
 fn not_online() -> HubError {
-    method_error(ErrorCode::DEVICE_NOT_ONLINE, "Timed out waiting for device to connect.")
+    let message = "The operation failed because the requested device isn't online. To learn more, see https://aka.ms/iothub404103";
+    method_error(ErrorCode::DEVICE_NOT_ONLINE, message)
 }
 
 fn no_answer() -> HubError {

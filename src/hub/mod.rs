@@ -82,6 +82,7 @@ mod strangers;
 pub mod telemetry;
 pub mod throttle;
 mod tls_rules;
+mod tracking;
 mod transport;
 mod twin_requests;
 mod twin_writes;

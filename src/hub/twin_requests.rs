@@ -8,9 +8,10 @@ use super::device::Device;
 use super::error::HubError;
 use super::shared::Shared;
 use super::telemetry::unix_now;
+use super::tracking::Tracking;
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::topic::HubTopic;
-use crate::dialect::{ServiceError, time, twin};
+use crate::dialect::{ServiceError, twin};
 
 /// An answer on its way.
 pub struct TwinAnswer {
@@ -64,17 +65,8 @@ fn server_error(error: &HubError) -> ServiceError {
 
 /// The answer to a request that is refused.
 pub fn refusal(mut error: ServiceError, request_id: &str) -> TwinAnswer {
-    error.tracking_id = Some(tracking_id());
-    error.timestamp = Some(time::format_utc(unix_now()));
+    Tracking::new().mark_for_device(&mut error);
     TwinAnswer { topic: response_topic(error.status, request_id, None), body: error.to_body().into() }
-}
-
-/// A number to find a request by; unique is all it has to be.
-pub fn tracking_id() -> String {
-    let mut random = [0; 16];
-    // Without randomness the id says nothing, which harms nobody.
-    let _ = getrandom::fill(&mut random);
-    format!("{:032X}", u128::from_ne_bytes(random))
 }
 
 fn response_topic(status: u16, request_id: &str, version: Option<u64>) -> String {

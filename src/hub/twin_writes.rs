@@ -29,7 +29,10 @@ pub fn write(
     if_match: Option<&str>,
 ) -> Result<(), HubError> {
     let device = shared.registry.get(id)?;
-    apply(&device, how, body, if_match).map_err(HubError::Twin)?;
+    apply(&device, how, body, if_match).map_err(|error| match error {
+        TwinError::EtagMismatch => HubError::TwinEtagMismatch(device.id.clone()),
+        error => HubError::Twin(error),
+    })?;
     shared.save(&device)
 }
 

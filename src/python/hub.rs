@@ -468,6 +468,7 @@ pub(super) fn to_python(error: HubError) -> PyErr {
         | HubError::ModuleExists(_)
         | HubError::EtagMismatch { .. }
         | HubError::EtagMissing
+        | HubError::TwinEtagMismatch(_)
         | HubError::Argument(_)
         | HubError::InputName(_)
         | HubError::EnrollmentExists(_)

@@ -1,4 +1,5 @@
 use proptest::prelude::*;
+use serde_json::json;
 
 use super::*;
 
@@ -11,7 +12,9 @@ fn the_device_form() {
     assert_eq!(error.timestamp.as_deref(), Some("2026-01-01T00:00:00Z"));
     assert_eq!(error.to_string(), "status 400, error 400004 ArgumentInvalid: bad (tracking id abc-G:1)");
     assert_eq!(ServiceError::parse(400, &error.to_body()), error);
-    assert_eq!(ServiceError::parse(400, &error.to_rest_body()), error);
+    assert_eq!(error.to_body(), body);
+    assert_eq!(ServiceError::parse(400, &error.to_plain_rest_body()), error);
+    assert_eq!(ServiceError::parse(400, &error.to_nested_rest_body()), error);
 }
 
 #[test]
@@ -36,6 +39,17 @@ fn the_older_rest_form_is_written_as_it_is_read() {
     assert_eq!(String::from_utf8(body.clone()).unwrap(), expected);
     error.timestamp = Some("11/22/2026 10:00:00".to_owned());
     assert_eq!(ServiceError::parse(404, &body), error);
+}
+
+#[test]
+fn the_newer_rest_forms_are_written_in_order() {
+    let mut error = ServiceError::new(ErrorCode::DEVICE_NOT_ONLINE, "off \"line\"");
+    (error.tracking_id, error.timestamp) = (Some("t".to_owned()), Some("u".to_owned()));
+    let plain = r#"{"errorCode":404103,"message":"off \"line\"","trackingId":"t","timestampUtc":"u"}"#;
+    assert_eq!(String::from_utf8(error.to_plain_rest_body()).unwrap(), plain);
+    let nested: Value = serde_json::from_slice(&error.to_nested_rest_body()).unwrap();
+    let inner = plain.replace('}', r#","info":null}"#);
+    assert_eq!(nested, json!({ "Message": inner, "ExceptionMessage": "" }));
 }
 
 #[test]
@@ -106,6 +120,7 @@ proptest! {
             status: 400, error_code: Some(code), message, tracking_id: Some(id), timestamp: Some(time), retry_after: None,
         };
         prop_assert_eq!(&ServiceError::parse(400, &error.to_body()), &error);
-        prop_assert_eq!(&ServiceError::parse(400, &error.to_rest_body()), &error);
+        prop_assert_eq!(&ServiceError::parse(400, &error.to_plain_rest_body()), &error);
+        prop_assert_eq!(&ServiceError::parse(400, &error.to_nested_rest_body()), &error);
     }
 }

@@ -52,12 +52,9 @@ impl Asker {
 
     /// [`Self::admit`], and whether the token was one of the hub's.
     pub(super) fn admit_as(&self, shared: &Shared, id: Id<'_>) -> Result<(Arc<Device>, bool), Refusal> {
-        let refuse = |reason: String| {
-            shared.note_refusal(format!("HTTPS: {reason}"));
-            Refusal::new(ErrorCode::UNAUTHORIZED, "the device's credentials are not accepted")
-        };
+        let refuse = |reason: String| Refusal::unauthorized(shared, &reason);
         let device = shared.registry.find(id).ok_or_else(|| refuse("there is no such device".to_owned()))?;
-        let proof = judge(shared, &device, id, &self.headers, &self.chain).map_err(refuse)?;
+        let proof = prove_by(shared, &device, id, &self.headers, &self.chain).map_err(refuse)?;
         if !device.may_connect() {
             return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
         }
@@ -70,10 +67,11 @@ impl Asker {
 
 /// Whether credentials are those of a device or module, disabled or not.
 pub(super) fn is_known(shared: &Shared, id: Id<'_>, headers: &HeaderMap, chain: &ClientChain) -> bool {
-    shared.registry.find(id).is_some_and(|device| judge(shared, &device, id, headers, chain).is_ok())
+    shared.registry.find(id).is_some_and(|device| prove_by(shared, &device, id, headers, chain).is_ok())
 }
 
-fn judge(
+/// What the credentials of a request are worth, for a device or module; the reason if nothing.
+pub(super) fn prove_by(
     shared: &Shared,
     device: &Device,
     id: Id<'_>,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::StatusCode;
+use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::StreamExt;
@@ -13,23 +13,29 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 use super::super::error::HubError;
-use super::super::telemetry::unix_now;
-use super::super::twin_requests::tracking_id;
+use super::super::shared::Shared;
+use super::super::tracking::Tracking;
+use crate::dialect::ServiceError;
 use crate::dialect::service_error::ErrorCode;
-use crate::dialect::{ServiceError, time};
 
 /// A refusal as the service's REST API writes it: the error's name in `iothub-errorcode`, the rest in the body.
+#[derive(Debug)]
 pub(super) struct Refusal {
     error: Box<ServiceError>,
     spelling: Spelling,
 }
 
-/// The two forms of error bodies, which clients of the service meet both.
-enum Spelling {
+/// The forms of error bodies, which clients of the service meet all.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Spelling {
     /// `ErrorCode:{name};{message}`, of most routes.
     Named,
-    /// JSON as text, of direct methods; perhaps with more for programs.
-    Json { info: Option<Value> },
+    /// The same with a tracking id that has no gateway, of twins.
+    OfTwins,
+    /// JSON.
+    Plain,
+    /// JSON as text, of direct methods, and of modules whose device is not to be had.
+    Nested,
 }
 
 impl Refusal {
@@ -37,10 +43,16 @@ impl Refusal {
         Box::new(ServiceError::new(error_code, message)).into()
     }
 
-    /// With the body's newer spelling.
+    /// Of somebody who may not do it. The reason is for whoever runs the hub alone: in `last_refusal`.
+    pub(super) fn unauthorized(shared: &Shared, reason: &str) -> Self {
+        shared.note_refusal(format!("HTTPS: {reason}"));
+        Self::new(ErrorCode::UNAUTHORIZED_ACCESS, "Unauthorized")
+    }
+
+    /// With another form of the body.
     #[must_use]
-    pub(super) fn in_json(self, info: Option<Value>) -> Self {
-        Self { spelling: Spelling::Json { info }, ..self }
+    pub(super) fn spelled(self, spelling: Spelling) -> Self {
+        Self { spelling, ..self }
     }
 
     pub(super) fn code(&self) -> Option<u32> {
@@ -66,7 +78,9 @@ impl From<HubError> for Refusal {
             HubError::ModuleExists(_) => ErrorCode::MODULE_ALREADY_EXISTS,
             HubError::ModuleNotFound(_) => ErrorCode::MODULE_NOT_FOUND,
             HubError::TooManyModules(_) => ErrorCode::TOO_MANY_MODULES,
-            HubError::EtagMismatch { .. } | HubError::EtagMissing => ErrorCode::PRECONDITION_FAILED,
+            HubError::EtagMismatch { .. } | HubError::EtagMissing | HubError::TwinEtagMismatch(_) => {
+                ErrorCode::PRECONDITION_FAILED
+            }
             HubError::QueueFull { .. } => ErrorCode::QUEUE_DEPTH_EXCEEDED,
             HubError::MessageTooLarge { .. } | HubError::TopicTooLong { .. } => ErrorCode::MESSAGE_TOO_LARGE,
             HubError::Argument(_)
@@ -83,6 +97,13 @@ impl From<HubError> for Refusal {
         match error {
             HubError::Method(error) | HubError::Service(error) => error.into(),
             HubError::Twin(error) => Box::new(error.to_service_error()).into(),
+            HubError::DeviceNotFound(id) => Self::new(code, id),
+            HubError::DeviceExists(id) => {
+                Self::new(code, format!("A device with ID '{id}' is already registered."))
+            }
+            error @ HubError::TwinEtagMismatch(_) => {
+                Self::new(code, error.to_string()).spelled(Spelling::OfTwins)
+            }
             other => Self::new(code, other.to_string()),
         }
     }
@@ -95,15 +116,25 @@ pub(super) struct Admitted;
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self { mut error, spelling } = self;
-        error.tracking_id = Some(format!("{}-G:0", tracking_id()));
-        error.timestamp = Some(time::format_utc(unix_now()));
+        let tracking = Tracking::new();
+        let body = match spelling {
+            Spelling::Named | Spelling::OfTwins => {
+                tracking.mark_named(&mut error, matches!(spelling, Spelling::OfTwins));
+                error.to_named_rest_body()
+            }
+            Spelling::Plain => {
+                tracking.mark_newer(&mut error);
+                error.to_plain_rest_body()
+            }
+            Spelling::Nested => {
+                tracking.mark_newer(&mut error);
+                error.to_nested_rest_body()
+            }
+        };
         let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let name = error.error_code.and_then(ErrorCode::name).unwrap_or("ServerError");
-        let body = match spelling {
-            Spelling::Named => error.to_named_rest_body(),
-            Spelling::Json { info } => error.to_rest_body_with(info.as_ref()),
-        };
-        let mut response = (status, [("iothub-errorcode", name), JSON], body).into_response();
+        let headers = [("iothub-errorcode", name), JSON];
+        let mut response = (status, headers, [(REQUEST_ID, tracking.request_id())], body).into_response();
         let stranger = [
             ErrorCode::HUB_NOT_FOUND,
             ErrorCode::UNAUTHORIZED_ACCESS,
@@ -116,6 +147,9 @@ impl IntoResponse for Refusal {
         response
     }
 }
+
+/// The header with the number of a request.
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
 
 /// The type of every answer with a body.
 pub(super) const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");

@@ -25,6 +25,8 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
         .route("/devices/{device_id}/files", post(start))
         .route("/devices/{device_id}/files/notifications", post(end))
+        // As Microsoft's clients for Node and C say it.
+        .route("/devices/{device_id}/files/notifications/{correlation_id}", post(end_by_path))
 }
 
 async fn start(
@@ -56,9 +58,28 @@ async fn end(
     asker: Asker,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let device = asker.admit(&shared, Id::from(&device_id));
+    notified(&shared, &device_id, None, &asker, body).await
+}
+
+async fn end_by_path(
+    State(shared): State<Arc<Shared>>,
+    Path((device_id, correlation_id)): Path<(String, String)>,
+    asker: Asker,
+    body: Body,
+) -> Result<StatusCode, Refusal> {
+    notified(&shared, &device_id, Some(correlation_id), &asker, body).await
+}
+
+async fn notified(
+    shared: &Shared,
+    device_id: &str,
+    correlation_id: Option<String>,
+    asker: &Asker,
+    body: Body,
+) -> Result<StatusCode, Refusal> {
+    let device = asker.admit(shared, Id::from(device_id));
     let (device, body) = read_body(device, body, MAX_BODY).await?;
-    let notification = UploadNotification::parse(&body)
+    let notification = UploadNotification::parse(&body, correlation_id)
         .ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is not a notification"))?;
     if shared.uploads.end(&device.id, notification) {
         Ok(StatusCode::NO_CONTENT)

@@ -161,10 +161,10 @@ fn classify(method: &Method, path: &str, size: usize) -> Option<Operation> {
 }
 
 /// Whom a request is about: `/devices/{device}[/modules/{module}]…`, and the same of twins.
-fn identity(path: &str) -> Option<(String, Option<String>)> {
+pub(super) fn identity(path: &str) -> Option<(String, Option<String>)> {
     let path = path.strip_prefix(OWN).unwrap_or(path);
     let mut parts = path.trim_matches('/').split('/');
-    if !matches!(parts.next(), Some("devices" | "twins")) {
+    if !matches!(parts.next(), Some("devices" | "twins" | "digitaltwins")) {
         return None;
     }
     let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();

@@ -11,15 +11,15 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use super::super::id::Id;
 use super::super::methods;
 use super::super::policies::Right;
 use super::super::shared::Shared;
 use super::admission::Asker;
-use super::answer::{JSON, Refusal, read_body};
+use super::answer::{JSON, Refusal, Spelling, read_body};
 use super::service::Caller;
 use crate::dialect::MAX_METHOD_BODY;
 use crate::dialect::service_error::ErrorCode;
@@ -55,34 +55,21 @@ async fn of_module(
     call(&shared, id, &asker, body).await
 }
 
-async fn call(shared: &Shared, id: Id<'_>, asker: &Asker, body: Body) -> Result<Response, Refusal> {
-    let mut connect = Duration::ZERO;
-    answer(shared, id, asker, body, &mut connect).await.map_err(|refusal| {
-        let seconds = connect.as_secs();
-        let timeout = || format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
-        let info =
-            (refusal.code() == Some(ErrorCode::DEVICE_NOT_ONLINE)).then(|| json!({ "timeout": timeout() }));
-        refusal.in_json(info)
-    })
+async fn call(shared: &Arc<Shared>, id: Id<'_>, asker: &Asker, body: Body) -> Result<Response, Refusal> {
+    answer(shared, id, asker, body).await.map_err(|refusal| refusal.spelled(Spelling::Nested))
 }
 
 /// A module's own token, or one of a policy that services have.
-fn admit(shared: &Shared, asker: &Asker) -> Result<(), Refusal> {
+fn admit(shared: &Arc<Shared>, asker: &Asker) -> Result<(), Refusal> {
     let Some(caller) = asker.headers.get(CALLER) else {
         return Caller::of(shared, asker.query(), &asker.headers)?.require(Right::ServiceConnect);
     };
     let caller = caller.to_str().ok().and_then(|caller| caller.split_once('/')).map(Id::from);
-    let nobody = || Refusal::new(ErrorCode::UNAUTHORIZED, "x-ms-edge-moduleId does not name a module");
+    let nobody = || Refusal::unauthorized(shared, "x-ms-edge-moduleId does not name a module");
     asker.admit(shared, caller.ok_or_else(nobody)?).map(drop)
 }
 
-async fn answer(
-    shared: &Shared,
-    id: Id<'_>,
-    asker: &Asker,
-    body: Body,
-    connect: &mut Duration,
-) -> Result<Response, Refusal> {
+async fn answer(shared: &Arc<Shared>, id: Id<'_>, asker: &Asker, body: Body) -> Result<Response, Refusal> {
     let ((), body) = read_body(admit(shared, asker), body, MAX_BODY).await?;
     let invalid = |what: &str| Refusal::new(ErrorCode::ARGUMENT_INVALID, what);
     let body: Fields<'_> = serde_json::from_slice(&body)
@@ -90,9 +77,9 @@ async fn answer(
     let name = field(&body, "methodName");
     let name = name.as_ref().and_then(Value::as_str).ok_or_else(|| invalid("there is no methodName"))?;
     let response = seconds(&body, "responseTimeoutInSeconds", 30, 5).map_err(|rule| invalid(&rule))?;
-    *connect = seconds(&body, "connectTimeoutInSeconds", 0, 0).map_err(|rule| invalid(&rule))?;
+    let connect = seconds(&body, "connectTimeoutInSeconds", 0, 0).map_err(|rule| invalid(&rule))?;
     let payload = body.get("payload").map_or("", |payload| payload.get());
-    let call = methods::begin(&shared.registry, id, name, payload.as_bytes(), response, *connect)?;
+    let call = methods::begin(&shared.registry, id, name, payload.as_bytes(), response, connect)?;
     Ok(([JSON], call.outcome().await?.to_body()).into_response())
 }
 

@@ -3,6 +3,7 @@
 //! | module | subject |
 //! |---|---|
 //! | `server` | one TLS connection: requests out of it, within bounds |
+//! | `paths` | one spelling of each path, whatever case it comes in |
 //! | `router` | which path is answered by whom; new routes are merged in there |
 //! | `websocket` | MQTT over WebSockets: the upgrade, then the same way as on the MQTT port |
 //! | `files`, `blobs` | file upload: the hub's half, and Blob Storage's |
@@ -23,6 +24,7 @@ mod files;
 mod limits;
 mod message_headers;
 mod methods;
+mod paths;
 mod router;
 mod server;
 mod service;

@@ -3,10 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::middleware::from_fn_with_state;
+use axum::extract::Request;
+use axum::http::header::{SERVER, VARY};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 
 use super::super::shared::Shared;
+use super::super::tracking::Tracking;
+use super::super::uploads::CONTAINER;
+use super::answer::REQUEST_ID;
 use super::{blobs, device, faults, files, limits, methods, service, websocket};
 
 /// Answers requests in the name of the hub. Each subject has a module with its `routes()`, merged in here; handlers
@@ -23,5 +29,24 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .merge(faults::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .layer(from_fn_with_state(shared.clone(), limits::admit))
+        .layer(from_fn(name))
         .with_state(shared)
+}
+
+/// Gives an answer of the hub, not one of Blob Storage, what every answer of the service has.
+async fn name(request: Request, next: Next) -> Response {
+    let of_storage = request.uri().path().split('/').nth(1) == Some(CONTAINER);
+    let mut answer = next.run(request).await;
+    if of_storage || answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+        return answer;
+    }
+    let headers = answer.headers_mut();
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    headers.insert(SERVER, HeaderValue::from_static("Microsoft-HTTPAPI/2.0"));
+    if !headers.contains_key(REQUEST_ID)
+        && let Ok(id) = HeaderValue::try_from(Tracking::new().request_id())
+    {
+        headers.insert(REQUEST_ID, id);
+    }
+    answer
 }

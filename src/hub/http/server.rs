@@ -20,6 +20,7 @@ use super::super::config::Limits;
 use super::super::strangers::Place;
 use super::answer::Admitted;
 use super::limits::Abort;
+use super::paths;
 use super::stall::{StallingBody, StallingWrites};
 
 /// A TLS connection of the HTTPS listener.
@@ -55,6 +56,7 @@ pub async fn serve(
     let answer = service_fn(|request: hyper::Request<Incoming>| {
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(peer.clone());
+        parts.uri = paths::canonical(&parts.method, parts.uri);
         let body = StallingBody::new(body, limits.http_idle_timeout);
         let answer = service.call(hyper::Request::from_parts(parts, body));
         async move {

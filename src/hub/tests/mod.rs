@@ -26,6 +26,7 @@ mod rest;
 mod routes;
 mod service;
 mod service_bulk;
+mod service_errors;
 mod service_identities;
 mod service_identity_rules;
 mod service_twins;

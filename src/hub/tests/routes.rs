@@ -20,18 +20,19 @@ enum Takes {
     Service,
     /// The credentials of the device of the path.
     Device,
-    /// Those of the module of the path.
-    Module,
+    /// Those, or a policy's.
+    DeviceOrRead,
+    DeviceOrWrite,
 }
 
-use Takes::{Device, Module, Read, Service, Write};
+use Takes::{Device, DeviceOrRead, DeviceOrWrite, Read, Service, Write};
 
 /// Each route. One that is not here fails [`every_route_is_listed`].
-const ROUTES: [(&str, &str, Takes); 56] = [
+const ROUTES: [(&str, &str, Takes); 55] = [
     ("POST", "/devices/{device_id}/files", Device),
     ("POST", "/devices/{device_id}/files/notifications", Device),
+    ("POST", "/devices/{device_id}/files/notifications/{correlation_id}", Device),
     ("POST", "/devices/{device_id}/messages/events", Device),
-    ("POST", "/devices/{device_id}/modules/{module_id}/messages/events", Module),
     ("GET", "/devices/{device_id}/messages/deviceBound", Device),
     ("DELETE", "/devices/{device_id}/messages/deviceBound/{lock}", Device),
     ("POST", "/devices/{device_id}/messages/deviceBound/{lock}/abandon", Device),
@@ -47,17 +48,16 @@ const ROUTES: [(&str, &str, Takes); 56] = [
     ("DELETE", "/configurations/{id}", Write),
     ("POST", "/devices/{device_id}/applyConfigurationContent", Write),
     ("GET", "/devices", Read),
-    ("GET", "/devices/", Read),
-    ("GET", "/devices/{device_id}", Read),
+    ("GET", "/devices/{device_id}", DeviceOrRead),
     ("PUT", "/devices/{device_id}", Write),
     ("DELETE", "/devices/{device_id}", Write),
     ("GET", "/messages/serviceBound/feedback", Service),
     ("DELETE", "/messages/serviceBound/feedback/{lock}", Service),
     ("POST", "/messages/serviceBound/feedback/{lock}/abandon", Service),
-    ("GET", "/devices/{device_id}/modules", Read),
-    ("GET", "/devices/{device_id}/modules/{module_id}", Read),
-    ("PUT", "/devices/{device_id}/modules/{module_id}", Write),
-    ("DELETE", "/devices/{device_id}/modules/{module_id}", Write),
+    ("GET", "/devices/{device_id}/modules", DeviceOrRead),
+    ("GET", "/devices/{device_id}/modules/{module_id}", DeviceOrRead),
+    ("PUT", "/devices/{device_id}/modules/{module_id}", DeviceOrWrite),
+    ("DELETE", "/devices/{device_id}/modules/{module_id}", DeviceOrWrite),
     ("GET", "/twins/{device_id}", Service),
     ("PATCH", "/twins/{device_id}", Service),
     ("PUT", "/twins/{device_id}", Service),
@@ -146,37 +146,38 @@ async fn each_route_is_for_its_own() {
         let expiry = unix_now().saturating_add_signed(life);
         format!("Authorization: {}\r\n", SasToken::sign(resource, key, expiry, policy).to_token())
     };
+    let itself = vec![Device, DeviceOrRead, DeviceOrWrite];
     // Credentials, and what they are good for.
     let mut shown: Vec<(String, String, Vec<Takes>)> = vec![
         ("nothing".into(), String::new(), vec![]),
         ("garbage".into(), "Authorization: SharedAccessSignature sr=&sig=&se=\r\n".into(), vec![]),
-        ("dev1".into(), token(device, &key(&hub, "dev1"), 60, None), vec![Device]),
+        ("dev1".into(), token(device, &key(&hub, "dev1"), 60, None), itself.clone()),
         ("dev1, expired".into(), token(device, &key(&hub, "dev1"), -301, None), vec![]),
         ("dev1 for dev2".into(), token(other, &key(&hub, "dev1"), 60, None), vec![]),
         // Tokens are good for whatever is below their resource, as far as the key goes.
-        ("dev1 for the hub".into(), token("localhost", &key(&hub, "dev1"), 60, None), vec![Device]),
+        ("dev1 for the hub".into(), token("localhost", &key(&hub, "dev1"), 60, None), itself),
         ("dev2".into(), token(other, &key(&hub, "dev2"), 60, None), vec![]),
         ("dev2 for dev1".into(), token(device, &key(&hub, "dev2"), 60, None), vec![]),
-        ("m".into(), token(module, &key(&hub, ("dev1", "m")), 60, None), vec![Module]),
-        ("m for dev1".into(), token(device, &key(&hub, ("dev1", "m")), 60, None), vec![Module]),
+        ("m".into(), token(module, &key(&hub, ("dev1", "m")), 60, None), vec![]),
+        ("m for dev1".into(), token(device, &key(&hub, ("dev1", "m")), 60, None), vec![]),
         ("another key".into(), token("localhost", &random, 60, Some("iothubowner")), vec![]),
     ];
     let policies: [(&str, &[Takes]); 5] = [
-        ("iothubowner", &[Read, Write, Service]),
+        ("iothubowner", &[Read, Write, Service, DeviceOrRead, DeviceOrWrite]),
         ("service", &[Service]),
         ("device", &[]),
-        ("registryRead", &[Read]),
-        ("registryReadWrite", &[Read, Write]),
+        ("registryRead", &[Read, DeviceOrRead]),
+        ("registryReadWrite", &[Read, Write, DeviceOrRead, DeviceOrWrite]),
     ];
     for (policy, good_for) in policies {
         let key = policy_key(&hub, policy);
         let of = |resource: &str, life: i64| token(resource, &key, life, Some(policy));
         let connects = matches!(policy, "iothubowner" | "device");
         let own = |takes: &[Takes]| if connects { takes.to_vec() } else { Vec::new() };
-        let everything = [good_for, &own(&[Device, Module])].concat();
+        let everything = [good_for, &own(&[Device])].concat();
         shown.push((policy.into(), of("localhost", 60), everything));
-        shown.push((format!("{policy} for dev1"), of(device, 60), own(&[Device, Module])));
-        shown.push((format!("{policy} for m"), of(module, 60), own(&[Module])));
+        shown.push((format!("{policy} for dev1"), of(device, 60), own(&[Device])));
+        shown.push((format!("{policy} for m"), of(module, 60), vec![]));
         if connects {
             shown.push((format!("{policy}, expired"), of("localhost", -301), vec![]));
             shown.push((format!("{policy}, elsewhere"), of("otherhost", 60), vec![]));
@@ -186,7 +187,7 @@ async fn each_route_is_for_its_own() {
         if !route.starts_with('/') {
             continue;
         }
-        let own = matches!(takes, Device | Module);
+        let own = matches!(takes, Device | DeviceOrRead | DeviceOrWrite);
         // Services ask about what is not there, so that nothing is lost for the next.
         let path = route.replace("{device_id}", if own { "dev1" } else { "none" });
         let path = path.replace("{module_id}", "m").replace("{lock}", "x").replace("{id}", "7");
@@ -207,14 +208,13 @@ async fn other_spellings_of_a_path_are_no_way_in() {
     for path in [
         "//devices/dev1",
         "/devices//dev1",
-        "/devices/dev1/",
         "/./devices/dev1",
         "/azmqtt/../devices/dev1",
         "/%64evices/dev1",
         "/devices%2fdev1",
         "/devices/dev1%2Fmodules%2Fm",
         "/devices/%2564ev1",
-        "/DEVICES/dev1",
+        "/DEVICES/DEV1",
         "/twins/dev1%00",
         "/twins/dev1;x",
         "/twins/..%2fdevices%2fdev1",
@@ -224,6 +224,14 @@ async fn other_spellings_of_a_path_are_no_way_in() {
             let answer =
                 Http::connect(&hub).await.send("GET", &target, &headers, b"").await.expect("an answer");
             assert!(matches!(answer.status, 400 | 401 | 404), "{path}: {answer}");
+        }
+    }
+    // These are the same path, for the same callers.
+    for path in ["/devices/dev1/", "/DEVICES/dev1"] {
+        for (headers, status) in [(String::new(), 401), (owner(&hub), 200)] {
+            let target = format!("{path}?{VERSION}");
+            let answer = Http::connect(&hub).await.send("GET", &target, &headers, b"").await.unwrap();
+            assert_eq!(answer.status, status, "{path}: {answer}");
         }
     }
 }

@@ -38,7 +38,10 @@ impl Answer {
         assert_eq!(u32::from(self.status), error.error_code.unwrap() / 1000, "{self}");
         let name = crate::dialect::service_error::ErrorCode::name(error.error_code.unwrap());
         assert_eq!(self.header("iothub-errorcode"), name);
-        assert!(error.tracking_id.is_some_and(|id| id.len() == 36) && error.timestamp.is_some(), "{self}");
+        let request = self.header("x-ms-request-id").unwrap().replace('-', "");
+        let tracking_id = error.tracking_id.unwrap().to_lowercase();
+        assert!(tracking_id.starts_with(&request) && request.len() == 32, "{self}");
+        assert!(error.timestamp.is_some_and(|time| !time.is_empty()), "{self}");
         error.error_code.unwrap()
     }
 }
@@ -206,7 +209,7 @@ async fn strangers_learn_nothing_and_are_let_go() {
             let mut http = Http::connect(&hub).await;
             // Without the api-version, too: that is for those to know who are let in.
             let answer = http.send(method, path, &stranger, b"{}").await.expect("an answer");
-            assert_eq!(answer.code(), 401_003, "{stranger}{answer}");
+            assert_eq!(answer.code(), 401_002, "{stranger}{answer}");
             assert!(http.send(method, path, &stranger, b"{}").await.is_none(), "kept for a stranger");
         }
     }
@@ -233,7 +236,6 @@ async fn a_refusal_of_somebody_who_was_let_in_keeps_the_connection() {
     let cases = [
         ("GET", "/devices/none?api-version=1", "", "", 404_001),
         ("GET", "/devices/dev1/modules/none?api-version=1", "", "", 404_010),
-        ("GET", "/devices/none/modules/none?api-version=1", "", "", 404_001),
         ("GET", "/twins/none?api-version=1", "", "", 404_001),
         ("GET", "/devices/dev1", "", "", 400_001),
         ("GET", "/devices/dev1?api-version=", "", "", 400_001),
@@ -259,7 +261,7 @@ async fn a_refusal_of_somebody_who_was_let_in_keeps_the_connection() {
         assert_eq!(answer.code(), code, "{method} {target} {headers}: {answer}");
     }
     let error = ServiceError::parse(404, &http.send(cases[0].0, cases[0].1, &owner, b"").await.unwrap().body);
-    assert_eq!(error.message, "there is no device none");
+    assert_eq!(error.message, "none");
     let day = time::format_utc(unix_now());
     let american = error.timestamp.unwrap();
     assert!(american.starts_with(&format!("{}/", &day[5..7])) && american.contains(&day[..4]), "{american}");

@@ -24,7 +24,7 @@ async fn get(hub: &Hub, path: &str) -> Value {
 }
 
 /// The text of a refusal.
-fn message(answer: &Answer) -> String {
+pub fn message(answer: &Answer) -> String {
     ServiceError::parse(answer.status, &answer.body).message
 }
 

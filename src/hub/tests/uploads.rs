@@ -176,9 +176,9 @@ async fn what_the_hub_refuses() {
     let foreign = token(&hub, "dev2");
     let refusals: [Case; 7] = [
         (path.to_owned(), &good, body, (400, 400_001)),
-        (format!("{path}{version}"), "", body, (401, 401_003)),
-        (format!("{path}{version}"), &foreign, body, (401, 401_003)),
-        (format!("/devices/nobody/files{version}"), &good, body, (401, 401_003)),
+        (format!("{path}{version}"), "", body, (401, 401_002)),
+        (format!("{path}{version}"), &foreign, body, (401, 401_002)),
+        (format!("/devices/nobody/files{version}"), &good, body, (401, 401_002)),
         (format!("{path}{version}"), &good, b"{", (400, 400_006)),
         (format!("{path}{version}"), &good, b"{}", (400, 400_004)),
         (format!("{path}{version}"), &good, br#"{"blobName":"../x"}"#, (400, 400_004)),

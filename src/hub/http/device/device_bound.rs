@@ -56,6 +56,10 @@ async fn fetch(
 
 fn write_headers(message: &CloudMessage, tag: DeliveryTag, token: &str, headers: &mut HeaderMap) {
     message_headers::write(&MessageProperties::from_bag(message.bag.clone()), headers);
+    // The service sends these always, empty where there is nothing to say.
+    for name in ["iothub-ack", "iothub-correlationid", "iothub-expiry", "iothub-userid"] {
+        headers.entry(name).or_insert(HeaderValue::from_static(""));
+    }
     let hub = [
         (ETAG.as_str(), format!("\"{token}\"")),
         ("iothub-sequencenumber", tag.message().to_string()),

@@ -1,5 +1,5 @@
-//! Telemetry over HTTPS: `POST /devices/{id}[/modules/{module}]/messages/events`, one message or a batch (IoT Hub docs,
-//! "Send Device Event").
+//! Telemetry over HTTPS: `POST /devices/{id}/messages/events`, one message or a batch (IoT Hub docs, "Send Device Event"). Modules
+//! send over MQTT alone.
 
 use std::sync::Arc;
 
@@ -31,34 +31,20 @@ const BATCH: &str = "application/vnd.microsoft.iothub.json";
 const MAX_BATCH: usize = 2 * MAX_MESSAGE_SIZE;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/devices/{device_id}/messages/events", post(of_device))
-        .route("/devices/{device_id}/modules/{module_id}/messages/events", post(of_module))
+    Router::new().route("/devices/{device_id}/messages/events", post(take))
 }
 
-async fn of_device(
+async fn take(
     State(shared): State<Arc<Shared>>,
     Path(device_id): Path<String>,
     asker: Asker,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    take(&shared, Id::from(&device_id), &asker, body).await
-}
-
-async fn of_module(
-    State(shared): State<Arc<Shared>>,
-    Path((device_id, module_id)): Path<(String, String)>,
-    asker: Asker,
-    body: Body,
-) -> Result<StatusCode, Refusal> {
-    take(&shared, (&*device_id, &*module_id).into(), &asker, body).await
-}
-
-async fn take(shared: &Shared, id: Id<'_>, asker: &Asker, body: Body) -> Result<StatusCode, Refusal> {
     let kind = asker.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_batch = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(BATCH));
     let most = if is_batch { MAX_BATCH } else { MAX_MESSAGE_SIZE };
-    let ((device, of_hub), body) = read_body(asker.admit_as(shared, id), body, most).await?;
+    let ((device, of_hub), body) =
+        read_body(asker.admit_as(&shared, Id::from(&device_id)), body, most).await?;
     let messages =
         if is_batch { read_batch(&body)? } else { vec![(message_headers::read(&asker.headers)?, body)] };
     // All of a batch, or none.
@@ -67,7 +53,7 @@ async fn take(shared: &Shared, id: Id<'_>, asker: &Asker, body: Body) -> Result<
         return Err(HubError::MessageTooLarge { size, limit: MAX_MESSAGE_SIZE }.into());
     }
     for (properties, body) in messages {
-        record(shared, &device, of_hub, properties, body);
+        record(&shared, &device, of_hub, properties, body);
     }
     Ok(StatusCode::NO_CONTENT)
 }

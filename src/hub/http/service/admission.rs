@@ -1,5 +1,5 @@
 //! Who may ask as a service: holders of a policy's key, by a token for the hub (IoT Hub docs, "Control access to IoT Hub by
-//! using shared access signatures").
+//! using shared access signatures"), and devices in their own matters.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,41 +10,63 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::super::super::authentication::host_as_in;
+use super::super::super::id::Id;
 use super::super::super::policies::{Policy, Right};
 use super::super::super::shared::Shared;
+use super::super::admission::prove_by;
 use super::super::answer::{Refusal, parameter};
+use super::super::limits::identity;
+use super::super::server::Peer;
 use crate::dialect::SasToken;
 use crate::dialect::service_error::ErrorCode;
 
-/// Somebody with a policy's key, before it is known whether the policy has the right that the request takes.
-pub(in super::super) struct Caller(Policy);
+/// Somebody who was let in, before it is known whether they have the right that the request takes.
+pub(in super::super) struct Caller {
+    who: Who,
+    shared: Arc<Shared>,
+}
 
-impl Caller {
-    /// Refuses a caller whose policy lacks the right.
-    pub(in super::super) fn require(&self, right: Right) -> Result<(), Refusal> {
-        if self.0.may(right) {
-            return Ok(());
-        }
-        let message = format!("the policy {} lacks the permission {right:?}", self.0.name);
-        Err(Refusal::new(ErrorCode::UNAUTHORIZED_ACCESS, message))
-    }
+enum Who {
+    /// The holder of a policy's key.
+    Policy(Policy),
+    /// A device with credentials of its own: it reads itself and manages its modules, as the IoT Edge daemon does.
+    Device(String),
 }
 
 impl Caller {
-    /// Judges the token first: only somebody with a key learns what else is wrong.
+    /// The holder of a policy's key. Judges the token first: only somebody with a key learns what else is wrong.
     pub(in super::super) fn of(
-        shared: &Shared,
+        shared: &Arc<Shared>,
         query: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
-        let policy = judge(shared, headers).map_err(|reason| {
-            shared.note_refusal(format!("HTTPS: {reason}"));
-            Refusal::new(ErrorCode::UNAUTHORIZED, reason)
-        })?;
+        let policy = judge(shared, headers).map_err(|reason| Refusal::unauthorized(shared, &reason))?;
+        Self::admit(shared, Who::Policy(policy), query)
+    }
+
+    fn admit(shared: &Arc<Shared>, who: Who, query: Option<&str>) -> Result<Self, Refusal> {
         if parameter(query, "api-version").is_none_or(|version| version.is_empty()) {
             return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
         }
-        Ok(Self(policy))
+        Ok(Self { who, shared: shared.clone() })
+    }
+
+    /// Refuses a caller whose policy lacks the right.
+    pub(in super::super) fn require(&self, right: Right) -> Result<(), Refusal> {
+        let reason = match &self.who {
+            Who::Policy(policy) if policy.may(right) => return Ok(()),
+            Who::Policy(policy) => format!("the policy {} lacks the permission {right:?}", policy.name),
+            Who::Device(id) => format!("the device {id} lacks the permission {right:?}"),
+        };
+        Err(Refusal::unauthorized(&self.shared, &reason))
+    }
+
+    /// [`Self::require`] of what the device `device_id` may do itself.
+    pub(super) fn require_or_be(&self, right: Right, device_id: &str) -> Result<(), Refusal> {
+        match &self.who {
+            Who::Device(id) if id == device_id => Ok(()),
+            _ => self.require(right),
+        }
     }
 
     /// Whether it is somebody with a policy's key, whatever else is wrong.
@@ -57,8 +79,20 @@ impl FromRequestParts<Arc<Shared>> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
-        Self::of(shared, parts.uri.query(), &parts.headers)
+        match own_device(parts, shared) {
+            Some(device_id) => Self::admit(shared, Who::Device(device_id), parts.uri.query()),
+            None => Self::of(shared, parts.uri.query(), &parts.headers),
+        }
     }
+}
+
+/// The device of the path, if the request shows that device's own credentials.
+fn own_device(parts: &Parts, shared: &Shared) -> Option<String> {
+    let (device_id, _) = identity(parts.uri.path())?;
+    let device = shared.registry.find(&*device_id).filter(|device| device.may_connect())?;
+    let chain = parts.extensions.get::<Peer>().map(|peer| peer.chain.clone()).unwrap_or_default();
+    let proof = prove_by(shared, &device, Id::from(&device_id), &parts.headers, &chain).ok()?;
+    (!proof.of_hub).then_some(device_id)
 }
 
 /// The policy whose key signed the token, for this hub as a whole.

@@ -13,11 +13,12 @@ use super::super::super::id::Id;
 use super::super::super::identities;
 use super::super::super::policies::Right;
 use super::super::super::shared::Shared;
-use super::super::answer::{JsonBody, Refusal};
+use super::super::answer::{JsonBody, Refusal, Spelling};
 use super::admission::Caller;
 use super::devices::{MAX_BODY, same};
 use super::identity_json::{self, Kind};
-use super::request::{condition, json_of, off_thread, required_condition};
+use super::request::{admitted_json, condition, off_thread, required_condition};
+use crate::dialect::service_error::ErrorCode;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()
@@ -25,12 +26,23 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route("/devices/{device_id}/modules/{module_id}", get(read).put(write).delete(remove))
 }
 
+/// A device that is not there, or disabled, has no modules to manage: the caller is refused, whatever the policy.
+fn admit(shared: &Shared, caller: &Caller, right: Right, device_id: &str) -> Result<(), Refusal> {
+    caller.require_or_be(right, device_id)?;
+    let refuse = |reason: &str| Err(Refusal::unauthorized(shared, reason).spelled(Spelling::Nested));
+    match shared.registry.find(device_id) {
+        Some(device) if device.may_connect() => Ok(()),
+        Some(_) => refuse("the device of the module is disabled"),
+        None => refuse("there is no such device"),
+    }
+}
+
 async fn list(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path(device_id): Path<String>,
 ) -> Result<JsonBody, Refusal> {
-    caller.require(Right::RegistryRead)?;
+    admit(&shared, &caller, Right::RegistryRead, &device_id)?;
     let modules = shared.registry.modules(&device_id)?;
     Ok(JsonBody(modules.iter().map(|module| identity_json::write(module)).collect()))
 }
@@ -40,7 +52,7 @@ async fn read(
     caller: Caller,
     Path((device_id, module_id)): Path<(String, String)>,
 ) -> Result<JsonBody, Refusal> {
-    caller.require(Right::RegistryRead)?;
+    admit(&shared, &caller, Right::RegistryRead, &device_id)?;
     let module = shared.registry.get((&*device_id, &*module_id))?;
     Ok(JsonBody(identity_json::write(&module)))
 }
@@ -52,11 +64,13 @@ async fn write(
     headers: HeaderMap,
     body: Body,
 ) -> Result<JsonBody, Refusal> {
-    let body = json_of(caller, Right::RegistryWrite, body, MAX_BODY).await?;
+    let admitted = caller.and_then(|caller| admit(&shared, &caller, Right::RegistryWrite, &device_id));
+    let body = admitted_json(admitted, body, MAX_BODY).await?;
     let condition = condition(&headers)?;
     same(&body, "deviceId", &device_id)?;
     same(&body, "moduleId", &module_id)?;
     let draft = identity_json::read(Kind::Module, &body)?;
+    let (path_device, path_module) = (device_id.clone(), module_id.clone());
     let module = off_thread(&shared, move |shared| {
         let id = Id::from((&*device_id, &*module_id));
         match condition {
@@ -64,7 +78,16 @@ async fn write(
             Some(condition) => identities::update(shared, id, draft, &condition),
         }
     });
-    module.await.map(|module| JsonBody(identity_json::write(&module)))
+    let module = module.await.map_err(|refusal| match refusal.code() {
+        Some(ErrorCode::MODULE_ALREADY_EXISTS) => {
+            let hub = shared.config.hostname.split('.').next().unwrap_or_default();
+            let message =
+                format!("Device {path_device} in IotHub {hub} already contains Module {path_module}.");
+            Refusal::new(ErrorCode::MODULE_ALREADY_EXISTS, message).spelled(Spelling::Plain)
+        }
+        _ => refusal,
+    })?;
+    Ok(JsonBody(identity_json::write(&module)))
 }
 
 async fn remove(
@@ -73,7 +96,7 @@ async fn remove(
     Path((device_id, module_id)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
-    caller.require(Right::RegistryWrite)?;
+    admit(&shared, &caller, Right::RegistryWrite, &device_id)?;
     let condition = required_condition(&headers)?;
     let removed = off_thread(&shared, move |shared| {
         identities::remove(shared, (&*device_id, &*module_id).into(), &condition)

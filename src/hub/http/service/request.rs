@@ -26,8 +26,7 @@ pub(super) async fn body_of(
     body: Body,
     most: usize,
 ) -> Result<Bytes, Refusal> {
-    let admitted = caller.and_then(|caller| caller.require(right));
-    Ok(read_body(admitted, body, most).await?.1)
+    Ok(read_body(caller.and_then(|caller| caller.require(right)), body, most).await?.1)
 }
 
 /// [`body_of`] that is JSON.
@@ -37,7 +36,16 @@ pub(super) async fn json_of(
     body: Body,
     most: usize,
 ) -> Result<Value, Refusal> {
-    let body = body_of(caller, right, body, most).await?;
+    admitted_json(caller.and_then(|caller| caller.require(right)), body, most).await
+}
+
+/// [`json_of`] somebody whose right was looked at already.
+pub(super) async fn admitted_json(
+    admitted: Result<(), Refusal>,
+    body: Body,
+    most: usize,
+) -> Result<Value, Refusal> {
+    let ((), body) = read_body(admitted, body, most).await?;
     let length = body.len();
     let read = move || serde_json::from_slice(&body);
     // A large one takes its time, which is not that of other connections.

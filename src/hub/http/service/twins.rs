@@ -7,8 +7,6 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
-use axum::http::header::ETAG;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
 
@@ -20,7 +18,7 @@ use super::super::super::shared::Shared;
 use super::super::super::twin_writes::{self, Write};
 use super::super::answer::{JsonBody, Refusal};
 use super::admission::Caller;
-use super::request::{condition, json_of, off_thread, quoted};
+use super::request::{condition, json_of, off_thread};
 
 /// Of a request's body. A twin that is sent back as it was read has its metadata with it.
 const MAX_BODY: usize = 1 << 20;
@@ -43,7 +41,7 @@ async fn of_device(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path(device_id): Path<String>,
-) -> Result<Response, Refusal> {
+) -> Result<JsonBody, Refusal> {
     read(&shared, &caller, &(device_id, None))
 }
 
@@ -51,13 +49,13 @@ async fn of_module(
     State(shared): State<Arc<Shared>>,
     caller: Caller,
     Path((device_id, module_id)): Path<(String, String)>,
-) -> Result<Response, Refusal> {
+) -> Result<JsonBody, Refusal> {
     read(&shared, &caller, &(device_id, Some(module_id)))
 }
 
-fn read(shared: &Shared, caller: &Caller, ids: &Ids) -> Result<Response, Refusal> {
+fn read(shared: &Shared, caller: &Caller, ids: &Ids) -> Result<JsonBody, Refusal> {
     caller.require(Right::ServiceConnect)?;
-    Ok(answer(view(shared, id(ids))?))
+    Ok(JsonBody(view(shared, id(ids))?))
 }
 
 async fn patch_device(
@@ -66,7 +64,7 @@ async fn patch_device(
     Path(device_id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<JsonBody, Refusal> {
     write(&shared, caller, (device_id, None), &headers, body, Write::Patch).await
 }
 
@@ -76,7 +74,7 @@ async fn patch_module(
     Path((device_id, module_id)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<JsonBody, Refusal> {
     write(&shared, caller, (device_id, Some(module_id)), &headers, body, Write::Patch).await
 }
 
@@ -86,7 +84,7 @@ async fn replace_device(
     Path(device_id): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<JsonBody, Refusal> {
     write(&shared, caller, (device_id, None), &headers, body, Write::Replace).await
 }
 
@@ -96,7 +94,7 @@ async fn replace_module(
     Path((device_id, module_id)): Path<(String, String)>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Response, Refusal> {
+) -> Result<JsonBody, Refusal> {
     write(&shared, caller, (device_id, Some(module_id)), &headers, body, Write::Replace).await
 }
 
@@ -108,24 +106,28 @@ async fn write(
     headers: &HeaderMap,
     body: Body,
     how: Write,
-) -> Result<Response, Refusal> {
+) -> Result<JsonBody, Refusal> {
     let body = json_of(caller, Right::ServiceConnect, body, MAX_BODY).await?;
     let condition = condition(headers)?;
     let written = off_thread(shared, move |shared| {
         let id = id(&ids);
-        twin_writes::write(shared, id, how, &body, condition.as_ref().map(IfMatch::as_str))?;
+        let written = twin_writes::write(shared, id, how, &body, condition.as_ref().map(IfMatch::as_str));
+        written.map_err(missing)?;
         view(shared, id)
     });
-    Ok(answer(written.await?))
+    written.await.map(JsonBody)
+}
+
+/// The twin of a module that is not there is missing like a device's.
+fn missing(error: HubError) -> HubError {
+    match error {
+        HubError::ModuleNotFound(id) => HubError::DeviceNotFound(id),
+        error => error,
+    }
 }
 
 fn view(shared: &Shared, id: Id<'_>) -> Result<Value, HubError> {
-    let device = shared.registry.get(id)?;
+    let device = shared.registry.get(id).map_err(missing)?;
     let state = device.state();
     Ok(state.twin.service_view(&state.facts(&device)))
-}
-
-fn answer(twin: Value) -> Response {
-    let etag = quoted(twin["etag"].as_str().unwrap_or_default());
-    ([(ETAG, etag)], JsonBody(twin)).into_response()
 }

@@ -158,7 +158,7 @@ fn bodies() {
         br#"{"Message":"ErrorCode:DeviceNotFound;x","ExceptionMessage":"Tracking ID:a-G:1-TimeStamp:2020"}"#,
     ];
     fuzz("JSON bodies", &corpus, |input| {
-        let _ = (Registration::parse(input), Operation::parse(input), UploadNotification::parse(input));
+        let _ = (Registration::parse(input), Operation::parse(input), UploadNotification::parse(input, None));
         if let Ok(target) = UploadTarget::parse(input) {
             let _ = (target.host_and_port(), target.path_and_query("comp=block"));
         }
