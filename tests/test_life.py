@@ -217,6 +217,49 @@ def test_fork_gives_an_error_and_a_new_client_works(hub):
     assert [message.body for message in hub.telemetry(device.device_id)] == [b"own"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("ends", ["os._exit(0)", "sys.exit(0)"])
+def test_a_hub_stays_with_the_process_that_made_it(ends):
+    body = f"""
+        import os, sys, warnings
+        import azmqtt
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python's own about fork and threads
+        with azmqtt.LocalHub(record_packets=True) as hub:
+            device = hub.create_device("parent")
+            child = os.fork()
+            if child == 0:
+                calls = (
+                    lambda: hub.create_device("child"), lambda: hub.twin("parent"),
+                    lambda: hub.wait_for_telemetry("parent"), lambda: hub.device_client("parent"),
+                    lambda: hub.packets(), lambda: hub.id_scope and hub.faults(),
+                    lambda: hub.create_enrollment("child"),
+                )
+                for call in calls:
+                    try:
+                        call()
+                    except RuntimeError as error:
+                        assert "this hub was made before fork()" in str(error), error
+                    else:
+                        os._exit(3)
+                assert "of the parent process" in repr(hub)
+                options = dict(port=hub.port, trust=hub.ca_file)
+                with azmqtt.DeviceClient.from_connection_string(device.connection_string, **options) as client:
+                    client.send_message(b"child", timeout=20)
+                with azmqtt.LocalHub() as own:
+                    own.create_device("own")
+                hub.close()
+                del hub
+                {ends}
+            _, status = os.waitpid(child, 0)
+            assert os.waitstatus_to_exitcode(status) == 0, status
+            assert [message.body for message in hub.wait_for_telemetry("parent")] == [b"child"]
+            assert hub.device_client("parent").get_twin(timeout=20).reported == {{}}
+            assert os.path.exists(hub.ca_file)
+    """
+    done = run([sys.executable, "-c", textwrap.dedent(body)])
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
 @pytest.mark.parametrize(
     "work",
     [

@@ -356,7 +356,7 @@ def test_a_peer_that_is_no_broker():
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_an_exception_in_a_callback_ends_the_thread_and_nothing_else(broker: Mosquitto):
+def test_an_exception_in_a_callback_ends_the_thread_and_its_connection(broker: Mosquitto):
     with App().connect(broker.port) as app:
         thread = app.client._thread
         assert thread is not None
@@ -369,9 +369,70 @@ def test_an_exception_in_a_callback_ends_the_thread_and_nothing_else(broker: Mos
         app.client.publish("fail", "", 1)
         thread.join(10)
         assert not thread.is_alive()
+        assert not app.client.is_connected()
         assert app.client.loop_start() == mqtt.MQTT_ERR_SUCCESS
+        app.wait("connect", 2)
+        app.subscribe("after")
         app.client.publish("after", "", 1)
         assert app.wait("message").topic == "after"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("forever", [False, True])
+def test_the_will_is_published_after_an_exception_in_a_callback(broker: Mosquitto, *, forever: bool):
+    topic = f"raised/{forever}"
+
+    def fail(*_: object) -> None:
+        raise KeyError("mine")
+
+    with App().connect(broker.port) as watcher:
+        watcher.subscribe(topic)
+        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        client.will_set(topic, "gone")
+        client.on_connect = fail
+        client.connect("127.0.0.1", broker.port, 600)
+        if forever:
+            with pytest.raises(KeyError, match="mine"):
+                client.loop_forever()
+        else:
+            client.loop_start()
+        assert watcher.wait("message").payload == b"gone"
+        assert not client.is_connected()
+
+
+@pytest.mark.parametrize("how", ["thread", "no loop", "forever", "unpublished", "stop only"])
+def test_a_broker_that_does_not_answer_connect_holds_nobody_up(how: str):
+    """Times are compared, since what must not happen is a wait: of the keep-alive, 60 s, or of the goodbye, 10 s."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "x")
+        ends = []
+        client.on_disconnect = lambda *arguments: ends.append(arguments[3])
+        client.connect("127.0.0.1", silent.getsockname()[1])
+        peer, _ = silent.accept()
+        with peer:
+            began = time.monotonic()
+            if how == "forever":
+                threading.Timer(0.2, client.disconnect).start()
+                client.loop_forever()
+            elif how == "no loop":
+                client.disconnect()
+            else:
+                client.connect_timeout = 0.5
+                client.loop_start()
+                if how == "unpublished":
+                    client.publish("a", "", 1)
+                if how not in {"unpublished", "stop only"}:
+                    client.disconnect()
+                client.loop_stop()
+            assert time.monotonic() - began < 9
+            if how in {"thread", "no loop", "forever"}:
+                assert [str(reason) for reason in ends] == ["Normal disconnection"]
+                sent = b""
+                while chunk := peer.recv(4096):
+                    sent += chunk
+                # CONNECT, and the goodbye after it.
+                assert (sent[0], sent[-2:]) == (0x10, b"\xe0\x00")
+            client._drop()
 
 
 SCRIPT = """
@@ -403,10 +464,32 @@ def test_a_process_ends_with_its_main_thread(broker: Mosquitto):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 def test_a_forked_child_is_told(broker: Mosquitto):
-    code = SCRIPT + (
-        "import os\nif os.fork() == 0:\n    try: client.publish('a', '', 1)\n"
-        "    except RuntimeError as error: print('fork' in str(error), flush=True)\n    os._exit(0)\nos.wait()"
+    code = (
+        SCRIPT
+        + """
+import os
+client.loop_start()
+while not client.is_connected(): pass
+# As if the loop's thread had been inside of them.
+held = [client._lock, client._opening]
+import threading
+thread = threading.Thread(target=lambda: [lock.acquire() for lock in held])
+thread.start(); thread.join()
+if os.fork() == 0:
+    port = int(sys.argv[1])
+    calls = (
+        lambda: client.publish("a", "", 1), lambda: client.publish("a"), lambda: client.subscribe("a"),
+        lambda: client.unsubscribe("a"), lambda: client.loop(), lambda: client.loop_start(), lambda: client.loop_stop(),
+        lambda: client.disconnect(), lambda: client.reconnect(), lambda: client.connect("127.0.0.1", port),
     )
-    command = [sys.executable, "-c", code, str(broker.port)]
+    for call in calls:
+        try: call()
+        except RuntimeError as error: print("fork" in str(error), flush=True)
+    os._exit(0)
+os.wait()
+os._exit(0)
+"""
+    )
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", code, str(broker.port)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "connected\n" + "True\n" * 10), done.stderr

@@ -181,6 +181,7 @@ class DeviceClient(MethodCalls, Connection):
         progress: Progress | None = None,
     ) -> int:
         """Send many messages, pipelined; see :meth:`send_messages`. Takes an async iterable, too."""
+        _core.running_loop()  # before anything is sent
         iterator = None if hasattr(messages, "__aiter__") else _many(messages)
         reporter = _reporter(progress, messages)
         sending = self._core.sending(timeout)

@@ -402,6 +402,7 @@ class Connection(Observed):
         Returns:
             How many messages and requests did not make it. Their own callers get ``ClientClosed``.
         """
+        _core.running_loop()  # otherwise the client stays as it is
         self._closed = True
         unsent = await self._core.close_async(timeout)
         if self._handlers is not None:
@@ -424,6 +425,7 @@ class Connection(Observed):
 
     async def __aenter__(self) -> Self:
         """Return the client, not yet connected."""
+        _core.running_loop()  # which the end of the block needs
         return self
 
     async def __aexit__(

@@ -7,7 +7,7 @@ import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from azmqtt import _core
+from azmqtt import _core, _hub_forked
 from azmqtt._arguments import checked
 from azmqtt._hub_assert import AssertSide
 from azmqtt._hub_certificates import Certificates, DeviceCertificate, both_thumbprints
@@ -190,6 +190,7 @@ class LocalHub(ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, Prov
         self._policy = Policy()
         # Also at the interpreter's exit, so that no temporary file stays.
         self._finalizer = weakref.finalize(self, self._core.stop)
+        _hub_forked.watch(self)
 
     def __enter__(self) -> Self:
         """Return the hub, which runs already."""
@@ -204,6 +205,8 @@ class LocalHub(ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, Prov
 
     def __repr__(self) -> str:
         """Say where it listens."""
+        if _hub_forked.is_of_the_parent(self):
+            return f"<LocalHub {self.hostname}:{self.port} of the parent process>"
         state = "stopped" if self._core.stopped else f"{self.hostname}:{self.port}"
         return f"<LocalHub {state}, {len(self._core.device_ids())} devices>"
 

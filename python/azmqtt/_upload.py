@@ -97,6 +97,9 @@ class Upload:
         """Upload. Files are read on a thread."""
         import asyncio
 
+        from azmqtt import _core
+
+        _core.running_loop()
         script = self._script()
         try:
             await asyncio.to_thread(self._open)

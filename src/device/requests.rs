@@ -112,6 +112,11 @@ impl<T> Requests<T> {
         self.pending.is_empty()
     }
 
+    /// Whether a request of that identifier has no answer.
+    pub fn contains(&self, request_id: &str) -> bool {
+        self.pending.contains_key(request_id)
+    }
+
     /// Adds a request that has until `deadline`, to be published by [`Self::next_unsent`].
     pub fn insert(&mut self, request: Request, now: Instant, deadline: Instant, token: T) {
         let id = format!("{:08x}{:x}", self.prefix, self.next).into_boxed_str();

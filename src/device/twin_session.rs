@@ -192,6 +192,17 @@ impl TwinSession {
         self.ended(lost)
     }
 
+    /// Whether a message on this topic answers a request of this session's, open or ended. One that ended under a
+    /// caller's own identifier is none: the caller may use that again elsewhere.
+    pub fn owns(&self, topic: &str) -> bool {
+        match HubTopic::parse(topic) {
+            Ok(HubTopic::TwinResponse { request_id, .. }) => {
+                self.is_own(request_id) || self.requests.contains(request_id)
+            }
+            _ => false,
+        }
+    }
+
     /// A message came in.
     pub fn received(&mut self, topic: &str, payload: &[u8], now: Instant) -> Received {
         match HubTopic::parse(topic) {

@@ -109,9 +109,10 @@ impl<T> Client<T> {
         self.state = State::Offline;
     }
 
-    /// Says goodbye: the server drops the will and closes. Nothing may follow [MQTT-3.14.4-2].
+    /// Says goodbye: the server drops the will and closes. Nothing may follow [MQTT-3.14.4-2]. The answer to CONNECT need
+    /// not be waited for (§3.1.4).
     pub fn disconnect(&mut self) {
-        if self.state == State::Connected {
+        if self.state != State::Offline {
             self.session.encode(&Packet::Disconnect);
         }
         self.state = State::Offline;

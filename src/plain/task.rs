@@ -71,6 +71,12 @@ enum Said {
     Goodbye,
 }
 
+impl Said {
+    fn is_publish(&self) -> bool {
+        matches!(self, Self::Publish(..))
+    }
+}
+
 impl Task {
     pub(super) fn new(shared: Arc<Shared>, max_in_flight: u16) -> Self {
         let mqtt = Client::new(max_in_flight, Instant::now()).with_max_packet_size(LARGEST_PACKET);
@@ -130,9 +136,18 @@ impl Task {
             Command::Unsubscribe { mid, filters } => Said::Unsubscribe(mid, filters),
             Command::Disconnect => Said::Goodbye,
         };
-        if let Some(connection) = &mut self.connection {
-            connection.held.push_back(said);
+        let Some(connection) = &mut self.connection else { return };
+        if let (Said::Goodbye, Phase::Asking(until)) = (&said, connection.phase) {
+            let idle = self.waiting.is_empty() && !connection.held.iter().any(Said::is_publish);
+            if idle {
+                // Nothing depends on the answer to CONNECT.
+                self.mqtt.disconnect();
+                connection.phase = Phase::Leaving(now + GOODBYE);
+                return;
+            }
+            connection.phase = Phase::Asking(until.min(now + GOODBYE));
         }
+        connection.held.push_back(said);
     }
 
     fn adopt(&mut self, stream: Stream, connect: &Connect, number: u64, now: Instant) {

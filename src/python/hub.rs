@@ -11,6 +11,7 @@ use pyo3::types::PyBytes;
 
 use super::core::span;
 use super::errors;
+use super::fork::Generation;
 use super::hub_cloud;
 use super::hub_options::HubOptions;
 use crate::device::Error;
@@ -21,7 +22,16 @@ use crate::hub::{self, Authentication, HubError, SignedBy, TelemetryMessage, Who
 
 /// A running hub.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub struct Hub(pub(super) Arc<hub::Hub>);
+pub struct Hub(pub(super) Arc<hub::Hub>, Generation);
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        if !self.1.is_current() {
+            // The parent's hub is not ours to stop, and its locks may be held for ever in this copy.
+            std::mem::forget(Arc::clone(&self.0));
+        }
+    }
+}
 
 /// Names and values, in order.
 type Pairs = Vec<(String, String)>;
@@ -39,7 +49,9 @@ impl Hub {
     #[new]
     fn start(py: Python<'_>, options: HubOptions) -> PyResult<Self> {
         let config = options.into_config()?;
-        py.detach(|| hub::Hub::start(config)).map(|hub| Self(Arc::new(hub))).map_err(to_python)
+        py.detach(|| hub::Hub::start(config))
+            .map(|hub| Self(Arc::new(hub), Generation::now()))
+            .map_err(to_python)
     }
 
     fn stop(&self, py: Python<'_>) {

@@ -61,7 +61,7 @@ mod _core {
     #[pymodule_export]
     use super::access::{Access, Certificate};
     #[pymodule_export]
-    use super::bridge::Bridge;
+    use super::bridge::{Bridge, running_loop};
     #[pymodule_export]
     use super::check::check_connection;
     #[pymodule_export]

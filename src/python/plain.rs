@@ -249,6 +249,11 @@ impl PlainClient {
         Ok(())
     }
 
+    /// Raises if this process was forked since: the connection is the parent's.
+    fn check_process(&self) -> PyResult<()> {
+        self.generation.check()
+    }
+
     /// Says goodbye once everything before has left.
     fn disconnect(&self) -> PyResult<()> {
         self.client()?.disconnect();

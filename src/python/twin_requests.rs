@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyList};
 
 use super::client::reported_patch;
 use super::core::span;
+use super::fork::Generation;
 use super::outcome::Outcome;
 use super::{convert, errors};
 use crate::device::{
@@ -17,7 +18,10 @@ use crate::device::{
 
 /// The requests and desired properties of one device. The one who publishes and receives calls it from any thread.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct TwinRequests(Mutex<TwinSession>);
+pub(super) struct TwinRequests {
+    session: Mutex<TwinSession>,
+    generation: Generation,
+}
 
 /// A request's id and the exception that it ended with.
 type Failed = (String, Py<PyAny>);
@@ -31,7 +35,12 @@ impl TwinRequests {
         getrandom::fill(&mut random).map_err(|error| PyOSError::new_err(error.to_string()))?;
         let policy = if resend { OnDisconnect::Resend } else { OnDisconnect::Fail };
         let session = TwinSession::new(u64::from_le_bytes(random), policy, OutboxLimits::default());
-        Ok(Self(Mutex::new(session)))
+        Ok(Self { session: Mutex::new(session), generation: Generation::now() })
+    }
+
+    /// Raises if this process was forked since: the connection is the parent's, and the lock may be held for ever.
+    fn check_process(&self) -> PyResult<()> {
+        self.generation.check()
     }
 
     /// Enters a read of the twin. Returns its id.
@@ -71,6 +80,11 @@ impl TwinRequests {
     fn disconnected(&self, py: Python<'_>, reason: &str) -> Vec<Failed> {
         let failed = self.lock().disconnected(reason);
         raised(py, failed)
+    }
+
+    /// Whether a message on this topic answers a request of these.
+    fn owns(&self, topic: &str) -> bool {
+        self.lock().owns(topic)
     }
 
     /// Looks at a message: `("answer", id, result)`, `("error", id, exception)`, `("other", id, (status, version))` for
@@ -144,7 +158,7 @@ impl TwinRequests {
 
     /// Nothing that runs under this lock calls Python or can leave it half-changed.
     fn lock(&self) -> MutexGuard<'_, TwinSession> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

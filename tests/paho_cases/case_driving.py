@@ -43,12 +43,12 @@ def test_a_loop_by_hand_on_the_same_thread(hub: azmqtt.LocalHub):
 @pytest.mark.parametrize("attach", ["before", "after"])
 def test_loop_forever_on_a_thread_of_its_own(hub: azmqtt.LocalHub, attach: str):
     client = device_of(hub)
-    twin = TwinPatcher(client) if attach == "before" else None
+    twin = TwinPatcher(client, show_answers=True) if attach == "before" else None
     client.connect("localhost", hub.port)
     thread = threading.Thread(target=client.loop_forever)
     thread.start()
     wait_until(client.is_connected)
-    twin = twin or TwinPatcher(client)
+    twin = twin or TwinPatcher(client, show_answers=True)
     seen = Seen()
     client.on_message = seen
     for n in range(5):
@@ -62,7 +62,7 @@ def test_loop_forever_on_a_thread_of_its_own(hub: azmqtt.LocalHub, attach: str):
 def test_a_loop_by_hand_on_another_thread_is_left_to_it(hub: azmqtt.LocalHub):
     client, seen, stop = device_of(hub), Seen(), threading.Event()
     client.on_message = seen
-    twin = TwinPatcher(client)
+    twin = TwinPatcher(client, show_answers=True)
     client.connect("localhost", hub.port)
 
     def drive() -> None:
@@ -116,7 +116,7 @@ def test_many_threads(hub: azmqtt.LocalHub):
 
 def test_in_a_callback_it_would_wait_for_itself(hub: azmqtt.LocalHub):
     client = device_of(hub)
-    twin, outcomes = TwinPatcher(client), []
+    twin, outcomes = TwinPatcher(client, show_answers=True), []
     finished = threading.Event()
 
     def on_message(_client: Any, _userdata: Any, message: Any) -> None:

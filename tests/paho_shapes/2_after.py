@@ -13,7 +13,7 @@ RID_STATUS = "101"
 RID_CONFIG = "102"
 
 client = make_client()
-twin = TwinPatcher(client)
+twin = TwinPatcher(client, show_answers=True)
 is_connected = False
 answers = 0
 

@@ -11,7 +11,7 @@ from azmqtt.paho import TwinPatcher
 class Device:
     def __init__(self):
         self.client = make_client(userdata=self)
-        self.twin = TwinPatcher(self.client)
+        self.twin = TwinPatcher(self.client, show_answers=True)
         self.client.on_connect = self.on_connect
         self.client.on_subscribe = self.on_subscribe
         self.client.on_message = self.on_message

@@ -28,7 +28,7 @@ def on_message(client, userdata, message):
 
 
 client = make_client()
-twin = TwinPatcher(client)
+twin = TwinPatcher(client, show_answers=True)
 client.on_connect = on_connect
 client.on_subscribe = on_subscribe
 client.on_message = on_message

@@ -25,7 +25,7 @@ def wait_for(name):
 
 
 client = make_client()
-twin = TwinPatcher(client)
+twin = TwinPatcher(client, show_answers=True)
 client.on_connect = lambda *_: events[CONNECTED].set()
 client.on_subscribe = lambda *_: events[SUBSCRIBED].set()
 client.connect(HOST, PORT)

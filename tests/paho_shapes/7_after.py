@@ -11,7 +11,7 @@ from azmqtt.paho import TwinPatcher
 counter = itertools.count(1)
 pending = {}
 client = make_client(api_version=2)
-twin = TwinPatcher(client)
+twin = TwinPatcher(client, show_answers=True)
 
 
 @client.connect_callback()

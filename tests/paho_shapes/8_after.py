@@ -27,7 +27,7 @@ def report(properties):
 
 
 client = make_client()
-twin = TwinPatcher(client)
+twin = TwinPatcher(client, show_answers=True)
 client.on_connect = lambda client, *_: client.subscribe("$iothub/twin/res/#")
 client.on_subscribe = lambda *_: ready.set()
 client.on_message = on_message

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 #: The attribute of a client that holds its attachment.
 _ATTRIBUTE = "_azmqtt_attachment"
 
-#: What is followed. The first four are paho's own, the same from 1.6.1 on.
+#: What is followed. The first five are paho's own, the same from 1.6.1 on.
 _STEPS = (
     "_handle_connack",
     "_handle_suback",
     "_handle_on_message",
     "_do_on_disconnect",
+    "_packet_queue",
     "loop_read",
     "loop_write",
     "loop_misc",
@@ -54,6 +55,9 @@ _LONGEST_STEP = 1.0
 #: How long a loop that was running before may take for a turn, in seconds; paho's are of one.
 _GRACE = 1.5
 
+#: How many more packets one ``loop_read`` takes out of what TLS has decrypted. What is left waits for ``loop_misc``.
+_MOST_PACKETS = 1000
+
 _log = logging.getLogger("azmqtt.paho")
 
 
@@ -68,6 +72,12 @@ class Listener(Protocol):
 
     def subscribed(self, mid: int, granted: bool) -> None:
         """A subscription was answered."""
+
+    #: Whether the application sees the answers to requests of this one.
+    show_answers: bool
+
+    def owns(self, topic: str) -> bool:
+        """Whether a message on this topic answers a request of this one."""
 
     def received(self, topic: str, payload: bytes) -> None:
         """A message came."""
@@ -94,10 +104,14 @@ class Attachment:
         #: on any thread, and an SSL object is for one thread at a time.
         self._io = threading.RLock()
         self._own_mids: dict[int, Listener] = {}
+        #: The thread that is about to queue a publish of a listener's.
+        self._publisher: int | None = None
         #: Why the hub did not take the last connection, if it said so.
         self.refusal: str | None = None
         #: The thread that runs the loop, when it last did, and whether by ``loop_read`` and its like.
         self._driver: tuple[threading.Thread, float, bool] | None = None
+        #: The thread whose turn of the loop ended in an exception, and the exception's name.
+        self._failed: tuple[threading.Thread, str] | None = None
         self._since = time.monotonic()
         self._pumping = threading.RLock()
         self._pumper: int | None = None
@@ -177,28 +191,49 @@ class Attachment:
         return 0
 
     def _on_handle_on_message(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        message = args[0] if args else kwargs["message"]
+        topic = _topic(message)
+        if not topic.startswith("$iothub/twin/"):
+            return step(*args, **kwargs)
+        owners = [listener for listener in self._listeners if listener.owns(topic)]
         try:
+            if owners and not owners[0].show_answers:
+                return None
             return step(*args, **kwargs)
         finally:
-            message = args[0] if args else kwargs.get("message")
-            # A topic that is no UTF-8 is none of ours.
-            with suppress(UnicodeDecodeError):
-                topic = message.topic if message is not None else ""
-                if topic.startswith("$iothub/twin/"):
-                    payload = bytes(message.payload)  # type: ignore[union-attr]
-                    for listener in self._listeners:
-                        _tell(listener.received, topic, payload)
+            payload = bytes(message.payload)
+            for listener in owners or self._listeners:
+                _tell(listener.received, topic, payload)
+
+    def _on_packet_queue(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self._publisher != threading.get_ident():
+            return step(*args, **kwargs)
+        # Queuing may write at once and call the application, which may publish.
+        self._publisher = None
+        command, packet, mid, _, *rest = args
+        # paho calls on_publish for what it wrote at QoS 0. The packet itself says what it is.
+        return step(command, packet, mid, 1, *rest, **kwargs)
 
     def _onloop_read(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._driven()
-        return self._alone(step, *args, **kwargs)
+        rc = self._alone(step, *args, **kwargs)
+        # paho's own loop looks for this itself.
+        if self._driver is not None and self._driver[2]:
+            left = _MOST_PACKETS
+            while rc == 0 and left and _has_decrypted(self._client()):
+                rc, left = self._alone(step, *args, **kwargs), left - 1
+        return rc
 
     def _onloop_write(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return self._alone(step, *args, **kwargs)
 
     def _onloop_misc(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         self._driven()
-        return self._alone(step, *args, **kwargs)
+        rc = self._alone(step, *args, **kwargs)
+        client = self._client()
+        if rc == 0 and self._driver is not None and self._driver[2] and _has_decrypted(client):
+            return client.loop_read()  # type: ignore[union-attr]
+        return rc
 
     def _driven(self) -> None:
         me = threading.current_thread()
@@ -207,12 +242,18 @@ class Attachment:
         caller: FrameType | None = sys._getframe(2)  # noqa: SLF001 - who calls is the question
         external = caller is None or caller.f_code.co_name != "_loop" or not _is_paho(caller)
         self._driver = (me, time.monotonic(), external)
+        self._failed = None
 
     def _alone(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         # A callback on one thread may wait for another: better both at once, as ever, than for ever.
         locked = self._io.acquire(timeout=_LONGEST_STEP)
         try:
             return step(*args, **kwargs)
+        except Exception as error:
+            me = threading.current_thread()
+            if me.ident != self._pumper:
+                self._failed = (me, type(error).__name__)
+            raise
         finally:
             if locked:
                 self.release_socket()
@@ -244,6 +285,19 @@ class Attachment:
         asked[mid] = topic
         return True
 
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish at QoS 0, without the application's ``on_publish`` hearing of it: it may look numbers up.
+
+        To be called with the socket.
+        """
+        if (client := self._client()) is None:
+            return
+        self._publisher = threading.get_ident()
+        try:
+            client.publish(topic, payload, qos=0)
+        finally:
+            self._publisher = None
+
     def is_inside(self) -> bool:
         """Whether this thread is in one of the client's own calls, such as in a callback."""
         client = self._client()
@@ -266,7 +320,7 @@ class Attachment:
     def can_pump(self) -> bool:
         """Whether nobody but this thread runs the client's loop, if anyone does."""
         client = self._client()
-        if client is None or self._other_thread() or _has_event_loop(client):
+        if client is None or self._other_thread() or self.failure() or _has_event_loop(client):
             return False
         driver = self._driver
         return driver is None or driver[0] is not threading.current_thread() or not driver[2]
@@ -288,8 +342,20 @@ class Attachment:
         finally:
             self._pumping.release()
 
+    def failure(self) -> str | None:
+        """Say that an exception ended the thread of the client's loop, if that is so and no other runs it."""
+        failed, thread = self._failed, getattr(self._client(), "_thread", None)
+        if failed is None or failed[0].is_alive() or (thread is not None and thread.is_alive()):
+            return None
+        return (
+            f"{failed[1]}, raised by a callback of the application, ended the thread of the paho client's network "
+            "loop; loop_start() starts another"
+        )
+
     def silence(self) -> str | None:
         """Say that nobody runs the client's loop, if that is so."""
+        if (failure := self.failure()) is not None:
+            return failure
         if (thread := getattr(self._client(), "_thread", None)) is not None and thread.is_alive():
             return None
         driver = self._driver
@@ -326,6 +392,20 @@ def _tell(method: Callable[..., None], *args: Any) -> None:
         method(*args)
     except Exception:  # noqa: BLE001 - whatever it is
         _log.exception("following a paho client")
+
+
+def _topic(message: Any) -> str:
+    # A topic that is no UTF-8 is none of ours.
+    with suppress(UnicodeDecodeError):
+        return str(message.topic)
+    return ""
+
+
+def _has_decrypted(client: Any) -> bool:
+    """Whether TLS holds bytes that make no socket readable."""
+    sock = None if client is None else client.socket()
+    pending = getattr(sock, "pending", None)
+    return pending is not None and pending() > 0
 
 
 def _in_event_loop() -> bool:

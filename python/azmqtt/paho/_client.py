@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from azmqtt.paho._callbacks import _no_socket
-from azmqtt.paho._engine import _LEAVE, NO_CONN, Engine, State
+from azmqtt.paho._engine import LEAVE, NO_CONN, Engine, State
 from azmqtt.paho._enums import (
     MQTT_CLEAN_START_FIRST_ONLY,
     MQTT_LOG_DEBUG,
@@ -266,7 +266,7 @@ class Client(Loops, Engine):
             del self._unwritten[mid]
             raise
         if self._is_inline():
-            self._write_out(lambda: mid not in self._unwritten, _LEAVE)
+            self._write_out(lambda: mid not in self._unwritten, LEAVE)
         return info
 
     def subscribe(

@@ -8,9 +8,11 @@ does, by the loop.
 from __future__ import annotations
 
 import enum
+import os
 import secrets
 import threading
 import time
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +34,7 @@ KEEPALIVE = MQTTErrorCode.MQTT_ERR_KEEPALIVE
 #: Events that are taken at once.
 _BATCH = 256
 #: How long a call outside of every loop waits for its bytes to leave, in seconds.
-_LEAVE = 1.0
+LEAVE = 1.0
 #: The broker does not take the client id (MQTT 3.1.1 §3.2.2.3).
 _BAD_CLIENT_ID = 2
 
@@ -50,6 +52,19 @@ class State(enum.Enum):
 
 
 _WANTED_END = frozenset({State.DISCONNECTING, State.DISCONNECTED})
+
+
+#: Clients whose locks a forked child makes anew: a thread of the parent's may have held them.
+_live: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for client in list(_live):
+        client._lock, client._opening = threading.RLock(), threading.RLock()  # noqa: SLF001 - the class is below
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 class Engine(Settings):
@@ -76,6 +91,7 @@ class Engine(Settings):
         self._unacknowledged: dict[int, int] = {}
         #: How many loops run.
         self._looping = 0
+        _live.add(self)
 
     @property
     def _core(self) -> _core.PlainClient:
@@ -106,6 +122,11 @@ class Engine(Settings):
         """
         self.max_inflight_messages = inflight
 
+    def _check_process(self) -> None:
+        """Raises if this process was forked since the client was used: the connection is the parent's."""
+        if self._made is not None:
+            self._made.check_process()
+
     def is_connected(self) -> bool:
         """Whether the broker has accepted, and a loop has seen it."""
         return self._state is State.CONNECTED
@@ -117,6 +138,13 @@ class Engine(Settings):
         self._connection = None
         if self._made is not None:
             self._made.drop_connection()
+
+    def _lose(self) -> None:
+        """Ends the connection as if the network had: without a goodbye, so that the broker publishes the will."""
+        if self._connection is not None:
+            self._drop()
+            if self._state not in _WANTED_END:
+                self._state = State.CONNECTION_LOST
 
     def reconnect(self) -> MQTTErrorCode:
         """Connects with the last settings. Returns when CONNECT is on its way; `on_connect` tells of the answer.
@@ -290,7 +318,7 @@ class Engine(Settings):
 
     def _leave(self) -> None:
         """Says goodbye and waits for it to leave. Of what came before only what is settled counts, as in paho."""
-        until = time.monotonic() + self.connect_timeout + _LEAVE
+        until = time.monotonic() + self.connect_timeout + LEAVE
         while self._connection is not None:
             left = until - time.monotonic()
             if left <= 0:

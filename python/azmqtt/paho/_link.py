@@ -34,7 +34,7 @@ _SUBSCRIBE_AGAIN = 10.0
 class Link:
     """The twin of one client. Holds no reference to it, so that it can be dropped."""
 
-    def __init__(self, client: Any, *, resend: bool) -> None:
+    def __init__(self, client: Any, *, resend: bool, show_answers: bool) -> None:
         """Attach to the client."""
         self._client = weakref.ref(client)
         self._requests = _core.TwinRequests(resend)
@@ -47,7 +47,11 @@ class Link:
         self._granted: set[str] = set()
         self._observers: list[Callable[[str, int, int | None, bytes], Any]] = []
         self._handlers: list[Callable[[DesiredPatch], Any]] = []
+        self.show_answers = show_answers
         self._closed = False
+        #: Its TwinPatcher is gone.
+        self._left_alone = False
+        self._end_of_client: weakref.finalize[..., Any] | None = None
         #: From CONNACK on, after the application was told of it; paho's own word comes a moment earlier.
         self._connected = bool(client.is_connected())
         self.attachment = Attachment.of(client, self)
@@ -95,13 +99,29 @@ class Link:
 
     def close(self) -> None:
         """Detach; what is open fails."""
-        if self._closed:
+        if self._closed or not self._is_ours():
             return
         self._closed = True
+        if self._end_of_client is not None:
+            self._end_of_client.detach()
         self.attachment.remove(self)
         # They often hold the one who holds this.
         self._observers, self._handlers = [], []
         self._end_all()
+
+    def leave_alone(self) -> None:
+        """Go on without a TwinPatcher for as long as somebody is to be told of something, and the client lives."""
+        self._left_alone = True
+        if (client := self._client()) is None:
+            self.close()
+        elif not self._close_if_idle():
+            self._end_of_client = weakref.finalize(client, self.close)
+
+    def _close_if_idle(self) -> bool:
+        idle = not (self._handlers or self._observers or self._futures)
+        if idle:
+            self.close()
+        return idle
 
     def tick(self) -> float | None:
         """End what is due, publish what is due."""
@@ -128,8 +148,16 @@ class Link:
         return self.attachment.silence()
 
     def _check_open(self) -> None:
+        self._requests.check_process()
         if self._closed:
             raise ClientClosed("the TwinPatcher is closed")
+
+    def _is_ours(self) -> bool:
+        try:
+            self._requests.check_process()
+        except RuntimeError:
+            return False
+        return True
 
     # What happens to the client
 
@@ -169,6 +197,10 @@ class Link:
             for request_id, _ in self._requests.drain():
                 self._fail(request_id, BadAnswer(text))
         timer.call(self, _SUBSCRIBE_AGAIN)
+
+    def owns(self, topic: str) -> bool:
+        """Whether a message on this topic answers a request of ours."""
+        return self._requests.owns(topic)
 
     def received(self, topic: str, payload: bytes) -> None:
         """Look at a message."""
@@ -210,8 +242,8 @@ class Link:
             try:
                 self._flush_wanted = False
                 self._subscribe()
-                while (client := self._live_client()) is not None and (unsent := self._requests.next_unsent()):
-                    client.publish(*unsent, qos=0)
+                while self._live_client() is not None and (unsent := self._requests.next_unsent()):
+                    self.attachment.publish(*unsent)
             finally:
                 self.attachment.release_socket()
             if self._handlers and (due := self._requests.next_deadline()) is not None:
@@ -238,6 +270,7 @@ class Link:
             # The application may have cancelled it just now.
             with suppress(InvalidStateError):
                 future.set_result(result)
+            self._ended_one()
 
     def _fail(self, request_id: str, error: BaseException) -> None:
         with self._lock:
@@ -245,6 +278,11 @@ class Link:
         if future is not None:
             with suppress(InvalidStateError):
                 future.set_exception(error)
+            self._ended_one()
+
+    def _ended_one(self) -> None:
+        if self._left_alone and not self._closed:
+            self._close_if_idle()
 
     def _end_all(self) -> None:
         for request_id, _ in self._requests.drain():
@@ -253,8 +291,10 @@ class Link:
     def forget(self, request_id: str) -> None:
         """Nobody waits for this request any more."""
         with self._lock:
-            if self._futures.pop(request_id, None) is not None:
-                self._requests.forget(request_id)
+            if self._futures.pop(request_id, None) is None:
+                return
+            self._requests.forget(request_id)
+        self._ended_one()
 
 
 class _Forget:

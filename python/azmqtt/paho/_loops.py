@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from azmqtt.paho._engine import _WANTED_END, Engine, State
+from azmqtt.paho._engine import _WANTED_END, LEAVE, Engine, State
 from azmqtt.paho._enums import MQTT_LOG_DEBUG, CallbackAPIVersion, MQTTErrorCode
 from azmqtt.paho._settings import SUCCESS
 
@@ -24,6 +24,8 @@ class Loops(Engine):
         super().__init__(version, userdata, transport)
         self._thread: threading.Thread | None = None
         self._stopping = False
+        #: Until when `loop_stop` lets messages wait for the answer to CONNECT.
+        self._stop_by = 0.0
 
     @contextmanager
     def _loop_runs(self) -> Iterator[None]:
@@ -78,6 +80,14 @@ class Loops(Engine):
             return self._run(timeout, retry_first_connection)
 
     def _run(self, timeout: float, retry_first_connection: bool) -> MQTTErrorCode:
+        try:
+            return self._connect_and_serve(timeout, retry_first_connection)
+        except Exception:
+            # A callback raised, and nobody serves the connection any more: the broker is to see that it is gone.
+            self._lose()
+            raise
+
+    def _connect_and_serve(self, timeout: float, retry_first_connection: bool) -> MQTTErrorCode:
         while not self._stopping and self._state is State.CONNECT_ASYNC:
             try:
                 self.reconnect()
@@ -117,6 +127,8 @@ class Loops(Engine):
             self._state = State.CONNECT_ASYNC
 
     def _is_settled(self) -> bool:
+        if self._state is State.CONNECTING and time.monotonic() >= self._stop_by:
+            return True
         leaving = self._state is State.DISCONNECTING and self._connection is not None
         return not self._outgoing and not self._unwritten and not self._backlog and not leaving
 
@@ -150,6 +162,7 @@ class Loops(Engine):
         Returns:
             `MQTT_ERR_INVAL` if there is one already.
         """
+        self._check_process()
         if self._thread is not None:
             return MQTTErrorCode.MQTT_ERR_INVAL
         self._stopping = False
@@ -181,6 +194,7 @@ class Loops(Engine):
         thread = self._thread
         if thread is None:
             return MQTTErrorCode.MQTT_ERR_INVAL
+        self._stop_by = time.monotonic() + self.connect_timeout + LEAVE
         self._stopping = True
         self._changed.set()
         self._core.wake()

@@ -10,6 +10,7 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from azmqtt._core import running_loop
 from azmqtt.paho._link import Link
 from azmqtt.paho._require import require_client
 
@@ -36,8 +37,8 @@ class TwinPatcher:
     """Twin requests, with their answers, over a live paho client (paho-mqtt 1.6.1 to 2.x).
 
     The application makes, connects and drives the client as it likes: ``loop_start``, ``loop_forever``, ``loop`` by
-    hand or an event loop of its own. Its callbacks stay its own and get what they got before; they may be set before or
-    after::
+    hand or an event loop of its own. Its callbacks stay its own and get what they got before, and nothing of these
+    requests; they may be set before or after::
 
         twin = TwinPatcher(client)
         result = twin.patch({"firmware": "1.1"}, timeout=10)
@@ -49,8 +50,8 @@ class TwinPatcher:
     ``concurrent.futures.Future`` at once, ``patch_async`` is for ``await``. In a callback of the client only the last
     two are possible: the answer could not come in before the callback returns.
 
-    :meth:`close`, or dropping the object, detaches it and leaves the client as it was. (A handler of ``on_desired``
-    that uses the object keeps it.)
+    :meth:`close` detaches it and leaves the client as it was. So does dropping the object, once no request is open;
+    functions of :meth:`on_desired` and :meth:`observe` are called for as long as the client lives.
 
     Args:
         client: A ``paho.mqtt.client.Client`` for MQTT 3.1.1, connected or not yet, with anyone's credentials.
@@ -59,6 +60,9 @@ class TwinPatcher:
             fails, since a second copy would be refused if the first was applied. With ``"fail"`` all that were on their
             way fail. What was not published yet waits for a connection, within its timeout.
         timeout: Seconds for calls that name none.
+        show_answers: Whether the application's ``on_message`` and ``message_callback_add`` see the answers to these
+            requests, too. By default they see those to the application's own requests only: many an application looks
+            the ``$rid`` up in a table of its own, and fails over one that it does not know.
 
     Raises:
         ImportError: paho-mqtt is not installed.
@@ -67,7 +71,12 @@ class TwinPatcher:
     """
 
     def __init__(
-        self, client: Any, *, on_disconnect: Literal["resend", "fail"] = "resend", timeout: float = 30
+        self,
+        client: Any,
+        *,
+        on_disconnect: Literal["resend", "fail"] = "resend",
+        timeout: float = 30,
+        show_answers: bool = False,
     ) -> None:
         """Attach to the client; nothing is sent yet."""
         require_client(client)
@@ -76,8 +85,8 @@ class TwinPatcher:
             raise ValueError(msg)
         self._timeout = _seconds(timeout)
         self._client = client
-        self._link = Link(client, resend=on_disconnect == "resend")
-        self._finalizer = weakref.finalize(self, self._link.close)
+        self._link = Link(client, resend=on_disconnect == "resend", show_answers=show_answers)
+        self._finalizer = weakref.finalize(self, self._link.leave_alone)
 
     def __enter__(self) -> Self:
         """Return the object itself."""
@@ -91,7 +100,8 @@ class TwinPatcher:
 
     def close(self) -> None:
         """Detach and leave the client as it was. Requests without an answer end in ``ClientClosed``."""
-        self._finalizer()
+        self._finalizer.detach()
+        self._link.close()
 
     # Reported properties
 
@@ -130,7 +140,9 @@ class TwinPatcher:
             ClientClosed: The object is closed.
             OutboxFull: 10,000 requests or 32 MiB are open.
             RuntimeError: Called in a callback of the client, or on the thread of the event loop that runs it: the
-                answer could not come in. Use ``patch_future`` or ``patch_async``.
+                answer could not come in. Use ``patch_future`` or ``patch_async``. Or a callback of the application
+                raised and so ended the thread of the client's loop; or this process was forked, and the connection is
+                the parent's.
         """
         self._check_may_block("patch")
         return self._wait(  # type: ignore[no-any-return]
@@ -160,6 +172,7 @@ class TwinPatcher:
         timeout: float | None = None,
     ) -> ReportedPatch:
         """Change the reported properties; see :meth:`patch`."""
+        running_loop()
         return await self._wait_async(  # type: ignore[no-any-return]
             self._patch(patch, if_version, request_id, timeout, timed=True)
         )
@@ -177,6 +190,7 @@ class TwinPatcher:
 
     async def get_async(self, *, request_id: str | int | None = None, timeout: float | None = None) -> Twin:
         """Read the device twin; see :meth:`get`."""
+        running_loop()
         return await self._wait_async(self._get(request_id, timeout, timed=True))  # type: ignore[no-any-return]
 
     # What the hub sends
@@ -226,12 +240,14 @@ class TwinPatcher:
             msg = f"if_version must not be negative, not {if_version}"
             raise ValueError(msg)
         seconds = self._timeout if timeout is None else _seconds(timeout)
+        self._check_loop()
         return self._link.begin(
             patch, if_version=if_version, request_id=_request_id(request_id), timeout=seconds, timed=timed
         )
 
     def _get(self, request_id: str | int | None, timeout: float | None, *, timed: bool) -> Future[Any]:
         seconds = self._timeout if timeout is None else _seconds(timeout)
+        self._check_loop()
         return self._link.begin(get=True, request_id=_request_id(request_id), timeout=seconds, timed=timed)
 
     def _check_may_block(self, call: str) -> None:
@@ -249,11 +265,16 @@ class TwinPatcher:
             )
             raise RuntimeError(msg)
 
+    def _check_loop(self) -> None:
+        if (failure := self._link.attachment.failure()) is not None:
+            raise RuntimeError(failure)
+
     def _wait(self, future: Future[Any], timeout: float | None) -> Any:
         seconds = self._timeout if timeout is None else timeout
         deadline, attachment = time.monotonic() + seconds, self._link.attachment
         try:
             while not future.done():
+                self._check_loop()
                 left = deadline - time.monotonic()
                 if left <= 0:
                     self._link.expire()
@@ -272,6 +293,7 @@ class TwinPatcher:
         attachment, wrapped = self._link.attachment, asyncio.wrap_future(future)
         try:
             while not wrapped.done():
+                self._check_loop()
                 pumped = attachment.can_pump() and attachment.pump(0)
                 await asyncio.wait([wrapped], timeout=_TURN if pumped else _LOOK)
             return wrapped.result()

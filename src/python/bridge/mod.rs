@@ -18,7 +18,7 @@ mod futures;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pyo3::exceptions::PyNotImplementedError;
+use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::gc::PyVisit;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -127,10 +127,17 @@ fn open<'py, T: Into<Outcome> + 'static>(
     Ok(future)
 }
 
-/// The loop that runs in this thread.
+/// The loop of asyncio that runs in this thread.
+#[pyfunction]
 pub(super) fn running_loop(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     static GET: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    GET.import(py, "asyncio", "get_running_loop")?.call0()
+    GET.import(py, "asyncio", "get_running_loop")?.call0().map_err(|error| {
+        let text = "no asyncio event loop is running in this thread, and asynchronous calls need one; under trio, or \
+                    another framework, make the blocking call in a thread, such as with trio.to_thread.run_sync";
+        let explained = PyRuntimeError::new_err(text);
+        explained.set_cause(py, Some(error));
+        explained
+    })
 }
 
 fn bridge_of<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Bridge>> {
