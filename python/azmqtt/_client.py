@@ -226,8 +226,9 @@ class DeviceClient(MethodCalls, Connection):
         """Change the reported properties by a JSON merge patch (RFC 7396): ``None`` removes a property.
 
         Args:
-            patch: At most 32 KB by the service's count, 10 levels deep, strings up to 4 KB, keys up to 1 KB without
-                ``.``, ``$``, spaces and control characters (IoT Hub docs, "device twins": format and size).
+            patch: At most 32 KB by the service's count, 10 levels deep, strings up to 4 KB, integers from -2^52 to
+                2^52-1, no ``None`` within lists, keys up to 1 KB without ``.``, ``$``, ``#``, white space and control
+                characters (IoT Hub docs, "device twins": format and size).
             if_version: Change them only if they still have this ``$version``.
             timeout: Seconds.
 

@@ -387,6 +387,9 @@ def test_bad_arguments_are_named_and_nothing_is_sent(hub: azmqtt.LocalHub):
     cases = [
         (ValueError, "sensor", lambda: twin.patch({"sensor.x": 1})),
         (ValueError, "text", lambda: twin.patch({"text": "x" * 5000})),
+        (ValueError, "is null", lambda: twin.patch({"list": [{"a": None}]})),
+        (ValueError, "'#' in its key", lambda: twin.patch({"a#b": 1})),
+        (ValueError, "is an integer outside", lambda: twin.patch({"n": 2**70})),
         (TypeError, r"patch\.a\.b\[1\]: object", lambda: twin.patch_future({"a": {"b": [1, object()]}})),
         (ValueError, "timeout must be more than 0", lambda: twin.patch({}, timeout=0)),
         (TypeError, "timeout must be a number", lambda: twin.get_future(timeout="1")),

@@ -119,7 +119,8 @@ class TwinPatcher:
 
         Args:
             patch: ``None`` removes a property. At most 32 KB by the service's count, 10 levels deep, strings up to 4
-                KB, keys up to 1 KB without ``.``, ``$``, spaces and control characters (IoT Hub docs, "device twins").
+                KB, integers from -2^52 to 2^52-1, no ``None`` within lists, keys up to 1 KB without ``.``, ``$``,
+                ``#``, white space and control characters (IoT Hub docs, "device twins").
             if_version: Change them only if they still have this ``$version``.
             request_id: A ``$rid`` of the application's own, of 1 to 128 ASCII letters, digits and ``-_.~:@``; by
                 default a new one.

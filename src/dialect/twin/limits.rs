@@ -48,9 +48,7 @@ const INTEGERS: std::ops::RangeInclusive<i64> = -4_503_599_627_370_496..=4_503_5
 pub enum TwinRule {
     /// A patch, and each section, is a JSON object.
     NotAnObject,
-    /// A key is empty.
-    EmptyKey,
-    /// A key holds `.`, `$`, a space or a control character.
+    /// A key holds `.`, `$`, `#`, white space or a control character. It may be empty.
     KeyCharacter(char),
     /// A key is longer than 1 KB.
     KeyTooLong(usize),
@@ -63,6 +61,8 @@ pub enum TwinRule {
     IntegerRange,
     /// A number is beyond the range of a double.
     NumberRange,
+    /// A null within an array, or within an object in one: there is nothing to delete there.
+    NullInArray,
     /// The section would grow beyond its limit.
     SectionSize {
         /// By the service's count.
@@ -76,12 +76,14 @@ impl fmt::Display for TwinRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAnObject => f.write_str("must be a JSON object"),
-            Self::EmptyKey => f.write_str("has an empty key"),
-            Self::KeyCharacter('$') => f.write_str("has '$' in its key, which is for the service's own keys"),
+            Self::KeyCharacter(c @ ('$' | '#')) => {
+                write!(f, "has '{c}' in its key, which is for the service's own keys")
+            }
             Self::KeyCharacter(' ') => f.write_str("has a space in its key"),
             Self::KeyCharacter('.') => f.write_str("has '.' in its key"),
             Self::KeyCharacter(c) => {
-                write!(f, "has the control character U+{:04X} in its key", u32::from(*c))
+                let what = if c.is_control() { "control character" } else { "white space" };
+                write!(f, "has the {what} U+{:04X} in its key", u32::from(*c))
             }
             Self::KeyTooLong(length) => write!(f, "has a key of {length} bytes; the limit is {MAX_KEY}"),
             Self::StringTooLong(length) => {
@@ -92,6 +94,7 @@ impl fmt::Display for TwinRule {
                 write!(f, "is an integer outside {} … {}", INTEGERS.start(), INTEGERS.end())
             }
             Self::NumberRange => f.write_str("is a number beyond the range of a double"),
+            Self::NullInArray => f.write_str("is null, which nothing within an array may be"),
             Self::SectionSize { size, limit } => {
                 write!(f, "would have {size} bytes by the service's count; the limit is {limit}")
             }
@@ -189,6 +192,9 @@ fn check_value<'a>(value: &'a Value, path: &mut Vec<Step<'a>>) -> Result<(), Twi
         }
         Value::String(text) if text.len() > MAX_STRING => return Err(TwinRule::StringTooLong(text.len())),
         Value::Number(number) => check_number(number)?,
+        Value::Null if path.iter().any(|step| matches!(step, Step::Index(_))) => {
+            return Err(TwinRule::NullInArray);
+        }
         Value::String(_) | Value::Bool(_) | Value::Null => {}
     }
     Ok(())
@@ -205,14 +211,11 @@ fn check_number(number: &Number) -> Result<(), TwinRule> {
 }
 
 fn check_key(key: &str) -> Result<(), TwinRule> {
-    if key.is_empty() {
-        return Err(TwinRule::EmptyKey);
-    }
     if key.len() > MAX_KEY {
         return Err(TwinRule::KeyTooLong(key.len()));
     }
-    // `is_control` is exactly C0, DEL and C1.
-    let bad = key.chars().find(|&c| matches!(c, '.' | '$' | ' ') || c.is_control());
+    // As the validator of IoT Edge's hub has it, which was taken from IoT Hub; `is_control` is C0, DEL and C1.
+    let bad = key.chars().find(|&c| matches!(c, '.' | '$' | '#') || c.is_whitespace() || c.is_control());
     bad.map_or(Ok(()), |c| Err(TwinRule::KeyCharacter(c)))
 }
 
@@ -222,7 +225,9 @@ fn format_path(section: Section, steps: &[Step<'_>]) -> String {
         // Writing to a String cannot fail.
         let _ = match step {
             Step::Index(index) => write!(path, "[{index}]"),
-            Step::Key(key) if check_key(key).is_ok() => write!(path, ".{}", excerpt(key, 64)),
+            Step::Key(key) if !key.is_empty() && check_key(key).is_ok() => {
+                write!(path, ".{}", excerpt(key, 64))
+            }
             Step::Key(key) => write!(path, "[\"{}\"]", excerpt(key, 64)),
         };
     }

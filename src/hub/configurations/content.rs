@@ -41,8 +41,13 @@ impl<'a> Content<'a> {
         let kinds = ["deviceContent", "modulesContent", "moduleContent"].map(part);
         let settings = |value: &'a Value| {
             let settings = value.as_object().ok_or_else(|| invalid("a content is values by their places"))?;
-            let places = settings.keys().all(|place| names(place).is_some());
-            if places { Ok(settings) } else { Err(invalid("places begin with properties.desired")) }
+            if settings.keys().any(|place| names(place).is_none()) {
+                return Err(invalid("places begin with properties.desired"));
+            }
+            // What no twin takes is refused here, and not by each device.
+            let mut twin = Twin::new(unix_now());
+            twin.replace_by_service(&replacement(&twin, settings), None, unix_now())?;
+            Ok(settings)
         };
         match kinds {
             [Some(device), None, None] => settings(device).map(Self::Device),

@@ -37,6 +37,7 @@ mod telemetry;
 mod throttle;
 mod throttle_strangers;
 mod twin;
+mod twin_limits;
 mod uploads;
 mod uploads_hostile;
 mod websocket;

@@ -22,7 +22,7 @@ fn nested(levels: usize, innermost: Value) -> Value {
 fn what_is_accepted() {
     for patch in [
         json!({}),
-        json!({"k": null, "é-_/\\\"": [1, {"a": null}, "x"]}),
+        json!({"k": null, "é-_/\\\"": [1, {"a": 0}, "x"], "": {"": null}}),
         json!({"k": "x".repeat(4096), "x".repeat(1024): 1}),
         json!({"min": -4_503_599_627_370_496_i64, "max": 4_503_599_627_370_495_i64, "float": 1e300}),
         // With a fraction or an exponent it is no integer.
@@ -47,7 +47,12 @@ fn the_path_and_the_rule_are_named() {
         (json!({"a": [0, {"b c": 1}]}), path("reported.a[1][\"b c\"]", TwinRule::KeyCharacter(' '))),
         (json!({"a\n": 1}), path("reported[\"a\u{fffd}\"]", TwinRule::KeyCharacter('\n'))),
         (json!({"\u{85}": 1}), path("reported[\"\u{fffd}\"]", TwinRule::KeyCharacter('\u{85}'))),
-        (json!({"": 1}), path("reported[\"\"]", TwinRule::EmptyKey)),
+        (json!({"a": {"b#": 1}}), path("reported.a[\"b#\"]", TwinRule::KeyCharacter('#'))),
+        (json!({"\u{a0}": 1}), path("reported[\"\u{a0}\"]", TwinRule::KeyCharacter('\u{a0}'))),
+        (json!({"": "x".repeat(4097)}), path("reported[\"\"]", TwinRule::StringTooLong(4097))),
+        (json!({"a": [null]}), path("reported.a[0]", TwinRule::NullInArray)),
+        (json!({"a": {"b": [1, [null]]}}), path("reported.a.b[1][0]", TwinRule::NullInArray)),
+        (json!({"a": [0, {"b": {"c": null}}]}), path("reported.a[1].b.c", TwinRule::NullInArray)),
         (json!({&long: 1}), path(&format!("reported[\"{}…\"]", &long[..64]), TwinRule::KeyTooLong(1025))),
         (json!({"a": ["x".repeat(4097)]}), path("reported.a[0]", TwinRule::StringTooLong(4097))),
         (json!({"a": 4_503_599_627_370_496_i64}), path("reported.a", TwinRule::IntegerRange)),
@@ -113,7 +118,7 @@ proptest! {
         if let Ok(value) = serde_json::from_slice::<Value>(&bytes) {
             let _ = check_patch(Section::Tags, &value);
         }
-        let bad = key.is_empty() || key.chars().any(|c| c.is_control() || matches!(c, '.' | '$' | ' '));
+        let bad = key.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '.' | '$' | '#'));
         let refused = check_patch(Section::Desired, &json!({"a": {key: text}})).is_err();
         prop_assert_eq!(refused, bad);
     }
