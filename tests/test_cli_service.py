@@ -67,6 +67,8 @@ def test_twins_and_a_query(hub, service, client):
     assert twin["properties"]["desired"]["n"] == 5
     hub.assert_twin_desired(device_id, {"n": 5})
     assert service("hub", "device-twin", "show", "-d", device_id)["tags"] == {"site": "x"}
+    twin = service("hub", "device-twin", "update", "-d", device_id, "--desired", "null")
+    assert set(twin["properties"]["desired"]) == {"$metadata", "$version"}
     hub.create_module(device_id, "m")
     service("hub", "module-twin", "update", "-d", device_id, "-m", "m", "--desired", '{"of": "module"}')
     assert service("hub", "module-twin", "show", "-d", device_id, "-m", "m")["moduleId"] == "m"

@@ -147,6 +147,37 @@ def test_the_twin_goes_both_ways(hub: LocalHub, device: RawDevice) -> None:
     assert twin["connectionState"] == "Connected"
 
 
+def test_none_deletes_all_desired_properties(hub: LocalHub, device: RawDevice) -> None:
+    device.subscribe("$iothub/twin/PATCH/properties/desired/#")
+    for patch, version, told in [
+        ({"a": 1, "b": {"c": 2}}, 2, {"a": 1, "b": {"c": 2}}),
+        (None, 3, {"a": None, "b": None}),
+    ]:
+        assert hub.patch_desired("dev1", patch) == version
+        topic, body = device.message()
+        assert topic == f"$iothub/twin/PATCH/properties/desired/?$version={version}"
+        assert json.loads(body) == {**told, "$version": version}
+    assert [key for key in hub.twin("dev1")["properties"]["desired"] if not key.startswith("$")] == []
+
+
+REFUSED_IN_TWINS = [
+    ({"a": [None]}, "is null"),
+    ({"a": [{"b": None}]}, "is null"),
+    ({"a#b": 1}, "'#'"),
+    ({"a": 2**52}, "integer"),
+    ({"a": -(2**64)}, "integer"),
+]
+
+
+@pytest.mark.parametrize(("value", "rule"), REFUSED_IN_TWINS)
+def test_what_no_twin_takes(hub: LocalHub, value: dict, rule: str) -> None:
+    with pytest.raises(ValueError, match=f"desired.*{rule}"):
+        hub.patch_desired("dev1", value)
+    for section, twin in [("tags", {"tags": value}), ("desired", {"properties": {"desired": value}})]:
+        with pytest.raises(ValueError, match=f"{section}.*{rule}"):
+            hub.create_enrollment("r", initial_twin=twin)
+
+
 def test_a_cloud_message_arrives(hub: LocalHub, device: RawDevice) -> None:
     device.subscribe("devices/dev1/messages/devicebound/#")
     hub.send_c2d("dev1", "hello", {"$.mid": "m1", "k": "v"})

@@ -36,10 +36,15 @@ class ServiceSide(CloudSide, UploadSide):
         twin: dict[str, Any] = json.loads(self._core.twin(device_id, module_id))
         return twin
 
-    def patch_desired(self, device_id: str, patch: Mapping[str, Any], *, module_id: str | None = None) -> int:
+    def patch_desired(self, device_id: str, patch: Mapping[str, Any] | None, *, module_id: str | None = None) -> int:
         """Change desired properties as a service application would; ``None`` deletes a property.
 
         A device or module that is connected and has subscribed is notified.
+
+        Args:
+            device_id: Whose properties.
+            patch: A JSON merge patch; ``None`` in its place deletes all properties.
+            module_id: The device's module, if they are the module's.
 
         Returns:
             Their new ``$version``.
@@ -49,9 +54,10 @@ class ServiceSide(CloudSide, UploadSide):
             ValueError: The patch breaks a limit of twins; names the path.
             LookupError: There is no such device.
         """
-        if not isinstance(patch, Mapping):
-            raise TypeError(f"patch must be a mapping, not {type(patch).__name__}")
-        return self._core.patch_desired(device_id, json_text("patch", dict(patch)), module_id)
+        if patch is not None and not isinstance(patch, Mapping):
+            raise TypeError(f"patch must be a mapping or None, not {type(patch).__name__}")
+        text = json_text("patch", None if patch is None else dict(patch))
+        return self._core.patch_desired(device_id, text, module_id)
 
     def telemetry(
         self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0

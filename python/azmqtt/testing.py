@@ -134,8 +134,8 @@ class IotHubDevice:
         """Return its twin as a service application sees it: see :meth:`azmqtt.LocalHub.twin`."""
         return self.hub.twin(self.device_id)
 
-    def patch_desired(self, patch: Mapping[str, Any]) -> int:
-        """Change desired properties as a service application would; return their new version."""
+    def patch_desired(self, patch: Mapping[str, Any] | None) -> int:
+        """Change desired properties as a service application would, or delete all; return their new version."""
         return self.hub.patch_desired(self.device_id, patch)
 
     def assert_twin_reported(

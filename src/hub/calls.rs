@@ -98,15 +98,22 @@ impl Hub {
     }
 
     /// Changes desired properties by a merge patch and notifies the device if it is connected and subscribed.
-    /// Returns their new `$version`.
+    /// `null` removes all of them. Returns their new `$version`.
     pub fn patch_desired<'a>(&self, id: impl Into<Id<'a>>, patch: &Value) -> Result<u64, HubError> {
         self.check_running()?;
         let device = self.shared.registry.get(id)?;
         let version = {
             let mut state = device.state();
-            let version = state.twin.patch_desired(patch, None, unix_now()).map_err(HubError::Twin)?;
+            let now = unix_now();
+            let notification = if patch.is_null() {
+                state.twin.clear_desired(now)
+            } else {
+                let version = state.twin.patch_desired(patch, None, now);
+                version.map(|version| desired_notification(patch, version))
+            };
+            let body = notification.map_err(HubError::Twin)?.to_string().into();
             state.revision += 1;
-            let body = desired_notification(patch, version).to_string().into();
+            let version = state.twin.desired().version();
             // Told under the lock, so that notifications come in the order of their versions.
             state.tell(Command::NotifyDesired { version, body });
             version

@@ -1,6 +1,6 @@
 //! Writes to twins by services (IoT Hub docs, "Understand and use device twins": back-end operations).
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::device::{Command, Device, DeviceState};
 use super::error::HubError;
@@ -16,6 +16,13 @@ pub enum Write {
     Patch,
     /// In the place of each part that it has.
     Replace,
+}
+
+/// The parts of a document that [`write()`] takes, if it has any of them: absent ones stay absent, null ones null.
+pub fn parts(document: &Value) -> Option<Value> {
+    let part = |name: &str| Some((name.to_owned(), document.get(name)?.clone()));
+    let parts: Map<_, _> = ["tags", "properties"].into_iter().filter_map(part).collect();
+    (!parts.is_empty()).then_some(Value::Object(parts))
 }
 
 /// Writes to the twin of a device or module, `{"tags":{…},"properties":{"desired":{…}}}`, and tells the device of desired

@@ -84,6 +84,21 @@ impl Twin {
         Ok(version)
     }
 
+    /// Removes all desired properties. Answers with the notification that the device is due.
+    pub fn clear_desired(&mut self, now: u64) -> Result<Value, TwinError> {
+        self.replace_desired(&Value::Object(Map::new()), now)
+    }
+
+    /// Puts other desired properties in place of all. Answers with the notification that the device is due, which leads
+    /// from the ones to the others.
+    fn replace_desired(&mut self, values: &Value, now: u64) -> Result<Value, TwinError> {
+        let before = Value::Object(self.desired.values().clone());
+        let version = self.desired.replace(values, now)?;
+        self.count_service_write();
+        let change = diff(&before, &Value::Object(self.desired.values().clone()));
+        Ok(desired_notification(&change, version))
+    }
+
     /// A patch of the tags, which have no version of their own.
     pub fn patch_tags(&mut self, patch: &Value) -> Result<(), TwinError> {
         check_patch(Section::Tags, patch)?;
@@ -94,7 +109,8 @@ impl Twin {
         Ok(())
     }
 
-    /// A service's PATCH: `{"tags":{…},"properties":{"desired":{…}}}`, either part absent.
+    /// A service's PATCH: `{"tags":{…},"properties":{"desired":{…}}}`, either part absent. A part that is null is
+    /// cleared.
     ///
     /// `if_match` is the `If-Match` header, quotes included or not; `*` matches always. Answers with the notification
     /// that the device is due, if any.
@@ -107,10 +123,19 @@ impl Twin {
         self.expect_etag(if_match)?;
         let ServiceBody { tags, desired } = read_service_body(body)?;
         self.write(|twin| {
-            tags.map_or(Ok(()), |tags| twin.patch_tags(&tags))?;
-            let Some(patch) = desired else { return Ok(None) };
-            let version = twin.patch_desired(&patch, None, now)?;
-            Ok(Some(desired_notification(&patch, version)))
+            match tags {
+                Part::Absent => {}
+                Part::Cleared => twin.replace_tags(&Value::Object(Map::new()))?,
+                Part::Of(patch) => twin.patch_tags(&patch)?,
+            }
+            match desired {
+                Part::Absent => Ok(None),
+                Part::Cleared => twin.clear_desired(now).map(Some),
+                Part::Of(patch) => {
+                    let version = twin.patch_desired(&patch, None, now)?;
+                    Ok(Some(desired_notification(&patch, version)))
+                }
+            }
         })
     }
 
@@ -125,17 +150,14 @@ impl Twin {
         self.expect_etag(if_match)?;
         let ServiceBody { tags, desired } = read_service_body(body)?;
         self.write(|twin| {
-            if let Some(tags) = tags {
-                twin.tags.clear();
-                twin.patch_tags(&tags)?;
-            }
-            let Some(values) = desired else { return Ok(None) };
-            let before = Value::Object(twin.desired.values().clone());
-            let version = twin.desired.replace(&values, now)?;
-            twin.count_service_write();
-            let change = diff(&before, &Value::Object(twin.desired.values().clone()));
-            Ok(Some(desired_notification(&change, version)))
+            tags.values().map_or(Ok(()), |tags| twin.replace_tags(&tags))?;
+            desired.values().map(|values| twin.replace_desired(&values, now)).transpose()
         })
+    }
+
+    fn replace_tags(&mut self, values: &Value) -> Result<(), TwinError> {
+        self.tags.clear();
+        self.patch_tags(values)
     }
 
     /// Several steps as one: all of them or none.
@@ -180,29 +202,56 @@ pub fn parse_patch(body: &[u8]) -> Result<Value, TwinError> {
 }
 
 struct ServiceBody {
-    tags: Option<Value>,
-    desired: Option<Value>,
+    tags: Part,
+    desired: Part,
 }
 
-/// What a service may write. `$version` and `$metadata`, which a service that sends back what it read includes, are the
-/// hub's own and ignored.
-fn read_service_body(body: &Value) -> Result<ServiceBody, TwinError> {
-    let not_an_object =
-        |path: &str| TwinError::Limit(TwinLimitError { path: path.to_owned(), rule: TwinRule::NotAnObject });
-    let fields = body.as_object().ok_or_else(|| not_an_object("twin"))?;
-    let properties = match fields.get("properties") {
-        None | Some(Value::Null) => &Map::new(),
-        Some(properties) => properties.as_object().ok_or_else(|| not_an_object("properties"))?,
-    };
-    let part = |value: Option<&Value>| {
-        let mut value = value.filter(|value| !value.is_null())?.clone();
+/// What a body says of one part of the twin.
+enum Part {
+    /// Nothing.
+    Absent,
+    /// Null.
+    Cleared,
+    Of(Value),
+}
+
+impl Part {
+    /// `$version` and `$metadata`, which a service that sends back what it read includes, are the hub's own and ignored.
+    fn read(value: Option<&Value>) -> Self {
+        let mut value = match value {
+            None => return Self::Absent,
+            Some(Value::Null) => return Self::Cleared,
+            Some(value) => value.clone(),
+        };
         if let Value::Object(fields) = &mut value {
             fields.shift_remove("$version");
             fields.shift_remove("$metadata");
         }
-        Some(value)
+        Self::Of(value)
+    }
+
+    /// What is to be there, if anything is said.
+    fn values(self) -> Option<Value> {
+        match self {
+            Self::Absent => None,
+            Self::Cleared => Some(Value::Object(Map::new())),
+            Self::Of(values) => Some(values),
+        }
+    }
+}
+
+/// What a service may write: nulls clear, at each level.
+fn read_service_body(body: &Value) -> Result<ServiceBody, TwinError> {
+    let not_an_object =
+        |path: &str| TwinError::Limit(TwinLimitError { path: path.to_owned(), rule: TwinRule::NotAnObject });
+    let fields = body.as_object().ok_or_else(|| not_an_object("twin"))?;
+    let desired = match fields.get("properties") {
+        properties @ (None | Some(Value::Null)) => Part::read(properties),
+        Some(properties) => {
+            Part::read(properties.as_object().ok_or_else(|| not_an_object("properties"))?.get("desired"))
+        }
     };
-    Ok(ServiceBody { tags: part(fields.get("tags")), desired: part(properties.get("desired")) })
+    Ok(ServiceBody { tags: Part::read(fields.get("tags")), desired })
 }
 
 impl Twin {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::refused::Refused;
 use super::super::telemetry::unix_now;
+use super::super::twin_writes;
 use super::job::JobType;
 use crate::dialect::query::Target;
 use crate::dialect::service_error::ErrorCode;
@@ -105,7 +106,7 @@ fn update_twin(update: &Value) -> Result<Work, Refused> {
             Some(etag.to_owned()).filter(|etag| etag != "*")
         }
     };
-    let patch = json!({ "tags": fields.get("tags"), "properties": fields.get("properties") });
+    let patch = twin_writes::parts(update).unwrap_or_else(|| json!({}));
     // What no twin takes is refused here, and not once for each device.
     Twin::new(unix_now()).patch_by_service(&patch, None, unix_now()).map_err(Refused::from)?;
     Ok(Work::UpdateTwin { patch, etag })

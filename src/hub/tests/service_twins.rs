@@ -57,6 +57,64 @@ async fn a_patch_and_a_replacement_reach_the_device_as_patches() {
 }
 
 #[tokio::test]
+async fn a_null_clears_and_the_device_hears_of_each_key() {
+    let hub = hub();
+    hub.create_module("dev1", "m", None).unwrap();
+    let mut device = connected(&hub, DESIRED).await;
+    let mut module = TestClient::connect(&hub, ("dev1", "m")).await;
+    module.subscribe(DESIRED, QoS::AtMostOnce).await.unwrap();
+    let full = json!({ "tags": { "t": 1 }, "properties": { "desired": { "a": 1, "b": { "c": 2 } } } });
+    let cleared =
+        |version: &str| json!({ "a": null, "b": null, "$version": version.parse::<u64>().unwrap() });
+    for (target, client) in [("/twins/dev1", &mut device), ("/twins/dev1/modules/m", &mut module)] {
+        for method in ["PATCH", "PUT"] {
+            for nothing in [json!({ "properties": { "desired": null } }), json!({ "properties": null })] {
+                ask(&hub, "PATCH", target, &full).await;
+                notified(client).await;
+                let twin = ask_if(&hub, method, target, "*", &nothing).await.json();
+                let (version, told) = notified(client).await;
+                assert_eq!(told, cleared(&version), "{method} {nothing}");
+                let desired = twin["properties"]["desired"].as_object().unwrap();
+                assert!(desired.keys().all(|key| key.starts_with('$')), "{twin}");
+                assert_eq!((&desired["$version"], &twin["tags"]), (&told["$version"], &json!({ "t": 1 })));
+            }
+            let twin = ask_if(&hub, method, target, "*", &json!({ "tags": null })).await.json();
+            assert_eq!(twin["tags"].as_object().map_or(0, serde_json::Map::len), 0);
+        }
+    }
+    // In bulk and by jobs, too; and what is not there stays.
+    let update = |part: Value| {
+        let mut entry = json!({ "id": "dev1", "importMode": "updateTwin" });
+        entry.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
+        json!([entry])
+    };
+    ask(&hub, "PATCH", "/twins/dev1", &full).await;
+    notified(&mut device).await;
+    ask(&hub, "POST", "/devices", &update(json!({ "tags": null }))).await;
+    let twin = hub.twin("dev1").unwrap();
+    assert_eq!((&twin["tags"]["t"], &twin["properties"]["desired"]["a"]), (&Value::Null, &json!(1)));
+    ask(&hub, "POST", "/devices", &update(json!({ "properties": { "desired": null } }))).await;
+    let (version, told) = notified(&mut device).await;
+    assert_eq!(told, cleared(&version));
+    ask(&hub, "PATCH", "/twins/dev1", &full).await;
+    notified(&mut device).await;
+    let job = json!({
+        "type": "scheduleUpdateTwin",
+        "queryCondition": "deviceId = 'dev1'",
+        "updateTwin": { "properties": { "desired": null } },
+    });
+    assert_eq!(ask(&hub, "PUT", "/jobs/v2/clear", &job).await.status, 200);
+    let (version, told) = notified(&mut device).await;
+    assert_eq!(told, cleared(&version));
+    assert_eq!(hub.twin("dev1").unwrap()["tags"], json!({ "t": 1 }));
+    // From within the process.
+    hub.patch_desired("dev1", &json!({ "x": 1 })).unwrap();
+    notified(&mut device).await;
+    let version = hub.patch_desired("dev1", &Value::Null).unwrap();
+    assert_eq!(notified(&mut device).await, (version.to_string(), json!({ "x": null, "$version": version })));
+}
+
+#[tokio::test]
 async fn a_refused_write_changes_and_tells_nothing() {
     let hub = hub();
     let before = hub.twin("dev1").unwrap();

@@ -77,7 +77,7 @@ fn a_service_patches() {
     assert_eq!(twin.patch_by_service(&body, Some("AAAAAAAAAAE="), NOW), Err(TwinError::EtagMismatch));
     assert!(twin.patch_by_service(&body, Some("*"), NOW).is_ok());
     assert_eq!(twin.patch_by_service(&json!({"tags": {}}), None, NOW), Ok(None));
-    assert_eq!(twin.patch_by_service(&json!({"properties": null}), None, NOW), Ok(None));
+    assert_eq!(twin.patch_by_service(&json!({"properties": {}}), None, NOW), Ok(None));
 
     // Good tags beside bad properties: neither is written.
     let before = twin.clone();
@@ -88,6 +88,40 @@ fn a_service_patches() {
     ] {
         assert_eq!(twin.patch_by_service(&bad, None, LATER).unwrap_err().status(), 400);
         assert_eq!(twin, before);
+    }
+}
+
+#[test]
+fn a_null_clears_what_it_stands_for() {
+    type Write = fn(&mut Twin, &Value, Option<&str>, u64) -> Result<Option<Value>, TwinError>;
+    for write in [Twin::patch_by_service as Write, Twin::replace_by_service] {
+        let mut twin = Twin::new(NOW);
+        let full = json!({"tags": {"t": 1}, "properties": {"desired": {"a": 1, "b": {"c": 2}}}});
+        for (body, cleared) in [
+            (json!({"properties": {"desired": null}}), "desired"),
+            (json!({"properties": null}), "desired"),
+            (json!({"tags": null}), "tags"),
+        ] {
+            twin.patch_by_service(&full, None, NOW).unwrap();
+            let (version, desired, etag) = (twin.version(), twin.desired().version(), twin.etag());
+            let told = write(&mut twin, &body, Some(&etag), LATER).unwrap();
+            assert_eq!(twin.version(), version + 1, "{body}");
+            assert_ne!(twin.etag(), etag);
+            if cleared == "desired" {
+                assert_eq!(told, Some(json!({"a": null, "b": null, "$version": desired + 1})), "{body}");
+                assert_eq!(twin.device_view()["desired"], json!({"$version": desired + 1}));
+                assert_eq!(twin.tags().len(), 1);
+            } else {
+                assert_eq!(told, None);
+                assert!(twin.tags().is_empty() && twin.desired().values().len() == 2);
+            }
+        }
+        // Together, and where there is nothing left: a write like any other.
+        let all = json!({"tags": null, "properties": {"desired": null}});
+        write(&mut twin, &all, None, LATER).unwrap();
+        let version = twin.desired().version();
+        assert_eq!(write(&mut twin, &all, None, LATER), Ok(Some(json!({"$version": version + 1}))));
+        assert_eq!(write(&mut twin, &json!({"properties": [null]}), None, LATER).unwrap_err().status(), 400);
     }
 }
 

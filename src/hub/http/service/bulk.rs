@@ -134,7 +134,7 @@ fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> 
         Mode::Update | Mode::CreateOrUpdate => update(shared, id, entry, &etag("eTag")?),
         Mode::Delete => identities::remove(shared, id, &etag("eTag")?),
         Mode::UpdateTwin => {
-            let body = twin_of(entry).unwrap_or_else(|| json!({}));
+            let body = twin_writes::parts(entry).unwrap_or_else(|| json!({}));
             twin_writes::write(shared, id, Write::Patch, &body, Some(etag("twinETag")?.as_str()))
         }
     }
@@ -144,7 +144,7 @@ fn create(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> {
     let draft = identity_json::read(id.into(), entry)?;
     let now = unix_now();
     let mut twin = Twin::new(now);
-    if let Some(body) = twin_of(entry) {
+    if let Some(body) = twin_writes::parts(entry) {
         twin.patch_by_service(&body, None, now).map_err(HubError::Twin)?;
     }
     identities::create(shared, id, draft, Some(twin)).map(drop)
@@ -154,13 +154,5 @@ fn update(shared: &Shared, id: Id<'_>, entry: &Value, if_match: &IfMatch) -> Res
     let draft = identity_json::read(id.into(), entry)?;
     identities::update(shared, id, draft, if_match)?;
     // The condition was on the identity; its twin may be at any etag.
-    twin_of(entry).map_or(Ok(()), |body| twin_writes::write(shared, id, Write::Patch, &body, None))
-}
-
-/// The parts of a twin that a service may write, if the entry has any of them.
-fn twin_of(entry: &Value) -> Option<Value> {
-    let tags = entry.get("tags").filter(|tags| !tags.is_null());
-    let desired = entry.get("properties").and_then(|properties| properties.get("desired"));
-    let desired = desired.filter(|desired| !desired.is_null());
-    tags.or(desired).is_some().then(|| json!({ "tags": tags, "properties": { "desired": desired } }))
+    twin_writes::parts(entry).map_or(Ok(()), |body| twin_writes::write(shared, id, Write::Patch, &body, None))
 }
