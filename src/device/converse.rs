@@ -18,6 +18,7 @@ use super::credentials::Purpose;
 use super::destination::Destination;
 use super::error::{Error, Step};
 use super::inbox::{CloudMessage, Delivery};
+use super::reasons::why_dead;
 use super::reply::Burst;
 use super::stats::State;
 use super::task::{Task, sleep_until_some};
@@ -76,7 +77,8 @@ struct Conversation {
 
 /// Encoded bytes past which nothing more is published until some have left: enough to fill the socket.
 pub(super) const OUTPUT_HIGH_WATER: usize = 128 * 1024;
-/// QoS 0 cloud messages that may wait for the application; past that the hub is not listened to.
+/// QoS 0 cloud messages that may wait for the application, beside the bound in bytes of every [`Inbox`](super::Inbox); past
+/// that the hub is not listened to.
 pub(super) const MAX_MESSAGES: usize = 1024;
 /// QoS 1 cloud messages that may wait; past that they are left to the hub, without an acknowledgement, and asked
 /// for by a reconnect when the application has taken the others. The service queues 50.
@@ -196,6 +198,7 @@ impl Task {
             if !matches!(conversation.renewal, Renewal::Draining(..)) {
                 self.put_out(&conversation.wire, now);
             }
+            self.watch_silence(&conversation.wire, now);
         }
         conversation.wire.shrink(self.mqtt.output());
         Ok(())
@@ -277,11 +280,7 @@ impl Task {
             return Err(Ended::Failed(Error::ConnectionFailed { step: Step::Mqtt, reason }));
         }
         if self.mqtt.deadline().is_some_and(|deadline| deadline <= now) {
-            self.mqtt.handle_timeout(now).map_err(|_| {
-                let limit = config.ping_timeout.as_secs_f64();
-                let reason = format!("the hub did not answer a ping within {limit} s");
-                self.lost(conversation, reason)
-            })?;
+            self.mqtt.handle_timeout(now).map_err(|dead| self.lost(conversation, why_dead(dead)))?;
         }
         if self.suback_deadline(conversation).is_some_and(|deadline| deadline <= now) {
             let limit = config.deadlines.suback.as_secs_f64();
@@ -351,6 +350,18 @@ impl Task {
                 break;
             }
         }
+    }
+
+    /// A hub that owes answers is pinged as early as those who wait for them can do with a new connection.
+    fn watch_silence(&mut self, wire: &Wire<Stream>, now: Instant) {
+        if self.is_settled() && self.waiting.is_empty() {
+            self.patience = None;
+        }
+        let owes = self.mqtt.in_flight() > 0
+            || self.requests.awaits_answer()
+            || self.subscriptions.asked_since().is_some();
+        let sent = wire.written() + self.mqtt.output().len() as u64;
+        self.mqtt.awaits(self.patience.filter(|_| owes), sent, now);
     }
 
     /// QoS 0 messages and responses are done when their last byte has left.
@@ -467,8 +478,8 @@ impl Task {
             Ok(HubTopic::MethodRequest { name, request_id }) => {
                 self.method_called(name, request_id, &publish.payload);
             }
-            // Left over from another client's subscriptions in the same session, or new to us.
-            Ok(_) | Err(_) => {}
+            // An answer that cannot be read, something of another client's subscriptions in the same session, or new.
+            Ok(_) | Err(_) => self.answered_badly(&publish.topic),
         }
         if let Some(packet_id) = packet_id {
             self.mqtt.acknowledge(packet_id, now);
@@ -502,14 +513,7 @@ impl Task {
         }
         let reason = match error.kind() {
             // MQTT has no words for it.
-            io::ErrorKind::UnexpectedEof => {
-                let id = self.shared.config.identity.client_id();
-                format!(
-                    "the hub closed the connection without a reason; most often because another client has connected \
-                     as {id} (a second program, a notebook that still runs), of which a hub keeps only the newest, or \
-                     because of something sent that it does not take"
-                )
-            }
+            io::ErrorKind::UnexpectedEof => self.why_closed(conversation.accepted.is_some()),
             _ => transport::explain_tls(error, self.clock),
         };
         self.lost(conversation, reason)

@@ -88,7 +88,7 @@ impl Device {
             monitor: Monitor::default(),
             budget: Budget::new(config.outbox),
             desired: Inbox::default(),
-            messages: Inbox::default(),
+            messages: Inbox::weighing(CloudMessage::size),
             methods: Inbox::default(),
             commands: Commands::default(),
             config,

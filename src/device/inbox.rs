@@ -15,6 +15,8 @@ use super::reply::Reply;
 #[derive(Debug)]
 pub struct Inbox<T> {
     inner: Mutex<Inner<T>>,
+    /// What an item takes of the bytes that may wait.
+    weigh: fn(&T) -> usize,
     /// The task stopped reading until something is taken.
     paused: AtomicBool,
     taken: Notify,
@@ -23,21 +25,30 @@ pub struct Inbox<T> {
 /// Replies kept at once; the oldest of more is answered, so that waits that timed out do not pile up.
 const MAX_WAITERS: usize = 256;
 
+/// Bytes that may wait, whatever the number of items.
+pub(super) const MAX_BYTES: usize = 16 * 1024 * 1024;
+
 #[derive(Debug)]
 struct Inner<T> {
     items: VecDeque<T>,
+    bytes: usize,
     waiters: VecDeque<Reply<()>>,
     closed: bool,
 }
 
 impl<T> Default for Inbox<T> {
     fn default() -> Self {
-        let inner = Inner { items: VecDeque::new(), waiters: VecDeque::new(), closed: false };
-        Self { inner: Mutex::new(inner), paused: AtomicBool::new(false), taken: Notify::new() }
+        Self::weighing(|_| 0)
     }
 }
 
 impl<T> Inbox<T> {
+    /// A queue whose items weigh, in bytes.
+    pub(super) fn weighing(weigh: fn(&T) -> usize) -> Self {
+        let inner = Inner { items: VecDeque::new(), bytes: 0, waiters: VecDeque::new(), closed: false };
+        Self { inner: Mutex::new(inner), weigh, paused: AtomicBool::new(false), taken: Notify::new() }
+    }
+
     /// Items waiting.
     pub fn len(&self) -> usize {
         self.lock().items.len()
@@ -52,9 +63,12 @@ impl<T> Inbox<T> {
     pub fn take(&self, max: usize) -> VecDeque<T> {
         let mut inner = self.lock();
         let taken = if inner.items.len() <= max {
+            inner.bytes = 0;
             std::mem::take(&mut inner.items)
         } else {
-            inner.items.drain(..max).collect()
+            let taken: VecDeque<T> = inner.items.drain(..max).collect();
+            inner.bytes -= taken.iter().map(self.weigh).sum::<usize>();
+            taken
         };
         drop(inner);
         if self.paused.swap(false, SeqCst) {
@@ -65,20 +79,27 @@ impl<T> Inbox<T> {
 
     /// Drops the items that `keep` refuses.
     pub(super) fn retain(&self, keep: impl FnMut(&T) -> bool) {
-        self.lock().items.retain(keep);
+        let mut inner = self.lock();
+        inner.items.retain(keep);
+        inner.bytes = inner.items.iter().map(self.weigh).sum();
+        drop(inner);
         if self.paused.swap(false, SeqCst) {
             self.taken.notify_one();
         }
     }
 
-    /// Whether `limit` items wait. If so, [`Self::room`] resolves when some of them are taken.
+    /// Whether `limit` items wait, or [`MAX_BYTES`]. If so, [`Self::room`] resolves when some of them are taken.
     pub(super) fn is_full(&self, limit: usize) -> bool {
-        if self.len() < limit {
+        let has_room = || {
+            let inner = self.lock();
+            inner.items.len() < limit && inner.bytes < MAX_BYTES
+        };
+        if has_room() {
             return false;
         }
         self.paused.store(true, SeqCst);
         // Taken between the two looks: nobody would tell.
-        if self.len() < limit {
+        if has_room() {
             self.paused.store(false, SeqCst);
             return false;
         }
@@ -123,9 +144,10 @@ impl<T> Inbox<T> {
     pub(super) fn push_within(&self, item: T, limit: usize) -> bool {
         let mut inner = self.lock();
         let full = inner.items.len() >= limit;
-        if full {
-            inner.items.pop_front();
+        if full && let Some(oldest) = inner.items.pop_front() {
+            inner.bytes -= (self.weigh)(&oldest);
         }
+        inner.bytes += (self.weigh)(&item);
         inner.items.push_back(item);
         let waiters = std::mem::take(&mut inner.waiters);
         drop(inner);
@@ -164,6 +186,13 @@ pub struct CloudMessage {
     pub received: Instant,
     /// What to acknowledge once it is handed over; QoS 0 needs nothing.
     pub delivery: Option<Delivery>,
+}
+
+impl CloudMessage {
+    /// In bytes, as it waits.
+    pub(super) fn size(&self) -> usize {
+        self.input.as_ref().map_or(0, String::len) + self.bag.len() + self.payload.len()
+    }
 }
 
 /// One delivery of a QoS 1 message: it can be acknowledged on its own connection only.

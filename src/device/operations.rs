@@ -1,7 +1,7 @@
 //! Commands taken, deadlines kept, outcomes told.
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::commands::Command;
 use super::config::LostSession;
@@ -46,7 +46,7 @@ impl Task {
             }
             Command::Twin { request, deadline, started, reply } => {
                 self.subscriptions.want(Feed::TwinAnswers);
-                self.note_deadline(deadline);
+                self.note_deadline(deadline, deadline.saturating_duration_since(started));
                 self.requests.insert(request, started, deadline, reply);
             }
             Command::WatchDesired { deadline, patience, reply } => {
@@ -109,12 +109,13 @@ impl Task {
     }
 
     fn accept(&mut self, message: Outgoing, ticket: Ticket) {
-        self.note_deadline(ticket.deadline);
+        self.note_deadline(ticket.deadline, ticket.patience);
         self.outbox.push_back((message.into_publish(), ticket));
     }
 
-    pub(super) fn note_deadline(&mut self, deadline: Instant) {
+    pub(super) fn note_deadline(&mut self, deadline: Instant, patience: Duration) {
         self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
+        self.patience = Some(self.patience.map_or(patience, |shortest| shortest.min(patience)));
     }
 
     /// Tells a message's sender, and frees its room in the outbox.
@@ -152,9 +153,9 @@ impl Task {
         if self.earliest.is_none_or(|earliest| earliest > now) {
             return;
         }
-        let known = self.why_no_answer();
+        let known = self.why_no_answer(now);
         let timeout =
-            |operation, after| Err(Error::RequestTimeout { operation, after, known: known.clone() });
+            |operation, after| Err(Error::RequestTimeout { operation, after, known: Some(known.clone()) });
 
         let mut expired: Vec<Ticket> = self.mqtt.abandon(|ticket| ticket.deadline <= now);
         let queued = split_off(&mut self.outbox, |(_, ticket)| ticket.deadline <= now);
@@ -174,6 +175,7 @@ impl Task {
 
         self.expire_waiting(now);
         self.earliest = self.earliest_deadline();
+        self.patience = self.shortest_patience();
     }
 
     fn earliest_deadline(&self) -> Option<Instant> {
@@ -182,6 +184,13 @@ impl Task {
         let in_flight = self.mqtt.tokens().map(|ticket| ticket.deadline);
         let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
         queued.chain(flushing).chain(in_flight).chain(waiting).chain(self.requests.deadline()).min()
+    }
+
+    fn shortest_patience(&self) -> Option<Duration> {
+        let queued = self.outbox.iter().map(|(_, ticket)| ticket.patience);
+        let in_flight = self.mqtt.tokens().map(|ticket| ticket.patience);
+        let waiting = self.waiting.iter().map(|waiting| waiting.patience);
+        queued.chain(in_flight).chain(waiting).chain(self.requests.patience()).min()
     }
 
     /// Ends everything that has no outcome yet with `error`.
@@ -202,7 +211,7 @@ impl Task {
         for _ in 0..self.methods.fail(error) {
             self.count_failure();
         }
-        self.earliest = None;
+        (self.earliest, self.patience) = (None, None);
     }
 
     /// The hub forgot the session: what was unacknowledged goes out again as new, before anything younger,

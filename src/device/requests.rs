@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use super::error::Error;
 use crate::dialect::ServiceError;
+use crate::dialect::encoding::excerpt;
 use crate::dialect::topic::DeviceTopic;
 
 /// What is asked of the twin.
@@ -219,6 +220,14 @@ impl<T> Requests<T> {
         Some((pending.token, outcome))
     }
 
+    /// An answer came in whose status or version cannot be read: `topic` is all of it. `None` as for [`Self::answer`].
+    pub fn answer_badly(&mut self, request_id: &str, topic: &str) -> Option<(T, Error)> {
+        let token = self.remove(request_id)?;
+        // Whatever the hub sends ends in errors and logs: not all of it, and no control characters.
+        let reason = format!("its status or version cannot be read: {:?}", excerpt(topic, 200));
+        Some((token, Error::BadAnswer { reason }))
+    }
+
     /// Takes out the requests whose deadline has passed, with how long each had.
     pub fn expire(&mut self, now: Instant) -> Vec<(T, Request, Duration)> {
         self.remove_if(|pending| pending.deadline <= now)
@@ -230,6 +239,11 @@ impl<T> Requests<T> {
     /// The earliest deadline.
     pub fn deadline(&self) -> Option<Instant> {
         self.pending.values().map(|pending| pending.deadline).min()
+    }
+
+    /// The shortest time that one of them has.
+    pub fn patience(&self) -> Option<Duration> {
+        self.pending.values().map(|pending| pending.deadline.saturating_duration_since(pending.started)).min()
     }
 
     /// Forgets the requests whose token `unwanted` picks; their answers will match nothing.

@@ -49,6 +49,8 @@ pub(super) struct Task {
     pub(super) waiting: Vec<Waiting>,
     /// Not later than the earliest deadline of any operation.
     pub(super) earliest: Option<Instant>,
+    /// Not longer than the shortest time that any operation had.
+    pub(super) patience: Option<Duration>,
     pub(super) backoff: Backoff,
     /// Somebody asked for a connection, and nothing since made it pointless.
     pub(super) wanted: bool,
@@ -106,6 +108,7 @@ impl Task {
             subscribe_again_at: None,
             waiting: Vec::new(),
             earliest: None,
+            patience: None,
             backoff: Backoff::new(shared.config.retry),
             wanted: false,
             rest_until: None,

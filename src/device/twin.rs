@@ -10,6 +10,7 @@ use super::requests::{Answer, ReportedPatch, Request, TwinDocument};
 use super::subscriptions::Feed;
 use super::task::Task;
 use super::watch::Event;
+use crate::dialect::HubTopic;
 use crate::mqtt::Publish;
 
 /// Who asked for a twin request.
@@ -64,7 +65,7 @@ impl Task {
         let may_read = self.closing.is_none() && self.read_again_at.is_none_or(|at| at <= now);
         if may_read && self.subscriptions.is_granted(Feed::DesiredChanges) && self.desired.wants_read() {
             let deadline = now + COMPARISON_TIMEOUT;
-            self.note_deadline(deadline);
+            self.note_deadline(deadline, COMPARISON_TIMEOUT);
             self.requests.insert(Request::Get, now, deadline, TwinReply::Comparison);
         }
         while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
@@ -115,6 +116,15 @@ impl Task {
                 let reason = "an answer of another kind".to_owned();
                 self.fail_request(reply, Error::BadAnswer { reason });
             }
+        }
+    }
+
+    /// A topic came in that says nothing: an answer to a twin request, perhaps.
+    pub(super) fn answered_badly(&mut self, topic: &str) {
+        if let Some(request_id) = HubTopic::request_of_bad_answer(topic)
+            && let Some((reply, error)) = self.requests.answer_badly(request_id, topic)
+        {
+            self.fail_request(reply, error);
         }
     }
 

@@ -219,7 +219,23 @@ impl TwinSession {
                     self.desired.notified(DesiredPatch { patch, version }).into_iter().collect(),
                 )
             }
-            _ => Received::Other,
+            _ => self.answered_badly(topic, now),
+        }
+    }
+
+    /// A topic that says nothing: an answer to a request, perhaps.
+    fn answered_badly(&mut self, topic: &str, now: Instant) -> Received {
+        let bad = HubTopic::request_of_bad_answer(topic);
+        match bad.and_then(|request_id| self.requests.answer_badly(request_id, topic)) {
+            None => Received::Other,
+            Some((Token::Asked { request_id, size }, error)) => {
+                self.budget.give_back(size);
+                Received::Answered { request_id, outcome: Err(error) }
+            }
+            Some((Token::Comparison, _)) => {
+                self.comparison_failed(now);
+                Received::Desired(Vec::new())
+            }
         }
     }
 

@@ -45,7 +45,7 @@ impl Task {
         patience: Duration,
         reply: Reply<()>,
     ) {
-        self.note_deadline(deadline);
+        self.note_deadline(deadline, patience);
         self.waiting.push(Waiting { what, deadline, patience, reply });
         self.tell_waiting();
     }
@@ -88,10 +88,10 @@ impl Task {
                 Awaited::Feed(feed) => (feed.subscription(), Some(feed)),
             };
             let known = match feed {
-                Some(feed) if self.mqtt.is_connected() => Some(self.why_missing(feed)),
-                _ => self.why_no_answer(),
+                Some(feed) if self.mqtt.is_connected() => self.why_missing(feed),
+                _ => self.why_no_answer(now),
             };
-            reply.send(Err(Error::RequestTimeout { operation, after: patience, known }));
+            reply.send(Err(Error::RequestTimeout { operation, after: patience, known: Some(known) }));
         }
     }
 

@@ -8,7 +8,7 @@ use rumqttc::mqttbytes::v4::{
     Connect, ConnectReturnCode, Packet, Publish, Subscribe, SubscribeFilter, SubscribeReasonCode, Unsubscribe,
 };
 
-use super::keep_alive::{Due, KeepAlive};
+use super::keep_alive::{Dead, Due, KeepAlive};
 use super::session::Session;
 use super::wire::{self, ProtocolError, Sender};
 
@@ -19,6 +19,8 @@ pub struct Client<T> {
     session: Session<T>,
     state: State,
     keep_alive: KeepAlive,
+    /// How much of the input was seen and left, as an incomplete packet or for the next poll.
+    seen: usize,
     /// How long the last ping took, until somebody asks.
     ping_round_trip: Option<Duration>,
     /// Messages in flight of sessions that the server forgot, oldest first. They are set apart the moment
@@ -65,10 +67,6 @@ pub enum Event<T> {
     Message(Publish),
 }
 
-/// The peer did not answer a ping in time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeepAliveTimeout;
-
 impl<T> Client<T> {
     /// A client without a connection.
     pub fn new(max_in_flight: u16, now: Instant) -> Self {
@@ -76,6 +74,7 @@ impl<T> Client<T> {
             session: Session::new(max_in_flight),
             state: State::Offline,
             keep_alive: KeepAlive::new(Duration::ZERO, Duration::ZERO, now),
+            seen: 0,
             ping_round_trip: None,
             forgotten: Vec::new(),
         }
@@ -98,6 +97,7 @@ impl<T> Client<T> {
     pub fn connect(&mut self, connect: &Connect, response_timeout: Duration, now: Instant) {
         let interval = Duration::from_secs(u64::from(connect.keep_alive));
         self.keep_alive = KeepAlive::new(interval, response_timeout, now);
+        self.seen = 0;
         self.session.output.clear();
         self.session.encode(&Packet::Connect(connect.clone()));
         self.state = State::Connecting { clean_session: connect.clean_session };
@@ -132,15 +132,24 @@ impl<T> Client<T> {
     }
 
     fn next_event(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
+        let pinged = self.keep_alive.pinged_at();
+        if input.len() > self.seen {
+            self.keep_alive.received(now);
+        }
+        let mut is_new = false;
         while let Some(packet) = wire::decode(input, Sender::Server, self.session.max_packet_size)? {
-            if let (Packet::PingResp, Some(pinged)) = (&packet, self.keep_alive.pinged_at()) {
+            is_new = true;
+            if let (Packet::PingResp, Some(pinged)) = (&packet, pinged) {
                 self.ping_round_trip = Some(now.saturating_duration_since(pinged));
             }
-            self.keep_alive.received(now);
             if let Some(event) = self.receive(packet)? {
+                self.seen = input.len();
+                self.keep_alive.under_way(None, true, now);
                 return Ok(Some(event));
             }
         }
+        self.seen = input.len();
+        self.keep_alive.under_way(wire::announced(input), is_new, now);
         Ok(None)
     }
 
@@ -283,7 +292,17 @@ impl<T> Client<T> {
     /// The caller has not read the byte stream until now, so the peer's silence says nothing about it. Pings
     /// go on, for the peer's sake.
     pub fn not_listening(&mut self, now: Instant) {
-        self.keep_alive.received(now);
+        self.keep_alive.not_listening(now);
+    }
+
+    /// Somebody waits for an answer and has that much patience, or nobody does: see [`KeepAlive::awaits`].
+    pub fn awaits(&mut self, patience: Option<Duration>, sent: u64, now: Instant) {
+        self.keep_alive.awaits(patience, sent, now);
+    }
+
+    /// How long nothing has come in, while a ping is unanswered.
+    pub fn silence_after_ping(&self, now: Instant) -> Option<Duration> {
+        self.keep_alive.pinged_at().map(|_| now.saturating_duration_since(self.keep_alive.last_received()))
     }
 
     /// How long the last PINGREQ waited for its PINGRESP, if that has come since the last call and nothing else came
@@ -300,8 +319,8 @@ impl<T> Client<T> {
     /// Pings an idle connection.
     ///
     /// # Errors
-    /// The last ping was not answered: drop the connection.
-    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), KeepAliveTimeout> {
+    /// The peer is gone, or as good as that: drop the connection.
+    pub fn handle_timeout(&mut self, now: Instant) -> Result<(), Dead> {
         if self.state != State::Connected {
             return Ok(());
         }
@@ -311,7 +330,7 @@ impl<T> Client<T> {
                 self.session.encode(&Packet::PingReq);
                 Ok(())
             }
-            Due::Dead => Err(KeepAliveTimeout),
+            Due::Dead(dead) => Err(dead),
         }
     }
 

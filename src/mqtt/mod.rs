@@ -22,6 +22,7 @@ pub mod wire;
 mod tests;
 
 pub use client::Client;
+pub use keep_alive::Dead;
 pub use rumqttc::mqttbytes::QoS;
 pub use rumqttc::mqttbytes::v4::{
     ConnAck, Connect, ConnectReturnCode, LastWill, Login, Packet, PubAck, Publish, SubAck, Subscribe,

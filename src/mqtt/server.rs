@@ -20,6 +20,8 @@ pub struct Server<T> {
     session: Session<T>,
     state: State,
     idle: IdleLimit,
+    /// How much of the input was seen and left.
+    seen: usize,
     /// The message of the last [`Event::Acknowledged`], until the next poll.
     acknowledged: Option<Box<Acknowledged<()>>>,
 }
@@ -82,6 +84,7 @@ impl<T> Server<T> {
             session: Session::new(max_in_flight),
             state: State::AwaitingConnect,
             idle: IdleLimit::after(Self::CONNECT_TIMEOUT, now),
+            seen: 0,
             acknowledged: None,
         }
     }
@@ -120,6 +123,7 @@ impl<T> Server<T> {
         let rest = input.len() - at;
         input.copy_within(at.., kept);
         input.truncate(kept + rest);
+        self.seen = self.seen.min(input.len());
     }
 
     fn next_event(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
@@ -127,12 +131,17 @@ impl<T> Server<T> {
             return Ok(None);
         }
         self.acknowledged = None;
+        if input.len() > self.seen {
+            self.idle.received_bytes(now);
+        }
         while let Some(packet) = wire::decode(input, Sender::Client, MAX_PACKET_SIZE)? {
             self.idle.received(now);
             if let Some(event) = self.receive(packet)? {
+                self.seen = input.len();
                 return Ok(Some(event));
             }
         }
+        self.seen = input.len();
         Ok(None)
     }
 

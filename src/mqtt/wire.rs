@@ -97,6 +97,15 @@ pub fn packet_length(input: &[u8]) -> Option<usize> {
     (size <= input.len()).then_some(size)
 }
 
+/// How many bytes the packet at the front of `input` announces, as far as it has come: 0 while its header has not.
+/// `None` for no packet.
+pub fn announced(input: &[u8]) -> Option<usize> {
+    if input.is_empty() {
+        return None;
+    }
+    Some(Frame::peek(input).ok().flatten().map_or(0, |frame| frame.size()))
+}
+
 /// A packet's fixed header (§2.2).
 struct Frame {
     first_byte: u8,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::support::{Hub, LONG, Peer, ask, close, device, send, until};
 use crate::device::converse::MAX_DELIVERIES;
+use crate::device::inbox::MAX_BYTES;
 use crate::device::{CloudMessage, Device, Error};
 use crate::mqtt::server::Event;
 use crate::mqtt::{Publish, QoS};
@@ -214,6 +215,25 @@ async fn messages_that_nobody_takes_hold_up_nothing_else() {
     grant(&mut peer).await;
     peer.raw(&qos1(4097)).await;
     assert_eq!(next(&device).await.payload, "4097");
+}
+
+#[tokio::test]
+async fn large_messages_that_nobody_takes_are_bounded_in_bytes() {
+    const SIZE: usize = 250_000;
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = listening(&hub, &device).await;
+    for packet_id in 1..=80 {
+        let mut publish = Publish::new(TOPIC, QoS::AtLeastOnce, vec![b'x'; SIZE]);
+        publish.pkid = packet_id;
+        let mut bytes = bytes::BytesMut::new();
+        publish.write(&mut bytes).unwrap();
+        peer.raw(&bytes).await;
+    }
+    let sent = send(&device, "telemetry");
+    assert_eq!(peer.take_message().await, "telemetry");
+    sent.get().await.unwrap();
+    assert_eq!(device.messages().len(), MAX_BYTES.div_ceil(SIZE), "the others are left to the hub");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::support::{LONG, ask, within};
+use crate::device::inbox::MAX_BYTES;
 use crate::device::{Error, Inbox, Reply};
 
 #[test]
@@ -92,4 +93,28 @@ fn threads_miss_nothing() {
         inbox.close();
     });
     assert_eq!(taken.load(SeqCst), ITEMS);
+}
+
+#[test]
+fn bytes_count_beside_the_number_of_items() {
+    let inbox = Inbox::weighing(Vec::len);
+    for _ in 0..16 {
+        assert!(!inbox.is_full(1000));
+        inbox.push(vec![0_u8; MAX_BYTES / 16]);
+    }
+    assert!(inbox.is_full(1000));
+    inbox.take(1);
+    assert!(!inbox.is_full(1000));
+    inbox.push(vec![0; MAX_BYTES / 16]);
+    assert!(inbox.is_full(1000));
+    let mut index = 0;
+    inbox.retain(|_| {
+        index += 1;
+        index > 1
+    });
+    assert!(!inbox.is_full(1000));
+    assert!(inbox.push_within(vec![0; MAX_BYTES / 8], 15), "the oldest made room");
+    assert!(inbox.is_full(1000));
+    inbox.take(1000);
+    assert!(!inbox.is_full(1000));
 }

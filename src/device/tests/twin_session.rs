@@ -162,6 +162,37 @@ fn a_change_between_the_grant_and_the_first_read_is_handed_on() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_read_is_an_answer() {
+    let (mut session, now) = (session(OnDisconnect::Resend), Instant::now());
+    session.answers_granted();
+    for bad in [
+        "ok/?$rid=7",
+        "70000/?$rid=7",
+        "204/?$rid=7&$version=x",
+        "/?$rid=7",
+        "204?$rid=7",
+        "204/?$rid=7&$version=-1",
+    ] {
+        session.begin(patch(None), Some("7"), now, now + SECOND).unwrap();
+        session.next_unsent(now).unwrap();
+        let received = session.received(&format!("$iothub/twin/res/{bad}"), b"", now);
+        let Received::Answered { request_id, outcome: Err(Error::BadAnswer { reason }) } = received else {
+            panic!("{bad}: {received:?}")
+        };
+        assert!(request_id == "7" && reason.contains(bad.split('?').next().unwrap()), "{reason}");
+    }
+    // Of somebody else's request, or of none.
+    for other in ["$iothub/twin/res/ok/?$rid=8", "$iothub/twin/res/ok/", "else/?$rid=7"] {
+        assert_eq!(session.received(other, b"", now), Received::Other, "{other}");
+    }
+    session.changes_granted();
+    let (topic, _) = session.next_unsent(now).unwrap();
+    let bad = format!("$iothub/twin/res/ok/?$rid={}", rid(&topic));
+    assert_eq!(session.received(&bad, b"", now), Received::Desired(vec![]));
+    assert!(session.deadline().is_some_and(|again| again > now));
+}
+
+#[test]
 fn a_failed_read_is_made_again_and_keeps_nobody_busy() {
     let (mut session, now) = (session(OnDisconnect::Resend), Instant::now());
     session.answers_granted();

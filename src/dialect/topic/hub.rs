@@ -55,6 +55,12 @@ const DESIRED_PATCH: &str = "$iothub/twin/PATCH/properties/desired/?";
 const METHOD_REQUEST: &str = "$iothub/methods/POST/";
 
 impl<'a> HubTopic<'a> {
+    /// The request that an answer is for which [`Self::parse`] refuses, because its status or version is none.
+    pub fn request_of_bad_answer(topic: &'a str) -> Option<&'a str> {
+        let (_, query) = topic.strip_prefix(TWIN_RESPONSE)?.split_once('?')?;
+        Query::parse(query).request_id().ok()
+    }
+
     /// Parses a topic that a hub published. Allocates for property bags only.
     pub fn parse(topic: &'a str) -> Result<Self, TopicError> {
         if let Some(rest) = topic.strip_prefix(TWIN_RESPONSE) {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::order::connected_server;
 use super::{encoded, frame};
 use crate::mqtt::Packet;
-use crate::mqtt::keep_alive::{Due, IdleLimit, KeepAlive};
+use crate::mqtt::keep_alive::{Dead, Due, IdleLimit, KeepAlive};
 
 const INTERVAL: Duration = Duration::from_secs(60);
 const ANSWER: Duration = Duration::from_secs(10);
@@ -41,7 +41,7 @@ fn an_unanswered_ping_is_the_end() {
     // What is sent meanwhile is no sign of life of the other side.
     keep_alive.sent(pinged + ANSWER / 2);
     assert_eq!(keep_alive.due(pinged + ALMOST_ANSWER), Due::Nothing);
-    assert_eq!(keep_alive.due(pinged + ANSWER), Due::Dead);
+    assert_eq!(keep_alive.due(pinged + ANSWER), Due::Dead(Dead::Silent(ANSWER)));
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod ledger;
 mod lossy_pipe;
 mod order;
 mod sessions;
+mod slow_lines;
 mod window;
 mod wire_properties;
 mod wire_rules;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::mqtt::{client, server};
+use crate::mqtt::{Dead, client, server};
 
 use super::order::*;
 use super::*;
@@ -122,5 +122,8 @@ fn the_client_pings_and_wants_an_answer() {
 
     assert_eq!(client.handle_timeout(due + Duration::from_secs(60)), Ok(()));
     assert_eq!(client.handle_timeout(due + Duration::from_secs(69)), Ok(()));
-    assert_eq!(client.handle_timeout(due + Duration::from_secs(70)), Err(client::KeepAliveTimeout));
+    assert_eq!(
+        client.handle_timeout(due + Duration::from_secs(70)),
+        Err(Dead::Silent(Duration::from_secs(10)))
+    );
 }

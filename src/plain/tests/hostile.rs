@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use proptest::prelude::*;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::support::{Peer, message};
-use crate::mqtt::{ConnAck, ConnectReturnCode, LARGEST_PACKET, Packet, QoS, SubscribeFilter};
+use crate::mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, QoS, SubscribeFilter};
 use crate::plain::client::Refused;
 use crate::plain::{End, Happening};
 
@@ -73,6 +74,33 @@ async fn a_flood_without_anybody_who_takes_it_stops_at_the_socket() {
     // Taking some lets it go on.
     for _ in 0..sent {
         assert!(matches!(peer.happens().await, Happening::Message(_)));
+    }
+}
+
+/// A message of 1,500 bytes may take 5.9 seconds, though the keep-alive interval is one.
+#[tokio::test]
+async fn a_large_message_on_a_slow_line_arrives_and_one_that_drips_does_not() {
+    for (piece, arrives) in [(100, true), (8, false)] {
+        let peer = Peer::new(10).await;
+        let (_, mut line) = peer.open(Connect { keep_alive: 1, ..Peer::connect_packet() }).await;
+        line.write(Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::Success }))
+            .await;
+        assert!(matches!(peer.happens().await, Happening::Connected { .. }));
+        let mut encoded = BytesMut::new();
+        let publish = message(QoS::AtMostOnce, &"x".repeat(1500));
+        Packet::Publish(publish).write(&mut encoded, 10_000).unwrap();
+        for bytes in encoded.chunks(piece) {
+            // Who has given up does not take the rest.
+            if line.stream.write_all(bytes).await.is_err() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        match peer.happens().await {
+            Happening::Message(_) if arrives => {}
+            Happening::Ended(End::Silent) if !arrives => {}
+            other => panic!("{other:?} with {piece} bytes at a time"),
+        }
     }
 }
 
