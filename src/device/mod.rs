@@ -17,10 +17,12 @@
 //! * [`upload`]: files, by way of `https`, which never runs in the device's task. `body`: what comes over HTTP.
 //! * [`check`]: which step of a connection fails, and what to do about it.
 //! * [`provisioning`]: a registration with the Device Provisioning Service.
+//! * `blocking`: calls of the system that may hang, such as the look-up of a name.
 //! * [`message`], `budget`: messages on their way out; [`inbox`]: what came in.
 
 mod attempt;
 mod backoff;
+mod blocking;
 mod body;
 mod budget;
 pub mod check;

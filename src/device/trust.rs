@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
+use super::blocking::Merged;
 use super::credentials::BoxFuture;
 use super::error::{Error, Step};
 use crate::dialect::material::{self, MaterialError};
@@ -93,8 +95,7 @@ impl Trust {
         Self(Source::Asked(source))
     }
 
-    /// The TLS configuration. The default one is made once, on a thread that may block, because it reads
-    /// the system's roots.
+    /// The TLS configuration. The default one is made once.
     pub(super) async fn config(&self) -> Result<Arc<ClientConfig>, Error> {
         static DEFAULT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
         match &self.0 {
@@ -104,10 +105,8 @@ impl Trust {
                 if let Some(config) = DEFAULT.get() {
                     return Ok(Arc::clone(config));
                 }
-                let made = tokio::task::spawn_blocking(|| Arc::new(client_config(default_roots())));
-                let made = timeout(ROOTS_DEADLINE, made).await.ok().and_then(Result::ok);
-                let made = made.unwrap_or_else(|| Arc::new(client_config(bundled_roots())));
-                Ok(Arc::clone(DEFAULT.get_or_init(|| made)))
+                let roots = default_roots().await;
+                Ok(Arc::clone(DEFAULT.get_or_init(|| Arc::new(client_config(roots)))))
             }
         }
     }
@@ -167,15 +166,31 @@ pub fn checked_pem(text: &[u8]) -> Result<String, TrustError> {
     Ok(certificates(text)?.iter().map(|der| pem::write(pem::CERTIFICATE, der)).collect())
 }
 
-/// Mozilla's and the system's; reading those blocks.
-pub(crate) fn default_roots() -> RootCertStore {
+thread_local! {
+    /// By thread, as the look-ups of names are.
+    static SYSTEM: Arc<Merged<(), Arc<RootCertStore>>> =
+        Merged::new("azmqtt-roots", |()| Arc::new(read_default_roots()));
+}
+
+/// Mozilla's and the system's, which are read once. While a file system hangs, the bundled ones must do.
+pub(crate) async fn default_roots() -> Arc<RootCertStore> {
+    static READ: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    if let Some(roots) = READ.get() {
+        return Arc::clone(roots);
+    }
+    let read = timeout(ROOTS_DEADLINE, SYSTEM.with(Arc::clone).call(&())).await;
+    let roots = read.ok().and_then(io::Result::ok).unwrap_or_else(|| Arc::new(bundled_roots()));
+    Arc::clone(READ.get_or_init(|| roots))
+}
+
+fn read_default_roots() -> RootCertStore {
     let mut roots = bundled_roots();
     // Systems carry roots that rustls cannot read, and some carry none: the bundled ones remain.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     roots
 }
 
-fn client_config(roots: RootCertStore) -> ClientConfig {
+fn client_config(roots: impl Into<Arc<RootCertStore>>) -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap_or_else(|_| unreachable!("ring speaks TLS 1.2 and 1.3"));

@@ -2,9 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
-use tokio::time::timeout;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{
@@ -20,29 +18,26 @@ use tokio_rustls::rustls::{
 use crate::device::ClientCertificate;
 use crate::device::trust::{self, TrustError};
 
-/// How long reading the system's roots may take.
-const ROOTS_DEADLINE: Duration = Duration::from_secs(20);
-
 /// Which roots a server's certificate must chain to.
 #[derive(Clone)]
 pub enum Roots {
     /// Mozilla's, as bundled, and the system's.
     Default,
     /// These and no others.
-    Own(RootCertStore),
+    Own(Arc<RootCertStore>),
 }
 
 impl Roots {
     /// The certificates of a PEM text.
     pub fn from_pem(pem: &[u8]) -> Result<Self, TrustError> {
-        trust::parse_roots(pem).map(Self::Own)
+        trust::parse_roots(pem).map(Arc::new).map(Self::Own)
     }
 
     /// Certificates in DER; `None` if none of them can be read.
     pub fn from_der(certificates: Vec<Vec<u8>>) -> Option<Self> {
         let mut roots = RootCertStore::empty();
         let (added, _) = roots.add_parsable_certificates(certificates.into_iter().map(CertificateDer::from));
-        (added > 0).then_some(Self::Own(roots))
+        (added > 0).then(|| Self::Own(Arc::new(roots)))
     }
 }
 
@@ -109,13 +104,8 @@ impl Encryption {
             return Ok(Arc::clone(made));
         }
         let roots = match &self.0.roots {
-            Roots::Own(roots) => roots.clone(),
-            Roots::Default => {
-                // The system's are read from files.
-                let read = timeout(ROOTS_DEADLINE, tokio::task::spawn_blocking(trust::default_roots)).await;
-                let read = read.map_err(|_| "the system's roots could not be read in time".to_owned())?;
-                read.map_err(|error| format!("the system's roots could not be read: {error}"))?
-            }
+            Roots::Own(roots) => Arc::clone(roots),
+            Roots::Default => trust::default_roots().await,
         };
         let made = self.0.build(roots).map_err(|error| error.to_string())?;
         Ok(Arc::clone(self.0.made.get_or_init(|| made)))
@@ -123,7 +113,7 @@ impl Encryption {
 }
 
 impl Inner {
-    fn build(&self, roots: RootCertStore) -> Result<Arc<ClientConfig>, Box<dyn std::error::Error>> {
+    fn build(&self, roots: Arc<RootCertStore>) -> Result<Arc<ClientConfig>, Box<dyn std::error::Error>> {
         let provider = Arc::new(ring::default_provider());
         let versions: &[&SupportedProtocolVersion] = match self.versions {
             Versions::All => &[&TLS13, &TLS12],
@@ -134,9 +124,9 @@ impl Inner {
         let algorithms = provider.signature_verification_algorithms;
         let chain = match self.verification {
             Verification::Full => None,
-            Verification::AnyName => Some(Some(
-                WebPkiServerVerifier::builder_with_provider(Arc::new(roots.clone()), provider).build()?,
-            )),
+            Verification::AnyName => {
+                Some(Some(WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), provider).build()?))
+            }
             Verification::Nothing => Some(None),
         };
         let builder = match chain {

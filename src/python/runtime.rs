@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::fork::Generation;
 
-/// Threads for lookups of host names go away after this time without work.
+/// Threads for the hashes of uploads go away after this time without work.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 struct Entry {
@@ -60,8 +60,8 @@ fn make() -> io::Result<&'static Runtime> {
         .worker_threads(1)
         .thread_name("azmqtt")
         .thread_keep_alive(THREAD_KEEP_ALIVE)
-        // A resolver that hangs keeps its thread for as long.
-        .max_blocking_threads(64)
+        // For computations alone: what may hang has threads of its own, see `device::blocking`.
+        .max_blocking_threads(8)
         .on_thread_start(block_signals)
         .enable_all()
         .build()?;

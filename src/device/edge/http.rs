@@ -10,7 +10,6 @@ use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 use tokio::time::timeout;
@@ -18,6 +17,7 @@ use tokio::time::timeout;
 use super::Deadlines;
 use super::address::{Address, Place};
 use crate::device::body::{BodyError, collect};
+use crate::device::transport::dial;
 use crate::dialect::encoding::excerpt;
 
 /// The longest head of an answer, in bytes.
@@ -44,7 +44,9 @@ pub(super) async fn send(address: &Address, request: Request, deadlines: Deadlin
         #[cfg(unix)]
         Place::Socket(path) => exchange(UnixStream::connect(path), address, request, deadlines).await,
         Place::Port { host, port } => {
-            exchange(TcpStream::connect((host.as_str(), *port)), address, request, deadlines).await
+            let connecting =
+                async { dial::connect(dial::resolve(host, *port).await?, deadlines.connect).await };
+            exchange(connecting, address, request, deadlines).await
         }
     }
 }

@@ -1,13 +1,16 @@
-//! A TCP connection to the first of a name's addresses that answers (RFC 8305, "happy eyeballs").
+//! The addresses of a name, and a TCP connection to the first that answers (RFC 8305, "happy eyeballs").
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
+
+use crate::device::blocking::Merged;
 
 /// How long an address has for itself before the next is tried beside it (RFC 8305 §5: the recommended value).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -18,8 +21,24 @@ const MAX_ADDRESSES: usize = 8;
 /// Addresses looked at, to find some of each family.
 const MAX_ANSWERS: usize = 64;
 
+/// What the system's resolver says of a name. An error of the system cannot be copied.
+type Found = Result<Arc<[SocketAddr]>, (io::ErrorKind, String)>;
+
+thread_local! {
+    /// Look-ups by this thread, which is the one of the runtime: a lock for the whole process could be held by another
+    /// thread at the moment of a fork.
+    static NAMES: Arc<Merged<String, Found>> = Merged::new("azmqtt-dns", |host: &String| look_up(host));
+}
+
+/// Asks the system, as every other program does: with its hosts file, its search domains, multicast DNS, and what a VPN
+/// sets up (docs/decisions.md).
+fn look_up(host: &str) -> Found {
+    let found = (host, 0).to_socket_addrs().map_err(|error| (error.kind(), error.to_string()))?;
+    Ok(found.take(MAX_ANSWERS).collect())
+}
+
 /// The addresses of a host, in the order in which they should be tried.
-pub(super) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+pub(in crate::device) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if host.eq_ignore_ascii_case("localhost") {
         // RFC 6761 §6.3: always loopback, no need to ask.
         let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
@@ -28,7 +47,13 @@ pub(super) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let addresses = interleave(lookup_host((host, port)).await?.take(MAX_ANSWERS));
+    let found = NAMES.with(Arc::clone).call(&host.to_ascii_lowercase()).await?;
+    let found = found.map_err(|(kind, reason)| io::Error::new(kind, reason))?;
+    let addresses = interleave(found.iter().map(|address| {
+        let mut address = *address;
+        address.set_port(port);
+        address
+    }));
     if addresses.is_empty() {
         return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
     }
@@ -56,7 +81,7 @@ fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// Connects to whichever address answers first. Each has `limit` to do so.
-pub(super) async fn connect(addresses: Vec<SocketAddr>, limit: Duration) -> io::Result<TcpStream> {
+pub(in crate::device) async fn connect(addresses: Vec<SocketAddr>, limit: Duration) -> io::Result<TcpStream> {
     race(addresses, |address| async move {
         timeout(limit, TcpStream::connect(address))
             .await

@@ -13,7 +13,7 @@
 
 mod clock;
 mod connect;
-mod dial;
+pub(super) mod dial;
 mod http;
 pub(super) mod probe;
 mod socks5;
