@@ -13,6 +13,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from azmqtt import _threads
 from azmqtt._errors import ThreadUnavailable
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class LoopTasks:
     @property
     def is_here(self) -> bool:
         """Whether the loop is the one of this thread."""
-        return self._shared is not None and self._shared.thread is threading.current_thread()
+        return self._shared is not None and _threads.is_current(self._shared.thread)
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
         """Run a coroutine; from any thread.
@@ -58,17 +59,17 @@ class LoopTasks:
         shared, self._shared = self._shared, None
         if shared is None:
             return
-        me = asyncio.current_task() if shared.thread is threading.current_thread() else None
+        me = asyncio.current_task() if _threads.is_current(shared.thread) else None
         if me is not None:
             self._cancel(me)
             # The loop is needed until then.
             me.add_done_callback(lambda _: _release(shared, deadline))
             return
-        if shared.thread is not threading.current_thread():
+        if not _threads.is_current(shared.thread):
             # It may be closed already.
             with suppress(RuntimeError):
                 self.event_loop.call_soon_threadsafe(self._cancel, None)
-                self._left.wait(max(0.0, deadline - time.monotonic()))
+                _threads.wait(self._left, deadline)
         _release(shared, deadline)
 
     async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -111,31 +112,43 @@ def start_on(where: LoopTasks | asyncio.AbstractEventLoop, coroutine: Coroutine[
 class SharedLoop:
     """The loop, its thread, and how many clients use it."""
 
+    event_loop: asyncio.AbstractEventLoop
+
     def __init__(self) -> None:
         """Start the thread.
 
         Raises:
             ThreadUnavailable: The system gives none.
+            OSError: It gives no descriptor for the loop.
         """
         self.users = 0
-        self.event_loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self._run, name="azmqtt-handlers-async", daemon=True)
+        self._made = threading.Event()
+        self._failed: OSError | None = None
         try:
-            self.thread.start()
+            self.thread = _threads.start(self._run, "azmqtt-handlers-async")
         except RuntimeError as error:
-            self.event_loop.close()
             raise ThreadUnavailable(f"no thread for async def handlers: {error}") from None
+        _threads.wait(self._made, time.monotonic() + threading.TIMEOUT_MAX)
+        if self._failed is not None:
+            raise self._failed
 
     def stop(self, timeout: float) -> None:
         """End the loop and its tasks; wait for it up to ``timeout`` seconds."""
         # It may be closing by itself.
         with suppress(RuntimeError):
             self.event_loop.call_soon_threadsafe(self.event_loop.stop)
-        if self.thread is not threading.current_thread():
+        if not _threads.is_current(self.thread):
             self.thread.join(timeout)
 
     def _run(self) -> None:
-        event_loop = self.event_loop
+        try:
+            # Here, because under gevent its selector belongs to the thread that makes it.
+            self.event_loop = event_loop = asyncio.new_event_loop()
+        except OSError as error:
+            self._failed = error
+            return
+        finally:
+            self._made.set()
         asyncio.set_event_loop(event_loop)
         try:
             event_loop.run_forever()

@@ -18,8 +18,8 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import _core
-from azmqtt._errors import CertificateExpiresSoon
+from azmqtt import _core, _threads
+from azmqtt._errors import CertificateExpiresSoon, ThreadUnavailable
 from azmqtt._options import read_pem
 
 if TYPE_CHECKING:
@@ -56,18 +56,28 @@ class Supplier:
         self.questions = _core.Questions(self.name)
         self._function: Callable[..., Any] = function
         self._returns = returns
-        self._thread: threading.Thread | None = None
+        self._thread: threading.Thread | _threads.RealThread | None = None
 
     def start(self) -> None:
-        """Answer from now on."""
-        self._thread = threading.Thread(target=self._run, name="azmqtt-credentials", daemon=True)
+        """Answer from now on.
+
+        Raises:
+            ThreadUnavailable: The system gives no thread for it.
+        """
+        try:
+            if inspect.iscoroutinefunction(self._function):
+                self._thread = _threads.start(self._run, "azmqtt-credentials")
+            else:
+                self._thread = threading.Thread(target=self._run, name="azmqtt-credentials", daemon=True)
+                self._thread.start()
+        except RuntimeError as error:
+            raise ThreadUnavailable(f"no thread for {self.name}: {error}") from None
         _live.add(self)
-        self._thread.start()
 
     def stop(self, timeout: float) -> None:
         """End the thread; wait for a running call up to ``timeout`` seconds."""
         self.questions.close()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is not None and not _threads.is_current(self._thread):
             self._thread.join(timeout)
 
     def _run(self) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+from azmqtt._hub_wait import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -330,7 +331,7 @@ def _shown(
 
 def _allocate(service: _core.ProvisioningService, hub: _core.Hub, policy: Policy) -> None:
     while not hub.stopped:
-        asked = service.next_allocation(_TICK)
+        asked = look(service.next_allocation, _TICK)
         if asked is None:
             continue
         operation_id, registration_id, group, payload = asked

@@ -12,7 +12,7 @@ from azmqtt._hub_awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
 from azmqtt._hub_cloud import CloudSide
 from azmqtt._hub_types import TelemetryMessage
 from azmqtt._hub_uploads import UploadSide
-from azmqtt._hub_wait import TICK, wait
+from azmqtt._hub_wait import TICK, look, wait
 from azmqtt._types import MethodResult
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class ServiceSide(CloudSide, UploadSide):
         """Call a method with any timeouts."""
         text = json_text("payload", payload)
         call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout, module_id)
-        while (answer := call.wait(TICK)) is None:
+        while (answer := look(call.wait, TICK)) is None:
             if self._core.stopped:
                 raise RuntimeError("the hub was stopped before the device could be called")
         status, body = answer

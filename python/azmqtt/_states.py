@@ -16,7 +16,7 @@ import weakref
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import _core
+from azmqtt import _core, _threads
 from azmqtt._async_loop import LoopTasks
 from azmqtt._consume import consume
 from azmqtt._errors import ClientClosed
@@ -107,9 +107,9 @@ class States(Serial):
             self._loop_tasks.stop(0.0)
 
     def _wait_ended(self, deadline: float) -> None:
-        from concurrent.futures import wait
-
-        wait([self._ended], max(0.0, deadline - time.monotonic()))
+        ended = threading.Event()
+        self._ended.add_done_callback(lambda _: ended.set())
+        _threads.wait(ended, deadline)
 
     def _start_async(self) -> None:
         try:

@@ -84,6 +84,16 @@ struct Inner {
     nudged: bool,
     /// The task stopped reading.
     paused: bool,
+    waker: Option<Waker>,
+}
+
+/// Called when there is something to take.
+struct Waker(Box<dyn FnOnce() + Send>);
+
+impl std::fmt::Debug for Waker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waker")
+    }
 }
 
 impl Events {
@@ -118,16 +128,39 @@ impl Events {
 
     /// Ends a wait in [`Self::take`], or the next one.
     pub fn nudge(&self) {
-        self.lock().nudged = true;
+        let mut inner = self.lock();
+        inner.nudged = true;
+        let waker = inner.waker.take();
+        drop(inner);
         self.some.notify_all();
+        if let Some(waker) = waker {
+            waker.0();
+        }
+    }
+
+    /// Calls `waker` when a [`Self::take`] would not wait, for callers that cannot block their thread. One of them waits
+    /// at a time: another takes its place, and it is told to look again.
+    pub fn when_some(&self, waker: impl FnOnce() + Send + 'static) {
+        let waker = Waker(Box::new(waker));
+        let mut inner = self.lock();
+        let due =
+            if inner.nudged || !inner.events.is_empty() { Some(waker) } else { inner.waker.replace(waker) };
+        drop(inner);
+        if let Some(due) = due {
+            due.0();
+        }
     }
 
     pub(super) fn push(&self, event: Event) {
         let mut inner = self.lock();
         inner.bytes += event.happening.size();
         inner.events.push_back(event);
+        let waker = inner.waker.take();
         drop(inner);
         self.some.notify_one();
+        if let Some(waker) = waker {
+            waker.0();
+        }
     }
 
     /// Whether reading should stop. If so, [`Self::room`] resolves when there is room again.

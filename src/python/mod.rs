@@ -6,7 +6,8 @@
 //! * [`upload`]: the steps of a file upload.
 //! * [`method_call`]: calls of direct methods, and their responses.
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
-//! * [`waiter`]: how a blocking call waits; [`bridge`]: how asyncio is woken.
+//! * [`waiter`]: how a blocking call waits, [`greenlets`]: also under gevent and eventlet; [`bridge`]: how asyncio is
+//!   woken.
 //! * [`hub`], [`hub_cloud`]: the local hub. [`log`]: what happens to connections, for Python's `logging`.
 //! * [`check`]: which step of a connection fails. [`plain`]: sessions with any broker.
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
@@ -27,6 +28,7 @@ mod core;
 mod errors;
 mod events;
 mod fork;
+mod greenlets;
 mod hub;
 mod hub_cloud;
 mod hub_faults;

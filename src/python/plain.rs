@@ -11,6 +11,7 @@ use super::access::Certificate;
 use super::core::span;
 use super::errors::value_error;
 use super::fork::Generation;
+use super::greenlets::Greenlets;
 use super::{runtime, waiter};
 use crate::device::ProxyChoice;
 use crate::mqtt::session::fits_within;
@@ -287,8 +288,13 @@ impl PlainClient {
     ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let events = Arc::clone(self.client()?.events());
         let until = Instant::now() + span("timeout", timeout)?;
+        let has_greenlets = Greenlets::here(py)?.is_some();
         loop {
             let left = until.saturating_duration_since(Instant::now());
+            if has_greenlets && !left.is_zero() {
+                waiter::wait_until(py, Some(until), |reply| events.when_some(move || reply.send(Ok(()))))?;
+            }
+            let left = if has_greenlets { Duration::ZERO } else { left };
             let wait = if interruptible { left.min(TICK) } else { left };
             let (taken, ended) = py.detach(|| events.take(limit, wait));
             if !taken.is_empty() || ended || left.is_zero() {

@@ -4,15 +4,16 @@
 //! and puts the answer in. Whoever does not want to wait any longer drops the question's future.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use tokio::sync::oneshot;
 
 use super::core::span;
-use crate::device::{BoxFuture, Signer, TokenSource};
+use super::waiter;
+use crate::device::{BoxFuture, Reply, Signer, TokenSource};
 use crate::dialect::SasToken;
 
 /// The answerer's end.
@@ -31,7 +32,6 @@ struct Asker {
 #[derive(Default)]
 struct Shared {
     state: Mutex<State>,
-    changed: Condvar,
 }
 
 #[derive(Default)]
@@ -41,6 +41,8 @@ struct State {
     taken: Option<Question>,
     /// Of the next question.
     number: u64,
+    /// Answered when there is a question, or the end.
+    waiter: Option<Reply<()>>,
     closed: bool,
 }
 
@@ -64,7 +66,9 @@ impl Shared {
         // Whoever asked is told by the loss of the sender.
         state.waiting.clear();
         state.taken = None;
-        self.changed.notify_all();
+        let waiter = state.waiter.take();
+        drop(state);
+        tell(waiter);
     }
 
     fn ask(&self, data: &[u8]) -> oneshot::Receiver<Answer> {
@@ -76,9 +80,33 @@ impl Shared {
             let number = state.number;
             state.number += 1;
             state.waiting.push_back(Question { number, data: data.to_vec(), answer });
-            self.changed.notify_one();
+            let waiter = state.waiter.take();
+            drop(state);
+            tell(waiter);
         }
         receiver
+    }
+
+    /// Takes the first question that somebody waits for.
+    fn take(&self) -> Option<(u64, Vec<u8>)> {
+        let mut state = self.lock();
+        loop {
+            let question = state.waiting.pop_front()?;
+            if !question.answer.is_closed() {
+                let taken = (question.number, question.data.clone());
+                state.taken = Some(question);
+                return Some(taken);
+            }
+        }
+    }
+
+    /// Answers `reply` when there is a question, or the end.
+    fn when_ready(&self, reply: Reply<()>) {
+        let mut state = self.lock();
+        let waiter =
+            if state.closed || !state.waiting.is_empty() { Some(reply) } else { state.waiter.replace(reply) };
+        drop(state);
+        tell(waiter);
     }
 }
 
@@ -109,24 +137,11 @@ impl Questions {
     /// Waits for at most `timeout` seconds for the next question: its number and its data, `None` if there is none.
     fn take<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Option<(u64, Bound<'py, PyBytes>)>> {
         let deadline = Instant::now() + span("timeout", timeout)?;
-        let taken = py.detach(|| {
-            let mut state = self.shared.lock();
-            loop {
-                while let Some(question) = state.waiting.pop_front() {
-                    if !question.answer.is_closed() {
-                        let (number, data) = (question.number, question.data.clone());
-                        state.taken = Some(question);
-                        return Some((number, data));
-                    }
-                }
-                let left = deadline.saturating_duration_since(Instant::now());
-                if state.closed || left == Duration::ZERO {
-                    return None;
-                }
-                let waited = self.shared.changed.wait_timeout(state, left);
-                state = waited.unwrap_or_else(PoisonError::into_inner).0;
-            }
-        });
+        let mut taken = self.shared.take();
+        if taken.is_none() {
+            waiter::wait_without_signals(py, Some(deadline), |reply| self.shared.when_ready(reply))?;
+            taken = self.shared.take();
+        }
         Ok(taken.map(|(number, data)| (number, PyBytes::new(py, &data))))
     }
 
@@ -158,6 +173,13 @@ impl Questions {
             // Nobody may wait for it any more.
             let _ = question.answer.send(answer);
         }
+    }
+}
+
+/// Outside of the lock.
+fn tell(waiter: Option<Reply<()>>) {
+    if let Some(waiter) = waiter {
+        waiter.send(Ok(()));
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 
 use super::errors;
+use super::greenlets::Greenlets;
 use crate::device::{Error, Reply};
 
 /// How long Ctrl-C or Jupyter's Interrupt may go unnoticed.
@@ -18,13 +19,38 @@ type Outcome<T> = Result<T, Error>;
 
 /// Where the outcome is handed from the runtime's thread to the caller's.
 struct Slot<T> {
-    outcome: Mutex<Option<Outcome<T>>>,
+    state: Mutex<State<T>>,
     ready: Condvar,
 }
 
+struct State<T> {
+    outcome: Option<Outcome<T>>,
+    /// Tells greenlets, which do not wait for `ready`.
+    bell: Option<Box<dyn FnOnce() + Send>>,
+}
+
 impl<T> Slot<T> {
-    fn lock(&self) -> MutexGuard<'_, Option<Outcome<T>>> {
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    fn new() -> Self {
+        Self { state: Mutex::new(State { outcome: None, bell: None }), ready: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fill(&self, outcome: Outcome<T>) {
+        let mut state = self.lock();
+        state.outcome = Some(outcome);
+        let bell = state.bell.take();
+        drop(state);
+        match bell {
+            None => self.ready.notify_one(),
+            Some(bell) => bell(),
+        }
+    }
+
+    fn take(&self) -> Option<Outcome<T>> {
+        self.lock().outcome.take()
     }
 
     /// Waits up to `time` for the outcome.
@@ -32,15 +58,24 @@ impl<T> Slot<T> {
         let guard = self.lock();
         let (mut guard, _) = self
             .ready
-            .wait_timeout_while(guard, time, |outcome| outcome.is_none())
+            .wait_timeout_while(guard, time, |state| state.outcome.is_none())
             .unwrap_or_else(PoisonError::into_inner);
-        guard.take()
+        guard.outcome.take()
     }
 }
 
+/// How long a wait lasts before something else is looked at.
+struct Steps {
+    thread: Duration,
+    greenlet: Duration,
+}
+
+/// Signals are looked for by threads; greenlets have them from their hub.
+const WITH_SIGNALS: Steps = Steps { thread: TICK, greenlet: LONGEST };
+
 /// Starts an operation and waits for its outcome. The operation has a deadline of its own.
 pub(super) fn wait<T: Send + 'static>(py: Python<'_>, start: impl FnOnce(Reply<T>)) -> PyResult<T> {
-    wait_with(py, start, || Ok(()))
+    ended(py, wait_in_steps(py, &WITH_SIGNALS, None, start, || Ok(()))?)
 }
 
 /// The same, with something to be done meanwhile, every 50 ms; its error ends the wait.
@@ -49,7 +84,12 @@ pub(super) fn wait_with<T: Send + 'static>(
     start: impl FnOnce(Reply<T>),
     meanwhile: impl FnMut() -> PyResult<()>,
 ) -> PyResult<T> {
-    match wait_until_with(py, None, start, meanwhile)? {
+    let steps = Steps { thread: TICK, greenlet: TICK };
+    ended(py, wait_in_steps(py, &steps, None, start, meanwhile)?)
+}
+
+fn ended<T>(py: Python<'_>, outcome: Option<Outcome<T>>) -> PyResult<T> {
+    match outcome {
         Some(Ok(value)) => Ok(value),
         Some(Err(error)) => Err(errors::raise(py, &error)),
         // Without a deadline the wait ends with an outcome only.
@@ -63,7 +103,8 @@ pub(super) fn wait_without_signals<T: Send + 'static>(
     deadline: Option<Instant>,
     start: impl FnOnce(Reply<T>),
 ) -> PyResult<Option<Outcome<T>>> {
-    wait_in_steps(py, LONGEST, deadline, start, || Ok(()))
+    let steps = Steps { thread: LONGEST, greenlet: LONGEST };
+    wait_in_steps(py, &steps, deadline, start, || Ok(()))
 }
 
 /// Starts an operation and waits for its outcome until `deadline`; `None` when that came first. An error is
@@ -73,40 +114,43 @@ pub(super) fn wait_until<T: Send + 'static>(
     deadline: Option<Instant>,
     start: impl FnOnce(Reply<T>),
 ) -> PyResult<Option<Outcome<T>>> {
-    wait_until_with(py, deadline, start, || Ok(()))
-}
-
-fn wait_until_with<T: Send + 'static>(
-    py: Python<'_>,
-    deadline: Option<Instant>,
-    start: impl FnOnce(Reply<T>),
-    meanwhile: impl FnMut() -> PyResult<()>,
-) -> PyResult<Option<Outcome<T>>> {
-    wait_in_steps(py, TICK, deadline, start, meanwhile)
+    wait_in_steps(py, &WITH_SIGNALS, deadline, start, || Ok(()))
 }
 
 fn wait_in_steps<T: Send + 'static>(
     py: Python<'_>,
-    step: Duration,
+    steps: &Steps,
     deadline: Option<Instant>,
     start: impl FnOnce(Reply<T>),
     mut meanwhile: impl FnMut() -> PyResult<()>,
 ) -> PyResult<Option<Outcome<T>>> {
-    let slot = Arc::new(Slot { outcome: Mutex::new(None), ready: Condvar::new() });
+    let slot = Arc::new(Slot::new());
     let writer = Arc::clone(&slot);
-    start(Reply::new(move |outcome| {
-        *writer.lock() = Some(outcome);
-        writer.ready.notify_one();
-    }));
+    start(Reply::new(move |outcome| writer.fill(outcome)));
     // What is refused at once need not detach.
-    if let Some(outcome) = slot.lock().take() {
+    if let Some(outcome) = slot.take() {
         return Ok(Some(outcome));
     }
+    let left = |step: Duration| {
+        deadline.map_or(step, |deadline| deadline.saturating_duration_since(Instant::now()).min(step))
+    };
+    let greenlets = Greenlets::here(py)?;
+    if let Some(greenlets) = &greenlets {
+        slot.lock().bell = Some(Box::new(greenlets.bell()));
+    }
     loop {
-        let time =
-            deadline.map_or(step, |deadline| deadline.saturating_duration_since(Instant::now()).min(step));
-        if let Some(outcome) = py.detach(|| slot.wait(time)) {
-            return Ok(Some(outcome));
+        let outcome = match &greenlets {
+            None => py.detach(|| slot.wait(left(steps.thread))),
+            Some(greenlets) => {
+                // The outcome may have come before the bell was there.
+                if slot.lock().outcome.is_none() {
+                    greenlets.wait(left(steps.greenlet))?;
+                }
+                slot.take()
+            }
+        };
+        if outcome.is_some() {
+            return Ok(outcome);
         }
         py.check_signals()?;
         meanwhile()?;

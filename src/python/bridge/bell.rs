@@ -60,9 +60,32 @@ impl Bell {
     }
 }
 
+/// Where there are none that can be watched.
+#[cfg(not(unix))]
+pub(crate) struct Descriptor;
+
+#[cfg(not(unix))]
+impl Descriptor {
+    pub(crate) fn shared() -> PyResult<Option<Arc<Self>>> {
+        Ok(None)
+    }
+
+    pub(crate) fn ring(&self) {}
+}
+
+#[cfg(unix)]
+impl Descriptor {
+    /// One for a wait outside of event loops.
+    pub(crate) fn shared() -> PyResult<Option<Arc<Self>>> {
+        let made =
+            Self::new().map_err(|error| PyOSError::new_err(format!("no descriptor to wait on: {error}")))?;
+        Ok(Some(Arc::new(made)))
+    }
+}
+
 /// An eventfd: one descriptor, and any number of rings are one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) struct Descriptor(std::fs::File);
+pub(crate) struct Descriptor(std::fs::File);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl Descriptor {
@@ -77,12 +100,12 @@ impl Descriptor {
         Ok(Self(unsafe { std::fs::File::from_raw_fd(fd) }))
     }
 
-    fn fd(&self) -> i32 {
+    pub(crate) fn fd(&self) -> i32 {
         use std::os::fd::AsRawFd;
         self.0.as_raw_fd()
     }
 
-    fn ring(&self) {
+    pub(crate) fn ring(&self) {
         use std::io::Write;
         // It can fail only when the counter is full, and then the loop is about to wake up.
         drop((&self.0).write(&1_u64.to_ne_bytes()));
@@ -97,7 +120,7 @@ impl Descriptor {
 
 /// A pair of sockets where there is no eventfd.
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
-pub(super) struct Descriptor {
+pub(crate) struct Descriptor {
     reader: std::os::unix::net::UnixStream,
     writer: std::os::unix::net::UnixStream,
 }
@@ -111,12 +134,12 @@ impl Descriptor {
         Ok(Self { reader, writer })
     }
 
-    fn fd(&self) -> i32 {
+    pub(crate) fn fd(&self) -> i32 {
         use std::os::fd::AsRawFd;
         self.reader.as_raw_fd()
     }
 
-    fn ring(&self) {
+    pub(crate) fn ring(&self) {
         use std::io::Write;
         // It can fail only when the buffer is full, and then the loop is about to wake up.
         drop((&self.writer).write(&[1]));

@@ -25,6 +25,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::{PyTraverseError, intern};
 
 use self::bell::Bell;
+pub(super) use self::bell::Descriptor;
 use self::futures::Futures;
 use super::core::Core;
 use super::errors;
