@@ -390,7 +390,7 @@ def test_stopping_the_hub_ends_the_calls():
 
         called = pool.submit(invoke, hub, client, "x")
         hub.create_device("offline")
-        waits = pool.submit(hub.invoke_method, "offline", "x", connect_timeout=300)
+        waits = pool.submit(hub.invoke_method, "offline", "x", connect_timeout=300, response_timeout=300)
         assert entered.wait(WAIT)
         hub.close()
         with pytest.raises((azmqtt.RequestFailed, RuntimeError)):
@@ -418,6 +418,8 @@ def test_the_hub_checks_its_arguments(hub, client):
     for timeout in (-1, 301):
         with pytest.raises(ValueError, match="connect_timeout"):
             hub.invoke_method(device_id, "x", connect_timeout=timeout)
+    with pytest.raises(ValueError, match=r"connect timeout \(6 s\) is longer than the response timeout \(5 s\)"):
+        hub.invoke_method(device_id, "x", response_timeout=5, connect_timeout=6)
     with pytest.raises(ValueError, match="131072"):
         hub.invoke_method(device_id, "x", "x" * 128 * 1024)
     with pytest.raises(ValueError, match="method name"):

@@ -21,6 +21,15 @@ use super::registry::Registry;
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::{MAX_METHOD_BODY, ServiceError, check_method_name};
 
+/// Checks that a device does not get longer to connect than to answer.
+pub fn check_timeouts(connect: Duration, response: Duration) -> Result<(), String> {
+    if connect <= response {
+        return Ok(());
+    }
+    let (connect, response) = (connect.as_secs_f64(), response.as_secs_f64());
+    Err(format!("the connect timeout ({connect} s) is longer than the response timeout ({response} s)"))
+}
+
 /// What a device answered: its own status, and a body that should be JSON, or is empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MethodResult {
@@ -167,6 +176,7 @@ pub(super) fn begin(
     response_timeout: Duration,
     connect_timeout: Duration,
 ) -> Result<PendingCall, HubError> {
+    check_timeouts(connect_timeout, response_timeout).map_err(HubError::Argument)?;
     let device = registry.get(id)?;
     check_method_name(name).map_err(HubError::MethodName)?;
     if payload.len() > MAX_METHOD_BODY {

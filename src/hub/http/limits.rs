@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use axum::http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -15,7 +15,7 @@ use super::super::faults::{Answer, RequestFault, refusal};
 use super::super::id::Id;
 use super::super::shared::Shared;
 use super::super::telemetry::unix_now;
-use super::super::throttle::Operation;
+use super::super::throttle::{Operation, Shaping};
 use super::admission::is_known;
 use super::answer::Refusal;
 use super::methods::CALLER;
@@ -76,8 +76,20 @@ async fn throttle(shared: &Shared, request: Request, next: Next) -> Response {
         // A stranger, who is about to be refused: nobody uses up what belongs to others, not even for a while.
         return next.run(request).await;
     }
-    if let Err(error) = shared.throttle.take_now(operation, Instant::now()) {
-        return refused(error);
+    match shared.throttle.take_over_https(operation, Instant::now()) {
+        Ok(Shaping::CarryOut(time)) => {
+            if !time.is_zero() {
+                sleep(time).await;
+            }
+        }
+        Ok(Shaping::GiveUp(time)) => {
+            sleep(time).await;
+            let refusal = Shaping::refusal(operation, request.method() == Method::GET, time);
+            let mut answer = refused(refusal);
+            answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            return answer;
+        }
+        Err(error) => return refused(error),
     }
     if operation == Operation::DeviceToCloud && !shared.throttle.take_message(size, unix_now()) {
         let message = "The total number of messages on the hub exceeded the allocated quota.";
@@ -150,12 +162,16 @@ fn classify(method: &Method, path: &str, size: usize) -> Option<Operation> {
             }
         }
         "devices" if parts.len() == 3 && is("commands", last) => Some(Operation::CloudToDevice),
-        "devices" | "statistics" | "configurations" => Some(Operation::Identity),
+        "configurations" => Some(Operation::Configuration),
+        "devices" if is("applyConfigurationContent", last) && parts.len() == 3 => {
+            Some(Operation::Configuration)
+        }
+        "devices" | "statistics" => Some(Operation::Identity),
         "twins" if is("methods", last) && parts.len() > 2 => Some(Operation::Method(size)),
         "twins" if *method == Method::GET => Some(Operation::TwinRead),
         "twins" => Some(Operation::TwinUpdate),
         "messages" => Some(Operation::CloudReceive),
-        "jobs" => Some(Operation::Query),
+        "jobs" => Some(Operation::Job),
         _ => None,
     }
 }
@@ -193,7 +209,9 @@ mod tests {
             (Method::POST, "/azmqtt/devices/d/messages/deviceBound", Some(Operation::CloudToDevice)),
             (Method::GET, "/messages/serviceBound/feedback", Some(Operation::CloudReceive)),
             (Method::GET, "/devices/", Some(Operation::Identity)),
-            (Method::GET, "/jobs/v2/query", Some(Operation::Query)),
+            (Method::GET, "/jobs/v2/query", Some(Operation::Job)),
+            (Method::PUT, "/configurations/c", Some(Operation::Configuration)),
+            (Method::POST, "/devices/d/applyConfigurationContent", Some(Operation::Configuration)),
             (Method::GET, "/twins/d", Some(Operation::TwinRead)),
             (Method::PATCH, "/twins/d/modules/m", Some(Operation::TwinUpdate)),
             (Method::POST, "/twins/d/methods", Some(Operation::Method(9))),

@@ -34,11 +34,9 @@ impl JobType {
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobStatus {
-    /// About to begin.
-    Enqueued,
-    /// Its time has not come.
+    /// Its start time has not come.
     Scheduled,
-    /// Its time has come, but others run.
+    /// Its start time has come, and it has not begun.
     Queued,
     Running,
     Completed,
@@ -47,19 +45,11 @@ pub enum JobStatus {
 }
 
 impl JobStatus {
-    const ALL: [Self; 7] = [
-        Self::Enqueued,
-        Self::Scheduled,
-        Self::Queued,
-        Self::Running,
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-    ];
+    const ALL: [Self; 6] =
+        [Self::Scheduled, Self::Queued, Self::Running, Self::Completed, Self::Failed, Self::Cancelled];
 
     pub fn name(self) -> &'static str {
         match self {
-            Self::Enqueued => "enqueued",
             Self::Scheduled => "scheduled",
             Self::Queued => "queued",
             Self::Running => "running",
@@ -75,7 +65,12 @@ impl JobStatus {
 
     /// Whether it has not begun.
     pub fn waits(self) -> bool {
-        matches!(self, Self::Enqueued | Self::Scheduled | Self::Queued)
+        matches!(self, Self::Scheduled | Self::Queued)
+    }
+
+    /// Whether it counts against the jobs that a hub runs at the same time.
+    pub fn is_active(self) -> bool {
+        matches!(self, Self::Queued | Self::Running)
     }
 
     pub fn has_ended(self) -> bool {
@@ -100,7 +95,7 @@ pub struct Job {
 
 impl Job {
     pub fn new(request: JobRequest, now: u64) -> Self {
-        let status = if request.start > now * 1000 { JobStatus::Scheduled } else { JobStatus::Enqueued };
+        let status = if request.start > now * 1000 { JobStatus::Scheduled } else { JobStatus::Queued };
         Self {
             request: Arc::new(request),
             status,
@@ -111,6 +106,11 @@ impl Job {
             outcomes: BTreeMap::new(),
             responses: 0,
         }
+    }
+
+    /// The memory that its texts take, in bytes: the request and the responses of methods.
+    pub fn bytes(&self) -> usize {
+        self.request.size + self.responses
     }
 
     pub fn type_name(&self) -> &str {

@@ -30,6 +30,13 @@ const MAX_JOBS: usize = 1000;
 /// What is kept of devices, over all jobs that have ended; the oldest of these make room.
 const MAX_OUTCOMES: usize = 200_000;
 
+/// What the requests of jobs that have not ended take, in bytes.
+const MAX_OPEN_BYTES: usize = 16 << 20;
+
+/// What the requests and responses of all jobs take, in bytes; the oldest that have ended make room. Jobs that run may hold
+/// more, each within `MAX_RESPONSES`.
+const MAX_BYTES: usize = 64 << 20;
+
 /// The responses to methods that one job keeps, in bytes; of those beyond only the status is kept.
 const MAX_RESPONSES: usize = 16 << 20;
 

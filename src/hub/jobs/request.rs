@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::methods::check_timeouts;
 use super::super::refused::Refused;
 use super::super::telemetry::unix_now;
 use super::super::twin_writes;
@@ -14,7 +15,10 @@ use crate::dialect::time::{NEVER, parse_utc};
 use crate::dialect::{MAX_METHOD_BODY, Twin, check_method_name};
 
 /// The longest id, in characters.
-const MAX_ID: usize = 128;
+const MAX_ID: usize = 64;
+
+/// How far ahead a job may be scheduled, in seconds.
+const MAX_AHEAD: u64 = 168 * 3600;
 
 /// How long a job may take that says nothing, and at most; in seconds.
 const DEFAULT_EXECUTION: u64 = 3600;
@@ -23,8 +27,8 @@ const MAX_EXECUTION: u64 = 30 * 24 * 3600;
 /// What a job does to each device.
 #[derive(Clone, Debug)]
 pub enum Work {
-    /// A merge patch of tags and desired properties, if the twin's etag is this one.
-    UpdateTwin { patch: Value, etag: Option<String> },
+    /// A merge patch of tags and desired properties.
+    UpdateTwin { patch: Value },
     /// A direct method; the payload is JSON, or empty.
     CallMethod { name: String, payload: String, response_timeout: Duration, connect_timeout: Duration },
 }
@@ -34,22 +38,20 @@ pub enum Work {
 pub struct JobRequest {
     pub id: String,
     pub work: Work,
-    pub target: Target,
+    /// Or what is wrong with the condition: the service takes such a job, which then fails.
+    pub target: Result<Target, String>,
     /// When it begins, in Unix milliseconds; 0 for at once.
     pub start: u64,
     pub max_execution: u64,
     /// Its fields as they were sent, for whoever asks.
     pub shown: Value,
+    /// The length of `shown` as JSON, in bytes.
+    pub size: usize,
 }
 
 impl JobRequest {
+    /// Reads the body of `PUT /jobs/v2/{id}`, or what the state directory keeps of it.
     pub fn read(id: &str, body: &Value) -> Result<Self, Refused> {
-        let separators = "$()<>@,;:\\\"/[]?={}";
-        let fits = |c: char| c.is_ascii_graphic() && !separators.contains(c);
-        if id.is_empty() || id.len() > MAX_ID || !id.chars().all(fits) {
-            let rule = format!("the id of a job has 1 to {MAX_ID} printable characters without {separators}");
-            return Err(invalid(rule));
-        }
         let field = |name: &str| body.get(name).filter(|value| !value.is_null());
         if field("jobId").is_some_and(|other| other != id) {
             return Err(invalid("the jobId of the body is not that of the path"));
@@ -61,11 +63,7 @@ impl JobRequest {
             JobType::UpdateTwin => {
                 let update = field("updateTwin").ok_or_else(|| invalid("there is no updateTwin"))?;
                 let work = update_twin(update)?;
-                let mut shown = update.clone();
-                if let Some(fields) = shown.as_object_mut() {
-                    fields.entry("etag").or_insert_with(|| "*".into());
-                }
-                (work, "updateTwin", shown)
+                (work, "updateTwin", update.clone())
             }
             JobType::DeviceMethod => {
                 let method = field("cloudToDeviceMethod");
@@ -75,7 +73,7 @@ impl JobRequest {
         };
         let condition = field("queryCondition").and_then(Value::as_str);
         let condition = condition.ok_or_else(|| invalid("there is no queryCondition"))?;
-        let target = Target::parse(condition).map_err(|error| invalid(format!("queryCondition: {error}")))?;
+        let target = Target::parse(condition).map_err(|error| format!("queryCondition: {error}"));
         let start = field("startTime").map_or(Some(0), |time| time.as_str().and_then(millis));
         let start = start.ok_or_else(|| invalid("startTime is not a time in ISO 8601 and UTC"))?;
         let max_execution = match field("maxExecutionTimeInSeconds") {
@@ -93,23 +91,41 @@ impl JobRequest {
             "maxExecutionTimeInSeconds": max_execution,
         });
         shown[name] = shown_work;
-        Ok(Self { id: id.to_owned(), work, target, start, max_execution, shown })
+        let size = shown.to_string().len();
+        Ok(Self { id: id.to_owned(), work, target, start, max_execution, shown, size })
+    }
+
+    /// Checks what holds for a new job alone: its id, its start and what it asks for. `now` in Unix seconds.
+    pub fn check_new(&self, now: u64) -> Result<(), Refused> {
+        let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-'".contains(c);
+        if self.id.is_empty() || self.id.len() > MAX_ID || !self.id.chars().all(fits) {
+            let rule = format!("a job id has 1 to {MAX_ID} lower-case letters, digits, - and '");
+            return Err(invalid(rule));
+        }
+        if self.start > (now + MAX_AHEAD) * 1000 {
+            return Err(invalid(format!("startTime is more than {} hours ahead", MAX_AHEAD / 3600)));
+        }
+        match &self.work {
+            // No twin is spared for its etag.
+            Work::UpdateTwin { .. } if self.shown["updateTwin"]["etag"] != "*" => Err(invalid(
+                "Missing or invalid etag for job type ScheduleUpdateTwin. The supported value is *.",
+            )),
+            Work::CallMethod { response_timeout, connect_timeout, .. } => {
+                check_timeouts(*connect_timeout, *response_timeout).map_err(invalid)
+            }
+            Work::UpdateTwin { .. } => Ok(()),
+        }
     }
 }
 
 fn update_twin(update: &Value) -> Result<Work, Refused> {
-    let fields = update.as_object().ok_or_else(|| invalid("updateTwin is no object"))?;
-    let etag = match fields.get("etag") {
-        None | Some(Value::Null) => None,
-        Some(etag) => {
-            let etag = etag.as_str().ok_or_else(|| invalid("the etag is no text"))?;
-            Some(etag.to_owned()).filter(|etag| etag != "*")
-        }
-    };
+    if !update.is_object() {
+        return Err(invalid("updateTwin is not an object"));
+    }
     let patch = twin_writes::parts(update).unwrap_or_else(|| json!({}));
     // What no twin takes is refused here, and not once for each device.
     Twin::new(unix_now()).patch_by_service(&patch, None, unix_now()).map_err(Refused::from)?;
-    Ok(Work::UpdateTwin { patch, etag })
+    Ok(Work::UpdateTwin { patch })
 }
 
 fn call_method(method: &Value) -> Result<Work, Refused> {

@@ -20,7 +20,7 @@ use super::outcome::{DeviceStatus, Outcome};
 use super::request::{JobRequest, Work};
 use super::{CONCURRENCY, MAX_RESPONSES};
 use crate::dialect::ServiceError;
-use crate::dialect::query::Source;
+use crate::dialect::query::{Source, Target};
 use crate::dialect::service_error::ErrorCode;
 
 /// The longest sleep: clocks may be set.
@@ -33,9 +33,7 @@ pub async fn run(shared: Arc<Shared>) {
         let now = unix_millis();
         let (due, next) = shared.jobs.begin_due(now);
         for request in due {
-            let id = request.id.clone();
-            let task = tokio::spawn(work(shared.clone(), request));
-            shared.jobs.note_task(&id, task.abort_handle());
+            tokio::spawn(work(shared.clone(), request));
         }
         let wait = next.map_or(LOOK_AGAIN, |next| Duration::from_millis(next.saturating_sub(now)));
         tokio::select! {
@@ -48,13 +46,19 @@ pub async fn run(shared: Arc<Shared>) {
 /// A job from its begin to its end.
 async fn work(shared: Arc<Shared>, request: Arc<JobRequest>) {
     save(&shared, &request).await;
-    let time = Duration::from_secs(request.max_execution);
-    let through = timeout(time, all_devices(&shared, &request)).await;
-    let now = unix_now();
-    let (status, reason) = match through {
-        Ok(()) => (JobStatus::Completed, None),
-        Err(_) => (JobStatus::Failed, Some((ErrorCode::TIMEOUT, "The maximum execution time is over."))),
+    let (status, reason) = match &request.target {
+        Err(reason) => (JobStatus::Failed, Some((ErrorCode::ARGUMENT_INVALID, reason.as_str()))),
+        Ok(target) => {
+            let time = Duration::from_secs(request.max_execution);
+            match timeout(time, all_devices(&shared, &request, target)).await {
+                Ok(()) => (JobStatus::Completed, None),
+                Err(_) => {
+                    (JobStatus::Failed, Some((ErrorCode::TIMEOUT, "The maximum execution time is over.")))
+                }
+            }
+        }
     };
+    let now = unix_now();
     shared.jobs.with_running(&request.id, |job| job.end(status, DeviceStatus::Failed, reason, now));
     save(&shared, &request).await;
     // There is room for another one.
@@ -67,8 +71,8 @@ async fn save(shared: &Arc<Shared>, request: &Arc<JobRequest>) {
     let _ = spawn_blocking(move || shared.jobs.save(&shared, &request.id)).await;
 }
 
-async fn all_devices(shared: &Arc<Shared>, request: &Arc<JobRequest>) {
-    let (all, of) = (shared.clone(), request.clone());
+async fn all_devices(shared: &Arc<Shared>, request: &Arc<JobRequest>, target: &Target) {
+    let (all, of) = (shared.clone(), target.clone());
     // If the runtime ends there are no devices, and no job either.
     let devices = spawn_blocking(move || targets(&all, &of)).await.unwrap_or_default();
     let now = unix_now();
@@ -85,11 +89,11 @@ async fn all_devices(shared: &Arc<Shared>, request: &Arc<JobRequest>) {
     }
 }
 
-fn targets(shared: &Shared, request: &JobRequest) -> Vec<Arc<Device>> {
+fn targets(shared: &Shared, target: &Target) -> Vec<Arc<Device>> {
     let mut all = shared.registry.all();
     all.retain(|device| {
-        device.module_id.is_some() == (request.target.source == Source::Modules)
-            && request.target.matches(&TwinRecord::new(device))
+        device.module_id.is_some() == (target.source == Source::Modules)
+            && target.matches(&TwinRecord::new(device))
     });
     all
 }
@@ -98,9 +102,7 @@ async fn one_device(shared: &Arc<Shared>, request: &JobRequest, device: Arc<Devi
     let key: Arc<str> = device.key().to_string().into();
     note(shared, request, &key, |outcome| outcome.in_status(DeviceStatus::Running, unix_now()));
     let done = match &request.work {
-        Work::UpdateTwin { patch, etag } => {
-            update_twin(shared, &device, patch, etag.as_deref()).await.map(|()| None)
-        }
+        Work::UpdateTwin { patch } => update_twin(shared, &device, patch).await.map(|()| None),
         Work::CallMethod { name, payload, response_timeout, connect_timeout } => {
             let call = methods::begin(
                 &shared.registry,
@@ -111,7 +113,6 @@ async fn one_device(shared: &Arc<Shared>, request: &JobRequest, device: Arc<Devi
                 *connect_timeout,
             );
             match call {
-                // A job that is cancelled drops the call, and holds no thread meanwhile.
                 Ok(call) => call.outcome().await.map(|result| Some(result.to_json())),
                 Err(error) => Err(error),
             }
@@ -149,16 +150,11 @@ fn note(shared: &Shared, request: &JobRequest, key: &str, change: impl FnOnce(&O
     });
 }
 
-async fn update_twin(
-    shared: &Arc<Shared>,
-    device: &Arc<Device>,
-    patch: &Value,
-    etag: Option<&str>,
-) -> Result<(), HubError> {
+async fn update_twin(shared: &Arc<Shared>, device: &Arc<Device>, patch: &Value) -> Result<(), HubError> {
     if device.state().removed {
         return Err(HubError::DeviceNotFound(device.id.clone()));
     }
-    twin_writes::apply(device, Write::Patch, patch, etag).map_err(HubError::Twin)?;
+    twin_writes::apply(device, Write::Patch, patch, None).map_err(HubError::Twin)?;
     shared.save_async(device).await
 }
 

@@ -1,11 +1,10 @@
 //! The jobs of a hub, in memory and in files of the state directory.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
 use super::super::error::HubError;
 use super::super::query::JobRecord;
@@ -16,7 +15,7 @@ use super::super::telemetry::unix_now;
 use super::job::{Job, JobStatus};
 use super::outcome::{DeviceStatus, Outcome};
 use super::request::JobRequest;
-use super::{MAX_JOBS, MAX_OPEN, MAX_OUTCOMES, MAX_RUNNING, file};
+use super::{MAX_BYTES, MAX_JOBS, MAX_OPEN, MAX_OPEN_BYTES, MAX_OUTCOMES, MAX_RUNNING, file};
 use crate::dialect::service_error::ErrorCode;
 
 /// Why a job failed that ran when the hub ended.
@@ -25,17 +24,11 @@ pub(super) const HUB_ENDED: (u32, &str) = (ErrorCode::SERVER_ERROR, "The hub end
 /// Jobs by id.
 #[derive(Default)]
 pub struct Jobs {
-    state: Mutex<State>,
+    jobs: Mutex<BTreeMap<String, Job>>,
     /// Something may be due sooner than was thought.
     pub(super) changed: Notify,
     /// Held while a file is written, so that an older one never overwrites a newer one.
     saving: Mutex<()>,
-}
-
-#[derive(Default)]
-struct State {
-    jobs: BTreeMap<String, Job>,
-    running: HashMap<String, AbortHandle>,
 }
 
 impl Jobs {
@@ -44,66 +37,87 @@ impl Jobs {
         for (path, content) in dir.all(Kind::Job)? {
             let job = file::from_json(&content, unix_now());
             let job = job.map_err(|reason| HubError::corrupt(&path, reason))?;
-            self.state().jobs.insert(job.request.id.clone(), job);
+            self.jobs().insert(job.request.id.clone(), job);
         }
         Ok(())
     }
 
-    /// Takes a job in; it is on the disk, if there is one, before it can begin.
+    /// Takes a job in; it is on the disk, if there is one, before it can begin. It is shown as the service shows a new job:
+    /// queued, whenever it begins.
+    ///
+    /// # Errors
+    /// 409104 for an id that is taken, 403003 over the limits of this hub, 429004 over those of its tier.
     pub fn create(&self, shared: &Shared, request: JobRequest) -> Result<Value, Refused> {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = unix_now();
+        request.check_new(now)?;
         let id = request.id.clone();
-        {
-            let state = self.state();
-            if state.jobs.contains_key(&id) {
-                return Err(Refused::new(
-                    ErrorCode::JOB_ALREADY_EXISTS,
-                    format!("there is a job {id} already"),
-                ));
-            }
-            if state.jobs.values().filter(|job| !job.status.has_ended()).count() >= MAX_OPEN {
-                let message = format!("{MAX_OPEN} jobs have not ended, the limit of this hub");
-                return Err(Refused::new(ErrorCode::JOB_QUOTA_EXCEEDED, message));
-            }
-        }
-        let job = Job::new(request, unix_now());
+        let job = Job::new(request, now);
+        self.check_room(shared, &job)?;
         write(shared, &job)?;
-        let shown = job.to_json();
-        self.state().jobs.insert(id, job);
+        let mut shown = job.to_json();
+        shown["status"] = JobStatus::Queued.name().into();
+        self.jobs().insert(id, job);
         self.make_room(shared);
         self.changed.notify_one();
         Ok(shown)
     }
 
-    pub fn get(&self, id: &str) -> Result<Value, Refused> {
-        self.state().jobs.get(id).map(Job::to_json).ok_or_else(|| not_found(id))
+    fn check_room(&self, shared: &Shared, new: &Job) -> Result<(), Refused> {
+        let jobs = self.jobs();
+        let id = &new.request.id;
+        if jobs.contains_key(id) {
+            return Err(Refused::new(ErrorCode::JOB_ALREADY_EXISTS, format!("there is a job {id} already")));
+        }
+        let open = || jobs.values().filter(|job| !job.status.has_ended());
+        if open().count() >= MAX_OPEN {
+            let message = format!("{MAX_OPEN} jobs have not ended, the limit of this hub");
+            return Err(Refused::new(ErrorCode::JOB_QUOTA_EXCEEDED, message));
+        }
+        if open().map(Job::bytes).sum::<usize>() + new.bytes() > MAX_OPEN_BYTES {
+            let message =
+                format!("the jobs that have not ended take {MAX_OPEN_BYTES} bytes, the limit of this hub");
+            return Err(Refused::new(ErrorCode::JOB_QUOTA_EXCEEDED, message));
+        }
+        let active = || jobs.values().filter(|job| job.status.is_active()).count();
+        if shared.throttle.active_jobs().is_some_and(|most| new.status.is_active() && active() >= most) {
+            let message = "The number of active jobs has reached the limit of the tier.";
+            return Err(Refused::new(ErrorCode::TOO_MANY_ACTIVE_JOBS, message));
+        }
+        Ok(())
+    }
+
+    /// A job; one that there is not has the status `unknown`.
+    pub fn get(&self, id: &str) -> Value {
+        let unknown = || json!({ "jobId": id, "type": "unknown", "status": "unknown" });
+        self.jobs().get(id).map_or_else(unknown, Job::to_json)
     }
 
     /// All jobs that fit, by id. Each is shown when it is asked for: a job may hold half a megabyte.
     pub fn list(&self, fits: impl Fn(&Job) -> bool) -> impl Iterator<Item = (String, Value)> {
-        let ids: Vec<String> = self.state().jobs.keys().cloned().collect();
+        let ids: Vec<String> = self.jobs().keys().cloned().collect();
         ids.into_iter().filter_map(move |id| {
-            let shown = self.state().jobs.get(&id).filter(|job| fits(job)).map(Job::to_json)?;
+            let shown = self.jobs().get(&id).filter(|job| fits(job)).map(Job::to_json)?;
             Some((id, shown))
         })
     }
 
-    /// Ends a job that has not ended. What it is at is given up: a device may still get a call that was on its way.
+    /// Ends a job that waits.
+    ///
+    /// # Errors
+    /// 404002 for an unknown id, 405102 for a job that runs or has ended.
     pub fn cancel(&self, shared: &Shared, id: &str) -> Result<Value, Refused> {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let job = {
-            let mut state = self.state();
-            let job = state.jobs.get_mut(id).ok_or_else(|| not_found(id))?;
-            if job.status.has_ended() {
-                let message = format!("the job {id} is {} already", job.status.name());
-                return Err(Refused::new(ErrorCode::ARGUMENT_INVALID, message));
+            let mut jobs = self.jobs();
+            let job = jobs.get_mut(id).ok_or_else(|| not_found(id))?;
+            if !job.status.waits() {
+                let message =
+                    format!("the job {id} is {}; only one that waits can be cancelled", job.status.name());
+                return Err(Refused::new(ErrorCode::NOT_ALLOWED_IN_STATE, message));
             }
             job.end(JobStatus::Cancelled, DeviceStatus::Canceled, None, unix_now());
-            let job = job.clone();
-            if let Some(task) = state.running.remove(id) {
-                task.abort();
-            }
-            job
+            job.clone()
         };
         self.changed.notify_one();
         write(shared, &job)?;
@@ -113,10 +127,10 @@ impl Jobs {
     /// Jobs whose time has come, as far as there is room for them: they run from now on. And when to look again, in Unix
     /// milliseconds.
     pub(super) fn begin_due(&self, now_millis: u64) -> (Vec<Arc<JobRequest>>, Option<u64>) {
-        let mut state = self.state();
-        let mut room = MAX_RUNNING
-            .saturating_sub(state.jobs.values().filter(|job| job.status == JobStatus::Running).count());
-        let mut waiting: Vec<_> = state.jobs.values_mut().filter(|job| job.status.waits()).collect();
+        let mut jobs = self.jobs();
+        let mut room =
+            MAX_RUNNING.saturating_sub(jobs.values().filter(|job| job.status == JobStatus::Running).count());
+        let mut waiting: Vec<_> = jobs.values_mut().filter(|job| job.status.waits()).collect();
         waiting.sort_by_key(|job| (job.request.start, job.created));
         let (mut due, mut next) = (Vec::new(), None);
         for job in waiting {
@@ -134,50 +148,34 @@ impl Jobs {
         (due, next)
     }
 
-    /// A job's task is under way; it is ended at once if the job was cancelled meanwhile.
-    pub(super) fn note_task(&self, id: &str, task: AbortHandle) {
-        let mut state = self.state();
-        if state.jobs.get(id).is_some_and(|job| job.status == JobStatus::Running) {
-            state.running.insert(id.to_owned(), task);
-        } else {
-            task.abort();
-        }
-    }
-
     /// Changes a job that runs. False if it does not: nothing was changed.
     pub(super) fn with_running(&self, id: &str, change: impl FnOnce(&mut Job)) -> bool {
-        let mut state = self.state();
-        let job = state.jobs.get_mut(id).filter(|job| job.status == JobStatus::Running);
+        let mut jobs = self.jobs();
+        let job = jobs.get_mut(id).filter(|job| job.status == JobStatus::Running);
         job.map(change).is_some()
     }
 
     /// Writes a job down as it is now, after it has begun or ended.
     pub(super) fn save(&self, shared: &Shared, id: &str) {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
-        let job = self.state().jobs.get(id).cloned();
+        let job = self.jobs().get(id).cloned();
         if let Some(job) = job {
             // A job that cannot be written down is as an unexpected end would leave it.
             let _ = write(shared, &job);
         }
-        let ended = |job: &Job| job.status.has_ended();
-        let mut state = self.state();
-        if state.jobs.get(id).is_none_or(ended) {
-            state.running.remove(id);
-        }
-        drop(state);
         self.make_room(shared);
     }
 
     /// The hub's thread has stopped: what ran has ended.
     pub fn stop(&self, shared: &Shared) {
         let running: Vec<String> = {
-            let mut state = self.state();
-            let running = state.jobs.values_mut().filter(|job| job.status == JobStatus::Running);
+            let mut jobs = self.jobs();
+            let running = jobs.values_mut().filter(|job| job.status == JobStatus::Running);
             running
                 .map(|job| {
                     if job.outcomes.is_empty() {
                         // It had only just begun: nothing was done, and it begins at the next start.
-                        (job.status, job.started) = (JobStatus::Enqueued, None);
+                        (job.status, job.started) = (JobStatus::Queued, None);
                         return job.request.id.clone();
                     }
                     job.end(JobStatus::Failed, DeviceStatus::Failed, Some(HUB_ENDED), unix_now());
@@ -194,21 +192,23 @@ impl Jobs {
     /// theirs is written afterwards.
     fn make_room(&self, shared: &Shared) {
         let forgotten: Vec<String> = {
-            let mut state = self.state();
-            let mut ended: Vec<_> = state.jobs.values().filter(|job| job.status.has_ended()).collect();
+            let mut jobs = self.jobs();
+            let mut ended: Vec<_> = jobs.values().filter(|job| job.status.has_ended()).collect();
             ended.sort_by_key(|job| (job.ended, job.created));
             let mut outcomes: usize = ended.iter().map(|job| job.outcomes.len()).sum();
-            let mut jobs = state.jobs.len();
+            let mut count = jobs.len();
+            let mut bytes: usize = jobs.values().map(Job::bytes).sum();
             let mut forgotten = Vec::new();
             for job in ended {
                 // The newest one stays, however large it is.
-                if jobs <= MAX_JOBS && (outcomes <= MAX_OUTCOMES || outcomes == job.outcomes.len()) {
+                let fits = bytes <= MAX_BYTES && (outcomes <= MAX_OUTCOMES || outcomes == job.outcomes.len());
+                if count <= MAX_JOBS && fits {
                     break;
                 }
-                (jobs, outcomes) = (jobs - 1, outcomes - job.outcomes.len());
+                (count, bytes, outcomes) = (count - 1, bytes - job.bytes(), outcomes - job.outcomes.len());
                 forgotten.push(job.request.id.clone());
             }
-            state.jobs.retain(|id, _| !forgotten.contains(id));
+            jobs.retain(|id, _| !forgotten.contains(id));
             forgotten
         };
         let Some(dir) = shared.state_dir().filter(|_| !forgotten.is_empty()) else { return };
@@ -221,7 +221,7 @@ impl Jobs {
     /// What jobs did to devices, in the order of their ids.
     pub fn records(&self) -> Vec<JobRecord> {
         let mut records = Vec::new();
-        for (id, job) in &self.state().jobs {
+        for (id, job) in self.jobs().iter() {
             let job_id: Arc<str> = id.as_str().into();
             let job_type: Arc<str> = job.type_name().into();
             let record = |(target, outcome): (&Arc<str>, &Arc<Outcome>)| {
@@ -232,8 +232,8 @@ impl Jobs {
         records
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Job>> {
+        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

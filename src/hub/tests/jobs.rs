@@ -10,6 +10,7 @@ use super::rest::{RestAnswer, ask_as, ask_rest};
 use crate::dialect::time::format_utc;
 use crate::hub::state_dir::make_temp_dir;
 use crate::hub::telemetry::unix_now;
+use crate::hub::throttle::{Throttling, Tier};
 use crate::hub::{Hub, HubConfig};
 use crate::mqtt::QoS;
 
@@ -27,6 +28,11 @@ fn call(condition: &str) -> Value {
         "queryCondition": condition,
         "cloudToDeviceMethod": { "methodName": "reboot", "payload": { "in": 5 }, "responseTimeoutInSeconds": 5 },
     })
+}
+
+/// A start time as far ahead as the service takes, but for an hour.
+fn far_ahead() -> Value {
+    format_utc(unix_now() + 167 * 3600).into()
 }
 
 /// The body with one field otherwise.
@@ -74,6 +80,7 @@ async fn twins_are_updated() {
     let made = put(&hub, "all", &update("*")).await;
     assert_eq!(made.status, 200, "{}", made.json);
     assert_eq!((&made.json["jobId"], &made.json["type"]), (&"all".into(), &"scheduleUpdateTwin".into()));
+    assert_eq!(made.json["status"], "queued");
     let job = until(&hub, "all", |job| job["status"] == "completed").await;
     let statistics = json!({
         "deviceCount": 2, "failedCount": 0, "succeededCount": 2, "runningCount": 0, "pendingCount": 0,
@@ -94,13 +101,6 @@ async fn twins_are_updated() {
     assert_eq!((&row["jobType"], &row["status"]), (&"scheduleUpdateTwin".into(), &"completed".into()));
     assert_eq!(row["outcome"], json!({ "deviceMethodResponse": null }));
     assert!(row["startTimeUtc"].is_string() && row["endTimeUtc"].is_string());
-    // An etag guards each twin.
-    let mut guarded = update("deviceId = 'dev1'");
-    guarded["updateTwin"]["etag"] = "AAAAAAAAAAE=".into();
-    put(&hub, "guarded", &guarded).await;
-    let job = until(&hub, "guarded", |job| job["status"] == "completed").await;
-    assert_eq!(job["deviceJobStatistics"]["failedCount"], 1);
-    assert_eq!(rows(&hub, "jobId = 'guarded'")[0]["error"]["code"], "412001");
     // Nobody is not an error.
     put(&hub, "nobody", &update("deviceId = 'x'")).await;
     let job = until(&hub, "nobody", |job| job["status"] == "completed").await;
@@ -143,7 +143,8 @@ async fn a_job_begins_at_its_time() {
     let hub = hub();
     let at = format_utc(unix_now() + 2);
     let made = put(&hub, "later", &with(update("*"), "startTime", at.as_str().into())).await;
-    assert_eq!((&made.json["status"], &made.json["startTime"]), (&"scheduled".into(), &at.as_str().into()));
+    assert_eq!((&made.json["status"], &made.json["startTime"]), (&"queued".into(), &at.as_str().into()));
+    assert_eq!(get(&hub, "later").await["status"], "scheduled");
     // One that comes after it is not held up.
     put(&hub, "now", &update("deviceId = 'dev2'")).await;
     until(&hub, "now", |job| job["status"] == "completed").await;
@@ -154,36 +155,60 @@ async fn a_job_begins_at_its_time() {
 }
 
 #[tokio::test]
-async fn a_job_that_is_cancelled_stops() {
+async fn only_a_job_that_waits_can_be_cancelled() {
     let hub = hub();
-    let far = with(update("*"), "startTime", "2096-01-01T00:00:00.123Z".into());
-    put(&hub, "far", &far).await;
-    let cancelled = cancel(&hub, "far").await;
+    let soon = with(update("*"), "startTime", format_utc(unix_now() + 2).into());
+    put(&hub, "soon", &soon).await;
+    let cancelled = cancel(&hub, "soon").await;
     assert_eq!((cancelled.status, &cancelled.json["status"]), (200, &"cancelled".into()));
-    assert_eq!(cancel(&hub, "far").await.refusal(), (400, "ArgumentInvalid"));
+    assert_eq!(cancel(&hub, "soon").await.refusal(), (405, "OperationNotAllowedInCurrentState"));
     assert_eq!(cancel(&hub, "none").await.refusal(), (404, "JobNotFound"));
-    // Twelve devices, of which ten are at it: the last two would be called a second later.
-    for number in 0..10 {
-        hub.create_device(&format!("x{number}"), None).unwrap();
+    let mut waits = call("deviceId = 'dev1'");
+    waits["cloudToDeviceMethod"]["connectTimeoutInSeconds"] = 4.into();
+    put(&hub, "runs", &waits).await;
+    until(&hub, "runs", |job| job["deviceJobStatistics"]["runningCount"] == 1).await;
+    assert_eq!(cancel(&hub, "runs").await.refusal(), (405, "OperationNotAllowedInCurrentState"));
+    // The time of the first has come meanwhile, and it has not begun.
+    until(&hub, "runs", |job| job["status"] == "completed").await;
+    assert_eq!(get(&hub, "soon").await["status"], "cancelled");
+    assert!(hub.twin("dev1").unwrap()["tags"]["floor"].is_null());
+}
+
+#[tokio::test]
+async fn a_job_whose_condition_cannot_be_read_fails() {
+    let hub = hub();
+    for (id, condition) in [("a", ""), ("b", "deviceId ="), ("c", "FROM devices.jobs")] {
+        assert_eq!(put(&hub, id, &update(condition)).await.json["status"], "queued");
+        let job = until(&hub, id, |job| job["status"] == "failed").await;
+        assert!(job["failureReason"].as_str().unwrap().starts_with("queryCondition: "), "{job}");
+        assert_eq!(job["deviceJobStatistics"]["deviceCount"], 0);
     }
-    let mut client = TestClient::connect(&hub, "x9").await;
-    client.subscribe("$iothub/methods/POST/#", QoS::AtMostOnce).await.unwrap();
-    let waiting = |condition: &str, seconds: u64| {
-        let mut body = call(condition);
-        body["cloudToDeviceMethod"]["methodName"] = "wait".into();
-        body["cloudToDeviceMethod"]["connectTimeoutInSeconds"] = seconds.into();
-        body
-    };
-    put(&hub, "long", &waiting("*", 1)).await;
-    until(&hub, "long", |job| job["deviceJobStatistics"]["runningCount"] == 10).await;
-    cancel(&hub, "long").await;
-    assert!(rows(&hub, "jobId = 'long'").iter().all(|row| row["status"] == "canceled"));
-    // Later than that second, the first call that comes is another job's.
-    put(&hub, "fence", &waiting("deviceId = 'dev1'", 2)).await;
-    until(&hub, "fence", |job| job["status"] == "completed").await;
-    put(&hub, "next", &call("deviceId = 'x9'")).await;
-    assert_eq!(client.message().await.topic, "$iothub/methods/POST/reboot/?$rid=1");
-    assert_eq!(get(&hub, "long").await["status"], "cancelled");
+}
+
+#[tokio::test]
+async fn a_tier_limits_the_jobs_that_are_active() {
+    let throttling = Throttling { tier: Tier::F1, enabled: true, ..Throttling::default() };
+    let hub = start(HubConfig { throttling, ..HubConfig::default() });
+    let mut waits = call("deviceId = 'dev1'");
+    waits["cloudToDeviceMethod"]["connectTimeoutInSeconds"] = 5.into();
+    assert_eq!(put(&hub, "first", &waits).await.status, 200);
+    let second = put(&hub, "second", &waits).await;
+    assert_eq!(second.refusal(), (429, "ThrottlingMaxActiveJobCountExceeded"));
+    // One that waits for its time is not active.
+    assert_eq!(put(&hub, "later", &with(waits, "startTime", far_ahead())).await.status, 200);
+}
+
+#[tokio::test]
+async fn the_memory_of_jobs_is_bounded() {
+    let hub = hub();
+    let mut large = with(update("*"), "startTime", far_ahead());
+    // Whoever asks for the job sees it again.
+    large["updateTwin"]["comment"] = "y".repeat(400 << 10).into();
+    for number in 0..40 {
+        assert_eq!(put(&hub, &format!("j{number}"), &large).await.status, 200);
+    }
+    assert_eq!(put(&hub, "more", &large).await.refusal(), (403, "JobQuotaExceeded"));
+    assert_eq!(put(&hub, "small", &update("*")).await.status, 200);
 }
 
 #[tokio::test]
@@ -191,6 +216,7 @@ async fn a_job_that_takes_too_long_has_failed() {
     let hub = hub();
     let mut wait = with(call("*"), "maxExecutionTimeInSeconds", 1.into());
     wait["cloudToDeviceMethod"]["connectTimeoutInSeconds"] = 300.into();
+    wait["cloudToDeviceMethod"]["responseTimeoutInSeconds"] = 300.into();
     put(&hub, "long", &wait).await;
     let job = until(&hub, "long", |job| job["status"] == "failed").await;
     assert_eq!(job["deviceJobStatistics"]["failedCount"], 2);
@@ -204,7 +230,7 @@ async fn jobs_are_listed_page_by_page() {
         put(&hub, id, &update("deviceId = 'dev1'")).await;
         until(&hub, id, |job| job["status"] == "completed").await;
     }
-    put(&hub, "d", &with(call("*"), "startTime", "2096-01-01T00:00:00Z".into())).await;
+    put(&hub, "d", &with(call("*"), "startTime", far_ahead())).await;
     let list = |parameters: String, headers: String| {
         let hub = &hub;
         async move {
@@ -254,35 +280,39 @@ async fn rules() {
         with(update("*"), "type", "export".into()),
         with(update("*"), "jobId", "other".into()),
         with(update("*"), "queryCondition", Value::Null),
-        update(""),
-        update("deviceId ="),
-        update("FROM devices.jobs"),
         with(update("*"), "updateTwin", Value::Null),
         with(update("*"), "updateTwin", json!({ "tags": { "a b": 1 } })),
         with(update("*"), "startTime", "soon".into()),
         with(update("*"), "startTime", 5.into()),
+        with(update("*"), "startTime", format_utc(unix_now() + 169 * 3600).into()),
+        with(update("*"), "updateTwin", json!({ "tags": { "a": 1 } })),
+        with(update("*"), "updateTwin", json!({ "etag": "AAAAAAAAAAE=", "tags": { "a": 1 } })),
         with(update("*"), "maxExecutionTimeInSeconds", 0.into()),
         method("methodName", "a b".into()),
         method("methodName", Value::Null),
         method("payload", "x".repeat(128 << 10).into()),
         method("responseTimeoutInSeconds", 4.into()),
         method("connectTimeoutInSeconds", 301.into()),
+        // Longer than the response timeout, 5 s.
+        method("connectTimeoutInSeconds", 6.into()),
     ] {
         let answer = put(&hub, "bad", &body).await;
         assert_eq!(answer.refusal(), (400, "ArgumentInvalid"), "{body:.200}");
     }
-    for id in ["a%20b", "a%2Fb", &"x".repeat(129)] {
+    for id in ["a%20b", "a%2Fb", "Up", "up_per", &"x".repeat(65)] {
         assert_eq!(put(&hub, id, &update("*")).await.refusal(), (400, "ArgumentInvalid"), "{id}");
     }
     assert_eq!(put(&hub, "a", &Value::Null).await.refusal(), (400, "IotHubFormatError"));
     let stranger = ask_as(&hub, "registryReadWrite", "PUT /jobs/v2/a", "", &update("*")).await;
     assert_eq!(stranger.status, 401);
-    let far = with(update("*"), "startTime", "2096-01-01T00:00:00Z".into());
+    let far = with(update("*"), "startTime", far_ahead());
     for number in 0..100 {
         assert_eq!(put(&hub, &format!("j{number}"), &far).await.status, 200);
     }
     assert_eq!(put(&hub, "j0", &far).await.refusal(), (409, "JobAlreadyExists"));
     assert_eq!(put(&hub, "more", &far).await.refusal(), (403, "JobQuotaExceeded"));
+    let unknown = json!({ "jobId": "none", "type": "unknown", "status": "unknown" });
+    assert_eq!(get(&hub, "none").await, unknown);
     let transfer = ask_rest(&hub, "POST /jobs/create", &json!({ "type": "export" })).await;
     assert_eq!(transfer.refusal(), (403, "OperationNotAvailableInCurrentTier"));
     assert_eq!(ask_rest(&hub, "GET /jobs", &Value::Null).await.json, json!([]));
@@ -297,10 +327,11 @@ async fn jobs_outlast_the_hub() {
     put(&first, "done", &update("deviceId = 'dev1'")).await;
     let done = until(&first, "done", |job| job["status"] == "completed").await;
     let row = rows(&first, "jobId = 'done'");
-    put(&first, "far", &with(update("*"), "startTime", "2096-01-01T00:00:00Z".into())).await;
+    put(&first, "far", &with(update("*"), "startTime", far_ahead())).await;
     let soon = format_utc(unix_now() + 1);
     let mut wait = call("deviceId = 'dev1'");
     wait["cloudToDeviceMethod"]["connectTimeoutInSeconds"] = 300.into();
+    wait["cloudToDeviceMethod"]["responseTimeoutInSeconds"] = 300.into();
     put(&first, "runs", &wait).await;
     until(&first, "runs", |job| job["deviceJobStatistics"]["runningCount"] == 1).await;
     put(&first, "soon", &with(update("deviceId = 'dev2'"), "startTime", soon.as_str().into())).await;

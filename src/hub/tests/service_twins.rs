@@ -206,6 +206,11 @@ async fn calls_that_cannot_be_made_are_refused() {
         ("dev1", json!({ "methodName": "m", "responseTimeoutInSeconds": 4 }), 400_004),
         ("dev1", json!({ "methodName": "m", "responseTimeoutInSeconds": "5" }), 400_004),
         ("dev1", json!({ "methodName": "m", "connectTimeoutInSeconds": 301 }), 400_004),
+        (
+            "dev1",
+            json!({ "methodName": "m", "responseTimeoutInSeconds": 5, "connectTimeoutInSeconds": 6 }),
+            400_004,
+        ),
         ("dev1", json!({ "methodName": "m", "payload": "x".repeat(131_072) }), 400_004),
         ("dev1", json!({ "methodName": "m", "payload": "x".repeat(262_144) }), 413_001),
         ("none", json!({ "methodName": "m" }), 404_001),

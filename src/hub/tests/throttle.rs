@@ -17,6 +17,7 @@ use crate::mqtt::client::Event;
 use crate::mqtt::{Publish, QoS};
 
 const EVENTS: &str = "devices/dev1/messages/events/";
+const STATISTICS: &str = "GET /statistics/devices";
 const RESPONSES: &str = "$iothub/twin/res/#";
 
 fn hub(throttling: Throttling) -> Hub {
@@ -146,20 +147,33 @@ async fn a_basic_hub_has_no_twins() {
         "{head}"
     );
     assert!(!body.is_empty());
-    assert!(ask(&hub, "GET /statistics/devices").await.0.starts_with("HTTP/1.1 200"));
+    for request in ["POST /devices/query", "GET /jobs/v2/query", "PUT /jobs/v2/j", "GET /configurations"] {
+        let (head, _) = ask(&hub, request).await;
+        assert!(head.starts_with("HTTP/1.1 403"), "{request}: {head}");
+        assert!(head.contains("OperationNotAvailableInCurrentTier"), "{request}: {head}");
+    }
+    assert!(ask(&hub, STATISTICS).await.0.starts_with("HTTP/1.1 200"));
 }
 
 #[tokio::test]
-async fn requests_over_the_rate_are_refused_with_retry_after() {
-    let hub = throttled(Tier::S1, Duration::from_secs(60));
-    assert!(ask(&hub, "GET /statistics/devices").await.0.starts_with("HTTP/1.1 200"));
-    let (head, body) = ask(&hub, "GET /statistics/devices").await;
-    assert!(
-        head.starts_with("HTTP/1.1 429") && head.contains("iothub-errorcode: ThrottlingException"),
-        "{head}"
-    );
-    assert!(head.contains("retry-after: 1"), "{head}");
-    assert!(!body.is_empty());
+async fn requests_over_the_rate_wait_then_are_refused() {
+    let hub = throttled(Tier::S1, Duration::from_millis(700));
+    // 100 a minute: the second one's turn comes after 0.6 s, the third one's after the patience.
+    let answers = async { (ask(&hub, STATISTICS).await, ask(&hub, STATISTICS).await) };
+    let begun = Instant::now();
+    let (first, second) = answers.await;
+    assert!(first.0.starts_with("HTTP/1.1 200") && second.0.starts_with("HTTP/1.1 200"), "{second:?}");
+    assert!(begun.elapsed() > Duration::from_millis(500), "{:?}", begun.elapsed());
+    let (one, other, third) =
+        tokio::join!(ask(&hub, STATISTICS), ask(&hub, STATISTICS), ask(&hub, STATISTICS));
+    let refused: Vec<_> =
+        [one, other, third].into_iter().filter(|(head, _)| head.starts_with("HTTP/1.1 429")).collect();
+    assert!(!refused.is_empty());
+    for (head, body) in refused {
+        assert!(head.contains("iothub-errorcode: ThrottlingBacklogTimeout"), "{head}");
+        assert!(head.contains("connection: close") && !head.contains("retry-after"), "{head}");
+        assert!(body.contains("0.7 s") && body.contains("RegistryRead"), "{body}");
+    }
 }
 
 #[tokio::test]
@@ -170,17 +184,17 @@ async fn faults_of_requests() {
         json!({"fault": "answer", "on": "request", "status": 503, "retry_after": 9, "path": "/statistics", "count": 2}),
     );
     for _ in 0..2 {
-        let (head, _) = ask(&hub, "GET /statistics/devices").await;
+        let (head, _) = ask(&hub, STATISTICS).await;
         assert!(head.starts_with("HTTP/1.1 503") && head.contains("retry-after: 9"), "{head}");
     }
-    assert!(ask(&hub, "GET /statistics/devices").await.0.starts_with("HTTP/1.1 200"));
+    assert!(ask(&hub, STATISTICS).await.0.starts_with("HTTP/1.1 200"));
     for fault in ["drop", "lose"] {
         inject(json!({"fault": fault, "on": "request", "method": "get"}));
-        assert_eq!(ask(&hub, "GET /statistics/devices").await, (String::new(), String::new()), "{fault}");
+        assert_eq!(ask(&hub, STATISTICS).await, (String::new(), String::new()), "{fault}");
     }
     inject(json!({"fault": "delay", "on": "request", "seconds": 0.2}));
     let begun = Instant::now();
-    assert!(ask(&hub, "GET /statistics/devices").await.0.starts_with("HTTP/1.1 200"));
+    assert!(ask(&hub, STATISTICS).await.0.starts_with("HTTP/1.1 200"));
     assert!(begun.elapsed() >= Duration::from_millis(200));
     inject(json!({"fault": "quota_exceeded", "device_id": "dev1", "lasting": 60}));
     let (head, _) = ask(&hub, "POST /devices/dev1/messages/events").await;

@@ -9,6 +9,27 @@ use super::tier::{KINDS, Operation, Throttling};
 use crate::dialect::ServiceError;
 use crate::dialect::service_error::ErrorCode;
 
+/// How long the service keeps an HTTPS request that is over its rate.
+const HTTPS_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What becomes of an HTTPS request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shaping {
+    /// It is carried out after that time.
+    CarryOut(Duration),
+    /// It is refused after that time.
+    GiveUp(Duration),
+}
+
+impl Shaping {
+    /// The refusal of a request that waited for `time`.
+    pub fn refusal(operation: Operation, is_read: bool, time: Duration) -> ServiceError {
+        let (name, seconds) = (operation.name(is_read), time.as_secs_f64());
+        let message = format!("The request waited {seconds} s for the rate of its operation type, {name}.");
+        ServiceError::new(ErrorCode::THROTTLING_BACKLOG_TIMEOUT, message)
+    }
+}
+
 /// What a hub has taken lately.
 #[derive(Debug)]
 pub struct Limiter {
@@ -37,15 +58,12 @@ impl Limiter {
         self.count(operation, self.throttling.patience, now)
     }
 
-    /// Counts an operation that does not wait.
+    /// Counts an operation that does not wait: a twin request over MQTT.
     ///
     /// # Errors
     /// 403010 where the tier has no such thing, 429001 with `retryAfter` over the rate.
     pub fn take_now(&self, operation: Operation, now: Instant) -> Result<(), ServiceError> {
-        if self.throttling.tier.is_basic() && !operation.is_basic() {
-            let message = format!("The tier {:?} does not have this operation.", self.throttling.tier);
-            return Err(ServiceError::new(ErrorCode::NOT_AVAILABLE_IN_TIER, message));
-        }
+        self.check_tier(operation)?;
         match self.count(operation, Duration::ZERO, now) {
             Verdict::Go => Ok(()),
             Verdict::Wait(time) | Verdict::Refuse(time) => {
@@ -54,6 +72,34 @@ impl Limiter {
                 Err(error)
             }
         }
+    }
+
+    /// Counts an HTTPS request. It waits for its turn; the service gives up on it after [`HTTPS_PATIENCE`].
+    ///
+    /// # Errors
+    /// 403010 where the tier has no such thing.
+    pub fn take_over_https(&self, operation: Operation, now: Instant) -> Result<Shaping, ServiceError> {
+        self.check_tier(operation)?;
+        let patience = self.throttling.patience.min(HTTPS_PATIENCE);
+        Ok(match self.count(operation, patience, now) {
+            Verdict::Go => Shaping::CarryOut(Duration::ZERO),
+            Verdict::Wait(time) => Shaping::CarryOut(time),
+            Verdict::Refuse(_) => Shaping::GiveUp(patience),
+        })
+    }
+
+    /// How many jobs may be active; `None` where no limits hold.
+    pub fn active_jobs(&self) -> Option<usize> {
+        self.throttling.enabled.then(|| self.throttling.tier.active_jobs())
+    }
+
+    fn check_tier(&self, operation: Operation) -> Result<(), ServiceError> {
+        let tier = self.throttling.tier;
+        if tier.is_basic() && !operation.is_basic() {
+            let message = format!("The tier {tier:?} does not have this operation.");
+            return Err(ServiceError::new(ErrorCode::NOT_AVAILABLE_IN_TIER, message));
+        }
+        Ok(())
     }
 
     /// Gives back what was counted for an operation that nobody was allowed to ask for.
@@ -117,6 +163,20 @@ mod tests {
     }
 
     #[test]
+    fn a_request_over_https_waits_and_is_refused_then() {
+        let (limiter, now) = (limiter(Tier::S1, true), Instant::now());
+        let shaped: Vec<_> =
+            (0..620).map(|_| limiter.take_over_https(Operation::TwinUpdate, now).unwrap()).collect();
+        assert_eq!(shaped[49], Shaping::CarryOut(Duration::ZERO));
+        assert_eq!(shaped[50], Shaping::CarryOut(Duration::from_millis(20)));
+        assert_eq!(shaped[549], Shaping::CarryOut(HTTPS_PATIENCE));
+        assert_eq!(shaped[550], Shaping::GiveUp(HTTPS_PATIENCE));
+        let refusal = Shaping::refusal(Operation::Configuration, false, HTTPS_PATIENCE);
+        assert_eq!((refusal.error_code, refusal.retry_after), (Some(429_003), None));
+        assert!(refusal.message.contains("10 s") && refusal.message.contains("ConfigurationWrite"));
+    }
+
+    #[test]
     fn a_basic_hub_lacks_some_and_one_that_is_not_throttled_takes_all() {
         let basic = limiter(Tier::B2, false);
         assert!(basic.is_on());
@@ -124,6 +184,11 @@ mod tests {
             let refused = basic.take_now(operation, Instant::now()).unwrap_err();
             assert_eq!(refused.error_code, Some(ErrorCode::NOT_AVAILABLE_IN_TIER));
         }
+        for operation in [Operation::Query, Operation::Job, Operation::Configuration] {
+            let refused = basic.take_over_https(operation, Instant::now()).unwrap_err();
+            assert_eq!(refused.error_code, Some(ErrorCode::NOT_AVAILABLE_IN_TIER));
+        }
+        assert_eq!((basic.active_jobs(), limiter(Tier::S2, true).active_jobs()), (None, Some(5)));
         let free = limiter(Tier::F1, false);
         assert!(!free.is_on());
         for _ in 0..10_000 {

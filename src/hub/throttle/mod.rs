@@ -18,4 +18,4 @@ mod tier;
 pub use tier::{Operation, Throttling, Tier};
 
 pub(super) use gate::{Gate, Passage, admit};
-pub(super) use limiter::Limiter;
+pub(super) use limiter::{Limiter, Shaping};

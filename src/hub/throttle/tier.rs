@@ -63,10 +63,14 @@ pub enum Operation {
     FileUpload,
     /// A query.
     Query,
+    /// Whatever reads or writes jobs.
+    Job,
+    /// Whatever reads or writes configurations.
+    Configuration,
 }
 
 /// How many kinds of operations there are.
-pub(super) const KINDS: usize = 10;
+pub(super) const KINDS: usize = 12;
 
 /// What methods are counted in, in bytes; a call counts for one at least.
 const METHOD_METER: usize = 4096;
@@ -84,6 +88,8 @@ impl Operation {
             Self::Identity => 7,
             Self::FileUpload => 8,
             Self::Query => 9,
+            Self::Job => 10,
+            Self::Configuration => 11,
         }
     }
 
@@ -98,10 +104,28 @@ impl Operation {
 
     /// Whether Basic hubs have it.
     pub(super) fn is_basic(self) -> bool {
-        !matches!(
-            self,
-            Self::TwinRead | Self::TwinUpdate | Self::Method(_) | Self::CloudToDevice | Self::CloudReceive
-        )
+        matches!(self, Self::Connect | Self::DeviceToCloud | Self::Identity | Self::FileUpload)
+    }
+
+    /// What the service calls it in the text of error 429003.
+    pub(super) fn name(self, is_read: bool) -> &'static str {
+        match (self, is_read) {
+            (Self::Connect, _) => "DeviceConnect",
+            (Self::DeviceToCloud, _) => "DeviceToCloudMessage",
+            (Self::TwinRead, _) => "TwinRead",
+            (Self::TwinUpdate, _) => "TwinUpdate",
+            (Self::Method(_), _) => "DirectMethod",
+            (Self::CloudToDevice, _) => "CloudToDeviceSend",
+            (Self::CloudReceive, _) => "CloudToDeviceReceive",
+            (Self::FileUpload, _) => "FileUpload",
+            (Self::Query, _) => "Query",
+            (Self::Identity, true) => "RegistryRead",
+            (Self::Identity, false) => "RegistryWrite",
+            (Self::Job, true) => "JobRead",
+            (Self::Job, false) => "JobWrite",
+            (Self::Configuration, true) => "ConfigurationRead",
+            (Self::Configuration, false) => "ConfigurationWrite",
+        }
     }
 }
 
@@ -119,9 +143,10 @@ impl Tier {
             Operation::Connect | Operation::DeviceToCloud => {
                 Sizes((12.0 * units).max(100.0), 120.0 * units, 6000.0 * units)
             }
-            Operation::Identity | Operation::FileUpload | Operation::CloudToDevice => {
+            Operation::Identity | Operation::FileUpload | Operation::CloudToDevice | Operation::Job => {
                 Sizes(100.0 / 60.0 * units, 100.0 / 60.0 * units, 5000.0 / 60.0 * units)
             }
+            Operation::Configuration => Sizes(20.0 / 60.0 * units, 20.0 / 60.0 * units, 20.0 / 60.0 * units),
             Operation::Query => Sizes(20.0 / 60.0 * units, 20.0 / 60.0 * units, 1000.0 / 60.0 * units),
             Operation::CloudReceive => {
                 Sizes(1000.0 / 60.0 * units, 1000.0 / 60.0 * units, 50_000.0 / 60.0 * units)
@@ -139,6 +164,15 @@ impl Tier {
         }
     }
 
+    /// How many jobs may be active at the same time.
+    pub(super) fn active_jobs(self) -> usize {
+        match self {
+            Self::F1 | Self::B1 | Self::S1 => 1,
+            Self::B2 | Self::S2 => 5,
+            Self::B3 | Self::S3 => 10,
+        }
+    }
+
     /// How many messages a day a unit takes, and what size in bytes counts as one.
     pub(super) fn daily(self) -> (u64, usize) {
         match self {
@@ -153,7 +187,8 @@ impl Tier {
 /// Of which tier a hub is, and whether it keeps to its rates.
 #[derive(Clone, Copy, Debug)]
 pub struct Throttling {
-    /// Its tier. A Basic one has no twins, methods and cloud-to-device messages, throttled or not (error 403010).
+    /// Its tier. A Basic one has no twins, methods, cloud-to-device messages, queries, jobs and configurations, throttled or
+    /// not (error 403010).
     pub tier: Tier,
     /// Units of that tier, from 1.
     pub units: u32,
@@ -161,7 +196,8 @@ pub struct Throttling {
     pub enabled: bool,
     /// How long a rate may be doubled before anything waits; the service absorbs one to two minutes.
     pub burst: Duration,
-    /// How long something may wait; what would wait longer ends its connection.
+    /// How long something may wait; what would wait longer ends its connection. Over HTTPS at most ten seconds; then the
+    /// request is refused (error 429003).
     pub patience: Duration,
 }
 
@@ -178,7 +214,7 @@ mod tests {
 
     #[test]
     fn figures_of_the_documentation() {
-        use Operation::{Connect, Identity, Method, Query, TwinRead, TwinUpdate};
+        use Operation::{Configuration, Connect, Identity, Job, Method, Query, TwinRead, TwinUpdate};
         for (tier, units, operation, rate) in [
             (Tier::F1, 1, Connect, 100.0),
             (Tier::S1, 9, Connect, 108.0),
@@ -190,6 +226,8 @@ mod tests {
             (Tier::S2, 20, TwinRead, 200.0),
             (Tier::S3, 1, TwinUpdate, 250.0),
             (Tier::S2, 1, Method(1), 491_520.0),
+            (Tier::S3, 6, Configuration, 2.0),
+            (Tier::S3, 3, Job, 250.0),
         ] {
             assert!((tier.rate(operation, units) - rate).abs() < 1e-6, "{tier:?} {units} {operation:?}");
         }

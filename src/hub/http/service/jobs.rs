@@ -55,7 +55,7 @@ async fn read(
     Path(id): Path<String>,
 ) -> Result<JsonBody, Refusal> {
     caller.require(Right::ServiceConnect)?;
-    off_thread(&shared, move |shared| shared.jobs.get(&id).map_err(HubError::from)).await.map(JsonBody)
+    off_thread(&shared, move |shared| Ok(shared.jobs.get(&id))).await.map(JsonBody)
 }
 
 async fn cancel(
