@@ -69,8 +69,8 @@ def test_queries_configurations_and_jobs(service_sdk_python: Path) -> None:
         "updated": ["completed", 2, {"floor": 3}],
         "same id": [409, "JobAlreadyExists"],
         "called": [2, 1, 1],
-        "cancelled": ["scheduled", "cancelled", True],
-        "no job": [404, "JobNotFound"],
+        "cancelled": ["queued", "cancelled", True],
+        "no job": "unknown",
         "jobs": "a list",
         "transfers": [],
     }

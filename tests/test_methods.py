@@ -418,7 +418,7 @@ def test_the_hub_checks_its_arguments(hub, client):
     for timeout in (-1, 301):
         with pytest.raises(ValueError, match="connect_timeout"):
             hub.invoke_method(device_id, "x", connect_timeout=timeout)
-    with pytest.raises(ValueError, match=r"connect timeout \(6 s\) is longer than the response timeout \(5 s\)"):
+    with pytest.raises(ValueError, match=r"connect_timeout \(6 s\) is longer than response_timeout \(5 s\)"):
         hub.invoke_method(device_id, "x", response_timeout=5, connect_timeout=6)
     with pytest.raises(ValueError, match="131072"):
         hub.invoke_method(device_id, "x", "x" * 128 * 1024)

@@ -341,6 +341,8 @@ def test_what_cannot_be_called_is_told_before(module, client):
         module.invoke_method(device_id, "x", response_timeout=1)
     with pytest.raises(TypeError, match="connect_timeout must be a number"):
         module.invoke_method(device_id, "x", connect_timeout="5")
+    with pytest.raises(ValueError, match=r"connect_timeout \(6 s\) is longer than response_timeout \(5 s\)"):
+        module.invoke_method(device_id, "x", response_timeout=5, connect_timeout=6)
     with pytest.raises(ValueError, match="device_id"):
         module.invoke_method("a/b", "x")
     with pytest.raises(ValueError, match="module_id"):

@@ -13,6 +13,7 @@ from azmqtt._hub_cloud import CloudSide
 from azmqtt._hub_types import TelemetryMessage
 from azmqtt._hub_uploads import UploadSide
 from azmqtt._hub_wait import TICK, look, wait
+from azmqtt._invoke import check_order
 from azmqtt._types import MethodResult
 
 if TYPE_CHECKING:
@@ -206,7 +207,8 @@ class ServiceSide(CloudSide, UploadSide):
             payload: Anything JSON-able of at most 128 KiB.
             module_id: The device's module, if it is the module's method.
             response_timeout: How long the device may take to answer, 5 to 300 s.
-            connect_timeout: How long it may take to be connected and subscribed, 0 to 300 s.
+            connect_timeout: How long it may take to be connected and subscribed, 0 to 300 s, at most
+                ``response_timeout``.
 
         Returns:
             What the device answered, whatever its status.
@@ -226,6 +228,7 @@ class ServiceSide(CloudSide, UploadSide):
         if not 0 <= connect_timeout <= 300:  # noqa: PLR2004 - the service's bounds
             msg = f"connect_timeout must be within [0; 300] s, not {connect_timeout}"
             raise ValueError(msg)
+        check_order(connect_timeout, response_timeout)
         return self._invoke_method(device_id, name, payload, response_timeout, connect_timeout, module_id)
 
     def _invoke_method(

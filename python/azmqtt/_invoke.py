@@ -105,14 +105,24 @@ class MethodCalls:
             raise ValueError("only a module calls methods, through its gateway, and this client is a device")
         texts(device_id=device_id, name=name)
         texts_or_none(module_id=module_id)
+        response = _seconds("response_timeout", response_timeout, _SHORTEST_RESPONSE)
+        connect = _seconds("connect_timeout", connect_timeout, 0)
+        check_order(connect, response)
         return {
             "device_id": device_id,
             "module_id": module_id,
             "name": name,
             "payload": payload,
-            "response_timeout": _seconds("response_timeout", response_timeout, _SHORTEST_RESPONSE),
-            "connect_timeout": _seconds("connect_timeout", connect_timeout, 0),
+            "response_timeout": response,
+            "connect_timeout": connect,
         }
+
+
+def check_order(connect_timeout: float, response_timeout: float) -> None:
+    """Check that a device does not get longer to connect than to answer, which the service refuses (400004)."""
+    if connect_timeout > response_timeout:
+        msg = f"connect_timeout ({connect_timeout} s) is longer than response_timeout ({response_timeout} s)"
+        raise ValueError(msg)
 
 
 def _seconds(name: str, value: float, least: int) -> int:

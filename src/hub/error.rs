@@ -79,7 +79,7 @@ pub enum HubError {
     TwinEtagMismatch(String),
     /// To remove an identity takes a condition on its etag, `*` at least.
     EtagMissing,
-    /// An argument, or a property of an identity, breaks a rule; says which.
+    /// A property of an identity breaks a rule; says which.
     Argument(String),
     /// A module's input cannot have that name; says why.
     InputName(&'static str),

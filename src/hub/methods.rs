@@ -176,7 +176,6 @@ pub(super) fn begin(
     response_timeout: Duration,
     connect_timeout: Duration,
 ) -> Result<PendingCall, HubError> {
-    check_timeouts(connect_timeout, response_timeout).map_err(HubError::Argument)?;
     let device = registry.get(id)?;
     check_method_name(name).map_err(HubError::MethodName)?;
     if payload.len() > MAX_METHOD_BODY {

@@ -78,6 +78,7 @@ async fn answer(shared: &Arc<Shared>, id: Id<'_>, asker: &Asker, body: Body) -> 
     let name = name.as_ref().and_then(Value::as_str).ok_or_else(|| invalid("there is no methodName"))?;
     let response = seconds(&body, "responseTimeoutInSeconds", 30, 5).map_err(|rule| invalid(&rule))?;
     let connect = seconds(&body, "connectTimeoutInSeconds", 0, 0).map_err(|rule| invalid(&rule))?;
+    methods::check_timeouts(connect, response).map_err(|rule| invalid(&rule))?;
     let payload = body.get("payload").map_or("", |payload| payload.get());
     let call = methods::begin(&shared.registry, id, name, payload.as_bytes(), response, connect)?;
     Ok(([JSON], call.outcome().await?.to_body()).into_response())

@@ -24,7 +24,7 @@ pub(super) const HUB_ENDED: (u32, &str) = (ErrorCode::SERVER_ERROR, "The hub end
 /// Jobs by id.
 #[derive(Default)]
 pub struct Jobs {
-    jobs: Mutex<BTreeMap<String, Job>>,
+    all: Mutex<BTreeMap<String, Job>>,
     /// Something may be due sooner than was thought.
     pub(super) changed: Notify,
     /// Held while a file is written, so that an older one never overwrites a newer one.
@@ -233,7 +233,7 @@ impl Jobs {
     }
 
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Job>> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
