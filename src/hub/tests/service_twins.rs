@@ -101,7 +101,7 @@ async fn a_null_clears_and_the_device_hears_of_each_key() {
     let job = json!({
         "type": "scheduleUpdateTwin",
         "queryCondition": "deviceId = 'dev1'",
-        "updateTwin": { "properties": { "desired": null } },
+        "updateTwin": { "etag": "*", "properties": { "desired": null } },
     });
     assert_eq!(ask(&hub, "PUT", "/jobs/v2/clear", &job).await.status, 200);
     let (version, told) = notified(&mut device).await;
