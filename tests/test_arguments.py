@@ -239,17 +239,19 @@ def test_every_system_property_arrives(hub, online):
         "user_id": ("user-id", "u&1"),
         "content_type": ("content-type", "application/json;charset=utf-8"),
         "content_encoding": ("content-encoding", "utf-8"),
-        "creation_time": ("iothub-creation-time-utc", "2026-01-31T12:00:00Z"),
         "expiry": ("absolute-expiry-time", "2026-01-31T13:00:00Z"),
         "component": ("dt-subject", "thermostat1"),
         "output_name": ("iothub-outputname", "out"),
         "schema": ("iothub-message-schema", "s:1"),
         "interface_id": ("iothub-interface-id", "urn:azureiot:Security:SecurityAgent:1"),
     }
-    assert {*fields, "body", "properties", "qos"} == {*Message.__slots__}
-    online.send_message(Message({}, **{field: value for field, (_, value) in fields.items()}))
+    assert {*fields, "creation_time", "body", "properties", "qos"} == {*Message.__slots__}
+    created = "2026-01-31T12:00:00Z"
+    online.send_message(Message({}, creation_time=created, **{field: value for field, (_, value) in fields.items()}))
     (message,) = hub.wait_for_telemetry(online.device_id)
     assert message.system_properties.items() >= dict(fields.values()).items()
+    # Services find this one among the application's.
+    assert message.properties == {"iothub-creation-time-utc": created}
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -54,7 +54,7 @@ def test_a_policy_with_the_right_connects_a_client_of_any_device(hub: azmqtt.Loc
                     client.connect()
     assert "DeviceConnect" in (hub.last_refusal or "")
     assert hub.wait_for_telemetry("by-policy")[0].system_properties["iothub-connection-auth-method"] == (
-        '{"scope":"hub","type":"sas","issuer":"iothub"}'
+        '{"scope":"hub","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}'
     )
 
 

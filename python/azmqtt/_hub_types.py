@@ -47,11 +47,12 @@ class TelemetryMessage:
     Attributes:
         device_id: The device that sent it.
         body: The bytes as sent.
-        properties: The application's own properties.
+        properties: The application's own properties, and ``iothub-creation-time-utc`` for ``$.ctime``. Of names that
+            differ in case alone, the first one.
         system_properties: The system properties under the names that service applications read: the
             device's own (``message-id``, ``content-type``, …) and the hub's stamps
-            (``iothub-connection-device-id``, ``iothub-enqueuedtime``, …). See "Create and read IoT Hub
-            messages" in the IoT Hub docs.
+            (``iothub-connection-device-id``, ``iothub-enqueuedtime``, ``iothub-message-source``, …). See "Create and
+            read IoT Hub messages" in the IoT Hub docs.
         enqueued_time: When the hub took it, in UTC.
         sequence: Counts the messages of the whole hub, from 1.
         module_id: The device's module that sent it, if it was one.

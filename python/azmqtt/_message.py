@@ -24,7 +24,8 @@ class Message:
         user_id: ``$.uid``.
         content_type: ``$.ct``; set to match the body unless given.
         content_encoding: ``$.ce``; ``utf-8`` for a ``str`` or JSON body unless given.
-        creation_time: ``$.ctime``: ISO 8601 in UTC, or a ``datetime`` that knows its zone.
+        creation_time: ``$.ctime``: ISO 8601 in UTC, or a ``datetime`` that knows its zone. Services find it in the
+            application property ``iothub-creation-time-utc``.
         expiry: ``$.exp``: the same.
         component: ``$.sub``: the IoT Plug and Play component.
         output_name: ``$.on``: the output of a module.

@@ -1,6 +1,6 @@
 //! What came in: recorded in a ring, counted, waited for.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -103,9 +103,10 @@ impl TelemetryMessage {
         } else {
             r#""sas","issuer":"iothub""#
         };
-        let method = format!(r#"{{"scope":"{scope}","type":{how}}}"#);
+        let method = format!(r#"{{"scope":"{scope}","type":{how},"acceptingIpFilterRule":null}}"#);
         properties.push(("iothub-connection-auth-method", method));
         properties.push(("iothub-enqueuedtime", time::format_utc(unix_seconds(self.enqueued_time))));
+        properties.push(("iothub-message-source", "Telemetry".to_owned()));
         if let Some(model_id) = &self.model_id {
             properties.push(("dt-dataschema", model_id.to_string()));
         }
@@ -130,7 +131,6 @@ fn long_name(wire: &'static str) -> &'static str {
         system::TO => "to",
         system::CONTENT_TYPE => "content-type",
         system::CONTENT_ENCODING => "content-encoding",
-        system::CREATION_TIME => "iothub-creation-time-utc",
         system::EXPIRY => "absolute-expiry-time",
         system::OUTPUT_NAME => "iothub-outputname",
         system::INTERFACE_ID => "iothub-interface-id",
@@ -146,6 +146,26 @@ pub(super) fn unix_seconds(time: SystemTime) -> u64 {
 
 pub(super) fn unix_now() -> u64 {
     unix_seconds(SystemTime::now())
+}
+
+/// The application property that services find a message's `$.ctime` in.
+const CREATION_TIME: &str = "iothub-creation-time-utc";
+
+/// The properties as services read them. The creation time is one of the application's (azure-docs#114510). Names of
+/// these are not case-sensitive: of some that differ in case alone the first one is kept (IoT Hub docs, "Send
+/// device-to-cloud messages": one of them).
+fn for_services(mut properties: MessageProperties) -> MessageProperties {
+    if let Some(time) = properties.creation_time.take() {
+        properties.application.push((CREATION_TIME.to_owned(), time));
+    }
+    let application = &mut properties.application;
+    if application.len() > 1 {
+        let mut seen = HashSet::with_capacity(application.len());
+        application.retain(|(name, _)| seen.insert(name.to_lowercase()));
+        // Room for thousands of names that were one would be kept as long as the message, and count for nothing.
+        application.shrink_to_fit();
+    }
+    properties
 }
 
 /// The ring of all telemetry of a hub.
@@ -191,7 +211,10 @@ impl Recorder {
     }
 
     /// Takes a message.
-    pub fn record(&self, incoming: Incoming) {
+    pub fn record(&self, mut incoming: Incoming) {
+        if let Recording::Keep { .. } = self.policy {
+            incoming.properties = for_services(incoming.properties);
+        }
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         log.total += 1;
         incoming.source.count.fetch_add(1, Ordering::AcqRel);
@@ -311,10 +334,19 @@ mod tests {
         let source = Arc::new(Source::new("d", "1"));
         for _ in 0..10 {
             let mut message = incoming(&source, b"");
-            message.properties.application = vec![("a".to_owned(), String::new()); 5000];
+            message.properties.application =
+                (0..5000).map(|name| (name.to_string(), String::new())).collect();
             recorder.record(message);
         }
         assert_eq!(recorder.messages(None, 0).len(), 1);
+    }
+
+    #[test]
+    fn names_that_are_one_keep_the_room_of_one() {
+        let application = vec![("a".to_owned(), String::new()); 5000];
+        let kept = for_services(MessageProperties { application, ..MessageProperties::default() });
+        assert_eq!(kept.application.len(), 1);
+        assert!(kept.application.capacity() < 10, "{}", kept.application.capacity());
     }
 
     #[test]

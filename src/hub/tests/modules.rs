@@ -81,7 +81,10 @@ async fn a_module_sends_under_its_own_name() {
         ("iothub-outputname", "out1"),
         ("iothub-connection-device-id", "dev1"),
         ("iothub-connection-module-id", "m1"),
-        ("iothub-connection-auth-method", r#"{"scope":"module","type":"sas","issuer":"iothub"}"#),
+        (
+            "iothub-connection-auth-method",
+            r#"{"scope":"module","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}"#,
+        ),
     ] {
         assert!(stamps.contains(&(stamp.0, stamp.1.to_owned())), "{stamp:?} in {stamps:?}");
     }

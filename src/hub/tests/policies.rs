@@ -37,8 +37,14 @@ async fn a_policy_that_may_connects_any_device_and_module() {
         let stamps = hub.telemetry(id)[0].system_properties();
         stamps.into_iter().find(|(name, _)| *name == "iothub-connection-auth-method").unwrap().1
     };
-    assert_eq!(method("dev1"), r#"{"scope":"hub","type":"sas","issuer":"iothub"}"#);
-    assert_eq!(method("dev2"), r#"{"scope":"device","type":"sas","issuer":"iothub"}"#);
+    assert_eq!(
+        method("dev1"),
+        r#"{"scope":"hub","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}"#
+    );
+    assert_eq!(
+        method("dev2"),
+        r#"{"scope":"device","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}"#
+    );
 }
 
 #[tokio::test]

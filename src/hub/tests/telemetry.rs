@@ -35,7 +35,11 @@ async fn a_message_is_recorded_with_everything_it_said() {
         ("content-type", "application/json"),
         ("content-encoding", "utf-8"),
         ("iothub-connection-device-id", "dev1"),
-        ("iothub-connection-auth-method", r#"{"scope":"device","type":"sas","issuer":"iothub"}"#),
+        (
+            "iothub-connection-auth-method",
+            r#"{"scope":"device","type":"sas","issuer":"iothub","acceptingIpFilterRule":null}"#,
+        ),
+        ("iothub-message-source", "Telemetry"),
         ("dt-dataschema", "dtmi:a;one;1"),
     ] {
         assert_eq!(get(name), Some(value), "{name}");
@@ -43,6 +47,27 @@ async fn a_message_is_recorded_with_everything_it_said() {
     assert!(get("iothub-enqueuedtime").is_some_and(|time| time.ends_with('Z')));
     assert_eq!(get("iothub-connection-auth-generation-id").map(str::len), Some(18));
     assert!(hub.telemetry("dev2").is_empty());
+}
+
+#[tokio::test]
+async fn properties_are_those_that_services_read() {
+    let hub = hub();
+    let mut client = TestClient::connect(&hub, "dev1").await;
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let created = pair("iothub-creation-time-utc", "2026-01-01T00:00:00Z");
+    for (bag, application) in [
+        ("$.ctime=2026-01-01T00%3A00%3A00Z", vec![created.clone()]),
+        ("a=1&%24.ctime=2026-01-01T00%3A00%3A00Z", vec![pair("a", "1"), created]),
+        // Of names that differ in case alone one is kept, and of names that stand there twice.
+        ("Temp=1&b=2&temp=3&TEMP=4&b=5", vec![pair("Temp", "1"), pair("b", "2")]),
+        ("%C3%9C=1&%C3%BC=2", vec![pair("Ü", "1")]),
+    ] {
+        assert!(client.send(&format!("{EVENTS}{bag}"), "x").await);
+        let recorded = hub.telemetry("dev1");
+        let message = recorded.last().unwrap();
+        assert_eq!(message.properties.application, application, "{bag}");
+        assert!(message.system_properties().iter().all(|(name, _)| !name.contains("creation")));
+    }
 }
 
 #[tokio::test]

@@ -88,7 +88,10 @@ async fn a_certificate_of_the_hub_s_authority_lets_its_device_in() {
     }
     let stamped = hub.telemetry("ca")[0].system_properties();
     let method = stamped.iter().find(|(name, _)| *name == "iothub-connection-auth-method").unwrap();
-    assert_eq!(method.1, r#"{"scope":"device","type":"x509","issuer":"external"}"#);
+    assert_eq!(
+        method.1,
+        r#"{"scope":"device","type":"x509","issuer":"external","acceptingIpFilterRule":null}"#
+    );
     assert_eq!(hub.twin("ca").unwrap()["authenticationType"], "certificateAuthority");
     hub.set_enabled("ca", false).unwrap();
     assert_eq!(connect(&hub, &TLS13, "ca", &made).await.err(), Some(Some(ServiceUnavailable)));
