@@ -17,6 +17,8 @@ use tokio_rustls::rustls::{
 };
 
 use super::error::HubError;
+use super::telemetry::unix_seconds;
+use super::version1;
 use crate::dialect::x509::{CertificateFacts, Thumbprint};
 use crate::dialect::{material, pem};
 
@@ -135,6 +137,10 @@ impl ClientCertVerifier for AskEveryClient {
         own: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if version1::is_version_1(own) {
+            version1::verify_tls12(message, own, signature, &self.0)?;
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         verify_tls12_signature(message, own, signature, &self.0)
     }
 
@@ -144,6 +150,10 @@ impl ClientCertVerifier for AskEveryClient {
         own: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
+        if version1::is_version_1(own) {
+            version1::verify_tls13(message, own, signature, &self.0)?;
+            return Ok(HandshakeSignatureValid::assertion());
+        }
         verify_tls13_signature(message, own, signature, &self.0)
     }
 
@@ -185,11 +195,8 @@ impl Authorities {
         known.iter().map(|der| pem::write(pem::CERTIFICATE, der)).collect()
     }
 
-    fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots
-            .add_parsable_certificates(self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
-        roots
+    fn all(&self) -> Vec<CertificateDer<'static>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -253,33 +260,50 @@ pub fn judge(
     match authentication {
         Authentication::Sas => Err(CertificateRefusal::NotForThis),
         Authentication::Absent => Err(CertificateRefusal::Absent),
-        // Only the thumbprint counts, not the certificate's time.
         Authentication::SelfSigned { primary, secondary } => {
             let (own, _) = own()?;
             if [primary, secondary].into_iter().flatten().any(|thumbprint| thumbprint.fits(own)) {
-                Ok(())
+                facts_at(own, now).map(drop)
             } else {
                 Err(CertificateRefusal::Thumbprint)
             }
         }
         Authentication::CertificateAuthority => {
             let (own, issuers) = own()?;
-            let facts = CertificateFacts::read(own).ok_or(CertificateRefusal::Unreadable)?;
+            let facts = facts_at(own, now)?;
             if facts.common_name.as_deref() != Some(client_id) {
                 return Err(CertificateRefusal::Name { expected: client_id.to_owned() });
             }
-            verify(own, issuers, authorities.roots(), now)
+            verify(own, issuers, &authorities.all(), now)
         }
     }
+}
+
+/// What the certificate says, if it is valid at that time.
+fn facts_at(own: &CertificateDer<'_>, now: SystemTime) -> Result<CertificateFacts, CertificateRefusal> {
+    let facts = CertificateFacts::read(own).ok_or(CertificateRefusal::Unreadable)?;
+    let now = unix_seconds(now);
+    if now < facts.not_before || facts.not_after < now {
+        return Err(CertificateRefusal::Time);
+    }
+    Ok(facts)
 }
 
 fn verify(
     own: &CertificateDer<'_>,
     issuers: &[CertificateDer<'_>],
-    roots: RootCertStore,
+    authorities: &[CertificateDer<'static>],
     now: SystemTime,
 ) -> Result<(), CertificateRefusal> {
     let chain = |reason: &dyn fmt::Display| CertificateRefusal::Chain(reason.to_string());
+    let supported = ring::default_provider().signature_verification_algorithms;
+    if version1::is_version_1(own) {
+        let now = i64::try_from(unix_seconds(now)).unwrap_or(i64::MAX);
+        return version1::verify_chain(own, issuers, authorities, now, &supported)
+            .map_err(|reason| chain(&reason));
+    }
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(authorities.iter().cloned());
     let now = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO));
     let verifier =
         WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()))

@@ -98,6 +98,7 @@ pub(super) async fn welcome<S>(
         }
         Err(error @ ProtocolError::UnsupportedLevel(_)) => {
             transport.ends(format_args!("refused: {error}"));
+            shared.note_refusal(error.to_string());
             ConnectReturnCode::RefusedProtocolVersion
         }
         Err(_) => return,

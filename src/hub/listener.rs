@@ -16,6 +16,7 @@ use super::client_certificates::ClientChain;
 use super::connection;
 use super::error::HubError;
 use super::faults::AcceptFault;
+use super::handshake::{self, first_byte};
 use super::http;
 use super::provisioning;
 use super::shared::Shared;
@@ -65,8 +66,19 @@ pub enum Protocol {
     Mqtt,
     /// HTTP, with whoever answers the requests.
     Http(Router),
-    /// MQTT with the Device Provisioning Service.
-    Provisioning,
+    /// MQTT or HTTP with the Device Provisioning Service, whichever the client begins with.
+    Provisioning(Router),
+}
+
+impl Protocol {
+    /// For people.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Mqtt => "MQTT",
+            Self::Http(_) => "HTTPS",
+            Self::Provisioning(_) => "provisioning",
+        }
+    }
 }
 
 /// Accepts for ever. `room` bounds the connections that have not shown yet whose they are.
@@ -105,15 +117,19 @@ async fn serve(
         return;
     }
     let limits = shared.config.limits;
-    let Ok(Ok(stream)) = timeout(limits.handshake_timeout, tls.accept(stream)).await else { return };
-    if shared.config.needs_server_name() && stream.get_ref().1.server_name().is_none() {
-        return;
-    }
+    let Some(mut stream) = handshake::shake(stream, &tls, &shared, protocol.name()).await else { return };
     let chain = ClientChain::of(stream.get_ref().1);
     let place = shared.strangers.place(room);
     match protocol {
         Protocol::Mqtt => connection::serve(place.bound(stream), chain, shared, place).await,
-        Protocol::Provisioning => provisioning::serve(place.bound(stream), chain, shared, place).await,
+        Protocol::Provisioning(router) => match first_byte(&mut stream, limits.connect_timeout).await {
+            // Methods of HTTP begin with a letter, CONNECT with 0x10.
+            Some(byte) if byte.is_ascii_alphabetic() => {
+                http::serve(stream, chain, router, limits, place).await;
+            }
+            Some(_) => provisioning::serve(place.bound(stream), chain, shared, place).await,
+            None => {}
+        },
         Protocol::Http(router) => http::serve(stream, chain, router, limits, place).await,
     }
 }

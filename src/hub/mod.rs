@@ -57,6 +57,7 @@ pub mod error;
 pub mod faults;
 pub mod feedback;
 pub mod feedback_queue;
+mod handshake;
 mod http;
 pub mod id;
 mod identities;
@@ -88,6 +89,7 @@ mod twin_requests;
 mod twin_writes;
 mod upload_calls;
 pub mod uploads;
+mod version1;
 
 #[cfg(test)]
 mod tests;

@@ -94,7 +94,7 @@ async fn run(
         (Protocol::Mqtt, mqtt),
         (Protocol::Http(router.clone()), https),
         (Protocol::Http(router), service),
-        (Protocol::Provisioning, provisioning),
+        (Protocol::Provisioning(http::provisioning_router(shared.clone())), provisioning),
     ];
     let mut accepting = Vec::new();
     for (protocol, listeners) in protocols {

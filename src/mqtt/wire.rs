@@ -48,7 +48,7 @@ pub enum ProtocolError {
         /// The packet's name.
         packet: &'static str,
     },
-    /// CONNECT asks for a protocol level other than 4 (MQTT 3.1.1).
+    /// CONNECT asks for a protocol level other than 4 (MQTT 3.1.1), such as 3 (MQTT 3.1) or 5.
     UnsupportedLevel(u8),
 }
 
@@ -61,7 +61,12 @@ impl fmt::Display for ProtocolError {
             Self::Malformed { packet, rule } => write!(f, "malformed {packet}: {rule}"),
             Self::Unexpected { packet } => write!(f, "unexpected {packet}"),
             Self::UnsupportedLevel(level) => {
-                write!(f, "protocol level {level} is not supported, only 4 (MQTT 3.1.1)")
+                match level {
+                    3 => f.write_str("the client speaks MQTT 3.1")?,
+                    5 => f.write_str("the client speaks MQTT 5")?,
+                    _ => write!(f, "the client speaks MQTT of protocol level {level}")?,
+                }
+                f.write_str(": set it to MQTT 3.1.1 (protocol level 4), the only version there is here")
             }
         }
     }
@@ -201,10 +206,11 @@ impl Frame {
 }
 
 fn check_connect(fields: &mut Fields<'_>) -> Result<(), ProtocolError> {
-    if fields.string()? != "MQTT" {
+    // MQTT 3.1 has another name, and a level of its own.
+    let (name, level) = (fields.string()?, fields.u8()?);
+    if name != "MQTT" && (name, level) != ("MQIsdp", 3) {
         return Err(fields.frame.malformed("protocol name is not MQTT [MQTT-3.1.2-1]"));
     }
-    let level = fields.u8()?;
     if level != 4 {
         return Err(ProtocolError::UnsupportedLevel(level));
     }

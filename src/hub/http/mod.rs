@@ -31,5 +31,5 @@ mod service;
 mod stall;
 mod websocket;
 
-pub use router::router;
+pub use router::{provisioning_router, router};
 pub use server::serve;

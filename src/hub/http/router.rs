@@ -13,6 +13,7 @@ use super::super::shared::Shared;
 use super::super::tracking::Tracking;
 use super::super::uploads::CONTAINER;
 use super::answer::REQUEST_ID;
+use super::websocket::Service;
 use super::{blobs, device, faults, files, limits, methods, service, websocket};
 
 /// Answers requests in the name of the hub. Each subject has a module with its `routes()`, merged in here; handlers
@@ -20,7 +21,7 @@ use super::{blobs, device, faults, files, limits, methods, service, websocket};
 /// axum's own extractors bound their size (2 MiB, unless a route sets a `DefaultBodyLimit`).
 pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .merge(websocket::routes())
+        .merge(websocket::routes(Service::Hub))
         .merge(files::routes())
         .merge(device::routes())
         .merge(methods::routes())
@@ -49,4 +50,12 @@ async fn name(request: Request, next: Next) -> Response {
         headers.insert(REQUEST_ID, id);
     }
     answer
+}
+
+/// Answers requests in the name of the provisioning service.
+pub fn provisioning_router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .merge(websocket::routes(Service::Provisioning))
+        .fallback(|| async { StatusCode::NOT_FOUND })
+        .with_state(shared)
 }

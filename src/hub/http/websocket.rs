@@ -27,12 +27,20 @@ use super::super::strangers::Place;
 use super::server::{HttpsStream, Peer};
 use crate::websocket::{PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token};
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route(PATH, get(upgrade))
+/// Whose devices come to a port. Both services have this path on port 443, each on a host of its own.
+#[derive(Clone, Copy)]
+pub(super) enum Service {
+    /// The hub's, where the provisioning service may share its name.
+    Hub,
+    Provisioning,
+}
+
+pub(super) fn routes(service: Service) -> Router<Arc<Shared>> {
+    Router::new().route(PATH, get(move |state, request| async move { upgrade(service, state, request) }))
 }
 
 /// Answers the upgrade and serves the device on what the connection becomes.
-async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
+fn upgrade(service: Service, State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
     let (accept, subprotocol) = match check(&request) {
         Ok((key, subprotocol)) => (derive_accept_key(key), subprotocol),
         Err(refusal) => {
@@ -46,7 +54,7 @@ async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Res
         // Only if a second request on the connection overtook its upgrade, which HTTP/1.1 has no way to do.
         return StatusCode::BAD_REQUEST.into_response();
     };
-    tokio::spawn(serve(upgrade, chain, shared, place));
+    tokio::spawn(serve(service, upgrade, chain, shared, place));
     let headers = [
         (UPGRADE, "websocket"),
         (CONNECTION, "Upgrade"),
@@ -57,14 +65,16 @@ async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Res
 }
 
 /// From here on the connection is one of MQTT, as on the other port.
-async fn serve(upgrade: OnUpgrade, chain: ClientChain, shared: Arc<Shared>, place: Place) {
+async fn serve(service: Service, upgrade: OnUpgrade, chain: ClientChain, shared: Arc<Shared>, place: Place) {
     let upgraded = timeout(shared.config.limits.connect_timeout, upgrade).await;
     let Ok(Ok(upgraded)) = upgraded else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<HttpsStream>>() else { return };
     let stream =
         WebSocketBytes::new(place.bound(parts.io.into_inner()), Role::Server, parts.read_buf.to_vec()).await;
+    if matches!(service, Service::Provisioning) {
+        return provisioning::serve(stream, chain, shared, place).await;
+    }
     let Some(greeting) = connection::greet(stream, MAX_IN_FLIGHT, &shared).await else { return };
-    // Both services have this path on this port, each on hosts of its own; here they may share a name.
     if provisioning::is_meant(&greeting, &shared.config.hostname) {
         provisioning::welcome(greeting, chain, shared, place).await;
     } else {

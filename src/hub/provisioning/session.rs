@@ -64,7 +64,10 @@ pub(in crate::hub) async fn welcome<S, T>(
 {
     let Greeting { mut transport, mut server, connect } = greeting;
     let refused = match connect {
-        Err(ProtocolError::UnsupportedLevel(_)) => ConnectReturnCode::RefusedProtocolVersion,
+        Err(error @ ProtocolError::UnsupportedLevel(_)) => {
+            shared.note_refusal(format!("provisioning: {error}"));
+            ConnectReturnCode::RefusedProtocolVersion
+        }
         Err(_) => return,
         Ok(connect) => match judge(&shared, &connect, chain) {
             Ok((username, proof)) => {

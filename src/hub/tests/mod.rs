@@ -40,6 +40,7 @@ mod twin;
 mod twin_limits;
 mod uploads;
 mod uploads_hostile;
+mod version1;
 mod websocket;
 mod websocket_hostile;
 mod wills;

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use rumqttc::mqttbytes::v4::{Connect, Login};
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
 
-use super::client::{DEADLINE, Options, TestClient, ends, provisioning, start};
+use super::client::{DEADLINE, Options, TestClient, ends, provisioning, start, tcp_to, tls};
+use super::websocket::{UPGRADE, ask_on};
 use crate::dialect::provisioning::{API_VERSION, ProvisioningRequest, RESPONSES, Registrant};
 use crate::dialect::sas::{SasToken, SymmetricKey};
 use crate::dialect::time::Timestamp;
@@ -16,6 +18,7 @@ use crate::hub::state_dir::make_temp_dir;
 use crate::hub::telemetry::unix_now;
 use crate::hub::{Hub, HubConfig};
 use crate::mqtt::QoS;
+use crate::websocket::{Role, WebSocketBytes};
 
 fn keys() -> [SymmetricKey; 2] {
     [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()]
@@ -25,32 +28,36 @@ pub async fn connect(hub: &Hub, registration_id: &str, key: &SymmetricKey) -> Te
     connect_until(hub, registration_id, key, unix_now() + 3600).await
 }
 
-/// As a client of another version of the service's interface.
-async fn connect_as(hub: &Hub, registration_id: &str, key: &SymmetricKey, api_version: &str) -> TestClient {
-    let registrant = Registrant::new(hub.id_scope(), registration_id).unwrap();
-    let mut connect = Connect::new(registration_id);
-    let token = SasToken::sign(&registrant.sas_resource(), key, unix_now() + 3600, Some("registration"));
-    let username = registrant.username(None).replace(API_VERSION, api_version);
-    connect.login = Some(Login { username, password: token.to_token() });
-    let mut client = TestClient::over(provisioning(hub).await, &Options { connect }).await.expect("accepted");
-    client.subscribe(RESPONSES, QoS::AtMostOnce).await.unwrap();
-    client
+async fn connect_until(hub: &Hub, registration_id: &str, key: &SymmetricKey, expiry: u64) -> TestClient {
+    connect_with(hub, &options(hub, registration_id, key, expiry, API_VERSION)).await
 }
 
-async fn connect_until(hub: &Hub, registration_id: &str, key: &SymmetricKey, expiry: u64) -> TestClient {
+/// As a client of another version of the service's interface.
+async fn connect_as(hub: &Hub, registration_id: &str, key: &SymmetricKey, api_version: &str) -> TestClient {
+    connect_with(hub, &options(hub, registration_id, key, unix_now() + 3600, api_version)).await
+}
+
+fn options(hub: &Hub, registration_id: &str, key: &SymmetricKey, expiry: u64, api_version: &str) -> Options {
     let registrant = Registrant::new(hub.id_scope(), registration_id).unwrap();
     let mut connect = Connect::new(registration_id);
     connect.keep_alive = 0;
     let token = SasToken::sign(&registrant.sas_resource(), key, expiry, Some("registration"));
-    connect.login = Some(Login { username: registrant.username(None), password: token.to_token() });
-    let options = Options { connect };
-    let mut client = TestClient::over(provisioning(hub).await, &options).await.expect("accepted");
+    let username = registrant.username(None).replace(API_VERSION, api_version);
+    connect.login = Some(Login { username, password: token.to_token() });
+    Options { connect }
+}
+
+async fn connect_with(hub: &Hub, options: &Options) -> TestClient {
+    let mut client = TestClient::over(provisioning(hub).await, options).await.expect("accepted");
     client.subscribe(RESPONSES, QoS::AtMostOnce).await.unwrap();
     client
 }
 
 /// Registers, and follows the registration to its end; the last answer's topic and body.
-pub async fn register(client: &mut TestClient, registration_id: &str) -> (String, serde_json::Value) {
+pub async fn register<S: AsyncRead + AsyncWrite + Unpin>(
+    client: &mut TestClient<S>,
+    registration_id: &str,
+) -> (String, serde_json::Value) {
     let request = ProvisioningRequest::Register { request_id: "1".into() };
     let body = json!({ "registrationId": registration_id }).to_string();
     client.publish(&request.to_string(), QoS::AtMostOnce, body).await;
@@ -211,6 +218,76 @@ async fn what_the_hub_says_is_nested_into_the_error() {
     let nested: serde_json::Value = serde_json::from_str(state["errorMessage"].as_str().unwrap()).unwrap();
     let message = nested["Message"].as_str().unwrap();
     assert!(message.starts_with("ErrorCode:ArgumentInvalid;"), "{message}");
+}
+
+#[tokio::test]
+async fn its_port_takes_websockets_too() {
+    let hub = start(HubConfig::default());
+    let keys = keys();
+    hub.create_enrollment(Enrollment::new("reg-1", keys.clone())).unwrap();
+    let (head, stream) = ask_on(provisioning(&hub).await, UPGRADE).await;
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let stream = WebSocketBytes::new(stream, Role::Client, Vec::new()).await;
+    let options = options(&hub, "reg-1", &keys[0], unix_now() + 3600, API_VERSION);
+    let mut client = TestClient::over(stream, &options).await.expect("accepted");
+    client.subscribe(RESPONSES, QoS::AtMostOnce).await.unwrap();
+    assert!(register(&mut client, "reg-1").await.0.contains("/200/"));
+    // Whoever says nothing keeps no place.
+    let silent = provisioning(&hub).await;
+    drop(silent);
+    let mut client = connect(&hub, "reg-1", &keys[1]).await;
+    assert!(register(&mut client, "reg-1").await.0.contains("/200/"));
+}
+
+#[tokio::test]
+async fn other_versions_of_mqtt_are_named() {
+    let hub = start(HubConfig::default());
+    for (connect, version) in [
+        (&b"\x10\x0f\0\x04MQTT\x05\x02\0\x3c\0\0\x01d\0"[..], "MQTT 5"),
+        (b"\x10\x0f\0\x06MQIsdp\x03\x02\0\x3c\0\x01d", "MQTT 3.1"),
+        (b"\x10\x0d\0\x04MQTT\x03\x02\0\x3c\0\x01d", "MQTT 3.1"),
+    ] {
+        for (stream, prefix) in [(tls(&hub).await, ""), (provisioning(&hub).await, "provisioning: ")] {
+            let mut stream = stream;
+            stream.write_all(connect).await.unwrap();
+            let mut answer = [0; 4];
+            timeout(DEADLINE, stream.read_exact(&mut answer)).await.unwrap().unwrap();
+            assert_eq!(answer, [0x20, 2, 0, 1], "{version}");
+            let expected =
+                format!("{prefix}the client speaks {version}: set it to MQTT 3.1.1 (protocol level 4)");
+            let said = hub.last_refusal().unwrap();
+            assert!(said.starts_with(&expected), "{said}");
+            hub.shared.note_refusal(String::new());
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_tls_is_told_for_every_port() {
+    let hub = start(HubConfig::default());
+    let ports = [
+        (hub.port(), "MQTT"),
+        (hub.https_port(), "HTTPS"),
+        (hub.service_port(), "HTTPS"),
+        (hub.provisioning_port(), "provisioning"),
+    ];
+    for (port, name) in ports {
+        // A health check says nothing and is not to be told of.
+        drop(tcp_to(port).await);
+        let mut stream = tcp_to(port).await;
+        stream.write_all(b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01d").await.unwrap();
+        assert!(ends(&mut stream).await);
+        let noted = async {
+            while hub.last_refusal().unwrap_or_default().is_empty() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(DEADLINE, noted).await.expect("a refusal");
+        let said = hub.last_refusal().unwrap();
+        let start = format!("{name} port: TLS handshake with 127.0.0.1:");
+        assert!(said.starts_with(&start) && said.ends_with("what came is not TLS"), "{said}");
+        hub.shared.note_refusal(String::new());
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,10 @@ pub const UPGRADE: &str = "GET /$iothub/websocket HTTP/1.1\r\nHost: localhost\r\
 
 /// The head of the answer to `request`, and the stream after it.
 pub async fn ask(hub: &Hub, request: &str) -> (String, TlsStream<TcpStream>) {
-    let mut stream = https(hub).await;
+    ask_on(https(hub).await, request).await
+}
+
+pub async fn ask_on(mut stream: TlsStream<TcpStream>, request: &str) -> (String, TlsStream<TcpStream>) {
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut head = Vec::new();
     let reading = async {

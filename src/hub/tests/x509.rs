@@ -25,7 +25,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 const BOTH: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 
 /// A CONNECT without a password.
-fn without_password(id: &str) -> Options {
+pub fn without_password(id: &str) -> Options {
     let identity = Identity::new("localhost", id, None).unwrap();
     let mut connect = Connect::new(id);
     let username = identity.username(&UsernameOptions::default());
@@ -42,7 +42,7 @@ fn der(pem: &str) -> CertificateDer<'static> {
 }
 
 /// A handshake that shows `chain` and signs with `key`, whether or not they belong together.
-async fn shaken(
+pub async fn shaken(
     hub: &Hub,
     version: &'static SupportedProtocolVersion,
     chain: Vec<CertificateDer<'static>>,
@@ -132,16 +132,19 @@ async fn a_certificate_beside_a_token_does_no_harm() {
 }
 
 #[tokio::test]
-async fn a_thumbprint_outlasts_its_certificate() {
+async fn a_thumbprint_does_not_outlast_its_certificate() {
     let hub = hub();
     let expired = hub.create_certificate("any name", 2 * DAY, DAY, SignedBy::Itself);
     assert!(matches!(expired, Err(HubError::Identity(_))), "a space is no part of an id");
     let expired = hub.create_certificate("any", 2 * DAY, DAY, SignedBy::Itself).unwrap();
+    let valid = hub.create_certificate("any", DAY, 2 * DAY, SignedBy::Itself).unwrap();
     let secondary = Some(Thumbprint::sha1(&der(&expired.certificate)));
-    let primary = Some(current(&hub, "other").thumbprint);
+    let primary = Some(valid.thumbprint.clone());
     let how = Authentication::SelfSigned { primary, secondary };
     hub.create_x509_device("known", how).unwrap();
-    assert!(connect(&hub, &TLS12, "known", &expired).await.is_ok());
+    assert!(connect(&hub, &TLS12, "known", &valid).await.is_ok());
+    let reason = refused(&hub, "known", &expired).await;
+    assert_eq!(reason, "the client certificate has expired or is not valid yet");
     let unknown = Authentication::SelfSigned { primary: None, secondary: None };
     hub.create_x509_device("unknown", unknown).unwrap();
     assert!(connect(&hub, &TLS12, "unknown", &expired).await.is_err());

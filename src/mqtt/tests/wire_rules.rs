@@ -73,7 +73,7 @@ fn connect_rules() -> Vec<Row> {
     let plain = || connect(0x02, &[]);
     let will = b"\0\x01t\0\0";
     vec![
-        row("MQTT-3.1.2-1", Client, frame(0x10, b"\0\x06MQIsdp\x03\x02\0\x3C\0\x01d"), plain()),
+        row("MQTT-3.1.2-1", Client, frame(0x10, b"\0\x06MQIsdp\x04\x02\0\x3C\0\x01d"), plain()),
         row("MQTT-3.1.2-3", Client, connect(0x03, &[]), plain()),
         row("MQTT-3.1.2-11", Client, connect(0x08, &[]), connect(0x0C, will)),
         row("MQTT-3.1.2-11", Client, connect(0x20, &[]), connect(0x24, will)),
@@ -167,6 +167,8 @@ fn other_protocol_levels_are_told_apart() {
         bytes[8] = level; // whatever follows is that level's business
         assert_eq!(decoded(&bytes, Client), Err(ProtocolError::UnsupportedLevel(level)));
     }
+    let bytes = frame(0x10, b"\0\x06MQIsdp\x03\x02\0\x3C\0\x01d");
+    assert_eq!(decoded(&bytes, Client), Err(ProtocolError::UnsupportedLevel(3)));
 }
 
 #[test]
