@@ -38,7 +38,9 @@ async fn bulk(hub: &Hub, entry: Value) -> bool {
 }
 
 fn job(section: &Value) -> Value {
-    json!({ "type": "scheduleUpdateTwin", "queryCondition": "deviceId = 'none'", "updateTwin": section })
+    let mut update = section.clone();
+    update["etag"] = "*".into();
+    json!({ "type": "scheduleUpdateTwin", "queryCondition": "deviceId = 'none'", "updateTwin": update })
 }
 
 #[tokio::test]
