@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 from azmqtt import _core
 from azmqtt._arguments import text
 from azmqtt._connection import Connection
-from azmqtt._errors import ClientClosed
 from azmqtt._invoke import MethodCalls
 from azmqtt._message import Message
 from azmqtt._progress import reported as _reported
@@ -461,7 +460,8 @@ class DeviceClient(MethodCalls, Connection):
         if not callable(handler):
             raise TypeError(f"the handler must be callable, not {type(handler).__name__}")
         if self._core.state == "closed":
-            raise ClientClosed("the client is closed")
+            raise self._core.closed_error
+        self._core.announce()
         if self._handlers is None:
             from azmqtt._handlers import Handlers
 

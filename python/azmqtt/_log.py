@@ -102,7 +102,9 @@ def _is_heard() -> bool:
 
 
 def _write(client: str, what: str, text: str | None, number: float) -> None:
-    if what in _LINES:
+    if what == "closed" and text is not None:
+        _connection.warning("%s: closed: %s", client, _clean(text))
+    elif what in _LINES:
         level, line = _LINES[what]
         _connection.log(level, line, client)
     elif what == "retry":

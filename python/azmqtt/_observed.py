@@ -5,8 +5,6 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from azmqtt._errors import ClientClosed
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -104,7 +102,7 @@ class Observed:
         if not callable(handler):
             raise TypeError(f"the handler must be callable, not {type(handler).__name__}")
         if self._core.state == "closed":
-            raise ClientClosed("the client is closed")
+            raise self._core.closed_error
         if self._states is not None:
             raise RuntimeError("a handler for changes of the state is registered already; there is one per client")
         from azmqtt._states import States

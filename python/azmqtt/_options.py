@@ -37,6 +37,9 @@ class ClientOptions(TypedDict, total=False):
     product_info: The name that the hub's logs show for the client software.
     timeout: Seconds that a call may take unless it names its own (30).
     auto_connect: Whether the first call connects by itself (``True``), or only ``connect`` does.
+    exclusive: Whether this client is the only one of its device or module in this process (``True``): when it
+        connects, it takes the place of another one, which is closed; a ``RuntimeWarning`` says so. With ``False`` for
+        one of two, both stay, and the hub ends the connection of each when the other connects.
     """
 
     port: int | None
@@ -55,6 +58,7 @@ class ClientOptions(TypedDict, total=False):
     product_info: str | None
     timeout: float
     auto_connect: bool
+    exclusive: bool
 
 
 class CoreOptions(TypedDict):
@@ -79,6 +83,7 @@ class CoreOptions(TypedDict):
     product_info: str | None
     timeout: float
     auto_connect: bool
+    exclusive: bool
 
 
 _DAY = 86_400
@@ -102,6 +107,7 @@ _DEFAULTS: dict[str, Any] = {
     "product_info": None,
     "timeout": 30,
     "auto_connect": True,
+    "exclusive": True,
 }
 
 
@@ -142,6 +148,7 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         "product_info": mqtt_text("product_info", given["product_info"]),
         "timeout": seconds("timeout", given["timeout"], 0.001, 365 * _DAY),
         "auto_connect": _instance("auto_connect", given["auto_connect"], bool),
+        "exclusive": _instance("exclusive", given["exclusive"], bool),
     }
 
 

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::budget::Budget;
-use super::error::Error;
+use super::handle::Shared;
 use super::inbox::Delivery;
 use super::message::{Outgoing, Ticket};
 use super::methods::MethodCall;
@@ -18,17 +17,51 @@ use super::twin::TwinReply;
 /// What the application asks of the connection task.
 #[derive(Debug)]
 pub(super) enum Command {
-    Connect { deadline: Instant, patience: Duration, reply: Reply<()> },
-    Disconnect { deadline: Instant, reply: Reply<()> },
-    Close { deadline: Instant, reply: Reply<usize> },
+    Connect {
+        deadline: Instant,
+        patience: Duration,
+        reply: Reply<()>,
+    },
+    Disconnect {
+        deadline: Instant,
+        reply: Reply<()>,
+    },
+    Close {
+        deadline: Instant,
+        reply: Reply<usize>,
+    },
     Send(Outgoing, Ticket),
     SendBatch(Vec<(Outgoing, Ticket)>),
-    Twin { request: Request, deadline: Instant, started: Instant, reply: TwinReply },
-    WatchDesired { deadline: Instant, patience: Duration, reply: Reply<()> },
-    WatchMessages { deadline: Instant, patience: Duration, reply: Reply<()> },
-    WatchMethods { deadline: Instant, patience: Duration, reply: Reply<()> },
-    Respond { call: MethodCall, status: i32, body: Bytes, reply: Reply<()> },
+    Twin {
+        request: Request,
+        deadline: Instant,
+        started: Instant,
+        reply: TwinReply,
+    },
+    WatchDesired {
+        deadline: Instant,
+        patience: Duration,
+        reply: Reply<()>,
+    },
+    WatchMessages {
+        deadline: Instant,
+        patience: Duration,
+        reply: Reply<()>,
+    },
+    WatchMethods {
+        deadline: Instant,
+        patience: Duration,
+        reply: Reply<()>,
+    },
+    Respond {
+        call: MethodCall,
+        status: i32,
+        body: Bytes,
+        reply: Reply<()>,
+    },
     Acknowledge(Vec<Delivery>),
+    /// Another client of the process has this one's place.
+    Replaced,
 }
 
 /// Commands on their way. Pushing never waits; the task takes everything at once.
@@ -125,33 +158,34 @@ impl Commands {
 
 impl Command {
     /// Answers a command that came after the end.
-    pub(super) fn reject(self, budget: &Budget) {
+    pub(super) fn reject(self, shared: &Shared) {
+        let budget = &shared.budget;
         match self {
             Self::Connect { reply, .. }
             | Self::WatchDesired { reply, .. }
             | Self::WatchMessages { reply, .. }
             | Self::WatchMethods { reply, .. }
             | Self::Respond { reply, .. } => {
-                reply.send(Err(Error::ClientClosed));
+                reply.send(Err(shared.closed()));
             }
             // Closed is as disconnected as can be.
             Self::Disconnect { reply, .. } => reply.send(Ok(())),
             Self::Close { reply, .. } => reply.send(Ok(0)),
             Self::Send(_, ticket) => {
                 budget.give_back(ticket.size as usize);
-                ticket.settle(Err(Error::ClientClosed));
+                ticket.settle(Err(shared.closed()));
             }
             Self::SendBatch(messages) => {
                 for (_, ticket) in messages {
                     budget.give_back(ticket.size as usize);
-                    ticket.settle(Err(Error::ClientClosed));
+                    ticket.settle(Err(shared.closed()));
                 }
             }
             Self::Twin { reply, .. } => {
                 budget.give_back(reply.size());
-                reply.fail(Error::ClientClosed);
+                reply.fail(shared.closed());
             }
-            Self::Acknowledge(_) => {}
+            Self::Acknowledge(_) | Self::Replaced => {}
         }
     }
 }

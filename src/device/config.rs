@@ -39,6 +39,9 @@ pub struct DeviceConfig {
     pub deadlines: ConnectDeadlines,
     /// Whether operations connect by themselves; otherwise they fail until `connect` is called.
     pub auto_connect: bool,
+    /// Whether it takes the place of other clients of its identity in this process, and others may take its own: see
+    /// [`Neighbours`](super::Neighbours).
+    pub exclusive: bool,
 }
 
 impl DeviceConfig {
@@ -63,6 +66,7 @@ impl DeviceConfig {
             model_id: None,
             deadlines: ConnectDeadlines::default(),
             auto_connect: true,
+            exclusive: true,
         }
     }
 }

@@ -427,6 +427,9 @@ impl Task {
         self.connection += 1;
         self.was_connected = true;
         self.shared.monitor.set_last_error(None);
+        if self.seat.as_ref().is_some_and(|seat| !seat.accepted(&self.shared.config)) {
+            self.replaced();
+        }
         let monitor = &self.shared.monitor;
         monitor.under_way.set(None);
         monitor.counters.connects.add(1);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::neighbours::replaced_by;
 use super::provisioning::ProvisioningFailure;
 use crate::dialect::ServiceError;
 
@@ -105,6 +106,11 @@ pub enum Error {
     },
     /// The client was closed, or is being closed.
     ClientClosed,
+    /// The client was closed because another one of this process has connected as the same identity.
+    Replaced {
+        /// The MQTT client id of both.
+        client_id: String,
+    },
 }
 
 impl fmt::Display for Error {
@@ -136,6 +142,9 @@ impl fmt::Display for Error {
                 write!(f, "the outbox is full: {messages} messages, {bytes} bytes are not acknowledged yet")
             }
             Self::ClientClosed => f.write_str("the client is closed"),
+            Self::Replaced { client_id } => {
+                write!(f, "the client is closed: {}", replaced_by(client_id))
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The application's side of a device: commands in, replies out. Nothing here waits.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ use super::inbox::{CloudMessage, Delivery, Inbox};
 use super::invoke::{MethodAnswer, MethodInvocation, invoke};
 use super::message::{Batch, Member, Outgoing, Owner, Ticket};
 use super::methods::{MethodCall, MethodRequest};
+use super::neighbours::Neighbours;
 use super::reply::Reply;
 use super::requests::{ReportedPatch, Request, TwinDocument};
 use super::stats::{Monitor, State, Stats};
@@ -57,14 +59,25 @@ pub(super) struct Shared {
     pub messages: Inbox<CloudMessage>,
     pub methods: Inbox<MethodRequest>,
     pub commands: Commands,
+    /// Another client of the process has its place.
+    pub replaced: AtomicBool,
 }
 
 impl Shared {
+    /// Why nothing can be asked of it any more.
+    pub(super) fn closed(&self) -> super::Error {
+        if self.replaced.load(Ordering::Relaxed) {
+            super::Error::Replaced { client_id: self.config.identity.client_id() }
+        } else {
+            super::Error::ClientClosed
+        }
+    }
+
     /// The task is gone: nothing comes in any more.
     pub(super) fn end(&self) {
         self.monitor.set_state(State::Closed, None);
         for command in self.commands.close() {
-            command.reject(&self.budget);
+            command.reject(self);
         }
         self.desired.close();
         self.messages.close();
@@ -79,11 +92,29 @@ struct Start {
     task: Mutex<Option<Task>>,
     started: OnceLock<()>,
     runtime: fn() -> Handle,
+    neighbours: Option<fn() -> &'static Neighbours>,
 }
 
 impl Device {
     /// A device that connects on its first operation, on the runtime that `runtime` names then.
     pub fn new(config: DeviceConfig, runtime: fn() -> Handle) -> Self {
+        Self::make(config, runtime, None)
+    }
+
+    /// The same among `neighbours`, one of which may have its identity.
+    pub fn among(
+        config: DeviceConfig,
+        runtime: fn() -> Handle,
+        neighbours: fn() -> &'static Neighbours,
+    ) -> Self {
+        Self::make(config, runtime, Some(neighbours))
+    }
+
+    fn make(
+        config: DeviceConfig,
+        runtime: fn() -> Handle,
+        neighbours: Option<fn() -> &'static Neighbours>,
+    ) -> Self {
         let shared = Arc::new(Shared {
             monitor: Monitor::default(),
             budget: Budget::new(config.outbox),
@@ -91,10 +122,11 @@ impl Device {
             messages: Inbox::weighing(CloudMessage::size),
             methods: Inbox::default(),
             commands: Commands::default(),
+            replaced: AtomicBool::new(false),
             config,
         });
         let task = Mutex::new(Some(Task::new(Arc::clone(&shared))));
-        let start = Arc::new(Start { task, started: OnceLock::new(), runtime });
+        let start = Arc::new(Start { task, started: OnceLock::new(), runtime, neighbours });
         Self { _lifeline: Arc::new(Lifeline(Arc::clone(&shared))), shared, start, quiet: false }
     }
 
@@ -234,7 +266,7 @@ impl Device {
         stall: Duration,
     ) -> Result<FileUpload, super::Error> {
         if self.state() == State::Closed {
-            return Err(super::Error::ClientClosed);
+            return Err(self.closed());
         }
         Ok(FileUpload::new(self.config(), blob_name, timeout, stall, (self.start.runtime)()))
     }
@@ -243,7 +275,7 @@ impl Device {
     /// the method was called is not known when that is over.
     pub fn invoke_method(&self, call: MethodInvocation, timeout: Duration, reply: Reply<MethodAnswer>) {
         if self.state() == State::Closed {
-            return reply.send(Err(super::Error::ClientClosed));
+            return reply.send(Err(self.closed()));
         }
         let config = self.config().clone();
         (self.start.runtime)().spawn(async move {
@@ -312,6 +344,17 @@ impl Device {
         &self.shared.monitor.under_way
     }
 
+    /// Whether the next operation that connects takes the place of another client of the process.
+    pub fn takes_a_place(&self) -> bool {
+        self.state() == State::Disconnected
+            && self.start.neighbours.is_some_and(|neighbours| neighbours().has_rival(&self.shared))
+    }
+
+    /// Why nothing can be asked of it any more, once it is closed.
+    pub fn closed(&self) -> super::Error {
+        self.shared.closed()
+    }
+
     /// What the device was made with.
     pub fn config(&self) -> &DeviceConfig {
         &self.shared.config
@@ -338,14 +381,15 @@ impl Device {
         match self.shared.commands.push(command, !self.quiet) {
             // The first command waits for the task, so that the task finds it at once.
             Ok(()) => self.start(),
-            Err(command) => command.reject(&self.shared.budget),
+            Err(command) => command.reject(&self.shared),
         }
     }
 
     fn start(&self) {
         self.start.started.get_or_init(|| {
             if let Some(task) = lock(&self.start.task).take() {
-                (self.start.runtime)().spawn(task.run());
+                let neighbours = self.start.neighbours.map(|neighbours| neighbours());
+                (self.start.runtime)().spawn(task.run(neighbours));
             }
         });
     }

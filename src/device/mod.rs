@@ -8,6 +8,7 @@
 //! * [`edge`]: signatures and roots from the IoT Edge runtime, for modules.
 //! * `task`: the life of the connection: connect, converse, reconnect, close. `converse`: one connection from
 //!   CONNECT to its end. `operations`: commands taken, deadlines kept, outcomes told. `twin`: its side of it.
+//! * [`neighbours`]: other clients of the process that connect as the same identity.
 //! * `attempt`: a stream and a password;`transport`: from a host name to an encrypted stream, past a proxy
 //!   and over a WebSocket if need be; `wire`: reads and batched writes on it.
 //! * [`requests`]: twin requests and their answers; [`desired`]: no change missed, none seen twice. Both
@@ -42,6 +43,7 @@ pub mod inbox;
 pub mod invoke;
 pub mod message;
 pub mod methods;
+pub mod neighbours;
 mod operations;
 pub mod provisioning;
 pub mod proxy;
@@ -76,6 +78,7 @@ pub use inbox::{CloudMessage, Delivery, Inbox};
 pub use invoke::{MethodAnswer, MethodInvocation};
 pub use message::{Batch, Outgoing};
 pub use methods::{MAX_OPEN_CALLS, MethodCall, MethodRequest};
+pub use neighbours::Neighbours;
 pub use provisioning::{PollWaits, ProvisioningConfig, ProvisioningFailure, Registered};
 pub use proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError};
 pub use reply::Reply;

@@ -25,8 +25,9 @@ impl Task {
         match command {
             Command::Close { deadline, reply } => self.close(deadline, Some(reply)),
             Command::Acknowledge(deliveries) => self.acknowledge(&deliveries),
+            Command::Replaced => self.replaced(),
             Command::Respond { call, status, body, reply } => self.respond(&call, status, body, reply),
-            command if self.closing.is_some() => command.reject(&self.shared.budget),
+            command if self.closing.is_some() => command.reject(&self.shared),
             Command::Disconnect { deadline, reply } => self.leave(deadline, reply),
             Command::Connect { deadline, patience, reply } => {
                 // Who asks last is heard.
@@ -104,6 +105,7 @@ impl Task {
             Command::Connect { .. }
             | Command::Disconnect { .. }
             | Command::Close { .. }
+            | Command::Replaced
             | Command::Acknowledge(_) => {}
         }
     }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::error::not_connected;
+use super::neighbours::replaced_by;
 use super::task::Task;
 use crate::mqtt::Dead;
 
@@ -38,6 +39,9 @@ impl Task {
             return "the hub closed the connection without a reason".to_owned();
         }
         let id = self.shared.config.identity.client_id();
+        if self.seat.as_ref().is_some_and(|seat| seat.is_shared(&self.shared.config)) {
+            return replaced_by(&id);
+        }
         format!(
             "the hub closed the connection without a reason; most often because another client has connected as {id} (a \
              second program, a notebook that still runs), of which a hub keeps only the newest, because of something \

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep_until;
@@ -19,6 +20,7 @@ use super::handle::Shared;
 use super::histogram::Ticks;
 use super::message::Ticket;
 use super::methods::Methods;
+use super::neighbours::{Neighbours, Seat, replaced_by};
 use super::reply::Reply;
 use super::requests::Requests;
 use super::stats::State;
@@ -69,6 +71,8 @@ pub(super) struct Task {
     pub(super) closing: Option<Closing>,
     /// For the round trips of messages.
     pub(super) ticks: Ticks,
+    /// While it is connected or wants to be, if there may be others.
+    pub(super) seat: Option<Seat>,
 }
 
 /// A wish to disconnect, once nothing is under way.
@@ -119,16 +123,19 @@ impl Task {
             leaving: None,
             closing: None,
             ticks: Ticks::new(Instant::now()),
+            seat: None,
             shared,
         }
     }
 
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(mut self, neighbours: Option<&'static Neighbours>) {
         while !self.should_stop() {
             if self.should_leave() {
                 self.left();
             } else if self.wanted {
+                self.seat = neighbours.map(|neighbours| neighbours.enter(&self.shared));
                 self.stay_connected().await;
+                self.seat = None;
             } else {
                 self.attend(pending::<()>(), |task| task.wanted).await;
             }
@@ -359,10 +366,21 @@ impl Task {
         self.wanted |= self.shared.config.auto_connect && !self.is_settled();
     }
 
+    /// Another client of the process has connected as this one's identity, and the hub keeps one.
+    pub(super) fn replaced(&mut self) {
+        self.shared.replaced.store(true, Ordering::Relaxed);
+        self.close(Instant::now(), None);
+    }
+
     /// The end: whatever is left did not make it.
     fn finish(mut self) {
-        self.shared.monitor.set_state(State::Closed, None);
-        self.fail_all(&Error::ClientClosed);
+        let error = self.shared.closed();
+        let reason = match &error {
+            Error::Replaced { client_id } => Some(replaced_by(client_id)),
+            _ => None,
+        };
+        self.shared.monitor.set_state(State::Closed, reason.as_deref());
+        self.fail_all(&error);
         self.show_depths();
         self.shared.end();
         if let Some(closing) = self.closing.take() {

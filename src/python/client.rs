@@ -20,7 +20,7 @@ use super::outcome::Outcome;
 use super::sending::Sending;
 use super::upload::Upload;
 use super::{bridge, convert, errors, outgoing, waiter};
-use crate::device::{Device, Reply, RoundTrips, Stats};
+use crate::device::{Device, Error, Reply, RoundTrips, Stats};
 use crate::dialect::twin::{Section, check_patch};
 
 /// One device's client.
@@ -42,17 +42,17 @@ impl Client {
     }
 
     fn connect(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.0.device_to_connect(py)?, self.0.timeout(timeout)?);
         waiter::wait(py, |reply| device.connect(timeout, reply))
     }
 
     fn connect_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.0.device_to_connect(py)?, self.0.timeout(timeout)?);
         bridge::submit(py, |reply| device.connect(timeout, reply))
     }
 
     fn disconnect(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.0.device_to_disconnect()?, self.0.timeout(timeout)?);
         waiter::wait(py, |reply| device.disconnect(timeout, reply))
     }
 
@@ -61,7 +61,7 @@ impl Client {
         py: Python<'py>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.0.device_to_disconnect()?, self.0.timeout(timeout)?);
         bridge::submit(py, |reply| device.disconnect(timeout, reply))
     }
 
@@ -88,7 +88,7 @@ impl Client {
         message: &Bound<'_, PyAny>,
         timeout: Option<Seconds>,
     ) -> PyResult<()> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.0.device_for_call(py)?, self.0.timeout(timeout)?);
         let message = outgoing::message(message, &self.0.topic)?;
         waiter::wait(py, |reply| device.send(message, timeout, reply))
     }
@@ -105,8 +105,8 @@ impl Client {
     }
 
     /// A call to `send_messages`: `Sending.run` is its blocking form.
-    fn sending(&self, timeout: Option<Seconds>) -> PyResult<Sending> {
-        Sending::new(&self.0, timeout)
+    fn sending(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<Sending> {
+        Sending::new(py, &self.0, timeout)
     }
 
     /// Begins to upload a file; without a timeout it may take as long as it moves on.
@@ -115,7 +115,7 @@ impl Client {
     }
 
     fn get_twin<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.0.device_for_call(py)?, self.0.timeout(timeout)?);
         let twin = waiter::wait(py, |reply| device.get_twin(timeout, reply))?;
         Outcome::from(twin).into_python(py)
     }
@@ -156,7 +156,7 @@ impl Client {
         if_version: Option<u64>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.0.device_for_call(py)?, self.0.timeout(timeout)?);
         let body = reported_patch(patch)?;
         let patched = waiter::wait(py, |reply| device.patch_reported(body, if_version, timeout, reply))?;
         Outcome::from(patched).into_python(py)
@@ -186,6 +186,17 @@ impl Client {
     #[getter]
     fn last_error(&self) -> Option<String> {
         self.0.device_if_alive().and_then(Device::last_error)
+    }
+
+    /// Warns if the next call that connects takes the place of another client of the process.
+    fn announce(&self, py: Python<'_>) -> PyResult<()> {
+        self.0.device_for_call(py).map(drop)
+    }
+
+    /// Why nothing can be asked of the client any more, once it is closed.
+    #[getter]
+    fn closed_error(&self, py: Python<'_>) -> PyErr {
+        errors::raise(py, &self.0.device_if_alive().map_or(Error::ClientClosed, Device::closed))
     }
 
     /// Everything that is counted or measured, by its name. Round trips are tuples, in seconds.

@@ -1,6 +1,6 @@
 //! What a client, its iterators and its running calls share.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use pyo3::Borrowed;
@@ -23,6 +23,8 @@ pub(super) struct Core {
     /// For bursts.
     quiet: Device,
     generation: Generation,
+    /// The application was warned that it takes the place of another client.
+    warned: AtomicBool,
     /// What happens to it goes into the log.
     pub(super) logged: AtomicBool,
     /// For calls that name no timeout.
@@ -37,11 +39,12 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(config: DeviceConfig, timeout: Duration) -> Self {
         let topic = topic::telemetry_prefix(&config.identity);
-        let device = Device::new(config, runtime::handle);
+        let device = Device::among(config, runtime::handle, runtime::neighbours);
         Self {
             quiet: device.quiet(),
             device,
             generation: Generation::now(),
+            warned: AtomicBool::new(false),
             logged: AtomicBool::new(false),
             timeout,
             topic,
@@ -56,6 +59,42 @@ impl Core {
         self.generation.check()?;
         runtime::ensure()?;
         Ok(&self.device)
+    }
+
+    /// The device for an operation that connects by itself, if clients do.
+    pub(super) fn device_for_call(&self, py: Python<'_>) -> PyResult<&Device> {
+        let device = self.device()?;
+        if device.takes_a_place() && self.config().auto_connect {
+            self.warn(py)?;
+        }
+        Ok(device)
+    }
+
+    /// The device, to connect.
+    pub(super) fn device_to_connect(&self, py: Python<'_>) -> PyResult<&Device> {
+        let device = self.device()?;
+        if device.takes_a_place() {
+            self.warn(py)?;
+        }
+        Ok(device)
+    }
+
+    /// The device, to disconnect. The next connection may take another client's place again.
+    pub(super) fn device_to_disconnect(&self) -> PyResult<&Device> {
+        self.warned.store(false, Ordering::Relaxed);
+        self.device()
+    }
+
+    /// Warns that another client is about to be closed: before anything is done, so that where warnings are errors
+    /// this client has not connected and the other one goes on.
+    #[cold]
+    fn warn(&self, py: Python<'_>) -> PyResult<()> {
+        if !self.warned.load(Ordering::Relaxed) {
+            let client_id = self.config().identity.client_id();
+            py.import("azmqtt._warnings")?.call_method1("takes_a_place", (client_id,))?;
+            self.warned.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// The device to look at: nothing is started for it.

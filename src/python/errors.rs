@@ -61,7 +61,7 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
             "UploadFailed"
         }
         Error::OutboxFull { .. } => "OutboxFull",
-        Error::ClientClosed => "ClientClosed",
+        Error::ClientClosed | Error::Replaced { .. } => "ClientClosed",
     };
     new(py, class, &error.to_string(), Some(&details))
 }

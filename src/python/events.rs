@@ -222,14 +222,18 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn new<T: Item>(core: &Arc<Core>, timeout: Option<Duration>) -> PyResult<Self> {
+    pub(super) fn new<T: Item>(
+        py: Python<'_>,
+        core: &Arc<Core>,
+        timeout: Option<Duration>,
+    ) -> PyResult<Self> {
         let cursor = Cursor::<T> {
             core: Arc::clone(core),
             subscription: Subscription::default(),
             current: Mutex::default(),
             kind: std::marker::PhantomData,
         };
-        let device = core.device()?;
+        let device = core.device_for_call(py)?;
         cursor.subscription.begin(|reply| T::subscribe(device, core.timeout, reply));
         Ok(Self { position: Arc::new(cursor), armed: Arc::default(), timeout })
     }
@@ -246,15 +250,16 @@ impl Events {
     /// `kind` says what to iterate over.
     #[new]
     fn py_new(
+        py: Python<'_>,
         client: &super::client::Client,
         kind: &str,
         timeout: Option<super::core::Seconds>,
     ) -> PyResult<Self> {
         let timeout = timeout.map(|seconds| super::core::span("timeout", seconds.into())).transpose()?;
         match kind {
-            "messages" => Self::new::<CloudMessage>(client.core(), timeout),
-            "desired" => Self::new::<DesiredPatch>(client.core(), timeout),
-            "methods" => Self::new::<MethodRequest>(client.core(), timeout),
+            "messages" => Self::new::<CloudMessage>(py, client.core(), timeout),
+            "desired" => Self::new::<DesiredPatch>(py, client.core(), timeout),
+            "methods" => Self::new::<MethodRequest>(py, client.core(), timeout),
             "state" => Self::states(client.core(), timeout),
             _ => Err(errors::value_error(&"kind must be 'messages', 'desired', 'methods' or 'state'")),
         }

@@ -37,6 +37,7 @@ pub(super) struct Options {
     product_info: Option<String>,
     timeout: f64,
     auto_connect: bool,
+    exclusive: bool,
 }
 
 impl Options {
@@ -79,6 +80,7 @@ impl Options {
             model_id: self.model_id,
             product_info: self.product_info,
             auto_connect: self.auto_connect,
+            exclusive: self.exclusive,
             ..base
         };
         Ok((config, span("timeout", self.timeout)?))

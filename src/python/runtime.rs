@@ -13,6 +13,7 @@ use pyo3::exceptions::PyRuntimeError;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::fork::Generation;
+use crate::device::Neighbours;
 
 /// Threads for the hashes of uploads go away after this time without work.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);
@@ -20,6 +21,8 @@ const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);
 struct Entry {
     generation: Generation,
     runtime: Runtime,
+    /// As one lock for all clients it must not be shared with a forked child either.
+    neighbours: Neighbours,
 }
 
 /// The newest runtime. Entries are leaked: after a fork the parent's must not be dropped in the child, where
@@ -30,8 +33,8 @@ static CURRENT: AtomicPtr<Entry> = AtomicPtr::new(ptr::null_mut());
 /// Makes the runtime of this process unless it exists.
 pub(super) fn ensure() -> Result<&'static Runtime, PyErr> {
     match current() {
-        Some(runtime) => Ok(runtime),
-        None => make().map_err(|error| {
+        Some(entry) => Ok(&entry.runtime),
+        None => make().map(|entry| &entry.runtime).map_err(|error| {
             PyRuntimeError::new_err(format!("the background thread of azmqtt could not be started: {error}"))
         }),
     }
@@ -39,23 +42,28 @@ pub(super) fn ensure() -> Result<&'static Runtime, PyErr> {
 
 /// The runtime's handle, for those who have called [`ensure`] in this process before.
 pub(super) fn handle() -> Handle {
-    let runtime = current().map_or_else(make, Ok);
-    match runtime {
-        Ok(runtime) => runtime.handle().clone(),
-        // Python shows it as an exception; it cannot come after `ensure`.
-        Err(error) => panic!("no background thread: {error}"),
-    }
+    entry().runtime.handle().clone()
 }
 
-fn current() -> Option<&'static Runtime> {
+/// The clients of this process, for those who have called [`ensure`] in it before.
+pub(super) fn neighbours() -> &'static Neighbours {
+    &entry().neighbours
+}
+
+fn entry() -> &'static Entry {
+    // Python shows a panic as an exception; it cannot come after `ensure`.
+    current().map_or_else(make, Ok).unwrap_or_else(|error| panic!("no background thread: {error}"))
+}
+
+fn current() -> Option<&'static Entry> {
     // SAFETY: the pointer is null or comes from `Box::leak` in `make`, whose target is never freed or
     // changed again.
     let entry = unsafe { CURRENT.load(Ordering::Acquire).as_ref() }?;
-    entry.generation.is_current().then_some(&entry.runtime)
+    entry.generation.is_current().then_some(entry)
 }
 
 #[cold]
-fn make() -> io::Result<&'static Runtime> {
+fn make() -> io::Result<&'static Entry> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("azmqtt")
@@ -66,13 +74,17 @@ fn make() -> io::Result<&'static Runtime> {
         .enable_all()
         .build()?;
     let before = CURRENT.load(Ordering::Acquire);
-    if let Some(runtime) = current() {
-        return Ok(runtime);
+    if let Some(entry) = current() {
+        return Ok(entry);
     }
-    let entry = Box::into_raw(Box::new(Entry { generation: Generation::now(), runtime }));
+    let entry = Box::into_raw(Box::new(Entry {
+        generation: Generation::now(),
+        runtime,
+        neighbours: Neighbours::default(),
+    }));
     if CURRENT.compare_exchange(before, entry, Ordering::AcqRel, Ordering::Acquire).is_ok() {
         // SAFETY: just leaked, see `current`.
-        return Ok(unsafe { &(*entry).runtime });
+        return Ok(unsafe { &*entry });
     }
     // Another thread was faster. SAFETY: nobody else has seen this pointer.
     let entry = unsafe { Box::from_raw(entry) };

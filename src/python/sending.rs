@@ -92,8 +92,8 @@ impl Staging {
 }
 
 impl Sending {
-    pub(super) fn new(core: &Arc<Core>, timeout: Option<Seconds>) -> PyResult<Self> {
-        let device = core.device()?.clone();
+    pub(super) fn new(py: Python<'_>, core: &Arc<Core>, timeout: Option<Seconds>) -> PyResult<Self> {
+        let device = core.device_for_call(py)?.clone();
         let config = device.config();
         let share = (config.outbox.messages / 4 * 3).min(2 * usize::from(config.max_in_flight)).max(1);
         let staging = Arc::new(Staging {

@@ -88,7 +88,7 @@ pub(super) fn submit_many<'py, T: Into<Outcome> + 'static>(
     core: &Core,
     start: impl FnOnce(&Device, Reply<T>),
 ) -> PyResult<Bound<'py, PyAny>> {
-    let device = core.device()?;
+    let device = core.device_for_call(py)?;
     open(py, |event_loop, bridge, reply| {
         let this = bridge.get();
         if lock(&this.futures).len() == 1 {
