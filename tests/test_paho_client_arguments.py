@@ -52,8 +52,7 @@ def test_constructors(args: tuple[Any, ...], kwargs: dict[str, Any], version: An
     ("args", "kwargs", "error", "text"),
     [
         ((), {"protocol": mqtt.MQTTv5}, NotImplementedError, "MQTT 5"),
-        ((), {"protocol": mqtt.MQTTv31}, NotImplementedError, "3.1.1"),
-        ((), {"transport": "unix"}, NotImplementedError, "Unix"),
+        ((), {"protocol": 2}, ValueError, "MQTTv311 or MQTTv31"),
         ((), {"transport": "serial"}, ValueError, "transport"),
         ((), {"clean_session": False}, ValueError, "client_id"),
         ((), {"nonsense": 1}, TypeError, "nonsense"),
@@ -81,6 +80,7 @@ UNSUPPORTED: dict[str, Any] = {
     "connect with properties": lambda c: c.connect("localhost", properties=object()),
     "bind_address": lambda c: c.connect("localhost", bind_address="127.0.0.1"),
     "ciphers": lambda c: c.tls_set(ciphers="ALL"),
+    "TLS on a Unix socket": lambda c: (setattr(c, "transport", "unix"), c.tls_set(), c.connect("broker")),
     "SOCKS4": lambda c: c.proxy_set(proxy_type=1, proxy_addr="proxy"),
     "proxy_rdns": lambda c: c.proxy_set(proxy_type=2, proxy_addr="proxy", proxy_rdns=False),
     "connect_srv": lambda c: c.connect_srv("example.com"),
@@ -97,7 +97,9 @@ UNSUPPORTED: dict[str, Any] = {
 
 @pytest.mark.parametrize("what", UNSUPPORTED)
 def test_what_is_not_supported_says_so_at_the_call(what: str):
-    with pytest.raises(NotImplementedError, match=r"not supported|not looked up|cannot be chosen|always|belongs"):
+    with pytest.raises(
+        NotImplementedError, match=r"not supported|not looked up|cannot be chosen|always|belongs|without TLS"
+    ):
         UNSUPPORTED[what](mqtt.Client())
 
 
@@ -138,7 +140,7 @@ def test_tls_settings(tmp_path: Path):
         lambda c: c.proxy_set(proxy_type=3, proxy_addr="proxy", nonsense=1),
         lambda c: c.ws_set_options(headers=[("a", "b")]),
         lambda c: c.username_pw_set(None, "secret") or c.connect("127.0.0.1", 1),
-        lambda c: c.username_pw_set("", "secret") or c.connect("127.0.0.1", 1),
+        lambda c: c.username_pw_set("a", b"s" * 65_536) or c.connect("127.0.0.1", 1),
         lambda c: c.username_pw_set("a" * 65_536, "secret") or c.connect("127.0.0.1", 1),
         lambda c: c.proxy_set(proxy_type=3, proxy_addr="not a host") or c.connect("127.0.0.1", 1),
         lambda c: c.connect("127.0.0.1", 65_536),
@@ -152,7 +154,7 @@ def test_tls_settings(tmp_path: Path):
 def test_wrong_arguments(call: Any):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the field is named
         call(mqtt.Client())
-    assert re.search("proxy|headers|username|port|keepalive|clean_start|topic|option", str(caught.value))
+    assert re.search("proxy|headers|username|password|port|keepalive|clean_start|topic|option", str(caught.value))
     assert "secret" not in str(caught.value)
 
 

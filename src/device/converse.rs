@@ -416,7 +416,7 @@ impl Task {
                     self.subscription_answered(packet_id, granted);
                 }
                 Event::Message(publish) => self.take_in(conversation, publish, now),
-                Event::Unsubscribed { .. } => {}
+                Event::Unsubscribed { .. } | Event::BadTopic => {}
             }
         }
     }

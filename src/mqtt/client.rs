@@ -8,6 +8,7 @@ use rumqttc::mqttbytes::v4::{
     Connect, ConnectReturnCode, Packet, Publish, Subscribe, SubscribeFilter, SubscribeReasonCode, Unsubscribe,
 };
 
+use super::hello::Hello;
 use super::keep_alive::{Dead, Due, KeepAlive};
 use super::session::Session;
 use super::wire::{self, ProtocolError, Sender};
@@ -26,6 +27,7 @@ pub struct Client<T> {
     /// Messages in flight of sessions that the server forgot, oldest first. They are set apart the moment
     /// this is known, so that a new message cannot get mixed up with them.
     forgotten: Vec<(Publish, T)>,
+    skips_bad_topics: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,8 @@ pub enum Event<T> {
         /// As returned by [`Client::unsubscribe`].
         packet_id: u16,
     },
+    /// A message was skipped, see [`Client::skipping_bad_topics`].
+    BadTopic,
     /// A message; with QoS 1, [`Client::acknowledge`] it once it is handed over.
     Message(Publish),
 }
@@ -77,6 +81,7 @@ impl<T> Client<T> {
             seen: 0,
             ping_round_trip: None,
             forgotten: Vec::new(),
+            skips_bad_topics: false,
         }
     }
 
@@ -84,6 +89,14 @@ impl<T> Client<T> {
     #[must_use]
     pub fn with_max_packet_size(mut self, limit: usize) -> Self {
         self.session.max_packet_size = limit;
+        self
+    }
+
+    /// The same, but a message on a topic that cannot be one is acknowledged and skipped. The standard has the connection
+    /// closed [MQTT-1.5.3-1], and a server that retains such a message sends it again on the next one.
+    #[must_use]
+    pub fn skipping_bad_topics(mut self) -> Self {
+        self.skips_bad_topics = true;
         self
     }
 
@@ -95,12 +108,22 @@ impl<T> Client<T> {
     /// Begins a connection on a fresh byte stream. Whatever the old one left unwritten is dropped: messages
     /// in flight will be sent again, the rest belonged to the old connection.
     pub fn connect(&mut self, connect: &Connect, response_timeout: Duration, now: Instant) {
-        let interval = Duration::from_secs(u64::from(connect.keep_alive));
+        self.begin(connect.keep_alive, connect.clean_session, response_timeout, now);
+        self.session.encode(&Packet::Connect(connect.clone()));
+    }
+
+    /// The same, for servers other than the hub.
+    pub fn connect_to_any(&mut self, hello: &Hello, response_timeout: Duration, now: Instant) {
+        self.begin(hello.keep_alive, hello.clean_session, response_timeout, now);
+        hello.encode(&mut self.session.output);
+    }
+
+    fn begin(&mut self, keep_alive: u16, clean_session: bool, response_timeout: Duration, now: Instant) {
+        let interval = Duration::from_secs(u64::from(keep_alive));
         self.keep_alive = KeepAlive::new(interval, response_timeout, now);
         self.seen = 0;
         self.session.output.clear();
-        self.session.encode(&Packet::Connect(connect.clone()));
-        self.state = State::Connecting { clean_session: connect.clean_session };
+        self.state = State::Connecting { clean_session };
     }
 
     /// The byte stream ended, by whichever side.
@@ -137,7 +160,17 @@ impl<T> Client<T> {
             self.keep_alive.received(now);
         }
         let mut is_new = false;
-        while let Some(packet) = wire::decode(input, Sender::Server, self.session.max_packet_size)? {
+        loop {
+            let packet = match wire::decode(input, Sender::Server, self.session.max_packet_size) {
+                Ok(Some(packet)) => packet,
+                Ok(None) => break,
+                Err(error) => {
+                    let event = self.skip_bad_topic(input, now).ok_or(error)?;
+                    self.seen = input.len();
+                    self.keep_alive.under_way(None, true, now);
+                    return Ok(Some(event));
+                }
+            };
             is_new = true;
             if let (Packet::PingResp, Some(pinged)) = (&packet, pinged) {
                 self.ping_round_trip = Some(now.saturating_duration_since(pinged));
@@ -151,6 +184,17 @@ impl<T> Client<T> {
         self.seen = input.len();
         self.keep_alive.under_way(wire::announced(input), is_new, now);
         Ok(None)
+    }
+
+    fn skip_bad_topic(&mut self, input: &mut BytesMut, now: Instant) -> Option<Event<T>> {
+        if !self.skips_bad_topics || self.state != State::Connected {
+            return None;
+        }
+        let packet_id = wire::skip_bad_topic(input)?;
+        if packet_id != 0 {
+            self.acknowledge(packet_id, now);
+        }
+        Some(Event::BadTopic)
     }
 
     fn receive(&mut self, packet: Packet) -> Result<Option<Event<T>>, ProtocolError> {

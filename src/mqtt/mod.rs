@@ -7,11 +7,12 @@
 //! * [`window`]: packet identifiers and the QoS 1 messages that wait for their PUBACK.
 //! * [`keep_alive`]: when to ping, and when silence means that the peer is gone.
 //! * [`session`]: what both roles share: the output buffer, the window, the clock marks.
-//! * [`client`]: the device's role. [`server`]: the hub's role.
+//! * [`client`]: the device's role. [`server`]: the hub's role. [`hello`]: CONNECT to other servers.
 //!
 //! QoS 2 is left out on purpose: IoT Hub closes the connection on it.
 
 pub mod client;
+pub mod hello;
 pub mod keep_alive;
 pub mod server;
 pub mod session;
@@ -22,6 +23,7 @@ pub mod wire;
 mod tests;
 
 pub use client::Client;
+pub use hello::{Hello, Level};
 pub use keep_alive::Dead;
 pub use rumqttc::mqttbytes::QoS;
 pub use rumqttc::mqttbytes::v4::{

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use bytes::BytesMut;
+use bytes::{Buf, BytesMut};
 use rumqttc::mqttbytes::v4::Packet;
 
 /// The largest packet that device and hub accept, in bytes: IoT Hub's 262,144-byte message with a topic of
@@ -94,6 +94,25 @@ pub fn decode(input: &mut BytesMut, sender: Sender, limit: usize) -> Result<Opti
         // Unreachable by construction, yet the codec has the last word on its own format.
         Err(_) => Err(frame.malformed("the codec refuses it")),
     }
+}
+
+/// Takes a PUBLISH of the server's off the front of `input` in which nothing is wrong but the topic, which [`decode`] has
+/// refused. Yields its packet identifier, 0 at QoS 0; `None` if something else is wrong, or it is of QoS 2.
+pub fn skip_bad_topic(input: &mut BytesMut) -> Option<u16> {
+    let frame = Frame::peek(input).ok()??;
+    if frame.kind() != PUBLISH
+        || frame.first_byte & 0b0100 != 0
+        || frame.check_direction(Sender::Server).is_err()
+    {
+        return None;
+    }
+    let mut fields = Fields { frame: &frame, rest: input.get(frame.header_len..frame.size())? };
+    fields.bytes().ok()?;
+    let packet_id =
+        if frame.first_byte & 0b0010 == 0 { 0 } else { fields.u16().ok().filter(|id| *id != 0)? };
+    let size = frame.size();
+    input.advance(size);
+    Some(packet_id)
 }
 
 /// The length of the first packet in `input`, if it is there as a whole and has the length that it announces.

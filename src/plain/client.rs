@@ -13,14 +13,14 @@ use crate::device::transport::Stream;
 use crate::device::{Reply, Step};
 use crate::mqtt::session::fits_within;
 use crate::mqtt::wire::is_valid_filter;
-use crate::mqtt::{Connect, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
+use crate::mqtt::{Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
 
 /// What the task is to do.
 pub(super) enum Command {
     /// Go on with this stream, in the place of whatever there is.
     Adopt {
         stream: Stream,
-        connect: Box<Connect>,
+        hello: Box<Hello>,
         connection: u64,
     },
     Publish {
@@ -121,11 +121,17 @@ impl PlainClient {
 
     /// Connects, in the place of the connection there is. The reply comes with the new connection's number, before the
     /// broker has answered CONNECT.
-    pub fn open(&self, server: PlainServer, connect: Connect, reply: Reply<Result<u64, ConnectError>>) {
+    pub fn open(
+        &self,
+        server: PlainServer,
+        hello: impl Into<Hello>,
+        reply: Reply<Result<u64, ConnectError>>,
+    ) {
+        let hello = hello.into();
         let shared = Arc::clone(&self.shared);
         self.runtime.spawn(async move {
             let outcome = match server.open().await {
-                Ok(stream) => Ok(shared.adopt(stream, connect)),
+                Ok(stream) => Ok(shared.adopt(stream, hello)),
                 Err(error) => Err(error),
             };
             reply.send(Ok(outcome));
@@ -193,12 +199,12 @@ impl Drop for PlainClient {
 }
 
 impl Shared {
-    fn adopt(&self, stream: Stream, connect: Connect) -> u64 {
+    fn adopt(&self, stream: Stream, hello: Hello) -> u64 {
         let mut number = 0;
         self.put(|connections| {
             *connections += 1;
             number = *connections;
-            Command::Adopt { stream, connect: Box::new(connect), connection: number }
+            Command::Adopt { stream, hello: Box::new(hello), connection: number }
         });
         number
     }

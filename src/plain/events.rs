@@ -42,6 +42,8 @@ pub enum Happening {
     Unsubscribed(u16),
     /// A message came in; one of QoS 1 wants to be acknowledged.
     Message(Publish),
+    /// A message was dropped: its topic cannot be one (§4.7, §1.5.3).
+    BadTopic,
     /// The connection is over.
     Ended(End),
 }

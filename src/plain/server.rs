@@ -1,7 +1,8 @@
 //! Where a connection goes, what it is made of, and why there is none.
 
-use std::fmt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, io};
 
 use super::encryption::Encryption;
 use crate::device::transport::{self, Failure, Stream, Upgrade};
@@ -15,6 +16,8 @@ pub struct PlainServer {
     encryption: Option<Encryption>,
     upgrade: Option<Upgrade>,
     deadlines: ConnectDeadlines,
+    /// In place of host and port.
+    unix: Option<PathBuf>,
 }
 
 /// Why there is no connection.
@@ -62,7 +65,14 @@ impl PlainServer {
             websocket: limit.max(ConnectDeadlines::default().websocket),
             ..ConnectDeadlines::default()
         };
-        Self { endpoint: Endpoint::new(host, port), encryption: None, upgrade: None, deadlines }
+        Self { endpoint: Endpoint::new(host, port), encryption: None, upgrade: None, deadlines, unix: None }
+    }
+
+    /// At a Unix socket, without TLS and proxy.
+    #[must_use]
+    pub fn unix(mut self, path: PathBuf) -> Self {
+        self.unix = Some(path);
+        self
     }
 
     /// Through a proxy.
@@ -89,6 +99,15 @@ impl PlainServer {
 
     /// Opens a stream that is ready for CONNECT.
     pub(super) async fn open(&self) -> Result<Stream, ConnectError> {
+        if let Some(path) = &self.unix {
+            return open_unix(path, self.deadlines.tcp).await.map_err(|error| ConnectError {
+                step: Step::Tcp,
+                reason: format!("{}: {error}", path.display()),
+                os_error: error.raw_os_error(),
+                timed_out: error.kind() == io::ErrorKind::TimedOut,
+                bad_certificate: false,
+            });
+        }
         let tls = match &self.encryption {
             Some(encryption) => Some(encryption.config().await.map_err(|reason| ConnectError {
                 step: Step::Tls,
@@ -102,4 +121,17 @@ impl PlainServer {
         let opened = transport::open_to_server(&self.endpoint, tls, self.upgrade.as_ref(), self.deadlines);
         Ok(opened.await?)
     }
+}
+
+#[cfg(unix)]
+async fn open_unix(path: &Path, limit: Duration) -> io::Result<Stream> {
+    let connecting = tokio::net::UnixStream::connect(path);
+    let stream = tokio::time::timeout(limit, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    Ok(Box::new(stream))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unused_async, reason = "as above")]
+async fn open_unix(_: &Path, _: Duration) -> io::Result<Stream> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets"))
 }

@@ -17,7 +17,7 @@ use crate::device::transport::Stream;
 use crate::device::wire::Wire;
 use crate::mqtt::client::Event as Came;
 use crate::mqtt::{
-    Client, Connect, ConnectReturnCode, LARGEST_PACKET, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
+    Client, ConnectReturnCode, Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
 };
 
 /// Encoded bytes past which nothing more is encoded until some have left.
@@ -79,7 +79,9 @@ impl Said {
 
 impl Task {
     pub(super) fn new(shared: Arc<Shared>, max_in_flight: u16) -> Self {
-        let mqtt = Client::new(max_in_flight, Instant::now()).with_max_packet_size(LARGEST_PACKET);
+        let mqtt = Client::new(max_in_flight, Instant::now())
+            .with_max_packet_size(LARGEST_PACKET)
+            .skipping_bad_topics();
         Self { shared, mqtt, waiting: VecDeque::new(), connection: None }
     }
 
@@ -108,8 +110,8 @@ impl Task {
 
     fn obey(&mut self, command: Command, now: Instant) {
         let said = match command {
-            Command::Adopt { stream, connect, connection } => {
-                return self.adopt(stream, &connect, connection, now);
+            Command::Adopt { stream, hello, connection } => {
+                return self.adopt(stream, &hello, connection, now);
             }
             Command::Publish { mid, publish } if publish.qos == QoS::AtLeastOnce => {
                 return self.waiting.push_back((publish, mid));
@@ -150,13 +152,13 @@ impl Task {
         connection.held.push_back(said);
     }
 
-    fn adopt(&mut self, stream: Stream, connect: &Connect, number: u64, now: Instant) {
-        let answer = match connect.keep_alive {
+    fn adopt(&mut self, stream: Stream, hello: &Hello, number: u64, now: Instant) {
+        let answer = match hello.keep_alive {
             0 => ANSWER,
             seconds => Duration::from_secs(u64::from(seconds)).min(ANSWER),
         };
         self.mqtt.disconnected();
-        self.mqtt.connect(connect, answer, now);
+        self.mqtt.connect_to_any(hello, answer, now);
         self.connection = Some(Connection {
             number,
             wire: Wire::new(stream),
@@ -225,6 +227,7 @@ impl Task {
                     let Some(mid) = connection.asked.remove(&packet_id) else { continue };
                     Happening::Unsubscribed(mid)
                 }
+                Came::BadTopic => Happening::BadTopic,
                 Came::Message(mut publish) => {
                     if publish.payload.len() < SMALL {
                         publish.payload = publish.payload.to_vec().into();

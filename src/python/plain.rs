@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
@@ -15,7 +16,7 @@ use super::greenlets::Greenlets;
 use super::{runtime, waiter};
 use crate::device::ProxyChoice;
 use crate::mqtt::session::fits_within;
-use crate::mqtt::{Connect, LARGEST_PACKET, LastWill, Login, Publish, QoS, SubscribeFilter};
+use crate::mqtt::{Hello, LARGEST_PACKET, LastWill, Level, Publish, QoS, SubscribeFilter};
 use crate::plain::client::Refused;
 use crate::plain::{
     ConnectError, Encryption, End, Event, Happening, PlainClient as Client, PlainServer, Roots, Verification,
@@ -78,6 +79,8 @@ struct Server {
     tls: Option<Py<PlainTls>>,
     /// A URL.
     proxy: Option<String>,
+    /// Whether `host` is the path of a Unix socket.
+    unix: bool,
     /// Path and header fields.
     websocket: Option<(String, Vec<(String, String)>)>,
 }
@@ -85,6 +88,9 @@ struct Server {
 impl Server {
     fn build(self) -> PyResult<PlainServer> {
         let mut server = PlainServer::new(&self.host, self.port, span("connect_timeout", self.timeout)?);
+        if self.unix {
+            server = server.unix(self.host.into());
+        }
         if let Some(proxy) = self.proxy {
             let proxy = ProxyChoice::parse(&proxy);
             server = server.through(proxy.map_err(|error| PyValueError::new_err(format!("proxy: {error}")))?);
@@ -108,37 +114,32 @@ impl Server {
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 struct Greeting {
+    /// 3 or 4.
+    level: u8,
     client_id: String,
     clean_session: bool,
     keepalive: u16,
     username: Option<String>,
-    password: Option<String>,
+    password: Option<Vec<u8>>,
     /// Topic, payload, QoS, retain.
     will: Option<(String, Vec<u8>, u8, bool)>,
 }
 
 impl Greeting {
-    fn build(self) -> PyResult<Connect> {
-        let mut connect = Connect::new(text("client_id", self.client_id)?);
-        connect.clean_session = self.clean_session;
-        connect.keep_alive = self.keepalive;
-        connect.login = match (self.username, self.password) {
+    fn build(self) -> PyResult<Hello> {
+        let login = match (self.username, self.password) {
             (None, None) => None,
             (None, Some(_)) => {
                 return Err(PyValueError::new_err(
                     "username: a password needs one in MQTT 3.1.1 [MQTT-3.1.2-22]",
                 ));
             }
-            (Some(username), Some(_)) if username.is_empty() => {
-                return Err(PyValueError::new_err(
-                    "username: it must not be empty where there is a password",
-                ));
+            (Some(_), Some(password)) if password.len() > MAX_FIELD => {
+                return Err(PyValueError::new_err("password: it may have 65,535 bytes"));
             }
-            (Some(username), password) => {
-                Some(Login::new(text("username", username)?, text("password", password.unwrap_or_default())?))
-            }
+            (Some(username), password) => Some((text("username", username)?, password.map(Bytes::from))),
         };
-        connect.last_will = self
+        let will = self
             .will
             .map(|(topic, payload, qos, retain)| {
                 let will = publish(topic, payload, qos, retain)?;
@@ -148,7 +149,14 @@ impl Greeting {
                 Ok(LastWill { topic: will.topic, message: will.payload, qos: will.qos, retain })
             })
             .transpose()?;
-        Ok(connect)
+        Ok(Hello {
+            level: if self.level == 3 { Level::Mqtt31 } else { Level::Mqtt311 },
+            client_id: text("client_id", self.client_id)?,
+            clean_session: self.clean_session,
+            keep_alive: self.keepalive,
+            will,
+            login,
+        })
     }
 }
 
@@ -328,6 +336,7 @@ fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
             let Publish { topic, qos, retain, dup, pkid, .. } = message;
             (number, "message", topic, payload, qos as u8, retain, dup, pkid).into_pyobject(py)
         }
+        Happening::BadTopic => (number, "bad topic").into_pyobject(py),
         Happening::Ended(end) => {
             let (how, reason) = match end {
                 End::Goodbye => ("goodbye", None),

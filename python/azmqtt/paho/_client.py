@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
 from azmqtt.paho._callbacks import _no_socket
@@ -13,11 +14,12 @@ from azmqtt.paho._enums import (
     MQTTErrorCode,
     MQTTProtocolVersion,
     MQTTv5,
+    MQTTv31,
     MQTTv311,
 )
 from azmqtt.paho._loops import Loops
 from azmqtt.paho._messages import MQTTMessage, MQTTMessageInfo, PayloadType, encode_payload
-from azmqtt.paho._settings import SUCCESS, check_properties, check_qos
+from azmqtt.paho._settings import SUCCESS, check_properties, check_qos, check_transport
 from azmqtt.paho._topics import check_filter, check_topic
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def _client_id(client_id: Any) -> str:
 
 
 class Client(Loops, Engine):
-    """An MQTT 3.1.1 client with the methods and callbacks of `paho.mqtt.client.Client`.
+    """An MQTT 3.1.1 and 3.1 client with the methods and callbacks of `paho.mqtt.client.Client`.
 
     Both of paho's constructor forms are taken: `Client(client_id="", clean_session=None, ...)` as in 1.x, and
     `Client(CallbackAPIVersion.VERSION2, client_id="", ...)` as in 2.x. Callbacks get the arguments of that version.
@@ -72,8 +74,8 @@ class Client(Loops, Engine):
         client_id: The client's name on the broker, which makes one up if this is empty.
         clean_session: Whether the broker forgets the session at the end of a connection; it does if left out.
         userdata: What callbacks get as their second argument.
-        protocol: `MQTTv311`.
-        transport: `tcp` or `websockets`.
+        protocol: `MQTTv311`, or `MQTTv31` for MQTT 3.1.
+        transport: `tcp`, `websockets`, or `unix`: then `host` is the path of a socket, without TLS.
         reconnect_on_failure: Whether `loop_start` and `loop_forever` connect again.
         manual_ack: Whether the application acknowledges messages itself, with `ack`.
 
@@ -109,17 +111,13 @@ class Client(Loops, Engine):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         version, given = _arguments(args, kwargs)
-        protocol, transport = given.get("protocol", MQTTv311), given.get("transport", "tcp").lower()
+        protocol, transport = given.get("protocol", MQTTv311), check_transport(given.get("transport", "tcp"))
         if protocol == MQTTv5:
             raise NotImplementedError(
                 "protocol: MQTT 5 is not supported: IoT Hub speaks MQTT 3.1.1. Leave it out, or pass MQTTv311"
             )
-        if protocol != MQTTv311:
-            raise NotImplementedError("protocol: only MQTT 3.1.1 is supported. Leave it out, or pass MQTTv311")
-        if transport == "unix":
-            raise NotImplementedError("transport: Unix sockets are not supported; use tcp or websockets")
-        if transport not in {"tcp", "websockets"}:
-            raise ValueError(f"transport must be tcp or websockets, not {transport!r}")
+        if protocol not in {MQTTv31, MQTTv311}:
+            raise ValueError("protocol must be MQTTv311 or MQTTv31")
         super().__init__(version, given.get("userdata"), transport)
         client_id = given.get("client_id")
         self._client_id = _client_id(client_id)
@@ -127,6 +125,10 @@ class Client(Loops, Engine):
         self._clean_session = True if clean_session is None else bool(clean_session)
         if not self._clean_session and not self._client_id:
             raise ValueError("client_id must be given with clean_session=False: the broker keeps the session by it")
+        self._protocol = MQTTProtocolVersion(protocol)
+        if protocol == MQTTv31 and not self._client_id:
+            # Brokers make none up in this version, in which it has up to 23 characters.
+            self._client_id = secrets.token_hex(11)
         self._reconnect_on_failure = given.get("reconnect_on_failure", True)
         self._manual_ack = bool(given.get("manual_ack"))
 

@@ -75,8 +75,7 @@ class Engine(Settings):
         self._max_inflight = 20
         self._made: _core.PlainClient | None = None
         self._state = State.NEW
-        #: The number of the connection there is, and of the newest there ever was.
-        self._connection: int | None = None
+        #: The number of the newest connection there ever was.
         self._newest = 0
         self._lock = threading.RLock()
         self._opening = threading.RLock()
@@ -219,6 +218,8 @@ class Engine(Settings):
             self._tell_subscribe(*details)
         elif what == "unsubscribed":
             self._tell_unsubscribe(*details)
+        elif what == "bad topic":
+            self._log(MQTT_LOG_WARNING, "a message was dropped: its topic is not valid (MQTT 3.1.1 §1.5.3, §4.7)")
         elif number != self._connection:
             return SUCCESS  # of a connection that was given up
         elif what == "connected":

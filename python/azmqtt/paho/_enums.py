@@ -48,11 +48,53 @@ class ConnackCode(_Number):
 
 
 class MQTTProtocolVersion(_Number):
-    """Versions of MQTT; only 3.1.1 is spoken here."""
+    """Versions of MQTT; 5 is not spoken here."""
 
     MQTTv31 = 3
     MQTTv311 = 4
     MQTTv5 = 5
+
+
+class MessageType(_Number):
+    """Control packets, as the first byte of their fixed header has them (MQTT 3.1.1 §2.2.1)."""
+
+    CONNECT = 0x10
+    CONNACK = 0x20
+    PUBLISH = 0x30
+    PUBACK = 0x40
+    PUBREC = 0x50
+    PUBREL = 0x60
+    PUBCOMP = 0x70
+    SUBSCRIBE = 0x80
+    SUBACK = 0x90
+    UNSUBSCRIBE = 0xA0
+    UNSUBACK = 0xB0
+    PINGREQ = 0xC0
+    PINGRESP = 0xD0
+    DISCONNECT = 0xE0
+    AUTH = 0xF0
+
+
+class MessageState(_Number):
+    """Where a message stands; `MQTTMessage.state` of this package's is always the first."""
+
+    MQTT_MS_INVALID = 0
+    MQTT_MS_PUBLISH = 1
+    MQTT_MS_WAIT_FOR_PUBACK = 2
+    MQTT_MS_WAIT_FOR_PUBREC = 3
+    MQTT_MS_RESEND_PUBREL = 4
+    MQTT_MS_WAIT_FOR_PUBREL = 5
+    MQTT_MS_RESEND_PUBCOMP = 6
+    MQTT_MS_WAIT_FOR_PUBCOMP = 7
+    MQTT_MS_SEND_PUBREC = 8
+    MQTT_MS_QUEUED = 9
+
+
+class PahoClientMode(_Number):
+    """Client or bridge; there are no bridges here."""
+
+    MQTT_CLIENT = 0
+    MQTT_BRIDGE = 1
 
 
 class LogLevel(_Number):
@@ -108,8 +150,8 @@ MQTT_LOG_WARNING: Final = LogLevel.MQTT_LOG_WARNING
 MQTT_LOG_ERR: Final = LogLevel.MQTT_LOG_ERR
 MQTT_LOG_DEBUG: Final = LogLevel.MQTT_LOG_DEBUG
 
-MQTT_CLIENT: Final = 0
-MQTT_BRIDGE: Final = 1
+MQTT_CLIENT: Final = PahoClientMode.MQTT_CLIENT
+MQTT_BRIDGE: Final = PahoClientMode.MQTT_BRIDGE
 #: paho's default of `clean_start`, which is for MQTT 5.
 MQTT_CLEAN_START_FIRST_ONLY: Final = 3
 

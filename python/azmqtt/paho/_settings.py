@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt.paho import _security, _way
@@ -43,6 +44,54 @@ def check_qos(qos: int) -> int:
     return int(qos)
 
 
+def check_host(host: str) -> str:
+    """A host, or the path of a Unix socket.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not host:
+        raise ValueError("host must be the broker's name or address")
+    return host
+
+
+def check_port(port: int) -> int:
+    """A TCP port.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not 0 < port <= 65_535:  # noqa: PLR2004 - ports have 16 bits
+        raise ValueError("port must be from 1 to 65535")
+    return port
+
+
+def check_keepalive(keepalive: int) -> int:
+    """A keep-alive interval.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not 0 <= keepalive <= _MAX_KEEPALIVE:
+        raise ValueError("keepalive must be from 0 to 65535 seconds")
+    return keepalive
+
+
+def check_transport(transport: str) -> str:
+    """A transport, in small letters.
+
+    Raises:
+        ValueError: It is none.
+        NotImplementedError: It is `unix`, and this system has none.
+    """
+    name = transport.lower()
+    if name not in {"tcp", "websockets", "unix"}:
+        raise ValueError(f"transport must be tcp, websockets or unix, not {transport!r}")
+    if name == "unix" and sys.platform == "win32":
+        raise NotImplementedError("transport: this system has no Unix sockets")
+    return name
+
+
 def check_properties(properties: object) -> None:
     """Refuses the properties of MQTT 5.
 
@@ -59,13 +108,16 @@ class Settings(Callbacks):
     def __init__(self, version: CallbackAPIVersion, userdata: Any, transport: str) -> None:
         super().__init__(version, userdata)
         self._transport = transport
+        self._protocol = MQTTProtocolVersion.MQTTv311
+        #: The number of the connection there is.
+        self._connection: int | None = None
         self._client_id = ""
         self._clean_session = True
         self._host = ""
         self._port = 1883
         self._keepalive = 60
         self._username: str | None = None
-        self._password: str | None = None
+        self._password: str | bytes | None = None
         self._will: Will | None = None
         self._tls: _security.Tls | None = None
         self._proxy: str | None = None
@@ -79,30 +131,54 @@ class Settings(Callbacks):
         self.connect_timeout: float = 5.0
         self.max_queued_messages = 0
 
+    def _check_no_connection(self, name: str) -> None:
+        if self._connection is not None:
+            raise RuntimeError(f"{name} cannot be changed while there is a connection")
+
     @property
     def host(self) -> str:
-        """The broker's host."""
+        """The broker's host. It cannot be changed while there is a connection, nor can port, keepalive or transport."""
         return self._host
+
+    @host.setter
+    def host(self, value: str) -> None:
+        self._check_no_connection("host")
+        self._host = check_host(value)
 
     @property
     def port(self) -> int:
         """The broker's port."""
         return self._port
 
+    @port.setter
+    def port(self, value: int) -> None:
+        self._check_no_connection("port")
+        self._port = check_port(value)
+
     @property
     def keepalive(self) -> int:
         """The keep-alive interval in seconds."""
         return self._keepalive
 
+    @keepalive.setter
+    def keepalive(self, value: int) -> None:
+        self._check_no_connection("keepalive")
+        self._keepalive = check_keepalive(value)
+
     @property
     def transport(self) -> str:
-        """`tcp` or `websockets`."""
+        """`tcp`, `websockets` or `unix`."""
         return self._transport
+
+    @transport.setter
+    def transport(self, value: str) -> None:
+        self._check_no_connection("transport")
+        self._transport = check_transport(value)
 
     @property
     def protocol(self) -> MQTTProtocolVersion:
-        """MQTT 3.1.1."""
-        return MQTTProtocolVersion.MQTTv311
+        """The version that is spoken: 3.1.1 or 3.1."""
+        return self._protocol
 
     @property
     def username(self) -> str | None:
@@ -115,8 +191,8 @@ class Settings(Callbacks):
 
     @property
     def password(self) -> str | None:
-        """The password."""
-        return self._password
+        """The password, as far as it is text."""
+        return self._password.decode() if isinstance(self._password, bytes) else self._password
 
     @password.setter
     def password(self, value: str | None) -> None:
@@ -132,10 +208,10 @@ class Settings(Callbacks):
         """What is published there."""
         return None if self._will is None else self._will.payload
 
-    def username_pw_set(self, username: str | None, password: str | bytes | None = None) -> None:
+    def username_pw_set(self, username: str | None, password: str | bytes | bytearray | None = None) -> None:
         """Sets what the broker is shown."""
         self._username = username
-        self._password = password.decode() if isinstance(password, (bytes, bytearray)) else password
+        self._password = bytes(password) if isinstance(password, bytearray) else password
 
     def will_set(
         self, topic: str, payload: PayloadType = None, qos: int = 0, retain: bool = False, properties: object = None
@@ -222,11 +298,11 @@ class Settings(Callbacks):
         """  # noqa: D205
         self._proxy = _way.proxy_url(proxy_args)
 
-    def ws_set_options(self, path: str = "/mqtt", headers: _way.Headers | None = None) -> None:
+    def ws_set_options(self, path: str | None = "/mqtt", headers: _way.Headers | None = None) -> None:
         """Sets path and header fields of the upgrade to a WebSocket.
 
         Args:
-            path: Where the broker takes WebSockets.
+            path: Where the broker takes WebSockets; `/mqtt` if `None`.
             headers: More header fields, or a function that gets the usual ones and returns all.
 
         Raises:
@@ -234,7 +310,7 @@ class Settings(Callbacks):
         """
         if headers is not None and not callable(headers) and not isinstance(headers, dict):
             raise ValueError("headers must be a dict, or a function that takes and returns one")
-        self._websocket_path, self._websocket_headers = path, headers
+        self._websocket_path, self._websocket_headers = "/mqtt" if path is None else path, headers
 
     def reconnect_delay_set(self, min_delay: float = 1, max_delay: float = 120) -> None:
         """Sets the waits between attempts to connect, in seconds: the first, and the longest. Each doubles the last."""
@@ -266,12 +342,7 @@ class Settings(Callbacks):
         raise NotImplementedError("bridge mode is no part of MQTT 3.1.1, and not supported")
 
     def _set_server(self, host: str, port: int, keepalive: int, bind_address: str, bind_port: int) -> None:
-        if not host:
-            raise ValueError("host must be the broker's name or address")
-        if not 0 < port <= 65_535:  # noqa: PLR2004 - ports have 16 bits
-            raise ValueError("port must be from 1 to 65535")
-        if not 0 <= keepalive <= _MAX_KEEPALIVE:
-            raise ValueError("keepalive must be from 0 to 65535 seconds")
+        host, port, keepalive = check_host(host), check_port(port), check_keepalive(keepalive)
         if bind_address or bind_port:
             raise NotImplementedError("bind_address and bind_port are not supported: the system chooses them")
         self._host, self._port, self._keepalive = host, port, keepalive
@@ -281,7 +352,11 @@ class Settings(Callbacks):
         if self._transport == "websockets":
             fields = _way.header_fields(self._websocket_headers, self._host, self._port)
             websocket = (self._websocket_path, fields)
+        is_unix = self._transport == "unix"
+        if is_unix and (self._tls is not None or self._proxy is not None):
+            raise NotImplementedError("transport: a Unix socket is reached without TLS and without a proxy")
         return {
+            "unix": is_unix,
             "host": self._host,
             "port": self._port,
             "timeout": float(self.connect_timeout),
@@ -292,11 +367,12 @@ class Settings(Callbacks):
 
     def _greeting(self) -> dict[str, Any]:
         return {
+            "level": int(self._protocol),
             "client_id": self._client_id,
             "clean_session": self._clean_session,
             "keepalive": self._keepalive,
             "username": self._username,
-            "password": self._password,
+            "password": self._password.encode() if isinstance(self._password, str) else self._password,
             "will": self._will,
         }
 

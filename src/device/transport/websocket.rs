@@ -23,12 +23,20 @@ pub(crate) struct Upgrade {
     default_port: u16,
     /// What one message of the server may hold, in bytes.
     max_message: usize,
+    /// Whether the server has to agree to the subprotocol. Every hub does; of other servers, some behind a proxy do not.
+    subprotocol_agreed: bool,
 }
 
 impl Upgrade {
     /// As IoT Hub wants it.
     pub(super) fn to_hub() -> Self {
-        Self { path: PATH.to_owned(), headers: Vec::new(), default_port: 443, max_message: MAX_MESSAGE }
+        Self {
+            path: PATH.to_owned(),
+            headers: Vec::new(),
+            default_port: 443,
+            max_message: MAX_MESSAGE,
+            subprotocol_agreed: true,
+        }
     }
 
     /// To any server. `None` if path or headers hold what would change the request: nothing but visible ASCII in the
@@ -52,7 +60,13 @@ impl Upgrade {
                 && !value.chars().any(char::is_control)
         });
         let default_port = if encrypted { 443 } else { 80 };
-        (is_path && are_fields).then_some(Self { path, headers, default_port, max_message })
+        (is_path && are_fields).then_some(Self {
+            path,
+            headers,
+            default_port,
+            max_message,
+            subprotocol_agreed: false,
+        })
     }
 }
 
@@ -87,7 +101,7 @@ where
     if head.status != 101 {
         return Err(format!("{} (HTTP status {})", refusal(head.status), head.status).into());
     }
-    check(&head, &derive_accept_key(key.as_bytes()))?;
+    check(&head, &derive_accept_key(key.as_bytes()), upgrade.subprotocol_agreed)?;
     Ok(WebSocketBytes::with_max_message(stream, Role::Client, head.rest, upgrade.max_message).await)
 }
 
@@ -110,7 +124,7 @@ fn refusal(status: u16) -> &'static str {
 }
 
 /// Checks a 101 (RFC 6455 §4.1, the numbered list at its end).
-fn check(head: &Head, accept: &str) -> Result<(), String> {
+fn check(head: &Head, accept: &str, subprotocol_agreed: bool) -> Result<(), String> {
     let wrong = |what: &str| Err(format!("the server's answer to the upgrade is wrong: {what}"));
     if !has_token(head.all("upgrade"), "websocket") || !has_token(head.all("connection"), "upgrade") {
         return wrong("it speaks of another protocol");
@@ -120,6 +134,7 @@ fn check(head: &Head, accept: &str) -> Result<(), String> {
     }
     match head.one("sec-websocket-protocol") {
         Some(name) if name == SUBPROTOCOL.as_bytes() => {}
+        _ if !subprotocol_agreed => {}
         _ => return wrong("it does not agree to the subprotocol mqtt"),
     }
     if head.all("sec-websocket-extensions").next().is_some() {

@@ -1,0 +1,81 @@
+"""What `publish` and `subscribe` have in common: a client for one purpose."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from azmqtt.paho._client import Client
+from azmqtt.paho._enums import CallbackAPIVersion, MQTTProtocolVersion, MQTTv311, connack_string
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+
+class MQTTException(Exception):
+    """The broker refused."""
+
+
+class Way(TypedDict, total=False):
+    """What the broker is shown, and how it is reached; as in paho."""
+
+    client_id: str
+    keepalive: int
+    will: Mapping[str, Any] | None
+    auth: Mapping[str, Any] | None
+    tls: Mapping[str, Any] | ssl.SSLContext | None
+    protocol: MQTTProtocolVersion | int
+    transport: str
+    proxy_args: Mapping[str, Any] | None
+
+
+_NAMES = frozenset(Way.__annotations__)
+
+
+def run(
+    hostname: str, port: int, way: Way, begin: Callable[[Client], None], prepare: Callable[[Client], None], **more: Any
+) -> None:
+    """Connects, calls `begin` once the broker has accepted, and calls callbacks until `disconnect`.
+
+    Raises:
+        TypeError: There is no such argument.
+        MQTTException: The broker refused.
+        OSError: There is no connection.
+    """
+    if unknown := way.keys() - _NAMES:
+        raise TypeError(f"there is no argument {min(unknown)!r}")
+    client = Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=way.get("client_id", ""),
+        protocol=way.get("protocol", MQTTv311),
+        transport=way.get("transport", "tcp"),
+        **more,
+    )
+    if will := way.get("will"):
+        client.will_set(**will)
+    if auth := way.get("auth"):
+        client.username_pw_set(auth["username"], auth.get("password"))
+    if proxy := way.get("proxy_args"):
+        client.proxy_set(**proxy)
+    _encrypt(client, way.get("tls"))
+
+    def on_connect(client: Client, _userdata: Any, _flags: Any, reason_code: Any, _properties: Any) -> None:
+        if reason_code.is_failure:
+            raise MQTTException(connack_string(reason_code))
+        begin(client)
+
+    client.on_connect = on_connect
+    prepare(client)
+    client.connect(hostname, port, way.get("keepalive", 60))
+    client.loop_forever()
+
+
+def _encrypt(client: Client, tls: Mapping[str, Any] | ssl.SSLContext | None) -> None:
+    if isinstance(tls, ssl.SSLContext):
+        client.tls_set_context(tls)
+    elif tls is not None:
+        options = dict(tls)
+        insecure = options.pop("insecure", False)
+        client.tls_set(**options)
+        if insecure:
+            client.tls_insecure_set(insecure)

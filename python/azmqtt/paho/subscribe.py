@@ -1,0 +1,100 @@
+"""The names of `paho.mqtt.subscribe`: some messages, and the connection is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from azmqtt.paho._once import MQTTException, Way, run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from typing_extensions import Unpack
+
+    from azmqtt.paho._client import Client
+    from azmqtt.paho._messages import MQTTMessage
+
+__all__ = ["MQTTException", "callback", "simple"]
+
+
+def callback(
+    callback: Callable[[Client, Any, MQTTMessage], Any],
+    topics: str | list[str],
+    qos: int = 0,
+    userdata: Any = None,
+    hostname: str = "localhost",
+    port: int = 1883,
+    *,
+    clean_session: bool = True,
+    **way: Unpack[Way],
+) -> None:
+    """Calls a function with every message of some topics, until it calls `client.disconnect()`.
+
+    Args:
+        callback: Is called with client, `userdata` and message.
+        topics: A topic filter, or a list of them.
+        qos: 0 or 1, for all of them.
+        userdata: What the function gets as its second argument.
+        hostname: The broker's host.
+        port: The broker's port.
+        clean_session: Whether the broker forgets the session; without, `client_id` must be given.
+        way: As of `azmqtt.paho.publish.multiple`.
+
+    Raises:
+        MQTTException: The broker refused.
+        OSError: There is no connection.
+    """
+
+    def begin(client: Client) -> None:
+        client.subscribe([(topic, qos) for topic in ([topics] if isinstance(topics, str) else topics)])
+
+    def prepare(client: Client) -> None:
+        client.on_message = callback
+
+    run(hostname, port, way, begin, prepare, userdata=userdata, clean_session=clean_session)
+
+
+def simple(
+    topics: str | list[str],
+    qos: int = 0,
+    msg_count: int = 1,
+    retained: bool = True,
+    hostname: str = "localhost",
+    port: int = 1883,
+    *,
+    clean_session: bool = True,
+    **way: Unpack[Way],
+) -> MQTTMessage | list[MQTTMessage]:
+    """Waits for messages.
+
+    Args:
+        topics: A topic filter, or a list of them.
+        qos: 0 or 1, for all of them.
+        msg_count: How many.
+        retained: Whether those that the broker kept from before count.
+        hostname: The broker's host.
+        port: The broker's port.
+        clean_session: As of `callback`.
+        way: As of `azmqtt.paho.publish.multiple`.
+
+    Returns:
+        The message, or a list of them if there are to be several.
+
+    Raises:
+        ValueError: `msg_count` is less than 1.
+        MQTTException: The broker refused.
+        OSError: There is no connection.
+    """
+    if msg_count < 1:
+        raise ValueError("msg_count must be at least 1")
+    messages: list[MQTTMessage] = []
+
+    def keep(client: Client, _userdata: Any, message: MQTTMessage) -> None:
+        if (message.retain and not retained) or len(messages) == msg_count:
+            return
+        messages.append(message)
+        if len(messages) == msg_count:
+            client.disconnect()
+
+    callback(keep, topics, qos, None, hostname, port, clean_session=clean_session, **way)
+    return messages[0] if msg_count == 1 else messages
