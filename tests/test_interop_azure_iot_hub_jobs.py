@@ -51,9 +51,9 @@ def test_queries_configurations_and_jobs(service_sdk_python: Path) -> None:
     assert [(row["deviceId"], row["status"]) for row in results] == [("d0", "completed"), ("d1", "failed")]
     assert (results[0]["outcome"], results[1]["error"]["code"]) == (outcome, "404103")
     assert seen == {
-        "pages": [["twin", ["d0", "d1", "d2"]], ["twin", ["d3", "d4", "d5"]], ["twin", ["d6"]]],
+        "pages": [["Twin", ["d0", "d1", "d2"]], ["Twin", ["d3", "d4", "d5"]], ["Twin", ["d6"]]],
         "twin": ["d0", "1.1", "Connected"],
-        "projected": ["raw", "d0", "enabled"],
+        "projected": ["Raw", "d0", "enabled"],
         "wrong": [400, "ArgumentInvalid"],
         "wrong token": [400, "ArgumentInvalid"],
         "configuration": ["chiller", 10, 2, {"firmware": 1}],

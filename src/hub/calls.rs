@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::api::Hub;
 use super::client_certificates::Authentication;
@@ -90,11 +90,15 @@ impl Hub {
         Ok(parts.to_string_with_secrets())
     }
 
-    /// The twin as a service application sees it.
+    /// The twin as a service application sees it; `tags` are there though they are empty.
     pub fn twin<'a>(&self, id: impl Into<Id<'a>>) -> Result<Value, HubError> {
         let device = self.shared.registry.get(id)?;
         let state = device.state();
-        Ok(state.twin.service_view(&state.facts(&device)))
+        let mut view = state.twin.service_view(&state.facts(&device));
+        if view.get("tags").is_none() {
+            view["tags"] = Value::Object(Map::new());
+        }
+        Ok(view)
     }
 
     /// Changes desired properties by a merge patch and notifies the device if it is connected and subscribed.

@@ -77,7 +77,7 @@ pub fn create(
     let now = unix_now();
     let credentials = credentials(draft.login, None)?;
     let traits = identity_scopes::resolve(&shared.registry, id, draft.traits, None)?;
-    let twin = twin.unwrap_or_else(|| Twin::new(now));
+    let twin = twin.unwrap_or_else(|| if owner.is_some() { Twin::of_module() } else { Twin::new(now) });
     let enabled = draft.enabled || id.module.is_some();
     let device = Device::new(id, &generation_id()?, credentials, enabled, twin);
     device.state().record.traits = traits;

@@ -112,7 +112,12 @@ impl Policies {
     fn from_state(path: &Path, content: &Value) -> Result<Self, HubError> {
         let corrupt = |reason: String| HubError::corrupt(path, reason);
         let policies = content.as_array().ok_or_else(|| corrupt("it is no list".to_owned()))?;
-        Ok(Self(policies.iter().map(Policy::from_state).collect::<Result<_, _>>().map_err(corrupt)?))
+        let policies =
+            Self(policies.iter().map(Policy::from_state).collect::<Result<_, _>>().map_err(corrupt)?);
+        match policies.find(OWNER) {
+            Some(_) => Ok(policies),
+            None => Err(corrupt(format!("the policy {OWNER} is missing"))),
+        }
     }
 
     pub fn find(&self, name: &str) -> Option<&Policy> {
@@ -151,6 +156,12 @@ mod tests {
                 "{error}"
             );
         }
+    }
+
+    #[test]
+    fn the_owner_is_always_there() {
+        let error = Policies::from_state(Path::new("p"), &json!([])).err().unwrap().to_string();
+        assert_eq!(error, "p is damaged: the policy iothubowner is missing");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::error::TwinError;
 use super::limits::{Section, TwinLimitError, TwinRule, check_patch};
 use super::merge::diff;
 use super::properties::{PropertySection, merged};
+use crate::dialect::encoding::excerpt;
 
 /// A twin. Every write is atomic: a refused one changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,13 +24,34 @@ pub struct Twin {
 impl Twin {
     /// The twin of a device made at `now`: empty, both sections at version 1.
     pub fn new(now: u64) -> Self {
+        Self::unwritten(Some(now))
+    }
+
+    /// The twin of a new module, whose sections were never updated, not even when it was made.
+    pub fn of_module() -> Self {
+        Self::unwritten(None)
+    }
+
+    fn unwritten(at: Option<u64>) -> Self {
         Self {
             tags: Map::new(),
-            desired: PropertySection::new(Section::Desired, now),
-            reported: PropertySection::new(Section::Reported, now),
+            desired: PropertySection::new(Section::Desired, at),
+            reported: PropertySection::new(Section::Reported, at),
             etag: 1,
             version: 2,
         }
+    }
+
+    /// The twin of an identity that is made with tags and desired properties, as a service writes them: their first version.
+    pub fn with(body: &Value, now: u64) -> Result<Self, TwinError> {
+        let mut written = Self::new(now);
+        written.patch_by_service(body, None, now)?;
+        let mut twin = Self { tags: written.tags, ..Self::new(now) };
+        if !written.desired.values().is_empty() {
+            twin.desired = written.desired;
+            twin.desired.begin(now);
+        }
+        Ok(twin)
     }
 
     /// Tags.
@@ -206,6 +228,41 @@ struct ServiceBody {
     desired: Part,
 }
 
+/// What a twin has, as a service that sends back what it read includes it.
+const MEMBERS: [&str; 20] = [
+    "authenticationType",
+    "capabilities",
+    "cloudToDeviceMessageCount",
+    "configurations",
+    "connectionState",
+    "deviceEtag",
+    "deviceId",
+    "deviceScope",
+    "etag",
+    "lastActivityTime",
+    "modelId",
+    "moduleId",
+    "parentScopes",
+    "properties",
+    "status",
+    "statusReason",
+    "statusUpdateTime",
+    "tags",
+    "version",
+    "x509Thumbprint",
+];
+
+/// Refuses a name that is in the wrong place, such as `desired` outside of `properties`: it would be passed over.
+fn check_names(at: &str, fields: &Map<String, Value>, known: &[&str]) -> Result<(), TwinError> {
+    match fields.keys().find(|name| !known.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(TwinError::Limit(TwinLimitError {
+            path: format!("{at}{}", excerpt(name, 64)),
+            rule: TwinRule::NotOfATwin,
+        })),
+    }
+}
+
 /// What a body says of one part of the twin.
 enum Part {
     /// Nothing.
@@ -245,10 +302,13 @@ fn read_service_body(body: &Value) -> Result<ServiceBody, TwinError> {
     let not_an_object =
         |path: &str| TwinError::Limit(TwinLimitError { path: path.to_owned(), rule: TwinRule::NotAnObject });
     let fields = body.as_object().ok_or_else(|| not_an_object("twin"))?;
+    check_names("", fields, &MEMBERS)?;
     let desired = match fields.get("properties") {
         properties @ (None | Some(Value::Null)) => Part::read(properties),
         Some(properties) => {
-            Part::read(properties.as_object().ok_or_else(|| not_an_object("properties"))?.get("desired"))
+            let properties = properties.as_object().ok_or_else(|| not_an_object("properties"))?;
+            check_names("properties.", properties, &["desired", "reported"])?;
+            Part::read(properties.get("desired"))
         }
     };
     Ok(ServiceBody { tags: Part::read(fields.get("tags")), desired })

@@ -48,6 +48,8 @@ const INTEGERS: std::ops::RangeInclusive<i64> = -4_503_599_627_370_496..=4_503_5
 pub enum TwinRule {
     /// A patch, and each section, is a JSON object.
     NotAnObject,
+    /// A member of a service's body is none of a twin.
+    NotOfATwin,
     /// A key holds `.`, `$`, `#`, white space or a control character. It may be empty.
     KeyCharacter(char),
     /// A key is longer than 1 KB.
@@ -76,6 +78,9 @@ impl fmt::Display for TwinRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAnObject => f.write_str("must be a JSON object"),
+            Self::NotOfATwin => {
+                f.write_str("is not part of a twin; a service writes tags and properties.desired")
+            }
             Self::KeyCharacter(c @ ('$' | '#')) => {
                 write!(f, "has '{c}' in its key, which is for the service's own keys")
             }

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::dialect::time::{format_utc, parse_utc};
+use crate::dialect::time::{NEVER, format_utc, parse_utc};
 
 const LAST_UPDATED: &str = "$lastUpdated";
 const LAST_UPDATED_VERSION: &str = "$lastUpdatedVersion";
 
-/// When, and in desired properties by which version.
+/// When, and in desired properties by which version, once they are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
-    pub(super) at: u64,
+    /// `None` for never.
+    pub(super) at: Option<u64>,
     pub(super) version: Option<u64>,
 }
 
@@ -56,7 +57,8 @@ impl Metadata {
     /// The service's spelling, in the order of the values.
     pub(super) fn to_json(&self, values: &Map<String, Value>) -> Value {
         let mut fields = Map::new();
-        fields.insert(LAST_UPDATED.to_owned(), format_utc(self.stamp.at).into());
+        let at = self.stamp.at.map_or_else(|| NEVER.to_owned(), format_utc);
+        fields.insert(LAST_UPDATED.to_owned(), at.into());
         if let Some(version) = self.stamp.version {
             fields.insert(LAST_UPDATED_VERSION.to_owned(), version.into());
         }
@@ -73,10 +75,8 @@ impl Metadata {
     pub(super) fn from_json(json: Option<&Value>, values: &Map<String, Value>, fallback: Stamp) -> Self {
         let field = |name| json.and_then(|json| json.get(name));
         let stamp = Stamp {
-            at: field(LAST_UPDATED).and_then(Value::as_str).and_then(parse_utc).unwrap_or(fallback.at),
-            version: fallback
-                .version
-                .map(|version| field(LAST_UPDATED_VERSION).and_then(Value::as_u64).unwrap_or(version)),
+            at: field(LAST_UPDATED).and_then(Value::as_str).and_then(parse_utc).or(fallback.at),
+            version: field(LAST_UPDATED_VERSION).and_then(Value::as_u64).or(fallback.version),
         };
         let empty = Map::new();
         let children = values.iter().map(|(key, value)| {

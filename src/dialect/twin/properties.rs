@@ -19,9 +19,15 @@ pub struct PropertySection {
 
 impl PropertySection {
     /// Empty, at version 1, as a new twin's.
-    pub(super) fn new(section: Section, now: u64) -> Self {
-        let metadata = Metadata::new(stamp(section, now, 1));
+    pub(super) fn new(section: Section, at: Option<u64>) -> Self {
+        let metadata = Metadata::new(Stamp { at, version: None });
         Self { section, values: Map::new(), version: 1, metadata }
+    }
+
+    /// As if the values had been there from the first: at version 1.
+    pub(super) fn begin(&mut self, now: u64) {
+        self.version = 1;
+        self.metadata = Metadata::of(&self.values, stamp(self.section, now, 1));
     }
 
     /// As stored; a missing or unreadable metadata tree is made anew.
@@ -31,7 +37,12 @@ impl PropertySection {
         version: u64,
         metadata: Option<&Value>,
     ) -> Self {
-        let metadata = Metadata::from_json(metadata, &values, stamp(section, 0, version));
+        // What was never written has no version in its metadata.
+        let fallback = match metadata {
+            Some(_) => Stamp { at: None, version: None },
+            None => stamp(section, 0, version),
+        };
+        let metadata = Metadata::from_json(metadata, &values, fallback);
         Self { section, values, version, metadata }
     }
 
@@ -101,5 +112,5 @@ pub(super) fn merged(
 
 /// Desired properties also say which version wrote them.
 fn stamp(section: Section, at: u64, version: u64) -> Stamp {
-    Stamp { at, version: (section == Section::Desired).then_some(version) }
+    Stamp { at: Some(at), version: (section == Section::Desired).then_some(version) }
 }

@@ -43,7 +43,7 @@ pub struct DeviceFacts {
 }
 
 impl Twin {
-    /// What a service gets for a twin GET.
+    /// What a service gets for a twin GET. Tags are left out where there are none, and capabilities of modules.
     pub fn service_view(&self, facts: &DeviceFacts) -> Value {
         let time = |at: Option<u64>| at.map_or_else(|| NEVER.to_owned(), format_utc);
         let mut view = json!({
@@ -57,17 +57,21 @@ impl Twin {
             "cloudToDeviceMessageCount": facts.cloud_to_device_message_count,
             "authenticationType": facts.authentication_type,
             "x509Thumbprint": {
-                "primaryThumbprint": facts.primary_thumbprint,
-                "secondaryThumbprint": facts.secondary_thumbprint,
+                "PrimaryThumbprint": facts.primary_thumbprint,
+                "SecondaryThumbprint": facts.secondary_thumbprint,
             },
             "version": self.version(),
-            "tags": self.tags(),
-            "properties": {
-                "desired": self.desired().service_view(),
-                "reported": self.reported().service_view(),
-            },
-            "capabilities": { "iotEdge": facts.iot_edge },
         });
+        if !self.tags().is_empty() {
+            view["tags"] = self.tags().clone().into();
+        }
+        view["properties"] = json!({
+            "desired": self.desired().service_view(),
+            "reported": self.reported().service_view(),
+        });
+        if facts.module_id.is_none() {
+            view["capabilities"] = json!({ "iotEdge": facts.iot_edge });
+        }
         let optional = [
             ("moduleId", &facts.module_id),
             ("modelId", &facts.model_id),

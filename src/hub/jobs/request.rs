@@ -124,7 +124,7 @@ fn update_twin(update: &Value) -> Result<Work, Refused> {
     }
     let patch = twin_writes::parts(update).unwrap_or_else(|| json!({}));
     // What no twin takes is refused here, and not once for each device.
-    Twin::new(unix_now()).patch_by_service(&patch, None, unix_now()).map_err(Refused::from)?;
+    Twin::new(unix_now()).patch_by_service(update, None, unix_now()).map_err(Refused::from)?;
     Ok(Work::UpdateTwin { patch })
 }
 

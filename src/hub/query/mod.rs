@@ -30,7 +30,7 @@ const MAX_PAGE_BYTES: usize = 4 << 20;
 /// Some rows of an answer.
 #[derive(Clone, Debug)]
 pub struct QueryPage {
-    /// `twin`, `deviceJob` or `raw`, as the service calls its kinds of rows.
+    /// `Twin`, `DeviceJob` or `Raw`, as the service calls its kinds of rows.
     pub item_type: &'static str,
     /// A list of rows, in JSON.
     pub body: String,
@@ -64,9 +64,9 @@ pub(super) fn run(
         }
     }
     let item_type = match query.source {
-        _ if !query.projections.is_empty() => "raw",
-        Source::Jobs => "deviceJob",
-        Source::Devices | Source::Modules => "twin",
+        _ if !query.projections.is_empty() => "Raw",
+        Source::Jobs => "DeviceJob",
+        Source::Devices | Source::Modules => "Twin",
     };
     Ok(page.finish(item_type, text))
 }

@@ -68,7 +68,7 @@ async fn until(hub: &Hub, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
 
 fn rows(hub: &Hub, condition: &str) -> Vec<Value> {
     let page = hub.query(&format!("SELECT * FROM devices.jobs WHERE {condition}"), None, None).unwrap();
-    assert_eq!(page.item_type, "deviceJob");
+    assert_eq!(page.item_type, "DeviceJob");
     serde_json::from_str(&page.body).unwrap()
 }
 

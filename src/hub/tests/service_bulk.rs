@@ -106,6 +106,38 @@ async fn entries_fail_one_by_one() {
 }
 
 #[tokio::test]
+async fn what_is_in_the_wrong_place_is_refused() {
+    let hub = hub();
+    for mode in ["create", "createOrUpdate", "update", "updateTwin"] {
+        for part in [
+            json!({ "desired": { "x": 1 } }),
+            json!({ "tag": { "x": 1 } }),
+            json!({ "properties": { "tags": { "x": 1 } } }),
+        ] {
+            let mut entry = part.clone();
+            entry["id"] = if mode == "create" { "new" } else { "dev1" }.into();
+            entry["importMode"] = mode.into();
+            let refused = errors(&bulk(&hub, json!([entry])).await);
+            assert_eq!(refused[0].1, "ArgumentInvalid", "{mode} {part}");
+        }
+    }
+    assert!(!hub.has_device("new"));
+}
+
+#[tokio::test]
+async fn a_twin_made_with_its_identity_is_at_its_first_version() {
+    let hub = hub();
+    let entry = json!({ "id": "new", "importMode": "create", "properties": { "desired": { "a": 1 } } });
+    bulk(&hub, json!([entry, { "id": "new", "moduleId": "m", "importMode": "create" }])).await;
+    let twin = ask(&hub, "GET", "/twins/new", &Value::Null).await.json();
+    assert_eq!((&twin["properties"]["desired"]["$version"], twin.get("tags")), (&json!(1), None));
+    let module = ask(&hub, "GET", "/twins/new/modules/m", &Value::Null).await.json();
+    let metadata = &module["properties"]["desired"]["$metadata"];
+    assert_eq!(metadata, &json!({ "$lastUpdated": "0001-01-01T00:00:00Z" }));
+    assert_eq!(module.get("capabilities"), None);
+}
+
+#[tokio::test]
 async fn entries_that_are_none_and_too_many_are_refused() {
     let hub = hub();
     let answer = bulk(&hub, json!([7, null, {}, { "id": 7 }])).await;

@@ -52,7 +52,7 @@ async fn a_patch_and_a_replacement_reach_the_device_as_patches() {
     // Tags alone are none of the device's business: the next thing it hears is the last patch.
     ask(&hub, "PATCH", "/twins/dev1", &json!({ "tags": { "t": null } })).await;
     let last = ask(&hub, "PATCH", "/twins/dev1", &json!({ "properties": { "desired": { "e": 2 } } })).await;
-    assert_eq!(last.json()["tags"], json!({}));
+    assert_eq!(last.json().get("tags"), None);
     assert_eq!(notified(&mut client).await.0, "4");
 }
 

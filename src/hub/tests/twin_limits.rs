@@ -65,7 +65,8 @@ async fn a_service_s_writes() {
                 }
             }
             let id = format!("j{number}-{index}");
-            assert_eq!(status(&hub, &format!("PUT /jobs/v2/{id}"), &job(body)).await, expected, "job {body}");
+            let answer = ask_rest(&hub, &format!("PUT /jobs/v2/{id}"), &job(body)).await;
+            assert_eq!(answer.status, expected, "job {body}: {}", answer.json);
             for (id, mode) in [("dev1", "updateTwin"), ("new", "create")] {
                 let mut entry = body.clone();
                 (entry["id"], entry["importMode"]) = (id.into(), mode.into());

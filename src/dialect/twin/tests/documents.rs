@@ -159,8 +159,8 @@ fn the_service_s_view() {
             "statusUpdateTime": "0001-01-01T00:00:00Z", "connectionState": "Disconnected",
             "lastActivityTime": "0001-01-01T00:00:00Z", "cloudToDeviceMessageCount": 0,
             "authenticationType": "sas", "modelId": "dtmi:a;1",
-            "x509Thumbprint": {"primaryThumbprint": null, "secondaryThumbprint": null},
-            "version": 3, "tags": {},
+            "x509Thumbprint": {"PrimaryThumbprint": null, "SecondaryThumbprint": null},
+            "version": 3,
             "properties": {
                 "desired": {
                     "t": 5,
@@ -244,4 +244,61 @@ proptest! {
         let text = twin.to_state().to_string();
         prop_assert_eq!(Twin::from_state(&serde_json::from_str(&text).unwrap()).unwrap(), twin);
     }
+}
+
+#[test]
+fn a_twin_that_was_never_written_says_so() {
+    let never = json!({ "$lastUpdated": "0001-01-01T00:00:00Z" });
+    let module = Twin::of_module();
+    let facts = DeviceFacts { module_id: Some("m".to_owned()), ..DeviceFacts::default() };
+    let view = module.service_view(&facts);
+    assert_eq!(view["properties"]["desired"]["$metadata"], never);
+    assert_eq!(view["properties"]["reported"]["$metadata"], never);
+    assert_eq!((view.get("tags"), view.get("capabilities")), (None, None));
+    let device = Twin::new(1_700_000_000);
+    let view = device.service_view(&DeviceFacts::default());
+    assert_eq!(view["properties"]["desired"]["$metadata"], json!({ "$lastUpdated": "2023-11-14T22:13:20Z" }));
+    assert!(view.get("capabilities").is_some());
+    // It is so after a restart, too.
+    for twin in [module, device] {
+        assert_eq!(Twin::from_state(&twin.to_state()).unwrap(), twin);
+    }
+}
+
+#[test]
+fn a_twin_that_is_made_with_values_is_at_its_first_version() {
+    let body = json!({ "tags": { "floor": 1 }, "properties": { "desired": { "a": { "b": 1 } } } });
+    let twin = Twin::with(&body, 1_700_000_000).unwrap();
+    let view = twin.service_view(&DeviceFacts::default());
+    assert_eq!((&view["etag"], &view["version"]), (&json!("AAAAAAAAAAE="), &json!(2)));
+    let desired = &view["properties"]["desired"];
+    assert_eq!(desired["$version"], 1);
+    let stamp = json!({ "$lastUpdated": "2023-11-14T22:13:20Z", "$lastUpdatedVersion": 1 });
+    assert_eq!(desired["$metadata"]["a"]["b"], stamp);
+    assert_eq!(view["tags"], json!({ "floor": 1 }));
+    assert!(Twin::with(&json!({ "tags": { "a.b": 1 } }), 0).is_err());
+}
+
+#[test]
+fn what_is_in_the_wrong_place_is_refused_and_named() {
+    let mut twin = Twin::new(0);
+    let before = twin.clone();
+    for (body, name) in [
+        (json!({ "desired": { "x": 1 } }), "desired"),
+        (json!({ "tag": { "x": 1 } }), "tag"),
+        (json!({ "Tags": {} }), "Tags"),
+        (json!({ "properties": { "tags": {} } }), "properties.tags"),
+        (json!({ "properties": { "x": 1 } }), "properties.x"),
+        (json!({ "tags": { "ok": 1 }, "reported": {} }), "reported"),
+    ] {
+        for error in [twin.patch_by_service(&body, None, 0), twin.replace_by_service(&body, None, 0)] {
+            let error = error.unwrap_err();
+            assert_eq!(error.status(), 400);
+            assert!(error.to_string().starts_with(&format!("twin: {name} is not part")), "{error}");
+        }
+    }
+    assert_eq!(twin, before);
+    // Sent back as it was read, it is in its place.
+    let view = twin.service_view(&DeviceFacts::default());
+    twin.patch_by_service(&view, None, 0).unwrap();
 }

@@ -24,6 +24,7 @@ use super::admission::Caller;
 use super::identity_json::{self, text};
 use super::request::{json_of, off_thread};
 use crate::dialect::Twin;
+use crate::dialect::encoding::excerpt;
 use crate::dialect::service_error::ErrorCode;
 
 /// Of a request's body: each entry may have a whole twin.
@@ -113,6 +114,7 @@ fn apply(shared: &Shared, entry: &Value) -> Result<(), Value> {
 const DEFAULT_MODE: &str = "createOrUpdate";
 
 fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> {
+    check_members(entry)?;
     let mode = text(entry, "importMode")?.unwrap_or(DEFAULT_MODE);
     let unknown = || HubError::Argument("unknown importMode".to_owned());
     let (mode, conditional) = Mode::parse(mode).ok_or_else(unknown)?;
@@ -142,12 +144,8 @@ fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> 
 
 fn create(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> {
     let draft = identity_json::read(id.into(), entry)?;
-    let now = unix_now();
-    let mut twin = Twin::new(now);
-    if let Some(body) = twin_writes::parts(entry) {
-        twin.patch_by_service(&body, None, now).map_err(HubError::Twin)?;
-    }
-    identities::create(shared, id, draft, Some(twin)).map(drop)
+    let twin = twin_writes::parts(entry).map(|body| Twin::with(&body, unix_now())).transpose();
+    identities::create(shared, id, draft, twin.map_err(HubError::Twin)?).map(drop)
 }
 
 fn update(shared: &Shared, id: Id<'_>, entry: &Value, if_match: &IfMatch) -> Result<(), HubError> {
@@ -155,4 +153,40 @@ fn update(shared: &Shared, id: Id<'_>, entry: &Value, if_match: &IfMatch) -> Res
     identities::update(shared, id, draft, if_match)?;
     // The condition was on the identity; its twin may be at any etag.
     twin_writes::parts(entry).map_or(Ok(()), |body| twin_writes::write(shared, id, Write::Patch, &body, None))
+}
+
+/// What an entry may have: of an identity, of its twin, and of the request.
+const MEMBERS: [&str; 23] = [
+    "authentication",
+    "capabilities",
+    "cloudToDeviceMessageCount",
+    "connectionState",
+    "connectionStateUpdatedTime",
+    "deviceId",
+    "deviceScope",
+    "eTag",
+    "etag",
+    "generationId",
+    "id",
+    "importMode",
+    "lastActivityTime",
+    "managedBy",
+    "moduleId",
+    "parentScopes",
+    "properties",
+    "status",
+    "statusReason",
+    "statusUpdatedTime",
+    "tags",
+    "twinETag",
+    "x509Thumbprint",
+];
+
+/// Refuses a name in the wrong place, such as `desired` outside of `properties`: it would be passed over.
+fn check_members(entry: &Value) -> Result<(), HubError> {
+    let mut names = entry.as_object().into_iter().flatten().map(|(name, _)| name);
+    match names.find(|name| !MEMBERS.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(HubError::Argument(format!("{} is not part of an identity", excerpt(name, 64)))),
+    }
 }

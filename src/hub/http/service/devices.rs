@@ -57,7 +57,7 @@ async fn read(
     Path(device_id): Path<String>,
 ) -> Result<Response, Refusal> {
     caller.require_or_be(Right::RegistryRead, &device_id)?;
-    Ok(answer(&*shared.registry.get(&device_id)?))
+    Ok(answer(&*shared.registry.get(&device_id)?, identity_json::write))
 }
 
 async fn write(
@@ -71,11 +71,12 @@ async fn write(
     let condition = condition(&headers)?;
     same(&body, "deviceId", &device_id)?;
     let draft = identity_json::read(Kind::Device, &body)?;
+    let shown = if condition.is_none() { identity_json::write_new } else { identity_json::write };
     let device = off_thread(&shared, move |shared| match condition {
         None => identities::create(shared, (&device_id).into(), draft, None),
         Some(condition) => identities::update(shared, (&device_id).into(), draft, &condition),
     });
-    Ok(answer(&*device.await?))
+    Ok(answer(&*device.await?, shown))
 }
 
 async fn remove(
@@ -91,9 +92,9 @@ async fn remove(
 }
 
 /// An identity with its etag.
-fn answer(device: &Device) -> Response {
+fn answer(device: &Device, shown: fn(&Device) -> Value) -> Response {
     let etag = quoted(&device.state().record.etag());
-    ([(ETAG, etag)], JsonBody(identity_json::write(device))).into_response()
+    ([(ETAG, etag)], JsonBody(shown(device))).into_response()
 }
 
 /// Refuses a body that is for another identity than the path.

@@ -49,6 +49,17 @@ pub(super) fn write(device: &Device) -> Value {
     identity
 }
 
+/// A device or module as the answer to its creation shows it: the service writes its times without a zone there.
+pub(super) fn write_new(device: &Device) -> Value {
+    let mut identity = write(device);
+    for name in ["connectionStateUpdatedTime", "statusUpdatedTime", "lastActivityTime"] {
+        if let Some(time) = identity.get_mut(name) {
+            *time = time.as_str().map(|time| time.trim_end_matches('Z')).into();
+        }
+    }
+    identity
+}
+
 /// What does not count is null.
 fn authentication(credentials: &Credentials) -> Value {
     let Credentials { keys, authentication } = credentials;

@@ -70,6 +70,7 @@ async fn write(
     same(&body, "deviceId", &device_id)?;
     same(&body, "moduleId", &module_id)?;
     let draft = identity_json::read(Kind::Module, &body)?;
+    let shown = if condition.is_none() { identity_json::write_new } else { identity_json::write };
     let (path_device, path_module) = (device_id.clone(), module_id.clone());
     let module = off_thread(&shared, move |shared| {
         let id = Id::from((&*device_id, &*module_id));
@@ -87,7 +88,7 @@ async fn write(
         }
         _ => refusal,
     })?;
-    Ok(JsonBody(identity_json::write(&module)))
+    Ok(JsonBody(shown(&module)))
 }
 
 async fn remove(
