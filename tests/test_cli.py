@@ -395,3 +395,18 @@ def test_nobody_listens_from_the_start(device, hub):
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert hub.wait_for_telemetry(made.device_id, count=1, timeout=5)[0].body == b"x"
+
+
+def test_warnings_are_lines(hub, device):
+    made, options = device
+    arguments = ["device", "send-d2c-message", *options, "--data", "x", "--props", "Temp=1;temp=2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "azmqtt", *map(str, arguments)],
+        env={**os.environ, "IOTHUB_DEVICE_CONNECTION_STRING": made.connection_string},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert done.stderr.startswith('azmqtt: warning: the properties "Temp" and "temp" differ in case only')
+    assert done.stderr.count("\n") == 1

@@ -196,3 +196,35 @@ def test_a_failure_ends_a_call_with_a_slow_iterable(hub, client):
         client.send_messages(readings())
     assert caught.value.acknowledged >= 20
     closing.join()
+
+
+CASE = '"Temp" and "temp" differ in case only'
+
+
+async def test_properties_that_differ_in_case_are_warned_about(hub, client):
+    properties = {"Temp": "1", "temp": "2"}
+    with pytest.warns(UserWarning, match=CASE) as warned:
+        client.send_message("x", properties=properties)
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match=CASE) as warned:
+        await client.send_message_async("x", properties=properties)
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match=CASE) as warned:
+        client.send_messages([azmqtt.Message("x", properties=properties)])
+    assert warned[0].filename == __file__
+    with pytest.warns(UserWarning, match=CASE):
+        await client.send_messages_async([azmqtt.Message("x", properties=properties)])
+    client.send_message("x", properties={"Temp": "1", "temperature": "2"})
+    assert hub.telemetry_count(client.device_id) == 5
+
+
+def test_a_warning_that_is_an_error_keeps_the_message_back(hub, client):
+    with pytest.raises(UserWarning, match=CASE):
+        client.send_message("x", properties={"Temp": "1", "temp": "2"})
+    assert hub.telemetry_count(client.device_id) == 0
+
+
+def test_outputs_of_a_module_are_warned_about_too(hub):
+    device_id = hub.create_device().device_id
+    with hub.device_client(device_id, module_id="m") as module, pytest.warns(UserWarning, match=CASE):
+        module.send_message("x", properties={"Temp": "1", "temp": "2"}, output_name="o")

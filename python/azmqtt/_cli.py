@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 from azmqtt import __version__, _cli_check, _cli_common, _cli_device, _cli_fault, _cli_sas, _cli_twin, _hub_command
 
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         _cli_common.check_stdin(parsed)
-        code: int = parsed.run(parsed)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            code: int = parsed.run(parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -44,6 +47,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"azmqtt: {_line(error)}\n")
         return 2 if isinstance(error, _cli_common.UsageError) else 1
     return code
+
+
+def _show_warning(message: Warning | str, *_where: Any) -> None:
+    # People read this, who have no use for a line of our own code.
+    sys.stderr.write(f"azmqtt: warning: {message}\n")
 
 
 def _check_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:

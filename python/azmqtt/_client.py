@@ -71,7 +71,8 @@ class DeviceClient(MethodCalls, Connection):
         Args:
             body: ``bytes`` as they are, ``str`` as ``text/plain``, anything JSON-able as ``application/json``; or a
                 whole :class:`~azmqtt.Message`, which has more fields, and then without the arguments below.
-            properties: The application's own names and values.
+            properties: The application's own names and values. A ``UserWarning`` tells of two names that differ in case
+                only, of which the service keeps one.
             message_id: ``$.mid``.
             correlation_id: ``$.cid``.
             content_type: ``$.ct``, in place of the one that goes with the body.

@@ -3,7 +3,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use super::encoding::excerpt;
@@ -159,6 +159,25 @@ impl MessageProperties {
             } else {
                 Err(refuse(name, "stands there more than once"))
             }
+        })
+    }
+
+    /// Two application properties whose names differ in the case of letters only. The service takes such a message and
+    /// keeps one of the two (IoT Hub docs, "Create and read IoT Hub messages": names are case-insensitive).
+    pub fn names_that_differ_in_case(&self) -> Option<(&str, &str)> {
+        /// Fewer are compared with each other, without a copy.
+        const MANY: usize = 9;
+        let names = || self.application.iter().map(|(name, _)| name.as_str());
+        if self.application.len() < MANY {
+            return names().enumerate().find_map(|(index, name)| {
+                let other = names().take(index).find(|other| other.eq_ignore_ascii_case(name))?;
+                Some((other, name))
+            });
+        }
+        let mut seen = HashMap::new();
+        self.application.iter().find_map(|(name, _)| {
+            let other = seen.insert(name.to_ascii_lowercase(), name)?;
+            Some((other.as_str(), name.as_str()))
         })
     }
 

@@ -1,7 +1,9 @@
 //! From what the application sends to a message for the wire.
 
+use std::ffi::CString;
+
 use bytes::Bytes;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyUserWarning, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyMapping, PyMemoryView, PyString};
@@ -61,6 +63,14 @@ fn build(
     let refuse = |error| errors::message(py, &error);
     properties.validate_with_body(payload.len()).map_err(refuse)?;
     let topic = properties.telemetry_topic(topic).map_err(refuse)?;
+    if let Some((one, other)) = properties.names_that_differ_in_case() {
+        let text = format!(
+            "the properties {one:?} and {other:?} differ in case only: the names of application properties have no case on \
+             IoT Hub, which keeps one of them"
+        );
+        // Of the caller of the client's method.
+        PyErr::warn(py, &py.get_type::<PyUserWarning>(), &CString::new(text)?, 2)?;
+    }
     Ok(Outgoing { topic, payload, qos })
 }
 

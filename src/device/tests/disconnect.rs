@@ -156,3 +156,14 @@ async fn without_leave_to_connect_close_does_not_wait_for_what_a_disconnect_left
     assert_eq!(sent.get().await, Err(Error::ClientClosed));
     hub.stays_alone(Duration::from_millis(20)).await;
 }
+
+#[tokio::test]
+async fn a_close_before_connack_blames_no_other_client() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let connected = ask(|reply| device.connect(LONG, reply));
+    drop(hub.accept_mqtt().await);
+    let error = connected.get().await.unwrap_err().to_string();
+    assert!(error.contains("closed the connection without a reason before its CONNACK"), "{error}");
+    assert!(!error.contains("another client"), "{error}");
+}

@@ -123,3 +123,22 @@ proptest! {
         prop_assert_eq!(MessageProperties::from_bag(PropertyBag::parse(&topic).unwrap()), properties);
     }
 }
+
+#[test]
+fn names_that_differ_in_case_are_found() {
+    let named = |names: &[&str]| MessageProperties {
+        application: names.iter().map(|name| ((*name).to_owned(), String::new())).collect(),
+        ..MessageProperties::default()
+    };
+    assert_eq!(named(&[]).names_that_differ_in_case(), None);
+    assert_eq!(named(&["Temp"]).names_that_differ_in_case(), None);
+    assert_eq!(named(&["Temp", "temperature", "Te"]).names_that_differ_in_case(), None);
+    let few = ["a", "Temp", "b", "temP"];
+    let many = ["1", "2", "3", "4", "5", "6", "7", "8", "a", "Temp", "b", "temP"];
+    for names in [&few[..], &many] {
+        assert_eq!(named(names).names_that_differ_in_case(), Some(("Temp", "temP")));
+    }
+    assert_eq!(named(&many[..11]).names_that_differ_in_case(), None);
+    // They are no error: the service takes the message.
+    assert_eq!(named(&["Temp", "temp"]).validate(), Ok(()));
+}
