@@ -13,6 +13,7 @@
 //! * [`hub`]: the local IoT Hub, on tokio. It never imports [`device`]; the two meet only across a socket.
 //! * [`plain`]: a client of any MQTT 3.1.1 broker, on tokio; its streams are those of [`device`].
 //! * [`websocket`]: a byte stream in the frames of a WebSocket, for both of them.
+//! * `meter`: tells of bytes that a socket brought in and of which nothing came out yet, for both of them.
 //! * `python`: conversion and hand-over to Python, behind the feature of that name.
 
 // Tests may unwrap: a panic there is the report.
@@ -21,6 +22,7 @@
 pub mod device;
 pub mod dialect;
 pub mod hub;
+mod meter;
 pub mod mqtt;
 pub mod plain;
 #[cfg(feature = "python")]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 import azmqtt
+import azmqtt.paho
 
 
 class Line:
@@ -121,3 +122,41 @@ def test_a_hub_that_delays_says_what_may_be_used_up(hub, client):
     hub.inject_fault(azmqtt.faults.Lose("puback"), device_id=client.device_id)
     with pytest.raises(azmqtt.RequestTimeout, match=r"connected; .*rate or its daily quota.*throttling"):
         client.send_message("unanswered", timeout=0.5)
+
+
+def test_the_hub_waits_for_a_message_on_a_slow_line(line, make_client):
+    """A whole packet must come in one and a half intervals by the standard, and within a TLS record no byte shows."""
+    client = make_client(keep_alive=1)
+    client.connect()
+    line.rates["up"] = 1000
+    client.send_message(b"x" * 2300)
+    line.rates.clear()
+    assert (line.connections, client.stats().connections_lost) == (1, 0)
+
+
+def test_the_paho_drop_in_waits_for_a_message_on_a_slow_line(hub, line):
+    device = hub.create_device()
+    key = device.connection_string.rpartition("SharedAccessKey=")[2]
+    client = azmqtt.paho.Client(azmqtt.paho.CallbackAPIVersion.VERSION2, device.device_id)
+    client.username_pw_set(
+        f"localhost/{device.device_id}/?api-version=2021-04-12",
+        azmqtt.sas.generate(f"localhost/devices/{device.device_id}", key),
+    )
+    client.tls_set(ca_certs=hub.ca_file)
+    subscribed, came, lost = threading.Event(), threading.Event(), []
+    client.on_subscribe = lambda *_: subscribed.set()
+    client.on_message = lambda *_: came.set()
+    client.on_disconnect = lambda *_: lost.append(None)
+    client.connect("localhost", line.port, keepalive=1)
+    client.loop_start()
+    try:
+        client.subscribe(f"devices/{device.device_id}/messages/devicebound/#")
+        assert subscribed.wait(10)
+        line.rates["down"] = 1000
+        hub.send_c2d(device.device_id, b"x" * 4000)
+        assert came.wait(20)
+        assert not lost
+    finally:
+        line.rates.clear()
+        client.disconnect()
+        client.loop_stop()

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _cli_common.check_stdin(parsed)
         with warnings.catch_warnings():
-            warnings.showwarning = _show_warning
+            warnings.showwarning = _show_warning  # type: ignore[assignment]
             code: int = parsed.run(parsed)
         sys.stdout.flush()
     except KeyboardInterrupt:

@@ -280,6 +280,7 @@ impl Task {
             return Err(Ended::Failed(Error::ConnectionFailed { step: Step::Mqtt, reason }));
         }
         if self.mqtt.deadline().is_some_and(|deadline| deadline <= now) {
+            conversation.wire.take_part().into_iter().for_each(|at| self.mqtt.received_part(at));
             self.mqtt.handle_timeout(now).map_err(|dead| self.lost(conversation, why_dead(dead)))?;
         }
         if self.suback_deadline(conversation).is_some_and(|deadline| deadline <= now) {

@@ -5,11 +5,13 @@ use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
+
+use crate::meter;
 
 /// How much is read before the input is looked at.
 const READ_AHEAD: usize = 64 * 1024;
@@ -38,11 +40,13 @@ pub(crate) struct Wire<S> {
     flushed: u64,
     /// Why the stream ended, until somebody asks.
     end: Option<io::Error>,
+    /// When the socket last brought in a part of something that is to come out as a whole, until somebody asks.
+    part_at: Option<Instant>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), written: 0, flushed: 0, end: None }
+        Self { stream, input: BytesMut::new(), written: 0, flushed: 0, end: None, part_at: None }
     }
 
     /// Writes what the stream takes of `output`, and with `read` reads what it has. Ready when anything was
@@ -83,11 +87,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         self.end.take()
     }
 
+    /// When bytes came in last of which nothing has come out yet, as within a TLS record; once.
+    pub(crate) fn take_part(&mut self) -> Option<Instant> {
+        self.part_at.take()
+    }
+
     /// Appends to the input what came in; zero bytes mean that the peer closed.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
-            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            let (read, alive) = meter::watch(|| Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            if alive && read.is_pending() {
+                self.part_at = Some(Instant::now());
+            }
+            ready!(read)?;
             self.input.extend_from_slice(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })

@@ -483,6 +483,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if now >= self.valid_until {
             return Err(CloseReason::TokenExpired);
         }
+        if let Some(at) = self.transport.take_part() {
+            self.session.server.received_part(at);
+        }
         if now >= self.silent_at() {
             return Err(CloseReason::KeepAlive);
         }

@@ -12,6 +12,7 @@ use tokio_rustls::rustls::{AlertDescription, Error, InvalidMessage};
 use tokio_rustls::server::TlsStream;
 
 use super::shared::Shared;
+use crate::meter::Metered;
 
 /// Shakes hands with a client that came to the port of this `name`. What it did wrong becomes the hub's last refusal; a
 /// client that goes without a word did nothing wrong.
@@ -20,13 +21,14 @@ pub(super) async fn shake(
     tls: &TlsAcceptor,
     shared: &Shared,
     name: &str,
-) -> Option<TlsStream<TcpStream>> {
+) -> Option<TlsStream<Metered<TcpStream>>> {
     let peer = stream.peer_addr();
     let note = |reason: &str| {
         let from = peer.as_ref().map(|peer| format!(" with {peer}")).unwrap_or_default();
         shared.note_refusal(format!("{name} port: TLS handshake{from}: {reason}"));
     };
-    let shaken = timeout(shared.config.limits.handshake_timeout, tls.accept(stream)).await.ok()?;
+    let shaken =
+        timeout(shared.config.limits.handshake_timeout, tls.accept(Metered::new(stream))).await.ok()?;
     let stream = match shaken {
         Ok(stream) => stream,
         Err(error) => {
@@ -62,6 +64,6 @@ fn explain(error: &Error) -> String {
 }
 
 /// The first byte that a client sends inside TLS, still to be read; `None` if there is none in time.
-pub(super) async fn first_byte(stream: &mut TlsStream<TcpStream>, patience: Duration) -> Option<u8> {
+pub(super) async fn first_byte(stream: &mut TlsStream<Metered<TcpStream>>, patience: Duration) -> Option<u8> {
     timeout(patience, stream.fill_buf()).await.ok()?.ok()?.first().copied()
 }

@@ -14,6 +14,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::packets::Tap;
+use crate::meter;
 
 /// How much is read in one go: two full TLS records.
 const READ_SIZE: usize = 32 << 10;
@@ -35,13 +36,22 @@ pub struct Transport<S> {
     unflushed: bool,
     /// When the pending output last moved; `None` while nothing is pending.
     stalled_since: Option<Instant>,
+    /// When the socket last brought in a part of something that is to come out as a whole, until somebody asks.
+    part_at: Option<Instant>,
     /// Told of every byte, if packets are recorded.
     pub tap: Option<Box<Tap>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     pub fn new(stream: S) -> Self {
-        Self { stream, input: BytesMut::new(), unflushed: false, stalled_since: None, tap: None }
+        Self {
+            stream,
+            input: BytesMut::new(),
+            unflushed: false,
+            stalled_since: None,
+            part_at: None,
+            tap: None,
+        }
     }
 
     /// Writes as much of `output` as the peer takes now; the rest is written by later calls.
@@ -85,7 +95,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         SCRATCH.with_borrow_mut(|scratch| {
             let mut buffer = ReadBuf::new(scratch);
-            let read = Pin::new(&mut self.stream).poll_read(cx, &mut buffer);
+            let (read, alive) = meter::watch(|| Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            if alive && read.is_pending() {
+                self.part_at = Some(Instant::now());
+            }
             if self.input.is_empty() && read.is_pending() {
                 self.input = BytesMut::new();
             }
@@ -96,6 +109,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             self.input.extend_from_slice(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })
+    }
+
+    /// When bytes came in last of which nothing has come out yet, as within a TLS record; once.
+    pub fn take_part(&mut self) -> Option<Instant> {
+        self.part_at.take()
     }
 
     /// Has the recording of packets say why the connection ends.

@@ -339,6 +339,11 @@ impl<T> Client<T> {
         self.keep_alive.not_listening(now);
     }
 
+    /// The byte stream moves, and nothing has come out of it yet: see [`KeepAlive::received_part`].
+    pub fn received_part(&mut self, at: Instant) {
+        self.keep_alive.received_part(at);
+    }
+
     /// Somebody waits for an answer and has that much patience, or nobody does: see [`KeepAlive::awaits`].
     pub fn awaits(&mut self, patience: Option<Duration>, sent: u64, now: Instant) {
         self.keep_alive.awaits(patience, sent, now);

@@ -12,6 +12,9 @@ const SLOWEST: usize = 256;
 /// has to arrive before it can be answered.
 const SLOW_UPLINK: u64 = 16 * 1024;
 
+/// The largest record of TLS, in bytes (RFC 8446 §5.2).
+const LARGEST_RECORD: usize = 5 + 16 * 1024 + 256;
+
 /// The least silence that has a peer pinged because somebody waits for it, and the least wait for the answer to that.
 const LEAST_SILENCE: Duration = Duration::from_secs(1);
 const LEAST_ANSWER: Duration = Duration::from_secs(2);
@@ -26,6 +29,8 @@ pub struct KeepAlive {
     last_received: Instant,
     pinged: Option<Instant>,
     partial: Option<Partial>,
+    /// Since when bytes come in of which nothing comes out.
+    part_since: Option<Instant>,
     awaited: Option<Awaited>,
 }
 
@@ -91,6 +96,7 @@ impl KeepAlive {
             last_received: now,
             pinged: None,
             partial: None,
+            part_since: None,
             awaited: None,
         }
     }
@@ -102,6 +108,20 @@ impl KeepAlive {
 
     /// Bytes came in: the peer lives, and a ping still out is as good as answered.
     pub fn received(&mut self, now: Instant) {
+        self.part_since = None;
+        self.heard(now);
+    }
+
+    /// Bytes came in of which nothing has come out yet, because they are a part of a TLS record. It has its time, like a
+    /// packet.
+    pub fn received_part(&mut self, at: Instant) {
+        let since = *self.part_since.get_or_insert(at);
+        if at < since + self.allowance(LARGEST_RECORD) {
+            self.heard(at);
+        }
+    }
+
+    fn heard(&mut self, now: Instant) {
         self.last_received = now;
         self.pinged = None;
         if let Some(awaited) = &mut self.awaited {
@@ -151,7 +171,8 @@ impl KeepAlive {
             return None;
         }
         let next = match self.pinged {
-            Some(at) => self.answer_due(at),
+            // The server goes on counting while the answer is awaited [MQTT-3.1.2-23].
+            Some(at) => self.answer_due(at).min(self.last_sent + self.interval),
             None => self.ping_due(),
         };
         Some(self.packet_due().map_or(next, |due| due.min(next)))
@@ -185,10 +206,10 @@ impl KeepAlive {
         if let Some(partial) = self.partial.filter(|_| self.packet_due().is_some_and(|due| due <= now)) {
             return Due::Dead(Dead::Dripping(partial.size, self.allowance(partial.size)));
         }
-        if let Some(pinged) = self.pinged {
+        if let Some(pinged) = self.pinged.filter(|pinged| self.answer_due(*pinged) <= now) {
             return Due::Dead(Dead::Silent(now.saturating_duration_since(pinged)));
         }
-        self.pinged = Some(now);
+        self.pinged.get_or_insert(now);
         self.last_sent = now;
         Due::Ping
     }

@@ -273,6 +273,11 @@ impl<T> Server<T> {
         self.session.in_flight()
     }
 
+    /// The byte stream moves, and nothing has come out of it yet.
+    pub fn received_part(&mut self, at: Instant) {
+        self.idle.received_bytes(at);
+    }
+
     /// When the client counts as gone unless a packet comes before; close it then.
     pub fn deadline(&self) -> Instant {
         self.idle.deadline()

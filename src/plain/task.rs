@@ -192,6 +192,7 @@ impl Task {
             Phase::Leaving(until) if now >= until => return Err(End::Goodbye.into()),
             _ => {}
         }
+        connection.wire.take_part().into_iter().for_each(|at| self.mqtt.received_part(at));
         self.mqtt.handle_timeout(now).map_err(|_| End::Silent)?;
         self.put_out(now);
         self.settle()

@@ -180,6 +180,7 @@ impl<'a> Link<'a> {
                     _ => self.lost(&transport::explain_tls(&error, self.clock)),
                 });
             }
+            self.wire.take_part().into_iter().for_each(|at| self.mqtt.received_part(at));
             if self.mqtt.handle_timeout(now).is_err() {
                 return Err(self.lost("the service did not answer a ping"));
             }

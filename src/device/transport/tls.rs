@@ -10,8 +10,9 @@ use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Err
 
 use super::clock::ClockOffset;
 use crate::device::endpoint::Endpoint;
+use crate::meter::Metered;
 
-pub(super) type TlsStream = tokio_rustls::client::TlsStream<TcpStream>;
+pub(super) type TlsStream = tokio_rustls::client::TlsStream<Metered<TcpStream>>;
 
 /// Shakes hands on a connection to the endpoint, whoever passes its bytes on. The host's name is sent (SNI) and must be
 /// in the server's certificate.
@@ -22,7 +23,7 @@ pub(super) async fn handshake(
 ) -> io::Result<TlsStream> {
     let name = ServerName::try_from(endpoint.host.clone())
         .map_err(|_| io::Error::other("the host name cannot be in a certificate"))?;
-    TlsConnector::from(config).connect(name, tcp).await
+    TlsConnector::from(config).connect(name, Metered::new(tcp)).await
 }
 
 /// Whether an error is the server's no to the handshake. In TLS 1.3 its word on the client's certificate comes when the

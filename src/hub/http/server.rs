@@ -22,9 +22,10 @@ use super::answer::Admitted;
 use super::limits::Abort;
 use super::paths;
 use super::stall::{StallingBody, StallingWrites};
+use crate::meter::Metered;
 
 /// A TLS connection of the HTTPS listener.
-pub(super) type HttpsStream = StallingWrites<TlsStream<TcpStream>>;
+pub(super) type HttpsStream = StallingWrites<TlsStream<Metered<TcpStream>>>;
 
 /// What a connection's requests know of it; in their extensions.
 #[derive(Clone)]
@@ -45,7 +46,7 @@ impl Peer {
 /// Answers the requests of one client until it goes, stalls, or becomes something else by an upgrade. `place` is
 /// given back at the end.
 pub async fn serve(
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Metered<TcpStream>>,
     chain: ClientChain,
     router: Router,
     limits: Limits,

@@ -166,6 +166,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
             timer.as_mut().poll(cx).map(|()| Err(Closed))
         })
         .await
+        .or_else(|closed| {
+            // A part of something larger is life, too; the next wait has its deadline.
+            let part = self.transport.take_part().ok_or(closed)?;
+            self.server.received_part(part);
+            if self.server.deadline() > Instant::now() { Ok(()) } else { Err(Closed) }
+        })
     }
 
     async fn handle(&mut self, event: Event<T>) -> Result<(), Closed> {

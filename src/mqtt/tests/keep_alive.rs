@@ -45,6 +45,18 @@ fn an_unanswered_ping_is_the_end() {
 }
 
 #[test]
+fn who_waits_longer_than_an_interval_pings_on() {
+    let start = Instant::now();
+    let mut keep_alive = KeepAlive::new(ANSWER, INTERVAL, start);
+    for ping in 1..=6 {
+        assert_eq!(keep_alive.deadline(), Some(start + ANSWER * ping));
+        assert_eq!(keep_alive.due(start + ANSWER * ping), Due::Ping);
+    }
+    let end = start + ANSWER + INTERVAL;
+    assert_eq!(keep_alive.due(end), Due::Dead(Dead::Silent(INTERVAL)), "the first one counts");
+}
+
+#[test]
 fn any_packet_answers_a_ping() {
     let start = Instant::now();
     let mut keep_alive = KeepAlive::new(INTERVAL, ANSWER, start);

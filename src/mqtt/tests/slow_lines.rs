@@ -273,3 +273,48 @@ proptest! {
         prop_assert_eq!(come, sizes.len());
     }
 }
+
+/// On a slow line nothing comes out of a TLS record until all of it is there.
+#[test]
+fn a_part_of_a_record_is_life_and_a_record_has_its_time_too() {
+    let start = Instant::now();
+    let mut keep_alive = KeepAlive::new(Duration::from_secs(KEEP_ALIVE.into()), ANSWER, start);
+    let mut pings = 0;
+    let end = (1..1000).find_map(|second| {
+        let now = start + second * SECOND;
+        if keep_alive.deadline().is_some_and(|due| due <= now) {
+            keep_alive.received_part(now);
+            match keep_alive.due(now) {
+                Due::Nothing => {}
+                Due::Ping => pings += 1,
+                Due::Dead(dead) => return Some((second, dead)),
+            }
+        }
+        None
+    });
+    // 16,645 bytes at 256 a second are 65 seconds from when the first were noticed; then silence counts again.
+    assert!(matches!(end, Some((80..=110, Dead::Silent(_)))), "{end:?}");
+    assert!(pings > 5, "{pings} pings");
+
+    let mut keep_alive = KeepAlive::new(Duration::from_secs(KEEP_ALIVE.into()), ANSWER, start);
+    for second in 1..1000 {
+        let now = start + second * SECOND;
+        keep_alive.received_part(now);
+        if second % 60 == 0 {
+            // A record is complete.
+            keep_alive.received(now);
+        }
+        assert!(!matches!(keep_alive.due(now), Due::Dead(_)), "second {second}");
+    }
+}
+
+#[test]
+fn a_part_of_a_record_puts_the_servers_end_off() {
+    let start = Instant::now();
+    let mut server = connected_server();
+    let due = server.deadline();
+    server.received_part(start + SECOND);
+    assert!(server.deadline() > due);
+    server.received_part(start + 10 * (due - start));
+    assert!(server.deadline() < start + 4 * (due - start));
+}
