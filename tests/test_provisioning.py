@@ -33,13 +33,16 @@ def test_a_device_with_a_key_of_its_own(hub):
     assert "key" not in repr(enrollment)
 
 
-def test_over_websockets_both_services_share_a_port(hub):
-    enrollment = hub.create_enrollment("web-1")
-    ports = {"provisioning_port": hub.websocket_port, "port": hub.websocket_port}
-    options = {**hub.provisioning_options, **ports, "websocket": True}
-    with azmqtt.DeviceClient.provision(hub.id_scope, "web-1", symmetric_key=enrollment.key, **options) as client:
+@pytest.mark.parametrize("service", ["hub", "provisioning"])
+def test_over_websockets_on_the_port_of_either_service(hub, service):
+    """The hub's port for WebSockets serves both, and the provisioning service's takes them beside MQTT."""
+    name = f"web-{service}"
+    enrollment = hub.create_enrollment(name)
+    port = hub.websocket_port if service == "hub" else hub.provisioning_port
+    options = {**hub.provisioning_options, "provisioning_port": port, "port": hub.websocket_port, "websocket": True}
+    with azmqtt.DeviceClient.provision(hub.id_scope, name, symmetric_key=enrollment.key, **options) as client:
         client.send_message("hello")
-    assert hub.wait_for_telemetry("web-1", count=1, timeout=5)[0].text == "hello"
+    assert hub.wait_for_telemetry(name, count=1, timeout=5)[0].text == "hello"
 
 
 @pytest.mark.parametrize("kind", ["individual", "group"])

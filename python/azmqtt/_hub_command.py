@@ -49,7 +49,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=_port,
         default=0,
         metavar="PORT",
-        help="TCP port of the provisioning service, 0 for any free one (default: %(default)s)",
+        help="TCP port of the provisioning service (MQTT and WebSockets), 0 for any free one (default: %(default)s)",
     )
     parser.add_argument(
         "--hostname",

@@ -144,7 +144,7 @@ class ProvisioningSide:
 
     @property
     def provisioning_port(self) -> int:
-        """The TCP port of the provisioning service."""
+        """The TCP port of the provisioning service, for MQTT over TLS and over WebSockets."""
         return self._provisioning.port
 
     @property

@@ -16,6 +16,7 @@ use crate::dialect::provisioning::{
 use crate::dialect::time::Timestamp;
 use crate::hub::device::Device;
 use crate::hub::shared::Shared;
+use crate::hub::tracking::Tracking;
 
 /// What the service says.
 pub(super) struct Answer {
@@ -76,7 +77,7 @@ pub(super) fn serve(
 }
 
 fn refuse(mut error: ServiceError, now: SystemTime) -> Answer {
-    error.tracking_id = Some(guid(random().unwrap_or_default()));
+    error.tracking_id = Some(Tracking::new().request_id());
     error.timestamp = Some(Timestamp::of(now).to_string());
     Answer {
         status: error.status,
@@ -266,24 +267,10 @@ pub(super) fn etag(now: Timestamp, count: u64) -> String {
 
 /// In the shape of the service's own, `4.{16 digits}.{GUID}`.
 fn new_operation_id() -> Result<String, ServiceError> {
-    let failed = || ServiceError::new(INTERNAL, "the system's random source failed");
-    let [front, back] = [random(), random()].map(|random| random.ok_or_else(failed));
-    let front = format!("{:032x}", front?);
-    Ok(format!("4.{}.{}", &front[..16], guid(back?)))
-}
-
-fn random() -> Option<u128> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).ok()?;
-    Some(u128::from_ne_bytes(random))
-}
-
-/// A random GUID (RFC 9562, version 4).
-fn guid(random: u128) -> String {
-    let random = random & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
-    let digits = format!("{random:032x}");
-    let parts = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
-    parts.join("-")
+    let mut random = [0; 8];
+    getrandom::fill(&mut random)
+        .map_err(|_| ServiceError::new(INTERNAL, "the system's random source failed"))?;
+    Ok(format!("4.{:016x}.{}", u64::from_ne_bytes(random), Tracking::new().request_id()))
 }
 
 #[cfg(test)]
@@ -291,10 +278,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn guids_are_those_of_the_rfc() {
-        assert_eq!(guid(0), "00000000-0000-4000-8000-000000000000");
-        assert_eq!(guid(u128::MAX), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    fn operation_ids_look_like_the_service_s() {
         let id = new_operation_id().unwrap();
-        assert_eq!((id.len(), &id[..2], &id[18..19]), (55, "4.", "."));
+        let lengths: Vec<_> = id.split(['.', '-']).map(str::len).collect();
+        assert_eq!(lengths, [1, 16, 8, 4, 4, 4, 12], "{id}");
+        assert_ne!(id, new_operation_id().unwrap());
     }
 }

@@ -6,17 +6,20 @@ use rumqttc::mqttbytes::v4::{Connect, Login};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
+use tokio_rustls::rustls::version::TLS13;
 
 use super::client::{DEADLINE, Options, TestClient, ends, provisioning, start, tcp_to, tls};
 use super::websocket::{UPGRADE, ask_on};
 use crate::dialect::provisioning::{API_VERSION, ProvisioningRequest, RESPONSES, Registrant};
 use crate::dialect::sas::{SasToken, SymmetricKey};
 use crate::dialect::time::Timestamp;
+use crate::hub::Authentication::CertificateAuthority;
 use crate::hub::config::Limits;
+use crate::hub::provisioning::enrollment::Attestation;
 use crate::hub::provisioning::{Allocation, Enrollment, EnrollmentGroup};
 use crate::hub::state_dir::make_temp_dir;
 use crate::hub::telemetry::unix_now;
-use crate::hub::{Hub, HubConfig};
+use crate::hub::{Hub, HubConfig, SignedBy};
 use crate::mqtt::QoS;
 use crate::websocket::{Role, WebSocketBytes};
 
@@ -195,6 +198,31 @@ async fn a_failed_allocation_names_the_status_of_the_webhook() {
     assert_eq!(state["errorMessage"], "Custom allocation failed with status code: 500");
     assert_eq!(state["symmetricKey"], json!({ "enrollmentGroupId": "fleet" }));
     assert!(state["etag"].is_string() && has_seven_digits(&state["createdDateTimeUtc"]), "{state}");
+}
+
+#[tokio::test]
+async fn a_certificate_shows_in_the_state() {
+    let hub = start(HubConfig::default());
+    hub.create_enrollment(Enrollment::new("own", Attestation::Certificate(CertificateAuthority))).unwrap();
+    hub.create_enrollment_group(EnrollmentGroup::new(
+        "fleet",
+        Attestation::Certificate(CertificateAuthority),
+    ))
+    .unwrap();
+    for (id, expected) in [("own", json!({})), ("member", json!({ "enrollmentGroupId": "fleet" }))] {
+        let day = Duration::from_secs(24 * 3600);
+        let made = hub.create_certificate(id, day, 2 * day, SignedBy::Hub).unwrap();
+        let stream = tcp_to(hub.provisioning_port()).await;
+        let chain = vec![super::x509::der(&made.certificate)];
+        let stream = super::x509::shaken_over(&hub, stream, &TLS13, chain, &made.private_key).await.unwrap();
+        let mut options = options(&hub, id, &keys()[0], 0, "2021-06-01");
+        options.connect.login.as_mut().unwrap().password = String::new();
+        let mut client = TestClient::over(stream, &options).await.expect("accepted");
+        client.subscribe(RESPONSES, QoS::AtMostOnce).await.unwrap();
+        let (_, body) = register(&mut client, id).await;
+        assert_eq!(body["registrationState"]["x509"], expected, "{body}");
+        assert!(body["registrationState"].get("symmetricKey").is_none(), "{body}");
+    }
 }
 
 #[tokio::test]

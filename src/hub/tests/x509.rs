@@ -37,7 +37,7 @@ fn current(hub: &Hub, name: &str) -> DeviceCertificate {
     hub.create_certificate(name, DAY, 2 * DAY, SignedBy::Hub).unwrap()
 }
 
-fn der(pem: &str) -> CertificateDer<'static> {
+pub fn der(pem: &str) -> CertificateDer<'static> {
     CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()
 }
 
@@ -48,13 +48,24 @@ pub async fn shaken(
     chain: Vec<CertificateDer<'static>>,
     key: &str,
 ) -> std::io::Result<TlsStream<TcpStream>> {
+    shaken_over(hub, tcp(hub).await, version, chain, key).await
+}
+
+/// [`shaken`] on any port of the hub's.
+pub async fn shaken_over(
+    hub: &Hub,
+    stream: TcpStream,
+    version: &'static SupportedProtocolVersion,
+    chain: Vec<CertificateDer<'static>>,
+    key: &str,
+) -> std::io::Result<TlsStream<TcpStream>> {
     let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
     let key = ring::default_provider().key_provider.load_private_key(key).unwrap();
     let mut config = tls_config(hub, &[version]);
     let certified = Arc::new(CertifiedKey::new(chain, key));
     config.client_auth_cert_resolver = Arc::new(SingleCertAndKey::from(certified));
     let name = ServerName::try_from("localhost").unwrap();
-    let connecting = TlsConnector::from(Arc::new(config)).connect(name, tcp(hub).await);
+    let connecting = TlsConnector::from(Arc::new(config)).connect(name, stream);
     timeout(DEADLINE, connecting).await.expect("in time")
 }
 
