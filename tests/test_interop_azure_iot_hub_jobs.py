@@ -45,7 +45,8 @@ def test_queries_configurations_and_jobs(service_sdk_python: Path) -> None:
         results = hub.query("SELECT * FROM devices.jobs WHERE devices.jobs.jobId = 'call'")
         deployed = hub.twin("gateway", module_id="$edgeAgent")["properties"]["desired"]["schemaVersion"]
         tags = hub.twin("d2")["tags"]
-    assert (desired, tags, deployed) == ({"interval": 20}, {"floor": 3}, "1.1")
+    # Of the configuration, which was applied while it was there, and of the job.
+    assert (desired, tags, deployed) == ({"chiller": {"level": 3}, "interval": 20}, {"floor": 3}, "1.1")
     assert calls == [{"x": [1]}]
     outcome = {"deviceMethodResponse": {"status": 201, "payload": {"got": {"x": [1]}}}}
     assert [(row["deviceId"], row["status"]) for row in results] == [("d0", "completed"), ("d1", "failed")]
@@ -57,6 +58,7 @@ def test_queries_configurations_and_jobs(service_sdk_python: Path) -> None:
         "wrong": [400, "ArgumentInvalid"],
         "wrong token": [400, "ArgumentInvalid"],
         "configuration": ["chiller", 10, 2, {"firmware": 1}],
+        "bare": [409, "ConfigurationAlreadyExists"],
         "again": [409, "ConfigurationAlreadyExists"],
         "changed": [20, True],
         "stale": [412, "PreconditionFailed"],

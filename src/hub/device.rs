@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::client_certificates::Authentication;
 use super::cloud_messages::{CloudMessage, CloudMessages};
+use super::configurations::Applied;
 use super::device_session::StoredSession;
 use super::faults::NowFault;
 use super::id::Id;
@@ -88,6 +89,8 @@ pub struct DeviceState {
     pub model_id: Option<Arc<str>>,
     /// When the device last connected or disconnected, in Unix seconds.
     pub last_activity: Option<u64>,
+    /// The configurations whose content it has.
+    pub configurations: Vec<Applied>,
 }
 
 /// The registry's end of a live connection.
@@ -208,6 +211,7 @@ impl Device {
             last_close: None,
             model_id: None,
             last_activity: None,
+            configurations: Vec::new(),
         };
         Self {
             id: id.device.to_owned(),
@@ -386,6 +390,7 @@ impl DeviceState {
             iot_edge: self.record.traits.iot_edge,
             device_scope: self.record.traits.device_scope.clone(),
             parent_scopes: self.record.traits.parent_scopes.clone(),
+            configurations: self.configurations.iter().map(|applied| applied.id.clone()).collect(),
         }
     }
 

@@ -20,7 +20,7 @@
 //! | `policies` | keys of the hub itself, and what their holders may do |
 //! | `query`, `query_calls` | queries of twins and jobs, page by page; what applications ask about them |
 //! | `twin_writes`, `refused` | writes to twins by services; why a service's call is refused |
-//! | `configurations` | desired properties for many, kept and counted |
+//! | `configurations` | desired properties for many devices, applied by priority |
 //! | `jobs` | twin updates and method calls for many, now or later |
 //! | `methods` | calls of direct methods, from the request to the answer |
 //! | `cloud_calls`, `cloud_messages` | sending to devices; a device's queue of cloud-to-device messages |

@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
 use super::cloud_clock;
+use super::configurations;
 use super::device::{CloseReason, END_TIMEOUT};
 use super::error::HubError;
 use super::faults;
@@ -108,6 +109,7 @@ async fn run(
     tokio::spawn(cloud_clock::run(shared.clone()));
     tokio::spawn(faults::run(shared.clone()));
     tokio::spawn(jobs::run(shared.clone()));
+    tokio::spawn(configurations::run(shared.clone()));
     // Nobody waits for the answer only if the hub was dropped, and then `stopped` resolves too.
     let _ = ready.send(Ok(Ports {
         mqtt: mqtt_port,

@@ -95,6 +95,7 @@ impl Shared {
     /// Brings a device's file up to date; returns when its present state is safe on the disk. Without a state
     /// directory there is nothing to do.
     pub fn save(&self, device: &Device) -> Result<(), HubError> {
+        self.configurations.touch(device);
         match self.state_dir() {
             Some(dir) => device_file::save(&dir, device),
             None => Ok(()),
@@ -103,6 +104,7 @@ impl Shared {
 
     /// [`Self::save`] for tasks: the disk does not hold up other connections.
     pub async fn save_async(&self, device: &Arc<Device>) -> Result<(), HubError> {
+        self.configurations.touch(device);
         let Some(dir) = self.state_dir() else { return Ok(()) };
         let device = device.clone();
         let saved = tokio::task::spawn_blocking(move || device_file::save(&dir, &device)).await;

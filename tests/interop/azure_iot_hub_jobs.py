@@ -78,15 +78,21 @@ def configurations(manager: IoTHubConfigurationManager, seen: dict) -> None:
     seen["configuration"] = [made.id, made.priority, made.system_metrics.results["targetedCount"], made.metrics.results]
     seen["again"] = refused(manager.create_configuration, new)
     made.priority = 20
-    changed = manager.update_configuration(made, made.etag)
+    # The SDK sends the etag as it is, and the service takes one without quotes for none.
+    seen["bare"] = refused(manager.update_configuration, made, made.etag)
+    changed = manager.update_configuration(made, f'"{made.etag}"')
     seen["changed"] = [changed.priority, changed.etag != made.etag]
-    seen["stale"] = refused(manager.update_configuration, made, made.etag)
+    seen["stale"] = refused(manager.update_configuration, made, f'"{made.etag}"')
     seen["read"] = manager.get_configuration("chiller").target_condition
     seen["listed"] = [configuration.id for configuration in manager.get_configurations(5)]
     tried = manager.test_configuration_queries(
         ConfigurationQueriesTestInput(target_condition="tags.", custom_metric_queries={"m": "SELECT"})
     )
     seen["tried"] = [bool(tried.target_condition_error), list(tried.custom_metric_query_errors)]
+    deadline = time.monotonic() + 30
+    while (applied := manager.get_configuration("chiller").system_metrics.results["appliedCount"]) < 2:  # noqa: PLR2004
+        assert time.monotonic() < deadline, applied
+        time.sleep(0.05)
     manager.delete_configuration("chiller")
     seen["gone"] = refused(manager.get_configuration, "chiller")
     deployment = ConfigurationContent(modules_content={"$edgeAgent": {"properties.desired": {"schemaVersion": "1.1"}}})

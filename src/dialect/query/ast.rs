@@ -134,6 +134,23 @@ pub enum Expression {
     Or(Vec<Expression>),
 }
 
+impl Expression {
+    /// Whether `fits` holds for each property in it.
+    pub fn all_properties(&self, fits: &impl Fn(&Path) -> bool) -> bool {
+        let all = |parts: &[Self]| parts.iter().all(|part| part.all_properties(fits));
+        match self {
+            Self::Constant(_) | Self::Undefined => true,
+            Self::Property(path) => fits(path),
+            Self::Call(_, parts) | Self::And(parts) | Self::Or(parts) => all(parts),
+            Self::Negative(part) | Self::Not(part) | Self::In { item: part, .. } => part.all_properties(fits),
+            Self::Chain(first, rest) => {
+                first.all_properties(fits) && rest.iter().all(|(_, part)| part.all_properties(fits))
+            }
+            Self::Compare(_, left, right) => left.all_properties(fits) && right.all_properties(fits),
+        }
+    }
+}
+
 /// Functions of all records, or of those of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Aggregate {

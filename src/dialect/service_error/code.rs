@@ -35,7 +35,6 @@ error_codes! {
     CONNECTION_REPLACED = 400_027 "ConnectionForcefullyClosedOnNewConnection",
     INVALID_TARGET_CONDITION = 400_401 "InvalidConfigurationTargetCondition",
     INVALID_CONFIGURATION_CONTENT = 400_402 "InvalidConfigurationContent",
-    INVALID_METRICS_QUERY = 400_404 "InvalidConfigurationCustomMetricsQuery",
     HUB_NOT_FOUND = 401_001 "IotHubNotFound",
     UNAUTHORIZED_ACCESS = 401_002 "IotHubUnauthorizedAccess",
     UNAUTHORIZED = 401_003 "IotHubUnauthorized",

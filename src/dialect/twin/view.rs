@@ -40,6 +40,8 @@ pub struct DeviceFacts {
     pub device_scope: Option<String>,
     /// The scopes right above it.
     pub parent_scopes: Vec<String>,
+    /// The configurations that are applied to it, by their ids.
+    pub configurations: Vec<String>,
 }
 
 impl Twin {
@@ -85,6 +87,10 @@ impl Twin {
         }
         if !facts.parent_scopes.is_empty() {
             view["parentScopes"] = facts.parent_scopes.clone().into();
+        }
+        if !facts.configurations.is_empty() {
+            let status = |id: &String| (id.clone(), json!({ "status": "Applied" }));
+            view["configurations"] = Value::Object(facts.configurations.iter().map(status).collect());
         }
         view
     }

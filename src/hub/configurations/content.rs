@@ -25,21 +25,21 @@ type Settings = Map<String, Value>;
 
 /// What a content is for.
 #[derive(Debug)]
-pub enum Content<'a> {
-    Device(&'a Settings),
+pub enum Content {
+    Device(Settings),
     /// The modules of a device, by their ids: an IoT Edge deployment.
-    Modules(Vec<(&'a String, &'a Settings)>),
+    Modules(Vec<(String, Settings)>),
     /// One module of each device.
-    Module,
+    Module(Settings),
 }
 
-impl<'a> Content<'a> {
+impl Content {
     /// Reads `{"deviceContent": …}`, `{"modulesContent": …}` or `{"moduleContent": …}`.
-    pub fn read(content: &'a Value) -> Result<Self, Refused> {
+    pub fn read(content: &Value) -> Result<Self, Refused> {
         let invalid = |message: &str| Refused::new(ErrorCode::ARGUMENT_INVALID, message);
         let part = |name: &str| content.get(name).filter(|part| !part.is_null());
         let kinds = ["deviceContent", "modulesContent", "moduleContent"].map(part);
-        let settings = |value: &'a Value| {
+        let settings = |value: &Value| {
             let settings = value.as_object().ok_or_else(|| invalid("a content is values by their places"))?;
             if settings.keys().any(|place| names(place).is_none()) {
                 return Err(invalid("places begin with properties.desired"));
@@ -47,7 +47,7 @@ impl<'a> Content<'a> {
             // What no twin takes is refused here, and not by each device.
             let mut twin = Twin::new(unix_now());
             twin.replace_by_service(&replacement(&twin, settings), None, unix_now())?;
-            Ok(settings)
+            Ok(settings.clone())
         };
         match kinds {
             [Some(device), None, None] => settings(device).map(Self::Device),
@@ -57,11 +57,11 @@ impl<'a> Content<'a> {
                 let modules = modules.iter().map(|(id, content)| {
                     check_id("module id", id)
                         .map_err(|error| Refused::new(ErrorCode::ARGUMENT_INVALID, error.to_string()))?;
-                    Ok((id, settings(content)?))
+                    Ok((id.clone(), settings(content)?))
                 });
                 modules.collect::<Result<_, Refused>>().map(Self::Modules)
             }
-            [None, None, Some(module)] => settings(module).map(|_| Self::Module),
+            [None, None, Some(module)] => settings(module).map(Self::Module),
             _ => Err(invalid("a content is one of deviceContent, modulesContent and moduleContent")),
         }
     }
@@ -77,28 +77,36 @@ fn names(place: &str) -> Option<Vec<&str>> {
     names.iter().all(|name| !name.is_empty()).then_some(names)
 }
 
-/// Applies a content to one IoT Edge device, or to its modules, which are made where they are missing. All of it, or nothing.
+/// Applies a content to one IoT Edge device, as `POST /devices/{id}/applyConfigurationContent` does.
 pub fn apply(shared: &Shared, device_id: &str, content: &Value) -> Result<(), HubError> {
-    let owner = shared.registry.get(device_id)?;
-    if !owner.state().record.traits.iot_edge {
-        return Err(Refused::new(ErrorCode::ARGUMENT_INVALID, "Not an Azure IoT Edge device").into());
+    let device = shared.registry.get(device_id)?;
+    let refused = |message: &str| Err(Refused::new(ErrorCode::ARGUMENT_INVALID, message).into());
+    if !device.state().record.traits.iot_edge {
+        return refused("Not an Azure IoT Edge device");
     }
-    let targets = match Content::read(content).map_err(HubError::from)? {
-        Content::Device(settings) => vec![(None, settings)],
-        Content::Modules(modules) => {
-            modules.into_iter().map(|(id, settings)| (Some(id.as_str()), settings)).collect()
+    match Content::read(content).map_err(HubError::from)? {
+        Content::Module(_) => refused("moduleContent is for configurations alone"),
+        content => apply_to(shared, &device, &content),
+    }
+}
+
+/// Applies a content to a device or module, or to the modules of a device, which are made where they are missing. All of it,
+/// or nothing.
+pub(super) fn apply_to(shared: &Shared, owner: &Arc<Device>, content: &Content) -> Result<(), HubError> {
+    let device_id = owner.id.as_str();
+    let modules = match content {
+        Content::Device(settings) | Content::Module(settings) => {
+            twin_writes::replace_by(owner, |twin| replacement(twin, settings)).map_err(HubError::Twin)?;
+            return shared.save(owner);
         }
-        Content::Module => {
-            let message = "moduleContent is for configurations alone";
-            return Err(Refused::new(ErrorCode::ARGUMENT_INVALID, message).into());
-        }
+        Content::Modules(modules) => modules,
     };
     // Tried on copies first.
     let mut count = shared.registry.modules(device_id)?.len();
-    for (module_id, settings) in &targets {
-        let found = shared.registry.find(Id::from((device_id, *module_id)));
-        if let (None, Some(module_id)) = (&found, module_id) {
-            identities::check_reserved(&owner, module_id)?;
+    for (module_id, settings) in modules {
+        let found = shared.registry.find((device_id, module_id.as_str()));
+        if found.is_none() {
+            identities::check_reserved(owner, module_id)?;
             count += 1;
         }
         let mut twin = found.map_or_else(|| Twin::new(unix_now()), |found| found.state().twin.clone());
@@ -108,11 +116,8 @@ pub fn apply(shared: &Shared, device_id: &str, content: &Value) -> Result<(), Hu
     if count > MAX_MODULES {
         return Err(HubError::TooManyModules(device_id.to_owned()));
     }
-    for (module_id, settings) in targets {
-        let target = match module_id {
-            Some(module_id) => module(shared, (device_id, module_id).into())?,
-            None => owner.clone(),
-        };
+    for (module_id, settings) in modules {
+        let target = module(shared, (device_id, module_id.as_str()).into())?;
         twin_writes::replace_by(&target, |twin| replacement(twin, settings)).map_err(HubError::Twin)?;
         shared.save(&target)?;
     }

@@ -1,16 +1,17 @@
 //! A configuration as its body has it, and as it is shown.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::super::query::{TwinRecord, count};
+use super::super::query::count;
 use super::super::refused::Refused;
 use super::super::shared::Shared;
 use super::content::Content;
-use crate::dialect::query::{Query, QueryError, Source, Target};
+use crate::dialect::query::{Path, Query, QueryError, Source, Target};
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::time::format_utc;
 
@@ -21,14 +22,16 @@ const MAX_ID: usize = 128;
 const MAX_METRICS: usize = 5;
 
 /// What a request says of a configuration.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct ConfigurationBody {
-    pub schema_version: String,
-    pub labels: BTreeMap<String, String>,
-    /// As it was sent; checked.
-    pub content: Value,
-    /// Empty for nobody.
+    pub schema_version: Option<String>,
+    pub labels: Option<BTreeMap<String, String>>,
+    /// As it was sent.
+    pub shown_content: Value,
+    pub content: Arc<Content>,
     pub target_condition: String,
+    /// The condition as a value; `None` targets nothing.
+    pub target: Option<Target>,
     pub priority: i64,
     /// Queries by their names.
     pub metrics: BTreeMap<String, String>,
@@ -44,6 +47,8 @@ pub struct Configuration {
     pub updated: u64,
     /// Counts the changes.
     pub revision: u64,
+    /// Tells it from another one that had the same id.
+    pub serial: u64,
 }
 
 /// Checks an id: up to 128 lower-case letters, digits and some marks.
@@ -76,16 +81,12 @@ impl ConfigurationBody {
                 .filter(|number| (0..=i64::from(i32::MAX)).contains(number))
                 .ok_or_else(|| invalid("priority is not a whole number from 0".to_owned()))?,
         };
-        let content = fields.get("content").cloned().unwrap_or_default();
-        let kind = Content::read(&content)?;
+        let shown_content = fields.get("content").cloned().unwrap_or_default();
+        let content = read_content(&shown_content)
+            .map_err(|error| Refused::new(ErrorCode::INVALID_CONFIGURATION_CONTENT, error.message()))?;
         let target_condition = text("targetCondition", "")?;
-        if let Some(target) = target(&target_condition).map_err(|error| invalid(error.to_string()))? {
-            let of_modules = target.source == Source::Modules;
-            if of_modules != matches!(kind, Content::Module) {
-                let rule = "moduleContent, and nothing else, is for FROM devices.modules";
-                return Err(invalid(rule.to_owned()));
-            }
-        }
+        let target = target(&target_condition, &content)
+            .map_err(|error| Refused::new(ErrorCode::INVALID_TARGET_CONDITION, error))?;
         let queries = fields.get("metrics").and_then(|metrics| metrics.get("queries"));
         let metrics = texts(queries).ok_or_else(|| invalid("metrics are queries by name".to_owned()))?;
         if metrics.len() > MAX_METRICS {
@@ -95,20 +96,57 @@ impl ConfigurationBody {
             check_metric(query).map_err(|error| invalid(format!("the metric {name}: {error}")))?;
         }
         Ok(Self {
-            schema_version: text("schemaVersion", "1.0")?,
-            labels: texts(fields.get("labels"))
-                .ok_or_else(|| invalid("labels are texts by name".to_owned()))?,
-            content,
+            schema_version: match fields.get("schemaVersion") {
+                None | Some(Value::Null) => None,
+                Some(_) => Some(text("schemaVersion", "")?),
+            },
+            labels: match fields.get("labels") {
+                None | Some(Value::Null) => None,
+                labels => Some(texts(labels).ok_or_else(|| invalid("labels are texts by name".to_owned()))?),
+            },
+            shown_content,
+            content: Arc::new(content),
             target_condition,
+            target,
             priority,
             metrics,
         })
     }
 }
 
+fn read_content(content: &Value) -> Result<Content, Refused> {
+    let content = Content::read(content)?;
+    let agent = |(id, _): &(String, _)| id == "$edgeAgent";
+    if matches!(&content, Content::Modules(modules) if !modules.iter().any(agent)) {
+        let message = "modulesContent has nothing for $edgeAgent";
+        return Err(Refused::new(ErrorCode::INVALID_CONFIGURATION_CONTENT, message));
+    }
+    Ok(content)
+}
+
 /// Whom a condition is for; nobody if it is empty.
-fn target(condition: &str) -> Result<Option<Target>, QueryError> {
-    if condition.trim().is_empty() { Ok(None) } else { Target::parse(condition).map(Some) }
+fn target(condition: &str, content: &Content) -> Result<Option<Target>, String> {
+    if condition.trim().is_empty() {
+        return Ok(None);
+    }
+    let target = check_target(condition)?;
+    if (target.source == Source::Modules) != matches!(content, Content::Module(_)) {
+        return Err("moduleContent, and nothing else, is for FROM devices.modules".to_owned());
+    }
+    Ok(Some(target))
+}
+
+/// A condition on ids, tags and reported properties, which are all that the service takes here.
+fn check_target(condition: &str) -> Result<Target, String> {
+    let target = Target::parse(condition).map_err(|error| error.to_string())?;
+    let fits = |path: &Path| {
+        let names: Vec<_> = path.names().iter().map(String::as_str).collect();
+        matches!(names[..], ["deviceId" | "moduleId"] | ["tags", _, ..] | ["properties", "reported", _, ..])
+    };
+    if target.condition.as_ref().is_none_or(|condition| condition.all_properties(&fits)) {
+        return Ok(target);
+    }
+    Err("a target condition is of deviceId, moduleId, tags and properties.reported".to_owned())
 }
 
 /// Metrics count twins, so that they cannot ask for jobs.
@@ -137,7 +175,7 @@ fn texts(value: Option<&Value>) -> Option<BTreeMap<String, String>> {
 impl Configuration {
     /// Changes with every write; without quotes.
     pub fn etag(&self) -> String {
-        STANDARD.encode(format!("{:x}.{:x}", self.created, self.revision))
+        STANDARD.encode(self.revision.to_string())
     }
 
     /// What is kept of it, without figures.
@@ -146,7 +184,7 @@ impl Configuration {
             "id": self.id,
             "schemaVersion": self.body.schema_version,
             "labels": self.body.labels,
-            "content": self.body.content,
+            "content": self.body.shown_content,
             "targetCondition": self.body.target_condition,
             "createdTimeUtc": format_utc(self.created),
             "lastUpdatedTimeUtc": format_utc(self.updated),
@@ -159,16 +197,17 @@ impl Configuration {
     /// As services see it, with the figures of this moment.
     pub fn view(&self, shared: &Shared) -> Value {
         let mut view = self.to_json();
-        let target = target(&self.body.target_condition).ok().flatten();
-        let targeted = target.as_ref().map_or(0, |target| count_targeted(shared, target));
-        let (source, clause) = match &target {
+        let all = shared.registry.all();
+        let targeted = all.iter().filter(|device| self.targets(device)).count();
+        let applied_count = all.iter().filter(|device| self.is_applied_to(device)).count();
+        let (source, clause) = match &self.body.target {
             Some(target) => (target.source.name(), where_clause(target)),
             None => (Source::Devices.name(), " WHERE false".to_owned()),
         };
         let applied =
             format!("SELECT deviceId FROM {source} WHERE configurations.[[{}]].status = 'Applied'", self.id);
         view["systemMetrics"] = json!({
-            "results": { "targetedCount": targeted, "appliedCount": 0 },
+            "results": { "targetedCount": targeted, "appliedCount": applied_count },
             "queries": {
                 "targetedCount": format!("SELECT deviceId FROM {source}{clause}"),
                 "appliedCount": applied,
@@ -187,15 +226,6 @@ fn where_clause(target: &Target) -> String {
     target.condition.as_ref().map_or_else(String::new, |condition| format!(" WHERE {condition}"))
 }
 
-fn count_targeted(shared: &Shared, target: &Target) -> usize {
-    let all = shared.registry.all();
-    let counts = |device: &&std::sync::Arc<super::super::device::Device>| {
-        device.module_id.is_some() == (target.source == Source::Modules)
-            && target.matches(&TwinRecord::new(device))
-    };
-    all.iter().filter(counts).count()
-}
-
 /// What is wrong with a condition, and with queries by name: `{targetConditionError, customMetricQueryErrors}`.
 pub fn test_queries(body: &Value) -> Result<Value, Refused> {
     let condition = body.get("targetCondition").and_then(Value::as_str).unwrap_or_default();
@@ -203,7 +233,12 @@ pub fn test_queries(body: &Value) -> Result<Value, Refused> {
     let queries = queries.ok_or_else(|| {
         Refused::new(ErrorCode::ARGUMENT_INVALID, "customMetricQueries are queries by name")
     })?;
-    let wrong = target(condition).err().map(|error| error.to_string()).unwrap_or_default();
+    let wrong = match condition.trim() {
+        "" => String::new(),
+        // For all devices in a configuration, and refused here.
+        "*" => "the condition cannot be *".to_owned(),
+        condition => check_target(condition).err().unwrap_or_default(),
+    };
     let errors = queries.iter().filter_map(|(name, query)| {
         check_metric(query).err().map(|error| (name.clone(), Value::from(error.to_string())))
     });

@@ -1,9 +1,11 @@
 //! The configurations of a hub, in memory and in one file of the state directory.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::super::error::HubError;
 use super::super::if_match::IfMatch;
@@ -11,10 +13,12 @@ use super::super::refused::Refused;
 use super::super::shared::Shared;
 use super::super::state_dir::StateDir;
 use super::super::telemetry::unix_now;
-use super::MAX_CONFIGURATIONS;
 use super::document::{Configuration, ConfigurationBody};
+use super::enforce::Pending;
+use super::{MAX_BYTES, MAX_CONFIGURATIONS};
 use crate::dialect::service_error::ErrorCode;
 use crate::dialect::time::parse_utc;
+use crate::hub::device::Device;
 
 const FILE: &str = "configurations.json";
 
@@ -22,6 +26,12 @@ const FILE: &str = "configurations.json";
 #[derive(Default)]
 pub struct Configurations {
     all: Mutex<BTreeMap<String, Configuration>>,
+    /// Whether there are any: changes of devices need no look at them otherwise.
+    any: AtomicBool,
+    pending: Mutex<Pending>,
+    /// Something is pending.
+    pub(super) changed: Notify,
+    serials: AtomicU64,
     /// Held while the file is written, so that an older one never overwrites a newer one.
     saving: Mutex<()>,
 }
@@ -33,9 +43,11 @@ impl Configurations {
         let list = content.get("configurations").and_then(Value::as_array);
         let list = list.ok_or_else(|| HubError::corrupt(&path, "'configurations' is missing or no list"))?;
         for entry in list {
-            let configuration = read(entry).map_err(|reason| HubError::corrupt(&path, reason))?;
+            let configuration =
+                read(entry, self.serial()).map_err(|reason| HubError::corrupt(&path, reason))?;
             self.all().insert(configuration.id.clone(), configuration);
         }
+        self.judge_all();
         Ok(())
     }
 
@@ -48,25 +60,23 @@ impl Configurations {
         self.all().values().take(most).cloned().collect()
     }
 
-    /// Makes a configuration, or changes one if there is a condition on its etag. True if it was made.
+    /// Makes a configuration, or changes one if there is a condition on its etag.
     pub fn put(
         &self,
         shared: &Shared,
         id: &str,
         body: ConfigurationBody,
         if_match: Option<&IfMatch>,
-    ) -> Result<(Configuration, bool), Refused> {
+    ) -> Result<Configuration, Refused> {
         let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
         let now = unix_now();
         let before = self.all().get(id).cloned();
         let configuration = match (&before, if_match) {
             (None, Some(_)) => return Err(not_found(id)),
-            (None, None) if self.all().len() >= MAX_CONFIGURATIONS => {
-                let message = format!("there are {MAX_CONFIGURATIONS} configurations, the limit of a hub");
-                return Err(Refused::new(ErrorCode::QUOTA_EXCEEDED, message));
-            }
             (None, None) => {
-                Configuration { id: id.to_owned(), body, created: now, updated: now, revision: 1 }
+                self.check_room(&body)?;
+                let serial = self.serial();
+                Configuration { id: id.to_owned(), body, created: now, updated: now, revision: 1, serial }
             }
             (Some(_), None) => {
                 let message = format!("there is a configuration {id} already");
@@ -74,16 +84,14 @@ impl Configurations {
             }
             (Some(old), Some(wanted)) => {
                 expect(old, wanted)?;
-                if old.body.content != body.content {
-                    let message = "the content of a configuration cannot be changed";
-                    return Err(Refused::new(ErrorCode::ARGUMENT_INVALID, message));
-                }
+                // The content stays, as on the service, which ignores another one.
+                let (shown_content, content) = (old.body.shown_content.clone(), old.body.content.clone());
+                let body = ConfigurationBody { shown_content, content, ..body };
                 Configuration { body, updated: now, revision: old.revision + 1, ..old.clone() }
             }
         };
-        let made = before.is_none();
         self.replace(shared, id, Some(configuration.clone()))?;
-        Ok((configuration, made))
+        Ok(configuration)
     }
 
     pub fn delete(&self, shared: &Shared, id: &str, if_match: Option<&IfMatch>) -> Result<(), Refused> {
@@ -106,7 +114,45 @@ impl Configurations {
                 .map_err(|error| Refused::new(ErrorCode::SERVER_ERROR, error.to_string()))?;
         }
         *self.all() = after;
+        self.judge_all();
         Ok(())
+    }
+
+    fn check_room(&self, new: &ConfigurationBody) -> Result<(), Refused> {
+        let all = self.all();
+        let size = |body: &ConfigurationBody| body.shown_content.to_string().len();
+        let message = if all.len() >= MAX_CONFIGURATIONS {
+            format!("there are {MAX_CONFIGURATIONS} configurations, the limit of a hub")
+        } else if all.values().map(|other| size(&other.body)).sum::<usize>() + size(new) > MAX_BYTES {
+            format!(
+                "the contents of all configurations take more than {MAX_BYTES} bytes, the limit of this hub"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Refused::new(ErrorCode::TOO_MANY_CONFIGURATIONS, message))
+    }
+
+    /// A device or module has changed, or is new.
+    pub fn touch(&self, device: &Device) {
+        if self.any.load(Ordering::Relaxed) {
+            self.pending().add(device);
+            self.changed.notify_one();
+        }
+    }
+
+    fn judge_all(&self) {
+        self.any.store(!self.all().is_empty(), Ordering::Relaxed);
+        *self.pending() = Pending::All;
+        self.changed.notify_one();
+    }
+
+    pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serial(&self) -> u64 {
+        self.serials.fetch_add(1, Ordering::Relaxed)
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<String, Configuration>> {
@@ -132,7 +178,7 @@ fn to_file(configuration: &Configuration) -> Value {
     content
 }
 
-fn read(entry: &Value) -> Result<Configuration, String> {
+fn read(entry: &Value, serial: u64) -> Result<Configuration, String> {
     let text = |name: &str| {
         entry.get(name).and_then(Value::as_str).ok_or_else(|| format!("'{name}' is missing or not text"))
     };
@@ -146,5 +192,6 @@ fn read(entry: &Value) -> Result<Configuration, String> {
         created: time("createdTimeUtc")?,
         updated: time("lastUpdatedTimeUtc")?,
         revision,
+        serial,
     })
 }

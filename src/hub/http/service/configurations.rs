@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::header::ETAG;
+use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -70,13 +70,15 @@ async fn write(
     body: Body,
 ) -> Result<Response, Refusal> {
     let body = json_of(caller, Right::RegistryWrite, body, MAX_BODY).await?;
-    let condition = condition(&headers)?;
+    // An etag without quotes is none here, though it is one for identities.
+    let bare = |text: &[u8]| !text.starts_with(b"\"") && text != b"*";
+    let is_bare = headers.get(IF_MATCH).is_some_and(|header| bare(header.as_bytes()));
+    let condition = if is_bare { None } else { condition(&headers)? };
     let write = move |shared: &Shared| {
         let body = ConfigurationBody::read(&id, &body).map_err(HubError::from)?;
         let put = shared.configurations.put(shared, &id, body, condition.as_ref());
-        let (configuration, made) = put.map_err(HubError::from)?;
-        let status = if made { StatusCode::CREATED } else { StatusCode::OK };
-        Ok((status, configuration.etag(), configuration.view(shared)))
+        let configuration = put.map_err(HubError::from)?;
+        Ok((StatusCode::OK, configuration.etag(), configuration.view(shared)))
     };
     off_thread(&shared, write).await.map(with_etag)
 }
