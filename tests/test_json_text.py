@@ -116,7 +116,12 @@ def test_numbers_are_read_as_by_json(hub):
 
 
 def test_an_answer_that_is_not_json_is_an_error(hub):
-    answers = {"broken": b"{'filename': 'logs.zip'}", "text": b"Some Response Message", "bytes": b"\xff\xfe"}
+    answers = {
+        "broken": b"{'filename': 'logs.zip'}",
+        "text": b"Some Response Message",
+        "bytes": b"\xff\xfe",
+        "deep": b"[" * 60_000 + b"]" * 60_000,
+    }
     with raw_device(hub, answers) as device_id, hub.device_client("gateway", module_id="m") as module:
         for name in answers:
             with pytest.raises(

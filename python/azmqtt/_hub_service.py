@@ -249,7 +249,7 @@ class ServiceSide(CloudSide, UploadSide):
         status, body = answer
         try:
             return MethodResult(status, json.loads(body) if body else None)
-        except ValueError:
+        except (ValueError, RecursionError):
             from azmqtt._errors import BadAnswer
 
             msg = f"{device_id} answered {status} to {name} with a body that is not JSON"
