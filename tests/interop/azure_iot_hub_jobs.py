@@ -90,7 +90,7 @@ def configurations(manager: IoTHubConfigurationManager, seen: dict) -> None:
     )
     seen["tried"] = [bool(tried.target_condition_error), list(tried.custom_metric_query_errors)]
     deadline = time.monotonic() + 30
-    while (applied := manager.get_configuration("chiller").system_metrics.results["appliedCount"]) < 2:  # noqa: PLR2004
+    while (applied := manager.get_configuration("chiller").system_metrics.results["appliedCount"]) < 2:
         assert time.monotonic() < deadline, applied
         time.sleep(0.05)
     manager.delete_configuration("chiller")
