@@ -447,6 +447,25 @@ def test_the_timeout_of_the_whole(scripted):
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.parametrize("form", ["blocking", "awaited"])
+def test_the_notice_of_a_failure_takes_none_of_the_callers_time(scripted, form):
+    """The hub is silent, too; it is told in the background once it answers."""
+    server, handler, client = scripted
+    handler.plan["blob"] = ["hang"] * 20
+    handler.plan["notify"] = ["hang"] * 4
+    started = time.monotonic()
+    awaited = lambda: asyncio.run(client.upload_file_async(b"x", "x", timeout=0.3))  # noqa: E731
+    upload = awaited if form == "awaited" else lambda: client.upload_file(b"x", "x", timeout=0.3)
+    with pytest.raises(azmqtt.RequestTimeout, match=r"the file upload within 0\.3 s"):
+        upload()
+    # Four requests that hang last for half a second each.
+    assert time.monotonic() - started < 1.5
+    while not server.notifications:
+        assert time.monotonic() - started < 20
+        time.sleep(0.01)
+    assert server.notifications[0]["isSuccess"] is False
+
+
 def test_an_interrupt_is_seen(hub):
     device = hub.create_device()
     code = (

@@ -44,9 +44,28 @@ def whole(name: str, value: Any) -> None:
 
     Raises:
         TypeError: It is none; a ``bool`` is none.
+        ValueError: It needs more than 64 bits, which nothing here takes.
     """
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
         raise TypeError(f"{name} must be int, not {type(value).__name__}")
+    within(name, value, -(2**63), 2**63 - 1)
+
+
+def within(name: str, value: Any, least: int, most: int) -> None:
+    """Check the bounds of a number.
+
+    Raises:
+        ValueError: It is outside of them, or NaN.
+    """
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be from {least} to {most}, not {brief(value)}")
+
+
+def brief(value: Any) -> str:
+    """Write a number for an error; one that Python may refuse to write by its size."""
+    if isinstance(value, int) and value.bit_length() > 128:  # noqa: PLR2004 - longer than anybody reads
+        return f"an int of {value.bit_length()} bits"
+    return str(value)
 
 
 def not_negative(name: str, value: int) -> None:
@@ -56,7 +75,7 @@ def not_negative(name: str, value: int) -> None:
         ValueError: It is negative.
     """
     if value < 0:
-        raise ValueError(f"{name} must not be negative, not {value}")
+        raise ValueError(f"{name} must not be negative, not {brief(value)}")
 
 
 def json_text(name: str, value: Any) -> str:
@@ -118,10 +137,11 @@ def seconds(name: str, value: Any) -> None:
 
     Raises:
         TypeError: It is no number.
-        ValueError: It is NaN.
+        ValueError: It is NaN, or an ``int`` that is larger than any ``float``.
     """
     if isinstance(value, bool) or not hasattr(type(value), "__float__"):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
+    _fits_float(name, value)
     if value != value:  # noqa: PLR0124 - only NaN differs from itself
         raise ValueError(f"{name} must be a number of seconds, not NaN")
 
@@ -131,9 +151,18 @@ def number(name: str, value: Any) -> None:
 
     Raises:
         TypeError: It is none; a ``bool`` is none.
+        ValueError: It is an ``int`` that is larger than any ``float``.
     """
     if isinstance(value, bool) or not hasattr(type(value), "__float__"):
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
+    _fits_float(name, value)
+
+
+def _fits_float(name: str, value: Any) -> None:
+    try:
+        float(value)
+    except OverflowError:
+        raise ValueError(f"{name} is out of bounds: {brief(value)}") from None
 
 
 def _truth(name: str, value: Any) -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from azmqtt import _core
-from azmqtt._arguments import text
+from azmqtt._arguments import brief, text
 from azmqtt._connection import Connection
 from azmqtt._invoke import MethodCalls
 from azmqtt._message import Message
@@ -501,7 +501,7 @@ def _version(if_version: int | None) -> int | None:
     if isinstance(if_version, bool) or not isinstance(if_version, int):
         raise TypeError(f"if_version must be int, not {type(if_version).__name__}")
     if not 0 <= if_version < 2**64:
-        raise ValueError(f"if_version must be from 0 to 2**64 - 1, not {if_version}")
+        raise ValueError(f"if_version must be from 0 to 2**64 - 1, not {brief(if_version)}")
     return if_version
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from azmqtt import _core, _hub_forked
-from azmqtt._arguments import checked
+from azmqtt._arguments import brief, checked
 from azmqtt._hub_assert import AssertSide
 from azmqtt._hub_certificates import Certificates, DeviceCertificate, both_thumbprints
 from azmqtt._hub_faults import FaultSide, InjectedFault
@@ -34,6 +34,7 @@ from azmqtt._hub_types import (
 )
 from azmqtt._hub_wait import wait
 from azmqtt._types import MethodResult
+from azmqtt._uncopied import Uncopied
 
 if TYPE_CHECKING:
     import os
@@ -66,7 +67,9 @@ _TIERS = ("F1", "B1", "B2", "B3", "S1", "S2", "S3")
 
 
 @checked
-class LocalHub(ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, ProvisioningSide, PacketSide, AssertSide):
+class LocalHub(
+    ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, ProvisioningSide, PacketSide, AssertSide, Uncopied
+):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
@@ -149,18 +152,18 @@ class LocalHub(ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, Prov
             ("provisioning_port", provisioning_port),
         ):
             if not 0 <= number <= 65535:  # noqa: PLR2004 - every reader knows this number
-                msg = f"{name} must be 0 to 65535, not {number}"
+                msg = f"{name} must be 0 to 65535, not {brief(number)}"
                 raise ValueError(msg)
         if not 1 <= c2d_max_delivery_count <= 100:  # noqa: PLR2004 - the service's bounds
-            msg = f"c2d_max_delivery_count must be 1 to 100, not {c2d_max_delivery_count}"
+            msg = f"c2d_max_delivery_count must be 1 to 100, not {brief(c2d_max_delivery_count)}"
             raise ValueError(msg)
         if tier not in _TIERS:
             raise ValueError(f"tier must be {', '.join(_TIERS[:-1])} or {_TIERS[-1]}, not {tier!r}")
         if not 1 <= units <= 200:  # noqa: PLR2004 - the service's bounds
-            msg = f"units must be 1 to 200, not {units}"
+            msg = f"units must be 1 to 200, not {brief(units)}"
             raise ValueError(msg)
         if disabled_return_code not in (3, 5):
-            msg = f"disabled_return_code must be 3 or 5, not {disabled_return_code}"
+            msg = f"disabled_return_code must be 3 or 5, not {brief(disabled_return_code)}"
             raise ValueError(msg)
         cloud = {
             "lock": c2d_lock,

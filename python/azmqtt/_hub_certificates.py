@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from azmqtt._arguments import brief
 from azmqtt._options import read_pem
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Certificates:
             ValueError: An argument breaks a rule.
         """
         if not -36_500 <= days <= 36_500:  # noqa: PLR2004 - a century either way
-            msg = f"days must be from -36500 to 36500, not {days}"
+            msg = f"days must be from -36500 to 36500, not {brief(days)}"
             raise ValueError(msg)
         name = device_id if module_id is None else f"{device_id}/{module_id}"
         ago = (_MARGIN - min(days, 0)) * _DAY

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+from azmqtt._arguments import within
 from azmqtt._hub_wait import look
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ _log = logging.getLogger("azmqtt.hub")
 
 #: Seconds after which the thread that asks the allocation policy looks whether the hub still runs.
 _TICK = 0.5
+#: Requests that may be failed in advance.
+_MOST_FAULTS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -274,6 +277,8 @@ class ProvisioningSide:
             polls: How often a device that asks how far it is hears "assigning" before it hears the end.
             retry_after: The seconds that it is told to wait before it asks. The service says 3.
         """
+        within("polls", polls, 0, 2**32 - 1)
+        within("retry_after", retry_after, 0, 10**9)
         self._provisioning.set_pace(polls, retry_after)
 
     def fail_provisioning(
@@ -287,10 +292,15 @@ class ProvisioningSide:
             retry_after: The seconds that the device is told to wait.
             message: For people.
         """
+        within("error_code", error_code, 0, 2**32 - 1)
+        within("count", count, 0, _MOST_FAULTS)
+        if retry_after is not None:
+            within("retry_after", retry_after, 0, 10**9)
         self._provisioning.add_errors(count, error_code, message, retry_after)
 
     def mute_provisioning(self, *, count: int = 1, close: bool = False) -> None:
         """Do not answer the next requests to the provisioning service, or with ``close`` end their connections."""
+        within("count", count, 0, _MOST_FAULTS)
         self._provisioning.add_silence(count, close)
 
     def on_allocation(self, policy: Callable[[AllocationRequest], Any] | None) -> None:

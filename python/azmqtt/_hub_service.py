@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, overload
 
-from azmqtt._arguments import json_text, not_negative
+from azmqtt._arguments import brief, json_text, not_negative
 from azmqtt._hub_awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
 from azmqtt._hub_cloud import CloudSide
 from azmqtt._hub_types import TelemetryMessage
@@ -223,10 +223,10 @@ class ServiceSide(CloudSide, UploadSide):
             RuntimeError: The hub is stopped.
         """
         if not 5 <= response_timeout <= 300:  # noqa: PLR2004 - the service's bounds
-            msg = f"response_timeout must be within [5; 300] s, not {response_timeout}"
+            msg = f"response_timeout must be within [5; 300] s, not {brief(response_timeout)}"
             raise ValueError(msg)
         if not 0 <= connect_timeout <= 300:  # noqa: PLR2004 - the service's bounds
-            msg = f"connect_timeout must be within [0; 300] s, not {connect_timeout}"
+            msg = f"connect_timeout must be within [0; 300] s, not {brief(connect_timeout)}"
             raise ValueError(msg)
         check_order(connect_timeout, response_timeout)
         return self._invoke_method(device_id, name, payload, response_timeout, connect_timeout, module_id)

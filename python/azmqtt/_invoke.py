@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from azmqtt._arguments import texts, texts_or_none
+from azmqtt._arguments import brief, texts, texts_or_none, within
 
 if TYPE_CHECKING:
     from azmqtt._core import Client
@@ -129,7 +129,7 @@ def _seconds(name: str, value: float, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
     if not least <= value <= _LONGEST:
-        msg = f"{name} must be within [{least}; {_LONGEST}] s, not {value}"
+        msg = f"{name} must be within [{least}; {_LONGEST}] s, not {brief(value)}"
         raise ValueError(msg)
     return math.ceil(value)
 
@@ -139,4 +139,6 @@ def _whole(call: InvokeOptions, timeout: float | None) -> float:
         return call["response_timeout"] + call["connect_timeout"] + _MARGIN
     if isinstance(timeout, bool) or not isinstance(timeout, int | float):
         raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
+    # As the core bounds all times.
+    within("timeout", timeout, 0, 10**9)
     return timeout

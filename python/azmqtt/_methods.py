@@ -106,7 +106,7 @@ class Methods(Job):
             return
         body = call.body
         try:
-            payload = json.loads(body) if body else None
+            payload = json.loads(body, parse_constant=_refuse) if body else None
         except (ValueError, RecursionError):
             _log.warning("a call of the method %s with a payload that is not JSON", name)
             _respond(call, *_NOT_JSON)
@@ -128,6 +128,11 @@ class Methods(Job):
         # The loop itself holds its tasks weakly.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _refuse(constant: str) -> None:
+    """Take no NaN and no infinity, which Python's reader does and JSON does not have (RFC 8259 §6)."""
+    raise ValueError(constant)
 
 
 def _work_plain(work: _Work) -> None:

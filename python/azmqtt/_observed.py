@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
+from azmqtt._uncopied import Uncopied
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 State = Literal["disconnected", "connecting", "connected", "reconnecting", "closed"]
 
 
-class Observed:
+class Observed(Uncopied):
     """The part of :class:`~azmqtt.DeviceClient` that is for watching it."""
 
     __slots__ = ("_core", "_registration", "_states")

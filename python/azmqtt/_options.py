@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from azmqtt._arguments import brief
 from azmqtt._types import Outbox, RetryPolicy
 
 if TYPE_CHECKING:
@@ -183,7 +184,7 @@ def _integer(name: str, value: Any, low: int, high: int) -> int:
         msg = f"{name} must be int, not {type(value).__name__}"
         raise TypeError(msg)
     if not low <= value <= high:
-        msg = f"{name} must be from {low} to {high}, not {value}"
+        msg = f"{name} must be from {low} to {high}, not {brief(value)}"
         raise ValueError(msg)
     return value
 
@@ -199,7 +200,7 @@ def seconds(name: str, value: Any, low: float, high: float) -> float:
         msg = f"{name} must be a number of seconds, not {type(value).__name__}"
         raise TypeError(msg)
     if not low <= value <= high:
-        msg = f"{name} must be from {low} to {high} s, not {value}"
+        msg = f"{name} must be from {low} to {high} s, not {brief(value)}"
         raise ValueError(msg)
     return float(value)
 

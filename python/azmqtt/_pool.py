@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from azmqtt import _core
+from azmqtt._arguments import within
 from azmqtt._errors import ThreadUnavailable
 
 if TYPE_CHECKING:
@@ -302,8 +303,7 @@ def set_handler_threads(maximum: int) -> None:
     """
     if isinstance(maximum, bool) or not isinstance(maximum, int):
         raise TypeError(f"maximum must be int, not {type(maximum).__name__}")
-    if not 1 <= maximum <= 65_536:  # noqa: PLR2004
-        raise ValueError(f"maximum must be from 1 to 65536, not {maximum}")
+    within("maximum", maximum, 1, 65_536)
     current().set_bound(maximum)
 
 

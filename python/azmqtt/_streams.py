@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from azmqtt import _core
 from azmqtt._errors import ClientClosed
+from azmqtt._uncopied import Uncopied
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Stream(_core.Events, Generic[T]):
+class Stream(Uncopied, _core.Events, Generic[T]):
     """An endless iterator over cloud messages or over changes of the desired properties.
 
     Use it in ``for`` or ``async for``; ``next(stream)`` works too. Iteration ends when the client is closed, or when

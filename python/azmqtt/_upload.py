@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
+from azmqtt._arguments import brief
 from azmqtt._errors import IotHubError
 from azmqtt._types import UploadResult
 
@@ -51,7 +52,7 @@ class Upload:
         if isinstance(block_size, bool) or not isinstance(block_size, int):
             raise TypeError(f"block_size must be int, not {type(block_size).__name__}")
         if not _SMALLEST_BLOCK <= block_size <= _LARGEST_BLOCK:
-            msg = f"block_size must be from {_SMALLEST_BLOCK} to {_LARGEST_BLOCK} bytes, not {block_size}"
+            msg = f"block_size must be from {_SMALLEST_BLOCK} to {_LARGEST_BLOCK} bytes, not {brief(block_size)}"
             raise ValueError(msg)
         if not isinstance(blob_name, str):
             raise TypeError(f"blob_name must be str, not {type(blob_name).__name__}")

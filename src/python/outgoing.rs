@@ -143,7 +143,11 @@ fn quality(qos: &Bound<'_, PyAny>) -> PyResult<QoS> {
         Ok(0) => Ok(QoS::AtMostOnce),
         Ok(1) => Ok(QoS::AtLeastOnce),
         Ok(2) => Err(PyValueError::new_err("qos must be 0 or 1: IoT Hub does not offer QoS 2")),
-        _ => Err(PyValueError::new_err(format!("qos must be 0 or 1, not {qos}"))),
+        _ => match qos.extract::<i64>() {
+            Ok(number) => Err(PyValueError::new_err(format!("qos must be 0 or 1, not {number}"))),
+            // Python may refuse to write it.
+            Err(_) => Err(PyValueError::new_err("qos must be 0 or 1")),
+        },
     }
 }
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from azmqtt._uncopied import Uncopied
 from azmqtt.paho._enums import (
     MQTT_LOG_DEBUG,
     MQTT_LOG_ERR,
@@ -57,7 +58,7 @@ class _SocketCallback:
             raise _no_socket(self._name)
 
 
-class Callbacks:
+class Callbacks(Uncopied):
     """The callbacks of a client. Each can be set as an attribute, by a decorator, or as a method of a subclass."""
 
     on_connect: Callback | None = None

@@ -7,6 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from azmqtt._arguments import within
 from azmqtt.paho._engine import _WANTED_END, LEAVE, Engine, State
 from azmqtt.paho._enums import MQTT_LOG_DEBUG, CallbackAPIVersion, MQTTErrorCode
 from azmqtt.paho._settings import SUCCESS
@@ -52,6 +53,7 @@ class Loops(Engine):
         """
         if timeout < 0:
             raise ValueError("timeout must not be negative")
+        within("timeout", timeout, 0, 10**9)
         with self._loop_runs():
             return self._step(timeout)
 

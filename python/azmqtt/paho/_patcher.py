@@ -10,7 +10,9 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from azmqtt._arguments import brief
 from azmqtt._core import running_loop
+from azmqtt._uncopied import Uncopied
 from azmqtt.paho._link import Link
 from azmqtt.paho._require import require_client
 
@@ -33,7 +35,7 @@ _LOOK = 0.05
 _TURN = 0.01
 
 
-class TwinPatcher:
+class TwinPatcher(Uncopied):
     """Twin requests, with their answers, over a live paho client (paho-mqtt 1.6.1 to 2.x).
 
     The application makes, connects and drives the client as it likes: ``loop_start``, ``loop_forever``, ``loop`` by
@@ -238,7 +240,7 @@ class TwinPatcher:
             msg = f"if_version must be int, not {type(if_version).__name__}"
             raise TypeError(msg)
         if if_version is not None and if_version < 0:
-            msg = f"if_version must not be negative, not {if_version}"
+            msg = f"if_version must not be negative, not {brief(if_version)}"
             raise ValueError(msg)
         seconds = self._timeout if timeout is None else _seconds(timeout)
         self._check_loop()
@@ -308,7 +310,7 @@ def _seconds(timeout: Any) -> float:
         msg = f"timeout must be a number of seconds, not {type(timeout).__name__}"
         raise TypeError(msg)
     if not 0 < timeout <= threading.TIMEOUT_MAX:
-        msg = f"timeout must be more than 0 s, not {timeout}"
+        msg = f"timeout must be more than 0 s, not {brief(timeout)}"
         raise ValueError(msg)
     return float(timeout)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from azmqtt._arguments import within
 from azmqtt.paho import _security, _way
 from azmqtt.paho._callbacks import Callbacks
 from azmqtt.paho._enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -314,6 +315,8 @@ class Settings(Callbacks):
 
     def reconnect_delay_set(self, min_delay: float = 1, max_delay: float = 120) -> None:
         """Sets the waits between attempts to connect, in seconds: the first, and the longest. Each doubles the last."""
+        within("min_delay", min_delay, 0, 10**9)
+        within("max_delay", max_delay, 0, 10**9)
         self._min_delay, self._max_delay, self._delay = min_delay, max_delay, None
 
     def max_queued_messages_set(self, queue_size: int) -> Self:

@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout_at;
 
 use self::steps::Steps;
 use super::config::{DeviceConfig, later};
+use super::credentials::BoxFuture;
 use super::error::{Error, not_connected};
 use super::reply::Reply;
 use super::under_way::UnderWay;
@@ -85,14 +86,19 @@ impl FileUpload {
     /// Takes a step; the reply says how many bytes of the file were sent by it. A file is `Start`, then either `PutBlob`
     /// or (perhaps `LookForBlocks`, then) `PutBlock`s and `Commit`, and `Notify` in any case.
     pub fn run(&self, step: UploadStep, reply: Reply<usize>) {
-        let steps = Arc::clone(&self.steps);
-        let (mut deadline, mut after) = (self.deadline, self.patience);
-        if matches!(step, UploadStep::Notify { is_success: false, .. }) {
-            // The upload's own time may be over.
-            (deadline, after) = (later(Instant::now(), GOODBYE), GOODBYE);
-        }
+        let (deadline, after) = (self.deadline, self.patience);
+        let taken: BoxFuture<'static, Result<usize, Error>> = match step {
+            UploadStep::Notify { is_success: false, .. } => {
+                // It goes on where the upload's own time is over.
+                let goodbye = self.say_goodbye(step);
+                Box::pin(async { goodbye.await.unwrap_or(Err(Error::ClientClosed)) })
+            }
+            step => {
+                let steps = Arc::clone(&self.steps);
+                Box::pin(async move { steps.lock().await.take(step).await })
+            }
+        };
         let task = self.runtime.spawn(async move {
-            let taken = async { steps.lock().await.take(step).await };
             let under_way = Arc::new(UnderWay::default());
             let taken = timeout_at(deadline.into(), under_way.watch(taken)).await;
             let known = under_way.describe("the hub or its storage").map(not_connected);
@@ -105,13 +111,22 @@ impl FileUpload {
     /// Ends what is under way, and tells the hub of the failure in the background, in a few seconds or not at all.
     pub fn abandon(&self, status_code: i32, description: String) {
         self.cancel();
+        // Nobody waits for it.
+        drop(self.say_goodbye(UploadStep::Notify { is_success: false, status_code, description }));
+    }
+
+    /// Tells the hub of the failure in a task of its own.
+    fn say_goodbye(&self, step: UploadStep) -> JoinHandle<Result<usize, Error>> {
         let steps = Arc::clone(&self.steps);
         self.runtime.spawn(async move {
-            let step = UploadStep::Notify { is_success: false, status_code, description };
             let goodbye = async { steps.lock().await.take(step).await };
-            // Nobody waits for it.
-            let _ = tokio::time::timeout(GOODBYE, goodbye).await;
-        });
+            let late = Error::RequestTimeout {
+                operation: "the notification of a failed upload",
+                after: GOODBYE,
+                known: None,
+            };
+            tokio::time::timeout(GOODBYE, goodbye).await.unwrap_or(Err(late))
+        })
     }
 
     fn cancel(&self) {
