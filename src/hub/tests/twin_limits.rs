@@ -95,7 +95,10 @@ async fn configurations() {
         for (kind, part) in [
             ("device", json!({ "deviceContent": { "properties.desired": parsed(text) } })),
             ("place", json!({ "deviceContent": { "properties.desired.p": parsed(text) } })),
-            ("modules", json!({ "modulesContent": { "m": { "properties.desired": parsed(text) } } })),
+            (
+                "modules",
+                json!({ "modulesContent": { "$edgeAgent": { "properties.desired": parsed(text) } } }),
+            ),
         ] {
             let id = format!("c{number}-{kind}");
             let body = json!({ "id": id, "content": part, "targetCondition": "*" });
