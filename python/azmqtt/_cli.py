@@ -8,7 +8,17 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import __version__, _cli_check, _cli_common, _cli_device, _cli_fault, _cli_sas, _cli_twin, _hub_command
+from azmqtt import (
+    __version__,
+    _cli_check,
+    _cli_common,
+    _cli_device,
+    _cli_fault,
+    _cli_sas,
+    _cli_twin,
+    _hub_command,
+    _options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     _check_options(parser, sys.argv[1:] if arguments is None else arguments)
     parsed = parser.parse_args(arguments)
+    _options.for_command = True
     try:
         _cli_common.check_stdin(parsed)
         with warnings.catch_warnings():
@@ -46,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - people read this, not developers
         sys.stderr.write(f"azmqtt: {_line(error)}\n")
         return 2 if isinstance(error, _cli_common.UsageError) else 1
+    finally:
+        _options.for_command = False
     return code
 
 

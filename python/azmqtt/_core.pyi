@@ -429,6 +429,7 @@ class PlainTls:
         roots: bytes | list[bytes] | None,
         check_chain: bool,
         check_name: bool,
+        common_name: bool,
         only_tls12: bool,
         certificate: Certificate | None,
         alpn: list[str],

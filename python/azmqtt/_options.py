@@ -70,6 +70,7 @@ class CoreOptions(TypedDict):
     proxy: str | None
     gateway_hostname: str | None
     https_port: int
+    command: bool
     trust: bytes | None
     keep_alive: int
     sas_ttl: float
@@ -86,6 +87,9 @@ class CoreOptions(TypedDict):
     auto_connect: bool
     exclusive: bool
 
+
+#: Whether a command of this package names the options, so that errors speak of ``--trust``.
+for_command = False
 
 _DAY = 86_400
 _HUGE = 2**31 - 1
@@ -135,6 +139,7 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         "proxy": _optional_str("proxy", given["proxy"]),
         "gateway_hostname": _optional_str("gateway_hostname", given["gateway_hostname"]),
         "https_port": _integer("https_port", given["https_port"], 1, 65_535),
+        "command": for_command,
         "trust": None if given["trust"] is None else read_pem("trust", given["trust"]),
         "keep_alive": _integer("keep_alive", given["keep_alive"], 0, 1177),
         "sas_ttl": seconds("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),

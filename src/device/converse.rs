@@ -510,15 +510,15 @@ impl Task {
     }
 
     fn ended_by(&self, conversation: &Conversation, error: &io::Error) -> Ended {
+        let endpoint = &self.shared.config.endpoint;
         if conversation.accepted.is_none() && transport::is_tls_refusal(error) {
-            let config = &self.shared.config;
-            let reason = format!("{}: {}", config.endpoint, transport::explain_tls(error, self.clock));
+            let reason = format!("{endpoint}: {}", transport::explain_tls(error, self.clock, endpoint));
             return Ended::Failed(Error::ConnectionFailed { step: Step::Tls, reason });
         }
         let reason = match error.kind() {
             // MQTT has no words for it.
             io::ErrorKind::UnexpectedEof => self.why_closed(conversation.accepted.is_some()),
-            _ => transport::explain_tls(error, self.clock),
+            _ => transport::explain_tls(error, self.clock, endpoint),
         };
         self.lost(conversation, reason)
     }

@@ -183,7 +183,8 @@ impl Https {
     fn failed(&self, what: &'static str, error: &hyper::Error) -> Failure {
         let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
         if let Some(error) = io.filter(|error| transport::is_tls_refusal(error)) {
-            let reason = format!("{}: {}", self.endpoint, transport::explain_tls(error, None));
+            let reason =
+                format!("{}: {}", self.endpoint, transport::explain_tls(error, None, &self.endpoint));
             return Error::ConnectionFailed { step: Step::Tls, reason }.into();
         }
         let reason = format!("{}: {what}: {}", self.endpoint, explain(error));

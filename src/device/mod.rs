@@ -5,6 +5,7 @@
 //!
 //! * [`handle`]: what can be asked. `commands`: on its way to the task. [`reply`]: how their outcomes come back.
 //! * [`config`], [`endpoint`], [`proxy`], [`credentials`], [`trust`]: what a connection is made of; [`error`]: what can go wrong.
+//! * [`verifier`]: judges a server's certificate by the roots of [`trust`].
 //! * [`edge`]: signatures and roots from the IoT Edge runtime, for modules.
 //! * `task`: the life of the connection: connect, converse, reconnect, close. `converse`: one connection from
 //!   CONNECT to its end. `operations`: commands taken, deadlines kept, outcomes told. `twin`: its side of it.
@@ -59,6 +60,7 @@ mod twin;
 pub mod twin_session;
 mod under_way;
 pub mod upload;
+pub mod verifier;
 mod waiting;
 pub mod watch;
 pub(crate) mod wire;

@@ -15,13 +15,40 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use super::blocking::Merged;
 use super::credentials::BoxFuture;
 use super::error::{Error, Step};
+use super::verifier::{Anchors, ServerVerifier, Verification};
 use crate::dialect::material::{self, MaterialError};
 use crate::dialect::pem;
 
 /// The roots that a server's certificate must chain to. Clients with the same roots share one TLS
 /// configuration, and with it the memory of the roots and the sessions to resume.
 #[derive(Clone, Default)]
-pub struct Trust(Source);
+pub struct Trust {
+    source: Source,
+    caller: Caller,
+}
+
+/// Who names the roots, for errors that say what to pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Caller {
+    /// A program, with `trust`.
+    #[default]
+    Client,
+    /// A program for paho, with `ca_certs`.
+    DropIn,
+    /// The command line, with `--trust`.
+    Command,
+}
+
+impl Caller {
+    /// The argument.
+    pub(super) fn argument(self) -> &'static str {
+        match self {
+            Self::Client => "trust",
+            Self::DropIn => "ca_certs",
+            Self::Command => "--trust",
+        }
+    }
+}
 
 #[derive(Clone, Default)]
 enum Source {
@@ -87,34 +114,51 @@ impl std::error::Error for TrustError {}
 impl Trust {
     /// Trusts the certificates in `pem` and no others: PEM text, or DER, see [`material::read`].
     pub fn from_pem(pem: &[u8]) -> Result<Self, TrustError> {
-        own_config(pem).map(|config| Self(Source::Own(config)))
+        own_config(pem).map(|config| Source::Own(config).into())
     }
 
     /// Asks `source` at each connection, and trusts what it names and no others.
     pub fn from_source(source: Arc<dyn RootSource>) -> Self {
-        Self(Source::Asked(source))
+        Source::Asked(source).into()
+    }
+
+    /// The same roots, in the words of another caller.
+    #[must_use]
+    pub fn called_by(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    /// Who names them.
+    pub(super) fn caller(&self) -> Caller {
+        self.caller
     }
 
     /// The TLS configuration. The default one is made once.
     pub(super) async fn config(&self) -> Result<Arc<ClientConfig>, Error> {
         static DEFAULT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-        match &self.0 {
+        match &self.source {
             Source::Own(config) => Ok(Arc::clone(config)),
             Source::Asked(source) => ask(source.as_ref()).await,
             Source::Default => {
                 if let Some(config) = DEFAULT.get() {
                     return Ok(Arc::clone(config));
                 }
-                let roots = default_roots().await;
-                Ok(Arc::clone(DEFAULT.get_or_init(|| Arc::new(client_config(roots)))))
+                let anchors = default_anchors().await;
+                Ok(Arc::clone(DEFAULT.get_or_init(|| Arc::new(client_config(anchors)))))
             }
         }
     }
 }
 
+impl From<Source> for Trust {
+    fn from(source: Source) -> Self {
+        Self { source, caller: Caller::default() }
+    }
+}
+
 impl fmt::Debug for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+        f.write_str(match self.source {
             Source::Default => "Trust::Default",
             Source::Own(_) => "Trust::Own",
             Source::Asked(_) => "Trust::Asked",
@@ -142,7 +186,7 @@ fn own_config(pem: &[u8]) -> Result<Arc<ClientConfig>, TrustError> {
     if let Some(config) = shared.get(&key).and_then(Weak::upgrade) {
         return Ok(config);
     }
-    let config = Arc::new(client_config(parse_roots(pem)?));
+    let config = Arc::new(client_config(parse_anchors(pem)?));
     shared.retain(|_, config| config.strong_count() > 0);
     shared.insert(key, Arc::downgrade(&config));
     Ok(config)
@@ -168,40 +212,38 @@ pub fn checked_pem(text: &[u8]) -> Result<String, TrustError> {
 
 thread_local! {
     /// By thread, as the look-ups of names are.
-    static SYSTEM: Arc<Merged<(), Arc<RootCertStore>>> =
-        Merged::new("azmqtt-roots", |()| Arc::new(read_default_roots()));
+    static SYSTEM: Arc<Merged<(), Arc<Anchors>>> =
+        Merged::new("azmqtt-roots", |()| Arc::new(read_default_anchors()));
 }
 
 /// Mozilla's and the system's, which are read once. While a file system hangs, the bundled ones must do.
-pub(crate) async fn default_roots() -> Arc<RootCertStore> {
-    static READ: OnceLock<Arc<RootCertStore>> = OnceLock::new();
-    if let Some(roots) = READ.get() {
-        return Arc::clone(roots);
+pub(crate) async fn default_anchors() -> Arc<Anchors> {
+    static READ: OnceLock<Arc<Anchors>> = OnceLock::new();
+    if let Some(anchors) = READ.get() {
+        return Arc::clone(anchors);
     }
     let read = timeout(ROOTS_DEADLINE, SYSTEM.with(Arc::clone).call(&())).await;
-    let roots = read.ok().and_then(io::Result::ok).unwrap_or_else(|| Arc::new(bundled_roots()));
-    Arc::clone(READ.get_or_init(|| roots))
+    let read = read.ok().and_then(io::Result::ok);
+    let anchors = read.unwrap_or_else(|| Arc::new(Anchors::new(bundled_roots(), Vec::new())));
+    Arc::clone(READ.get_or_init(|| anchors))
 }
 
-fn read_default_roots() -> RootCertStore {
-    let mut roots = bundled_roots();
+fn read_default_anchors() -> Anchors {
     // Systems carry roots that rustls cannot read, and some carry none: the bundled ones remain.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    roots
+    Anchors::new(bundled_roots(), rustls_native_certs::load_native_certs().certs)
 }
 
-fn client_config(roots: impl Into<Arc<RootCertStore>>) -> ClientConfig {
+fn client_config(anchors: Arc<Anchors>) -> ClientConfig {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap_or_else(|_| unreachable!("ring speaks TLS 1.2 and 1.3"));
-    builder.with_root_certificates(roots).with_no_client_auth()
+    let verifier = ServerVerifier::new(anchors, Verification::Full);
+    builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
 }
 
-/// The roots of a file or text.
-pub(crate) fn parse_roots(text: &[u8]) -> Result<RootCertStore, TrustError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates(text)?);
-    Ok(roots)
+/// What a file or text has one trust.
+pub(crate) fn parse_anchors(text: &[u8]) -> Result<Arc<Anchors>, TrustError> {
+    Ok(Arc::new(Anchors::new(RootCertStore::empty(), certificates(text)?)))
 }
 
 /// The certificates of a file or text that are trusted for servers, each fit to be a root.
@@ -257,7 +299,7 @@ mod tests {
     fn shares_a_configuration() {
         let pem = certificate();
         let (a, b) = (Trust::from_pem(pem.as_bytes()).unwrap(), Trust::from_pem(pem.as_bytes()).unwrap());
-        let (Source::Own(a), Source::Own(b)) = (&a.0, &b.0) else { panic!("not own") };
+        let (Source::Own(a), Source::Own(b)) = (&a.source, &b.source) else { panic!("not own") };
         assert!(Arc::ptr_eq(a, b));
     }
 }

@@ -6,6 +6,7 @@ use std::{fmt, io};
 
 use super::encryption::Encryption;
 use crate::device::transport::{self, Failure, Stream, Upgrade};
+use crate::device::trust::{Caller, Trust};
 use crate::device::{ConnectDeadlines, Endpoint, Error, ProxyChoice, Step};
 use crate::mqtt::LARGEST_PACKET;
 
@@ -65,7 +66,9 @@ impl PlainServer {
             websocket: limit.max(ConnectDeadlines::default().websocket),
             ..ConnectDeadlines::default()
         };
-        Self { endpoint: Endpoint::new(host, port), encryption: None, upgrade: None, deadlines, unix: None }
+        let trust = Trust::default().called_by(Caller::DropIn);
+        let endpoint = Endpoint { trust, ..Endpoint::new(host, port) };
+        Self { endpoint, encryption: None, upgrade: None, deadlines, unix: None }
     }
 
     /// At a Unix socket, without TLS and proxy.

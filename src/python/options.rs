@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 
 use super::access::Access;
 use super::core::span;
+use crate::device::trust::Caller;
 use crate::device::{DeviceConfig, Endpoint, LostSession, OutboxLimits, ProxyChoice, RetryPolicy, Trust};
 use crate::dialect::identity::check_host_name;
 
@@ -22,6 +23,8 @@ pub(super) struct Options {
     proxy: Option<String>,
     gateway_hostname: Option<String>,
     https_port: u16,
+    /// Whether a command names the options, and not a program.
+    command: bool,
     /// PEM text in place of the roots that go with the access.
     trust: Option<Vec<u8>>,
     keep_alive: u16,
@@ -49,6 +52,7 @@ impl Options {
                 Trust::from_pem(&pem).map_err(|error| PyValueError::new_err(format!("trust: {error}")))?
             }
         };
+        let trust = trust.called_by(if self.command { Caller::Command } else { Caller::Client });
         let named = |field, error: &dyn std::error::Error| PyValueError::new_err(format!("{field}: {error}"));
         let proxy = self.proxy.as_deref().map(ProxyChoice::parse).transpose();
         let gateway = self.gateway_hostname.as_deref().map_or(Ok(()), check_host_name);

@@ -36,10 +36,12 @@ pub(super) struct PlainTls(Encryption);
 impl PlainTls {
     /// `roots` is a PEM text or a list of certificates in DER; the bundled and the system's if `None`.
     #[new]
+    #[expect(clippy::fn_params_excessive_bools, reason = "as paho has them")]
     fn new(
         roots: Option<PemOrDer>,
         check_chain: bool,
         check_name: bool,
+        common_name: bool,
         only_tls12: bool,
         certificate: Option<&Certificate>,
         alpn: Vec<String>,
@@ -50,10 +52,11 @@ impl PlainTls {
             Some(PemOrDer::Der(certificates)) => Roots::from_der(certificates)
                 .ok_or_else(|| PyValueError::new_err("there is no certificate that can be read"))?,
         };
-        let verification = match (check_chain, check_name) {
-            (true, true) => Verification::Full,
-            (true, false) => Verification::AnyName,
-            (false, _) => Verification::Nothing,
+        let verification = match (check_chain, check_name, common_name) {
+            (true, true, false) => Verification::Full,
+            (true, true, true) => Verification::CommonName,
+            (true, false, _) => Verification::AnyName,
+            (false, ..) => Verification::Nothing,
         };
         let versions = if only_tls12 { Versions::OnlyTls12 } else { Versions::All };
         let certificate = certificate.map(|certificate| certificate.0.clone());

@@ -29,6 +29,7 @@ class Tls:
     roots: bytes | list[bytes] | None = None
     check_chain: bool = True
     check_name: bool = True
+    common_name: bool = False
     only_tls12: bool = False
     certificate: _core.Certificate | None = field(default=None, repr=False)
     alpn: list[str] = field(default_factory=list)
@@ -39,9 +40,20 @@ class Tls:
         """The core's form of it, which remembers sessions to resume."""
         if self._built is None:
             self._built = _core.PlainTls(
-                self.roots, self.check_chain, self.check_name, self.only_tls12, self.certificate, self.alpn
+                self.roots,
+                self.check_chain,
+                self.check_name,
+                self.common_name,
+                self.only_tls12,
+                self.certificate,
+                self.alpn,
             )
         return self._built
+
+    def allow_common_name(self, allowed: bool) -> None:
+        """Whether the common name counts where a certificate has no subjectAltName."""
+        self.common_name = allowed
+        self._built = None
 
     def allow_any_name(self, allowed: bool) -> None:
         """Whether the certificate's name matters."""

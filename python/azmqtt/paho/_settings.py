@@ -289,6 +289,19 @@ class Settings(Callbacks):
             raise ValueError("call tls_set or tls_set_context first")
         self._tls.allow_any_name(value)
 
+    def tls_common_name_set(self, value: bool) -> None:
+        """Whether the common name of a broker's certificate counts where it has no subjectAltName (``False``).
+
+        That is how host names were checked before RFC 9525, and how paho checks them. An address counts only in
+        subjectAltName, here and there. paho has no such method.
+
+        Raises:
+            ValueError: TLS is not on.
+        """
+        if self._tls is None:
+            raise ValueError("call tls_set or tls_set_context first")
+        self._tls.allow_common_name(value)
+
     def proxy_set(self, **proxy_args: Any) -> None:
         """Connects through a proxy, named by PySocks' options: `proxy_type`, `proxy_addr`, `proxy_port`,
         `proxy_username`, `proxy_password`. PySocks itself is not needed: 2 is SOCKS5, 3 is HTTP.

@@ -59,6 +59,10 @@ fn certificate(failure: &str, seen: &Seen, clock: Option<String>) -> Option<Stri
             format!("check this machine's clock; if it is right, the server's certificate is not: {words}")
         }));
     }
+    // These say what to do.
+    if failure.contains("subjectAltName") || failure.contains("this very certificate") {
+        return None;
+    }
     if failure.contains("another host name") {
         return Some(format!("the certificate is that of {}: check the host name", own.subject));
     }
@@ -93,7 +97,7 @@ mod tests {
 
     #[test]
     fn certificates() {
-        let inspected = advise(Step::Tls, "unknown", &seen(None, 200)).unwrap();
+        let inspected = advise(Step::Tls, "it does not chain to a trusted root", &seen(None, 200)).unwrap();
         assert!(inspected.contains("Contoso Inspection") && inspected.contains("--trust"), "{inspected}");
         assert!(advise(Step::Tls, "x", &seen(None, 50)).unwrap().contains("clock"));
         let late = Seen { clock: Some("this machine's clock is 1 h slow".into()), ..seen(None, 50) };
@@ -101,5 +105,6 @@ mod tests {
         let other = advise(Step::Tls, "is for another host name", &seen(None, 200)).unwrap();
         assert!(other.contains("CN=hub"), "{other}");
         assert_eq!(advise(Step::Tls, "no TLS at all", &Seen::default()), None);
+        assert_eq!(advise(Step::Tls, "it has no subjectAltName", &seen(None, 200)), None);
     }
 }

@@ -174,10 +174,11 @@ impl<'a> Link<'a> {
                     io::ErrorKind::UnexpectedEof => {
                         self.lost("the service closed the connection without a reason")
                     }
-                    _ if !self.accepted && transport::is_tls_refusal(&error) => {
-                        self.failed_at(Step::Tls, &transport::explain_tls(&error, self.clock))
-                    }
-                    _ => self.lost(&transport::explain_tls(&error, self.clock)),
+                    _ if !self.accepted && transport::is_tls_refusal(&error) => self.failed_at(
+                        Step::Tls,
+                        &transport::explain_tls(&error, self.clock, &self.config.endpoint),
+                    ),
+                    _ => self.lost(&transport::explain_tls(&error, self.clock, &self.config.endpoint)),
                 });
             }
             self.wire.take_part().into_iter().for_each(|at| self.mqtt.received_part(at));

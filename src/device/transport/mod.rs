@@ -176,7 +176,7 @@ impl<'a> Attempt<'a> {
             Ok(Err(error)) => {
                 let reason = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
                 self.bad_certificate = matches!(reason, Some(TlsError::InvalidCertificate(_)));
-                Err(self.failed(Step::Tls, &tls::explain(&error, self.clock)))
+                Err(self.failed(Step::Tls, &tls::explain(&error, self.clock, self.endpoint)))
             }
             Err(_) => Err(self.late(Step::Tls, self.deadlines.tls)),
         }
@@ -228,7 +228,7 @@ impl<'a> Attempt<'a> {
         match timeout(limit, websocket::upgrade(stream, self.endpoint, upgrade, &mut self.clock)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(NoAnswer::Broken(error))) if tls::is_refusal(&error) => {
-                Err(self.failed(Step::Tls, &tls::explain(&error, self.clock)))
+                Err(self.failed(Step::Tls, &tls::explain(&error, self.clock, self.endpoint)))
             }
             Ok(Err(reason)) => Err(self.failed(Step::WebSocket, &reason.to_string())),
             Err(_) => Err(self.late(Step::WebSocket, limit)),

@@ -5,12 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{
-    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
-};
-use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+use tokio_rustls::rustls::ClientConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::http::Head;
 use super::{Attempt, ClockOffset, dial, tls};
@@ -19,6 +16,7 @@ use crate::device::endpoint::Endpoint;
 use crate::device::error::{Error, Step};
 use crate::device::proxy::ProxyChoice;
 use crate::device::under_way;
+use crate::device::verifier::ServerVerifier;
 
 /// What a server showed in its handshake, true or not.
 pub(in crate::device) struct Shown {
@@ -70,7 +68,9 @@ pub(in crate::device) async fn look(
     under_way::begins(Step::Tls);
     let stream = match timeout(deadlines.tls, tls::handshake(endpoint, lenient(), tcp)).await {
         Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => return Err(attempt.failed(Step::Tls, &tls::explain(&error, attempt.clock))),
+        Ok(Err(error)) => {
+            return Err(attempt.failed(Step::Tls, &tls::explain(&error, attempt.clock, endpoint)));
+        }
         Err(_) => return Err(attempt.late(Step::Tls, deadlines.tls)),
     };
     let connection = stream.get_ref().1;
@@ -103,50 +103,9 @@ pub(in crate::device) async fn date(endpoint: &Endpoint, deadlines: ConnectDeadl
 
 /// A TLS configuration that takes every certificate.
 fn lenient() -> Arc<ClientConfig> {
-    let provider = Arc::new(ring::default_provider());
-    let algorithms = provider.signature_verification_algorithms;
-    let builder = ClientConfig::builder_with_provider(provider)
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap_or_else(|_| unreachable!("ring speaks TLS 1.2 and 1.3"));
-    let verifier = Arc::new(AnyCertificate(algorithms));
+    let verifier = ServerVerifier::lenient();
     Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
-}
-
-/// Takes every certificate whose key the server has.
-#[derive(Debug)]
-struct AnyCertificate(WebPkiSupportedAlgorithms);
-
-impl ServerCertVerifier for AnyCertificate {
-    fn verify_server_cert(
-        &self,
-        _own: &CertificateDer<'_>,
-        _issuers: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, TlsError> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        own: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls12_signature(message, own, signature, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        own: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
-        verify_tls13_signature(message, own, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
-    }
 }

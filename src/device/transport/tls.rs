@@ -10,6 +10,8 @@ use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Err
 
 use super::clock::ClockOffset;
 use crate::device::endpoint::Endpoint;
+use crate::device::trust::Caller;
+use crate::device::verifier::Fault;
 use crate::meter::Metered;
 
 pub(super) type TlsStream = tokio_rustls::client::TlsStream<Metered<TcpStream>>;
@@ -33,13 +35,38 @@ pub(in crate::device) fn is_refusal(error: &io::Error) -> bool {
     matches!(tls, Some(TlsError::AlertReceived(_)))
 }
 
+/// Says what is wrong with a server's certificate, and how to go on without a new one where there is a way.
+fn explain_fault(fault: &Fault, caller: Caller) -> String {
+    match (fault, caller) {
+        (Fault::NoAlternativeName { common_name: Some(_), .. }, Caller::DropIn) => {
+            format!("{fault}, or call tls_common_name_set(True)")
+        }
+        (Fault::Authority, _) => {
+            let argument = caller.argument();
+            format!("{fault}; that is taken only if this very certificate is in {argument}")
+        }
+        _ => fault.to_string(),
+    }
+}
+
 /// Says what a TLS failure usually means.
-pub(in crate::device) fn explain(error: &io::Error, clock: Option<ClockOffset>) -> String {
+pub(in crate::device) fn explain(
+    error: &io::Error,
+    clock: Option<ClockOffset>,
+    endpoint: &Endpoint,
+) -> String {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    let caller = endpoint.trust.caller();
+    if let Some(fault) = tls.and_then(Fault::of) {
+        return explain_fault(fault, caller);
+    }
     let hint = match tls {
         Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-            "the server's certificate does not chain to a trusted root; for a local hub or a private gateway \
-             pass its CA as trust"
+            return format!(
+                "the server's certificate does not chain to a trusted root; for a local hub or a private gateway pass \
+                 its CA as {} ({error})",
+                caller.argument()
+            );
         }
         Some(TlsError::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
