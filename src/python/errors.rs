@@ -81,6 +81,11 @@ pub(super) fn too_large(py: Python<'_>, text: &str) -> PyErr {
     new(py, "MessageTooLarge", text, None).unwrap_or_else(|failed| failed)
 }
 
+/// Makes a `ThreadUnavailable`.
+pub(super) fn thread_unavailable(text: &str) -> PyErr {
+    Python::attach(|py| new(py, "ThreadUnavailable", text, None).unwrap_or_else(|failed| failed))
+}
+
 /// An argument that breaks a rule.
 pub(super) fn value_error(error: &impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())

@@ -4,14 +4,16 @@
 //! no signals (Python handles them in its main thread, which must therefore be the one that is woken).
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use pyo3::PyErr;
-use pyo3::exceptions::PyRuntimeError;
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::errors;
 use super::fork::Generation;
 use crate::device::Neighbours;
 
@@ -35,7 +37,9 @@ pub(super) fn ensure() -> Result<&'static Runtime, PyErr> {
     match current() {
         Some(entry) => Ok(&entry.runtime),
         None => make().map(|entry| &entry.runtime).map_err(|error| {
-            PyRuntimeError::new_err(format!("the background thread of azmqtt could not be started: {error}"))
+            errors::thread_unavailable(&format!(
+                "the background thread of azmqtt could not be started: {error}"
+            ))
         }),
     }
 }
@@ -64,15 +68,21 @@ fn current() -> Option<&'static Entry> {
 
 #[cold]
 fn make() -> io::Result<&'static Entry> {
-    let runtime = Builder::new_multi_thread()
+    // tokio panics where the system gives no thread; this one says so before.
+    let probe = thread::Builder::new().spawn(|| ())?;
+    probe.join().map_err(|_| io::Error::other("a thread ended with a panic"))?;
+    let mut builder = Builder::new_multi_thread();
+    builder
         .worker_threads(1)
         .thread_name("azmqtt")
         .thread_keep_alive(THREAD_KEEP_ALIVE)
         // For computations alone: what may hang has threads of its own, see `device::blocking`.
         .max_blocking_threads(8)
         .on_thread_start(block_signals)
-        .enable_all()
-        .build()?;
+        .enable_all();
+    // Somebody else may have taken the last thread meanwhile.
+    let runtime = panic::catch_unwind(AssertUnwindSafe(|| builder.build()))
+        .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::WouldBlock)))?;
     let before = CURRENT.load(Ordering::Acquire);
     if let Some(entry) = current() {
         return Ok(entry);
