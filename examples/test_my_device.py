@@ -6,6 +6,7 @@ report shows the MQTT packets of the device.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,12 @@ def apply_settings(client: DeviceClient) -> None:
     client.patch_reported_properties({"interval": interval})
 
 
+async def follow_settings(client: DeviceClient) -> None:
+    """Report the interval whenever it changes."""
+    async for change in client.desired_properties():
+        await client.patch_reported_properties_async({"interval": change["interval"]})
+
+
 # The tests.
 @pytest.mark.parametrize(("celsius", "alert"), [(21.5, "no"), (31, "yes")])
 def test_hot_is_an_alert(iothub_device: IotHubDevice, celsius: float, alert: str) -> None:
@@ -42,6 +49,21 @@ def test_settings_are_taken(iothub_device: IotHubDevice) -> None:
     iothub_device.patch_desired({"interval": 5})
     apply_settings(iothub_device.client())
     iothub_device.assert_twin_reported({"interval": 5})
+
+
+def test_settings_are_followed(iothub_device: IotHubDevice) -> None:
+    """On an event loop with the application, what waits has an ``_async`` form."""
+
+    async def scenario() -> None:
+        client = iothub_device.client()
+        application = asyncio.create_task(follow_settings(client))
+        await iothub_device.wait_for_connection_async()
+        await client.connect_async()
+        iothub_device.patch_desired({"interval": 5})
+        await iothub_device.assert_twin_reported_async({"interval": 5})
+        application.cancel()
+
+    asyncio.run(scenario())
 
 
 def test_nothing_is_lost_when_the_network_breaks(iothub_device: IotHubDevice) -> None:

@@ -103,3 +103,14 @@ def test_interrupt(kernel, wait):
     assert error in {"KeyboardInterrupt", "CancelledError"}, output
     assert took < 20, "the cell ended by itself, not by the interrupt"
     assert kernel.run("client.get_twin().desired") == "{}"
+
+
+@pytest.mark.timeout(120)
+def test_only_coroutines_are_warned_of_waits_that_block(kernel):
+    """A cell is no coroutine, although it runs on an event loop; one with ``await`` is compiled by statements."""
+    kernel.run("local = azmqtt.LocalHub(); there = local.device_client('n'); there.connect()")
+    assert "Warning" not in kernel.run("local.wait_for_connection('n')\nlocal.assert_telemetry('n', [])")
+    assert "Warning" not in kernel.run("await there.send_message_async('x')\nlocal.wait_for_connection('n')")
+    output = kernel.run("async def wait():\n    local.wait_for_connection('n')\nawait wait()")
+    assert "RuntimeWarning: wait_for_connection() blocks the event loop of wait()" in output
+    kernel.run("there.close(); local.close()")

@@ -119,6 +119,8 @@ def _wrapped(function: FunctionType) -> Callable[..., Any]:
                 rules[name](name, value)
         return function(*args, **kwargs)
 
+    # In tracebacks, and for warnings that name the call.
+    checking.__code__ = checking.__code__.replace(co_name=function.__name__)
     return checking
 
 

@@ -32,7 +32,7 @@ from azmqtt._hub_types import (
     LocalModule,
     TelemetryMessage,
 )
-from azmqtt._hub_wait import wait
+from azmqtt._hub_wait import Steps, run, run_async
 from azmqtt._types import MethodResult
 from azmqtt._uncopied import Uncopied
 
@@ -382,9 +382,25 @@ class LocalHub(
             LookupError: There is no such device.
         """
         __tracebackhide__ = True
-        if not wait(
-            lambda tick: self._core.wait_for_connection(device_id, connected, tick, module_id), timeout, self._core
-        ):
+        run(self._connected(device_id, module_id, timeout, connected=connected), self._core)
+
+    async def wait_for_connection_async(
+        self,
+        device_id: str,
+        *,
+        module_id: str | None = None,
+        connected: bool = True,
+        timeout: float | None = 10,
+    ) -> None:
+        """Wait for a connection while the event loop runs on; see :meth:`wait_for_connection`."""
+        __tracebackhide__ = True
+        await run_async(self._connected(device_id, module_id, timeout, connected=connected), self._core)
+
+    def _connected(
+        self, device_id: str, module_id: str | None, timeout: float | None, *, connected: bool
+    ) -> Steps[None]:
+        __tracebackhide__ = True
+        if not (yield lambda tick: self._core.wait_for_connection(device_id, connected, tick, module_id), timeout):
             state = "connect" if connected else "disconnect"
             who = device_id if module_id is None else f"{device_id}/{module_id}"
             refused = f"; the last connection that was refused: {self.last_refusal}" if self.last_refusal else ""

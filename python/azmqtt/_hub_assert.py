@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt._arguments import not_negative
 from azmqtt._diff import differences, shorten, show, unequal
-from azmqtt._hub_wait import wait
+from azmqtt._hub_wait import Steps, run, run_async
 
 if TYPE_CHECKING:
     from azmqtt import _core
@@ -59,6 +59,25 @@ class AssertSide:
             TypeError: What is expected is no list of messages.
         """
         __tracebackhide__ = True
+        return run(self._has_sent(device_id, expected, module_id, after, timeout), self._core)
+
+    async def assert_telemetry_async(
+        self,
+        device_id: str,
+        expected: Sequence[Any],
+        *,
+        module_id: str | None = None,
+        after: int = 0,
+        timeout: float | None = 5,
+    ) -> list[TelemetryMessage]:
+        """Assert what was sent while the event loop runs on; see :meth:`assert_telemetry`."""
+        __tracebackhide__ = True
+        return await run_async(self._has_sent(device_id, expected, module_id, after, timeout), self._core)
+
+    def _has_sent(
+        self, device_id: str, expected: Sequence[Any], module_id: str | None, after: int, timeout: float | None
+    ) -> Steps[list[TelemetryMessage]]:
+        __tracebackhide__ = True
         given: object = expected
         if not isinstance(given, Sequence) or isinstance(given, str | bytes | bytearray):
             raise TypeError(f"expected must be a list, with one item for each message, not {type(expected).__name__}")
@@ -74,7 +93,7 @@ class AssertSide:
             self._core.wait_for_count(device_id, count + 1, tick, module_id)
             return False
 
-        wait(enough, timeout, self._core)
+        yield enough, timeout
         lines: list[str] = []
         for index, wanted in enumerate(expected):
             path = f"messages[{index}]"
@@ -114,7 +133,20 @@ class AssertSide:
             TypeError: What is expected is no mapping.
         """
         __tracebackhide__ = True
-        self._assert_section("reported", device_id, expected, module_id, timeout, exact=exact)
+        run(self._section("reported", device_id, expected, module_id, timeout, exact=exact), self._core)
+
+    async def assert_twin_reported_async(
+        self,
+        device_id: str,
+        expected: Mapping[str, Any],
+        *,
+        module_id: str | None = None,
+        exact: bool = False,
+        timeout: float | None = 5,
+    ) -> None:
+        """Assert it while the event loop runs on; see :meth:`assert_twin_reported`."""
+        __tracebackhide__ = True
+        await run_async(self._section("reported", device_id, expected, module_id, timeout, exact=exact), self._core)
 
     def assert_twin_desired(
         self,
@@ -127,9 +159,22 @@ class AssertSide:
     ) -> None:
         """Assert the same of desired properties: see :meth:`assert_twin_reported`."""
         __tracebackhide__ = True
-        self._assert_section("desired", device_id, expected, module_id, timeout, exact=exact)
+        run(self._section("desired", device_id, expected, module_id, timeout, exact=exact), self._core)
 
-    def _assert_section(
+    async def assert_twin_desired_async(
+        self,
+        device_id: str,
+        expected: Mapping[str, Any],
+        *,
+        module_id: str | None = None,
+        exact: bool = False,
+        timeout: float | None = 5,
+    ) -> None:
+        """Assert it while the event loop runs on; see :meth:`assert_twin_desired`."""
+        __tracebackhide__ = True
+        await run_async(self._section("desired", device_id, expected, module_id, timeout, exact=exact), self._core)
+
+    def _section(
         self,
         section: str,
         device_id: str,
@@ -138,7 +183,7 @@ class AssertSide:
         timeout: float | None,
         *,
         exact: bool,
-    ) -> None:
+    ) -> Steps[None]:
         __tracebackhide__ = True
         if not isinstance(expected, Mapping):
             raise TypeError(f"expected must be a mapping, not {type(expected).__name__}")
@@ -156,7 +201,7 @@ class AssertSide:
                 time.sleep(tick)
             return not lines
 
-        wait(as_expected, timeout, self._core)
+        yield as_expected, timeout
         _fail_if(lines, f"twin of {_who(device_id, module_id)}, {section} version {version}, after {timeout} s")
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._arguments import not_negative, seconds, text, whole
-from azmqtt._hub_wait import wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from azmqtt._hub_service import ServiceSide
     from azmqtt._hub_types import TelemetryMessage
+    from azmqtt._hub_wait import Steps
 
 #: What stands for an argument that was not given.
 ONE: Any = object()
@@ -73,7 +73,7 @@ def _checked_count(count: Any) -> int:
     return int(count)
 
 
-def wait_for_match(hub: ServiceSide, asked: Awaited, module_id: str | None) -> TelemetryMessage:
+def wait_for_match(hub: ServiceSide, asked: Awaited, module_id: str | None) -> Steps[TelemetryMessage]:
     """Wait for the first message that satisfies the predicate.
 
     Raises:
@@ -100,7 +100,7 @@ def wait_for_match(hub: ServiceSide, asked: Awaited, module_id: str | None) -> T
         hub._core.wait_for_count(asked.device_id, count + 1, tick, module_id)  # noqa: SLF001 - the hub's own half
         return False
 
-    if wait(look, asked.timeout, hub._core):  # noqa: SLF001 - the same
+    if (yield look, asked.timeout):
         return found[0]
     came = "none came"
     if last:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from azmqtt._arguments import not_negative
 from azmqtt._hub_types import FeedbackRecord
-from azmqtt._hub_wait import wait
+from azmqtt._hub_wait import Steps, run, run_async
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,8 +120,20 @@ class CloudSide:
         Raises:
             TimeoutError: Fewer came in time; says how many.
         """
+        __tracebackhide__ = True
+        return run(self._fed_back(device_id, count, timeout), self._core)
+
+    async def wait_for_feedback_async(
+        self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
+    ) -> list[FeedbackRecord]:
+        """Wait for feedback while the event loop runs on; see :meth:`wait_for_feedback`."""
+        __tracebackhide__ = True
+        return await run_async(self._fed_back(device_id, count, timeout), self._core)
+
+    def _fed_back(self, device_id: str | None, count: int, timeout: float | None) -> Steps[list[FeedbackRecord]]:
+        __tracebackhide__ = True
         not_negative("count", count)
-        if not wait(lambda tick: self._core.wait_for_feedback(device_id, count, tick), timeout, self._core):
+        if not (yield lambda tick: self._core.wait_for_feedback(device_id, count, tick), timeout):
             msg = f"{len(self.feedback(device_id))} of {count} records of feedback came within {timeout} s"
             raise TimeoutError(msg)
         return self.feedback(device_id)

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._arguments import json_text, not_negative, number
-from azmqtt._hub_wait import wait
+from azmqtt._hub_wait import Steps, run, run_async
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -68,12 +68,21 @@ class InjectedFault:
             RuntimeError: The hub is stopped.
         """
         __tracebackhide__ = True
+        run(self._happened(count, timeout), self._hub)
+
+    async def wait_async(self, count: int = 1, timeout: float | None = 10) -> None:
+        """Wait while the event loop runs on; see :meth:`wait`."""
+        __tracebackhide__ = True
+        await run_async(self._happened(count, timeout), self._hub)
+
+    def _happened(self, count: int, timeout: float | None) -> Steps[None]:
+        __tracebackhide__ = True
         not_negative("count", count)
 
         def poll(tick: float) -> bool:
             return (self._faults.wait(self.fault_id, count, tick) or 0) >= count
 
-        if not wait(poll, timeout, self._hub):
+        if not (yield poll, timeout):
             msg = f"{self!r}: waited {timeout} s for {count}"
             if self.rule.get("on") == "now" and not self.fired:
                 msg += "; it happens to connections that are up at that moment, and there was none"

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
 from azmqtt._arguments import not_negative
-from azmqtt._hub_wait import wait
+from azmqtt._hub_wait import Steps, run, run_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -210,6 +210,32 @@ class PacketSide:
             RuntimeError: Packets are not recorded, or the hub is stopped.
         """
         __tracebackhide__ = True
+        return run(self._packet(device_id, predicate, timeout, kind, module_id, after), self._core)
+
+    async def wait_for_packet_async(
+        self,
+        device_id: str | None = None,
+        predicate: Callable[[Packet], object] | None = None,
+        timeout: float | None = 10,
+        *,
+        kind: str | None = None,
+        module_id: str | None = None,
+        after: int = 0,
+    ) -> Packet:
+        """Wait for a packet while the event loop runs on; see :meth:`wait_for_packet`."""
+        __tracebackhide__ = True
+        return await run_async(self._packet(device_id, predicate, timeout, kind, module_id, after), self._core)
+
+    def _packet(
+        self,
+        device_id: str | None,
+        predicate: Callable[[Packet], object] | None,
+        timeout: float | None,
+        kind: str | None,
+        module_id: str | None,
+        after: int,
+    ) -> Steps[Packet]:
+        __tracebackhide__ = True
         if kind is not None and kind not in _KINDS:
             raise ValueError(f"kind must be one of {', '.join(_KINDS)}, not {kind!r}")
         seen = after
@@ -226,7 +252,7 @@ class PacketSide:
                     return True
             return False
 
-        if wait(look, timeout, self._core):
+        if (yield look, timeout):
             return found[0]
         last = self.packets(device_id, module_id=module_id, after=after)[-3:]
         came = "; the last ones were:" + "".join(f"\n  {packet}" for packet in last) if last else "; there were none"

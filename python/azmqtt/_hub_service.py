@@ -12,7 +12,7 @@ from azmqtt._hub_awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
 from azmqtt._hub_cloud import CloudSide
 from azmqtt._hub_types import TelemetryMessage
 from azmqtt._hub_uploads import UploadSide
-from azmqtt._hub_wait import TICK, look, wait
+from azmqtt._hub_wait import Steps, run, run_async
 from azmqtt._invoke import check_order
 from azmqtt._types import MethodResult
 
@@ -176,13 +176,73 @@ class ServiceSide(CloudSide, UploadSide):
         """
         __tracebackhide__ = True
         asked = Awaited.read(device_id, count, timeout, predicate, after)
+        return run(self._sent(asked, module_id), self._core)
+
+    @overload
+    async def wait_for_telemetry_async(
+        self,
+        device_id: str | None = None,
+        count: int = 1,
+        timeout: float | None = 10,
+        *,
+        module_id: str | None = None,
+    ) -> list[TelemetryMessage]: ...
+
+    @overload
+    async def wait_for_telemetry_async(
+        self,
+        predicate: Callable[[TelemetryMessage], object],
+        timeout: float | None = 10,
+        /,
+        *,
+        after: int = 0,
+    ) -> TelemetryMessage: ...
+
+    @overload
+    async def wait_for_telemetry_async(
+        self,
+        predicate: Callable[[TelemetryMessage], object],
+        *,
+        timeout: float | None = 10,
+        after: int = 0,
+    ) -> TelemetryMessage: ...
+
+    @overload
+    async def wait_for_telemetry_async(
+        self,
+        device_id: str | None = None,
+        *,
+        predicate: Callable[[TelemetryMessage], object],
+        timeout: float | None = 10,
+        module_id: str | None = None,
+        after: int = 0,
+    ) -> TelemetryMessage: ...
+
+    async def wait_for_telemetry_async(  # type: ignore[misc]  # the first argument may be the predicate
+        self,
+        device_id: str | Callable[[TelemetryMessage], object] | None = None,
+        count: Any = ONE,
+        timeout: Any = TEN_SECONDS,
+        *,
+        predicate: Callable[[TelemetryMessage], object] | None = None,
+        module_id: str | None = None,
+        after: int = 0,
+    ) -> list[TelemetryMessage] | TelemetryMessage:
+        """Wait for messages while the event loop runs on; see :meth:`wait_for_telemetry`."""
+        __tracebackhide__ = True
+        asked = Awaited.read(device_id, count, timeout, predicate, after)
+        return await run_async(self._sent(asked, module_id), self._core)
+
+    def _sent(self, asked: Awaited, module_id: str | None) -> Steps[list[TelemetryMessage] | TelemetryMessage]:
+        __tracebackhide__ = True
         _check_whose(asked.device_id, module_id)
         if asked.predicate is not None:
-            return wait_for_match(self, asked, module_id)
-        if not wait(
-            lambda tick: self._core.wait_for_count(asked.device_id, asked.count, tick, module_id),
-            asked.timeout,
-            self._core,
+            return (yield from wait_for_match(self, asked, module_id))
+        if not (
+            yield (
+                lambda tick: self._core.wait_for_count(asked.device_id, asked.count, tick, module_id),
+                asked.timeout,
+            )
         ):
             got = self.telemetry_count(asked.device_id, module_id=module_id)
             msg = f"{got} of {asked.count} messages came within {asked.timeout} s"
@@ -222,14 +282,26 @@ class ServiceSide(CloudSide, UploadSide):
             LookupError: There is no such device.
             RuntimeError: The hub is stopped.
         """
-        if not 5 <= response_timeout <= 300:  # noqa: PLR2004 - the service's bounds
-            msg = f"response_timeout must be within [5; 300] s, not {brief(response_timeout)}"
-            raise ValueError(msg)
-        if not 0 <= connect_timeout <= 300:  # noqa: PLR2004 - the service's bounds
-            msg = f"connect_timeout must be within [0; 300] s, not {brief(connect_timeout)}"
-            raise ValueError(msg)
-        check_order(connect_timeout, response_timeout)
+        _check_timeouts(response_timeout, connect_timeout)
         return self._invoke_method(device_id, name, payload, response_timeout, connect_timeout, module_id)
+
+    async def invoke_method_async(
+        self,
+        device_id: str,
+        name: str,
+        payload: Any = None,
+        *,
+        module_id: str | None = None,
+        response_timeout: float = 30,
+        connect_timeout: float = 0,
+    ) -> MethodResult:
+        """Call a direct method while the event loop runs on; see :meth:`invoke_method`.
+
+        A call that is cancelled does not take the method back: the device may still be called.
+        """
+        _check_timeouts(response_timeout, connect_timeout)
+        steps = self._called(device_id, name, payload, response_timeout, connect_timeout, module_id)
+        return await run_async(steps, self._core)
 
     def _invoke_method(
         self,
@@ -241,12 +313,32 @@ class ServiceSide(CloudSide, UploadSide):
         module_id: str | None = None,
     ) -> MethodResult:
         """Call a method with any timeouts."""
+        steps = self._called(device_id, name, payload, response_timeout, connect_timeout, module_id)
+        return run(steps, self._core)
+
+    def _called(
+        self,
+        device_id: str,
+        name: str,
+        payload: Any,
+        response_timeout: float,
+        connect_timeout: float,
+        module_id: str | None,
+    ) -> Steps[MethodResult]:
         text = json_text("payload", payload)
         call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout, module_id)
-        while (answer := look(call.wait, TICK)) is None:
-            if self._core.stopped:
+        answer: tuple[int, bytes] | None = None
+
+        def answered(tick: float) -> bool:
+            nonlocal answer
+            answer = call.wait(tick)
+            if answer is None and self._core.stopped:
                 raise RuntimeError("the hub was stopped before the device could be called")
-        status, body = answer
+            return answer is not None
+
+        # The core ends it in time.
+        yield answered, None
+        status, body = answer or (0, b"")
         try:
             return MethodResult(status, json.loads(body) if body else None)
         except (ValueError, RecursionError):
@@ -254,6 +346,16 @@ class ServiceSide(CloudSide, UploadSide):
 
             msg = f"{device_id} answered {status} to {name} with a body that is not JSON"
             raise BadAnswer(msg) from None
+
+
+def _check_timeouts(response_timeout: float, connect_timeout: float) -> None:
+    if not 5 <= response_timeout <= 300:  # noqa: PLR2004 - the service's bounds
+        msg = f"response_timeout must be within [5; 300] s, not {brief(response_timeout)}"
+        raise ValueError(msg)
+    if not 0 <= connect_timeout <= 300:  # noqa: PLR2004 - the service's bounds
+        msg = f"connect_timeout must be within [0; 300] s, not {brief(connect_timeout)}"
+        raise ValueError(msg)
+    check_order(connect_timeout, response_timeout)
 
 
 def _check_whose(device_id: str | None, module_id: str | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from azmqtt._arguments import not_negative
 from azmqtt._hub_types import FileUpload
-from azmqtt._hub_wait import wait
+from azmqtt._hub_wait import Steps, run, run_async
 
 if TYPE_CHECKING:
     from azmqtt import _core
@@ -49,8 +49,20 @@ class UploadSide:
         Raises:
             TimeoutError: Fewer ended in time; says how many.
         """
+        __tracebackhide__ = True
+        return run(self._uploaded(device_id, count, timeout), self._core)
+
+    async def wait_for_upload_async(
+        self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
+    ) -> list[FileUpload]:
+        """Wait for uploads while the event loop runs on; see :meth:`wait_for_upload`."""
+        __tracebackhide__ = True
+        return await run_async(self._uploaded(device_id, count, timeout), self._core)
+
+    def _uploaded(self, device_id: str | None, count: int, timeout: float | None) -> Steps[list[FileUpload]]:
+        __tracebackhide__ = True
         not_negative("count", count)
-        if not wait(lambda tick: self._core.wait_for_upload(device_id, count, tick), timeout, self._core):
+        if not (yield lambda tick: self._core.wait_for_upload(device_id, count, tick), timeout):
             msg = f"{len(self.uploads(device_id))} of {count} uploads ended within {timeout} s"
             raise TimeoutError(msg)
         return self.uploads(device_id)

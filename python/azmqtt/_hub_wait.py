@@ -1,23 +1,31 @@
-"""How the local hub's calls wait."""
+"""How the local hub's calls wait: the steps are written once, for the blocking form and the ``_async`` one."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from azmqtt import _greenlets
+from azmqtt._warnings import blocks_its_loop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     from azmqtt import _core
 
 T = TypeVar("T")
 
+#: What a wait asks: whether it is over, looking for so many seconds, and for how long to ask.
+Question: TypeAlias = "tuple[Callable[[float], bool], float | None]"
+#: A call that waits: it yields its question, is sent whether it came to that in time, and returns or raises.
+Steps: TypeAlias = "Generator[Question, bool, T]"
+
 #: How long a call into the core may block, in seconds, before Python looks for Ctrl-C.
 TICK = 0.05
 #: The same where greenlets run, which it would hold up: between two looks they have their turn.
 _GREENLET_TICK = 0.01
+#: Seconds between two looks of the ``_async`` forms: the first pause, and the longest.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
 
 
 def look(poll: Callable[[float], T], seconds: float) -> T:
@@ -47,3 +55,55 @@ def wait(poll: Callable[[float], bool], timeout: float | None, hub: _core.Hub) -
             raise RuntimeError("the hub is stopped")
         if left == 0:
             return False
+
+
+def run(steps: Steps[T], hub: _core.Hub) -> T:
+    """Take the steps of a call, and block meanwhile. Warns a coroutine: it blocks its event loop.
+
+    Raises:
+        RuntimeError: The hub is stopped.
+    """
+    __tracebackhide__ = True
+    blocks_its_loop()
+    question = next(steps)
+    while True:
+        outcome = wait(*question, hub)
+        try:
+            question = steps.send(outcome)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+async def run_async(steps: Steps[T], hub: _core.Hub) -> T:
+    """Take the steps of a call while the event loop runs on. Cancelling it ends it.
+
+    Raises:
+        RuntimeError: The hub is stopped.
+    """
+    __tracebackhide__ = True
+    question = next(steps)
+    while True:
+        outcome = await _wait_async(*question, hub)
+        try:
+            question = steps.send(outcome)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+
+
+async def _wait_async(poll: Callable[[float], bool], timeout: float | None, hub: _core.Hub) -> bool:
+    """Wait as :func:`wait` does. ``poll`` is called on the event loop, and never waits there."""
+    __tracebackhide__ = True
+    import asyncio
+
+    deadline = None if timeout is None else time.monotonic() + timeout
+    pause = _FIRST_PAUSE
+    while True:
+        left = _LONGEST_PAUSE if deadline is None else deadline - time.monotonic()
+        if poll(0.0):
+            return True
+        if hub.stopped:
+            raise RuntimeError("the hub is stopped")
+        if left <= 0:
+            return False
+        await asyncio.sleep(min(pause, left))
+        pause = min(2 * pause, _LONGEST_PAUSE)

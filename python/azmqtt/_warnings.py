@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+#: Of ``async def`` functions and asynchronous generators (Python docs, ``inspect``: "Code Objects Bit Flags").
+_COROUTINE = 0x80 | 0x200
+
+
 def takes_a_place(client_id: str) -> None:
     """Warn that the client that is about to connect takes the place of another one of this process."""
     frame = caller()
@@ -21,9 +25,33 @@ def takes_a_place(client_id: str) -> None:
     warnings.warn_explicit(message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
+def blocks_its_loop() -> None:
+    """Warn if a coroutine has called a public function that blocks: it holds up the tasks that it may be waiting for.
+
+    Only the direct caller counts. The code of a notebook's cell is a plain function as long as it awaits nothing.
+    """
+    name, frame = "", sys._getframe(1)  # noqa: SLF001 - as `warnings` and `logging` do
+    while _is_ours(frame) and frame.f_back is not None:
+        name, frame = frame.f_code.co_name, frame.f_back
+    if frame.f_code.co_flags & _COROUTINE:
+        message = (
+            f"{name}() blocks the event loop of {frame.f_code.co_name}(), and every task on it, perhaps the one that "
+            f"it waits for: await {name}_async()"
+        )
+        registry = frame.f_globals.setdefault("__warningregistry__", {})
+        warnings.warn_explicit(
+            message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__"), registry
+        )
+
+
 def caller() -> FrameType:
     """Return the nearest frame outside of this package."""
     frame = sys._getframe(1)  # noqa: SLF001 - as `warnings` and `logging` do
-    while frame.f_globals.get("__name__", "").partition(".")[0] == "azmqtt" and frame.f_back is not None:
+    while _is_ours(frame) and frame.f_back is not None:
         frame = frame.f_back
     return frame
+
+
+def _is_ours(frame: FrameType) -> bool:
+    name: str = frame.f_globals.get("__name__", "")
+    return name.partition(".")[0] == "azmqtt"

@@ -83,6 +83,22 @@ class IotHubDevice:
             # The test has removed it, or stopped the hub.
             return
 
+    async def __aenter__(self) -> Self:
+        """Return the device."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close it."""
+        await self.close_async()
+
+    async def close_async(self) -> None:
+        """Close it while the event loop runs on; see :meth:`close`."""
+        for client in self._clients:
+            await client.close_async(timeout=1)
+        self.close()
+
     def client(self, **options: Any) -> DeviceClient:
         """Return a client of it, which connects with its first call and is closed with the device.
 
@@ -123,12 +139,45 @@ class IotHubDevice:
             return self.hub.wait_for_telemetry(self.device_id, count, timeout)
         return self.hub.wait_for_telemetry(self.device_id, predicate=predicate, timeout=timeout, after=after)
 
+    @overload
+    async def wait_for_telemetry_async(
+        self, *, count: int = 1, timeout: float | None = 10
+    ) -> list[TelemetryMessage]: ...
+
+    @overload
+    async def wait_for_telemetry_async(
+        self, predicate: Callable[[TelemetryMessage], object], timeout: float | None = 10, *, after: int = 0
+    ) -> TelemetryMessage: ...
+
+    async def wait_for_telemetry_async(
+        self,
+        predicate: Callable[[TelemetryMessage], object] | None = None,
+        timeout: float | None = 10,
+        *,
+        count: int = 1,
+        after: int = 0,
+    ) -> list[TelemetryMessage] | TelemetryMessage:
+        """Wait for messages while the event loop runs on; see :meth:`wait_for_telemetry`."""
+        __tracebackhide__ = True
+        if predicate is None:
+            return await self.hub.wait_for_telemetry_async(self.device_id, count, timeout)
+        return await self.hub.wait_for_telemetry_async(
+            self.device_id, predicate=predicate, timeout=timeout, after=after
+        )
+
     def assert_telemetry(
         self, expected: Sequence[Any], *, after: int = 0, timeout: float | None = 5
     ) -> list[TelemetryMessage]:
         """Assert that it has sent these messages: see :meth:`azmqtt.LocalHub.assert_telemetry`."""
         __tracebackhide__ = True
         return self.hub.assert_telemetry(self.device_id, expected, after=after, timeout=timeout)
+
+    async def assert_telemetry_async(
+        self, expected: Sequence[Any], *, after: int = 0, timeout: float | None = 5
+    ) -> list[TelemetryMessage]:
+        """Assert what it has sent while the event loop runs on; see :meth:`assert_telemetry`."""
+        __tracebackhide__ = True
+        return await self.hub.assert_telemetry_async(self.device_id, expected, after=after, timeout=timeout)
 
     def twin(self) -> dict[str, Any]:
         """Return its twin as a service application sees it: see :meth:`azmqtt.LocalHub.twin`."""
@@ -145,12 +194,26 @@ class IotHubDevice:
         __tracebackhide__ = True
         self.hub.assert_twin_reported(self.device_id, expected, exact=exact, timeout=timeout)
 
+    async def assert_twin_reported_async(
+        self, expected: Mapping[str, Any], *, exact: bool = False, timeout: float | None = 5
+    ) -> None:
+        """Assert what it has reported while the event loop runs on; see :meth:`assert_twin_reported`."""
+        __tracebackhide__ = True
+        await self.hub.assert_twin_reported_async(self.device_id, expected, exact=exact, timeout=timeout)
+
     def assert_twin_desired(
         self, expected: Mapping[str, Any], *, exact: bool = False, timeout: float | None = 5
     ) -> None:
         """Assert that these are desired: see :meth:`azmqtt.LocalHub.assert_twin_desired`."""
         __tracebackhide__ = True
         self.hub.assert_twin_desired(self.device_id, expected, exact=exact, timeout=timeout)
+
+    async def assert_twin_desired_async(
+        self, expected: Mapping[str, Any], *, exact: bool = False, timeout: float | None = 5
+    ) -> None:
+        """Assert what is desired while the event loop runs on; see :meth:`assert_twin_desired`."""
+        __tracebackhide__ = True
+        await self.hub.assert_twin_desired_async(self.device_id, expected, exact=exact, timeout=timeout)
 
     def send_c2d(self, body: bytes | str, properties: Mapping[str, str | None] | None = None, **options: Any) -> str:
         """Send it a cloud-to-device message: see :meth:`azmqtt.LocalHub.send_c2d`."""
@@ -159,6 +222,10 @@ class IotHubDevice:
     def invoke_method(self, name: str, payload: Any = None, **options: Any) -> MethodResult:
         """Call one of its direct methods: see :meth:`azmqtt.LocalHub.invoke_method`."""
         return self.hub.invoke_method(self.device_id, name, payload, **options)
+
+    async def invoke_method_async(self, name: str, payload: Any = None, **options: Any) -> MethodResult:
+        """Call a method while the event loop runs on; see :meth:`invoke_method`."""
+        return await self.hub.invoke_method_async(self.device_id, name, payload, **options)
 
     @property
     def connected(self) -> bool:
@@ -169,6 +236,11 @@ class IotHubDevice:
         """Wait until it is connected, or with ``connected=False`` until it is not."""
         __tracebackhide__ = True
         self.hub.wait_for_connection(self.device_id, connected=connected, timeout=timeout)
+
+    async def wait_for_connection_async(self, *, connected: bool = True, timeout: float | None = 10) -> None:
+        """Wait for its connection while the event loop runs on; see :meth:`wait_for_connection`."""
+        __tracebackhide__ = True
+        await self.hub.wait_for_connection_async(self.device_id, connected=connected, timeout=timeout)
 
     def disconnect(self) -> bool:
         """Drop its connection without a word, as a broken network does; false if there was none."""
@@ -200,6 +272,18 @@ class IotHubDevice:
         """Wait for a packet: see :meth:`azmqtt.LocalHub.wait_for_packet`."""
         __tracebackhide__ = True
         return self.hub.wait_for_packet(self.device_id, predicate, timeout, kind=kind, after=after)
+
+    async def wait_for_packet_async(
+        self,
+        predicate: Callable[[Packet], object] | None = None,
+        timeout: float | None = 10,
+        *,
+        kind: str | None = None,
+        after: int = 0,
+    ) -> Packet:
+        """Wait for a packet while the event loop runs on; see :meth:`wait_for_packet`."""
+        __tracebackhide__ = True
+        return await self.hub.wait_for_packet_async(self.device_id, predicate, timeout, kind=kind, after=after)
 
     def packet_log(self) -> str:
         """Return its packets as text: see :meth:`azmqtt.LocalHub.packet_log`."""
