@@ -53,7 +53,7 @@ async def test_outputs(hub, module):
     module.send_message("a", output_name="out1")
     await module.send_message_async("b", output_name="out 2")
     module.send_messages([azmqtt.Message("c", output_name="out1"), "d"])
-    messages = hub.wait_for_telemetry(module.device_id, 4, module_id="m1")
+    messages = await hub.wait_for_telemetry_async(module.device_id, 4, module_id="m1")
     assert [(m.text, m.output_name) for m in messages] == [("a", "out1"), ("b", "out 2"), ("c", "out1"), ("d", None)]
 
 

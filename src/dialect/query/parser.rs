@@ -60,7 +60,7 @@ impl Parser {
     }
 
     pub fn expect_word(&mut self, keyword: &str) -> Parsed<()> {
-        if self.take_word(keyword) { Ok(()) } else { self.expected(keyword) }
+        if self.take_word(keyword) { Ok(()) } else { self.expected(&keyword.to_ascii_uppercase()) }
     }
 
     pub fn take_symbol(&mut self, symbol: &str) -> bool {

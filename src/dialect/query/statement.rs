@@ -13,13 +13,12 @@ impl Query {
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         let mut parser = Parser::new(text)?;
         parser.expect_word("select")?;
-        let Some(from) = parser.position_of("from") else {
-            while *parser.peek() != Token::End {
-                parser.take();
-            }
+        // Columns are properties of the source, which stands behind them. Without FROM the word in its place is what is wrong.
+        if let Some(from) = parser.position_of("from") {
+            parser.source = parser.elsewhere(from + 1, source)?;
+        } else if *parser.peek() == Token::End {
             return parser.expected("FROM");
-        };
-        parser.source = parser.elsewhere(from + 1, source)?;
+        }
         let top = if parser.take_word("top") { Some(count(&mut parser)?) } else { None };
         let columns_at = parser.at();
         let projections = if parser.take_symbol("*") { Vec::new() } else { columns(&mut parser)? };
@@ -33,7 +32,12 @@ impl Query {
         } else {
             None
         };
-        end(&parser)?;
+        let more = match (&condition, &group_by) {
+            (None, None) => "WHERE, GROUP BY or the end of the query",
+            (Some(_), None) => "AND, OR, GROUP BY or the end of the query",
+            _ => "the end of the query",
+        };
+        end(&parser, more)?;
         let query = Self { top, projections, source, condition, group_by };
         check(&query, columns_at, group_at)?;
         Ok(query)
@@ -46,7 +50,7 @@ impl Target {
     pub fn parse(text: &str) -> Result<Self, QueryError> {
         let mut parser = Parser::new(text)?;
         if parser.take_symbol("*") {
-            end(&parser)?;
+            end(&parser, "the end of the query")?;
             return Ok(Self { source: Source::Devices, condition: None });
         }
         let mut all = false;
@@ -59,7 +63,7 @@ impl Target {
             all = !parser.take_word("where");
         }
         let condition = if all { None } else { Some(parser.expression()?) };
-        end(&parser)?;
+        end(&parser, if all { "WHERE or the end of the query" } else { "AND, OR or the end of the query" })?;
         Ok(Self { source: parser.source, condition })
     }
 }
@@ -67,8 +71,8 @@ impl Target {
 /// What other languages of queries have behind a value or a source.
 const FOREIGN: [&str; 8] = ["like", "between", "join", "having", "limit", "offset", "is", "union"];
 
-/// Nothing may be left.
-fn end(parser: &Parser) -> Parsed<()> {
+/// Nothing may be left. `more` is what might have come here.
+fn end(parser: &Parser, more: &str) -> Parsed<()> {
     match parser.peek() {
         Token::End => Ok(()),
         Token::Word(word) if word.eq_ignore_ascii_case("order") => {
@@ -77,7 +81,7 @@ fn end(parser: &Parser) -> Parsed<()> {
         Token::Word(word) if FOREIGN.iter().any(|foreign| word.eq_ignore_ascii_case(foreign)) => {
             parser.fail(format!("{} is not part of the language", word.to_ascii_uppercase()))
         }
-        _ => parser.expected("the end of the query"),
+        _ => parser.expected(more),
     }
 }
 
