@@ -46,7 +46,7 @@ def test_a_device_of_its_own_for_each_test(suite):
             assert twin.desired["interval"] == 5
             await client.patch_reported_properties_async({"interval": 5})
             await iothub_device.assert_twin_reported_async({"interval": 5}, exact=True)
-            iothub_device.assert_twin_desired({"interval": 5})
+            await iothub_device.assert_twin_desired_async({"interval": 5})
             seen.append(iothub_device)
 
         def test_the_rest(iothub_device):

@@ -120,8 +120,9 @@ def _wrapped(function: FunctionType) -> Callable[..., Any]:
         return function(*args, **kwargs)
 
     # In tracebacks, and for warnings that name the call.
-    checking.__code__ = checking.__code__.replace(co_name=function.__name__)
-    return checking
+    wrapper = cast("FunctionType", checking)
+    wrapper.__code__ = wrapper.__code__.replace(co_name=function.__name__)
+    return wrapper
 
 
 def _check_for(annotation: object) -> Check | None:
