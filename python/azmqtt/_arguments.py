@@ -6,7 +6,7 @@ import functools
 import json
 from collections.abc import Mapping
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,7 +122,7 @@ def _wrapped(function: FunctionType) -> Callable[..., Any]:
     # In tracebacks, and for warnings that name the call.
     wrapper = cast("FunctionType", checking)
     wrapper.__code__ = wrapper.__code__.replace(co_name=function.__name__)
-    return wrapper
+    return checking
 
 
 def _check_for(annotation: object) -> Check | None:
