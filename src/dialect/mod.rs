@@ -16,6 +16,7 @@
 //! | [`provisioning`] | the Device Provisioning Service: topics, registrations, their answers |
 //! | [`query`] | queries of twins and jobs: parse, print, evaluate |
 //! | [`twin`] | merge patches, limits, and the hub's twin document with versions and metadata |
+//! | [`digital_twin`] | a twin by the conventions of IoT Plug and Play, and patches of it |
 //! | [`upload`], [`storage`] | file upload: the hub's bodies, and what Blob Storage says |
 //! | [`service_error`] | error bodies, both spellings, and the error codes |
 //! | [`text`], [`pasted`] | text in files, and as people paste it: byte order marks, UTF-16, quotes, assignments |
@@ -23,6 +24,7 @@
 //! | [`time`] | ISO 8601 UTC to and from Unix seconds |
 
 pub mod connection_string;
+pub mod digital_twin;
 pub(crate) mod encoding;
 pub mod identity;
 pub mod material;

@@ -167,9 +167,10 @@ fn classify(method: &Method, path: &str, size: usize) -> Option<Operation> {
             Some(Operation::Configuration)
         }
         "devices" | "statistics" => Some(Operation::Identity),
+        "digitaltwins" if *method == Method::POST => Some(Operation::Method(size)),
         "twins" if is("methods", last) && parts.len() > 2 => Some(Operation::Method(size)),
-        "twins" if *method == Method::GET => Some(Operation::TwinRead),
-        "twins" => Some(Operation::TwinUpdate),
+        "twins" | "digitaltwins" if *method == Method::GET => Some(Operation::TwinRead),
+        "twins" | "digitaltwins" => Some(Operation::TwinUpdate),
         "messages" => Some(Operation::CloudReceive),
         "jobs" => Some(Operation::Job),
         _ => None,
@@ -216,6 +217,9 @@ mod tests {
             (Method::PATCH, "/twins/d/modules/m", Some(Operation::TwinUpdate)),
             (Method::POST, "/twins/d/methods", Some(Operation::Method(9))),
             (Method::POST, "/twins/d/modules/m/methods", Some(Operation::Method(9))),
+            (Method::GET, "/digitaltwins/d", Some(Operation::TwinRead)),
+            (Method::PATCH, "/digitaltwins/d", Some(Operation::TwinUpdate)),
+            (Method::POST, "/digitaltwins/d/commands/c", Some(Operation::Method(9))),
             (Method::GET, "/$iothub/websocket", None),
             (Method::GET, "/", None),
             (Method::PUT, "/container/blob", None),

@@ -6,6 +6,7 @@ mod cloud_messages;
 mod configurations;
 mod connect;
 mod device_https;
+mod digital_twins;
 mod fault_requests;
 mod faults;
 mod fuzz;

@@ -28,7 +28,7 @@ enum Takes {
 use Takes::{Device, DeviceOrRead, DeviceOrWrite, Read, Service, Write};
 
 /// Each route. One that is not here fails [`every_route_is_listed`].
-const ROUTES: [(&str, &str, Takes); 55] = [
+const ROUTES: [(&str, &str, Takes); 59] = [
     ("POST", "/devices/{device_id}/files", Device),
     ("POST", "/devices/{device_id}/files/notifications", Device),
     ("POST", "/devices/{device_id}/files/notifications/{correlation_id}", Device),
@@ -51,6 +51,10 @@ const ROUTES: [(&str, &str, Takes); 55] = [
     ("GET", "/devices/{device_id}", DeviceOrRead),
     ("PUT", "/devices/{device_id}", Write),
     ("DELETE", "/devices/{device_id}", Write),
+    ("GET", "/digitaltwins/{device_id}", Service),
+    ("PATCH", "/digitaltwins/{device_id}", Service),
+    ("POST", "/digitaltwins/{device_id}/commands/{command}", Service),
+    ("POST", "/digitaltwins/{device_id}/components/{component}/commands/{command}", Service),
     ("GET", "/messages/serviceBound/feedback", Service),
     ("DELETE", "/messages/serviceBound/feedback/{lock}", Service),
     ("POST", "/messages/serviceBound/feedback/{lock}/abandon", Service),
@@ -190,7 +194,12 @@ async fn each_route_is_for_its_own() {
         let own = matches!(takes, Device | DeviceOrRead | DeviceOrWrite);
         // Services ask about what is not there, so that nothing is lost for the next.
         let path = route.replace("{device_id}", if own { "dev1" } else { "none" });
-        let path = path.replace("{module_id}", "m").replace("{lock}", "x").replace("{id}", "7");
+        let path = path
+            .replace("{module_id}", "m")
+            .replace("{component}", "c")
+            .replace("{command}", "m")
+            .replace("{lock}", "x")
+            .replace("{id}", "7");
         for (who, headers, good_for) in &shown {
             let mut http = Http::over(tls_over_https(&hub, &tls).await);
             let target = format!("{path}?{VERSION}");

@@ -7,6 +7,7 @@ mod cloud_send;
 mod commands;
 mod configurations;
 mod devices;
+mod digital_twins;
 mod feedback;
 mod identity_json;
 mod jobs;
@@ -30,6 +31,7 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .merge(commands::routes())
         .merge(configurations::routes())
         .merge(devices::routes())
+        .merge(digital_twins::routes())
         .merge(feedback::routes())
         .merge(modules::routes())
         .merge(twins::routes())
