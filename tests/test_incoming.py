@@ -156,14 +156,14 @@ def test_desired_properties(hub, client):
     changes = client.desired_properties(timeout=10)
     client.get_twin()
     client.patch_reported_properties({"ready": True})
-    version = hub.patch_desired(client.device_id, {"interval": 5, "gone": None, "deep": {"a": [1, 2.5, "x", None]}})
+    version = hub.patch_desired(client.device_id, {"interval": 5, "gone": None, "deep": {"a": [1, 2.5, "x", True]}})
     change = next(changes)
     assert change.version == version
     assert change["interval"] == change.get("interval") == 5
     assert "interval" in change
     assert "other" not in change
     assert change.get("other", 7) == 7
-    assert change.patch["deep"] == {"a": [1, 2.5, "x", None]}
+    assert change.patch["deep"] == {"a": [1, 2.5, "x", True]}
     assert set(change) == set(change.patch)
 
 

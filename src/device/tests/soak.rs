@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::support::{Hub, LONG, ask, close, device, message};
 use crate::device::{Batch, Device, Error};
@@ -35,10 +35,13 @@ async fn unreliable_hub(
         };
         let Some(mut peer) = accepted else { return received };
         let mut left = dice.roll(60);
+        let mut withheld = false;
         loop {
             let event = tokio::select! {
                 event = peer.event() => event,
                 _ = &mut stop => return received,
+                // Whoever waits for a withheld answer alone sends nothing more that could be counted.
+                () = tokio::time::sleep(Duration::from_millis(200)), if withheld => break,
             };
             let Some(event) = event else { break };
             match event {
@@ -50,6 +53,8 @@ async fn unreliable_hub(
                     *received.entry(super::support::text(&publish)).or_default() += 1;
                     if dice.roll(8) > 0 || left > 3 {
                         peer.acknowledge(publish.pkid).await;
+                    } else {
+                        withheld = true;
                     }
                 }
                 Event::Subscribe(subscribe) => {
@@ -78,7 +83,7 @@ async fn patch_now_and_then(device: &Device) {
         match ask(|reply| device.patch_reported(body, None, LONG, reply)).get().await {
             Ok(_) => patched += 1,
             // The messages fill it most of the time.
-            Err(Error::OutboxFull { .. }) => tokio::time::sleep(std::time::Duration::from_millis(1)).await,
+            Err(Error::OutboxFull { .. }) => tokio::time::sleep(Duration::from_millis(1)).await,
             Err(error) => panic!("{error}"),
         }
     }
@@ -90,7 +95,7 @@ async fn soak(seed: u64) {
     let mut config = hub.config();
     config.outbox.messages = 50;
     config.max_in_flight = 20;
-    config.retry.max = std::time::Duration::from_millis(10);
+    config.retry.max = Duration::from_millis(10);
     config.retry.first_connect = true;
     let device = device(config);
     let (stop, stopped) = tokio::sync::oneshot::channel();
