@@ -103,6 +103,13 @@ def test_methods(hub, service, client):
     assert err.startswith("azmqtt: the hub answered 404: ")
 
 
+def test_properties_of_a_message_need_not_be_ascii(hub, service):
+    hub.create_device("umlaut")
+    service("device", "c2d-message", "send", "-d", "umlaut", "--data", "x", "--props", "k=ü;l=日本")
+    with hub.device_client("umlaut") as client:
+        assert next(client.messages(timeout=10)).properties == {"k": "ü", "l": "日本"}
+
+
 def test_messages(hub, service, client):
     device_id = client.device_id
     soon = datetime.now(timezone.utc) + timedelta(minutes=5)

@@ -266,9 +266,12 @@ def _send(arguments: argparse.Namespace) -> int:
     if arguments.expiry_time_utc is not None:
         headers["iothub-expiry"] = _expiry(arguments.expiry_time_utc)
     for name, value in common.properties(arguments.props).items():
-        if not (f"{name}{value}".isascii() and f"{name}{value}".isprintable() and name == name.lower()):
-            raise common.UsageError("--props: HTTP headers carry names in small letters and values in ASCII only")
-        headers[f"iothub-app-{name}"] = value
+        if not (name.isascii() and f"{name}{value}".isprintable() and name == name.lower()):
+            raise common.UsageError(
+                "--props: HTTP headers carry names in small letters, in ASCII, and printable values"
+            )
+        # UTF-8 on the wire: `http.client` writes the text of headers in Latin-1.
+        headers[f"iothub-app-{name}"] = value.encode().decode("latin-1")
     body = arguments.data.encode() if arguments.data is not None else common.file_or_stdin(arguments.data_file_path)
     # The service takes these over AMQP alone: the route is the local hub's own.
     where = path("azmqtt", "devices", arguments.device_id, "messages", "deviceBound")

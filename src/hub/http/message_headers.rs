@@ -22,8 +22,9 @@ pub(super) fn read(headers: &HeaderMap) -> Result<MessageProperties, HubError> {
     for (name, value) in headers {
         let name = name.as_str();
         if name.starts_with("iothub-") {
-            let text = value.to_str().map_err(|_| HubError::Argument(format!("{name} must be ASCII text")));
-            set(&mut properties, name, text?);
+            let text = std::str::from_utf8(value.as_bytes());
+            let text = text.map_err(|_| HubError::Argument(format!("{name} must be UTF-8 text")))?;
+            set(&mut properties, name, text);
         }
     }
     checked(properties)
@@ -165,7 +166,9 @@ mod tests {
         }
         let mut headers = HeaderMap::new();
         headers.insert("iothub-app-x", HeaderValue::from_bytes(b"\xff").unwrap());
-        assert_eq!(read(&headers).unwrap_err().to_string(), "iothub-app-x must be ASCII text");
+        assert_eq!(read(&headers).unwrap_err().to_string(), "iothub-app-x must be UTF-8 text");
+        headers.insert("iothub-app-x", HeaderValue::from_bytes("ü".as_bytes()).unwrap());
+        assert_eq!(read(&headers).unwrap().application, [("x".to_owned(), "ü".to_owned())]);
     }
 
     proptest! {
