@@ -159,12 +159,12 @@ def test_failures_are_one_line(hub):
         ),
         (show, f"HostName=localhost:{port};{parts}", 1, f"localhost:{port}: "),
         (show, None, 2, "a service connection string is needed"),
-        (show, f"HostName=localhost;SharedAccessKey={SECRET}", 1, "has no SharedAccessKeyName"),
-        (show, f"HostName=localhost:x;{parts}", 1, "a port that is no number"),
+        (show, f"HostName=localhost;SharedAccessKey={SECRET}", 2, "has no SharedAccessKeyName"),
+        (show, f"HostName=localhost:x;{parts}", 2, "a port that is no number"),
         (["hub", "device-twin", "update", "-d", "d"], owner, 2, "there is nothing to change"),
         (["hub", "device-identity", "create", "-d", "d", "--pk", SECRET], owner, 2, "go together"),
         (["device", "c2d-message", "send", "-d", "d", "--data", "x", "-p", "A=b"], owner, 2, "small letters"),
-        (["hub", "device-twin", "update", "-d", "d", "--desired", "{"], owner, 1, "--desired is not JSON"),
+        (["hub", "device-twin", "update", "-d", "d", "--desired", "{"], owner, 2, "--desired is not JSON"),
     ]:
         got, out, err = run(*arguments, connection_string=connection_string)
         assert (got, out, err.count("\n")) == (code, "", 1), err

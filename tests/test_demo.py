@@ -36,7 +36,7 @@ def test_unreachable_hub_is_told_and_fails():
 
 def test_bad_connection_string_names_the_key():
     done = run("demo", "--connection-string", "HostName=hub.invalid;SharedAccessKey=QUJD")
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "DeviceId" in done.stderr
     assert "QUJD" not in done.stderr
 

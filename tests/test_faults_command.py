@@ -44,13 +44,13 @@ def test_a_fault_from_the_command_line(hub, command):
 
 
 def test_what_goes_wrong_says_why(hub, command, monkeypatch):
-    for arguments, text in [
-        (("set", "explode"), 'the hub answered 400: "explode" is no fault'),
-        (("set", "drop:device_id=nobody"), "the hub answered 404"),
-        (("set", "drop:on"), "'on' is not name=value"),
+    for arguments, expected, text in [
+        (("set", "explode"), 1, 'the hub answered 400: "explode" is no fault'),
+        (("set", "drop:device_id=nobody"), 1, "the hub answered 404"),
+        (("set", "drop:on"), 2, "'on' is not name=value"),
     ]:
         code, _, err = command(*arguments)
-        assert code == 1
+        assert code == expected
         assert text in err
     secret = hub.service_connection_string.rpartition("SharedAccessKey=")[2]
     for connection_string, text in [
@@ -74,12 +74,12 @@ def test_what_goes_wrong_says_why(hub, command, monkeypatch):
 def test_a_file_with_roots_that_is_none(command, tmp_path):
     code, _, err = command("list", trust=str(tmp_path / "missing.pem"))
     assert (code, err) == (
-        1,
-        f"azmqtt: --trust: {tmp_path / 'missing.pem'} cannot be read: No such file or directory\n",
+        2,
+        f"azmqtt: --trust: '{tmp_path / 'missing.pem'}' cannot be read: No such file or directory\n",
     )
     (tmp_path / "empty.pem").write_text("no certificate")
     code, _, err = command("list", trust=str(tmp_path / "empty.pem"))
-    assert (code, err) == (1, f"azmqtt: --trust: there is no certificate in PEM in {tmp_path / 'empty.pem'}\n")
+    assert (code, err) == (2, f"azmqtt: --trust: there is no certificate in PEM in {tmp_path / 'empty.pem'}\n")
 
 
 def test_options_of_the_hub_command():

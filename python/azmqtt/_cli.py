@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _options.for_command = True
     try:
         _cli_common.check_stdin(parsed)
-        with warnings.catch_warnings():
+        with _cli_common.signals(("SIGTERM", "SIGHUP"), _end), warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             code: int = parsed.run(parsed)
         sys.stdout.flush()
@@ -56,10 +56,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except Exception as error:  # noqa: BLE001 - people read this, not developers
         sys.stderr.write(f"azmqtt: {_line(error)}\n")
-        return 2 if isinstance(error, _cli_common.UsageError) else 1
+        return _code(error)
     finally:
         _options.for_command = False
     return code
+
+
+def _code(error: Exception) -> int:
+    """Tell wrong usage, which is found before anything is done, from a failure."""
+    from azmqtt._errors import IotHubError
+
+    # Some errors of the package are ValueErrors, too.
+    return 2 if isinstance(error, ValueError | TypeError) and not isinstance(error, IotHubError) else 1
+
+
+def _end(number: int, _frame: object) -> None:
+    """End the command as ``sys.exit`` does, so that what it has open is closed."""
+    raise SystemExit(128 + number)
 
 
 def _show_warning(message: Warning | str, *_where: Any) -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import signal
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
     from azmqtt import DeviceClient
     from azmqtt._options import ClientOptions
 
@@ -19,6 +24,22 @@ CONNECTION_STRING = "IOTHUB_DEVICE_CONNECTION_STRING"
 PASSPHRASE = "AZMQTT_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 _MAX_PORT = 65_535
+
+
+@contextlib.contextmanager
+def signals(names: Iterable[str], handler: Callable[[int, object], None]) -> Iterator[None]:
+    """Handle signals of these names, where the system has them and nobody has had them ignored (nohup does)."""
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in names:
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
 
 
 class UsageError(ValueError):

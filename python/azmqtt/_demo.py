@@ -83,7 +83,7 @@ def run(connection_string: str | None = None) -> int:
         raise
     except (IotHubError, StepFailed, OSError, ValueError) as error:
         print(f"\nazmqtt demo: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, ValueError) and not transcript.checked else 1
     left_out = f", {transcript.skipped} left out" if transcript.skipped else ""
     print(f"\nAll {transcript.checked} steps checked{left_out}.")
     return 0

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import signal
 import sys
 import threading
 from typing import Any
 
 from azmqtt import _cli_fault, _cli_service
-from azmqtt._cli_common import seconds
+from azmqtt._cli_common import seconds, signals
 from azmqtt._hub import LocalHub
 
 #: The device that a hub gets which would have none.
@@ -133,10 +132,13 @@ def _directory(text: str) -> str:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the hub until SIGINT or SIGTERM; return the exit code."""
+    """Run the hub until SIGINT, SIGTERM or SIGHUP; return the exit code."""
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    with signals(("SIGINT", "SIGTERM", "SIGHUP"), lambda *_: stop.set()):
+        return _run_until(stop, args)
+
+
+def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
     _allow_files()
     try:
         hub = LocalHub(
@@ -248,7 +250,8 @@ def _fail(error: Exception) -> int:
     # An OSError with a number shows it before the words that say all.
     text = error.strerror if isinstance(error, OSError) and error.strerror else error
     sys.stderr.write(f"azmqtt hub: {text}\n")
-    return 1
+    # A state directory that is damaged is a ValueError, and no wrong usage.
+    return 2 if isinstance(error, ValueError) and " is damaged" not in str(error) else 1
 
 
 def _port(text: str) -> int:

@@ -14,6 +14,7 @@ use super::registry::Registry;
 use super::runtime::{self, Ports, Thread};
 use super::shared::Shared;
 use super::state_dir::{self, CA_FILE, StateDir};
+use super::temp_dir::TempDir;
 use crate::dialect::identity::check_host_name;
 
 /// A running hub. Its calls may be made from any thread, and block for no longer than a write to the disk takes,
@@ -25,7 +26,7 @@ pub struct Hub {
     pub(super) authority: Authority,
     ca_file: PathBuf,
     /// Holds the CA file when there is no state directory.
-    temp_dir: Option<PathBuf>,
+    temp_dir: Option<TempDir>,
     thread: Mutex<Option<Thread>>,
     /// The process that started it: a forked child has a copy of this value, and no thread.
     process: u32,
@@ -61,7 +62,7 @@ impl Hub {
         if let Some(dir) = &state_dir {
             dir.load_client_authorities(&client_authorities)?;
         }
-        let temp_dir = if state_dir.is_none() { Some(state_dir::make_temp_dir()?) } else { None };
+        let temp_dir = if state_dir.is_none() { Some(TempDir::make()?) } else { None };
         let mut hub = Self {
             ca_file: match (&temp_dir, &state_dir) {
                 (Some(temp), _) => temp.join(CA_FILE),
@@ -124,8 +125,7 @@ impl Hub {
 
     fn remove_temp_dir(&self) {
         if let Some(dir) = self.temp_dir.as_ref().filter(|_| self.process == std::process::id()) {
-            // Whoever cleans the temporary directory may have been quicker.
-            let _ = std::fs::remove_dir_all(dir);
+            dir.remove();
         }
     }
 

@@ -306,7 +306,7 @@ fn sync_parent(path: &Path) -> io::Result<()> {
 
 /// Opens a file that no other process can open this way; `WouldBlock` if one has. The lock ends with the file.
 #[cfg(unix)]
-fn open_locked(path: &Path) -> io::Result<File> {
+pub(super) fn open_locked(path: &Path) -> io::Result<File> {
     use std::os::fd::AsRawFd;
 
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
@@ -333,7 +333,7 @@ fn release(_lock: &File) {}
 
 /// Opens a file that no other process can open meanwhile; `WouldBlock` if one has.
 #[cfg(windows)]
-fn open_locked(path: &Path) -> io::Result<File> {
+pub(super) fn open_locked(path: &Path) -> io::Result<File> {
     use std::os::windows::fs::OpenOptionsExt;
 
     const SHARING_VIOLATION: i32 = 32;
