@@ -79,7 +79,7 @@ def test_a_file_with_roots_that_is_none(command, tmp_path):
     )
     (tmp_path / "empty.pem").write_text("no certificate")
     code, _, err = command("list", trust=str(tmp_path / "empty.pem"))
-    assert (code, err) == (2, f"azmqtt: --trust: there is no certificate in PEM in {tmp_path / 'empty.pem'}\n")
+    assert (code, err) == (2, "azmqtt: --trust: there is no certificate in it, neither in PEM nor in DER\n")
 
 
 def test_options_of_the_hub_command():
