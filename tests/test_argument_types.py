@@ -156,7 +156,7 @@ def test_there_are_methods_to_check():
         (lambda hub: hub.telemetry("d", after=-1), ValueError, "after must not be negative, not -1"),
         (lambda hub: hub.wait_for_telemetry("d", -1), ValueError, "count must not be negative, not -1"),
         (lambda hub: hub.wait_for_telemetry("d", timeout=math.nan), ValueError, "timeout must be a number of seconds"),
-        (lambda hub: hub.patch_desired("d", 5), TypeError, "patch must be a mapping, not int"),
+        (lambda hub: hub.patch_desired("d", 5), TypeError, "patch must be a mapping or None, not int"),
         (lambda hub: hub.patch_desired("d", {"a": object()}), TypeError, "patch: Object of type object is not JSON"),
         (lambda hub: hub.patch_desired("d", {"a": math.nan}), ValueError, "patch: Out of range"),
         (lambda hub: hub.invoke_method("d", "x", object()), TypeError, "payload: Object of type object is not JSON"),

@@ -282,6 +282,10 @@ async fn rules() {
         with(update("*"), "queryCondition", Value::Null),
         with(update("*"), "updateTwin", Value::Null),
         with(update("*"), "updateTwin", json!({ "tags": { "a b": 1 } })),
+        // Properties and tags in places where they would be passed over.
+        with(update("*"), "updateTwin", json!({ "etag": "*", "desired": { "level": 7 } })),
+        with(update("*"), "updateTwin", json!({ "etag": "*", "tag": { "floor": 3 } })),
+        with(update("*"), "updateTwin", json!({ "etag": "*", "properties": { "level": 7 } })),
         with(update("*"), "startTime", "soon".into()),
         with(update("*"), "startTime", 5.into()),
         with(update("*"), "startTime", format_utc(unix_now() + 169 * 3600).into()),
