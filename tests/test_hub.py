@@ -359,6 +359,7 @@ def test_the_command_says_one_line_of_json_and_ends_on_a_signal(number: signal.S
         "id_scope",
         "port",
         "provisioning_port",
+        "provisioning_service_connection_string",
         "service_connection_string",
         "service_port",
         "websocket_port",

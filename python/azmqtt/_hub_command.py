@@ -222,6 +222,7 @@ def _report(hub: LocalHub, args: argparse.Namespace) -> None:
             "ca_file": hub.ca_file,
             "id_scope": hub.id_scope,
             "provisioning_port": hub.provisioning_port,
+            "provisioning_service_connection_string": hub.provisioning_service_connection_string,
             "devices": [
                 {"device_id": device.device_id, "connection_string": device.connection_string} for device in devices
             ],
@@ -231,6 +232,7 @@ def _report(hub: LocalHub, args: argparse.Namespace) -> None:
     _say(f"The local IoT Hub listens on {args.host}, port {hub.port}. Ctrl-C ends it.")
     _say(f"MQTT over WebSockets is on port {hub.websocket_port}.")
     _say(f"Back-end applications connect with this test key:\n  {hub.service_connection_string}")
+    _say(f"They manage enrolments with this one:\n  {hub.provisioning_service_connection_string}")
     _say(f"Devices must trust this certificate:\n  {hub.ca_file}")
     for device in devices:
         _say(f"Device {device.device_id} connects with this test key:\n  {device.connection_string}")

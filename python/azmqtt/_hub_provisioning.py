@@ -147,8 +147,17 @@ class ProvisioningSide:
 
     @property
     def provisioning_port(self) -> int:
-        """The TCP port of the provisioning service, for MQTT over TLS and over WebSockets."""
+        """The TCP port of the provisioning service: MQTT over TLS and over WebSockets, and its REST API."""
         return self._provisioning.port
+
+    @property
+    def provisioning_service_connection_string(self) -> str:
+        """What back-end applications manage enrolments with, over REST on :attr:`provisioning_port`; a secret.
+
+        In the form ``HostName=…:{port};SharedAccessKeyName=provisioningserviceowner;SharedAccessKey=…``, without the
+        port if it is 443. Its key stays the same with a state directory.
+        """
+        return self._provisioning.service_connection_string
 
     @property
     def provisioning_options(self) -> dict[str, Any]:

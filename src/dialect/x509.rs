@@ -107,6 +107,32 @@ impl CertificateFacts {
     }
 }
 
+/// Whom a certificate is of and from, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateNames {
+    /// The subject, `CN=…, O=…`.
+    pub subject: String,
+    /// The issuer, likewise.
+    pub issuer: String,
+    /// The serial number, in hexadecimal digits.
+    pub serial: String,
+    /// 3 for most.
+    pub version: u32,
+}
+
+impl CertificateNames {
+    /// Reads a certificate in DER; `None` if it is none.
+    pub fn read(der: &[u8]) -> Option<Self> {
+        let (_, certificate) = X509Certificate::from_der(der).ok()?;
+        Some(Self {
+            subject: certificate.subject().to_string(),
+            issuer: certificate.issuer().to_string(),
+            serial: certificate.raw_serial_as_string().replace(':', "").to_uppercase(),
+            version: certificate.version().0.saturating_add(1),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -152,6 +178,7 @@ mod tests {
         #[test]
         fn reading_is_total(bytes in prop::collection::vec(any::<u8>(), 0..200), text in ".{0,80}") {
             let _ = CertificateFacts::read(&bytes);
+            let _ = CertificateNames::read(&bytes);
             let _ = Thumbprint::parse(&text);
         }
     }

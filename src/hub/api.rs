@@ -180,7 +180,17 @@ impl Hub {
 
     /// The host name or address by which devices reach the provisioning service; its certificate is for it.
     pub fn provisioning_host(&self) -> &str {
-        self.shared.config.provisioning.host.as_deref().unwrap_or(&self.shared.config.hostname)
+        self.shared.config.provisioning_host()
+    }
+
+    /// What back-end applications manage enrolments with, as [`Self::service_connection_string`]: the host name and port are
+    /// those of the provisioning service, the policy is its owner's; a secret.
+    pub fn provisioning_service_connection_string(&self) -> String {
+        let host = match self.provisioning_port() {
+            443 => self.provisioning_host().to_owned(),
+            port => format!("{}:{port}", self.provisioning_host()),
+        };
+        self.shared.provisioning.owner.connection_string(&host)
     }
 
     /// The name devices know it by.

@@ -163,7 +163,7 @@ impl ClientCertVerifier for AskEveryClient {
 }
 
 /// The authorities whose signatures a hub takes for devices, in DER.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Authorities(Mutex<Vec<CertificateDer<'static>>>);
 
 impl Authorities {

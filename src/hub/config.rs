@@ -72,6 +72,11 @@ impl Default for HubConfig {
 }
 
 impl HubConfig {
+    /// The name by which the provisioning service is reached.
+    pub(super) fn provisioning_host(&self) -> &str {
+        self.provisioning.host.as_deref().unwrap_or(&self.hostname)
+    }
+
     /// The time by which SAS tokens are judged, in Unix seconds: [`SasToken::verify`] allows the service's skew, this hub its
     /// own.
     ///

@@ -280,7 +280,8 @@ fn credentials(draft: LoginDraft, known: Option<&Credentials>) -> Result<Credent
 }
 
 /// The runtime's own modules of an IoT Edge device; nobody logs in as them until they are given keys.
-fn add_edge_modules(shared: &Shared, device: &Arc<Device>) -> Result<(), HubError> {
+/// Makes the modules that an IoT Edge device has from the start.
+pub fn add_edge_modules(shared: &Shared, device: &Arc<Device>) -> Result<(), HubError> {
     if !device.state().record.traits.iot_edge {
         return Ok(());
     }

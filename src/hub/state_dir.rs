@@ -6,7 +6,7 @@
 //! DIR/ca-key.pem       its private key
 //! DIR/client-ca.pem    whose signatures on client certificates are taken, once one was added
 //! DIR/policies.json    the shared access policies of the hub, with their keys
-//! DIR/provisioning.json  the provisioning service's id scope
+//! DIR/provisioning.json  the provisioning service's id scope, and its owner's keys
 //! DIR/configurations.json  configurations for many devices
 //! DIR/devices/*.json   one file for each device: identity, keys, twin, messages to it
 //! DIR/modules/*.json   one file for each module of a device: identity, keys, twin

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::dialect::ServiceError;
-use crate::dialect::time::format_utc;
+use crate::dialect::time::{Timestamp, format_utc};
 
 /// One request's.
 pub struct Tracking {
@@ -40,6 +40,12 @@ impl Tracking {
     pub fn mark_for_device(&self, error: &mut ServiceError) {
         self.mark_named(error, false);
         error.tracking_id = Some(error.tracking());
+    }
+
+    /// Marks an error of the provisioning service: a GUID, the time to 100 ns.
+    pub fn mark_of_provisioning(&self, error: &mut ServiceError) {
+        error.tracking_id = Some(self.request_id());
+        error.timestamp = Some(Timestamp::of(UNIX_EPOCH + self.at).to_string());
     }
 
     /// Marks an error of the newer gateway: `{HEX}-G2:-TimeStamp:2026-08-15T09:07:36.757669697Z`.

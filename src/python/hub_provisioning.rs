@@ -51,6 +51,11 @@ impl ProvisioningService {
         self.0.provisioning_port()
     }
 
+    #[getter]
+    fn service_connection_string(&self) -> String {
+        self.0.provisioning_service_connection_string()
+    }
+
     /// `initial_twin` is JSON-able.
     fn create_enrollment(
         &self,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::StreamExt;
@@ -34,6 +34,8 @@ pub(super) enum Spelling {
     OfTwins,
     /// JSON.
     Plain,
+    /// JSON as devices get it, with a GUID for a tracking id: of the provisioning service.
+    OfProvisioning,
     /// JSON as text, of direct methods, and of modules whose device is not to be had.
     Nested,
 }
@@ -126,15 +128,23 @@ impl IntoResponse for Refusal {
                 tracking.mark_newer(&mut error);
                 error.to_plain_rest_body()
             }
+            Spelling::OfProvisioning => {
+                tracking.mark_of_provisioning(&mut error);
+                error.to_body()
+            }
             Spelling::Nested => {
                 tracking.mark_newer(&mut error);
                 error.to_nested_rest_body()
             }
         };
+        // The provisioning service has no such header.
+        let of_hub = !matches!(spelling, Spelling::OfProvisioning);
         let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let name = error.error_code.and_then(ErrorCode::name).unwrap_or("ServerError");
-        let headers = [("iothub-errorcode", name), JSON];
-        let mut response = (status, headers, [(REQUEST_ID, tracking.request_id())], body).into_response();
+        let mut response = (status, [JSON], [(REQUEST_ID, tracking.request_id())], body).into_response();
+        if of_hub {
+            response.headers_mut().insert("iothub-errorcode", HeaderValue::from_static(name));
+        }
         let stranger = [
             ErrorCode::HUB_NOT_FOUND,
             ErrorCode::UNAUTHORIZED_ACCESS,

@@ -11,6 +11,7 @@
 //! | `device`, `message_headers` | sending and receiving as a device; a message's properties as headers |
 //! | `admission`, `answer` | which device asks; refusals as the service writes them |
 //! | `service` | the REST API for back-end applications |
+//! | `enrollments` | the provisioning service's REST API |
 //! | `faults` | faults on demand, for tests in any language |
 //! | `limits` | what comes before every request: faults, and what the hub's tier allows |
 //! | `stall` | peers that stop reading, or stop sending in mid-body |
@@ -19,6 +20,7 @@ mod admission;
 mod answer;
 mod blobs;
 mod device;
+mod enrollments;
 mod faults;
 mod files;
 mod limits;

@@ -5,45 +5,53 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Uri};
 
 /// What paths of the hub begin with. Blobs are none of them: their names have case.
-const ROOTS: [&str; 9] = [
+const ROOTS: [&str; 12] = [
     "$iothub",
     "azmqtt",
     "configurations",
     "devices",
     "digitaltwins",
+    "enrollmentGroups",
+    "enrollments",
     "jobs",
     "messages",
+    "registrations",
     "statistics",
     "twins",
 ];
 
 /// Segments as the routes spell them, which an id follows.
-const BEFORE_IDS: [&str; 12] = [
+const BEFORE_IDS: [&str; 15] = [
     "commands",
     "components",
     "configurations",
     "deviceBound",
     "devices",
     "digitaltwins",
+    "enrollmentGroups",
+    "enrollments",
     "faults",
     "feedback",
     "jobs",
     "modules",
     "notifications",
+    "registrations",
     "twins",
 ];
 
 /// Other segments as the routes spell them.
-const WORDS: [&str; 13] = [
+const WORDS: [&str; 15] = [
     "$iothub",
     "abandon",
     "applyConfigurationContent",
+    "attestationmechanism",
     "azmqtt",
     "cancel",
     "events",
     "files",
     "messages",
     "methods",
+    "query",
     "service",
     "serviceBound",
     "statistics",
@@ -95,7 +103,7 @@ fn rewrite(method: &Method, path: &str) -> Option<String> {
 /// Words in the place of an id, by the methods that they are for: to others they are ids.
 fn word_for_id(method: &Method, before: &str, segment: &str) -> Option<&'static str> {
     let words: &[&'static str] = match before {
-        "devices" if *method == Method::POST => &["query"],
+        "devices" | "enrollments" | "enrollmentGroups" if *method == Method::POST => &["query"],
         "configurations" if *method == Method::POST => &["testQueries"],
         "jobs" => &["v2", "create"],
         "v2" => &["query"],
@@ -135,6 +143,14 @@ mod tests {
                 "/DigitalTwins/D/Components/C/Commands/Go",
                 "/digitaltwins/D/components/C/commands/Go",
             ),
+            (Method::POST, "/Enrollments/", "/enrollments"),
+            (Method::GET, "/enrollments/Query", "/enrollments/Query"),
+            (
+                Method::POST,
+                "/enrollmentgroups/G/AttestationMechanism",
+                "/enrollmentGroups/G/attestationmechanism",
+            ),
+            (Method::POST, "/Registrations/Query/Query", "/registrations/Query/query"),
             (Method::GET, "/$IoTHub/WebSocket", "/$iothub/websocket"),
             (Method::PUT, "/uploads/Devices/", "/uploads/Devices/"),
             (Method::GET, "/", "/"),

@@ -14,7 +14,7 @@ use super::super::tracking::Tracking;
 use super::super::uploads::CONTAINER;
 use super::answer::REQUEST_ID;
 use super::websocket::Service;
-use super::{blobs, device, faults, files, limits, methods, service, websocket};
+use super::{blobs, device, enrollments, faults, files, limits, methods, service, websocket};
 
 /// Answers requests in the name of the hub. Each subject has a module with its `routes()`, merged in here; handlers
 /// get the hub as `State<Arc<Shared>>`. Bodies handed to a handler end in an error when their sender stalls, and
@@ -56,6 +56,7 @@ async fn name(request: Request, next: Next) -> Response {
 pub fn provisioning_router(shared: Arc<Shared>) -> Router {
     Router::new()
         .merge(websocket::routes(Service::Provisioning))
+        .merge(enrollments::routes())
         .fallback(|| async { StatusCode::NOT_FOUND })
         .with_state(shared)
 }

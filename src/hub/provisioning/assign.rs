@@ -16,7 +16,10 @@ use crate::dialect::{ServiceError, SymmetricKey, Twin};
 use crate::hub::HubError;
 use crate::hub::client_certificates::Authentication;
 use crate::hub::device::{Credentials, Device};
+use crate::hub::id::Id;
 use crate::hub::identities::generation_id;
+use crate::hub::identity_record::Traits;
+use crate::hub::identity_scopes;
 use crate::hub::shared::Shared;
 
 /// Error codes of failed registrations (DPS docs, "Device Registration Result").
@@ -77,7 +80,12 @@ pub(super) fn assign(
                 initial_twin(allocation.initial_twin.or(enrollment.policy.initial_twin), now.seconds())?;
             let failed = |error: HubError| refused_by_hub(ErrorCode::SERVER_ERROR, &error);
             let generation = generation_id().map_err(failed)?;
-            let device = Arc::new(Device::new(&*device_id, &generation, credentials(login)?, true, twin));
+            let device = Device::new(&*device_id, &generation, credentials(login)?, true, twin);
+            let traits = Traits { iot_edge: enrollment.policy.iot_edge, ..Traits::default() };
+            device.state().record.traits =
+                identity_scopes::resolve(&shared.registry, Id::from(&*device_id), traits, None)
+                    .map_err(failed)?;
+            let device = Arc::new(device);
             // The application may have made one meanwhile.
             let there = |error: HubError| refused_by_hub(ErrorCode::DEVICE_ALREADY_EXISTS, &error);
             shared.registry.insert(device.clone()).map_err(there)?;

@@ -82,6 +82,7 @@ impl Hub {
             let found = state.enrollments.get_mut(&key);
             let found = found.ok_or_else(|| HubError::EnrollmentNotFound(registration_id.to_owned()))?;
             found.policy.enabled = enabled;
+            found.policy.revision = found.policy.revision.next();
         }
         self.shared.save_provisioning(Kind::Enrollment, &key)
     }
@@ -92,7 +93,9 @@ impl Hub {
         {
             let mut state = self.shared.provisioning.state();
             let found = state.groups.get_mut(name);
-            found.ok_or_else(|| HubError::EnrollmentNotFound(name.to_owned()))?.policy.enabled = enabled;
+            let found = found.ok_or_else(|| HubError::EnrollmentNotFound(name.to_owned()))?;
+            found.policy.enabled = enabled;
+            found.policy.revision = found.policy.revision.next();
         }
         self.shared.save_provisioning(Kind::EnrollmentGroup, name)
     }
@@ -167,12 +170,12 @@ impl Hub {
 fn keys_of(attestation: &Attestation) -> Option<[String; 2]> {
     match attestation {
         Attestation::SymmetricKeys(keys) => Some(keys.each_ref().map(SymmetricKey::as_base64)),
-        Attestation::Certificate(_) => None,
+        Attestation::Certificate(_) | Attestation::SignedBy(_) => None,
     }
 }
 
 /// Whether a device can be made with this twin.
-fn check_twin(initial: Option<&serde_json::Value>) -> Result<(), HubError> {
+pub(super) fn check_twin(initial: Option<&serde_json::Value>) -> Result<(), HubError> {
     let Some(initial) = initial else { return Ok(()) };
     Twin::new(0).patch_by_service(initial, None, 0).map(drop).map_err(HubError::Twin)
 }

@@ -1,13 +1,16 @@
 //! Who may register (DPS docs, "Terms: enrolment").
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use serde_json::Value;
+use base64::{Engine, engine::general_purpose::STANDARD};
+use serde_json::{Map, Value};
 
 use crate::dialect::provisioning::{Registrant, Shown};
+use crate::dialect::time::Timestamp;
 use crate::dialect::x509::Thumbprint;
 use crate::dialect::{SasToken, SymmetricKey};
-use crate::hub::client_certificates::{self, Authentication, ClientChain};
+use crate::hub::client_certificates::{self, Authentication, Authorities, ClientChain};
 use crate::hub::shared::Shared;
 
 /// One device that may register.
@@ -41,11 +44,56 @@ pub struct Policy {
     pub enabled: bool,
     /// The twin of a device that is made: `{"tags":{…},"properties":{"desired":{…}}}`, either part absent.
     pub initial_twin: Option<Value>,
+    /// Whether a device that is made is a gateway (`capabilities.iotEdge`).
+    pub iot_edge: bool,
+    /// Members of the service's REST API that are stored and shown, and have no effect here.
+    pub kept: Map<String, Value>,
+    /// When it has changed, and how often.
+    pub revision: Revision,
+    /// How much it takes of what all of them may take, in bytes.
+    pub(super) size: usize,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { enabled: true, initial_twin: None }
+        Self {
+            enabled: true,
+            initial_twin: None,
+            iot_edge: false,
+            kept: Map::new(),
+            revision: Revision::first(),
+            size: 0,
+        }
+    }
+}
+
+/// When an enrolment was made and changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revision {
+    /// When it was made.
+    pub created: Timestamp,
+    /// When it was changed last.
+    pub updated: Timestamp,
+    /// Counts the changes, from 1 on.
+    pub number: u64,
+}
+
+impl Revision {
+    /// Of an enrolment that is made now.
+    pub fn first() -> Self {
+        let now = Timestamp::of(SystemTime::now());
+        Self { created: now, updated: now, number: 1 }
+    }
+
+    /// Of a change that is made now.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { created: self.created, updated: Timestamp::of(SystemTime::now()), number: self.number + 1 }
+    }
+
+    /// Another one for each change.
+    pub fn etag(self) -> String {
+        STANDARD.encode(format!("{}-{}", self.updated, self.number))
     }
 }
 
@@ -56,6 +104,8 @@ pub enum Attestation {
     SymmetricKeys([SymmetricKey; 2]),
     /// By a certificate, known by its thumbprint or its authority, with the registration id as its common name.
     Certificate(Authentication),
+    /// By a certificate that one of these authorities signed, with the registration id as its common name.
+    SignedBy(Arc<Authorities>),
 }
 
 /// What a client showed when it connected.
@@ -101,24 +151,12 @@ impl Proof {
                 Ok(Login::Keys(keys.clone()))
             }
             (Self::Certificate(chain), Attestation::Certificate(how)) => {
-                client_certificates::judge(
-                    how,
-                    chain,
-                    &shared.client_authorities,
-                    &registrant.registration_id,
-                    now,
-                )
-                .map_err(|error| error.to_string())?;
-                // The hub knows a device that came by its authority by the thumbprint of what it showed here.
-                let thumbprint = chain.own().map(|own| Thumbprint::sha256(own));
-                Ok(Login::Certificate(match (how, thumbprint) {
-                    (Authentication::CertificateAuthority, Some(primary)) => {
-                        Authentication::SelfSigned { primary: Some(primary), secondary: None }
-                    }
-                    (how, _) => how.clone(),
-                }))
+                certified(how, &shared.client_authorities, chain, registrant, now)
             }
-            (Self::Token(_), Attestation::Certificate(_)) => {
+            (Self::Certificate(chain), Attestation::SignedBy(own)) => {
+                certified(&Authentication::CertificateAuthority, own, chain, registrant, now)
+            }
+            (Self::Token(_), Attestation::Certificate(_) | Attestation::SignedBy(_)) => {
                 Err("the enrolment is for a certificate, and there is a token".to_owned())
             }
             (Self::Certificate(_), Attestation::SymmetricKeys(_)) => {
@@ -126,6 +164,25 @@ impl Proof {
             }
         }
     }
+}
+
+fn certified(
+    how: &Authentication,
+    authorities: &Authorities,
+    chain: &ClientChain,
+    registrant: &Registrant,
+    now: SystemTime,
+) -> Result<Login, String> {
+    client_certificates::judge(how, chain, authorities, &registrant.registration_id, now)
+        .map_err(|error| error.to_string())?;
+    // The hub knows a device that came by its authority by the thumbprint of what it showed here.
+    let thumbprint = chain.own().map(|own| Thumbprint::sha256(own));
+    Ok(Login::Certificate(match (how, thumbprint) {
+        (Authentication::CertificateAuthority, Some(primary)) => {
+            Authentication::SelfSigned { primary: Some(primary), secondary: None }
+        }
+        (how, _) => how.clone(),
+    }))
 }
 
 impl From<[SymmetricKey; 2]> for Attestation {
@@ -158,7 +215,7 @@ impl EnrollmentGroup {
             Attestation::SymmetricKeys(keys) => {
                 Attestation::SymmetricKeys(keys.each_ref().map(|key| key.derive(registration_id)))
             }
-            Attestation::Certificate(how) => Attestation::Certificate(how.clone()),
+            other => other.clone(),
         };
         Enrollment {
             registration_id: registration_id.to_owned(),

@@ -5,13 +5,14 @@ use std::sync::PoisonError;
 
 use serde_json::{Map, Value, json};
 
-use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, key_of};
+use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, Revision, key_of};
+use super::owner::Owner;
 use super::registry::{Record, Registry, State};
 use crate::dialect::SymmetricKey;
 use crate::dialect::provisioning::{Registrant, Shown, Substatus};
 use crate::dialect::time::Timestamp;
 use crate::hub::HubError;
-use crate::hub::client_certificates::Authentication;
+use crate::hub::client_certificates::{Authentication, Authorities};
 use crate::hub::state_dir::{Kind, StateDir};
 
 /// The kinds of attestation in a file.
@@ -25,26 +26,40 @@ impl Registry {
         getrandom::fill(&mut random)
             .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;
         // The service's begin with "0ne", too.
-        Ok(Self::new(format!("0ne{:08X}", u32::from_ne_bytes(random)), State::default()))
+        let id_scope = format!("0ne{:08X}", u32::from_ne_bytes(random));
+        Ok(Self::new(id_scope, Owner::generate()?, State::default()))
     }
 
     /// The service that a state directory keeps; a new one, whose id scope is kept at once, if it keeps none.
     pub fn load(dir: &StateDir) -> Result<Self, HubError> {
         let Some((path, content)) = dir.provisioning()? else {
             let made = Self::generate()?;
-            dir.save_provisioning(&json!({ "idScope": made.id_scope }))?;
+            dir.save_provisioning(&made.to_state())?;
             return Ok(made);
         };
         let corrupt = |reason: String| HubError::corrupt(&path, reason);
         let id_scope = text(&content, "idScope").map_err(corrupt)?;
         Registrant::new(&id_scope, "x").map_err(|error| HubError::corrupt(&path, error))?;
+        let owner = match content.get("owner") {
+            Some(owner) => Owner::from_state(owner).map_err(corrupt)?,
+            // Earlier versions had no keys.
+            None => Owner::generate()?,
+        };
         let mut state = State::default();
         for kind in [Kind::Enrollment, Kind::EnrollmentGroup, Kind::Registration] {
             for (path, content) in dir.all(kind)? {
                 state.read(kind, &content).map_err(|error| HubError::corrupt(&path, error))?;
             }
         }
-        Ok(Self::new(id_scope, state))
+        let loaded = Self::new(id_scope, owner, state);
+        if content.get("owner").is_none() {
+            dir.save_provisioning(&loaded.to_state())?;
+        }
+        Ok(loaded)
+    }
+
+    fn to_state(&self) -> Value {
+        json!({ "idScope": self.id_scope, "owner": self.owner.to_state() })
     }
 
     /// Brings one file up to date, whether its subject is there or gone; returns when that is safe on the disk.
@@ -125,21 +140,33 @@ fn common_to_json(attestation: &Attestation, policy: &Policy) -> Map<String, Val
     let (name, attestation) = match attestation {
         Attestation::SymmetricKeys(keys) => {
             let [primary, secondary] = keys.each_ref().map(SymmetricKey::as_base64);
-            ("symmetricKey", json!({ "primaryKey": primary, "secondaryKey": secondary }))
+            (SYMMETRIC_KEY, json!({ "primaryKey": primary, "secondaryKey": secondary }))
         }
         Attestation::Certificate(how) => {
             let [primary, secondary] = how.thumbprints();
             let thumbprints = json!({ "primaryThumbprint": primary, "secondaryThumbprint": secondary });
-            ("x509", json!({ "type": how.name(), "thumbprints": thumbprints }))
+            (X509, json!({ "type": how.name(), "thumbprints": thumbprints }))
         }
+        Attestation::SignedBy(authorities) => (X509, json!({ "signingCertificates": authorities.to_pem() })),
     };
     out.insert(name.to_owned(), attestation);
     out.insert("initialTwin".to_owned(), policy.initial_twin.clone().unwrap_or(Value::Null));
+    out.insert("iotEdge".to_owned(), policy.iot_edge.into());
+    out.insert("kept".to_owned(), policy.kept.clone().into());
+    let Revision { created, updated, number } = policy.revision;
+    let revision =
+        json!({ "created": created.to_string(), "updated": updated.to_string(), "number": number });
+    out.insert("revision".to_owned(), revision);
     out
 }
 
 fn attestation_from_json(entry: &Value) -> Result<Attestation, String> {
-    if let Some(x509) = entry.get("x509") {
+    if let Some(x509) = entry.get(X509) {
+        if let Some(pem) = optional_text(x509, "signingCertificates")? {
+            let authorities = Authorities::default();
+            authorities.add(pem.as_bytes()).map_err(|error| format!("'signingCertificates': {error}"))?;
+            return Ok(Attestation::SignedBy(authorities.into()));
+        }
         let thumbprint = |name: &str| x509.pointer(&format!("/thumbprints/{name}")).and_then(Value::as_str);
         let kind = text(x509, "type")?;
         let how = Authentication::from_parts(
@@ -165,7 +192,23 @@ fn policy_from_json(entry: &Value) -> Result<Policy, String> {
         _ => return Err("'provisioningStatus' is neither enabled nor disabled".to_owned()),
     };
     let initial_twin = entry.get("initialTwin").filter(|twin| !twin.is_null()).cloned();
-    Ok(Policy { enabled, initial_twin })
+    // Earlier versions kept nothing of the rest.
+    let kept = entry.get("kept").and_then(Value::as_object).cloned().unwrap_or_default();
+    let revision = match entry.get("revision") {
+        Some(revision) => revision_from_json(revision)?,
+        None => Revision::first(),
+    };
+    let iot_edge = entry.get("iotEdge").and_then(Value::as_bool).unwrap_or_default();
+    Ok(Policy { enabled, initial_twin, iot_edge, kept, revision, size: entry.to_string().len() })
+}
+
+fn revision_from_json(entry: &Value) -> Result<Revision, String> {
+    let time = |name: &str| {
+        Timestamp::parse(&text(entry, name)?).ok_or_else(|| format!("'revision.{name}' is no time"))
+    };
+    let number = entry.get("number").and_then(Value::as_u64);
+    let number = number.ok_or("'revision.number' is missing or no number")?;
+    Ok(Revision { created: time("created")?, updated: time("updated")?, number })
 }
 
 fn record_to_json(record: &Record) -> Value {

@@ -9,6 +9,8 @@
 //! | [`allocation`] | the part of a custom allocation policy, played by the application |
 //! | `session` | one client's connection |
 //! | `calls` | what applications ask |
+//! | `owner` | the policy whose holders manage enrolments over the REST API |
+//! | `management`, `managed`, `x509` | what they ask; enrolments, and the certificates of these, as they see them |
 //! | `file` | what the state directory keeps of it |
 
 pub mod allocation;
@@ -16,12 +18,17 @@ mod assign;
 mod calls;
 pub mod enrollment;
 mod file;
+mod managed;
+mod management;
+mod owner;
 mod registry;
 mod service;
 mod session;
+mod x509;
 
 pub use allocation::{Allocation, AllocationRequest};
 pub use enrollment::{Enrollment, EnrollmentGroup};
+pub(in crate::hub) use management::{Shown, Table};
 pub(in crate::hub) use registry::Registry;
 pub use registry::{Fault, Record};
 pub(in crate::hub) use session::{is_meant, serve, welcome};

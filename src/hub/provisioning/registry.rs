@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::allocation::{Allocation, AllocationRequest};
 use super::enrollment::{Enrollment, EnrollmentGroup, Login};
+use super::owner::Owner;
 use crate::dialect::ServiceError;
 use crate::dialect::provisioning::{RegistrationState, Shown, Substatus, Username};
 use crate::dialect::time::Timestamp;
@@ -22,6 +23,8 @@ const MAX_OPERATIONS_EACH: usize = 8;
 pub(in crate::hub) struct Registry {
     /// Names this service to its devices.
     pub id_scope: String,
+    /// Whose holders manage enrolments.
+    pub owner: Owner,
     state: Mutex<State>,
     /// Somebody asks for an allocation, or the hub stops.
     asked: Condvar,
@@ -130,8 +133,8 @@ pub(super) enum AllocationStage {
 }
 
 impl Registry {
-    pub(super) fn new(id_scope: String, state: State) -> Self {
-        Self { id_scope, state: Mutex::new(state), asked: Condvar::new(), saving: Default::default() }
+    pub(super) fn new(id_scope: String, owner: Owner, state: State) -> Self {
+        Self { id_scope, owner, state: Mutex::new(state), asked: Condvar::new(), saving: Default::default() }
     }
 
     /// Nothing in the state is left half-done by a panic, so a poisoned lock is taken all the same.

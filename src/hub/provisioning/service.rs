@@ -60,7 +60,7 @@ pub(super) fn serve(
         None => {}
         Some(Fault::Close) => return Outcome::Close,
         Some(Fault::Silence) => return Outcome::Silence,
-        Some(Fault::Answer(error)) => return Outcome::Answer(refuse(error, now)),
+        Some(Fault::Answer(error)) => return Outcome::Answer(refuse(error)),
     }
     let answered = match request {
         ProvisioningRequest::Register { .. } => register(shared, &mut state, username, proof, body, now),
@@ -73,12 +73,11 @@ pub(super) fn serve(
     if asks {
         registry.tell_asked();
     }
-    Outcome::Answer(answered.unwrap_or_else(|error| refuse(error, now)))
+    Outcome::Answer(answered.unwrap_or_else(refuse))
 }
 
-fn refuse(mut error: ServiceError, now: SystemTime) -> Answer {
-    error.tracking_id = Some(Tracking::new().request_id());
-    error.timestamp = Some(Timestamp::of(now).to_string());
+fn refuse(mut error: ServiceError) -> Answer {
+    Tracking::new().mark_of_provisioning(&mut error);
     Answer {
         status: error.status,
         retry_after: error.retry_after,

@@ -7,6 +7,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep_until, timeout};
 
 use super::enrollment::{Proof, key_of};
@@ -15,6 +16,7 @@ use crate::dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RE
 use crate::dialect::sas::SasToken;
 use crate::hub::client_certificates::ClientChain;
 use crate::hub::connection::{Greeting, greet, say_goodbye};
+use crate::hub::identities::add_edge_modules;
 use crate::hub::shared::Shared;
 use crate::hub::state_dir::Kind;
 use crate::hub::strangers::Place;
@@ -221,6 +223,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
         if let Some(device) = &answer.changed {
             // A device that is told of its hub finds it there after a crash, too.
             self.shared.save_async(device).await.map_err(|_| Closed)?;
+            if device.state().record.traits.iot_edge {
+                let (shared, device) = (self.shared.clone(), device.clone());
+                let made = spawn_blocking(move || add_edge_modules(&shared, &device));
+                made.await.map_err(|_| Closed)?.map_err(|_| Closed)?;
+            }
         }
         if answer.assigned {
             let key = key_of(&self.username.registrant.registration_id);

@@ -7,6 +7,7 @@ mod configurations;
 mod connect;
 mod device_https;
 mod digital_twins;
+mod enrollments;
 mod fault_requests;
 mod faults;
 mod fuzz;

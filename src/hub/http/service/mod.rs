@@ -13,7 +13,7 @@ mod identity_json;
 mod jobs;
 mod modules;
 mod query;
-mod request;
+pub(super) mod request;
 mod statistics;
 mod twins;
 

@@ -40,7 +40,7 @@ pub(super) async fn json_of(
 }
 
 /// [`json_of`] somebody whose right was looked at already.
-pub(super) async fn admitted_json(
+pub(in super::super) async fn admitted_json(
     admitted: Result<(), Refusal>,
     body: Body,
     most: usize,
@@ -58,7 +58,7 @@ pub(super) async fn admitted_json(
 }
 
 /// The condition of a request, if it has one: an empty etag is none, as .NET's client sends it to create.
-pub(super) fn condition(headers: &HeaderMap) -> Result<Option<IfMatch>, Refusal> {
+pub(in super::super) fn condition(headers: &HeaderMap) -> Result<Option<IfMatch>, Refusal> {
     let Some(header) = headers.get(IF_MATCH) else { return Ok(None) };
     let wrong = || Refusal::new(ErrorCode::ARGUMENT_INVALID, "If-Match must be an etag in quotes, or *");
     header.to_str().ok().and_then(|text| IfMatch::parse(text).ok()).ok_or_else(wrong)
@@ -70,13 +70,13 @@ pub(super) fn required_condition(headers: &HeaderMap) -> Result<IfMatch, Refusal
 }
 
 /// An etag as a header has it.
-pub(super) fn quoted(etag: &str) -> String {
+pub(in super::super) fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
 /// Does what may wait for the disk, or for connections to end, where nobody is held up. Once begun, it is done to its end
 /// though the caller may go. A few are done at a time: the threads are those that write down what devices do, too.
-pub(super) async fn off_thread<T: Send + 'static>(
+pub(in super::super) async fn off_thread<T: Send + 'static>(
     shared: &Arc<Shared>,
     work: impl FnOnce(&Shared) -> Result<T, HubError> + Send + 'static,
 ) -> Result<T, Refusal> {
