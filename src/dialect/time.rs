@@ -3,6 +3,8 @@
 use std::fmt::{self, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde_json::Value;
+
 /// What the service writes for "never": the start of its calendar.
 pub const NEVER: &str = "0001-01-01T00:00:00Z";
 
@@ -64,14 +66,39 @@ impl Timestamp {
         Self(u64::try_from(since.as_nanos() / 100).unwrap_or(u64::MAX))
     }
 
+    /// Of this moment, by the system's clock.
+    pub fn now() -> Self {
+        Self::of(SystemTime::now())
+    }
+
+    /// `at` as the service writes it, [`NEVER`] for none.
+    pub fn or_never(at: Option<Self>) -> String {
+        at.map_or_else(|| NEVER.to_owned(), |at| at.to_string())
+    }
+
     /// From whole Unix seconds.
-    pub fn of_seconds(unix_seconds: u64) -> Self {
+    pub const fn of_seconds(unix_seconds: u64) -> Self {
         Self(unix_seconds.saturating_mul(Self::PER_SECOND))
+    }
+
+    /// From units of 100 ns since 1970.
+    #[cfg(test)]
+    pub const fn of_ticks(ticks: u64) -> Self {
+        Self(ticks)
     }
 
     /// In Unix seconds.
     pub fn seconds(self) -> u64 {
         self.0 / Self::PER_SECOND
+    }
+
+    /// Reads a stored time: text, or Unix seconds as earlier versions wrote them.
+    pub fn from_state(stored: &Value) -> Option<Self> {
+        match stored {
+            Value::Number(seconds) => seconds.as_u64().map(Self::of_seconds),
+            Value::String(text) => Self::parse(text),
+            _ => None,
+        }
     }
 
     /// Reads what [`parse_utc`] reads, with the first seven digits of the fraction.
@@ -197,6 +224,8 @@ mod tests {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), read);
         }
         assert_eq!(Timestamp::parse("2023-11-14T22:13:20.Z"), None);
+        assert_eq!(Timestamp::or_never(Some(Timestamp::of(time))), "2023-11-14T22:13:20.0123456Z");
+        assert_eq!(Timestamp::or_never(None), NEVER);
     }
 
     proptest! {

@@ -14,8 +14,9 @@ use super::id::{Id, Whose};
 use super::identities::{self, LoginDraft};
 use super::if_match::IfMatch;
 use super::methods::{self, MethodResult, PendingCall};
-use super::telemetry::{TelemetryMessage, unix_now};
+use super::telemetry::TelemetryMessage;
 use crate::dialect::sas::SymmetricKey;
+use crate::dialect::time::Timestamp;
 use crate::dialect::twin::desired_notification;
 use crate::dialect::{Auth, ConnectionString};
 
@@ -108,7 +109,7 @@ impl Hub {
         let device = self.shared.registry.get(id)?;
         let version = {
             let mut state = device.state();
-            let now = unix_now();
+            let now = Timestamp::now();
             let notification = if patch.is_null() {
                 state.twin.clear_desired(now)
             } else {

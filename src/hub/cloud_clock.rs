@@ -139,7 +139,7 @@ mod tests {
 
     fn device(id: &str) -> Arc<Device> {
         let keys = [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()];
-        Arc::new(Device::new(id, "1", Credentials::from(keys), true, Twin::new(0)))
+        Arc::new(Device::new(id, "1", Credentials::from(keys), true, Twin::of_module()))
     }
 
     fn message(expires: Instant) -> CloudMessage {

@@ -16,9 +16,10 @@ use super::faults::NowFault;
 use super::id::Id;
 use super::identity_record::IdentityRecord;
 use super::methods::{Caller, Invocation};
-use super::telemetry::{Source, unix_now};
+use super::telemetry::Source;
 use crate::dialect::Twin;
 use crate::dialect::sas::SymmetricKey;
+use crate::dialect::time::Timestamp;
 use crate::dialect::twin::DeviceFacts;
 use crate::mqtt::ProtocolError;
 
@@ -87,8 +88,8 @@ pub struct DeviceState {
     pub last_close: Option<CloseReason>,
     /// The model id that the last connection announced.
     pub model_id: Option<Arc<str>>,
-    /// When the device last connected or disconnected, in Unix seconds.
-    pub last_activity: Option<u64>,
+    /// When the device last connected or disconnected.
+    pub last_activity: Option<Timestamp>,
     /// The configurations whose content it has.
     pub configurations: Vec<Applied>,
 }
@@ -272,7 +273,7 @@ impl Device {
         let mut state = self.state();
         state.connections += 1;
         let number = state.connections;
-        state.last_activity = Some(unix_now());
+        state.last_activity = Some(Timestamp::now());
         state.record.connection_updated = state.last_activity;
         state.link = Some(Link { number, mailbox, close: Some(close), takes_methods: false });
         self.tell_link_changed();
@@ -294,7 +295,7 @@ impl Device {
         state.session = session;
         state.link.take_if(|link| link.number == end.number);
         state.last_close = Some(reason);
-        state.last_activity = Some(unix_now());
+        state.last_activity = Some(Timestamp::now());
         state.record.connection_updated = state.last_activity;
         self.tell_link_changed();
         drop(state);

@@ -14,8 +14,9 @@ use super::feedback::FeedbackStatus;
 use super::id::Id;
 use super::methods::{Caller, Invocation, OpenCalls};
 use super::shared::Shared;
-use super::telemetry::{Incoming, unix_now};
+use super::telemetry::Incoming;
 use super::twin_requests::{self, TwinAnswer};
+use crate::dialect::time::Timestamp;
 use crate::dialect::topic::{DeviceTopic, HubTopic, Subscription, TopicError};
 use crate::dialect::twin::desired_notification;
 use crate::dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag, ServiceError};
@@ -297,12 +298,12 @@ impl DeviceSession {
     pub fn change_twin(&self, desired: Option<&Value>, reported: Option<&Value>) {
         let mut state = self.device.state();
         if let Some(patch) = reported
-            && state.twin.patch_reported(patch, None, unix_now()).is_ok()
+            && state.twin.patch_reported(patch, None, Timestamp::now()).is_ok()
         {
             state.revision += 1;
         }
         if let Some(patch) = desired
-            && let Ok(version) = state.twin.patch_desired(patch, None, unix_now())
+            && let Ok(version) = state.twin.patch_desired(patch, None, Timestamp::now())
         {
             state.revision += 1;
             let body = desired_notification(patch, version).to_string().into();

@@ -14,10 +14,10 @@ use super::identity_record::{IdentityRecord, Traits};
 use super::identity_scopes;
 use super::if_match::IfMatch;
 use super::shared::Shared;
-use super::telemetry::unix_now;
 use crate::dialect::Twin;
 use crate::dialect::identity::check_id;
 use crate::dialect::sas::SymmetricKey;
+use crate::dialect::time::Timestamp;
 
 /// The modules that an IoT Edge device is made with.
 const EDGE_MODULES: [&str; 2] = ["$edgeAgent", "$edgeHub"];
@@ -74,7 +74,7 @@ pub fn create(
         }
         None => None,
     };
-    let now = unix_now();
+    let now = Timestamp::now();
     let credentials = credentials(draft.login, None)?;
     let traits = identity_scopes::resolve(&shared.registry, id, draft.traits, None)?;
     let twin = twin.unwrap_or_else(|| if owner.is_some() { Twin::of_module() } else { Twin::new(now) });
@@ -246,7 +246,7 @@ fn expect(state: &DeviceState, if_match: &IfMatch) -> Result<(), HubError> {
 /// Whether connections have to end for it.
 fn set_status(state: &mut DeviceState, enabled: bool) -> bool {
     if state.enabled != enabled {
-        state.record.status_updated = Some(unix_now());
+        state.record.status_updated = Some(Timestamp::now());
     }
     state.enabled = enabled;
     state.record.touch();

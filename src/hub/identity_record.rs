@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::error::HubError;
 use super::id::Id;
+use crate::dialect::time::Timestamp;
 
 /// The longest `statusReason` and `managedBy`, in characters.
 const MAX_TEXT: usize = 128;
@@ -81,10 +82,10 @@ impl Traits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityRecord {
     pub traits: Traits,
-    /// When its status was last set, in Unix seconds.
-    pub status_updated: Option<u64>,
-    /// When it last connected or disconnected, in Unix seconds, since the hub started.
-    pub connection_updated: Option<u64>,
+    /// When its status was last set.
+    pub status_updated: Option<Timestamp>,
+    /// When it last connected or disconnected, since the hub started.
+    pub connection_updated: Option<Timestamp>,
     /// Changes with every change of the identity.
     etag: u64,
 }
@@ -118,7 +119,7 @@ impl IdentityRecord {
     pub fn to_state(&self) -> Value {
         let mut state = self.traits.to_state();
         state.insert("etag".to_owned(), self.etag.into());
-        state.insert("statusUpdated".to_owned(), self.status_updated.into());
+        state.insert("statusUpdated".to_owned(), self.status_updated.map(|at| at.to_string()).into());
         Value::Object(state)
     }
 
@@ -126,7 +127,7 @@ impl IdentityRecord {
     pub fn read_state(&mut self, state: &Value) {
         self.traits = Traits::from_state(state);
         self.etag = state.get("etag").and_then(Value::as_u64).unwrap_or(self.etag);
-        self.status_updated = state.get("statusUpdated").and_then(Value::as_u64);
+        self.status_updated = state.get("statusUpdated").and_then(Timestamp::from_state);
     }
 }
 
@@ -154,11 +155,14 @@ mod tests {
             device_scope: Some("ms-azure-iot-edge://dev1-1".to_owned()),
             parent_scopes: vec!["ms-azure-iot-edge://up-2".to_owned()],
         };
-        record.status_updated = Some(7);
+        record.status_updated = Timestamp::parse("2023-11-14T22:13:20.0123456Z");
         record.touch();
         let mut read = IdentityRecord::new("dev1".into(), "1");
         read.read_state(&record.to_state());
         assert_eq!(read, record);
+        // As earlier versions wrote it.
+        read.read_state(&json!({ "statusUpdated": 1_700_000_000 }));
+        assert_eq!(read.status_updated, Some(Timestamp::of_seconds(1_700_000_000)));
         read.read_state(&Value::Null);
         assert_eq!(read.traits, Traits::default());
     }

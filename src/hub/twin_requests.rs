@@ -7,9 +7,9 @@ use bytes::Bytes;
 use super::device::Device;
 use super::error::HubError;
 use super::shared::Shared;
-use super::telemetry::unix_now;
 use super::tracking::Tracking;
 use crate::dialect::service_error::ErrorCode;
+use crate::dialect::time::Timestamp;
 use crate::dialect::topic::HubTopic;
 use crate::dialect::{ServiceError, twin};
 
@@ -35,7 +35,7 @@ pub async fn patch_reported(
 ) -> TwinAnswer {
     let patched = twin::parse_patch(body).and_then(|patch| {
         let mut state = device.state();
-        let version = state.twin.patch_reported(&patch, if_version, unix_now())?;
+        let version = state.twin.patch_reported(&patch, if_version, Timestamp::now())?;
         state.revision += 1;
         Ok(version)
     });

@@ -6,7 +6,7 @@ use super::device::{Command, Device, DeviceState};
 use super::error::HubError;
 use super::id::Id;
 use super::shared::Shared;
-use super::telemetry::unix_now;
+use crate::dialect::time::Timestamp;
 use crate::dialect::{Twin, TwinError};
 
 /// How a body is meant.
@@ -61,7 +61,7 @@ fn apply_to(
     body: &Value,
     if_match: Option<&str>,
 ) -> Result<(), TwinError> {
-    let now = unix_now();
+    let now = Timestamp::now();
     let notification = match how {
         Write::Patch => state.twin.patch_by_service(body, if_match, now)?,
         Write::Replace => state.twin.replace_by_service(body, if_match, now)?,

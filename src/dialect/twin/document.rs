@@ -8,6 +8,7 @@ use super::limits::{Section, TwinLimitError, TwinRule, check_patch};
 use super::merge::diff;
 use super::properties::{PropertySection, merged};
 use crate::dialect::encoding::excerpt;
+use crate::dialect::time::Timestamp;
 
 /// A twin. Every write is atomic: a refused one changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +24,7 @@ pub struct Twin {
 
 impl Twin {
     /// The twin of a device made at `now`: empty, both sections at version 1.
-    pub fn new(now: u64) -> Self {
+    pub fn new(now: Timestamp) -> Self {
         Self::unwritten(Some(now))
     }
 
@@ -32,7 +33,7 @@ impl Twin {
         Self::unwritten(None)
     }
 
-    fn unwritten(at: Option<u64>) -> Self {
+    fn unwritten(at: Option<Timestamp>) -> Self {
         Self {
             tags: Map::new(),
             desired: PropertySection::new(Section::Desired, at),
@@ -43,7 +44,7 @@ impl Twin {
     }
 
     /// The twin of an identity that is made with tags and desired properties, as a service writes them: their first version.
-    pub fn with(body: &Value, now: u64) -> Result<Self, TwinError> {
+    pub fn with(body: &Value, now: Timestamp) -> Result<Self, TwinError> {
         let mut written = Self::new(now);
         written.patch_by_service(body, None, now)?;
         let mut twin = Self { tags: written.tags, ..Self::new(now) };
@@ -84,7 +85,7 @@ impl Twin {
         &mut self,
         patch: &Value,
         if_version: Option<u64>,
-        now: u64,
+        now: Timestamp,
     ) -> Result<u64, TwinError> {
         expect_version(if_version, &self.reported)?;
         let version = self.reported.patch(patch, now)?;
@@ -98,7 +99,7 @@ impl Twin {
         &mut self,
         patch: &Value,
         if_version: Option<u64>,
-        now: u64,
+        now: Timestamp,
     ) -> Result<u64, TwinError> {
         expect_version(if_version, &self.desired)?;
         let version = self.desired.patch(patch, now)?;
@@ -107,13 +108,13 @@ impl Twin {
     }
 
     /// Removes all desired properties. Answers with the notification that the device is due.
-    pub fn clear_desired(&mut self, now: u64) -> Result<Value, TwinError> {
+    pub fn clear_desired(&mut self, now: Timestamp) -> Result<Value, TwinError> {
         self.replace_desired(&Value::Object(Map::new()), now)
     }
 
     /// Puts other desired properties in place of all. Answers with the notification that the device is due, which leads
     /// from the ones to the others.
-    fn replace_desired(&mut self, values: &Value, now: u64) -> Result<Value, TwinError> {
+    fn replace_desired(&mut self, values: &Value, now: Timestamp) -> Result<Value, TwinError> {
         let before = Value::Object(self.desired.values().clone());
         let version = self.desired.replace(values, now)?;
         self.count_service_write();
@@ -140,7 +141,7 @@ impl Twin {
         &mut self,
         body: &Value,
         if_match: Option<&str>,
-        now: u64,
+        now: Timestamp,
     ) -> Result<Option<Value>, TwinError> {
         self.expect_etag(if_match)?;
         let ServiceBody { tags, desired } = read_service_body(body)?;
@@ -167,7 +168,7 @@ impl Twin {
         &mut self,
         body: &Value,
         if_match: Option<&str>,
-        now: u64,
+        now: Timestamp,
     ) -> Result<Option<Value>, TwinError> {
         self.expect_etag(if_match)?;
         let ServiceBody { tags, desired } = read_service_body(body)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::dialect::time::{NEVER, format_utc, parse_utc};
+use crate::dialect::time::Timestamp;
 
 const LAST_UPDATED: &str = "$lastUpdated";
 const LAST_UPDATED_VERSION: &str = "$lastUpdatedVersion";
@@ -13,7 +13,7 @@ const LAST_UPDATED_VERSION: &str = "$lastUpdatedVersion";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     /// `None` for never.
-    pub(super) at: Option<u64>,
+    pub(super) at: Option<Timestamp>,
     pub(super) version: Option<u64>,
 }
 
@@ -57,7 +57,7 @@ impl Metadata {
     /// The service's spelling, in the order of the values.
     pub(super) fn to_json(&self, values: &Map<String, Value>) -> Value {
         let mut fields = Map::new();
-        let at = self.stamp.at.map_or_else(|| NEVER.to_owned(), format_utc);
+        let at = Timestamp::or_never(self.stamp.at);
         fields.insert(LAST_UPDATED.to_owned(), at.into());
         if let Some(version) = self.stamp.version {
             fields.insert(LAST_UPDATED_VERSION.to_owned(), version.into());
@@ -75,7 +75,7 @@ impl Metadata {
     pub(super) fn from_json(json: Option<&Value>, values: &Map<String, Value>, fallback: Stamp) -> Self {
         let field = |name| json.and_then(|json| json.get(name));
         let stamp = Stamp {
-            at: field(LAST_UPDATED).and_then(Value::as_str).and_then(parse_utc).or(fallback.at),
+            at: field(LAST_UPDATED).and_then(Value::as_str).and_then(Timestamp::parse).or(fallback.at),
             version: field(LAST_UPDATED_VERSION).and_then(Value::as_u64).or(fallback.version),
         };
         let empty = Map::new();

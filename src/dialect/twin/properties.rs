@@ -6,6 +6,7 @@ use super::error::TwinError;
 use super::limits::{Section, check_patch, check_section_size};
 use super::merge::merge_object;
 use super::metadata::{Metadata, Stamp};
+use crate::dialect::time::Timestamp;
 
 /// The desired or the reported properties of a twin.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,13 +20,13 @@ pub struct PropertySection {
 
 impl PropertySection {
     /// Empty, at version 1, as a new twin's.
-    pub(super) fn new(section: Section, at: Option<u64>) -> Self {
+    pub(super) fn new(section: Section, at: Option<Timestamp>) -> Self {
         let metadata = Metadata::new(Stamp { at, version: None });
         Self { section, values: Map::new(), version: 1, metadata }
     }
 
     /// As if the values had been there from the first: at version 1.
-    pub(super) fn begin(&mut self, now: u64) {
+    pub(super) fn begin(&mut self, now: Timestamp) {
         self.version = 1;
         self.metadata = Metadata::of(&self.values, stamp(self.section, now, 1));
     }
@@ -40,7 +41,7 @@ impl PropertySection {
         // What was never written has no version in its metadata.
         let fallback = match metadata {
             Some(_) => Stamp { at: None, version: None },
-            None => stamp(section, 0, version),
+            None => stamp(section, Timestamp::default(), version),
         };
         let metadata = Metadata::from_json(metadata, &values, fallback);
         Self { section, values, version, metadata }
@@ -57,7 +58,7 @@ impl PropertySection {
     }
 
     /// Merges a patch, or changes nothing.
-    pub(super) fn patch(&mut self, patch: &Value, now: u64) -> Result<u64, TwinError> {
+    pub(super) fn patch(&mut self, patch: &Value, now: Timestamp) -> Result<u64, TwinError> {
         check_patch(self.section, patch)?;
         let Value::Object(patch) = patch else { return Ok(self.version) };
         let values = merged(self.section, &self.values, patch)?;
@@ -68,7 +69,7 @@ impl PropertySection {
     }
 
     /// Puts other properties in place of all, or changes nothing.
-    pub(super) fn replace(&mut self, values: &Value, now: u64) -> Result<u64, TwinError> {
+    pub(super) fn replace(&mut self, values: &Value, now: Timestamp) -> Result<u64, TwinError> {
         check_patch(self.section, values)?;
         let Value::Object(fields) = values else { return Ok(self.version) };
         let values = merged(self.section, &Map::new(), fields)?;
@@ -111,6 +112,6 @@ pub(super) fn merged(
 }
 
 /// Desired properties also say which version wrote them.
-fn stamp(section: Section, at: u64, version: u64) -> Stamp {
+fn stamp(section: Section, at: Timestamp, version: u64) -> Stamp {
     Stamp { at: Some(at), version: (section == Section::Desired).then_some(version) }
 }

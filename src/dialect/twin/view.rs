@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::document::Twin;
-use crate::dialect::time::{NEVER, format_utc};
+use crate::dialect::time::Timestamp;
 
-/// What the identity registry knows of a device and shows in its twin. Times are Unix seconds, absent for "never".
+/// What the identity registry knows of a device and shows in its twin. Times are absent for "never".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceFacts {
     /// The device's id.
@@ -19,11 +19,11 @@ pub struct DeviceFacts {
     /// Why, in the words of whoever set it.
     pub status_reason: Option<String>,
     /// When that last changed.
-    pub status_update_time: Option<u64>,
+    pub status_update_time: Option<Timestamp>,
     /// Whether a session is open.
     pub connected: bool,
     /// When the device last did anything.
-    pub last_activity_time: Option<u64>,
+    pub last_activity_time: Option<Timestamp>,
     /// Cloud-to-device messages that wait.
     pub cloud_to_device_message_count: u64,
     /// `sas`, `selfSigned`, `certificateAuthority` or `none`.
@@ -47,15 +47,14 @@ pub struct DeviceFacts {
 impl Twin {
     /// What a service gets for a twin GET. Tags are left out where there are none, and capabilities of modules.
     pub fn service_view(&self, facts: &DeviceFacts) -> Value {
-        let time = |at: Option<u64>| at.map_or_else(|| NEVER.to_owned(), format_utc);
         let mut view = json!({
             "deviceId": facts.device_id,
             "etag": self.etag(),
             "deviceEtag": facts.device_etag,
             "status": if facts.disabled { "disabled" } else { "enabled" },
-            "statusUpdateTime": time(facts.status_update_time),
+            "statusUpdateTime": Timestamp::or_never(facts.status_update_time),
             "connectionState": if facts.connected { "Connected" } else { "Disconnected" },
-            "lastActivityTime": time(facts.last_activity_time),
+            "lastActivityTime": Timestamp::or_never(facts.last_activity_time),
             "cloudToDeviceMessageCount": facts.cloud_to_device_message_count,
             "authenticationType": facts.authentication_type,
             "x509Thumbprint": {

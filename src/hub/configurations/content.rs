@@ -11,11 +11,11 @@ use super::super::identities::{self, Draft};
 use super::super::refused::Refused;
 use super::super::registry::MAX_MODULES;
 use super::super::shared::Shared;
-use super::super::telemetry::unix_now;
 use super::super::twin_writes;
 use crate::dialect::Twin;
 use crate::dialect::identity::check_id;
 use crate::dialect::service_error::ErrorCode;
+use crate::dialect::time::Timestamp;
 
 /// The place of every value.
 const DESIRED: &str = "properties.desired";
@@ -45,8 +45,8 @@ impl Content {
                 return Err(invalid("places begin with properties.desired"));
             }
             // What no twin takes is refused here, and not by each device.
-            let mut twin = Twin::new(unix_now());
-            twin.replace_by_service(&replacement(&twin, settings), None, unix_now())?;
+            let mut twin = Twin::new(Timestamp::now());
+            twin.replace_by_service(&replacement(&twin, settings), None, Timestamp::now())?;
             Ok(settings.clone())
         };
         match kinds {
@@ -109,9 +109,9 @@ pub(super) fn apply_to(shared: &Shared, owner: &Arc<Device>, content: &Content) 
             identities::check_reserved(owner, module_id)?;
             count += 1;
         }
-        let mut twin = found.map_or_else(|| Twin::new(unix_now()), |found| found.state().twin.clone());
+        let mut twin = found.map_or_else(|| Twin::new(Timestamp::now()), |found| found.state().twin.clone());
         let body = replacement(&twin, settings);
-        twin.replace_by_service(&body, None, unix_now()).map_err(HubError::Twin)?;
+        twin.replace_by_service(&body, None, Timestamp::now()).map_err(HubError::Twin)?;
     }
     if count > MAX_MODULES {
         return Err(HubError::TooManyModules(device_id.to_owned()));

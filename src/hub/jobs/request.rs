@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use super::super::methods::check_timeouts;
 use super::super::refused::Refused;
-use super::super::telemetry::unix_now;
 use super::super::twin_writes;
 use super::job::JobType;
 use crate::dialect::query::Target;
 use crate::dialect::service_error::ErrorCode;
-use crate::dialect::time::{NEVER, parse_utc};
+use crate::dialect::time::{NEVER, Timestamp, parse_utc};
 use crate::dialect::{MAX_METHOD_BODY, Twin, check_method_name};
 
 /// The longest id, in characters.
@@ -124,7 +123,7 @@ fn update_twin(update: &Value) -> Result<Work, Refused> {
     }
     let patch = twin_writes::parts(update).unwrap_or_else(|| json!({}));
     // What no twin takes is refused here, and not once for each device.
-    Twin::new(unix_now()).patch_by_service(update, None, unix_now()).map_err(Refused::from)?;
+    Twin::new(Timestamp::now()).patch_by_service(update, None, Timestamp::now()).map_err(Refused::from)?;
     Ok(Work::UpdateTwin { patch })
 }
 

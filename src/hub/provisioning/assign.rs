@@ -76,8 +76,7 @@ pub(super) fn assign(
             Some(device)
         }
         None => {
-            let twin =
-                initial_twin(allocation.initial_twin.or(enrollment.policy.initial_twin), now.seconds())?;
+            let twin = initial_twin(allocation.initial_twin.or(enrollment.policy.initial_twin), now)?;
             let failed = |error: HubError| refused_by_hub(ErrorCode::SERVER_ERROR, &error);
             let generation = generation_id().map_err(failed)?;
             let device = Device::new(&*device_id, &generation, credentials(login)?, true, twin);
@@ -150,7 +149,7 @@ fn credentials(login: Login) -> Result<Credentials, Failure> {
     })
 }
 
-fn initial_twin(initial: Option<Value>, now: u64) -> Result<Twin, Failure> {
+fn initial_twin(initial: Option<Value>, now: Timestamp) -> Result<Twin, Failure> {
     let mut twin = Twin::new(now);
     if let Some(initial) = initial {
         let patched = twin.patch_by_service(&initial, None, now);

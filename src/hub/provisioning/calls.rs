@@ -7,6 +7,7 @@ use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, key_of};
 use super::registry::{Fault, Record};
 use crate::dialect::identity::check_id;
 use crate::dialect::provisioning::check_registration_id;
+use crate::dialect::time::Timestamp;
 use crate::dialect::{SymmetricKey, Twin};
 use crate::hub::HubError;
 use crate::hub::api::Hub;
@@ -177,5 +178,6 @@ fn keys_of(attestation: &Attestation) -> Option<[String; 2]> {
 /// Whether a device can be made with this twin.
 pub(super) fn check_twin(initial: Option<&serde_json::Value>) -> Result<(), HubError> {
     let Some(initial) = initial else { return Ok(()) };
-    Twin::new(0).patch_by_service(initial, None, 0).map(drop).map_err(HubError::Twin)
+    let now = Timestamp::now();
+    Twin::new(now).patch_by_service(initial, None, now).map(drop).map_err(HubError::Twin)
 }

@@ -230,12 +230,7 @@ fn record_to_json(record: &Record) -> Value {
 
 fn record_from_json(entry: &Value) -> Result<Record, String> {
     let time = |name: &str| {
-        let found = match entry.get(name) {
-            // Earlier versions wrote Unix seconds.
-            Some(Value::Number(seconds)) => seconds.as_u64().map(Timestamp::of_seconds),
-            Some(Value::String(text)) => Timestamp::parse(text),
-            _ => None,
-        };
+        let found = entry.get(name).and_then(Timestamp::from_state);
         found.ok_or_else(|| format!("'{name}' is missing or no time"))
     };
     let count = entry.get("count").and_then(Value::as_u64);

@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 use super::super::*;
 use super::{document, patch};
 use crate::dialect::service_error::ErrorCode;
+use crate::dialect::time::Timestamp;
 
-const NOW: u64 = 1_700_000_000;
-const NOW_TEXT: &str = "2023-11-14T22:13:20Z";
-const LATER: u64 = NOW + 60;
-const LATER_TEXT: &str = "2023-11-14T22:14:20Z";
+const NOW: Timestamp = Timestamp::of_ticks(17_000_000_000_123_456);
+const NOW_TEXT: &str = "2023-11-14T22:13:20.0123456Z";
+const LATER: Timestamp = Timestamp::of_ticks(17_000_000_600_123_456);
+const LATER_TEXT: &str = "2023-11-14T22:14:20.0123456Z";
 
 #[test]
 fn a_new_twin() {
@@ -93,7 +94,7 @@ fn a_service_patches() {
 
 #[test]
 fn a_null_clears_what_it_stands_for() {
-    type Write = fn(&mut Twin, &Value, Option<&str>, u64) -> Result<Option<Value>, TwinError>;
+    type Write = fn(&mut Twin, &Value, Option<&str>, Timestamp) -> Result<Option<Value>, TwinError>;
     for write in [Twin::patch_by_service as Write, Twin::replace_by_service] {
         let mut twin = Twin::new(NOW);
         let full = json!({"tags": {"t": 1}, "properties": {"desired": {"a": 1, "b": {"c": 2}}}});
@@ -214,7 +215,7 @@ proptest! {
         let mut twin = Twin::new(NOW);
         let mut seen = json!({});
         for (index, (kind, patch, values)) in steps.iter().enumerate() {
-            let now = NOW + index as u64;
+            let now = Timestamp::of_ticks(17_000_000_000_123_456 + index as u64);
             let before = twin.clone();
             match kind {
                 0 => { twin.patch_reported(patch, None, now).unwrap(); }
@@ -255,9 +256,9 @@ fn a_twin_that_was_never_written_says_so() {
     assert_eq!(view["properties"]["desired"]["$metadata"], never);
     assert_eq!(view["properties"]["reported"]["$metadata"], never);
     assert_eq!((view.get("tags"), view.get("capabilities")), (None, None));
-    let device = Twin::new(1_700_000_000);
+    let device = Twin::new(NOW);
     let view = device.service_view(&DeviceFacts::default());
-    assert_eq!(view["properties"]["desired"]["$metadata"], json!({ "$lastUpdated": "2023-11-14T22:13:20Z" }));
+    assert_eq!(view["properties"]["desired"]["$metadata"], json!({ "$lastUpdated": NOW_TEXT }));
     assert!(view.get("capabilities").is_some());
     // It is so after a restart, too.
     for twin in [module, device] {
@@ -265,23 +266,38 @@ fn a_twin_that_was_never_written_says_so() {
     }
 }
 
+/// Earlier versions stored whole seconds.
+#[test]
+fn a_stored_twin_with_whole_seconds_is_read() {
+    let mut twin = Twin::new(NOW);
+    twin.patch_desired(&json!({ "a": 1 }), None, LATER).unwrap();
+    let stored = twin.to_state().to_string().replace(".0123456Z", "Z");
+    let read = Twin::from_state(&serde_json::from_str(&stored).unwrap()).unwrap();
+    let view = read.service_view(&DeviceFacts::default());
+    assert_eq!(
+        view["properties"]["desired"]["$metadata"]["a"]["$lastUpdated"],
+        "2023-11-14T22:14:20.0000000Z"
+    );
+    assert_eq!(view["properties"]["reported"]["$metadata"]["$lastUpdated"], "2023-11-14T22:13:20.0000000Z");
+}
+
 #[test]
 fn a_twin_that_is_made_with_values_is_at_its_first_version() {
     let body = json!({ "tags": { "floor": 1 }, "properties": { "desired": { "a": { "b": 1 } } } });
-    let twin = Twin::with(&body, 1_700_000_000).unwrap();
+    let twin = Twin::with(&body, NOW).unwrap();
     let view = twin.service_view(&DeviceFacts::default());
     assert_eq!((&view["etag"], &view["version"]), (&json!("AAAAAAAAAAE="), &json!(2)));
     let desired = &view["properties"]["desired"];
     assert_eq!(desired["$version"], 1);
-    let stamp = json!({ "$lastUpdated": "2023-11-14T22:13:20Z", "$lastUpdatedVersion": 1 });
+    let stamp = json!({ "$lastUpdated": NOW_TEXT, "$lastUpdatedVersion": 1 });
     assert_eq!(desired["$metadata"]["a"]["b"], stamp);
     assert_eq!(view["tags"], json!({ "floor": 1 }));
-    assert!(Twin::with(&json!({ "tags": { "a.b": 1 } }), 0).is_err());
+    assert!(Twin::with(&json!({ "tags": { "a.b": 1 } }), NOW).is_err());
 }
 
 #[test]
 fn what_is_in_the_wrong_place_is_refused_and_named() {
-    let mut twin = Twin::new(0);
+    let mut twin = Twin::new(NOW);
     let before = twin.clone();
     for (body, name) in [
         (json!({ "desired": { "x": 1 } }), "desired"),
@@ -291,7 +307,7 @@ fn what_is_in_the_wrong_place_is_refused_and_named() {
         (json!({ "properties": { "x": 1 } }), "properties.x"),
         (json!({ "tags": { "ok": 1 }, "reported": {} }), "reported"),
     ] {
-        for error in [twin.patch_by_service(&body, None, 0), twin.replace_by_service(&body, None, 0)] {
+        for error in [twin.patch_by_service(&body, None, NOW), twin.replace_by_service(&body, None, NOW)] {
             let error = error.unwrap_err();
             assert_eq!(error.status(), 400);
             assert!(error.to_string().starts_with(&format!("twin: {name} is not part")), "{error}");
@@ -300,5 +316,5 @@ fn what_is_in_the_wrong_place_is_refused_and_named() {
     assert_eq!(twin, before);
     // Sent back as it was read, it is in its place.
     let view = twin.service_view(&DeviceFacts::default());
-    twin.patch_by_service(&view, None, 0).unwrap();
+    twin.patch_by_service(&view, None, NOW).unwrap();
 }

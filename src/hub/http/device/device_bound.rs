@@ -16,11 +16,11 @@ use super::super::super::device::{Command, Device};
 use super::super::super::feedback::FeedbackStatus;
 use super::super::super::id::Id;
 use super::super::super::shared::Shared;
-use super::super::super::telemetry::unix_now;
 use super::super::admission::Asker;
 use super::super::answer::Refusal;
 use super::super::message_headers;
 use crate::dialect::service_error::ErrorCode;
+use crate::dialect::time::Timestamp;
 use crate::dialect::{MessageProperties, time};
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
@@ -39,7 +39,7 @@ async fn fetch(
     let device = asker.admit(&shared, Id::from(&device_id))?;
     let next = {
         let mut state = device.state();
-        state.last_activity = Some(unix_now());
+        state.last_activity = Some(Timestamp::now());
         let next = state.cloud_messages.fetch(Instant::now(), shared.config.cloud_to_device.lock);
         shared.cloud_clock.due(&device, &mut state);
         next

@@ -17,11 +17,12 @@ use super::super::super::device::Device;
 use super::super::super::error::HubError;
 use super::super::super::id::Id;
 use super::super::super::shared::Shared;
-use super::super::super::telemetry::{Incoming, unix_now};
+use super::super::super::telemetry::Incoming;
 use super::super::admission::Asker;
 use super::super::answer::{Refusal, read_body};
 use super::super::message_headers;
 use crate::dialect::service_error::ErrorCode;
+use crate::dialect::time::Timestamp;
 use crate::dialect::{MAX_MESSAGE_SIZE, MessageProperties};
 
 /// The type of a body that is several messages.
@@ -59,7 +60,7 @@ async fn take(
 }
 
 fn record(shared: &Shared, device: &Device, of_hub: bool, properties: MessageProperties, body: Bytes) {
-    device.state().last_activity = Some(unix_now());
+    device.state().last_activity = Some(Timestamp::now());
     let source = device.source.clone();
     shared.recorder.record(Incoming { source, body, properties, model_id: None, of_hub });
 }

@@ -17,7 +17,6 @@ use super::super::super::identities;
 use super::super::super::if_match::IfMatch;
 use super::super::super::policies::Right;
 use super::super::super::shared::Shared;
-use super::super::super::telemetry::unix_now;
 use super::super::super::twin_writes::{self, Write};
 use super::super::answer::{Admitted, JsonBody, Refusal};
 use super::admission::Caller;
@@ -26,6 +25,7 @@ use super::request::{json_of, off_thread};
 use crate::dialect::Twin;
 use crate::dialect::encoding::excerpt;
 use crate::dialect::service_error::ErrorCode;
+use crate::dialect::time::Timestamp;
 
 /// Of a request's body: each entry may have a whole twin.
 const MAX_BODY: usize = 8 << 20;
@@ -144,7 +144,7 @@ fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> 
 
 fn create(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> {
     let draft = identity_json::read(id.into(), entry)?;
-    let twin = twin_writes::parts(entry).map(|body| Twin::with(&body, unix_now())).transpose();
+    let twin = twin_writes::parts(entry).map(|body| Twin::with(&body, Timestamp::now())).transpose();
     identities::create(shared, id, draft, twin.map_err(HubError::Twin)?).map(drop)
 }
 

@@ -10,7 +10,7 @@ use super::super::super::id::Id;
 use super::super::super::identities::{Draft, LoginDraft};
 use super::super::super::identity_record::Traits;
 use crate::dialect::sas::SymmetricKey;
-use crate::dialect::time::{NEVER, format_utc};
+use crate::dialect::time::Timestamp;
 use crate::dialect::x509::Thumbprint;
 
 /// Of a symmetric key, in bytes.
@@ -19,15 +19,14 @@ const KEY_SIZES: std::ops::RangeInclusive<usize> = 16..=64;
 /// A device or a module.
 pub(super) fn write(device: &Device) -> Value {
     let state = device.state();
-    let time = |at: Option<u64>| at.map_or_else(|| NEVER.to_owned(), format_utc);
     let traits = &state.record.traits;
     let mut identity = json!({
         "deviceId": device.id,
         "generationId": device.source.generation_id,
         "etag": state.record.etag(),
         "connectionState": if state.link.is_some() { "Connected" } else { "Disconnected" },
-        "connectionStateUpdatedTime": time(state.record.connection_updated),
-        "lastActivityTime": time(state.last_activity),
+        "connectionStateUpdatedTime": Timestamp::or_never(state.record.connection_updated),
+        "lastActivityTime": Timestamp::or_never(state.last_activity),
         "cloudToDeviceMessageCount": state.cloud_messages.len(),
         "authentication": authentication(&state.credentials),
     });
@@ -38,7 +37,7 @@ pub(super) fn write(device: &Device) -> Value {
     }
     identity["status"] = if state.enabled { "enabled" } else { "disabled" }.into();
     identity["statusReason"] = traits.status_reason.clone().into();
-    identity["statusUpdatedTime"] = time(state.record.status_updated).into();
+    identity["statusUpdatedTime"] = Timestamp::or_never(state.record.status_updated).into();
     identity["capabilities"] = json!({ "iotEdge": traits.iot_edge });
     if let Some(scope) = &traits.device_scope {
         identity["deviceScope"] = scope.as_str().into();

@@ -11,6 +11,7 @@ use crate::dialect::provisioning::{
 };
 use crate::dialect::service_error::ServiceError;
 use crate::dialect::storage::{StorageError, parse_block_list};
+use crate::dialect::time::Timestamp;
 use crate::dialect::topic::Subscription;
 use crate::dialect::twin::parse_patch;
 use crate::dialect::upload::{UploadNotification, UploadTarget, check_blob_name};
@@ -124,8 +125,8 @@ fn twins() {
     ];
     fuzz("twin patches", &corpus, |input| {
         let Ok(patch) = parse_patch(input) else { return };
-        let mut twin = Twin::new(0);
-        for at in [1, 2] {
+        let mut twin = Twin::new(Timestamp::default());
+        for at in [1, 2].map(Timestamp::of_seconds) {
             let _ = twin.patch_reported(&patch, None, at);
             let _ = twin.patch_desired(&patch, None, at);
             let _ = twin.patch_by_service(&patch, None, at);
@@ -135,14 +136,17 @@ fn twins() {
         assert_eq!(Twin::from_state(&state).map(|again| again.to_state()).ok(), Some(state));
         let _ = twin.device_view().to_string();
     });
-    let mut twin = Twin::new(0);
-    twin.patch_by_service(&serde_json::from_slice(corpus[1]).unwrap(), None, 1).unwrap();
+    let mut twin = Twin::new(Timestamp::default());
+    twin.patch_by_service(&serde_json::from_slice(corpus[1]).unwrap(), None, Timestamp::default()).unwrap();
     let state = twin.to_state().to_string();
     fuzz("twin states", &[state.as_bytes()], |input| {
         let Ok(state) = serde_json::from_slice::<Value>(input) else { return };
         if let Ok(mut twin) = Twin::from_state(&state) {
-            let _ =
-                (twin.device_view(), twin.etag(), twin.patch_reported(&serde_json::json!({"z": 1}), None, 9));
+            let _ = (
+                twin.device_view(),
+                twin.etag(),
+                twin.patch_reported(&serde_json::json!({"z": 1}), None, Timestamp::default()),
+            );
         }
     });
 }
