@@ -24,9 +24,11 @@ SERVICE_SDK = "azure-iot-hub==2.7.0"
 #: The oldest paho-mqtt that is supported, and the newest.
 PAHO = {"paho-1.6.1": "paho-mqtt==1.6.1", "paho-2": "paho-mqtt>=2.1,<3"}
 
-# Whatever starts the tests in the background may have them ignore Ctrl-C, and their children with them.
+# Whatever starts the tests in the background may have them ignore Ctrl-C and SIGHUP, and their children with them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,7 @@ async def test_a_cancelled_call_is_skipped(client):
 
 
 def test_outside_of_a_loop_there_is_nothing_to_await(client):
-    with pytest.raises(RuntimeError, match="no running event loop"):
+    with pytest.raises(RuntimeError, match="no asyncio event loop is running in this thread"):
         client._core.get_twin_async(None)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import signal
 import subprocess
@@ -104,17 +105,22 @@ def left_behind(directory: Path) -> list[str]:
     return [path.name for path in directory.iterdir() if path.name.startswith("azmqtt-hub-")]
 
 
-def start(arguments: list[str], directory: Path) -> subprocess.Popen[str]:
-    environment = {**os.environ, "TMPDIR": str(directory)}
-    return subprocess.Popen(
+@contextlib.contextmanager
+def start(arguments: list[str], **variables: str) -> Iterator[subprocess.Popen[str]]:
+    environment = {**os.environ, **variables}
+    with subprocess.Popen(
         [sys.executable, *arguments], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 @needs_signals
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
 def test_the_hub_leaves_nothing_behind(name, tmp_path):
-    with start(["-m", "azmqtt", "hub", "--port", "0"], tmp_path) as process:
+    with start(["-m", "azmqtt", "hub", "--port", "0"], TMPDIR=str(tmp_path)) as process:
         assert process.stdout is not None
         assert "listens" in process.stdout.readline()
         assert len(left_behind(tmp_path)) == 1
@@ -127,7 +133,7 @@ def test_the_hub_leaves_nothing_behind(name, tmp_path):
 @needs_signals
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_other_commands_leave_nothing_behind_either(name, tmp_path):
-    with start(["-m", "azmqtt", "demo"], tmp_path) as process:
+    with start(["-m", "azmqtt", "demo"], TMPDIR=str(tmp_path)) as process:
         assert process.stdout is not None
         # The first step is done, the hub runs.
         while "ok" not in process.stdout.readline():
@@ -143,7 +149,8 @@ def test_other_commands_leave_nothing_behind_either(name, tmp_path):
 @needs_signals
 def test_what_a_killed_script_leaves_is_removed_by_the_next(tmp_path):
     script = "import azmqtt, time; hub = azmqtt.LocalHub(); print('ready', flush=True); time.sleep(60)"
-    with start(["-c", script], tmp_path) as killed, start(["-c", script], tmp_path) as lives:
+    temporary = str(tmp_path)
+    with start(["-c", script], TMPDIR=temporary) as killed, start(["-c", script], TMPDIR=temporary) as lives:
         for process in (killed, lives):
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
@@ -151,11 +158,10 @@ def test_what_a_killed_script_leaves_is_removed_by_the_next(tmp_path):
         killed.kill()
         killed.wait(20)
         assert set(left_behind(tmp_path)) == before
-        with start(["-c", "import azmqtt; azmqtt.LocalHub().close()"], tmp_path) as third:
+        with start(["-c", "import azmqtt; azmqtt.LocalHub().close()"], TMPDIR=temporary) as third:
             assert third.wait(20) == 0
         # That of the one that lives.
         assert len(left_behind(tmp_path)) == 1
-        lives.kill()
 
 
 @needs_signals
@@ -172,11 +178,7 @@ def test_ctrl_c_at_the_start_leaves_no_trace(tmp_path):
         "            time.sleep(30)\n"
         "sys.meta_path.insert(0, Slow())\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(directory)}
-    command = [sys.executable, "-m", "azmqtt", "--version"]
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with start(["-m", "azmqtt", "--version"], PYTHONPATH=str(directory)) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "importing\n"
         process.send_signal(signal.SIGINT)
