@@ -295,7 +295,7 @@ fn kind(event: &Event<Delivery>) -> Option<Received> {
 pub(in crate::hub) fn refusal(status: u16, retry_after: Option<u64>) -> ServiceError {
     let code = match status {
         400 => ErrorCode::ARGUMENT_INVALID,
-        401 => ErrorCode::UNAUTHORIZED,
+        401 => ErrorCode::UNAUTHORIZED_ACCESS,
         403 => ErrorCode::QUOTA_EXCEEDED,
         404 => ErrorCode::DEVICE_NOT_FOUND,
         412 => ErrorCode::PRECONDITION_FAILED,

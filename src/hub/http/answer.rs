@@ -145,12 +145,7 @@ impl IntoResponse for Refusal {
         if of_hub {
             response.headers_mut().insert("iothub-errorcode", HeaderValue::from_static(name));
         }
-        let stranger = [
-            ErrorCode::HUB_NOT_FOUND,
-            ErrorCode::UNAUTHORIZED_ACCESS,
-            ErrorCode::UNAUTHORIZED,
-            ErrorCode::DEVICE_DISABLED,
-        ];
+        let stranger = [ErrorCode::HUB_NOT_FOUND, ErrorCode::UNAUTHORIZED_ACCESS, ErrorCode::DEVICE_DISABLED];
         if error.error_code.is_some_and(|code| !stranger.contains(&code)) {
             response.extensions_mut().insert(Admitted);
         }

@@ -78,6 +78,19 @@ async fn faults_can_be_ended_while_every_request_fails() {
     assert_eq!(ask(&hub, "DELETE", "", "").await.0, 204);
 }
 
+/// An answer that was asked for has the code that the service itself gives for its status.
+#[tokio::test]
+async fn requests_are_answered_by_the_service_s_codes() {
+    let hub = hub();
+    for (status, code) in [(401, 401_002), (404, 404_001), (503, 503_001)] {
+        let rule = format!(r#"{{"fault": "answer", "on": "request", "status": {status}, "lasting": 600}}"#);
+        assert_eq!(ask(&hub, "POST", "", &rule).await.0, 201);
+        let answer = super::service::ask(&hub, "GET", "/twins/dev1", &Value::Null).await;
+        assert_eq!((answer.status, answer.code()), (status, code));
+        assert_eq!(ask(&hub, "DELETE", "", "").await.0, 204);
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_rule_is_refused() {
     let hub = hub();
