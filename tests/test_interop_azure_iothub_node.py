@@ -1,4 +1,4 @@
-"""Microsoft's azure-iothub for Node, the service's client, unmodified, works against the local hub's REST API."""
+"""Microsoft's azure-iothub for Node, the service's client, and uploads of azure-iot-device work, unmodified, over HTTPS."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ import pytest
 import azmqtt
 
 SESSION = Path(__file__).parent / "interop" / "azure_iothub_session.js"
+UPLOAD_SESSION = Path(__file__).parent / "interop" / "azure_iot_device_upload.js"
+
+
+def hub_on_443() -> azmqtt.LocalHub:
+    """A hub on the one port that these clients know."""
+    address = "127.88.83.13" if sys.platform == "linux" else "127.0.0.1"
+    try:
+        return azmqtt.LocalHub(host=address, hostname=address, service_port=443)
+    except OSError as error:
+        pytest.skip(f"port 443: {error}")
 
 
 @pytest.mark.timeout(420)
 def test_registry_and_client(node_sdk: Callable[[Path], tuple[list[str | Path], dict[str, str]]]) -> None:
     """Identities, bulk, modules, twins, a query, methods; the client knows no other port than 443."""
-    address = "127.88.83.13" if sys.platform == "linux" else "127.0.0.1"
-    try:
-        hub = azmqtt.LocalHub(host=address, hostname=address, service_port=443)
-    except OSError as error:
-        pytest.skip(f"port 443: {error}")
-    with hub, hub.device_client("live") as client:
+    with hub_on_443() as hub, hub.device_client("live") as client:
 
         @client.on_method("echo")
         def echo(request: azmqtt.MethodRequest) -> tuple[int, object]:
@@ -55,3 +60,18 @@ def test_registry_and_client(node_sdk: Callable[[Path], tuple[list[str | Path], 
         "removed": True,
         "gone": "DeviceNotFoundError",
     }
+
+
+@pytest.mark.timeout(420)
+def test_node_upload(node_sdk: Callable[[Path], tuple[list[str | Path], dict[str, str]]]) -> None:
+    """A place, a blob by Azure's own storage client, a notification with the id in its path."""
+    with hub_on_443() as hub:
+        device = hub.create_device("node-device")
+        command, environment = node_sdk(UPLOAD_SESSION)
+        environment["NODE_EXTRA_CA_CERTS"] = hub.ca_file
+        command.append(device.connection_string)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False, env=environment)
+        assert done.returncode == 0, done.stderr
+        (upload,) = hub.wait_for_upload("node-device", timeout=5)
+        assert (upload.is_success, upload.status_code) == (True, 201)
+        assert hub.blob("node-device/folder/notes.txt") == b"by the SDK"
