@@ -1,4 +1,4 @@
-"""Microsoft's azure-iothub for Node, the service's client, and uploads of azure-iot-device work, unmodified, over HTTPS."""
+"""Microsoft's azure-iothub for Node, and uploads of azure-iot-device, unmodified, against the local hub over HTTPS."""
 
 from __future__ import annotations
 
