@@ -13,8 +13,9 @@ use super::state_dir::{make_temp_dir, open_locked};
 /// How each such directory's name begins.
 const PREFIX: &str = "azmqtt-hub-";
 
-/// Held while the hub runs.
-const LOCK: &str = "lock";
+/// Held while the hub runs. It marks a directory of this kind: a state directory, which has a lock of its own, may have
+/// any name.
+const LOCK: &str = "temporary.lock";
 
 /// At most so many names are looked at: a temporary directory may hold any number of files.
 const MAX_LOOKED_AT: usize = 10_000;
@@ -32,7 +33,7 @@ impl TempDir {
         sweep(&std::env::temp_dir());
         let path = make_temp_dir()?;
         // The lock gets its name when it is held: a file of that name that is not held was left behind.
-        let unnamed = path.join("lock.new");
+        let unnamed = path.join("new.lock");
         let lock = open_locked(&unnamed)
             .and_then(|lock| fs::rename(&unnamed, path.join(LOCK)).map(|()| lock))
             .map_err(|error| HubError::file(&unnamed, error))?;
@@ -87,6 +88,9 @@ mod tests {
         for path in [at("left"), at("used"), root.join("other")] {
             fs::write(path.join(LOCK), "").unwrap();
         }
+        // A state directory.
+        fs::create_dir(at("state")).unwrap();
+        fs::write(at("state").join("lock"), "").unwrap();
         let _used = open_locked(&at("used").join(LOCK)).unwrap();
         sweep(&root);
         let mut names: Vec<_> = fs::read_dir(&root)
@@ -94,7 +98,7 @@ mod tests {
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
         names.sort();
-        assert_eq!(names, ["azmqtt-hub-new", "azmqtt-hub-used", "other"]);
+        assert_eq!(names, ["azmqtt-hub-new", "azmqtt-hub-state", "azmqtt-hub-used", "other"]);
         fs::remove_dir_all(root).unwrap();
     }
 }

@@ -131,7 +131,7 @@ async fn a_client_of_another_version_is_recorded_by_its_id() {
     let records = recorded(&hub, 1).await;
     assert!(matches!(records[0].content, Content::Connect { level: 5, .. }));
     assert_eq!(records[1].content, Content::ConnAck { session_present: false, code: 1 });
-    assert!(reason(&records).contains("level 5"), "{}", reason(&records));
+    assert!(reason(&records).contains("MQTT 5"), "{}", reason(&records));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 async fn of_those_with_the_same_etag_one_wins() {
     let hub = Arc::new(hub());
     let body = json!({ "content": { "deviceContent": {} }, "targetCondition": "" });
-    assert_eq!(ask(&hub, "PUT", "/configurations/c", &body).await.status, 201);
+    assert_eq!(ask(&hub, "PUT", "/configurations/c", &body).await.status, 200);
     let changes = [
         ("PUT", "/devices/dev1", json!({ "statusReason": "x" })),
         ("PATCH", "/twins/dev1", json!({ "tags": { "x": 1 } })),
