@@ -18,17 +18,20 @@ KEYS = {"primaryKey": "cHJpbWFyeS1rZXktb2YtYS10ZXN0", "secondaryKey": "c2Vjb25kY
 
 @pytest.mark.timeout(420)
 def test_enrolments(node_sdk: Callable[[Path], tuple[list[str | Path], dict[str, str]]]) -> None:
-    """Individual enrolments and groups; a device of each registers. The client knows no other port than 443."""
+    """Enrolments, groups, bulk, queries, registrations; their devices register. The client knows no port but 443."""
     address = "127.88.83.14" if sys.platform == "linux" else "127.0.0.1"
     try:
         hub = azmqtt.LocalHub(host=address, hostname=address, provisioning_port=443)
     except OSError as error:
         pytest.skip(f"port 443: {error}")
     with hub:
+        trams = hub.create_enrollment_group("trams")
+        options = {"group_key": trams.key, **hub.provisioning_options}
+        azmqtt.DeviceClient.provision(hub.id_scope, "tram", **options).close()
         command, environment = node_sdk(SESSION)
         command.append(hub.provisioning_service_connection_string)
         environment["NODE_EXTRA_CA_CERTS"] = hub.ca_file
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
         assert done.returncode == 0, done.stderr
         seen = json.loads(done.stdout)
         group_key = seen.pop("groupKey")
@@ -44,6 +47,17 @@ def test_enrolments(node_sdk: Callable[[Path], tuple[list[str | Path], dict[str,
             "group": "fleet",
             "gone": ["Error", 404202],
             "removed": ["Error", 404201],
+            "bulk": [
+                True,
+                [],
+                [{"registrationId": "b-1", "errorCode": 409201, "errorStatus": "Enrollment already exists."}],
+            ],
+            "pages": [["b-1", "b-2"], ["b-3", "n-1"]],
+            "bulkRemoved": True,
+            "groups": ["fleet", "trams"],
+            "registration": ["tram", "tram", "assigned"],
+            "registrations": ["tram"],
+            "forgotten": ["Error", 404204],
         }
         options = {"symmetric_key": KEYS["secondaryKey"], **hub.provisioning_options}
         with azmqtt.DeviceClient.provision(hub.id_scope, "n-1", **options) as client:

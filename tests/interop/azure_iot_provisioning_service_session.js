@@ -48,6 +48,32 @@ async function main() {
   await client.createOrUpdateIndividualEnrollment({ registrationId: 'n-2', attestation });
   await client.deleteIndividualEnrollment('n-2');
   seen.removed = await failure(client.getIndividualEnrollment('n-2'));
+
+  const many = ['b-1', 'b-2', 'b-3'].map((registrationId) => ({ registrationId, attestation }));
+  // Its promise never resolves, only its callback is called.
+  const bulk = (mode, enrollments) => new Promise((resolve, reject) => {
+    const done = (error, result) => (error ? reject(error) : resolve(result));
+    client.runBulkEnrollmentOperation({ mode, enrollments }, done);
+  });
+  const { errors, isSuccessful } = await bulk('create', many);
+  seen.bulk = [isSuccessful, errors, (await bulk('create', many.slice(0, 1))).errors];
+  const query = client.createIndividualEnrollmentQuery({ query: '*' }, 2);
+  seen.pages = [];
+  while (query.hasMoreResults) {
+    // By promise it begins anew unless it is told where to go on.
+    seen.pages.push((await query.next(query.continuationToken)).responseBody.map((enrollment) => enrollment.registrationId));
+  }
+  seen.bulkRemoved = (await bulk('delete', many)).isSuccessful;
+  const groups = await client.createEnrollmentGroupQuery({ query: 'SELECT * FROM enrollmentGroups' }).next();
+  seen.groups = groups.responseBody.map((found) => found.enrollmentGroupId);
+
+  const registration = (await client.getDeviceRegistrationState('tram')).responseBody;
+  seen.registration = [registration.registrationId, registration.deviceId, registration.status];
+  const specification = { query: '*' };
+  const registrations = await client.createEnrollmentGroupDeviceRegistrationStateQuery(specification, 'trams').next();
+  seen.registrations = registrations.responseBody.map((found) => found.registrationId);
+  await client.deleteDeviceRegistrationState(registration);
+  seen.forgotten = await failure(client.getDeviceRegistrationState('tram'));
   console.log(JSON.stringify(seen));
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::calls::check_twin;
 use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, Revision, key_of};
-use super::registry::State;
+use super::registry::{Record, State};
 use super::x509;
 use crate::dialect::SymmetricKey;
 use crate::dialect::identity::check_id;
@@ -46,6 +46,8 @@ pub(super) trait Managed: Clone {
     fn policy(&self) -> &Policy;
     /// What one kind has alone.
     fn own_members(&self) -> Map<String, Value>;
+    /// The registration of its device, if it is for one.
+    fn registration<'a>(&self, state: &'a State) -> Option<&'a Record>;
 }
 
 impl Managed for Enrollment {
@@ -90,6 +92,10 @@ impl Managed for Enrollment {
         }
         members
     }
+
+    fn registration<'a>(&self, state: &'a State) -> Option<&'a Record> {
+        state.records.get(&key_of(&self.registration_id)).filter(|record| record.group.is_none())
+    }
 }
 
 impl Managed for EnrollmentGroup {
@@ -125,6 +131,10 @@ impl Managed for EnrollmentGroup {
         let mut members = Map::new();
         members.insert("enrollmentGroupId".to_owned(), self.name.as_str().into());
         members
+    }
+
+    fn registration<'a>(&self, _: &'a State) -> Option<&'a Record> {
+        None
     }
 }
 

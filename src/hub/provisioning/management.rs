@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use super::enrollment::{Enrollment, EnrollmentGroup, Policy};
 use super::managed::{self, Managed};
+use super::pages::{self, Page, Wanted};
+use super::registrations;
 use super::registry::State;
 use crate::dialect::service_error::ErrorCode;
 use crate::hub::HubError;
@@ -64,6 +66,14 @@ impl Table {
         }
     }
 
+    /// Those that follow, by their ids, without their keys.
+    pub fn page(self, shared: &Shared, wanted: &Wanted) -> Page {
+        match self {
+            Self::Enrollments => page::<Enrollment>(shared, wanted),
+            Self::Groups => page::<EnrollmentGroup>(shared, wanted),
+        }
+    }
+
     /// Forgets one; its devices in the hub, and their registrations, stay.
     pub fn delete(self, shared: &Shared, id: &str, if_match: Option<&IfMatch>) -> Result<(), HubError> {
         match self {
@@ -76,12 +86,18 @@ impl Table {
 fn get<M: Managed>(shared: &Shared, id: &str) -> Result<Shown, HubError> {
     let mut state = shared.provisioning.state();
     let entry = find::<M>(&mut state, id)?;
-    Ok(show(&entry, false))
+    Ok(show(shared, &state, &entry, false))
 }
 
 fn attestation<M: Managed>(shared: &Shared, id: &str) -> Result<Value, HubError> {
     let mut state = shared.provisioning.state();
     Ok(managed::attestation(&find::<M>(&mut state, id)?, true))
+}
+
+fn page<M: Managed>(shared: &Shared, wanted: &Wanted) -> Page {
+    let mut state = shared.provisioning.state();
+    let entries = pages::cut(M::table(&mut state), wanted, |entry| Some(entry.policy().size));
+    entries.map(|entry| show(shared, &state, &entry, false).body)
 }
 
 fn put<M: Managed>(
@@ -114,7 +130,7 @@ fn put<M: Managed>(
             None => drop(M::table(&mut state).remove(&key)),
         }
     })?;
-    Ok(show(&entry, true))
+    Ok(show(shared, &shared.provisioning.state(), &entry, true))
 }
 
 fn delete<M: Managed>(shared: &Shared, id: &str, if_match: Option<&IfMatch>) -> Result<(), HubError> {
@@ -136,8 +152,12 @@ fn find<M: Managed>(state: &mut State, id: &str) -> Result<M, HubError> {
     M::table(state).get(&M::key(id)).cloned().ok_or_else(missing::<M>)
 }
 
-fn show<M: Managed>(entry: &M, with_keys: bool) -> Shown {
-    Shown { body: managed::view(entry, with_keys).into(), etag: entry.policy().revision.etag() }
+fn show<M: Managed>(shared: &Shared, state: &State, entry: &M, with_keys: bool) -> Shown {
+    let mut body = managed::view(entry, with_keys);
+    if let Some(record) = entry.registration(state) {
+        body.insert("registrationState".to_owned(), registrations::view(shared, record));
+    }
+    Shown { body: body.into(), etag: entry.policy().revision.etag() }
 }
 
 fn missing<M: Managed>() -> HubError {

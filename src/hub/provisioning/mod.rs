@@ -11,24 +11,31 @@
 //! | `calls` | what applications ask |
 //! | `owner` | the policy whose holders manage enrolments over the REST API |
 //! | `management`, `managed`, `x509` | what they ask; enrolments, and the certificates of these, as they see them |
+//! | `bulk`, `pages`, `registrations` | many enrolments at once, or page by page; devices that were assigned |
 //! | `file` | what the state directory keeps of it |
 
 pub mod allocation;
 mod assign;
+mod bulk;
 mod calls;
 pub mod enrollment;
 mod file;
 mod managed;
 mod management;
 mod owner;
+mod pages;
+mod registrations;
 mod registry;
 mod service;
 mod session;
 mod x509;
 
 pub use allocation::{Allocation, AllocationRequest};
+pub(in crate::hub) use bulk::{MAX_BULK, bulk};
 pub use enrollment::{Enrollment, EnrollmentGroup};
 pub(in crate::hub) use management::{Shown, Table};
+pub(in crate::hub) use pages::{Page, Wanted};
+pub(in crate::hub) use registrations::{delete_registration, get_registration, registrations_of_group};
 pub(in crate::hub) use registry::Registry;
 pub use registry::{Fault, Record};
 pub(in crate::hub) use session::{is_meant, serve, welcome};

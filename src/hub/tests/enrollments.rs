@@ -1,10 +1,14 @@
 //! The provisioning service's REST API, over real HTTPS.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
 use super::client::{DEADLINE, ends, provisioning, start};
 use super::provisioning::{connect, register};
+use super::routes::routes_of;
 use super::service::{Answer, Http};
 use crate::dialect::sas::{SasToken, SymmetricKey};
 use crate::hub::state_dir::make_temp_dir;
@@ -51,7 +55,7 @@ pub fn refusal(answer: &Answer) -> u64 {
     code
 }
 
-fn symmetric() -> Value {
+pub fn symmetric() -> Value {
     json!({ "attestation": { "type": "symmetricKey" } })
 }
 
@@ -153,6 +157,9 @@ async fn the_device_of_an_enrolment_registers() {
 
 #[tokio::test]
 async fn only_the_owner_is_let_in() {
+    let mut routes = BTreeSet::new();
+    routes_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/hub/http/enrollments"), &mut routes);
+    assert_eq!(routes.len(), 14);
     let hub = start(HubConfig::default());
     let now = unix_now();
     let sign = |resource: &str, key: &SymmetricKey, expiry, policy| {
@@ -169,16 +176,9 @@ async fn only_the_owner_is_let_in() {
         sign("localhost", &hub_key, now + 60, Some(POLICY)),
         sign("elsewhere", &key, now + 60, Some(POLICY)),
     ] {
-        for (method, path) in [
-            ("GET", "/enrollments/r"),
-            ("PUT", "/enrollments/r"),
-            ("DELETE", "/enrollments/r"),
-            ("POST", "/enrollments/r/attestationmechanism"),
-            ("GET", "/enrollmentGroups/r"),
-            ("PUT", "/enrollmentGroups/r"),
-        ] {
+        for (method, path) in &routes {
             // Whoever is not let in does not learn what else is wrong.
-            let answer = send(&hub, method, path, &headers, &Value::Null).await;
+            let answer = send(&hub, method, &path.replace("{id}", "query"), &headers, &Value::Null).await;
             assert_eq!(refusal(&answer), 401_002, "{method} {path} {headers}");
             assert_eq!(answer.header("connection"), Some("close"));
         }
@@ -238,8 +238,8 @@ async fn what_breaks_a_rule_is_refused() {
     assert_eq!(refusal(&ask(&hub, "GET /enrollments/reg", &Value::Null).await), 404_201);
 }
 
-/// A root and a certificate of it.
-fn certificates(common_name: &str) -> [String; 2] {
+/// A root, a certificate of it, and the key of that.
+pub fn certificates(common_name: &str) -> [String; 3] {
     let (root_key, key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let mut root = CertificateParams::default();
     root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -247,13 +247,14 @@ fn certificates(common_name: &str) -> [String; 2] {
     let root_pem = root.self_signed(&root_key).unwrap().pem();
     let mut own = CertificateParams::default();
     own.distinguished_name.push(DnType::CommonName, common_name);
-    [root_pem, own.signed_by(&key, &Issuer::new(root, root_key)).unwrap().pem()]
+    let own = own.signed_by(&key, &Issuer::new(root, root_key)).unwrap().pem();
+    [root_pem, own, key.serialize_pem()]
 }
 
 #[tokio::test]
 async fn certificates_are_shown_without_their_text() {
     let hub = start(HubConfig::default());
-    let [root, own] = certificates("reg-x");
+    let [root, own, _] = certificates("reg-x");
     let bare: String = own.lines().filter(|line| !line.starts_with('-')).collect();
     let x509 = |x509: Value| json!({ "attestation": { "type": "x509", "x509": x509 } });
     let client = |text: &str| x509(json!({ "clientCertificates": { "primary": { "certificate": text } } }));
@@ -288,7 +289,7 @@ async fn certificates_are_shown_without_their_text() {
 async fn a_state_directory_keeps_enrolments_and_keys() {
     let dir = make_temp_dir().unwrap();
     let config = HubConfig { state_dir: Some(dir.clone()), ..HubConfig::default() };
-    let [root, own] = certificates("reg-x");
+    let [root, own, _] = certificates("reg-x");
     let x509 = |name: &str, pem: &str| {
         json!({ "attestation": { "type": "x509", "x509": { name: { "primary": { "certificate": pem } } } },
             "iotHubs": ["a"] })

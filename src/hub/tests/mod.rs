@@ -8,6 +8,7 @@ mod connect;
 mod device_https;
 mod digital_twins;
 mod enrollments;
+mod enrollments_many;
 mod fault_requests;
 mod faults;
 mod fuzz;

@@ -56,6 +56,23 @@ async fn connect_with(hub: &Hub, options: &Options) -> TestClient {
     client
 }
 
+/// Shows a certificate, in PEM, in place of a key.
+pub async fn connect_with_certificate(
+    hub: &Hub,
+    registration_id: &str,
+    certificate: &str,
+    key: &str,
+) -> TestClient {
+    let stream = tcp_to(hub.provisioning_port()).await;
+    let chain = vec![super::x509::der(certificate)];
+    let stream = super::x509::shaken_over(hub, stream, &TLS13, chain, key).await.unwrap();
+    let mut options = options(hub, registration_id, &keys()[0], 0, "2021-06-01");
+    options.connect.login.as_mut().unwrap().password = String::new();
+    let mut client = TestClient::over(stream, &options).await.expect("accepted");
+    client.subscribe(RESPONSES, QoS::AtMostOnce).await.unwrap();
+    client
+}
+
 /// Registers, and follows the registration to its end; the last answer's topic and body.
 pub async fn register<S: AsyncRead + AsyncWrite + Unpin>(
     client: &mut TestClient<S>,
@@ -212,13 +229,7 @@ async fn a_certificate_shows_in_the_state() {
     for (id, expected) in [("own", json!({})), ("member", json!({ "enrollmentGroupId": "fleet" }))] {
         let day = Duration::from_secs(24 * 3600);
         let made = hub.create_certificate(id, day, 2 * day, SignedBy::Hub).unwrap();
-        let stream = tcp_to(hub.provisioning_port()).await;
-        let chain = vec![super::x509::der(&made.certificate)];
-        let stream = super::x509::shaken_over(&hub, stream, &TLS13, chain, &made.private_key).await.unwrap();
-        let mut options = options(&hub, id, &keys()[0], 0, "2021-06-01");
-        options.connect.login.as_mut().unwrap().password = String::new();
-        let mut client = TestClient::over(stream, &options).await.expect("accepted");
-        client.subscribe(RESPONSES, QoS::AtMostOnce).await.unwrap();
+        let mut client = connect_with_certificate(&hub, id, &made.certificate, &made.private_key).await;
         let (_, body) = register(&mut client, id).await;
         assert_eq!(body["registrationState"]["x509"], expected, "{body}");
         assert!(body["registrationState"].get("symmetricKey").is_none(), "{body}");
