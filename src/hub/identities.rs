@@ -279,8 +279,8 @@ fn credentials(draft: LoginDraft, known: Option<&Credentials>) -> Result<Credent
     }
 }
 
-/// The runtime's own modules of an IoT Edge device; nobody logs in as them until they are given keys.
-/// Makes the modules that an IoT Edge device has from the start.
+/// Makes the modules of the runtime, which an IoT Edge device has from the start. Nobody logs in as them until they are
+/// given keys.
 pub fn add_edge_modules(shared: &Shared, device: &Arc<Device>) -> Result<(), HubError> {
     if !device.state().record.traits.iot_edge {
         return Ok(());
