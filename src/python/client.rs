@@ -9,7 +9,6 @@ use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use serde_json::Value;
 
 use super::access::Access;
 use super::core::{Core, Seconds, span};
@@ -21,7 +20,7 @@ use super::sending::Sending;
 use super::upload::Upload;
 use super::{bridge, convert, errors, outgoing, waiter};
 use crate::device::{Device, Error, Reply, RoundTrips, Stats};
-use crate::dialect::twin::{Section, check_patch};
+use crate::dialect::twin::{Section, check_patch_text};
 
 /// One device's client.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -261,7 +260,6 @@ fn time(py: Python<'_>, at: Option<SystemTime>) -> Option<Bound<'_, PyAny>> {
 /// A patch as JSON text, within the service's limits.
 pub(super) fn reported_patch(patch: &Bound<'_, PyAny>) -> PyResult<Bytes> {
     let body = convert::to_json("patch", patch)?;
-    let value: Value = serde_json::from_slice(&body).map_err(|error| errors::value_error(&error))?;
-    check_patch(Section::Reported, &value).map_err(|error| PyValueError::new_err(error.to_string()))?;
+    check_patch_text(Section::Reported, &body).map_err(|error| PyValueError::new_err(error.to_string()))?;
     Ok(body.into())
 }

@@ -3,8 +3,9 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
+use super::check::check_patch;
 use super::error::TwinError;
-use super::limits::{Section, TwinLimitError, TwinRule, check_patch};
+use super::limits::{Section, TwinLimitError, TwinRule};
 use super::merge::diff;
 use super::properties::{PropertySection, merged};
 use crate::dialect::encoding::excerpt;

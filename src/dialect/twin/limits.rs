@@ -1,10 +1,8 @@
 //! What the service accepts in a twin (IoT Hub docs, device twins: "Tags and properties format", "size").
 
-use std::fmt::{self, Write};
+use std::fmt;
 
-use serde_json::{Number, Value};
-
-use crate::dialect::encoding::excerpt;
+use serde_json::Value;
 
 /// A part of the twin with a size limit of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +37,7 @@ impl Section {
 const MAX_KEY: usize = 1024;
 const MAX_STRING: usize = 4096;
 /// Objects and arrays below the section itself.
-const MAX_DEPTH: usize = 10;
+pub(super) const MAX_DEPTH: usize = 10;
 const INTEGERS: std::ops::RangeInclusive<i64> = -4_503_599_627_370_496..=4_503_599_627_370_495;
 
 /// The rule that a patch breaks.
@@ -124,21 +122,14 @@ impl fmt::Display for TwinLimitError {
 
 impl std::error::Error for TwinLimitError {}
 
-/// Checks a patch (or a whole section, without `$version` and `$metadata`) by every rule that can be judged without
-/// the section it is for, its own size included: all of a patch but its nulls ends up in the section.
-pub fn check_patch(section: Section, patch: &Value) -> Result<(), TwinLimitError> {
-    if !patch.is_object() {
-        return Err(TwinLimitError { path: section.name().to_owned(), rule: TwinRule::NotAnObject });
-    }
-    let mut steps = Vec::new();
-    check_value(patch, &mut steps)
-        .map_err(|rule| TwinLimitError { path: format_path(section, &steps), rule })?;
-    check_section_size(section, patch)
-}
-
 /// Checks a whole section's size.
 pub fn check_section_size(section: Section, values: &Value) -> Result<(), TwinLimitError> {
-    let (size, limit) = (section_size(values), section.max_size());
+    check_size(section, section_size(values))
+}
+
+/// The same for a size that is known.
+pub(super) fn check_size(section: Section, size: usize) -> Result<(), TwinLimitError> {
+    let limit = section.max_size();
     if size > limit {
         let rule = TwinRule::SectionSize { size, limit };
         return Err(TwinLimitError { path: section.name().to_owned(), rule });
@@ -164,77 +155,32 @@ pub fn section_size(value: &Value) -> usize {
     }
 }
 
-fn text_size(text: &str) -> usize {
+pub(super) fn text_size(text: &str) -> usize {
     text.chars().filter(|c| !c.is_control()).map(char::len_utf8).sum()
 }
 
-/// One step from the section down to a value.
-enum Step<'a> {
-    Key(&'a str),
-    Index(usize),
+pub(super) fn check_string(text: &str) -> Result<(), TwinRule> {
+    if text.len() > MAX_STRING { Err(TwinRule::StringTooLong(text.len())) } else { Ok(()) }
 }
 
-/// Leaves `path` at the place of the error, and as it was when there is none.
-fn check_value<'a>(value: &'a Value, path: &mut Vec<Step<'a>>) -> Result<(), TwinRule> {
-    if matches!(value, Value::Object(_) | Value::Array(_)) && path.len() > MAX_DEPTH {
-        return Err(TwinRule::TooDeep);
-    }
-    match value {
-        Value::Object(fields) => {
-            for (key, value) in fields {
-                path.push(Step::Key(key));
-                check_key(key)?;
-                check_value(value, path)?;
-                path.pop();
-            }
-        }
-        Value::Array(items) => {
-            for (index, item) in items.iter().enumerate() {
-                path.push(Step::Index(index));
-                check_value(item, path)?;
-                path.pop();
-            }
-        }
-        Value::String(text) if text.len() > MAX_STRING => return Err(TwinRule::StringTooLong(text.len())),
-        Value::Number(number) => check_number(number)?,
-        Value::Null if path.iter().any(|step| matches!(step, Step::Index(_))) => {
-            return Err(TwinRule::NullInArray);
-        }
-        Value::String(_) | Value::Bool(_) | Value::Null => {}
-    }
-    Ok(())
-}
-
-fn check_number(number: &Number) -> Result<(), TwinRule> {
-    if number.as_str().contains(['.', 'e', 'E']) {
-        // As a double where it fits into one.
-        return number.as_f64().map(drop).ok_or(TwinRule::NumberRange);
+/// A number as JSON writes it.
+pub(super) fn check_number(text: &str) -> Result<(), TwinRule> {
+    if text.contains(['.', 'e', 'E']) {
+        // A double reaches to 1.8e308: beyond it lead only an exponent and hundreds of digits.
+        let is_small = text.len() < 300 && !text.contains(['e', 'E']);
+        let fits = is_small || text.parse::<f64>().is_ok_and(f64::is_finite);
+        return if fits { Ok(()) } else { Err(TwinRule::NumberRange) };
     }
     // What fits into no i64 is out of range, too.
-    let fits = number.as_i64().is_some_and(|integer| INTEGERS.contains(&integer));
+    let fits = text.parse().is_ok_and(|integer: i64| INTEGERS.contains(&integer));
     if fits { Ok(()) } else { Err(TwinRule::IntegerRange) }
 }
 
-fn check_key(key: &str) -> Result<(), TwinRule> {
+pub(super) fn check_key(key: &str) -> Result<(), TwinRule> {
     if key.len() > MAX_KEY {
         return Err(TwinRule::KeyTooLong(key.len()));
     }
     // As the validator of IoT Edge's hub has it, which was taken from IoT Hub; `is_control` is C0, DEL and C1.
     let bad = key.chars().find(|&c| matches!(c, '.' | '$' | '#') || c.is_whitespace() || c.is_control());
     bad.map_or(Ok(()), |c| Err(TwinRule::KeyCharacter(c)))
-}
-
-fn format_path(section: Section, steps: &[Step<'_>]) -> String {
-    let mut path = section.name().to_owned();
-    for step in steps {
-        // Writing to a String cannot fail.
-        let _ = match step {
-            Step::Index(index) => write!(path, "[{index}]"),
-            Step::Key(key) if !key.is_empty() && check_key(key).is_ok() => {
-                write!(path, ".{}", excerpt(key, 64))
-            }
-            Step::Key(key) => write!(path, "[\"{}\"]", excerpt(key, 64)),
-        };
-    }
-    path
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use super::check::check_patch;
 use super::error::TwinError;
-use super::limits::{Section, check_patch, check_section_size};
+use super::limits::{Section, check_section_size};
 use super::merge::merge_object;
 use super::metadata::{Metadata, Stamp};
 use crate::dialect::time::Timestamp;

@@ -1,11 +1,29 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::{Section, TwinRule, check_patch, merge_patch, section_size};
+use super::super::{
+    PatchTextError, Section, TwinLimitError, TwinRule, check_patch, check_patch_text, merge_patch,
+    section_size,
+};
 use super::{document, patch};
 
+/// Checks a patch as a value and as text, which must agree.
+fn check(section: Section, patch: &Value) -> Result<(), TwinLimitError> {
+    let judged = check_patch(section, patch);
+    assert_eq!(as_text(section, &patch.to_string()), judged);
+    assert_eq!(as_text(section, &format!(" {patch:#}\n")), judged);
+    judged
+}
+
+fn as_text(section: Section, text: &str) -> Result<(), TwinLimitError> {
+    check_patch_text(section, text.as_bytes()).map_err(|error| match error {
+        PatchTextError::Refused(refused) => refused,
+        PatchTextError::NotJson(error) => panic!("{error}"),
+    })
+}
+
 fn refused(patch: &Value) -> (String, TwinRule) {
-    let error = check_patch(Section::Reported, patch).unwrap_err();
+    let error = check(Section::Reported, patch).unwrap_err();
     assert!(error.to_string().starts_with(&format!("twin: {} ", error.path)), "{error}");
     (error.path, error.rule)
 }
@@ -30,7 +48,7 @@ fn what_is_accepted() {
         // Ten levels of objects below the section, as in the docs' example.
         nested(11, json!("value")),
     ] {
-        assert_eq!(check_patch(Section::Reported, &patch), Ok(()));
+        assert_eq!(check(Section::Reported, &patch), Ok(()));
     }
 }
 
@@ -86,9 +104,9 @@ fn sections_have_sizes() {
     for (section, limit) in [(Section::Tags, 8), (Section::Desired, 32), (Section::Reported, 32)] {
         let mut values = fill(limit * 1024);
         assert_eq!(section_size(&values), limit * 1024);
-        assert_eq!(check_patch(section, &values), Ok(()));
+        assert_eq!(check(section, &values), Ok(()));
         values["x"] = json!("");
-        let error = check_patch(section, &values).unwrap_err();
+        let error = check(section, &values).unwrap_err();
         let rule = TwinRule::SectionSize { size: limit * 1024 + 1, limit: limit * 1024 };
         assert_eq!((error.path.as_str(), error.rule), (section.name(), rule));
     }
@@ -101,7 +119,31 @@ fn very_deep_values_are_refused_without_deep_recursion() {
         deep = Value::Array(vec![deep]);
     }
     let patch = Value::Object(std::iter::once(("a".to_owned(), deep)).collect());
-    assert_eq!(refused(&patch).1, TwinRule::TooDeep);
+    let error = check_patch(Section::Reported, &patch).unwrap_err();
+    assert_eq!(error.rule, TwinRule::TooDeep);
+    // As text, deeper than JSON parsers go.
+    let text = format!("{{\"a\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(as_text(Section::Reported, &text), Err(error));
+}
+
+#[test]
+fn text_that_is_not_json_is_no_patch() {
+    for text in
+        ["", " ", "{", "{\"a\":}", "{\"a\":1,}", "{} {}", "{\"a\":01}", "{\"\\ud800\":1}", "{a:1}", "nul"]
+    {
+        let error = check_patch_text(Section::Reported, text.as_bytes()).unwrap_err();
+        assert!(matches!(error, PatchTextError::NotJson(_)), "{text}: {error}");
+    }
+    let error = check_patch_text(Section::Reported, b"{\"\xff\":1}").unwrap_err();
+    assert!(matches!(error, PatchTextError::NotJson(_)));
+}
+
+#[test]
+fn escapes_are_judged_as_what_they_stand_for() {
+    let error = as_text(Section::Reported, r#"{"a": {"\u0024x": 1}}"#).unwrap_err();
+    assert_eq!((error.path.as_str(), error.rule), ("reported.a[\"$x\"]", TwinRule::KeyCharacter('$')));
+    let long = format!("{{\"a\": \"{}\"}}", "\\u0041".repeat(4096));
+    assert_eq!(as_text(Section::Reported, &long), Ok(()));
 }
 
 proptest! {
@@ -114,12 +156,18 @@ proptest! {
     }
 
     #[test]
+    fn a_patch_is_judged_alike_as_value_and_as_text(patch in patch()) {
+        let _ = check(Section::Desired, &patch);
+    }
+
+    #[test]
     fn checking_is_total(bytes in proptest::collection::vec(any::<u8>(), 0..48), key in any::<String>(), text in any::<String>()) {
         if let Ok(value) = serde_json::from_slice::<Value>(&bytes) {
-            let _ = check_patch(Section::Tags, &value);
+            let _ = check(Section::Tags, &value);
         }
+        let _ = check_patch_text(Section::Tags, &bytes);
         let bad = key.chars().any(|c| c.is_control() || c.is_whitespace() || matches!(c, '.' | '$' | '#'));
-        let refused = check_patch(Section::Desired, &json!({"a": {key: text}})).is_err();
+        let refused = check(Section::Desired, &json!({"a": {key: text}})).is_err();
         prop_assert_eq!(refused, bad);
     }
 }
