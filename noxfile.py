@@ -1,0 +1,119 @@
+"""Named tasks: ``nox -l`` lists them, ``nox -s lint`` runs one, ``.ci/run`` runs all that a change must pass.
+
+Each session that needs Python packages keeps a virtual environment of its own in ``.nox`` and uses it again. With
+``nox --no-venv`` they use the environment that is active, and so does ``.ci/run``: azmqtt is built there once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import Any
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["tests", "demo", "lint", "rust", "docs", "bench"]
+
+PROJECT: dict[str, Any] = nox.project.load_toml("pyproject.toml")["project"]
+CLIPPY = ("cargo", "clippy", "--locked", "--all-targets")
+# The packages of cargo that are not part of the workspace, each with a Cargo.lock of its own.
+BESIDE = ("benches/rig/Cargo.toml", "benches/bridge/Cargo.toml")
+
+# cargo-deny is a program that `cargo install --locked cargo-deny` compiles for minutes.
+if shutil.which("cargo-deny"):
+    nox.options.sessions.append("deny")
+
+
+def install(session: nox.Session, *arguments: str) -> None:
+    """Install with pip, also into the environment that is active."""
+    if session.venv_backend != "none":
+        session.install(*arguments)
+        return
+    inside = session.run("python", "-c", "import sys; print(sys.prefix != sys.base_prefix)", silent=True)
+    if str(inside).strip() != "True":
+        session.error("no virtual environment is active: make one, or leave --no-venv out")
+    session.run("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+
+
+def install_extras(session: nox.Session, *names: str) -> None:
+    """Install what extras of pyproject.toml need, without azmqtt itself."""
+    install(session, *(each for name in names for each in PROJECT["optional-dependencies"][name]))
+
+
+def cargo(session: nox.Session, *arguments: str, **environment: str) -> None:
+    """Run a program of Rust's, which comes from outside of every virtual environment."""
+    session.run(*arguments, external=True, env=environment)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Install as README.md says, and run pytest (arguments: ``nox -s tests -- tests/test_hub.py``)."""
+    install(session, ".[test]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Run a whole device session, each step checked."""
+    if session.venv_backend != "none":
+        install(session, ".")
+    session.run("azmqtt", "demo")
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check Python: ruff, its formatter, mypy, and the stub of the compiled module against that module."""
+    install_extras(session, "test", "lint")
+    if session.venv_backend != "none":
+        install(session, ".")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("mypy", "noxfile.py")
+    session.run("python", "-m", "mypy.stubtest", "azmqtt._core")
+
+
+@nox.session(venv_backend="none")
+def rust(session: nox.Session) -> None:
+    """Check Rust: cargo fmt, clippy, and the tests, with Python and without."""
+    cargo(session, "cargo", "fmt", "--check")
+    cargo(session, *CLIPPY, "--no-default-features", "--", "-D", "warnings")
+    cargo(session, *CLIPPY, "--", "-D", "warnings")
+    for manifest in BESIDE:
+        cargo(session, "cargo", "fmt", "--check", "--manifest-path", manifest)
+        cargo(session, *CLIPPY, "--manifest-path", manifest, "--", "-D", "warnings")
+    cargo(session, "cargo", "test", "--locked", "--no-default-features")
+    cargo(session, "cargo", "test", "--locked", LD_LIBRARY_PATH=python_library_path(session))
+
+
+def python_library_path(session: nox.Session) -> str:
+    """Return where the loader finds Python's library: test programs embed the interpreter that was linked."""
+    program = "import sysconfig; print(sysconfig.get_config_var('LIBDIR') or '')"
+    # The one that PyO3 finds.
+    python = os.environ.get("PYO3_PYTHON") or ("python" if shutil.which("python") else "python3")
+    directory = str(session.run(python, "-c", program, silent=True)).strip()
+    return os.pathsep.join(filter(None, [directory, os.environ.get("LD_LIBRARY_PATH", "")]))
+
+
+@nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the documentation of the Rust code, private items included."""
+    arguments = ("cargo", "doc", "--locked", "--no-deps", "--no-default-features", "--document-private-items")
+    cargo(session, *arguments, RUSTDOCFLAGS="-D warnings")
+
+
+@nox.session(venv_backend="none")
+def bench(session: nox.Session) -> None:
+    """Build the benchmark rig (to measure: ``python benches/run.py``)."""
+    cargo(session, "cargo", "build", "--locked", "--quiet", "--manifest-path", "benches/rig/Cargo.toml")
+
+
+@nox.session(venv_backend="none")
+def deny(session: nox.Session) -> None:
+    """Check licences, sources and duplicates of the crates; known vulnerabilities with ``-- advisories``."""
+    if not shutil.which("cargo-deny"):
+        session.error("cargo-deny is not installed: cargo install --locked cargo-deny")
+    checks = session.posargs or ["licenses", "sources", "bans"]
+    cargo(session, "cargo", "deny", "--locked", "check", *checks)
