@@ -60,6 +60,15 @@ def test_the_licence_of_each_linked_crate_is_installed(installed: Distribution, 
         assert installed.read_text(f"licenses/{name}") == (ROOT / name).read_text(encoding="utf-8")
 
 
+def test_the_same_licences_are_accepted_by_both_tools():
+    def accepted(file: str, key: str) -> list[str]:
+        text = (ROOT / file).read_text(encoding="utf-8")
+        return re.findall(r'"(.+)"', re.search(rf"^{key} = \[(.*?)^\]", text, re.MULTILINE | re.DOTALL)[1])
+
+    assert "MIT" in accepted("deny.toml", "allow")
+    assert accepted("deny.toml", "allow") == accepted("packaging/about.toml", "accepted")
+
+
 @pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
 def test_the_sbom_lists_the_linked_crates_and_no_others(sbom: dict):
     (target,) = [each["value"] for each in sbom["metadata"]["properties"]]
