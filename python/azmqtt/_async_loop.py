@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import _threads
+from azmqtt._support import threads
 from azmqtt._errors import ThreadUnavailable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class LoopTasks:
     @property
     def is_here(self) -> bool:
         """Whether the loop is the one of this thread."""
-        return self._shared is not None and _threads.is_current(self._shared.thread)
+        return self._shared is not None and threads.is_current(self._shared.thread)
 
     def start(self, coroutine: Coroutine[Any, Any, None]) -> Future[None]:
         """Run a coroutine; from any thread.
@@ -59,17 +59,17 @@ class LoopTasks:
         shared, self._shared = self._shared, None
         if shared is None:
             return
-        me = asyncio.current_task() if _threads.is_current(shared.thread) else None
+        me = asyncio.current_task() if threads.is_current(shared.thread) else None
         if me is not None:
             self._cancel(me)
             # The loop is needed until then.
             me.add_done_callback(lambda _: _release(shared, deadline))
             return
-        if not _threads.is_current(shared.thread):
+        if not threads.is_current(shared.thread):
             # It may be closed already.
             with suppress(RuntimeError):
                 self.event_loop.call_soon_threadsafe(self._cancel, None)
-                _threads.wait(self._left, deadline)
+                threads.wait(self._left, deadline)
         _release(shared, deadline)
 
     async def _guard(self, coroutine: Coroutine[Any, Any, None]) -> None:
@@ -125,10 +125,10 @@ class SharedLoop:
         self._made = threading.Event()
         self._failed: OSError | None = None
         try:
-            self.thread = _threads.start(self._run, "azmqtt-handlers-async")
+            self.thread = threads.start(self._run, "azmqtt-handlers-async")
         except RuntimeError as error:
             raise ThreadUnavailable(f"no thread for async def handlers: {error}") from None
-        _threads.wait(self._made, time.monotonic() + threading.TIMEOUT_MAX)
+        threads.wait(self._made, time.monotonic() + threading.TIMEOUT_MAX)
         if self._failed is not None:
             raise self._failed
 
@@ -137,7 +137,7 @@ class SharedLoop:
         # It may be closing by itself.
         with suppress(RuntimeError):
             self.event_loop.call_soon_threadsafe(self.event_loop.stop)
-        if not _threads.is_current(self.thread):
+        if not threads.is_current(self.thread):
             self.thread.join(timeout)
 
     def _run(self) -> None:

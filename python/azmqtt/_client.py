@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from azmqtt import _core
-from azmqtt._arguments import brief, text
+from azmqtt._support.arguments import brief, text
 from azmqtt._connection import Connection
 from azmqtt._invoke import MethodCalls
 from azmqtt._message import Message

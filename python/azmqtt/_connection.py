@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._arguments import texts, texts_or_none
+from azmqtt._support.arguments import texts, texts_or_none
 from azmqtt._observed import Observed
 from azmqtt._options import core_options
 

@@ -18,7 +18,8 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import _core, _threads
+from azmqtt import _core
+from azmqtt._support import threads
 from azmqtt._errors import CertificateExpiresSoon, ThreadUnavailable
 from azmqtt._options import read_pem
 
@@ -56,7 +57,7 @@ class Supplier:
         self.questions = _core.Questions(self.name)
         self._function: Callable[..., Any] = function
         self._returns = returns
-        self._thread: threading.Thread | _threads.RealThread | None = None
+        self._thread: threading.Thread | threads.RealThread | None = None
 
     def start(self) -> None:
         """Answer from now on.
@@ -66,7 +67,7 @@ class Supplier:
         """
         try:
             if inspect.iscoroutinefunction(self._function):
-                self._thread = _threads.start(self._run, "azmqtt-credentials")
+                self._thread = threads.start(self._run, "azmqtt-credentials")
             else:
                 self._thread = threading.Thread(target=self._run, name="azmqtt-credentials", daemon=True)
                 self._thread.start()
@@ -77,7 +78,7 @@ class Supplier:
     def stop(self, timeout: float) -> None:
         """End the thread; wait for a running call up to ``timeout`` seconds."""
         self.questions.close()
-        if self._thread is not None and not _threads.is_current(self._thread):
+        if self._thread is not None and not threads.is_current(self._thread):
             self._thread.join(timeout)
 
     def _run(self) -> None:

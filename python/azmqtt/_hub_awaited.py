@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._arguments import not_negative, seconds, text, whole
+from azmqtt._support.arguments import not_negative, seconds, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from azmqtt._hub_service import ServiceSide
     from azmqtt._hub_types import TelemetryMessage
-    from azmqtt._hub_wait import Steps
+    from azmqtt._support.waiting import Steps
 
 #: What stands for an argument that was not given.
 ONE: Any = object()

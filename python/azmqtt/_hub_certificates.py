@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from azmqtt._arguments import brief
+from azmqtt._support.arguments import brief
 from azmqtt._options import read_pem
 
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
-from azmqtt._arguments import not_negative
+from azmqtt._support.arguments import not_negative
 from azmqtt._hub_types import FeedbackRecord
-from azmqtt._hub_wait import Steps, run, run_async
+from azmqtt._support.waiting import Steps, run, run_async
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._arguments import json_text, not_negative, number
-from azmqtt._hub_wait import Steps, run, run_async
+from azmqtt._support.arguments import json_text, not_negative, number
+from azmqtt._support.waiting import Steps, run, run_async
 
 if TYPE_CHECKING:
     from types import TracebackType

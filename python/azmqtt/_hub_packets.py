@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
-from azmqtt._arguments import not_negative
-from azmqtt._hub_wait import Steps, run, run_async
+from azmqtt._support.arguments import not_negative
+from azmqtt._support.waiting import Steps, run, run_async
 
 if TYPE_CHECKING:
     from collections.abc import Callable

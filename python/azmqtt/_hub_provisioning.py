@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._arguments import within
-from azmqtt._hub_wait import look
+from azmqtt._support.arguments import within
+from azmqtt._support.waiting import look
 
 if TYPE_CHECKING:
     from collections.abc import Callable

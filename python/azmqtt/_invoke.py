@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from azmqtt._arguments import brief, texts, texts_or_none, within
+from azmqtt._support.arguments import brief, texts, texts_or_none, within
 
 if TYPE_CHECKING:
     from azmqtt._core import Client

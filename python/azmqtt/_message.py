@@ -103,9 +103,9 @@ class Message:
 
     def _repr_html_(self) -> str:
         """Show a table in Jupyter."""
-        from azmqtt import _html
+        from azmqtt._support import html
 
-        return _html.message(self)
+        return html.message(self)
 
     def __eq__(self, other: object) -> bool:
         """Compare every field."""

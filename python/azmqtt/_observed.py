@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from azmqtt._uncopied import Uncopied
+from azmqtt._support.uncopied import Uncopied
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,9 +135,9 @@ class Observed(Uncopied):
 
     def _repr_html_(self) -> str:
         """Show a table in Jupyter, without a secret."""
-        from azmqtt import _html
+        from azmqtt._support import html
 
-        return _html.client(cast("DeviceClient", self))
+        return html.client(cast("DeviceClient", self))
 
     def _watch(self) -> None:
         """Write to Python's log what happens from now on, if somebody listens to it."""

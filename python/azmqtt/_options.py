@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from azmqtt._arguments import brief
+from azmqtt._support.arguments import brief
 from azmqtt._types import Outbox, RetryPolicy
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ import time
 from typing import TYPE_CHECKING
 
 from azmqtt import _core
-from azmqtt._arguments import within
+from azmqtt._support.arguments import within
 from azmqtt._errors import ThreadUnavailable
 
 if TYPE_CHECKING:

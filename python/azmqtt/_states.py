@@ -16,7 +16,8 @@ import weakref
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import _core, _threads
+from azmqtt import _core
+from azmqtt._support import threads
 from azmqtt._async_loop import LoopTasks
 from azmqtt._consume import consume
 from azmqtt._errors import ClientClosed
@@ -109,7 +110,7 @@ class States(Serial):
     def _wait_ended(self, deadline: float) -> None:
         ended = threading.Event()
         self._ended.add_done_callback(lambda _: ended.set())
-        _threads.wait(ended, deadline)
+        threads.wait(ended, deadline)
 
     def _start_async(self) -> None:
         try:

@@ -164,10 +164,10 @@ class Stats(Mapping[str, Any]):
 
     def _repr_html_(self) -> str:
         """Show a table in Jupyter."""
-        from azmqtt import _html
+        from azmqtt._support import html
 
         rows = [(name, shown(self[name])) for name in _NAMES]
-        return _html.table("Stats", rows)
+        return html.table("Stats", rows)
 
 
 def shown(figure: Any) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from azmqtt import _core
 from azmqtt._errors import ClientClosed
-from azmqtt._uncopied import Uncopied
+from azmqtt._support.uncopied import Uncopied
 
 if TYPE_CHECKING:
     from asyncio import Future

@@ -31,9 +31,9 @@ class Twin(NamedTuple):
 
     def _repr_html_(self) -> str:
         """Show a table in Jupyter."""
-        from azmqtt import _html
+        from azmqtt._support import html
 
-        return _html.twin(self)
+        return html.twin(self)
 
 
 class ReportedPatch(NamedTuple):
@@ -51,9 +51,9 @@ class ReportedPatch(NamedTuple):
 
     def _repr_html_(self) -> str:
         """Show a table in Jupyter."""
-        from azmqtt import _html
+        from azmqtt._support import html
 
-        return _html.table("ReportedPatch", self._asdict().items())
+        return html.table("ReportedPatch", self._asdict().items())
 
 
 class DesiredPatch:
@@ -79,9 +79,9 @@ class DesiredPatch:
 
     def _repr_html_(self) -> str:
         """Show a table in Jupyter."""
-        from azmqtt import _html
+        from azmqtt._support import html
 
-        return _html.table("DesiredPatch", [("version", self.version), ("patch", _html.json_text(self.patch))])
+        return html.table("DesiredPatch", [("version", self.version), ("patch", html.json_text(self.patch))])
 
     def __eq__(self, other: object) -> bool:
         """Compare with another change."""

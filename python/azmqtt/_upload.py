@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from azmqtt._arguments import brief
+from azmqtt._support.arguments import brief
 from azmqtt._errors import IotHubError
 from azmqtt._types import UploadResult
 

@@ -31,7 +31,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from azmqtt import _core
-from azmqtt._arguments import json_text
+from azmqtt._support.arguments import json_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

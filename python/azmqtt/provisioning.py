@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._arguments import texts, texts_or_none
+from azmqtt._support.arguments import texts, texts_or_none
 from azmqtt._options import core_options, seconds
 
 if TYPE_CHECKING:

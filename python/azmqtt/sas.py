@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from azmqtt import _core
-from azmqtt._arguments import brief, texts, texts_or_none
+from azmqtt._support.arguments import brief, texts, texts_or_none
 
 __all__ = ["SasToken", "generate", "parse"]
 

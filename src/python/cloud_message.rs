@@ -154,7 +154,7 @@ impl CloudMessage {
     /// For Jupyter.
     fn _repr_html_<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         static CLOUD_MESSAGE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        CLOUD_MESSAGE.import(slf.py(), "azmqtt._html", "cloud_message")?.call1((slf,))
+        CLOUD_MESSAGE.import(slf.py(), "azmqtt._support.html", "cloud_message")?.call1((slf,))
     }
 
     fn __repr__(&self) -> String {

@@ -91,7 +91,7 @@ impl Core {
     fn warn(&self, py: Python<'_>) -> PyResult<()> {
         if !self.warned.load(Ordering::Relaxed) {
             let client_id = self.config().identity.client_id();
-            py.import("azmqtt._warnings")?.call_method1("takes_a_place", (client_id,))?;
+            py.import("azmqtt._support.warnings")?.call_method1("takes_a_place", (client_id,))?;
             self.warned.store(true, Ordering::Relaxed);
         }
         Ok(())

@@ -26,7 +26,7 @@ impl<'py> Greenlets<'py> {
         if !is_loaded(intern!(py, "gevent.monkey"))? && !is_loaded(intern!(py, "eventlet.patcher"))? {
             return Ok(None);
         }
-        let wait = WAITER.import(py, "azmqtt._greenlets", "waiter")?.call0()?;
+        let wait = WAITER.import(py, "azmqtt._support.greenlets", "waiter")?.call0()?;
         if wait.is_none() {
             return Ok(None);
         }

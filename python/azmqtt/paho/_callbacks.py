@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-from azmqtt._uncopied import Uncopied
+from azmqtt._support.uncopied import Uncopied
 from azmqtt.paho._enums import (
     MQTT_LOG_DEBUG,
     MQTT_LOG_ERR,

@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._arguments import text
+from azmqtt._support.arguments import text
 from azmqtt._options import mqtt_text, read_pem, seconds
 from azmqtt.paho._require import require_client
 

@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._arguments import within
+from azmqtt._support.arguments import within
 from azmqtt.paho._engine import _WANTED_END, LEAVE, Engine, State
 from azmqtt.paho._enums import MQTT_LOG_DEBUG, CallbackAPIVersion, MQTTErrorCode
 from azmqtt.paho._settings import SUCCESS

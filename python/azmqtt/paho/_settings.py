@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azmqtt._arguments import within
+from azmqtt._support.arguments import within
 from azmqtt.paho import _security, _way
 from azmqtt.paho._callbacks import Callbacks
 from azmqtt.paho._enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion

@@ -11,7 +11,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import _greenlets
+from azmqtt._support import greenlets
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def start(target: Callable[[], None], name: str) -> threading.Thread | RealThrea
     Raises:
         RuntimeError: The system gives none.
     """
-    library = _greenlets.patched()
+    library = greenlets.patched()
     if library is None:
         thread = threading.Thread(target=target, name=name, daemon=True)
         thread.start()
@@ -36,11 +36,11 @@ def start(target: Callable[[], None], name: str) -> threading.Thread | RealThrea
 
 def wait(event: threading.Event, deadline: float) -> bool:
     """Wait for what a thread of `start` sets, until ``deadline`` (`time.monotonic`); whether it is set."""
-    if _greenlets.patched() is None:
+    if greenlets.patched() is None:
         return event.wait(max(0.0, deadline - time.monotonic()))
     # Events of the libraries wake only waiters of the thread that sets them.
     while not event.is_set() and time.monotonic() < deadline:
-        _greenlets.sleep(_POLL)
+        greenlets.sleep(_POLL)
     return event.is_set()
 
 
@@ -76,7 +76,7 @@ class RealThread:
         """Wait for its end, up to ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         while not self._ended and time.monotonic() < deadline:
-            _greenlets.sleep(_POLL)
+            greenlets.sleep(_POLL)
 
 
 def is_current(thread: threading.Thread | RealThread) -> bool:

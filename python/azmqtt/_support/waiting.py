@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from azmqtt import _greenlets
-from azmqtt._warnings import blocks_its_loop
+from azmqtt._support import greenlets
+from azmqtt._support.warnings import blocks_its_loop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -30,11 +30,11 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.02
 
 def look(poll: Callable[[float], T], seconds: float) -> T:
     """Call ``poll`` with a number of seconds to wait, in a way that holds up no greenlets."""
-    if _greenlets.waiter() is None:
+    if greenlets.waiter() is None:
         return poll(seconds)
     seen = poll(0.0)
     if not seen and seconds > 0:
-        _greenlets.sleep(min(seconds, _GREENLET_TICK))
+        greenlets.sleep(min(seconds, _GREENLET_TICK))
         seen = poll(0.0)
     return seen
 
