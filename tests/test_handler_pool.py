@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import azmqtt
-from azmqtt import _pool
+from azmqtt._handlers import pool
 
 WAIT = 30
 FORMS = ["def", "async def"]

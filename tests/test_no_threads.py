@@ -10,7 +10,7 @@ import pytest
 
 # A thread's stack finds no room: a limit that counts for root, too.
 LIMIT = """
-import resource, sys, azmqtt, azmqtt._handlers, azmqtt._methods, azmqtt._states, azmqtt._inputs
+import resource, sys, azmqtt, azmqtt._handlers.handlers, azmqtt._handlers.methods, azmqtt._handlers.states, azmqtt._handlers.inputs
 from azmqtt import LocalHub
 def no_threads():
     pages = int(open("/proc/self/statm").read().split()[0])

@@ -116,7 +116,7 @@ def test_failures_show_the_packets(suite):
     )
     text = result.stdout.str()
     assert text.count("- MQTT packets of ") == 2
-    assert "_arguments.py" not in text
+    assert "_support/arguments.py" not in text
     assert (suite.path / "key.txt").read_text() not in text
     assert "sig=" not in text
     # Of the second test only what happened meanwhile.

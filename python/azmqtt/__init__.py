@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from azmqtt._hub_packets import Packet
     from azmqtt._hub_provisioning import Allocation, AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
     from azmqtt._hub_types import FeedbackRecord, FileUpload, LocalDevice, LocalModule, TelemetryMessage
-    from azmqtt._pool import set_handler_threads
+    from azmqtt._handlers.pool import set_handler_threads
     from azmqtt._stats import RoundTrips, Stats
     from azmqtt._streams import Stream
     from azmqtt.provisioning import Registration
@@ -151,7 +151,7 @@ _ELSEWHERE = {
     "Stats": "azmqtt._stats",
     "Stream": "azmqtt._streams",
     "TelemetryMessage": "azmqtt._hub_types",
-    "set_handler_threads": "azmqtt._pool",
+    "set_handler_threads": "azmqtt._handlers.pool",
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 
     from azmqtt._core import CloudMessage
-    from azmqtt._handlers import Handlers
+    from azmqtt._handlers.handlers import Handlers
     from azmqtt._progress import Progress
     from azmqtt._types import DesiredPatch, MethodRequest, ReportedPatch, Twin, UploadResult
     from azmqtt._upload import Source
@@ -464,7 +464,7 @@ class DeviceClient(MethodCalls, Connection):
             raise self._core.closed_error
         self._core.announce()
         if self._handlers is None:
-            from azmqtt._handlers import Handlers
+            from azmqtt._handlers.handlers import Handlers
 
             self._handlers = Handlers(self._core, self)
         return self._handlers

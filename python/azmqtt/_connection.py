@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from azmqtt._core import Access, Provisioning
     from azmqtt._credentials import Pem, Supplier
-    from azmqtt._handlers import Handlers
+    from azmqtt._handlers.handlers import Handlers
     from azmqtt._options import ClientOptions
     from azmqtt.provisioning import Registration
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from azmqtt._client import DeviceClient
     from azmqtt._core import Client
-    from azmqtt._handlers import Handlers
-    from azmqtt._states import States
+    from azmqtt._handlers.handlers import Handlers
+    from azmqtt._handlers.states import States
     from azmqtt._stats import Stats
     from azmqtt._streams import Stream
     from azmqtt._types import StateChange
@@ -107,7 +107,7 @@ class Observed(Uncopied):
             raise self._core.closed_error
         if self._states is not None:
             raise RuntimeError("a handler for changes of the state is registered already; there is one per client")
-        from azmqtt._states import States
+        from azmqtt._handlers.states import States
 
         self._states = States(self._core, handler, self)
         return handler

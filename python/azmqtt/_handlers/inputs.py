@@ -1,7 +1,7 @@
 """Handlers of the inputs of a module (IoT Edge docs, "Learn how to deploy modules and establish routes").
 
 The messages of one client are handled one at a time, in the order in which they came, whichever input they are to: by a
-plain function on a thread of the pool (`_pool`), by an ``async def`` on its event loop, during which no thread waits. A
+plain function on a thread of the pool (`pool`), by an ``async def`` on its event loop, during which no thread waits. A
 message is acknowledged when the next one is asked for, so at least once is kept and the order of acknowledgements is
 that of the messages (MQTT 3.1.1 §4.6).
 """
@@ -12,10 +12,10 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azmqtt._async_loop import LoopTasks, start_on
+from azmqtt._handlers.async_loop import LoopTasks, start_on
 from azmqtt._errors import ClientClosed
-from azmqtt._pool import Serial, log_unsubscribed
-from azmqtt._raised import passes, refuse_coroutine
+from azmqtt._handlers.pool import Serial, log_unsubscribed
+from azmqtt._handlers.raised import passes, refuse_coroutine
 
 if TYPE_CHECKING:
     import asyncio

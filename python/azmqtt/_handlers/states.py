@@ -1,8 +1,8 @@
 """The handler for changes of the connection's state.
 
-It is a job of its own in the pool (`_pool`), so that it is told at once even while other handlers of the client are
+It is a job of its own in the pool (`pool`), so that it is told at once even while other handlers of the client are
 busy; an ``async def`` runs on the event loop that was running when it was registered, or else on the one of all clients
-(`_async_loop`). Either way the last change that it is told of is the one to ``closed``.
+(`async_loop`). Either way the last change that it is told of is the one to ``closed``.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
 from azmqtt._support import threads
-from azmqtt._async_loop import LoopTasks
-from azmqtt._consume import consume
+from azmqtt._handlers.async_loop import LoopTasks
+from azmqtt._handlers.consume import consume
 from azmqtt._errors import ClientClosed
-from azmqtt._handlers import forget, is_async, keep, name_of
-from azmqtt._pool import Serial
-from azmqtt._raised import refuse_coroutine
+from azmqtt._handlers.handlers import forget, is_async, keep, name_of
+from azmqtt._handlers.pool import Serial
+from azmqtt._handlers.raised import refuse_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -76,7 +76,7 @@ class States(Serial):
                 break
             try:
                 refuse_coroutine(self._function(change))
-            except BaseException:  # noqa: BLE001 - a handler may raise anything, see `_raised`
+            except BaseException:  # noqa: BLE001 - a handler may raise anything, see `raised`
                 _log.exception("the handler %s raised", self._name)
             if self.pool.full:
                 return True

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._errors import ClientClosed
-from azmqtt._raised import passes
+from azmqtt._handlers.raised import passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

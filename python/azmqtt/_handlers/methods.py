@@ -1,6 +1,6 @@
 """Handlers of direct methods (IoT Hub docs, "Understand and invoke direct methods from IoT Hub").
 
-Plain functions run on threads of the pool (`_pool`), as many at once as there are calls; an ``async def`` runs as a
+Plain functions run on threads of the pool (`pool`), as many at once as there are calls; an ``async def`` runs as a
 task. So a slow handler delays neither other methods nor anything else.
 
 Every call gets a response while its connection is up: 404 for a name without a handler, 400 for a payload that is not
@@ -14,10 +14,10 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azmqtt._async_loop import start_on
+from azmqtt._handlers.async_loop import start_on
 from azmqtt._errors import ClientClosed, ConnectionLost, MessageTooLarge
-from azmqtt._pool import Job, log_unsubscribed
-from azmqtt._raised import passes, refuse_coroutine
+from azmqtt._handlers.pool import Job, log_unsubscribed
+from azmqtt._handlers.raised import passes, refuse_coroutine
 from azmqtt._types import MethodRequest
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from azmqtt import _core
-    from azmqtt._async_loop import LoopTasks
+    from azmqtt._handlers.async_loop import LoopTasks
 
 _log = logging.getLogger("azmqtt.handlers")
 

@@ -1,14 +1,14 @@
 """Handlers: functions that are called with what the hub sends.
 
-A plain function runs on a thread of the pool that all clients share (`_pool`); those for messages and for changes of
+A plain function runs on a thread of the pool that all clients share (`pool`); those for messages and for changes of
 the desired properties one call at a time. An ``async def`` runs on the event loop that was running when it was
-registered; without one, on a loop for all clients in a thread of its own (`_async_loop`). A handler that raises is
+registered; without one, on a loop for all clients in a thread of its own (`async_loop`). A handler that raises is
 logged under ``azmqtt.handlers`` and called again with the next item.
 
 A client with handlers lives until it is closed, even if nobody else has it.
 
-Handlers of direct methods, which answer, are in ``_methods``, those of a module's inputs in ``_inputs``, and those of
-changes of the connection's state in ``_states``.
+Handlers of direct methods, which answer, are in ``methods``, those of a module's inputs in ``inputs``, and those of
+changes of the connection's state in ``states``.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
-from azmqtt._async_loop import LoopTasks
-from azmqtt._consume import FIRST_RETRY, LONGEST_RETRY, consume
+from azmqtt._handlers.async_loop import LoopTasks
+from azmqtt._handlers.consume import FIRST_RETRY, LONGEST_RETRY, consume
 from azmqtt._errors import ClientClosed, IotHubError
-from azmqtt._pool import Serial, log_unsubscribed
-from azmqtt._raised import refuse_coroutine
+from azmqtt._handlers.pool import Serial, log_unsubscribed
+from azmqtt._handlers.raised import refuse_coroutine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from azmqtt._inputs import Inputs
-    from azmqtt._methods import Methods
-    from azmqtt._pool import Job
+    from azmqtt._handlers.inputs import Inputs
+    from azmqtt._handlers.methods import Methods
+    from azmqtt._handlers.pool import Job
     from azmqtt._types import MethodRequest
 
 _log = logging.getLogger("azmqtt.handlers")
@@ -84,7 +84,7 @@ class Handlers:
 
     def register_method(self, name: str | None, function: Callable[[MethodRequest], Any]) -> None:
         """Call ``function`` for the method ``name``, or for every method without a handler of its own."""
-        from azmqtt._methods import Methods
+        from azmqtt._handlers.methods import Methods
 
         with self.lock:
             if self._methods is None:
@@ -95,7 +95,7 @@ class Handlers:
 
     def register_input(self, name: str | None, function: Callable[[_core.CloudMessage], Any]) -> None:
         """Call ``function`` with the messages to an input, or to every input without a handler of its own."""
-        from azmqtt._inputs import Inputs
+        from azmqtt._handlers.inputs import Inputs
 
         with self.lock:
             if self._inputs is None:
