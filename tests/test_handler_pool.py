@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import azmqtt
-from azmqtt._handlers import pool
 
 WAIT = 30
 FORMS = ["def", "async def"]
@@ -78,7 +77,7 @@ def no_threads_before():
 
 @pytest.mark.parametrize("form", FORMS)
 def test_clients_with_handlers_cost_no_threads(hub, form, monkeypatch):
-    monkeypatch.setattr(_pool, "_LINGER", 0.1)
+    monkeypatch.setattr(pool, "_LINGER", 0.1)
     seen = []
     function = as_form(form, seen.append)
     clients = [new_client(hub, "inputs" if number % 2 else "messages") for number in range(40)]
@@ -140,7 +139,7 @@ def test_a_slow_handler_delays_no_other_client(hub, kind):
 
 
 def test_threads_go_when_they_are_idle(hub, monkeypatch):
-    monkeypatch.setattr(_pool, "_LINGER", 0.1)
+    monkeypatch.setattr(pool, "_LINGER", 0.1)
     together = threading.Barrier(9)
     with new_client(hub) as client:
         client.on_method("m", lambda _: together.wait(WAIT) and None)

@@ -10,7 +10,8 @@ import pytest
 
 # A thread's stack finds no room: a limit that counts for root, too.
 LIMIT = """
-import resource, sys, azmqtt, azmqtt._handlers.handlers, azmqtt._handlers.methods, azmqtt._handlers.states, azmqtt._handlers.inputs
+import resource, sys, azmqtt
+from azmqtt._handlers import handlers, inputs, methods, states
 from azmqtt import LocalHub
 def no_threads():
     pages = int(open("/proc/self/statm").read().split()[0])

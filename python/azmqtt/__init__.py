@@ -62,13 +62,13 @@ from azmqtt._types import (
 
 if TYPE_CHECKING:
     from azmqtt import faults, pnp, provisioning
+    from azmqtt._handlers.pool import set_handler_threads
     from azmqtt._hub import LocalHub
     from azmqtt._hub_certificates import DeviceCertificate
     from azmqtt._hub_faults import InjectedFault
     from azmqtt._hub_packets import Packet
     from azmqtt._hub_provisioning import Allocation, AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
     from azmqtt._hub_types import FeedbackRecord, FileUpload, LocalDevice, LocalModule, TelemetryMessage
-    from azmqtt._handlers.pool import set_handler_threads
     from azmqtt._stats import RoundTrips, Stats
     from azmqtt._streams import Stream
     from azmqtt.provisioning import Registration

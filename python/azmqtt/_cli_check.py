@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _certificate(arguments: argparse.Namespace) -> _core.Certificate | None:
     if arguments.certificate is None and arguments.private_key is None:
         return None
-    from azmqtt._credentials import load_certificate
+    from azmqtt._client.credentials import load_certificate
 
     passphrase = os.environ.get(common.PASSPHRASE)
     return load_certificate(arguments.certificate, arguments.private_key, passphrase, stacklevel=2)

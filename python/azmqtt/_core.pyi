@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
 
-from azmqtt._invoke import InvokeOptions
+from azmqtt._client.invoke import InvokeOptions
 from azmqtt._options import CoreOptions
 from azmqtt._types import MethodResult, ReportedPatch, Twin
 from azmqtt.provisioning import Registration
@@ -148,7 +148,7 @@ class Client:
 
 @final
 class Log:
-    """What happens to clients, for `azmqtt._log`."""
+    """What happens to clients, for `azmqtt._client.log`."""
 
     def __new__(cls) -> Self: ...
     def set_details(self, wanted: bool) -> None: ...

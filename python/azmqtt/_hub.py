@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from azmqtt import _core, _hub_forked
-from azmqtt._support.arguments import brief, checked
 from azmqtt._hub_assert import AssertSide
 from azmqtt._hub_certificates import Certificates, DeviceCertificate, both_thumbprints
 from azmqtt._hub_faults import FaultSide, InjectedFault
@@ -32,9 +31,10 @@ from azmqtt._hub_types import (
     LocalModule,
     TelemetryMessage,
 )
+from azmqtt._support.arguments import brief, checked
+from azmqtt._support.uncopied import Uncopied
 from azmqtt._support.waiting import Steps, run, run_async
 from azmqtt._types import MethodResult
-from azmqtt._support.uncopied import Uncopied
 
 if TYPE_CHECKING:
     import os

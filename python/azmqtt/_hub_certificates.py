@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from azmqtt._support.arguments import brief
 from azmqtt._options import read_pem
+from azmqtt._support.arguments import brief
 
 if TYPE_CHECKING:
     import os

@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, overload
 
-from azmqtt._support.arguments import brief, json_text, not_negative
+from azmqtt._client.invoke import check_order
 from azmqtt._hub_awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
 from azmqtt._hub_cloud import CloudSide
 from azmqtt._hub_types import TelemetryMessage
 from azmqtt._hub_uploads import UploadSide
+from azmqtt._support.arguments import brief, json_text, not_negative
 from azmqtt._support.waiting import Steps, run, run_async
-from azmqtt._invoke import check_order
 from azmqtt._types import MethodResult
 
 if TYPE_CHECKING:

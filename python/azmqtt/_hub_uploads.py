@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from azmqtt._support.arguments import not_negative
 from azmqtt._hub_types import FileUpload
+from azmqtt._support.arguments import not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from azmqtt._observed import State
+    from azmqtt._client.observed import State
 
 
 class Twin(NamedTuple):

@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._support.arguments import texts, texts_or_none
 from azmqtt._options import core_options, seconds
+from azmqtt._support.arguments import texts, texts_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from typing_extensions import Unpack
 
+    from azmqtt._client.credentials import Pem
     from azmqtt._core import Certificate
-    from azmqtt._credentials import Pem
     from azmqtt._options import ClientOptions
 
 __all__ = ["GLOBAL_HOST", "Registration", "derive_device_key", "register", "register_async"]
@@ -215,6 +215,6 @@ def _certificate(
 ) -> Certificate | None:
     if certificate is None and private_key is None and passphrase is None:
         return None
-    from azmqtt._credentials import load_certificate
+    from azmqtt._client.credentials import load_certificate
 
     return load_certificate(certificate, private_key, passphrase, stacklevel=3)

@@ -1,4 +1,4 @@
-//! `_core.Upload`: the steps of a file upload, each blocking and for asyncio. `azmqtt._upload` takes them in order.
+//! `_core.Upload`: the steps of a file upload, each blocking and for asyncio. `azmqtt._client.upload` takes them in order.
 
 use std::time::Duration;
 

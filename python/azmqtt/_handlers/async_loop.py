@@ -13,8 +13,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._support import threads
 from azmqtt._errors import ThreadUnavailable
+from azmqtt._support import threads
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

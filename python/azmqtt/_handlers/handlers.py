@@ -21,9 +21,9 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
+from azmqtt._errors import ClientClosed, IotHubError
 from azmqtt._handlers.async_loop import LoopTasks
 from azmqtt._handlers.consume import FIRST_RETRY, LONGEST_RETRY, consume
-from azmqtt._errors import ClientClosed, IotHubError
 from azmqtt._handlers.pool import Serial, log_unsubscribed
 from azmqtt._handlers.raised import refuse_coroutine
 

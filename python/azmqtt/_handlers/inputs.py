@@ -12,8 +12,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azmqtt._handlers.async_loop import LoopTasks, start_on
 from azmqtt._errors import ClientClosed
+from azmqtt._handlers.async_loop import LoopTasks, start_on
 from azmqtt._handlers.pool import Serial, log_unsubscribed
 from azmqtt._handlers.raised import passes, refuse_coroutine
 

@@ -14,8 +14,8 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azmqtt._handlers.async_loop import start_on
 from azmqtt._errors import ClientClosed, ConnectionLost, MessageTooLarge
+from azmqtt._handlers.async_loop import start_on
 from azmqtt._handlers.pool import Job, log_unsubscribed
 from azmqtt._handlers.raised import passes, refuse_coroutine
 from azmqtt._types import MethodRequest

@@ -16,8 +16,8 @@ import time
 from typing import TYPE_CHECKING
 
 from azmqtt import _core
-from azmqtt._support.arguments import within
 from azmqtt._errors import ThreadUnavailable
+from azmqtt._support.arguments import within
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

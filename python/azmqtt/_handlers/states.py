@@ -17,13 +17,13 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._support import threads
+from azmqtt._errors import ClientClosed
 from azmqtt._handlers.async_loop import LoopTasks
 from azmqtt._handlers.consume import consume
-from azmqtt._errors import ClientClosed
 from azmqtt._handlers.handlers import forget, is_async, keep, name_of
 from azmqtt._handlers.pool import Serial
 from azmqtt._handlers.raised import refuse_coroutine
+from azmqtt._support import threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

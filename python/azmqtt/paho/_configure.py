@@ -7,14 +7,14 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._support.arguments import text
 from azmqtt._options import mqtt_text, read_pem, seconds
+from azmqtt._support.arguments import text
 from azmqtt.paho._require import require_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from azmqtt._credentials import Pem
+    from azmqtt._client.credentials import Pem
 
 #: The attribute of a client that holds its login.
 _ATTRIBUTE = "_azmqtt_login"

@@ -10,8 +10,8 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from azmqtt._support.arguments import brief
 from azmqtt._core import running_loop
+from azmqtt._support.arguments import brief
 from azmqtt._support.uncopied import Uncopied
 from azmqtt.paho._link import Link
 from azmqtt.paho._require import require_client

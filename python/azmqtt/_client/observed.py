@@ -143,6 +143,6 @@ class Observed(Uncopied):
         """Write to Python's log what happens from now on, if somebody listens to it."""
         # Where nobody has loaded `logging`, nobody listens.
         if "logging" in sys.modules:
-            from azmqtt import _log
+            from azmqtt._client import log
 
-            _log.attach(self._core)
+            log.attach(self._core)

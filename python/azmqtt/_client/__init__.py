@@ -6,22 +6,22 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from azmqtt import _core
-from azmqtt._support.arguments import brief, text
-from azmqtt._connection import Connection
-from azmqtt._invoke import MethodCalls
+from azmqtt._client.connection import Connection
+from azmqtt._client.invoke import MethodCalls
+from azmqtt._client.progress import reported as _reported
+from azmqtt._client.progress import reporter as _reporter
 from azmqtt._message import Message
-from azmqtt._progress import reported as _reported
-from azmqtt._progress import reporter as _reporter
 from azmqtt._streams import Stream
+from azmqtt._support.arguments import brief, text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 
+    from azmqtt._client.progress import Progress
+    from azmqtt._client.upload import Source
     from azmqtt._core import CloudMessage
     from azmqtt._handlers.handlers import Handlers
-    from azmqtt._progress import Progress
     from azmqtt._types import DesiredPatch, MethodRequest, ReportedPatch, Twin, UploadResult
-    from azmqtt._upload import Source
 
     MessageHandler = TypeVar("MessageHandler", bound=Callable[[CloudMessage], Any])
     DesiredHandler = TypeVar("DesiredHandler", bound=Callable[[DesiredPatch], Any])
@@ -285,7 +285,7 @@ class DeviceClient(MethodCalls, Connection):
             ValueError: An argument that breaks a rule, or the client is a module. Nothing was sent.
             OSError: The file cannot be read. The hub is told that the upload failed.
         """
-        from azmqtt._upload import Upload
+        from azmqtt._client.upload import Upload
 
         return Upload(
             self._core,
@@ -308,7 +308,7 @@ class DeviceClient(MethodCalls, Connection):
         timeout: float | None = None,
     ) -> UploadResult:
         """Upload a file; see :meth:`upload_file`. The file is read on a thread, ``progress`` is called on the loop."""
-        from azmqtt._upload import Upload
+        from azmqtt._client.upload import Upload
 
         return await Upload(
             self._core,

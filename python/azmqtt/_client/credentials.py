@@ -19,9 +19,9 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._support import threads
 from azmqtt._errors import CertificateExpiresSoon, ThreadUnavailable
 from azmqtt._options import read_pem
+from azmqtt._support import threads
 
 if TYPE_CHECKING:
     import os

@@ -7,15 +7,15 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
-from azmqtt._support.arguments import brief
 from azmqtt._errors import IotHubError
+from azmqtt._support.arguments import brief
 from azmqtt._types import UploadResult
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
     from azmqtt import _core
-    from azmqtt._progress import Progress
+    from azmqtt._client.progress import Progress
 
     #: A path, the content itself, or a binary file that is open for reading.
     Source: TypeAlias = str | os.PathLike[str] | bytes | bytearray | memoryview | BinaryIO

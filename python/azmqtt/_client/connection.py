@@ -6,9 +6,9 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._support.arguments import texts, texts_or_none
-from azmqtt._observed import Observed
+from azmqtt._client.observed import Observed
 from azmqtt._options import core_options
+from azmqtt._support.arguments import texts, texts_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+    from azmqtt._client.credentials import Pem, Supplier
     from azmqtt._core import Access, Provisioning
-    from azmqtt._credentials import Pem, Supplier
     from azmqtt._handlers.handlers import Handlers
     from azmqtt._options import ClientOptions
     from azmqtt.provisioning import Registration
@@ -244,7 +244,7 @@ class Connection(Observed):
                 its bounds.
             TypeError: An option that is unknown or of the wrong type.
         """
-        from azmqtt._environment import from_environment
+        from azmqtt._client.environment import from_environment
 
         access, trust = from_environment()
         if trust is not None:
@@ -456,13 +456,13 @@ def _certificate(
 ) -> _core.Certificate | None:
     if certificate is None and private_key is None and passphrase is None:
         return None
-    from azmqtt._credentials import load_certificate
+    from azmqtt._client.credentials import load_certificate
 
     return load_certificate(certificate, private_key, passphrase, stacklevel=3)
 
 
 def _supplier(field: str, function: Callable[..., Any], returns: type[bytes | str]) -> Supplier:
-    from azmqtt._credentials import Supplier
+    from azmqtt._client.credentials import Supplier
 
     return Supplier(field, function, returns)
 
