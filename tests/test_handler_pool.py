@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import azmqtt
+from azmqtt._handlers import pool
 
 WAIT = 30
 FORMS = ["def", "async def"]

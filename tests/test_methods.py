@@ -49,7 +49,7 @@ def test_payloads_go_both_ways(hub, client, payload):
         seen.append(request)
         return request.payload
 
-    assert invoke(hub, client, "echo", payload) == azmqtt._hub.MethodResult(200, payload)
+    assert invoke(hub, client, "echo", payload) == azmqtt.MethodResult(200, payload)
     assert seen == [azmqtt.MethodRequest("echo", payload, json.dumps(payload).encode())]
     assert client.stats()["methods_called"] == 1
 
@@ -137,7 +137,7 @@ def test_a_raising_handler_is_logged_and_tells_the_caller_nothing(hub, client, c
     for name in ("bad", "exits", "bad-async"):
         caplog.clear()
         answer = invoke(hub, client, name)
-        assert answer == azmqtt._hub.MethodResult(500, {"message": "the method failed on the device"})
+        assert answer == azmqtt.MethodResult(500, {"message": "the method failed on the device"})
         [record] = caplog.records
         assert (record.name, record.levelno) == ("azmqtt.handlers", logging.ERROR)
         assert f"the method {name} raised" in record.getMessage()

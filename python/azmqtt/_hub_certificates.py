@@ -1,23 +1,12 @@
-"""X.509 on a local hub: authorities that it takes, certificates for tests."""
+"""A client certificate that a local hub has made."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from azmqtt._options import read_pem
-from azmqtt._support.arguments import brief
-
 if TYPE_CHECKING:
-    import os
-
-    from azmqtt import _core
-
-_DAY = 86_400.0
-
-#: Days before now from which a new certificate is valid, for clocks that differ.
-_MARGIN = 1
+    from datetime import datetime
 
 
 @dataclass(frozen=True)
@@ -37,58 +26,3 @@ class DeviceCertificate:
     thumbprint: str
     not_before: datetime
     not_after: datetime
-
-
-def both_thumbprints(thumbprint: str | tuple[str, str]) -> tuple[str, str | None]:
-    """Return one thumbprint, or two, as the core takes them."""
-    return (thumbprint, None) if isinstance(thumbprint, str) else thumbprint
-
-
-class Certificates:
-    """The part of :class:`LocalHub` that is about X.509."""
-
-    _core: _core.Hub
-
-    def add_ca(self, certificate: str | bytes | os.PathLike[str]) -> None:
-        """Take client certificates that this authority signed, besides those that the hub's own signed.
-
-        The service asks for a proof that one has the authority's key; this hub does not.
-
-        Args:
-            certificate: The path of a file in PEM or DER, or its content.
-
-        Raises:
-            ValueError: There is no certificate in it, or the hub has 25 already.
-        """
-        self._core.add_ca(read_pem("certificate", certificate))
-
-    def create_certificate(
-        self, device_id: str, *, module_id: str | None = None, days: float = 90, self_signed: bool = False
-    ) -> DeviceCertificate:
-        """Make a client certificate for tests, with a new key (ECDSA, P-256).
-
-        It does for devices that were created with ``ca=True``, because the hub's own authority signs it, and with its
-        thumbprint for those that were created with ``x509_thumbprint``.
-
-        Args:
-            device_id: Becomes the common name. There need not be such a device yet.
-            module_id: For a module: the common name is then ``device/module``.
-            days: How long it is valid; 0 or less for one that has expired.
-            self_signed: Whether its own key signs it, so that only its thumbprint can be of use.
-
-        Raises:
-            ValueError: An argument breaks a rule.
-        """
-        if not -36_500 <= days <= 36_500:  # noqa: PLR2004 - a century either way
-            msg = f"days must be from -36500 to 36500, not {brief(days)}"
-            raise ValueError(msg)
-        name = device_id if module_id is None else f"{device_id}/{module_id}"
-        ago = (_MARGIN - min(days, 0)) * _DAY
-        certificate, private_key, thumbprint, not_before, not_after = self._core.create_certificate(
-            name, ago, ago + days * _DAY, self_signed
-        )
-        return DeviceCertificate(certificate, private_key, thumbprint, _utc(not_before), _utc(not_after))
-
-
-def _utc(seconds: int) -> datetime:
-    return datetime.fromtimestamp(seconds, timezone.utc)

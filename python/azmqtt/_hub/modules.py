@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azmqtt._hub_certificates import both_thumbprints
+from azmqtt._hub.certificates import both_thumbprints
 from azmqtt._hub_types import LocalModule
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from azmqtt import _core
 
 
-class ModuleSide:
+class ModulesMixin:
     """The part of :class:`~azmqtt.LocalHub` that is about modules alone."""
 
     _core: _core.Hub

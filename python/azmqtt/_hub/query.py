@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 PAGE = 1000
 
 
-class QuerySide:
+class QueriesMixin:
     """The part of :class:`~azmqtt.LocalHub` that answers queries."""
 
     _core: _core.Hub

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from azmqtt import _core
 
 
-class CloudSide:
+class CloudMessagesMixin:
     """The part of :class:`~azmqtt.LocalHub` that sends messages to devices."""
 
     _core: _core.Hub

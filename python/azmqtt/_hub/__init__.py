@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-import uuid
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from azmqtt import _core, _hub_forked
-from azmqtt._hub_assert import AssertSide
-from azmqtt._hub_certificates import Certificates, DeviceCertificate, both_thumbprints
-from azmqtt._hub_faults import FaultSide, InjectedFault
-from azmqtt._hub_modules import ModuleSide
-from azmqtt._hub_packets import Packet, PacketSide
-from azmqtt._hub_provisioning import (
-    Allocation,
-    AllocationRequest,
-    Enrollment,
-    EnrollmentGroup,
-    LocalRegistration,
-    Policy,
-    ProvisioningSide,
-)
-from azmqtt._hub_query import QuerySide
-from azmqtt._hub_service import ServiceSide
-from azmqtt._hub_types import (
-    FeedbackRecord,
-    FileUpload,
-    LocalDevice,
-    LocalModule,
-    TelemetryMessage,
-)
+from azmqtt import _core
+from azmqtt._hub import forked
+from azmqtt._hub.assertions import AssertionsMixin
+from azmqtt._hub.certificates import CertificatesMixin
+from azmqtt._hub.connections import ConnectionsMixin
+from azmqtt._hub.devices import DevicesMixin
+from azmqtt._hub.faults import FaultsMixin
+from azmqtt._hub.modules import ModulesMixin
+from azmqtt._hub.packets import PacketsMixin
+from azmqtt._hub.provisioning import Policy, ProvisioningMixin
+from azmqtt._hub.query import QueriesMixin
+from azmqtt._hub.service import ServiceMixin
 from azmqtt._support.arguments import brief, checked
 from azmqtt._support.uncopied import Uncopied
-from azmqtt._support.waiting import Steps, run, run_async
-from azmqtt._types import MethodResult
 
 if TYPE_CHECKING:
     import os
@@ -44,31 +29,23 @@ if TYPE_CHECKING:
 
     from azmqtt import DeviceClient
 
-__all__ = [
-    "Allocation",
-    "AllocationRequest",
-    "DeviceCertificate",
-    "Enrollment",
-    "EnrollmentGroup",
-    "FeedbackRecord",
-    "FileUpload",
-    "InjectedFault",
-    "LocalDevice",
-    "LocalHub",
-    "LocalModule",
-    "LocalRegistration",
-    "MethodResult",
-    "Packet",
-    "TelemetryMessage",
-]
-
 #: IoT Hub docs, "Choose the right IoT Hub tier": free, basic, standard.
 _TIERS = ("F1", "B1", "B2", "B3", "S1", "S2", "S3")
 
 
 @checked
 class LocalHub(
-    ServiceSide, QuerySide, ModuleSide, Certificates, FaultSide, ProvisioningSide, PacketSide, AssertSide, Uncopied
+    ConnectionsMixin,
+    DevicesMixin,
+    ServiceMixin,
+    QueriesMixin,
+    ModulesMixin,
+    CertificatesMixin,
+    FaultsMixin,
+    ProvisioningMixin,
+    PacketsMixin,
+    AssertionsMixin,
+    Uncopied,
 ):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
@@ -193,7 +170,7 @@ class LocalHub(
         self._policy = Policy()
         # Also at the interpreter's exit, so that no temporary file stays.
         self._finalizer = weakref.finalize(self, self._core.stop)
-        _hub_forked.watch(self)
+        forked.watch(self)
 
     def __enter__(self) -> Self:
         """Return the hub, which runs already."""
@@ -208,7 +185,7 @@ class LocalHub(
 
     def __repr__(self) -> str:
         """Say where it listens."""
-        if _hub_forked.is_of_the_parent(self):
+        if forked.is_of_the_parent(self):
             return f"<LocalHub {self.hostname}:{self.port} of the parent process>"
         state = "stopped" if self._core.stopped else f"{self.hostname}:{self.port}"
         return f"<LocalHub {state}, {len(self._core.device_ids())} devices>"
@@ -274,68 +251,6 @@ class LocalHub(
         """The certificate that devices must trust, in PEM."""
         return self._core.ca_pem
 
-    def create_device(
-        self,
-        device_id: str | None = None,
-        key: str | None = None,
-        *,
-        x509_thumbprint: str | tuple[str, str] | None = None,
-        ca: bool = False,
-    ) -> LocalDevice:
-        """Make a device. It authenticates with tokens, unless one of the last two arguments says otherwise.
-
-        Args:
-            device_id: At most 128 ASCII letters, digits and ``- . % _ * ? ! ( ) , : = @ $ '``; a random one
-                if absent.
-            key: Its symmetric key in base64; a random one if absent.
-            x509_thumbprint: It authenticates with the certificate of this SHA-1 or SHA-256 thumbprint, in
-                hexadecimal digits; a tuple for two, either of which is taken.
-            ca: It authenticates with a certificate that has its id as the common name and is signed by an authority
-                of the hub: its own (:meth:`create_certificate`), or one that was added (:meth:`add_ca`).
-
-        Raises:
-            ValueError: There is such a device already, or an argument breaks a rule.
-        """
-        if sum((key is not None, x509_thumbprint is not None, ca)) > 1:
-            raise ValueError("key, x509_thumbprint and ca exclude each other")
-        if device_id is None:
-            device_id = f"device-{uuid.uuid4().hex[:8]}"
-        if x509_thumbprint is not None:
-            self._core.create_x509_device(device_id, both_thumbprints(x509_thumbprint))
-        elif ca:
-            self._core.create_x509_device(device_id, None)
-        else:
-            self._core.create_device(device_id, key)
-        return self.device(device_id)
-
-    def device(self, device_id: str) -> LocalDevice:
-        """Return what a device needs to connect.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        return LocalDevice(device_id, self._core.connection_string(device_id))
-
-    def devices(self) -> list[LocalDevice]:
-        """Return all devices, in the order of their ids."""
-        return [self.device(device_id) for device_id in self._core.device_ids()]
-
-    def remove_device(self, device_id: str) -> None:
-        """Forget a device and its modules. Their connections end.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        self._core.remove_device(device_id)
-
-    def set_enabled(self, device_id: str, enabled: bool) -> None:  # noqa: FBT001 - its meaning is plain
-        """Let a device and its modules connect or not. The connections of those that may not end.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        self._core.set_enabled(device_id, enabled)
-
     def device_client(self, device_id: str, *, module_id: str | None = None, **options: Any) -> DeviceClient:
         """Return a client for a device or module, made if there is none; it connects with its first call.
 
@@ -358,94 +273,3 @@ class LocalHub(
         options = {"trust": self.ca_file, "port": port, "https_port": self.websocket_port, **options}
         connection_string = self._core.connection_string(device_id, module_id)
         return azmqtt.DeviceClient.from_connection_string(connection_string, **options)
-
-    def connected(self, device_id: str, *, module_id: str | None = None) -> bool:
-        """Return whether the device or module is connected.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        return self._core.connected(device_id, module_id)
-
-    def wait_for_connection(
-        self,
-        device_id: str,
-        *,
-        module_id: str | None = None,
-        connected: bool = True,
-        timeout: float | None = 10,
-    ) -> None:
-        """Wait until the device or module is connected, or with ``connected=False`` until it is not.
-
-        Raises:
-            TimeoutError: It did not come to that in time.
-            LookupError: There is no such device.
-        """
-        __tracebackhide__ = True
-        run(self._connected(device_id, module_id, timeout, connected=connected), self._core)
-
-    async def wait_for_connection_async(
-        self,
-        device_id: str,
-        *,
-        module_id: str | None = None,
-        connected: bool = True,
-        timeout: float | None = 10,
-    ) -> None:
-        """Wait for a connection while the event loop runs on; see :meth:`wait_for_connection`."""
-        __tracebackhide__ = True
-        await run_async(self._connected(device_id, module_id, timeout, connected=connected), self._core)
-
-    def _connected(
-        self, device_id: str, module_id: str | None, timeout: float | None, *, connected: bool
-    ) -> Steps[None]:
-        __tracebackhide__ = True
-        if not (yield lambda tick: self._core.wait_for_connection(device_id, connected, tick, module_id), timeout):
-            state = "connect" if connected else "disconnect"
-            who = device_id if module_id is None else f"{device_id}/{module_id}"
-            refused = f"; the last connection that was refused: {self.last_refusal}" if self.last_refusal else ""
-            msg = f"{who} did not {state} within {timeout} s{refused if connected else ''}"
-            raise TimeoutError(msg)
-
-    def connection_count(self, device_id: str, *, module_id: str | None = None) -> int:
-        """Return how many connections of the device or module were accepted since the hub started.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        return self._core.connection_count(device_id, module_id)
-
-    def disconnect(self, device_id: str, *, module_id: str | None = None) -> bool:
-        """Drop the device's or module's connection without a word, as a broken network does.
-
-        Returns:
-            False if there was none.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        return self._core.disconnect(device_id, module_id)
-
-    def expire_token(self, device_id: str, *, module_id: str | None = None) -> bool:
-        """End the device's or module's connection as if its SAS token had expired.
-
-        Returns:
-            False if there was none.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        return self._core.expire_token(device_id, module_id)
-
-    def last_close(self, device_id: str, *, module_id: str | None = None) -> str | None:
-        """Return why the device's or module's last connection ended, in words; MQTT itself has none.
-
-        Raises:
-            LookupError: There is no such device.
-        """
-        return self._core.last_close(device_id, module_id)
-
-    @property
-    def last_refusal(self) -> str | None:
-        """Why the last refused connection was refused, in words."""
-        return self._core.last_refusal

@@ -8,10 +8,10 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, overload
 
 from azmqtt._client.invoke import check_order
-from azmqtt._hub_awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
-from azmqtt._hub_cloud import CloudSide
+from azmqtt._hub.awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
+from azmqtt._hub.cloud_messages import CloudMessagesMixin
+from azmqtt._hub.uploads import UploadsMixin
 from azmqtt._hub_types import TelemetryMessage
-from azmqtt._hub_uploads import UploadSide
 from azmqtt._support.arguments import brief, json_text, not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 from azmqtt._types import MethodResult
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from azmqtt import _core
 
 
-class ServiceSide(CloudSide, UploadSide):
+class ServiceMixin(CloudMessagesMixin, UploadsMixin):
     """The part of :class:`~azmqtt.LocalHub` that a service application sees."""
 
     _core: _core.Hub

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._diff import differences, shorten, show, unequal
+from azmqtt._hub.diff import differences, shorten, show, unequal
 from azmqtt._support.arguments import not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from azmqtt._hub_types import TelemetryMessage
 
 
-class AssertSide:
+class AssertionsMixin:
     """The part of :class:`~azmqtt.LocalHub` that tests assert with."""
 
     _core: _core.Hub

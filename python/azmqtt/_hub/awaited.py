@@ -10,7 +10,7 @@ from azmqtt._support.arguments import not_negative, seconds, text, whole
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from azmqtt._hub_service import ServiceSide
+    from azmqtt._hub.service import ServiceMixin
     from azmqtt._hub_types import TelemetryMessage
     from azmqtt._support.waiting import Steps
 
@@ -73,7 +73,7 @@ def _checked_count(count: Any) -> int:
     return int(count)
 
 
-def wait_for_match(hub: ServiceSide, asked: Awaited, module_id: str | None) -> Steps[TelemetryMessage]:
+def wait_for_match(hub: ServiceMixin, asked: Awaited, module_id: str | None) -> Steps[TelemetryMessage]:
     """Wait for the first message that satisfies the predicate.
 
     Raises:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from azmqtt import _core
 
 
-class UploadSide:
+class UploadsMixin:
     """The part of :class:`~azmqtt.LocalHub` that plays Blob Storage."""
 
     _core: _core.Hub

@@ -1,0 +1,107 @@
+"""What a test asks of a local hub about the connections of its devices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from azmqtt._support.waiting import Steps, run, run_async
+
+if TYPE_CHECKING:
+    from azmqtt import _core
+
+
+class ConnectionsMixin:
+    """The part of :class:`~azmqtt.LocalHub` that watches connections, and ends them."""
+
+    _core: _core.Hub
+
+    def connected(self, device_id: str, *, module_id: str | None = None) -> bool:
+        """Return whether the device or module is connected.
+
+        Raises:
+            LookupError: There is no such device.
+        """
+        return self._core.connected(device_id, module_id)
+
+    def wait_for_connection(
+        self,
+        device_id: str,
+        *,
+        module_id: str | None = None,
+        connected: bool = True,
+        timeout: float | None = 10,
+    ) -> None:
+        """Wait until the device or module is connected, or with ``connected=False`` until it is not.
+
+        Raises:
+            TimeoutError: It did not come to that in time.
+            LookupError: There is no such device.
+        """
+        __tracebackhide__ = True
+        run(self._connected(device_id, module_id, timeout, connected=connected), self._core)
+
+    async def wait_for_connection_async(
+        self,
+        device_id: str,
+        *,
+        module_id: str | None = None,
+        connected: bool = True,
+        timeout: float | None = 10,
+    ) -> None:
+        """Wait for a connection while the event loop runs on; see :meth:`wait_for_connection`."""
+        __tracebackhide__ = True
+        await run_async(self._connected(device_id, module_id, timeout, connected=connected), self._core)
+
+    def _connected(
+        self, device_id: str, module_id: str | None, timeout: float | None, *, connected: bool
+    ) -> Steps[None]:
+        __tracebackhide__ = True
+        if not (yield lambda tick: self._core.wait_for_connection(device_id, connected, tick, module_id), timeout):
+            state = "connect" if connected else "disconnect"
+            who = device_id if module_id is None else f"{device_id}/{module_id}"
+            refused = f"; the last connection that was refused: {self.last_refusal}" if self.last_refusal else ""
+            msg = f"{who} did not {state} within {timeout} s{refused if connected else ''}"
+            raise TimeoutError(msg)
+
+    def connection_count(self, device_id: str, *, module_id: str | None = None) -> int:
+        """Return how many connections of the device or module were accepted since the hub started.
+
+        Raises:
+            LookupError: There is no such device.
+        """
+        return self._core.connection_count(device_id, module_id)
+
+    def disconnect(self, device_id: str, *, module_id: str | None = None) -> bool:
+        """Drop the device's or module's connection without a word, as a broken network does.
+
+        Returns:
+            False if there was none.
+
+        Raises:
+            LookupError: There is no such device.
+        """
+        return self._core.disconnect(device_id, module_id)
+
+    def expire_token(self, device_id: str, *, module_id: str | None = None) -> bool:
+        """End the device's or module's connection as if its SAS token had expired.
+
+        Returns:
+            False if there was none.
+
+        Raises:
+            LookupError: There is no such device.
+        """
+        return self._core.expire_token(device_id, module_id)
+
+    def last_close(self, device_id: str, *, module_id: str | None = None) -> str | None:
+        """Return why the device's or module's last connection ended, in words; MQTT itself has none.
+
+        Raises:
+            LookupError: There is no such device.
+        """
+        return self._core.last_close(device_id, module_id)
+
+    @property
+    def last_refusal(self) -> str | None:
+        """Why the last refused connection was refused, in words."""
+        return self._core.last_refusal
