@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from azmqtt._cli import _parser, main
+from azmqtt._cli.main import _parser, main
 
 DEVICE = "HostName=localhost;DeviceId=d;SharedAccessKey=AAAA"
 SERVICE = "HostName=localhost:1;SharedAccessKeyName=iothubowner;SharedAccessKey=AAAA"
@@ -173,7 +173,7 @@ def test_ctrl_c_at_the_start_leaves_no_trace(tmp_path):
         "import sys, time\n"
         "class Slow:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name == 'azmqtt._cli':\n"
+        "        if name == 'azmqtt._cli.main':\n"
         "            print('importing', flush=True)\n"
         "            time.sleep(30)\n"
         "sys.meta_path.insert(0, Slow())\n"

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 import azmqtt
-from azmqtt._cli import main
+from azmqtt._cli.main import main
 
 
 def test_version(capsys):

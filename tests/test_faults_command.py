@@ -8,7 +8,7 @@ import time
 import pytest
 
 import azmqtt
-from azmqtt import _cli, _cli_fault
+from azmqtt._cli import fault, main
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def command(hub, monkeypatch, capsys):
 
     def run(*arguments: str, trust: str = hub.ca_file) -> tuple[int, list, str]:
         action, *rest = arguments
-        code = _cli.main(["fault", action, "--trust", trust, *rest])
+        code = main.main(["fault", action, "--trust", trust, *rest])
         out, err = capsys.readouterr()
         return code, [json.loads(line) for line in out.splitlines()], err
 
@@ -85,10 +85,10 @@ def test_a_file_with_roots_that_is_none(command, tmp_path):
 def test_options_of_the_hub_command():
     arguments = ["hub", "--fault", "lose:on=puback", "--fault", "drop:every=0.1", "--fault-seed", "3"]
     arguments += ["--fault-duration", "10", "--tier", "f1", "--units", "2", "--throttling"]
-    parsed = _cli._parser().parse_args(arguments)
+    parsed = main._parser().parse_args(arguments)
     assert (parsed.tier, parsed.units, parsed.throttling) == ("F1", 2, True)
     with azmqtt.LocalHub() as hub:
-        _cli_fault.inject(hub, parsed)
+        fault.inject(hub, parsed)
         assert [fault.rule["fault"] for fault in hub.faults()] == ["lose"]
         deadline = time.monotonic() + 10
         while len(hub.faults()) < 3:

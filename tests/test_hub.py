@@ -336,7 +336,7 @@ def test_a_forked_child_does_not_keep_the_state_directory(tmp_path: Path) -> Non
 
 def command(*arguments: str) -> subprocess.Popen[str]:
     code = (
-        "import argparse, sys; from azmqtt import _hub_command as c; p = argparse.ArgumentParser();"
+        "import argparse, sys; from azmqtt._cli import hub as c; p = argparse.ArgumentParser();"
         "c.add_parser(p.add_subparsers()); a = p.parse_args(sys.argv[1:]); sys.exit(a.run(a))"
     )
     return subprocess.Popen(

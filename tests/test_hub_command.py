@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 import azmqtt
-from azmqtt._cli_sas import parts
-from azmqtt._service_rest import ServiceApi
+from azmqtt._cli.sas import parts
+from azmqtt._cli.service_rest import ServiceApi
 
 PAGE = Path(__file__).parent.parent / "docs" / "command-line.md"
 

@@ -13,11 +13,11 @@ def main() -> int:
     interrupt = signal.getsignal(signal.SIGINT)
     if interrupt is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from azmqtt import _cli
+    from azmqtt._cli import main as command
 
     try:
         signal.signal(signal.SIGINT, interrupt)
-        return _cli.main()
+        return command.main()
     except KeyboardInterrupt:
         return _INTERRUPTED
 

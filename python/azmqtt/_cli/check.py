@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import _cli_common as common
+from azmqtt._cli import common
 
 if TYPE_CHECKING:
     import argparse

@@ -8,17 +8,8 @@ import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import (
-    __version__,
-    _cli_check,
-    _cli_common,
-    _cli_device,
-    _cli_fault,
-    _cli_sas,
-    _cli_twin,
-    _hub_command,
-    _options,
-)
+from azmqtt import __version__, _options
+from azmqtt._cli import check, common, device, fault, hub, sas, twin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     _options.for_command = True
     try:
-        _cli_common.check_stdin(parsed)
-        with _cli_common.signals(("SIGTERM", "SIGHUP"), _end), warnings.catch_warnings():
+        common.check_stdin(parsed)
+        with common.signals(("SIGTERM", "SIGHUP"), _end), warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             code: int = parsed.run(parsed)
         sys.stdout.flush()
@@ -104,7 +95,7 @@ _OPTIONS = {
     "trust": "--trust",
     "certificate": "--certificate",
     "private_key": "--private-key",
-    "passphrase": f"${_cli_common.PASSPHRASE}",
+    "passphrase": f"${common.PASSPHRASE}",
     "proxy": "--proxy",
 }
 
@@ -129,12 +120,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="azmqtt", description="Unofficial Azure IoT Hub device client and local hub.")
     parser.add_argument("--version", action="version", version=f"azmqtt {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _cli_device.add_parser(commands)
-    _cli_twin.add_parser(commands)
-    _cli_sas.add_parser(commands)
-    _cli_check.add_parser(commands)
-    _hub_command.add_parser(commands)
-    _cli_fault.add_parser(commands)
+    device.add_parser(commands)
+    twin.add_parser(commands)
+    sas.add_parser(commands)
+    check.add_parser(commands)
+    hub.add_parser(commands)
+    fault.add_parser(commands)
     demo = commands.add_parser(
         "demo",
         help="show a whole device session",
@@ -147,21 +138,21 @@ def _parser() -> argparse.ArgumentParser:
         nargs="?",
         const=_FROM_ENVIRONMENT,
         help="use a real hub, by a device's connection string. Without TEXT it is read from the environment variable "
-        f"{_cli_common.CONNECTION_STRING}, with - from stdin: others can see what stands on a command line",
+        f"{common.CONNECTION_STRING}, with - from stdin: others can see what stands on a command line",
     )
     demo.set_defaults(run=_demo)
     return parser
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from azmqtt import _demo
+    from azmqtt._cli import demo
 
     try:
         connection_string = _connection_string(arguments.connection_string)
     except ValueError as error:
         print(f"azmqtt demo: {error}", file=sys.stderr)
         return 2
-    return _demo.run(connection_string)
+    return demo.run(connection_string)
 
 
 def _connection_string(given: object) -> str | None:
@@ -172,8 +163,8 @@ def _connection_string(given: object) -> str | None:
     """
     if given is None or (isinstance(given, str) and given != "-"):
         return given
-    where = "the standard input" if given == "-" else f"the environment variable {_cli_common.CONNECTION_STRING}"
-    text = (_cli_common.line_of_stdin() if given == "-" else os.environ.get(_cli_common.CONNECTION_STRING, "")).strip()
+    where = "the standard input" if given == "-" else f"the environment variable {common.CONNECTION_STRING}"
+    text = (common.line_of_stdin() if given == "-" else os.environ.get(common.CONNECTION_STRING, "")).strip()
     if not text:
         raise ValueError(f"there is no connection string in {where}")
     return text

@@ -6,8 +6,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._cli_common import count, say, seconds
-from azmqtt._cli_service import add_connection, service_api
+from azmqtt._cli.common import count, say, seconds
+from azmqtt._cli.service import add_connection, service_api
 from azmqtt._errors import RequestFailed
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import sys
 import threading
 from typing import Any
 
-from azmqtt import _cli_fault, _cli_service
-from azmqtt._cli_common import seconds, signals
+from azmqtt._cli import fault, service
+from azmqtt._cli.common import seconds, signals
 from azmqtt._hub import LocalHub
 
 #: The device that a hub gets which would have none.
@@ -68,10 +68,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--state", type=_directory, metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
     )
     _add_behaviour(parser)
-    _cli_fault.add_hub_options(parser)
+    fault.add_hub_options(parser)
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
     parser.set_defaults(run=run)
-    _cli_service.add_hub_commands(
+    service.add_hub_commands(
         parser.add_subparsers(
             title="commands",
             metavar="COMMAND",
@@ -165,7 +165,7 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
     with hub:
         try:
             _have_devices(hub, args.devices)
-            _cli_fault.inject(hub, args)
+            fault.inject(hub, args)
         except (OSError, ValueError, LookupError) as error:
             return _fail(error)
         _report(hub, args)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from azmqtt import _cli_common as common
+from azmqtt._cli import common
 
 if TYPE_CHECKING:
     import argparse

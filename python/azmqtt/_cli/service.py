@@ -7,12 +7,12 @@ import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import _cli_common as common
+from azmqtt._cli import common
 
 if TYPE_CHECKING:
     import argparse
 
-    from azmqtt._service_rest import ServiceApi
+    from azmqtt._cli.service_rest import ServiceApi
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
 
@@ -147,8 +147,8 @@ def service_api(arguments: argparse.Namespace) -> ServiceApi:
         UsageError: There is no connection string.
         ValueError: It is none of a service, never showing the key; the file with the roots cannot be read.
     """
-    from azmqtt._cli_sas import parts
-    from azmqtt._service_rest import ServiceApi
+    from azmqtt._cli.sas import parts
+    from azmqtt._cli.service_rest import ServiceApi
 
     text: str | None = arguments.service_connection_string
     if text == "-":
@@ -164,7 +164,7 @@ def service_api(arguments: argparse.Namespace) -> ServiceApi:
 
 
 def _path(arguments: argparse.Namespace, top: str, *rest: str) -> str:
-    from azmqtt._service_rest import path
+    from azmqtt._cli.service_rest import path
 
     module = ("modules", arguments.module_id) if getattr(arguments, "module_id", None) else ()
     return path(top, arguments.device_id, *module, *rest)
@@ -210,7 +210,7 @@ def _show_twin(arguments: argparse.Namespace) -> int:
 
 
 def _update_twin(arguments: argparse.Namespace) -> int:
-    from azmqtt._service_rest import JsonText
+    from azmqtt._cli.service_rest import JsonText
 
     # In the caller's own words: numbers are not read on the way.
     parts: list[str] = []
@@ -226,7 +226,7 @@ def _update_twin(arguments: argparse.Namespace) -> int:
 
 
 def _invoke(arguments: argparse.Namespace) -> int:
-    from azmqtt._service_rest import JsonText, read_json
+    from azmqtt._cli.service_rest import JsonText, read_json
 
     if not _SHORTEST_CALL <= arguments.timeout <= _LONGEST_CALL:
         raise common.UsageError(f"--timeout: a device may take {_SHORTEST_CALL} to {_LONGEST_CALL} s for a method")
@@ -259,7 +259,7 @@ def _query(arguments: argparse.Namespace) -> int:
 
 
 def _send(arguments: argparse.Namespace) -> int:
-    from azmqtt._service_rest import path
+    from azmqtt._cli.service_rest import path
 
     given = {header: getattr(arguments, name) for name, header in _HEADERS.items()}
     headers = {header: value for header, value in given.items() if value is not None}

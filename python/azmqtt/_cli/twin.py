@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azmqtt import _cli_common as common
+from azmqtt._cli import common
 
 if TYPE_CHECKING:
     import argparse

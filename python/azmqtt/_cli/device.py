@@ -10,8 +10,7 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import _cli_common as common
-from azmqtt import _cli_service
+from azmqtt._cli import common, service
 
 if TYPE_CHECKING:
     from azmqtt import CloudMessage, DesiredPatch, DeviceClient, MethodRequest
@@ -68,7 +67,7 @@ def _add_receive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "c2d-message", help="receive or send cloud-to-device messages", description="Cloud-to-device messages."
     )
     verbs = c2d.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _cli_service.add_message_commands(verbs)
+    service.add_message_commands(verbs)
     receive = verbs.add_parser(
         "receive",
         parents=[common.connection_options()],
