@@ -5,12 +5,14 @@
 //! [`Event`]s that a thread of the caller's drains.
 //!
 //! * [`server`]: where a connection goes and what it is made of; [`encryption`]: TLS, as strict as asked for.
+//! * [`connection`]: the driver of a connection, which devices and provisioning use as well.
 //! * [`client`]: what can be asked. `task`: the session and its connection. [`events`]: what came of it.
 //!
 //! Its streams are those of [`crate::device`] (proxy, happy eyeballs, TLS, WebSocket), below which there is no IoT Hub
 //! either.
 
 pub mod client;
+pub mod connection;
 pub mod encryption;
 pub mod events;
 pub mod server;

@@ -3,11 +3,13 @@
 //! [`register`] starts a task of its own that ends with the answer, a typed error or the end of its time.
 //!
 //! * `run`: attempts, one after the other, until one gets an answer that counts. `link`: one connection.
+//!   `session`: what is said on it; without I/O.
 //! * `verdict`: what an answer means; without I/O.
 
 mod failure;
 mod link;
 mod run;
+mod session;
 mod verdict;
 
 use std::time::Duration;

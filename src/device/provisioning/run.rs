@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout_at};
 
-use super::link::{Link, OpenError};
+use super::link::Link;
+use super::session::OpenError;
 use super::verdict::{Verdict, judge};
 use super::{ProvisioningConfig, Registered};
 use crate::device::backoff::{Backoff, random};

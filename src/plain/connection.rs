@@ -1,0 +1,209 @@
+//! One MQTT connection: a byte stream, and the session that speaks on it.
+//!
+//! The driver takes in what came, puts out what is ready, and waits for whichever moves next: the stream, the clock, or
+//! what the owner of the connection listens to. Reading and writing share one poll and keep their state outside of it, so
+//! nothing is lost when something else moves first, and neither direction waits for the other.
+//!
+//! What the bytes mean is the session's, behind [`Dispatch`]: it never sees the stream, and time is passed in.
+
+use std::future::{Future, pending, poll_fn};
+use std::io;
+use std::task::{Context, Waker};
+use std::time::Instant;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::sleep_until;
+
+use crate::device::wire::Wire;
+use crate::mqtt::client::Event;
+use crate::mqtt::{Client, Dead, ProtocolError};
+
+/// Encoded bytes past which a session should encode no more messages until some have left: enough to fill the socket.
+pub const OUTPUT_HIGH_WATER: usize = 128 * 1024;
+/// Encoded bytes past which a peer that does not read should not be listened to either: each of its packets may add some.
+pub const MAX_OUTPUT: usize = 1024 * 1024;
+
+/// A session without I/O, as the driver of its connection sees it. It outlives connections.
+pub trait Dispatch {
+    /// What comes back with an acknowledged message.
+    type Token;
+    /// Why a connection is over.
+    type End;
+
+    /// The MQTT half of the session. Its output is written out by the driver.
+    fn mqtt(&mut self) -> &mut Client<Self::Token>;
+
+    /// A packet came in that means something.
+    fn handle_event(&mut self, event: Event<Self::Token>, now: Instant) -> Result<(), Self::End>;
+
+    /// DISCONNECT is encoded: what comes in after it has no answer, and is not looked at.
+    fn is_leaving(&self) -> bool {
+        false
+    }
+
+    /// The connection cannot go on.
+    fn lost(&mut self, loss: Loss) -> Self::End;
+
+    /// Does what the clock says, and encodes what is ready. Keep-alive is the driver's.
+    fn poll(&mut self, now: Instant) -> Result<(), Self::End>;
+
+    /// When [`Self::poll`] wants to be called at the latest.
+    fn deadline(&self) -> Option<Instant>;
+
+    /// Whether the stream is to be read. Asked before each wait.
+    fn wants_input(&mut self) -> bool;
+
+    /// Bytes went out or came in.
+    fn transferred(&mut self, progress: Progress);
+}
+
+/// Why a connection cannot go on.
+#[derive(Debug)]
+pub enum Loss {
+    /// The peer closed the stream, or the stream failed.
+    Stream(io::Error),
+    /// The peer broke the protocol.
+    Protocol {
+        /// How.
+        error: ProtocolError,
+        /// What came is the beginning of an answer in HTTP.
+        is_http: bool,
+    },
+    /// The peer is silent, or as good as that.
+    Dead(Dead),
+}
+
+/// What one turn of the stream brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes read.
+    pub received: usize,
+    /// Bytes handed to the stream.
+    pub sent: u64,
+    /// Bytes handed to the stream since it was opened.
+    pub written: u64,
+    /// How many of those have left for the socket.
+    pub flushed: u64,
+}
+
+/// A stream that is open.
+#[derive(Debug)]
+pub struct Connection<S> {
+    wire: Wire<S>,
+    /// Whether the stream was read in the last round.
+    listening: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// A connection on which nothing has been said yet.
+    pub fn new(stream: S) -> Self {
+        Self { wire: Wire::new(stream), listening: true }
+    }
+
+    /// Hands what came to the session.
+    pub fn receive<D: Dispatch>(&mut self, session: &mut D, now: Instant) -> Result<(), D::End> {
+        if session.is_leaving() {
+            self.wire.input.clear();
+            return Ok(());
+        }
+        loop {
+            match session.mqtt().poll(&mut self.wire.input, now) {
+                Ok(Some(event)) => session.handle_event(event, now)?,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    let is_http = self.wire.input.starts_with(b"HTTP/");
+                    return Err(session.lost(Loss::Protocol { error, is_http }));
+                }
+            }
+        }
+    }
+
+    /// Does what the clock says and encodes what is ready.
+    pub fn advance<D: Dispatch>(&mut self, session: &mut D, now: Instant) -> Result<(), D::End> {
+        if let Some(error) = self.wire.take_end() {
+            return Err(session.lost(Loss::Stream(error)));
+        }
+        let mqtt = session.mqtt();
+        if !self.listening {
+            mqtt.not_listening(now);
+        }
+        if mqtt.deadline().is_some_and(|deadline| deadline <= now) {
+            self.wire.take_part().into_iter().for_each(|at| mqtt.received_part(at));
+            if let Err(dead) = mqtt.handle_timeout(now) {
+                return Err(session.lost(Loss::Dead(dead)));
+            }
+        }
+        session.poll(now)?;
+        self.wire.shrink(session.mqtt().output());
+        Ok(())
+    }
+
+    /// Waits for whatever moves next. Yields what `wake` brought, if that was first; cancelled, it loses nothing.
+    pub async fn wait<D: Dispatch, W>(
+        &mut self,
+        session: &mut D,
+        wake: impl Future<Output = W>,
+    ) -> Option<W> {
+        self.listening = session.wants_input();
+        let Self { wire, listening } = self;
+        let deadlines = [session.deadline(), session.mqtt().deadline()];
+        let due = deadlines.into_iter().flatten().min();
+        let before = wire.written();
+        tokio::select! {
+            biased;
+            received = poll_fn(|cx| wire.poll_turn(cx, session.mqtt().output(), *listening)) => {
+                session.transferred(progress(wire, before, received));
+                None
+            }
+            woken = wake => Some(woken),
+            () = sleep_until_some(due) => None,
+        }
+    }
+
+    /// Goes on until `take` finds in the session what the caller waits for.
+    pub async fn until<D: Dispatch, R>(
+        &mut self,
+        session: &mut D,
+        mut take: impl FnMut(&mut D) -> Option<R>,
+    ) -> Result<R, D::End> {
+        loop {
+            let now = Instant::now();
+            self.receive(session, now)?;
+            if let Some(taken) = take(session) {
+                return Ok(taken);
+            }
+            self.advance(session, now)?;
+            self.wait(session, pending::<()>()).await;
+        }
+    }
+
+    /// Sends DISCONNECT, as far as the stream takes it at once: a peer that does not read cannot hold the end up.
+    pub fn send_disconnect<D: Dispatch>(&mut self, session: &mut D) {
+        session.mqtt().disconnect();
+        let mut cx = Context::from_waker(Waker::noop());
+        let before = self.wire.written();
+        let _ = self.wire.poll_turn(&mut cx, session.mqtt().output(), false);
+        session.transferred(progress(&self.wire, before, 0));
+    }
+
+    /// Closes the stream in order. The MQTT side of the connection is over by now, so this may run in a task of its own.
+    pub fn shut_down(self) -> impl Future<Output = ()> + Send + use<S>
+    where
+        S: Send,
+    {
+        self.wire.wind_up()
+    }
+}
+
+fn progress<S: AsyncRead + AsyncWrite + Unpin>(wire: &Wire<S>, before: u64, received: usize) -> Progress {
+    let written = wire.written();
+    Progress { received, sent: written - before, written, flushed: wire.flushed() }
+}
+
+/// Resolves at `at`, or never.
+pub async fn sleep_until_some(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at.into()).await,
+        None => pending().await,
+    }
+}
