@@ -17,7 +17,7 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["tests", "demo", "lint", "rust", "docs", "bench"]
 
 PROJECT: dict[str, Any] = nox.project.load_toml("pyproject.toml")["project"]
-CLIPPY = ("cargo", "clippy", "--locked", "--all-targets")
+CLIPPY = ("cargo", "clippy", "--locked", "--workspace", "--all-targets")
 # The packages of cargo that are not part of the workspace, each with a Cargo.lock of its own.
 BESIDE = ("benches/rig/Cargo.toml", "benches/bridge/Cargo.toml")
 
@@ -78,14 +78,15 @@ def lint(session: nox.Session) -> None:
 @nox.session(venv_backend="none")
 def rust(session: nox.Session) -> None:
     """Check Rust: cargo fmt, clippy, and the tests, with Python and without."""
-    cargo(session, "cargo", "fmt", "--check")
+    cargo(session, "cargo", "fmt", "--all", "--check")
     cargo(session, *CLIPPY, "--no-default-features", "--", "-D", "warnings")
     cargo(session, *CLIPPY, "--", "-D", "warnings")
     for manifest in BESIDE:
         cargo(session, "cargo", "fmt", "--check", "--manifest-path", manifest)
         cargo(session, *CLIPPY, "--manifest-path", manifest, "--", "-D", "warnings")
-    cargo(session, "cargo", "test", "--locked", "--no-default-features")
-    cargo(session, "cargo", "test", "--locked", LD_LIBRARY_PATH=python_library_path(session))
+    cargo(session, "cargo", "test", "--locked", "--workspace", "--no-default-features")
+    # The other packages know nothing of Python.
+    cargo(session, "cargo", "test", "--locked", "--package", "azmqtt", LD_LIBRARY_PATH=python_library_path(session))
 
 
 def python_library_path(session: nox.Session) -> str:
@@ -100,8 +101,8 @@ def python_library_path(session: nox.Session) -> str:
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """Build the documentation of the Rust code, private items included."""
-    arguments = ("cargo", "doc", "--locked", "--no-deps", "--no-default-features", "--document-private-items")
-    cargo(session, *arguments, RUSTDOCFLAGS="-D warnings")
+    arguments = ("--locked", "--workspace", "--no-deps", "--no-default-features", "--document-private-items")
+    cargo(session, "cargo", "doc", *arguments, RUSTDOCFLAGS="-D warnings")
 
 
 @nox.session(venv_backend="none")

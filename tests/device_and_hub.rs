@@ -9,9 +9,9 @@ use azmqtt::device::{
     ClientCertificate, Credentials, DesiredPatch, Device, DeviceConfig, Error, Outgoing, Reply, RetryPolicy,
     State, Trust,
 };
-use azmqtt::dialect::{ConnectionString, MessageProperties};
-use azmqtt::hub::{Hub, HubConfig};
-use azmqtt::mqtt::QoS;
+use azmqtt_dialect::{ConnectionString, MessageProperties};
+use azmqtt_hub::{Hub, HubConfig};
+use azmqtt_mqtt::QoS;
 use bytes::Bytes;
 use serde_json::json;
 
@@ -40,7 +40,7 @@ fn config(hub: &Hub, id: &str) -> DeviceConfig {
         hub.create_device(id, None).unwrap();
     }
     let parsed = ConnectionString::parse(&hub.connection_string(id).unwrap()).unwrap();
-    let azmqtt::dialect::Auth::SharedAccessKey(key) = parsed.auth.clone() else { panic!("no key") };
+    let azmqtt_dialect::Auth::SharedAccessKey(key) = parsed.auth.clone() else { panic!("no key") };
     let mut config = DeviceConfig::new(parsed.identity(), Credentials::key(key));
     config.endpoint.port = hub.port();
     config.endpoint.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
@@ -140,7 +140,7 @@ fn desired_changes_made_while_away_arrive_once() {
                 let change = next_change(&device);
                 assert!(change.version > last, "version {} after {last}", change.version);
                 last = change.version;
-                azmqtt::dialect::twin::merge_patch(&mut document, &change.patch);
+                azmqtt_dialect::twin::merge_patch(&mut document, &change.patch);
             }
             assert_eq!(document, json!({"n": round}));
         }
@@ -182,7 +182,7 @@ fn a_cloud_message_is_acknowledged_after_hand_over() {
 fn wrong_credentials_fail_with_the_reason() {
     let hub = hub();
     let mut config = config(&hub, "d6");
-    config.credentials = Credentials::key(azmqtt::dialect::SymmetricKey::generate().unwrap());
+    config.credentials = Credentials::key(azmqtt_dialect::SymmetricKey::generate().unwrap());
     let device = Device::new(config, runtime);
     let error = wait(|reply| device.connect(PATIENCE, reply)).unwrap_err();
     assert!(
@@ -194,7 +194,7 @@ fn wrong_credentials_fail_with_the_reason() {
 
 #[test]
 fn a_certificate_is_shown_on_a_websocket_too() {
-    use azmqtt::hub::{Authentication, SignedBy};
+    use azmqtt_hub::{Authentication, SignedBy};
     let day = Duration::from_secs(24 * 3600);
     let hub = hub();
     hub.create_x509_device("x509", Authentication::CertificateAuthority).unwrap();
@@ -202,7 +202,7 @@ fn a_certificate_is_shown_on_a_websocket_too() {
     let (pem, key) = (made.certificate.as_bytes(), made.private_key.as_bytes());
     let certificate = ClientCertificate::from_pem(pem, Some(key), None, made.not_before).unwrap();
     for websocket in [false, true] {
-        let identity = azmqtt::dialect::Identity::new("localhost", "x509", None).unwrap();
+        let identity = azmqtt_dialect::Identity::new("localhost", "x509", None).unwrap();
         let mut config = DeviceConfig::new(identity, Credentials::x509(certificate.clone()));
         config.endpoint.port = if websocket { hub.https_port() } else { hub.port() };
         config.endpoint.websocket = websocket;

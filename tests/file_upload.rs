@@ -8,9 +8,9 @@ use azmqtt::device::{
     Credentials, Device, DeviceConfig, Error, FileUpload, Proxy, ProxyChoice, Reply, RetryPolicy, Trust,
     UploadStep,
 };
-use azmqtt::dialect::{Auth, ConnectionString};
-use azmqtt::hub::config::FileUploads;
-use azmqtt::hub::{Hub, HubConfig};
+use azmqtt_dialect::{Auth, ConnectionString};
+use azmqtt_hub::config::FileUploads;
+use azmqtt_hub::{Hub, HubConfig};
 use bytes::Bytes;
 
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -7,8 +7,8 @@ use std::time::Duration;
 use azmqtt::device::{
     Credentials, Device, DeviceConfig, Error, MethodAnswer, MethodInvocation, Reply, Step, Trust,
 };
-use azmqtt::dialect::{Auth, ConnectionString, SymmetricKey};
-use azmqtt::hub::{Hub, HubConfig, Id};
+use azmqtt_dialect::{Auth, ConnectionString, SymmetricKey};
+use azmqtt_hub::{Hub, HubConfig, Id};
 use serde_json::{Value, json};
 
 const PATIENCE: Duration = Duration::from_secs(20);

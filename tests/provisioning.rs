@@ -8,10 +8,10 @@ use azmqtt::device::{
     Credentials, Device, DeviceConfig, Error, PollWaits, ProvisioningConfig, Registered, Reply, Trust,
     provisioning::register,
 };
-use azmqtt::dialect::provisioning::{Registrant, Substatus};
-use azmqtt::dialect::{ServiceError, SymmetricKey};
-use azmqtt::hub::provisioning::{Allocation, Enrollment, EnrollmentGroup, Fault};
-use azmqtt::hub::{Hub, HubConfig, HubError};
+use azmqtt_dialect::provisioning::{Registrant, Substatus};
+use azmqtt_dialect::{ServiceError, SymmetricKey};
+use azmqtt_hub::provisioning::{Allocation, Enrollment, EnrollmentGroup, Fault};
+use azmqtt_hub::{Hub, HubConfig, HubError};
 use serde_json::json;
 
 const PATIENCE: Duration = Duration::from_secs(20);

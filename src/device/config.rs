@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::credentials::Credentials;
 use super::endpoint::Endpoint;
-use crate::dialect::Identity;
+use azmqtt_dialect::Identity;
 
 /// Everything about one device's connection. Building it does no I/O.
 #[derive(Debug, Clone)]

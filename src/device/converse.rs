@@ -25,9 +25,9 @@ use super::task::{Task, sleep_until_some};
 use super::transport::{self, Stream};
 use super::watch;
 use super::wire::Wire;
-use crate::dialect::{HubTopic, UsernameOptions};
-use crate::mqtt::client::Event;
-use crate::mqtt::{Connect, ConnectReturnCode, Login, Publish, QoS, SubscribeFilter, SubscribeReasonCode};
+use azmqtt_dialect::{HubTopic, UsernameOptions};
+use azmqtt_mqtt::client::Event;
+use azmqtt_mqtt::{Connect, ConnectReturnCode, Login, Publish, QoS, SubscribeFilter, SubscribeReasonCode};
 
 /// Why a conversation is over.
 pub(super) enum Ended {

@@ -12,7 +12,7 @@
 
 use serde_json::Value;
 
-use crate::dialect::twin::{diff, merge_patch};
+use azmqtt_dialect::twin::{diff, merge_patch};
 
 /// A change of the desired properties.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! Where a message for the application is addressed to: the device, or an input of the module.
 
-use crate::dialect::Identity;
+use azmqtt_dialect::Identity;
 
 /// The address of a message on its topic, and its properties there. It is read without an allocation and without a look
 /// into the properties, whatever they hold.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::neighbours::replaced_by;
 use super::provisioning::ProvisioningFailure;
-use crate::dialect::ServiceError;
+use azmqtt_dialect::ServiceError;
 
 /// The step of making a connection that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

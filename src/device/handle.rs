@@ -245,7 +245,7 @@ impl Device {
     }
 
     /// Responds to a call with the method's own status and a body, which is JSON of at most
-    /// [`MAX_METHOD_BODY`](crate::dialect::MAX_METHOD_BODY) bytes or empty; the caller has checked that. Answered when
+    /// [`MAX_METHOD_BODY`](azmqtt_dialect::MAX_METHOD_BODY) bytes or empty; the caller has checked that. Answered when
     /// the response is written out, or with [`super::Error::ConnectionLost`] when the call's connection is gone: nothing is
     /// sent then.
     pub fn respond(&self, call: MethodCall, status: i32, body: Bytes, reply: Reply<()>) {

@@ -14,8 +14,8 @@ use super::credentials::Refusals;
 use super::endpoint::Endpoint;
 use super::error::Error;
 use super::https::{Https, Request};
-use crate::dialect::encoding::encode;
-use crate::dialect::{API_VERSION, MAX_METHOD_BODY, ServiceError};
+use azmqtt_dialect::encoding::encode;
+use azmqtt_dialect::{API_VERSION, MAX_METHOD_BODY, ServiceError};
 
 /// A method of a device or module, to be called.
 #[derive(Debug, Clone, PartialEq)]

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::error::Error;
 use super::reply::Reply;
-use crate::mqtt::{Publish, QoS};
+use azmqtt_mqtt::{Publish, QoS};
 
 /// A message ready for the wire. Whoever builds it has checked the service's limits.
 #[derive(Debug, Clone, PartialEq, Eq)]

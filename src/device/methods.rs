@@ -14,8 +14,8 @@ use super::error::Error;
 use super::reply::Reply;
 use super::subscriptions::Feed;
 use super::task::Task;
-use crate::dialect::DeviceTopic;
-use crate::mqtt::{Publish, QoS};
+use azmqtt_dialect::DeviceTopic;
+use azmqtt_mqtt::{Publish, QoS};
 
 /// Calls that may be without a response, waiting or being worked on; further ones are answered with status 429 at
 /// once. The queue of one that is stuck stays bounded, and its callers learn of it.

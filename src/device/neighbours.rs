@@ -148,7 +148,7 @@ pub(super) fn replaced_by(client_id: &str) -> String {
 mod tests {
     use super::*;
     use crate::device::{Credentials, Endpoint};
-    use crate::dialect::{Identity, SymmetricKey};
+    use azmqtt_dialect::{Identity, SymmetricKey};
 
     fn config(host: &str, module: Option<&str>, port: u16, websocket: bool) -> DeviceConfig {
         let identity = Identity::new(host, "d", module).unwrap();

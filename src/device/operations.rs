@@ -10,7 +10,7 @@ use super::message::{Outgoing, Ticket};
 use super::subscriptions::Feed;
 use super::task::Task;
 use super::waiting::{Awaited, Waiting};
-use crate::mqtt::Publish;
+use azmqtt_mqtt::Publish;
 
 impl Task {
     /// Takes commands in; `None` means that every handle is gone.

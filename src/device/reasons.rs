@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::error::not_connected;
 use super::neighbours::replaced_by;
 use super::task::Task;
-use crate::mqtt::Dead;
+use azmqtt_mqtt::Dead;
 
 impl Task {
     /// Why an operation may have had no answer.

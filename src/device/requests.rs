@@ -12,9 +12,9 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use super::error::Error;
-use crate::dialect::ServiceError;
-use crate::dialect::encoding::excerpt;
-use crate::dialect::topic::DeviceTopic;
+use azmqtt_dialect::ServiceError;
+use azmqtt_dialect::encoding::excerpt;
+use azmqtt_dialect::topic::DeviceTopic;
 
 /// What is asked of the twin.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use crate::dialect::{Identity, Subscription};
+use azmqtt_dialect::{Identity, Subscription};
 
 /// A topic filter that the device may want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

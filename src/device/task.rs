@@ -29,7 +29,7 @@ use super::transport::ClockOffset;
 pub(super) use super::twin::TwinReply;
 use super::waiting::Waiting;
 use super::watch::Event;
-use crate::mqtt::{Client, ConnectReturnCode, Publish};
+use azmqtt_mqtt::{Client, ConnectReturnCode, Publish};
 
 /// Everything that belongs to one device, owned by one task: no locks, no races.
 pub(super) struct Task {

@@ -16,8 +16,8 @@ use super::blocking::Merged;
 use super::credentials::BoxFuture;
 use super::error::{Error, Step};
 use super::verifier::{Anchors, ServerVerifier, Verification};
-use crate::dialect::material::{self, MaterialError};
-use crate::dialect::pem;
+use azmqtt_dialect::material::{self, MaterialError};
+use azmqtt_dialect::pem;
 
 /// The roots that a server's certificate must chain to. Clients with the same roots share one TLS
 /// configuration, and with it the memory of the roots and the sessions to resume.

@@ -10,8 +10,8 @@ use super::requests::{Answer, ReportedPatch, Request, TwinDocument};
 use super::subscriptions::Feed;
 use super::task::Task;
 use super::watch::Event;
-use crate::dialect::HubTopic;
-use crate::mqtt::Publish;
+use azmqtt_dialect::HubTopic;
+use azmqtt_mqtt::Publish;
 
 /// Who asked for a twin request.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ impl Task {
         }
         while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
             let Some((topic, body)) = self.requests.next_unsent(now) else { break };
-            let publish = Publish::from_bytes(topic, crate::mqtt::QoS::AtMostOnce, body);
+            let publish = Publish::from_bytes(topic, azmqtt_mqtt::QoS::AtMostOnce, body);
             self.mqtt.publish_qos0(&publish, now);
         }
     }

@@ -15,7 +15,7 @@ use super::config::OutboxLimits;
 use super::desired::{DesiredPatch, DesiredTracker};
 use super::error::Error;
 use super::requests::{Answer, Request, Requests};
-use crate::dialect::topic::HubTopic;
+use azmqtt_dialect::topic::HubTopic;
 
 /// How long the read for a comparison may take, and how long to wait after a failed one.
 const COMPARISON_TIMEOUT: Duration = Duration::from_secs(60);

@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
-use crate::dialect::encoding::excerpt;
+use azmqtt_dialect::encoding::excerpt;
 
 /// The longest name shown of a certificate, in characters.
 const MAX_NAME: usize = 100;

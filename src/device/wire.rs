@@ -11,7 +11,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-use crate::meter;
+use azmqtt_net::meter;
 
 /// How much is read before the input is looked at.
 const READ_AHEAD: usize = 64 * 1024;

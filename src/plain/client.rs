@@ -11,9 +11,9 @@ use super::server::{ConnectError, PlainServer};
 use super::task::Task;
 use crate::device::transport::Stream;
 use crate::device::{Reply, Step};
-use crate::mqtt::session::fits_within;
-use crate::mqtt::wire::is_valid_filter;
-use crate::mqtt::{Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
+use azmqtt_mqtt::session::fits_within;
+use azmqtt_mqtt::wire::is_valid_filter;
+use azmqtt_mqtt::{Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
 
 /// What the task is to do.
 pub(super) enum Command {

@@ -15,8 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep_until;
 
 use crate::device::wire::Wire;
-use crate::mqtt::client::Event;
-use crate::mqtt::{Client, Dead, ProtocolError};
+use azmqtt_mqtt::client::Event;
+use azmqtt_mqtt::{Client, Dead, ProtocolError};
 
 /// Encoded bytes past which a session should encode no more messages until some have left: enough to fill the socket.
 pub const OUTPUT_HIGH_WATER: usize = 128 * 1024;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use crate::mqtt::Publish;
+use azmqtt_mqtt::Publish;
 
 /// Messages and answers that may wait; past that the broker is not listened to.
 const MAX_EVENTS: usize = 4096;

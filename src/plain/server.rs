@@ -8,7 +8,7 @@ use super::encryption::Encryption;
 use crate::device::transport::{self, Failure, Stream, Upgrade};
 use crate::device::trust::{Caller, Trust};
 use crate::device::{ConnectDeadlines, Endpoint, Error, ProxyChoice, Step};
-use crate::mqtt::LARGEST_PACKET;
+use azmqtt_mqtt::LARGEST_PACKET;
 
 /// A broker, and the way to it.
 #[derive(Debug, Clone)]

@@ -15,8 +15,8 @@ use super::client::{Command, Shared};
 use super::events::{End, Event, Happening};
 use crate::device::transport::Stream;
 use crate::device::wire::Wire;
-use crate::mqtt::client::Event as Came;
-use crate::mqtt::{
+use azmqtt_mqtt::client::Event as Came;
+use azmqtt_mqtt::{
     Client, ConnectReturnCode, Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
 };
 

@@ -10,8 +10,8 @@ use super::errors::value_error;
 use super::questions::Questions;
 use super::sas::unix_now;
 use crate::device::{ClientCertificate, Credentials, Trust, Workload};
-use crate::dialect::identity::{check_host_name, check_id};
-use crate::dialect::{Auth, ConnectionString, Identity, SasToken, SymmetricKey};
+use azmqtt_dialect::identity::{check_host_name, check_id};
+use azmqtt_dialect::{Auth, ConnectionString, Identity, SasToken, SymmetricKey};
 
 /// An identity with its credentials. Shows no secret.
 #[pyclass(frozen, module = "azmqtt._core")]

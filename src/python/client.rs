@@ -20,7 +20,7 @@ use super::sending::Sending;
 use super::upload::Upload;
 use super::{bridge, convert, errors, outgoing, waiter};
 use crate::device::{Device, Error, Reply, RoundTrips, Stats};
-use crate::dialect::twin::{Section, check_patch_text};
+use azmqtt_dialect::twin::{Section, check_patch_text};
 
 /// One device's client.
 #[pyclass(frozen, module = "azmqtt._core")]

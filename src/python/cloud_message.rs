@@ -9,7 +9,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::device;
-use crate::dialect::{MessageProperties, PropertyBag};
+use azmqtt_dialect::{MessageProperties, PropertyBag};
 
 /// A message from the cloud.
 #[pyclass(frozen, module = "azmqtt._core")]

@@ -12,7 +12,7 @@ use super::fork::Generation;
 use super::runtime;
 use super::stream::Stream;
 use crate::device::{CloudMessage, DesiredPatch, Device, DeviceConfig, MethodRequest};
-use crate::dialect::topic;
+use azmqtt_dialect::topic;
 
 /// Time spans from Python end here: about 30 years in seconds, which no clock arithmetic overflows.
 const MAX_SECONDS: f64 = 1e9;

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyType};
 
 use super::convert;
 use crate::device::Error;
-use crate::dialect::MessageError;
+use azmqtt_dialect::MessageError;
 
 /// Makes the exception for `error`.
 pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {

@@ -15,14 +15,14 @@ use super::fork::Generation;
 use super::hub_cloud;
 use super::hub_options::HubOptions;
 use crate::device::Error;
-use crate::dialect::sas::SymmetricKey;
-use crate::dialect::twin;
-use crate::dialect::x509::Thumbprint;
-use crate::hub::{self, Authentication, HubError, SignedBy, TelemetryMessage, Whose};
+use azmqtt_dialect::sas::SymmetricKey;
+use azmqtt_dialect::twin;
+use azmqtt_dialect::x509::Thumbprint;
+use azmqtt_hub::{Authentication, HubError, SignedBy, TelemetryMessage, Whose};
 
 /// A running hub.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub struct Hub(pub(super) Arc<hub::Hub>, Generation);
+pub struct Hub(pub(super) Arc<azmqtt_hub::Hub>, Generation);
 
 impl Drop for Hub {
     fn drop(&mut self) {
@@ -49,7 +49,7 @@ impl Hub {
     #[new]
     fn start(py: Python<'_>, options: HubOptions) -> PyResult<Self> {
         let config = options.into_config()?;
-        py.detach(|| hub::Hub::start(config))
+        py.detach(|| azmqtt_hub::Hub::start(config))
             .map(|hub| Self(Arc::new(hub), Generation::now()))
             .map_err(to_python)
     }
@@ -427,7 +427,7 @@ impl Hub {
 
 /// A call of a method under way.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct PendingCall(Mutex<hub::PendingCall>);
+pub(super) struct PendingCall(Mutex<azmqtt_hub::PendingCall>);
 
 #[pymethods]
 impl PendingCall {

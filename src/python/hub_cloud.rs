@@ -5,8 +5,8 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::core::span;
-use crate::dialect::{MessageProperties, PropertyBag};
-use crate::hub::{CloudSend, FeedbackRecord, HubConfig};
+use azmqtt_dialect::{MessageProperties, PropertyBag};
+use azmqtt_hub::{CloudSend, FeedbackRecord, HubConfig};
 
 /// How the hub treats cloud-to-device messages, by name; times in seconds.
 #[derive(FromPyObject, Clone, Copy)]

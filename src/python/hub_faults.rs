@@ -9,14 +9,14 @@ use serde_json::Value;
 
 use super::core::span;
 use super::hub::{Hub, to_python};
-use crate::hub::faults::{FaultError, Rule, Schedule};
-use crate::hub::{self, HubError};
+use azmqtt_hub::HubError;
+use azmqtt_hub::faults::{FaultError, Rule, Schedule};
 
 /// Number, rule, whose, what, Unix time in seconds.
 type Fired = (u64, u64, String, String, f64);
 
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct HubFaults(Arc<hub::Hub>);
+pub(super) struct HubFaults(Arc<azmqtt_hub::Hub>);
 
 #[pymethods]
 impl HubFaults {

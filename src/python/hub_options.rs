@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 
 use super::core::span;
 use super::hub_cloud::CloudOptions;
-use crate::hub::throttle::Throttling;
-use crate::hub::{DisabledAnswer, HubConfig, PacketRecording, Recording};
+use azmqtt_hub::throttle::Throttling;
+use azmqtt_hub::{DisabledAnswer, HubConfig, PacketRecording, Recording};
 
 /// By name; each group of options is a dict of its own.
 #[derive(FromPyObject)]

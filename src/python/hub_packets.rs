@@ -8,14 +8,13 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use super::core::span;
 use super::hub::{Hub, whose};
-use crate::hub;
-use crate::hub::packets::{Content, Direction, PacketRecord};
+use azmqtt_hub::packets::{Content, Direction, PacketRecord};
 
 /// Sequence number, client id, connection, Unix time in seconds, whether it went to the hub, kind, its other fields.
 type Record<'py> = (u64, String, u64, f64, bool, &'static str, Bound<'py, PyDict>);
 
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct PacketLog(Arc<hub::Hub>);
+pub(super) struct PacketLog(Arc<azmqtt_hub::Hub>);
 
 #[pymethods]
 impl PacketLog {

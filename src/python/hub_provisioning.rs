@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::convert;
 use super::core::span;
 use super::hub::{Hub, to_python};
-use crate::dialect::x509::Thumbprint;
-use crate::dialect::{ServiceError, SymmetricKey};
-use crate::hub::provisioning::enrollment::Attestation;
-use crate::hub::provisioning::{Allocation, Enrollment, EnrollmentGroup, Fault};
-use crate::hub::{self, Authentication, HubError};
+use azmqtt_dialect::x509::Thumbprint;
+use azmqtt_dialect::{ServiceError, SymmetricKey};
+use azmqtt_hub::provisioning::enrollment::Attestation;
+use azmqtt_hub::provisioning::{Allocation, Enrollment, EnrollmentGroup, Fault};
+use azmqtt_hub::{Authentication, HubError};
 
 /// What devices show: two keys in base64, a random one for each that is absent; or thumbprints in hex; or whatever an
 /// authority of the hub signed.
@@ -27,7 +27,7 @@ type Record<'py> = (String, String, Option<String>, String, Option<Bound<'py, Py
 type Request<'py> = (String, String, Option<String>, Option<Bound<'py, PyAny>>);
 
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct ProvisioningService(Arc<hub::Hub>);
+pub(super) struct ProvisioningService(Arc<azmqtt_hub::Hub>);
 
 #[pymethods]
 impl ProvisioningService {
@@ -113,7 +113,7 @@ impl ProvisioningService {
 
     fn registrations<'py>(&self, py: Python<'py>) -> PyResult<Vec<Record<'py>>> {
         let records = self.0.registrations();
-        let convert = |record: hub::provisioning::Record| {
+        let convert = |record: azmqtt_hub::provisioning::Record| {
             Ok((
                 record.registration_id,
                 record.device_id,

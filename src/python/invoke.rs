@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 
 use super::{convert, errors};
 use crate::device::MethodInvocation;
-use crate::dialect::identity::check_id;
-use crate::dialect::{MAX_METHOD_BODY, check_method_name};
+use azmqtt_dialect::identity::check_id;
+use azmqtt_dialect::{MAX_METHOD_BODY, check_method_name};
 
 /// What to call, by name. Python has checked the types and the ranges of the times, which are in whole seconds.
 #[derive(FromPyObject)]

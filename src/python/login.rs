@@ -7,7 +7,7 @@ use pyo3::types::PyBytes;
 use super::errors::value_error;
 use super::sas::unix_now;
 use crate::device::trust;
-use crate::dialect::{Auth, ConnectionString, Identity, SasToken, SymmetricKey, UsernameOptions};
+use azmqtt_dialect::{Auth, ConnectionString, Identity, SasToken, SymmetricKey, UsernameOptions};
 
 /// The names and the key of a connection string. Shows no secret.
 #[pyclass(frozen, module = "azmqtt._core")]

@@ -10,7 +10,7 @@ use pyo3::types::PyBytes;
 use super::core::Core;
 use super::{bridge, convert, errors, waiter};
 use crate::device::{self, Device};
-use crate::dialect::{self, MAX_METHOD_BODY};
+use azmqtt_dialect::MAX_METHOD_BODY;
 
 /// A call from the hub.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -83,5 +83,5 @@ impl MethodCall {
 /// Raises `ValueError` for a name that no method can have.
 #[pyfunction]
 pub(super) fn check_method_name(name: &str) -> PyResult<()> {
-    dialect::check_method_name(name).map_err(|error| errors::value_error(&error))
+    azmqtt_dialect::check_method_name(name).map_err(|error| errors::value_error(&error))
 }

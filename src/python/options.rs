@@ -10,7 +10,7 @@ use super::access::Access;
 use super::core::span;
 use crate::device::trust::Caller;
 use crate::device::{DeviceConfig, Endpoint, LostSession, OutboxLimits, ProxyChoice, RetryPolicy, Trust};
-use crate::dialect::identity::check_host_name;
+use azmqtt_dialect::identity::check_host_name;
 
 /// The options as `azmqtt._options` passes them: by name, every one of them.
 #[derive(FromPyObject)]

@@ -11,8 +11,8 @@ use pyo3::{Borrowed, intern};
 
 use super::{convert, errors};
 use crate::device::Outgoing;
-use crate::dialect::{MAX_MESSAGE_SIZE, MessageProperties};
-use crate::mqtt::QoS;
+use azmqtt_dialect::{MAX_MESSAGE_SIZE, MessageProperties};
+use azmqtt_mqtt::QoS;
 
 /// Makes a message of `bytes`, `str`, something JSON-able or a `Message`, checked against the service's
 /// rules. `topic` is the one of a message without properties.

@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use super::errors::value_error;
-use crate::dialect::{connection_string, text};
+use azmqtt_dialect::{connection_string, text};
 
 /// The connection string of a device or a service, without what surrounds it.
 #[pyfunction]

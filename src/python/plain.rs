@@ -15,13 +15,13 @@ use super::fork::Generation;
 use super::greenlets::Greenlets;
 use super::{runtime, waiter};
 use crate::device::ProxyChoice;
-use crate::mqtt::session::fits_within;
-use crate::mqtt::{Hello, LARGEST_PACKET, LastWill, Level, Publish, QoS, SubscribeFilter};
 use crate::plain::client::Refused;
 use crate::plain::{
     ConnectError, Encryption, End, Event, Happening, PlainClient as Client, PlainServer, Roots, Verification,
     Versions,
 };
+use azmqtt_mqtt::session::fits_within;
+use azmqtt_mqtt::{Hello, LARGEST_PACKET, LastWill, Level, Publish, QoS, SubscribeFilter};
 
 /// How long Ctrl-C may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);

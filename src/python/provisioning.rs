@@ -16,8 +16,8 @@ use super::outcome::Outcome;
 use super::{bridge, convert, runtime, waiter};
 use crate::device::provisioning::register;
 use crate::device::{Credentials, PollWaits, ProvisioningConfig, Registered, Reply, Trust};
-use crate::dialect::provisioning::{Registrant, RegistrationState};
-use crate::dialect::{Identity, SymmetricKey};
+use azmqtt_dialect::provisioning::{Registrant, RegistrationState};
+use azmqtt_dialect::{Identity, SymmetricKey};
 
 /// One registration, to be run once. Shows no secret.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -131,7 +131,7 @@ impl Provisioning {
 /// The key of one device, from its group's, both in base64.
 #[pyfunction]
 pub(super) fn derive_device_key(group_key: &str, registration_id: &str) -> PyResult<String> {
-    crate::dialect::provisioning::check_registration_id(registration_id)
+    azmqtt_dialect::provisioning::check_registration_id(registration_id)
         .map_err(|error| value_error(&error))?;
     Ok(read_key("group_key", group_key)?.derive(registration_id).as_base64())
 }

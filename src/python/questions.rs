@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::core::span;
 use super::waiter;
 use crate::device::{BoxFuture, Reply, Signer, TokenSource};
-use crate::dialect::SasToken;
+use azmqtt_dialect::SasToken;
 
 /// The answerer's end.
 #[pyclass(frozen, module = "azmqtt._core")]

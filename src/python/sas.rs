@@ -8,7 +8,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use super::errors::value_error;
-use crate::dialect::{SasToken, SymmetricKey};
+use azmqtt_dialect::{SasToken, SymmetricKey};
 
 /// Signs a token for `resource`, valid for `ttl` whole seconds from now.
 #[pyfunction]

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use super::core::Core;
 use super::{bridge, waiter};
 use crate::device::{FileUpload, UploadStep};
-use crate::dialect::upload::check_blob_name;
+use azmqtt_dialect::upload::check_blob_name;
 
 /// For uploads without a timeout: about 30 years.
 const NO_TIMEOUT: Duration = Duration::from_secs(1_000_000_000);

@@ -2,8 +2,8 @@
 
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
-use crate::dialect::encoding::excerpt;
-use crate::dialect::time::format_utc;
+use azmqtt_dialect::encoding::excerpt;
+use azmqtt_dialect::time::format_utc;
 
 /// Certificates of a chain that are looked at.
 const MAX_CERTIFICATES: usize = 10;

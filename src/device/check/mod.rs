@@ -21,7 +21,7 @@ use super::reply::Reply;
 use super::task::unix_now;
 use super::transport::{self, ClockOffset, probe};
 use super::under_way::UnderWay;
-use crate::dialect::time::format_utc;
+use azmqtt_dialect::time::format_utc;
 
 /// How long a look at a port that is not the connection's own may take.
 const GLANCE: Duration = Duration::from_secs(5);

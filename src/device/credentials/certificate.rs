@@ -12,9 +12,9 @@ use zeroize::Zeroize;
 
 use super::certificate_error::CertificateError;
 use super::private_key;
-use crate::dialect::material::{self, Material, MaterialError};
-use crate::dialect::time::format_utc;
-use crate::dialect::x509::{CertificateFacts, Thumbprint};
+use azmqtt_dialect::material::{self, Material, MaterialError};
+use azmqtt_dialect::time::format_utc;
+use azmqtt_dialect::x509::{CertificateFacts, Thumbprint};
 
 /// TLS sessions that are kept to be resumed, for each configuration.
 const SESSIONS: usize = 8;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::dialect::material::MaterialError;
-use crate::dialect::time::format_utc;
+use azmqtt_dialect::material::MaterialError;
+use azmqtt_dialect::time::format_utc;
 
 /// Why a certificate and a key cannot be used. Begins with the name of the field; never shows a key or passphrase.
 #[derive(Debug, Clone, PartialEq, Eq)]

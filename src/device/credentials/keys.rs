@@ -4,7 +4,7 @@ use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{BoxFuture, Refusals, Signer};
-use crate::dialect::SymmetricKey;
+use azmqtt_dialect::SymmetricKey;
 
 /// Refusals after which a key has had its chance: a token signed anew is the second.
 const CHANCES: u32 = 2;

@@ -26,8 +26,8 @@ use self::ready::ReadyToken;
 use super::error::{Error, Step};
 use super::task::unix_now;
 use super::under_way;
-use crate::dialect::sas::UnsignedToken;
-use crate::dialect::{Identity, SasToken, SymmetricKey};
+use azmqtt_dialect::sas::UnsignedToken;
+use azmqtt_dialect::{Identity, SasToken, SymmetricKey};
 
 /// A future that can be boxed away, whatever it does.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::task::unix_now;
 use super::{Purpose, RENEW_AFTER, TokenSource, bounded};
-use crate::dialect::SasToken;
+use azmqtt_dialect::SasToken;
 
 /// The newest token, and perhaps a way to get the next.
 pub(super) struct ReadyToken {
@@ -137,7 +137,7 @@ mod tests {
 
     use super::super::BoxFuture;
     use super::*;
-    use crate::dialect::SymmetricKey;
+    use azmqtt_dialect::SymmetricKey;
 
     struct OutOfOrder;
 

@@ -18,7 +18,7 @@ use super::Deadlines;
 use super::address::{Address, Place};
 use crate::device::body::{BodyError, collect};
 use crate::device::transport::dial;
-use crate::dialect::encoding::excerpt;
+use azmqtt_dialect::encoding::excerpt;
 
 /// The longest head of an answer, in bytes.
 const MAX_HEAD: usize = 16 << 10;

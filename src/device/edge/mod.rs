@@ -20,7 +20,7 @@ pub use self::address::AddressError;
 use self::http::Request;
 use super::credentials::{BoxFuture, Signer};
 use super::trust::RootSource;
-use crate::dialect::encoding::encode;
+use azmqtt_dialect::encoding::encode;
 
 /// The workload API of one module.
 #[derive(Clone)]

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::dialect::ServiceError;
-use crate::dialect::provisioning::RegistrationState;
+use azmqtt_dialect::ServiceError;
+use azmqtt_dialect::provisioning::RegistrationState;
 
 /// The service's refusal.
 #[derive(Debug, Clone, PartialEq)]

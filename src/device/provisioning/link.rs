@@ -9,9 +9,9 @@ use crate::device::config::later;
 use crate::device::error::{Error, Step};
 use crate::device::transport::{self, Stream};
 use crate::device::under_way;
-use crate::dialect::provisioning::ProvisioningRequest;
-use crate::dialect::provisioning::registrant::SAS_POLICY;
 use crate::plain::connection::Connection;
+use azmqtt_dialect::provisioning::ProvisioningRequest;
+use azmqtt_dialect::provisioning::registrant::SAS_POLICY;
 
 pub(super) struct Link<'a> {
     connection: Connection<Stream>,

@@ -22,8 +22,8 @@ use super::config::{ConnectDeadlines, RetryPolicy};
 use super::credentials::Credentials;
 use super::endpoint::Endpoint;
 use super::reply::Reply;
-use crate::dialect::Identity;
-use crate::dialect::provisioning::{GLOBAL_HOST, Registrant, RegistrationState};
+use azmqtt_dialect::Identity;
+use azmqtt_dialect::provisioning::{GLOBAL_HOST, Registrant, RegistrationState};
 
 pub use failure::ProvisioningFailure;
 

@@ -13,7 +13,7 @@ use crate::device::backoff::{Backoff, random};
 use crate::device::config::later;
 use crate::device::error::{Error, not_connected};
 use crate::device::under_way::UnderWay;
-use crate::dialect::provisioning::{ProvisioningRequest, Registration};
+use azmqtt_dialect::provisioning::{ProvisioningRequest, Registration};
 
 /// Registers, within `timeout`.
 pub(super) async fn run(config: &ProvisioningConfig, timeout: Duration) -> Result<Registered, Error> {

@@ -9,12 +9,12 @@ use super::ProvisioningConfig;
 use crate::device::config::later;
 use crate::device::error::{Error, Step};
 use crate::device::transport::{self, ClockOffset};
-use crate::dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES};
-use crate::mqtt::client::Event;
-use crate::mqtt::{
+use crate::plain::connection::{Dispatch, Loss, Progress};
+use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES};
+use azmqtt_mqtt::client::Event;
+use azmqtt_mqtt::{
     Client, Connect, ConnectReturnCode, Login, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
 };
-use crate::plain::connection::{Dispatch, Loss, Progress};
 
 /// Requests without their PUBACK. There is one at a time; a service that acknowledges none of so many is not one.
 const MAX_IN_FLIGHT: u16 = 16;
@@ -266,9 +266,9 @@ mod tests {
 
     use super::*;
     use crate::device::Credentials;
-    use crate::dialect::SymmetricKey;
-    use crate::dialect::provisioning::Registrant;
     use crate::plain::connection::Connection;
+    use azmqtt_dialect::SymmetricKey;
+    use azmqtt_dialect::provisioning::Registrant;
 
     fn config() -> ProvisioningConfig {
         let key = SymmetricKey::from_base64("AAEC").unwrap();

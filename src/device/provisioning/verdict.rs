@@ -2,8 +2,8 @@
 
 use super::failure::ProvisioningFailure;
 use super::{super::error::Error, Registered};
-use crate::dialect::provisioning::{ConnectionProfile, Operation, RegistrationState, Status};
-use crate::dialect::{Identity, ServiceError};
+use azmqtt_dialect::provisioning::{ConnectionProfile, Operation, RegistrationState, Status};
+use azmqtt_dialect::{Identity, ServiceError};
 
 /// What to do next.
 #[derive(Debug, PartialEq)]

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use percent_encoding::percent_decode_str;
 
 use super::{Login, Proxy, ProxyKind};
-use crate::dialect::identity::check_host_name;
+use azmqtt_dialect::identity::check_host_name;
 
 /// Why a proxy's URL cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]

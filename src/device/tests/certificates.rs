@@ -11,7 +11,7 @@ use super::support::{Hub, LONG, ask, device};
 use crate::device::provisioning::register;
 use crate::device::upload::UploadStep;
 use crate::device::{ClientCertificate, Credentials, DeviceConfig, Error, ProvisioningConfig, Step};
-use crate::dialect::provisioning::Registrant;
+use azmqtt_dialect::provisioning::Registrant;
 
 struct Pair(CertificateDer<'static>, Vec<u8>);
 
@@ -55,7 +55,7 @@ async fn a_certificate_stands_in_for_the_password() {
         let login = connect.login.unwrap();
         assert_eq!((login.password.as_str(), login.username.starts_with("localhost/dev/")), ("", true));
         assert_eq!(peer.stream.get_ref().1.peer_certificates(), Some(&[own.0.clone()][..]));
-        peer.server.refuse(crate::mqtt::ConnectReturnCode::NotAuthorized);
+        peer.server.refuse(azmqtt_mqtt::ConnectReturnCode::NotAuthorized);
         peer.flush().await;
         // The same certificate again would not be better.
         let error = connecting.get().await.unwrap_err();
@@ -71,7 +71,7 @@ async fn a_server_that_does_not_like_the_certificate_is_quoted() {
         for (credentials, expected) in [
             (pair().credentials(), "the server refused the client certificate"),
             (
-                Credentials::key(crate::dialect::SymmetricKey::generate().unwrap()),
+                Credentials::key(azmqtt_dialect::SymmetricKey::generate().unwrap()),
                 "the server wants a client certificate",
             ),
         ] {

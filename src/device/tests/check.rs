@@ -9,8 +9,8 @@ use super::proxy_peer::ProxyPeer;
 use super::support::{Answer, Hub, LONG, ask, config, within};
 use crate::device::check::{CheckReport, CheckedStep, check};
 use crate::device::{Credentials, DeviceConfig, Trust};
-use crate::dialect::{SasToken, SymmetricKey};
-use crate::mqtt::ConnectReturnCode;
+use azmqtt_dialect::{SasToken, SymmetricKey};
+use azmqtt_mqtt::ConnectReturnCode;
 
 fn start(config: DeviceConfig, limit: Duration) -> Answer<CheckReport> {
     ask(|reply| drop(check(config, limit, Handle::current, reply)))

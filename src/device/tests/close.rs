@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{Hub, LONG, ask, close, device, message, send, until};
 use crate::device::{Error, State};
-use crate::mqtt::{ConnectReturnCode, QoS};
+use azmqtt_mqtt::{ConnectReturnCode, QoS};
 
 #[tokio::test]
 async fn a_client_that_was_never_used() {

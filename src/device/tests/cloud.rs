@@ -6,8 +6,8 @@ use super::support::{Hub, LONG, Peer, ask, close, device, send, until};
 use crate::device::converse::MAX_DELIVERIES;
 use crate::device::inbox::MAX_BYTES;
 use crate::device::{CloudMessage, Device, Error};
-use crate::mqtt::server::Event;
-use crate::mqtt::{Publish, QoS};
+use azmqtt_mqtt::server::Event;
+use azmqtt_mqtt::{Publish, QoS};
 
 const TOPIC: &str = "devices/dev/messages/devicebound/";
 /// As many as may wait.

@@ -7,7 +7,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::support::{Hub, LONG, ask, config, device, send, within};
 use crate::device::{DeviceConfig, Error, State, Step, Trust};
-use crate::mqtt::ConnectReturnCode;
+use azmqtt_mqtt::ConnectReturnCode;
 
 /// What `connect` ends with, while `peer` plays the other side.
 pub(super) async fn connect(config: DeviceConfig, peer: impl Future<Output = ()>) -> (Error, Duration) {
@@ -208,7 +208,7 @@ async fn a_call_ends_in_time_while_the_connection_is_being_made() {
     let timeout = Duration::from_millis(150);
     let connecting = ask(|reply| device.connect(timeout, reply));
     let sending =
-        ask(|reply| device.send(super::support::message(crate::mqtt::QoS::AtLeastOnce, ""), timeout, reply));
+        ask(|reply| device.send(super::support::message(azmqtt_mqtt::QoS::AtLeastOnce, ""), timeout, reply));
     let reading = ask(|reply| device.get_twin(timeout, reply));
     let _hangs = hub.accept_tcp().await;
     assert!(matches!(connecting.get().await, Err(Error::RequestTimeout { operation: "connect", .. })));

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::support::{Hub, LONG, ask, device, send, until};
 use crate::device::{Credentials, Device, Error, State};
-use crate::dialect::{SasToken, SymmetricKey};
-use crate::mqtt::ConnectReturnCode;
+use azmqtt_dialect::{SasToken, SymmetricKey};
+use azmqtt_mqtt::ConnectReturnCode;
 
 const KEY: &str = "c2VjcmV0IGtleSBvZiBhIHRlc3Q=";
 
@@ -142,7 +142,7 @@ async fn any_span_can_be_configured() {
     let connecting = ask(|reply| device.connect(Duration::MAX, reply));
     let mut peer = hub.accept(false).await;
     connecting.get().await.unwrap();
-    let message = super::support::message(crate::mqtt::QoS::AtLeastOnce, "a");
+    let message = super::support::message(azmqtt_mqtt::QoS::AtLeastOnce, "a");
     let sent = ask(|reply| device.send(message, Duration::MAX, reply));
     assert_eq!(peer.take_message().await, "a");
     sent.get().await.unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::device::DesiredPatch;
 use crate::device::desired::DesiredTracker;
-use crate::dialect::twin::merge_patch;
+use azmqtt_dialect::twin::merge_patch;
 
 /// The hub's side: the truth.
 #[derive(Debug, Clone)]

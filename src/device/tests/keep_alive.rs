@@ -6,7 +6,7 @@ use tokio::io::AsyncReadExt;
 
 use super::support::{Hub, LONG, ask, device, message, send, until, within};
 use crate::device::{Device, Error};
-use crate::mqtt::QoS;
+use azmqtt_mqtt::QoS;
 
 fn short(hub: &Hub) -> Device {
     let mut config = hub.config();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{Hub, LONG, ask, config, device, message, send, text, until, within};
 use crate::device::{Error, LostSession, RetryPolicy, State};
-use crate::mqtt::{ConnectReturnCode, QoS};
+use azmqtt_mqtt::{ConnectReturnCode, QoS};
 
 #[tokio::test]
 async fn a_kept_session_gets_the_unacknowledged_again_as_duplicates() {

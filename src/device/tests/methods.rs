@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::support::{Answer, Hub, LONG, Peer, ask, close, device, send, text, until};
 use crate::device::{Device, Error, MAX_OPEN_CALLS, MethodRequest};
-use crate::mqtt::server::Event;
+use azmqtt_mqtt::server::Event;
 
 async fn grant(peer: &mut Peer) {
     assert_eq!(peer.answer_subscribe(true).await, "$iothub/methods/POST/#");

@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::support::{Hub, LONG, ask, close, device, message, send, text, until};
 use crate::device::{Error, LostSession};
-use crate::mqtt::QoS;
+use azmqtt_mqtt::QoS;
 
 #[tokio::test]
 async fn a_hub_that_sends_but_does_not_read() {

@@ -8,11 +8,11 @@ use tokio::runtime::Handle;
 use super::support::{Answer, Hub, LONG, Peer, ask, config};
 use crate::device::provisioning::register;
 use crate::device::{Credentials, Error, PollWaits, ProvisioningConfig, Registered, Step};
-use crate::dialect::provisioning::{
+use azmqtt_dialect::provisioning::{
     ProvisioningRequest, RESPONSES, Registrant, Registration, RegistrationState, Substatus,
 };
-use crate::dialect::{SasToken, SymmetricKey};
-use crate::mqtt::{ConnectReturnCode, QoS};
+use azmqtt_dialect::{SasToken, SymmetricKey};
+use azmqtt_mqtt::{ConnectReturnCode, QoS};
 
 const FLOOR: Duration = Duration::from_millis(5);
 

@@ -8,7 +8,7 @@ use super::connect::{connect, failed_at, short};
 use super::proxy_peer::{ProxyPeer, pass_on, passing_on};
 use super::support::{DEVICE_HOST, Hub, LONG, ask, config, device, send, within};
 use crate::device::{Error, Step};
-use crate::mqtt::ConnectReturnCode;
+use azmqtt_mqtt::ConnectReturnCode;
 
 const OK: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 

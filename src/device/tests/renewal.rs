@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{Hub, Peer, device, send, text};
 use crate::device::{Device, Error, State};
-use crate::mqtt::server::Event;
+use azmqtt_mqtt::server::Event;
 
 fn short_lived(hub: &Hub) -> Device {
     let mut config = hub.config();
@@ -150,10 +150,10 @@ async fn a_hub_that_refuses_the_new_token_ends_it_with_the_reason() {
     peer.expect_goodbye().await;
     assert!(matches!(next.event().await, Some(Event::Connect(_))));
     let sent = send(&device, "a");
-    next.server.refuse(crate::mqtt::ConnectReturnCode::NotAuthorized);
+    next.server.refuse(azmqtt_mqtt::ConnectReturnCode::NotAuthorized);
     next.flush().await;
     let (mut next, _) = hub.accept_mqtt().await;
-    next.server.refuse(crate::mqtt::ConnectReturnCode::NotAuthorized);
+    next.server.refuse(azmqtt_mqtt::ConnectReturnCode::NotAuthorized);
     next.flush().await;
     let outcome = sent.get().await;
     assert!(matches!(outcome, Err(Error::AuthenticationFailed { .. })), "{outcome:?}");

@@ -263,7 +263,7 @@ async fn so_do_those_of_a_trust_bundle_a_registration_and_an_upload() {
     assert!(text.contains("(not connected: the trust bundle for localhost:"), "{text}");
 
     let config = hub.config();
-    let registrant = crate::dialect::provisioning::Registrant::new("0ne0001", "dev").unwrap();
+    let registrant = azmqtt_dialect::provisioning::Registrant::new("0ne0001", "dev").unwrap();
     let registration = crate::device::ProvisioningConfig {
         endpoint: config.endpoint.clone(),
         ..crate::device::ProvisioningConfig::new(registrant, config.credentials.clone())

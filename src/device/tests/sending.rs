@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{Answer, Hub, LONG, ask, close, device, message, send, until};
 use crate::device::{Batch, Device, Error, OutboxLimits};
-use crate::mqtt::QoS;
+use azmqtt_mqtt::QoS;
 
 fn send_within(device: &Device, qos: QoS, text: &str, timeout: Duration) -> Answer<()> {
     ask(|reply| device.send(message(qos, text), timeout, reply))

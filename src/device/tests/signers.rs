@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::support::{Answer, Hub, LONG, Peer, ask, close, device, send, until};
 use crate::device::{BoxFuture, Credentials, Device, Error, Signer, State, Step, TokenSource};
-use crate::dialect::sas::UnsignedToken;
-use crate::dialect::{SasToken, SymmetricKey};
-use crate::mqtt::{Connect, ConnectReturnCode};
+use azmqtt_dialect::sas::UnsignedToken;
+use azmqtt_dialect::{SasToken, SymmetricKey};
+use azmqtt_mqtt::{Connect, ConnectReturnCode};
 
 const RESOURCE: &str = "localhost/devices/dev";
 
@@ -225,7 +225,7 @@ async fn a_token_is_replaced_before_it_expires() {
     connecting.get().await.unwrap();
     // The source fails once: the line stays, and it is asked again.
     let (mut next, ()) = tokio::join!(hub.accept_tls(), peer.expect_goodbye());
-    let Some(crate::mqtt::server::Event::Connect(connect)) = next.event().await else { panic!("no CONNECT") };
+    let Some(azmqtt_mqtt::server::Event::Connect(connect)) = next.event().await else { panic!("no CONNECT") };
     next.accept(true).await;
     assert_eq!(password(&connect), second);
     assert_eq!((source.left(), device.stats().connections_lost), (0, 0));

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::support::{Hub, LONG, ask, close, device, message};
 use crate::device::{Batch, Device, Error};
-use crate::mqtt::server::Event;
-use crate::mqtt::{QoS, SubscribeReasonCode};
+use azmqtt_mqtt::server::Event;
+use azmqtt_mqtt::{QoS, SubscribeReasonCode};
 
 /// A small generator: runs repeat exactly as far as the sockets allow.
 struct Dice(u64);

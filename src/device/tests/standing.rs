@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::support::*;
 use crate::device::{Error, State};
-use crate::dialect::topic::DeviceTopic;
-use crate::mqtt::QoS;
+use azmqtt_dialect::topic::DeviceTopic;
+use azmqtt_mqtt::QoS;
 
 const METHODS: &str = "$iothub/methods/POST/#";
 const CLOUD: &str = "devices/dev/messages/devicebound/#";

@@ -21,10 +21,10 @@ use crate::device::{
     ConnectDeadlines, Credentials, Device, DeviceConfig, Endpoint, Error, Outgoing, Reply, RetryPolicy,
     State, Trust,
 };
-use crate::dialect::{Identity, SymmetricKey};
-use crate::mqtt::server::Event;
-use crate::mqtt::session::Session;
-use crate::mqtt::{Connect, Publish, QoS, Server, Subscribe, SubscribeReasonCode};
+use azmqtt_dialect::{Identity, SymmetricKey};
+use azmqtt_mqtt::server::Event;
+use azmqtt_mqtt::session::Session;
+use azmqtt_mqtt::{Connect, Publish, QoS, Server, Subscribe, SubscribeReasonCode};
 
 /// Longer than anything here takes on a busy machine; a test that waits for it has failed.
 pub(super) const LONG: Duration = Duration::from_secs(10);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::support::{Hub, LONG, Peer, ask, text, until};
 use crate::device::{DesiredPatch, Device, Error};
-use crate::mqtt::server::Event;
+use azmqtt_mqtt::server::Event;
 
 const CHANGES: &str = "$iothub/twin/PATCH/properties/desired/";
 
@@ -160,7 +160,7 @@ async fn a_slow_application_gets_what_it_missed_as_one_change_as_soon_as_it_look
     let started = Instant::now();
     while versions.last() != Some(&200) {
         let change = next(&device).await;
-        crate::dialect::twin::merge_patch(&mut known, &change.patch);
+        azmqtt_dialect::twin::merge_patch(&mut known, &change.patch);
         versions.push(change.version);
     }
     assert!(started.elapsed() < LONG / 2, "nothing but the room woke the connection");

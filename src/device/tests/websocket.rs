@@ -15,8 +15,8 @@ use super::connect::{connect, failed_at, short};
 use super::proxy_peer::{ProxyPeer, pass_on, passing_on, read_head};
 use super::support::{Hub, LONG, Peer, ask, close, device, send, until, within};
 use crate::device::{Device, DeviceConfig, Error, State, Step};
-use crate::mqtt::ConnectReturnCode;
-use crate::websocket::{WebSocketBytes, derive_accept_key};
+use azmqtt_mqtt::ConnectReturnCode;
+use azmqtt_net::websocket::{WebSocketBytes, derive_accept_key};
 
 fn config(hub: &Hub) -> DeviceConfig {
     let mut config = hub.config();
@@ -277,7 +277,7 @@ async fn a_renewal_that_meets_a_refusal_or_a_server_that_hangs_keeps_the_connect
     assert_eq!(peer.take_message().await, "b");
     sent.get().await.unwrap();
     let stream = WebSocketBytes::new(upgrade(&hub).await, Role::Server, Vec::new()).await;
-    assert_eq!(peer.event().await, Some(crate::mqtt::server::Event::Disconnect));
+    assert_eq!(peer.event().await, Some(azmqtt_mqtt::server::Event::Disconnect));
     let mut next = Peer::new(stream);
     next.connect().await;
     next.accept(true).await;

@@ -12,7 +12,7 @@ use super::clock::ClockOffset;
 use crate::device::endpoint::Endpoint;
 use crate::device::trust::Caller;
 use crate::device::verifier::Fault;
-use crate::meter::Metered;
+use azmqtt_net::meter::Metered;
 
 pub(super) type TlsStream = tokio_rustls::client::TlsStream<Metered<TcpStream>>;
 

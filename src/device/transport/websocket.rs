@@ -8,7 +8,7 @@ use super::clock::ClockOffset;
 use super::http::{Head, NoAnswer};
 use crate::device::endpoint::Endpoint;
 use crate::device::proxy::HostPort;
-use crate::websocket::{
+use azmqtt_net::websocket::{
     MAX_MESSAGE, PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token,
 };
 

@@ -16,12 +16,12 @@ use super::super::endpoint::Endpoint;
 use super::super::error::Error;
 use super::super::https::{Https, Request, Response};
 use super::UploadStep;
-use crate::dialect::encoding::encode;
-use crate::dialect::storage::{
+use azmqtt_dialect::encoding::encode;
+use azmqtt_dialect::storage::{
     MAX_BLOCKS, STORAGE_VERSION, StorageError, block_id, block_list_body, listed_blocks,
 };
-use crate::dialect::upload::{UploadNotification, UploadTarget};
-use crate::dialect::{API_VERSION, ServiceError};
+use azmqtt_dialect::upload::{UploadNotification, UploadTarget};
+use azmqtt_dialect::{API_VERSION, ServiceError};
 
 /// How often one request is tried.
 const ATTEMPTS: u32 = 6;

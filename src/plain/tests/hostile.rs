@@ -8,9 +8,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::support::{Peer, message};
-use crate::mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, QoS, SubscribeFilter};
 use crate::plain::client::Refused;
 use crate::plain::{End, Happening};
+use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, QoS, SubscribeFilter};
 
 #[tokio::test]
 async fn a_broker_that_refuses() {

@@ -1,8 +1,8 @@
 //! What is kept from one connection to the next, and in which order things leave.
 
 use super::support::{Peer, message};
-use crate::mqtt::{Packet, PubAck, Publish, QoS, SubAck, SubscribeFilter, SubscribeReasonCode, UnsubAck};
 use crate::plain::{End, Happening};
+use azmqtt_mqtt::{Packet, PubAck, Publish, QoS, SubAck, SubscribeFilter, SubscribeReasonCode, UnsubAck};
 
 #[tokio::test]
 async fn what_is_said_before_the_broker_accepts_waits_and_leaves_in_order() {
@@ -14,9 +14,9 @@ async fn what_is_said_before_the_broker_accepts_waits_and_leaves_in_order() {
     peer.client.publish(4, message(QoS::AtMostOnce, "early")).unwrap();
     peer.client.unsubscribe(5, vec!["a/#".to_owned()]).unwrap();
     peer.client.disconnect();
-    line.write(Packet::ConnAck(crate::mqtt::ConnAck {
+    line.write(Packet::ConnAck(azmqtt_mqtt::ConnAck {
         session_present: false,
-        code: crate::mqtt::ConnectReturnCode::Success,
+        code: azmqtt_mqtt::ConnectReturnCode::Success,
     }))
     .await;
     let Packet::Publish(Publish { pkid: 1, payload, .. }) = line.read().await else { panic!("no publish") };

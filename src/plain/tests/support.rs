@@ -9,9 +9,9 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::device::Reply;
-use crate::mqtt::wire::{Sender, decode};
-use crate::mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, Publish, QoS};
 use crate::plain::{ConnectError, Event, Happening, PlainClient, PlainServer};
+use azmqtt_mqtt::wire::{Sender, decode};
+use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, Publish, QoS};
 
 const LIMIT: Duration = Duration::from_secs(10);
 

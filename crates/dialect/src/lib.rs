@@ -1,0 +1,60 @@
+//! The language of IoT Hub, pure and shared by both sides of the wire.
+//!
+//! Nothing here reads a clock, a socket or a file: `now` is passed in as Unix seconds, bytes and text are passed
+//! in as slices. Whatever parses input from the network is total (it answers or returns an error, it never
+//! panics) and allocates no more than a small multiple of its input.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`connection_string`] | `HostName=…;DeviceId=…;SharedAccessKey=…` |
+//! | [`identity`] | who a session belongs to: client id, user name, SAS resource; host name and id rules |
+//! | [`sas`] | symmetric keys and shared access signatures: sign, parse, verify |
+//! | [`topic`] | every topic a device or a hub publishes or subscribes to, both ways |
+//! | [`property_bag`] | the `k=v&k2=v2` tail of message topics |
+//! | [`message`] | a message's system and application properties, their rules, the service's size count |
+//! | [`method`] | the rules of direct methods |
+//! | [`provisioning`] | the Device Provisioning Service: topics, registrations, their answers |
+//! | [`query`] | queries of twins and jobs: parse, print, evaluate |
+//! | [`twin`] | merge patches, limits, and the hub's twin document with versions and metadata |
+//! | [`digital_twin`] | a twin by the conventions of IoT Plug and Play, and patches of it |
+//! | [`upload`], [`storage`] | file upload: the hub's bodies, and what Blob Storage says |
+//! | [`service_error`] | error bodies, both spellings, and the error codes |
+//! | [`encoding`] | percent-encoding; excerpts of foreign text for error messages |
+//! | [`text`], [`pasted`] | text in files, and as people paste it: byte order marks, UTF-16, quotes, assignments |
+//! | [`pem`], [`material`], [`x509`] | certificates and keys as text and as DER; what a hub looks at in a certificate |
+//! | [`time`] | ISO 8601 UTC to and from Unix seconds |
+
+// Tests may unwrap: a panic there is the report.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod connection_string;
+pub mod digital_twin;
+pub mod encoding;
+pub mod identity;
+pub mod material;
+pub mod message;
+pub mod method;
+pub mod pasted;
+pub mod pem;
+pub mod property_bag;
+pub mod provisioning;
+pub mod query;
+pub mod sas;
+pub mod service_error;
+pub mod storage;
+pub mod text;
+pub mod time;
+pub mod topic;
+pub mod twin;
+pub mod upload;
+pub mod x509;
+
+pub use connection_string::{Auth, ConnectionString, ConnectionStringError};
+pub use identity::{API_VERSION, Identity, Username, UsernameOptions};
+pub use message::{MAX_MESSAGE_SIZE, MessageError, MessageProperties};
+pub use method::{MAX_METHOD_BODY, MethodNameError, check_method_name};
+pub use property_bag::PropertyBag;
+pub use sas::{SasRejection, SasToken, SymmetricKey};
+pub use service_error::ServiceError;
+pub use topic::{DeviceTopic, HubTopic, Subscription, TopicError};
+pub use twin::{Twin, TwinError};

@@ -1,0 +1,197 @@
+//! The configurations of a hub, in memory and in one file of the state directory.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use super::super::error::HubError;
+use super::super::if_match::IfMatch;
+use super::super::refused::Refused;
+use super::super::shared::Shared;
+use super::super::state_dir::StateDir;
+use super::super::telemetry::unix_now;
+use super::document::{Configuration, ConfigurationBody};
+use super::enforce::Pending;
+use super::{MAX_BYTES, MAX_CONFIGURATIONS};
+use crate::device::Device;
+use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_dialect::time::parse_utc;
+
+const FILE: &str = "configurations.json";
+
+/// Configurations by id.
+#[derive(Default)]
+pub struct Configurations {
+    all: Mutex<BTreeMap<String, Configuration>>,
+    /// Whether there are any: changes of devices need no look at them otherwise.
+    any: AtomicBool,
+    pending: Mutex<Pending>,
+    /// Something is pending.
+    pub(super) changed: Notify,
+    serials: AtomicU64,
+    /// Held while the file is written, so that an older one never overwrites a newer one.
+    saving: Mutex<()>,
+}
+
+impl Configurations {
+    /// Adds what the state directory keeps.
+    pub fn load(&self, dir: &StateDir) -> Result<(), HubError> {
+        let Some((path, content)) = dir.document(FILE)? else { return Ok(()) };
+        let list = content.get("configurations").and_then(Value::as_array);
+        let list = list.ok_or_else(|| HubError::corrupt(&path, "'configurations' is missing or no list"))?;
+        for entry in list {
+            let configuration =
+                read(entry, self.serial()).map_err(|reason| HubError::corrupt(&path, reason))?;
+            self.all().insert(configuration.id.clone(), configuration);
+        }
+        self.judge_all();
+        Ok(())
+    }
+
+    pub fn get(&self, id: &str) -> Result<Configuration, Refused> {
+        self.all().get(id).cloned().ok_or_else(|| not_found(id))
+    }
+
+    /// The first ones by id.
+    pub fn list(&self, most: usize) -> Vec<Configuration> {
+        self.all().values().take(most).cloned().collect()
+    }
+
+    /// Makes a configuration, or changes one if there is a condition on its etag.
+    pub fn put(
+        &self,
+        shared: &Shared,
+        id: &str,
+        body: ConfigurationBody,
+        if_match: Option<&IfMatch>,
+    ) -> Result<Configuration, Refused> {
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = unix_now();
+        let before = self.all().get(id).cloned();
+        let configuration = match (&before, if_match) {
+            (None, Some(_)) => return Err(not_found(id)),
+            (None, None) => {
+                self.check_room(&body)?;
+                let serial = self.serial();
+                Configuration { id: id.to_owned(), body, created: now, updated: now, revision: 1, serial }
+            }
+            (Some(_), None) => {
+                let message = format!("there is a configuration {id} already");
+                return Err(Refused::new(ErrorCode::CONFIGURATION_ALREADY_EXISTS, message));
+            }
+            (Some(old), Some(wanted)) => {
+                expect(old, wanted)?;
+                // The content stays, as on the service, which ignores another one.
+                let (shown_content, content) = (old.body.shown_content.clone(), old.body.content.clone());
+                let body = ConfigurationBody { shown_content, content, ..body };
+                Configuration { body, updated: now, revision: old.revision + 1, ..old.clone() }
+            }
+        };
+        self.replace(shared, id, Some(configuration.clone()))?;
+        Ok(configuration)
+    }
+
+    pub fn delete(&self, shared: &Shared, id: &str, if_match: Option<&IfMatch>) -> Result<(), Refused> {
+        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = self.get(id)?;
+        if_match.map_or(Ok(()), |wanted| expect(&old, wanted))?;
+        self.replace(shared, id, None)
+    }
+
+    /// Changes one in memory and on the disk, or in neither. The caller holds `saving`.
+    fn replace(&self, shared: &Shared, id: &str, new: Option<Configuration>) -> Result<(), Refused> {
+        let mut after = self.all().clone();
+        match new {
+            Some(new) => drop(after.insert(id.to_owned(), new)),
+            None => drop(after.remove(id)),
+        }
+        if let Some(dir) = shared.state_dir() {
+            let list: Vec<Value> = after.values().map(to_file).collect();
+            dir.save_document(FILE, &json!({ "configurations": list }))
+                .map_err(|error| Refused::new(ErrorCode::SERVER_ERROR, error.to_string()))?;
+        }
+        *self.all() = after;
+        self.judge_all();
+        Ok(())
+    }
+
+    fn check_room(&self, new: &ConfigurationBody) -> Result<(), Refused> {
+        let all = self.all();
+        let size = |body: &ConfigurationBody| body.shown_content.to_string().len();
+        let message = if all.len() >= MAX_CONFIGURATIONS {
+            format!("there are {MAX_CONFIGURATIONS} configurations, the limit of a hub")
+        } else if all.values().map(|other| size(&other.body)).sum::<usize>() + size(new) > MAX_BYTES {
+            format!(
+                "the contents of all configurations take more than {MAX_BYTES} bytes, the limit of this hub"
+            )
+        } else {
+            return Ok(());
+        };
+        Err(Refused::new(ErrorCode::TOO_MANY_CONFIGURATIONS, message))
+    }
+
+    /// A device or module has changed, or is new.
+    pub fn touch(&self, device: &Device) {
+        if self.any.load(Ordering::Relaxed) {
+            self.pending().add(device);
+            self.changed.notify_one();
+        }
+    }
+
+    fn judge_all(&self) {
+        self.any.store(!self.all().is_empty(), Ordering::Relaxed);
+        *self.pending() = Pending::All;
+        self.changed.notify_one();
+    }
+
+    pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serial(&self) -> u64 {
+        self.serials.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<String, Configuration>> {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn not_found(id: &str) -> Refused {
+    Refused::new(ErrorCode::CONFIGURATION_NOT_FOUND, format!("there is no configuration {id}"))
+}
+
+fn expect(configuration: &Configuration, wanted: &IfMatch) -> Result<(), Refused> {
+    if wanted.admits(&configuration.etag()) {
+        return Ok(());
+    }
+    let message = format!("the etag of the configuration {} is another one", configuration.id);
+    Err(Refused::new(ErrorCode::PRECONDITION_FAILED, message))
+}
+
+fn to_file(configuration: &Configuration) -> Value {
+    let mut content = configuration.to_json();
+    content["revision"] = configuration.revision.into();
+    content
+}
+
+fn read(entry: &Value, serial: u64) -> Result<Configuration, String> {
+    let text = |name: &str| {
+        entry.get(name).and_then(Value::as_str).ok_or_else(|| format!("'{name}' is missing or not text"))
+    };
+    let time = |name| parse_utc(text(name)?).ok_or_else(|| format!("'{name}' is not a time"));
+    let id = text("id")?;
+    let body = ConfigurationBody::read(id, entry).map_err(|error| error.message().to_owned())?;
+    let revision = entry.get("revision").and_then(Value::as_u64).ok_or("'revision' is missing")?;
+    Ok(Configuration {
+        id: id.to_owned(),
+        body,
+        created: time("createdTimeUtc")?,
+        updated: time("lastUpdatedTimeUtc")?,
+        revision,
+        serial,
+    })
+}

@@ -1,0 +1,312 @@
+//! What faults do to one connection. Where there are none, it does nothing and costs a few comparisons.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use bytes::{BufMut, BytesMut};
+
+use super::engine::Disturbance;
+use super::fault::{NowFault, Received, ReceivedFault};
+use super::filter::{Filter, NO_PACKET};
+use crate::device::{CloseReason, Command, Device, MAILBOX};
+use crate::device_session::{Delivery, DeviceSession};
+use crate::shared::Shared;
+use crate::throttle::{Gate, Passage};
+use azmqtt_dialect::ServiceError;
+use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_mqtt::server::Event;
+
+/// After a time without reading, the client's own packets have that long to be read before it counts as silent.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A time without an end: the connection ends before.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// The faults of one connection.
+#[derive(Debug, Default)]
+pub struct Line {
+    filter: Option<Box<Filter>>,
+    /// Bytes of the session's output that the socket has begun to take: the first of them may be in mid-packet.
+    under_way: usize,
+    /// Nothing is read until then.
+    reads_at: Option<Instant>,
+    /// Nothing is written until then, either.
+    writes_at: Option<Instant>,
+    /// Until when the client cannot count as silent: the hub did not listen.
+    pub excused_until: Option<Instant>,
+    /// Packets are read and not looked at until then; pings are answered.
+    shaped_until: Option<Instant>,
+    /// The client's end of the stream closed while its packets were not looked at.
+    pub closed: bool,
+    /// What was read when the reading stopped.
+    held: Option<Box<Event<Delivery>>>,
+    /// What the registry asked for while nothing was written.
+    put_off: VecDeque<Command>,
+    /// The end is an orderly one.
+    pub orderly: bool,
+    gate: Gate,
+}
+
+impl Line {
+    /// What is to be written: the session's output, or what faults have left of it.
+    pub fn output<'a>(
+        &'a mut self,
+        shared: &Shared,
+        device: &Device,
+        output: &'a mut BytesMut,
+    ) -> &'a mut BytesMut {
+        if self.filter.is_none() && !(shared.faults.is_armed() && output.len() > self.under_way) {
+            return output;
+        }
+        let now = Instant::now();
+        let under_way = std::mem::take(&mut self.under_way);
+        let filter = self.filter.get_or_insert_with(|| Box::new(Filter::new(output.split_to(under_way))));
+        filter.release(now);
+        filter.take(output, &shared.faults, device.key(), now);
+        &mut filter.ready
+    }
+
+    /// The socket took what it could. True when the connection ends here.
+    pub fn wrote(&mut self, output_left: usize, all: bool) -> bool {
+        match &self.filter {
+            None => self.under_way = output_left,
+            Some(filter) if filter.ends => return all,
+            Some(filter) if filter.is_idle() => self.filter = None,
+            Some(_) => {}
+        }
+        false
+    }
+
+    /// Bytes that wait besides the session's output.
+    pub fn waiting(&self) -> usize {
+        self.filter.as_ref().map_or(0, |filter| filter.held())
+    }
+
+    /// Forgets what is over.
+    pub fn pass_time(&mut self) {
+        for time in [&mut self.reads_at, &mut self.writes_at, &mut self.shaped_until] {
+            time.take_if(|time| *time <= Instant::now());
+        }
+    }
+
+    /// Whether nothing is written.
+    pub fn is_mute(&self) -> bool {
+        self.writes_at.is_some()
+    }
+
+    /// Whether nothing is read.
+    pub fn is_deaf(&self) -> bool {
+        self.reads_at.is_some()
+    }
+
+    /// Whether packets are read, and not looked at yet.
+    pub fn is_shaping(&self) -> bool {
+        self.shaped_until.is_some() && !self.is_deaf()
+    }
+
+    /// When the next thing is due.
+    pub fn deadline(&self) -> Option<Instant> {
+        // What is late when nothing is written stays so until then.
+        let late = self.filter.as_ref().filter(|_| !self.is_mute()).and_then(|filter| filter.next_due());
+        [late, self.reads_at, self.writes_at, self.shaped_until].into_iter().flatten().min()
+    }
+
+    /// What was held back, when the hub reads again.
+    pub fn take_held(&mut self) -> Option<Event<Delivery>> {
+        self.held.take().map(|event| *event)
+    }
+
+    /// What the hub does with a command now; `None` if it waits until something is written again. Faults do not wait: a
+    /// connection that is silent can be ended.
+    pub fn put_off(&mut self, command: Command) -> Option<Command> {
+        if !self.is_mute() || matches!(command, Command::Fault(_)) || self.puts_off_too_much() {
+            return Some(command);
+        }
+        self.put_off.push_back(command);
+        None
+    }
+
+    /// Whether as many commands wait as may wait for a connection.
+    pub fn puts_off_too_much(&self) -> bool {
+        self.put_off.len() >= MAILBOX
+    }
+
+    /// A command that waited, when something is written again.
+    pub fn take_put_off(&mut self) -> Option<Command> {
+        if self.is_mute() { None } else { self.put_off.pop_front() }
+    }
+
+    /// Stops reading for a time, `event` included.
+    fn hold(&mut self, event: Event<Delivery>, time: Duration) {
+        self.held = Some(Box::new(event));
+        self.stop_reading(time);
+    }
+
+    /// Looks at `event`, and at all that comes behind it, later. The client is over its rate, and not cut off: its pings
+    /// are answered.
+    fn shape(&mut self, event: Event<Delivery>, time: Duration) {
+        self.held = Some(Box::new(event));
+        let until = Instant::now() + time;
+        self.shaped_until = Some(until);
+        self.excuse_until(until);
+    }
+
+    fn excuse_until(&mut self, until: Instant) {
+        let until = until + GRACE;
+        self.excused_until = Some(self.excused_until.map_or(until, |other| other.max(until)));
+    }
+
+    /// A packet came in: what is left of it after faults and the limits of the hub's tier.
+    ///
+    /// # Errors
+    /// The connection has to end.
+    pub fn receive(
+        &mut self,
+        shared: &Shared,
+        session: &mut DeviceSession,
+        event: Event<Delivery>,
+    ) -> Result<Option<Event<Delivery>>, CloseReason> {
+        let undisturbed =
+            if shared.faults.is_armed() { self.disturb(shared, session, event)? } else { Some(event) };
+        let Some(event) = undisturbed else { return Ok(None) };
+        if !shared.throttle.is_on() {
+            return Ok(Some(event));
+        }
+        match self.gate.judge(shared, session, event)? {
+            Passage::Now(event) => Ok(Some(event)),
+            Passage::Later(event, time) => {
+                self.shape(event, time);
+                Ok(None)
+            }
+            Passage::Refused => Ok(None),
+        }
+    }
+
+    fn disturb(
+        &mut self,
+        shared: &Shared,
+        session: &mut DeviceSession,
+        event: Event<Delivery>,
+    ) -> Result<Option<Event<Delivery>>, CloseReason> {
+        let Some(what) = kind(&event) else { return Ok(Some(event)) };
+        let Some(disturbance) = shared.faults.at_received(session.device.key(), what, Instant::now()) else {
+            return Ok(Some(event));
+        };
+        let end = match &disturbance {
+            Disturbance::Fault(ReceivedFault::Drop) => Some(CloseReason::Dropped),
+            Disturbance::Fault(ReceivedFault::ExpireToken) => Some(CloseReason::TokenExpired),
+            Disturbance::Fault(ReceivedFault::TakeOver) => Some(CloseReason::TakenOver),
+            Disturbance::Quota => Some(CloseReason::Throttled("the hub's messages of the day are used up")),
+            _ => None,
+        };
+        if let Some(reason) = end {
+            session.forget(event);
+            return Err(reason);
+        }
+        match disturbance {
+            Disturbance::Fault(ReceivedFault::Silence(time)) => {
+                self.fall_silent(time);
+                session.forget(event);
+                Ok(None)
+            }
+            Disturbance::Fault(ReceivedFault::Delay(time)) => {
+                self.hold(event, time);
+                Ok(None)
+            }
+            Disturbance::Shape(time) => {
+                self.shape(event, time);
+                Ok(None)
+            }
+            Disturbance::Fault(ReceivedFault::ChangeTwin(change)) => {
+                session.change_twin(change.desired.as_ref(), change.reported.as_ref());
+                Ok(Some(event))
+            }
+            Disturbance::Refuse(answer) => {
+                let Event::Publish(publish) = event else { return Ok(Some(event)) };
+                session.refuse_twin_request(&publish, refusal(answer.status, answer.retry_after))?;
+                Ok(None)
+            }
+            // To lose it; the others have ended the connection.
+            _ => {
+                session.forget(event);
+                Ok(None)
+            }
+        }
+    }
+
+    /// A fault that waits for no packet.
+    ///
+    /// # Errors
+    /// The connection has to end.
+    pub fn strike(&mut self, fault: NowFault, output: &mut BytesMut) -> Result<(), CloseReason> {
+        match fault {
+            NowFault::Drop => return Err(CloseReason::Dropped),
+            NowFault::ShutDown => {
+                self.orderly = true;
+                return Err(CloseReason::Dropped);
+            }
+            NowFault::ExpireToken => return Err(CloseReason::TokenExpired),
+            NowFault::TakeOver => return Err(CloseReason::TakenOver),
+            NowFault::Silence(time) => self.fall_silent(time),
+            NowFault::Delay(time) => self.stop_reading(time),
+            NowFault::Corrupt => match &mut self.filter {
+                // Behind whole packets, or what is left of one.
+                Some(filter) => filter.ready.put_slice(&[NO_PACKET, 0]),
+                None => output.put_slice(&[NO_PACKET, 0]),
+            },
+        }
+        Ok(())
+    }
+
+    fn fall_silent(&mut self, time: Option<Duration>) {
+        let time = time.unwrap_or(FOR_EVER);
+        self.stop_reading(time);
+        let until = Instant::now() + time;
+        self.writes_at = Some(self.writes_at.map_or(until, |other| other.max(until)));
+    }
+
+    fn stop_reading(&mut self, time: Duration) {
+        let until = Instant::now() + time;
+        let until = self.reads_at.map_or(until, |other| other.max(until));
+        self.reads_at = Some(until);
+        self.excuse_until(until);
+    }
+}
+
+/// What a packet is; `None` for DISCONNECT, which ends all.
+fn kind(event: &Event<Delivery>) -> Option<Received> {
+    match event {
+        Event::Publish(publish) if publish.topic.starts_with("$iothub/twin/GET/") => Some(Received::TwinGet),
+        Event::Publish(publish) if publish.topic.starts_with("$iothub/twin/PATCH/") => {
+            Some(Received::TwinPatch)
+        }
+        Event::Publish(publish) if publish.topic.starts_with("$iothub/methods/") => {
+            Some(Received::MethodResponse)
+        }
+        Event::Publish(_) => Some(Received::Telemetry),
+        Event::Subscribe(_) => Some(Received::Subscribe),
+        Event::Acknowledged(_) => Some(Received::Acknowledgement),
+        Event::Unsubscribe(_) => Some(Received::Any),
+        Event::Connect(_) | Event::Disconnect => None,
+    }
+}
+
+/// The error that goes with a status, by the service's own codes.
+pub(crate) fn refusal(status: u16, retry_after: Option<u64>) -> ServiceError {
+    let code = match status {
+        400 => ErrorCode::ARGUMENT_INVALID,
+        401 => ErrorCode::UNAUTHORIZED_ACCESS,
+        403 => ErrorCode::QUOTA_EXCEEDED,
+        404 => ErrorCode::DEVICE_NOT_FOUND,
+        412 => ErrorCode::PRECONDITION_FAILED,
+        429 => ErrorCode::THROTTLING,
+        500 => ErrorCode::SERVER_ERROR,
+        503 => ErrorCode::SERVICE_UNAVAILABLE,
+        504 => ErrorCode::GATEWAY_TIMEOUT,
+        other => u32::from(other) * 1000,
+    };
+    let mut error = ServiceError::new(code, "a fault that was asked for");
+    error.status = status;
+    error.retry_after = retry_after;
+    error
+}

@@ -1,0 +1,86 @@
+//! Who may ask over HTTPS: devices and modules with a token of their own, as in the password of CONNECT, or with the client
+//! certificate of the handshake.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use super::super::authentication::{Proof, prove};
+use super::super::client_certificates::ClientChain;
+use super::super::device::Device;
+use super::super::id::Id;
+use super::super::shared::Shared;
+use super::answer::{Refusal, parameter};
+use super::server::Peer;
+use azmqtt_dialect::Identity;
+use azmqtt_dialect::service_error::ErrorCode;
+
+/// What a request shows of who asks.
+pub(super) struct Asker {
+    query: Option<String>,
+    pub(super) headers: HeaderMap,
+    chain: ClientChain,
+}
+
+impl<S: Sync> FromRequestParts<S> for Asker {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let chain = parts.extensions.get::<Peer>().map(|peer| peer.chain.clone());
+        Ok(Self {
+            query: parts.uri.query().map(str::to_owned),
+            headers: parts.headers.clone(),
+            chain: chain.unwrap_or_default(),
+        })
+    }
+}
+
+impl Asker {
+    pub(super) fn query(&self) -> Option<&str> {
+        self.query.as_deref()
+    }
+
+    /// The device or module that asks, if it shows a token of its own or, without one, its certificate.
+    pub(super) fn admit(&self, shared: &Shared, id: Id<'_>) -> Result<Arc<Device>, Refusal> {
+        self.admit_as(shared, id).map(|(device, _)| device)
+    }
+
+    /// [`Self::admit`], and whether the token was one of the hub's.
+    pub(super) fn admit_as(&self, shared: &Shared, id: Id<'_>) -> Result<(Arc<Device>, bool), Refusal> {
+        let refuse = |reason: String| Refusal::unauthorized(shared, &reason);
+        let device = shared.registry.find(id).ok_or_else(|| refuse("there is no such device".to_owned()))?;
+        let proof = prove_by(shared, &device, id, &self.headers, &self.chain).map_err(refuse)?;
+        if !device.may_connect() {
+            return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
+        }
+        if parameter(self.query(), "api-version").is_none() {
+            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
+        }
+        Ok((device, proof.of_hub))
+    }
+}
+
+/// Whether credentials are those of a device or module, disabled or not.
+pub(super) fn is_known(shared: &Shared, id: Id<'_>, headers: &HeaderMap, chain: &ClientChain) -> bool {
+    shared.registry.find(id).is_some_and(|device| prove_by(shared, &device, id, headers, chain).is_ok())
+}
+
+/// What the credentials of a request are worth, for a device or module; the reason if nothing.
+pub(super) fn prove_by(
+    shared: &Shared,
+    device: &Device,
+    id: Id<'_>,
+    headers: &HeaderMap,
+    chain: &ClientChain,
+) -> Result<Proof, String> {
+    let identity = Identity::new(&shared.config.hostname, id.device, id.module);
+    let identity = identity.map_err(|error| error.to_string())?;
+    // A header that is there and no text is no certificate either.
+    let token = headers.get(AUTHORIZATION).map(|token| token.to_str().unwrap_or("?"));
+    prove(shared, device, &identity, token.unwrap_or_default(), chain, SystemTime::now())
+}

@@ -1,0 +1,131 @@
+//! Cloud-to-device messages over HTTPS: fetch one, then complete, reject or abandon it by its lock (IoT Hub docs, "Send
+//! cloud-to-device messages": message lifecycle; "Receive Device Bound Notification").
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::{ETAG, HeaderMap, HeaderValue};
+use axum::http::{Response, StatusCode};
+use axum::routing::{delete, get, post};
+
+use super::super::super::cloud_messages::{CloudMessage, DeliveryTag};
+use super::super::super::device::{Command, Device};
+use super::super::super::feedback::FeedbackStatus;
+use super::super::super::id::Id;
+use super::super::super::shared::Shared;
+use super::super::admission::Asker;
+use super::super::answer::Refusal;
+use super::super::message_headers;
+use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_dialect::time::Timestamp;
+use azmqtt_dialect::{MessageProperties, time};
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/devices/{device_id}/messages/deviceBound", get(fetch))
+        .route("/devices/{device_id}/messages/deviceBound/{lock}", delete(complete))
+        .route("/devices/{device_id}/messages/deviceBound/{lock}/abandon", post(abandon))
+}
+
+/// The next message, locked as on MQTT; 204 when none waits.
+async fn fetch(
+    State(shared): State<Arc<Shared>>,
+    Path(device_id): Path<String>,
+    asker: Asker,
+) -> Result<Response<Body>, Refusal> {
+    let device = asker.admit(&shared, Id::from(&device_id))?;
+    let next = {
+        let mut state = device.state();
+        state.last_activity = Some(Timestamp::now());
+        let next = state.cloud_messages.fetch(Instant::now(), shared.config.cloud_to_device.lock);
+        shared.cloud_clock.due(&device, &mut state);
+        next
+    };
+    let Some((tag, message)) = next else {
+        let mut empty = Response::new(Body::empty());
+        *empty.status_mut() = StatusCode::NO_CONTENT;
+        return Ok(empty);
+    };
+    let mut response = Response::new(Body::from(message.body.clone()));
+    write_headers(&message, tag, &tag.to_token(shared.run), response.headers_mut());
+    Ok(response)
+}
+
+fn write_headers(message: &CloudMessage, tag: DeliveryTag, token: &str, headers: &mut HeaderMap) {
+    message_headers::write(&MessageProperties::from_bag(message.bag.clone()), headers);
+    // The service sends these always, empty where there is nothing to say.
+    for name in ["iothub-ack", "iothub-correlationid", "iothub-expiry", "iothub-userid"] {
+        headers.entry(name).or_insert(HeaderValue::from_static(""));
+    }
+    let hub = [
+        (ETAG.as_str(), format!("\"{token}\"")),
+        ("iothub-sequencenumber", tag.message().to_string()),
+        ("iothub-enqueuedtime", time::format_utc(message.enqueued)),
+        ("iothub-deliverycount", message.deliveries.to_string()),
+    ];
+    for (name, value) in hub {
+        // Digits and the like.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// With `?reject` the device does not want the message at all.
+async fn complete(
+    State(shared): State<Arc<Shared>>,
+    Path((device_id, lock)): Path<(String, String)>,
+    RawQuery(query): RawQuery,
+    asker: Asker,
+) -> Result<StatusCode, Refusal> {
+    let device = asker.admit(&shared, Id::from(&device_id))?;
+    let tag = tag(&shared, &lock)?;
+    let query = query.unwrap_or_default();
+    let rejected = query.split('&').any(|part| part.split('=').next() == Some("reject"));
+    let message = {
+        let mut state = device.state();
+        let message = state.cloud_messages.complete(tag).ok_or_else(lost)?;
+        state.revision += 1;
+        message
+    };
+    let status = if rejected { FeedbackStatus::Rejected } else { FeedbackStatus::Success };
+    shared.feedback.report(&device.source, &[message], status);
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn abandon(
+    State(shared): State<Arc<Shared>>,
+    Path((device_id, lock)): Path<(String, String)>,
+    asker: Asker,
+) -> Result<StatusCode, Refusal> {
+    let device = asker.admit(&shared, Id::from(&device_id))?;
+    give_back(&shared, &device, tag(&shared, &lock)?)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn give_back(shared: &Shared, device: &Device, tag: DeliveryTag) -> Result<(), Refusal> {
+    let ended = {
+        let mut state = device.state();
+        let most = shared.config.cloud_to_device.max_deliveries;
+        let ended = state.cloud_messages.abandon(tag, most).map_err(|_| lost())?;
+        state.revision += 1;
+        // It may have a connection, too.
+        state.tell(Command::SendCloudMessages { lost_deliveries: false });
+        ended
+    };
+    let ended: Vec<_> = ended.into_iter().collect();
+    shared.feedback.report(&device.source, &ended, FeedbackStatus::DeliveryCountExceeded);
+    Ok(())
+}
+
+/// Of a lock as it stands in a path, with its quotes or without.
+fn tag(shared: &Shared, lock: &str) -> Result<DeliveryTag, Refusal> {
+    DeliveryTag::parse(lock.trim_matches('"'), shared.run).ok_or_else(lost)
+}
+
+fn lost() -> Refusal {
+    Refusal::new(ErrorCode::MESSAGE_LOCK_LOST, "the lock of the message is lost or is none")
+}

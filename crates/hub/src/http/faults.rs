@@ -1,0 +1,123 @@
+//! Faults on demand over HTTPS, a part of the REST API that is this hub's own: `/azmqtt/faults`.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /azmqtt/faults`, a rule | 201, `{"id", "fired", "over", "rule"}` |
+//! | `GET /azmqtt/faults` | 200, a list of these |
+//! | `DELETE /azmqtt/faults/{id}`, `DELETE /azmqtt/faults` | 204, or 404 for one that is not set; all |
+//! | `GET /azmqtt/faults/fired?after={sequence}` | 200, what has happened, at most 1,000 at a time |
+//! | `POST /azmqtt/faults/schedules`, a schedule | 201, its plan |
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use serde_json::{Value, json};
+
+use super::super::faults::{self, FaultError, Fired, Rule, RuleStatus, Schedule};
+use super::super::policies::Right;
+use super::super::shared::Shared;
+use super::answer::{JsonBody, Refusal, parameter, read_body};
+use super::service::Caller;
+use azmqtt_dialect::service_error::ErrorCode;
+
+/// Of a rule or a schedule, in bytes.
+const MAX_BODY: usize = 256 << 10;
+
+/// What has happened, in one answer.
+const PAGE: usize = 1000;
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/azmqtt/faults", post(set).get(list).delete(clear))
+        .route("/azmqtt/faults/{id}", delete(remove))
+        .route("/azmqtt/faults/fired", get(fired))
+        .route("/azmqtt/faults/schedules", post(schedule))
+}
+
+async fn set(State(shared): State<Arc<Shared>>, caller: Caller, body: Body) -> Result<Response, Refusal> {
+    let rule = read(&caller, body, Rule::from_json).await?;
+    let status = RuleStatus { id: faults::inject(&shared, rule.clone())?, rule, fired: 0, over: false };
+    let status = shared.faults.rules().into_iter().find(|found| found.id == status.id).unwrap_or(status);
+    Ok((StatusCode::CREATED, JsonBody(to_json(&status))).into_response())
+}
+
+async fn schedule(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let schedule = read(&caller, body, Schedule::from_json).await?;
+    let plan = faults::start(&shared, &schedule)?;
+    let plan = plan.iter().map(faults::Planned::to_json).collect();
+    Ok((StatusCode::CREATED, JsonBody(Value::Array(plan))).into_response())
+}
+
+async fn list(State(shared): State<Arc<Shared>>, caller: Caller) -> Result<JsonBody, Refusal> {
+    caller.require(Right::ServiceConnect)?;
+    Ok(JsonBody(shared.faults.rules().iter().map(to_json).collect()))
+}
+
+async fn clear(State(shared): State<Arc<Shared>>, caller: Caller) -> Result<StatusCode, Refusal> {
+    caller.require(Right::ServiceConnect)?;
+    shared.faults.clear();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn remove(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(id): Path<u64>,
+) -> Result<StatusCode, Refusal> {
+    caller.require(Right::ServiceConnect)?;
+    Ok(if shared.faults.remove(id) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND })
+}
+
+async fn fired(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<JsonBody, Refusal> {
+    caller.require(Right::ServiceConnect)?;
+    let after = match parameter(query.as_deref(), "after") {
+        None => 0,
+        Some(after) => after.parse().map_err(|_| invalid("after must be a whole number"))?,
+    };
+    let page: Vec<Value> = shared.faults.fired(after).iter().take(PAGE).map(fired_to_json).collect();
+    Ok(JsonBody(Value::Array(page)))
+}
+
+async fn read<T>(
+    caller: &Caller,
+    body: Body,
+    parse: fn(Value) -> Result<T, FaultError>,
+) -> Result<T, Refusal> {
+    let ((), body) = read_body(caller.require(Right::ServiceConnect), body, MAX_BODY).await?;
+    let json = serde_json::from_slice(&body)
+        .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
+    parse(json).map_err(|error| invalid(&error.to_string()))
+}
+
+fn invalid(what: &str) -> Refusal {
+    Refusal::new(ErrorCode::ARGUMENT_INVALID, what)
+}
+
+fn to_json(status: &RuleStatus) -> Value {
+    json!({ "id": status.id, "fired": status.fired, "over": status.over, "rule": status.rule.to_json() })
+}
+
+fn fired_to_json(fired: &Fired) -> Value {
+    let time = fired.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    json!({
+        "sequence": fired.sequence,
+        "id": fired.rule,
+        "deviceId": fired.device,
+        "fault": fired.fault,
+        "time": time.as_secs_f64(),
+    })
+}

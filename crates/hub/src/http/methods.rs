@@ -1,0 +1,101 @@
+//! Calls of direct methods, `POST /twins/{id}[/modules/{module}]/methods`: by services (IoT Hub docs, "Understand and invoke
+//! direct methods"), and by modules as an IoT Edge gateway takes them, with the caller in `x-ms-edge-moduleId`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::super::id::Id;
+use super::super::methods;
+use super::super::policies::Right;
+use super::super::shared::Shared;
+use super::admission::Asker;
+use super::answer::{JSON, Refusal, Spelling, read_body};
+use super::service::Caller;
+use azmqtt_dialect::MAX_METHOD_BODY;
+use azmqtt_dialect::service_error::ErrorCode;
+
+/// The header that names the module that calls.
+pub(super) const CALLER: &str = "x-ms-edge-moduleid";
+
+/// Of a request's body: the largest payload, and what is around it.
+const MAX_BODY: usize = MAX_METHOD_BODY + (64 << 10);
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/twins/{device_id}/methods", post(of_device))
+        .route("/twins/{device_id}/modules/{module_id}/methods", post(of_module))
+}
+
+async fn of_device(
+    State(shared): State<Arc<Shared>>,
+    Path(device_id): Path<String>,
+    asker: Asker,
+    body: Body,
+) -> Result<Response, Refusal> {
+    call(&shared, Id::from(&device_id), &asker, body).await
+}
+
+async fn of_module(
+    State(shared): State<Arc<Shared>>,
+    Path((device_id, module_id)): Path<(String, String)>,
+    asker: Asker,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let id = Id::from((device_id.as_str(), module_id.as_str()));
+    call(&shared, id, &asker, body).await
+}
+
+async fn call(shared: &Arc<Shared>, id: Id<'_>, asker: &Asker, body: Body) -> Result<Response, Refusal> {
+    answer(shared, id, asker, body).await.map_err(|refusal| refusal.spelled(Spelling::Nested))
+}
+
+/// A module's own token, or one of a policy that services have.
+fn admit(shared: &Arc<Shared>, asker: &Asker) -> Result<(), Refusal> {
+    let Some(caller) = asker.headers.get(CALLER) else {
+        return Caller::of(shared, asker.query(), &asker.headers)?.require(Right::ServiceConnect);
+    };
+    let caller = caller.to_str().ok().and_then(|caller| caller.split_once('/')).map(Id::from);
+    let nobody = || Refusal::unauthorized(shared, "x-ms-edge-moduleId does not name a module");
+    asker.admit(shared, caller.ok_or_else(nobody)?).map(drop)
+}
+
+async fn answer(shared: &Arc<Shared>, id: Id<'_>, asker: &Asker, body: Body) -> Result<Response, Refusal> {
+    let ((), body) = read_body(admit(shared, asker), body, MAX_BODY).await?;
+    let invalid = |what: &str| Refusal::new(ErrorCode::ARGUMENT_INVALID, what);
+    let body: Fields<'_> = serde_json::from_slice(&body)
+        .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not a JSON object"))?;
+    let name = field(&body, "methodName");
+    let name = name.as_ref().and_then(Value::as_str).ok_or_else(|| invalid("there is no methodName"))?;
+    let response = seconds(&body, "responseTimeoutInSeconds", 30, 5).map_err(|rule| invalid(&rule))?;
+    let connect = seconds(&body, "connectTimeoutInSeconds", 0, 0).map_err(|rule| invalid(&rule))?;
+    methods::check_timeouts(connect, response).map_err(|rule| invalid(&rule))?;
+    let payload = body.get("payload").map_or("", |payload| payload.get());
+    let call = methods::begin(&shared.registry, id, name, payload.as_bytes(), response, connect)?;
+    Ok(([JSON], call.outcome().await?.to_body()).into_response())
+}
+
+/// The members of a request's body, as they are written: the payload is the device's affair alone.
+type Fields<'a> = HashMap<Cow<'a, str>, &'a RawValue>;
+
+fn field(body: &Fields<'_>, name: &str) -> Option<Value> {
+    serde_json::from_str(body.get(name)?.get()).ok()
+}
+
+fn seconds(body: &Fields<'_>, name: &str, default: u64, least: u64) -> Result<Duration, String> {
+    let seconds = match field(body, name) {
+        None | Some(Value::Null) => Some(default),
+        Some(value) => value.as_u64().filter(|seconds| (least..=300).contains(seconds)),
+    };
+    let seconds = seconds.ok_or_else(|| format!("{name} must be within [{least}; 300]."))?;
+    Ok(Duration::from_secs(seconds))
+}

@@ -1,0 +1,110 @@
+//! Who may ask as a service: holders of a policy's key, by a token for the hub (IoT Hub docs, "Control access to IoT Hub by
+//! using shared access signatures"), and devices in their own matters.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use super::super::super::authentication::host_as_in;
+use super::super::super::id::Id;
+use super::super::super::policies::{Policy, Right};
+use super::super::super::shared::Shared;
+use super::super::admission::prove_by;
+use super::super::answer::{Refusal, parameter};
+use super::super::limits::identity;
+use super::super::server::Peer;
+use azmqtt_dialect::SasToken;
+use azmqtt_dialect::service_error::ErrorCode;
+
+/// Somebody who was let in, before it is known whether they have the right that the request takes.
+pub(in super::super) struct Caller {
+    who: Who,
+    shared: Arc<Shared>,
+}
+
+enum Who {
+    /// The holder of a policy's key.
+    Policy(Policy),
+    /// A device with credentials of its own: it reads itself and manages its modules, as the IoT Edge daemon does.
+    Device(String),
+}
+
+impl Caller {
+    /// The holder of a policy's key. Judges the token first: only somebody with a key learns what else is wrong.
+    pub(in super::super) fn of(
+        shared: &Arc<Shared>,
+        query: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<Self, Refusal> {
+        let policy = judge(shared, headers).map_err(|reason| Refusal::unauthorized(shared, &reason))?;
+        Self::admit(shared, Who::Policy(policy), query)
+    }
+
+    fn admit(shared: &Arc<Shared>, who: Who, query: Option<&str>) -> Result<Self, Refusal> {
+        if parameter(query, "api-version").is_none_or(|version| version.is_empty()) {
+            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
+        }
+        Ok(Self { who, shared: shared.clone() })
+    }
+
+    /// Refuses a caller whose policy lacks the right.
+    pub(in super::super) fn require(&self, right: Right) -> Result<(), Refusal> {
+        let reason = match &self.who {
+            Who::Policy(policy) if policy.may(right) => return Ok(()),
+            Who::Policy(policy) => format!("the policy {} lacks the permission {right:?}", policy.name),
+            Who::Device(id) => format!("the device {id} lacks the permission {right:?}"),
+        };
+        Err(Refusal::unauthorized(&self.shared, &reason))
+    }
+
+    /// [`Self::require`] of what the device `device_id` may do itself.
+    pub(super) fn require_or_be(&self, right: Right, device_id: &str) -> Result<(), Refusal> {
+        match &self.who {
+            Who::Device(id) if id == device_id => Ok(()),
+            _ => self.require(right),
+        }
+    }
+
+    /// Whether it is somebody with a policy's key, whatever else is wrong.
+    pub(in super::super) fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
+        judge(shared, headers).is_ok()
+    }
+}
+
+impl FromRequestParts<Arc<Shared>> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
+        match own_device(parts, shared) {
+            Some(device_id) => Self::admit(shared, Who::Device(device_id), parts.uri.query()),
+            None => Self::of(shared, parts.uri.query(), &parts.headers),
+        }
+    }
+}
+
+/// The device of the path, if the request shows that device's own credentials.
+fn own_device(parts: &Parts, shared: &Shared) -> Option<String> {
+    let (device_id, _) = identity(parts.uri.path())?;
+    let device = shared.registry.find(&*device_id).filter(|device| device.may_connect())?;
+    let chain = parts.extensions.get::<Peer>().map(|peer| peer.chain.clone()).unwrap_or_default();
+    let proof = prove_by(shared, &device, Id::from(&device_id), &parts.headers, &chain).ok()?;
+    (!proof.of_hub).then_some(device_id)
+}
+
+/// The policy whose key signed the token, for this hub as a whole.
+fn judge(shared: &Shared, headers: &HeaderMap) -> Result<Policy, String> {
+    let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
+    let token = token.ok_or("there is no SAS token in the header Authorization")?;
+    let token = SasToken::parse(token).map_err(|error| error.to_string())?;
+    let name = token.policy().ok_or("the SAS token names no policy (skn)")?;
+    let policy = shared.policies.find(name).ok_or("there is no such policy")?.clone();
+    let audience = host_as_in(&token, &shared.config.hostname);
+    token
+        .verify(&audience, &policy.keys.each_ref(), shared.config.sas_time(SystemTime::now()))
+        .map_err(|error| error.to_string())?;
+    Ok(policy)
+}

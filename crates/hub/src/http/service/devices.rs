@@ -1,0 +1,106 @@
+//! Device identities: `GET`, `PUT` and `DELETE /devices/{id}`, `GET /devices`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::ETAG;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::Value;
+
+use super::super::super::device::Device;
+use super::super::super::error::HubError;
+use super::super::super::identities;
+use super::super::super::policies::Right;
+use super::super::super::shared::Shared;
+use super::super::answer::{JsonBody, Refusal, parameter};
+use super::admission::Caller;
+use super::identity_json::{self, Kind};
+use super::request::{condition, json_of, off_thread, quoted, required_condition};
+use azmqtt_dialect::service_error::ErrorCode;
+
+/// Of a request's body; identities are short.
+pub(super) const MAX_BODY: usize = 64 << 10;
+
+/// How many devices one answer lists at most, and by default.
+const MOST: usize = 1000;
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/devices", get(list))
+        .route("/devices/{device_id}", get(read).put(write).delete(remove))
+}
+
+async fn list(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    RawQuery(query): RawQuery,
+) -> Result<JsonBody, Refusal> {
+    caller.require(Right::RegistryRead)?;
+    let top = match parameter(query.as_deref(), "top") {
+        None => MOST,
+        Some(top) => top.parse().ok().filter(|top| (1..=MOST).contains(top)).ok_or_else(|| {
+            Refusal::new(ErrorCode::ARGUMENT_INVALID, format!("top must be within [1; {MOST}]."))
+        })?,
+    };
+    let all = shared.registry.all();
+    let devices = all.iter().filter(|device| device.owner.is_none()).take(top);
+    Ok(JsonBody(devices.map(|device| identity_json::write(device)).collect()))
+}
+
+async fn read(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(device_id): Path<String>,
+) -> Result<Response, Refusal> {
+    caller.require_or_be(Right::RegistryRead, &device_id)?;
+    Ok(answer(&*shared.registry.get(&device_id)?, identity_json::write))
+}
+
+async fn write(
+    State(shared): State<Arc<Shared>>,
+    caller: Result<Caller, Refusal>,
+    Path(device_id): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    let body = json_of(caller, Right::RegistryWrite, body, MAX_BODY).await?;
+    let condition = condition(&headers)?;
+    same(&body, "deviceId", &device_id)?;
+    let draft = identity_json::read(Kind::Device, &body)?;
+    let shown = if condition.is_none() { identity_json::write_new } else { identity_json::write };
+    let device = off_thread(&shared, move |shared| match condition {
+        None => identities::create(shared, (&device_id).into(), draft, None),
+        Some(condition) => identities::update(shared, (&device_id).into(), draft, &condition),
+    });
+    Ok(answer(&*device.await?, shown))
+}
+
+async fn remove(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(device_id): Path<String>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    caller.require(Right::RegistryWrite)?;
+    let condition = required_condition(&headers)?;
+    off_thread(&shared, move |shared| identities::remove(shared, (&device_id).into(), &condition)).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// An identity with its etag.
+fn answer(device: &Device, shown: fn(&Device) -> Value) -> Response {
+    let etag = quoted(&device.state().record.etag());
+    ([(ETAG, etag)], JsonBody(shown(device))).into_response()
+}
+
+/// Refuses a body that is for another identity than the path.
+pub(super) fn same(body: &Value, name: &str, id: &str) -> Result<(), HubError> {
+    match identity_json::text(body, name)? {
+        Some(other) if other != id => Err(HubError::Argument(format!("{name} is not the one of the path"))),
+        _ => Ok(()),
+    }
+}

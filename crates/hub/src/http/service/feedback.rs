@@ -1,0 +1,95 @@
+//! What became of cloud-to-device messages, for their senders: `GET /messages/serviceBound/feedback`, and completing or
+//! giving back what it answered.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, ETAG};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, post};
+use serde_json::{Value, json};
+
+use super::super::super::feedback::FeedbackRecord;
+use super::super::super::feedback_queue::BatchLock;
+use super::super::super::policies::Right;
+use super::super::super::shared::Shared;
+use super::super::super::telemetry::unix_now;
+use super::super::answer::Refusal;
+use super::admission::Caller;
+use super::request::quoted;
+use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_dialect::time::format_utc;
+
+/// The type of a batch.
+const TYPE: &str = "application/vnd.microsoft.iothub.feedback.json";
+
+pub(super) fn routes() -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/messages/serviceBound/feedback", get(receive))
+        .route("/messages/serviceBound/feedback/{lock}", delete(complete))
+        .route("/messages/serviceBound/feedback/{lock}/abandon", post(abandon))
+}
+
+/// The next batch, locked; 204 when there is none.
+async fn receive(State(shared): State<Arc<Shared>>, caller: Caller) -> Result<Response, Refusal> {
+    caller.require(Right::ServiceConnect)?;
+    let how = &shared.config.cloud_to_device.feedback;
+    let Some(batch) = shared.feedback.queue().receive(Instant::now(), how) else {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    };
+    let records: Value = batch.records.iter().map(record).collect();
+    let newest = batch.records.iter().map(|record| record.time).max();
+    let headers = [
+        (CONTENT_TYPE.as_str(), TYPE.to_owned()),
+        (ETAG.as_str(), quoted(&batch.lock.to_token(shared.run))),
+        ("iothub-enqueuedtime", format_utc(newest.unwrap_or_else(unix_now))),
+        ("iothub-deliverycount", batch.deliveries.to_string()),
+    ];
+    Ok((headers, records.to_string()).into_response())
+}
+
+fn record(record: &FeedbackRecord) -> Value {
+    json!({
+        "originalMessageId": record.message_id,
+        "enqueuedTimeUtc": format_utc(record.time),
+        "statusCode": record.status.to_string(),
+        "description": record.status.description(),
+        "deviceId": record.source.device_id,
+        "deviceGenerationId": record.source.generation_id,
+    })
+}
+
+async fn complete(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(lock): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    caller.require(Right::ServiceConnect)?;
+    let done =
+        read(&shared, &lock).is_some_and(|lock| shared.feedback.queue().complete(lock, Instant::now()));
+    answer(done)
+}
+
+async fn abandon(
+    State(shared): State<Arc<Shared>>,
+    caller: Caller,
+    Path(lock): Path<String>,
+) -> Result<StatusCode, Refusal> {
+    caller.require(Right::ServiceConnect)?;
+    let how = &shared.config.cloud_to_device.feedback;
+    let given_back = |lock: BatchLock| shared.feedback.queue().abandon(lock, Instant::now(), how);
+    answer(read(&shared, &lock).is_some_and(given_back))
+}
+
+/// Of a lock as it stands in a path, with its quotes or without.
+fn read(shared: &Shared, lock: &str) -> Option<BatchLock> {
+    BatchLock::parse(lock.trim_matches('"'), shared.run)
+}
+
+fn answer(done: bool) -> Result<StatusCode, Refusal> {
+    let lost = || Refusal::new(ErrorCode::MESSAGE_LOCK_LOST, "the lock of the feedback is lost or is none");
+    done.then_some(StatusCode::NO_CONTENT).ok_or_else(lost)
+}

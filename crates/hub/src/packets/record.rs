@@ -1,0 +1,258 @@
+//! What is kept of a packet.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+
+use super::log::ClientName;
+use azmqtt_mqtt::{Connect, Packet, Publish, QoS, SubscribeReasonCode};
+
+/// The memory of a record besides its texts and bytes, roughly: for the ring's bound.
+const OVERHEAD: usize = 256;
+
+/// Bodies up to this size are copied out of the read buffer, so that one of them does not hold the whole of it.
+const COPY_BELOW: usize = 16 << 10;
+
+/// Which way a packet went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the client.
+    ToHub,
+    /// From the hub.
+    ToDevice,
+}
+
+/// A packet as it was on the wire, or what came in the place of one.
+#[derive(Debug)]
+pub struct PacketRecord {
+    /// Counts the records of the whole hub, from 1.
+    pub sequence: u64,
+    /// Who the client said it was.
+    pub client: Arc<ClientName>,
+    /// Which of that client's connections it was on, from 1; those that were refused count.
+    pub connection: u64,
+    /// When it was read or written.
+    pub time: SystemTime,
+    /// Which way it went.
+    pub direction: Direction,
+    /// What it was.
+    pub content: Content,
+}
+
+/// The fields of a packet (MQTT 3.1.1 §3), and what a connection may show besides packets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// CONNECT. Of the password only that there was one.
+    Connect {
+        /// The protocol level: 4 for MQTT 3.1.1. Of other versions nothing else is known but who sent it.
+        level: u8,
+        /// Whether a fresh session is asked for.
+        clean_session: bool,
+        /// In seconds.
+        keep_alive: u16,
+        /// The user name, which is no secret.
+        username: Option<String>,
+        /// Whether there was a password.
+        has_password: bool,
+        /// The will, if there is one.
+        will: Option<Will>,
+    },
+    /// CONNACK with its return code.
+    ConnAck {
+        /// Whether the hub remembers the session.
+        session_present: bool,
+        /// 0 for yes; 1 to 5 are refusals (§3.2.2.3).
+        code: u8,
+    },
+    /// PUBLISH.
+    Publish {
+        /// 0 with QoS 0, which has none.
+        packet_id: u16,
+        /// The topic name.
+        topic: String,
+        /// 0, 1 or 2.
+        qos: u8,
+        /// Whether it was sent before.
+        dup: bool,
+        /// The RETAIN flag.
+        retain: bool,
+        /// The body.
+        payload: Bytes,
+    },
+    /// SUBSCRIBE with its filters and the QoS asked for.
+    Subscribe {
+        /// Never 0.
+        packet_id: u16,
+        /// In their order.
+        filters: Vec<(String, u8)>,
+    },
+    /// SUBACK with a code for each filter: the granted QoS, or 128 for no.
+    SubAck {
+        /// That of the SUBSCRIBE.
+        packet_id: u16,
+        /// In the order of the filters.
+        codes: Vec<u8>,
+    },
+    /// UNSUBSCRIBE with its filters.
+    Unsubscribe {
+        /// Never 0.
+        packet_id: u16,
+        /// In their order.
+        filters: Vec<String>,
+    },
+    /// A packet that holds a packet identifier alone: PUBACK, UNSUBACK and those of QoS 2.
+    Acknowledgement {
+        /// The packet's name.
+        name: &'static str,
+        /// Of what it acknowledges.
+        packet_id: u16,
+    },
+    /// A packet without fields: PINGREQ, PINGRESP, DISCONNECT.
+    Bare {
+        /// The packet's name.
+        name: &'static str,
+    },
+    /// Bytes that are no MQTT 3.1.1. Nothing after them could be read.
+    Malformed {
+        /// The rule that they break.
+        rule: String,
+    },
+    /// The connection ended in the middle of a packet.
+    Incomplete {
+        /// So much of it was there.
+        bytes: usize,
+    },
+    /// The end of the connection.
+    Closed {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// A will, as the CONNECT had it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Will {
+    /// The topic name.
+    pub topic: String,
+    /// 0, 1 or 2.
+    pub qos: u8,
+    /// The RETAIN flag.
+    pub retain: bool,
+    /// The body.
+    pub payload: Bytes,
+}
+
+impl Content {
+    /// The packet's name as the standard writes it; `MALFORMED`, `INCOMPLETE` and `CLOSED` for what is none.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Connect { .. } => "CONNECT",
+            Self::ConnAck { .. } => "CONNACK",
+            Self::Publish { .. } => "PUBLISH",
+            Self::Subscribe { .. } => "SUBSCRIBE",
+            Self::SubAck { .. } => "SUBACK",
+            Self::Unsubscribe { .. } => "UNSUBSCRIBE",
+            Self::Acknowledgement { name, .. } | Self::Bare { name } => name,
+            Self::Malformed { .. } => "MALFORMED",
+            Self::Incomplete { .. } => "INCOMPLETE",
+            Self::Closed { .. } => "CLOSED",
+        }
+    }
+
+    /// What the ring counts, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        OVERHEAD
+            + match self {
+                Self::Connect { username, will, .. } => {
+                    let will = will.as_ref().map_or(0, |will| will.topic.len() + will.payload.len());
+                    username.as_ref().map_or(0, String::len) + will
+                }
+                Self::Publish { topic, payload, .. } => topic.len() + payload.len(),
+                Self::Subscribe { filters, .. } => filters.iter().map(|(filter, _)| 32 + filter.len()).sum(),
+                Self::Unsubscribe { filters, .. } => filters.iter().map(|filter| 32 + filter.len()).sum(),
+                Self::SubAck { codes, .. } => codes.len(),
+                Self::Malformed { rule: text } | Self::Closed { reason: text } => text.len(),
+                Self::ConnAck { .. }
+                | Self::Acknowledgement { .. }
+                | Self::Bare { .. }
+                | Self::Incomplete { .. } => 0,
+            }
+    }
+}
+
+impl From<Packet> for Content {
+    fn from(packet: Packet) -> Self {
+        let acknowledgement = |name, packet_id| Self::Acknowledgement { name, packet_id };
+        match packet {
+            Packet::Connect(connect) => connect.into(),
+            Packet::ConnAck(ack) => {
+                Self::ConnAck { session_present: ack.session_present, code: ack.code as u8 }
+            }
+            Packet::Publish(publish) => publish.into(),
+            Packet::PubAck(ack) => acknowledgement("PUBACK", ack.pkid),
+            Packet::PubRec(ack) => acknowledgement("PUBREC", ack.pkid),
+            Packet::PubRel(ack) => acknowledgement("PUBREL", ack.pkid),
+            Packet::PubComp(ack) => acknowledgement("PUBCOMP", ack.pkid),
+            Packet::Subscribe(subscribe) => {
+                let filters = subscribe.filters.into_iter().map(|filter| (filter.path, filter.qos as u8));
+                Self::Subscribe { packet_id: subscribe.pkid, filters: filters.collect() }
+            }
+            Packet::SubAck(ack) => {
+                let codes = ack.return_codes.iter().map(|code| match code {
+                    SubscribeReasonCode::Success(qos) => *qos as u8,
+                    SubscribeReasonCode::Failure => 0x80,
+                });
+                Self::SubAck { packet_id: ack.pkid, codes: codes.collect() }
+            }
+            Packet::Unsubscribe(unsubscribe) => {
+                Self::Unsubscribe { packet_id: unsubscribe.pkid, filters: unsubscribe.topics }
+            }
+            Packet::UnsubAck(ack) => acknowledgement("UNSUBACK", ack.pkid),
+            Packet::PingReq => Self::Bare { name: "PINGREQ" },
+            Packet::PingResp => Self::Bare { name: "PINGRESP" },
+            Packet::Disconnect => Self::Bare { name: "DISCONNECT" },
+        }
+    }
+}
+
+impl From<Connect> for Content {
+    fn from(connect: Connect) -> Self {
+        let will = connect.last_will.map(|will| Will {
+            topic: will.topic,
+            qos: will.qos as u8,
+            retain: will.retain,
+            payload: compact(will.message),
+        });
+        let (username, has_password) = match connect.login {
+            // The codec cannot tell an empty password from none, and neither can the hub.
+            Some(login) => (Some(login.username), !login.password.is_empty()),
+            None => (None, false),
+        };
+        Self::Connect {
+            level: 4,
+            clean_session: connect.clean_session,
+            keep_alive: connect.keep_alive,
+            username,
+            has_password,
+            will,
+        }
+    }
+}
+
+impl From<Publish> for Content {
+    fn from(publish: Publish) -> Self {
+        Self::Publish {
+            packet_id: if publish.qos == QoS::AtMostOnce { 0 } else { publish.pkid },
+            topic: publish.topic,
+            qos: publish.qos as u8,
+            dup: publish.dup,
+            retain: publish.retain,
+            payload: compact(publish.payload),
+        }
+    }
+}
+
+fn compact(body: Bytes) -> Bytes {
+    if body.len() < COPY_BELOW { Bytes::copy_from_slice(&body) } else { body }
+}

@@ -1,0 +1,159 @@
+//! The end of a registration: the device is in the hub, with the keys of its enrolment, or knows its certificate.
+
+use std::fmt::Display;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::enrollment::{Login, key_of};
+use super::registry::{AllocationStage, Assigning, Record, State};
+use super::service::etag;
+use crate::HubError;
+use crate::client_certificates::Authentication;
+use crate::device::{Credentials, Device};
+use crate::id::Id;
+use crate::identities::generation_id;
+use crate::identity_record::Traits;
+use crate::identity_scopes;
+use crate::shared::Shared;
+use azmqtt_dialect::identity::check_id;
+use azmqtt_dialect::provisioning::{RegistrationState, Status, Substatus};
+use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_dialect::time::Timestamp;
+use azmqtt_dialect::{ServiceError, SymmetricKey, Twin};
+
+/// Error codes of failed registrations (DPS docs, "Device Registration Result").
+const ALLOCATION_FAILED: u32 = 400_207;
+const BAD_TWIN: u32 = 400_208;
+
+/// The service names the status of the webhook (azure-docs#48511), which is 500 for one that failed by itself.
+const WEBHOOK_FAILED: &str = "Custom allocation failed with status code: 500";
+
+/// The registration's state, and the device if it is new in the hub or has changed there.
+type Assigned = (RegistrationState, Option<Arc<Device>>);
+
+/// The error code and the message of a failed registration.
+type Failure = (u32, String);
+
+/// Puts the device into the hub. A device that is there already keeps its twin and its messages (that is a device
+/// which registers again, or one that the application made); it gets the enrolment's keys, or its
+/// certificate, for its next connection.
+pub(super) fn assign(
+    shared: &Shared,
+    state: &mut State,
+    assigning: Assigning,
+    now: Timestamp,
+) -> Result<Assigned, Failure> {
+    let Assigning { enrollment, login, group, registrant, payload, allocation, .. } = assigning;
+    let registration_id = registrant.registrant.registration_id;
+    let allocation = match allocation {
+        AllocationStage::Answered(answer) => answer.map_err(|reason| {
+            shared.note_refusal(format!(
+                "provisioning {registration_id}: the allocation policy failed: {reason}"
+            ));
+            (ALLOCATION_FAILED, WEBHOOK_FAILED.to_owned())
+        })?,
+        AllocationStage::NotNeeded | AllocationStage::Asked => super::Allocation::default(),
+    };
+    let key = key_of(&registration_id);
+    // A registration id is the same in other letters, an id in the hub is another one.
+    let before = || state.records.get(&key).map(|record| record.device_id.clone());
+    let device_id = allocation.device_id.or(enrollment.device_id);
+    let device_id = device_id.or_else(before).unwrap_or_else(|| registration_id.clone());
+    check_id("device id", &device_id).map_err(|error| refused_by_hub(ErrorCode::ARGUMENT_INVALID, &error))?;
+    let found = shared.registry.find(&*device_id);
+    // Whoever the hub knows already is assigned to it again, though it be for the first time through this service
+    // (azure-iot-sdk-csharp#2397).
+    let substatus = match found {
+        Some(_) => Substatus::ReprovisionedToInitialAssignment,
+        None => Substatus::InitialAssignment,
+    };
+    let shown = login.shown();
+    let device = match found {
+        Some(device) if knows(&device, &login) => None,
+        Some(device) => {
+            device.set_credentials(credentials(login)?);
+            Some(device)
+        }
+        None => {
+            let twin = initial_twin(allocation.initial_twin.or(enrollment.policy.initial_twin), now)?;
+            let failed = |error: HubError| refused_by_hub(ErrorCode::SERVER_ERROR, &error);
+            let generation = generation_id().map_err(failed)?;
+            let device = Device::new(&*device_id, &generation, credentials(login)?, true, twin);
+            let traits = Traits { iot_edge: enrollment.policy.iot_edge, ..Traits::default() };
+            device.state().record.traits =
+                identity_scopes::resolve(&shared.registry, Id::from(&*device_id), traits, None)
+                    .map_err(failed)?;
+            let device = Arc::new(device);
+            // The application may have made one meanwhile.
+            let there = |error: HubError| refused_by_hub(ErrorCode::DEVICE_ALREADY_EXISTS, &error);
+            shared.registry.insert(device.clone()).map_err(there)?;
+            Some(device)
+        }
+    };
+    let known = state.records.get(&key);
+    let record = Record {
+        created: known.map_or(now, |record| record.created),
+        count: known.map_or(0, |record| record.count) + 1,
+        registration_id,
+        device_id,
+        shown,
+        group,
+        updated: now,
+        substatus,
+        payload,
+    };
+    let over = RegistrationState {
+        registration_id: Some(record.registration_id.clone()),
+        assigned_hub: Some(shared.config.hostname.clone()),
+        device_id: Some(record.device_id.clone()),
+        status: Some(Status::Assigned),
+        substatus: Some(record.substatus.clone().for_version(&registrant.api_version)),
+        created: Some(record.created.to_string()),
+        last_updated: Some(record.updated.to_string()),
+        etag: Some(etag(record.updated, record.count)),
+        shown,
+        payload: allocation.payload,
+        enrollment_group_id: record.group.clone(),
+        ..RegistrationState::default()
+    };
+    state.records.insert(key, record);
+    Ok((over, device))
+}
+
+/// The hub's answer to the service becomes the registration's (azure-iot-sdk-c#2362).
+fn refused_by_hub(error_code: u32, reason: &dyn Display) -> Failure {
+    (error_code, nested(&ServiceError::new(error_code, reason.to_string())))
+}
+
+/// The body of the hub's REST API, as text.
+fn nested(error: &ServiceError) -> String {
+    String::from_utf8_lossy(&error.to_named_rest_body()).into_owned()
+}
+
+/// Whether the hub lets the device in as it is.
+fn knows(device: &Device, login: &Login) -> bool {
+    let known = &device.state().credentials;
+    match login {
+        Login::Keys(keys) => known.authentication == Authentication::Sas && known.keys == *keys,
+        Login::Certificate(how) => known.authentication == *how,
+    }
+}
+
+fn credentials(login: Login) -> Result<Credentials, Failure> {
+    let key = || SymmetricKey::generate().map_err(|error| refused_by_hub(ErrorCode::SERVER_ERROR, &error));
+    Ok(match login {
+        Login::Keys(keys) => keys.into(),
+        // Every device has keys, of use or not.
+        Login::Certificate(authentication) => Credentials { keys: [key()?, key()?], authentication },
+    })
+}
+
+fn initial_twin(initial: Option<Value>, now: Timestamp) -> Result<Twin, Failure> {
+    let mut twin = Twin::new(now);
+    if let Some(initial) = initial {
+        let patched = twin.patch_by_service(&initial, None, now);
+        patched.map_err(|error| (BAD_TWIN, nested(&error.to_service_error())))?;
+    }
+    Ok(twin)
+}

@@ -1,0 +1,199 @@
+//! Queries of a hub's twins and jobs, page by page. The language is [`azmqtt_dialect::query`]'s.
+//!
+//! Rows come in the order of their ids, and a page begins behind the last row of the one before: devices that come and go
+//! meanwhile neither repeat nor hide others. Rows of aggregates are made anew for each page.
+
+mod records;
+mod token;
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::device::Device;
+use super::error::HubError;
+use super::shared::Shared;
+use azmqtt_dialect::query::{Groups, Query, Record, Source};
+
+pub(super) use records::{JobRecord, TwinRecord};
+use token::Position;
+
+/// The page of who asks for no size (IoT Hub docs, "Get device twins": the service decides).
+const DEFAULT_PAGE: usize = 100;
+
+/// The largest page, in rows (IoT Hub docs, "Query examples": up to 1000).
+const MAX_PAGE: usize = 1000;
+
+/// With so many bytes a page is full, however few its rows.
+const MAX_PAGE_BYTES: usize = 4 << 20;
+
+/// Some rows of an answer.
+#[derive(Clone, Debug)]
+pub struct QueryPage {
+    /// `Twin`, `DeviceJob` or `Raw`, as the service calls its kinds of rows.
+    pub item_type: &'static str,
+    /// A list of rows, in JSON.
+    pub body: String,
+    /// What to ask for the next page with; none behind the last row.
+    pub continuation: Option<String>,
+}
+
+/// A page of a query's answer. `size` is a wish: the service takes 1 to 1000.
+pub(super) fn run(
+    shared: &Shared,
+    text: &str,
+    size: Option<usize>,
+    continuation: Option<&str>,
+) -> Result<QueryPage, HubError> {
+    let query = Query::parse(text).map_err(HubError::Query)?;
+    let begin = begin(continuation, text)?;
+    let left = query.top.map_or(usize::MAX, |top| top.saturating_sub(begin.rows));
+    let mut page = PageWriter::new(begin, size, left);
+    if query.aggregates() {
+        let skip = page.last.rows;
+        let rows = groups(shared, &query).rows();
+        for row in rows.into_iter().skip(skip) {
+            if !page.push(&row.to_string(), None) {
+                break;
+            }
+        }
+    } else {
+        match query.source {
+            Source::Jobs => jobs(shared, &query, &mut page),
+            Source::Devices | Source::Modules => twins(shared, &query, &mut page),
+        }
+    }
+    let item_type = match query.source {
+        _ if !query.projections.is_empty() => "Raw",
+        Source::Jobs => "DeviceJob",
+        Source::Devices | Source::Modules => "Twin",
+    };
+    Ok(page.finish(item_type, text))
+}
+
+/// A page of rows that have an id each and come in the order of it. `of` says what of: a token is good for that alone.
+pub(super) fn page_of(
+    item_type: &'static str,
+    rows: impl IntoIterator<Item = (String, Value)>,
+    of: &str,
+    size: Option<usize>,
+    continuation: Option<&str>,
+) -> Result<QueryPage, HubError> {
+    let mut page = PageWriter::new(begin(continuation, of)?, size, usize::MAX);
+    for (id, row) in rows {
+        let key = [id.as_str(), ""];
+        if !page.is_behind(key) && !page.push(&row.to_string(), Some(key)) {
+            break;
+        }
+    }
+    Ok(page.finish(item_type, of))
+}
+
+fn begin(continuation: Option<&str>, of: &str) -> Result<Position, HubError> {
+    match continuation {
+        Some(token) => Position::read(token, of).ok_or(HubError::Continuation),
+        None => Ok(Position::default()),
+    }
+}
+
+fn twins(shared: &Shared, query: &Query, page: &mut PageWriter) {
+    for device in shared.registry.all() {
+        let key = [device.id.as_str(), device.module_id.as_deref().unwrap_or_default()];
+        if device.module_id.is_some() != (query.source == Source::Modules) || page.is_behind(key) {
+            continue;
+        }
+        let row = {
+            let record = TwinRecord::new(&device);
+            query.matches(&record).then(|| query.row(&record))
+        };
+        if row.is_some_and(|row| !page.push(&row.to_string(), Some(key))) {
+            return;
+        }
+    }
+}
+
+fn jobs(shared: &Shared, query: &Query, page: &mut PageWriter) {
+    for record in shared.jobs.records() {
+        let [job, device] = record.key();
+        if page.is_behind([job, device]) || !query.matches(&record) {
+            continue;
+        }
+        if !page.push(&record.whole().to_string(), Some([job, device])) {
+            return;
+        }
+    }
+}
+
+fn groups<'a>(shared: &Shared, query: &'a Query) -> Groups<'a> {
+    let mut groups = Groups::new(query);
+    for device in shared.registry.all() {
+        if device.module_id.is_some() == (query.source == Source::Modules) {
+            let record = TwinRecord::new(&device);
+            if query.matches(&record) {
+                groups.add(&record);
+            }
+        }
+    }
+    groups
+}
+
+/// How many rows a query of twins has.
+pub(super) fn count(shared: &Shared, query: &Query) -> usize {
+    let rows = if query.aggregates() {
+        groups(shared, query).rows().len()
+    } else {
+        let all = shared.registry.all();
+        let of_source =
+            |device: &&Arc<Device>| device.module_id.is_some() == (query.source == Source::Modules);
+        all.iter().filter(of_source).filter(|device| query.matches(&TwinRecord::new(device))).count()
+    };
+    rows.min(query.top.unwrap_or(usize::MAX))
+}
+
+/// A page on its way.
+struct PageWriter {
+    rows: usize,
+    most: usize,
+    /// What `TOP` leaves.
+    left: usize,
+    body: String,
+    last: Position,
+    more: bool,
+}
+
+impl PageWriter {
+    fn new(begin: Position, size: Option<usize>, left: usize) -> Self {
+        let most = size.filter(|size| *size > 0).unwrap_or(DEFAULT_PAGE).min(MAX_PAGE);
+        Self { rows: 0, most, left, body: "[".to_owned(), last: begin, more: false }
+    }
+
+    /// Whether a row was on an earlier page.
+    fn is_behind(&self, key: [&str; 2]) -> bool {
+        self.last.key.as_ref().is_some_and(|last| key <= last.each_ref().map(String::as_str))
+    }
+
+    /// Adds a row; false if there is no need of another one.
+    fn push(&mut self, row: &str, key: Option<[&str; 2]>) -> bool {
+        if self.rows == self.left {
+            return false;
+        }
+        if self.rows == self.most || (self.rows > 0 && self.body.len() + row.len() > MAX_PAGE_BYTES) {
+            self.more = true;
+            return false;
+        }
+        if self.rows > 0 {
+            self.body.push(',');
+        }
+        self.body.push_str(row);
+        self.rows += 1;
+        self.last.rows += 1;
+        self.last.key = key.map(|key| key.map(str::to_owned));
+        true
+    }
+
+    fn finish(mut self, item_type: &'static str, query: &str) -> QueryPage {
+        self.body.push(']');
+        let continuation = self.more.then(|| self.last.write(query));
+        QueryPage { item_type, body: self.body, continuation }
+    }
+}
