@@ -23,6 +23,13 @@ pub(super) enum Command {
         hello: Box<Hello>,
         connection: u64,
     },
+    /// End the connection without DISCONNECT.
+    Drop,
+    Request(Request),
+}
+
+/// What is asked of the session.
+pub(super) enum Request {
     Publish {
         mid: u16,
         publish: Publish,
@@ -39,10 +46,8 @@ pub(super) enum Command {
         connection: u64,
         packet_id: u16,
     },
-    /// Say goodbye once everything before has left.
+    /// Send DISCONNECT once everything before has left.
     Disconnect,
-    /// End the connection without a goodbye.
-    Drop,
     MaxInFlight(u16),
     /// Give up on all QoS 1 messages.
     Forget,
@@ -77,6 +82,10 @@ impl Shared {
         commands.waiting.push_back(command);
         drop(commands);
         self.called.notify_one();
+    }
+
+    fn ask(&self, request: Request) {
+        self.put(|_| Command::Request(request));
     }
 
     fn close(&self) {
@@ -144,7 +153,7 @@ impl PlainClient {
         if publish.qos == QoS::ExactlyOnce || !fits_within(&publish, LARGEST_PACKET) {
             return Err(Refused::Message);
         }
-        self.shared.put(|_| Command::Publish { mid, publish });
+        self.shared.ask(Request::Publish { mid, publish });
         Ok(())
     }
 
@@ -153,7 +162,7 @@ impl PlainClient {
         if !are_filters(filters.iter().map(|filter| &filter.path)) {
             return Err(Refused::Filter);
         }
-        self.shared.put(|_| Command::Subscribe { mid, filters });
+        self.shared.ask(Request::Subscribe { mid, filters });
         Ok(())
     }
 
@@ -162,18 +171,18 @@ impl PlainClient {
         if !are_filters(&filters) {
             return Err(Refused::Filter);
         }
-        self.shared.put(|_| Command::Unsubscribe { mid, filters });
+        self.shared.ask(Request::Unsubscribe { mid, filters });
         Ok(())
     }
 
     /// The application is done with a QoS 1 message of a connection; after that one's end this does nothing.
     pub fn acknowledge(&self, connection: u64, packet_id: u16) {
-        self.shared.put(|_| Command::Acknowledge { connection, packet_id });
+        self.shared.ask(Request::Acknowledge { connection, packet_id });
     }
 
     /// Says goodbye once everything before has left.
     pub fn disconnect(&self) {
-        self.shared.put(|_| Command::Disconnect);
+        self.shared.ask(Request::Disconnect);
     }
 
     /// Ends the connection without a goodbye, and without an event.
@@ -183,12 +192,12 @@ impl PlainClient {
 
     /// Changes how many messages may be without their PUBACK, at least 1.
     pub fn set_max_in_flight(&self, limit: u16) {
-        self.shared.put(|_| Command::MaxInFlight(limit));
+        self.shared.ask(Request::MaxInFlight(limit));
     }
 
     /// Gives up on all QoS 1 messages, sent or not.
     pub fn forget_messages(&self) {
-        self.shared.put(|_| Command::Forget);
+        self.shared.ask(Request::Forget);
     }
 }
 

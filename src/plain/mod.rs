@@ -6,7 +6,8 @@
 //!
 //! * [`server`]: where a connection goes and what it is made of; [`encryption`]: TLS, as strict as asked for.
 //! * [`connection`]: the driver of a connection, which devices and provisioning use as well.
-//! * [`client`]: what can be asked. `task`: the session and its connection. [`events`]: what came of it.
+//! * [`client`]: what can be asked. `task`: a session and its connection. `session`: what is said, without
+//!   I/O. [`events`]: what came of it.
 //!
 //! Its streams are those of [`crate::device`] (proxy, happy eyeballs, TLS, WebSocket), below which there is no IoT Hub
 //! either.
@@ -16,6 +17,7 @@ pub mod connection;
 pub mod encryption;
 pub mod events;
 pub mod server;
+mod session;
 mod task;
 
 #[cfg(test)]
