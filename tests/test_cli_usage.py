@@ -96,6 +96,8 @@ def test_a_failure_is_none(tmp_path, capsys):
     (tmp_path / "devices" / "damaged.json").write_text("{")
     assert code_of(["hub", "--port", "0", "--state", str(tmp_path)]) == 1
     assert "damaged" in capsys.readouterr().err
+    # Not by these words, which an argument may hold.
+    assert code_of(["hub", "--port", "0", "--hostname", "it is damaged"]) == 2
 
 
 needs_signals = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such signals")

@@ -167,9 +167,9 @@ def test_a_signer_that_hangs_holds_up_neither_calls_nor_the_end(device):
 
 
 def test_a_signer_must_be_a_function(device):
-    with pytest.raises(TypeError, match="sign must be a function, not bytes"):
+    with pytest.raises(TypeError, match="sign must be callable, not bytes"):
         device.from_signer(b"x")
-    with pytest.raises(TypeError, match="on_token_needed must be a function, not str"):
+    with pytest.raises(TypeError, match="on_token_needed must be callable, not str"):
         DeviceClient.from_sas_token(device.token(), on_token_needed=device.token())
     with pytest.raises(ValueError, match="device id"):
         DeviceClient.from_signer("localhost", "", device.sign)

@@ -101,7 +101,7 @@ def test_options_of_the_hub_command():
     [
         ({"tier": "s1"}, "tier must be F1, B1, B2, B3, S1, S2 or S3, not 's1'"),
         ({"host": ""}, "host must not be empty"),
-        ({"units": 0}, "units must be 1 to 200, not 0"),
+        ({"units": 0}, "units must be from 1 to 200, not 0"),
         ({"throttle_burst": -1}, "throttle_burst"),
     ],
 )

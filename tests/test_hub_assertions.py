@@ -59,7 +59,7 @@ def test_arguments_that_do_not_go_together(hub):
         (lambda: hub.wait_for_telemetry(bool, 1, timeout=1), "count and predicate"),
         (lambda: hub.wait_for_telemetry(count=1, predicate=bool), "count and predicate"),
         (lambda: hub.wait_for_telemetry(bool, predicate=bool), "predicate is given twice"),
-        (lambda: hub.wait_for_telemetry(predicate="x"), "predicate must be a function, not str"),
+        (lambda: hub.wait_for_telemetry(predicate="x"), "predicate must be callable, not str"),
         (lambda: hub.wait_for_telemetry(after=1), "after needs a predicate"),
         (lambda: hub.wait_for_telemetry(3), "device_id must be str, not int"),
         (lambda: hub.wait_for_telemetry("d", "1"), "count must be int, not str"),

@@ -135,3 +135,9 @@ def test_an_answer_that_is_not_json_is_an_error(hub):
 def test_an_integer_with_more_digits_than_python_writes(hub, client):
     with pytest.raises(ValueError, match="body"):
         client.send_message({"n": 10**5000})
+
+
+@pytest.mark.parametrize("body", [b"[NaN]", b"-Infinity", b"{", b"[" * 100_000])
+def test_an_answer_that_is_not_json(hub, body):
+    with raw_device(hub, {"m": body}) as device_id, pytest.raises(azmqtt.BadAnswer, match="a body that is not JSON"):
+        hub.invoke_method(device_id, "m", connect_timeout=10)

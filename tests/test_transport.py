@@ -206,5 +206,5 @@ def test_ports_of_the_hub() -> None:
         assert hub.port != hub.websocket_port
         with pytest.raises(OSError, match="in use"):
             LocalHub(websocket_port=hub.websocket_port)
-    with pytest.raises(ValueError, match="websocket_port must be 0 to 65535, not -1"):
+    with pytest.raises(ValueError, match="websocket_port must be from 0 to 65535, not -1"):
         LocalHub(websocket_port=-1)

@@ -18,6 +18,7 @@ __all__ = [
     "Certificate",
     "Client",
     "CloudMessage",
+    "CredentialCallback",
     "Events",
     "Hub",
     "HubFaults",
@@ -30,7 +31,6 @@ __all__ = [
     "PlainTls",
     "Provisioning",
     "ProvisioningService",
-    "Questions",
     "Sending",
     "TwinRequests",
     "Upload",
@@ -65,12 +65,16 @@ class Access:
     ) -> Access: ...
     @staticmethod
     def from_sas_token(
-        token: str, source: Questions | None, hostname: str | None, device_id: str | None, module_id: str | None
+        token: str,
+        source: CredentialCallback | None,
+        hostname: str | None,
+        device_id: str | None,
+        module_id: str | None,
     ) -> Access: ...
     @staticmethod
     def from_certificate(hostname: str, device_id: str, certificate: Certificate, module_id: str | None) -> Access: ...
     @staticmethod
-    def from_signer(hostname: str, device_id: str, signer: Questions, module_id: str | None) -> Access: ...
+    def from_signer(hostname: str, device_id: str, signer: CredentialCallback, module_id: str | None) -> Access: ...
     @staticmethod
     def from_workload(
         hostname: str,
@@ -93,8 +97,8 @@ class Certificate:
     def common_name(self) -> str | None: ...
 
 @final
-class Questions:
-    """What a device's credentials ask a Python function."""
+class CredentialCallback:
+    """Calls of a Python function by a device's credentials."""
 
     def __new__(cls, name: str) -> Self: ...
     def take(self, timeout: float) -> tuple[int, bytes] | None: ...

@@ -179,3 +179,7 @@ class ThreadUnavailable(IotHubError, RuntimeError):
 
     A limit on processes or memory is reached: ``ulimit -u``, the ``pids`` or ``memory`` limit of a container.
     """
+
+
+class DamagedState(ValueError):
+    """A file of a local hub's state directory does not hold what it should; to callers a ``ValueError``."""

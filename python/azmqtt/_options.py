@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import os  # noqa: TC003 - for `typing.get_type_hints`
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
-from azmqtt._support.arguments import brief
+from azmqtt._support import arguments
+from azmqtt._support.pem import read_pem
 from azmqtt._types import Outbox, RetryPolicy
 
 if TYPE_CHECKING:
@@ -93,8 +94,6 @@ for_command = False
 
 _DAY = 86_400
 _HUGE = 2**31 - 1
-_LONGEST_TEXT = 1024
-_LONGEST_PATH = 1024
 _DEFAULTS: dict[str, Any] = {
     "port": None,
     "websocket": False,
@@ -126,35 +125,34 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
     if not options.keys() <= _DEFAULTS.keys():
         raise TypeError(_unknown(options))
     given = {**_DEFAULTS, **options}
-    websocket = _instance("websocket", given["websocket"], bool)
-    retry = _instance("retry", given["retry"], RetryPolicy)
-    outbox = _instance("outbox", given["outbox"], Outbox)
-    longest = seconds("retry.max", retry.max, 0.001, _DAY)
+    websocket = arguments.instance("websocket", given["websocket"], bool)
+    retry = arguments.instance("retry", given["retry"], RetryPolicy)
+    outbox = arguments.instance("outbox", given["outbox"], Outbox)
+    longest = arguments.seconds_within("retry.max", retry.max, 0.001, _DAY)
     if given["lost_session"] not in ("resend", "fail"):
-        msg = f"lost_session must be 'resend' or 'fail', not {given['lost_session']!r}"
-        raise ValueError(msg)
+        raise ValueError(f"lost_session must be 'resend' or 'fail', not {given['lost_session']!r}")
     return {
         "port": _port(given["port"], websocket),
         "websocket": websocket,
         "proxy": _optional_str("proxy", given["proxy"]),
         "gateway_hostname": _optional_str("gateway_hostname", given["gateway_hostname"]),
-        "https_port": _integer("https_port", given["https_port"], 1, 65_535),
+        "https_port": arguments.port("https_port", given["https_port"]),
         "command": for_command,
         "trust": None if given["trust"] is None else read_pem("trust", given["trust"]),
-        "keep_alive": _integer("keep_alive", given["keep_alive"], 0, 1177),
-        "sas_ttl": seconds("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),
-        "retry_base": seconds("retry.base", retry.base, 0.001, longest),
+        "keep_alive": arguments.whole("keep_alive", given["keep_alive"], 0, 1177),
+        "sas_ttl": arguments.seconds_within("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),
+        "retry_base": arguments.seconds_within("retry.base", retry.base, 0.001, longest),
         "retry_max": longest,
-        "retry_first_connect": _instance("retry.first_connect", retry.first_connect, bool),
-        "outbox_messages": _integer("outbox.messages", outbox.messages, 1, _HUGE),
-        "outbox_bytes": _integer("outbox.bytes", outbox.bytes, 1, _HUGE),
+        "retry_first_connect": arguments.instance("retry.first_connect", retry.first_connect, bool),
+        "outbox_messages": arguments.whole("outbox.messages", outbox.messages, 1, _HUGE),
+        "outbox_bytes": arguments.whole("outbox.bytes", outbox.bytes, 1, _HUGE),
         "resend": given["lost_session"] == "resend",
-        "max_in_flight": _integer("max_in_flight", given["max_in_flight"], 1, 65_535),
-        "model_id": mqtt_text("model_id", given["model_id"]),
-        "product_info": mqtt_text("product_info", given["product_info"]),
-        "timeout": seconds("timeout", given["timeout"], 0.001, 365 * _DAY),
-        "auto_connect": _instance("auto_connect", given["auto_connect"], bool),
-        "exclusive": _instance("exclusive", given["exclusive"], bool),
+        "max_in_flight": arguments.whole("max_in_flight", given["max_in_flight"], 1, 65_535),
+        "model_id": arguments.user_name_text("model_id", given["model_id"]),
+        "product_info": arguments.user_name_text("product_info", given["product_info"]),
+        "timeout": arguments.seconds_within("timeout", given["timeout"], 0.001, 365 * _DAY),
+        "auto_connect": arguments.instance("auto_connect", given["auto_connect"], bool),
+        "exclusive": arguments.instance("exclusive", given["exclusive"], bool),
     }
 
 
@@ -177,91 +175,12 @@ def _unknown(options: Mapping[str, Any]) -> str:
     return f"unknown option {name!r}{hint}"
 
 
-def _instance(name: str, value: Any, kind: type[Any]) -> Any:
-    if not isinstance(value, kind):
-        msg = f"{name} must be {kind.__name__}, not {type(value).__name__}"
-        raise TypeError(msg)
-    return value
-
-
-def _integer(name: str, value: Any, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        msg = f"{name} must be int, not {type(value).__name__}"
-        raise TypeError(msg)
-    if not low <= value <= high:
-        msg = f"{name} must be from {low} to {high}, not {brief(value)}"
-        raise ValueError(msg)
-    return value
-
-
-def seconds(name: str, value: Any, low: float, high: float) -> float:
-    """Check a span of time.
-
-    Raises:
-        TypeError: It is no number.
-        ValueError: It is out of its bounds.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        msg = f"{name} must be a number of seconds, not {type(value).__name__}"
-        raise TypeError(msg)
-    if not low <= value <= high:
-        msg = f"{name} must be from {low} to {high} s, not {brief(value)}"
-        raise ValueError(msg)
-    return float(value)
-
-
 def _port(port: Any, websocket: bool) -> int:  # noqa: FBT001 - both are options of that name
     if port is None:
         return 443 if websocket else 8883
-    return _integer("port", port, 1, 65_535)
+    return arguments.port("port", port)
 
 
 def _optional_str(name: str, value: Any) -> str | None:
     """Check the type alone; the core judges the text, and shows none of it in its errors."""
-    return None if value is None else str(_instance(name, value, str))
-
-
-def mqtt_text(name: str, value: Any) -> str | None:
-    """Check what becomes part of the MQTT user name."""
-    if value is None:
-        return None
-    text = str(_instance(name, value, str))
-    if len(text) > _LONGEST_TEXT or not text.isprintable():
-        msg = f"{name} must be at most {_LONGEST_TEXT} printable characters"
-        raise ValueError(msg)
-    return text
-
-
-def read_pem(name: str, value: Any) -> bytes:
-    """Return PEM text or DER that is given as such or as the path of a file.
-
-    Raises:
-        TypeError: It is neither.
-        ValueError: The file cannot be read.
-    """
-    if isinstance(value, bytes):
-        return value
-    # The NULs are of UTF-16 that was read as something else; the core passes over them.
-    if isinstance(value, str) and "-----BEGIN" in value.replace("\0", ""):
-        return value.encode(errors="replace")
-    if not isinstance(value, str | os.PathLike):
-        msg = f"{name} must be a path, PEM text or bytes, not {type(value).__name__}"
-        raise TypeError(msg)
-    try:
-        with open(value, "rb") as file:  # noqa: PTH123 - pathlib would double the time of the import
-            return file.read()
-    except (OSError, ValueError) as error:
-        if isinstance(value, str) and _may_be_secret(value):
-            msg = (
-                f"{name}: neither PEM text (-----BEGIN …) nor the path of a file that can be read; not shown, it may "
-                "be a secret"
-            )
-            raise ValueError(msg) from None
-        reason = getattr(error, "strerror", None) or error
-        msg = f"{name}: {os.fspath(value)!r} cannot be read: {reason}"
-        raise ValueError(msg) from error
-
-
-def _may_be_secret(path: str) -> bool:
-    """Whether what is no path looks like a key: several lines, or the base64 of one."""
-    return "\n" in path or len(path) > _LONGEST_PATH or path.lstrip().startswith(("MI", "MC", "MH", "LS0t"))
+    return None if value is None else arguments.text(name, value)

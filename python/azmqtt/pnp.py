@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt._message import Message
+from azmqtt._support.arguments import instance, text, whole
 from azmqtt._types import DesiredPatch, Twin
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def check_dtmi(dtmi: str) -> str:
         ValueError: It is not one (DTDL, "Digital Twin Modeling Identifier"); at most 128 characters.
         TypeError: It is not text.
     """
-    _is("dtmi", dtmi, str)
+    text("dtmi", dtmi)
     if len(dtmi) > _LONGEST_DTMI or not _DTMI.fullmatch(dtmi):
         raise ValueError(
             f"dtmi must be like 'dtmi:com:example:Thermostat;1' in {_LONGEST_DTMI} characters, not {dtmi!r}"
@@ -62,7 +63,7 @@ def component_patch(component: str | None, properties: Mapping[str, Any]) -> dic
     Returns:
         A patch for ``patch_reported_properties``: ``{component: {"__t": "c", **properties}}``.
     """
-    _is("properties", properties, Mapping)
+    instance("properties", properties, Mapping)
     return dict(properties) if component is None else {_name("component", component): {"__t": "c", **properties}}
 
 
@@ -76,11 +77,9 @@ def acknowledgement(value: Any, version: int, *, code: int = 200, description: s
         description: Why, for people.
     """
     for name, number in (("version", version), ("code", code)):
-        if isinstance(number, bool):
-            raise TypeError(f"{name} must be int, not bool")
-        _is(name, number, int)
+        whole(name, number)
     shape = {"value": value, "ac": code, "av": version}
-    return shape if description is None else {**shape, "ad": _is("description", description, str)}
+    return shape if description is None else {**shape, "ad": text("description", description)}
 
 
 class WritableProperty(NamedTuple):
@@ -134,7 +133,7 @@ def writable_properties(
     elif isinstance(desired, Twin):
         properties, version = desired.desired, desired.desired_version
     else:
-        properties = _is("desired", desired, Mapping)
+        properties = instance("desired", desired, Mapping)
         version = version if version is not None else properties.get("$version")
     if version is None:
         raise ValueError("version must be given: these desired properties do not hold their $version")
@@ -157,7 +156,7 @@ def command_name(component: str | None, command: str) -> str:
 
 def split_command(method: str) -> tuple[str | None, str]:
     """Take a method's name apart into component, ``None`` for the device itself, and command."""
-    component, star, command = _is("method", method, str).partition("*")
+    component, star, command = text("method", method).partition("*")
     return (component, command) if star else (None, component)
 
 
@@ -172,13 +171,7 @@ def telemetry(body: Any, *, component: str | None = None, **fields: Any) -> Mess
     return Message(body, component=None if component is None else _name("component", component), **fields)
 
 
-def _is(name: str, value: Any, kind: type[Any]) -> Any:
-    if not isinstance(value, kind):
-        raise TypeError(f"{name} must be {kind.__name__}, not {type(value).__name__}")
-    return value
-
-
 def _name(what: str, name: str) -> str:
-    if len(_is(what, name, str)) > _LONGEST_NAME or not _NAME.fullmatch(name):
+    if len(text(what, name)) > _LONGEST_NAME or not _NAME.fullmatch(name):
         raise ValueError(f"{what} must be letters, digits and inner '_', a letter first, not {name!r}")
     return name

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._options import core_options, seconds
-from azmqtt._support.arguments import texts, texts_or_none
+from azmqtt._options import core_options
+from azmqtt._support.arguments import seconds_within, texts, texts_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -180,7 +180,7 @@ def provisioning(
     """Check the arguments of a registration. No I/O but reading files."""
     texts(id_scope=id_scope, registration_id=registration_id, provisioning_host=host)
     texts_or_none(symmetric_key=symmetric_key, group_key=group_key)
-    seconds("poll_interval", poll_interval, _SHORTEST_POLL, _LONGEST_POLL)
+    seconds_within("poll_interval", poll_interval, _SHORTEST_POLL, _LONGEST_POLL)
     # The hub's options are checked along, so that a slip shows before anything is registered.
     core_options(options)
     own = {name: value for name, value in options.items() if name not in _OF_THE_HUB}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from azmqtt import _core
-from azmqtt._support.arguments import brief, texts, texts_or_none
+from azmqtt._support.arguments import seconds_within, texts, texts_or_none
 
 __all__ = ["SasToken", "generate", "parse"]
 
@@ -45,10 +45,7 @@ def generate(resource: str, key: str, *, ttl: int = 3600, policy: str | None = N
     """
     texts(resource=resource, key=key)
     texts_or_none(policy=policy)
-    if isinstance(ttl, bool) or not isinstance(ttl, int | float):
-        raise TypeError(f"ttl must be a number of seconds, not {type(ttl).__name__}")
-    if not 1 <= ttl <= _LONGEST_TTL:
-        raise ValueError(f"ttl must be from 1 to {_LONGEST_TTL} s, not {brief(ttl)}")
+    seconds_within("ttl", ttl, 1, _LONGEST_TTL)
     return _core.sas_generate(resource, key, int(ttl), policy)
 
 

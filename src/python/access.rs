@@ -6,8 +6,8 @@ use std::sync::Arc;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use super::credential_callbacks::CredentialCallback;
 use super::errors::value_error;
-use super::questions::Questions;
 use super::sas::unix_now;
 use crate::device::{ClientCertificate, Credentials, Trust, Workload};
 use azmqtt_dialect::identity::{check_host_name, check_id};
@@ -108,7 +108,7 @@ impl Access {
     #[staticmethod]
     fn from_sas_token(
         token: &str,
-        source: Option<&Questions>,
+        source: Option<&CredentialCallback>,
         hostname: Option<&str>,
         device_id: Option<&str>,
         module_id: Option<&str>,
@@ -136,7 +136,7 @@ impl Access {
                 identity.sas_resource()
             )));
         }
-        let credentials = Credentials::token(token, source.map(Questions::token_source));
+        let credentials = Credentials::token(token, source.map(CredentialCallback::token_source));
         Ok(Self { identity, credentials, gateway: None, trust: Trust::default() })
     }
 
@@ -162,7 +162,7 @@ impl Access {
     fn from_signer(
         hostname: &str,
         device_id: &str,
-        signer: &Questions,
+        signer: &CredentialCallback,
         module_id: Option<&str>,
     ) -> PyResult<Self> {
         let identity = identity(hostname, device_id, module_id)?;

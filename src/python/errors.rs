@@ -86,6 +86,11 @@ pub(super) fn thread_unavailable(text: &str) -> PyErr {
     Python::attach(|py| new(py, "ThreadUnavailable", text, None).unwrap_or_else(|failed| failed))
 }
 
+/// Makes a `DamagedState`.
+pub(super) fn damaged_state(text: &str) -> PyErr {
+    Python::attach(|py| new(py, "DamagedState", text, None).unwrap_or_else(|failed| failed))
+}
+
 /// An argument that breaks a rule.
 pub(super) fn value_error(error: &impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())

@@ -472,8 +472,8 @@ pub(super) fn to_python(error: HubError) -> PyErr {
     match error {
         HubError::Bind { source, .. } | HubError::File { source, .. } => os_error(&source, text),
         HubError::Resolve { .. } | HubError::System(_) | HubError::StateInUse(_) => PyOSError::new_err(text),
-        HubError::Corrupt { .. }
-        | HubError::ClientAuthority(_)
+        HubError::Corrupt { .. } => errors::damaged_state(&text),
+        HubError::ClientAuthority(_)
         | HubError::Identity(_)
         | HubError::Key(_)
         | HubError::DeviceExists(_)

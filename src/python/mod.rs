@@ -2,7 +2,7 @@
 //!
 //! * [`client`]: the operations, each blocking and for asyncio; [`sending`]: many messages by one call;
 //!   [`events`]: iterators over what comes in; [`wakeups`]: which handlers have something to do.
-//! * [`access`]: who a client is; [`questions`]: what its credentials ask a Python function.
+//! * [`access`]: who a client is; [`credential_callbacks`]: the Python functions that its credentials call.
 //! * [`upload`]: the steps of a file upload.
 //! * [`method_call`]: calls of direct methods, and their responses.
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
@@ -25,6 +25,7 @@ mod client;
 mod cloud_message;
 mod convert;
 mod core;
+mod credential_callbacks;
 mod errors;
 mod events;
 mod fork;
@@ -45,7 +46,6 @@ mod outgoing;
 mod pasted;
 mod plain;
 mod provisioning;
-mod questions;
 mod runtime;
 mod sas;
 mod sending;
@@ -70,6 +70,8 @@ mod _core {
     use super::client::Client;
     #[pymodule_export]
     use super::cloud_message::CloudMessage;
+    #[pymodule_export]
+    use super::credential_callbacks::CredentialCallback;
     #[pymodule_export]
     use super::events::Events;
     #[pymodule_export]
@@ -96,8 +98,6 @@ mod _core {
     use super::plain::{PlainClient, PlainTls};
     #[pymodule_export]
     use super::provisioning::{Provisioning, derive_device_key};
-    #[pymodule_export]
-    use super::questions::Questions;
     #[pymodule_export]
     use super::sas::{sas_generate, sas_parse};
     #[pymodule_export]

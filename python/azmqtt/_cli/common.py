@@ -24,6 +24,8 @@ CONNECTION_STRING = "IOTHUB_DEVICE_CONNECTION_STRING"
 PASSPHRASE = "AZMQTT_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 _MAX_PORT = 65_535
+#: Seconds: a year.
+_LONGEST = 86_400 * 365
 
 
 @contextlib.contextmanager
@@ -78,8 +80,17 @@ def connection_options(*, timeout: float = 30) -> argparse.ArgumentParser:
 
 def port(text: str) -> int:
     """Read a TCP port."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MAX_PORT):
-        raise argparse.ArgumentTypeError(f"{text} is no port: 1 to {_MAX_PORT}")
+    return _port(text, 1)
+
+
+def port_or_any(text: str) -> int:
+    """Read a TCP port to listen on; 0 is any free one."""
+    return _port(text, 0)
+
+
+def _port(text: str, least: int) -> int:
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= _MAX_PORT):
+        raise argparse.ArgumentTypeError(f"{text} is no port: {least} to {_MAX_PORT}")
     return int(text)
 
 
@@ -89,8 +100,8 @@ def seconds(text: str) -> float:
         value = float(text)
     except ValueError:
         value = 0
-    if not 0 < value <= 86_400 * 365:
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    if not 0 < value <= _LONGEST:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds: more than 0, at most {_LONGEST}")
     return value
 
 

@@ -10,13 +10,12 @@ import threading
 from typing import Any
 
 from azmqtt._cli import fault, service
-from azmqtt._cli.common import seconds, signals
+from azmqtt._cli.common import port_or_any, seconds, signals
+from azmqtt._errors import DamagedState
 from azmqtt._hub import LocalHub
 
 #: The device that a hub gets which would have none.
 _DEFAULT_DEVICE = "my-device"
-
-_MAX_PORT = 65535
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,17 +26,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Run a local IoT Hub that devices connect to by MQTT over TLS, until Ctrl-C.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=_port, default=8883, help="TCP port, 0 for any free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=port_or_any, default=8883, help="TCP port, 0 for any free one (default: %(default)s)"
+    )
     parser.add_argument(
         "--websocket-port",
-        type=_port,
+        type=port_or_any,
         default=0,
         metavar="PORT",
         help="TCP port of MQTT over WebSockets and of other HTTPS, 0 for any free one (default: %(default)s)",
     )
     parser.add_argument(
         "--service-port",
-        type=_port,
+        type=port_or_any,
         default=0,
         metavar="PORT",
         help="TCP port of the service's REST API, 0 for any free one; it may be that of WebSockets "
@@ -45,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--provisioning-port",
-        type=_port,
+        type=port_or_any,
         default=0,
         metavar="PORT",
         help="TCP port of the provisioning service (MQTT and WebSockets), 0 for any free one (default: %(default)s)",
@@ -252,12 +253,4 @@ def _fail(error: Exception) -> int:
     # An OSError with a number shows it before the words that say all.
     text = error.strerror if isinstance(error, OSError) and error.strerror else error
     sys.stderr.write(f"azmqtt hub: {text}\n")
-    # A state directory that is damaged is a ValueError, and no wrong usage.
-    return 2 if isinstance(error, ValueError) and " is damaged" not in str(error) else 1
-
-
-def _port(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) <= _MAX_PORT):
-        msg = f"{text} is no port: 0 to {_MAX_PORT}"
-        raise argparse.ArgumentTypeError(msg)
-    return int(text)
+    return 2 if isinstance(error, ValueError) and not isinstance(error, DamagedState) else 1

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from azmqtt._cli import common
+from azmqtt._support.arguments import within
 
 if TYPE_CHECKING:
     import argparse
@@ -64,8 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         resource += f"/modules/{fields['ModuleId']}"
     if "DeviceId" not in fields and policy is None:
         raise ValueError("a token for the whole hub needs --policy-name, a token for a device --device-id")
-    if not 1 <= arguments.duration <= _LONGEST:
-        raise ValueError(f"--duration must be from 1 to {_LONGEST} s")
+    within("--duration", arguments.duration, 1, _LONGEST, "s")
     common.say({"sas": sas.generate(resource, fields["SharedAccessKey"], ttl=arguments.duration, policy=policy)})
     return 0
 

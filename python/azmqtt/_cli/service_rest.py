@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from azmqtt import _core, sas
 from azmqtt._errors import BadAnswer, RequestFailed
-from azmqtt._options import read_pem
+from azmqtt._support import strict_json
+from azmqtt._support.pem import read_pem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,8 +39,8 @@ def read_json(what: str, content: bytes) -> Any:
         BadAnswer: It is none. Shows how it begins.
     """
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return strict_json.read(content)
+    except ValueError:
         raise BadAnswer(f"{what} is not JSON: {content[:_SHOWN]!r}") from None
 
 

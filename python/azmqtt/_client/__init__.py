@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from azmqtt import _core
 from azmqtt._client.connection import Connection
-from azmqtt._client.invoke import MethodCalls
+from azmqtt._client.invoke import MethodCallsMixin
 from azmqtt._client.progress import reported as _reported
 from azmqtt._client.progress import reporter as _reporter
 from azmqtt._message import Message
 from azmqtt._streams import Stream
-from azmqtt._support.arguments import brief, text
+from azmqtt._support.arguments import function, text, whole
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     MethodHandler = TypeVar("MethodHandler", bound=Callable[[MethodRequest], Any])
 
 
-class DeviceClient(MethodCalls, Connection):
+class DeviceClient(MethodCallsMixin, Connection):
     """A device, or a module of one, on an IoT Hub.
 
     Make one with :meth:`from_connection_string`, :meth:`from_symmetric_key`, :meth:`from_sas_token`,
@@ -458,8 +458,7 @@ class DeviceClient(MethodCalls, Connection):
         self._handlers_for(handler).register(kind, _core.Events(self._core, kind, None), handler)
 
     def _handlers_for(self, handler: Callable[[Any], Any]) -> Handlers:
-        if not callable(handler):
-            raise TypeError(f"the handler must be callable, not {type(handler).__name__}")
+        function("the handler", handler)
         if self._core.state == "closed":
             raise self._core.closed_error
         self._core.announce()
@@ -498,11 +497,7 @@ def _version(if_version: int | None) -> int | None:
     """Check a ``$version``."""
     if if_version is None:
         return None
-    if isinstance(if_version, bool) or not isinstance(if_version, int):
-        raise TypeError(f"if_version must be int, not {type(if_version).__name__}")
-    if not 0 <= if_version < 2**64:
-        raise ValueError(f"if_version must be from 0 to 2**64 - 1, not {brief(if_version)}")
-    return if_version
+    return whole("if_version", if_version, 0, 2**64 - 1)
 
 
 def _many(messages: Iterable[Any]) -> Iterator[Any]:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from azmqtt._client.credentials import Pem, Supplier
+    from azmqtt._client.credentials import Callback, Pem
     from azmqtt._core import Access, Provisioning
     from azmqtt._handlers.handlers import Handlers
     from azmqtt._options import ClientOptions
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 class Connection(Observed):
     """The part of :class:`~azmqtt.DeviceClient` that is about its connection."""
 
-    __slots__ = ("__weakref__", "_closed", "_handlers", "_supplier")
+    __slots__ = ("__weakref__", "_callback", "_closed", "_handlers")
 
     _handlers: Handlers | None
-    _supplier: Supplier | None
+    _callback: Callback | None
     _closed: bool
 
     def __init__(self, access: Access, /, **options: Unpack[ClientOptions]) -> None:
@@ -43,7 +43,7 @@ class Connection(Observed):
             )
         self._core = _core.Client(access, core_options(options))
         self._handlers = None
-        self._supplier = None
+        self._callback = None
         self._states = None
         self._registration = None
         self._closed = False
@@ -139,9 +139,9 @@ class Connection(Observed):
         texts_or_none(hostname=hostname, device_id=device_id, module_id=module_id)
         if on_token_needed is None:
             return cls(_core.Access.from_sas_token(token, None, hostname, device_id, module_id), **options)
-        supplier = _supplier("on_token_needed", on_token_needed, str)
-        access = _core.Access.from_sas_token(token, supplier.questions, hostname, device_id, module_id)
-        return cls._supplied(access, supplier, options)
+        callback = _callback("on_token_needed", on_token_needed, str)
+        access = _core.Access.from_sas_token(token, callback.calls, hostname, device_id, module_id)
+        return cls._with_callback(access, callback, options)
 
     @classmethod
     def from_certificate(
@@ -210,15 +210,15 @@ class Connection(Observed):
         """
         texts(hostname=hostname, device_id=device_id)
         texts_or_none(module_id=module_id)
-        supplier = _supplier("sign", sign, bytes)
-        access = _core.Access.from_signer(hostname, device_id, supplier.questions, module_id)
-        return cls._supplied(access, supplier, options)
+        callback = _callback("sign", sign, bytes)
+        access = _core.Access.from_signer(hostname, device_id, callback.calls, module_id)
+        return cls._with_callback(access, callback, options)
 
     @classmethod
-    def _supplied(cls, access: Access, supplier: Supplier, options: ClientOptions) -> Self:
+    def _with_callback(cls, access: Access, callback: Callback, options: ClientOptions) -> Self:
         client = cls(access, **options)
-        client._supplier = supplier
-        supplier.start()
+        client._callback = callback
+        callback.start()
         return client
 
     @classmethod
@@ -390,8 +390,8 @@ class Connection(Observed):
         unsent = self._core.close(timeout)
         if self._handlers is not None:
             self._handlers.stop(1.0)
-        if self._supplier is not None:
-            self._supplier.stop(1.0)
+        if self._callback is not None:
+            self._callback.stop(1.0)
         if self._states is not None:
             self._states.stop(1.0)
         return unsent
@@ -407,8 +407,8 @@ class Connection(Observed):
         unsent = await self._core.close_async(timeout)
         if self._handlers is not None:
             self._handlers.stop(0.0)
-        if self._supplier is not None:
-            self._supplier.stop(0.0)
+        if self._callback is not None:
+            self._callback.stop(0.0)
         if self._states is not None:
             await self._states.stop_async(1.0)
         return unsent
@@ -461,10 +461,10 @@ def _certificate(
     return load_certificate(certificate, private_key, passphrase, stacklevel=3)
 
 
-def _supplier(field: str, function: Callable[..., Any], returns: type[bytes | str]) -> Supplier:
-    from azmqtt._client.credentials import Supplier
+def _callback(field: str, function: Callable[..., Any], returns: type[bytes | str]) -> Callback:
+    from azmqtt._client.credentials import Callback
 
-    return Supplier(field, function, returns)
+    return Callback(field, function, returns)
 
 
 def _leaving(error: BaseException | None) -> float | None:

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
 from azmqtt._errors import CertificateExpiresSoon, ThreadUnavailable
-from azmqtt._options import read_pem
-from azmqtt._support import threads
+from azmqtt._support import arguments, threads
+from azmqtt._support.pem import read_pem
 
 if TYPE_CHECKING:
     import os
@@ -44,17 +44,15 @@ _SOON = 30 * 86_400
 _EXCERPT = 200
 
 
-class Supplier:
-    """Answers what one client's credentials ask, by calling a function. Holds no reference to the client."""
+class Callback:
+    """A function that one client's credentials call, and the thread that calls it. Holds no reference to the client."""
 
     def __init__(self, field: str, function: Any, returns: type[bytes | str]) -> None:
         """Take the function, which is the argument ``field`` of a constructor, and what it must return."""
-        if not callable(function):
-            msg = f"{field} must be a function, not {type(function).__name__}"
-            raise TypeError(msg)
+        arguments.function(field, function)
         name = getattr(function, "__qualname__", None) or type(function).__qualname__
         self.name = f"{field} ({name.rpartition('<locals>.')[2]})"
-        self.questions = _core.Questions(self.name)
+        self.calls = _core.CredentialCallback(self.name)
         self._function: Callable[..., Any] = function
         self._returns = returns
         self._thread: threading.Thread | threads.RealThread | None = None
@@ -77,28 +75,28 @@ class Supplier:
 
     def stop(self, timeout: float) -> None:
         """End the thread; wait for a running call up to ``timeout`` seconds."""
-        self.questions.close()
+        self.calls.close()
         if self._thread is not None and not threads.is_current(self._thread):
             self._thread.join(timeout)
 
     def _run(self) -> None:
         event_loop = None
         try:
-            while not self.questions.closed:
-                question = self.questions.take(_LONGEST_WAIT)
-                if question is None:
+            while not self.calls.closed:
+                call = self.calls.take(_LONGEST_WAIT)
+                if call is None:
                     continue
-                number, data = question
+                number, data = call
                 try:
                     value = self._function(data) if self._returns is bytes else self._function()
                     if inspect.isawaitable(value):
                         event_loop = event_loop or asyncio.new_event_loop()
                         value = event_loop.run_until_complete(_within(value))
-                    self.questions.answer(number, self._checked(value))
+                    self.calls.answer(number, self._checked(value))
                 except BaseException as error:  # noqa: BLE001 - a function may raise anything, and be cancelled
                     raised = (error.__cause__ or error) if isinstance(error, _LoopEnd) else error
                     _log.error("%s failed", self.name, exc_info=raised)
-                    self.questions.fail(number, _told(raised))
+                    self.calls.fail(number, _told(raised))
         finally:
             if event_loop is not None:
                 event_loop.run_until_complete(event_loop.shutdown_asyncgens())
@@ -182,10 +180,10 @@ def load_certificate(
 
 
 #: Those whose threads are to end before the interpreter does.
-_live: weakref.WeakSet[Supplier] = weakref.WeakSet()
+_live: weakref.WeakSet[Callback] = weakref.WeakSet()
 
 
 @atexit.register
 def _stop_all() -> None:
-    for supplier in list(_live):
-        supplier.stop(1.0)
+    for callback in list(_live):
+        callback.stop(1.0)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from azmqtt._support.arguments import brief, texts, texts_or_none, within
+from azmqtt._support import arguments
 
 if TYPE_CHECKING:
     from azmqtt._core import Client
     from azmqtt._types import MethodResult
 
-#: The service's bounds of both times, in seconds.
-_SHORTEST_RESPONSE, _LONGEST = 5, 300
 #: Seconds that a call may take besides, unless it names its own timeout: to connect, and for the answer's way.
 _MARGIN = 30.0
 
@@ -28,7 +26,7 @@ class InvokeOptions(TypedDict):
     connect_timeout: int
 
 
-class MethodCalls:
+class MethodCallsMixin:
     """The part of :class:`~azmqtt.DeviceClient` that calls methods of others."""
 
     __slots__ = ()
@@ -103,42 +101,21 @@ class MethodCalls:
     ) -> InvokeOptions:
         if self.module_id is None:
             raise ValueError("only a module calls methods, through its gateway, and this client is a device")
-        texts(device_id=device_id, name=name)
-        texts_or_none(module_id=module_id)
-        response = _seconds("response_timeout", response_timeout, _SHORTEST_RESPONSE)
-        connect = _seconds("connect_timeout", connect_timeout, 0)
-        check_order(connect, response)
+        arguments.texts(device_id=device_id, name=name)
+        arguments.texts_or_none(module_id=module_id)
+        response, connect = arguments.method_timeouts(response_timeout, connect_timeout)
         return {
             "device_id": device_id,
             "module_id": module_id,
             "name": name,
             "payload": payload,
-            "response_timeout": response,
-            "connect_timeout": connect,
+            "response_timeout": math.ceil(response),
+            "connect_timeout": math.ceil(connect),
         }
-
-
-def check_order(connect_timeout: float, response_timeout: float) -> None:
-    """Check that a device does not get longer to connect than to answer, which the service refuses (400004)."""
-    if connect_timeout > response_timeout:
-        msg = f"connect_timeout ({connect_timeout} s) is longer than response_timeout ({response_timeout} s)"
-        raise ValueError(msg)
-
-
-def _seconds(name: str, value: float, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a number of seconds, not {type(value).__name__}")
-    if not least <= value <= _LONGEST:
-        msg = f"{name} must be within [{least}; {_LONGEST}] s, not {brief(value)}"
-        raise ValueError(msg)
-    return math.ceil(value)
 
 
 def _whole(call: InvokeOptions, timeout: float | None) -> float:
     if timeout is None:
         return call["response_timeout"] + call["connect_timeout"] + _MARGIN
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
-        raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
     # As the core bounds all times.
-    within("timeout", timeout, 0, 10**9)
-    return timeout
+    return arguments.seconds_within("timeout", timeout, 0, 10**9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
+from azmqtt._support.arguments import function
 from azmqtt._support.uncopied import Uncopied
 
 if TYPE_CHECKING:
@@ -101,8 +102,7 @@ class Observed(Uncopied):
             RuntimeError: There is a handler already.
             TypeError: ``handler`` is not callable.
         """
-        if not callable(handler):
-            raise TypeError(f"the handler must be callable, not {type(handler).__name__}")
+        function("the handler", handler)
         if self._core.state == "closed":
             raise self._core.closed_error
         if self._states is not None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from azmqtt._support.arguments import function
+
 if TYPE_CHECKING:
     from asyncio import Future
 
@@ -49,8 +51,7 @@ def reporter(progress: Progress | None, messages: Any) -> Reporter | None:
     """
     if progress is None:
         return None
-    if not callable(progress):
-        raise TypeError(f"progress must be callable, not {type(progress).__name__}")
+    function("progress", progress)
     try:
         total = len(messages)
     except TypeError:

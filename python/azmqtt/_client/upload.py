@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from azmqtt._errors import IotHubError
-from azmqtt._support.arguments import brief
+from azmqtt._support.arguments import function, text, whole
 from azmqtt._types import UploadResult
 
 if TYPE_CHECKING:
@@ -49,15 +49,10 @@ class Upload:
         timeout: float | None,
     ) -> None:
         """Check the arguments. Nothing is opened or sent."""
-        if isinstance(block_size, bool) or not isinstance(block_size, int):
-            raise TypeError(f"block_size must be int, not {type(block_size).__name__}")
-        if not _SMALLEST_BLOCK <= block_size <= _LARGEST_BLOCK:
-            msg = f"block_size must be from {_SMALLEST_BLOCK} to {_LARGEST_BLOCK} bytes, not {brief(block_size)}"
-            raise ValueError(msg)
-        if not isinstance(blob_name, str):
-            raise TypeError(f"blob_name must be str, not {type(blob_name).__name__}")
-        if progress is not None and not callable(progress):
-            raise TypeError(f"progress must be callable, not {type(progress).__name__}")
+        whole("block_size", block_size, _SMALLEST_BLOCK, _LARGEST_BLOCK, "bytes")
+        text("blob_name", blob_name)
+        if progress is not None:
+            function("progress", progress)
         _check_content_type(content_type)
         if not isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) and not hasattr(source, "read"):
             raise TypeError(f"the file must be a path, bytes or a binary file, not {type(source).__name__}")
@@ -209,13 +204,12 @@ def _remaining(file: BinaryIO) -> int | None:
 def _check_content_type(content_type: str | None) -> None:
     if content_type is None:
         return
-    if not isinstance(content_type, str):
-        raise TypeError(f"content_type must be str, not {type(content_type).__name__}")
+    text("content_type", content_type)
     if not content_type.isascii() or not content_type.isprintable() or not content_type.strip():
         raise ValueError("content_type must be printable ASCII, such as text/plain")
 
 
 def _describe(error: Exception) -> str:
     # Other people's exceptions may hold anything.
-    text = str(error) if isinstance(error, IotHubError) else type(error).__name__
-    return text[:_LONGEST_DESCRIPTION]
+    description = str(error) if isinstance(error, IotHubError) else type(error).__name__
+    return description[:_LONGEST_DESCRIPTION]

@@ -10,7 +10,6 @@ JSON, 500 for a handler that raises or returns what cannot be sent. None of thes
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +17,7 @@ from azmqtt._errors import ClientClosed, ConnectionLost, MessageTooLarge
 from azmqtt._handlers.async_loop import start_on
 from azmqtt._handlers.pool import Job, log_unsubscribed
 from azmqtt._handlers.raised import passes, refuse_coroutine
+from azmqtt._support import strict_json
 from azmqtt._types import MethodRequest
 
 if TYPE_CHECKING:
@@ -106,8 +106,8 @@ class Methods(Job):
             return
         body = call.body
         try:
-            payload = json.loads(body, parse_constant=_refuse) if body else None
-        except (ValueError, RecursionError):
+            payload = strict_json.read(body) if body else None
+        except ValueError:
             _log.warning("a call of the method %s with a payload that is not JSON", name)
             _respond(call, *_NOT_JSON)
             return
@@ -128,11 +128,6 @@ class Methods(Job):
         # The loop itself holds its tasks weakly.
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _refuse(constant: str) -> None:
-    """Take no NaN and no infinity, which Python's reader does and JSON does not have (RFC 8259 §6)."""
-    raise ValueError(constant)
 
 
 def _work_plain(work: _Work) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from azmqtt import _core
 from azmqtt._errors import ThreadUnavailable
-from azmqtt._support.arguments import within
+from azmqtt._support.arguments import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -301,10 +301,7 @@ def set_handler_threads(maximum: int) -> None:
         ValueError: ``maximum`` is not from 1 to 65,536.
         TypeError: It is no ``int``.
     """
-    if isinstance(maximum, bool) or not isinstance(maximum, int):
-        raise TypeError(f"maximum must be int, not {type(maximum).__name__}")
-    within("maximum", maximum, 1, 65_536)
-    current().set_bound(maximum)
+    current().set_bound(whole("maximum", maximum, 1, 65_536))
 
 
 def _after_fork() -> None:

@@ -18,7 +18,8 @@ from azmqtt._hub.packets import PacketsMixin
 from azmqtt._hub.provisioning import Policy, ProvisioningMixin
 from azmqtt._hub.query import QueriesMixin
 from azmqtt._hub.service import ServiceMixin
-from azmqtt._support.arguments import brief, checked
+from azmqtt._support.arguments import brief, checked, within
+from azmqtt._support.arguments import port as port_argument
 from azmqtt._support.uncopied import Uncopied
 
 if TYPE_CHECKING:
@@ -122,26 +123,16 @@ class LocalHub(
             raise ValueError("host must not be empty: an address to listen on, such as 127.0.0.1")
         if state is not None and Path(state).is_file():
             raise NotADirectoryError(f"state must be a directory, and {state} is a file")
-        for name, number in (
-            ("port", port),
-            ("websocket_port", websocket_port),
-            ("service_port", service_port),
-            ("provisioning_port", provisioning_port),
-        ):
-            if not 0 <= number <= 65535:  # noqa: PLR2004 - every reader knows this number
-                msg = f"{name} must be 0 to 65535, not {brief(number)}"
-                raise ValueError(msg)
-        if not 1 <= c2d_max_delivery_count <= 100:  # noqa: PLR2004 - the service's bounds
-            msg = f"c2d_max_delivery_count must be 1 to 100, not {brief(c2d_max_delivery_count)}"
-            raise ValueError(msg)
+        port_argument("port", port, 0)
+        port_argument("websocket_port", websocket_port, 0)
+        port_argument("service_port", service_port, 0)
+        port_argument("provisioning_port", provisioning_port, 0)
+        within("c2d_max_delivery_count", c2d_max_delivery_count, 1, 100)
         if tier not in _TIERS:
             raise ValueError(f"tier must be {', '.join(_TIERS[:-1])} or {_TIERS[-1]}, not {tier!r}")
-        if not 1 <= units <= 200:  # noqa: PLR2004 - the service's bounds
-            msg = f"units must be 1 to 200, not {brief(units)}"
-            raise ValueError(msg)
+        within("units", units, 1, 200)
         if disabled_return_code not in (3, 5):
-            msg = f"disabled_return_code must be 3 or 5, not {brief(disabled_return_code)}"
-            raise ValueError(msg)
+            raise ValueError(f"disabled_return_code must be 3 or 5, not {brief(disabled_return_code)}")
         cloud = {
             "lock": c2d_lock,
             "ttl": c2d_ttl,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._support.arguments import not_negative, seconds, text, whole
+from azmqtt._support.arguments import function, not_negative, text, whole
+from azmqtt._support.arguments import timeout as check_timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,15 +54,14 @@ class Awaited:
             raise TypeError("after needs a predicate")
         if predicate is not None and count is not ONE:
             raise TypeError("count and predicate exclude each other")
-        if predicate is not None and not callable(predicate):
-            raise TypeError(f"predicate must be a function, not {type(predicate).__name__}")
+        if predicate is not None:
+            function("predicate", predicate)
         if device_id is not None:
             text("device_id", device_id)
         count = _checked_count(1 if count is ONE else count)
         not_negative("after", after)
         timeout = 10 if timeout is TEN_SECONDS else timeout
-        if timeout is not None:
-            seconds("timeout", timeout)
+        check_timeout(timeout)
         return cls(device_id, count, timeout, predicate, after)
 
 

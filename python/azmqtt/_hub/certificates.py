@@ -6,8 +6,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from azmqtt._hub_certificates import DeviceCertificate
-from azmqtt._options import read_pem
-from azmqtt._support.arguments import brief
+from azmqtt._support.arguments import within
+from azmqtt._support.pem import read_pem
 
 if TYPE_CHECKING:
     import os
@@ -60,9 +60,7 @@ class CertificatesMixin:
         Raises:
             ValueError: An argument breaks a rule.
         """
-        if not -36_500 <= days <= 36_500:  # noqa: PLR2004 - a century either way
-            msg = f"days must be from -36500 to 36500, not {brief(days)}"
-            raise ValueError(msg)
+        within("days", days, -36_500, 36_500)
         name = device_id if module_id is None else f"{device_id}/{module_id}"
         ago = (_MARGIN - min(days, 0)) * _DAY
         certificate, private_key, thumbprint, not_before, not_after = self._core.create_certificate(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from azmqtt._hub.certificates import both_thumbprints
 from azmqtt._hub_types import LocalDevice
+from azmqtt._support.arguments import one_way_to_authenticate
 
 if TYPE_CHECKING:
     from azmqtt import _core
@@ -39,8 +40,7 @@ class DevicesMixin:
         Raises:
             ValueError: There is such a device already, or an argument breaks a rule.
         """
-        if sum((key is not None, x509_thumbprint is not None, ca)) > 1:
-            raise ValueError("key, x509_thumbprint and ca exclude each other")
+        one_way_to_authenticate(key is not None, x509_thumbprint is not None, ca)
         if device_id is None:
             device_id = f"device-{uuid.uuid4().hex[:8]}"
         if x509_thumbprint is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from azmqtt._hub.certificates import both_thumbprints
 from azmqtt._hub_types import LocalModule
+from azmqtt._support.arguments import one_way_to_authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,8 +42,7 @@ class ModulesMixin:
             ValueError: There is such a module already, or an argument breaks a rule.
             RuntimeError: The device has 50 modules, the limit of a hub.
         """
-        if sum((key is not None, x509_thumbprint is not None, ca)) > 1:
-            raise ValueError("key, x509_thumbprint and ca exclude each other")
+        one_way_to_authenticate(key is not None, x509_thumbprint is not None, ca)
         if x509_thumbprint is not None:
             self._core.create_x509_device(device_id, both_thumbprints(x509_thumbprint), module_id)
         elif ca:

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from azmqtt._hub_packets import Packet
-from azmqtt._support.arguments import not_negative
+from azmqtt._support.arguments import module_of_a_device, not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ class PacketsMixin:
             RuntimeError: Packets are not recorded: ``LocalHub(record_packets=True)``.
             ValueError: A module without its device.
         """
-        if device_id is None and module_id is not None:
-            raise ValueError("module_id needs the device_id that it belongs to")
+        module_of_a_device(device_id, module_id)
         not_negative("after", after)
         records = self._packets.records(device_id, module_id, after)
         if records is None:

@@ -8,7 +8,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._hub_provisioning import Allocation, AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
-from azmqtt._support.arguments import within
+from azmqtt._support.arguments import function, one_way_to_authenticate, within
 from azmqtt._support.waiting import look
 
 if TYPE_CHECKING:
@@ -230,8 +230,8 @@ class ProvisioningMixin:
         Raises:
             TypeError: ``policy`` is not callable, or an ``async def``.
         """
-        if policy is not None and not callable(policy):
-            raise TypeError(f"policy must be callable, not {type(policy).__name__}")
+        if policy is not None:
+            function("policy", policy)
         if inspect.iscoroutinefunction(policy):
             raise TypeError("policy must be a plain function, not an async def")
         self._policy.now = policy
@@ -249,8 +249,7 @@ def _shown(
 ) -> tuple[tuple[str | None, str | None], tuple[str, str | None] | None, bool]:
     """Lay out for the core what devices show."""
     by_key = key is not None or secondary_key is not None
-    if sum((by_key, thumbprint is not None, ca)) > 1:
-        raise ValueError("key, x509_thumbprint and ca exclude each other")
+    one_way_to_authenticate(by_key, thumbprint is not None, ca)
     return (key, secondary_key), (thumbprint, None) if isinstance(thumbprint, str) else thumbprint, ca
 
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, overload
 
-from azmqtt._client.invoke import check_order
 from azmqtt._hub.awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
 from azmqtt._hub.cloud_messages import CloudMessagesMixin
 from azmqtt._hub.uploads import UploadsMixin
 from azmqtt._hub_types import TelemetryMessage
-from azmqtt._support.arguments import brief, json_text, not_negative
+from azmqtt._support import strict_json
+from azmqtt._support.arguments import json_text, method_timeouts, module_of_a_device, not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 from azmqtt._types import MethodResult
 
@@ -74,7 +74,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
             LookupError: There is no such device or module, and no message of one.
             ValueError: A module without its device.
         """
-        _check_whose(device_id, module_id)
+        module_of_a_device(device_id, module_id)
         not_negative("after", after)
         kept = self._core.telemetry(device_id, after, module_id)
         if not kept and device_id is not None and not self._core.telemetry(device_id, 0, module_id):
@@ -100,7 +100,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
             LookupError: There is no such device or module.
             ValueError: A module without its device.
         """
-        _check_whose(device_id, module_id)
+        module_of_a_device(device_id, module_id)
         return self._core.telemetry_count(device_id, module_id)
 
     @overload
@@ -235,7 +235,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
 
     def _sent(self, asked: Awaited, module_id: str | None) -> Steps[list[TelemetryMessage] | TelemetryMessage]:
         __tracebackhide__ = True
-        _check_whose(asked.device_id, module_id)
+        module_of_a_device(asked.device_id, module_id)
         if asked.predicate is not None:
             return (yield from wait_for_match(self, asked, module_id))
         if not (
@@ -282,7 +282,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
             LookupError: There is no such device.
             RuntimeError: The hub is stopped.
         """
-        _check_timeouts(response_timeout, connect_timeout)
+        method_timeouts(response_timeout, connect_timeout)
         return self._invoke_method(device_id, name, payload, response_timeout, connect_timeout, module_id)
 
     async def invoke_method_async(
@@ -299,7 +299,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
 
         A call that is cancelled does not take the method back: the device may still be called.
         """
-        _check_timeouts(response_timeout, connect_timeout)
+        method_timeouts(response_timeout, connect_timeout)
         steps = self._called(device_id, name, payload, response_timeout, connect_timeout, module_id)
         return await run_async(steps, self._core)
 
@@ -340,24 +340,9 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         yield answered, None
         status, body = answer or (0, b"")
         try:
-            return MethodResult(status, json.loads(body) if body else None)
-        except (ValueError, RecursionError):
+            return MethodResult(status, strict_json.read(body) if body else None)
+        except ValueError:
             from azmqtt._errors import BadAnswer
 
             msg = f"{device_id} answered {status} to {name} with a body that is not JSON"
             raise BadAnswer(msg) from None
-
-
-def _check_timeouts(response_timeout: float, connect_timeout: float) -> None:
-    if not 5 <= response_timeout <= 300:  # noqa: PLR2004 - the service's bounds
-        msg = f"response_timeout must be within [5; 300] s, not {brief(response_timeout)}"
-        raise ValueError(msg)
-    if not 0 <= connect_timeout <= 300:  # noqa: PLR2004 - the service's bounds
-        msg = f"connect_timeout must be within [0; 300] s, not {brief(connect_timeout)}"
-        raise ValueError(msg)
-    check_order(connect_timeout, response_timeout)
-
-
-def _check_whose(device_id: str | None, module_id: str | None) -> None:
-    if device_id is None and module_id is not None:
-        raise ValueError("module_id needs the device_id that it belongs to")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from azmqtt._support import greenlets
+from azmqtt._support import arguments, greenlets
 from azmqtt._support.warnings import blocks_its_loop
 
 if TYPE_CHECKING:
@@ -61,15 +61,17 @@ def run(steps: Steps[T], hub: _core.Hub) -> T:
     """Take the steps of a call, and block meanwhile. Warns a coroutine: it blocks its event loop.
 
     Raises:
+        ValueError: The timeout is negative.
         RuntimeError: The hub is stopped.
     """
     __tracebackhide__ = True
     blocks_its_loop()
-    question = next(steps)
+    poll, timeout = next(steps)
+    arguments.timeout(timeout)
     while True:
-        outcome = wait(*question, hub)
+        outcome = wait(poll, timeout, hub)
         try:
-            question = steps.send(outcome)
+            poll, timeout = steps.send(outcome)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
@@ -78,14 +80,16 @@ async def run_async(steps: Steps[T], hub: _core.Hub) -> T:
     """Take the steps of a call while the event loop runs on. Cancelling it ends it.
 
     Raises:
+        ValueError: The timeout is negative.
         RuntimeError: The hub is stopped.
     """
     __tracebackhide__ = True
-    question = next(steps)
+    poll, timeout = next(steps)
+    arguments.timeout(timeout)
     while True:
-        outcome = await _wait_async(*question, hub)
+        outcome = await _wait_async(poll, timeout, hub)
         try:
-            question = steps.send(outcome)
+            poll, timeout = steps.send(outcome)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 

@@ -7,8 +7,8 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._options import mqtt_text, read_pem, seconds
-from azmqtt._support.arguments import text
+from azmqtt._support.arguments import seconds_within, text, user_name_text
+from azmqtt._support.pem import read_pem
 from azmqtt.paho._require import require_client
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def configure(
     require_client(client)
     text("connection_string", connection_string)
     login = _core.Login(connection_string)
-    ttl = int(seconds("sas_ttl", sas_ttl, 1, 365 * _DAY))
-    username = login.username(mqtt_text("product_info", product_info), mqtt_text("model_id", model_id))
+    ttl = int(seconds_within("sas_ttl", sas_ttl, 1, 365 * _DAY))
+    username = login.username(user_name_text("product_info", product_info), user_name_text("model_id", model_id))
     if login.password(ttl) is None:
         raise ValueError("connection_string: for x509=true set up TLS by yourself, or use azmqtt.DeviceClient")
     if client.socket() is not None:

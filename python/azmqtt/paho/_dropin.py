@@ -69,6 +69,9 @@ from azmqtt.paho._reason_codes import (
 from azmqtt.paho._topics import (
     topic_matches_sub,
 )
+from azmqtt.paho._transport_options import (
+    WebsocketConnectionError,
+)
 from azmqtt.paho._types import (
     AUTH,
     CONNACK,
@@ -127,9 +130,6 @@ from azmqtt.paho._types import (
     mqtt_ms_wait_for_pubcomp,
     mqtt_ms_wait_for_pubrec,
     mqtt_ms_wait_for_pubrel,
-)
-from azmqtt.paho._way import (
-    WebsocketConnectionError,
 )
 from azmqtt.paho.matcher import MQTTMatcher
 

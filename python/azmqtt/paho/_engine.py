@@ -17,7 +17,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt.paho import _way
+from azmqtt._support.arguments import within
+from azmqtt.paho import _transport_options
 from azmqtt.paho._enums import MQTT_LOG_DEBUG, MQTT_LOG_INFO, MQTT_LOG_WARNING, CallbackAPIVersion, MQTTErrorCode
 from azmqtt.paho._messages import MQTTMessage, MQTTMessageInfo
 from azmqtt.paho._settings import SUCCESS, Settings
@@ -107,8 +108,8 @@ class Engine(Settings):
 
     @max_inflight_messages.setter
     def max_inflight_messages(self, inflight: int) -> None:
-        if not 0 <= inflight <= 65_535:  # noqa: PLR2004 - there are that many packet identifiers
-            raise ValueError("inflight must be from 0 to 65535")
+        # There are that many packet identifiers.
+        within("inflight", inflight, 0, 65_535)
         self._max_inflight = inflight
         if self._made is not None:
             self._made.set_max_in_flight(inflight or 65_535)
@@ -166,7 +167,7 @@ class Engine(Settings):
             self._log(MQTT_LOG_DEBUG, "connecting to %s:%d as %r", self._host, self._port, self._client_id)
             opened = self._core.open(self._server(), self._greeting())
             if not isinstance(opened, int):
-                error = _way.error(opened)
+                error = _transport_options.error(opened)
                 self._log(MQTT_LOG_WARNING, "no connection: %s", error)
                 raise error
             self._meet(opened)

@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._support.arguments import within
+from azmqtt._support.arguments import not_negative, within
 from azmqtt.paho._engine import _WANTED_END, LEAVE, Engine, State
 from azmqtt.paho._enums import MQTT_LOG_DEBUG, CallbackAPIVersion, MQTTErrorCode
 from azmqtt.paho._settings import SUCCESS
@@ -51,8 +51,7 @@ class Loops(Engine):
         Raises:
             ValueError: `timeout` is negative.
         """
-        if timeout < 0:
-            raise ValueError("timeout must not be negative")
+        not_negative("timeout", timeout)
         within("timeout", timeout, 0, 10**9)
         with self._loop_runs():
             return self._step(timeout)

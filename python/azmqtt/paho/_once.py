@@ -16,7 +16,7 @@ class MQTTException(Exception):
     """The broker refused."""
 
 
-class Way(TypedDict, total=False):
+class TransportOptions(TypedDict, total=False):
     """What the broker is shown, and how it is reached; as in paho."""
 
     client_id: str
@@ -29,11 +29,16 @@ class Way(TypedDict, total=False):
     proxy_args: Mapping[str, Any] | None
 
 
-_NAMES = frozenset(Way.__annotations__)
+_NAMES = frozenset(TransportOptions.__annotations__)
 
 
 def run(
-    hostname: str, port: int, way: Way, begin: Callable[[Client], None], prepare: Callable[[Client], None], **more: Any
+    hostname: str,
+    port: int,
+    options: TransportOptions,
+    begin: Callable[[Client], None],
+    prepare: Callable[[Client], None],
+    **more: Any,
 ) -> None:
     """Connects, calls `begin` once the broker has accepted, and calls callbacks until `disconnect`.
 
@@ -42,22 +47,22 @@ def run(
         MQTTException: The broker refused.
         OSError: There is no connection.
     """
-    if unknown := way.keys() - _NAMES:
+    if unknown := options.keys() - _NAMES:
         raise TypeError(f"there is no argument {min(unknown)!r}")
     client = Client(
         CallbackAPIVersion.VERSION2,
-        client_id=way.get("client_id", ""),
-        protocol=way.get("protocol", MQTTv311),
-        transport=way.get("transport", "tcp"),
+        client_id=options.get("client_id", ""),
+        protocol=options.get("protocol", MQTTv311),
+        transport=options.get("transport", "tcp"),
         **more,
     )
-    if will := way.get("will"):
+    if will := options.get("will"):
         client.will_set(**will)
-    if auth := way.get("auth"):
+    if auth := options.get("auth"):
         client.username_pw_set(auth["username"], auth.get("password"))
-    if proxy := way.get("proxy_args"):
+    if proxy := options.get("proxy_args"):
         client.proxy_set(**proxy)
-    _encrypt(client, way.get("tls"))
+    _encrypt(client, options.get("tls"))
 
     def on_connect(client: Client, _userdata: Any, _flags: Any, reason_code: Any, _properties: Any) -> None:
         if reason_code.is_failure:
@@ -66,7 +71,7 @@ def run(
 
     client.on_connect = on_connect
     prepare(client)
-    client.connect(hostname, port, way.get("keepalive", 60))
+    client.connect(hostname, port, options.get("keepalive", 60))
     client.loop_forever()
 
 

@@ -11,7 +11,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from azmqtt._core import running_loop
-from azmqtt._support.arguments import brief
+from azmqtt._support.arguments import function, not_negative, seconds_above_zero, whole
 from azmqtt._support.uncopied import Uncopied
 from azmqtt.paho._link import Link
 from azmqtt.paho._require import require_client
@@ -236,12 +236,8 @@ class TwinPatcher(Uncopied):
         *,
         timed: bool,
     ) -> Future[Any]:
-        if if_version is not None and (isinstance(if_version, bool) or not isinstance(if_version, int)):
-            msg = f"if_version must be int, not {type(if_version).__name__}"
-            raise TypeError(msg)
-        if if_version is not None and if_version < 0:
-            msg = f"if_version must not be negative, not {brief(if_version)}"
-            raise ValueError(msg)
+        if if_version is not None:
+            not_negative("if_version", whole("if_version", if_version))
         seconds = self._timeout if timeout is None else _seconds(timeout)
         self._check_loop()
         return self._link.begin(
@@ -306,13 +302,7 @@ class TwinPatcher(Uncopied):
 
 
 def _seconds(timeout: Any) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
-        msg = f"timeout must be a number of seconds, not {type(timeout).__name__}"
-        raise TypeError(msg)
-    if not 0 < timeout <= threading.TIMEOUT_MAX:
-        msg = f"timeout must be more than 0 s, not {brief(timeout)}"
-        raise ValueError(msg)
-    return float(timeout)
+    return seconds_above_zero("timeout", timeout, threading.TIMEOUT_MAX)
 
 
 def _request_id(request_id: Any) -> str | None:
@@ -325,9 +315,7 @@ def _request_id(request_id: Any) -> str | None:
 
 
 def _plain(call: str, callback: Any) -> Any:
-    if not callable(callback):
-        msg = f"{call}: callback must be callable, not {type(callback).__name__}"
-        raise TypeError(msg)
+    function(f"{call}: callback", callback)
     if inspect.iscoroutinefunction(callback) or inspect.iscoroutinefunction(getattr(callback, "__call__", None)):  # noqa: B004 - the method, not whether
         msg = f"{call}: callback must be a plain function: paho has no event loop to run an async one on"
         raise TypeError(msg)

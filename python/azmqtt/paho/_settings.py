@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from azmqtt._support.arguments import within
-from azmqtt.paho import _security, _way
+from azmqtt._support.arguments import not_negative, within
+from azmqtt.paho import _security, _transport_options
 from azmqtt.paho._callbacks import Callbacks
 from azmqtt.paho._enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
 from azmqtt.paho._messages import PayloadType, encode_payload
@@ -62,8 +62,7 @@ def check_port(port: int) -> int:
     Raises:
         ValueError: It is none.
     """
-    if not 0 < port <= 65_535:  # noqa: PLR2004 - ports have 16 bits
-        raise ValueError("port must be from 1 to 65535")
+    within("port", port, 1, 65_535)
     return port
 
 
@@ -73,8 +72,7 @@ def check_keepalive(keepalive: int) -> int:
     Raises:
         ValueError: It is none.
     """
-    if not 0 <= keepalive <= _MAX_KEEPALIVE:
-        raise ValueError("keepalive must be from 0 to 65535 seconds")
+    within("keepalive", keepalive, 0, _MAX_KEEPALIVE, "s")
     return keepalive
 
 
@@ -123,7 +121,7 @@ class Settings(Callbacks):
         self._tls: _security.Tls | None = None
         self._proxy: str | None = None
         self._websocket_path = "/mqtt"
-        self._websocket_headers: _way.Headers | None = None
+        self._websocket_headers: _transport_options.Headers | None = None
         self._min_delay: float = 1
         self._max_delay: float = 120
         self._delay: float | None = None
@@ -310,9 +308,9 @@ class Settings(Callbacks):
             ValueError: They name no proxy.
             NotImplementedError: They name one of SOCKS4, or ask for look-ups before it.
         """  # noqa: D205
-        self._proxy = _way.proxy_url(proxy_args)
+        self._proxy = _transport_options.proxy_url(proxy_args)
 
-    def ws_set_options(self, path: str | None = "/mqtt", headers: _way.Headers | None = None) -> None:
+    def ws_set_options(self, path: str | None = "/mqtt", headers: _transport_options.Headers | None = None) -> None:
         """Sets path and header fields of the upgrade to a WebSocket.
 
         Args:
@@ -341,8 +339,7 @@ class Settings(Callbacks):
         """
         if not isinstance(queue_size, int):
             raise TypeError("queue_size must be an int")
-        if queue_size < 0:
-            raise ValueError("queue_size must not be negative")
+        not_negative("queue_size", queue_size)
         self.max_queued_messages = queue_size
         return self
 
@@ -366,7 +363,7 @@ class Settings(Callbacks):
     def _server(self) -> dict[str, Any]:
         websocket = None
         if self._transport == "websockets":
-            fields = _way.header_fields(self._websocket_headers, self._host, self._port)
+            fields = _transport_options.header_fields(self._websocket_headers, self._host, self._port)
             websocket = (self._websocket_path, fields)
         is_unix = self._transport == "unix"
         if is_unix and (self._tls is not None or self._proxy is not None):

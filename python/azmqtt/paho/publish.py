@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from azmqtt.paho._once import MQTTException, Way, run
+from azmqtt.paho._once import MQTTException, TransportOptions, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,14 +21,16 @@ __all__ = ["MQTTException", "multiple", "single"]
 Message: TypeAlias = "dict[str, Any] | tuple[Any, ...]"
 
 
-def multiple(msgs: Iterable[Message], hostname: str = "localhost", port: int = 1883, **way: Unpack[Way]) -> None:
+def multiple(
+    msgs: Iterable[Message], hostname: str = "localhost", port: int = 1883, **options: Unpack[TransportOptions]
+) -> None:
     """Publishes messages one after the other: each waits until the one before is written (QoS 0) or acknowledged.
 
     Args:
         msgs: Dictionaries with `topic`, `payload`, `qos` and `retain`, or tuples in that order.
         hostname: The broker's host.
         port: The broker's port.
-        way: `client_id`, `keepalive`, `will`, `auth`, `tls`, `protocol`, `transport`,
+        options: `client_id`, `keepalive`, `will`, `auth`, `tls`, `protocol`, `transport`,
             `proxy_args`, as in paho.
 
     Raises:
@@ -54,7 +56,7 @@ def multiple(msgs: Iterable[Message], hostname: str = "localhost", port: int = 1
     def prepare(client: Client) -> None:
         client.on_publish = publish_next
 
-    run(hostname, port, way, publish_next, prepare)
+    run(hostname, port, options, publish_next, prepare)
 
 
 def single(
@@ -64,7 +66,7 @@ def single(
     retain: bool = False,
     hostname: str = "localhost",
     port: int = 1883,
-    **way: Unpack[Way],
+    **options: Unpack[TransportOptions],
 ) -> None:
     """Publishes one message; see `multiple`."""
-    multiple([{"topic": topic, "payload": payload, "qos": qos, "retain": retain}], hostname, port, **way)
+    multiple([{"topic": topic, "payload": payload, "qos": qos, "retain": retain}], hostname, port, **options)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from azmqtt.paho._once import MQTTException, Way, run
+from azmqtt.paho._once import MQTTException, TransportOptions, run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def callback(
     port: int = 1883,
     *,
     clean_session: bool = True,
-    **way: Unpack[Way],
+    **options: Unpack[TransportOptions],
 ) -> None:
     """Calls a function with every message of some topics, until it calls `client.disconnect()`.
 
@@ -38,7 +38,7 @@ def callback(
         hostname: The broker's host.
         port: The broker's port.
         clean_session: Whether the broker forgets the session; without, `client_id` must be given.
-        way: As of `azmqtt.paho.publish.multiple`.
+        options: As of `azmqtt.paho.publish.multiple`.
 
     Raises:
         MQTTException: The broker refused.
@@ -51,7 +51,7 @@ def callback(
     def prepare(client: Client) -> None:
         client.on_message = callback
 
-    run(hostname, port, way, begin, prepare, userdata=userdata, clean_session=clean_session)
+    run(hostname, port, options, begin, prepare, userdata=userdata, clean_session=clean_session)
 
 
 def simple(
@@ -63,7 +63,7 @@ def simple(
     port: int = 1883,
     *,
     clean_session: bool = True,
-    **way: Unpack[Way],
+    **options: Unpack[TransportOptions],
 ) -> MQTTMessage | list[MQTTMessage]:
     """Waits for messages.
 
@@ -75,7 +75,7 @@ def simple(
         hostname: The broker's host.
         port: The broker's port.
         clean_session: As of `callback`.
-        way: As of `azmqtt.paho.publish.multiple`.
+        options: As of `azmqtt.paho.publish.multiple`.
 
     Returns:
         The message, or a list of them if there are to be several.
@@ -96,5 +96,5 @@ def simple(
         if len(messages) == msg_count:
             client.disconnect()
 
-    callback(keep, topics, qos, None, hostname, port, clean_session=clean_session, **way)
+    callback(keep, topics, qos, None, hostname, port, clean_session=clean_session, **options)
     return messages[0] if msg_count == 1 else messages

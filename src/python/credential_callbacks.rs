@@ -1,7 +1,7 @@
-//! Questions that a device's credentials ask a Python function: for a signature, or for a new token.
+//! Credential callbacks: Python functions that a device's credentials call, for a signature or for a new token.
 //!
-//! The runtime's thread puts a question into a queue and goes on; a thread of Python's takes it out, calls the function
-//! and puts the answer in. Whoever does not want to wait any longer drops the question's future.
+//! The runtime's thread puts a call into a queue and goes on; a thread of Python's takes it out, calls the function and
+//! puts the answer in. Whoever does not want to wait any longer drops the call's future.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,15 +16,15 @@ use super::waiter;
 use crate::device::{BoxFuture, Reply, Signer, TokenSource};
 use azmqtt_dialect::SasToken;
 
-/// The answerer's end.
+/// Python's end: it takes calls and answers them.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct Questions {
+pub(super) struct CredentialCallback {
     shared: Arc<Shared>,
     name: String,
 }
 
-/// The asker's end: when the last one is dropped, no more questions come.
-struct Asker {
+/// The credentials' end: when the last one is dropped, no more calls come.
+struct Caller {
     shared: Arc<Shared>,
     name: String,
 }
@@ -36,17 +36,17 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    waiting: VecDeque<Question>,
+    waiting: VecDeque<Call>,
     /// Taken out and not yet answered.
-    taken: Option<Question>,
-    /// Of the next question.
+    taken: Option<Call>,
+    /// Of the next call.
     number: u64,
-    /// Answered when there is a question, or the end.
+    /// Answered when there is a call, or the end.
     waiter: Option<Reply<()>>,
     closed: bool,
 }
 
-struct Question {
+struct Call {
     number: u64,
     data: Vec<u8>,
     answer: oneshot::Sender<Answer>,
@@ -63,7 +63,7 @@ impl Shared {
     fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
-        // Whoever asked is told by the loss of the sender.
+        // Whoever called is told by the loss of the sender.
         state.waiting.clear();
         state.taken = None;
         let waiter = state.waiter.take();
@@ -71,15 +71,15 @@ impl Shared {
         tell(waiter);
     }
 
-    fn ask(&self, data: &[u8]) -> oneshot::Receiver<Answer> {
+    fn call(&self, data: &[u8]) -> oneshot::Receiver<Answer> {
         let (answer, receiver) = oneshot::channel();
         let mut state = self.lock();
         if !state.closed {
             // Behind a function that hangs, only those wait that somebody still waits for.
-            state.waiting.retain(|question| !question.answer.is_closed());
+            state.waiting.retain(|call| !call.answer.is_closed());
             let number = state.number;
             state.number += 1;
-            state.waiting.push_back(Question { number, data: data.to_vec(), answer });
+            state.waiting.push_back(Call { number, data: data.to_vec(), answer });
             let waiter = state.waiter.take();
             drop(state);
             tell(waiter);
@@ -87,20 +87,20 @@ impl Shared {
         receiver
     }
 
-    /// Takes the first question that somebody waits for.
+    /// Takes the first call that somebody waits for.
     fn take(&self) -> Option<(u64, Vec<u8>)> {
         let mut state = self.lock();
         loop {
-            let question = state.waiting.pop_front()?;
-            if !question.answer.is_closed() {
-                let taken = (question.number, question.data.clone());
-                state.taken = Some(question);
+            let call = state.waiting.pop_front()?;
+            if !call.answer.is_closed() {
+                let taken = (call.number, call.data.clone());
+                state.taken = Some(call);
                 return Some(taken);
             }
         }
     }
 
-    /// Answers `reply` when there is a question, or the end.
+    /// Answers `reply` when there is a call, or the end.
     fn when_ready(&self, reply: Reply<()>) {
         let mut state = self.lock();
         let waiter =
@@ -110,31 +110,31 @@ impl Shared {
     }
 }
 
-impl Questions {
+impl CredentialCallback {
     /// Something to make signatures with.
     pub(super) fn signer(&self) -> Arc<dyn Signer> {
-        self.asker()
+        self.caller()
     }
 
     /// Something to get tokens from.
     pub(super) fn token_source(&self) -> Arc<dyn TokenSource> {
-        self.asker()
+        self.caller()
     }
 
-    fn asker(&self) -> Arc<Asker> {
-        Arc::new(Asker { shared: Arc::clone(&self.shared), name: self.name.clone() })
+    fn caller(&self) -> Arc<Caller> {
+        Arc::new(Caller { shared: Arc::clone(&self.shared), name: self.name.clone() })
     }
 }
 
 #[pymethods]
-impl Questions {
+impl CredentialCallback {
     /// `name` is what errors call the function.
     #[new]
     fn new(name: String) -> Self {
         Self { shared: Arc::default(), name }
     }
 
-    /// Waits for at most `timeout` seconds for the next question: its number and its data, `None` if there is none.
+    /// Waits for at most `timeout` seconds for the next call: its number and its data, `None` if there is none.
     fn take<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Option<(u64, Bound<'py, PyBytes>)>> {
         let deadline = Instant::now() + span("timeout", timeout)?;
         let mut taken = self.shared.take();
@@ -145,17 +145,17 @@ impl Questions {
         Ok(taken.map(|(number, data)| (number, PyBytes::new(py, &data))))
     }
 
-    /// Answers the question that was taken last.
+    /// Answers the call that was taken last.
     fn answer(&self, number: u64, value: &[u8]) {
         self.settle(number, Ok(value.to_vec()));
     }
 
-    /// Says why there is no answer to the question that was taken last.
+    /// Says why there is no answer to the call that was taken last.
     fn fail(&self, number: u64, reason: String) {
         self.settle(number, Err(reason));
     }
 
-    /// No more questions: a running `take` returns.
+    /// No more calls: a running `take` returns.
     fn close(&self) {
         self.shared.close();
     }
@@ -166,12 +166,12 @@ impl Questions {
     }
 }
 
-impl Questions {
+impl CredentialCallback {
     fn settle(&self, number: u64, answer: Answer) {
-        let taken = self.shared.lock().taken.take_if(|question| question.number == number);
-        if let Some(question) = taken {
+        let taken = self.shared.lock().taken.take_if(|call| call.number == number);
+        if let Some(call) = taken {
             // Nobody may wait for it any more.
-            let _ = question.answer.send(answer);
+            let _ = call.answer.send(answer);
         }
     }
 }
@@ -183,22 +183,22 @@ fn tell(waiter: Option<Reply<()>>) {
     }
 }
 
-impl Asker {
-    async fn ask(&self, data: &[u8]) -> Answer {
-        let asked = self.shared.ask(data);
-        asked.await.unwrap_or_else(|_| Err("the client is closed".to_owned()))
+impl Caller {
+    async fn call(&self, data: &[u8]) -> Answer {
+        let answer = self.shared.call(data);
+        answer.await.unwrap_or_else(|_| Err("the client is closed".to_owned()))
     }
 }
 
-impl Drop for Asker {
+impl Drop for Caller {
     fn drop(&mut self) {
         self.shared.close();
     }
 }
 
-impl Signer for Asker {
+impl Signer for Caller {
     fn sign<'a>(&'a self, data: &'a [u8]) -> BoxFuture<'a, Answer> {
-        Box::pin(self.ask(data))
+        Box::pin(self.call(data))
     }
 
     fn name(&self) -> &str {
@@ -206,10 +206,10 @@ impl Signer for Asker {
     }
 }
 
-impl TokenSource for Asker {
+impl TokenSource for Caller {
     fn token(&self) -> BoxFuture<'_, Result<SasToken, String>> {
         Box::pin(async {
-            let text = self.ask(&[]).await?;
+            let text = self.call(&[]).await?;
             let text = String::from_utf8(text).map_err(|_| "the token is not UTF-8".to_owned())?;
             SasToken::from_pasted(&text).map_err(|error| error.to_string())
         })

@@ -1,4 +1,4 @@
-"""The way to a broker: proxies, WebSockets, and what it means when there is none."""
+"""The options of the transport to a broker: proxies, WebSockets, and the errors of what cannot be reached."""
 
 from __future__ import annotations
 
