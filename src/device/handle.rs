@@ -89,7 +89,7 @@ impl Shared {
 
 /// The connection task before the first command: making a client does no I/O and needs no thread.
 struct Start {
-    task: Mutex<Option<Task>>,
+    task: Mutex<Option<Box<Task>>>,
     started: OnceLock<()>,
     runtime: fn() -> Handle,
     neighbours: Option<fn() -> &'static Neighbours>,
@@ -125,7 +125,7 @@ impl Device {
             replaced: AtomicBool::new(false),
             config,
         });
-        let task = Mutex::new(Some(Task::new(Arc::clone(&shared))));
+        let task = Mutex::new(Some(Box::new(Task::new(Arc::clone(&shared)))));
         let start = Arc::new(Start { task, started: OnceLock::new(), runtime, neighbours });
         Self { _lifeline: Arc::new(Lifeline(Arc::clone(&shared))), shared, start, quiet: false }
     }

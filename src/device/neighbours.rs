@@ -51,7 +51,7 @@ impl Neighbours {
         inner.turns += 1;
         let turn = inner.turns;
         let member = Member { turn, accepted: false, shared: Arc::downgrade(shared) };
-        inner.members.entry(slot).or_default().push(member);
+        inner.members.entry(slot).or_insert_with(|| Vec::with_capacity(1)).push(member);
         Seat { neighbours: self, slot, turn }
     }
 

@@ -128,7 +128,8 @@ impl Task {
         }
     }
 
-    pub(super) async fn run(mut self, neighbours: Option<&'static Neighbours>) {
+    /// Boxed, so that the future does not hold the task twice: as an argument and as a variable.
+    pub(super) async fn run(mut self: Box<Self>, neighbours: Option<&'static Neighbours>) {
         while !self.should_stop() {
             if self.should_leave() {
                 self.left();
@@ -373,7 +374,7 @@ impl Task {
     }
 
     /// The end: whatever is left did not make it.
-    fn finish(mut self) {
+    fn finish(mut self: Box<Self>) {
         let error = self.shared.closed();
         let reason = match &error {
             Error::Replaced { client_id } => Some(replaced_by(client_id)),
