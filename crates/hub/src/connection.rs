@@ -19,9 +19,9 @@ use super::feedback::FeedbackStatus;
 use super::id::Id;
 use super::packets::PacketLog;
 use super::shared::Shared;
-use super::strangers::Place;
 use super::throttle;
 use super::transport::Transport;
+use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{Connect, ConnectReturnCode, LastWill, ProtocolError, Server};
 
@@ -61,7 +61,7 @@ where
 }
 
 /// Serves a client whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is accepted.
-pub async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauthenticated: Place)
+pub async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauthenticated: Unauthenticated)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -75,7 +75,7 @@ pub(super) async fn welcome<S>(
     greeting: Greeting<S, Delivery>,
     chain: ClientChain,
     shared: Arc<Shared>,
-    unauthenticated: Place,
+    unauthenticated: Unauthenticated,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {

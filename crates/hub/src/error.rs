@@ -12,6 +12,7 @@ use azmqtt_dialect::identity::IdentityError;
 use azmqtt_dialect::query::QueryError;
 use azmqtt_dialect::sas::KeyError;
 use azmqtt_dialect::{MethodNameError, ServiceError, TwinError};
+use azmqtt_local::listener::ListenError;
 
 /// Why a call to the hub failed. Never shows a key.
 #[derive(Debug)]
@@ -144,6 +145,15 @@ impl HubError {
 
     pub(super) fn corrupt(path: &Path, reason: impl fmt::Display) -> Self {
         Self::Corrupt { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+impl From<ListenError> for HubError {
+    fn from(error: ListenError) -> Self {
+        match error {
+            ListenError::Resolve { host, source } => Self::Resolve { host, source },
+            ListenError::Bind { host, port, source } => Self::Bind { host, port, source },
+        }
     }
 }
 

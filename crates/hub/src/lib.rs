@@ -29,7 +29,6 @@
 //! | `cloud_clock`, [`feedback`], [`feedback_queue`] | locks and lives that end; what became of messages; in batches for services |
 //! | `upload_calls`, [`uploads`] | file uploads, and Blob Storage for them |
 //! | [`provisioning`] | the Device Provisioning Service beside the hub |
-//! | `strangers` | clients that have not shown who they are: how many, and how much they may send |
 //! | [`faults`] | what can be made to go wrong, on demand and by seeded schedules |
 //! | [`packets`] | the recording of every MQTT packet, for tests |
 //! | [`throttle`] | what a hub of a tier takes in a time |
@@ -61,7 +60,6 @@ pub mod error;
 pub mod faults;
 pub mod feedback;
 pub mod feedback_queue;
-mod handshake;
 mod http;
 pub mod id;
 mod identities;
@@ -83,7 +81,6 @@ mod registry;
 mod runtime;
 mod shared;
 mod state_dir;
-mod strangers;
 pub mod telemetry;
 mod temp_dir;
 pub mod throttle;

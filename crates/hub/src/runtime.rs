@@ -133,7 +133,7 @@ async fn run(
 
 /// Listens on a port, 0 for any free one, of every address of `host`.
 async fn bind(host: &str, port: u16) -> Result<(u16, Vec<TcpListener>), HubError> {
-    let listeners = listener::bind(host, port).await?;
+    let listeners = azmqtt_local::listener::bind(host, port).await?;
     let port = listeners.first().map_or(Ok(0), |first| first.local_addr().map(|local| local.port()));
     Ok((port.map_err(HubError::System)?, listeners))
 }

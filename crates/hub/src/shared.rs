@@ -20,10 +20,10 @@ use super::policies::Policies;
 use super::provisioning;
 use super::registry::Registry;
 use super::state_dir::{Kind, StateDir};
-use super::strangers::Strangers;
 use super::telemetry::Recorder;
 use super::throttle::Limiter;
 use super::uploads::Uploads;
+use azmqtt_local::unauthenticated::UnauthenticatedLimits;
 
 /// Requests of services that are at work at the same time: far fewer than the runtime has threads.
 const SERVICE_WORK: usize = 16;
@@ -41,7 +41,7 @@ pub struct Shared {
     pub feedback: Feedback,
     pub cloud_clock: CloudClock,
     pub uploads: Uploads,
-    pub strangers: Strangers,
+    pub unauthenticated: UnauthenticatedLimits,
     pub provisioning: provisioning::Registry,
     pub configurations: Configurations,
     pub faults: Faults,
@@ -84,7 +84,7 @@ impl Shared {
             cloud_clock: CloudClock::default(),
             uploads,
             configurations: Configurations::default(),
-            strangers: Strangers::default(),
+            unauthenticated: UnauthenticatedLimits::default(),
             jobs: Jobs::default(),
             service_work: Arc::new(Semaphore::new(SERVICE_WORK)),
             state_dir: Mutex::new(state_dir),

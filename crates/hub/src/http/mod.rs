@@ -14,7 +14,6 @@
 //! | `enrollments` | the provisioning service's REST API |
 //! | `faults` | faults on demand, for tests in any language |
 //! | `limits` | what comes before every request: faults, and what the hub's tier allows |
-//! | `stall` | peers that stop reading, or stop sending in mid-body |
 
 mod admission;
 mod answer;
@@ -30,7 +29,6 @@ mod paths;
 mod router;
 mod server;
 mod service;
-mod stall;
 mod websocket;
 
 pub use router::{provisioning_router, router};

@@ -12,25 +12,23 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
-use tokio_rustls::server::TlsStream;
 
 use super::super::client_certificates::ClientChain;
 use super::super::config::Limits;
-use super::super::strangers::Place;
 use super::answer::Admitted;
 use super::limits::Abort;
 use super::paths;
-use super::stall::{StallingBody, StallingWrites};
-use azmqtt_net::meter::Metered;
+use azmqtt_local::handshake::ServerStream;
+use azmqtt_local::http::{IdleTimeoutBody, IdleTimeoutWrites};
+use azmqtt_local::unauthenticated::Unauthenticated;
 
 /// A TLS connection of the HTTPS listener.
-pub(super) type HttpsStream = StallingWrites<TlsStream<Metered<TcpStream>>>;
+pub(super) type HttpsStream = IdleTimeoutWrites<ServerStream>;
 
 /// What a connection's requests know of it; in their extensions.
 #[derive(Clone)]
 pub(super) struct Peer {
-    place: Arc<Mutex<Option<Place>>>,
+    place: Arc<Mutex<Option<Unauthenticated>>>,
     /// The client certificate that it showed in the handshake, if any.
     pub(super) chain: ClientChain,
 }
@@ -38,7 +36,7 @@ pub(super) struct Peer {
 impl Peer {
     /// The connection's place among those of the listener, for a handler that takes the connection over. There is
     /// one, and then none.
-    pub(super) fn take_place(&self) -> Option<Place> {
+    pub(super) fn take_place(&self) -> Option<Unauthenticated> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -46,11 +44,11 @@ impl Peer {
 /// Answers the requests of one client until it goes, stalls, or becomes something else by an upgrade. `place` is
 /// given back at the end.
 pub async fn serve(
-    stream: TlsStream<Metered<TcpStream>>,
+    stream: ServerStream,
     chain: ClientChain,
     router: Router,
     limits: Limits,
-    place: Place,
+    place: Unauthenticated,
 ) {
     let peer = Peer { place: Arc::new(Mutex::new(Some(place))), chain };
     let service = TowerToHyperService::new(router);
@@ -58,7 +56,7 @@ pub async fn serve(
         let (mut parts, body) = request.into_parts();
         parts.extensions.insert(peer.clone());
         parts.uri = paths::canonical(&parts.method, parts.uri);
-        let body = StallingBody::new(body, limits.http_idle_timeout);
+        let body = IdleTimeoutBody::new(body, limits.http_idle_timeout);
         let answer = service.call(hyper::Request::from_parts(parts, body));
         async move {
             let mut answer = answer.await.unwrap_or_else(|never: Infallible| match never {});
@@ -73,7 +71,7 @@ pub async fn serve(
             Ok(answer)
         }
     });
-    let stream: HttpsStream = StallingWrites::new(stream, limits.write_timeout);
+    let stream: HttpsStream = IdleTimeoutWrites::new(stream, limits.write_timeout);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // Also how long a connection may wait for its next request.

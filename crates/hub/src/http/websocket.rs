@@ -23,8 +23,8 @@ use super::super::connection;
 use super::super::device_session::MAX_IN_FLIGHT;
 use super::super::provisioning;
 use super::super::shared::Shared;
-use super::super::strangers::Place;
 use super::server::{HttpsStream, Peer};
+use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_net::websocket::{PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token};
 
 /// Whose devices come to a port. Both services have this path on port 443, each on a host of its own.
@@ -65,12 +65,18 @@ fn upgrade(service: Service, State(shared): State<Arc<Shared>>, mut request: Req
 }
 
 /// From here on the connection is one of MQTT, as on the other port.
-async fn serve(service: Service, upgrade: OnUpgrade, chain: ClientChain, shared: Arc<Shared>, place: Place) {
+async fn serve(
+    service: Service,
+    upgrade: OnUpgrade,
+    chain: ClientChain,
+    shared: Arc<Shared>,
+    place: Unauthenticated,
+) {
     let upgraded = timeout(shared.config.limits.connect_timeout, upgrade).await;
     let Ok(Ok(upgraded)) = upgraded else { return };
     let Ok(parts) = upgraded.downcast::<TokioIo<HttpsStream>>() else { return };
     let stream =
-        WebSocketBytes::new(place.bound(parts.io.into_inner()), Role::Server, parts.read_buf.to_vec()).await;
+        WebSocketBytes::new(place.limit(parts.io.into_inner()), Role::Server, parts.read_buf.to_vec()).await;
     if matches!(service, Service::Provisioning) {
         return provisioning::serve(stream, chain, shared, place).await;
     }

@@ -17,10 +17,10 @@ use crate::connection::{Greeting, greet, say_goodbye};
 use crate::identities::add_edge_modules;
 use crate::shared::Shared;
 use crate::state_dir::Kind;
-use crate::strangers::Place;
 use crate::transport::Transport;
 use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES, Username};
 use azmqtt_dialect::sas::SasToken;
+use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::session::fits;
 use azmqtt_mqtt::{Connect, ConnectReturnCode, ProtocolError, Publish, QoS, Server, SubscribeReasonCode};
@@ -33,8 +33,12 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves a client whose TLS handshake is done. `unauthenticated` is kept until it has shown an enrolment, for which it
 /// has a limited time: anybody can connect with any token.
-pub(crate) async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauthenticated: Place)
-where
+pub(crate) async fn serve<S>(
+    stream: S,
+    chain: ClientChain,
+    shared: Arc<Shared>,
+    unauthenticated: Unauthenticated,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     if let Some(greeting) = greet::<S, ()>(stream, MAX_IN_FLIGHT, &shared).await {
@@ -55,7 +59,7 @@ pub(crate) async fn welcome<S, T>(
     greeting: Greeting<S, T>,
     chain: ClientChain,
     shared: Arc<Shared>,
-    unauthenticated: Place,
+    unauthenticated: Unauthenticated,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
     T: Default,
@@ -124,7 +128,7 @@ struct Session<S, T> {
 }
 
 struct Stranger {
-    _place: Place,
+    _place: Unauthenticated,
     /// Closed then.
     until: Instant,
 }

@@ -125,8 +125,8 @@ async fn a_device_at_the_hub() {
     let room = Arc::new(Semaphore::new(64));
     fuzz_served("a device", &[&session(&hub)], 400, |stream| {
         let shared = hub.shared.clone();
-        let place = shared.strangers.place(room.clone().try_acquire_owned().unwrap());
-        connection::serve(place.bound(stream), ClientChain::default(), shared, place)
+        let place = shared.unauthenticated.admit(room.clone().try_acquire_owned().unwrap());
+        connection::serve(place.limit(stream), ClientChain::default(), shared, place)
     })
     .await;
     assert!(TestClient::connect(&hub, "dev2").await.send("devices/dev2/messages/events/", "x").await);
@@ -153,8 +153,8 @@ async fn a_device_at_the_provisioning_service() {
     let room = Arc::new(Semaphore::new(64));
     fuzz_served("a registration", &[&session], 400, |stream| {
         let shared = hub.shared.clone();
-        let place = shared.strangers.place(room.clone().try_acquire_owned().unwrap());
-        provisioning::serve(place.bound(stream), ClientChain::default(), shared, place)
+        let place = shared.unauthenticated.admit(room.clone().try_acquire_owned().unwrap());
+        provisioning::serve(place.limit(stream), ClientChain::default(), shared, place)
     })
     .await;
 }

@@ -11,12 +11,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 /// A timer that runs only while something is waited for.
-struct Patience {
+struct IdleTimeout {
     limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patience {
+impl IdleTimeout {
     fn new(limit: Duration) -> Self {
         Self { limit, timer: None }
     }
@@ -33,18 +33,19 @@ impl Patience {
 }
 
 /// A stream whose writes fail when the peer takes nothing for a while.
-pub struct StallingWrites<S> {
+pub struct IdleTimeoutWrites<S> {
     stream: S,
-    patience: Patience,
+    idle: IdleTimeout,
 }
 
-impl<S> StallingWrites<S> {
+impl<S> IdleTimeoutWrites<S> {
+    /// Writes to `stream`, of which each may take as long as `limit`.
     pub fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, patience: Patience::new(limit) }
+        Self { stream, idle: IdleTimeout::new(limit) }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for StallingWrites<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for IdleTimeoutWrites<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -54,20 +55,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for StallingWrites<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for StallingWrites<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for IdleTimeoutWrites<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.patience.watch(cx, written).map(|outcome| outcome.and_then(|written| written))
+        self.idle.watch(cx, written).map(|outcome| outcome.and_then(|written| written))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.patience.watch(cx, flushed).map(|outcome| outcome.and_then(|flushed| flushed))
+        self.idle.watch(cx, flushed).map(|outcome| outcome.and_then(|flushed| flushed))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let shut = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.patience.watch(cx, shut).map(|outcome| outcome.and_then(|shut| shut))
+        self.idle.watch(cx, shut).map(|outcome| outcome.and_then(|shut| shut))
     }
 }
 
@@ -75,27 +76,28 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for StallingWrites<S> {
 const MIN_RATE: u64 = 64 << 10;
 
 /// A request's body that fails when the rest of it does not come, or takes too long.
-pub struct StallingBody<B> {
+pub struct IdleTimeoutBody<B> {
     body: B,
-    patience: Patience,
+    idle: IdleTimeout,
     begun: Instant,
     received: u64,
 }
 
-impl<B> StallingBody<B> {
+impl<B> IdleTimeoutBody<B> {
+    /// Reads `body`, of which each part may take as long as `limit`.
     pub fn new(body: B, limit: Duration) -> Self {
-        Self { body, patience: Patience::new(limit), begun: Instant::now(), received: 0 }
+        Self { body, idle: IdleTimeout::new(limit), begun: Instant::now(), received: 0 }
     }
 
     /// Counts what came; an error if it is less than it should be by now.
     fn check_rate(&mut self, frame: &Frame<Bytes>) -> Result<(), io::Error> {
         self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
-        let allowed = self.patience.limit + Duration::from_secs(self.received / MIN_RATE);
+        let allowed = self.idle.limit + Duration::from_secs(self.received / MIN_RATE);
         if self.begun.elapsed() > allowed { Err(io::ErrorKind::TimedOut.into()) } else { Ok(()) }
     }
 }
 
-impl<B> Body for StallingBody<B>
+impl<B> Body for IdleTimeoutBody<B>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin,
 {
@@ -107,7 +109,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        self.patience.watch(cx, polled).map(|outcome| match outcome {
+        self.idle.watch(cx, polled).map(|outcome| match outcome {
             Ok(frame) => frame.map(|frame| {
                 let frame = frame.map_err(Into::into)?;
                 self.check_rate(&frame)?;
@@ -140,7 +142,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_peer_that_reads_now_and_then_gets_it_all() {
         let (near, mut far) = tokio::io::duplex(8);
-        let mut writes = StallingWrites::new(near, LIMIT);
+        let mut writes = IdleTimeoutWrites::new(near, LIMIT);
         let writing = tokio::spawn(async move { writes.write_all(&[7; 64]).await });
         for _ in 0..8 {
             sleep(JUST_BELOW).await;
@@ -153,7 +155,7 @@ mod tests {
     async fn a_peer_that_reads_nothing_ends_the_write() {
         let (near, _far) = tokio::io::duplex(8);
         let begun = Instant::now();
-        let error = StallingWrites::new(near, LIMIT).write_all(&[7; 64]).await.unwrap_err();
+        let error = IdleTimeoutWrites::new(near, LIMIT).write_all(&[7; 64]).await.unwrap_err();
         assert_eq!((error.kind(), begun.elapsed()), (io::ErrorKind::TimedOut, LIMIT));
     }
 
@@ -181,7 +183,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_may_be_slow_and_may_not_stop() {
         let span = JUST_BELOW;
-        let mut body = StallingBody::new(Slow(vec![span; 5], None, 9 * MIN_RATE as usize), LIMIT);
+        let mut body = IdleTimeoutBody::new(Slow(vec![span; 5], None, 9 * MIN_RATE as usize), LIMIT);
         let begun = Instant::now();
         for _ in 0..5 {
             poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().unwrap();
@@ -193,7 +195,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_may_not_trickle() {
         let span = Duration::from_millis(100);
-        let mut body = StallingBody::new(Slow(vec![span; 1000], None, 1), LIMIT);
+        let mut body = IdleTimeoutBody::new(Slow(vec![span; 1000], None, 1), LIMIT);
         let begun = Instant::now();
         while poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.unwrap().is_ok() {}
         assert!((LIMIT..LIMIT + 2 * span).contains(&begun.elapsed()), "{:?}", begun.elapsed());

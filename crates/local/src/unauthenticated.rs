@@ -1,8 +1,8 @@
-//! Clients that have not shown yet who they are: how many there may be, and how much each may send meanwhile.
+//! Connections of clients that have not shown yet who they are: how much each of them may send meanwhile.
 //!
 //! A CONNECT is some hundred bytes, but one with a will may have 128 KiB, and a registration as much as any message. So
-//! every stranger may send a little, and a few at a time may send that much: what all of them can make the hub hold
-//! stays small.
+//! each of them may send a little, and a few at a time may send that much: what all of them can make the hub hold
+//! stays small. How many there may be is the listener's business.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,57 +15,57 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use azmqtt_mqtt::MAX_PACKET_SIZE;
 
-/// Bytes that any stranger may send.
+/// Bytes that any client may send before it is authenticated.
 const EACH: usize = 16 << 10;
 
-/// Bytes that a stranger may send who has one of the places for those with more to say: the largest packet, and some.
+/// Bytes that a client may send before that if it has one of the places for those with more to say: the largest packet, and some.
 const LARGE: usize = MAX_PACKET_SIZE + EACH;
 
 /// How many of these places there are.
 const LARGE_PLACES: usize = 64;
 
-/// What the strangers of a hub share.
-pub struct Strangers {
+/// What the unauthenticated connections of a service share.
+pub struct UnauthenticatedLimits {
     large: Arc<Semaphore>,
 }
 
-impl Default for Strangers {
+impl Default for UnauthenticatedLimits {
     fn default() -> Self {
         Self { large: Arc::new(Semaphore::new(LARGE_PLACES)) }
     }
 }
 
-impl Strangers {
-    /// A place for the connection that has this `room` among the others of its listener.
-    pub fn place(&self, room: OwnedSemaphorePermit) -> Place {
-        Place { _room: room, large: self.large.clone(), known: Arc::default() }
+impl UnauthenticatedLimits {
+    /// Counts a connection in that has this `room` among the others of its listener.
+    pub fn admit(&self, room: OwnedSemaphorePermit) -> Unauthenticated {
+        Unauthenticated { _room: room, large: self.large.clone(), known: Arc::default() }
     }
 }
 
-/// A connection's place among the strangers. When it is dropped, others have it, and the connection's [`Bounded`] stream
-/// is bounded no longer.
-pub struct Place {
+/// Held by a connection as long as it is not authenticated. Once dropped, another connection may take its place, and this one's
+/// [`LimitedStream`] is limited no longer.
+pub struct Unauthenticated {
     _room: OwnedSemaphorePermit,
     large: Arc<Semaphore>,
     known: Arc<AtomicBool>,
 }
 
-impl Place {
-    /// Bounds what the stranger can make anybody read from `stream`.
-    pub fn bound<S>(&self, stream: S) -> Bounded<S> {
+impl Unauthenticated {
+    /// Limits what the client can make anybody read from `stream`.
+    pub fn limit<S>(&self, stream: S) -> LimitedStream<S> {
         let state = Allowance::Of { left: EACH, large: self.large.clone(), taken: None };
-        Bounded { stream, known: self.known.clone(), state }
+        LimitedStream { stream, known: self.known.clone(), state }
     }
 }
 
-impl Drop for Place {
+impl Drop for Unauthenticated {
     fn drop(&mut self) {
         self.known.store(true, Ordering::Release);
     }
 }
 
-/// A stream that fails when more is read from it than a stranger may send, until it is one no longer.
-pub struct Bounded<S> {
+/// A stream that fails when more is read from it than an unauthenticated client may send.
+pub struct LimitedStream<S> {
     stream: S,
     known: Arc<AtomicBool>,
     state: Allowance,
@@ -81,7 +81,7 @@ enum Allowance {
     },
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for LimitedStream<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -100,7 +100,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
             let Some(place) = place else {
                 return Poll::Ready(Err(io::Error::new(
                     io::ErrorKind::InvalidData,
-                    "too much of a stranger",
+                    "too much before authentication",
                 )));
             };
             (*taken, *left) = (Some(place), LARGE - EACH);
@@ -115,7 +115,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Bounded<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Bounded<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for LimitedStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     /// How much can be read of an endless stream.
-    async fn read_all(stream: &mut Bounded<tokio::io::Repeat>) -> usize {
+    async fn read_all(stream: &mut LimitedStream<tokio::io::Repeat>) -> usize {
         let (mut read, mut chunk) = (0, [0; 5000]);
         while let Ok(count @ 1..) = stream.read(&mut chunk).await {
             read += count;
@@ -160,17 +160,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stranger_may_send_little_and_a_few_may_send_more() {
+    async fn a_client_may_send_little_and_a_few_may_send_more() {
         let room = Arc::new(Semaphore::new(2));
-        let strangers = Strangers { large: Arc::new(Semaphore::new(1)) };
-        let places = [(); 2].map(|()| strangers.place(room.clone().try_acquire_owned().unwrap()));
-        let [mut first, mut second] = places.each_ref().map(|place| place.bound(tokio::io::repeat(7)));
+        let limits = UnauthenticatedLimits { large: Arc::new(Semaphore::new(1)) };
+        let places = [(); 2].map(|()| limits.admit(room.clone().try_acquire_owned().unwrap()));
+        let [mut first, mut second] = places.each_ref().map(|place| place.limit(tokio::io::repeat(7)));
         assert_eq!(read_all(&mut first).await, LARGE);
         assert_eq!(read_all(&mut second).await, EACH);
         drop(first);
         assert_eq!(read_all(&mut second).await, LARGE - EACH, "the place is free again");
         drop(places);
         assert!(read_all(&mut second).await > LARGE, "it is known now");
-        assert_eq!((room.available_permits(), strangers.large.available_permits()), (2, 1));
+        assert_eq!((room.available_permits(), limits.large.available_permits()), (2, 1));
     }
 }

@@ -1,0 +1,5 @@
+//! What HTTP servers need.
+
+mod idle_timeout;
+
+pub use idle_timeout::{IdleTimeoutBody, IdleTimeoutWrites};

@@ -1,0 +1,16 @@
+//! What every local service needs, and that knows nothing of any of them.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`listener`] | listening on every address of a host; connections from a socket, each in a task of its own |
+//! | [`handshake`] | the TLS handshake of one connection, and what is said when it fails |
+//! | [`unauthenticated`] | clients that have not shown who they are: how many, and how much they may send |
+//! | [`http`] | peers that stop reading, or stop sending in the middle of a body |
+
+// Tests may unwrap: a panic there is the report.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod handshake;
+pub mod http;
+pub mod listener;
+pub mod unauthenticated;
