@@ -7,8 +7,7 @@ from typing import Any, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
 
-from azmqtt._client.invoke import InvokeOptions
-from azmqtt._options import CoreOptions
+from azmqtt._options import CoreOptions, InvokeOptions
 from azmqtt._types import MethodResult, ReportedPatch, Twin
 from azmqtt.provisioning import Registration
 

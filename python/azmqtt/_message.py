@@ -105,7 +105,9 @@ class Message:
         """Show a table in Jupyter."""
         from azmqtt._support import html
 
-        return html.message(self)
+        fields = ((name, getattr(self, name)) for name in self.__slots__ if name not in {"body", "properties", "qos"})
+        rows = [("body", html.body(self.body)), *fields, *html.properties(self.properties), ("qos", self.qos)]
+        return html.table("Message", rows)
 
     def __eq__(self, other: object) -> bool:
         """Compare every field."""

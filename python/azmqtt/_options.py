@@ -89,6 +89,17 @@ class CoreOptions(TypedDict):
     exclusive: bool
 
 
+class InvokeOptions(TypedDict):
+    """What to call, as the core takes it; times in whole seconds."""
+
+    device_id: str
+    module_id: str | None
+    name: str
+    payload: Any
+    response_timeout: int
+    connect_timeout: int
+
+
 #: Whether a command of this package names the options, so that errors speak of ``--trust``.
 for_command = False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from azmqtt import _core
 from azmqtt._errors import ClientClosed
@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from azmqtt._client import DeviceClient
+    class Owner(Protocol):
+        """A client, as far as its iterators know it."""
+
+        _core: _core.Client
+
 
 T = TypeVar("T")
 
@@ -31,11 +35,11 @@ class Stream(Uncopied, _core.Events, Generic[T]):
 
     __slots__ = ("_owner", "_subscribed", "_timeout")
 
-    _owner: DeviceClient
+    _owner: Owner
     _timeout: float | None
     _subscribed: bool
 
-    def __new__(cls, owner: DeviceClient, kind: str, timeout: float | None) -> Self:
+    def __new__(cls, owner: Owner, kind: str, timeout: float | None) -> Self:
         """Start to listen. ``kind`` is ``"messages"`` or ``"desired"``."""
         self = super().__new__(cls, owner._core, kind, timeout)  # noqa: SLF001 - one class in two files
         # A client that nobody else holds lives as long as somebody iterates over it.

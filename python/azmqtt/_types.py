@@ -5,13 +5,13 @@ Plain classes and named tuples rather than dataclasses, whose import alone would
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from azmqtt._client.observed import State
+State: TypeAlias = Literal["disconnected", "connecting", "connected", "reconnecting", "closed"]
 
 
 class Twin(NamedTuple):
@@ -33,7 +33,13 @@ class Twin(NamedTuple):
         """Show a table in Jupyter."""
         from azmqtt._support import html
 
-        return html.twin(self)
+        return html.table(
+            "Twin",
+            [
+                (f"desired, version {self.desired_version}", html.json_text(self.desired)),
+                (f"reported, version {self.reported_version}", html.json_text(self.reported)),
+            ],
+        )
 
 
 class ReportedPatch(NamedTuple):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+from azmqtt._client.certificates import load_certificate
 from azmqtt._options import core_options
 from azmqtt._support.arguments import seconds_within, texts, texts_or_none
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 
     from typing_extensions import Unpack
 
-    from azmqtt._client.credentials import Pem
     from azmqtt._core import Certificate
     from azmqtt._options import ClientOptions
+    from azmqtt._support.pem import Pem
 
 __all__ = ["GLOBAL_HOST", "Registration", "derive_device_key", "register", "register_async"]
 
@@ -116,7 +117,7 @@ def register(
         ValueError: Names the argument that breaks a rule; nothing was sent.
         TypeError: Names the argument, or the part of the payload, that is of a wrong type.
     """
-    loaded = _certificate(certificate, private_key, passphrase)
+    loaded = load_certificate(certificate, private_key, passphrase)
     core = provisioning(
         id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
         poll_interval, options,
@@ -140,7 +141,7 @@ async def register_async(
     **options: Unpack[ClientOptions],
 ) -> Registration:
     """Register a device; see :func:`register`. Cancelling it ends the connection."""
-    loaded = _certificate(certificate, private_key, passphrase)
+    loaded = load_certificate(certificate, private_key, passphrase)
     core = provisioning(
         id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
         poll_interval, options,
@@ -208,13 +209,3 @@ async def run_async(core: _core.Provisioning, options: Mapping[str, Any]) -> Reg
         return await core.run_async(options.get("timeout", TIMEOUT))
     finally:
         core.abandon()
-
-
-def _certificate(
-    certificate: Pem | None, private_key: Pem | None, passphrase: str | bytes | None
-) -> Certificate | None:
-    if certificate is None and private_key is None and passphrase is None:
-        return None
-    from azmqtt._client.credentials import load_certificate
-
-    return load_certificate(certificate, private_key, passphrase, stacklevel=3)

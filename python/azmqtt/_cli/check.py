@@ -49,10 +49,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _certificate(arguments: argparse.Namespace) -> _core.Certificate | None:
     if arguments.certificate is None and arguments.private_key is None:
         return None
-    from azmqtt._client.credentials import load_certificate
+    from azmqtt._client.certificates import load_certificate
 
     passphrase = os.environ.get(common.PASSPHRASE)
-    return load_certificate(arguments.certificate, arguments.private_key, passphrase, stacklevel=2)
+    return load_certificate(arguments.certificate, arguments.private_key, passphrase)
 
 
 def _step(step: tuple[str, bool, str, str | None, list[tuple[str, str]], float]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+from azmqtt._client.certificates import load_certificate
 from azmqtt._client.observed import Observed
 from azmqtt._options import core_options
 from azmqtt._support.arguments import texts, texts_or_none
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
-    from azmqtt._client.credentials import Callback, Pem
+    from azmqtt._client.credential_callbacks import Callback
     from azmqtt._core import Access, Provisioning
     from azmqtt._handlers.handlers import Handlers
     from azmqtt._options import ClientOptions
+    from azmqtt._support.pem import Pem
     from azmqtt.provisioning import Registration
 
 
@@ -76,7 +78,7 @@ class Connection(Observed):
             TypeError: Names an option that is unknown or of the wrong type.
         """
         texts(connection_string=connection_string)
-        loaded = _certificate(certificate, private_key, passphrase)
+        loaded = load_certificate(certificate, private_key, passphrase)
         return cls(_core.Access.from_connection_string(connection_string, loaded), **options)
 
     @classmethod
@@ -178,7 +180,7 @@ class Connection(Observed):
         """
         texts(hostname=hostname, device_id=device_id)
         texts_or_none(module_id=module_id)
-        loaded = _certificate(certificate, private_key, passphrase)
+        loaded = load_certificate(certificate, private_key, passphrase)
         if loaded is None:
             raise TypeError("certificate must be a path, PEM text or bytes, not None")
         return cls(_core.Access.from_certificate(hostname, device_id, loaded, module_id), **options)
@@ -303,7 +305,7 @@ class Connection(Observed):
         """
         from azmqtt import provisioning
 
-        loaded = _certificate(certificate, private_key, passphrase)
+        loaded = load_certificate(certificate, private_key, passphrase)
         core = provisioning.provisioning(
             id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
             poll_interval, options,
@@ -330,7 +332,7 @@ class Connection(Observed):
         """Ask for this device's hub and make a client for it; see :meth:`provision`. Cancelling it ends it."""
         from azmqtt import provisioning
 
-        loaded = _certificate(certificate, private_key, passphrase)
+        loaded = load_certificate(certificate, private_key, passphrase)
         core = provisioning.provisioning(
             id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
             poll_interval, options,
@@ -451,18 +453,8 @@ class Connection(Observed):
 # Both wait with the import until somebody needs it.
 
 
-def _certificate(
-    certificate: Pem | None, private_key: Pem | None, passphrase: str | bytes | None
-) -> _core.Certificate | None:
-    if certificate is None and private_key is None and passphrase is None:
-        return None
-    from azmqtt._client.credentials import load_certificate
-
-    return load_certificate(certificate, private_key, passphrase, stacklevel=3)
-
-
 def _callback(field: str, function: Callable[..., Any], returns: type[bytes | str]) -> Callback:
-    from azmqtt._client.credentials import Callback
+    from azmqtt._client.credential_callbacks import Callback
 
     return Callback(field, function, returns)
 

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from azmqtt._support import arguments
 
 if TYPE_CHECKING:
     from azmqtt._core import Client
+    from azmqtt._options import InvokeOptions
     from azmqtt._types import MethodResult
 
 #: Seconds that a call may take besides, unless it names its own timeout: to connect, and for the answer's way.
 _MARGIN = 30.0
-
-
-class InvokeOptions(TypedDict):
-    """What to call, as the core takes it; times in whole seconds."""
-
-    device_id: str
-    module_id: str | None
-    name: str
-    payload: Any
-    response_timeout: int
-    connect_timeout: int
 
 
 class MethodCallsMixin:

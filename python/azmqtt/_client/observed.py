@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from azmqtt._support.arguments import function
 from azmqtt._support.uncopied import Uncopied
@@ -11,18 +11,15 @@ from azmqtt._support.uncopied import Uncopied
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from azmqtt._client import DeviceClient
     from azmqtt._core import Client
     from azmqtt._handlers.handlers import Handlers
     from azmqtt._handlers.states import States
     from azmqtt._stats import Stats
     from azmqtt._streams import Stream
-    from azmqtt._types import StateChange
+    from azmqtt._types import State, StateChange
     from azmqtt.provisioning import Registration
 
     StateHandler = TypeVar("StateHandler", bound=Callable[[StateChange], Any])
-
-State = Literal["disconnected", "connecting", "connected", "reconnecting", "closed"]
 
 
 class Observed(Uncopied):
@@ -126,7 +123,7 @@ class Observed(Uncopied):
         """
         from azmqtt._streams import Stream
 
-        return Stream(cast("DeviceClient", self), "state", timeout)
+        return Stream(self, "state", timeout)
 
     def __repr__(self) -> str:
         """Show identity and state, no secret."""
@@ -137,7 +134,33 @@ class Observed(Uncopied):
         """Show a table in Jupyter, without a secret."""
         from azmqtt._support import html
 
-        return html.client(cast("DeviceClient", self))
+        return html.table(type(self).__name__, self._rows())
+
+    def _rows(self) -> list[tuple[str, Any]]:
+        from azmqtt._stats import shown
+
+        rows: list[tuple[str, Any]] = [
+            ("hub", self.hostname),
+            ("device", self.device_id),
+            ("module", self.module_id),
+            ("state", self.state),
+            ("last error", self.last_error),
+        ]
+        try:
+            stats = self.stats()
+        except RuntimeError:
+            # Made before a fork: its figures are the parent's.
+            return rows
+        since, trips = stats.connected_since, stats.publish_round_trip
+        again = f", {stats.reconnects:,} after a loss" if stats.reconnects else ""
+        return [
+            *rows,
+            ("connected since", since and shown(since)),
+            ("connections", f"{stats.connects:,}{again}"),
+            ("messages", f"{stats.messages_sent:,} sent, {stats.messages_received:,} received"),
+            ("not acknowledged", f"{stats.outstanding:,}"),
+            ("round trip", trips and str(trips)),
+        ]
 
     def _watch(self) -> None:
         """Write to Python's log what happens from now on, if somebody listens to it."""

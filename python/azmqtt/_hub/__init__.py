@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from azmqtt import DeviceClient
+    from azmqtt._client import DeviceClient
 
 #: IoT Hub docs, "Choose the right IoT Hub tier": free, basic, standard.
 _TIERS = ("F1", "B1", "B2", "B3", "S1", "S2", "S3")
@@ -253,7 +253,7 @@ class LocalHub(
         Raises:
             RuntimeError: The hub is stopped.
         """
-        import azmqtt
+        from azmqtt._client import DeviceClient
 
         self._check_running()
         if not self._core.has_device(device_id):
@@ -263,4 +263,4 @@ class LocalHub(
         port = self.websocket_port if options.get("websocket") else self.port
         options = {"trust": self.ca_file, "port": port, "https_port": self.websocket_port, **options}
         connection_string = self._core.connection_string(device_id, module_id)
-        return azmqtt.DeviceClient.from_connection_string(connection_string, **options)
+        return DeviceClient.from_connection_string(connection_string, **options)

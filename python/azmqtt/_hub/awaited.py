@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from azmqtt._support.arguments import function, not_negative, text, whole
 from azmqtt._support.arguments import timeout as check_timeout
@@ -11,9 +11,19 @@ from azmqtt._support.arguments import timeout as check_timeout
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from azmqtt._hub.service import ServiceMixin
+    from azmqtt import _core
     from azmqtt._hub_types import TelemetryMessage
     from azmqtt._support.waiting import Steps
+
+    class _Telemetry(Protocol):
+        """The part of a hub that has the telemetry."""
+
+        _core: _core.Hub
+
+        def telemetry(self, device_id: str | None, *, module_id: str | None, after: int) -> list[TelemetryMessage]: ...
+
+        def telemetry_count(self, device_id: str | None, *, module_id: str | None) -> int: ...
+
 
 #: What stands for an argument that was not given.
 ONE: Any = object()
@@ -73,7 +83,7 @@ def _checked_count(count: Any) -> int:
     return int(count)
 
 
-def wait_for_match(hub: ServiceMixin, asked: Awaited, module_id: str | None) -> Steps[TelemetryMessage]:
+def wait_for_match(hub: _Telemetry, asked: Awaited, module_id: str | None) -> Steps[TelemetryMessage]:
     """Wait for the first message that satisfies the predicate.
 
     Raises:

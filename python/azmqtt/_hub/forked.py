@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import os
 import weakref
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from azmqtt._hub import LocalHub
+from typing import Any
 
 #: What may be read in the child, too: enough for a client of its own.
 _ADDRESS = ("hostname", "port", "websocket_port", "service_port", "ca_file", "ca_pem", "host", "id_scope")
@@ -19,10 +16,10 @@ _ADDRESS = ("hostname", "port", "websocket_port", "service_port", "ca_file", "ca
 #: Where a hub keeps its halves in the core.
 _HALVES = ("_core", "_packets", "_provisioning", "_faults")
 
-_live: weakref.WeakSet[LocalHub] = weakref.WeakSet()
+_live: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
-def watch(hub: LocalHub) -> None:
+def watch(hub: Any) -> None:
     """Take a hub's halves away from it in a forked child."""
     _live.add(hub)
 
@@ -43,7 +40,7 @@ class _OfTheParent:
         )
 
 
-def is_of_the_parent(hub: LocalHub) -> bool:
+def is_of_the_parent(hub: Any) -> bool:
     """Whether this process was forked since the hub was made."""
     return isinstance(hub._core, _OfTheParent)  # noqa: SLF001 - as below
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from azmqtt import CloudMessage, DeviceClient, Message, Twin
 
 #: Characters of one cell, and rows of one table.
 _LONGEST, _MOST = 4000, 100
@@ -49,76 +48,32 @@ def json_text(value: Any) -> str:
         return _Text(repr(value))
 
 
-def client(shown: DeviceClient) -> str:
-    """Show who a client is and how it is."""
-    from azmqtt._stats import shown as figure
-
-    rows: list[tuple[str, Any]] = [
-        ("hub", shown.hostname),
-        ("device", shown.device_id),
-        ("module", shown.module_id),
-        ("state", shown.state),
-        ("last error", shown.last_error),
-    ]
-    try:
-        stats = shown.stats()
-    except RuntimeError:
-        # Made before a fork: its figures are the parent's.
-        return table(type(shown).__name__, rows)
-    since, trips = stats.connected_since, stats.publish_round_trip
-    again = f", {stats.reconnects:,} after a loss" if stats.reconnects else ""
-    rows += [
-        ("connected since", since and figure(since)),
-        ("connections", f"{stats.connects:,}{again}"),
-        ("messages", f"{stats.messages_sent:,} sent, {stats.messages_received:,} received"),
-        ("not acknowledged", f"{stats.outstanding:,}"),
-        ("round trip", trips and str(trips)),
-    ]
-    return table(type(shown).__name__, rows)
-
-
-def twin(shown: Twin) -> str:
-    """Show both sections with their versions."""
-    return table(
-        "Twin",
-        [
-            (f"desired, version {shown.desired_version}", json_text(shown.desired)),
-            (f"reported, version {shown.reported_version}", json_text(shown.reported)),
-        ],
-    )
-
-
-def message(shown: Message) -> str:
-    """Show the fields that are set."""
-    fields = ((name, getattr(shown, name)) for name in shown.__slots__ if name not in {"body", "properties", "qos"})
-    rows = [("body", _body(shown.body)), *fields, *_properties(shown.properties), ("qos", shown.qos)]
-    return table("Message", rows)
-
-
 _CLOUD_FIELDS = ("message_id", "correlation_id", "user_id", "to", "content_type", "content_encoding", "creation_time")
 
 
-def cloud_message(shown: CloudMessage) -> str:
+def cloud_message(shown: Any) -> str:
     """Show the body and the properties; a malformed bag as what is wrong with it."""
-    rows: list[tuple[str, Any]] = [("body", _body(shown.body))]
+    rows: list[tuple[str, Any]] = [("body", body(shown.body))]
     try:
         rows += [(name, getattr(shown, name)) for name in (*_CLOUD_FIELDS, "expiry", "ack")]
-        rows += _properties(shown.properties)
+        rows += properties(shown.properties)
     except ValueError as error:
         rows.append(("properties", error))
     return table("CloudMessage", rows)
 
 
-def _properties(properties: Any) -> list[tuple[str, Any]]:
-    return [(f"property {name}", f"{value}") for name, value in dict(properties or {}).items()]
+def properties(shown: Any) -> list[tuple[str, Any]]:
+    """Make a row of each property."""
+    return [(f"property {name}", f"{value}") for name, value in dict(shown or {}).items()]
 
 
-def _body(body: Any) -> Any:
-    if isinstance(body, str):
-        return _Text(body)
-    if not isinstance(body, bytes | bytearray | memoryview):
-        return json_text(body)
-    data = bytes(body)
+def body(shown: Any) -> Any:
+    """Write a body as what it is: text, JSON, or its first bytes in hexadecimal."""
+    if isinstance(shown, str):
+        return _Text(shown)
+    if not isinstance(shown, bytes | bytearray | memoryview):
+        return json_text(shown)
+    data = bytes(shown)
     text = data[: 4 * _LONGEST].decode(errors="replace")
     if any(not (c.isprintable() or c in "\r\n\t") or c == "\ufffd" for c in text[:_LONGEST]):
         return f"{len(data):,} bytes: {data[:32].hex(' ')}{' …' if len(data) > 32 else ''}"  # noqa: PLR2004 - a line

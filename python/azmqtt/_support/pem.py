@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, TypeAlias
+
+Pem: TypeAlias = "str | bytes | os.PathLike[str]"
 
 #: A path is no longer than so many characters; what is may be a key.
 _LONGEST_PATH = 1024

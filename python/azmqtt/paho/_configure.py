@@ -14,7 +14,7 @@ from azmqtt.paho._require import require_client
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from azmqtt._client.credentials import Pem
+    from azmqtt._support.pem import Pem
 
 #: The attribute of a client that holds its login.
 _ATTRIBUTE = "_azmqtt_login"

@@ -13,21 +13,16 @@ import atexit
 import inspect
 import logging
 import threading
-import time
-import warnings
 import weakref
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._errors import CertificateExpiresSoon, ThreadUnavailable
+from azmqtt._errors import ThreadUnavailable
 from azmqtt._support import arguments, threads
-from azmqtt._support.pem import read_pem
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Awaitable, Callable
 
-    Pem = str | bytes | os.PathLike[str]
 
 _log = logging.getLogger("azmqtt.credentials")
 
@@ -36,9 +31,6 @@ _LIMIT = 20.0
 
 #: Seconds of waiting after which the thread looks around.
 _LONGEST_WAIT = 3600.0
-
-#: Seconds of a certificate's life that are worth a warning.
-_SOON = 30 * 86_400
 
 #: What is shown of an exception's text.
 _EXCERPT = 200
@@ -147,36 +139,6 @@ def _told(error: BaseException) -> str:
         text = "(not shown, it quotes a token)"
     kind = type(error).__name__
     return f"{kind}: {text[:_EXCERPT]}" if text else kind
-
-
-def load_certificate(
-    certificate: Pem | None, private_key: Pem | None, passphrase: Any, stacklevel: int
-) -> _core.Certificate | None:
-    """Read a certificate and its key, and warn if it expires soon.
-
-    Returns:
-        ``None`` if nothing is given at all.
-    """
-    if certificate is None:
-        for field, value in (("private_key", private_key), ("passphrase", passphrase)):
-            if value is not None:
-                msg = f"{field} is for a certificate, which is not given"
-                raise ValueError(msg)
-        return None
-    if passphrase is not None and not isinstance(passphrase, str | bytes):
-        msg = f"passphrase must be str or bytes, not {type(passphrase).__name__}"
-        raise TypeError(msg)
-    key = None if private_key is None else read_pem("private_key", private_key)
-    secret = passphrase.encode() if isinstance(passphrase, str) else passphrase
-    loaded = _core.Certificate(read_pem("certificate", certificate), key, secret)
-    left = loaded.not_after - time.time()
-    if left < _SOON:
-        date = time.strftime("%Y-%m-%d", time.gmtime(loaded.not_after))
-        days = round(left / 86_400)
-        soon = "within a day" if days <= 1 else f"in {days} days"
-        message = f"the client certificate expires {soon}, on {date}"
-        warnings.warn(message, CertificateExpiresSoon, stacklevel=stacklevel + 1)
-    return loaded
 
 
 #: Those whose threads are to end before the interpreter does.
