@@ -77,7 +77,7 @@ class Hub:
 
 @contextmanager
 def running(interpreter: Path, devices: int, *, record: bool, state: str = "") -> Iterator[Hub]:
-    """A hub with devices, for a while."""
+    """Run a hub with devices, for a while."""
     with tempfile.TemporaryDirectory() as folder:
         logins = Path(folder) / "logins"
         command = [str(interpreter), "-c", HUB, str(logins), str(devices), str(int(record)), state]
@@ -173,7 +173,7 @@ def start(interpreter: Path, state: str) -> Figures:
 
 
 def interpreters(given: list[str]) -> dict[str, Path]:
-    """What to measure, by name."""
+    """Return what to measure, by name."""
     if not given:
         prepare("azmqtt", install=True)
         return {"now": python("azmqtt")}

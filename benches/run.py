@@ -38,7 +38,7 @@ class Session:
         self.versions: dict[str, dict[str, str]] = {}
 
     def set_up(self) -> Path:
-        """Builds the rig and the environments; a client whose environment fails is left out and named."""
+        """Build the rig and the environments; a client whose environment fails is left out and named."""
         say("building the rig")
         programs = build_rig()
         for venv in dict.fromkeys(c.venv for c in self.clients if c.venv):
@@ -101,7 +101,7 @@ class Session:
 
 
 def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line."""
+    """Make the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="rounds through all clients (default 5)")
     parser.add_argument("--tasks", nargs="+", choices=[t.name for t in TASKS], metavar="TASK")
@@ -119,7 +119,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; the exit code is 1 when anything failed."""
+    """Run the command; the exit code is 1 when anything failed."""
     options = arguments(argv)
     session = Session(options)
     facts = machine.facts()

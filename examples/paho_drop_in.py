@@ -8,17 +8,17 @@ from azmqtt.paho import client as mqtt  # was: from paho.mqtt import client as m
 
 
 def on_connect(client: mqtt.Client, userdata: Any, flags: dict[str, int], rc: int) -> None:
-    """The hub accepted, or did not."""
+    """Note that the hub accepted, or did not."""
     print("connected with result code", rc)
 
 
 def on_disconnect(client: mqtt.Client, userdata: Any, rc: int) -> None:
-    """The connection is over."""
+    """Note that the connection is over."""
     print("disconnected with result code", rc)
 
 
 def on_publish(client: mqtt.Client, userdata: Any, mid: int) -> None:
-    """The hub has the message."""
+    """Note that the hub has the message."""
     print("sent message", mid)
     client.disconnect()
 

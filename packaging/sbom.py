@@ -24,7 +24,7 @@ Document = dict[str, Any]
 
 
 def target_of(arguments: list[str]) -> str:
-    """The platform that maturin builds for with these arguments, as rustc names it."""
+    """Return the platform that maturin builds for with these arguments, as rustc names it."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--target", default=os.environ.get("CARGO_BUILD_TARGET"))
     target: str | None = parser.parse_known_args(arguments)[0].target
@@ -43,7 +43,7 @@ def keep_linked_crates(wheel: Path, target: str) -> None:
 
 
 def linked_crates(target: str) -> set[tuple[str, str]]:
-    """The name and version of each crate in the extension module for a platform, this package included."""
+    """Return the name and version of each crate in the extension module for a platform, this package included."""
     # Procedural macros run in the compiler; nothing of them is linked.
     options = ["--locked", "--edges", "normal,no-proc-macro", "--features", "python", "--target", target]
     tree = run("cargo", "tree", *options, "--prefix", "none", "--format", "{p}")
@@ -51,7 +51,7 @@ def linked_crates(target: str) -> set[tuple[str, str]]:
 
 
 def linked(document: Document, crates: set[tuple[str, str]], target: str) -> Document:
-    """The document (CycloneDX 1.5) without the components that are none of ``crates``, and without file paths."""
+    """Return the document (CycloneDX 1.5) without the components that are not in ``crates``, and without file paths."""
     root = document["metadata"]["component"]
     own = f"pkg:cargo/{root['name']}@{root['version']}"
     old, root["bom-ref"], root["purl"] = root["bom-ref"], own, own
@@ -95,5 +95,5 @@ def record_with(record: str, path: str, content: bytes) -> bytes:
 
 
 def run(*command: str) -> str:
-    """The output of a command."""
+    """Return the output of a command."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout

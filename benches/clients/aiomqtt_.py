@@ -27,7 +27,7 @@ from common import (
 
 
 def make(job: Job, device: str | None = None) -> aiomqtt.Client:
-    """A client that is set up and not connected."""
+    """Make a client that is set up and not connected."""
     client = aiomqtt.Client(
         job.host,
         job.port,
@@ -45,29 +45,29 @@ def make(job: Job, device: str | None = None) -> aiomqtt.Client:
 
 
 async def connect(client: aiomqtt.Client) -> aiomqtt.Client:
-    """Connects and returns when the CONNACK is there."""
+    """Connect and return when the CONNACK is there."""
     await client.__aenter__()
     return client
 
 
 async def publisher(job: Job) -> Callable[[], Coroutine[Any, Any, None]]:
-    """A coroutine function that publishes once and returns at the acknowledgement."""
+    """Make a coroutine function that publishes once and returns at the acknowledgement."""
     client = await connect(make(job))
     return lambda: client.publish(job.events, PAYLOAD, qos=1)
 
 
 async def qos1_pipelined_gather(job: Job) -> Result:
-    """A thousand gathered publishes at a time."""
+    """Await a thousand gathered publishes at a time."""
     return await gathered(job.n, 1000, await publisher(job))
 
 
 async def qos1_one_at_a_time(job: Job) -> Result:
-    """Publishes and waits for the acknowledgement, each in turn."""
+    """Publish and wait for the acknowledgement, each in turn."""
     return await repeat_async(job.n, await publisher(job))
 
 
 async def twin(job: Job) -> Callable[[], Coroutine[Any, Any, None]]:
-    """A coroutine function that patches the twin once and returns at the answer."""
+    """Make a coroutine function that patches the twin once and returns at the answer."""
     client = await connect(make(job))
     waiting: dict[str, asyncio.Future[None]] = {}
     ids = itertools.count(1)
@@ -98,12 +98,12 @@ async def twin_patch_rtt(job: Job) -> Result:
 
 
 async def twin_patch_100(job: Job) -> Result:
-    """A hundred gathered patches at a time."""
+    """Await a hundred gathered patches at a time."""
     return await gathered(job.n, 100, await twin(job))
 
 
 async def count(client: aiomqtt.Client, n: int) -> None:
-    """Reads ``n`` messages."""
+    """Read ``n`` messages."""
     async for _ in client.messages:
         n -= 1
         if n == 0:
@@ -111,7 +111,7 @@ async def count(client: aiomqtt.Client, n: int) -> None:
 
 
 async def receive(job: Job, qos: int) -> Result:
-    """Counts messages of the iterator."""
+    """Count messages of the iterator."""
     client = await connect(make(job))
     await client.subscribe(job.devicebound, qos=1)
     with measured(job.n) as result:
@@ -121,7 +121,7 @@ async def receive(job: Job, qos: int) -> Result:
 
 
 async def connect_task(job: Job) -> Result:
-    """Connects again and again; making the client and parting are not in the samples."""
+    """Connect again and again; making the client and parting are not in the samples."""
     with measured(job.n) as result:
         for _ in range(job.n):
             client = make(job)

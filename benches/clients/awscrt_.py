@@ -54,13 +54,13 @@ def factory(job: Job) -> Callable[..., mqtt.Connection]:
 
 
 def connect(connection: mqtt.Connection) -> mqtt.Connection:
-    """Connects and returns when the CONNACK is there."""
+    """Connect and return when the CONNACK is there."""
     connection.connect().result(15)
     return connection
 
 
 def qos1_pipelined(job: Job) -> Result:
-    """Publishes all at once; the runtime has its own window. Waits for every future."""
+    """Publish all at once; the runtime has its own window. Wait for every future."""
     connection = connect(factory(job)())
     with measured(job.n) as result:
         futures = [connection.publish(job.events, PAYLOAD, QOS1)[0] for _ in range(job.n)]
@@ -70,25 +70,25 @@ def qos1_pipelined(job: Job) -> Result:
 
 
 async def qos1_pipelined_gather(job: Job) -> Result:
-    """A thousand gathered publishes at a time."""
+    """Await a thousand gathered publishes at a time."""
     connection = connect(factory(job)())
     return await gathered(job.n, 1000, lambda: asyncio.wrap_future(connection.publish(job.events, PAYLOAD, QOS1)[0]))
 
 
 def qos1_one_at_a_time(job: Job) -> Result:
-    """Publishes and waits for the acknowledgement, each in turn."""
+    """Publish and wait for the acknowledgement, each in turn."""
     connection = connect(factory(job)())
     return repeat(job.n, lambda: connection.publish(job.events, PAYLOAD, QOS1)[0].result(PATIENCE))
 
 
 async def qos1_one_at_a_time_async(job: Job) -> Result:
-    """The same, awaited."""
+    """Do the same, awaited."""
     connection = connect(factory(job)())
     return await repeat_async(job.n, lambda: asyncio.wrap_future(connection.publish(job.events, PAYLOAD, QOS1)[0]))
 
 
 def twin(job: Job) -> Callable[[], Future[None]]:
-    """A function that sends a twin patch and gives the future of its answer."""
+    """Make a function that sends a twin patch and gives the future of its answer."""
     connection = connect(factory(job)())
     waiting: dict[str, Future[None]] = {}
     ids = itertools.count(1)
@@ -116,19 +116,19 @@ def twin_patch_rtt(job: Job) -> Result:
 
 
 async def twin_patch_rtt_async(job: Job) -> Result:
-    """The same, awaited."""
+    """Do the same, awaited."""
     patch = twin(job)
     return await repeat_async(job.n, lambda: asyncio.wrap_future(patch()))
 
 
 async def twin_patch_100(job: Job) -> Result:
-    """A hundred gathered patches at a time."""
+    """Await a hundred gathered patches at a time."""
     patch = twin(job)
     return await gathered(job.n, 100, lambda: asyncio.wrap_future(patch()))
 
 
 def receive(job: Job, qos: int) -> Result:
-    """Counts messages in the subscription's callback."""
+    """Count messages in the subscription's callback."""
     connection = connect(factory(job)())
     done = threading.Event()
     left = itertools.count(job.n - 1, -1)
@@ -146,7 +146,7 @@ def receive(job: Job, qos: int) -> Result:
 
 
 def connect_task(job: Job) -> Result:
-    """Connects again and again on one event loop; parting is not in the samples."""
+    """Connect again and again on one event loop; parting is not in the samples."""
     make = factory(job)
     with measured(job.n) as result:
         for _ in range(job.n):
@@ -159,7 +159,7 @@ def connect_task(job: Job) -> Result:
 
 
 def footprint(job: Job) -> Result:
-    """Connections side by side on one event loop, which is made inside the reading."""
+    """Open connections side by side on one event loop, which is made inside the reading."""
     shared: list[Callable[..., mqtt.Connection]] = []
 
     def one(i: int) -> mqtt.Connection:

@@ -24,7 +24,7 @@ from common import (
 
 
 def make(job: Job, device: str | None = None) -> Any:
-    """A client that is set up and not connected."""
+    """Make a client that is set up and not connected."""
     options: dict[str, Any] = {"trust": job.ca, "port": job.port, "timeout": PATIENCE}
     if job.window is not None:
         options["max_in_flight"] = job.window
@@ -32,7 +32,7 @@ def make(job: Job, device: str | None = None) -> Any:
 
 
 def connected(job: Job, device: str | None = None) -> Any:
-    """A connected client; both faces work on it."""
+    """Make a connected client; both faces work on it."""
     client = make(job, device)
     client.connect()
     return client
@@ -49,19 +49,19 @@ def qos1_pipelined(job: Job) -> Result:
 
 
 async def qos1_pipelined_gather(job: Job) -> Result:
-    """A thousand gathered messages at a time."""
+    """Await a thousand gathered messages at a time."""
     client = connected(job)
     return await gathered(job.n, 1000, lambda: client.send_message_async(PAYLOAD))
 
 
 def qos1_one_at_a_time(job: Job) -> Result:
-    """Sends and waits for the acknowledgement, each in turn."""
+    """Send and wait for the acknowledgement, each in turn."""
     client = connected(job)
     return repeat(job.n, lambda: client.send_message(PAYLOAD))
 
 
 async def qos1_one_at_a_time_async(job: Job) -> Result:
-    """The same, awaited."""
+    """Do the same, awaited."""
     client = connected(job)
     return await repeat_async(job.n, lambda: client.send_message_async(PAYLOAD))
 
@@ -74,21 +74,21 @@ def twin_patch_rtt(job: Job) -> Result:
 
 
 async def twin_patch_rtt_async(job: Job) -> Result:
-    """The same, awaited."""
+    """Do the same, awaited."""
     client = connected(job)
     await client.patch_reported_properties_async(PATCH)
     return await repeat_async(job.n, lambda: client.patch_reported_properties_async(PATCH))
 
 
 async def twin_patch_100(job: Job) -> Result:
-    """A hundred gathered patches at a time."""
+    """Await a hundred gathered patches at a time."""
     client = connected(job)
     await client.patch_reported_properties_async(PATCH)
     return await gathered(job.n, 100, lambda: client.patch_reported_properties_async(PATCH))
 
 
 def receive(job: Job, qos: int) -> Result:
-    """Counts messages of the iterator, which subscribes when it is made."""
+    """Count messages of the iterator, which subscribes when it is made."""
     client = connected(job)
     messages = client.messages(timeout=PATIENCE)
     with measured(job.n) as result:
@@ -100,7 +100,7 @@ def receive(job: Job, qos: int) -> Result:
 
 
 def connect_task(job: Job) -> Result:
-    """Connects again and again; making the client and parting are not in the samples."""
+    """Connect again and again; making the client and parting are not in the samples."""
     with measured(job.n) as result:
         for _ in range(job.n):
             client = make(job)

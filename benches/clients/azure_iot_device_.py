@@ -39,7 +39,7 @@ THREADS = 100
 
 
 def use_port(port: int) -> None:
-    """Sends the package's connections, whose port 8883 is fixed, to the sink's port."""
+    """Send the package's connections, whose port 8883 is fixed, to the sink's port."""
     connect = getattr(paho.Client.connect, "__wrapped__", paho.Client.connect)
 
     @functools.wraps(connect)
@@ -50,7 +50,7 @@ def use_port(port: int) -> None:
 
 
 def make(job: Job, cls: Any, device: str | None = None) -> Any:
-    """A client that is set up and not connected; a lost connection shows as an error."""
+    """Make a client that is set up and not connected; a lost connection shows as an error."""
     use_port(job.port)
     return cls.create_from_connection_string(
         job.connection_string(device),
@@ -60,14 +60,14 @@ def make(job: Job, cls: Any, device: str | None = None) -> Any:
 
 
 def connected(job: Job, device: str | None = None) -> Any:
-    """A connected blocking client."""
+    """Make a connected blocking client."""
     client = make(job, IoTHubDeviceClient, device)
     client.connect()
     return client
 
 
 async def connected_aio(job: Job, device: str | None = None) -> Any:
-    """A connected asynchronous client."""
+    """Make a connected asynchronous client."""
     client = make(job, AioClient, device)
     await client.connect()
     return client
@@ -93,7 +93,7 @@ def twin_100(job: Job) -> Result:
 
 
 def one_at_a_time(job: Job) -> Result:
-    """Sends and waits for the acknowledgement, each in turn."""
+    """Send and wait for the acknowledgement, each in turn."""
     client = connected(job)
     return repeat(job.n, lambda: client.send_message(PAYLOAD))
 
@@ -106,7 +106,7 @@ def twin_rtt(job: Job) -> Result:
 
 
 def counter(n: int) -> tuple[threading.Event, Any]:
-    """An event and the message handler that sets it at the ``n``-th message."""
+    """Make an event and the message handler that sets it at the ``n``-th message."""
     done = threading.Event()
     left = itertools.count(n - 1, -1)
 
@@ -118,7 +118,7 @@ def counter(n: int) -> tuple[threading.Event, Any]:
 
 
 def receive(job: Job, qos: int) -> Result:
-    """Counts messages in the handler."""
+    """Count messages in the handler."""
     client = connected(job)
     done, client.on_message_received = counter(job.n)
     with measured(job.n) as result:
@@ -129,7 +129,7 @@ def receive(job: Job, qos: int) -> Result:
 
 
 def connect_task(job: Job) -> Result:
-    """Connects again and again; making the client and parting are not in the samples."""
+    """Connect again and again; making the client and parting are not in the samples."""
     with measured(job.n) as result:
         for _ in range(job.n):
             client = make(job, IoTHubDeviceClient)
@@ -141,13 +141,13 @@ def connect_task(job: Job) -> Result:
 
 
 async def gather_aio(job: Job) -> Result:
-    """A thousand gathered messages at a time."""
+    """Await a thousand gathered messages at a time."""
     client = await connected_aio(job)
     return await gathered(job.n, 1000, lambda: client.send_message(PAYLOAD))
 
 
 async def one_at_a_time_aio(job: Job) -> Result:
-    """Sends and awaits the acknowledgement, each in turn."""
+    """Send and await the acknowledgement, each in turn."""
     client = await connected_aio(job)
     return await repeat_async(job.n, lambda: client.send_message(PAYLOAD))
 
@@ -160,14 +160,14 @@ async def twin_rtt_aio(job: Job) -> Result:
 
 
 async def twin_100_aio(job: Job) -> Result:
-    """A hundred gathered patches at a time."""
+    """Await a hundred gathered patches at a time."""
     client = await connected_aio(job)
     await client.patch_twin_reported_properties(PATCH)
     return await gathered(job.n, 100, lambda: client.patch_twin_reported_properties(PATCH))
 
 
 async def receive_aio(job: Job, qos: int) -> Result:
-    """Counts messages in the handler."""
+    """Count messages in the handler."""
     client = await connected_aio(job)
     done, client.on_message_received = counter(job.n)
     with measured(job.n) as result:
@@ -178,7 +178,7 @@ async def receive_aio(job: Job, qos: int) -> Result:
 
 
 async def connect_aio(job: Job) -> Result:
-    """Connects again and again; making the client and parting are not in the samples."""
+    """Connect again and again; making the client and parting are not in the samples."""
     with measured(job.n) as result:
         for _ in range(job.n):
             client = make(job, AioClient)

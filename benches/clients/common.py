@@ -59,14 +59,14 @@ class Job:
         return f"devices/{self.device}/messages/devicebound/#"
 
     def connection_string(self, device: str | None = None) -> str:
-        """A connection string with a key that is well formed; the sink does not verify it."""
+        """Return a connection string with a key that is well formed; the sink does not verify it."""
         return (
             f"HostName={self.host};DeviceId={device or self.device};"
             "SharedAccessKey=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
         )
 
     def flood(self, qos: int) -> bytes:
-        """The payload that asks the sink for ``n`` messages."""
+        """Return the payload that asks the sink for ``n`` messages."""
         return f"FLOOD {self.n} {qos}".encode()
 
 
@@ -81,7 +81,7 @@ class Result:
     extra: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self, task: str) -> dict[str, Any]:
-        """The result as the runner reads it."""
+        """Return the result as the runner reads it."""
         rss, threads = footprint()
         out: dict[str, Any] = {
             "task": task,
@@ -100,7 +100,7 @@ class Result:
 
 @contextlib.contextmanager
 def measured(msgs: int) -> Iterator[Result]:
-    """Runs the clocks over its body."""
+    """Run the clocks over its body."""
     result = Result(msgs)
     gc.collect()
     cpu, wall = time.process_time(), time.perf_counter()
@@ -110,7 +110,7 @@ def measured(msgs: int) -> Iterator[Result]:
 
 
 def repeat(n: int, once: Callable[[], object]) -> Result:
-    """Calls ``once`` ``n`` times, one after the other, and keeps each call's duration."""
+    """Call ``once`` ``n`` times, one after the other, and keep each call's duration."""
     clock = time.perf_counter
     with measured(n) as result:
         samples = result.samples
@@ -134,7 +134,7 @@ async def repeat_async(n: int, once: Callable[[], Any]) -> Result:
 
 
 async def gathered(n: int, width: int, once: Callable[[], Any]) -> Result:
-    """Runs ``once()`` ``n`` times, ``width`` gathered at a time."""
+    """Run ``once()`` ``n`` times, ``width`` gathered at a time."""
     import asyncio  # noqa: PLC0415 -- blocking clients do without it
 
     rounds, rest = divmod(n, width)
@@ -166,7 +166,7 @@ class Footprint:
         self._cpu, self._start = time.process_time(), time.perf_counter()
 
     def result(self, clients: int, error: BaseException | None) -> Result:
-        """Reads the footprint while ``clients`` are open; ``error`` is why there are not more."""
+        """Read the footprint while ``clients`` are open; ``error`` is why there are not more."""
         result = Result(clients, time.perf_counter() - self._start, time.process_time() - self._cpu)
         gc.collect()
         rss, _ = footprint()
@@ -182,7 +182,7 @@ class Footprint:
 
 
 def open_many(n: int, connect: Callable[[int], object]) -> Result:
-    """Opens ``n`` clients and keeps them; stops early at the first that cannot be opened."""
+    """Open ``n`` clients and keep them; stop early at the first that cannot be opened."""
     reading = Footprint()
     kept: list[object] = []
     error: BaseException | None = None
@@ -194,7 +194,7 @@ def open_many(n: int, connect: Callable[[int], object]) -> Result:
 
 
 async def open_many_async(n: int, connect: Callable[[int], Any]) -> Result:
-    """The same with ``async`` clients."""
+    """Do the same with ``async`` clients."""
     reading = Footprint()
     kept: list[object] = []
     error: BaseException | None = None
@@ -207,7 +207,7 @@ async def open_many_async(n: int, connect: Callable[[int], Any]) -> Result:
 
 
 def request_id(topic: str) -> str:
-    """The ``$rid`` of a twin response topic."""
+    """Return the ``$rid`` of a twin response topic."""
     _, _, bag = topic.partition("?$rid=")
     return bag.partition("&")[0]
 
@@ -216,7 +216,7 @@ Task = Callable[[Job], Result]
 
 
 def main(tasks: dict[str, Task]) -> None:
-    """Runs the task that the command line names and prints its result."""
+    """Run the task that the command line names and print its result."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--task", required=True)
     parser.add_argument("--host", default="localhost")

@@ -37,12 +37,12 @@ class AwaitableStorage(PersistentStorage):  # type: ignore[misc]  # gmqtt is unt
         self.last: asyncio.Future[None] | None = None
 
     def push_message(self, mid: int, raw_package: bytes) -> None:
-        """Stores a message that was just published."""
+        """Store a message that was just published."""
         super().push_message(mid, raw_package)
         self.last = self._futures[mid] = asyncio.get_running_loop().create_future()
 
     def remove_message_by_mid(self, mid: int) -> None:
-        """Forgets an acknowledged message."""
+        """Forget an acknowledged message."""
         super().remove_message_by_mid(mid)
         future = self._futures.pop(mid, None)
         if future is not None and not future.done():
@@ -50,21 +50,21 @@ class AwaitableStorage(PersistentStorage):  # type: ignore[misc]  # gmqtt is unt
 
 
 def make(job: Job, device: str | None = None, storage: PersistentStorage | None = None) -> gmqtt.Client:
-    """A client that is set up and not connected."""
+    """Make a client that is set up and not connected."""
     client = gmqtt.Client(device or job.device, persistent_storage=storage)
     client.set_auth_credentials(job.username, "any")
     return client
 
 
 async def connect(job: Job, client: gmqtt.Client) -> gmqtt.Client:
-    """Connects and returns when the CONNACK is there."""
+    """Connect and return when the CONNACK is there."""
     context = ssl.create_default_context(cafile=job.ca)
     await asyncio.wait_for(client.connect(job.host, job.port, ssl=context, keepalive=240, version=MQTTv311), 15)
     return client
 
 
 async def subscribe(client: gmqtt.Client, topic: str) -> None:
-    """Subscribes at QoS 1 and waits for the SUBACK."""
+    """Subscribe at QoS 1 and wait for the SUBACK."""
     ready = asyncio.Event()
     client.on_subscribe = lambda *_: ready.set()
     client.subscribe(topic, qos=1)
@@ -72,7 +72,7 @@ async def subscribe(client: gmqtt.Client, topic: str) -> None:
 
 
 async def qos1_pipelined(job: Job) -> Result:
-    """Publishes all at once, as it knows no window, but never more than there are packet ids; then waits."""
+    """Publish all at once, as it knows no window, but never more than there are packet ids; then wait."""
     storage = PersistentStorage()
     client = await connect(job, make(job, storage=storage))
     window = job.window or 50_000
@@ -85,7 +85,7 @@ async def qos1_pipelined(job: Job) -> Result:
 
 
 async def publisher(job: Job) -> Callable[[], Coroutine[Any, Any, None]]:
-    """A coroutine function that publishes once and returns at the acknowledgement."""
+    """Make a coroutine function that publishes once and returns at the acknowledgement."""
     storage = AwaitableStorage()
     client = await connect(job, make(job, storage=storage))
 
@@ -98,17 +98,17 @@ async def publisher(job: Job) -> Callable[[], Coroutine[Any, Any, None]]:
 
 
 async def qos1_pipelined_gather(job: Job) -> Result:
-    """A thousand gathered publishes at a time."""
+    """Await a thousand gathered publishes at a time."""
     return await gathered(job.n, 1000, await publisher(job))
 
 
 async def qos1_one_at_a_time(job: Job) -> Result:
-    """Publishes and waits for the acknowledgement, each in turn."""
+    """Publish and wait for the acknowledgement, each in turn."""
     return await repeat_async(job.n, await publisher(job))
 
 
 async def twin(job: Job) -> Callable[[], Coroutine[Any, Any, None]]:
-    """A coroutine function that patches the twin once and returns at the answer."""
+    """Make a coroutine function that patches the twin once and returns at the answer."""
     waiting: dict[str, asyncio.Future[None]] = {}
     ids = itertools.count(1)
     client = make(job)
@@ -137,12 +137,12 @@ async def twin_patch_rtt(job: Job) -> Result:
 
 
 async def twin_patch_100(job: Job) -> Result:
-    """A hundred gathered patches at a time."""
+    """Await a hundred gathered patches at a time."""
     return await gathered(job.n, 100, await twin(job))
 
 
 async def receive(job: Job, qos: int) -> Result:
-    """Counts messages in ``on_message``."""
+    """Count messages in ``on_message``."""
     client = make(job)
     done = asyncio.Event()
     left = itertools.count(job.n - 1, -1)
@@ -162,7 +162,7 @@ async def receive(job: Job, qos: int) -> Result:
 
 
 async def connect_task(job: Job) -> Result:
-    """Connects again and again; making the client and parting are not in the samples."""
+    """Connect again and again; making the client and parting are not in the samples."""
     with measured(job.n) as result:
         for _ in range(job.n):
             client = make(job)

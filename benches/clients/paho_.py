@@ -37,7 +37,7 @@ else:
 
 
 def make(job: Job, device: str | None = None) -> mqtt.Client:
-    """A client that is set up and not connected."""
+    """Make a client that is set up and not connected."""
     client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=device or job.device, protocol=mqtt.MQTTv311)
     client.username_pw_set(job.username, "any")
     client.tls_set(ca_certs=job.ca)
@@ -47,7 +47,7 @@ def make(job: Job, device: str | None = None) -> mqtt.Client:
 
 
 def connect(job: Job, client: mqtt.Client) -> mqtt.Client:
-    """Connects and returns when the CONNACK is there."""
+    """Connect and return when the CONNACK is there."""
     ready = threading.Event()
     client.on_connect = lambda *_: ready.set()
     client.connect(job.host, job.port, keepalive=240)
@@ -58,7 +58,7 @@ def connect(job: Job, client: mqtt.Client) -> mqtt.Client:
 
 
 def subscribe(client: mqtt.Client, topic: str) -> None:
-    """Subscribes at QoS 1 and waits for the SUBACK."""
+    """Subscribe at QoS 1 and wait for the SUBACK."""
     ready = threading.Event()
     client.on_subscribe = lambda *_: ready.set()
     client.subscribe(topic, qos=1)
@@ -67,7 +67,7 @@ def subscribe(client: mqtt.Client, topic: str) -> None:
 
 
 def qos1_pipelined(job: Job) -> Result:
-    """Publishes all at once, then waits for the last acknowledgement."""
+    """Publish all at once, then wait for the last acknowledgement."""
     client = connect(job, make(job))
     done = threading.Event()
     left = itertools.count(job.n - 1, -1)
@@ -86,7 +86,7 @@ def qos1_pipelined(job: Job) -> Result:
 
 
 def qos1_one_at_a_time(job: Job) -> Result:
-    """Publishes and waits for the acknowledgement, each in turn."""
+    """Publish and wait for the acknowledgement, each in turn."""
     client = connect(job, make(job))
     return repeat(job.n, lambda: client.publish(job.events, PAYLOAD, qos=1).wait_for_publish(PATIENCE))
 
@@ -107,14 +107,14 @@ class Twin:
             waiting.set()
 
     def start(self) -> threading.Event:
-        """Sends a patch; the event is set by its answer."""
+        """Send a patch; the event is set by its answer."""
         rid = str(next(self._ids))
         answered = self._waiting[rid] = threading.Event()
         self._client.publish(f"$iothub/twin/PATCH/properties/reported/?$rid={rid}", PATCH_BYTES, qos=0)
         return answered
 
     def patch(self) -> None:
-        """Sends a patch and waits for its answer."""
+        """Send a patch and wait for its answer."""
         if not self.start().wait(PATIENCE):
             raise TimeoutError("no answer")
 
@@ -130,7 +130,7 @@ def twin_patch_rtt(job: Job) -> Result:
 
 
 def twin_patch_100(job: Job) -> Result:
-    """A hundred patches on their way from one thread, then the next hundred."""
+    """Have a hundred patches on their way from one thread, then the next hundred."""
     twin = Twin(job)
     with measured(job.n // 100 * 100) as result:
         for _ in range(job.n // 100):
@@ -141,7 +141,7 @@ def twin_patch_100(job: Job) -> Result:
 
 
 def receive(job: Job, qos: int) -> Result:
-    """Counts messages in ``on_message``."""
+    """Count messages in ``on_message``."""
     client = connect(job, make(job))
     done = threading.Event()
     left = itertools.count(job.n - 1, -1)
@@ -160,7 +160,7 @@ def receive(job: Job, qos: int) -> Result:
 
 
 def connect_task(job: Job) -> Result:
-    """Connects again and again; making the client and parting are part of neither sample."""
+    """Connect again and again; making the client and parting are part of neither sample."""
     with measured(job.n) as result:
         for _ in range(job.n):
             client = make(job)

@@ -11,7 +11,7 @@ from .paths import REPOSITORY
 
 
 def cores() -> tuple[int, int]:
-    """The core of the sink and the core of the clients; the same one where there is no other."""
+    """Return the core of the sink and the core of the clients; the same one where there is no other."""
     allowed = sorted(os.sched_getaffinity(0))
     return allowed[0], allowed[min(1, len(allowed) - 1)]
 
@@ -30,7 +30,7 @@ def _commit() -> str:
 
 
 def facts() -> dict[str, object]:
-    """What a reader of the figures has to know."""
+    """Say what a reader of the figures has to know."""
     return {
         "cpu": _cpu_model(),
         "cores": os.cpu_count(),

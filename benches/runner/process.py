@@ -61,7 +61,7 @@ class Sink:
 
 
 def _environment() -> dict[str, str]:
-    """The caller's, without what would change how Python starts."""
+    """Return the caller's environment without what would change how Python starts."""
     return {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
 
 
@@ -81,7 +81,7 @@ def _first_line(process: subprocess.Popen[str]) -> str:
 
 @contextlib.contextmanager
 def sink(programs: Path, *, delay_ms: int, tls12: bool) -> Iterator[Sink]:
-    """A sink with an authority of its own, on a free port, until the block ends."""
+    """Run a sink with an authority of its own, on a free port, until the block ends."""
     with tempfile.TemporaryDirectory(prefix="azmqtt-bench-") as directory:
         options = {"dir": directory, "ack-delay-ms": delay_ms, "tls12": str(tls12).lower()}
         arguments = [word for name, value in options.items() for word in (f"--{name}", str(value))]

@@ -13,7 +13,7 @@ Runs = Mapping[str, Mapping[str, Sequence[Run]]]
 
 
 def number(value: float) -> str:
-    """A figure with three significant digits, thousands apart."""
+    """Write a figure with three significant digits, thousands apart."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if value >= 1 else f"{value:.2f}"
@@ -24,7 +24,7 @@ def _values(runs: Iterable[Run], metric: Metric) -> list[float]:
 
 
 def median(runs: Runs, task: str, client: str, metric: Metric) -> float | None:
-    """The median over the rounds, if there was any result."""
+    """Return the median over the rounds, if there was any result."""
     values = _values(runs.get(task, {}).get(client, ()), metric)
     return statistics.median(values) if values else None
 
@@ -34,7 +34,7 @@ def _ratio(value: float, base: float | None) -> str:
 
 
 def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown with its columns lined up."""
+    """Write a table in Markdown with its columns lined up."""
     table = [list(header), *(list(row) for row in rows)]
     widths = [max(len(row[i]) for row in table) for i in range(len(header))]
 
@@ -95,7 +95,7 @@ def failures(errors: Iterable[Mapping[str, Any]]) -> str:
 
 
 def notes(runs: Runs) -> str:
-    """What a client said about stopping early, and runs in which the sink was busier than the client."""
+    """Say what a client said about stopping early, and runs in which the sink was busier than the client."""
     lines = set()
     for task, clients in runs.items():
         for client, rounds in clients.items():

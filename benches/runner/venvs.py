@@ -28,12 +28,12 @@ def _run(command: list[str], what: str) -> str:
 
 
 def python(venv: str) -> Path:
-    """The interpreter of an environment."""
+    """Return the interpreter of an environment."""
     return VENVS / venv / "bin" / "python"
 
 
 def prepare(venv: str, *, install: bool) -> dict[str, str]:
-    """Makes the environment if it is not there or its list has changed; gives the packages' versions."""
+    """Make the environment if it is not there or its list has changed; give the packages' versions."""
     if not python(venv).exists():
         _run([sys.executable, "-m", "venv", str(VENVS / venv)], f"making the environment {venv}")
     pip = [str(python(venv)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -61,7 +61,7 @@ def _versions(venv: str) -> dict[str, str]:
 
 
 def build_rig() -> Path:
-    """Builds the rig and gives the directory of its programs."""
+    """Build the rig and give the directory of its programs."""
     manifest = RIG / "Cargo.toml"
     command = ["cargo", "build", "--release", "--locked", "--quiet", "--manifest-path", str(manifest)]
     _run([*command, "--target-dir", str(RIG / "target")], "building the rig")

@@ -212,10 +212,10 @@ class CloudMessage:
         """The body as it came."""
 
     def text(self) -> str:
-        """The body as text in UTF-8; ``ValueError`` if it is not."""
+        """Return the body as text in UTF-8; ``ValueError`` if it is not."""
 
     def json(self) -> Any:
-        """The body read as JSON; ``ValueError`` if it is not."""
+        """Return the body read as JSON; ``ValueError`` if it is not."""
 
     @property
     def properties(self) -> dict[str, str]:

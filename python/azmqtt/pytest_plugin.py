@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def local_hub_options() -> dict[str, Any]:
-    """What ``local_hub`` is made with: override it to return options of :class:`azmqtt.LocalHub`."""
+    """Return what ``local_hub`` is made with: override it to return options of :class:`azmqtt.LocalHub`."""
     return {}
 
 

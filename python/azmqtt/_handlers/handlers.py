@@ -124,7 +124,7 @@ class Handlers:
         self.released()
 
     def released(self) -> None:
-        """The client is closed: it need not be kept."""
+        """Keep the client no longer: it is closed."""
         forget(self._owner)
 
     def submitter(self) -> LoopTasks | asyncio.AbstractEventLoop:

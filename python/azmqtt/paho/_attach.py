@@ -65,13 +65,13 @@ class Listener(Protocol):
     """Who is told."""
 
     def connected(self) -> None:
-        """The client is connected, anew."""
+        """Note that the client is connected, anew."""
 
     def disconnected(self) -> None:
-        """The client is not connected any more; perhaps told twice."""
+        """Note that the client is not connected any more; perhaps told twice."""
 
     def subscribed(self, mid: int, granted: bool) -> None:
-        """A subscription was answered."""
+        """Note the answer to a subscription."""
 
     #: Whether the application sees the answers to requests of this one.
     show_answers: bool
@@ -80,10 +80,10 @@ class Listener(Protocol):
         """Whether a message on this topic answers a request of this one."""
 
     def received(self, topic: str, payload: bytes) -> None:
-        """A message came."""
+        """Take a message that came."""
 
     def turn(self) -> None:
-        """The socket is free: publish what waits for that."""
+        """Publish what waits for the socket, which is free now."""
 
 
 class Attachment:
@@ -170,7 +170,7 @@ class Attachment:
                     _tell(listener.connected)
 
     def _packet(self) -> bytes:
-        """The body of the packet that is being handled."""
+        """Return the body of the packet that is being handled."""
         return bytes(getattr(self._client(), "_in_packet", {}).get("packet", b""))
 
     def _on_do_on_disconnect(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:

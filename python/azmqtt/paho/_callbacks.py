@@ -91,21 +91,21 @@ class Callbacks(Uncopied):
         return self._callback_api_version
 
     def user_data_set(self, userdata: Any) -> None:
-        """Sets what callbacks get as their second argument."""
+        """Set what callbacks get as their second argument."""
         self._userdata = userdata
 
     def user_data_get(self) -> Any:
-        """What callbacks get as their second argument."""
+        """Return what callbacks get as their second argument."""
         return self._userdata
 
     def enable_logger(self, logger: logging.Logger | None = None) -> None:
-        """Logs to a logger of Python's, `azmqtt.paho` by default."""
+        """Log to a logger of Python's, `azmqtt.paho` by default."""
         if logger is None and self.logger is not None:
             return
         self.logger = logging.getLogger("azmqtt.paho") if logger is None else logger
 
     def disable_logger(self) -> None:
-        """Logs to `on_log` only."""
+        """Log to `on_log` only."""
         self.logger = None
 
     def message_callback_add(self, sub: str | None, callback: Callback | None) -> None:
@@ -119,7 +119,7 @@ class Callbacks(Uncopied):
         self._filters.add(sub, callback)
 
     def message_callback_remove(self, sub: str | None) -> None:
-        """Takes back what `message_callback_add` did.
+        """Take back what `message_callback_add` did.
 
         Raises:
             ValueError: `sub` is missing.
@@ -129,7 +129,7 @@ class Callbacks(Uncopied):
         self._filters.remove(sub)
 
     def topic_callback(self, sub: str) -> Callable[[_C], _C]:
-        """Decorates a callback for messages that match a filter."""
+        """Decorate a callback for messages that match a filter."""
 
         def decorate(callback: _C) -> _C:
             self.message_callback_add(sub, callback)
@@ -145,39 +145,39 @@ class Callbacks(Uncopied):
         return decorate
 
     def connect_callback(self) -> Callable[[_C], _C]:
-        """Decorates what becomes `on_connect`."""
+        """Decorate what becomes `on_connect`."""
         return self._setter("on_connect")
 
     def connect_fail_callback(self) -> Callable[[_C], _C]:
-        """Decorates what becomes `on_connect_fail`."""
+        """Decorate what becomes `on_connect_fail`."""
         return self._setter("on_connect_fail")
 
     def disconnect_callback(self) -> Callable[[_C], _C]:
-        """Decorates what becomes `on_disconnect`."""
+        """Decorate what becomes `on_disconnect`."""
         return self._setter("on_disconnect")
 
     def log_callback(self) -> Callable[[_C], _C]:
-        """Decorates what becomes `on_log`."""
+        """Decorate what becomes `on_log`."""
         return self._setter("on_log")
 
     def message_callback(self) -> Callable[[_C], _C]:
-        """Decorates what becomes `on_message`."""
+        """Decorate what becomes `on_message`."""
         return self._setter("on_message")
 
     def pre_connect_callback(self) -> Callable[[_C], _C]:
-        """Decorates what becomes `on_pre_connect`."""
+        """Decorate what becomes `on_pre_connect`."""
         return self._setter("on_pre_connect")
 
     def publish_callback(self) -> Callable[[_C], _C]:
-        """Decorates what becomes `on_publish`."""
+        """Decorate what becomes `on_publish`."""
         return self._setter("on_publish")
 
     def subscribe_callback(self) -> Callable[[_C], _C]:
-        """Decorates what becomes `on_subscribe`."""
+        """Decorate what becomes `on_subscribe`."""
         return self._setter("on_subscribe")
 
     def unsubscribe_callback(self) -> Callable[[_C], _C]:
-        """Decorates what becomes `on_unsubscribe`."""
+        """Decorate what becomes `on_unsubscribe`."""
         return self._setter("on_unsubscribe")
 
     def socket_open_callback(self) -> Callable[[_C], _C]:

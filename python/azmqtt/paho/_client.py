@@ -31,7 +31,7 @@ _POSITIONS = ("client_id", "clean_session", "userdata", "protocol", "transport",
 
 
 def _arguments(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[CallbackAPIVersion, dict[str, Any]]:
-    """The arguments of either form by their names; in paho 2 the version of the callbacks comes first."""
+    """Return the arguments of either form by their names; in paho 2 the version of the callbacks comes first."""
     version = kwargs.pop("callback_api_version", None)
     if version is None and args and isinstance(args[0], CallbackAPIVersion):
         version, args = args[0], args[1:]
@@ -133,7 +133,7 @@ class Client(Loops, Engine):
         self._manual_ack = bool(given.get("manual_ack"))
 
     def reinitialise(self, client_id: str = "", clean_session: bool = True, userdata: Any = None) -> None:
-        """Makes a new client of this one."""
+        """Make a new client of this one."""
         self._drop()
         # Without these, the methods of a subclass count, or nothing.
         for name in [name for name in vars(self) if name.startswith("on_")]:
@@ -152,7 +152,7 @@ class Client(Loops, Engine):
         clean_start: int = MQTT_CLEAN_START_FIRST_ONLY,
         properties: object = None,
     ) -> MQTTErrorCode:
-        """Connects to a broker. Returns when CONNECT is on its way; `on_connect` tells of the answer.
+        """Connect to a broker. Return when CONNECT is on its way; `on_connect` tells of the answer.
 
         Raises:
             ValueError: An argument cannot be used.
@@ -173,7 +173,7 @@ class Client(Loops, Engine):
         clean_start: int = MQTT_CLEAN_START_FIRST_ONLY,
         properties: object = None,
     ) -> None:
-        """Sets what `loop_start` or `loop_forever` connects to.
+        """Set what `loop_start` or `loop_forever` connects to.
 
         Raises:
             ValueError: An argument cannot be used.
@@ -192,7 +192,7 @@ class Client(Loops, Engine):
         raise NotImplementedError("connect_srv: SRV records are not looked up; look the host up and call connect")
 
     def disconnect(self, reasoncode: object = None, properties: object = None) -> MQTTErrorCode:
-        """Says goodbye, after everything that was said before.
+        """Say goodbye, after everything that was said before.
 
         Without a loop in another thread it waits until that has left, and calls `on_disconnect` itself.
 
@@ -223,7 +223,7 @@ class Client(Loops, Engine):
     def publish(
         self, topic: str, payload: PayloadType = None, qos: int = 0, retain: bool = False, properties: object = None
     ) -> MQTTMessageInfo:
-        """Publishes a message.
+        """Publish a message.
 
         Without a connection one of QoS 0 is lost and one of QoS 1 waits for a connection; `rc` is `MQTT_ERR_NO_CONN`
         either way, as in paho.
@@ -274,7 +274,7 @@ class Client(Loops, Engine):
     def subscribe(
         self, topic: Topics, qos: int = 0, options: object = None, properties: object = None
     ) -> tuple[MQTTErrorCode, int | None]:
-        """Subscribes to one topic, or to several at once.
+        """Subscribe to one topic, or to several at once.
 
         Args:
             topic: A topic, a pair of topic and QoS, or a list of such pairs.
@@ -304,7 +304,7 @@ class Client(Loops, Engine):
         return SUCCESS, mid
 
     def unsubscribe(self, topic: str | list[str], properties: object = None) -> tuple[MQTTErrorCode, int | None]:
-        """Ends the subscription to one topic, or to several.
+        """End the subscription to one topic, or to several.
 
         Returns:
             What became of it, and the number that `on_unsubscribe` is called with.
@@ -325,7 +325,7 @@ class Client(Loops, Engine):
         return SUCCESS, mid
 
     def ack(self, mid: int, qos: int) -> MQTTErrorCode:
-        """Acknowledges a message, if `manual_ack` is on. QoS 1 of this connection alone needs it."""
+        """Acknowledge a message, if `manual_ack` is on. QoS 1 of this connection alone needs it."""
         if self._manual_ack and qos == 1:
             if self._connection is None:
                 return NO_CONN
@@ -334,7 +334,7 @@ class Client(Loops, Engine):
         return SUCCESS
 
     def drop_out_messages(self) -> list[MQTTMessage]:
-        """Gives up on the QoS 1 messages that the broker does not have yet, and returns them."""
+        """Give up on the QoS 1 messages that the broker does not have yet, and return them."""
         with self._lock:
             dropped = list(self._outgoing.values())
             self._outgoing.clear()

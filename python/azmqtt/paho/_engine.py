@@ -115,7 +115,7 @@ class Engine(Settings):
             self._made.set_max_in_flight(inflight or 65_535)
 
     def max_inflight_messages_set(self, inflight: int) -> None:
-        """Sets how many QoS 1 messages may be on the wire without their PUBACK; 0 for any number.
+        """Set how many QoS 1 messages may be on the wire without their PUBACK; 0 for any number.
 
         Raises:
             ValueError: There are not that many packet identifiers.
@@ -123,7 +123,7 @@ class Engine(Settings):
         self.max_inflight_messages = inflight
 
     def _check_process(self) -> None:
-        """Raises if this process was forked since the client was used: the connection is the parent's."""
+        """Raise if this process was forked since the client was used: the connection is the parent's."""
         if self._made is not None:
             self._made.check_process()
 
@@ -134,20 +134,20 @@ class Engine(Settings):
     # Connecting.
 
     def _drop(self) -> None:
-        """Ends the connection without a word."""
+        """End the connection without a word."""
         self._connection = None
         if self._made is not None:
             self._made.drop_connection()
 
     def _lose(self) -> None:
-        """Ends the connection as if the network had: without a goodbye, so that the broker publishes the will."""
+        """End the connection as if the network had: without a goodbye, so that the broker publishes the will."""
         if self._connection is not None:
             self._drop()
             if self._state not in _WANTED_END:
                 self._state = State.CONNECTION_LOST
 
     def reconnect(self) -> MQTTErrorCode:
-        """Connects with the last settings. Returns when CONNECT is on its way; `on_connect` tells of the answer.
+        """Connect with the last settings. Return when CONNECT is on its way; `on_connect` tells of the answer.
 
         Raises:
             ValueError: There are no settings, or they cannot be used.
@@ -178,7 +178,7 @@ class Engine(Settings):
         return SUCCESS
 
     def _meet(self, number: int) -> None:
-        """A connection is there: its events may be seen before `reconnect` comes back, or after."""
+        """Note that a connection is there: its events may be seen before `reconnect` comes back, or after."""
         with self._lock:
             if number > self._newest:
                 self._newest = number
@@ -191,13 +191,13 @@ class Engine(Settings):
         return self._core.take(_BATCH, timeout, is_main)
 
     def _next(self, timeout: float) -> bool:
-        """Waits for events; whether there are some."""
+        """Wait for events; return whether there are some."""
         if not self._backlog:
             self._backlog.extend(self._take(timeout))
         return bool(self._backlog)
 
     def _step(self, timeout: float) -> MQTTErrorCode:
-        """Handles what happened, or waits for it to happen."""
+        """Handle what happened, or wait for it to happen."""
         if not self._next(timeout if self._connection is not None else 0):
             return NO_CONN if self._connection is None else SUCCESS
         while self._backlog:
@@ -259,7 +259,7 @@ class Engine(Settings):
         return self._over(PROTOCOL if how == "protocol" else CONN_LOST)
 
     def _over(self, rc: MQTTErrorCode) -> MQTTErrorCode:
-        """The connection is over, for this reason; it counts as none if that was wanted."""
+        """Note that the connection is over, for this reason; it counts as none if that was wanted."""
         self._connection = None
         if self._state in _WANTED_END:
             self._state = State.DISCONNECTED
@@ -307,7 +307,7 @@ class Engine(Settings):
         return self._looping == 0 and self._calling is None
 
     def _write_out(self, done: Callable[[], bool], limit: float) -> None:
-        """Lets bytes leave, and tells of those that did; what came in waits for a loop."""
+        """Let bytes leave, and tell of those that did; what came in waits for a loop."""
         until = time.monotonic() + limit
         while not done() and (left := until - time.monotonic()) > 0:
             for event in self._take(left):
@@ -319,7 +319,7 @@ class Engine(Settings):
                         return
 
     def _leave(self) -> None:
-        """Says goodbye and waits for it to leave. Of what came before only what is settled counts, as in paho."""
+        """Say goodbye and wait for it to leave. Of what came before only what is settled counts, as in paho."""
         until = time.monotonic() + self.connect_timeout + LEAVE
         while self._connection is not None:
             left = until - time.monotonic()

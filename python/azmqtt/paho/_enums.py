@@ -187,12 +187,12 @@ _CONNACKS: Final = {
 
 
 def error_string(mqtt_errno: int) -> str:
-    """An error code in words; the wording is not paho's."""
+    """Return an error code in words; the wording is not paho's."""
     return _ERRORS.get(mqtt_errno, "the cause is unknown")  # type: ignore[call-overload,no-any-return]
 
 
 def connack_string(connack_code: object) -> str:
-    """A broker's answer to CONNECT in words, by its number or reason code; the wording is not paho's."""
+    """Return a broker's answer to CONNECT in words, by its number or reason code; the wording is not paho's."""
     if not isinstance(connack_code, int):
         return str(connack_code)
     return _CONNACKS.get(connack_code, "refused: the reason is unknown")  # type: ignore[call-overload,no-any-return]

@@ -39,7 +39,7 @@ class Loops(Engine):
                 self._looping -= 1
 
     def loop(self, timeout: float = 1.0, max_packets: int = 1) -> MQTTErrorCode:
-        """Calls the callbacks for what happened, or waits for something to happen.
+        """Call the callbacks for what happened, or wait for something to happen.
 
         Args:
             timeout: Seconds to wait for.
@@ -59,7 +59,7 @@ class Loops(Engine):
     def loop_forever(
         self, timeout: float = 1.0, max_packets: int = 1, retry_first_connection: bool = False
     ) -> MQTTErrorCode:
-        """Calls callbacks and connects again, until `disconnect` is called.
+        """Call callbacks and connect again, until `disconnect` is called.
 
         Args:
             timeout: Not of importance.
@@ -123,7 +123,7 @@ class Loops(Engine):
                 self._log(MQTT_LOG_DEBUG, "the connection failed and is tried again")
 
     def _begin_again(self) -> None:
-        """The first attempt failed: the settings are still those of `connect_async`."""
+        """Note that the first attempt failed: the settings are still those of `connect_async`."""
         if self._state is State.CONNECTING:
             self._state = State.CONNECT_ASYNC
 
@@ -137,7 +137,7 @@ class Loops(Engine):
         return self._stopping or self._state in _WANTED_END
 
     def _wait_to_reconnect(self) -> None:
-        """Waits until it is time to connect again, or until somebody else did."""
+        """Wait until it is time to connect again, or until somebody else did."""
         if self._delay is None:
             self._delay = self._min_delay
         else:
@@ -158,7 +158,7 @@ class Loops(Engine):
         return self._state is State.NEW and self._thread is not None
 
     def loop_start(self) -> MQTTErrorCode:
-        """Starts a thread that runs `loop_forever`.
+        """Start a thread that runs `loop_forever`.
 
         Returns:
             `MQTT_ERR_INVAL` if there is one already.
@@ -184,7 +184,7 @@ class Loops(Engine):
             self._thread = None
 
     def loop_stop(self, force: bool = False) -> MQTTErrorCode:
-        """Ends the thread of `loop_start` once all messages are published; from within it without waiting.
+        """End the thread of `loop_start` once all messages are published; from within it without waiting.
 
         Args:
             force: Not used, as in paho.

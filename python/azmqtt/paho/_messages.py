@@ -18,7 +18,7 @@ _MAX_PAYLOAD = 268_435_455
 
 
 def encode_payload(payload: PayloadType) -> bytes:
-    """A payload as bytes.
+    """Return a payload as bytes.
 
     Raises:
         TypeError: It is of another type.
@@ -83,7 +83,7 @@ class MQTTMessageInfo:
             self._condition.notify_all()
 
     def wait_for_publish(self, timeout: float | None = None) -> None:
-        """Waits until the message is written (QoS 0) or the broker has it (QoS 1), or the time is over.
+        """Wait until the message is written (QoS 0) or the broker has it (QoS 1), or the time is over.
 
         A loop has to run meanwhile, in another thread.
 

@@ -40,7 +40,7 @@ def run(
     prepare: Callable[[Client], None],
     **more: Any,
 ) -> None:
-    """Connects, calls `begin` once the broker has accepted, and calls callbacks until `disconnect`.
+    """Connect, call `begin` once the broker has accepted, and call callbacks until `disconnect`.
 
     Raises:
         TypeError: There is no such argument.

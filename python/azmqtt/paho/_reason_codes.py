@@ -80,7 +80,7 @@ class ReasonCode:
         raise KeyError(f"no reason code of this packet is called {name!r}")
 
     def getName(self) -> str:  # noqa: N802 - paho's name
-        """The code's name (MQTT 5 §2.4)."""
+        """Return the code's name (MQTT 5 §2.4)."""
         own = _OWN_NAMES.get((self.packetType, self.value))
         return own if own is not None else _NAMES[self.value]
 
@@ -90,7 +90,7 @@ class ReasonCode:
         return self.value >= 128  # noqa: PLR2004 - MQTT 5 §2.4
 
     def json(self) -> str:
-        """The name, for JSON."""
+        """Return the name, for JSON."""
         return self.getName()
 
     def __eq__(self, other: object) -> bool:
@@ -132,7 +132,7 @@ class Properties:
         self.packetType = packetType
 
     def isEmpty(self) -> bool:  # noqa: N802 - paho's name
-        """Always."""
+        """Refuse."""
         return True
 
     def json(self) -> dict[str, Any]:
@@ -161,12 +161,12 @@ _CONNACK_REASONS: Final = {0: 0, 1: 132, 2: 133, 3: 136, 4: 134, 5: 135}
 
 
 def convert_connack_rc_to_reason_code(connack_code: int) -> ReasonCode:
-    """The reason code for a return code of MQTT 3.1.1's CONNACK."""
+    """Return the reason code for a return code of MQTT 3.1.1's CONNACK."""
     return ReasonCode(PacketTypes.CONNACK, identifier=_CONNACK_REASONS.get(connack_code, 128))
 
 
 def convert_disconnect_error_code_to_reason_code(rc: MQTTErrorCode) -> ReasonCode:
-    """The reason code for the end of a connection."""
+    """Return the reason code for the end of a connection."""
     reasons = {
         MQTTErrorCode.MQTT_ERR_SUCCESS: 0,
         MQTTErrorCode.MQTT_ERR_KEEPALIVE: 141,

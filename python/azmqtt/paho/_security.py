@@ -37,7 +37,7 @@ class Tls:
     _built: _core.PlainTls | None = field(default=None, repr=False)
 
     def build(self) -> _core.PlainTls:
-        """The core's form of it, which remembers sessions to resume."""
+        """Return the core's form of it, which remembers sessions to resume."""
         if self._built is None:
             self._built = _core.PlainTls(
                 self.roots,
@@ -79,7 +79,7 @@ def from_arguments(
     keyfile_password: str | bytes | None,
     alpn_protocols: list[str] | None,
 ) -> Tls:
-    """What `tls_set` was called with.
+    """Keep what `tls_set` was called with.
 
     Raises:
         OSError: A file cannot be read.
@@ -118,7 +118,7 @@ def from_arguments(
 
 
 def from_context(context: ssl.SSLContext | None) -> Tls:
-    """What an `SSLContext` says about itself. Its client certificate, and a directory of roots, it keeps to itself.
+    """Read what an `SSLContext` says about itself. It keeps its client certificate and a directory of roots to itself.
 
     Raises:
         ValueError: It does not say which roots it trusts, or asks for versions that are not spoken.

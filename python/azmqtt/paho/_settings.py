@@ -30,7 +30,7 @@ class Will(NamedTuple):
 
 
 def check_qos(qos: int) -> int:
-    """A quality of service that is supported.
+    """Check a quality of service, and return it.
 
     Raises:
         ValueError: It is none.
@@ -46,7 +46,7 @@ def check_qos(qos: int) -> int:
 
 
 def check_host(host: str) -> str:
-    """A host, or the path of a Unix socket.
+    """Check a host or the path of a Unix socket, and return it.
 
     Raises:
         ValueError: It is none.
@@ -57,7 +57,7 @@ def check_host(host: str) -> str:
 
 
 def check_port(port: int) -> int:
-    """A TCP port.
+    """Check a TCP port, and return it.
 
     Raises:
         ValueError: It is none.
@@ -67,7 +67,7 @@ def check_port(port: int) -> int:
 
 
 def check_keepalive(keepalive: int) -> int:
-    """A keep-alive interval.
+    """Check a keep-alive interval, and return it.
 
     Raises:
         ValueError: It is none.
@@ -77,7 +77,7 @@ def check_keepalive(keepalive: int) -> int:
 
 
 def check_transport(transport: str) -> str:
-    """A transport, in small letters.
+    """Check a transport, and return it in small letters.
 
     Raises:
         ValueError: It is none.
@@ -92,7 +92,7 @@ def check_transport(transport: str) -> str:
 
 
 def check_properties(properties: object) -> None:
-    """Refuses the properties of MQTT 5.
+    """Refuse the properties of MQTT 5.
 
     Raises:
         NotImplementedError: There are some.
@@ -208,14 +208,14 @@ class Settings(Callbacks):
         return None if self._will is None else self._will.payload
 
     def username_pw_set(self, username: str | None, password: str | bytes | bytearray | None = None) -> None:
-        """Sets what the broker is shown."""
+        """Set what the broker is shown."""
         self._username = username
         self._password = bytes(password) if isinstance(password, bytearray) else password
 
     def will_set(
         self, topic: str, payload: PayloadType = None, qos: int = 0, retain: bool = False, properties: object = None
     ) -> None:
-        """Sets what the broker publishes if this client goes without a goodbye.
+        """Set what the broker publishes if this client goes without a goodbye.
 
         Raises:
             ValueError: An argument cannot be used.
@@ -225,7 +225,7 @@ class Settings(Callbacks):
         self._will = Will(check_topic(topic), encode_payload(payload), check_qos(qos), bool(retain))
 
     def will_clear(self) -> None:
-        """Takes the will back."""
+        """Take the will back."""
         self._will = None
 
     def tls_set(
@@ -239,7 +239,7 @@ class Settings(Callbacks):
         keyfile_password: str | bytes | None = None,
         alpn_protocols: list[str] | None = None,
     ) -> None:
-        """Turns TLS on.
+        """Turn TLS on.
 
         Args:
             ca_certs: A file of roots in PEM or DER; the bundled and the system's if left out.
@@ -263,7 +263,7 @@ class Settings(Callbacks):
         )
 
     def tls_set_context(self, context: ssl.SSLContext | None = None) -> None:
-        """Turns TLS on with what a context tells: its roots, versions, and how much it checks.
+        """Turn TLS on with what a context tells: its roots, versions, and how much it checks.
 
         Its client certificate, ciphers and ALPN cannot be read from it: use `tls_set` for those.
 
@@ -301,7 +301,7 @@ class Settings(Callbacks):
         self._tls.allow_common_name(value)
 
     def proxy_set(self, **proxy_args: Any) -> None:
-        """Connects through a proxy, named by PySocks' options: `proxy_type`, `proxy_addr`, `proxy_port`,
+        """Connect through a proxy, named by PySocks' options: `proxy_type`, `proxy_addr`, `proxy_port`,
         `proxy_username`, `proxy_password`. PySocks itself is not needed: 2 is SOCKS5, 3 is HTTP.
 
         Raises:
@@ -311,7 +311,7 @@ class Settings(Callbacks):
         self._proxy = _transport_options.proxy_url(proxy_args)
 
     def ws_set_options(self, path: str | None = "/mqtt", headers: _transport_options.Headers | None = None) -> None:
-        """Sets path and header fields of the upgrade to a WebSocket.
+        """Set path and header fields of the upgrade to a WebSocket.
 
         Args:
             path: Where the broker takes WebSockets; `/mqtt` if `None`.
@@ -325,13 +325,13 @@ class Settings(Callbacks):
         self._websocket_path, self._websocket_headers = "/mqtt" if path is None else path, headers
 
     def reconnect_delay_set(self, min_delay: float = 1, max_delay: float = 120) -> None:
-        """Sets the waits between attempts to connect, in seconds: the first, and the longest. Each doubles the last."""
+        """Set the waits between attempts to connect, in seconds: the first, and the longest. Each doubles the last."""
         within("min_delay", min_delay, 0, 10**9)
         within("max_delay", max_delay, 0, 10**9)
         self._min_delay, self._max_delay, self._delay = min_delay, max_delay, None
 
     def max_queued_messages_set(self, queue_size: int) -> Self:
-        """Sets how many QoS 1 messages may wait for their PUBACK or a connection; 0 for any number.
+        """Set how many QoS 1 messages may wait for their PUBACK or a connection; 0 for any number.
 
         Raises:
             TypeError: It is no integer.
@@ -348,7 +348,7 @@ class Settings(Callbacks):
         self._manual_ack = on
 
     def message_retry_set(self, retry: int) -> None:
-        """Does nothing, as in paho: messages are sent again after a reconnect."""
+        """Do nothing, as in paho: messages are sent again after a reconnect."""
 
     def enable_bridge_mode(self) -> None:
         """Not supported: it is no part of MQTT 3.1.1."""

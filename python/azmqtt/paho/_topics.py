@@ -11,7 +11,7 @@ _MAX_LENGTH = 65_535
 
 
 def check_topic(topic: str) -> str:
-    """A topic to publish to.
+    """Check a topic to publish to, and return it.
 
     Raises:
         ValueError: It is none.
@@ -26,7 +26,7 @@ def check_topic(topic: str) -> str:
 
 
 def check_filter(topic: object) -> str:
-    """A topic to subscribe to.
+    """Check a topic to subscribe to, and return it.
 
     Raises:
         ValueError: It is none.
@@ -74,15 +74,15 @@ class Filters:
         self._callbacks: dict[str, tuple[list[str], Callable[..., Any]]] = {}
 
     def add(self, sub: str, callback: Callable[..., Any]) -> None:
-        """Adds a callback, in the place of an earlier one of the same filter."""
+        """Add a callback, in the place of an earlier one of the same filter."""
         self._callbacks = {**self._callbacks, sub: (sub.split("/"), callback)}
 
     def remove(self, sub: str) -> None:
-        """Takes a callback away, if there is one."""
+        """Take a callback away, if there is one."""
         self._callbacks = {known: entry for known, entry in self._callbacks.items() if known != sub}
 
     def matching(self, topic: str) -> list[Callable[..., Any]]:
-        """The callbacks of filters that match, the most exact first."""
+        """Return the callbacks of filters that match, the most exact first."""
         callbacks = self._callbacks
         if not callbacks:
             return []

@@ -23,7 +23,7 @@ class WebsocketConnectionError(ConnectionError, ValueError):
 
 
 def proxy_url(options: Mapping[str, Any]) -> str:
-    """The URL of a proxy from PySocks' options.
+    """Make the URL of a proxy from PySocks' options.
 
     Raises:
         ValueError: They name no proxy.
@@ -49,7 +49,7 @@ def proxy_url(options: Mapping[str, Any]) -> str:
 
 
 def header_fields(headers: Headers | None, host: str, port: int) -> list[tuple[str, str]]:
-    """The header fields that an application adds to the upgrade.
+    """Return the header fields that an application adds to the upgrade.
 
     Like paho, a function gets the fields that are sent anyway; what it changes of the protocol's own is left as it is.
     """
@@ -63,7 +63,7 @@ def header_fields(headers: Headers | None, host: str, port: int) -> list[tuple[s
 
 
 def error(failure: Failure) -> OSError:
-    """The exception that paho raises when a step fails, as far as it can be told."""
+    """Return the exception that paho raises when a step fails, as far as it can be told."""
     step, number, timed_out, bad_certificate, reason = failure
     text = f"{step} failed: {reason}"
     if step == "DNS":

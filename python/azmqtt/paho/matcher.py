@@ -34,5 +34,5 @@ class MQTTMatcher(Generic[_V]):
         del self._values[key]
 
     def iter_match(self, topic: str) -> Iterator[_V]:
-        """The values of the filters that a topic matches (MQTT 3.1.1 §4.7)."""
+        """Return the values of the filters that a topic matches (MQTT 3.1.1 §4.7)."""
         return (value for sub, value in list(self._values.items()) if topic_matches_sub(sub, topic))

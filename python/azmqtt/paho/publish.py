@@ -24,7 +24,7 @@ Message: TypeAlias = "dict[str, Any] | tuple[Any, ...]"
 def multiple(
     msgs: Iterable[Message], hostname: str = "localhost", port: int = 1883, **options: Unpack[TransportOptions]
 ) -> None:
-    """Publishes messages one after the other: each waits until the one before is written (QoS 0) or acknowledged.
+    """Publish messages one after the other: each waits until the one before is written (QoS 0) or acknowledged.
 
     Args:
         msgs: Dictionaries with `topic`, `payload`, `qos` and `retain`, or tuples in that order.
@@ -68,5 +68,5 @@ def single(
     port: int = 1883,
     **options: Unpack[TransportOptions],
 ) -> None:
-    """Publishes one message; see `multiple`."""
+    """Publish one message; see `multiple`."""
     multiple([{"topic": topic, "payload": payload, "qos": qos, "retain": retain}], hostname, port, **options)

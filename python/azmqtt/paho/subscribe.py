@@ -28,7 +28,7 @@ def callback(
     clean_session: bool = True,
     **options: Unpack[TransportOptions],
 ) -> None:
-    """Calls a function with every message of some topics, until it calls `client.disconnect()`.
+    """Call a function with every message of some topics, until it calls `client.disconnect()`.
 
     Args:
         callback: Is called with client, `userdata` and message.
@@ -65,7 +65,7 @@ def simple(
     clean_session: bool = True,
     **options: Unpack[TransportOptions],
 ) -> MQTTMessage | list[MQTTMessage]:
-    """Waits for messages.
+    """Wait for messages.
 
     Args:
         topics: A topic filter, or a list of them.
