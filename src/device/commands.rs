@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::handle::Shared;
+use super::error::Error;
 use super::inbox::Delivery;
 use super::message::{Outgoing, Ticket};
-use super::methods::MethodCall;
 use super::reply::Reply;
-use super::requests::Request;
-use super::twin::TwinReply;
+use super::session::methods::MethodCall;
+use super::session::requests::{ReportedPatch, Request, TwinDocument};
+use super::shared::Shared;
 
 /// What the application asks of the connection task.
 #[derive(Debug)]
@@ -62,6 +62,31 @@ pub(super) enum Command {
     Acknowledge(Vec<Delivery>),
     /// Another client of the process has this one's place.
     Replaced,
+}
+
+/// Who asked for a twin request.
+#[derive(Debug)]
+pub(super) enum TwinReply {
+    Get(Reply<TwinDocument>),
+    /// With what the patch takes of the outbox, in bytes.
+    Patch(Reply<ReportedPatch>, usize),
+}
+
+impl TwinReply {
+    /// What the request takes of the outbox, in bytes.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Patch(_, size) => *size,
+            Self::Get(_) => 0,
+        }
+    }
+
+    pub(super) fn fail(self, error: Error) {
+        match self {
+            Self::Get(reply) => reply.send(Err(error)),
+            Self::Patch(reply, _) => reply.send(Err(error)),
+        }
+    }
 }
 
 /// Commands on their way. Pushing never waits; the task takes everything at once.

@@ -1,7 +1,7 @@
 //! The application's side of a device: commands in, replies out. Nothing here waits.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,19 +9,20 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::budget::Budget;
-use super::commands::{Command, Commands};
+use super::commands::{Command, Commands, TwinReply};
 use super::config::{DeviceConfig, later};
-use super::desired::DesiredPatch;
 use super::error::not_connected;
 use super::inbox::{CloudMessage, Delivery, Inbox};
 use super::invoke::{MethodAnswer, MethodInvocation, invoke};
 use super::message::{Batch, Member, Outgoing, Owner, Ticket};
-use super::methods::{MethodCall, MethodRequest};
 use super::neighbours::Neighbours;
 use super::reply::Reply;
-use super::requests::{ReportedPatch, Request, TwinDocument};
+use super::session::desired::DesiredPatch;
+use super::session::methods::{MethodCall, MethodRequest};
+use super::session::requests::{ReportedPatch, Request, TwinDocument};
+use super::shared::Shared;
 use super::stats::{Monitor, State, Stats};
-use super::task::{Task, TwinReply};
+use super::task::Task;
 use super::under_way::UnderWay;
 use super::upload::FileUpload;
 use super::watch::{Log, StateChange};
@@ -46,44 +47,6 @@ struct Lifeline(Arc<Shared>);
 impl Drop for Lifeline {
     fn drop(&mut self) {
         self.0.commands.abandon();
-    }
-}
-
-/// What the handle and the connection task both see.
-#[derive(Debug)]
-pub(super) struct Shared {
-    pub config: DeviceConfig,
-    pub monitor: Monitor,
-    pub budget: Budget,
-    pub desired: Inbox<DesiredPatch>,
-    pub messages: Inbox<CloudMessage>,
-    pub methods: Inbox<MethodRequest>,
-    pub commands: Commands,
-    /// Another client of the process has its place.
-    pub replaced: AtomicBool,
-}
-
-impl Shared {
-    /// Why nothing can be asked of it any more.
-    pub(super) fn closed(&self) -> super::Error {
-        if self.replaced.load(Ordering::Relaxed) {
-            super::Error::Replaced { client_id: self.config.identity.client_id() }
-        } else {
-            super::Error::ClientClosed
-        }
-    }
-
-    /// The task is gone: nothing comes in any more.
-    pub(super) fn end(&self) {
-        self.monitor.set_state(State::Closed, None);
-        for command in self.commands.close() {
-            command.reject(self);
-        }
-        self.desired.close();
-        self.messages.close();
-        self.methods.close();
-        // Nobody can be answered any more.
-        drop(self.methods.take(usize::MAX));
     }
 }
 

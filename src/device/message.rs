@@ -34,7 +34,7 @@ impl Outgoing {
 
 /// What travels with a message until its outcome is known.
 #[derive(Debug)]
-pub(super) struct Ticket {
+pub(crate) struct Ticket {
     /// When the caller stops waiting.
     pub deadline: Instant,
     /// How long the caller was ready to wait.
@@ -49,7 +49,7 @@ pub(super) struct Ticket {
 
 /// Who is told.
 #[derive(Debug)]
-pub(super) enum Owner {
+pub(crate) enum Owner {
     One(Reply<()>),
     Member(Member),
 }
@@ -138,7 +138,7 @@ impl Batch {
 
 /// A message's place in a batch; it settles exactly once, at the latest when it is dropped.
 #[derive(Debug)]
-pub(super) struct Member(Option<Arc<Batch>>);
+pub(crate) struct Member(Option<Arc<Batch>>);
 
 impl Member {
     pub(super) fn of(batch: &Arc<Batch>) -> Self {

@@ -7,14 +7,12 @@
 //! * [`config`], [`endpoint`], [`proxy`], [`credentials`], [`trust`]: what a connection is made of; [`error`]: what can go wrong.
 //! * [`verifier`]: judges a server's certificate by the roots of [`trust`].
 //! * [`edge`]: signatures and roots from the IoT Edge runtime, for modules.
-//! * `task`: the life of the connection: connect, converse, reconnect, close. `converse`: one connection from
-//!   CONNECT to its end. `operations`: commands taken, deadlines kept, outcomes told. `twin`: its side of it.
+//! * `task`: the life of the connection: connect, reconnect, close. `connection`: one connection from CONNECT to its end.
+//!   [`session`]: all that is said on it, without I/O. `shared`: what handles and task both see.
 //! * [`neighbours`]: other clients of the process that connect as the same identity.
 //! * `attempt`: a stream and a password;`transport`: from a host name to an encrypted stream, past a proxy
 //!   and over a WebSocket if need be; `wire`: reads and batched writes on it.
-//! * [`requests`]: twin requests and their answers; [`desired`]: no change missed, none seen twice. Both
-//!   without I/O. [`twin_session`]: both, for a connection that somebody else holds.
-//! * [`methods`]: calls of direct methods, and their responses.
+//! * [`twin_session`]: the twin's part of [`session`], for a connection that somebody else holds.
 //! * [`stats`], [`histogram`], [`watch`], `under_way`: what can be seen from outside.
 //! * [`upload`]: files, by way of `https`, which never runs in the device's task. `body`: what comes over HTTP.
 //! * [`check`]: which step of a connection fails, and what to do about it.
@@ -30,9 +28,8 @@ mod budget;
 pub mod check;
 mod commands;
 pub mod config;
-mod converse;
+mod connection;
 pub mod credentials;
-pub mod desired;
 mod destination;
 pub mod edge;
 pub mod endpoint;
@@ -43,25 +40,20 @@ mod https;
 pub mod inbox;
 pub mod invoke;
 pub mod message;
-pub mod methods;
 pub mod neighbours;
-mod operations;
 pub mod provisioning;
 pub mod proxy;
-mod reasons;
 pub mod reply;
-pub mod requests;
+pub mod session;
+mod shared;
 pub mod stats;
-mod subscriptions;
 mod task;
 pub(crate) mod transport;
 pub mod trust;
-mod twin;
 pub mod twin_session;
 mod under_way;
 pub mod upload;
 pub mod verifier;
-mod waiting;
 pub mod watch;
 pub(crate) mod wire;
 
@@ -70,7 +62,6 @@ mod tests;
 
 pub use config::{ConnectDeadlines, DeviceConfig, LostSession, OutboxLimits, RetryPolicy};
 pub use credentials::{BoxFuture, CertificateError, ClientCertificate, Credentials, Signer, TokenSource};
-pub use desired::DesiredPatch;
 pub use edge::Workload;
 pub use endpoint::Endpoint;
 pub use error::{Error, Step};
@@ -79,12 +70,13 @@ pub use histogram::RoundTrips;
 pub use inbox::{CloudMessage, Delivery, Inbox};
 pub use invoke::{MethodAnswer, MethodInvocation};
 pub use message::{Batch, Outgoing};
-pub use methods::{MAX_OPEN_CALLS, MethodCall, MethodRequest};
 pub use neighbours::Neighbours;
 pub use provisioning::{PollWaits, ProvisioningConfig, ProvisioningFailure, Registered};
 pub use proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError};
 pub use reply::Reply;
-pub use requests::{Answer, ReportedPatch, Request, TwinDocument};
+pub use session::desired::DesiredPatch;
+pub use session::methods::{MAX_OPEN_CALLS, MethodCall, MethodRequest};
+pub use session::requests::{Answer, ReportedPatch, Request, TwinDocument};
 pub use stats::{State, Stats};
 pub use trust::{RootSource, Trust};
 pub use twin_session::{OnDisconnect, Received, Refused, TwinSession};

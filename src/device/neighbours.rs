@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::commands::Command;
 use super::config::DeviceConfig;
-use super::handle::Shared;
+use super::shared::Shared;
 
 /// The clients of a process that are connected or want to be. Keeps none of them alive.
 #[derive(Debug, Default)]

@@ -1,25 +1,21 @@
 //! The twin of a device whose connection somebody else holds, such as an application's own MQTT client.
 //!
 //! No I/O and no clock. The owner publishes what [`TwinSession::next_unsent`] yields, passes in what was received,
-//! and says which subscriptions were granted, when the connection ended and when time has passed. Requests are those
-//! of [`Requests`], changes those of [`DesiredTracker`]: the same as behind a [`Device`](super::Device).
+//! and says which subscriptions were granted, when the connection ended and when time has passed. Requests and
+//! changes are those of [`Twin`]: the same as behind a [`Device`](super::Device).
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use serde_json::Value;
 
 use super::budget::Budget;
 use super::config::OutboxLimits;
-use super::desired::{DesiredPatch, DesiredTracker};
 use super::error::Error;
-use super::requests::{Answer, Request, Requests};
+use super::session::desired::DesiredPatch;
+use super::session::requests::{Answer, Request};
+use super::session::twin::{Answered, COMPARISON_RETRY, Twin};
 use azmqtt_dialect::topic::HubTopic;
-
-/// How long the read for a comparison may take, and how long to wait after a failed one.
-const COMPARISON_TIMEOUT: Duration = Duration::from_secs(60);
-const COMPARISON_RETRY: Duration = Duration::from_secs(5);
 
 /// Longer identifiers of a caller's own are refused; a UUID has 36.
 const MAX_REQUEST_ID: usize = 128;
@@ -27,23 +23,22 @@ const MAX_REQUEST_ID: usize = 128;
 /// The requests and the desired properties of one connection after the other.
 #[derive(Debug)]
 pub struct TwinSession {
-    requests: Requests<Token>,
-    desired: DesiredTracker,
+    twin: Twin<Token>,
     budget: Budget,
     policy: OnDisconnect,
     /// The subscription to answers was granted on this connection.
     answers_granted: bool,
-    /// After a failed comparison.
-    read_again_at: Option<Instant>,
     /// Identifiers count up from here: plain decimal digits, since applications parse what they see on the topic.
     first_id: u64,
     next_id: u64,
 }
 
+/// A request of the owner's.
 #[derive(Debug)]
-enum Token {
-    Asked { request_id: String, size: usize },
-    Comparison,
+struct Token {
+    request_id: String,
+    /// What it takes of the budget, in bytes.
+    size: usize,
 }
 
 /// What becomes of open requests when the connection ends.
@@ -112,12 +107,10 @@ impl TwinSession {
         // Fifteen digits: exact in a float as well, and neither seconds, milliseconds nor microseconds of Unix time.
         let first_id = 200_000_000_000_000 + random % 600_000_000_000_000;
         Self {
-            requests: Requests::new(0),
-            desired: DesiredTracker::default(),
+            twin: Twin::new(0, COMPARISON_RETRY),
             budget: Budget::new(limits),
             policy,
             answers_granted: false,
-            read_again_at: None,
             first_id,
             next_id: first_id,
         }
@@ -141,8 +134,8 @@ impl TwinSession {
             Request::Patch { body, .. } => body.len(),
         };
         self.budget.take(size).map_err(Refused::Full)?;
-        let token = Token::Asked { request_id: request_id.clone(), size };
-        if self.requests.insert_as(&request_id, request, now, deadline, token) {
+        let token = Token { request_id: request_id.clone(), size };
+        if self.twin.ask_as(&request_id, request, now, deadline, token) {
             Ok(request_id)
         } else {
             self.budget.give_back(size);
@@ -156,16 +149,11 @@ impl TwinSession {
         if !self.answers_granted {
             return None;
         }
-        self.read_again_at = self.read_again_at.filter(|at| *at > now);
-        if self.read_again_at.is_none() && self.desired.wants_read() {
+        if self.twin.wants_comparison(now) {
             let request_id = self.new_id();
-            let deadline = now + COMPARISON_TIMEOUT;
-            // An identifier of its own that is in use belongs to a caller who guessed it; the next attempt has another.
-            if !self.requests.insert_as(&request_id, Request::Get, now, deadline, Token::Comparison) {
-                self.comparison_failed(now);
-            }
+            self.twin.compare(Some(&request_id), now);
         }
-        self.requests.next_unsent(now)
+        self.twin.next_unsent(now)
     }
 
     /// The hub granted the subscription to answers on this connection.
@@ -175,20 +163,13 @@ impl TwinSession {
 
     /// The hub granted the subscription to changes of the desired properties on this connection.
     pub fn changes_granted(&mut self) {
-        self.desired.subscribed();
+        self.twin.changes_granted();
     }
 
     /// The connection ended, or a new one replaced it. Yields the requests that end with it.
     pub fn disconnected(&mut self, reason: &str) -> Vec<(String, Error)> {
         self.answers_granted = false;
-        self.desired.disconnected();
-        // The next connection begins with a read of its own.
-        self.requests.forget(|token| matches!(token, Token::Comparison));
-        self.read_again_at = None;
-        let lost = match self.policy {
-            OnDisconnect::Resend => self.requests.connection_lost(reason),
-            OnDisconnect::Fail => self.requests.connection_lost_for_good(reason),
-        };
+        let lost = self.twin.disconnected(reason, self.policy == OnDisconnect::Fail);
         self.ended(lost)
     }
 
@@ -197,7 +178,7 @@ impl TwinSession {
     pub fn owns(&self, topic: &str) -> bool {
         match HubTopic::parse(topic) {
             Ok(HubTopic::TwinResponse { request_id, .. }) => {
-                self.is_own(request_id) || self.requests.contains(request_id)
+                self.is_own(request_id) || self.twin.requests().contains(request_id)
             }
             _ => false,
         }
@@ -207,123 +188,71 @@ impl TwinSession {
     pub fn received(&mut self, topic: &str, payload: &[u8], now: Instant) -> Received {
         match HubTopic::parse(topic) {
             Ok(HubTopic::TwinResponse { status, request_id, version }) => {
-                self.answered(request_id, status, version, payload, now)
+                let answer = (request_id, status, version);
+                if let Some(answered) = self.twin.answered(answer, payload, never_full, now) {
+                    return self.tell(answered);
+                }
+                let late = self.is_own(request_id);
+                Received::Unmatched { request_id: request_id.to_owned(), status, version, late }
             }
             Ok(HubTopic::DesiredPatch { version }) => {
-                // What an unreadable one said is lost; the tracker reads the twin instead.
-                let mut patch: Value = serde_json::from_slice(payload).unwrap_or_default();
-                if let Some(patch) = patch.as_object_mut() {
-                    patch.shift_remove("$version");
-                }
-                Received::Desired(
-                    self.desired.notified(DesiredPatch { patch, version }).into_iter().collect(),
-                )
+                Received::Desired(self.twin.notified(version, payload, never_full).into_iter().collect())
             }
-            _ => self.answered_badly(topic, now),
+            // A topic that says nothing: an answer to a request, perhaps.
+            _ => match self.twin.answered_badly(topic, now) {
+                Some(answered) => self.tell(answered),
+                None => Received::Other,
+            },
         }
     }
 
-    /// A topic that says nothing: an answer to a request, perhaps.
-    fn answered_badly(&mut self, topic: &str, now: Instant) -> Received {
-        let bad = HubTopic::request_of_bad_answer(topic);
-        match bad.and_then(|request_id| self.requests.answer_badly(request_id, topic)) {
-            None => Received::Other,
-            Some((Token::Asked { request_id, size }, error)) => {
+    fn tell(&mut self, answered: Answered<Token>) -> Received {
+        match answered {
+            Answered::Asked(Token { request_id, size }, outcome) => {
                 self.budget.give_back(size);
-                Received::Answered { request_id, outcome: Err(error) }
-            }
-            Some((Token::Comparison, _)) => {
-                self.comparison_failed(now);
-                Received::Desired(Vec::new())
-            }
-        }
-    }
-
-    fn answered(
-        &mut self,
-        request_id: &str,
-        status: u16,
-        version: Option<u64>,
-        body: &[u8],
-        now: Instant,
-    ) -> Received {
-        let Some((token, outcome)) = self.requests.answer(request_id, status, version, body) else {
-            let late = self.is_own(request_id);
-            return Received::Unmatched { request_id: request_id.to_owned(), status, version, late };
-        };
-        match token {
-            Token::Asked { request_id, size } => {
-                self.budget.give_back(size);
-                if let Ok(Answer::Twin(twin)) = &outcome {
-                    self.desired.seen(&twin.desired, twin.desired_version);
-                }
                 Received::Answered { request_id, outcome }
             }
-            Token::Comparison => {
-                let changes = if let Ok(Answer::Twin(twin)) = outcome {
-                    self.desired.read(&twin.desired, twin.desired_version)
-                } else {
-                    self.comparison_failed(now);
-                    Vec::new()
-                };
-                Received::Desired(changes)
-            }
+            Answered::Compared(changes) => Received::Desired(changes),
+            Answered::NotCompared(_) => Received::Desired(Vec::new()),
         }
     }
 
     /// Takes out the requests whose deadline has passed.
     pub fn expire(&mut self, now: Instant) -> Vec<(String, Error)> {
-        let expired: Vec<_> = self
-            .requests
-            .expire(now)
-            .into_iter()
-            .map(|(token, request, after)| {
-                let operation = request.operation();
-                (token, Error::RequestTimeout { operation, after, known: None })
-            })
-            .collect();
-        if expired.iter().any(|(token, _)| matches!(token, Token::Comparison)) {
-            self.comparison_failed(now);
+        let mut expired = Vec::new();
+        for (origin, request, after) in self.twin.expire(now) {
+            let error = Error::RequestTimeout { operation: request.operation(), after, known: None };
+            if let Some(token) = self.twin.failed(origin, &error, now) {
+                expired.push((token, error));
+            }
         }
         self.ended(expired)
     }
 
     /// When to call [`Self::expire`] and [`Self::next_unsent`] at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        [self.requests.deadline(), self.read_again_at].into_iter().flatten().min()
+        [self.twin.requests().deadline(), self.twin.read_again_at()].into_iter().flatten().min()
     }
 
     /// Forgets a request; its answer will match nothing.
     pub fn forget(&mut self, request_id: &str) {
-        if let Some(Token::Asked { size, .. }) = self.requests.remove(request_id) {
+        if let Some(Token { size, .. }) = self.twin.forget(request_id) {
             self.budget.give_back(size);
         }
     }
 
     /// Takes every request out, in the order of the calls.
     pub fn drain(&mut self) -> Vec<(String, Error)> {
-        let drained: Vec<_> = self.requests.drain().map(|token| (token, Error::ClientClosed)).collect();
+        let drained = self.twin.drain_asked().map(|token| (token, Error::ClientClosed)).collect();
         self.ended(drained)
     }
 
-    fn ended(&mut self, tokens: Vec<(Token, Error)>) -> Vec<(String, Error)> {
-        let mut asked = Vec::with_capacity(tokens.len());
-        for (token, error) in tokens {
-            match token {
-                Token::Asked { request_id, size } => {
-                    self.budget.give_back(size);
-                    asked.push((request_id, error));
-                }
-                // Due again by itself: either now or once there is a connection.
-                Token::Comparison => self.desired.read_failed(),
-            }
-        }
-        asked
-    }
-
-    fn comparison_failed(&mut self, now: Instant) {
-        self.desired.read_failed();
-        self.read_again_at = Some(now + COMPARISON_RETRY);
+    fn ended(&self, tokens: Vec<(Token, Error)>) -> Vec<(String, Error)> {
+        let ended = tokens.into_iter().map(|(Token { request_id, size }, error)| {
+            self.budget.give_back(size);
+            (request_id, error)
+        });
+        ended.collect()
     }
 
     fn new_id(&mut self) -> String {
@@ -335,6 +264,11 @@ impl TwinSession {
     fn is_own(&self, request_id: &str) -> bool {
         request_id.parse().is_ok_and(|id: u64| (self.first_id..self.next_id).contains(&id))
     }
+}
+
+/// Nobody bounds the changes here: the owner takes each at once.
+fn never_full() -> bool {
+    false
 }
 
 /// Checks an identifier of a caller's own: it becomes a part of the topic's query as it is.

@@ -14,11 +14,11 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use self::advice::{Seen, advise};
+use super::config::unix_now;
 use super::config::{DeviceConfig, RetryPolicy};
 use super::error::{Error, Step};
 use super::handle::Device;
 use super::reply::Reply;
-use super::task::unix_now;
 use super::transport::{self, ClockOffset, probe};
 use super::under_way::UnderWay;
 use azmqtt_dialect::time::format_utc;

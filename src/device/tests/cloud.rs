@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::support::{Hub, LONG, Peer, ask, close, device, send, until};
-use crate::device::converse::MAX_DELIVERIES;
 use crate::device::inbox::MAX_BYTES;
+use crate::device::session::MAX_DELIVERIES;
 use crate::device::{CloudMessage, Device, Error};
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{Publish, QoS};

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::device::DesiredPatch;
-use crate::device::desired::DesiredTracker;
+use crate::device::session::desired::DesiredTracker;
 use azmqtt_dialect::twin::merge_patch;
 
 /// The hub's side: the truth.

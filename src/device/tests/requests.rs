@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::device::Error;
-use crate::device::requests::{Answer, Request, Requests};
+use crate::device::session::requests::{Answer, Request, Requests};
 
 const TWIN: &[u8] = br#"{"desired":{"a":1,"$version":4},"reported":{"b":2,"$version":7}}"#;
 

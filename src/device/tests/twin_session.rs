@@ -7,7 +7,7 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::json;
 
-use crate::device::requests::Request;
+use crate::device::session::requests::Request;
 use crate::device::{Error, OnDisconnect, OutboxLimits, Received, Refused, TwinSession};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::error::Error;
+use crate::device::error::Error;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::encoding::excerpt;
 use azmqtt_dialect::topic::DeviceTopic;

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use super::error::not_connected;
-use super::neighbours::replaced_by;
-use super::task::Task;
-use azmqtt_mqtt::Dead;
+use super::state::Session;
+use crate::device::error::{Error, Step, not_connected};
+use crate::device::neighbours::replaced_by;
+use azmqtt_mqtt::{ConnectReturnCode, Dead};
 
-impl Task {
+impl Session {
     /// Why an operation may have had no answer.
     pub(super) fn why_no_answer(&self, now: Instant) -> String {
         if !self.mqtt.is_connected() {
@@ -47,6 +47,40 @@ impl Task {
              second program, a notebook that still runs), of which a hub keeps only the newest, because of something \
              sent that it does not take, or because its rate or daily quota of messages is used up"
         )
+    }
+
+    /// What a refused CONNECT means (MQTT 3.1.1 §3.2.2.3, and IoT Hub's use of it).
+    pub(crate) fn refusal(&self, code: ConnectReturnCode) -> Error {
+        let config = &self.shared.config;
+        let id = config.identity.client_id();
+        match code {
+            ConnectReturnCode::NotAuthorized
+            | ConnectReturnCode::BadUserNamePassword
+            | ConnectReturnCode::BadClientId => Error::AuthenticationFailed {
+                reason: format!(
+                    "{} refused {id} (CONNACK {}): {}{}",
+                    config.endpoint.host,
+                    code as u8,
+                    config.credentials.explain_refusal(),
+                    self.link
+                        .clock
+                        .filter(|clock| clock.is_notable())
+                        .map(|clock| format!("; {}", clock.in_words()))
+                        .unwrap_or_default(),
+                ),
+            },
+            ConnectReturnCode::RefusedProtocolVersion => Error::ConnectionFailed {
+                step: Step::Mqtt,
+                reason: format!("{} does not take MQTT 3.1.1 (CONNACK 1)", config.endpoint.host),
+            },
+            ConnectReturnCode::ServiceUnavailable | ConnectReturnCode::Success => Error::ConnectionFailed {
+                step: Step::Mqtt,
+                reason: format!(
+                    "{} does not serve {id} now (CONNACK 3): the device is disabled there, or the hub is unavailable",
+                    config.endpoint.host
+                ),
+            },
+        }
     }
 }
 

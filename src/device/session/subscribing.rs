@@ -1,43 +1,17 @@
-//! Callers that wait for a state of the connection, and the subscriptions that make it.
+//! The subscriptions' part of a session: what they are asked for, and who waits for them.
 
 use std::time::{Duration, Instant};
 
-use super::error::Error;
-use super::reply::Reply;
+use super::state::Session;
 use super::subscriptions::Feed;
-use super::task::Task;
+use super::waiting::{Awaited, Waiting};
+use crate::device::error::Error;
+use crate::device::reply::Reply;
 
 /// After a refused subscription that was granted on an earlier connection.
 const SUBSCRIPTION_RETRY: Duration = Duration::from_secs(10);
 
-/// A caller that waits for a state of the connection.
-pub(super) struct Waiting {
-    pub(super) what: Awaited,
-    pub(super) deadline: Instant,
-    pub(super) patience: Duration,
-    pub(super) reply: Reply<()>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Awaited {
-    /// A connection on which every wanted feed stands.
-    Everything,
-    Feed(Feed),
-}
-
-impl Awaited {
-    /// Whether the failure of `feed` ends the wait.
-    fn needs(self, feed: Feed) -> bool {
-        match self {
-            Self::Everything => true,
-            // Changes need the answers for their comparison.
-            Self::Feed(Feed::DesiredChanges) => matches!(feed, Feed::DesiredChanges | Feed::TwinAnswers),
-            Self::Feed(awaited) => awaited == feed,
-        }
-    }
-}
-
-impl Task {
+impl Session {
     pub(super) fn wait_for(
         &mut self,
         what: Awaited,
@@ -71,7 +45,7 @@ impl Task {
 
     /// Whether nothing of the feed can be missed from here on.
     fn stands(&mut self, feed: Feed) -> bool {
-        self.subscriptions.is_granted(feed) && (feed != Feed::DesiredChanges || self.desired.in_step())
+        self.subscriptions.is_granted(feed) && (feed != Feed::DesiredChanges || self.twin.in_step())
     }
 
     /// A wanted feed that does not stand yet.
@@ -109,31 +83,30 @@ impl Task {
     }
 
     /// SUBACK came.
-    pub(super) fn subscription_answered(&mut self, packet_id: u16, granted: bool) {
+    pub(super) fn subscription_answered(&mut self, packet_id: u16, granted: bool, now: Instant) {
         let Some(feed) = self.subscriptions.answered(packet_id, granted) else { return };
         if !granted {
-            return self.subscription_refused(feed);
+            return self.subscription_refused(feed, now);
         }
         if feed == Feed::DesiredChanges {
-            self.desired.subscribed();
+            self.twin.changes_granted();
         }
         self.tell_waiting();
     }
 
     /// The hub will not let the device listen: whoever depends on it is told.
-    fn subscription_refused(&mut self, feed: Feed) {
+    fn subscription_refused(&mut self, feed: Feed, now: Instant) {
         let filter = feed.filter(&self.shared.config.identity);
         let error = Error::BadAnswer { reason: format!("the hub refused the subscription to {filter}") };
         if feed == Feed::TwinAnswers {
-            let requests: Vec<_> = self.requests.drain().collect();
-            for reply in requests {
-                self.fail_request(reply, error.clone());
+            for origin in self.twin.drain() {
+                self.fail_any_request(origin, error.clone(), now);
             }
         }
         if self.subscriptions.any_refused() {
             // It was granted on an earlier connection, and nobody waits who could be told.
             self.shared.monitor.set_last_error(Some(error.to_string()));
-            self.subscribe_again_at = Some(Instant::now() + SUBSCRIPTION_RETRY);
+            self.subscribe_again_at = Some(now + SUBSCRIPTION_RETRY);
         }
         self.fail_waiting(feed, &error);
     }

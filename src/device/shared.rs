@@ -1,0 +1,50 @@
+//! What the handles of a device and its task both see.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::budget::Budget;
+use super::commands::Commands;
+use super::config::DeviceConfig;
+use super::error::Error;
+use super::inbox::{CloudMessage, Inbox};
+use super::session::desired::DesiredPatch;
+use super::session::methods::MethodRequest;
+use super::stats::{Monitor, State};
+
+/// What the handles of a device and its task both see.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub config: DeviceConfig,
+    pub monitor: Monitor,
+    pub budget: Budget,
+    pub desired: Inbox<DesiredPatch>,
+    pub messages: Inbox<CloudMessage>,
+    pub methods: Inbox<MethodRequest>,
+    pub commands: Commands,
+    /// Another client of the process has its place.
+    pub replaced: AtomicBool,
+}
+
+impl Shared {
+    /// Why nothing can be asked of it any more.
+    pub(super) fn closed(&self) -> Error {
+        if self.replaced.load(Ordering::Relaxed) {
+            Error::Replaced { client_id: self.config.identity.client_id() }
+        } else {
+            Error::ClientClosed
+        }
+    }
+
+    /// The task is gone: nothing comes in any more.
+    pub(super) fn end(&self) {
+        self.monitor.set_state(State::Closed, None);
+        for command in self.commands.close() {
+            command.reject(self);
+        }
+        self.desired.close();
+        self.messages.close();
+        self.methods.close();
+        // Nobody can be answered any more.
+        drop(self.methods.take(usize::MAX));
+    }
+}
