@@ -13,9 +13,10 @@ use super::provisioning;
 use super::registry::Registry;
 use super::runtime::{self, Ports, Thread};
 use super::shared::Shared;
-use super::state_dir::{self, CA_FILE, StateDir};
-use super::temp_dir::TempDir;
+use super::state_dir::{CA_FILE, StateDir, TEMP_DIR_PREFIX};
 use azmqtt_dialect::identity::check_host_name;
+use azmqtt_local::files::write_whole;
+use azmqtt_local::temp_dir::TempDir;
 
 /// A running hub. Its calls may be made from any thread, and block for no longer than a write to the disk takes,
 /// unless they say otherwise. Dropping it stops it.
@@ -62,7 +63,7 @@ impl Hub {
         if let Some(dir) = &state_dir {
             dir.load_client_authorities(&client_authorities)?;
         }
-        let temp_dir = if state_dir.is_none() { Some(TempDir::make()?) } else { None };
+        let temp_dir = if state_dir.is_none() { Some(TempDir::make(TEMP_DIR_PREFIX)?) } else { None };
         let mut hub = Self {
             ca_file: match (&temp_dir, &state_dir) {
                 (Some(temp), _) => temp.join(CA_FILE),
@@ -84,7 +85,7 @@ impl Hub {
             process: std::process::id(),
         };
         if hub.temp_dir.is_some() {
-            state_dir::write_whole(&hub.ca_file, hub.ca_pem().as_bytes())?;
+            write_whole(&hub.ca_file, hub.ca_pem().as_bytes())?;
         }
         if let Some(dir) = hub.shared.state_dir() {
             hub.shared.configurations.load(&dir)?;

@@ -12,7 +12,9 @@ use azmqtt_dialect::identity::IdentityError;
 use azmqtt_dialect::query::QueryError;
 use azmqtt_dialect::sas::KeyError;
 use azmqtt_dialect::{MethodNameError, ServiceError, TwinError};
+use azmqtt_local::files::FileError;
 use azmqtt_local::listener::ListenError;
+use azmqtt_local::state_dir::StateError;
 
 /// Why a call to the hub failed. Never shows a key.
 #[derive(Debug)]
@@ -153,6 +155,22 @@ impl From<ListenError> for HubError {
         match error {
             ListenError::Resolve { host, source } => Self::Resolve { host, source },
             ListenError::Bind { host, port, source } => Self::Bind { host, port, source },
+        }
+    }
+}
+
+impl From<FileError> for HubError {
+    fn from(FileError { path, source }: FileError) -> Self {
+        Self::File { path, source }
+    }
+}
+
+impl From<StateError> for HubError {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::File(error) => error.into(),
+            StateError::Corrupt { path, reason } => Self::Corrupt { path, reason },
+            StateError::InUse(path) => Self::StateInUse(path),
         }
     }
 }

@@ -13,7 +13,6 @@
 //! | `shared` | what every connection of a hub shares |
 //! | `certificates`, `tls_rules` | the certificate authority and the server's certificate; which TLS the hub speaks under its name |
 //! | `client_certificates`, `certificate_calls` | X.509: what clients show, who is let in for it; certificates for tests |
-//! | `temp_dir` | the directory of a hub without a state directory |
 //! | `state_dir`, `device_file`, `cloud_file` | what `--state` keeps, and how it survives a crash |
 //! | `registry`, `device`, [`id`] | devices and their modules: keys, twin, who is connected, what is queued; their names |
 //! | `identities`, `identity_record`, `if_match` | making, changing and removing identities; what is kept of one besides; conditions on etags |
@@ -82,7 +81,6 @@ mod runtime;
 mod shared;
 mod state_dir;
 pub mod telemetry;
-mod temp_dir;
 pub mod throttle;
 mod tls_rules;
 mod tracking;

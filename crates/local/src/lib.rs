@@ -5,12 +5,18 @@
 //! | [`listener`] | listening on every address of a host; connections from a socket, each in a task of its own |
 //! | [`handshake`] | the TLS handshake of one connection, and what is said when it fails |
 //! | [`unauthenticated`] | clients that have not shown who they are: how many, and how much they may send |
+//! | [`state_dir`] | what a service keeps across restarts |
+//! | [`temp_dir`] | the directory of a service that keeps nothing |
+//! | [`files`] | files that only this user can read, replaced as a whole |
 //! | [`http`] | peers that stop reading, or stop sending in the middle of a body |
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod files;
 pub mod handshake;
 pub mod http;
 pub mod listener;
+pub mod state_dir;
+pub mod temp_dir;
 pub mod unauthenticated;

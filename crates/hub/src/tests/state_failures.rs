@@ -8,7 +8,7 @@ use super::client::{Options, TestClient};
 use super::service::{ask, ask_if};
 use super::state::Dir;
 use crate::HubError;
-use crate::state_dir::write_whole;
+use azmqtt_local::files::write_whole;
 
 #[tokio::test]
 async fn an_update_that_cannot_be_saved_is_none() {

@@ -1,26 +1,22 @@
-//! The directory of a hub without a state directory: it holds the hub's certificate while the hub runs.
+//! The directory of a service without a state directory: it holds the service's certificate while it runs.
 //!
-//! A process that is killed, by SIGTERM for instance, leaves it behind; the next hub of the same user removes it. A lock
-//! tells the directories of living hubs from others, also across containers that share the directory above.
+//! A process that is killed, by SIGTERM for instance, leaves it behind; the next service of the same kind and user removes it. A
+//! lock tells the directories of living services from others, also across containers that share the directory above.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::error::HubError;
-use super::state_dir::{make_temp_dir, open_locked};
+use crate::files::{FileError, make_temp_dir, open_locked};
 
-/// How each such directory's name begins.
-const PREFIX: &str = "azmqtt-hub-";
-
-/// Held while the hub runs. It marks a directory of this kind: a state directory, which has a lock of its own, may have
+/// Held while the service runs. It marks a directory of this kind: a state directory, which has a lock of its own, may have
 /// any name.
 const LOCK: &str = "temporary.lock";
 
 /// At most so many names are looked at: a temporary directory may hold any number of files.
 const MAX_LOOKED_AT: usize = 10_000;
 
-/// A directory that is removed when it is closed, or by the next hub.
+/// A directory that is removed when it is closed, or by the next service.
 #[derive(Debug)]
 pub struct TempDir {
     path: PathBuf,
@@ -28,15 +24,15 @@ pub struct TempDir {
 }
 
 impl TempDir {
-    /// Makes one, and removes those that were left behind.
-    pub fn make() -> Result<Self, HubError> {
-        sweep(&std::env::temp_dir());
-        let path = make_temp_dir()?;
+    /// Makes one, and removes those that were left behind. `prefix` begins the names of this kind of service's.
+    pub fn make(prefix: &str) -> Result<Self, FileError> {
+        sweep(&std::env::temp_dir(), prefix);
+        let path = make_temp_dir(prefix)?;
         // The lock gets its name when it is held: a file of that name that is not held was left behind.
         let unnamed = path.join("new.lock");
         let lock = open_locked(&unnamed)
             .and_then(|lock| fs::rename(&unnamed, path.join(LOCK)).map(|()| lock))
-            .map_err(|error| HubError::file(&unnamed, error))?;
+            .map_err(|error| FileError::new(&unnamed, error))?;
         Ok(Self { path, lock: Mutex::new(Some(lock)) })
     }
 
@@ -53,9 +49,9 @@ impl TempDir {
     }
 }
 
-fn sweep(root: &Path) {
+fn sweep(root: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(root) else { return };
-    let ours = |name: &str| name.starts_with(PREFIX);
+    let ours = |name: &str| name.starts_with(prefix);
     for entry in
         entries.flatten().take(MAX_LOOKED_AT).filter(|entry| entry.file_name().to_str().is_some_and(ours))
     {
@@ -77,9 +73,11 @@ fn sweep(root: &Path) {
 mod tests {
     use super::*;
 
+    const PREFIX: &str = "azmqtt-hub-";
+
     #[test]
     fn what_was_left_behind_is_removed_and_what_is_in_use_stays() {
-        let root = make_temp_dir().unwrap();
+        let root = make_temp_dir(PREFIX).unwrap();
         let at = |name: &str| root.join(format!("{PREFIX}{name}"));
         for name in ["left", "used", "new"] {
             fs::create_dir(at(name)).unwrap();
@@ -92,7 +90,7 @@ mod tests {
         fs::create_dir(at("state")).unwrap();
         fs::write(at("state").join("lock"), "").unwrap();
         let _used = open_locked(&at("used").join(LOCK)).unwrap();
-        sweep(&root);
+        sweep(&root, PREFIX);
         let mut names: Vec<_> = fs::read_dir(&root)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())

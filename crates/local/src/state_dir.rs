@@ -1,0 +1,161 @@
+//! A directory that keeps what a service knows, across restarts: documents in JSON, each in a file of its own.
+//!
+//! Files are replaced whole: written beside their place, synced, renamed. A crash leaves the old or the new one.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::files::{
+    FileError, make_private_dir, open_locked, read_if_there, release, remove_unfinished, sync_parent,
+    write_whole,
+};
+
+/// Why a state directory cannot be used.
+#[derive(Debug)]
+pub enum StateError {
+    /// A file or directory cannot be read or written.
+    File(FileError),
+    /// A file does not hold what it should.
+    Corrupt {
+        /// Which one.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The directory belongs to a service that is running.
+    InUse(PathBuf),
+}
+
+impl StateError {
+    /// The file does not hold what it should.
+    pub fn corrupt(path: &Path, reason: impl fmt::Display) -> Self {
+        Self::Corrupt { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+impl From<FileError> for StateError {
+    fn from(error: FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(error) => error.fmt(f),
+            Self::Corrupt { path, reason } => write!(f, "{} is damaged: {reason}", path.display()),
+            Self::InUse(path) => write!(f, "{} is in use by another process", path.display()),
+        }
+    }
+}
+
+impl std::error::Error for StateError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::File(error) => Some(&error.source),
+            Self::Corrupt { .. } | Self::InUse(_) => None,
+        }
+    }
+}
+
+/// An opened state directory; no other service opens it meanwhile.
+pub struct StateDir {
+    root: PathBuf,
+    lock: File,
+}
+
+impl StateDir {
+    /// Opens a directory, made if it is missing. `directories` are those in it, and `files` those that
+    /// [`write_whole`] makes in the directory itself.
+    pub fn open(root: &Path, directories: &[&str], files: &[&str]) -> Result<Self, StateError> {
+        for name in directories {
+            let dir = root.join(name);
+            make_private_dir(&dir).map_err(|error| FileError::new(&dir, error))?;
+        }
+        let path = root.join("lock");
+        let lock = open_locked(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => StateError::InUse(root.to_owned()),
+            _ => FileError::new(&path, error).into(),
+        })?;
+        for name in files {
+            remove_unfinished(&root.join(name).with_extension("tmp"));
+        }
+        Ok(Self { root: root.to_owned(), lock })
+    }
+
+    /// Lets another service open it, though a forked child may still hold a copy of the open lock.
+    pub fn release(&self) {
+        release(&self.lock);
+    }
+
+    /// Where a file of the directory lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.join(name)
+    }
+
+    /// A document that is kept under that name, if it is: its path, for errors, and its content.
+    pub fn document(&self, name: &str) -> Result<Option<(PathBuf, Value)>, StateError> {
+        let path = self.root.join(name);
+        let Some(bytes) = read_if_there(&path)? else { return Ok(None) };
+        let value = serde_json::from_slice(&bytes).map_err(|error| StateError::corrupt(&path, error))?;
+        Ok(Some((path, value)))
+    }
+
+    /// Keeps a document; returns when it is safe on the disk.
+    pub fn save_document(&self, name: &str, content: &Value) -> Result<(), FileError> {
+        write_whole(&self.root.join(name), content.to_string().as_bytes())
+    }
+
+    /// Every document of a directory: its path, for errors, and its content.
+    pub fn all(&self, directory: &str) -> Result<Vec<(PathBuf, Value)>, StateError> {
+        let dir = self.root.join(directory);
+        let failed = |error| StateError::from(FileError::new(&dir, error));
+        let mut all = Vec::new();
+        for entry in fs::read_dir(&dir).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                if path.extension().is_some_and(|extension| extension == "tmp") {
+                    remove_unfinished(&path);
+                }
+                continue;
+            }
+            let bytes = fs::read(&path).map_err(|error| FileError::new(&path, error))?;
+            let value = serde_json::from_slice(&bytes).map_err(|error| StateError::corrupt(&path, error))?;
+            all.push((path, value));
+        }
+        Ok(all)
+    }
+
+    /// Keeps one of a directory's documents; returns when it is safe on the disk. One of the same name is written by one
+    /// thread at a time.
+    pub fn save_one(&self, directory: &str, name: &str, content: &Value) -> Result<(), FileError> {
+        write_whole(&self.file(directory, name), content.to_string().as_bytes())
+    }
+
+    /// Forgets one of a directory's documents, if it is there.
+    pub fn remove_one(&self, directory: &str, name: &str) -> Result<(), FileError> {
+        let path = self.file(directory, name);
+        match fs::remove_file(&path).and_then(|()| sync_parent(&path)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new(&path, error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A readable name, and a hash because ids may hold what file names may not, and differ in case alone.
+    fn file(&self, directory: &str, name: &str) -> PathBuf {
+        let readable: String = name
+            .chars()
+            .map(|c| if c == '/' { '_' } else { c })
+            .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
+            .take(40)
+            .collect();
+        let hash = Sha256::digest(name.as_bytes());
+        let hash = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        self.root.join(directory).join(format!("{readable}.{hash:016x}.json"))
+    }
+}
