@@ -117,4 +117,6 @@ def deny(session: nox.Session) -> None:
     if not shutil.which("cargo-deny"):
         session.error("cargo-deny is not installed: cargo install --locked cargo-deny")
     checks = session.posargs or ["licenses", "sources", "bans"]
-    cargo(session, "cargo", "deny", "--locked", "check", *checks)
+    for manifest in ("Cargo.toml", *BESIDE):
+        command = ("cargo", "deny", "--manifest-path", manifest, "--locked", "--config", "deny.toml", "check")
+        cargo(session, *command, "--hide-inclusion-graph", *checks)
