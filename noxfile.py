@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import Any
 
 import nox
@@ -19,7 +20,10 @@ nox.options.sessions = ["tests", "demo", "lint", "rust", "docs", "bench"]
 PROJECT: dict[str, Any] = nox.project.load_toml("pyproject.toml")["project"]
 CLIPPY = ("cargo", "clippy", "--locked", "--workspace", "--all-targets")
 # The packages of cargo that are not part of the workspace, each with a Cargo.lock of its own.
-BESIDE = ("benches/rig/Cargo.toml", "benches/bridge/Cargo.toml")
+FUZZ = "fuzz/Cargo.toml"
+BESIDE = ("benches/rig/Cargo.toml", "benches/bridge/Cargo.toml", FUZZ)
+# They share what they compile.
+TARGET_DIR = os.environ.get("CARGO_TARGET_DIR", "target")
 
 # cargo-deny is a program that `cargo install --locked cargo-deny` compiles for minutes.
 if shutil.which("cargo-deny"):
@@ -83,8 +87,9 @@ def rust(session: nox.Session) -> None:
     cargo(session, *CLIPPY, "--", "-D", "warnings")
     for manifest in BESIDE:
         cargo(session, "cargo", "fmt", "--check", "--manifest-path", manifest)
-        cargo(session, *CLIPPY, "--manifest-path", manifest, "--", "-D", "warnings")
+        cargo(session, *CLIPPY, "--target-dir", TARGET_DIR, "--manifest-path", manifest, "--", "-D", "warnings")
     cargo(session, "cargo", "test", "--locked", "--workspace", "--no-default-features")
+    cargo(session, "cargo", "test", "--locked", "--target-dir", TARGET_DIR, "--manifest-path", FUZZ)
     # The other packages know nothing of Python.
     cargo(session, "cargo", "test", "--locked", "--package", "azmqtt", LD_LIBRARY_PATH=python_library_path(session))
 
@@ -109,6 +114,20 @@ def docs(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Build the benchmark rig (to measure: ``python benches/run.py``)."""
     cargo(session, "cargo", "build", "--locked", "--quiet", "--manifest-path", "benches/rig/Cargo.toml")
+
+
+@nox.session(venv_backend="none")
+def fuzz(session: nox.Session) -> None:
+    """Have libFuzzer try parsers for a minute each: all, or those named (``nox -s fuzz -- topics twins``)."""
+    toolchains = str(session.run("rustup", "toolchain", "list", silent=True, external=True, success_codes=[0, 1]))
+    if "nightly" not in toolchains or not shutil.which("cargo-fuzz"):
+        session.error("needs a nightly compiler and cargo-fuzz: rustup install nightly; cargo install cargo-fuzz")
+    command = ("cargo", "+nightly", "fuzz", "run", "--features", "libfuzzer")
+    for target in session.posargs or sorted(path.name for path in Path("fuzz/corpora").iterdir()):
+        # What is found goes into the first folder, which is ignored by git.
+        found = Path("fuzz/corpus", target)
+        found.mkdir(parents=True, exist_ok=True)
+        cargo(session, *command, target, str(found), f"fuzz/corpora/{target}", "--", "-max_total_time=60")
 
 
 @nox.session(venv_backend="none")

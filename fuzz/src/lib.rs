@@ -1,0 +1,61 @@
+//! The bodies of azmqtt's fuzz targets: a function for each parser of what comes from outside.
+//!
+//! A target takes any bytes and never panics, unless something does not hold that must: what is accepted is the same when
+//! it is written and read again, and memory stays within a multiple of the input. It returns whether the bytes were
+//! accepted, so that the name of a corpus file can say what should become of it.
+//!
+//! * `cargo test --manifest-path fuzz/Cargo.toml` runs each target over its corpus, with the compiler of the project.
+//! * `cargo +nightly fuzz run --features libfuzzer topics` has libFuzzer look for inputs that break it.
+
+pub mod bodies;
+pub mod credentials;
+pub mod files;
+pub mod hub;
+pub mod identities;
+pub mod messages;
+pub mod mqtt;
+pub mod net;
+pub mod provisioning;
+pub mod queries;
+pub mod twins;
+
+use std::borrow::Cow;
+
+/// Takes any bytes; returns whether they were accepted.
+pub type Target = fn(&[u8]) -> bool;
+
+/// All targets, by the names that their programs and their folders in `corpora/` have.
+pub const TARGETS: [(&str, Target); 27] = [
+    ("block_lists", bodies::block_lists),
+    ("certificates", files::certificates),
+    ("conditions", queries::conditions),
+    ("connection_strings", credentials::connection_strings),
+    ("digital_twin_patches", twins::digital_twin_patches),
+    ("fault_rules", hub::fault_rules),
+    ("fault_schedules", hub::fault_schedules),
+    ("header_tokens", net::header_tokens),
+    ("keys", credentials::keys),
+    ("mqtt_client_session", mqtt::client_session),
+    ("mqtt_from_client", mqtt::from_client),
+    ("mqtt_from_server", mqtt::from_server),
+    ("mqtt_server_session", mqtt::server_session),
+    ("names", identities::names),
+    ("pem", files::pem),
+    ("property_bags", messages::property_bags),
+    ("provisioning_answers", provisioning::answers),
+    ("provisioning_topics", provisioning::topics),
+    ("queries", queries::queries),
+    ("registrations", provisioning::registrations),
+    ("sas_tokens", credentials::sas_tokens),
+    ("service_errors", bodies::service_errors),
+    ("times", messages::times),
+    ("topics", messages::topics),
+    ("twins", twins::twins),
+    ("uploads", bodies::uploads),
+    ("user_names", identities::user_names),
+];
+
+/// The bytes as text. What is not UTF-8 is replaced, so that fuzzers are not stopped by it at once.
+fn text(data: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(data)
+}

@@ -1,0 +1,95 @@
+//! MQTT packets, and the sessions that they belong to.
+
+use std::time::{Duration, Instant};
+
+use azmqtt_mqtt::wire::{self, Sender};
+use azmqtt_mqtt::{Client, Connect, MAX_PACKET_SIZE, Packet, Publish, QoS, Server, client, server};
+use bytes::BytesMut;
+
+/// Packets that a client sent.
+pub fn from_client(data: &[u8]) -> bool {
+    decode(data, Sender::Client)
+}
+
+/// Packets that a server sent.
+pub fn from_server(data: &[u8]) -> bool {
+    decode(data, Sender::Server)
+}
+
+/// All packets of a stream, each written and read again.
+fn decode(data: &[u8], sender: Sender) -> bool {
+    let mut input = BytesMut::from(data);
+    loop {
+        let (before, announced) = (input.len(), wire::packet_length(&input));
+        match wire::decode(&mut input, sender, MAX_PACKET_SIZE) {
+            Ok(Some(packet)) => {
+                assert_eq!(announced, Some(before - input.len()), "{packet:?}");
+                check_written(packet, sender);
+            }
+            // A part of a packet waits for the rest of it.
+            Ok(None) => return input.is_empty(),
+            Err(_) => return false,
+        }
+    }
+}
+
+fn check_written(packet: Packet, sender: Sender) {
+    let mut written = BytesMut::new();
+    packet.write(&mut written, usize::MAX).expect("what was read can be written");
+    assert_eq!(wire::decode(&mut written, sender, MAX_PACKET_SIZE), Ok(Some(packet)));
+    assert!(written.is_empty());
+}
+
+/// Feeds a stream to `poll` in pieces whose size its first byte gives, until it refuses or all has been taken. `poll` returns
+/// whether there may be more.
+fn in_pieces<E>(data: &[u8], mut poll: impl FnMut(&mut BytesMut) -> Result<bool, E>) -> bool {
+    let Some((size, stream)) = data.split_first() else { return false };
+    let mut input = BytesMut::new();
+    for piece in stream.chunks(usize::from(*size).max(1)) {
+        input.extend_from_slice(piece);
+        loop {
+            match poll(&mut input) {
+                Ok(true) => {}
+                Ok(false) => break,
+                Err(_) => return false,
+            }
+        }
+    }
+    input.is_empty()
+}
+
+/// What a hub is sent on one connection. The first byte is the size of the pieces in which it comes.
+pub fn server_session(data: &[u8]) -> bool {
+    let now = Instant::now();
+    let mut server = Server::<u32>::new(8, now);
+    in_pieces(data, |input| {
+        let event = server.poll(input, now);
+        match &event {
+            Ok(Some(server::Event::Connect(_))) => server.accept(None, now),
+            Ok(Some(server::Event::Publish(publish))) => server.acknowledge(publish.pkid),
+            Ok(Some(_)) => drop(server.publish_qos1(Publish::new("a", QoS::AtLeastOnce, ""), 1)),
+            Ok(None) | Err(_) => {}
+        }
+        assert!(server.output().len() < 64 * data.len() + 1024);
+        event.map(|event| event.is_some())
+    })
+}
+
+/// What a client is sent on one connection. The first byte is the size of the pieces in which it comes.
+pub fn client_session(data: &[u8]) -> bool {
+    let now = Instant::now();
+    let mut client = Client::<u32>::new(8, now).skipping_bad_topics();
+    client.connect(&Connect::new("device"), Duration::from_secs(10), now);
+    in_pieces(data, |input| {
+        let event = client.poll(input, now);
+        match &event {
+            Ok(Some(client::Event::Message(publish))) => client.acknowledge(publish.pkid, now),
+            Ok(Some(_)) if client.has_room() => {
+                drop(client.publish_qos1(Publish::new("a", QoS::AtLeastOnce, ""), 1, now));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        assert!(client.output().len() < 64 * data.len() + 1024);
+        event.map(|event| event.is_some())
+    })
+}
