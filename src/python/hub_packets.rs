@@ -56,7 +56,7 @@ fn to_tuple<'py>(py: Python<'py>, record: &PacketRecord) -> PyResult<Record<'py>
         record.client.client_id.clone(),
         record.connection,
         since.as_secs_f64(),
-        record.direction == Direction::ToHub,
+        record.direction == Direction::ToServer,
         record.content.kind(),
         fields(py, &record.content)?,
     ))

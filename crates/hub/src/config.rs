@@ -8,6 +8,7 @@ use azmqtt_dialect::sas::CLOCK_SKEW;
 
 use super::feedback_queue::FeedbackDelivery;
 use super::throttle::Throttling;
+use azmqtt_local::packets::PacketRecording;
 
 /// How a hub is set up. `HubConfig::default()` listens on a free port of 127.0.0.1 and keeps nothing on disk.
 #[derive(Clone, Debug)]
@@ -129,25 +130,6 @@ impl Default for Recording {
     fn default() -> Self {
         Self::Keep { messages: 100_000, bytes: 64 << 20 }
     }
-}
-
-/// Whether MQTT packets are kept, in both directions, for tests to look at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PacketRecording {
-    /// None.
-    Off,
-    /// The newest packets, up to both bounds; the oldest make room.
-    Keep {
-        /// At most this many packets.
-        packets: usize,
-        /// At most this many bytes of topics, bodies and book-keeping.
-        bytes: usize,
-    },
-}
-
-impl PacketRecording {
-    /// What a run of tests can do with: the newest 100,000 packets or 64 MiB.
-    pub const ON: Self = Self::Keep { packets: 100_000, bytes: 64 << 20 };
 }
 
 /// How cloud-to-device messages are delivered (IoT Hub docs, "Send cloud-to-device messages": configuration options).

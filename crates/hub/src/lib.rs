@@ -31,7 +31,6 @@
 //! | [`faults`] | what can be made to go wrong, on demand and by seeded schedules |
 //! | [`packets`] | the recording of every MQTT packet, for tests |
 //! | [`throttle`] | what a hub of a tier takes in a time |
-//! | `transport` | one TLS stream: batched writes, reads while a write is pending, bounds on both |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
 //! everything that it does not like: MQTT 3.1.1 has no words for "no".
@@ -84,7 +83,6 @@ pub mod telemetry;
 pub mod throttle;
 mod tls_rules;
 mod tracking;
-mod transport;
 mod twin_requests;
 mod twin_writes;
 mod upload_calls;
@@ -95,10 +93,11 @@ mod version1;
 mod tests;
 
 pub use api::Hub;
+pub use azmqtt_local::packets::PacketRecording;
 pub use certificate_calls::{DeviceCertificate, SignedBy};
 pub use client_certificates::Authentication;
 pub use cloud_calls::CloudSend;
-pub use config::{DisabledAnswer, HubConfig, PacketRecording, Recording};
+pub use config::{DisabledAnswer, HubConfig, Recording};
 pub use device::CloseReason;
 pub use error::HubError;
 pub use feedback::{FeedbackRecord, FeedbackStatus};

@@ -15,7 +15,6 @@ use super::error::HubError;
 use super::faults::Faults;
 use super::feedback::Feedback;
 use super::jobs::Jobs;
-use super::packets::PacketLog;
 use super::policies::Policies;
 use super::provisioning;
 use super::registry::Registry;
@@ -23,6 +22,7 @@ use super::state_dir::{Kind, StateDir};
 use super::telemetry::Recorder;
 use super::throttle::Limiter;
 use super::uploads::Uploads;
+use azmqtt_local::packets::PacketLog;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
 
 /// Requests of services that are at work at the same time: far fewer than the runtime has threads.

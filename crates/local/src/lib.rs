@@ -5,6 +5,8 @@
 //! | [`listener`] | listening on every address of a host; connections from a socket, each in a task of its own |
 //! | [`handshake`] | the TLS handshake of one connection, and what is said when it fails |
 //! | [`unauthenticated`] | clients that have not shown who they are: how many, and how much they may send |
+//! | [`transport`] | one byte stream: batched writes, reads while a write is pending, bounds on both |
+//! | [`packets`] | the recording of every MQTT packet, for tests |
 //! | [`state_dir`] | what a service keeps across restarts |
 //! | [`temp_dir`] | the directory of a service that keeps nothing |
 //! | [`files`] | files that only this user can read, replaced as a whole |
@@ -17,6 +19,8 @@ pub mod files;
 pub mod handshake;
 pub mod http;
 pub mod listener;
+pub mod packets;
 pub mod state_dir;
 pub mod temp_dir;
+pub mod transport;
 pub mod unauthenticated;

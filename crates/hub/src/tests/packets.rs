@@ -35,7 +35,7 @@ async fn recorded(hub: &Hub, connection: u64) -> Vec<Arc<PacketRecord>> {
 }
 
 fn kinds(records: &[Arc<PacketRecord>]) -> Vec<(char, &'static str)> {
-    let arrow = |direction| if direction == Direction::ToHub { '>' } else { '<' };
+    let arrow = |direction| if direction == Direction::ToServer { '>' } else { '<' };
     records.iter().map(|record| (arrow(record.direction), record.content.kind())).collect()
 }
 

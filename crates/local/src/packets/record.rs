@@ -18,15 +18,15 @@ const COPY_BELOW: usize = 16 << 10;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the client.
-    ToHub,
-    /// From the hub.
-    ToDevice,
+    ToServer,
+    /// From the server.
+    ToClient,
 }
 
 /// A packet as it was on the wire, or what came in the place of one.
 #[derive(Debug)]
 pub struct PacketRecord {
-    /// Counts the records of the whole hub, from 1.
+    /// Counts the records of the whole service, from 1.
     pub sequence: u64,
     /// Who the client said it was.
     pub client: Arc<ClientName>,

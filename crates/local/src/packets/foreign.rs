@@ -1,6 +1,6 @@
 //! Who sent a CONNECT of another version of MQTT.
 //!
-//! A client that speaks MQTT 5 is a common mistake with IoT Hub; it is refused, and whoever looks for its packets does so
+//! A client that speaks MQTT 5 is a common mistake where 3.1.1 is wanted; it is refused, and whoever looks for its packets does so
 //! by its client id.
 
 use bytes::Buf;

@@ -15,8 +15,8 @@ pub struct Tap {
     log: Arc<PacketLog>,
     /// Whose connection it is, and which of theirs, once the CONNECT has said so.
     client: Option<(Arc<ClientName>, u64)>,
-    to_hub: Stream,
-    to_device: Stream,
+    to_server: Stream,
+    to_client: Stream,
     /// Why the connection ends, once that is known.
     reason: Option<String>,
 }
@@ -31,17 +31,17 @@ struct Stream {
 
 impl Tap {
     pub(super) fn new(log: Arc<PacketLog>) -> Self {
-        Self { log, client: None, to_hub: Stream::default(), to_device: Stream::default(), reason: None }
+        Self { log, client: None, to_server: Stream::default(), to_client: Stream::default(), reason: None }
     }
 
     /// Bytes came from the client.
     pub fn received(&mut self, bytes: &[u8]) {
-        self.follow(Direction::ToHub, bytes);
+        self.follow(Direction::ToServer, bytes);
     }
 
     /// Bytes went to the client.
     pub fn sent(&mut self, bytes: &[u8]) {
-        self.follow(Direction::ToDevice, bytes);
+        self.follow(Direction::ToClient, bytes);
     }
 
     /// The connection is going to end, and why. The first reason counts.
@@ -51,8 +51,8 @@ impl Tap {
 
     fn follow(&mut self, direction: Direction, bytes: &[u8]) {
         let sender = match direction {
-            Direction::ToHub => Sender::Client,
-            Direction::ToDevice => Sender::Server,
+            Direction::ToServer => Sender::Client,
+            Direction::ToClient => Sender::Server,
         };
         if self.stream(direction).broken {
             return;
@@ -75,8 +75,8 @@ impl Tap {
 
     fn stream(&mut self, direction: Direction) -> &mut Stream {
         match direction {
-            Direction::ToHub => &mut self.to_hub,
-            Direction::ToDevice => &mut self.to_device,
+            Direction::ToServer => &mut self.to_server,
+            Direction::ToClient => &mut self.to_client,
         }
     }
 
@@ -114,14 +114,15 @@ impl Tap {
 /// The end of the connection.
 impl Drop for Tap {
     fn drop(&mut self) {
-        for (direction, stream) in [(Direction::ToHub, &self.to_hub), (Direction::ToDevice, &self.to_device)]
+        for (direction, stream) in
+            [(Direction::ToServer, &self.to_server), (Direction::ToClient, &self.to_client)]
         {
             if !stream.pending.is_empty() {
                 self.record(direction, Content::Incomplete { bytes: stream.pending.len() });
             }
         }
         let reason = self.reason.take().unwrap_or_else(|| "the connection ended".to_owned());
-        self.record(Direction::ToDevice, Content::Closed { reason });
+        self.record(Direction::ToClient, Content::Closed { reason });
     }
 }
 
@@ -130,7 +131,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::config::PacketRecording;
+    use crate::packets::PacketRecording;
     use azmqtt_mqtt::{ConnAck, Connect, Login, Publish, QoS};
 
     fn encode(packets: &[Packet]) -> BytesMut {
@@ -214,7 +215,7 @@ mod tests {
         let incomplete = &log.records(None, 0)[3];
         assert_eq!(
             (incomplete.direction, &incomplete.content),
-            (Direction::ToDevice, &Content::Incomplete { bytes: 6 })
+            (Direction::ToClient, &Content::Incomplete { bytes: 6 })
         );
     }
 

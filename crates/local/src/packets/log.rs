@@ -1,4 +1,4 @@
-//! The ring of all recorded packets of a hub.
+//! The ring of all recorded packets of a service.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,28 +7,33 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::record::{Content, Direction, PacketRecord};
 use super::tap::Tap;
-use crate::config::PacketRecording;
-use crate::id::{Id, Whose};
 
 /// What a client called itself in its CONNECT; nobody has checked whether it may.
 #[derive(Debug)]
 pub struct ClientName {
-    /// `device` or `device/module` by the rules of IoT Hub, or anything else.
+    /// Its client id, which need not follow the rules of the service.
     pub client_id: String,
     /// How many connections it has begun, as far as they are remembered.
     connections: AtomicU64,
 }
 
-impl ClientName {
-    fn is(&self, id: Id<'_>) -> bool {
-        match id.module {
-            None => self.client_id == id.device,
-            Some(module) => {
-                let rest = self.client_id.strip_prefix(id.device).and_then(|rest| rest.strip_prefix('/'));
-                rest == Some(module)
-            }
-        }
-    }
+/// Whether MQTT packets are kept, in both directions, for tests to look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PacketRecording {
+    /// None.
+    Off,
+    /// The newest packets, up to both bounds; the oldest make room.
+    Keep {
+        /// At most this many packets.
+        packets: usize,
+        /// At most this many bytes of topics, bodies and book-keeping.
+        bytes: usize,
+    },
+}
+
+impl PacketRecording {
+    /// What a run of tests can do with: the newest 100,000 packets or 64 MiB.
+    pub const ON: Self = Self::Keep { packets: 100_000, bytes: 64 << 20 };
 }
 
 /// The newest packets, up to both bounds of [`PacketRecording::Keep`]; the oldest make room.
@@ -101,10 +106,10 @@ impl PacketLog {
         }
     }
 
-    /// The kept records of one device or module, or of all, with a higher sequence number than `after`, oldest first.
-    pub fn records<'a>(&self, whose: impl Into<Whose<'a>>, after: u64) -> Vec<Arc<PacketRecord>> {
+    /// The kept records of one client, by the id in its CONNECT, or of all, with a higher sequence number than `after`, oldest first.
+    pub fn records(&self, client_id: Option<&str>, after: u64) -> Vec<Arc<PacketRecord>> {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        ring.records(whose.into(), after)
+        ring.records(client_id, after)
     }
 
     /// How many packets were recorded in all, those that made room included.
@@ -113,14 +118,13 @@ impl PacketLog {
     }
 
     /// Blocks until there is one of [`Self::records`]; false when the time ran out.
-    pub fn wait<'a>(&self, whose: impl Into<Whose<'a>>, after: u64, timeout: Duration) -> bool {
-        let whose = whose.into();
+    pub fn wait(&self, client_id: Option<&str>, after: u64, timeout: Duration) -> bool {
         // A timeout beyond the clock's range is none.
         let deadline = Instant::now().checked_add(timeout);
         let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
         let mut seen = after;
         loop {
-            if !ring.records(whose, seen).is_empty() {
+            if !ring.records(client_id, seen).is_empty() {
                 return true;
             }
             seen = seen.max(ring.total);
@@ -137,12 +141,9 @@ impl PacketLog {
 }
 
 impl Ring {
-    fn records(&self, whose: Whose<'_>, after: u64) -> Vec<Arc<PacketRecord>> {
+    fn records(&self, client_id: Option<&str>, after: u64) -> Vec<Arc<PacketRecord>> {
         let start = self.records.partition_point(|(_, record)| record.sequence <= after);
-        let wanted = |record: &PacketRecord| match whose {
-            Whose::Everybody => true,
-            Whose::One(id) => record.client.is(id),
-        };
+        let wanted = |record: &PacketRecord| client_id.is_none_or(|id| record.client.client_id == id);
         let records = self.records.range(start..).filter(|(_, record)| wanted(record));
         records.map(|(_, record)| record.clone()).collect()
     }
@@ -170,7 +171,7 @@ mod tests {
     }
 
     fn ping(log: &PacketLog, client: &(Arc<ClientName>, u64)) {
-        log.record(&client.0, client.1, Direction::ToHub, Content::Bare { name: "PINGREQ" });
+        log.record(&client.0, client.1, Direction::ToServer, Content::Bare { name: "PINGREQ" });
     }
 
     #[test]
@@ -192,12 +193,12 @@ mod tests {
         for client_id in ["d", "d/m", "d/m/x", "dd/m"] {
             ping(&log, &log.begin(client_id));
         }
-        let ids = |id: Id<'_>| {
-            let records = log.records(Whose::One(id), 0);
+        let ids = |id: &str| {
+            let records = log.records(Some(id), 0);
             records.iter().map(|record| record.client.client_id.clone()).collect::<Vec<_>>()
         };
-        assert_eq!(ids("d".into()), ["d"]);
-        assert_eq!(ids(("d", "m").into()), ["d/m"]);
+        assert_eq!(ids("d"), ["d"]);
+        assert_eq!(ids("d/m"), ["d/m"]);
         assert_eq!(log.records(None, 0).len(), 4);
     }
 

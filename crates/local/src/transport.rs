@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::packets::Tap;
+use crate::packets::Tap;
 use azmqtt_net::meter;
 
 /// How much is read in one go: two full TLS records.
@@ -23,7 +23,7 @@ const READ_SIZE: usize = 32 << 10;
 const KEEP_OUTPUT: usize = 8 << 10;
 
 thread_local! {
-    /// Shared by all connections of the hub's thread, so that an idle one holds no read buffer.
+    /// Shared by all connections of a thread, so that an idle one holds no read buffer.
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_SIZE].into_boxed_slice());
 }
 
@@ -43,6 +43,7 @@ pub struct Transport<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
+    /// A stream of which nothing was read yet.
     pub fn new(stream: S) -> Self {
         Self {
             stream,
