@@ -1,5 +1,6 @@
 //! One connection of a device, from CONNECT to its end, and the next one that is opened beside it for a new token.
 
+use std::pin::pin;
 use std::time::Instant;
 
 use super::attempt::{self, Opened, Opening};
@@ -25,15 +26,15 @@ enum Next {
 enum Woken {
     Commands(Option<Vec<Command>>),
     /// The next connection is open, or could not be opened.
-    Opened(Result<Box<Opened>, Error>),
+    Opened(Option<Box<Opened>>),
     /// The application has taken something that came in.
     Room,
 }
 
 impl Task {
     /// Speaks on a fresh stream until its connection is over. Yields the next one too if it is open.
-    pub(super) async fn speak(&mut self, opened: Opened) -> (End, Option<Box<Opened>>) {
-        let Opened { link, password } = opened;
+    pub(super) async fn speak(&mut self, opened: Box<Opened>) -> (End, Option<Box<Opened>>) {
+        let Opened { link, password } = *opened;
         let expiry = password.expiry;
         let monitor = &self.shared.monitor;
         monitor.set_token_expiry(expiry);
@@ -80,22 +81,25 @@ impl Task {
         let Self { shared, session, .. } = self;
         session.show_depths();
         let (waits_for_room, is_holding_back) = (session.waits_for_room(), session.is_holding_back());
-        let wake = async {
-            tokio::select! {
-                biased;
-                commands = shared.commands.take() => Woken::Commands(commands),
-                opened = open_next(next) => Woken::Opened(opened.map(Box::new)),
-                () = shared.messages.room(), if waits_for_room => Woken::Room,
-                () = shared.desired.room(), if is_holding_back => Woken::Room,
-            }
+        let woken = {
+            let wake = pin!(async {
+                tokio::select! {
+                    biased;
+                    commands = shared.commands.take() => Woken::Commands(commands),
+                    opened = open_next(next) => Woken::Opened(opened.ok().map(Box::new)),
+                    () = shared.messages.room(), if waits_for_room => Woken::Room,
+                    () = shared.desired.room(), if is_holding_back => Woken::Room,
+                }
+            });
+            connection.wait(session, wake).await
         };
-        match connection.wait(session, wake).await {
+        match woken {
             Some(Woken::Commands(commands)) => session.handle_all(commands, Instant::now()),
-            Some(Woken::Opened(Ok(opened))) => {
+            Some(Woken::Opened(Some(opened))) => {
                 *next = Next::Open(opened);
                 session.next_is_open(Instant::now());
             }
-            Some(Woken::Opened(Err(_))) => {
+            Some(Woken::Opened(None)) => {
                 *next = Next::None;
                 session.next_failed(reopening.next(random()), Instant::now());
             }

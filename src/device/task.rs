@@ -41,7 +41,8 @@ impl Task {
         }
     }
 
-    pub(super) async fn run(mut self, neighbours: Option<&'static Neighbours>) {
+    /// Boxed, so that the future does not hold the task twice: as an argument and as a variable.
+    pub(super) async fn run(mut self: Box<Self>, neighbours: Option<&'static Neighbours>) {
         loop {
             let now = Instant::now();
             if self.session.should_close(now) {
@@ -89,7 +90,7 @@ impl Task {
             };
             let connections = self.session.connections();
             let end;
-            (end, next) = self.speak(*opened).await;
+            (end, next) = self.speak(opened).await;
             if self.session.connections() != connections {
                 self.was_connected = true;
                 refusals = Refusals::default();

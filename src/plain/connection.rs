@@ -8,6 +8,7 @@
 
 use std::future::{Future, pending, poll_fn};
 use std::io;
+use std::pin::{Pin, pin};
 use std::task::{Context, Waker};
 use std::time::Instant;
 
@@ -139,10 +140,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Waits for whatever moves next. Yields what `wake` brought, if that was first; cancelled, it loses nothing.
+    /// `wake` is pinned by the caller, so that a future holds it once.
     pub async fn wait<D: Dispatch, W>(
         &mut self,
         session: &mut D,
-        wake: impl Future<Output = W>,
+        wake: Pin<&mut impl Future<Output = W>>,
     ) -> Option<W> {
         self.listening = session.wants_input();
         let Self { wire, listening } = self;
@@ -173,7 +175,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 return Ok(taken);
             }
             self.advance(session, now)?;
-            self.wait(session, pending::<()>()).await;
+            self.wait(session, pin!(pending::<()>())).await;
         }
     }
 

@@ -1,5 +1,6 @@
 //! The task of a client: its session, and the connection that the session has now.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -72,12 +73,12 @@ impl Task {
         let Self { shared, session, connection } = self;
         let Some(connection) = connection else { return shared.called.notified().await };
         let full = session.is_full();
-        let wake = async {
+        let wake = pin!(async {
             tokio::select! {
                 () = shared.called.notified() => {}
                 () = shared.events.room(), if full => {}
             }
-        };
+        });
         connection.wait(session, wake).await;
     }
 }

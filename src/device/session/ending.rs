@@ -70,14 +70,14 @@ impl Session {
     pub(super) fn close(&mut self, deadline: Instant, reply: Option<Reply<usize>>) {
         let mut closing = match std::mem::replace(&mut self.goal, Goal::Rest) {
             Goal::Close(closing) => closing,
-            goal => Closing {
+            goal => Box::new(Closing {
                 deadline,
                 failed: 0,
                 replies: Vec::new(),
                 wanted: goal.wants_connection(),
                 // The connection is needed up to the end.
                 _leaving: if let Goal::Leave(leaving) = goal { Some(leaving) } else { None },
-            },
+            }),
         };
         closing.deadline = closing.deadline.min(deadline);
         closing.replies.extend(reply);

@@ -14,7 +14,7 @@ pub(super) enum Goal {
     /// It is to end for now, once nothing is under way.
     Leave(Leaving),
     /// It is to end for good, once nothing is under way.
-    Close(Closing),
+    Close(Box<Closing>),
 }
 
 /// A wish to disconnect.
