@@ -44,8 +44,19 @@ def test_every_example_is_named_on_a_page():
 
 
 def test_the_files_of_the_architecture_are_there():
-    files = [f"/{path.relative_to(ROOT)}" for top in ("src", "python") for path in (ROOT / top).rglob("*.*")]
+    paths = [path for top in ("src", "python", "crates") for path in (ROOT / top).rglob("*.*")]
+    # A crate's file is named by the crate: `mqtt/server.rs` for crates/mqtt/src/server.rs.
+    files = [f"/{path.relative_to(ROOT).as_posix()}".replace("/src/", "/") for path in paths]
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([\w/]+\.(?:rs|py))`", text))
     assert len(named) > 30
     assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []
+
+
+def test_the_examples_of_style_are_in_the_code():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^\d\. \*\*.*?\]\((.*?)\).*?```\w+\n(.*?)```", text, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 5
+    for path, quote in examples:
+        lines = [line.strip() for line in (ROOT / path).read_text(encoding="utf-8").splitlines()]
+        assert [line for line in map(str.strip, quote.splitlines()) if line not in lines] == [], path
