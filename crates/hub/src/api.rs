@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::certificates::{Authority, server_names};
+use super::certificates::{generate, server_config, server_names};
 use super::client_certificates::Authorities;
 use super::config::HubConfig;
 use super::device_file;
@@ -15,6 +15,7 @@ use super::runtime::{self, Ports, Thread};
 use super::shared::Shared;
 use super::state_dir::{CA_FILE, StateDir, TEMP_DIR_PREFIX};
 use azmqtt_dialect::identity::check_host_name;
+use azmqtt_local::certificate_authority::Authority;
 use azmqtt_local::files::write_whole;
 use azmqtt_local::temp_dir::TempDir;
 
@@ -55,9 +56,9 @@ impl Hub {
         };
         let authority = match &state_dir {
             Some(dir) => dir.authority()?,
-            None => Authority::generate()?,
+            None => generate()?,
         };
-        let tls = authority.server_config(&server_names(&config))?;
+        let tls = server_config(&authority, &server_names(&config))?;
         let client_authorities = Authorities::default();
         client_authorities.add(authority.certificate.as_bytes())?;
         if let Some(dir) = &state_dir {

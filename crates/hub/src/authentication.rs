@@ -5,13 +5,14 @@ use std::time::{Duration, SystemTime};
 
 use percent_encoding::percent_decode_str;
 
-use super::client_certificates::{self, Authentication, ClientChain};
+use super::client_certificates::{self, Authentication};
 use super::config::DisabledAnswer;
 use super::device::{Credentials, Device};
 use super::policies::{Policy, Right};
 use super::shared::Shared;
 use super::telemetry::unix_seconds;
 use azmqtt_dialect::{Identity, SasToken, Username};
+use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_mqtt::{Connect, ConnectReturnCode};
 
 /// A client that may connect as `device`.

@@ -7,6 +7,7 @@ use super::client_certificates::Authentication;
 use super::error::HubError;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::x509::{CertificateFacts, Thumbprint};
+use azmqtt_local::certificate_authority::client_certificate;
 
 /// A client certificate for tests. No `Debug`: it holds the private key.
 pub struct DeviceCertificate {
@@ -62,7 +63,7 @@ impl Hub {
         check_id("device id", device_id).map_err(HubError::Identity)?;
         module_id.map_or(Ok(()), |id| check_id("module id", id)).map_err(HubError::Identity)?;
         let authority = (signed_by == SignedBy::Hub).then_some(&self.authority);
-        let (certificate, private_key, der) = super::certificates::client(authority, common_name, ago, life)?;
+        let (certificate, private_key, der) = client_certificate(authority, common_name, ago, life)?;
         let facts = CertificateFacts::read(&der)
             .ok_or_else(|| HubError::Certificate("it cannot be read back".to_owned()))?;
         Ok(DeviceCertificate {

@@ -1,123 +1,32 @@
-//! The hub's certificate authority and the server's certificate.
-//!
-//! The authority is made once and lives as long as the state directory; devices trust its certificate. The server's
-//! certificate is made anew at each start, so that it never expires on anybody.
+//! The hub's certificate authority and the names of its server.
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
-};
 use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
-use tokio_rustls::rustls::sign::CertifiedKey;
 
-use super::client_certificates::{AskEveryClient, Authorities};
+use super::client_certificates::Authorities;
 use super::config::HubConfig;
 use super::error::HubError;
 use super::tls_rules::HostKind;
+use azmqtt_local::certificate_authority::Authority;
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
-const AUTHORITY_LIFE: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
-/// Some TLS stacks refuse server certificates that are valid for longer than 825 days.
-const SERVER_LIFE: Duration = Duration::from_secs(820 * 24 * 3600);
-
-/// A certificate authority in PEM. No `Debug`: it holds the private key.
-#[derive(Clone)]
-pub struct Authority {
-    /// What devices trust.
-    pub certificate: String,
-    /// PKCS #8.
-    pub key: String,
+/// Makes a new authority.
+pub fn generate() -> Result<Authority, HubError> {
+    Ok(Authority::generate("azmqtt local hub test authority")?)
 }
 
-impl Authority {
-    /// Makes a new one.
-    pub fn generate() -> Result<Self, HubError> {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
-        let mut params = CertificateParams::default();
-        set_validity(&mut params, AUTHORITY_LIFE);
-        params.distinguished_name.push(DnType::CommonName, "azmqtt local hub test authority");
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages =
-            vec![KeyUsagePurpose::DigitalSignature, KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let issuer = CertifiedIssuer::self_signed(params, key).map_err(failed)?;
-        Ok(Self { certificate: issuer.pem(), key: issuer.key().serialize_pem() })
-    }
-
-    /// Whether certificate and key can be read and belong together; the reason if not.
-    pub fn check(&self) -> Result<(), String> {
-        self.issuer().map_err(|error| error.to_string())?;
-        // That reads the first certificate; what follows it may be damaged.
-        Authorities::default().add(self.certificate.as_bytes()).map_err(|error| error.to_string())?;
-        let certificate = CertificateDer::from_pem_slice(self.certificate.as_bytes());
-        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes());
-        let certificate = certificate.map_err(|error| error.to_string())?;
-        let key = key.map_err(|error| error.to_string())?;
-        // It compares the public keys.
-        let pair = CertifiedKey::from_der(vec![certificate], key, &ring::default_provider());
-        pair.map(drop).map_err(|error| error.to_string())
-    }
-
-    fn issuer(&self) -> Result<Issuer<'static, KeyPair>, rcgen::Error> {
-        Issuer::from_ca_cert_pem(&self.certificate, KeyPair::from_pem(&self.key)?)
-    }
-
-    /// The TLS side of the hub: a fresh server certificate for `names` (host names and IP addresses), the first of which is
-    /// the hub's and decides on the rules, a client certificate asked for.
-    pub fn server_config(&self, names: &[String]) -> Result<Arc<ServerConfig>, HubError> {
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
-        let mut params = CertificateParams::new(names).map_err(failed)?;
-        set_validity(&mut params, SERVER_LIFE);
-        params.distinguished_name.push(DnType::CommonName, names.first().map_or("localhost", String::as_str));
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        // Python's ssl refuses certificates without it since 3.13.
-        params.use_authority_key_identifier_extension = true;
-        let certificate = params.signed_by(&key, &self.issuer().map_err(failed)?).map_err(failed)?;
-        let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
-        let kind = HostKind::of(names.first().map_or("", String::as_str));
-        let config = ServerConfig::builder_with_provider(Arc::new(kind.provider()))
-            .with_protocol_versions(kind.versions())
-            .map_err(failed)?
-            .with_client_cert_verifier(AskEveryClient::new())
-            .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into())
-            .map_err(failed)?;
-        Ok(Arc::new(config))
-    }
+/// Whether certificate and key can be read and belong together, with nothing damaged behind them; the reason if not.
+pub fn check(authority: &Authority) -> Result<(), String> {
+    authority.check()?;
+    // That reads the first certificate; what follows it may be damaged.
+    Authorities::default().add(authority.certificate.as_bytes()).map_err(|error| error.to_string())
 }
 
-/// A client certificate with its key: both in PEM, and the certificate in DER. `authority` signs it, or else its own key
-/// does. Valid from `ago` before now, for `life`.
-pub fn client(
-    authority: Option<&Authority>,
-    common_name: &str,
-    ago: Duration,
-    life: Duration,
-) -> Result<(String, String, Vec<u8>), HubError> {
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
-    let mut params = CertificateParams::default();
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    params.not_before = epoch + now.saturating_sub(ago);
-    params.not_after = params.not_before + life;
-    params.distinguished_name.push(DnType::CommonName, common_name);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    let made = match authority {
-        Some(authority) => {
-            params.use_authority_key_identifier_extension = true;
-            params.signed_by(&key, &authority.issuer().map_err(failed)?)
-        }
-        None => params.self_signed(&key),
-    };
-    let made = made.map_err(failed)?;
-    Ok((made.pem(), key.serialize_pem(), made.der().to_vec()))
+/// The TLS side of the hub. The first of `names` is the hub's and decides on the rules.
+pub fn server_config(authority: &Authority, names: &[String]) -> Result<Arc<ServerConfig>, HubError> {
+    let kind = HostKind::of(names.first().map_or("", String::as_str));
+    Ok(authority.server_config(names, kind.provider(), kind.versions())?)
 }
 
 /// The names a server certificate is for: the hub's own, the loopback's, and the addresses it listens on.
@@ -134,43 +43,16 @@ pub fn server_names(config: &HubConfig) -> Vec<String> {
     names
 }
 
-/// From yesterday, for clocks that differ, to `life` from now.
-fn set_validity(params: &mut CertificateParams, life: Duration) {
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    params.not_before = epoch + now.saturating_sub(DAY);
-    params.not_after = epoch + now + life;
-}
-
-fn failed(error: impl std::fmt::Display) -> HubError {
-    HubError::Certificate(error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_stored_authority_signs_again() {
-        let made = Authority::generate().unwrap();
-        let stored = Authority { certificate: made.certificate.clone(), key: made.key };
-        stored.check().unwrap();
-        stored.server_config(&server_names(&HubConfig::default())).unwrap();
-    }
-
-    #[test]
-    fn a_damaged_authority_says_so() {
-        let made = Authority::generate().unwrap();
-        let damaged = Authority { certificate: made.certificate.replace('A', ""), key: made.key };
-        assert!(damaged.check().is_err());
-    }
-
-    #[test]
     fn a_certificate_that_is_followed_by_half_of_another_is_damaged() {
-        let made = Authority::generate().unwrap();
+        let made = generate().unwrap();
         let half = &made.certificate[..made.certificate.len() / 2];
         let damaged = Authority { certificate: format!("{}{half}", made.certificate), key: made.key.clone() };
-        assert!(damaged.check().is_err());
+        assert!(check(&damaged).is_err());
     }
 
     #[test]

@@ -1,26 +1,17 @@
-//! Client certificates: asked for in every TLS handshake, judged at CONNECT, made for tests.
+//! Client certificates: how an identity proves itself by one, judged at CONNECT.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
-use tokio_rustls::rustls::client::danger::HandshakeSignatureValid;
-use tokio_rustls::rustls::crypto::{
-    WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
-};
-use tokio_rustls::rustls::pki_types::{CertificateDer, UnixTime};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
-use tokio_rustls::rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error, RootCertStore, ServerConnection,
-    SignatureScheme,
-};
+use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use super::error::HubError;
 use super::telemetry::unix_seconds;
-use super::version1;
 use azmqtt_dialect::x509::{CertificateFacts, Thumbprint};
 use azmqtt_dialect::{material, pem};
+use azmqtt_local::client_certificates::{ChainError, ClientChain, verify};
 
 /// Authorities that a hub keeps (IoT Hub docs, quotas: 25 registered X.509 CA certificates).
 const MAX_AUTHORITIES: usize = 25;
@@ -82,83 +73,6 @@ impl Authentication {
             }
             _ => None,
         }
-    }
-}
-
-/// What a client showed in its handshake, its own certificate first; empty for none. The handshake has proved that the
-/// client has the key, and nothing else.
-#[derive(Clone, Default)]
-pub struct ClientChain(Arc<[CertificateDer<'static>]>);
-
-impl ClientChain {
-    /// What this connection's client showed.
-    pub fn of(connection: &ServerConnection) -> Self {
-        Self(connection.peer_certificates().unwrap_or_default().to_vec().into())
-    }
-
-    /// The client's own certificate.
-    pub fn own(&self) -> Option<&CertificateDer<'static>> {
-        self.0.first()
-    }
-}
-
-/// Lets every client in that shows a certificate, or none: whose it must be is only known at CONNECT.
-#[derive(Debug)]
-pub struct AskEveryClient(WebPkiSupportedAlgorithms);
-
-impl AskEveryClient {
-    /// The one there is.
-    pub fn new() -> Arc<Self> {
-        Arc::new(Self(ring::default_provider().signature_verification_algorithms))
-    }
-}
-
-impl ClientCertVerifier for AskEveryClient {
-    fn client_auth_mandatory(&self) -> bool {
-        false
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        _own: &CertificateDer<'_>,
-        _issuers: &[CertificateDer<'_>],
-        _now: UnixTime,
-    ) -> Result<ClientCertVerified, Error> {
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        own: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        if version1::is_version_1(own) {
-            version1::verify_tls12(message, own, signature, &self.0)?;
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        verify_tls12_signature(message, own, signature, &self.0)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        own: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        if version1::is_version_1(own) {
-            version1::verify_tls13(message, own, signature, &self.0)?;
-            return Ok(HandshakeSignatureValid::assertion());
-        }
-        verify_tls13_signature(message, own, signature, &self.0)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_schemes()
     }
 }
 
@@ -256,7 +170,7 @@ pub fn judge(
     client_id: &str,
     now: SystemTime,
 ) -> Result<(), CertificateRefusal> {
-    let own = || chain.0.split_first().ok_or(CertificateRefusal::Missing);
+    let own = || chain.split_first().ok_or(CertificateRefusal::Missing);
     match authentication {
         Authentication::Sas => Err(CertificateRefusal::NotForThis),
         Authentication::Absent => Err(CertificateRefusal::Absent),
@@ -274,7 +188,10 @@ pub fn judge(
             if facts.common_name.as_deref() != Some(client_id) {
                 return Err(CertificateRefusal::Name { expected: client_id.to_owned() });
             }
-            verify(own, issuers, &authorities.all(), now)
+            verify(own, issuers, &authorities.all(), now).map_err(|error| match error {
+                ChainError::Time => CertificateRefusal::Time,
+                ChainError::Refused(reason) => CertificateRefusal::Chain(reason),
+            })
         }
     }
 }
@@ -287,36 +204,4 @@ fn facts_at(own: &CertificateDer<'_>, now: SystemTime) -> Result<CertificateFact
         return Err(CertificateRefusal::Time);
     }
     Ok(facts)
-}
-
-fn verify(
-    own: &CertificateDer<'_>,
-    issuers: &[CertificateDer<'_>],
-    authorities: &[CertificateDer<'static>],
-    now: SystemTime,
-) -> Result<(), CertificateRefusal> {
-    let chain = |reason: &dyn fmt::Display| CertificateRefusal::Chain(reason.to_string());
-    let supported = ring::default_provider().signature_verification_algorithms;
-    if version1::is_version_1(own) {
-        let now = i64::try_from(unix_seconds(now)).unwrap_or(i64::MAX);
-        return version1::verify_chain(own, issuers, authorities, now, &supported)
-            .map_err(|reason| chain(&reason));
-    }
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(authorities.iter().cloned());
-    let now = UnixTime::since_unix_epoch(now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO));
-    let verifier =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::new(ring::default_provider()))
-            .build()
-            .map_err(|error| chain(&error))?;
-    match verifier.verify_client_cert(own, issuers, now) {
-        Ok(_) => Ok(()),
-        Err(Error::InvalidCertificate(
-            CertificateError::Expired
-            | CertificateError::ExpiredContext { .. }
-            | CertificateError::NotValidYet
-            | CertificateError::NotValidYetContext { .. },
-        )) => Err(CertificateRefusal::Time),
-        Err(error) => Err(chain(&error)),
-    }
 }

@@ -11,7 +11,6 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::authentication::{self, Admitted};
-use super::client_certificates::ClientChain;
 use super::device::{CloseReason, Command, LinkEnd};
 use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, check_will};
 use super::faults::{ConnectFault, Line};
@@ -19,6 +18,7 @@ use super::feedback::FeedbackStatus;
 use super::id::Id;
 use super::shared::Shared;
 use super::throttle;
+use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::packets::PacketLog;
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;

@@ -12,6 +12,7 @@ use azmqtt_dialect::identity::IdentityError;
 use azmqtt_dialect::query::QueryError;
 use azmqtt_dialect::sas::KeyError;
 use azmqtt_dialect::{MethodNameError, ServiceError, TwinError};
+use azmqtt_local::certificate_authority::CertificateError;
 use azmqtt_local::files::FileError;
 use azmqtt_local::listener::ListenError;
 use azmqtt_local::state_dir::StateError;
@@ -147,6 +148,12 @@ impl HubError {
 
     pub(super) fn corrupt(path: &Path, reason: impl fmt::Display) -> Self {
         Self::Corrupt { path: path.to_owned(), reason: reason.to_string() }
+    }
+}
+
+impl From<CertificateError> for HubError {
+    fn from(error: CertificateError) -> Self {
+        Self::Certificate(error.0)
     }
 }
 

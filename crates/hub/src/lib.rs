@@ -87,7 +87,6 @@ mod twin_requests;
 mod twin_writes;
 mod upload_calls;
 pub mod uploads;
-mod version1;
 
 #[cfg(test)]
 mod tests;

@@ -11,12 +11,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::client_certificates::ClientChain;
 use super::connection;
 use super::faults::AcceptFault;
 use super::http;
 use super::provisioning;
 use super::shared::Shared;
+use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::handshake::{self, HandshakeError, ServerStream, first_byte};
 use azmqtt_local::listener::accept;
 

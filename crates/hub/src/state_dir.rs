@@ -23,10 +23,11 @@ use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::certificates::Authority;
+use super::certificates;
 use super::client_certificates::Authorities;
 use super::error::HubError;
 use super::id::Id;
+use azmqtt_local::certificate_authority::Authority;
 use azmqtt_local::files::{read_if_there, write_whole};
 
 /// How the name of the directory of a hub without a state directory begins.
@@ -98,7 +99,7 @@ impl StateDir {
     pub fn authority(&self) -> Result<Authority, HubError> {
         let (path, key_path) = (self.ca_file(), self.dir.path(CA_KEY_FILE));
         let Some(certificate) = read_if_there(&path)? else {
-            let authority = Authority::generate()?;
+            let authority = certificates::generate()?;
             // The key goes first: a crash in between leaves no certificate, and the next start makes both anew.
             write_whole(&key_path, authority.key.as_bytes())?;
             write_whole(&path, authority.certificate.as_bytes())?;
@@ -108,7 +109,8 @@ impl StateDir {
         let text = |path, bytes| String::from_utf8(bytes).map_err(|_| HubError::corrupt(path, "not text"));
         let authority = Authority { certificate: text(&path, certificate)?, key: text(&key_path, key)? };
         let both = format!("it and {CA_KEY_FILE} are not a certificate and its key");
-        authority.check().map_err(|error| HubError::corrupt(&path, format!("{both}: {error}")))?;
+        certificates::check(&authority)
+            .map_err(|error| HubError::corrupt(&path, format!("{both}: {error}")))?;
         Ok(authority)
     }
 

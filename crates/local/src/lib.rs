@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`listener`] | listening on every address of a host; connections from a socket, each in a task of its own |
 //! | [`handshake`] | the TLS handshake of one connection, and what is said when it fails |
+//! | [`certificate_authority`], [`client_certificates`] | the authority of tests and what it signs; what clients show |
 //! | [`unauthenticated`] | clients that have not shown who they are: how many, and how much they may send |
 //! | [`transport`] | one byte stream: batched writes, reads while a write is pending, bounds on both |
 //! | [`packets`] | the recording of every MQTT packet, for tests |
@@ -15,6 +16,8 @@
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod certificate_authority;
+pub mod client_certificates;
 pub mod files;
 pub mod handshake;
 pub mod http;
@@ -24,3 +27,4 @@ pub mod state_dir;
 pub mod temp_dir;
 pub mod transport;
 pub mod unauthenticated;
+mod version1;

@@ -11,7 +11,6 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::super::authentication::{Proof, prove};
-use super::super::client_certificates::ClientChain;
 use super::super::device::Device;
 use super::super::id::Id;
 use super::super::shared::Shared;
@@ -19,6 +18,7 @@ use super::answer::{Refusal, parameter};
 use super::server::Peer;
 use azmqtt_dialect::Identity;
 use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_local::client_certificates::ClientChain;
 
 /// What a request shows of who asks.
 pub(super) struct Asker {

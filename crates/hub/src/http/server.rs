@@ -13,11 +13,11 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 
-use super::super::client_certificates::ClientChain;
 use super::super::config::Limits;
 use super::answer::Admitted;
 use super::limits::Abort;
 use super::paths;
+use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::handshake::ServerStream;
 use azmqtt_local::http::{IdleTimeoutBody, IdleTimeoutWrites};
 use azmqtt_local::unauthenticated::Unauthenticated;

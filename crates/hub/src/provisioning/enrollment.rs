@@ -6,12 +6,13 @@ use std::time::SystemTime;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-use crate::client_certificates::{self, Authentication, Authorities, ClientChain};
+use crate::client_certificates::{self, Authentication, Authorities};
 use crate::shared::Shared;
 use azmqtt_dialect::provisioning::{Registrant, Shown};
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::x509::Thumbprint;
 use azmqtt_dialect::{SasToken, SymmetricKey};
+use azmqtt_local::client_certificates::ClientChain;
 
 /// One device that may register.
 #[derive(Clone, Debug)]

@@ -12,13 +12,13 @@ use tokio::time::{sleep_until, timeout};
 
 use super::enrollment::{Proof, key_of};
 use super::service::{self, Outcome};
-use crate::client_certificates::ClientChain;
 use crate::connection::{Greeting, greet, say_goodbye};
 use crate::identities::add_edge_modules;
 use crate::shared::Shared;
 use crate::state_dir::Kind;
 use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES, Username};
 use azmqtt_dialect::sas::SasToken;
+use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::server::Event;

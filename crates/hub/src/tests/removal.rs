@@ -60,7 +60,7 @@ fn modules_made_while_their_device_goes_leave_nothing_behind() {
 fn authorities_added_at_once_are_all_kept() {
     let dir = make_temp_dir().unwrap();
     let others: Vec<_> = (0..20)
-        .map(|number| crate::certificates::Authority::generate().map(|made| (number, made.certificate)))
+        .map(|number| crate::certificates::generate().map(|made| (number, made.certificate)))
         .collect::<Result<_, _>>()
         .unwrap();
     let known = {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::fuzz;
-use crate::certificates::{Authority, client};
+use crate::certificates;
 use crate::client_certificates::Authorities;
 use azmqtt_dialect::identity::{check_host_name, check_id};
 use azmqtt_dialect::provisioning::{
@@ -22,6 +22,7 @@ use azmqtt_dialect::{
     ConnectionString, DeviceTopic, HubTopic, MessageProperties, PropertyBag, SasToken, SymmetricKey, Twin,
     Username, check_method_name, pem, time,
 };
+use azmqtt_local::certificate_authority::{Authority, client_certificate};
 
 fn text(input: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(input)
@@ -180,9 +181,9 @@ fn bodies() {
 
 #[test]
 fn certificates() {
-    let authority = Authority::generate().unwrap();
+    let authority = certificates::generate().unwrap();
     let day = std::time::Duration::from_secs(86400);
-    let (certificate, key, der) = client(Some(&authority), "device/module", day, day).unwrap();
+    let (certificate, key, der) = client_certificate(Some(&authority), "device/module", day, day).unwrap();
     let corpus = [authority.certificate.as_bytes(), certificate.as_bytes(), key.as_bytes()];
     fuzz("PEM", &corpus, |input| {
         let _ = pem::read(input).map(|sections| sections.len());
@@ -191,6 +192,7 @@ fn certificates() {
     fuzz("certificates", &[&der], |input| drop(CertificateFacts::read(input)));
     let stored = authority.certificate.clone();
     fuzz("an authority's key", &[authority.key.as_bytes()], |input| {
-        let _ = Authority { certificate: stored.clone(), key: text(input).into_owned() }.check();
+        let _ =
+            certificates::check(&Authority { certificate: stored.clone(), key: text(input).into_owned() });
     });
 }

@@ -12,11 +12,11 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::super::client::{DEADLINE, Options, TestClient, hub, tls_over_https};
 use super::{Budget, Mutator, fuzz};
-use crate::client_certificates::ClientChain;
 use crate::provisioning::Enrollment;
 use crate::{Hub, connection, provisioning};
 use azmqtt_dialect::provisioning::{ProvisioningRequest, RESPONSES, Registrant};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
+use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{Publish, QoS, Server};
 use azmqtt_net::websocket::WebSocketBytes;

@@ -22,12 +22,12 @@ const MAX_BETWEEN: usize = 6;
 const MAX_CHECKS: usize = 32;
 
 /// Whether webpki would refuse the certificate for its version alone.
-pub(super) fn is_version_1(der: &[u8]) -> bool {
+pub(crate) fn is_version_1(der: &[u8]) -> bool {
     read(der).is_some_and(|certificate| certificate.version() == X509Version::V1)
 }
 
 /// Whether the key of the certificate made a signature of TLS 1.3.
-pub(super) fn verify_tls13(
+pub(crate) fn verify_tls13(
     message: &[u8],
     der: &[u8],
     signed: &DigitallySignedStruct,
@@ -39,7 +39,7 @@ pub(super) fn verify_tls13(
 }
 
 /// Whether the key of the certificate made a signature of TLS 1.2, whose schemes may stand for several algorithms.
-pub(super) fn verify_tls12(
+pub(crate) fn verify_tls12(
     message: &[u8],
     der: &[u8],
     signed: &DigitallySignedStruct,
@@ -55,7 +55,7 @@ pub(super) fn verify_tls12(
 
 /// Whether a certificate of version 1 leads to one of the authorities by way of `between`; the reason if not. Its time is
 /// judged by the caller.
-pub(super) fn verify_chain(
+pub(crate) fn verify_chain(
     own: &CertificateDer<'_>,
     between: &[CertificateDer<'_>],
     authorities: &[CertificateDer<'_>],
