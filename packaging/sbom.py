@@ -53,20 +53,24 @@ def linked_crates(target: str) -> set[tuple[str, str]]:
 def linked(document: Document, crates: set[tuple[str, str]], target: str) -> Document:
     """Return the document (CycloneDX 1.5) without the components that are not in ``crates``, and without file paths."""
     root = document["metadata"]["component"]
-    own = f"pkg:cargo/{root['name']}@{root['version']}"
-    old, root["bom-ref"], root["purl"] = root["bom-ref"], own, own
     # The library and its target are one.
     root.pop("components", None)
     document["metadata"]["properties"] = [{"name": "cdx:rustc:sbom:target:triple", "value": target}]
     document["components"] = [each for each in document["components"] if (each["name"], each["version"]) in crates]
-    kept = {old, *(each["bom-ref"] for each in document["components"])}
+    references = {}
+    for each in (root, *document["components"]):
+        old = each["bom-ref"]
+        if old.startswith("path+file:"):
+            # One of this workspace.
+            each["bom-ref"] = each["purl"] = f"pkg:cargo/{each['name']}@{each['version']}"
+        references[old] = each["bom-ref"]
     document["dependencies"] = [
         {
-            "ref": own if each["ref"] == old else each["ref"],
-            "dependsOn": [other for other in each.get("dependsOn", []) if other in kept],
+            "ref": references[each["ref"]],
+            "dependsOn": [references[other] for other in each.get("dependsOn", []) if other in references],
         }
         for each in document["dependencies"]
-        if each["ref"] in kept
+        if each["ref"] in references
     ]
     return document
 
