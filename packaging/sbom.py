@@ -51,19 +51,16 @@ def linked_crates(target: str) -> set[tuple[str, str]]:
 
 
 def linked(document: Document, crates: set[tuple[str, str]], target: str) -> Document:
-    """Return the document (CycloneDX 1.5) without the components that are not in ``crates``, and without file paths."""
+    """Keep of the document (CycloneDX 1.5) the components that are among ``crates``, and no file paths."""
     root = document["metadata"]["component"]
     # The library and its target are one.
     root.pop("components", None)
     document["metadata"]["properties"] = [{"name": "cdx:rustc:sbom:target:triple", "value": target}]
     document["components"] = [each for each in document["components"] if (each["name"], each["version"]) in crates]
-    references = {}
-    for each in (root, *document["components"]):
-        old = each["bom-ref"]
-        if old.startswith("path+file:"):
-            # One of this workspace.
-            each["bom-ref"] = each["purl"] = f"pkg:cargo/{each['name']}@{each['version']}"
-        references[old] = each["bom-ref"]
+    references = {each["bom-ref"]: reference(each) for each in [root, *document["components"]]}
+    for each in [root, *document["components"]]:
+        if is_own(each):
+            each["bom-ref"] = each["purl"] = reference(each)
     document["dependencies"] = [
         {
             "ref": references[each["ref"]],
@@ -73,6 +70,16 @@ def linked(document: Document, crates: set[tuple[str, str]], target: str) -> Doc
         if each["ref"] in references
     ]
     return document
+
+
+def is_own(component: Document) -> bool:
+    """Whether a component is of this repository: maturin names the directory in which it is built."""
+    return str(component["bom-ref"]).startswith("path+file:")
+
+
+def reference(component: Document) -> str:
+    """Return the name of a component within the document."""
+    return f"pkg:cargo/{component['name']}@{component['version']}" if is_own(component) else component["bom-ref"]
 
 
 def replace_file(wheel: Path, path: str, content: bytes) -> None:

@@ -55,7 +55,8 @@ def test_the_licences_are_those_of_the_locked_versions():
 def test_the_licence_of_each_linked_crate_is_installed(installed: Distribution, sbom: dict):
     text = installed.read_text(f"licenses/{LICENCES}")
     assert text == (ROOT / LICENCES).read_text(encoding="utf-8")
-    assert components(sbom) <= listed_crates(text), "packaging/about.toml says how to write it anew"
+    foreign = {(name, version) for name, version in components(sbom) if not name.startswith("azmqtt-")}
+    assert foreign <= listed_crates(text), "packaging/about.toml says how to write it anew"
     for name in ("LICENSE-MIT", "LICENSE-APACHE"):
         assert installed.read_text(f"licenses/{name}") == (ROOT / name).read_text(encoding="utf-8")
 
