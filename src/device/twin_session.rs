@@ -2,7 +2,7 @@
 //!
 //! No I/O and no clock. The owner publishes what [`TwinSession::next_unsent`] yields, passes in what was received,
 //! and says which subscriptions were granted, when the connection ended and when time has passed. Requests and
-//! changes are those of [`Twin`]: the same as behind a [`Device`](super::Device).
+//! changes are those of `Twin`: the same as behind a [`Device`](super::Device).
 
 use std::fmt;
 use std::time::Instant;

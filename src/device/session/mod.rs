@@ -1,7 +1,7 @@
 //! A device's session with its hub, without I/O: commands, events and the time in, bytes and outcomes out.
 //!
-//! [`Session`] outlives connections. [`Session::handle`] takes a command, [`Session::connect`] begins a connection,
-//! [`Session::disconnected`] ends it; in between the session is driven by way of
+//! `Session` outlives connections. `Session::handle` takes a command, `Session::connect` begins a connection,
+//! `Session::disconnected` ends it; in between the session is driven by way of
 //! [`Dispatch`](crate::plain::connection::Dispatch): `handle_event`, `poll`, `deadline`. It knows no socket, no clock and
 //! no runtime, so its tests make the time up.
 //!
@@ -13,7 +13,7 @@
 //! | the whole | `state` | `commands`: what each command does. `dispatch`: events, clock. `ending`: the end of a connection |
 //! | messages of the application | `outbox` | `sending` |
 //! | messages of the hub | [`Inbox`](crate::device::Inbox) | `inbound`, which tells the kinds of messages apart |
-//! | the twin | [`twin`], [`requests`], [`desired`] | `twin_traffic` |
+//! | the twin | `twin`, [`requests`], [`desired`] | `twin_traffic` |
 //! | direct methods | [`methods`] | `method_calls` |
 //! | subscriptions | `subscriptions`, `waiting` | `subscribing` |
 //! | time | | `deadlines`: operations that run out of it. `reasons`: what is known then, in words |

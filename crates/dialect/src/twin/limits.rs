@@ -140,7 +140,7 @@ pub(super) fn check_size(section: Section, size: usize) -> Result<(), TwinLimitE
 /// The service's count: keys and strings by their UTF-8 bytes without control characters, 8 for a number, 4 for a
 /// boolean. A null, which only patches have, counts nothing, and neither does its key.
 ///
-/// Recurses as deep as the value; values from [`check_patch`] or a JSON parser are bounded.
+/// Recurses as deep as the value; values from [`check_patch`](super::check_patch) or a JSON parser are bounded.
 pub fn section_size(value: &Value) -> usize {
     match value {
         Value::Null => 0,
