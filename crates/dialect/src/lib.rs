@@ -1,8 +1,6 @@
-//! The language of IoT Hub, pure and shared by both sides of the wire.
+#![doc = include_str!("../README.md")]
 //!
-//! Nothing here reads a clock, a socket or a file: `now` is passed in as Unix seconds, bytes and text are passed
-//! in as slices. Whatever parses input from the network is total (it answers or returns an error, it never
-//! panics) and allocates no more than a small multiple of its input.
+//! # Modules
 //!
 //! | module | subject |
 //! |---|---|

@@ -1,4 +1,6 @@
-//! The local IoT Hub on tokio: what a device can meet on a real hub, on one machine, with no account.
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules
 //!
 //! [`Hub::start`] opens its TLS listeners (MQTT, HTTPS for devices and for services, provisioning) on a thread of its own and
 //! answers until [`Hub::stop`]. A message's way in: `listener` accepts and shakes hands, `authentication` judges the CONNECT,

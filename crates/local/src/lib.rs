@@ -1,4 +1,6 @@
-//! What every local service needs, and that knows nothing of any of them.
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules
 //!
 //! | module | subject |
 //! |---|---|

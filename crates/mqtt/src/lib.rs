@@ -1,6 +1,7 @@
-//! MQTT 3.1.1 on a byte stream, without I/O.
+#![doc = include_str!("../README.md")]
 //!
-//! Bytes and `now` go in, bytes and events come out; sockets, timers and threads belong to the caller.
+//! # Modules
+//!
 //! The same [`session::Session`] drives both sides of the wire, inside a shell for each role:
 //!
 //! * [`wire`]: the strict codec. rumqttc parses and encodes; this layer refuses what the standard forbids.
@@ -8,8 +9,6 @@
 //! * [`keep_alive`]: when to ping, and when silence means that the peer is gone.
 //! * [`session`]: what both roles share: the output buffer, the window, the clock marks.
 //! * [`client`]: the device's role. [`server`]: the hub's role. [`hello`]: CONNECT to other servers.
-//!
-//! QoS 2 is left out on purpose: IoT Hub closes the connection on it.
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
