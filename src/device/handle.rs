@@ -1,15 +1,13 @@
 //! The application's side of a device: commands in, replies out. Nothing here waits.
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use super::budget::Budget;
-use super::commands::{Command, Commands, TwinReply};
+use super::commands::{Command, TwinReply};
 use super::config::{DeviceConfig, later};
 use super::error::not_connected;
 use super::inbox::{CloudMessage, Delivery, Inbox};
@@ -21,7 +19,7 @@ use super::session::desired::DesiredPatch;
 use super::session::methods::{MethodCall, MethodRequest};
 use super::session::requests::{ReportedPatch, Request, TwinDocument};
 use super::shared::Shared;
-use super::stats::{Monitor, State, Stats};
+use super::stats::{State, Stats};
 use super::task::Task;
 use super::under_way::UnderWay;
 use super::upload::FileUpload;
@@ -78,16 +76,7 @@ impl Device {
         runtime: fn() -> Handle,
         neighbours: Option<fn() -> &'static Neighbours>,
     ) -> Self {
-        let shared = Arc::new(Shared {
-            monitor: Monitor::default(),
-            budget: Budget::new(config.outbox),
-            desired: Inbox::default(),
-            messages: Inbox::weighing(CloudMessage::size),
-            methods: Inbox::default(),
-            commands: Commands::default(),
-            replaced: AtomicBool::new(false),
-            config,
-        });
+        let shared = Arc::new(Shared::new(config));
         let task = Mutex::new(Some(Box::new(Task::new(Arc::clone(&shared)))));
         let start = Arc::new(Start { task, started: OnceLock::new(), runtime, neighbours });
         Self { _lifeline: Arc::new(Lifeline(Arc::clone(&shared))), shared, start, quiet: false }

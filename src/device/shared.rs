@@ -26,6 +26,19 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    pub(super) fn new(config: DeviceConfig) -> Self {
+        Self {
+            monitor: Monitor::default(),
+            budget: Budget::new(config.outbox),
+            desired: Inbox::default(),
+            messages: Inbox::weighing(CloudMessage::size),
+            methods: Inbox::default(),
+            commands: Commands::default(),
+            replaced: AtomicBool::new(false),
+            config,
+        }
+    }
+
     /// Why nothing can be asked of it any more.
     pub(super) fn closed(&self) -> Error {
         if self.replaced.load(Ordering::Relaxed) {

@@ -42,5 +42,8 @@ mod twin_traffic;
 mod waiting;
 
 #[cfg(test)]
+mod tests;
+
+#[cfg(test)]
 pub(super) use inbound::MAX_DELIVERIES;
 pub(super) use state::{End, Session};
