@@ -13,6 +13,7 @@
 //! | [`state_dir`] | what a service keeps across restarts |
 //! | [`temp_dir`] | the directory of a service that keeps nothing |
 //! | [`files`] | files that only this user can read, replaced as a whole |
+//! | [`faults`] | reading rules of faults; chance by a seed |
 //! | [`http`] | peers that stop reading, or stop sending in the middle of a body |
 
 // Tests may unwrap: a panic there is the report.
@@ -20,6 +21,7 @@
 
 pub mod certificate_authority;
 pub mod client_certificates;
+pub mod faults;
 pub mod files;
 pub mod handshake;
 pub mod http;

@@ -21,60 +21,60 @@ use super::fault::{
     AcceptFault, Answer, Change, ConnectFault, Fault, NowFault, Received, ReceivedFault, RequestFault,
     RequestMatch, Sent, SentFault, TwinRequest,
 };
-use super::members::{FaultError, Members, error};
 use super::rule::{Chance, Rule, Target, When};
+use azmqtt_local::faults::{FaultError, JsonFields, error};
 
 impl Rule {
     /// Reads a rule.
     pub fn from_json(value: Value) -> Result<Self, FaultError> {
-        let mut members = Members::of(value)?;
-        let rule = Self::take(&mut members)?;
-        members.end()?;
+        let mut fields = JsonFields::of(value)?;
+        let rule = Self::take(&mut fields)?;
+        fields.end()?;
         Ok(rule)
     }
 
-    pub(super) fn take(members: &mut Members) -> Result<Self, FaultError> {
-        let fault = Fault::take(members)?;
-        let target = Target::take(members)?;
+    pub(super) fn take(fields: &mut JsonFields) -> Result<Self, FaultError> {
+        let fault = Fault::take(fields)?;
+        let target = Target::take(fields)?;
         if target != Target::Everybody && matches!(fault, Fault::Accept(_)) {
             return error("device_id: whose a connection is cannot be known when it is accepted");
         }
-        let when = When::take(members)?;
+        let when = When::take(fields)?;
         Ok(Self { fault, target, when })
     }
 
     /// The rule as [`Self::from_json`] reads it.
     pub fn to_json(&self) -> Value {
         let mut json = self.fault.to_json();
-        let Some(members) = json.as_object_mut() else { return json };
+        let Some(fields) = json.as_object_mut() else { return json };
         if let Target::One { device, module } = &self.target {
-            members.insert("device_id".to_owned(), json!(device));
+            fields.insert("device_id".to_owned(), json!(device));
             if let Some(module) = module {
-                members.insert("module_id".to_owned(), json!(module));
+                fields.insert("module_id".to_owned(), json!(module));
             }
         }
         let When { after, skip, chance, count, lasting } = self.when;
-        members.insert("count".to_owned(), json!(count));
+        fields.insert("count".to_owned(), json!(count));
         for (name, seconds) in [("after", Some(after).filter(|after| !after.is_zero())), ("lasting", lasting)]
         {
             if let Some(seconds) = seconds {
-                members.insert(name.to_owned(), json!(seconds.as_secs_f64()));
+                fields.insert(name.to_owned(), json!(seconds.as_secs_f64()));
             }
         }
         if skip > 0 {
-            members.insert("skip".to_owned(), json!(skip));
+            fields.insert("skip".to_owned(), json!(skip));
         }
         if let Some(Chance { probability, seed }) = chance {
-            members.insert("probability".to_owned(), json!(probability));
-            members.insert("seed".to_owned(), json!(seed));
+            fields.insert("probability".to_owned(), json!(probability));
+            fields.insert("seed".to_owned(), json!(seed));
         }
         json
     }
 }
 
 impl Target {
-    fn take(members: &mut Members) -> Result<Self, FaultError> {
-        match (members.text("device_id")?, members.text("module_id")?) {
+    fn take(fields: &mut JsonFields) -> Result<Self, FaultError> {
+        match (fields.text("device_id")?, fields.text("module_id")?) {
             (None, None) => Ok(Self::Everybody),
             (None, Some(_)) => error("module_id needs the device_id that it belongs to"),
             (Some(device), module) => Ok(Self::One { device, module }),
@@ -83,19 +83,19 @@ impl Target {
 }
 
 impl When {
-    fn take(members: &mut Members) -> Result<Self, FaultError> {
-        let after = members.seconds("after")?.unwrap_or_default();
-        let skip = members.whole("skip", u64::MAX)?.unwrap_or(0);
-        let seed = members.whole("seed", u64::MAX)?;
-        let chance = match (members.number("probability", 1.0)?, seed) {
+    fn take(fields: &mut JsonFields) -> Result<Self, FaultError> {
+        let after = fields.seconds("after")?.unwrap_or_default();
+        let skip = fields.whole("skip", u64::MAX)?.unwrap_or(0);
+        let seed = fields.whole("seed", u64::MAX)?;
+        let chance = match (fields.number("probability", 1.0)?, seed) {
             (Some(probability), seed) => Some(Chance { probability, seed: seed.unwrap_or(0) }),
             (None, None) => None,
             (None, Some(_)) => return error("seed needs a probability"),
         };
-        let lasting = members.seconds("lasting")?;
+        let lasting = fields.seconds("lasting")?;
         // An absent count and a null one mean the same here: Python leaves out what it was not given.
         let default = if chance.is_some() || lasting.is_some() { None } else { Some(1) };
-        let count = members.whole("count", u64::MAX)?;
+        let count = fields.whole("count", u64::MAX)?;
         if count == Some(0) {
             return error("count must be at least 1");
         }
@@ -183,8 +183,8 @@ impl Fault {
         }
     }
 
-    fn take(members: &mut Members) -> Result<Self, FaultError> {
-        let name = members.text("fault")?.ok_or_else(|| FaultError("fault is missing".to_owned()))?;
+    fn take(fields: &mut JsonFields) -> Result<Self, FaultError> {
+        let name = fields.text("fault")?.ok_or_else(|| FaultError("fault is missing".to_owned()))?;
         let default = match name.as_str() {
             "drop" | "shut_down" | "silence" | "expire_token" | "take_over" | "throttle"
             | "quota_exceeded" => "now",
@@ -195,7 +195,7 @@ impl Fault {
             "lose" | "delay" | "duplicate" | "cut" | "corrupt" => "",
             _ => return error(format!("{name:?} is no fault: it is one of {}", FAULTS.join(", "))),
         };
-        let on = members.text("on")?.unwrap_or_else(|| default.to_owned());
+        let on = fields.text("on")?.unwrap_or_else(|| default.to_owned());
         if on.is_empty() {
             return error(format!("{name} needs the moment that it is on, as in \"on\": \"puback\""));
         }
@@ -209,7 +209,7 @@ impl Fault {
                     "drop" => Some(AcceptFault::Drop),
                     "reset" => Some(AcceptFault::Reset),
                     "silence" => Some(AcceptFault::Silence),
-                    "delay" => Some(AcceptFault::Delay(span(members, &name)?)),
+                    "delay" => Some(AcceptFault::Delay(span(fields, &name)?)),
                     _ => None,
                 };
                 fits(fault.map(Self::Accept))
@@ -217,9 +217,9 @@ impl Fault {
             (_, "connect") => {
                 let fault = match name.as_str() {
                     "drop" => Some(ConnectFault::Drop),
-                    "refuse" => Some(ConnectFault::Refuse(code(members)?)),
+                    "refuse" => Some(ConnectFault::Refuse(code(fields)?)),
                     "silence" => Some(ConnectFault::Silence),
-                    "delay" => Some(ConnectFault::Delay(span(members, &name)?)),
+                    "delay" => Some(ConnectFault::Delay(span(fields, &name)?)),
                     _ => None,
                 };
                 fits(fault.map(Self::Connect))
@@ -228,8 +228,8 @@ impl Fault {
                 let fault = match name.as_str() {
                     "drop" => Some(NowFault::Drop),
                     "shut_down" => Some(NowFault::ShutDown),
-                    "silence" => Some(NowFault::Silence(members.seconds("seconds")?)),
-                    "delay" => Some(NowFault::Delay(span(members, &name)?)),
+                    "silence" => Some(NowFault::Silence(fields.seconds("seconds")?)),
+                    "delay" => Some(NowFault::Delay(span(fields, &name)?)),
                     "corrupt" => Some(NowFault::Corrupt),
                     "expire_token" => Some(NowFault::ExpireToken),
                     "take_over" => Some(NowFault::TakeOver),
@@ -241,34 +241,34 @@ impl Fault {
                 let fault = match name.as_str() {
                     "drop" => Some(RequestFault::Drop),
                     "lose" => Some(RequestFault::Lose),
-                    "delay" => Some(RequestFault::Delay(span(members, &name)?)),
-                    "answer" => Some(RequestFault::Answer(answer(members)?)),
+                    "delay" => Some(RequestFault::Delay(span(fields, &name)?)),
+                    "answer" => Some(RequestFault::Answer(answer(fields)?)),
                     _ => None,
                 };
-                let method = members.text("method")?.map(|method| method.to_ascii_uppercase());
-                let which = RequestMatch { method, path: members.text("path")? };
+                let method = fields.text("method")?.map(|method| method.to_ascii_uppercase());
+                let which = RequestMatch { method, path: fields.text("path")? };
                 fits(fault.map(|fault| Self::Request(which, fault)))
             }
             ("answer", _) => match TwinRequest::from_name(&on) {
-                Some(what) => Ok(Self::TwinRequest(what, answer(members)?)),
+                Some(what) => Ok(Self::TwinRequest(what, answer(fields)?)),
                 None => fits(None),
             },
-            _ => Self::take_of_packet(members, &name, &on),
+            _ => Self::take_of_packet(fields, &name, &on),
         }
     }
 
-    fn take_of_packet(members: &mut Members, name: &str, on: &str) -> Result<Self, FaultError> {
+    fn take_of_packet(fields: &mut JsonFields, name: &str, on: &str) -> Result<Self, FaultError> {
         let fits =
             |fault: Option<Self>| fault.ok_or_else(|| FaultError(format!("{name} cannot be on {on:?}")));
         if let Some(what) = Received::from_name(on) {
             let fault = match name {
                 "drop" => Some(ReceivedFault::Drop),
                 "lose" => Some(ReceivedFault::Lose),
-                "silence" => Some(ReceivedFault::Silence(members.seconds("seconds")?)),
-                "delay" => Some(ReceivedFault::Delay(span(members, name)?)),
+                "silence" => Some(ReceivedFault::Silence(fields.seconds("seconds")?)),
+                "delay" => Some(ReceivedFault::Delay(span(fields, name)?)),
                 "expire_token" => Some(ReceivedFault::ExpireToken),
                 "take_over" => Some(ReceivedFault::TakeOver),
-                "change_twin" => Some(ReceivedFault::ChangeTwin(change(members)?)),
+                "change_twin" => Some(ReceivedFault::ChangeTwin(change(fields)?)),
                 _ => None,
             };
             return fits(fault.map(|fault| Self::Received(what, fault)));
@@ -279,7 +279,7 @@ impl Fault {
         let fault = match name {
             "drop" => Some(SentFault::Drop),
             "lose" => Some(SentFault::Lose),
-            "delay" => Some(SentFault::Delay(span(members, name)?)),
+            "delay" => Some(SentFault::Delay(span(fields, name)?)),
             "duplicate" => Some(SentFault::Duplicate),
             "cut" => Some(SentFault::Cut),
             "corrupt" => Some(SentFault::Corrupt),
@@ -369,8 +369,8 @@ const MOMENTS: [&str; 20] = [
 ];
 
 /// A CONNACK's return code (MQTT 3.1.1 §3.2.2.3).
-fn code(members: &mut Members) -> Result<u8, FaultError> {
-    match members.whole("code", u64::MAX) {
+fn code(fields: &mut JsonFields) -> Result<u8, FaultError> {
+    match fields.whole("code", u64::MAX) {
         Ok(None) => Ok(5),
         Ok(Some(code @ 1..=5)) => Ok(code as u8),
         _ => error("code must be a whole number from 1 to 5"),
@@ -378,20 +378,20 @@ fn code(members: &mut Members) -> Result<u8, FaultError> {
 }
 
 /// The time that a fault needs.
-fn span(members: &mut Members, name: &str) -> Result<Duration, FaultError> {
-    members.seconds("seconds")?.ok_or_else(|| FaultError(format!("{name} needs seconds")))
+fn span(fields: &mut JsonFields, name: &str) -> Result<Duration, FaultError> {
+    fields.seconds("seconds")?.ok_or_else(|| FaultError(format!("{name} needs seconds")))
 }
 
-fn answer(members: &mut Members) -> Result<Answer, FaultError> {
-    let status = members.whole("status", 599)?.unwrap_or(429);
+fn answer(fields: &mut JsonFields) -> Result<Answer, FaultError> {
+    let status = fields.whole("status", 599)?.unwrap_or(429);
     if status < 400 {
         return error("status must be a whole number from 400 to 599");
     }
-    Ok(Answer { status: status as u16, retry_after: members.whole("retry_after", 86_400)? })
+    Ok(Answer { status: status as u16, retry_after: fields.whole("retry_after", 86_400)? })
 }
 
-fn change(members: &mut Members) -> Result<Change, FaultError> {
-    let change = Change { desired: members.object("desired")?, reported: members.object("reported")? };
+fn change(fields: &mut JsonFields) -> Result<Change, FaultError> {
+    let change = Change { desired: fields.object("desired")?, reported: fields.object("reported")? };
     if change.desired.is_none() && change.reported.is_none() {
         return error("change_twin needs desired or reported, a merge patch");
     }

@@ -11,10 +11,10 @@ use super::fault::{
     AcceptFault, Answer, ConnectFault, Fault, Received, ReceivedFault, RequestFault, Sent, SentFault,
     TwinRequest,
 };
-use super::members::FaultError;
 use super::rule::{Active, Rule, Target};
 use super::strike::Agenda;
 use crate::id::Id;
+use azmqtt_local::faults::FaultError;
 
 /// Rules that may be set at a time.
 pub const MAX_RULES: usize = 1000;

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `fault` | the faults, by the moment that they belong to: no other pairs can be written |
 //! | `rule` | whose and when; when a rule fires, decided alike in every run with the same seed |
-//! | `document`, `members` | rules as JSON, the one form that Python, REST and the command line send |
+//! | `document` | rules as JSON, the one form that Python, REST and the command line send |
 //! | `engine` | the rules of a hub, and what has fired |
 //! | `line` | what faults do to one connection; `filter` to the packets that it is sent |
 //! | `strike` | faults that wait for no packet; the clock of those that are due later |
@@ -22,21 +22,19 @@ mod engine;
 mod fault;
 mod filter;
 mod line;
-mod members;
 mod plan;
-mod random;
 mod rule;
 pub(super) mod sdk;
 mod strike;
 #[cfg(test)]
 mod tests;
 
+pub use azmqtt_local::faults::FaultError;
 pub use engine::{Fired, RuleStatus};
 pub use fault::{
     AcceptFault, Answer, Change, ConnectFault, Fault, NowFault, Received, ReceivedFault, RequestFault,
     RequestMatch, Sent, SentFault, TwinRequest,
 };
-pub use members::FaultError;
 pub use plan::{Planned, Schedule};
 pub use rule::{Chance, Rule, Target, When};
 

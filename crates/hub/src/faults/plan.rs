@@ -9,9 +9,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::fault::{Change, Fault, ReceivedFault};
-use super::members::{FaultError, Members};
-use super::random::Random;
 use super::rule::{Rule, When};
+use azmqtt_local::faults::{FaultError, JsonFields, Random};
 
 /// Faults in one plan.
 const MAX_PLANNED: usize = 10_000;
@@ -54,13 +53,13 @@ pub struct Planned {
 impl Schedule {
     /// Reads `{"seed", "duration", "faults": [{…a rule…, "every" or "probability"}]}`.
     pub fn from_json(value: Value) -> Result<Self, FaultError> {
-        let mut members = Members::of(value)?;
-        let seed = members.whole("seed", u64::MAX)?.unwrap_or(0);
-        let duration = members.seconds("duration")?;
+        let mut fields = JsonFields::of(value)?;
+        let seed = fields.whole("seed", u64::MAX)?.unwrap_or(0);
+        let duration = fields.seconds("duration")?;
         let duration = duration.ok_or_else(|| FaultError("duration is missing, in seconds".to_owned()))?;
-        let entries = members.list("faults", MAX_ENTRIES)?.into_iter().map(Entry::from_json);
+        let entries = fields.list("faults", MAX_ENTRIES)?.into_iter().map(Entry::from_json);
         let entries = entries.collect::<Result<_, _>>()?;
-        members.end()?;
+        fields.end()?;
         Ok(Self { seed, duration, entries })
     }
 
@@ -78,7 +77,7 @@ impl Schedule {
             let Some(mean) = every else {
                 let mut rule = rule.clone();
                 if let Some(chance) = &mut rule.when.chance {
-                    chance.seed = random.next();
+                    chance.seed = random.next_u64();
                 }
                 rule.when.lasting = Some(within(rule.when.lasting, self.duration));
                 plan.push(Planned { at: Duration::ZERO, rule });
@@ -119,10 +118,10 @@ fn within(lasting: Option<Duration>, left: Duration) -> Duration {
 
 impl Entry {
     fn from_json(value: Value) -> Result<Self, FaultError> {
-        let mut members = Members::of(value)?;
-        let every = members.seconds("every")?.filter(|every| !every.is_zero());
-        let rule = Rule::take(&mut members)?;
-        members.end()?;
+        let mut fields = JsonFields::of(value)?;
+        let every = fields.seconds("every")?.filter(|every| !every.is_zero());
+        let rule = Rule::take(&mut fields)?;
+        fields.end()?;
         let by_packet = rule.when.chance.is_some();
         let at_once = rule.fault.on() == "now";
         match (every.is_some(), by_packet) {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::fault::Fault;
-use super::random::Random;
 use crate::id::Id;
+use azmqtt_local::faults::Random;
 
 /// Devices that a rule with a probability counts apart. Ids of clients that are none are counted too, so it is bounded.
 const MAX_COUNTED: usize = 65_536;

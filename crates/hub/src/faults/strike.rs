@@ -8,12 +8,12 @@ use tokio::time::timeout_at;
 
 use super::engine::Faults;
 use super::fault::{Fault, NowFault};
-use super::members::FaultError;
 use super::plan::{Planned, Schedule};
 use super::rule::{Rule, Target};
 use crate::device::Command;
 use crate::error::HubError;
 use crate::shared::Shared;
+use azmqtt_local::faults::FaultError;
 
 /// Faults that may be due later.
 const MAX_AGENDA: usize = 100_000;

@@ -8,21 +8,24 @@ use std::time::Duration;
 pub struct Random(u64);
 
 impl Random {
+    /// A generator that begins with `seed`.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
     /// Another generator, that of `name`: independent of how often this one is used.
+    #[must_use]
     pub fn fork(&self, name: &[u8]) -> Self {
         // FNV-1a.
         let hash = name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
         let mut mixed = Self(self.0 ^ hash);
-        Self(mixed.next())
+        Self(mixed.next_u64())
     }
 
-    pub fn next(&mut self) -> u64 {
+    /// The next number.
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -34,7 +37,7 @@ impl Random {
     pub fn fraction(&mut self) -> f64 {
         // 53 bits are a double's precision; both casts are exact.
         #[expect(clippy::cast_precision_loss, reason = "of 53 bits nothing is lost")]
-        let (bits, scale) = ((self.next() >> 11) as f64, (1_u64 << 53) as f64);
+        let (bits, scale) = ((self.next_u64() >> 11) as f64, (1_u64 << 53) as f64);
         bits / scale
     }
 

@@ -1,4 +1,4 @@
-//! JSON objects from outside, member by member: each is bounded, and one that nobody asks for is refused.
+//! JSON objects from outside, field by field: each is bounded, and one that nobody asks for is refused.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,9 +14,9 @@ const MAX_TEXT: usize = 1024;
 /// The longest object of a rule, as text: more than a twin's properties may have.
 const MAX_OBJECT: usize = 64 << 10;
 
-/// Why something is no rule: names the member and what it should be.
+/// Why something is no rule: names the field and what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FaultError(pub(super) String);
+pub struct FaultError(pub String);
 
 impl fmt::Display for FaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -26,21 +26,23 @@ impl fmt::Display for FaultError {
 
 impl std::error::Error for FaultError {}
 
-pub(super) fn error<T>(text: impl Into<String>) -> Result<T, FaultError> {
+/// Refuses, with this reason.
+pub fn error<T>(text: impl Into<String>) -> Result<T, FaultError> {
     Err(FaultError(text.into()))
 }
 
-/// An object whose members are taken out one by one: what is left at the end is nobody's.
-pub(super) struct Members {
+/// An object whose fields are taken out one by one: what is left at the end is nobody's.
+pub struct JsonFields {
     left: Map<String, Value>,
     /// The names that were asked for, to be told to whoever has misspelt one.
     asked: Vec<String>,
 }
 
-impl Members {
-    pub(super) fn of(value: Value) -> Result<Self, FaultError> {
-        let Value::Object(members) = value else { return error("a rule must be a JSON object") };
-        let left = members.into_iter().filter(|(_, value)| !value.is_null()).collect();
+impl JsonFields {
+    /// The fields of an object; those that are null count as absent.
+    pub fn of(value: Value) -> Result<Self, FaultError> {
+        let Value::Object(fields) = value else { return error("a rule must be a JSON object") };
+        let left = fields.into_iter().filter(|(_, value)| !value.is_null()).collect();
         Ok(Self { left, asked: Vec::new() })
     }
 
@@ -49,7 +51,8 @@ impl Members {
         self.left.shift_remove(name)
     }
 
-    pub(super) fn text(&mut self, name: &str) -> Result<Option<String>, FaultError> {
+    /// A text of at most 1,024 bytes.
+    pub fn text(&mut self, name: &str) -> Result<Option<String>, FaultError> {
         match self.remove(name) {
             None => Ok(None),
             Some(Value::String(text)) if text.len() <= MAX_TEXT => Ok(Some(text)),
@@ -57,7 +60,8 @@ impl Members {
         }
     }
 
-    pub(super) fn whole(&mut self, name: &str, most: u64) -> Result<Option<u64>, FaultError> {
+    /// A whole number from 0 to `most`.
+    pub fn whole(&mut self, name: &str, most: u64) -> Result<Option<u64>, FaultError> {
         let Some(value) = self.remove(name) else { return Ok(None) };
         match value.as_u64() {
             Some(number) if number <= most => Ok(Some(number)),
@@ -66,7 +70,8 @@ impl Members {
         }
     }
 
-    pub(super) fn number(&mut self, name: &str, most: f64) -> Result<Option<f64>, FaultError> {
+    /// A number from 0 to `most`.
+    pub fn number(&mut self, name: &str, most: f64) -> Result<Option<f64>, FaultError> {
         let Some(value) = self.remove(name) else { return Ok(None) };
         match value.as_f64() {
             Some(number) if (0.0..=most).contains(&number) => Ok(Some(number)),
@@ -74,11 +79,13 @@ impl Members {
         }
     }
 
-    pub(super) fn seconds(&mut self, name: &str) -> Result<Option<Duration>, FaultError> {
+    /// A span of at most a day, written in seconds.
+    pub fn seconds(&mut self, name: &str) -> Result<Option<Duration>, FaultError> {
         Ok(self.number(name, MAX_SECONDS)?.map(Duration::from_secs_f64))
     }
 
-    pub(super) fn list(&mut self, name: &str, most: usize) -> Result<Vec<Value>, FaultError> {
+    /// A list of at most `most` values; empty if it is absent.
+    pub fn list(&mut self, name: &str, most: usize) -> Result<Vec<Value>, FaultError> {
         match self.remove(name) {
             None => Ok(Vec::new()),
             Some(Value::Array(values)) if values.len() <= most => Ok(values),
@@ -86,7 +93,8 @@ impl Members {
         }
     }
 
-    pub(super) fn object(&mut self, name: &str) -> Result<Option<Value>, FaultError> {
+    /// An object of at most 64 KiB as text.
+    pub fn object(&mut self, name: &str) -> Result<Option<Value>, FaultError> {
         match self.remove(name) {
             None => Ok(None),
             Some(object @ Value::Object(_)) if object.to_string().len() <= MAX_OBJECT => Ok(Some(object)),
@@ -94,7 +102,8 @@ impl Members {
         }
     }
 
-    pub(super) fn end(self) -> Result<(), FaultError> {
+    /// Refuses what nobody has asked for.
+    pub fn end(self) -> Result<(), FaultError> {
         match self.left.keys().next() {
             None => Ok(()),
             Some(name) => {
