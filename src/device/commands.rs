@@ -19,7 +19,7 @@ use super::shared::Shared;
 pub(super) enum Command {
     Connect {
         deadline: Instant,
-        patience: Duration,
+        timeout: Duration,
         reply: Reply<()>,
     },
     Disconnect {
@@ -40,17 +40,17 @@ pub(super) enum Command {
     },
     WatchDesired {
         deadline: Instant,
-        patience: Duration,
+        timeout: Duration,
         reply: Reply<()>,
     },
     WatchMessages {
         deadline: Instant,
-        patience: Duration,
+        timeout: Duration,
         reply: Reply<()>,
     },
     WatchMethods {
         deadline: Instant,
-        patience: Duration,
+        timeout: Duration,
         reply: Reply<()>,
     },
     Respond {

@@ -85,7 +85,7 @@ impl Device {
     /// Connects, if not connected yet.
     pub fn connect(&self, timeout: Duration, reply: Reply<()>) {
         let deadline = later(Instant::now(), timeout);
-        self.command(Command::Connect { deadline, patience: timeout, reply });
+        self.command(Command::Connect { deadline, timeout, reply });
     }
 
     /// Sends what was accepted, within `timeout`, then disconnects until the next operation or
@@ -118,7 +118,7 @@ impl Device {
             return reply.send(Err(error));
         }
         let deadline = later(Instant::now(), timeout);
-        let ticket = Ticket { deadline, sent: 0, patience: timeout, size, owner: Owner::One(reply) };
+        let ticket = Ticket { deadline, sent: 0, timeout, size, owner: Owner::One(reply) };
         self.command(Command::Send(message, ticket));
     }
 
@@ -138,7 +138,7 @@ impl Device {
             .map(|message| {
                 let size = message.size();
                 let owner = Owner::Member(Member::of(batch));
-                (message, Ticket { deadline, sent: 0, patience: timeout, size, owner })
+                (message, Ticket { deadline, sent: 0, timeout, size, owner })
             })
             .collect();
         self.command(Command::SendBatch(accepted));
@@ -174,13 +174,13 @@ impl Device {
     /// each once, across reconnects. Answered once nothing can be missed any more.
     pub fn watch_desired(&self, timeout: Duration, reply: Reply<()>) {
         let deadline = later(Instant::now(), timeout);
-        self.command(Command::WatchDesired { deadline, patience: timeout, reply });
+        self.command(Command::WatchDesired { deadline, timeout, reply });
     }
 
     /// Subscribes to cloud-to-device messages; they arrive in [`Device::messages`].
     pub fn watch_messages(&self, timeout: Duration, reply: Reply<()>) {
         let deadline = later(Instant::now(), timeout);
-        self.command(Command::WatchMessages { deadline, patience: timeout, reply });
+        self.command(Command::WatchMessages { deadline, timeout, reply });
     }
 
     /// Acknowledges messages that were handed over, in the order in which they came.
@@ -193,7 +193,7 @@ impl Device {
     /// Subscribes to calls of direct methods; they arrive in [`Device::methods`].
     pub fn watch_methods(&self, timeout: Duration, reply: Reply<()>) {
         let deadline = later(Instant::now(), timeout);
-        self.command(Command::WatchMethods { deadline, patience: timeout, reply });
+        self.command(Command::WatchMethods { deadline, timeout, reply });
     }
 
     /// Responds to a call with the method's own status and a body, which is JSON of at most

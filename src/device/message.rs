@@ -38,7 +38,7 @@ pub(crate) struct Ticket {
     /// When the caller stops waiting.
     pub deadline: Instant,
     /// How long the caller was ready to wait.
-    pub patience: Duration,
+    pub timeout: Duration,
     /// What the message takes of the outbox, in bytes; see [`Outgoing::size`].
     pub size: u32,
     /// When it was last encoded, by the task's [`Ticks`](super::histogram::Ticks); 0 before. It and the size are small

@@ -103,7 +103,7 @@ pub enum Refused {
     Filter,
 }
 
-/// A session with a broker, which may have a connection. Dropping it ends both, without a goodbye.
+/// A session with a broker, which may have a connection. Dropping it ends both, without DISCONNECT.
 pub struct PlainClient {
     shared: Arc<Shared>,
     runtime: Handle,
@@ -147,7 +147,7 @@ impl PlainClient {
         });
     }
 
-    /// Publishes at QoS 0 or 1. Without a connection QoS 0 is lost, and QoS 1 waits for one. [`super::Happening`] says
+    /// Publishes at QoS 0 or 1. Without a connection QoS 0 is lost, and QoS 1 waits for one. [`super::EventKind`] says
     /// what became of it, by its `mid`.
     pub fn publish(&self, mid: u16, publish: Publish) -> Result<(), Refused> {
         if publish.qos == QoS::ExactlyOnce || !fits_within(&publish, LARGEST_PACKET) {
@@ -180,12 +180,12 @@ impl PlainClient {
         self.shared.ask(Request::Acknowledge { connection, packet_id });
     }
 
-    /// Says goodbye once everything before has left.
+    /// Sends DISCONNECT once everything before has left.
     pub fn disconnect(&self) {
         self.shared.ask(Request::Disconnect);
     }
 
-    /// Ends the connection without a goodbye, and without an event.
+    /// Ends the connection without DISCONNECT, and without an event.
     pub fn drop_connection(&self) {
         self.shared.put(|_| Command::Drop);
     }

@@ -19,12 +19,12 @@ pub struct Event {
     /// Which one, counted from 1.
     pub connection: u64,
     /// What.
-    pub happening: Happening,
+    pub kind: EventKind,
 }
 
 /// What can happen. A `mid` is the number under which the application handed something over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happening {
+pub enum EventKind {
     /// The broker accepted.
     Connected {
         /// Whether it remembers the session.
@@ -52,7 +52,7 @@ pub enum Happening {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum End {
     /// As asked for: DISCONNECT is written.
-    Goodbye,
+    Disconnected,
     /// The broker or the network ended it.
     Lost(String),
     /// The broker was silent for too long.
@@ -61,7 +61,7 @@ pub enum End {
     Protocol(String),
 }
 
-impl Happening {
+impl EventKind {
     fn size(&self) -> usize {
         match self {
             Self::Message(publish) => publish.topic.len() + publish.payload.len(),
@@ -116,7 +116,7 @@ impl Events {
         }
         let count = inner.events.len().min(max);
         let taken: Vec<Event> = inner.events.drain(..count).collect();
-        inner.bytes -= taken.iter().map(|event| event.happening.size()).sum::<usize>();
+        inner.bytes -= taken.iter().map(|event| event.kind.size()).sum::<usize>();
         let resume = inner.paused && !inner.is_full();
         if resume {
             inner.paused = false;
@@ -155,7 +155,7 @@ impl Events {
 
     pub(super) fn push(&self, event: Event) {
         let mut inner = self.lock();
-        inner.bytes += event.happening.size();
+        inner.bytes += event.kind.size();
         inner.events.push_back(event);
         let waker = inner.waker.take();
         drop(inner);

@@ -25,5 +25,5 @@ mod tests;
 
 pub use client::PlainClient;
 pub use encryption::{Encryption, Roots, Verification, Versions};
-pub use events::{End, Event, Events, Happening};
+pub use events::{End, Event, EventKind, Events};
 pub use server::{ConnectError, PlainServer};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::client::Request;
 use super::connection::{Dispatch, Loss, MAX_OUTPUT, OUTPUT_HIGH_WATER, Progress};
-use super::events::{End, Event, Events, Happening};
+use super::events::{End, Event, EventKind, Events};
 use azmqtt_mqtt::client::Event as MqttEvent;
 use azmqtt_mqtt::{
     Client, ConnectReturnCode, Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
@@ -122,11 +122,11 @@ impl Session {
     pub(super) fn ended(&mut self, how: Ended) {
         let Some(current) = self.current.take() else { return };
         self.mqtt.disconnected();
-        let happening = match how {
-            Ended::Refused(code) => Happening::Refused(code),
-            Ended::Other(end) => Happening::Ended(end),
+        let kind = match how {
+            Ended::Refused(code) => EventKind::Refused(code),
+            Ended::Other(end) => EventKind::Ended(end),
         };
-        self.events.push(Event { connection: current.number, happening });
+        self.events.push(Event { connection: current.number, kind });
     }
 
     /// Whether DISCONNECT is still to leave.
@@ -224,13 +224,13 @@ impl Session {
         let Some(current) = &mut self.current else { return Ok(()) };
         while current.unflushed.front().is_some_and(|(end, _)| *end <= current.flushed) {
             if let Some((_, mid)) = current.unflushed.pop_front() {
-                let happening = Happening::Written(mid);
-                self.events.push(Event { connection: current.number, happening });
+                let kind = EventKind::Written(mid);
+                self.events.push(Event { connection: current.number, kind });
             }
         }
         let all_left = self.mqtt.output().is_empty() && current.flushed == current.written;
         if matches!(current.phase, Phase::Leaving(_)) && all_left {
-            return Err(End::Goodbye.into());
+            return Err(End::Disconnected.into());
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ impl Dispatch for Session {
 
     fn handle_event(&mut self, event: MqttEvent<u16>, _: Instant) -> Result<(), Ended> {
         let Some(current) = &mut self.current else { return Ok(()) };
-        let happening = match event {
+        let kind = match event {
             MqttEvent::Connected { session_present } => {
                 current.phase = Phase::Connected;
                 // What the broker forgot is published as new, before everything else.
@@ -254,27 +254,27 @@ impl Dispatch for Session {
                 for message in forgotten.into_iter().rev() {
                     self.waiting.push_front(message);
                 }
-                Happening::Connected { session_present }
+                EventKind::Connected { session_present }
             }
             MqttEvent::Refused(code) => return Err(Ended::Refused(return_code(code))),
-            MqttEvent::Acknowledged(mid) => Happening::Acknowledged(mid),
+            MqttEvent::Acknowledged(mid) => EventKind::Acknowledged(mid),
             MqttEvent::Subscribed { packet_id, return_codes } => {
                 let Some(mid) = current.asked.remove(&packet_id) else { return Ok(()) };
-                Happening::Subscribed(mid, return_codes.into_iter().map(granted).collect())
+                EventKind::Subscribed(mid, return_codes.into_iter().map(granted).collect())
             }
             MqttEvent::Unsubscribed { packet_id } => {
                 let Some(mid) = current.asked.remove(&packet_id) else { return Ok(()) };
-                Happening::Unsubscribed(mid)
+                EventKind::Unsubscribed(mid)
             }
-            MqttEvent::BadTopic => Happening::BadTopic,
+            MqttEvent::BadTopic => EventKind::BadTopic,
             MqttEvent::Message(mut publish) => {
                 if publish.payload.len() < SMALL {
                     publish.payload = publish.payload.to_vec().into();
                 }
-                Happening::Message(publish)
+                EventKind::Message(publish)
             }
         };
-        self.events.push(Event { connection: current.number, happening });
+        self.events.push(Event { connection: current.number, kind });
         Ok(())
     }
 
@@ -285,7 +285,7 @@ impl Dispatch for Session {
     fn lost(&mut self, loss: Loss) -> Ended {
         match loss {
             // The broker was quicker to end what was ending anyway.
-            Loss::Stream(_) if self.is_leaving() => End::Goodbye,
+            Loss::Stream(_) if self.is_leaving() => End::Disconnected,
             Loss::Stream(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
                 End::Lost("the broker closed the connection".to_owned())
             }
@@ -300,7 +300,7 @@ impl Dispatch for Session {
         match self.current.as_ref().map(|current| current.phase) {
             Some(Phase::Connecting(until)) if now >= until => return Err(End::Silent.into()),
             // What could not leave in time will not leave.
-            Some(Phase::Leaving(until)) if now >= until => return Err(End::Goodbye.into()),
+            Some(Phase::Leaving(until)) if now >= until => return Err(End::Disconnected.into()),
             _ => {}
         }
         self.put_out(now);

@@ -59,7 +59,7 @@ impl Task {
         else {
             return;
         };
-        let in_order = matches!(how, Ended::Other(End::Goodbye));
+        let in_order = matches!(how, Ended::Other(End::Disconnected));
         session.ended(how);
         if let Some(connection) = self.connection.take()
             && in_order

@@ -17,7 +17,7 @@ use super::{runtime, waiter};
 use crate::device::ProxyChoice;
 use crate::plain::client::Refused;
 use crate::plain::{
-    ConnectError, Encryption, End, Event, Happening, PlainClient as Client, PlainServer, Roots, Verification,
+    ConnectError, Encryption, End, Event, EventKind, PlainClient as Client, PlainServer, Roots, Verification,
     Versions,
 };
 use azmqtt_mqtt::session::fits_within;
@@ -266,13 +266,13 @@ impl PlainClient {
         self.generation.check()
     }
 
-    /// Says goodbye once everything before has left.
+    /// Sends DISCONNECT once everything before has left.
     fn disconnect(&self) -> PyResult<()> {
         self.client()?.disconnect();
         Ok(())
     }
 
-    /// Ends the connection without a goodbye.
+    /// Ends the connection without DISCONNECT.
     fn drop_connection(&self) -> PyResult<()> {
         self.client()?.drop_connection();
         Ok(())
@@ -325,24 +325,24 @@ impl PlainClient {
 /// Connection, what happened, and what belongs to it.
 fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
     let number = event.connection;
-    match event.happening {
-        Happening::Connected { session_present } => (number, "connected", session_present).into_pyobject(py),
-        Happening::Refused(code) => (number, "refused", code).into_pyobject(py),
-        Happening::Written(mid) => (number, "written", mid).into_pyobject(py),
-        Happening::Acknowledged(mid) => (number, "acknowledged", mid).into_pyobject(py),
-        Happening::Subscribed(mid, codes) => {
+    match event.kind {
+        EventKind::Connected { session_present } => (number, "connected", session_present).into_pyobject(py),
+        EventKind::Refused(code) => (number, "refused", code).into_pyobject(py),
+        EventKind::Written(mid) => (number, "written", mid).into_pyobject(py),
+        EventKind::Acknowledged(mid) => (number, "acknowledged", mid).into_pyobject(py),
+        EventKind::Subscribed(mid, codes) => {
             (number, "subscribed", mid, PyTuple::new(py, codes)?).into_pyobject(py)
         }
-        Happening::Unsubscribed(mid) => (number, "unsubscribed", mid).into_pyobject(py),
-        Happening::Message(message) => {
+        EventKind::Unsubscribed(mid) => (number, "unsubscribed", mid).into_pyobject(py),
+        EventKind::Message(message) => {
             let payload = PyBytes::new(py, &message.payload);
             let Publish { topic, qos, retain, dup, pkid, .. } = message;
             (number, "message", topic, payload, qos as u8, retain, dup, pkid).into_pyobject(py)
         }
-        Happening::BadTopic => (number, "bad topic").into_pyobject(py),
-        Happening::Ended(end) => {
+        EventKind::BadTopic => (number, "bad topic").into_pyobject(py),
+        EventKind::Ended(end) => {
             let (how, reason) = match end {
-                End::Goodbye => ("goodbye", None),
+                End::Disconnected => ("goodbye", None),
                 End::Lost(reason) => ("lost", Some(reason)),
                 End::Silent => ("silent", None),
                 End::Protocol(reason) => ("protocol", Some(reason)),

@@ -227,7 +227,7 @@ impl Check {
         Err(Over)
     }
 
-    /// Connects as a client would, once, and says goodbye.
+    /// Connects as a client would, once, and disconnects.
     async fn connect(&mut self) -> Result<(), Error> {
         let retry = RetryPolicy { first_connect: false, ..self.config.retry };
         let device = Device::new(DeviceConfig { retry, ..self.config.clone() }, self.runtime);

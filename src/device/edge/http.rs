@@ -65,11 +65,11 @@ where
         .await
         .map_err(|_| late("it did not take the connection", deadlines.connect))?
         .map_err(|error| format!("cannot connect: {error}"))?;
-    let answered = timeout(deadlines.answer, converse(stream, address, request)).await;
+    let answered = timeout(deadlines.answer, ask(stream, address, request)).await;
     answered.unwrap_or_else(|_| Err(late("no whole answer", deadlines.answer)))
 }
 
-async fn converse<S>(stream: S, address: &Address, request: Request) -> Result<Value, String>
+async fn ask<S>(stream: S, address: &Address, request: Request) -> Result<Value, String>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {

@@ -29,13 +29,13 @@ impl Session {
             Command::Respond { call, status, body, reply } => self.respond(&call, status, body, reply),
             command if self.goal.is_closing() => command.reject(&self.shared),
             Command::Disconnect { deadline, reply } => self.leave(deadline, reply),
-            Command::Connect { deadline, patience, reply } => {
+            Command::Connect { deadline, timeout, reply } => {
                 // Who asks last is heard.
                 self.goal = Goal::Connected;
                 self.hurry = true;
                 // The hub may have changed its mind since.
                 self.twin.compare_soon();
-                self.wait_for(Awaited::Everything, deadline, patience, reply);
+                self.wait_for(Awaited::Everything, deadline, timeout, reply);
             }
             command if !self.may_connect() => self.refuse_offline(command),
             Command::Send(message, ticket) => self.accept(message, ticket),
@@ -47,20 +47,20 @@ impl Session {
             Command::Twin { request, deadline, started, reply } => {
                 self.ask_twin(request, deadline, started, reply);
             }
-            Command::WatchDesired { deadline, patience, reply } => {
+            Command::WatchDesired { deadline, timeout, reply } => {
                 // The comparison after each reconnect needs the answers too.
                 self.subscriptions.want(Feed::TwinAnswers);
                 self.subscriptions.want(Feed::DesiredChanges);
                 self.twin.compare_soon();
-                self.wait_for(Awaited::Feed(Feed::DesiredChanges), deadline, patience, reply);
+                self.wait_for(Awaited::Feed(Feed::DesiredChanges), deadline, timeout, reply);
             }
-            Command::WatchMessages { deadline, patience, reply } => {
+            Command::WatchMessages { deadline, timeout, reply } => {
                 self.subscriptions.want(Feed::CloudMessages);
-                self.wait_for(Awaited::Feed(Feed::CloudMessages), deadline, patience, reply);
+                self.wait_for(Awaited::Feed(Feed::CloudMessages), deadline, timeout, reply);
             }
-            Command::WatchMethods { deadline, patience, reply } => {
+            Command::WatchMethods { deadline, timeout, reply } => {
                 self.subscriptions.want(Feed::Methods);
-                self.wait_for(Awaited::Feed(Feed::Methods), deadline, patience, reply);
+                self.wait_for(Awaited::Feed(Feed::Methods), deadline, timeout, reply);
             }
         }
     }
@@ -110,7 +110,7 @@ impl Session {
     }
 
     fn accept(&mut self, message: Outgoing, ticket: Ticket) {
-        self.note_deadline(ticket.deadline, ticket.patience);
+        self.note_deadline(ticket.deadline, ticket.timeout);
         self.outbox.queued.push_back((message.into_publish(), ticket));
     }
 
@@ -121,8 +121,8 @@ impl Session {
     }
 
     /// Remembers when an operation runs out of time.
-    pub(super) fn note_deadline(&mut self, deadline: Instant, patience: Duration) {
+    pub(super) fn note_deadline(&mut self, deadline: Instant, timeout: Duration) {
         self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
-        self.patience = Some(self.patience.map_or(patience, |shortest| shortest.min(patience)));
+        self.shortest_timeout = Some(self.shortest_timeout.map_or(timeout, |shortest| shortest.min(timeout)));
     }
 }

@@ -14,21 +14,20 @@ impl Session {
             return;
         }
         let known = self.why_no_answer(now);
-        let timeout =
-            |operation, after| Error::RequestTimeout { operation, after, known: Some(known.clone()) };
+        let late = |operation, after| Error::RequestTimeout { operation, after, known: Some(known.clone()) };
 
         let mut expired: Vec<Ticket> = self.mqtt.abandon(|ticket| ticket.deadline <= now);
         expired.extend(self.outbox.expire(now));
         for ticket in expired {
-            let after = ticket.patience;
-            self.settle(ticket, Err(timeout("send_message", after)));
+            let after = ticket.timeout;
+            self.settle(ticket, Err(late("send_message", after)));
         }
         for (origin, request, after) in self.twin.expire(now) {
-            self.fail_any_request(origin, timeout(request.operation(), after), now);
+            self.fail_any_request(origin, late(request.operation(), after), now);
         }
         self.expire_waiting(now);
         self.earliest = self.earliest_deadline();
-        self.patience = self.shortest_patience();
+        self.shortest_timeout = self.find_shortest_timeout();
     }
 
     fn earliest_deadline(&self) -> Option<Instant> {
@@ -38,10 +37,10 @@ impl Session {
         queued.chain(in_flight).chain(waiting).chain(self.twin.requests().deadline()).min()
     }
 
-    fn shortest_patience(&self) -> Option<Duration> {
-        let queued = self.outbox.queued.iter().map(|(_, ticket)| ticket.patience);
-        let in_flight = self.mqtt.tokens().map(|ticket| ticket.patience);
-        let waiting = self.waiting.iter().map(|waiting| waiting.patience);
-        queued.chain(in_flight).chain(waiting).chain(self.twin.requests().patience()).min()
+    fn find_shortest_timeout(&self) -> Option<Duration> {
+        let queued = self.outbox.queued.iter().map(|(_, ticket)| ticket.timeout);
+        let in_flight = self.mqtt.tokens().map(|ticket| ticket.timeout);
+        let waiting = self.waiting.iter().map(|waiting| waiting.timeout);
+        queued.chain(in_flight).chain(waiting).chain(self.twin.requests().shortest_timeout()).min()
     }
 }

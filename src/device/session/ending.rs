@@ -134,7 +134,7 @@ impl Session {
         }
         let failed = self.methods.fail(error);
         self.count_failures(failed);
-        (self.earliest, self.patience) = (None, None);
+        (self.earliest, self.shortest_timeout) = (None, None);
     }
 
     /// The hub forgot the session: what was unacknowledged goes out again as new, before anything younger,

@@ -242,7 +242,7 @@ impl<T> Requests<T> {
     }
 
     /// The shortest time that one of them has.
-    pub fn patience(&self) -> Option<Duration> {
+    pub fn shortest_timeout(&self) -> Option<Duration> {
         self.pending.values().map(|pending| pending.deadline.saturating_duration_since(pending.started)).min()
     }
 

@@ -45,13 +45,13 @@ impl Session {
     /// A hub that owes answers is pinged as early as those who wait for them can do with a new connection.
     pub(super) fn watch_silence(&mut self, now: Instant) {
         if self.is_settled() && self.waiting.is_empty() {
-            self.patience = None;
+            self.shortest_timeout = None;
         }
         let owes = self.mqtt.in_flight() > 0
             || self.twin.requests().awaits_answer()
             || self.subscriptions.asked_since().is_some();
         let sent = self.link.written + self.mqtt.output().len() as u64;
-        self.mqtt.awaits(self.patience.filter(|_| owes), sent, now);
+        self.mqtt.awaits(self.shortest_timeout.filter(|_| owes), sent, now);
     }
 
     /// The hub has a message.

@@ -42,7 +42,7 @@ pub(crate) struct Session {
     /// Not later than the earliest deadline of any operation.
     pub(super) earliest: Option<Instant>,
     /// Not longer than the shortest time that any operation had.
-    pub(super) patience: Option<Duration>,
+    pub(super) shortest_timeout: Option<Duration>,
     /// While it is connected or wants to be, if there may be others.
     pub(super) seat: Option<Seat>,
 }
@@ -100,7 +100,7 @@ impl Session {
             methods: Methods::default(),
             waiting: Vec::new(),
             earliest: None,
-            patience: None,
+            shortest_timeout: None,
             seat: None,
             shared,
         }

@@ -12,15 +12,9 @@ use crate::device::reply::Reply;
 const SUBSCRIPTION_RETRY: Duration = Duration::from_secs(10);
 
 impl Session {
-    pub(super) fn wait_for(
-        &mut self,
-        what: Awaited,
-        deadline: Instant,
-        patience: Duration,
-        reply: Reply<()>,
-    ) {
-        self.note_deadline(deadline, patience);
-        self.waiting.push(Waiting { what, deadline, patience, reply });
+    pub(super) fn wait_for(&mut self, what: Awaited, deadline: Instant, timeout: Duration, reply: Reply<()>) {
+        self.note_deadline(deadline, timeout);
+        self.waiting.push(Waiting { what, deadline, timeout, reply });
         self.tell_waiting();
     }
 
@@ -56,7 +50,7 @@ impl Session {
     /// Ends the waits whose time is over.
     pub(super) fn expire_waiting(&mut self, now: Instant) {
         let late: Vec<_> = self.waiting.extract_if(.., |waiting| waiting.deadline <= now).collect();
-        for Waiting { what, patience, reply, .. } in late {
+        for Waiting { what, timeout, reply, .. } in late {
             let (operation, feed) = match what {
                 Awaited::Everything => ("connect", self.missing()),
                 Awaited::Feed(feed) => (feed.subscription(), Some(feed)),
@@ -65,7 +59,7 @@ impl Session {
                 Some(feed) if self.mqtt.is_connected() => self.why_missing(feed),
                 _ => self.why_no_answer(now),
             };
-            reply.send(Err(Error::RequestTimeout { operation, after: patience, known: Some(known) }));
+            reply.send(Err(Error::RequestTimeout { operation, after: timeout, known: Some(known) }));
         }
     }
 

@@ -10,7 +10,7 @@ use crate::device::reply::Reply;
 pub(super) struct Waiting {
     pub(super) what: Awaited,
     pub(super) deadline: Instant,
-    pub(super) patience: Duration,
+    pub(super) timeout: Duration,
     pub(super) reply: Reply<()>,
 }
 

@@ -12,8 +12,8 @@ fn members(batch: &Arc<Batch>, count: usize) -> Vec<Member> {
 
 fn settle(member: Member, outcome: Result<(), Error>) {
     use crate::device::message::{Owner, Ticket};
-    let (deadline, patience) = (std::time::Instant::now(), std::time::Duration::ZERO);
-    Ticket { deadline, sent: 0, patience, size: 0, owner: Owner::Member(member) }.settle(outcome);
+    let (deadline, timeout) = (std::time::Instant::now(), std::time::Duration::ZERO);
+    Ticket { deadline, sent: 0, timeout, size: 0, owner: Owner::Member(member) }.settle(outcome);
 }
 
 /// A waiter whose outcome shows in the channel.

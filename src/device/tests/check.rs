@@ -37,7 +37,7 @@ async fn a_connection_that_is_good() {
     let checked = start(hub.config(), LONG);
     passes_looks(&hub).await;
     let mut peer = hub.accept(false).await;
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     let report = checked.get().await.unwrap();
     let (good, failed) = read(&report);
     assert_eq!((good, failed), (vec!["DNS", "TCP", "TLS", "credentials", "MQTT CONNECT"], None));

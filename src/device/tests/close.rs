@@ -23,7 +23,7 @@ async fn a_client_that_was_never_used() {
 }
 
 #[tokio::test]
-async fn close_flushes_and_says_goodbye() {
+async fn close_flushes_and_disconnects() {
     let hub = Hub::new().await;
     let device = hub.device();
     let mut peer = hub.connect(&device).await;
@@ -39,7 +39,7 @@ async fn close_flushes_and_says_goodbye() {
         assert_eq!(peer.take_message().await, n.to_string());
     }
     assert_eq!(closing.get().await, Ok(0));
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     for sent in sent {
         sent.get().await.unwrap();
     }
@@ -119,7 +119,7 @@ async fn close_while_reconnecting_waits_for_what_was_accepted() {
     assert_eq!(peer.take_message().await, "late");
     assert_eq!(closing.get().await, Ok(0));
     sent.get().await.unwrap();
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn dropping_the_last_handle_ends_the_connection() {
     let unanswered = send(&clone, "b");
     peer.message().await;
     drop(clone);
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     assert_eq!(unanswered.get().await, Err(Error::ClientClosed));
 }
 
@@ -182,7 +182,7 @@ async fn a_last_message_arrives_although_the_hub_talks_over_it() {
     closing.get().await.unwrap();
     peer.publish("$iothub/methods/POST/x/?$rid=1", &"x".repeat(200_000)).await;
     assert_eq!(peer.take_message().await, "last");
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

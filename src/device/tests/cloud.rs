@@ -88,7 +88,7 @@ async fn an_old_delivery_is_not_acknowledged_on_a_new_connection() {
 }
 
 #[tokio::test]
-async fn acknowledgements_leave_before_the_goodbye() {
+async fn acknowledgements_leave_before_disconnect() {
     let hub = Hub::new().await;
     let device = hub.device();
     let mut peer = listening(&hub, &device).await;
@@ -97,7 +97,7 @@ async fn acknowledgements_leave_before_the_goodbye() {
     device.acknowledge(vec![last.delivery.unwrap()]);
     let closing = close(&device);
     assert_eq!(peer.event().await, Some(Event::Acknowledged(1)));
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     closing.get().await.unwrap();
     let error = ask(|reply| device.messages().when_ready(reply)).get().await.unwrap_err();
     assert_eq!(error, Error::ClientClosed);

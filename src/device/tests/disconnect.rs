@@ -30,7 +30,7 @@ async fn what_was_accepted_goes_out_first_and_the_next_call_connects_again() {
     assert_eq!(peer.take_message().await, "a");
     assert_eq!(sent.get().await, Ok(()));
     assert_eq!(leaving.get().await, Ok(()));
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     assert_eq!((device.state(), device.last_error()), (State::Disconnected, None));
     hub.stays_alone(Duration::from_millis(20)).await;
     assert_eq!(device.stats().connections_lost, 0);
@@ -49,7 +49,7 @@ async fn what_the_hub_does_not_acknowledge_in_time_goes_out_on_the_next_connecti
     let mut sent = send(&device, "a");
     peer.message().await;
     assert_eq!(disconnect(&device, Duration::from_millis(50)).get().await, Ok(()));
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     assert!(sent.is_open());
     let connecting = ask(|reply| device.connect(LONG, reply));
     let mut peer = hub.accept(true).await;
@@ -124,7 +124,7 @@ async fn close_keeps_the_connection_past_an_earlier_disconnect_to_send_what_was_
     peer.acknowledge(message.pkid).await;
     assert_eq!(sent.get().await, Ok(()));
     assert_eq!((closing.get().await, leaving.get().await), (Ok(0), Ok(())));
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
 }
 
 #[tokio::test]

@@ -100,7 +100,7 @@ async fn a_line_cut_in_mid_packet() {
     let mut peer = hub.connect(&device).await;
     let sent = send(&device, "a");
     peer.message().await;
-    // PUBACK without its last byte, and no goodbye on the TLS layer either.
+    // PUBACK without its last byte, and no close_notify of TLS either.
     peer.raw(&[0x40, 2, 0]).await;
     let (tcp, _) = peer.stream.into_inner();
     tcp.set_zero_linger().unwrap();

@@ -152,7 +152,7 @@ async fn close_sends_the_responses_that_were_given_and_drops_the_calls_that_wait
     let responding = respond(&device, first, 200, "");
     let closing = close(&device);
     assert_eq!(response(&mut peer).await.0, "$iothub/methods/res/200/?$rid=1");
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     assert_eq!(closing.get().await, Ok(0));
     responding.get().await.unwrap();
     assert!(device.methods().is_empty());
@@ -189,7 +189,7 @@ async fn a_renewal_waits_for_an_open_call_and_then_for_its_response_to_leave() {
     let mut newer = hub.accept_tls().await;
     respond(&device, request, 200, "").get().await.unwrap();
     assert_eq!(response(&mut peer).await.0, "$iothub/methods/res/200/?$rid=1");
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     assert!(matches!(newer.event().await, Some(Event::Connect(_))));
     newer.accept(true).await;
     grant(&mut newer).await;
@@ -235,6 +235,6 @@ async fn a_handler_may_respond_while_the_client_closes() {
     respond(&device, request, 200, "").get().await.unwrap();
     assert_eq!(response(&mut peer).await.0, "$iothub/methods/res/200/?$rid=1");
     peer.acknowledge(keeps_it_open.pkid).await;
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     assert_eq!(closing.get().await, Ok(0));
 }

@@ -10,6 +10,7 @@ mod cloud;
 mod connect;
 mod credentials;
 mod desired;
+mod diagnostics;
 mod disconnect;
 mod https;
 mod inbox;
@@ -23,14 +24,15 @@ mod proxies;
 mod proxy_peer;
 mod renewal;
 mod requests;
-mod seeing;
+
 mod sending;
 mod signers;
 mod soak;
 mod socks5;
 mod standing;
+mod transport_matrix;
 mod twin;
 mod twin_session;
 mod watch;
-mod ways;
+
 mod websocket;

@@ -125,7 +125,7 @@ async fn a_whole_registration() {
     assert_eq!(registered.identity.device_id, "dev-1");
     assert_eq!(registered.state.payload, Some(json!({ "answer": 42 })));
     assert_eq!(registered.state.substatus, Some(Substatus::InitialAssignment));
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
 }
 
 #[tokio::test]

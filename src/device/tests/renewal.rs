@@ -21,7 +21,7 @@ async fn serve(peer: &mut Peer, received: &mut HashMap<String, u32>) {
                 peer.acknowledge(publish.pkid).await;
             }
             Some(Event::Disconnect) => return,
-            other => panic!("{other:?} in place of a message or the goodbye"),
+            other => panic!("{other:?} in place of a message or DISCONNECT"),
         }
     }
 }
@@ -46,7 +46,7 @@ async fn a_renewal_under_load_loses_and_repeats_nothing() {
     });
     let mut received = HashMap::<String, u32>::new();
     for _ in 0..2 {
-        // Serves the old connection up to its goodbye, while the next one is being opened.
+        // Serves the old connection up to its DISCONNECT, while the next one is being opened.
         let (mut next, ()) = tokio::join!(hub.accept_tls(), serve(&mut peer, &mut received));
         assert!(matches!(next.event().await, Some(Event::Connect(_))));
         next.accept(true).await;
@@ -79,7 +79,7 @@ async fn an_answer_that_is_out_is_waited_for() {
     peer.acknowledge(publish.pkid).await;
     sent.get().await.unwrap();
     let answered = Instant::now();
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     assert!(answered.elapsed() < Duration::from_secs(1), "no longer than that answer");
     assert!(matches!(next.event().await, Some(Event::Connect(_))));
     next.accept(true).await;
@@ -97,7 +97,7 @@ async fn an_answer_that_does_not_come_holds_it_up_for_a_while_only() {
     let first = peer.message().await;
     let started = Instant::now();
     let mut next = hub.accept_tls().await;
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     assert!(started.elapsed() < Duration::from_secs(5));
     assert!(matches!(next.event().await, Some(Event::Connect(_))));
     next.accept(true).await;
@@ -136,7 +136,7 @@ async fn a_next_connection_that_fails_is_tried_again_beside_the_old_one() {
         sent.get().await.unwrap();
     }
     let mut next = hub.accept_tls().await;
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     assert!(matches!(next.event().await, Some(Event::Connect(_))));
     assert_eq!(device.stats().connections_lost, 0);
 }
@@ -147,7 +147,7 @@ async fn a_hub_that_refuses_the_new_token_ends_it_with_the_reason() {
     let device = short_lived(&hub);
     let mut peer = hub.connect(&device).await;
     let mut next = hub.accept_tls().await;
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     assert!(matches!(next.event().await, Some(Event::Connect(_))));
     let sent = send(&device, "a");
     next.server.refuse(azmqtt_mqtt::ConnectReturnCode::NotAuthorized);

@@ -170,7 +170,7 @@ async fn a_signer_that_hangs_delays_neither_the_line_nor_the_end() {
     let started = Instant::now();
     assert_eq!(close(&device).get().await, Ok(0));
     assert!(started.elapsed() < LONG / 2);
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
 }
 
 #[tokio::test]
@@ -224,7 +224,7 @@ async fn a_token_is_replaced_before_it_expires() {
     assert_eq!(shown, first);
     connecting.get().await.unwrap();
     // The source fails once: the line stays, and it is asked again.
-    let (mut next, ()) = tokio::join!(hub.accept_tls(), peer.expect_goodbye());
+    let (mut next, ()) = tokio::join!(hub.accept_tls(), peer.expect_disconnect());
     let Some(azmqtt_mqtt::server::Event::Connect(connect)) = next.event().await else { panic!("no CONNECT") };
     next.accept(true).await;
     assert_eq!(password(&connect), second);

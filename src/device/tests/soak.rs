@@ -122,7 +122,7 @@ async fn soak(seed: u64) {
     assert!(stats.connections_lost > 3, "the line was cut {} times", stats.connections_lost);
     assert_eq!(close(&device).get().await, Ok(0));
 
-    // It may have seen the goodbye already.
+    // It may have seen DISCONNECT already.
     let _ = stop.send(());
     let received = hub.await.unwrap();
     assert_eq!(received.len(), MESSAGES, "seed {seed}: sent is not received");

@@ -355,8 +355,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         self.flush().await;
     }
 
-    /// The device's goodbye and the end of its bytes.
-    pub(super) async fn expect_goodbye(&mut self) {
+    /// DISCONNECT and the end of the device's bytes.
+    pub(super) async fn expect_disconnect(&mut self) {
         assert_eq!(self.event().await, Some(Event::Disconnect));
         assert_eq!(within(self.stream.read_buf(&mut self.input)).await.unwrap(), 0);
     }

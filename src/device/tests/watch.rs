@@ -247,5 +247,5 @@ async fn closing_does_not_wait_for_a_comparison() {
     peer.acknowledge(publish.pkid).await;
     sent.get().await.unwrap();
     assert_eq!(closing.get().await, Ok(0));
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
 }

@@ -84,7 +84,7 @@ async fn a_device_lives_on_a_websocket() {
         assert_eq!(peer.take_message().await, large);
         sent.get().await.unwrap();
         let closing = close(&device);
-        peer.expect_goodbye().await;
+        peer.expect_disconnect().await;
         assert_eq!(closing.get().await.unwrap(), 0);
     }
 }

@@ -22,8 +22,8 @@ use super::error::{Error, not_connected};
 use super::reply::Reply;
 use super::under_way::UnderWay;
 
-/// How long a goodbye may take that nobody waits for.
-const GOODBYE: Duration = Duration::from_secs(10);
+/// How long the notification of a failure may take, which nobody waits for.
+const NOTIFICATION: Duration = Duration::from_secs(10);
 
 /// What is to be done next.
 pub enum UploadStep {
@@ -90,8 +90,8 @@ impl FileUpload {
         let taken: BoxFuture<'static, Result<usize, Error>> = match step {
             UploadStep::Notify { is_success: false, .. } => {
                 // It goes on where the upload's own time is over.
-                let goodbye = self.say_goodbye(step);
-                Box::pin(async { goodbye.await.unwrap_or(Err(Error::ClientClosed)) })
+                let notified = self.notify_alone(step);
+                Box::pin(async { notified.await.unwrap_or(Err(Error::ClientClosed)) })
             }
             step => {
                 let steps = Arc::clone(&self.steps);
@@ -112,20 +112,20 @@ impl FileUpload {
     pub fn abandon(&self, status_code: i32, description: String) {
         self.cancel();
         // Nobody waits for it.
-        drop(self.say_goodbye(UploadStep::Notify { is_success: false, status_code, description }));
+        drop(self.notify_alone(UploadStep::Notify { is_success: false, status_code, description }));
     }
 
     /// Tells the hub of the failure in a task of its own.
-    fn say_goodbye(&self, step: UploadStep) -> JoinHandle<Result<usize, Error>> {
+    fn notify_alone(&self, step: UploadStep) -> JoinHandle<Result<usize, Error>> {
         let steps = Arc::clone(&self.steps);
         self.runtime.spawn(async move {
-            let goodbye = async { steps.lock().await.take(step).await };
+            let notified = async { steps.lock().await.take(step).await };
             let late = Error::RequestTimeout {
                 operation: "the notification of a failed upload",
-                after: GOODBYE,
+                after: NOTIFICATION,
                 known: None,
             };
-            tokio::time::timeout(GOODBYE, goodbye).await.unwrap_or(Err(late))
+            tokio::time::timeout(NOTIFICATION, notified).await.unwrap_or(Err(late))
         })
     }
 

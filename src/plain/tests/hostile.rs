@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::support::{Peer, message};
 use crate::plain::client::Refused;
-use crate::plain::{End, Happening};
+use crate::plain::{End, EventKind};
 use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, QoS, SubscribeFilter};
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn a_broker_that_refuses() {
     let (_, mut line) = peer.open(Peer::connect_packet()).await;
     line.write(Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::NotAuthorized }))
         .await;
-    assert_eq!(peer.happens().await, Happening::Refused(5));
+    assert_eq!(peer.happens().await, EventKind::Refused(5));
     assert!(line.is_over().await);
 }
 
@@ -28,14 +28,14 @@ async fn a_broker_that_does_not_answer() {
     let mut connect = Peer::connect_packet();
     connect.keep_alive = 1;
     let (_, mut line) = peer.open(connect.clone()).await;
-    assert_eq!(peer.happens().await, Happening::Ended(End::Silent));
+    assert_eq!(peer.happens().await, EventKind::Ended(End::Silent));
     assert!(line.is_over().await);
     // Nor later.
     let (_, mut line) = peer.open(connect).await;
     line.write(Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::Success })).await;
-    assert!(matches!(peer.happens().await, Happening::Connected { .. }));
+    assert!(matches!(peer.happens().await, EventKind::Connected { .. }));
     assert_eq!(line.read().await, Packet::PingReq);
-    assert_eq!(peer.happens().await, Happening::Ended(End::Silent));
+    assert_eq!(peer.happens().await, EventKind::Ended(End::Silent));
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn bytes_that_mqtt_forbids_end_the_connection() {
         let (_, mut line) = peer.connected(false).await;
         line.stream.write_all(bytes).await.unwrap();
         if bytes != b"\xff" {
-            assert!(matches!(peer.happens().await, Happening::Ended(End::Protocol(_))), "{bytes:?}");
+            assert!(matches!(peer.happens().await, EventKind::Ended(End::Protocol(_))), "{bytes:?}");
         }
         drop(line);
     }
@@ -73,7 +73,7 @@ async fn a_flood_without_anybody_who_takes_it_stops_at_the_socket() {
     assert!(sent >= 160);
     // Taking some lets it go on.
     for _ in 0..sent {
-        assert!(matches!(peer.happens().await, Happening::Message(_)));
+        assert!(matches!(peer.happens().await, EventKind::Message(_)));
     }
 }
 
@@ -85,7 +85,7 @@ async fn a_large_message_on_a_slow_line_arrives_and_one_that_drips_does_not() {
         let (_, mut line) = peer.open(Connect { keep_alive: 1, ..Peer::connect_packet() }).await;
         line.write(Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::Success }))
             .await;
-        assert!(matches!(peer.happens().await, Happening::Connected { .. }));
+        assert!(matches!(peer.happens().await, EventKind::Connected { .. }));
         let mut encoded = BytesMut::new();
         let publish = message(QoS::AtMostOnce, &"x".repeat(1500));
         Packet::Publish(publish).write(&mut encoded, 10_000).unwrap();
@@ -97,15 +97,15 @@ async fn a_large_message_on_a_slow_line_arrives_and_one_that_drips_does_not() {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
         match peer.happens().await {
-            Happening::Message(_) if arrives => {}
-            Happening::Ended(End::Silent) if !arrives => {}
+            EventKind::Message(_) if arrives => {}
+            EventKind::Ended(End::Silent) if !arrives => {}
             other => panic!("{other:?} with {piece} bytes at a time"),
         }
     }
 }
 
 #[tokio::test]
-async fn a_goodbye_that_cannot_leave_is_given_up() {
+async fn a_disconnect_that_cannot_leave_is_given_up() {
     let peer = Peer::new(1).await;
     let (_, line) = peer.connected(false).await;
     for mid in 1..=400 {
@@ -115,8 +115,8 @@ async fn a_goodbye_that_cannot_leave_is_given_up() {
     drop(line);
     loop {
         match peer.happens().await {
-            Happening::Written(_) => {}
-            Happening::Ended(End::Goodbye | End::Lost(_)) => break,
+            EventKind::Written(_) => {}
+            EventKind::Ended(End::Disconnected | End::Lost(_)) => break,
             other => panic!("{other:?}"),
         }
     }
@@ -151,7 +151,7 @@ proptest! {
             let (_, mut line) = peer.open(Peer::connect_packet()).await;
             line.stream.write_all(&bytes).await.unwrap();
             drop(line);
-            while !matches!(peer.happens().await, Happening::Ended(_) | Happening::Refused(_)) {}
+            while !matches!(peer.happens().await, EventKind::Ended(_) | EventKind::Refused(_)) {}
             peer.connected(false).await;
         });
     }

@@ -9,7 +9,7 @@ use super::support::{Peer, message};
 use crate::plain::client::Request;
 use crate::plain::connection::Dispatch;
 use crate::plain::session::{Ended, Session};
-use crate::plain::{End, Events, Happening};
+use crate::plain::{End, EventKind, Events};
 use azmqtt_mqtt::wire::{Sender, decode};
 use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS};
 
@@ -43,7 +43,7 @@ fn disconnect_has_ten_seconds_to_leave() {
     assert!(session.is_leaving() && !session.wants_input());
     let due = session.deadline().unwrap();
     assert_eq!(due, now + Duration::from_secs(10));
-    assert!(matches!(session.poll(due), Err(Ended::Other(End::Goodbye))));
+    assert!(matches!(session.poll(due), Err(Ended::Other(End::Disconnected))));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn a_broker_that_does_not_accept_is_silent() {
     session.ended(how);
     let (told, _) = events.take(10, Duration::ZERO);
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].happening, Happening::Ended(End::Silent));
+    assert_eq!(told[0].kind, EventKind::Ended(End::Silent));
     assert_eq!(session.deadline(), None);
 }
 

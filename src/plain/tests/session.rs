@@ -1,7 +1,7 @@
 //! What is kept from one connection to the next, and in which order things leave.
 
 use super::support::{Peer, message};
-use crate::plain::{End, Happening};
+use crate::plain::{End, EventKind};
 use azmqtt_mqtt::{Packet, PubAck, Publish, QoS, SubAck, SubscribeFilter, SubscribeReasonCode, UnsubAck};
 
 #[tokio::test]
@@ -27,9 +27,9 @@ async fn what_is_said_before_the_broker_accepts_waits_and_leaves_in_order() {
     assert!(matches!(line.read().await, Packet::Unsubscribe(_)));
     assert_eq!(line.read().await, Packet::Disconnect);
     assert!(line.is_over().await);
-    assert_eq!(peer.happens().await, Happening::Connected { session_present: false });
-    assert_eq!(peer.happens().await, Happening::Written(4));
-    assert_eq!(peer.happens().await, Happening::Ended(End::Goodbye));
+    assert_eq!(peer.happens().await, EventKind::Connected { session_present: false });
+    assert_eq!(peer.happens().await, EventKind::Written(4));
+    assert_eq!(peer.happens().await, EventKind::Ended(End::Disconnected));
 }
 
 #[tokio::test]
@@ -44,15 +44,15 @@ async fn answers_come_back_under_the_numbers_of_the_application() {
     let Packet::Subscribe(subscribe) = line.read().await else { panic!("no subscribe") };
     let return_codes = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce), SubscribeReasonCode::Failure];
     line.write(Packet::SubAck(SubAck { pkid: subscribe.pkid, return_codes })).await;
-    assert_eq!(peer.happens().await, Happening::Subscribed(700, vec![1, 128]));
+    assert_eq!(peer.happens().await, EventKind::Subscribed(700, vec![1, 128]));
     peer.client.unsubscribe(701, vec!["a".to_owned()]).unwrap();
     let Packet::Unsubscribe(unsubscribe) = line.read().await else { panic!("no unsubscribe") };
     line.write(Packet::UnsubAck(UnsubAck { pkid: unsubscribe.pkid })).await;
-    assert_eq!(peer.happens().await, Happening::Unsubscribed(701));
+    assert_eq!(peer.happens().await, EventKind::Unsubscribed(701));
     peer.client.publish(702, message(QoS::AtLeastOnce, "x")).unwrap();
     let Packet::Publish(publish) = line.read().await else { panic!("no publish") };
     line.write(Packet::PubAck(PubAck::new(publish.pkid))).await;
-    assert_eq!(peer.happens().await, Happening::Acknowledged(702));
+    assert_eq!(peer.happens().await, EventKind::Acknowledged(702));
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn messages_in_flight_are_sent_again_and_the_window_holds_the_others_back(
         assert!(matches!(line.read().await, Packet::Publish(Publish { dup: false, .. })));
     }
     drop(line);
-    assert!(matches!(peer.happens().await, Happening::Ended(End::Lost(_))));
+    assert!(matches!(peer.happens().await, EventKind::Ended(End::Lost(_))));
     for session_present in [true, false] {
         let (_, mut line) = peer.connected(session_present).await;
         for body in ["1", "2"] {
@@ -75,7 +75,7 @@ async fn messages_in_flight_are_sent_again_and_the_window_holds_the_others_back(
             assert_eq!((&publish.payload[..], publish.dup), (body.as_bytes(), session_present));
         }
         drop(line);
-        assert!(matches!(peer.happens().await, Happening::Ended(End::Lost(_))));
+        assert!(matches!(peer.happens().await, EventKind::Ended(End::Lost(_))));
     }
     peer.client.forget_messages();
     let (_, mut line) = peer.connected(false).await;
@@ -90,12 +90,12 @@ async fn a_message_is_acknowledged_on_its_own_connection_only() {
     incoming.pkid = 9;
     let (first, mut line) = peer.connected(false).await;
     line.write(Packet::Publish(incoming.clone())).await;
-    assert_eq!(peer.happens().await, Happening::Message(incoming.clone()));
+    assert_eq!(peer.happens().await, EventKind::Message(incoming.clone()));
     drop(line);
-    assert!(matches!(peer.happens().await, Happening::Ended(End::Lost(_))));
+    assert!(matches!(peer.happens().await, EventKind::Ended(End::Lost(_))));
     let (second, mut line) = peer.connected(true).await;
     line.write(Packet::Publish(incoming.clone())).await;
-    assert_eq!(peer.happens().await, Happening::Message(incoming));
+    assert_eq!(peer.happens().await, EventKind::Message(incoming));
     peer.client.acknowledge(first, 9);
     peer.client.publish(1, message(QoS::AtMostOnce, "between")).unwrap();
     assert!(matches!(line.read().await, Packet::Publish(_)));
@@ -111,7 +111,7 @@ async fn a_new_connection_takes_the_place_of_the_old_one() {
     assert!(old.is_over().await);
     peer.client.publish(1, message(QoS::AtMostOnce, "x")).unwrap();
     assert!(matches!(new.read().await, Packet::Publish(_)));
-    assert_eq!(peer.happens().await, Happening::Written(1));
+    assert_eq!(peer.happens().await, EventKind::Written(1));
     peer.client.drop_connection();
     assert!(new.is_over().await);
 }

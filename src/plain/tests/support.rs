@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::device::Reply;
-use crate::plain::{ConnectError, Event, Happening, PlainClient, PlainServer};
+use crate::plain::{ConnectError, Event, EventKind, PlainClient, PlainServer};
 use azmqtt_mqtt::wire::{Sender, decode};
 use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, Publish, QoS};
 
@@ -57,7 +57,7 @@ impl Peer {
         line.write(Packet::ConnAck(ConnAck { session_present, code: ConnectReturnCode::Success })).await;
         assert_eq!(
             self.next().await,
-            Event { connection: number, happening: Happening::Connected { session_present } }
+            Event { connection: number, kind: EventKind::Connected { session_present } }
         );
         (number, line)
     }
@@ -68,8 +68,8 @@ impl Peer {
         taken.into_iter().next().expect("nothing happened")
     }
 
-    pub(super) async fn happens(&self) -> Happening {
-        self.next().await.happening
+    pub(super) async fn happens(&self) -> EventKind {
+        self.next().await.kind
     }
 }
 

@@ -50,7 +50,7 @@ fn who_asks_last_is_heard() {
     let left = bench.disconnect(10 * SECOND);
     bench.turn();
     let (reply, connected) = Answer::new();
-    bench.handle(Command::Connect { deadline: later(bench.now, SECOND), patience: SECOND, reply });
+    bench.handle(Command::Connect { deadline: later(bench.now, SECOND), timeout: SECOND, reply });
     assert_eq!((left.get(), connected.get()), (Ok(()), Ok(())));
     bench.pass(10 * SECOND);
     bench.turn();
@@ -96,7 +96,7 @@ fn without_auto_connect_an_operation_is_refused_until_somebody_connects() {
     assert!(matches!(refused, Err(Error::ConnectionFailed { .. })), "{refused:?}");
     assert!(!bench.session.wants_connection());
     let (reply, _connected) = Answer::new();
-    bench.handle(Command::Connect { deadline: later(bench.now, SECOND), patience: SECOND, reply });
+    bench.handle(Command::Connect { deadline: later(bench.now, SECOND), timeout: SECOND, reply });
     assert!(bench.session.wants_connection() && bench.session.is_hurried());
     assert!(bench.send(QoS::AtLeastOnce, "2", SECOND).is_open());
 }

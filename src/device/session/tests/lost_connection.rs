@@ -80,7 +80,7 @@ fn a_response_belongs_to_the_connection_of_its_call() {
     bench.connect(false);
     let (reply, watched) = Answer::new();
     let deadline = bench.now + SECOND;
-    bench.handle(Command::WatchMethods { deadline, patience: SECOND, reply });
+    bench.handle(Command::WatchMethods { deadline, timeout: SECOND, reply });
     let events = bench.turn();
     bench.grant(&events);
     bench.turn();

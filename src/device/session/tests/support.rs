@@ -184,7 +184,7 @@ impl Bench {
         self.shared.budget.take(size as usize).unwrap();
         let (reply, answer) = Answer::new();
         let (deadline, owner) = (later(self.now, timeout), Owner::One(reply));
-        self.handle(Command::Send(message, Ticket { deadline, patience: timeout, size, sent: 0, owner }));
+        self.handle(Command::Send(message, Ticket { deadline, timeout, size, sent: 0, owner }));
         answer
     }
 
@@ -201,7 +201,7 @@ impl Bench {
     pub(super) fn watch_desired(&mut self, timeout: Duration) -> Answer<()> {
         let (reply, answer) = Answer::new();
         let deadline = later(self.now, timeout);
-        self.handle(Command::WatchDesired { deadline, patience: timeout, reply });
+        self.handle(Command::WatchDesired { deadline, timeout, reply });
         answer
     }
 

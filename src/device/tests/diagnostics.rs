@@ -126,13 +126,13 @@ async fn the_log_tells_of_attempts_renewals_and_on_request_of_details() {
     log.set_details(true);
     peer.publish("$iothub/twin/res/404/?$rid=unasked2", "{}").await;
     until("it was read", || device.stats().twin_answers_unmatched == 2).await;
-    let (renewed, ()) = tokio::join!(hub.accept(false), peer.expect_goodbye());
+    let (renewed, ()) = tokio::join!(hub.accept(false), peer.expect_disconnect());
     until("the renewal", || log.entries().len() == 4).await;
     drop(renewed);
     let mut peer = hub.accept(false).await;
     until("it is back", || device.state() == State::Connected).await;
     let closing = close(&device);
-    peer.expect_goodbye().await;
+    peer.expect_disconnect().await;
     closing.get().await.unwrap();
 
     let events = events(&log);
