@@ -154,8 +154,3 @@ pub(super) fn later(now: Instant, span: Duration) -> Instant {
     const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
     now + span.min(NEVER)
 }
-
-/// Seconds of Unix time.
-pub(super) fn unix_now() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}

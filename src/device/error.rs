@@ -3,7 +3,6 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::neighbours::replaced_by;
 use super::provisioning::ProvisioningFailure;
 use azmqtt_dialect::ServiceError;
 
@@ -147,6 +146,11 @@ impl fmt::Display for Error {
             }
         }
     }
+}
+
+/// Why a client has lost its place.
+pub(super) fn replaced_by(client_id: &str) -> String {
+    format!("another client of this process has connected as {client_id}")
 }
 
 impl std::error::Error for Error {}

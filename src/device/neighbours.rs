@@ -139,11 +139,6 @@ fn is_same(one: &DeviceConfig, other: &DeviceConfig) -> bool {
         }
 }
 
-/// Why a client has lost its place.
-pub(super) fn replaced_by(client_id: &str) -> String {
-    format!("another client of this process has connected as {client_id}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

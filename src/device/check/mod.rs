@@ -14,8 +14,8 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use self::advice::{Seen, advise};
-use super::config::unix_now;
 use super::config::{DeviceConfig, RetryPolicy};
+use super::credentials::unix_now;
 use super::error::{Error, Step};
 use super::handle::Device;
 use super::reply::Reply;

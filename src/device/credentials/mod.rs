@@ -23,7 +23,6 @@ pub use self::certificate::ClientCertificate;
 pub use self::certificate_error::CertificateError;
 use self::keys::Keys;
 use self::ready::ReadyToken;
-use super::config::unix_now;
 use super::error::{Error, Step};
 use super::under_way;
 use azmqtt_dialect::sas::UnsignedToken;
@@ -248,6 +247,11 @@ impl fmt::Debug for Credentials {
             Kind::Certificate(certificate) => certificate.fmt(f),
         }
     }
+}
+
+/// Seconds of Unix time.
+pub(super) fn unix_now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn failed(reason: String) -> Error {

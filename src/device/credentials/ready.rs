@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::super::config::unix_now;
+use super::unix_now;
 use super::{Purpose, RENEW_AFTER, TokenSource, bounded};
 use azmqtt_dialect::SasToken;
 

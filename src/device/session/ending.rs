@@ -7,8 +7,7 @@ use super::goal::{Closing, Goal, Leaving};
 use super::state::{End, Session};
 use super::waiting::Waiting;
 use crate::device::config::LostSession;
-use crate::device::error::Error;
-use crate::device::neighbours::replaced_by;
+use crate::device::error::{Error, replaced_by};
 use crate::device::reply::Reply;
 use crate::device::stats::State;
 

@@ -3,8 +3,7 @@
 use std::time::Instant;
 
 use super::state::Session;
-use crate::device::error::{Error, Step, not_connected};
-use crate::device::neighbours::replaced_by;
+use crate::device::error::{Error, Step, not_connected, replaced_by};
 use azmqtt_mqtt::{ConnectReturnCode, Dead};
 
 impl Session {

@@ -22,7 +22,7 @@ fn connect(device: &Device) -> Answer<()> {
 }
 
 fn now() -> u64 {
-    crate::device::config::unix_now()
+    crate::device::credentials::unix_now()
 }
 
 fn password(connect: &Connect) -> SasToken {
