@@ -14,7 +14,7 @@
 //! | [`temp_dir`] | the directory of a service that keeps nothing |
 //! | [`files`] | files that only this user can read, replaced as a whole |
 //! | [`faults`] | reading rules of faults; chance by a seed |
-//! | [`http`] | peers that stop reading, or stop sending in the middle of a body |
+//! | [`http`] | the requests of one connection, and peers that stop in the middle |
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -15,10 +15,10 @@ use super::super::device::Device;
 use super::super::id::Id;
 use super::super::shared::Shared;
 use super::answer::{Refusal, parameter};
-use super::server::Peer;
 use azmqtt_dialect::Identity;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::client_certificates::ClientChain;
+use azmqtt_local::http::Peer;
 
 /// What a request shows of who asks.
 pub(super) struct Asker {

@@ -17,6 +17,7 @@ use super::super::shared::Shared;
 use super::super::tracking::Tracking;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_local::http::Authenticated;
 
 /// A refusal as the service's REST API writes it: the error's name in `iothub-errorcode`, the rest in the body.
 #[derive(Debug)]
@@ -111,10 +112,6 @@ impl From<HubError> for Refusal {
     }
 }
 
-/// Marks the answer to somebody who was let in: the connection may be kept, though the request was refused.
-#[derive(Clone, Copy)]
-pub(super) struct Admitted;
-
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let Self { mut error, spelling } = self;
@@ -147,7 +144,7 @@ impl IntoResponse for Refusal {
         }
         let stranger = [ErrorCode::HUB_NOT_FOUND, ErrorCode::UNAUTHORIZED_ACCESS, ErrorCode::DEVICE_DISABLED];
         if error.error_code.is_some_and(|code| !stranger.contains(&code)) {
-            response.extensions_mut().insert(Admitted);
+            response.extensions_mut().insert(Authenticated);
         }
         response
     }

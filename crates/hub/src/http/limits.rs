@@ -19,20 +19,16 @@ use super::super::throttle::{Operation, Shaping};
 use super::admission::is_known;
 use super::answer::Refusal;
 use super::methods::CALLER;
-use super::server::Peer;
 use super::service::Caller;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_local::http::{Abort, Peer};
 
 /// Where faults are set and taken away: neither faults nor limits are in the way of that.
 const FAULTS: &str = "/azmqtt/faults";
 
 /// What stands before the other routes that are this hub's own. They count as the service's of the same name.
 const OWN: &str = "/azmqtt";
-
-/// In the extensions of an answer that must not be sent: the connection closes instead.
-#[derive(Clone, Copy)]
-pub(super) struct Abort;
 
 /// Lets a request through, as far as it is allowed.
 pub(super) async fn admit(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {

@@ -2,7 +2,6 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `server` | one TLS connection: requests out of it, within bounds |
 //! | `paths` | one spelling of each path, whatever case it comes in |
 //! | `router` | which path is answered by whom; new routes are merged in there |
 //! | `websocket` | MQTT over WebSockets: the upgrade, then the same way as on the MQTT port |
@@ -14,6 +13,14 @@
 //! | `enrollments` | the provisioning service's REST API |
 //! | `faults` | faults on demand, for tests in any language |
 //! | `limits` | what comes before every request: faults, and what the hub's tier allows |
+
+use axum::Router;
+
+use super::config::Limits;
+use azmqtt_local::client_certificates::ClientChain;
+use azmqtt_local::handshake::ServerStream;
+use azmqtt_local::http::IdleTimeouts;
+use azmqtt_local::unauthenticated::Unauthenticated;
 
 mod admission;
 mod answer;
@@ -27,9 +34,19 @@ mod message_headers;
 mod methods;
 mod paths;
 mod router;
-mod server;
 mod service;
 mod websocket;
 
 pub use router::{provisioning_router, router};
-pub use server::serve;
+
+/// Answers the requests of one client; `place` is given back at the end.
+pub async fn serve(
+    stream: ServerStream,
+    chain: ClientChain,
+    router: Router,
+    limits: Limits,
+    place: Unauthenticated,
+) {
+    let timeouts = IdleTimeouts { read: limits.http_idle_timeout, write: limits.write_timeout };
+    azmqtt_local::http::serve(stream, chain, router, timeouts, place, paths::canonical).await;
+}

@@ -22,8 +22,8 @@ use super::super::connection;
 use super::super::device_session::MAX_IN_FLIGHT;
 use super::super::provisioning;
 use super::super::shared::Shared;
-use super::server::{HttpsStream, Peer};
 use azmqtt_local::client_certificates::ClientChain;
+use azmqtt_local::http::{HttpsStream, Peer};
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_net::websocket::{PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token};
 

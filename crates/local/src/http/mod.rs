@@ -1,5 +1,7 @@
-//! What HTTP servers need.
+//! What HTTPS servers need: a connection's requests within bounds, and an end for peers that stop in the middle.
 
 mod idle_timeout;
+mod server;
 
 pub use idle_timeout::{IdleTimeoutBody, IdleTimeoutWrites};
+pub use server::{Abort, Authenticated, HttpsStream, IdleTimeouts, Peer, serve};

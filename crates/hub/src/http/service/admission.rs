@@ -16,9 +16,9 @@ use super::super::super::shared::Shared;
 use super::super::admission::prove_by;
 use super::super::answer::{Refusal, parameter};
 use super::super::limits::identity;
-use super::super::server::Peer;
 use azmqtt_dialect::SasToken;
 use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_local::http::Peer;
 
 /// Somebody who was let in, before it is known whether they have the right that the request takes.
 pub(in super::super) struct Caller {

@@ -18,7 +18,7 @@ use super::super::super::if_match::IfMatch;
 use super::super::super::policies::Right;
 use super::super::super::shared::Shared;
 use super::super::super::twin_writes::{self, Write};
-use super::super::answer::{Admitted, JsonBody, Refusal};
+use super::super::answer::{JsonBody, Refusal};
 use super::admission::Caller;
 use super::identity_json::{self, text};
 use super::request::{json_of, off_thread};
@@ -26,6 +26,7 @@ use azmqtt_dialect::Twin;
 use azmqtt_dialect::encoding::excerpt;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::Timestamp;
+use azmqtt_local::http::Authenticated;
 
 /// Of a request's body: each entry may have a whole twin.
 const MAX_BODY: usize = 8 << 20;
@@ -58,7 +59,7 @@ async fn run(
     let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::BAD_REQUEST };
     let result = json!({ "isSuccessful": errors.is_empty(), "errors": errors, "warnings": [] });
     // The connection of somebody who was let in is kept.
-    Ok((status, Extension(Admitted), JsonBody(result)).into_response())
+    Ok((status, Extension(Authenticated), JsonBody(result)).into_response())
 }
 
 /// What an entry asks for.
