@@ -1,4 +1,4 @@
-//! The session as the driver of its connection sees it: events in, what is ready out, and what the clock says.
+//! The session as the driver of its connection sees it: who gets which packet, what is ready, and what the clock says.
 
 use std::io;
 use std::time::Instant;
@@ -7,14 +7,16 @@ use super::link::{Phase, Renewal};
 use super::reasons::why_dead;
 use super::state::{End, Session};
 use crate::device::config::later;
+use crate::device::destination::Destination;
 use crate::device::error::{Error, Step};
 use crate::device::message::Ticket;
 use crate::device::stats::State;
 use crate::device::transport;
 use crate::device::watch;
 use crate::plain::connection::{Dispatch, Loss, Progress};
+use azmqtt_dialect::HubTopic;
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{Client, SubscribeReasonCode};
+use azmqtt_mqtt::{Client, Publish, QoS, SubscribeReasonCode};
 
 impl Dispatch for Session {
     type Token = Ticket;
@@ -106,6 +108,30 @@ impl Dispatch for Session {
 }
 
 impl Session {
+    /// A message came in. Twin traffic is acknowledged at once, because versions recover what is lost,
+    /// and so are calls of methods, whose response is what the caller waits for;
+    /// cloud messages when the application has them.
+    fn take_in(&mut self, publish: Publish, now: Instant) {
+        let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
+        if let Some(destination) = Destination::of(&publish.topic, &self.shared.config.identity) {
+            return self.take_cloud_message(&destination, publish.payload, packet_id, now);
+        }
+        match HubTopic::parse(&publish.topic) {
+            Ok(HubTopic::TwinResponse { status, request_id, version }) => {
+                self.twin_answered(request_id, status, version, &publish.payload, now);
+            }
+            Ok(HubTopic::DesiredPatch { version }) => self.desired_notified(version, &publish.payload),
+            Ok(HubTopic::MethodRequest { name, request_id }) => {
+                self.method_called(name, request_id, &publish.payload);
+            }
+            // An answer that cannot be read, something of another client's subscriptions in the same session, or new.
+            Ok(_) | Err(_) => self.answered_badly(&publish.topic, now),
+        }
+        if let Some(packet_id) = packet_id {
+            self.mqtt.acknowledge(packet_id, now);
+        }
+    }
+
     fn accepted(&mut self, session_present: bool, now: Instant) {
         self.link.accepted(now);
         self.shared.monitor.set_last_error(None);

@@ -10,9 +10,9 @@
 //!
 //! | subject | state | what is done with it |
 //! |---|---|---|
-//! | the whole | `state` | `commands`: what each command does. `dispatch`: events, clock. `ending`: the end of a connection |
+//! | the whole | `state` | `commands`: what each command does. `dispatch`: packets, clock. `ending`: the end of a connection |
 //! | messages of the application | `outbox` | `sending` |
-//! | messages of the hub | [`Inbox`](crate::device::Inbox) | `inbound`, which tells the kinds of messages apart |
+//! | messages of the hub | [`Inbox`](crate::device::Inbox) | `cloud_messages` |
 //! | the twin | `twin`, [`requests`], [`desired`] | `twin_traffic` |
 //! | direct methods | [`methods`] | `method_calls` |
 //! | subscriptions | `subscriptions`, `waiting` | `subscribing` |
@@ -20,13 +20,13 @@
 //!
 //! Modules of the second column know nothing of the session; those of the third are parts of it.
 
+mod cloud_messages;
 mod commands;
 mod deadlines;
 pub mod desired;
 mod dispatch;
 mod ending;
 mod goal;
-mod inbound;
 mod link;
 mod method_calls;
 pub mod methods;
@@ -45,5 +45,5 @@ mod waiting;
 mod tests;
 
 #[cfg(test)]
-pub(super) use inbound::MAX_DELIVERIES;
+pub(super) use cloud_messages::MAX_DELIVERIES;
 pub(super) use state::{End, Session};

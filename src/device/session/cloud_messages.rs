@@ -1,4 +1,4 @@
-//! Messages from the hub.
+//! Messages for the application, from the cloud or to an input of a module.
 
 use std::time::Instant;
 
@@ -8,8 +8,6 @@ use super::state::Session;
 use crate::device::destination::Destination;
 use crate::device::inbox::{CloudMessage, Delivery};
 use crate::plain::connection::MAX_OUTPUT;
-use azmqtt_dialect::HubTopic;
-use azmqtt_mqtt::{Publish, QoS};
 
 /// QoS 0 cloud messages that may wait for the application, beside the bound in bytes of every
 /// [`Inbox`](crate::device::Inbox); past that the hub is not listened to.
@@ -21,31 +19,8 @@ pub(crate) const MAX_DELIVERIES: usize = 4096;
 const SMALL: usize = 8 * 1024;
 
 impl Session {
-    /// A message came in. Twin traffic is acknowledged at once, because versions recover what is lost,
-    /// and so are calls of methods, whose response is what the caller waits for;
-    /// cloud messages when the application has them.
-    pub(super) fn take_in(&mut self, publish: Publish, now: Instant) {
-        let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
-        if let Some(destination) = Destination::of(&publish.topic, &self.shared.config.identity) {
-            return self.take_cloud_message(&destination, publish.payload, packet_id, now);
-        }
-        match HubTopic::parse(&publish.topic) {
-            Ok(HubTopic::TwinResponse { status, request_id, version }) => {
-                self.twin_answered(request_id, status, version, &publish.payload, now);
-            }
-            Ok(HubTopic::DesiredPatch { version }) => self.desired_notified(version, &publish.payload),
-            Ok(HubTopic::MethodRequest { name, request_id }) => {
-                self.method_called(name, request_id, &publish.payload);
-            }
-            // An answer that cannot be read, something of another client's subscriptions in the same session, or new.
-            Ok(_) | Err(_) => self.answered_badly(&publish.topic, now),
-        }
-        if let Some(packet_id) = packet_id {
-            self.mqtt.acknowledge(packet_id, now);
-        }
-    }
-
-    fn take_cloud_message(
+    /// A message for the application came in. It is acknowledged when the application has it.
+    pub(super) fn take_cloud_message(
         &mut self,
         destination: &Destination<'_>,
         payload: Bytes,
