@@ -1,6 +1,7 @@
 //! What can be asked of a client. Nothing here waits, except for a connection.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
@@ -10,7 +11,6 @@ use super::events::Events;
 use super::server::{ConnectError, PlainServer};
 use super::task::Task;
 use crate::device::transport::Stream;
-use crate::device::{Reply, Step};
 use azmqtt_mqtt::session::fits_within;
 use azmqtt_mqtt::wire::is_valid_filter;
 use azmqtt_mqtt::{Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
@@ -106,7 +106,6 @@ pub enum Refused {
 /// A session with a broker, which may have a connection. Dropping it ends both, without DISCONNECT.
 pub struct PlainClient {
     shared: Arc<Shared>,
-    runtime: Handle,
 }
 
 impl std::fmt::Debug for PlainClient {
@@ -117,10 +116,10 @@ impl std::fmt::Debug for PlainClient {
 
 impl PlainClient {
     /// A client whose task runs on `runtime`, with at most `max_in_flight` messages without their PUBACK.
-    pub fn new(runtime: Handle, max_in_flight: u16) -> Self {
+    pub fn new(runtime: &Handle, max_in_flight: u16) -> Self {
         let shared = Arc::new(Shared::default());
         runtime.spawn(Task::new(Arc::clone(&shared), max_in_flight).run());
-        Self { shared, runtime }
+        Self { shared }
     }
 
     /// What happened. Taking it is the caller's.
@@ -128,23 +127,18 @@ impl PlainClient {
         &self.shared.events
     }
 
-    /// Connects, in the place of the connection there is. The reply comes with the new connection's number, before the
-    /// broker has answered CONNECT.
+    /// Connects, in the place of the connection there is. Yields the new connection's number, before the broker has
+    /// answered CONNECT. The future holds no handle: it may outlive the client, and does nothing then.
+    ///
+    /// # Errors
+    /// The step that failed, and how.
     pub fn open(
         &self,
         server: PlainServer,
         hello: impl Into<Hello>,
-        reply: Reply<Result<u64, ConnectError>>,
-    ) {
-        let hello = hello.into();
-        let shared = Arc::clone(&self.shared);
-        self.runtime.spawn(async move {
-            let outcome = match server.open().await {
-                Ok(stream) => Ok(shared.adopt(stream, hello)),
-                Err(error) => Err(error),
-            };
-            reply.send(Ok(outcome));
-        });
+    ) -> impl Future<Output = Result<u64, ConnectError>> + Send + 'static {
+        let (shared, hello) = (Arc::clone(&self.shared), hello.into());
+        async move { Ok(shared.adopt(server.open().await?, hello)) }
     }
 
     /// Publishes at QoS 0 or 1. Without a connection QoS 0 is lost, and QoS 1 waits for one. [`super::EventKind`] says
@@ -216,14 +210,6 @@ impl Shared {
             Command::Adopt { stream, hello: Box::new(hello), connection: number }
         });
         number
-    }
-}
-
-impl ConnectError {
-    /// The client went away meanwhile.
-    pub fn closed() -> Self {
-        let reason = "the client is closed".to_owned();
-        Self { step: Step::Mqtt, reason, os_error: None, timed_out: false, bad_certificate: false }
     }
 }
 

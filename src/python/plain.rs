@@ -224,7 +224,7 @@ impl PlainClient {
     #[new]
     fn new(max_in_flight: u16) -> PyResult<Self> {
         let runtime = runtime::ensure()?;
-        let client = Arc::new(Client::new(runtime.handle().clone(), max_in_flight));
+        let client = Arc::new(Client::new(runtime.handle(), max_in_flight));
         Ok(Self { client, generation: Generation::now() })
     }
 
@@ -232,7 +232,11 @@ impl PlainClient {
     /// system's error number, whether it took too long, whether it was the certificate, and the reason.
     fn open<'py>(&self, py: Python<'py>, server: Server, greeting: Greeting) -> PyResult<Bound<'py, PyAny>> {
         let (client, server, connect) = (self.client()?, server.build()?, greeting.build()?);
-        let opened = waiter::wait(py, |reply| client.open(server, connect, reply))?;
+        let opening = client.open(server, connect);
+        // Whoever is interrupted leaves the attempt to itself.
+        let opened = waiter::wait(py, |reply| {
+            runtime::handle().spawn(async move { reply.send(Ok(opening.await)) });
+        })?;
         match opened {
             Ok(connection) => Ok(connection.into_pyobject(py)?.into_any()),
             Err(ConnectError { step, reason, os_error, timed_out, bad_certificate }) => {

@@ -8,8 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::device::Reply;
-use crate::plain::{ConnectError, Event, EventKind, PlainClient, PlainServer};
+use crate::plain::{Event, EventKind, PlainClient, PlainServer};
 use azmqtt_mqtt::wire::{Sender, decode};
 use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, Publish, QoS};
 
@@ -29,7 +28,7 @@ pub(super) struct Line {
 impl Peer {
     pub(super) async fn new(max_in_flight: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self { listener, client: PlainClient::new(Handle::current(), max_in_flight) }
+        Self { listener, client: PlainClient::new(&Handle::current(), max_in_flight) }
     }
 
     pub(super) fn connect_packet() -> Connect {
@@ -42,10 +41,10 @@ impl Peer {
     /// Connects and takes CONNECT.
     pub(super) async fn open(&self, connect: Connect) -> (u64, Line) {
         let port = self.listener.local_addr().unwrap().port();
-        let (reply, opened) = Reply::<Result<u64, ConnectError>>::channel();
-        self.client.open(PlainServer::new("127.0.0.1", port, LIMIT), connect.clone(), reply);
-        let (stream, _) = timeout(LIMIT, self.listener.accept()).await.unwrap().unwrap();
-        let number = opened.await.unwrap().unwrap().unwrap();
+        let opening = self.client.open(PlainServer::new("127.0.0.1", port, LIMIT), connect.clone());
+        let accepting = timeout(LIMIT, self.listener.accept());
+        let (number, accepted) = tokio::join!(opening, accepting);
+        let (number, (stream, _)) = (number.unwrap(), accepted.unwrap().unwrap());
         let mut line = Line { stream, input: BytesMut::new() };
         assert_eq!(line.read().await, Packet::Connect(connect));
         (number, line)
