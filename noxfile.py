@@ -53,7 +53,7 @@ def cargo(session: nox.Session, *arguments: str, **environment: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Install as README.md says, and run pytest (arguments: ``nox -s tests -- tests/test_hub.py``)."""
+    """Install as README.md says, and run pytest (arguments: ``nox -s tests -- tests/hub/test_hub.py``)."""
     install(session, ".[test]")
     session.run("pytest", *session.posargs)
 

@@ -4,6 +4,7 @@ import json
 import sys
 
 from azure.iot.device import IoTHubDeviceClient, IoTHubModuleClient, MethodResponse
+
 from robot_lines import describe_message, make_client, make_message, method_answer, say
 
 

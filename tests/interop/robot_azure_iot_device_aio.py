@@ -6,6 +6,7 @@ import sys
 
 from azure.iot.device import MethodResponse
 from azure.iot.device.aio import IoTHubDeviceClient, IoTHubModuleClient
+
 from robot_lines import describe_message, make_client, make_message, method_answer, say
 
 

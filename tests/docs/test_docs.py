@@ -1,0 +1,62 @@
+"""The pages lead to what is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that a page's headings have as link targets."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_within_the_repository(page):
+    links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    broken = []
+    for link in links:
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path) if path else page
+        if not target.exists() or (anchor and anchor not in anchors(target)):
+            broken.append(link)
+    assert broken == []
+
+
+def test_the_readme_leads_to_every_page():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [page.relative_to(ROOT).as_posix() for page in PAGES if page.name != "README.md"]
+    assert [page for page in pages if f"]({page})" not in text] == []
+
+
+def test_every_example_is_named_on_a_page():
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    examples = sorted((ROOT / "examples").glob("*.py"))
+    assert [example.name for example in examples if f"examples/{example.name})" not in text] == []
+
+
+def test_the_files_of_the_architecture_are_there():
+    paths = [path for top in ("src", "python", "crates") for path in (ROOT / top).rglob("*.*")]
+    # A crate's file is named by the crate: `mqtt/server.rs` for crates/mqtt/src/server.rs.
+    files = [f"/{path.relative_to(ROOT).as_posix()}".replace("/src/", "/") for path in paths]
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+\.(?:rs|py))`", text))
+    assert len(named) > 30
+    assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []
+
+
+def test_the_examples_of_style_are_in_the_code():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    examples = re.findall(r"^\d\. \*\*.*?\]\((.*?)\).*?```\w+\n(.*?)```", text, re.MULTILINE | re.DOTALL)
+    assert len(examples) == 5
+    for path, quote in examples:
+        lines = [line.strip() for line in (ROOT / path).read_text(encoding="utf-8").splitlines()]
+        assert [line for line in map(str.strip, quote.splitlines()) if line not in lines] == [], path

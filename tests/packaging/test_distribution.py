@@ -1,0 +1,113 @@
+"""The package as it is installed: the licences in it, its SBOM, and no directory of the machine that built it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LICENCES = "THIRD-PARTY-LICENSES.txt"
+Crates = set[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def installed() -> Distribution:
+    found = distribution("azmqtt")
+    direct = json.loads(found.read_text("direct_url.json") or "{}")
+    if direct.get("dir_info", {}).get("editable"):
+        pytest.skip("azmqtt is installed for development (pip install -e, maturin develop)")
+    return found
+
+
+@pytest.fixture(scope="module")
+def sbom(installed: Distribution) -> dict:
+    return json.loads(installed.read_text("sboms/azmqtt.cyclonedx.json") or "")
+
+
+def listed_crates(text: str) -> Crates:
+    return set(re.findall(r"^    (\S+) (\d\S*)(?: <.*>)?$", text, re.MULTILINE))
+
+
+def locked_crates() -> Crates:
+    text = (ROOT / "Cargo.lock").read_text(encoding="utf-8")
+    return set(re.findall(r'^name = "(.*)"\nversion = "(.*)"$', text, re.MULTILINE))
+
+
+def components(sbom: dict) -> Crates:
+    return {(each["name"], each["version"]) for each in sbom["components"]}
+
+
+def test_the_licences_are_those_of_the_locked_versions():
+    listed = listed_crates((ROOT / LICENCES).read_text(encoding="utf-8"))
+    assert len(listed) > 100
+    assert listed <= locked_crates(), "packaging/about.toml says how to write it anew"
+
+
+def test_the_licence_of_each_linked_crate_is_installed(installed: Distribution, sbom: dict):
+    text = installed.read_text(f"licenses/{LICENCES}")
+    assert text == (ROOT / LICENCES).read_text(encoding="utf-8")
+    foreign = {(name, version) for name, version in components(sbom) if not name.startswith("azmqtt-")}
+    assert foreign <= listed_crates(text), "packaging/about.toml says how to write it anew"
+    for name in ("LICENSE-MIT", "LICENSE-APACHE"):
+        assert installed.read_text(f"licenses/{name}") == (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_same_licences_are_accepted_by_both_tools():
+    def accepted(file: str, key: str) -> list[str]:
+        text = (ROOT / file).read_text(encoding="utf-8")
+        return re.findall(r'"(.+)"', re.search(rf"^{key} = \[(.*?)^\]", text, re.MULTILINE | re.DOTALL)[1])
+
+    assert "MIT" in accepted("deny.toml", "allow")
+    assert accepted("deny.toml", "allow") == accepted("packaging/about.toml", "accepted")
+
+
+@pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed")
+def test_the_sbom_lists_the_linked_crates_and_no_others(sbom: dict):
+    (target,) = [each["value"] for each in sbom["metadata"]["properties"]]
+    command = ["cargo", "tree", "--locked", "--edges=normal,no-proc-macro", "--target", target, "--prefix=none"]
+    tree = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=50).stdout
+    linked = {(name, version.removeprefix("v")) for name, version in re.findall(r"^(\S+) (v\S+)", tree, re.MULTILINE)}
+    own = {(name, version) for name, version in linked if name == "azmqtt"}
+    assert components(sbom) == linked - own
+    assert {"tokio", "rustls", "pyo3"} <= {name for name, _ in linked}
+
+
+def test_the_sbom_is_whole_and_speaks_of_this_package(installed: Distribution, sbom: dict):
+    root = sbom["metadata"]["component"]
+    assert (root["name"], root["version"]) == ("azmqtt", installed.version)
+    references = {root["bom-ref"], *(each["bom-ref"] for each in sbom["components"])}
+    assert {each["ref"] for each in sbom["dependencies"]} == references
+    assert {other for each in sbom["dependencies"] for other in each.get("dependsOn", [])} < references
+    assert "file:" not in json.dumps(sbom)
+
+
+def test_the_record_has_the_digest_of_each_file(installed: Distribution):
+    with_digest = [file for file in installed.files or [] if file.hash]
+    assert {"azmqtt.cyclonedx.json", "_core.abi3.so"} & {file.name for file in with_digest}
+    for file in with_digest:
+        content = Path(str(file.locate())).read_bytes()
+        digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+        assert (file.hash.mode, file.hash.value, file.size) == ("sha256", digest, len(content)), file
+
+
+def test_the_extension_module_names_no_directory_of_the_builder(installed: Distribution):
+    (module,) = [
+        file for file in installed.files or [] if file.match("azmqtt/_core.*") and file.suffix in {".so", ".pyd"}
+    ]
+    content = Path(str(module.locate())).read_bytes()
+    # What panics say of the place: remapped, not absent.
+    assert b"cargo/registry/src/" in content
+    home = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
+    for directory in (home, str(ROOT), str(Path.home())):
+        if len(directory) > 1:
+            assert os.fsencode(directory) + b"/" not in content, directory
+    assert not re.findall(rb"/(?:root|home|Users)/[ -~]{0,60}", content)
