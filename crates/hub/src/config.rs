@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use super::telemetry::unix_seconds;
+use crate::messages::telemetry::unix_seconds;
 use azmqtt_dialect::sas::CLOCK_SKEW;
 
-use super::feedback_queue::FeedbackDelivery;
-use super::throttle::Throttling;
+use crate::messages::feedback_queue::FeedbackDelivery;
+use crate::throttle::Throttling;
 use azmqtt_local::packets::PacketRecording;
 
 /// How a hub is set up. `HubConfig::default()` listens on a free port of 127.0.0.1 and keeps nothing on disk.

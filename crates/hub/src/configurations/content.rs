@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::super::device::Device;
-use super::super::error::HubError;
-use super::super::id::Id;
-use super::super::identities::{self, Draft};
-use super::super::refused::Refused;
-use super::super::registry::MAX_MODULES;
-use super::super::shared::Shared;
-use super::super::twin_writes;
+use crate::error::HubError;
+use crate::error::refused::Refused;
+use crate::id::Id;
+use crate::registry::MAX_MODULES;
+use crate::registry::device::Device;
+use crate::registry::identities::{self, Draft};
+use crate::shared::Shared;
+use crate::twins::writes;
 use azmqtt_dialect::Twin;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::service_error::ErrorCode;
@@ -96,7 +96,7 @@ pub(super) fn apply_to(shared: &Shared, owner: &Arc<Device>, content: &Content) 
     let device_id = owner.id.as_str();
     let modules = match content {
         Content::Device(settings) | Content::Module(settings) => {
-            twin_writes::replace_by(owner, |twin| replacement(twin, settings)).map_err(HubError::Twin)?;
+            writes::replace_by(owner, |twin| replacement(twin, settings)).map_err(HubError::Twin)?;
             return shared.save(owner);
         }
         Content::Modules(modules) => modules,
@@ -118,7 +118,7 @@ pub(super) fn apply_to(shared: &Shared, owner: &Arc<Device>, content: &Content) 
     }
     for (module_id, settings) in modules {
         let target = module(shared, (device_id, module_id.as_str()).into())?;
-        twin_writes::replace_by(&target, |twin| replacement(twin, settings)).map_err(HubError::Twin)?;
+        writes::replace_by(&target, |twin| replacement(twin, settings)).map_err(HubError::Twin)?;
         shared.save(&target)?;
     }
     Ok(())

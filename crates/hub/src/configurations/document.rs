@@ -7,10 +7,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::super::query::count;
-use super::super::refused::Refused;
-use super::super::shared::Shared;
 use super::content::Content;
+use crate::error::refused::Refused;
+use crate::query::count;
+use crate::shared::Shared;
 use azmqtt_dialect::query::{Path, Query, QueryError, Source, Target};
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::format_utc;

@@ -14,9 +14,9 @@ use tokio::task::spawn_blocking;
 
 use super::content::{self, Content};
 use super::document::Configuration;
-use crate::device::Device;
 use crate::id::Id;
 use crate::query::TwinRecord;
+use crate::registry::device::Device;
 use crate::shared::Shared;
 
 /// A configuration whose content a device or module has.

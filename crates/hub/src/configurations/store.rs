@@ -7,16 +7,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::super::error::HubError;
-use super::super::if_match::IfMatch;
-use super::super::refused::Refused;
-use super::super::shared::Shared;
-use super::super::state_dir::StateDir;
-use super::super::telemetry::unix_now;
 use super::document::{Configuration, ConfigurationBody};
 use super::enforce::Pending;
-use super::{MAX_BYTES, MAX_CONFIGURATIONS};
-use crate::device::Device;
+use crate::configurations::{MAX_BYTES, MAX_CONFIGURATIONS};
+use crate::error::HubError;
+use crate::error::refused::Refused;
+use crate::if_match::IfMatch;
+use crate::messages::telemetry::unix_now;
+use crate::registry::device::Device;
+use crate::shared::Shared;
+use crate::storage::state_dir::StateDir;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::parse_utc;
 

@@ -13,10 +13,8 @@
 //! | `line` | what faults do to one connection; `filter` to the packets that it is sent |
 //! | `strike` | faults that wait for no packet; the clock of those that are due later |
 //! | `plan` | seeded schedules: the same seed, the same faults |
-//! | `calls` | what applications ask of a hub about faults |
 //! | `sdk` | the fault properties that the tests of Microsoft's SDKs send |
 
-mod calls;
 mod document;
 mod engine;
 mod fault;

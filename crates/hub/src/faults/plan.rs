@@ -149,8 +149,8 @@ impl Planned {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::rule::Chance;
     use super::*;
+    use crate::faults::rule::Chance;
 
     fn schedule(seed: u64, duration: f64, mean: f64) -> Schedule {
         Schedule::from_json(json!({"seed": seed, "duration": duration, "faults": [

@@ -10,7 +10,7 @@ use super::engine::Faults;
 use super::fault::{ConnectFault, Fault, NowFault};
 use super::rule::{Rule, Target, When};
 use super::strike;
-use crate::device::Device;
+use crate::registry::device::Device;
 use crate::shared::Shared;
 
 const PREFIX: &str = "AzIoTHub_FaultOperation";

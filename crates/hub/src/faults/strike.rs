@@ -10,8 +10,8 @@ use super::engine::Faults;
 use super::fault::{Fault, NowFault};
 use super::plan::{Planned, Schedule};
 use super::rule::{Rule, Target};
-use crate::device::Command;
 use crate::error::HubError;
+use crate::registry::device::Command;
 use crate::shared::Shared;
 use azmqtt_local::faults::FaultError;
 

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::fault::{Fault, Sent, SentFault};
 use super::rule::Active;
-use super::{Faults, Rule, Schedule};
 use crate::Id;
+use crate::faults::{Faults, Rule, Schedule};
 
 fn rule(json: Value) -> Rule {
     Rule::from_json(json).unwrap()

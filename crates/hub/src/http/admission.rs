@@ -10,11 +10,11 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::super::authentication::{Proof, prove};
-use super::super::device::Device;
-use super::super::id::Id;
-use super::super::shared::Shared;
 use super::answer::{Refusal, parameter};
+use crate::id::Id;
+use crate::registry::device::Device;
+use crate::security::authentication::{Proof, prove};
+use crate::shared::Shared;
 use azmqtt_dialect::Identity;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::client_certificates::ClientChain;

@@ -12,9 +12,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::super::error::HubError;
-use super::super::shared::Shared;
-use super::super::tracking::Tracking;
+use crate::error::HubError;
+use crate::error::tracking::Tracking;
+use crate::shared::Shared;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::http::Authenticated;

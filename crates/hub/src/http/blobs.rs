@@ -11,9 +11,9 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::put;
 
-use super::super::shared::Shared;
-use super::super::uploads::{CONTAINER, Refused};
 use super::answer::{parameter, pass_over};
+use crate::shared::Shared;
+use crate::uploads::{CONTAINER, Refused};
 use azmqtt_dialect::storage::{STORAGE_VERSION, StorageError, parse_block_list, uncommitted_body};
 
 /// The largest body of one request, in bytes. The service takes up to 4,000 MiB for a block.

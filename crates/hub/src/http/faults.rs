@@ -19,11 +19,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 
-use super::super::faults::{self, FaultError, Fired, Rule, RuleStatus, Schedule};
-use super::super::policies::Right;
-use super::super::shared::Shared;
 use super::answer::{JsonBody, Refusal, parameter, read_body};
 use super::service::Caller;
+use crate::faults::{self, FaultError, Fired, Rule, RuleStatus, Schedule};
+use crate::security::policies::Right;
+use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// Of a rule or a schedule, in bytes.

@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::Value;
 
-use super::super::id::Id;
-use super::super::shared::Shared;
 use super::admission::Asker;
 use super::answer::{Refusal, read_body};
+use crate::id::Id;
+use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::upload::{UploadNotification, check_blob_name};
 

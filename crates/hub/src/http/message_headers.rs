@@ -6,7 +6,7 @@ use std::fmt::Write;
 use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
-use super::super::error::HubError;
+use crate::error::HubError;
 use azmqtt_dialect::MessageProperties;
 
 /// What an application property's name has before it.

@@ -14,13 +14,13 @@ use axum::routing::post;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::super::id::Id;
-use super::super::methods;
-use super::super::policies::Right;
-use super::super::shared::Shared;
 use super::admission::Asker;
 use super::answer::{JSON, Refusal, Spelling, read_body};
 use super::service::Caller;
+use crate::id::Id;
+use crate::methods;
+use crate::security::policies::Right;
+use crate::shared::Shared;
 use azmqtt_dialect::MAX_METHOD_BODY;
 use azmqtt_dialect::service_error::ErrorCode;
 

@@ -16,7 +16,7 @@
 
 use axum::Router;
 
-use super::config::Limits;
+use crate::config::Limits;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::handshake::ServerStream;
 use azmqtt_local::http::IdleTimeouts;

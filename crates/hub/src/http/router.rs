@@ -9,12 +9,12 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 
-use super::super::shared::Shared;
-use super::super::tracking::Tracking;
-use super::super::uploads::CONTAINER;
 use super::answer::REQUEST_ID;
 use super::websocket::Service;
-use super::{blobs, device, enrollments, faults, files, limits, methods, service, websocket};
+use crate::error::tracking::Tracking;
+use crate::http::{blobs, device, enrollments, faults, files, limits, methods, service, websocket};
+use crate::shared::Shared;
+use crate::uploads::CONTAINER;
 
 /// Answers requests in the name of the hub. Each subject has a module with its `routes()`, merged in here; handlers
 /// get the hub as `State<Arc<Shared>>`. Bodies handed to a handler end in an error when their sender stalls, and

@@ -18,10 +18,10 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
-use super::super::connection;
-use super::super::device_session::MAX_IN_FLIGHT;
-use super::super::provisioning;
-use super::super::shared::Shared;
+use crate::provisioning;
+use crate::sessions::connection;
+use crate::sessions::device_session::MAX_IN_FLIGHT;
+use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::http::{HttpsStream, Peer};
 use azmqtt_local::unauthenticated::Unauthenticated;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::super::methods::check_timeouts;
-use super::super::refused::Refused;
-use super::super::twin_writes;
 use super::job::JobType;
+use crate::error::refused::Refused;
+use crate::methods::check_timeouts;
+use crate::twins::writes;
 use azmqtt_dialect::query::Target;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::{NEVER, Timestamp, parse_utc};
@@ -121,7 +121,7 @@ fn update_twin(update: &Value) -> Result<Work, Refused> {
     if !update.is_object() {
         return Err(invalid("updateTwin is not an object"));
     }
-    let patch = twin_writes::parts(update).unwrap_or_else(|| json!({}));
+    let patch = writes::parts(update).unwrap_or_else(|| json!({}));
     // What no twin takes is refused here, and not once for each device.
     Twin::new(Timestamp::now()).patch_by_service(update, None, Timestamp::now()).map_err(Refused::from)?;
     Ok(Work::UpdateTwin { patch })

@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::super::device::Device;
-use super::super::error::HubError;
-use super::super::methods;
-use super::super::query::TwinRecord;
-use super::super::shared::Shared;
-use super::super::telemetry::unix_now;
-use super::super::twin_writes::{self, Write};
 use super::job::JobStatus;
 use super::outcome::{DeviceStatus, Outcome};
 use super::request::{JobRequest, Work};
-use super::{CONCURRENCY, MAX_RESPONSES};
+use crate::error::HubError;
+use crate::jobs::{CONCURRENCY, MAX_RESPONSES};
+use crate::messages::telemetry::unix_now;
+use crate::methods;
+use crate::query::TwinRecord;
+use crate::registry::device::Device;
+use crate::shared::Shared;
+use crate::twins::writes::{self, Write};
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::query::{Source, Target};
 use azmqtt_dialect::service_error::ErrorCode;
@@ -154,7 +154,7 @@ async fn update_twin(shared: &Arc<Shared>, device: &Arc<Device>, patch: &Value) 
     if device.state().removed {
         return Err(HubError::DeviceNotFound(device.id.clone()));
     }
-    twin_writes::apply(device, Write::Patch, patch, None).map_err(HubError::Twin)?;
+    writes::apply(device, Write::Patch, patch, None).map_err(HubError::Twin)?;
     shared.save_async(device).await
 }
 

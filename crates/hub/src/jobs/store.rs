@@ -6,16 +6,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::super::error::HubError;
-use super::super::query::JobRecord;
-use super::super::refused::Refused;
-use super::super::shared::Shared;
-use super::super::state_dir::{Kind, StateDir};
-use super::super::telemetry::unix_now;
 use super::job::{Job, JobStatus};
 use super::outcome::{DeviceStatus, Outcome};
 use super::request::JobRequest;
-use super::{MAX_BYTES, MAX_JOBS, MAX_OPEN, MAX_OPEN_BYTES, MAX_OUTCOMES, MAX_RUNNING, file};
+use crate::error::HubError;
+use crate::error::refused::Refused;
+use crate::jobs::{MAX_BYTES, MAX_JOBS, MAX_OPEN, MAX_OPEN_BYTES, MAX_OUTCOMES, MAX_RUNNING, file};
+use crate::messages::telemetry::unix_now;
+use crate::query::JobRecord;
+use crate::shared::Shared;
+use crate::storage::state_dir::{Kind, StateDir};
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// Why a job failed that ran when the hub ended.

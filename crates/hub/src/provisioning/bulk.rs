@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::management::Table;
 use crate::HubError;
+use crate::error::refused::Refused;
 use crate::if_match::IfMatch;
-use crate::refused::Refused;
 use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 

@@ -6,12 +6,13 @@ use std::time::SystemTime;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
-use crate::client_certificates::{self, Authentication, Authorities};
+use crate::error::HubError;
+use crate::security::client_certificates::{self, Authentication, Authorities};
 use crate::shared::Shared;
 use azmqtt_dialect::provisioning::{Registrant, Shown};
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::x509::Thumbprint;
-use azmqtt_dialect::{SasToken, SymmetricKey};
+use azmqtt_dialect::{SasToken, SymmetricKey, Twin};
 use azmqtt_local::client_certificates::ClientChain;
 
 /// One device that may register.
@@ -119,7 +120,7 @@ pub(super) enum Proof {
 
 /// What a device shows to the hub that it was assigned to.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Login {
+pub(crate) enum Login {
     /// Tokens that one of these keys signed.
     Keys([SymmetricKey; 2]),
     /// A certificate.
@@ -228,6 +229,13 @@ impl EnrollmentGroup {
 }
 
 /// The key under which registration ids are compared.
-pub(super) fn key_of(registration_id: &str) -> String {
+pub(crate) fn key_of(registration_id: &str) -> String {
     registration_id.to_ascii_lowercase()
+}
+
+/// Whether a device can be made with this twin.
+pub(crate) fn check_twin(initial: Option<&Value>) -> Result<(), HubError> {
+    let Some(initial) = initial else { return Ok(()) };
+    let now = Timestamp::now();
+    Twin::new(now).patch_by_service(initial, None, now).map(drop).map_err(HubError::Twin)
 }

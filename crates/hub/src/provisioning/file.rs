@@ -9,8 +9,8 @@ use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, Revisi
 use super::owner::Owner;
 use super::registry::{Record, Registry, State};
 use crate::HubError;
-use crate::client_certificates::{Authentication, Authorities};
-use crate::state_dir::{Kind, StateDir};
+use crate::security::client_certificates::{Authentication, Authorities};
+use crate::storage::state_dir::{Kind, StateDir};
 use azmqtt_dialect::SymmetricKey;
 use azmqtt_dialect::provisioning::{Registrant, Shown, Substatus};
 use azmqtt_dialect::time::Timestamp;

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::calls::check_twin;
-use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, Revision, key_of};
+use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, Revision, check_twin, key_of};
 use super::registry::{Record, State};
 use super::x509;
-use crate::refused::Refused;
-use crate::state_dir::Kind;
+use crate::error::refused::Refused;
+use crate::storage::state_dir::Kind;
 use azmqtt_dialect::SymmetricKey;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::provisioning::check_registration_id;

@@ -8,8 +8,8 @@ use super::pages::{self, Page, Wanted};
 use super::registrations;
 use super::registry::State;
 use crate::HubError;
+use crate::error::refused::Refused;
 use crate::if_match::IfMatch;
-use crate::refused::Refused;
 use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 

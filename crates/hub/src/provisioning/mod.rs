@@ -8,7 +8,6 @@
 //! | `assign` | the device of a registration: made in the hub, or found there |
 //! | [`allocation`] | the part of a custom allocation policy, played by the application |
 //! | `session` | one client's connection |
-//! | `calls` | what applications ask |
 //! | `owner` | the policy whose holders manage enrolments over the REST API |
 //! | `management`, `managed`, `x509` | what they ask; enrolments, and the certificates of these, as they see them |
 //! | `bulk`, `pages`, `registrations` | many enrolments at once, or page by page; devices that were assigned |
@@ -17,7 +16,6 @@
 pub mod allocation;
 mod assign;
 mod bulk;
-mod calls;
 pub mod enrollment;
 mod file;
 mod managed;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::HubError;
-use crate::authentication::host_as_in;
+use crate::security::authentication::host_as_in;
 use azmqtt_dialect::{SasToken, SymmetricKey};
 
 /// The policy that every new service has, with every right.

@@ -9,10 +9,10 @@ use super::pages::{self, Page, Wanted};
 use super::registry::Record;
 use super::service::etag;
 use crate::HubError;
+use crate::error::refused::Refused;
 use crate::if_match::IfMatch;
-use crate::refused::Refused;
 use crate::shared::Shared;
-use crate::state_dir::Kind;
+use crate::storage::state_dir::Kind;
 use azmqtt_dialect::service_error::ErrorCode;
 
 const NOT_FOUND: u32 = 404_204;

@@ -35,7 +35,7 @@ pub(crate) struct Registry {
 
 /// What changes.
 #[derive(Default)]
-pub(super) struct State {
+pub(crate) struct State {
     /// By the registration id in lower case.
     pub enrollments: BTreeMap<String, Enrollment>,
     /// By name.
@@ -98,21 +98,21 @@ pub enum Fault {
 }
 
 /// A registration under way, or its end.
-pub(super) struct Operation {
+pub(crate) struct Operation {
     pub id: String,
     /// In lower case.
     pub registration_key: String,
     pub stage: Stage,
 }
 
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// Under way.
     Assigning(Box<Assigning>),
     /// Over: what it came to.
     Over(Box<RegistrationState>),
 }
 
-pub(super) struct Assigning {
+pub(crate) struct Assigning {
     pub enrollment: Enrollment,
     /// How it will show itself to the hub.
     pub login: Login,
@@ -126,37 +126,37 @@ pub(super) struct Assigning {
 }
 
 /// How far the application is that is asked.
-pub(super) enum AllocationStage {
+pub(crate) enum AllocationStage {
     NotNeeded,
     Asked,
     Answered(Result<Allocation, String>),
 }
 
 impl Registry {
-    pub(super) fn new(id_scope: String, owner: Owner, state: State) -> Self {
+    pub(crate) fn new(id_scope: String, owner: Owner, state: State) -> Self {
         Self { id_scope, owner, state: Mutex::new(state), asked: Condvar::new(), saving: Default::default() }
     }
 
     /// Nothing in the state is left half-done by a panic, so a poisoned lock is taken all the same.
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The lock of the file with what has this key.
-    pub(super) fn saving(&self, key: &str) -> &Mutex<()> {
+    pub(crate) fn saving(&self, key: &str) -> &Mutex<()> {
         let sum = key.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         &self.saving[sum % self.saving.len()]
     }
 
     /// The next question to the application; `None` when none came in time, or the hub has stopped.
-    pub(super) fn next_allocation(&self, timeout: Duration) -> Option<AllocationRequest> {
+    pub(crate) fn next_allocation(&self, timeout: Duration) -> Option<AllocationRequest> {
         let idle = |state: &mut State| state.allocations.is_empty() && !state.stopped;
         let waited = self.asked.wait_timeout_while(self.state(), timeout, idle);
         waited.unwrap_or_else(PoisonError::into_inner).0.allocations.pop_front()
     }
 
     /// Wakes whoever waits for a question.
-    pub(super) fn tell_asked(&self) {
+    pub(crate) fn tell_asked(&self) {
         self.asked.notify_all();
     }
 
@@ -168,7 +168,7 @@ impl Registry {
 }
 
 impl State {
-    pub(super) fn add_operation(&mut self, operation: Operation) {
+    pub(crate) fn add_operation(&mut self, operation: Operation) {
         let same = |other: &Operation| other.registration_key == operation.registration_key;
         let each = self.operations.iter().filter(|other| same(other)).count();
         let gone = if each >= MAX_OPERATIONS_EACH {
@@ -185,12 +185,12 @@ impl State {
         self.operations.push_back(operation);
     }
 
-    pub(super) fn operation(&mut self, id: &str) -> Option<&mut Operation> {
+    pub(crate) fn operation(&mut self, id: &str) -> Option<&mut Operation> {
         self.operations.iter_mut().rev().find(|operation| operation.id == id)
     }
 
     /// The application's answer; false if nobody waits for it.
-    pub(super) fn answer_allocation(
+    pub(crate) fn answer_allocation(
         &mut self,
         operation_id: &str,
         answer: Result<Allocation, String>,

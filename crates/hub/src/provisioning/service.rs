@@ -9,9 +9,9 @@ use super::allocation::AllocationRequest;
 use super::assign;
 use super::enrollment::{Enrollment, Login, Proof, key_of};
 use super::registry::{AllocationStage, Assigning, Fault, Operation, Stage, State};
-use crate::device::Device;
+use crate::error::tracking::Tracking;
+use crate::registry::device::Device;
 use crate::shared::Shared;
-use crate::tracking::Tracking;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::provisioning::{
     self as wire, ProvisioningRequest, Registrant, Registration, RegistrationState, Shown, Status, Username,

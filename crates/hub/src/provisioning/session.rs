@@ -12,10 +12,10 @@ use tokio::time::{sleep_until, timeout};
 
 use super::enrollment::{Proof, key_of};
 use super::service::{self, Outcome};
-use crate::connection::{Greeting, greet, say_goodbye};
-use crate::identities::add_edge_modules;
+use crate::registry::identities::add_edge_modules;
+use crate::sessions::connection::{Greeting, greet, say_goodbye};
 use crate::shared::Shared;
-use crate::state_dir::Kind;
+use crate::storage::state_dir::Kind;
 use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES, Username};
 use azmqtt_dialect::sas::SasToken;
 use azmqtt_local::client_certificates::ClientChain;

@@ -6,8 +6,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 use super::enrollment::Attestation;
-use crate::client_certificates::{Authentication, Authorities};
-use crate::refused::Refused;
+use crate::error::refused::Refused;
+use crate::security::client_certificates::{Authentication, Authorities};
 use azmqtt_dialect::material;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::format_utc;

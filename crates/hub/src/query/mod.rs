@@ -10,9 +10,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::device::Device;
-use super::error::HubError;
-use super::shared::Shared;
+use crate::error::HubError;
+use crate::registry::device::Device;
+use crate::shared::Shared;
 use azmqtt_dialect::query::{Groups, Query, Record, Source};
 
 pub(super) use records::{JobRecord, TwinRecord};

@@ -6,8 +6,8 @@ use std::sync::{Arc, MutexGuard};
 
 use serde_json::{Map, Value};
 
-use super::super::device::{Device, DeviceState};
-use super::super::jobs::Outcome;
+use crate::jobs::Outcome;
+use crate::registry::device::{Device, DeviceState};
 use azmqtt_dialect::query::{Path, Record};
 
 /// The twin of a device or module. Holds its lock.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::client::{DEADLINE, Options, TestClient, hub, start};
 use crate::config::CloudToDevice;
-use crate::state_dir::make_temp_dir;
+use crate::storage::state_dir::make_temp_dir;
 use crate::{CloudSend, FeedbackStatus, Hub, HubConfig, HubError};
 use azmqtt_dialect::MessageProperties;
 use azmqtt_mqtt::{Publish, QoS, SubscribeReasonCode};

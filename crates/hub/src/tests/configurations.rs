@@ -8,8 +8,8 @@ use tokio::time::sleep;
 use super::client::{DEADLINE, TestClient, hub, start};
 use super::rest::{RestAnswer, ask_as, ask_rest};
 use crate::id::Id;
-use crate::policies::OWNER;
-use crate::state_dir::make_temp_dir;
+use crate::security::policies::OWNER;
+use crate::storage::state_dir::make_temp_dir;
 use crate::{Hub, HubConfig};
 use azmqtt_mqtt::QoS;
 

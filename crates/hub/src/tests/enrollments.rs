@@ -10,8 +10,8 @@ use super::client::{DEADLINE, ends, provisioning, start};
 use super::provisioning::{connect, register};
 use super::routes::routes_of;
 use super::service::{Answer, Http};
-use crate::state_dir::make_temp_dir;
-use crate::telemetry::unix_now;
+use crate::messages::telemetry::unix_now;
+use crate::storage::state_dir::make_temp_dir;
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 

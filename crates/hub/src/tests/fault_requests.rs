@@ -6,7 +6,7 @@ use tokio::time::timeout;
 
 use super::client::{DEADLINE, TestClient, https, hub};
 use crate::Hub;
-use crate::telemetry::unix_now;
+use crate::messages::telemetry::unix_now;
 use azmqtt_dialect::{SasToken, SymmetricKey};
 use azmqtt_mqtt::QoS;
 

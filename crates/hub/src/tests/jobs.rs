@@ -7,8 +7,8 @@ use tokio::time::sleep;
 
 use super::client::{DEADLINE, TestClient, hub, start};
 use super::rest::{RestAnswer, ask_as, ask_rest};
-use crate::state_dir::make_temp_dir;
-use crate::telemetry::unix_now;
+use crate::messages::telemetry::unix_now;
+use crate::storage::state_dir::make_temp_dir;
 use crate::throttle::{Throttling, Tier};
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::time::format_utc;

@@ -12,10 +12,10 @@ use super::client::{DEADLINE, Options, TestClient, ends, provisioning, start, tc
 use super::websocket::{UPGRADE, ask_on};
 use crate::Authentication::CertificateAuthority;
 use crate::config::Limits;
+use crate::messages::telemetry::unix_now;
 use crate::provisioning::enrollment::Attestation;
 use crate::provisioning::{Allocation, Enrollment, EnrollmentGroup};
-use crate::state_dir::make_temp_dir;
-use crate::telemetry::unix_now;
+use crate::storage::state_dir::make_temp_dir;
 use crate::{Hub, HubConfig, SignedBy};
 use azmqtt_dialect::provisioning::{API_VERSION, ProvisioningRequest, RESPONSES, Registrant};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
@@ -419,7 +419,7 @@ async fn a_registration_id_in_other_letters_is_the_same_device() {
 #[tokio::test]
 async fn a_slow_disk_holds_up_no_question() {
     use std::sync::Arc;
-    let dir = crate::state_dir::make_temp_dir().unwrap();
+    let dir = crate::storage::state_dir::make_temp_dir().unwrap();
     let hub = Arc::new(start(HubConfig { state_dir: Some(dir.join("state")), ..HubConfig::default() }));
     // Whoever opens a pipe to write waits for a reader.
     hub.create_enrollment(Enrollment::new("reg-1", keys())).unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use super::client::TestClient;
-use crate::state_dir::make_temp_dir;
+use crate::storage::state_dir::make_temp_dir;
 use crate::{Hub, HubConfig, HubError};
 
 fn start(dir: &Path) -> Hub {
@@ -60,7 +60,7 @@ fn modules_made_while_their_device_goes_leave_nothing_behind() {
 fn authorities_added_at_once_are_all_kept() {
     let dir = make_temp_dir().unwrap();
     let others: Vec<_> = (0..20)
-        .map(|number| crate::certificates::generate().map(|made| (number, made.certificate)))
+        .map(|number| crate::security::certificates::generate().map(|made| (number, made.certificate)))
         .collect::<Result<_, _>>()
         .unwrap();
     let known = {

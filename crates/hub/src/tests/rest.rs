@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use super::uploads::ask;
 use crate::Hub;
-use crate::policies::OWNER;
-use crate::telemetry::unix_now;
+use crate::messages::telemetry::unix_now;
+use crate::security::policies::OWNER;
 use azmqtt_dialect::SasToken;
 
 /// An answer of the REST API.

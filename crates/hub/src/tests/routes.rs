@@ -9,7 +9,7 @@ use tokio_rustls::rustls::version;
 
 use super::client::{hub, key, tls_config, tls_over_https};
 use super::service::{Http, VERSION, policy_key};
-use crate::telemetry::unix_now;
+use crate::messages::telemetry::unix_now;
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 
 /// What a route takes.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use tokio_rustls::client::TlsStream;
 
 use super::client::{DEADLINE, https, hub, start};
-use crate::telemetry::unix_now;
+use crate::messages::telemetry::unix_now;
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 use azmqtt_dialect::{ServiceError, time};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use super::client::{Options, TestClient};
-use crate::state_dir::make_temp_dir;
+use crate::storage::state_dir::make_temp_dir;
 use crate::{Hub, HubConfig, HubError};
 use azmqtt_mqtt::QoS;
 

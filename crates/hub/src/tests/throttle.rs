@@ -9,7 +9,7 @@ use tokio::time::timeout;
 
 use super::client::{DEADLINE, Options, TestClient, https, start};
 use crate::faults::Rule;
-use crate::telemetry::unix_now;
+use crate::messages::telemetry::unix_now;
 use crate::throttle::{Throttling, Tier};
 use crate::{CloseReason, Hub, HubConfig};
 use azmqtt_dialect::{SasToken, SymmetricKey};

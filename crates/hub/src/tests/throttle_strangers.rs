@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::client::{key, start};
 use super::service::{Answer, Http, VERSION, policy_token};
-use crate::telemetry::unix_now;
+use crate::messages::telemetry::unix_now;
 use crate::throttle::{Throttling, Tier};
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::sas::SasToken;

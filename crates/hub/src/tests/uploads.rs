@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::client::{DEADLINE, https, hub, key, start};
 use crate::config::FileUploads;
-use crate::telemetry::unix_now;
+use crate::messages::telemetry::unix_now;
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::sas::SasToken;
 use azmqtt_dialect::storage::{StorageError, block_list_body, listed_blocks};

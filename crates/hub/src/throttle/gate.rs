@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::bucket::Verdict;
 use super::tier::Operation;
-use crate::device::CloseReason;
-use crate::device_session::{Delivery, DeviceSession};
+use crate::messages::telemetry::unix_now;
+use crate::registry::device::CloseReason;
+use crate::sessions::device_session::{Delivery, DeviceSession};
 use crate::shared::Shared;
-use crate::telemetry::unix_now;
 use azmqtt_mqtt::Publish;
 use azmqtt_mqtt::server::Event;
 

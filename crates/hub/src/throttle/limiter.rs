@@ -140,8 +140,8 @@ impl Limiter {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Tier;
     use super::*;
+    use crate::throttle::Tier;
 
     fn limiter(tier: Tier, enabled: bool) -> Limiter {
         Limiter::new(Throttling { tier, enabled, burst: Duration::from_secs(1), ..Throttling::default() })

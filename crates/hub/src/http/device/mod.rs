@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use super::super::shared::Shared;
+use crate::shared::Shared;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new().merge(events::routes()).merge(device_bound::routes())

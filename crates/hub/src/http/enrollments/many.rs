@@ -10,12 +10,12 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use serde_json::Value;
 
-use super::super::super::error::HubError;
-use super::super::super::provisioning::{MAX_BULK, Page, Table, Wanted, bulk};
-use super::super::super::shared::Shared;
-use super::super::answer::{JsonBody, Refusal};
-use super::super::service::request::off_thread;
-use super::{MAX_BODY, Owner, Refused, json_of};
+use crate::error::HubError;
+use crate::http::answer::{JsonBody, Refusal};
+use crate::http::enrollments::{MAX_BODY, Owner, Refused, json_of};
+use crate::http::service::request::off_thread;
+use crate::provisioning::{MAX_BULK, Page, Table, Wanted, bulk};
+use crate::shared::Shared;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/enrollments", post(run_bulk))

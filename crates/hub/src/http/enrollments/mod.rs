@@ -22,9 +22,9 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::super::shared::Shared;
 use super::answer::{Refusal, Spelling, parameter};
 use super::service::request::admitted_json;
+use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// Of the body of one enrolment, in bytes: two twins' tags and desired properties, or some certificates.

@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 
-use super::super::super::provisioning::{Shown, Table};
-use super::super::super::shared::Shared;
-use super::super::answer::JsonBody;
-use super::super::service::request::{condition, off_thread, quoted};
-use super::{MAX_BODY, Owner, Refused, json_of, many};
+use crate::http::answer::JsonBody;
+use crate::http::enrollments::{MAX_BODY, Owner, Refused, json_of, many};
+use crate::http::service::request::{condition, off_thread, quoted};
+use crate::provisioning::{Shown, Table};
+use crate::shared::Shared;
 
 /// `POST` to the id `query` is a query; it is an id for the other methods.
 pub(super) fn routes() -> Router<Arc<Shared>> {

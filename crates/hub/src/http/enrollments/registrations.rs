@@ -9,12 +9,12 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use axum::routing::{get, post};
 
-use super::super::super::provisioning::{delete_registration, get_registration, registrations_of_group};
-use super::super::super::shared::Shared;
-use super::super::service::request::{condition, off_thread};
 use super::many::{answer, read_query};
 use super::one::with_etag;
-use super::{MAX_BODY, Owner, Refused, json_of};
+use crate::http::enrollments::{MAX_BODY, Owner, Refused, json_of};
+use crate::http::service::request::{condition, off_thread};
+use crate::provisioning::{delete_registration, get_registration, registrations_of_group};
+use crate::shared::Shared;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()

@@ -9,19 +9,19 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::super::super::authentication::host_as_in;
-use super::super::super::id::Id;
-use super::super::super::policies::{Policy, Right};
-use super::super::super::shared::Shared;
-use super::super::admission::prove_by;
-use super::super::answer::{Refusal, parameter};
-use super::super::limits::identity;
+use crate::http::admission::prove_by;
+use crate::http::answer::{Refusal, parameter};
+use crate::http::limits::identity;
+use crate::id::Id;
+use crate::security::authentication::host_as_in;
+use crate::security::policies::{Policy, Right};
+use crate::shared::Shared;
 use azmqtt_dialect::SasToken;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::http::Peer;
 
 /// Somebody who was let in, before it is known whether they have the right that the request takes.
-pub(in super::super) struct Caller {
+pub(in crate::http) struct Caller {
     who: Who,
     shared: Arc<Shared>,
 }
@@ -35,7 +35,7 @@ enum Who {
 
 impl Caller {
     /// The holder of a policy's key. Judges the token first: only somebody with a key learns what else is wrong.
-    pub(in super::super) fn of(
+    pub(in crate::http) fn of(
         shared: &Arc<Shared>,
         query: Option<&str>,
         headers: &HeaderMap,
@@ -52,7 +52,7 @@ impl Caller {
     }
 
     /// Refuses a caller whose policy lacks the right.
-    pub(in super::super) fn require(&self, right: Right) -> Result<(), Refusal> {
+    pub(in crate::http) fn require(&self, right: Right) -> Result<(), Refusal> {
         let reason = match &self.who {
             Who::Policy(policy) if policy.may(right) => return Ok(()),
             Who::Policy(policy) => format!("the policy {} lacks the permission {right:?}", policy.name),
@@ -70,7 +70,7 @@ impl Caller {
     }
 
     /// Whether it is somebody with a policy's key, whatever else is wrong.
-    pub(in super::super) fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
+    pub(in crate::http) fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
         judge(shared, headers).is_ok()
     }
 }

@@ -11,17 +11,17 @@ use axum::routing::post;
 use axum::{Extension, Router};
 use serde_json::{Value, json};
 
-use super::super::super::error::HubError;
-use super::super::super::id::Id;
-use super::super::super::identities;
-use super::super::super::if_match::IfMatch;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::super::twin_writes::{self, Write};
-use super::super::answer::{JsonBody, Refusal};
 use super::admission::Caller;
 use super::identity_json::{self, text};
 use super::request::{json_of, off_thread};
+use crate::error::HubError;
+use crate::http::answer::{JsonBody, Refusal};
+use crate::id::Id;
+use crate::if_match::IfMatch;
+use crate::registry::identities;
+use crate::security::policies::Right;
+use crate::shared::Shared;
+use crate::twins::writes::{self, Write};
 use azmqtt_dialect::Twin;
 use azmqtt_dialect::encoding::excerpt;
 use azmqtt_dialect::service_error::ErrorCode;
@@ -137,15 +137,15 @@ fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> 
         Mode::Update | Mode::CreateOrUpdate => update(shared, id, entry, &etag("eTag")?),
         Mode::Delete => identities::remove(shared, id, &etag("eTag")?),
         Mode::UpdateTwin => {
-            let body = twin_writes::parts(entry).unwrap_or_else(|| json!({}));
-            twin_writes::write(shared, id, Write::Patch, &body, Some(etag("twinETag")?.as_str()))
+            let body = writes::parts(entry).unwrap_or_else(|| json!({}));
+            writes::write(shared, id, Write::Patch, &body, Some(etag("twinETag")?.as_str()))
         }
     }
 }
 
 fn create(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> {
     let draft = identity_json::read(id.into(), entry)?;
-    let twin = twin_writes::parts(entry).map(|body| Twin::with(&body, Timestamp::now())).transpose();
+    let twin = writes::parts(entry).map(|body| Twin::with(&body, Timestamp::now())).transpose();
     identities::create(shared, id, draft, twin.map_err(HubError::Twin)?).map(drop)
 }
 
@@ -153,7 +153,7 @@ fn update(shared: &Shared, id: Id<'_>, entry: &Value, if_match: &IfMatch) -> Res
     let draft = identity_json::read(id.into(), entry)?;
     identities::update(shared, id, draft, if_match)?;
     // The condition was on the identity; its twin may be at any etag.
-    twin_writes::parts(entry).map_or(Ok(()), |body| twin_writes::write(shared, id, Write::Patch, &body, None))
+    writes::parts(entry).map_or(Ok(()), |body| writes::write(shared, id, Write::Patch, &body, None))
 }
 
 /// What an entry may have: of an identity, of its twin, and of the request.

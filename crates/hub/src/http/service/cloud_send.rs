@@ -11,14 +11,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::json;
 
-use super::super::super::cloud_calls::{self, CloudSend};
-use super::super::super::cloud_messages::MAX_SIZE;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::answer::{JsonBody, Refusal};
-use super::super::message_headers;
 use super::admission::Caller;
 use super::request::{body_of, off_thread};
+use crate::http::answer::{JsonBody, Refusal};
+use crate::http::message_headers;
+use crate::messages::cloud_messages::MAX_SIZE;
+use crate::messages::sending::{self, CloudSend};
+use crate::security::policies::Right;
+use crate::shared::Shared;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/azmqtt/devices/{device_id}/messages/deviceBound", post(send))
@@ -33,6 +33,6 @@ async fn send(
 ) -> Result<Response, Refusal> {
     let body = body_of(caller, Right::ServiceConnect, body, MAX_SIZE).await?;
     let message = CloudSend { body, properties: message_headers::read(&headers)?, ..CloudSend::default() };
-    let id = off_thread(&shared, move |shared| cloud_calls::send(shared, &device_id, message)).await?;
+    let id = off_thread(&shared, move |shared| sending::send(shared, &device_id, message)).await?;
     Ok((StatusCode::CREATED, JsonBody(json!({ "messageId": id }))).into_response())
 }

@@ -7,12 +7,12 @@ use axum::extract::{Path, State};
 use axum::routing::delete;
 use serde_json::json;
 
-use super::super::super::cloud_calls;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::answer::{JsonBody, Refusal};
 use super::admission::Caller;
 use super::request::off_thread;
+use crate::http::answer::{JsonBody, Refusal};
+use crate::messages::sending;
+use crate::security::policies::Right;
+use crate::shared::Shared;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/devices/{device_id}/commands", delete(purge))
@@ -25,6 +25,6 @@ async fn purge(
 ) -> Result<JsonBody, Refusal> {
     caller.require(Right::ServiceConnect)?;
     let id = device_id.clone();
-    let purged = off_thread(&shared, move |shared| cloud_calls::purge(shared, &id)).await?;
+    let purged = off_thread(&shared, move |shared| sending::purge(shared, &id)).await?;
     Ok(JsonBody(json!({ "totalMessagesPurged": purged, "deviceId": device_id, "moduleId": null })))
 }

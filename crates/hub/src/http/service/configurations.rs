@@ -12,13 +12,13 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::Value;
 
-use super::super::super::configurations::{ConfigurationBody, MAX_CONFIGURATIONS, apply, test_queries};
-use super::super::super::error::HubError;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::answer::{JsonBody, Refusal, parameter};
 use super::admission::Caller;
 use super::request::{condition, json_of, off_thread, quoted};
+use crate::configurations::{ConfigurationBody, MAX_CONFIGURATIONS, apply, test_queries};
+use crate::error::HubError;
+use crate::http::answer::{JsonBody, Refusal, parameter};
+use crate::security::policies::Right;
+use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// A content fills at most the desired properties of fifty modules.

@@ -11,15 +11,15 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde_json::Value;
 
-use super::super::super::device::Device;
-use super::super::super::error::HubError;
-use super::super::super::identities;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::answer::{JsonBody, Refusal, parameter};
 use super::admission::Caller;
 use super::identity_json::{self, Kind};
 use super::request::{condition, json_of, off_thread, quoted, required_condition};
+use crate::error::HubError;
+use crate::http::answer::{JsonBody, Refusal, parameter};
+use crate::registry::device::Device;
+use crate::registry::identities;
+use crate::security::policies::Right;
+use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// Of a request's body; identities are short.

@@ -13,16 +13,16 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::super::super::error::HubError;
-use super::super::super::id::Id;
-use super::super::super::if_match::IfMatch;
-use super::super::super::methods;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::super::twin_writes::{self, Write};
-use super::super::answer::{JSON, JsonBody, Refusal, Spelling, parameter};
 use super::admission::Caller;
 use super::request::{body_of, condition, json_of, off_thread, quoted};
+use crate::error::HubError;
+use crate::http::answer::{JSON, JsonBody, Refusal, Spelling, parameter};
+use crate::id::Id;
+use crate::if_match::IfMatch;
+use crate::methods;
+use crate::security::policies::Right;
+use crate::shared::Shared;
+use crate::twins::writes::{self, Write};
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::{MAX_METHOD_BODY, digital_twin};
 
@@ -60,7 +60,7 @@ async fn write(
     let location = format!("https://{}/digitaltwins/{device_id}", shared.config.hostname);
     let written = off_thread(&shared, move |shared| {
         let if_match = condition.as_ref().map(IfMatch::as_str);
-        twin_writes::write(shared, Id::from(&device_id), Write::Patch, &patch, if_match)?;
+        writes::write(shared, Id::from(&device_id), Write::Patch, &patch, if_match)?;
         view(shared, &device_id)
     });
     Ok((StatusCode::ACCEPTED, [etag(&written.await?), (LOCATION, location)]).into_response())

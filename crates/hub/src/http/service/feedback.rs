@@ -12,14 +12,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 
-use super::super::super::feedback::FeedbackRecord;
-use super::super::super::feedback_queue::BatchLock;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::super::telemetry::unix_now;
-use super::super::answer::Refusal;
 use super::admission::Caller;
 use super::request::quoted;
+use crate::http::answer::Refusal;
+use crate::messages::feedback::FeedbackRecord;
+use crate::messages::feedback_queue::BatchLock;
+use crate::messages::telemetry::unix_now;
+use crate::security::policies::Right;
+use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::format_utc;
 

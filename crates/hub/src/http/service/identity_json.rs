@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::super::super::client_certificates::Authentication;
-use super::super::super::device::{Credentials, Device};
-use super::super::super::error::HubError;
-use super::super::super::id::Id;
-use super::super::super::identities::{Draft, LoginDraft};
-use super::super::super::identity_record::Traits;
+use crate::error::HubError;
+use crate::id::Id;
+use crate::registry::device::{Credentials, Device};
+use crate::registry::identities::{Draft, LoginDraft};
+use crate::registry::identity_record::Traits;
+use crate::security::client_certificates::Authentication;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::x509::Thumbprint;

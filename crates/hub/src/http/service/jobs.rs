@@ -11,15 +11,15 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use serde_json::Value;
 
-use super::super::super::error::HubError;
-use super::super::super::jobs::{Job, JobRequest, JobStatus, JobType};
-use super::super::super::policies::Right;
-use super::super::super::query::page_of;
-use super::super::super::shared::Shared;
-use super::super::answer::{JsonBody, Refusal, parameter};
 use super::admission::Caller;
 use super::query::{CONTINUATION, page_size, paged};
 use super::request::{json_of, off_thread};
+use crate::error::HubError;
+use crate::http::answer::{JsonBody, Refusal, parameter};
+use crate::jobs::{Job, JobRequest, JobStatus, JobType};
+use crate::query::page_of;
+use crate::security::policies::Right;
+use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// Of a request's body: the largest payload of a method, or the largest twin, and what is around it.

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 
 pub(super) use self::admission::Caller;
-use super::super::shared::Shared;
+use crate::shared::Shared;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new()

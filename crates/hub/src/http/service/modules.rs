@@ -9,15 +9,15 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 
-use super::super::super::id::Id;
-use super::super::super::identities;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::answer::{JsonBody, Refusal, Spelling};
 use super::admission::Caller;
 use super::devices::{MAX_BODY, same};
 use super::identity_json::{self, Kind};
 use super::request::{admitted_json, condition, off_thread, required_condition};
+use crate::http::answer::{JsonBody, Refusal, Spelling};
+use crate::id::Id;
+use crate::registry::identities;
+use crate::security::policies::Right;
+use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {

@@ -10,12 +10,12 @@ use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::post;
 use serde_json::Value;
 
-use super::super::super::policies::Right;
-use super::super::super::query::{self, QueryPage};
-use super::super::super::shared::Shared;
-use super::super::answer::{JSON, Refusal};
 use super::admission::Caller;
 use super::request::{json_of, off_thread};
+use crate::http::answer::{JSON, Refusal};
+use crate::query::{self, QueryPage};
+use crate::security::policies::Right;
+use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 pub(super) const CONTINUATION: &str = "x-ms-continuation";

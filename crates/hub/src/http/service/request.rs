@@ -8,12 +8,12 @@ use axum::http::header::IF_MATCH;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use super::super::super::error::HubError;
-use super::super::super::if_match::IfMatch;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::answer::{Refusal, read_body};
 use super::admission::Caller;
+use crate::error::HubError;
+use crate::http::answer::{Refusal, read_body};
+use crate::if_match::IfMatch;
+use crate::security::policies::Right;
+use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// What is read at once, in bytes.
@@ -40,7 +40,7 @@ pub(super) async fn json_of(
 }
 
 /// [`json_of`] somebody whose right was looked at already.
-pub(in super::super) async fn admitted_json(
+pub(in crate::http) async fn admitted_json(
     admitted: Result<(), Refusal>,
     body: Body,
     most: usize,
@@ -58,7 +58,7 @@ pub(in super::super) async fn admitted_json(
 }
 
 /// The condition of a request, if it has one: an empty etag is none, as .NET's client sends it to create.
-pub(in super::super) fn condition(headers: &HeaderMap) -> Result<Option<IfMatch>, Refusal> {
+pub(in crate::http) fn condition(headers: &HeaderMap) -> Result<Option<IfMatch>, Refusal> {
     let Some(header) = headers.get(IF_MATCH) else { return Ok(None) };
     let wrong = || Refusal::new(ErrorCode::ARGUMENT_INVALID, "If-Match must be an etag in quotes, or *");
     header.to_str().ok().and_then(|text| IfMatch::parse(text).ok()).ok_or_else(wrong)
@@ -70,13 +70,13 @@ pub(super) fn required_condition(headers: &HeaderMap) -> Result<IfMatch, Refusal
 }
 
 /// An etag as a header has it.
-pub(in super::super) fn quoted(etag: &str) -> String {
+pub(in crate::http) fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
 /// Does what may wait for the disk, or for connections to end, where nobody is held up. Once begun, it is done to its end
 /// though the caller may go. A few are done at a time: the threads are those that write down what devices do, too.
-pub(in super::super) async fn off_thread<T: Send + 'static>(
+pub(in crate::http) async fn off_thread<T: Send + 'static>(
     shared: &Arc<Shared>,
     work: impl FnOnce(&Shared) -> Result<T, HubError> + Send + 'static,
 ) -> Result<T, Refusal> {

@@ -7,11 +7,11 @@ use axum::extract::State;
 use axum::routing::get;
 use serde_json::json;
 
-use super::super::super::device::DeviceState;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::answer::{JsonBody, Refusal};
 use super::admission::Caller;
+use crate::http::answer::{JsonBody, Refusal};
+use crate::registry::device::DeviceState;
+use crate::security::policies::Right;
+use crate::shared::Shared;
 
 pub(super) fn routes() -> Router<Arc<Shared>> {
     Router::new().route("/statistics/devices", get(devices)).route("/statistics/service", get(service))

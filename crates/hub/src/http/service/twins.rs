@@ -10,15 +10,15 @@ use axum::http::HeaderMap;
 use axum::routing::get;
 use serde_json::Value;
 
-use super::super::super::error::HubError;
-use super::super::super::id::Id;
-use super::super::super::if_match::IfMatch;
-use super::super::super::policies::Right;
-use super::super::super::shared::Shared;
-use super::super::super::twin_writes::{self, Write};
-use super::super::answer::{JsonBody, Refusal};
 use super::admission::Caller;
 use super::request::{condition, json_of, off_thread};
+use crate::error::HubError;
+use crate::http::answer::{JsonBody, Refusal};
+use crate::id::Id;
+use crate::if_match::IfMatch;
+use crate::security::policies::Right;
+use crate::shared::Shared;
+use crate::twins::writes::{self, Write};
 
 /// Of a request's body. A twin that is sent back as it was read has its metadata with it.
 const MAX_BODY: usize = 1 << 20;
@@ -111,7 +111,7 @@ async fn write(
     let condition = condition(headers)?;
     let written = off_thread(shared, move |shared| {
         let id = id(&ids);
-        let written = twin_writes::write(shared, id, how, &body, condition.as_ref().map(IfMatch::as_str));
+        let written = writes::write(shared, id, how, &body, condition.as_ref().map(IfMatch::as_str));
         written.map_err(missing)?;
         view(shared, id)
     });

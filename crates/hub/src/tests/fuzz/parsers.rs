@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::fuzz;
-use crate::certificates;
-use crate::client_certificates::Authorities;
+use crate::security::certificates;
+use crate::security::client_certificates::Authorities;
 use azmqtt_dialect::identity::{check_host_name, check_id};
 use azmqtt_dialect::provisioning::{
     self, Operation, ProvisioningRequest, ProvisioningResponse, Registration,

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Budget, Mutator};
 use crate::provisioning::{Enrollment, EnrollmentGroup};
-use crate::state_dir::make_temp_dir;
+use crate::storage::state_dir::make_temp_dir;
 use crate::{Hub, HubConfig, HubError};
 use azmqtt_dialect::MessageProperties;
 use azmqtt_dialect::sas::SymmetricKey;

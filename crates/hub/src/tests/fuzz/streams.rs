@@ -10,10 +10,11 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
-use super::super::client::{DEADLINE, Options, TestClient, hub, tls_over_https};
 use super::{Budget, Mutator, fuzz};
 use crate::provisioning::Enrollment;
-use crate::{Hub, connection, provisioning};
+use crate::sessions::connection;
+use crate::tests::client::{DEADLINE, Options, TestClient, hub, tls_over_https};
+use crate::{Hub, provisioning};
 use azmqtt_dialect::provisioning::{ProvisioningRequest, RESPONSES, Registrant};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 use azmqtt_local::client_certificates::ClientChain;
@@ -196,7 +197,7 @@ async fn requests_over_https() {
     ];
     let mut mutator = Mutator::new("HTTPS", &requests);
     let (budget, mut done) = (Budget::new(60), 0);
-    let config = Arc::new(super::super::client::tls_config(&hub, &[&tokio_rustls::rustls::version::TLS13]));
+    let config = Arc::new(crate::tests::client::tls_config(&hub, &[&tokio_rustls::rustls::version::TLS13]));
     while budget.goes_on(done) {
         let input = mutator.next_input();
         let mut stream = tls_over_https(&hub, &config).await;

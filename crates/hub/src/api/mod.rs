@@ -1,0 +1,228 @@
+//! The hub that applications hold: start, stop, where it is. Its other calls are in the files beside, by subject.
+
+pub(crate) mod certificates;
+mod cloud_messages;
+mod devices;
+mod faults;
+mod modules;
+pub mod packets;
+mod provisioning;
+mod queries;
+mod uploads;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::config::HubConfig;
+use crate::error::HubError;
+use crate::registry::Registry;
+use crate::security::certificates::{generate, server_config, server_names};
+use crate::security::client_certificates::Authorities;
+use crate::security::policies::{OWNER, Policies};
+use crate::server::runtime::{self, Ports, Thread};
+use crate::shared::Shared;
+use crate::storage::device_file;
+use crate::storage::state_dir::{CA_FILE, StateDir, TEMP_DIR_PREFIX};
+use azmqtt_dialect::identity::check_host_name;
+use azmqtt_local::certificate_authority::Authority;
+use azmqtt_local::files::write_whole;
+use azmqtt_local::temp_dir::TempDir;
+
+/// A running hub. Its calls may be made from any thread, and block for no longer than a write to the disk takes,
+/// unless they say otherwise. Dropping it stops it.
+pub struct Hub {
+    pub(crate) shared: Arc<Shared>,
+    ports: Ports,
+    /// Signs client certificates too.
+    pub(crate) authority: Authority,
+    ca_file: PathBuf,
+    /// Holds the CA file when there is no state directory.
+    temp_dir: Option<TempDir>,
+    thread: Mutex<Option<Thread>>,
+    /// The process that started it: a forked child has a copy of this value, and no thread.
+    process: u32,
+}
+
+impl Hub {
+    /// Starts a hub; returns when it listens.
+    pub fn start(config: HubConfig) -> Result<Self, HubError> {
+        check_host_name(&config.hostname).map_err(HubError::Identity)?;
+        let state_dir = config.state_dir.as_deref().map(StateDir::open).transpose()?.map(Arc::new);
+        let registry = Registry::default();
+        if let Some(dir) = &state_dir {
+            for (path, content) in dir.identities()? {
+                let device = Arc::new(device_file::load(&path, &content, &registry)?);
+                registry.insert(device).map_err(|error| HubError::corrupt(&path, error))?;
+            }
+        }
+        let provisioning = match &state_dir {
+            Some(dir) => crate::provisioning::Registry::load(dir)?,
+            None => crate::provisioning::Registry::generate()?,
+        };
+        let policies = match &state_dir {
+            Some(dir) => Policies::load(dir)?,
+            None => Policies::generate()?,
+        };
+        let authority = match &state_dir {
+            Some(dir) => dir.authority()?,
+            None => generate()?,
+        };
+        let tls = server_config(&authority, &server_names(&config))?;
+        let client_authorities = Authorities::default();
+        client_authorities.add(authority.certificate.as_bytes())?;
+        if let Some(dir) = &state_dir {
+            dir.load_client_authorities(&client_authorities)?;
+        }
+        let temp_dir = if state_dir.is_none() { Some(TempDir::make(TEMP_DIR_PREFIX)?) } else { None };
+        let mut hub = Self {
+            ca_file: match (&temp_dir, &state_dir) {
+                (Some(temp), _) => temp.join(CA_FILE),
+                (None, Some(dir)) => dir.ca_file(),
+                (None, None) => PathBuf::new(),
+            },
+            shared: Arc::new(Shared::new(
+                config,
+                registry,
+                policies,
+                client_authorities,
+                provisioning,
+                state_dir,
+            )),
+            ports: Ports::default(),
+            authority,
+            temp_dir,
+            thread: Mutex::default(),
+            process: std::process::id(),
+        };
+        if hub.temp_dir.is_some() {
+            write_whole(&hub.ca_file, hub.ca_pem().as_bytes())?;
+        }
+        if let Some(dir) = hub.shared.state_dir() {
+            hub.shared.configurations.load(&dir)?;
+            hub.shared.jobs.load(&dir)?;
+        }
+        // Messages may have expired since the last run.
+        for device in hub.shared.registry.all() {
+            hub.shared.cloud_clock.due(&device, &mut device.state());
+        }
+        let (thread, ports) = runtime::spawn(hub.shared.clone(), tls)?;
+        hub.thread = Mutex::new(Some(thread));
+        hub.ports = ports;
+        Ok(hub)
+    }
+
+    /// Ends every connection and gives up the port, the state directory and the temporary files. What was recorded
+    /// can still be read. A second call does nothing.
+    pub fn stop(&self) {
+        let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        if self.process != std::process::id() {
+            // Thread and files belong to the parent.
+            std::mem::forget(thread);
+            return;
+        }
+        self.shared.provisioning.stop();
+        thread.stop();
+        self.shared.jobs.stop(&self.shared);
+        for device in self.shared.registry.all() {
+            // What cannot be saved now is as an unexpected end would leave it: messages come again.
+            let _ = self.shared.save(&device);
+        }
+        let state_dir = self.shared.state_dir.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(dir) = state_dir {
+            dir.release();
+        }
+        self.remove_temp_dir();
+    }
+
+    fn remove_temp_dir(&self) {
+        if let Some(dir) = self.temp_dir.as_ref().filter(|_| self.process == std::process::id()) {
+            dir.remove();
+        }
+    }
+
+    /// Whether it is stopped, as seen from this process.
+    pub fn is_stopped(&self) -> bool {
+        self.process != std::process::id()
+            || self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+    }
+
+    /// An error if it is stopped, for calls that would have no effect then.
+    pub(crate) fn check_running(&self) -> Result<(), HubError> {
+        if self.is_stopped() { Err(HubError::Stopped) } else { Ok(()) }
+    }
+
+    /// The TCP port of MQTT.
+    pub fn port(&self) -> u16 {
+        self.ports.mqtt
+    }
+
+    /// The TCP port of HTTPS, and of MQTT over WebSockets.
+    pub fn https_port(&self) -> u16 {
+        self.ports.https
+    }
+
+    /// The TCP port of HTTPS for back-end applications.
+    pub fn service_port(&self) -> u16 {
+        self.ports.service
+    }
+
+    /// [`Self::policy_connection_string`] of the policy that may do everything.
+    pub fn service_connection_string(&self) -> Result<String, HubError> {
+        self.policy_connection_string(OWNER)
+    }
+
+    /// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…` of a policy: `iothubowner`, `service`, `device`, `registryRead` or
+    /// `registryReadWrite`; a secret. The host name has the service's port behind it, unless that is the port of HTTPS, 443.
+    pub fn policy_connection_string(&self, name: &str) -> Result<String, HubError> {
+        let policy = self.shared.policies.find(name);
+        let policy = policy.ok_or_else(|| HubError::PolicyNotFound(name.to_owned()))?;
+        let port = match self.service_port() {
+            443 => String::new(),
+            port => format!(":{port}"),
+        };
+        let key = policy.keys[0].as_base64();
+        Ok(format!("HostName={}{port};SharedAccessKeyName={name};SharedAccessKey={key}", self.hostname()))
+    }
+
+    /// The TCP port of the provisioning service.
+    pub fn provisioning_port(&self) -> u16 {
+        self.ports.provisioning
+    }
+
+    /// The host name or address by which devices reach the provisioning service; its certificate is for it.
+    pub fn provisioning_host(&self) -> &str {
+        self.shared.config.provisioning_host()
+    }
+
+    /// What back-end applications manage enrolments with, as [`Self::service_connection_string`]: the host name and port are
+    /// those of the provisioning service, the policy is its owner's; a secret.
+    pub fn provisioning_service_connection_string(&self) -> String {
+        let host = match self.provisioning_port() {
+            443 => self.provisioning_host().to_owned(),
+            port => format!("{}:{port}", self.provisioning_host()),
+        };
+        self.shared.provisioning.owner.connection_string(&host)
+    }
+
+    /// The name devices know it by.
+    pub fn hostname(&self) -> &str {
+        &self.shared.config.hostname
+    }
+
+    /// The certificate that devices must trust, in PEM.
+    pub fn ca_pem(&self) -> &str {
+        &self.authority.certificate
+    }
+
+    /// A file with [`Self::ca_pem`], there until the hub stops; for good in a state directory.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.stop();
+        self.remove_temp_dir();
+    }
+}

@@ -1,0 +1,107 @@
+//! How a cloud-to-device message gets into a device's queue.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::cloud_messages::{CloudMessage, MAX_PENDING, MAX_SIZE};
+use super::feedback::FeedbackStatus;
+use super::telemetry::unix_now;
+use crate::error::HubError;
+use crate::registry::device::Command;
+use crate::shared::Shared;
+use azmqtt_dialect::{MessageProperties, time};
+
+/// A message for a device.
+#[derive(Clone, Debug, Default)]
+pub struct CloudSend {
+    /// The bytes.
+    pub body: Bytes,
+    /// `ack` asks for feedback, `expiry` ends the message's life at that time.
+    pub properties: MessageProperties,
+    /// Names of application properties without a value, which the service calls null.
+    pub nulls: Vec<String>,
+    /// How long the message lives, in place of an expiry. The device is told the time, in whole seconds rounded up.
+    pub ttl: Option<Duration>,
+}
+
+/// Queues a message, for whatever takes messages from senders. With a state directory it is on the disk afterwards.
+pub fn send(shared: &Shared, device_id: &str, send: CloudSend) -> Result<String, HubError> {
+    let CloudSend { body, mut properties, nulls, ttl } = send;
+    let device = shared.registry.get(device_id)?;
+    let (now, unix) = (Instant::now(), unix_now());
+    let ttl = life(&mut properties, ttl, shared.config.cloud_to_device.ttl, unix);
+    let nulls_size: usize = nulls.iter().map(String::len).sum();
+    let (size, limit) = (properties.size(body.len()) + nulls_size, MAX_SIZE);
+    if size > limit {
+        return Err(HubError::MessageTooLarge { size, limit });
+    }
+    let id = match &properties.message_id {
+        Some(id) => id.clone(),
+        None => random_id()?,
+    };
+    properties.message_id = Some(id.clone());
+    properties.to.get_or_insert_with(|| format!("/devices/{device_id}/messages/deviceBound"));
+    let mut bag = properties.to_bag();
+    for name in nulls {
+        bag.push(name, None);
+    }
+    let message = CloudMessage {
+        body,
+        bag,
+        enqueued: unix,
+        expires: now + ttl,
+        expires_unix: unix.saturating_add(ttl.as_secs()),
+        deliveries: 0,
+        input: None,
+    };
+    message.check_topic(device.key())?;
+    {
+        let mut state = device.state();
+        if state.cloud_messages.push(message).is_err() {
+            let limit = MAX_PENDING;
+            return Err(HubError::QueueFull { device_id: device_id.to_owned(), limit });
+        }
+        state.revision += 1;
+        shared.cloud_clock.due(&device, &mut state);
+        state.tell(Command::SendCloudMessages { lost_deliveries: false });
+    }
+    shared.save(&device).map(|()| id)
+}
+
+/// Empties the device's queue, with the messages on their way. Returns how many they were.
+pub fn purge(shared: &Shared, device_id: &str) -> Result<usize, HubError> {
+    let device = shared.registry.get(device_id)?;
+    let purged = {
+        let mut state = device.state();
+        state.revision += 1;
+        state.tell(Command::SendCloudMessages { lost_deliveries: true });
+        state.cloud_messages.purge()
+    };
+    shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
+    shared.save(&device).map(|()| purged.len())
+}
+
+/// How long a message lives: as asked, or until its expiry, or by default. A longest time keeps the clock in range.
+fn life(properties: &mut MessageProperties, ttl: Option<Duration>, default: Duration, unix: u64) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+    let expiry = properties.expiry.as_deref().and_then(time::parse_utc);
+    let life = match (ttl, expiry) {
+        (Some(ttl), _) => {
+            let whole = ttl.as_secs().saturating_add(u64::from(ttl.subsec_nanos() > 0));
+            properties.expiry = Some(time::format_utc(unix.saturating_add(whole)));
+            ttl
+        }
+        (None, Some(expiry)) => Duration::from_secs(expiry.saturating_sub(unix)),
+        (None, None) => default,
+    };
+    life.min(LONGEST)
+}
+
+/// A message id that no other message has.
+fn random_id() -> Result<String, HubError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random)
+        .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(random)))
+}

@@ -1,0 +1,308 @@
+//! The identity registry's operations (IoT Hub docs, "Understand the identity registry"), for every caller alike: the
+//! application's calls, the service's REST API, one by one or in bulk. They write to the disk, and those that end
+//! connections wait for the end: they are for threads that may block.
+
+use std::sync::Arc;
+
+use super::device::{CloseReason, Credentials, Device, DeviceState, END_TIMEOUT};
+use super::identity_record::{IdentityRecord, Traits};
+use super::identity_scopes;
+use crate::error::HubError;
+use crate::id::Id;
+use crate::if_match::IfMatch;
+use crate::messages::feedback::FeedbackStatus;
+use crate::security::client_certificates::Authentication;
+use crate::shared::Shared;
+use crate::storage::device_file;
+use azmqtt_dialect::Twin;
+use azmqtt_dialect::identity::check_id;
+use azmqtt_dialect::sas::SymmetricKey;
+use azmqtt_dialect::time::Timestamp;
+
+/// The modules that an IoT Edge device is made with.
+const EDGE_MODULES: [&str; 2] = ["$edgeAgent", "$edgeHub"];
+
+/// What a caller wants an identity to be.
+#[derive(Clone)]
+pub struct Draft {
+    /// Whether it may connect. Does not count for a module, which goes by its device.
+    pub enabled: bool,
+    /// How it proves itself. An update replaces what was there: one that names no keys makes new ones.
+    pub login: LoginDraft,
+    pub traits: Traits,
+}
+
+/// How an identity is to prove itself.
+#[derive(Clone, Default)]
+pub enum LoginDraft {
+    /// By tokens, signed with random keys.
+    #[default]
+    RandomKeys,
+    /// By tokens, signed with the primary or the secondary key.
+    Keys([SymmetricKey; 2]),
+    /// By certificate, or not at all.
+    Other(Authentication),
+}
+
+impl Default for Draft {
+    fn default() -> Self {
+        Self { enabled: true, login: LoginDraft::default(), traits: Traits::default() }
+    }
+}
+
+impl From<LoginDraft> for Draft {
+    fn from(login: LoginDraft) -> Self {
+        Self { login, ..Self::default() }
+    }
+}
+
+/// Makes a device, or a module of one; with `twin`, if there is one.
+pub fn create(
+    shared: &Shared,
+    id: Id<'_>,
+    draft: Draft,
+    twin: Option<Twin>,
+) -> Result<Arc<Device>, HubError> {
+    check_id("device id", id.device).map_err(HubError::Identity)?;
+    draft.traits.check()?;
+    let owner = match id.module {
+        Some(module_id) => {
+            check_id("module id", module_id).map_err(HubError::Identity)?;
+            let owner = shared.registry.get(id.device)?;
+            check_reserved(&owner, module_id)?;
+            Some(owner)
+        }
+        None => None,
+    };
+    let now = Timestamp::now();
+    let credentials = credentials(draft.login, None)?;
+    let traits = identity_scopes::resolve(&shared.registry, id, draft.traits, None)?;
+    let twin = twin.unwrap_or_else(|| if owner.is_some() { Twin::of_module() } else { Twin::new(now) });
+    let enabled = draft.enabled || id.module.is_some();
+    let device = Device::new(id, &generation_id()?, credentials, enabled, twin);
+    device.state().record.traits = traits;
+    let device = Arc::new(match owner {
+        Some(owner) => device.of(owner),
+        None => device,
+    });
+    shared.registry.insert(device.clone())?;
+    shared.save(&device).inspect_err(|_| give_up(shared, &device))?;
+    add_edge_modules(shared, &device)?;
+    Ok(device)
+}
+
+/// Ids that begin with `$` are for the modules of the IoT Edge runtime.
+pub fn check_reserved(owner: &Device, module_id: &str) -> Result<(), HubError> {
+    let of_runtime = || EDGE_MODULES.contains(&module_id) && owner.state().record.traits.iot_edge;
+    if module_id.starts_with('$') && !of_runtime() {
+        return Err(HubError::Argument("a module id must not begin with '$'".to_owned()));
+    }
+    Ok(())
+}
+
+/// Takes back an identity that could not be written down. Somebody may have found it meanwhile: it is gone for them, too,
+/// so that nothing of it is ever written over another one of its id.
+fn give_up(shared: &Shared, device: &Arc<Device>) {
+    device.state().removed = true;
+    if let Some(dir) = shared.state_dir() {
+        // What is left of it cannot be worse than what is there.
+        let _ = device_file::remove(&dir, device);
+    }
+    shared.registry.remove(device);
+    device.close_and_block(CloseReason::Removed, END_TIMEOUT);
+}
+
+/// Puts something else in the place of what an identity was; keys count from its next connection on. Connections of
+/// those that may not connect any more have ended when it returns.
+///
+/// # Errors
+/// [`HubError::EtagMismatch`] when `if_match` does not hold, whatever `draft` breaks, and a disk that does not take it;
+/// nothing has changed then.
+pub fn update(
+    shared: &Shared,
+    id: Id<'_>,
+    draft: Draft,
+    if_match: &IfMatch,
+) -> Result<Arc<Device>, HubError> {
+    draft.traits.check()?;
+    let device = shared.registry.get(id)?;
+    expect(&device.state(), if_match)?;
+    // Looks at other devices, each under its own lock.
+    let known = device.state().record.traits.clone();
+    let traits = identity_scopes::resolve(&shared.registry, id, draft.traits, Some(&known))?;
+    let (before, closed) = {
+        let mut state = device.state();
+        if state.removed {
+            drop(state);
+            return Err(shared.registry.missing(id));
+        }
+        expect(&state, if_match)?;
+        let credentials = credentials(draft.login, Some(&state.credentials))?;
+        let before = Before::of(&state);
+        device.prove_by(&mut state, credentials);
+        state.record.traits = traits;
+        (before, set_status(&mut state, draft.enabled || device.module_id.is_some()))
+    };
+    before.save(shared, &device)?;
+    if closed {
+        close(shared, &device);
+    }
+    add_edge_modules(shared, &device)?;
+    Ok(device)
+}
+
+/// Lets a device and its modules connect or not; the connections of those that may not have ended when it returns.
+pub fn set_enabled(shared: &Shared, device_id: &str, enabled: bool) -> Result<(), HubError> {
+    let device = shared.registry.get(device_id)?;
+    let (before, closed) = {
+        let mut state = device.state();
+        (Before::of(&state), set_status(&mut state, enabled))
+    };
+    before.save(shared, &device)?;
+    if closed {
+        close(shared, &device);
+    }
+    Ok(())
+}
+
+/// What an identity was before a change.
+struct Before {
+    credentials: Credentials,
+    enabled: bool,
+    record: IdentityRecord,
+}
+
+impl Before {
+    fn of(state: &DeviceState) -> Self {
+        let (credentials, record) = (state.credentials.clone(), state.record.clone());
+        Self { credentials, enabled: state.enabled, record }
+    }
+
+    /// Writes the change down, or takes it back; what was changed after it stays as it is.
+    fn save(self, shared: &Shared, device: &Device) -> Result<(), HubError> {
+        let mut changed = self.record.clone();
+        changed.touch();
+        shared.save(device).inspect_err(|_| {
+            let mut state = device.state();
+            if state.record.etag() == changed.etag() {
+                device.prove_by(&mut state, self.credentials);
+                state.enabled = self.enabled;
+                let connection_updated = state.record.connection_updated;
+                state.record = self.record;
+                state.record.connection_updated = connection_updated;
+                // The next write has it like this again.
+                state.revision += 1;
+            }
+        })
+    }
+}
+
+/// Forgets a device with its modules, or a module; their connections have ended when it returns.
+///
+/// # Errors
+/// [`HubError::EtagMismatch`] when `if_match` does not hold.
+pub fn remove(shared: &Shared, id: Id<'_>, if_match: &IfMatch) -> Result<(), HubError> {
+    let registry = &shared.registry;
+    let last = registry.get(id)?;
+    {
+        let mut state = last.state();
+        if state.removed {
+            drop(state);
+            // By another thread, which is at it.
+            return Err(registry.missing(id));
+        }
+        expect(&state, if_match)?;
+        state.removed = true;
+    }
+    // From here on it takes no more modules. They go first: a module's file never outlasts its device's.
+    let modules = if id.module.is_none() { registry.modules(id.device)? } else { Vec::new() };
+    let all = modules.into_iter().chain([last.clone()]);
+    all.into_iter()
+        .try_for_each(|identity| remove_one(shared, &identity))
+        .inspect_err(|_| last.state().removed = false)
+}
+
+/// The file goes before the identity does: nobody can make another one of that id, and its file, meanwhile.
+fn remove_one(shared: &Shared, identity: &Arc<Device>) -> Result<(), HubError> {
+    identity.state().removed = true;
+    let dir = shared.state_dir();
+    dir.map_or(Ok(()), |dir| device_file::remove(&dir, identity))
+        .inspect_err(|_| identity.state().removed = false)?;
+    let purged = identity.state().cloud_messages.purge();
+    shared.feedback.report(&identity.source, &purged, FeedbackStatus::Purged);
+    shared.registry.remove(identity);
+    identity.close_and_block(CloseReason::Removed, END_TIMEOUT);
+    Ok(())
+}
+
+fn expect(state: &DeviceState, if_match: &IfMatch) -> Result<(), HubError> {
+    let existing = state.record.etag();
+    if if_match.admits(&existing) {
+        return Ok(());
+    }
+    Err(HubError::EtagMismatch { existing, wanted: if_match.as_str().to_owned() })
+}
+
+/// Whether connections have to end for it.
+fn set_status(state: &mut DeviceState, enabled: bool) -> bool {
+    if state.enabled != enabled {
+        state.record.status_updated = Some(Timestamp::now());
+    }
+    state.enabled = enabled;
+    state.record.touch();
+    state.revision += 1;
+    !enabled
+}
+
+/// Ends the connections of a device that was disabled, and of its modules.
+fn close(shared: &Shared, device: &Arc<Device>) {
+    let modules = match device.module_id {
+        // One that is gone meanwhile has none.
+        None => shared.registry.modules(&device.id).unwrap_or_default(),
+        Some(_) => Vec::new(),
+    };
+    for identity in modules.iter().chain([device]) {
+        identity.close_and_block(CloseReason::Disabled, END_TIMEOUT);
+    }
+}
+
+/// Every identity has keys, of use or not: one that proves itself by certificate keeps those that it had.
+fn credentials(draft: LoginDraft, known: Option<&Credentials>) -> Result<Credentials, HubError> {
+    let random = || Ok([SymmetricKey::generate()?, SymmetricKey::generate()?]);
+    match draft {
+        LoginDraft::RandomKeys => random().map(Credentials::from).map_err(HubError::Key),
+        LoginDraft::Keys(keys) => Ok(keys.into()),
+        LoginDraft::Other(authentication) => {
+            let keys = known.map_or_else(random, |known| Ok(known.keys.clone())).map_err(HubError::Key)?;
+            Ok(Credentials { keys, authentication })
+        }
+    }
+}
+
+/// Makes the modules of the runtime, which an IoT Edge device has from the start. Nobody logs in as them until they are
+/// given keys.
+pub fn add_edge_modules(shared: &Shared, device: &Arc<Device>) -> Result<(), HubError> {
+    if !device.state().record.traits.iot_edge {
+        return Ok(());
+    }
+    for module_id in EDGE_MODULES {
+        let draft = Draft {
+            login: LoginDraft::Other(Authentication::Absent),
+            traits: Traits { managed_by: Some("iotEdge".to_owned()), ..Traits::default() },
+            ..Draft::default()
+        };
+        match create(shared, (device.id.as_str(), module_id).into(), draft, None) {
+            Ok(_) | Err(HubError::ModuleExists(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// A number that no other device of that id has had, in decimal digits as the service writes it.
+pub fn generation_id() -> Result<String, HubError> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random)
+        .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;
+    Ok(format!("{:018}", u64::from_ne_bytes(random) % 1_000_000_000_000_000_000))
+}

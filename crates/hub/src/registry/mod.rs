@@ -1,0 +1,124 @@
+//! The devices that a hub knows, each with its modules.
+
+pub mod device;
+pub mod identities;
+pub mod identity_record;
+pub mod identity_scopes;
+
+use std::collections::{BTreeMap, HashMap, btree_map, hash_map};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::HubError;
+use crate::id::Id;
+use crate::registry::device::Device;
+
+/// How many modules a device may have (IoT Hub docs, "quotas and throttling"; error 413003 beyond).
+pub const MAX_MODULES: usize = 50;
+
+/// Devices by id, which is case-sensitive. A device owns its modules: they come after it and go with it.
+#[derive(Default)]
+pub struct Registry {
+    devices: Mutex<HashMap<String, Owner>>,
+}
+
+struct Owner {
+    device: Arc<Device>,
+    modules: BTreeMap<String, Arc<Device>>,
+}
+
+impl Registry {
+    /// Adds a device, or a module to its device.
+    pub fn insert(&self, new: Arc<Device>) -> Result<(), HubError> {
+        let mut devices = self.devices();
+        let Some(module_id) = &new.module_id else {
+            return if devices.contains_key(&new.id) {
+                Err(HubError::DeviceExists(new.id.clone()))
+            } else {
+                devices.insert(new.id.clone(), Owner { device: new, modules: BTreeMap::new() });
+                Ok(())
+            };
+        };
+        // A device of the same id that was made meanwhile is another one, and one that goes takes no more modules.
+        let same = |owner: &&mut Owner| {
+            new.owner.as_ref().is_some_and(|of| Arc::ptr_eq(of, &owner.device))
+                && !owner.device.state().removed
+        };
+        let owner = devices.get_mut(&new.id).filter(same);
+        let modules = &mut owner.ok_or_else(|| HubError::DeviceNotFound(new.id.clone()))?.modules;
+        let count = modules.len();
+        match modules.entry(module_id.clone()) {
+            btree_map::Entry::Occupied(_) => Err(HubError::ModuleExists(new.key().to_string())),
+            btree_map::Entry::Vacant(_) if count >= MAX_MODULES => {
+                Err(HubError::TooManyModules(new.id.clone()))
+            }
+            btree_map::Entry::Vacant(place) => {
+                place.insert(new);
+                Ok(())
+            }
+        }
+    }
+
+    /// The device or module of that id.
+    pub fn find<'a>(&self, id: impl Into<Id<'a>>) -> Option<Arc<Device>> {
+        let id = id.into();
+        let devices = self.devices();
+        let owner = devices.get(id.device)?;
+        match id.module {
+            None => Some(owner.device.clone()),
+            Some(module_id) => owner.modules.get(module_id).cloned(),
+        }
+    }
+
+    /// The device or module of that id, or the error that names what is missing.
+    pub fn get<'a>(&self, id: impl Into<Id<'a>>) -> Result<Arc<Device>, HubError> {
+        let id = id.into();
+        self.find(id).ok_or_else(|| self.missing(id))
+    }
+
+    /// The error that names what is missing.
+    pub fn missing(&self, id: Id<'_>) -> HubError {
+        match id.module {
+            Some(_) if self.find(id.device).is_some() => HubError::ModuleNotFound(id.to_string()),
+            _ => HubError::DeviceNotFound(id.device.to_owned()),
+        }
+    }
+
+    /// Takes out this device or module, if it is there, and not another one of its id. A device's modules go with it.
+    pub fn remove(&self, gone: &Arc<Device>) {
+        let mut devices = self.devices();
+        let hash_map::Entry::Occupied(mut owner) = devices.entry(gone.id.clone()) else { return };
+        match &gone.module_id {
+            None if Arc::ptr_eq(&owner.get().device, gone) => drop(owner.remove()),
+            None => {}
+            Some(module_id) => {
+                let modules = &mut owner.get_mut().modules;
+                if modules.get(module_id).is_some_and(|module| Arc::ptr_eq(module, gone)) {
+                    modules.remove(module_id);
+                }
+            }
+        }
+    }
+
+    /// Every device and every module, in the order of their ids, modules after their device.
+    pub fn all(&self) -> Vec<Arc<Device>> {
+        // Copied first: nobody waits for the lock while many are sorted.
+        let mut all = Vec::new();
+        for owner in self.devices().values() {
+            all.push(owner.device.clone());
+            all.extend(owner.modules.values().cloned());
+        }
+        all.sort_by(|one, other| (&one.id, &one.module_id).cmp(&(&other.id, &other.module_id)));
+        all
+    }
+
+    /// The modules of a device, in the order of their ids.
+    pub fn modules(&self, device_id: &str) -> Result<Vec<Arc<Device>>, HubError> {
+        let devices = self.devices();
+        let owner = devices.get(device_id).ok_or_else(|| HubError::DeviceNotFound(device_id.to_owned()))?;
+        Ok(owner.modules.values().cloned().collect())
+    }
+
+    fn devices(&self) -> MutexGuard<'_, HashMap<String, Owner>> {
+        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,207 @@
+//! Client certificates: how an identity proves itself by one, judged at CONNECT.
+
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use tokio_rustls::rustls::RootCertStore;
+use tokio_rustls::rustls::pki_types::CertificateDer;
+
+use crate::error::HubError;
+use crate::messages::telemetry::unix_seconds;
+use azmqtt_dialect::x509::{CertificateFacts, Thumbprint};
+use azmqtt_dialect::{material, pem};
+use azmqtt_local::client_certificates::{ChainError, ClientChain, verify};
+
+/// Authorities that a hub keeps (IoT Hub docs, quotas: 25 registered X.509 CA certificates).
+const MAX_AUTHORITIES: usize = 25;
+
+/// How an identity proves itself (IoT Hub docs, "Identity registry": authentication type).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Authentication {
+    /// By tokens, signed with either of its keys.
+    #[default]
+    Sas,
+    /// By a certificate that the hub knows by its thumbprint, whoever signed it.
+    SelfSigned {
+        /// Either one is taken; without any, no certificate is.
+        primary: Option<Thumbprint>,
+        /// For the next certificate, while the first is still in use.
+        secondary: Option<Thumbprint>,
+    },
+    /// By a certificate that is signed by an authority of the hub and has the identity's name.
+    CertificateAuthority,
+    /// Not at all: it cannot connect. A module that IoT Edge manages is like this until it is started.
+    Absent,
+}
+
+impl Authentication {
+    /// The service's name for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sas => "sas",
+            Self::SelfSigned { .. } => "selfSigned",
+            Self::CertificateAuthority => "certificateAuthority",
+            Self::Absent => "none",
+        }
+    }
+
+    /// The thumbprints, as the service shows them.
+    pub fn thumbprints(&self) -> [Option<String>; 2] {
+        match self {
+            Self::SelfSigned { primary, secondary } => {
+                [primary, secondary].map(|thumbprint| thumbprint.as_ref().map(Thumbprint::to_string))
+            }
+            Self::Sas | Self::CertificateAuthority | Self::Absent => [None, None],
+        }
+    }
+
+    /// Whether it is by certificate.
+    pub fn is_x509(&self) -> bool {
+        matches!(self, Self::SelfSigned { .. } | Self::CertificateAuthority)
+    }
+
+    /// From its name and thumbprints; `None` if they do not go together.
+    pub fn from_parts(name: &str, primary: Option<&str>, secondary: Option<&str>) -> Option<Self> {
+        let read = |text: Option<&str>| text.map(Thumbprint::parse).transpose().ok();
+        match (name, primary, secondary) {
+            ("sas", None, None) => Some(Self::Sas),
+            ("certificateAuthority", None, None) => Some(Self::CertificateAuthority),
+            ("none", None, None) => Some(Self::Absent),
+            ("selfSigned", primary, secondary) => {
+                Some(Self::SelfSigned { primary: read(primary)?, secondary: read(secondary)? })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The authorities whose signatures a hub takes for devices, in DER.
+#[derive(Debug, Default)]
+pub struct Authorities(Mutex<Vec<CertificateDer<'static>>>);
+
+impl Authorities {
+    /// Adds every certificate of a file or text, see [`material::read`]; those that are known already do not count.
+    pub fn add(&self, text: &[u8]) -> Result<(), HubError> {
+        let refused = |reason: String| HubError::ClientAuthority(reason);
+        let found = material::read(text).map_err(|error| refused(error.to_string()))?;
+        let mut added: Vec<CertificateDer<'static>> = Vec::new();
+        for certificate in found.certificates {
+            let der = CertificateDer::from(certificate.der);
+            RootCertStore::empty().add(der.clone()).map_err(|error| refused(error.to_string()))?;
+            added.push(der);
+        }
+        if added.is_empty() {
+            return Err(refused("there is no certificate in it (BEGIN CERTIFICATE)".to_owned()));
+        }
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        added.retain(|der| !known.contains(der));
+        if known.len() + added.len() > MAX_AUTHORITIES {
+            return Err(refused(format!("a hub keeps no more than {MAX_AUTHORITIES}")));
+        }
+        known.extend(added);
+        Ok(())
+    }
+
+    /// All of them in PEM.
+    pub fn to_pem(&self) -> String {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().map(|der| pem::write(pem::CERTIFICATE, der)).collect()
+    }
+
+    fn all(&self) -> Vec<CertificateDer<'static>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Why a certificate does not let its client in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CertificateRefusal {
+    /// The device proves its identity by tokens.
+    NotForThis,
+    /// The identity has nothing to prove itself by.
+    Absent,
+    /// The client showed none.
+    Missing,
+    /// It cannot be read.
+    Unreadable,
+    /// Neither of the device's thumbprints is its.
+    Thumbprint,
+    /// The common name is not the device's.
+    Name {
+        /// What it should be.
+        expected: String,
+    },
+    /// It has expired or is not valid yet.
+    Time,
+    /// It does not lead to a registered authority, or breaks another rule; says which.
+    Chain(String),
+}
+
+impl fmt::Display for CertificateRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotForThis => "the device authenticates with SAS tokens, and there is no password",
+            Self::Absent => "the identity's authentication is none: it cannot connect",
+            Self::Missing => "the device authenticates with X.509, and there is no client certificate",
+            Self::Unreadable => "the client certificate cannot be read",
+            Self::Thumbprint => "the client certificate has neither of the device's thumbprints",
+            Self::Name { expected } => {
+                return write!(f, "the client certificate's common name is not {expected}");
+            }
+            Self::Time => "the client certificate has expired or is not valid yet",
+            Self::Chain(reason) => {
+                return write!(
+                    f,
+                    "the client certificate does not lead to an authority of this hub: {reason}"
+                );
+            }
+        })
+    }
+}
+
+impl std::error::Error for CertificateRefusal {}
+
+/// Judges what a client showed, for the identity `client_id` (`device` or `device/module`).
+pub fn judge(
+    authentication: &Authentication,
+    chain: &ClientChain,
+    authorities: &Authorities,
+    client_id: &str,
+    now: SystemTime,
+) -> Result<(), CertificateRefusal> {
+    let own = || chain.split_first().ok_or(CertificateRefusal::Missing);
+    match authentication {
+        Authentication::Sas => Err(CertificateRefusal::NotForThis),
+        Authentication::Absent => Err(CertificateRefusal::Absent),
+        Authentication::SelfSigned { primary, secondary } => {
+            let (own, _) = own()?;
+            if [primary, secondary].into_iter().flatten().any(|thumbprint| thumbprint.fits(own)) {
+                facts_at(own, now).map(drop)
+            } else {
+                Err(CertificateRefusal::Thumbprint)
+            }
+        }
+        Authentication::CertificateAuthority => {
+            let (own, issuers) = own()?;
+            let facts = facts_at(own, now)?;
+            if facts.common_name.as_deref() != Some(client_id) {
+                return Err(CertificateRefusal::Name { expected: client_id.to_owned() });
+            }
+            verify(own, issuers, &authorities.all(), now).map_err(|error| match error {
+                ChainError::Time => CertificateRefusal::Time,
+                ChainError::Refused(reason) => CertificateRefusal::Chain(reason),
+            })
+        }
+    }
+}
+
+/// What the certificate says, if it is valid at that time.
+fn facts_at(own: &CertificateDer<'_>, now: SystemTime) -> Result<CertificateFacts, CertificateRefusal> {
+    let facts = CertificateFacts::read(own).ok_or(CertificateRefusal::Unreadable)?;
+    let now = unix_seconds(now);
+    if now < facts.not_before || facts.not_after < now {
+        return Err(CertificateRefusal::Time);
+    }
+    Ok(facts)
+}

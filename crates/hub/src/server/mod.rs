@@ -1,0 +1,4 @@
+//! The hub's thread and its listeners.
+
+mod listener;
+pub mod runtime;

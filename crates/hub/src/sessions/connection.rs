@@ -1,0 +1,496 @@
+//! One client's connection, from its CONNECT to its end: a task that moves bytes and keeps the deadlines.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop::consume_budget;
+use tokio::time::{Sleep, sleep_until, timeout};
+
+use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, check_will};
+use crate::faults::{ConnectFault, Line};
+use crate::id::Id;
+use crate::messages::feedback::FeedbackStatus;
+use crate::registry::device::{CloseReason, Command, LinkEnd};
+use crate::security::authentication::{self, Admitted};
+use crate::shared::Shared;
+use crate::throttle;
+use azmqtt_local::client_certificates::ClientChain;
+use azmqtt_local::packets::PacketLog;
+use azmqtt_local::transport::Transport;
+use azmqtt_local::unauthenticated::Unauthenticated;
+use azmqtt_mqtt::server::Event;
+use azmqtt_mqtt::{Connect, ConnectReturnCode, LastWill, ProtocolError, Server};
+
+/// How long a refused client may take to read its CONNACK.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// How long a fault leaves a client without an answer to its CONNECT; every honest one has gone by then.
+pub(crate) const SILENCE: Duration = Duration::from_secs(600);
+
+/// So much of what a client sends behind its CONNECT is read while it waits for the answer, in bytes.
+const WAITING_INPUT: usize = 4 << 10;
+
+/// So much is read from a client over its rate before what it sent is looked at, in bytes, to find its pings.
+const READ_AHEAD: usize = 32 << 10;
+
+/// A deadline that is always in the future of what anybody waits for.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// A client that has said who it wants to be, or broken MQTT while it did.
+pub(crate) struct Greeting<S, T> {
+    pub transport: Transport<S>,
+    pub server: Server<T>,
+    pub connect: Result<Connect, ProtocolError>,
+}
+
+/// Waits for the CONNECT of a client whose TLS handshake is done; `None` if it does not come in time.
+pub(crate) async fn greet<S, T>(stream: S, max_in_flight: u16, shared: &Shared) -> Option<Greeting<S, T>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut transport = Transport::new(stream);
+    transport.tap = shared.packets.as_ref().map(PacketLog::tap);
+    let mut server = Server::new(max_in_flight, Instant::now());
+    let connecting = receive_connect(&mut transport, &mut server);
+    let connect = timeout(shared.config.limits.connect_timeout, connecting).await.ok()??;
+    Some(Greeting { transport, server, connect })
+}
+
+/// Serves a client whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is accepted.
+pub async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauthenticated: Unauthenticated)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    if let Some(greeting) = greet(stream, MAX_IN_FLIGHT, &shared).await {
+        welcome(greeting, chain, shared, unauthenticated).await;
+    }
+}
+
+/// [`serve`] from the CONNECT on.
+pub(crate) async fn welcome<S>(
+    greeting: Greeting<S, Delivery>,
+    chain: ClientChain,
+    shared: Arc<Shared>,
+    unauthenticated: Unauthenticated,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Greeting { mut transport, mut server, connect } = greeting;
+    if shared.throttle.is_on() {
+        let Some(wait) = throttle::admit(&shared) else { return };
+        if !stays(&mut transport, wait).await {
+            return;
+        }
+    }
+    let refused = match connect {
+        Ok(connect)
+            if shared.faults.is_armed()
+                && let Some(code) = meet_fault(&shared, &mut transport, &connect).await =>
+        {
+            match code {
+                Some(code) => code,
+                None => return,
+            }
+        }
+        Err(error @ ProtocolError::UnsupportedLevel(_)) => {
+            transport.ends(format_args!("refused: {error}"));
+            shared.note_refusal(error.to_string());
+            ConnectReturnCode::RefusedProtocolVersion
+        }
+        Err(_) => return,
+        Ok(connect) => match authentication::judge(&shared, &connect, &chain, SystemTime::now()) {
+            Ok(admitted) => {
+                drop(unauthenticated);
+                // In a place of its own, so that a stranger does not take as much room as a device.
+                return Box::pin(accept(transport, server, shared, connect, admitted)).await;
+            }
+            Err(refusal) => {
+                transport.ends(format_args!("refused: {}", refusal.reason));
+                shared.note_refusal(refusal.reason);
+                refusal.code
+            }
+        },
+    };
+    server.refuse(refused);
+    // The place is kept: lingering is bounded like the rest of what strangers may take.
+    let _ = timeout(LINGER, say_goodbye(&mut transport, &mut server)).await;
+}
+
+/// What a fault does to a CONNECT: nothing more, a refusal, or the end of the connection (`Some(None)`).
+async fn meet_fault<S>(
+    shared: &Shared,
+    transport: &mut Transport<S>,
+    connect: &Connect,
+) -> Option<Option<ConnectReturnCode>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (device, module) = match connect.client_id.split_once('/') {
+        Some((device, module)) => (device, Some(module)),
+        None => (connect.client_id.as_str(), None),
+    };
+    match shared.faults.at_connect(Id { device, module }, Instant::now())? {
+        ConnectFault::Drop => Some(None),
+        ConnectFault::Silence => {
+            stays(transport, SILENCE).await;
+            Some(None)
+        }
+        ConnectFault::Delay(time) => {
+            if stays(transport, time).await {
+                None
+            } else {
+                Some(None)
+            }
+        }
+        ConnectFault::Refuse(code) => Some(Some(match code {
+            1 => ConnectReturnCode::RefusedProtocolVersion,
+            2 => ConnectReturnCode::BadClientId,
+            3 => ConnectReturnCode::ServiceUnavailable,
+            4 => ConnectReturnCode::BadUserNamePassword,
+            _ => ConnectReturnCode::NotAuthorized,
+        })),
+    }
+}
+
+/// Lets the client wait for that time: whether it is still there then. One that goes leaves its place to others at once.
+async fn stays<S>(transport: &mut Transport<S>, time: Duration) -> bool
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let leaves = poll_fn(|cx| {
+        // What it sends meanwhile is read up to a bound, behind which its end is not seen.
+        while transport.input.len() < WAITING_INPUT {
+            match transport.poll_read(cx) {
+                Poll::Ready(Ok(1..)) => {}
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Pending
+    });
+    timeout(time, leaves).await.is_err()
+}
+
+/// The first packet, or why it is none; `None` if the client went.
+async fn receive_connect<S, T>(
+    transport: &mut Transport<S>,
+    server: &mut Server<T>,
+) -> Option<Result<Connect, ProtocolError>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match poll_fn(|cx| transport.poll_read(cx)).await {
+            Err(_) | Ok(0) => return None,
+            Ok(_) => match server.poll(&mut transport.input, Instant::now()) {
+                Ok(Some(Event::Connect(connect))) => return Some(Ok(connect)),
+                Ok(_) => {}
+                Err(error) => return Some(Err(error)),
+            },
+        }
+    }
+}
+
+/// Writes the refusal and waits for the client to go: closing on unread input would reset the connection, and the
+/// client might never see the answer.
+pub(crate) async fn say_goodbye<S, T>(transport: &mut Transport<S>, server: &mut Server<T>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let written = poll_fn(|cx| transport.poll_write(cx, server.output(), Instant::now())).await;
+    if written.is_err() || poll_fn(|cx| transport.poll_shutdown(cx)).await.is_err() {
+        return;
+    }
+    while let Ok(1..) = poll_fn(|cx| transport.poll_read(cx)).await {
+        transport.input.clear();
+    }
+}
+
+/// Makes the client the device's connection, in the place of any older one, and serves it to its end.
+async fn accept<S>(
+    mut transport: Transport<S>,
+    server: Server<Delivery>,
+    shared: Arc<Shared>,
+    connect: Connect,
+    admitted: Admitted,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let device = admitted.device.clone();
+    let now = Instant::now();
+    let valid_until = now.checked_add(admitted.proof.valid_for).unwrap_or(now + FAR);
+    if let Some(will) = &connect.last_will
+        && let Err(reason) = check_will(&device, will)
+    {
+        transport.ends(&reason);
+        shared.note_refusal(reason.to_string());
+        return;
+    }
+    let attaching = device.attaching.lock().await;
+    device.close_and_wait(CloseReason::TakenOver).await;
+    if !device.may_connect() {
+        return; // since it was judged
+    }
+    let (stored, purged) = {
+        let mut state = device.state();
+        state.model_id.clone_from(&admitted.model_id);
+        let stored = state.session.take();
+        if connect.clean_session {
+            // What the session held is sent as new, or not at all. A module's inputs are the gateway's to keep.
+            state.cloud_messages.connection_ended(false, u32::MAX);
+            let empty = shared.config.clean_session_purges && device.module_id.is_none();
+            let purged = if empty { state.cloud_messages.purge() } else { Vec::new() };
+            state.revision += u64::from(!purged.is_empty());
+            (None, purged)
+        } else {
+            let lock = shared.config.cloud_to_device.lock;
+            state.cloud_messages.session_resumed(Instant::now(), lock);
+            shared.cloud_clock.due(&device, &mut state);
+            (stored, Vec::new())
+        }
+    };
+    shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
+    let end = device.attach();
+    drop(attaching);
+    if !device.may_connect() {
+        // Who disabled or removed it meanwhile may have found no connection to end.
+        device.detach(end, CloseReason::Disabled, None, u32::MAX);
+        return;
+    }
+    let mut session = DeviceSession::accept(shared.clone(), admitted, server, stored, end.number);
+    let connection = Connection {
+        transport,
+        // Messages that an earlier connection left are no sign of a client that does not read.
+        close_at: session.server.output().len() + shared.config.limits.close_at,
+        session,
+        shared,
+        end,
+        valid_until,
+        timer: Box::pin(sleep_until((now + FAR).into())),
+        // The client need not wait for its CONNACK [MQTT-3.1.4-5].
+        input_waits: true,
+        line: Line::default(),
+    };
+    connection.run(connect.clean_session, connect.last_will).await;
+}
+
+/// What woke the connection.
+enum Wake {
+    Read(usize),
+    Command(Command),
+    Close(CloseReason),
+    /// A deadline may have passed.
+    Timer,
+    /// Pending output went below the mark again.
+    Drained,
+}
+
+struct Connection<S> {
+    transport: Transport<S>,
+    session: DeviceSession,
+    shared: Arc<Shared>,
+    end: LinkEnd,
+    /// With more pending output than this the client is closed.
+    close_at: usize,
+    /// When the credentials expire.
+    valid_until: Instant,
+    timer: Pin<Box<Sleep>>,
+    /// Packets may have come in that were left for later because of too much output.
+    input_waits: bool,
+    /// Faults that were asked for.
+    line: Line,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Serves the client to its end, and leaves the device as the end demands.
+    async fn run(mut self, clean_session: bool, will: Option<LastWill>) {
+        let reason = match self.session.send_cloud_messages() {
+            Ok(()) => self.serve().await,
+            Err(reason) => reason,
+        };
+        if self.line.orderly {
+            let _ = timeout(LINGER, poll_fn(|cx| self.transport.poll_shutdown(cx))).await;
+        }
+        let Self { mut transport, mut session, end, shared, mut line, .. } = self;
+        if let Some(event) = line.take_held() {
+            session.forget(event);
+        }
+        transport.ends(&reason);
+        // The socket goes first: whoever waits for the end of this connection may rely on that.
+        drop(transport);
+        session.end_calls(&reason);
+        if let Some(will) = will.filter(|_| reason.wants_will()) {
+            session.emit_will(will);
+        }
+        let device = session.device.clone();
+        let stored = (!clean_session).then(|| session.into_stored());
+        let max_deliveries = match &device.module_id {
+            None => shared.config.cloud_to_device.max_deliveries,
+            // A gateway tries until the message's life is over.
+            Some(_) => u32::MAX,
+        };
+        let exceeded = device.detach(end, reason, stored, max_deliveries);
+        shared.feedback.report(&device.source, &exceeded, FeedbackStatus::DeliveryCountExceeded);
+    }
+
+    async fn serve(&mut self) -> CloseReason {
+        loop {
+            let step = match self.wake().await {
+                Wake::Close(reason) => Err(reason),
+                // What came before the end is looked at first.
+                Wake::Read(0) if self.line.is_shaping() => {
+                    self.line.closed = true;
+                    Ok(())
+                }
+                Wake::Read(1..) if self.line.is_shaping() => {
+                    self.session.server.answer_pings(&mut self.transport.input, Instant::now());
+                    Ok(())
+                }
+                Wake::Read(0) => Err(CloseReason::Lost),
+                Wake::Read(_) | Wake::Drained => self.process().await,
+                Wake::Command(Command::Fault(fault)) => self.line.strike(fault, self.session.server.output()),
+                Wake::Command(command) => self.session.obey(command),
+                Wake::Timer => self.check_deadlines(Instant::now()),
+            };
+            if let Err(reason) = step {
+                return reason;
+            }
+            if self.session.server.output().len() + self.line.waiting() > self.close_at {
+                return CloseReason::NotReading;
+            }
+        }
+    }
+
+    /// Takes packets out of the input, until there is so much output that the client should read first.
+    async fn process(&mut self) -> Result<(), CloseReason> {
+        self.input_waits = false;
+        while !self.is_paused() {
+            if let Some(event) = self.line.take_held() {
+                self.session.handle(event).await?;
+                continue;
+            }
+            let polled = self.session.server.poll(&mut self.transport.input, Instant::now());
+            match polled.map_err(CloseReason::Protocol)? {
+                Some(event) if self.shared.faults.is_armed() || self.shared.throttle.is_on() => {
+                    if let Some(event) = self.line.receive(&self.shared, &mut self.session, event)? {
+                        self.session.handle(event).await?;
+                    }
+                }
+                Some(event) => self.session.handle(event).await?,
+                None => return Ok(()),
+            }
+            // A flood from one client does not hold up the others.
+            consume_budget().await;
+        }
+        if self.line.is_shaping() {
+            self.session.server.answer_pings(&mut self.transport.input, Instant::now());
+        }
+        self.input_waits = true;
+        Ok(())
+    }
+
+    fn is_paused(&mut self) -> bool {
+        self.is_full() || self.line.is_deaf() || self.line.is_shaping()
+    }
+
+    fn is_full(&mut self) -> bool {
+        let pending = self.session.server.output().len() + self.line.waiting();
+        pending > self.shared.config.limits.pause_reading_at
+    }
+
+    /// Whether something may be read although nothing is looked at.
+    fn reads_ahead(&mut self) -> bool {
+        let room = !self.is_full() && self.transport.input.len() < READ_AHEAD;
+        room && self.line.is_shaping() && !self.line.closed
+    }
+
+    /// Writes what is pending and waits for something to do.
+    async fn wake(&mut self) -> Wake {
+        poll_fn(|cx| {
+            self.line.pass_time();
+            if !self.line.is_mute() {
+                let output = self.session.server.output();
+                let output = self.line.output(&self.shared, &self.session.device, output);
+                let written = self.transport.poll_write(cx, output, Instant::now());
+                if let Poll::Ready(Err(_)) = written {
+                    return Poll::Ready(Wake::Close(CloseReason::Lost));
+                }
+                if self.line.wrote(self.session.server.output().len(), written.is_ready()) {
+                    return Poll::Ready(Wake::Close(CloseReason::Dropped));
+                }
+            }
+            if let Poll::Ready(reason) = Pin::new(&mut self.end.close).poll(cx) {
+                // The registry drops its end only together with the device.
+                return Poll::Ready(Wake::Close(reason.unwrap_or(CloseReason::Removed)));
+            }
+            if let Some(command) = self.line.take_put_off() {
+                return Poll::Ready(Wake::Command(command));
+            }
+            while let Poll::Ready(Some(command)) = self.end.mailbox.poll_recv(cx) {
+                match self.line.put_off(command) {
+                    None => {}
+                    Some(_) if self.line.puts_off_too_much() => {
+                        return Poll::Ready(Wake::Close(CloseReason::NotReading));
+                    }
+                    Some(command) => return Poll::Ready(Wake::Command(command)),
+                }
+            }
+            let deadline = self.deadline().into();
+            if self.timer.deadline() > deadline {
+                self.timer.as_mut().reset(deadline);
+            }
+            if self.timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Wake::Timer);
+            }
+            if self.is_paused() {
+                if !self.reads_ahead() {
+                    return Poll::Pending;
+                }
+            } else if self.input_waits {
+                return Poll::Ready(Wake::Drained);
+            } else if self.line.closed {
+                return Poll::Ready(Wake::Read(0));
+            }
+            self.transport.poll_read(cx).map(|read| read.map_or(Wake::Close(CloseReason::Lost), Wake::Read))
+        })
+        .await
+    }
+
+    /// When the next thing is due.
+    fn deadline(&self) -> Instant {
+        let write = self.transport.write_deadline(self.shared.config.limits.write_timeout);
+        let next = self.valid_until.min(self.silent_at());
+        let next = self.line.deadline().map_or(next, |due| due.min(next));
+        write.map_or(next, |write| write.min(next))
+    }
+
+    /// When the client counts as gone.
+    fn silent_at(&self) -> Instant {
+        let silent = self.session.server.deadline();
+        self.line.excused_until.map_or(silent, |excused| excused.max(silent))
+    }
+
+    /// The timer fired: for a deadline that has passed, or for one that has moved since it was set.
+    fn check_deadlines(&mut self, now: Instant) -> Result<(), CloseReason> {
+        let write = self.transport.write_deadline(self.shared.config.limits.write_timeout);
+        if write.is_some_and(|deadline| now >= deadline) {
+            return Err(CloseReason::NotReading);
+        }
+        if now >= self.valid_until {
+            return Err(CloseReason::TokenExpired);
+        }
+        if let Some(at) = self.transport.take_part() {
+            self.session.server.received_part(at);
+        }
+        if now >= self.silent_at() {
+            return Err(CloseReason::KeepAlive);
+        }
+        let deadline = self.deadline();
+        self.timer.as_mut().reset(deadline.into());
+        Ok(())
+    }
+}

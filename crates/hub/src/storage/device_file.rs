@@ -1,0 +1,110 @@
+//! A device or module as the state directory keeps it.
+
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::cloud_file;
+use super::state_dir::StateDir;
+use crate::error::HubError;
+use crate::registry::Registry;
+use crate::registry::device::{Credentials, Device};
+use crate::security::client_certificates::Authentication;
+use azmqtt_dialect::Twin;
+use azmqtt_dialect::identity::check_id;
+use azmqtt_dialect::sas::SymmetricKey;
+
+/// Writes a device's file unless what is there is as new. Returns when it is safe on the disk.
+pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
+    let mut saved = device.saved.lock().unwrap_or_else(PoisonError::into_inner);
+    let (revision, content) = {
+        let state = device.state();
+        if state.removed || state.revision <= *saved {
+            return Ok(());
+        }
+        let Credentials { keys, authentication } = &state.credentials;
+        let [primary, secondary] = keys.each_ref().map(SymmetricKey::as_base64);
+        let [primary_thumbprint, secondary_thumbprint] = authentication.thumbprints();
+        let authentication = json!({
+            "type": authentication.name(),
+            "primaryThumbprint": primary_thumbprint,
+            "secondaryThumbprint": secondary_thumbprint,
+        });
+        let content = json!({
+            "deviceId": device.id,
+            "moduleId": device.module_id,
+            "generationId": device.source.generation_id,
+            "status": if state.enabled { "enabled" } else { "disabled" },
+            "record": state.record.to_state(),
+            "authentication": authentication,
+            "primaryKey": primary,
+            "secondaryKey": secondary,
+            "twin": state.twin.to_state(),
+            "cloudMessages": cloud_file::to_json(&state.cloud_messages),
+        });
+        (state.revision, content)
+    };
+    dir.save(device.key(), &content)?;
+    *saved = revision;
+    Ok(())
+}
+
+/// Deletes a device's file, after any write of it that is under way.
+pub fn remove(dir: &StateDir, device: &Device) -> Result<(), HubError> {
+    let _saved = device.saved.lock().unwrap_or_else(PoisonError::into_inner);
+    dir.remove(device.key())
+}
+
+/// Reads a device, or a module of one in `registry`, back; an error names the file and the field, never a key.
+pub fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device, HubError> {
+    let text = |name: &str| {
+        let value = content.get(name).and_then(Value::as_str);
+        value.ok_or_else(|| HubError::corrupt(path, format!("'{name}' is missing or not text")))
+    };
+    let key = |name| {
+        SymmetricKey::from_base64(text(name)?).map_err(|e| HubError::corrupt(path, format!("'{name}': {e}")))
+    };
+    let id = text("deviceId")?;
+    check_id("deviceId", id).map_err(|error| HubError::corrupt(path, error))?;
+    let module_id = match content.get("moduleId") {
+        None | Some(Value::Null) => None,
+        Some(_) => Some(text("moduleId")?),
+    };
+    module_id
+        .map_or(Ok(()), |id| check_id("moduleId", id))
+        .map_err(|error| HubError::corrupt(path, error))?;
+    let enabled = match text("status")? {
+        "enabled" => true,
+        "disabled" => false,
+        _ => return Err(HubError::corrupt(path, "'status' is neither enabled nor disabled")),
+    };
+    let twin = content.get("twin").unwrap_or(&Value::Null);
+    let twin = Twin::from_state(twin).map_err(|error| HubError::corrupt(path, error))?;
+    let mut credentials = Credentials::from([key("primaryKey")?, key("secondaryKey")?]);
+    if let Some(authentication) = content.get("authentication") {
+        let text = |name| authentication.get(name).and_then(Value::as_str);
+        let read = text("type").and_then(|kind| {
+            Authentication::from_parts(kind, text("primaryThumbprint"), text("secondaryThumbprint"))
+        });
+        let read =
+            read.ok_or_else(|| HubError::corrupt(path, "'authentication' does not hold what it should"))?;
+        credentials.authentication = read;
+    }
+    let mut device = Device::new((id, module_id), text("generationId")?, credentials, enabled, twin);
+    if let Some(record) = content.get("record") {
+        device.state().record.read_state(record);
+    }
+    if module_id.is_some() {
+        let owner = registry.find(id);
+        device = device.of(owner.ok_or_else(|| HubError::corrupt(path, format!("there is no device {id}")))?);
+    }
+    if let Some(messages) = content.get("cloudMessages") {
+        let queue = cloud_file::from_json(messages).ok_or("'cloudMessages' does not hold what it should");
+        device.state().cloud_messages = queue.map_err(|error| HubError::corrupt(path, error))?;
+    }
+    // What was just read is on the disk.
+    let revision = device.state().revision;
+    device.saved = Mutex::new(revision);
+    Ok(device)
+}

@@ -1,0 +1,76 @@
+//! Writes to twins by services (IoT Hub docs, "Understand and use device twins": back-end operations).
+
+use serde_json::{Map, Value};
+
+use crate::error::HubError;
+use crate::id::Id;
+use crate::registry::device::{Command, Device, DeviceState};
+use crate::shared::Shared;
+use azmqtt_dialect::time::Timestamp;
+use azmqtt_dialect::{Twin, TwinError};
+
+/// How a body is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// As a merge patch (RFC 7396) of tags and desired properties.
+    Patch,
+    /// In the place of each part that it has.
+    Replace,
+}
+
+/// The parts of a document that [`write()`] takes, if it has any of them: absent ones stay absent, null ones null.
+pub fn parts(document: &Value) -> Option<Value> {
+    let part = |name: &str| Some((name.to_owned(), document.get(name)?.clone()));
+    let parts: Map<_, _> = ["tags", "properties"].into_iter().filter_map(part).collect();
+    (!parts.is_empty()).then_some(Value::Object(parts))
+}
+
+/// Writes to the twin of a device or module, `{"tags":{…},"properties":{"desired":{…}}}`, and tells the device of desired
+/// properties that changed: after a replacement as the patch that leads to it. What it returns from is on the disk, if there
+/// is one. `if_match` is an etag of the twin, or `*`.
+pub fn write(
+    shared: &Shared,
+    id: Id<'_>,
+    how: Write,
+    body: &Value,
+    if_match: Option<&str>,
+) -> Result<(), HubError> {
+    let device = shared.registry.get(id)?;
+    apply(&device, how, body, if_match).map_err(|error| match error {
+        TwinError::EtagMismatch => HubError::TwinEtagMismatch(device.id.clone()),
+        error => HubError::Twin(error),
+    })?;
+    shared.save(&device)
+}
+
+/// [`write()`] without the disk.
+pub fn apply(device: &Device, how: Write, body: &Value, if_match: Option<&str>) -> Result<(), TwinError> {
+    apply_to(&mut device.state(), how, body, if_match)
+}
+
+/// [`apply`] of a replacement that depends on the twin: nobody changes it in between.
+pub fn replace_by(device: &Device, body: impl FnOnce(&Twin) -> Value) -> Result<(), TwinError> {
+    let mut state = device.state();
+    let body = body(&state.twin);
+    apply_to(&mut state, Write::Replace, &body, None)
+}
+
+fn apply_to(
+    state: &mut DeviceState,
+    how: Write,
+    body: &Value,
+    if_match: Option<&str>,
+) -> Result<(), TwinError> {
+    let now = Timestamp::now();
+    let notification = match how {
+        Write::Patch => state.twin.patch_by_service(body, if_match, now)?,
+        Write::Replace => state.twin.replace_by_service(body, if_match, now)?,
+    };
+    state.revision += 1;
+    if let Some(notification) = notification {
+        let version = state.twin.desired().version();
+        // Told under the lock, so that notifications come in the order of their versions.
+        state.tell(Command::NotifyDesired { version, body: notification.to_string().into() });
+    }
+    Ok(())
+}
