@@ -2,6 +2,7 @@
 
 mod deadlines;
 mod goals;
+mod histories;
 mod lost_connection;
 mod renewal;
 mod subscriptions;
