@@ -1,7 +1,9 @@
 //! Certificates and keys in files.
 
-use azmqtt_dialect::x509::{CertificateFacts, CertificateNames, Thumbprint};
-use azmqtt_dialect::{material, pem, text};
+use azmqtt_dialect::x509::Thumbprint;
+use azmqtt_net::certificate::{CertificateFacts, CertificateNames};
+use azmqtt_net::certificate::{material, pem};
+use azmqtt_net::text;
 
 /// What people pass as a certificate or a key: PEM with anything around it, or DER.
 pub fn pem(data: &[u8]) -> bool {

@@ -6,11 +6,13 @@ use std::pin::Pin;
 use super::config::DeviceConfig;
 use super::credentials::{Credentials, Password, Purpose};
 use super::error::Error;
-use super::transport::{self, Link};
+use azmqtt_dialect::WEBSOCKET_PATH;
+use azmqtt_net::connect::{self, Upgrade};
+use azmqtt_net::{ConnectDeadlines, Endpoint};
 
 /// What CONNECT needs.
 pub(super) struct Opened {
-    pub(super) link: Link,
+    pub(super) link: connect::Opened,
     pub(super) password: Password,
 }
 
@@ -25,19 +27,27 @@ pub(super) fn open(config: &DeviceConfig, purpose: Purpose) -> Opening {
     let (identity, credentials, ttl) = (config.identity.clone(), config.credentials.clone(), config.sas_ttl);
     Box::pin(async move {
         let password = credentials.password(&identity, ttl, purpose, deadlines.credentials);
-        let opening = Box::pin(transport::open_for_mqtt(&endpoint, deadlines));
+        let opening = Box::pin(open_for_mqtt(&endpoint, deadlines.stream));
         let (link, password) = in_order(&credentials, opening, password).await?;
         Ok(Opened { link, password })
     })
+}
+
+/// Opens a stream that is ready for CONNECT, to a hub or the provisioning service: the encrypted one, or a WebSocket on it.
+pub(super) async fn open_for_mqtt(
+    endpoint: &Endpoint,
+    deadlines: ConnectDeadlines,
+) -> Result<connect::Opened, Error> {
+    Ok(connect::open(endpoint, &Upgrade::to_service(WEBSOCKET_PATH, "IoT Hub"), deadlines).await?)
 }
 
 /// A stream, and a password that is as fresh as can be; or first the password, where whoever makes it may take longer
 /// than a server waits for CONNECT.
 pub(super) async fn in_order<P>(
     credentials: &Credentials,
-    opening: impl Future<Output = Result<Link, Error>>,
+    opening: impl Future<Output = Result<connect::Opened, Error>>,
     password: impl Future<Output = Result<P, Error>>,
-) -> Result<(Link, P), Error> {
+) -> Result<(connect::Opened, P), Error> {
     if credentials.come_first() {
         let password = password.await?;
         Ok((opening.await?, password))

@@ -1,10 +1,10 @@
 //! What a device needs to know before it connects.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::credentials::Credentials;
-use super::endpoint::Endpoint;
 use azmqtt_dialect::Identity;
+use azmqtt_net::Endpoint;
 
 /// Everything about one device's connection. Building it does no I/O.
 #[derive(Debug, Clone)]
@@ -98,16 +98,8 @@ pub enum LostSession {
 /// How long each step of a connection may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConnectDeadlines {
-    /// Looking the host name up.
-    pub dns: Duration,
-    /// Opening the TCP connection, for each address; the next is tried beside it after 0.25 s.
-    pub tcp: Duration,
-    /// Having a proxy connect to the host; it may dial for a while itself.
-    pub proxy: Duration,
-    /// The TLS handshake.
-    pub tls: Duration,
-    /// The upgrade to a WebSocket.
-    pub websocket: Duration,
+    /// Opening the stream.
+    pub stream: azmqtt_net::ConnectDeadlines,
     /// A signature, or a new token, from wherever it is made.
     pub credentials: Duration,
     /// From CONNECT to CONNACK; the service delays a throttled CONNECT by up to a minute.
@@ -119,11 +111,7 @@ pub struct ConnectDeadlines {
 impl Default for ConnectDeadlines {
     fn default() -> Self {
         Self {
-            dns: Duration::from_secs(10),
-            tcp: Duration::from_secs(15),
-            proxy: Duration::from_secs(30),
-            tls: Duration::from_secs(15),
-            websocket: Duration::from_secs(15),
+            stream: azmqtt_net::ConnectDeadlines::default(),
             credentials: Duration::from_secs(20),
             connack: Duration::from_secs(75),
             suback: Duration::from_secs(60),
@@ -147,10 +135,4 @@ impl Default for RetryPolicy {
     fn default() -> Self {
         Self { base: Duration::from_millis(500), max: Duration::from_secs(60), first_connect: false }
     }
-}
-
-/// The moment `span` after `now`. A span past what a clock can count is as good as never.
-pub(super) fn later(now: Instant, span: Duration) -> Instant {
-    const NEVER: Duration = Duration::from_secs(30 * 365 * 24 * 3600);
-    now + span.min(NEVER)
 }

@@ -12,8 +12,8 @@ use super::reply::Burst;
 use super::session::End;
 use super::stats::State;
 use super::task::Task;
-use super::transport::Stream;
 use crate::plain::connection::Connection;
+use azmqtt_net::Stream;
 
 /// The next connection, once the session wants one.
 enum Next {
@@ -39,7 +39,7 @@ impl Task {
         let monitor = &self.shared.monitor;
         monitor.set_token_expiry(expiry);
         if monitor.state() != State::Connected {
-            monitor.under_way.set(Some(Step::Mqtt));
+            monitor.connect_progress.set(Some(Step::Mqtt));
         }
         self.session.connect(password, link.clock, Instant::now());
         let mut connection = Connection::new(link.stream);

@@ -5,42 +5,9 @@ use std::time::Duration;
 
 use super::provisioning::ProvisioningFailure;
 use azmqtt_dialect::ServiceError;
-
-/// The step of making a connection that failed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
-    /// Looking the host name up.
-    Dns,
-    /// Opening the TCP connection.
-    Tcp,
-    /// Having a proxy connect to the host.
-    Proxy,
-    /// Asking which roots the server's certificate may chain to.
-    TrustBundle,
-    /// The TLS handshake, the server's certificate included.
-    Tls,
-    /// The upgrade to a WebSocket.
-    WebSocket,
-    /// Making the signature or getting the token that the hub is shown.
-    Credentials,
-    /// CONNECT and its answer.
-    Mqtt,
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dns => "DNS",
-            Self::Tcp => "TCP",
-            Self::Proxy => "proxy",
-            Self::TrustBundle => "trust bundle",
-            Self::Tls => "TLS",
-            Self::WebSocket => "WebSocket",
-            Self::Credentials => "credentials",
-            Self::Mqtt => "MQTT CONNECT",
-        })
-    }
-}
+use azmqtt_net::ConnectError;
+pub use azmqtt_net::Step;
+use azmqtt_net::http::RequestError;
 
 /// Why an operation did not succeed. No variant ever holds a key or a token.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,6 +121,25 @@ pub(super) fn replaced_by(client_id: &str) -> String {
 }
 
 impl std::error::Error for Error {}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        Self::ConnectionFailed { step: error.step, reason: error.reason }
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Connect(error) => error.into(),
+            RequestError::Lost { reason } => Self::ConnectionLost { reason },
+            RequestError::TimedOut { request, after } => {
+                Self::RequestTimeout { operation: request, after, known: None }
+            }
+            RequestError::BadAnswer { reason } => Self::BadAnswer { reason },
+        }
+    }
+}
 
 /// What an operation without a connection says of the reason: the last error, or the step that was under way.
 pub(super) fn not_connected(error: impl fmt::Display) -> String {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 
 use super::commands::{Command, TwinReply};
-use super::config::{DeviceConfig, later};
+use super::config::DeviceConfig;
 use super::error::not_connected;
 use super::inbox::{CloudMessage, Delivery, Inbox};
 use super::invoke::{MethodAnswer, MethodInvocation, invoke};
@@ -21,9 +21,10 @@ use super::session::requests::{ReportedPatch, Request, TwinDocument};
 use super::shared::Shared;
 use super::stats::{State, Stats};
 use super::task::Task;
-use super::under_way::UnderWay;
 use super::upload::FileUpload;
 use super::watch::{Log, StateChange};
+use azmqtt_net::ConnectProgress;
+use azmqtt_net::deadlines::later;
 
 /// A device. Clones share it; the connection ends when the last one is dropped or [`Device::close`] is
 /// called.
@@ -231,10 +232,10 @@ impl Device {
         }
         let config = self.config().clone();
         (self.start.runtime)().spawn(async move {
-            let under_way = Arc::new(UnderWay::default());
-            let called = tokio::time::timeout(timeout, under_way.watch(invoke(&config, call))).await;
+            let progress = Arc::new(ConnectProgress::default());
+            let called = tokio::time::timeout(timeout, progress.watch(invoke(&config, call))).await;
             let operation = "the call of a method";
-            let known = under_way.describe("the gateway").map(not_connected);
+            let known = progress.describe("the gateway").map(not_connected);
             let late = super::Error::RequestTimeout { operation, after: timeout, known };
             reply.send(called.unwrap_or(Err(late)));
         });
@@ -292,8 +293,8 @@ impl Device {
     }
 
     /// Which step of an attempt to connect is under way.
-    pub(super) fn under_way(&self) -> &Arc<UnderWay> {
-        &self.shared.monitor.under_way
+    pub(super) fn connect_progress(&self) -> &Arc<ConnectProgress> {
+        &self.shared.monitor.connect_progress
     }
 
     /// Whether the next operation that connects takes the place of another client of the process.

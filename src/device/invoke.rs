@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use super::config::DeviceConfig;
 use super::credentials::Refusals;
-use super::endpoint::Endpoint;
 use super::error::Error;
-use super::https::{Https, Request};
 use azmqtt_dialect::encoding::encode;
 use azmqtt_dialect::{API_VERSION, MAX_METHOD_BODY, ServiceError};
+use azmqtt_net::Endpoint;
+use azmqtt_net::http::{Https, Request};
 
 /// A method of a device or module, to be called.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,8 +58,8 @@ const WHAT: &str = "POST methods";
 /// does not answer may have called it.
 pub(super) async fn invoke(config: &DeviceConfig, call: MethodInvocation) -> Result<MethodAnswer, Error> {
     let endpoint = Endpoint { port: config.https_port, ..config.endpoint.clone() };
-    let patience = call.response_timeout.saturating_add(call.connect_timeout).saturating_add(MARGIN);
-    let mut gateway = Https::new(endpoint, config.deadlines, patience);
+    let idle_timeout = call.response_timeout.saturating_add(call.connect_timeout).saturating_add(MARGIN);
+    let mut gateway = Https::new(endpoint, config.deadlines.stream, idle_timeout);
     let mut refusals = Refusals::default();
     loop {
         let response = gateway.send(WHAT, request(config, &call).await?).await?;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use super::histogram::{Histogram, RoundTrips};
-use super::under_way::UnderWay;
 use super::watch::{Event, StateChange, Watchers};
+use azmqtt_net::ConnectProgress;
 
 /// Where a device's connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(super) struct Monitor {
     /// From PINGREQ to PINGRESP.
     pub(super) ping_times: Histogram,
     pub(super) watchers: Watchers,
-    pub(super) under_way: Arc<UnderWay>,
+    pub(super) connect_progress: Arc<ConnectProgress>,
     standing: Mutex<Standing>,
 }
 

@@ -9,7 +9,6 @@ use tokio::time::sleep_until;
 
 use super::attempt;
 use super::backoff::{Backoff, random};
-use super::config::later;
 use super::credentials::{Purpose, Refusals};
 use super::error::Error;
 use super::neighbours::Neighbours;
@@ -18,6 +17,7 @@ use super::shared::Shared;
 use super::stats::State;
 use super::watch::Event;
 use crate::plain::connection::{Dispatch, sleep_until_some};
+use azmqtt_net::deadlines::later;
 
 /// A session, and the policy of its connections. One task owns it: no locks, no races.
 pub(super) struct Task {
@@ -75,10 +75,10 @@ impl Task {
                 opened
             } else {
                 self.set_trying(None);
-                let under_way = Arc::clone(&self.shared.monitor.under_way);
-                let opening = under_way.watch(attempt::open(&self.shared.config, Purpose::Connect));
+                let progress = Arc::clone(&self.shared.monitor.connect_progress);
+                let opening = progress.watch(attempt::open(&self.shared.config, Purpose::Connect));
                 let opened = self.attend(opening, |_| false).await;
-                under_way.set(None);
+                progress.set(None);
                 match opened {
                     None => return,
                     Some(Ok(opened)) => Box::new(opened),

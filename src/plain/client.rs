@@ -8,12 +8,12 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use super::events::Events;
-use super::server::{ConnectError, PlainServer};
+use super::server::PlainServer;
 use super::task::Task;
-use crate::device::transport::Stream;
 use azmqtt_mqtt::session::fits_within;
 use azmqtt_mqtt::wire::is_valid_filter;
 use azmqtt_mqtt::{Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
+use azmqtt_net::{ConnectError, Stream};
 
 /// What the task is to do.
 pub(super) enum Command {

@@ -15,9 +15,9 @@ use std::time::Instant;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep_until;
 
-use crate::device::wire::Wire;
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{Client, Dead, ProtocolError};
+use azmqtt_net::Framed;
 
 /// Encoded bytes past which a session should encode no more messages until some have left: enough to fill the socket.
 pub const OUTPUT_HIGH_WATER: usize = 128 * 1024;
@@ -90,7 +90,7 @@ pub struct Progress {
 /// A stream that is open.
 #[derive(Debug)]
 pub struct Connection<S> {
-    wire: Wire<S>,
+    framed: Framed<S>,
     /// Whether the stream was read in the last round.
     listening: bool,
 }
@@ -98,21 +98,21 @@ pub struct Connection<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A connection on which nothing has been said yet.
     pub fn new(stream: S) -> Self {
-        Self { wire: Wire::new(stream), listening: true }
+        Self { framed: Framed::new(stream), listening: true }
     }
 
     /// Hands what came to the session.
     pub fn receive<D: Dispatch>(&mut self, session: &mut D, now: Instant) -> Result<(), D::End> {
         if session.is_leaving() {
-            self.wire.input.clear();
+            self.framed.input.clear();
             return Ok(());
         }
         loop {
-            match session.mqtt().poll(&mut self.wire.input, now) {
+            match session.mqtt().poll(&mut self.framed.input, now) {
                 Ok(Some(event)) => session.handle_event(event, now)?,
                 Ok(None) => return Ok(()),
                 Err(error) => {
-                    let is_http = self.wire.input.starts_with(b"HTTP/");
+                    let is_http = self.framed.input.starts_with(b"HTTP/");
                     return Err(session.lost(Loss::Protocol { error, is_http }));
                 }
             }
@@ -121,7 +121,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Does what the clock says and encodes what is ready.
     pub fn advance<D: Dispatch>(&mut self, session: &mut D, now: Instant) -> Result<(), D::End> {
-        if let Some(error) = self.wire.take_end() {
+        if let Some(error) = self.framed.take_end() {
             return Err(session.lost(Loss::Stream(error)));
         }
         let mqtt = session.mqtt();
@@ -129,13 +129,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             mqtt.not_listening(now);
         }
         if mqtt.deadline().is_some_and(|deadline| deadline <= now) {
-            self.wire.take_part().into_iter().for_each(|at| mqtt.received_part(at));
+            self.framed.take_part().into_iter().for_each(|at| mqtt.received_part(at));
             if let Err(dead) = mqtt.handle_timeout(now) {
                 return Err(session.lost(Loss::Dead(dead)));
             }
         }
         session.poll(now)?;
-        self.wire.shrink(session.mqtt().output());
+        self.framed.shrink(session.mqtt().output());
         Ok(())
     }
 
@@ -147,14 +147,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         wake: Pin<&mut impl Future<Output = W>>,
     ) -> Option<W> {
         self.listening = session.wants_input();
-        let Self { wire, listening } = self;
+        let Self { framed, listening } = self;
         let deadlines = [session.deadline(), session.mqtt().deadline()];
         let due = deadlines.into_iter().flatten().min();
-        let before = wire.written();
+        let before = framed.written();
         tokio::select! {
             biased;
-            received = poll_fn(|cx| wire.poll_turn(cx, session.mqtt().output(), *listening)) => {
-                session.transferred(progress(wire, before, received));
+            received = poll_fn(|cx| framed.poll_turn(cx, session.mqtt().output(), *listening)) => {
+                session.transferred(progress(framed, before, received));
                 None
             }
             woken = wake => Some(woken),
@@ -183,9 +183,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub fn send_disconnect<D: Dispatch>(&mut self, session: &mut D) {
         session.mqtt().disconnect();
         let mut cx = Context::from_waker(Waker::noop());
-        let before = self.wire.written();
-        let _ = self.wire.poll_turn(&mut cx, session.mqtt().output(), false);
-        session.transferred(progress(&self.wire, before, 0));
+        let before = self.framed.written();
+        let _ = self.framed.poll_turn(&mut cx, session.mqtt().output(), false);
+        session.transferred(progress(&self.framed, before, 0));
     }
 
     /// Closes the stream in order. The MQTT side of the connection is over by now, so this may run in a task of its own.
@@ -193,13 +193,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     where
         S: Send,
     {
-        self.wire.wind_up()
+        self.framed.shut_down()
     }
 }
 
-fn progress<S: AsyncRead + AsyncWrite + Unpin>(wire: &Wire<S>, before: u64, received: usize) -> Progress {
-    let written = wire.written();
-    Progress { received, sent: written - before, written, flushed: wire.flushed() }
+fn progress<S: AsyncRead + AsyncWrite + Unpin>(framed: &Framed<S>, before: u64, received: usize) -> Progress {
+    let written = framed.written();
+    Progress { received, sent: written - before, written, flushed: framed.flushed() }
 }
 
 /// Resolves at `at`, or never.

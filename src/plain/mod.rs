@@ -4,17 +4,15 @@
 //! connection to the next, and when to make the next is for the caller to say. What happens goes into a queue of
 //! [`Event`]s that a thread of the caller's drains.
 //!
-//! * [`server`]: where a connection goes and what it is made of; [`encryption`]: TLS, as strict as asked for.
+//! * [`server`]: where a connection goes and what it is made of.
 //! * [`connection`]: the driver of a connection, which devices and provisioning use as well.
 //! * [`client`]: what can be asked. `task`: a session and its connection. `session`: what is said, without
 //!   I/O. [`events`]: what came of it.
 //!
-//! Its streams are those of [`crate::device`] (proxy, happy eyeballs, TLS, WebSocket), below which there is no IoT Hub
-//! either.
+//! Its streams are those of [`azmqtt_net`].
 
 pub mod client;
 pub mod connection;
-pub mod encryption;
 pub mod events;
 pub mod server;
 mod session;
@@ -24,6 +22,5 @@ mod task;
 mod tests;
 
 pub use client::PlainClient;
-pub use encryption::{Encryption, Roots, Verification, Versions};
 pub use events::{End, Event, EventKind, Events};
-pub use server::{ConnectError, PlainServer};
+pub use server::PlainServer;

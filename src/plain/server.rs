@@ -1,58 +1,22 @@
-//! Where a connection goes, what it is made of, and why there is none.
+//! Where a connection goes, and what it is made of.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
-use std::{fmt, io};
 
-use super::encryption::Encryption;
-use crate::device::transport::{self, Failure, Stream, Upgrade};
-use crate::device::trust::{Caller, Trust};
-use crate::device::{ConnectDeadlines, Endpoint, Error, ProxyChoice, Step};
 use azmqtt_mqtt::LARGEST_PACKET;
+use azmqtt_net::connect::{self, Upgrade};
+use azmqtt_net::tls::{Hints, TlsOptions};
+use azmqtt_net::{ConnectDeadlines, ConnectError, Endpoint, ProxyChoice, Stream, Trust};
 
 /// A broker, and the way to it.
 #[derive(Debug, Clone)]
 pub struct PlainServer {
     endpoint: Endpoint,
-    encryption: Option<Encryption>,
+    tls: Option<TlsOptions>,
     upgrade: Option<Upgrade>,
     deadlines: ConnectDeadlines,
     /// In place of host and port.
     unix: Option<PathBuf>,
-}
-
-/// Why there is no connection.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConnectError {
-    /// Where it failed.
-    pub step: Step,
-    /// What happened there.
-    pub reason: String,
-    /// The system's number for it, where TCP failed.
-    pub os_error: Option<i32>,
-    /// A step took too long.
-    pub timed_out: bool,
-    /// TLS failed over the server's certificate.
-    pub bad_certificate: bool,
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} failed: {}", self.step, self.reason)
-    }
-}
-
-impl std::error::Error for ConnectError {}
-
-impl From<Failure> for ConnectError {
-    fn from(failure: Failure) -> Self {
-        let Failure { error, os_error, timed_out, bad_certificate } = failure;
-        let (step, reason) = match error {
-            Error::ConnectionFailed { step, reason } => (step, reason),
-            other => (Step::Tcp, other.to_string()),
-        };
-        Self { step, reason, os_error, timed_out, bad_certificate }
-    }
 }
 
 impl PlainServer {
@@ -64,11 +28,12 @@ impl PlainServer {
             proxy: limit.max(ConnectDeadlines::default().proxy),
             tls: limit.max(ConnectDeadlines::default().tls),
             websocket: limit.max(ConnectDeadlines::default().websocket),
-            ..ConnectDeadlines::default()
         };
-        let trust = Trust::default().called_by(Caller::DropIn);
+        // The names of paho.
+        let hints = Hints { roots: "ca_certs", common_name: Some("call tls_common_name_set(True)") };
+        let trust = Trust::default().with_hints(hints);
         let endpoint = Endpoint { trust, ..Endpoint::new(host, port) };
-        Self { endpoint, encryption: None, upgrade: None, deadlines, unix: None }
+        Self { endpoint, tls: None, upgrade: None, deadlines, unix: None }
     }
 
     /// At a Unix socket, without TLS and proxy.
@@ -87,15 +52,15 @@ impl PlainServer {
 
     /// With TLS.
     #[must_use]
-    pub fn encrypted(mut self, encryption: Encryption) -> Self {
-        self.encryption = Some(encryption);
+    pub fn encrypted(mut self, tls: TlsOptions) -> Self {
+        self.tls = Some(tls);
         self
     }
 
     /// Over a WebSocket at `path`, with header fields of the application's. `None` if one of them breaks a rule (RFC
     /// 9110 §5). Call it after [`Self::encrypted`].
     pub fn websocket(mut self, path: String, headers: Vec<(String, String)>) -> Option<Self> {
-        let encrypted = self.encryption.is_some();
+        let encrypted = self.tls.is_some();
         self.upgrade = Some(Upgrade::to_server(path, headers, encrypted, LARGEST_PACKET)?);
         Some(self)
     }
@@ -103,38 +68,9 @@ impl PlainServer {
     /// Opens a stream that is ready for CONNECT.
     pub(super) async fn open(&self) -> Result<Stream, ConnectError> {
         if let Some(path) = &self.unix {
-            return open_unix(path, self.deadlines.tcp).await.map_err(|error| ConnectError {
-                step: Step::Tcp,
-                reason: format!("{}: {error}", path.display()),
-                os_error: error.raw_os_error(),
-                timed_out: error.kind() == io::ErrorKind::TimedOut,
-                bad_certificate: false,
-            });
+            return connect::open_unix(path, self.deadlines.tcp).await;
         }
-        let tls = match &self.encryption {
-            Some(encryption) => Some(encryption.config().await.map_err(|reason| ConnectError {
-                step: Step::Tls,
-                reason,
-                os_error: None,
-                timed_out: false,
-                bad_certificate: false,
-            })?),
-            None => None,
-        };
-        let opened = transport::open_to_server(&self.endpoint, tls, self.upgrade.as_ref(), self.deadlines);
-        Ok(opened.await?)
+        connect::open_to_server(&self.endpoint, self.tls.as_ref(), self.upgrade.as_ref(), self.deadlines)
+            .await
     }
-}
-
-#[cfg(unix)]
-async fn open_unix(path: &Path, limit: Duration) -> io::Result<Stream> {
-    let connecting = tokio::net::UnixStream::connect(path);
-    let stream = tokio::time::timeout(limit, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
-    Ok(Box::new(stream))
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unused_async, reason = "as above")]
-async fn open_unix(_: &Path, _: Duration) -> io::Result<Stream> {
-    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets"))
 }

@@ -8,7 +8,7 @@ use super::client::{Command, Shared};
 use super::connection::Connection;
 use super::events::End;
 use super::session::{Ended, Session};
-use crate::device::transport::Stream;
+use azmqtt_net::Stream;
 
 pub(super) struct Task {
     shared: Arc<Shared>,

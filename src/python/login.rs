@@ -6,8 +6,8 @@ use pyo3::types::PyBytes;
 
 use super::errors::value_error;
 use super::sas::unix_now;
-use crate::device::trust;
 use azmqtt_dialect::{Auth, ConnectionString, Identity, SasToken, SymmetricKey, UsernameOptions};
+use azmqtt_net::tls;
 
 /// The names and the key of a connection string. Shows no secret.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -74,11 +74,11 @@ impl Login {
 /// The bundled roots, DER after DER, as `ssl.SSLContext.load_verify_locations(cadata=…)` takes them.
 #[pyfunction]
 pub(super) fn bundled_roots(py: Python<'_>) -> Bound<'_, PyBytes> {
-    PyBytes::new(py, &trust::bundled_certificates())
+    PyBytes::new(py, &tls::bundled_certificates())
 }
 
 /// The roots of a file or text as plain PEM; `field` is what errors call it.
 #[pyfunction]
 pub(super) fn plain_roots(field: &str, pem: &[u8]) -> PyResult<String> {
-    trust::checked_pem(pem).map_err(|error| PyValueError::new_err(format!("{field}: {error}")))
+    tls::checked_pem(pem).map_err(|error| PyValueError::new_err(format!("{field}: {error}")))
 }

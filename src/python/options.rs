@@ -8,9 +8,9 @@ use pyo3::prelude::*;
 
 use super::access::Access;
 use super::core::span;
-use crate::device::trust::Caller;
 use crate::device::{DeviceConfig, Endpoint, LostSession, OutboxLimits, ProxyChoice, RetryPolicy, Trust};
 use azmqtt_dialect::identity::check_host_name;
+use azmqtt_net::tls::Hints;
 
 /// The options as `azmqtt._options` passes them: by name, every one of them.
 #[derive(FromPyObject)]
@@ -52,7 +52,8 @@ impl Options {
                 Trust::from_pem(&pem).map_err(|error| PyValueError::new_err(format!("trust: {error}")))?
             }
         };
-        let trust = trust.called_by(if self.command { Caller::Command } else { Caller::Client });
+        let trust = trust
+            .with_hints(Hints { roots: if self.command { "--trust" } else { "trust" }, ..Hints::default() });
         let named = |field, error: &dyn std::error::Error| PyValueError::new_err(format!("{field}: {error}"));
         let proxy = self.proxy.as_deref().map(ProxyChoice::parse).transpose();
         let gateway = self.gateway_hostname.as_deref().map_or(Ok(()), check_host_name);

@@ -3,7 +3,8 @@
 use pyo3::prelude::*;
 
 use super::errors::value_error;
-use azmqtt_dialect::{connection_string, text};
+use azmqtt_dialect::connection_string;
+use azmqtt_net::text;
 
 /// The connection string of a device or a service, without what surrounds it.
 #[pyfunction]

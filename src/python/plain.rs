@@ -16,12 +16,11 @@ use super::greenlets::Greenlets;
 use super::{runtime, waiter};
 use crate::device::ProxyChoice;
 use crate::plain::client::Refused;
-use crate::plain::{
-    ConnectError, Encryption, End, Event, EventKind, PlainClient as Client, PlainServer, Roots, Verification,
-    Versions,
-};
+use crate::plain::{End, Event, EventKind, PlainClient as Client, PlainServer};
 use azmqtt_mqtt::session::fits_within;
 use azmqtt_mqtt::{Hello, LARGEST_PACKET, LastWill, Level, Publish, QoS, SubscribeFilter};
+use azmqtt_net::ConnectError;
+use azmqtt_net::tls::{Roots, TlsOptions, Verification, Versions};
 
 /// How long Ctrl-C may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);
@@ -30,7 +29,7 @@ const MAX_FIELD: usize = 65_535;
 
 /// What TLS is made of. Shows no key.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct PlainTls(Encryption);
+pub(super) struct PlainTls(TlsOptions);
 
 #[pymethods]
 impl PlainTls {
@@ -61,7 +60,7 @@ impl PlainTls {
         let versions = if only_tls12 { Versions::OnlyTls12 } else { Versions::All };
         let certificate = certificate.map(|certificate| certificate.0.clone());
         let alpn = alpn.into_iter().map(String::into_bytes).collect();
-        Ok(Self(Encryption::new(roots, verification, versions, certificate, alpn)))
+        Ok(Self(TlsOptions::new(roots, verification, versions, certificate, alpn)))
     }
 }
 

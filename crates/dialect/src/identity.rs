@@ -13,6 +13,9 @@ use super::encoding::{encode, push_encoded};
 /// The service API version this crate speaks (IoT Hub docs, MQTT support: "username").
 pub const API_VERSION: &str = "2021-04-12";
 
+/// Where a hub, and the provisioning service, take MQTT over WebSockets (IoT Hub docs, "Use MQTT").
+pub const WEBSOCKET_PATH: &str = "/$iothub/websocket";
+
 /// The longest device or module id, in characters (IoT Hub docs, identity registry).
 pub const MAX_ID_LENGTH: usize = 128;
 

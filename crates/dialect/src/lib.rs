@@ -18,8 +18,8 @@
 //! | [`upload`], [`storage`] | file upload: the hub's bodies, and what Blob Storage says |
 //! | [`service_error`] | error bodies, both spellings, and the error codes |
 //! | [`encoding`] | percent-encoding; excerpts of foreign text for error messages |
-//! | [`text`], [`pasted`] | text in files, and as people paste it: byte order marks, UTF-16, quotes, assignments |
-//! | [`pem`], [`material`], [`x509`] | certificates and keys as text and as DER; what a hub looks at in a certificate |
+//! | [`pasted`] | text as people paste it: quotes, assignments |
+//! | [`x509`] | thumbprints of certificates |
 //! | [`time`] | ISO 8601 UTC to and from Unix seconds |
 
 // Tests may unwrap: a panic there is the report.
@@ -29,18 +29,15 @@ pub mod connection_string;
 pub mod digital_twin;
 pub mod encoding;
 pub mod identity;
-pub mod material;
 pub mod message;
 pub mod method;
 pub mod pasted;
-pub mod pem;
 pub mod property_bag;
 pub mod provisioning;
 pub mod query;
 pub mod sas;
 pub mod service_error;
 pub mod storage;
-pub mod text;
 pub mod time;
 pub mod topic;
 pub mod twin;
@@ -48,7 +45,7 @@ pub mod upload;
 pub mod x509;
 
 pub use connection_string::{Auth, ConnectionString, ConnectionStringError};
-pub use identity::{API_VERSION, Identity, Username, UsernameOptions};
+pub use identity::{API_VERSION, Identity, Username, UsernameOptions, WEBSOCKET_PATH};
 pub use message::{MAX_MESSAGE_SIZE, MessageError, MessageProperties};
 pub use method::{MAX_METHOD_BODY, MethodNameError, check_method_name};
 pub use property_bag::PropertyBag;

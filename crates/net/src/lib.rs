@@ -1,10 +1,64 @@
-//! Byte streams, on tokio.
+#![doc = include_str!("../README.md")]
 //!
-//! * [`websocket`]: a byte stream in the frames of a WebSocket.
-//! * [`meter`]: tells of bytes that a socket brought in and of which nothing came out yet.
+//! # Modules
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`connect`] | from a host name to a stream: DNS, TCP, proxy, TLS, WebSocket, each with a deadline |
+//! | [`endpoint`], [`deadlines`], [`proxy`] | what a connection is made of |
+//! | [`error`], [`connect_step`] | which step failed and why; which step is under way |
+//! | [`tls`] | roots, the verifier of server certificates, TLS options |
+//! | [`certificate`] | PEM and DER, client certificates with their keys, what a certificate says |
+//! | [`framed`] | buffered reading and batched writing on one stream, for both sides |
+//! | [`websocket`] | a byte stream in the frames of a WebSocket, for both sides |
+//! | [`http`] | HTTP/1 requests over the same streams, bounded |
+//! | [`meter`] | bytes that a socket brought in and of which nothing came out yet |
+//! | [`clock`] | how wrong this machine's clock is, by the date of an HTTP answer |
+//! | [`text`] | text in files: byte order marks, UTF-16 |
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
+#![warn(missing_docs)]
 
+mod blocking;
+pub mod certificate;
+pub mod clock;
+pub mod connect;
+pub mod connect_step;
+pub mod deadlines;
+pub mod endpoint;
+pub mod error;
+mod excerpt;
+pub mod framed;
+pub mod http;
 pub mod meter;
+pub mod proxy;
+pub mod text;
+pub mod tls;
 pub mod websocket;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use self::certificate::{CertificateError, ClientCertificate};
+pub use self::clock::ClockOffset;
+pub use self::connect_step::{ConnectProgress, Step};
+pub use self::deadlines::ConnectDeadlines;
+pub use self::endpoint::Endpoint;
+pub use self::error::ConnectError;
+pub use self::framed::Framed;
+pub use self::proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError};
+pub use self::tls::{RootSource, Trust};
+
+/// A byte stream, whatever it is made of.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
+
+/// A byte stream of any kind; boxed, because it moves between the states of a connection.
+pub type Stream = Box<dyn ByteStream>;
+
+/// A future that can be boxed away, whatever it does.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -26,7 +26,7 @@ pub fn watch<T>(poll: impl FnOnce() -> T) -> (T, bool) {
 pub struct Metered<S>(S);
 
 impl<S> Metered<S> {
-    /// A socket that has not brought in anything yet.
+    /// Counts what `socket` brings in.
     pub fn new(socket: S) -> Self {
         Self(socket)
     }

@@ -19,9 +19,10 @@ use super::credentials::unix_now;
 use super::error::{Error, Step};
 use super::handle::Device;
 use super::reply::Reply;
-use super::transport::{self, ClockOffset, probe};
-use super::under_way::UnderWay;
 use azmqtt_dialect::time::format_utc;
+use azmqtt_net::ClockOffset;
+use azmqtt_net::ConnectProgress;
+use azmqtt_net::connect::{self, probe};
 
 /// How long a look at a port that is not the connection's own may take.
 const GLANCE: Duration = Duration::from_secs(5);
@@ -70,12 +71,12 @@ pub fn check(
             report: CheckReport::default(),
             seen: Seen::default(),
             at: Step::Dns,
-            under_way: Arc::default(),
+            progress: Arc::default(),
         };
         let began = Instant::now();
-        let under_way = Arc::clone(&check.under_way);
-        if timeout(limit, under_way.watch(check.run())).await.is_err() {
-            let step = check.under_way.step().unwrap_or(check.at);
+        let progress = Arc::clone(&check.progress);
+        if timeout(limit, progress.watch(check.run())).await.is_err() {
+            let step = check.progress.step().unwrap_or(check.at);
             let reason = format!("it was not over when the check's time was, {} s", limit.as_secs_f64());
             check.fail(&Error::ConnectionFailed { step, reason }, Vec::new(), began);
         }
@@ -92,7 +93,7 @@ struct Check {
     /// What is looked at.
     at: Step,
     /// The step of it that is under way, if it has any.
-    under_way: Arc<UnderWay>,
+    progress: Arc<ConnectProgress>,
 }
 
 /// A step failed: the check is over.
@@ -112,7 +113,7 @@ impl Check {
         self.seen.proxy = endpoint.proxy.for_host(&endpoint.host, endpoint.port).is_some();
 
         let began = Instant::now();
-        let resolved = probe::resolve(&endpoint, deadlines).await;
+        let resolved = probe::resolve(&endpoint, deadlines.stream).await;
         let (host, addresses) = self.good(Step::Dns, resolved, began)?;
         let list: Vec<_> = addresses.iter().map(|address| address.ip().to_string()).collect();
         self.add("DNS", true, format!("{host} is {}", list.join(", ")), began.elapsed());
@@ -123,7 +124,7 @@ impl Check {
         self.at = Step::Tls;
 
         let began = Instant::now();
-        let looked = probe::look(&endpoint, deadlines).await;
+        let looked = probe::look(&endpoint, deadlines.stream).await;
         let shown = self.good(Step::Tls, looked, began)?;
         self.seen.chain = chain::read(shown.chain.iter().map(AsRef::as_ref));
         let mut facts: Vec<_> =
@@ -133,19 +134,19 @@ impl Check {
         }
         if self.seen.https == Some(true) && !self.seen.proxy {
             // Its steps are not those of the connection.
-            let looking = Arc::<UnderWay>::default().watch(probe::date(&endpoint, deadlines));
+            let looking = Arc::<ConnectProgress>::default().watch(probe::date(&endpoint, deadlines.stream));
             let clock = timeout(GLANCE, looking).await.ok().flatten();
             facts.extend(clock.map(|clock| ("clock", clock.in_words())));
             self.seen.clock = clock.filter(|clock| clock.is_notable()).map(ClockOffset::in_words);
         }
         // What was shown is now judged.
-        match transport::open(&endpoint, deadlines).await {
+        match connect::open_tls(&endpoint, deadlines.stream).await {
             Ok(_) => {
                 let detail = format!("{}, {}", shown.version, shown.cipher);
                 self.add_with("TLS", true, detail, began.elapsed(), facts);
             }
             Err(error) => {
-                self.fail(&error, facts, began);
+                self.fail(&error.into(), facts, began);
                 return Err(Over);
             }
         }
@@ -166,7 +167,7 @@ impl Check {
     async fn tcp(&mut self, addresses: &[std::net::SocketAddr]) -> Result<(), Over> {
         let began = Instant::now();
         let port = addresses.first().map_or(self.config.endpoint.port, std::net::SocketAddr::port);
-        let limit = self.config.deadlines.tcp;
+        let limit = self.config.deadlines.stream.tcp;
         let other = if port == 443 { 8883 } else { 443 };
         let glance =
             async { if self.seen.proxy { None } else { Some(probe::reach(addresses, other, GLANCE).await) } };
@@ -231,7 +232,7 @@ impl Check {
     async fn connect(&mut self) -> Result<(), Error> {
         let retry = RetryPolicy { first_connect: false, ..self.config.retry };
         let device = Device::new(DeviceConfig { retry, ..self.config.clone() }, self.runtime);
-        self.under_way = Arc::clone(device.under_way());
+        self.progress = Arc::clone(device.connect_progress());
         // The steps have deadlines of their own, and the whole check has one.
         let forever = Duration::from_secs(24 * 3600);
         let (reply, connected) = Reply::channel();
@@ -245,9 +246,14 @@ impl Check {
     }
 
     /// The value of a step, or its failure in the report.
-    fn good<T>(&mut self, step: Step, outcome: Result<T, Error>, began: Instant) -> Result<T, Over> {
+    fn good<T>(
+        &mut self,
+        step: Step,
+        outcome: Result<T, impl Into<Error>>,
+        began: Instant,
+    ) -> Result<T, Over> {
         outcome.map_err(|error| {
-            let error = match error {
+            let error = match error.into() {
                 error @ Error::ConnectionFailed { .. } => error,
                 other => Error::ConnectionFailed { step, reason: other.to_string() },
             };

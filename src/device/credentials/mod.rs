@@ -6,30 +6,22 @@
 //! its time: both are asked in a future of their own, never by the task that keeps a connection, and within a deadline.
 
 mod certificate;
-mod certificate_error;
 mod keys;
-mod private_key;
 mod ready;
 
 use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
-pub use self::certificate::ClientCertificate;
-pub use self::certificate_error::CertificateError;
 use self::keys::Keys;
 use self::ready::ReadyToken;
 use super::error::{Error, Step};
-use super::under_way;
+
 use azmqtt_dialect::sas::UnsignedToken;
 use azmqtt_dialect::{Identity, SasToken, SymmetricKey};
-
-/// A future that can be boxed away, whatever it does.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+use azmqtt_net::{BoxFuture, ClientCertificate, connect_step};
 
 /// Makes signatures with a key that is kept elsewhere: in a TPM, in an HSM, with the IoT Edge runtime.
 pub trait Signer: Send + Sync {
@@ -229,7 +221,7 @@ impl Credentials {
             Kind::Token(token) => token.explain_refusal(now),
             Kind::Keys(keys) => format!("{}, {USUAL}", keys.question()),
             Kind::Signer(signer) => format!("does {} use this device's key, {USUAL}", signer.name()),
-            Kind::Certificate(certificate) => certificate.explain_refusal(now),
+            Kind::Certificate(certificate) => certificate::explain_refusal(certificate, now),
         }
     }
 }
@@ -265,9 +257,9 @@ async fn bounded<T>(
     limit: Duration,
     asked: BoxFuture<'_, Result<T, String>>,
 ) -> Result<T, String> {
-    under_way::begins(Step::Credentials);
+    connect_step::begins(Step::Credentials);
     let answered = timeout(limit, asked).await;
-    under_way::is_over();
+    connect_step::is_over();
     match answered {
         Ok(answer) => answer.map_err(|error| format!("{name}: {error}")),
         Err(_) => Err(format!("{name}: {missing} within {} s", limit.as_secs_f64())),

@@ -16,9 +16,9 @@ use tokio::time::timeout;
 
 use super::Deadlines;
 use super::address::{Address, Place};
-use crate::device::body::{BodyError, collect};
-use crate::device::transport::dial;
 use azmqtt_dialect::encoding::excerpt;
+use azmqtt_net::connect::dial;
+use azmqtt_net::http::{BodyError, collect};
 
 /// The longest head of an answer, in bytes.
 const MAX_HEAD: usize = 16 << 10;

@@ -18,9 +18,10 @@ use serde_json::{Value, json};
 use self::address::Address;
 pub use self::address::AddressError;
 use self::http::Request;
-use super::credentials::{BoxFuture, Signer};
-use super::trust::RootSource;
+use super::credentials::Signer;
 use azmqtt_dialect::encoding::encode;
+use azmqtt_net::BoxFuture;
+use azmqtt_net::RootSource;
 
 /// The workload API of one module.
 #[derive(Clone)]

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use super::ProvisioningConfig;
 use super::session::{Answer, OpenError, Outcome, Session};
-use crate::device::attempt::in_order;
-use crate::device::config::later;
+use crate::device::attempt::{in_order, open_for_mqtt};
 use crate::device::error::{Error, Step};
-use crate::device::transport::{self, Stream};
-use crate::device::under_way;
 use crate::plain::connection::Connection;
 use azmqtt_dialect::provisioning::ProvisioningRequest;
 use azmqtt_dialect::provisioning::registrant::SAS_POLICY;
+use azmqtt_net::connect_step;
+use azmqtt_net::deadlines::later;
+use azmqtt_net::{Stream, connect};
 
 pub(super) struct Link<'a> {
     connection: Connection<Stream>,
@@ -22,7 +22,7 @@ impl<'a> Link<'a> {
     /// Connects and subscribes to the answers.
     pub(super) async fn open(config: &'a ProvisioningConfig) -> Result<Self, OpenError> {
         let (opened, password) = Box::pin(dial(config)).await.map_err(OpenError::Failed)?;
-        under_way::begins(Step::Mqtt);
+        connect_step::begins(Step::Mqtt);
         let session = Session::connect(config, password, opened.clock, Instant::now());
         let mut link = Self { connection: Connection::new(opened.stream), session };
         if let Outcome::Refused(code) = link.outcome().await.map_err(OpenError::Failed)? {
@@ -32,7 +32,7 @@ impl<'a> Link<'a> {
         if let Outcome::Subscribed { granted: false } = link.outcome().await.map_err(OpenError::Failed)? {
             return Err(OpenError::Failed(link.session.failed("it refused the subscription")));
         }
-        under_way::is_over();
+        connect_step::is_over();
         Ok(link)
     }
 
@@ -69,7 +69,7 @@ impl<'a> Link<'a> {
 }
 
 /// Opens a stream and makes the password.
-async fn dial(config: &ProvisioningConfig) -> Result<(transport::Link, String), Error> {
+async fn dial(config: &ProvisioningConfig) -> Result<(connect::Opened, String), Error> {
     let resource = config.registrant.sas_resource();
     let limit = config.deadlines.credentials;
     let password = async {
@@ -79,6 +79,6 @@ async fn dial(config: &ProvisioningConfig) -> Result<(transport::Link, String), 
         Ok(token.map(|token| token.to_token()).unwrap_or_default())
     };
     // A handshake takes kilobytes that the run does not need for the rest of its time.
-    let opening = Box::pin(transport::open_for_mqtt(&config.endpoint, config.deadlines));
+    let opening = Box::pin(open_for_mqtt(&config.endpoint, config.deadlines.stream));
     in_order(&config.credentials, opening, password).await
 }

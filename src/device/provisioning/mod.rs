@@ -20,10 +20,10 @@ use tokio::task::AbortHandle;
 
 use super::config::{ConnectDeadlines, RetryPolicy};
 use super::credentials::Credentials;
-use super::endpoint::Endpoint;
 use super::reply::Reply;
 use azmqtt_dialect::Identity;
 use azmqtt_dialect::provisioning::{GLOBAL_HOST, Registrant, RegistrationState};
+use azmqtt_net::Endpoint;
 
 pub use failure::ProvisioningFailure;
 

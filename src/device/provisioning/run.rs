@@ -10,10 +10,10 @@ use super::session::OpenError;
 use super::verdict::{Verdict, judge};
 use super::{ProvisioningConfig, Registered};
 use crate::device::backoff::{Backoff, random};
-use crate::device::config::later;
 use crate::device::error::{Error, not_connected};
-use crate::device::under_way::UnderWay;
 use azmqtt_dialect::provisioning::{ProvisioningRequest, Registration};
+use azmqtt_net::ConnectProgress;
+use azmqtt_net::deadlines::later;
 
 /// Registers, within `timeout`.
 pub(super) async fn run(config: &ProvisioningConfig, timeout: Duration) -> Result<Registered, Error> {
@@ -26,12 +26,12 @@ pub(super) async fn run(config: &ProvisioningConfig, timeout: Duration) -> Resul
         was_connected: false,
         last_error: None,
     };
-    let under_way = Arc::new(UnderWay::default());
-    if let Ok(outcome) = timeout_at(deadline.into(), under_way.watch(run.until_decided())).await {
+    let progress = Arc::new(ConnectProgress::default());
+    if let Ok(outcome) = timeout_at(deadline.into(), progress.watch(run.until_decided())).await {
         return outcome;
     }
     let last_error = run.last_error.map(|error| error.to_string());
-    let known = last_error.or_else(|| under_way.describe(&config.endpoint)).map(not_connected);
+    let known = last_error.or_else(|| progress.describe(&config.endpoint)).map(not_connected);
     Err(Error::RequestTimeout { operation: "the registration", after: timeout, known })
 }
 

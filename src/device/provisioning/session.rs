@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::ProvisioningConfig;
-use crate::device::config::later;
 use crate::device::error::{Error, Step};
-use crate::device::transport::{self, ClockOffset};
 use crate::plain::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES};
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{
     Client, Connect, ConnectReturnCode, Login, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
 };
+use azmqtt_net::deadlines::later;
+use azmqtt_net::{ClockOffset, connect};
 
 /// Requests without their PUBACK. There is one at a time; a service that acknowledges none of so many is not one.
 const MAX_IN_FLIGHT: u16 = 16;
@@ -222,8 +222,8 @@ impl Dispatch for Session<'_> {
                 self.ended("the service closed the connection without a reason")
             }
             Loss::Stream(error) => {
-                let reason = transport::explain_tls(&error, self.clock, &self.config.endpoint);
-                if !self.accepted && transport::is_tls_refusal(&error) {
+                let reason = connect::explain_tls(&error, self.clock, &self.config.endpoint);
+                if !self.accepted && connect::is_tls_refusal(&error) {
                     self.failed_at(Step::Tls, &reason)
                 } else {
                     self.ended(&reason)

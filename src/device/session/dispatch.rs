@@ -6,17 +6,17 @@ use std::time::Instant;
 use super::link::{Phase, Renewal};
 use super::reasons::why_dead;
 use super::state::{End, Session};
-use crate::device::config::later;
 use crate::device::destination::Destination;
 use crate::device::error::{Error, Step};
 use crate::device::message::Ticket;
 use crate::device::stats::State;
-use crate::device::transport;
 use crate::device::watch;
 use crate::plain::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::HubTopic;
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{Client, Publish, QoS, SubscribeReasonCode};
+use azmqtt_net::connect;
+use azmqtt_net::deadlines::later;
 
 impl Dispatch for Session {
     type Token = Ticket;
@@ -139,7 +139,7 @@ impl Session {
             self.replaced(now);
         }
         let monitor = &self.shared.monitor;
-        monitor.under_way.set(None);
+        monitor.connect_progress.set(None);
         monitor.counters.connects.add(1);
         match monitor.set_state(State::Connected, None) {
             State::Connected => monitor.watchers.tell(|watched| watched.then_some(watch::Event::Renewed)),
@@ -196,14 +196,14 @@ impl Session {
     fn stream_ended(&self, error: &io::Error) -> End {
         let endpoint = &self.shared.config.endpoint;
         let is_accepted = self.link.accepted_at().is_some();
-        if !is_accepted && transport::is_tls_refusal(error) {
-            let reason = format!("{endpoint}: {}", transport::explain_tls(error, self.link.clock, endpoint));
+        if !is_accepted && connect::is_tls_refusal(error) {
+            let reason = format!("{endpoint}: {}", connect::explain_tls(error, self.link.clock, endpoint));
             return End::Failed(Error::ConnectionFailed { step: Step::Tls, reason });
         }
         self.ended(match error.kind() {
             // MQTT has no words for it.
             io::ErrorKind::UnexpectedEof => self.why_closed(is_accepted),
-            _ => transport::explain_tls(error, self.link.clock, endpoint),
+            _ => connect::explain_tls(error, self.link.clock, endpoint),
         })
     }
 

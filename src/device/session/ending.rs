@@ -162,7 +162,7 @@ impl Session {
         }
         self.mqtt.disconnected();
         self.link.ended();
-        self.shared.monitor.under_way.set(None);
+        self.shared.monitor.connect_progress.set(None);
         let mut cut_off = Vec::new();
         for (end, publish, ticket) in std::mem::take(&mut self.outbox.unflushed) {
             if end > self.link.written {

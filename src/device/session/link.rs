@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::device::config::later;
-use crate::device::transport::ClockOffset;
+use azmqtt_net::ClockOffset;
+use azmqtt_net::deadlines::later;
 
 /// How long what is under way may delay a planned reconnect.
 const DRAIN: Duration = Duration::from_secs(2);

@@ -25,7 +25,7 @@ impl Session {
     /// What an operation without a connection has waited for.
     fn why_not_connected(&self) -> Option<String> {
         let monitor = &self.shared.monitor;
-        let step = monitor.under_way.describe(&self.shared.config.endpoint);
+        let step = monitor.connect_progress.describe(&self.shared.config.endpoint);
         match (monitor.last_error(), step) {
             (Some(error), Some(step)) => Some(format!("{error}; {step}")),
             (error, step) => error.or(step),

@@ -298,7 +298,7 @@ fn parse_twin(body: &[u8]) -> Result<TwinDocument, Error> {
             .shift_remove("$version")
             .and_then(|version| version.as_u64())
             .ok_or_else(|| bad(format!("the twin's {name} section has no $version")))?;
-        Ok((section, version))
+        Ok::<_, Error>((section, version))
     };
     let (desired, desired_version) = section("desired")?;
     let (reported, reported_version) = section("reported")?;

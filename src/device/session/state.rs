@@ -11,15 +11,15 @@ use super::subscriptions::Subscriptions;
 use super::twin::Twin;
 use super::waiting::Waiting;
 use crate::device::commands::TwinReply;
-use crate::device::config::later;
 use crate::device::credentials::Password;
 use crate::device::error::Error;
 use crate::device::message::Ticket;
 use crate::device::neighbours::Seat;
 use crate::device::shared::Shared;
-use crate::device::transport::ClockOffset;
 use azmqtt_dialect::UsernameOptions;
 use azmqtt_mqtt::{Client, Connect, ConnectReturnCode, Login};
+use azmqtt_net::ClockOffset;
+use azmqtt_net::deadlines::later;
 
 /// A device's side of everything that is said to its hub, over one connection after the other.
 ///

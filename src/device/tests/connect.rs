@@ -100,7 +100,7 @@ async fn a_server_that_closes_in_the_handshake() {
 async fn a_server_that_hangs_in_the_handshake() {
     let hub = Hub::new().await;
     let mut config = hub.config();
-    config.deadlines.tls = short();
+    config.deadlines.stream.tls = short();
     let peer = async {
         let mut tcp = hub.accept_tcp().await;
         let mut bytes = Vec::new();

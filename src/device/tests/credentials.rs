@@ -136,7 +136,7 @@ async fn any_span_can_be_configured() {
     config.ping_timeout = Duration::MAX;
     config.retry.max = Duration::MAX;
     let deadlines = &mut config.deadlines;
-    (deadlines.dns, deadlines.tcp, deadlines.tls, deadlines.connack) =
+    (deadlines.stream.dns, deadlines.stream.tcp, deadlines.stream.tls, deadlines.connack) =
         (Duration::MAX, Duration::MAX, Duration::MAX, Duration::MAX);
     let device = device(config);
     let connecting = ask(|reply| device.connect(Duration::MAX, reply));

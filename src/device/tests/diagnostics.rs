@@ -257,7 +257,7 @@ async fn so_do_those_of_a_trust_bundle_a_registration_and_an_upload() {
     let hub = Hub::new().await;
     let patience = Duration::from_millis(200);
     let mut config = hub.config();
-    config.endpoint.trust = crate::device::Trust::from_source(std::sync::Arc::new(Mute));
+    config.endpoint.trust = azmqtt_net::Trust::from_source(std::sync::Arc::new(Mute));
     let device = crate::device::Device::new(config, tokio::runtime::Handle::current);
     let text = ask(|reply| device.connect(patience, reply)).get().await.unwrap_err().to_string();
     assert!(text.contains("(not connected: the trust bundle for localhost:"), "{text}");

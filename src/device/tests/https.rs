@@ -8,8 +8,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::proxy_peer::read_head;
 use super::support::{Hub, within};
-use crate::device::Error;
-use crate::device::https::{Https, Request};
+use azmqtt_net::http::{Https, Request, RequestError};
 
 fn request() -> Request {
     let (method, target) = (Method::GET, "/".to_owned());
@@ -20,7 +19,7 @@ fn request() -> Request {
 async fn an_answer_that_comes_slowly_is_a_sign_of_life_and_one_that_stops_is_none() {
     let hub = Hub::new().await;
     let config = hub.config();
-    let mut https = Https::new(config.endpoint, config.deadlines, Duration::from_secs(1));
+    let mut https = Https::new(config.endpoint, config.deadlines.stream, Duration::from_secs(1));
     let server = async {
         let mut peer = hub.accept_tls().await;
         for last in [b"!".as_slice(), b""] {
@@ -40,14 +39,14 @@ async fn an_answer_that_comes_slowly_is_a_sign_of_life_and_one_that_stops_is_non
         https.send("GET", request()).await.map(drop)
     };
     let (_peer, outcome) = tokio::join!(server, client);
-    assert!(matches!(outcome, Err(Error::RequestTimeout { operation: "GET", .. })), "{outcome:?}");
+    assert!(matches!(outcome, Err(RequestError::TimedOut { request: "GET", .. })), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn patience_may_be_endless() {
+async fn the_idle_timeout_may_be_endless() {
     let hub = Hub::new().await;
     let config = hub.config();
-    let mut https = Https::new(config.endpoint, config.deadlines, Duration::MAX);
+    let mut https = Https::new(config.endpoint, config.deadlines.stream, Duration::MAX);
     let server = async {
         let mut peer = hub.accept_tls().await;
         read_head(&mut peer.stream).await;

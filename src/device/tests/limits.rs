@@ -7,8 +7,8 @@ use proptest::prelude::*;
 
 use crate::device::backoff::Backoff;
 use crate::device::budget::Budget;
-use crate::device::config::later;
 use crate::device::{Error, OutboxLimits, RetryPolicy};
+use azmqtt_net::deadlines::later;
 
 proptest! {
     #[test]

@@ -71,7 +71,7 @@ async fn names_are_for_the_proxy_to_look_up() {
 async fn refused(scheme: &str, answer: &[u8]) -> (Error, Duration) {
     let proxy = ProxyPeer::new().await;
     let mut config = proxy.before(config(8883), scheme);
-    config.deadlines.proxy = short();
+    config.deadlines.stream.proxy = short();
     let peer = async {
         let (_, mut tcp) = proxy.answer(answer).await;
         let _ = within(tcp.read_to_end(&mut Vec::new())).await;
@@ -143,7 +143,7 @@ async fn a_proxy_that_hangs_or_closes() {
 async fn an_answer_that_trickles_in_for_ever() {
     let proxy = ProxyPeer::new().await;
     let mut config = proxy.before(config(8883), "http://");
-    config.deadlines.proxy = Duration::from_millis(300);
+    config.deadlines.stream.proxy = Duration::from_millis(300);
     let peer = async {
         let (_, mut tcp) = proxy.answer(b"HTTP/1.1 200 OK\r\n").await;
         while tcp.write_all(b"X: y\r\n").await.is_ok() {
@@ -160,8 +160,8 @@ async fn a_proxy_that_is_not_there() {
     drop(proxy);
     failed_at(Step::Tcp, "the proxy http://127.0.0.1:", connect(nobody, async {}).await);
     let mut unknown = config(8883);
-    let proxy = crate::device::Proxy::parse("socks5://nonexistent.invalid").unwrap();
-    unknown.endpoint.proxy = crate::device::ProxyChoice::Fixed(proxy.into());
+    let proxy = azmqtt_net::Proxy::parse("socks5://nonexistent.invalid").unwrap();
+    unknown.endpoint.proxy = azmqtt_net::ProxyChoice::Fixed(proxy.into());
     failed_at(Step::Dns, "the proxy socks5://nonexistent.invalid:1080", connect(unknown, async {}).await);
 }
 

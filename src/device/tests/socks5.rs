@@ -72,7 +72,7 @@ async fn names_are_for_the_proxy_to_look_up() {
 async fn refused(scheme: &str, answers: &[&[u8]], then_closes: bool) -> (Error, Duration) {
     let proxy = ProxyPeer::new().await;
     let mut config = proxy.before(config(8883), scheme);
-    config.deadlines.proxy = short();
+    config.deadlines.stream.proxy = short();
     let peer = async {
         let mut tcp = proxy.accept().await;
         for answer in answers {

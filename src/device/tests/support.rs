@@ -225,11 +225,13 @@ pub(super) fn config(port: u16) -> DeviceConfig {
             first_connect: false,
         },
         deadlines: ConnectDeadlines {
-            dns: LONG,
-            tcp: span,
-            proxy: span,
-            tls: span,
-            websocket: span,
+            stream: azmqtt_net::ConnectDeadlines {
+                dns: LONG,
+                tcp: span,
+                proxy: span,
+                tls: span,
+                websocket: span,
+            },
             credentials: span,
             connack: span,
             suback: span,

@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use tokio::net::TcpListener;
 
 use super::support::{Hub, LONG, ask, device};
-use crate::device::transport;
+use azmqtt_net::connect;
 
 #[tokio::test]
 async fn localhost_is_tried_in_both_families() {
@@ -41,7 +41,7 @@ async fn an_encrypted_stream_alone_is_for_other_protocols() {
     let hub = Hub::new().await;
     let mut config = hub.config();
     config.endpoint.websocket = true;
-    let opening = transport::open(&config.endpoint, config.deadlines);
+    let opening = connect::open_tls(&config.endpoint, config.deadlines.stream);
     let (stream, mut peer) = tokio::join!(opening, hub.accept_tls());
     let mut stream = stream.unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut stream, b"hello").await.unwrap();

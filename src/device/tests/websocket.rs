@@ -150,7 +150,7 @@ async fn what_ends_a_websocket_ends_the_connection() {
 async fn refused(answer: impl Fn(&str) -> Vec<u8>) -> (Error, Duration) {
     let hub = Hub::new().await;
     let mut config = config(&hub);
-    config.deadlines.websocket = short();
+    config.deadlines.stream.websocket = short();
     let peer = async {
         let (head, mut stream) = request(&hub).await;
         let _ = within(stream.write_all(&answer(&head))).await;
@@ -254,7 +254,7 @@ async fn a_renewal_that_meets_a_refusal_or_a_server_that_hangs_keeps_the_connect
     let (hub, proxy) = (Hub::new().await, ProxyPeer::new().await);
     let mut config = proxy.before(config(&hub), "http://");
     config.sas_ttl = Duration::from_secs(1);
-    config.deadlines.websocket = short();
+    config.deadlines.stream.websocket = short();
     let device = device(config);
     let pass = async || {
         let (_, tcp) = proxy.answer(OK).await;

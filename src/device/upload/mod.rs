@@ -16,11 +16,12 @@ use tokio::task::{AbortHandle, JoinHandle};
 use tokio::time::timeout_at;
 
 use self::steps::Steps;
-use super::config::{DeviceConfig, later};
-use super::credentials::BoxFuture;
+use super::config::DeviceConfig;
 use super::error::{Error, not_connected};
 use super::reply::Reply;
-use super::under_way::UnderWay;
+use azmqtt_net::BoxFuture;
+use azmqtt_net::ConnectProgress;
+use azmqtt_net::deadlines::later;
 
 /// How long the notification of a failure may take, which nobody waits for.
 const NOTIFICATION: Duration = Duration::from_secs(10);
@@ -62,7 +63,8 @@ pub struct FileUpload {
     runtime: Handle,
     /// Of the whole upload.
     deadline: Instant,
-    patience: Duration,
+    /// The same, as it was asked for.
+    timeout: Duration,
     running: Mutex<Option<AbortHandle>>,
 }
 
@@ -71,14 +73,14 @@ impl FileUpload {
         config: &DeviceConfig,
         blob_name: String,
         timeout: Duration,
-        stall: Duration,
+        idle_timeout: Duration,
         runtime: Handle,
     ) -> Self {
         Self {
-            steps: Arc::new(tokio::sync::Mutex::new(Steps::new(config, blob_name, stall))),
+            steps: Arc::new(tokio::sync::Mutex::new(Steps::new(config, blob_name, idle_timeout))),
             runtime,
             deadline: later(Instant::now(), timeout),
-            patience: timeout,
+            timeout,
             running: Mutex::default(),
         }
     }
@@ -86,7 +88,7 @@ impl FileUpload {
     /// Takes a step; the reply says how many bytes of the file were sent by it. A file is `Start`, then either `PutBlob`
     /// or (perhaps `LookForBlocks`, then) `PutBlock`s and `Commit`, and `Notify` in any case.
     pub fn run(&self, step: UploadStep, reply: Reply<usize>) {
-        let (deadline, after) = (self.deadline, self.patience);
+        let (deadline, after) = (self.deadline, self.timeout);
         let taken: BoxFuture<'static, Result<usize, Error>> = match step {
             UploadStep::Notify { is_success: false, .. } => {
                 // It goes on where the upload's own time is over.
@@ -99,9 +101,9 @@ impl FileUpload {
             }
         };
         let task = self.runtime.spawn(async move {
-            let under_way = Arc::new(UnderWay::default());
-            let taken = timeout_at(deadline.into(), under_way.watch(taken)).await;
-            let known = under_way.describe("the hub or its storage").map(not_connected);
+            let progress = Arc::new(ConnectProgress::default());
+            let taken = timeout_at(deadline.into(), progress.watch(taken)).await;
+            let known = progress.describe("the hub or its storage").map(not_connected);
             let late = Error::RequestTimeout { operation: "the file upload", after, known };
             reply.send(taken.unwrap_or(Err(late)));
         });

@@ -12,9 +12,7 @@ use super::super::backoff::{Backoff, random};
 use super::super::config::DeviceConfig;
 use super::super::config::RetryPolicy;
 use super::super::credentials::Refusals;
-use super::super::endpoint::Endpoint;
 use super::super::error::Error;
-use super::super::https::{Https, Request, Response};
 use super::UploadStep;
 use azmqtt_dialect::encoding::encode;
 use azmqtt_dialect::storage::{
@@ -22,6 +20,8 @@ use azmqtt_dialect::storage::{
 };
 use azmqtt_dialect::upload::{UploadNotification, UploadTarget};
 use azmqtt_dialect::{API_VERSION, ServiceError};
+use azmqtt_net::Endpoint;
+use azmqtt_net::http::{Https, Request, Response};
 
 /// How often one request is tried.
 const ATTEMPTS: u32 = 6;
@@ -42,7 +42,7 @@ const MS_BLOB_CONTENT_TYPE: HeaderName = HeaderName::from_static("x-ms-blob-cont
 pub(super) struct Steps {
     config: DeviceConfig,
     blob_name: String,
-    stall: Duration,
+    idle_timeout: Duration,
     hub: Https,
     storage: Option<Https>,
     target: Option<UploadTarget>,
@@ -57,13 +57,13 @@ pub(super) struct Steps {
 }
 
 impl Steps {
-    pub(super) fn new(config: &DeviceConfig, blob_name: String, stall: Duration) -> Self {
+    pub(super) fn new(config: &DeviceConfig, blob_name: String, idle_timeout: Duration) -> Self {
         let endpoint = Endpoint { port: config.https_port, ..config.endpoint.clone() };
         Self {
-            hub: Https::new(endpoint, config.deadlines, stall),
+            hub: Https::new(endpoint, config.deadlines.stream, idle_timeout),
             config: config.clone(),
             blob_name,
-            stall,
+            idle_timeout,
             storage: None,
             target: None,
             contacted: false,
@@ -104,7 +104,7 @@ impl Steps {
             client_certificate: None,
             ..self.config.endpoint.clone()
         };
-        self.storage = Some(Https::new(endpoint, self.config.deadlines, self.stall));
+        self.storage = Some(Https::new(endpoint, self.config.deadlines.stream, self.idle_timeout));
         self.target = Some(target);
         self.put_since_start = false;
         Ok(())
@@ -204,7 +204,11 @@ impl Steps {
                     return Err(Error::AuthenticationFailed { reason });
                 }
                 answered => {
-                    tries.again(self.contacted, answered, |response| hub_error(what, response)).await?;
+                    tries
+                        .again(self.contacted, answered.map_err(Error::from), |response| {
+                            hub_error(what, response)
+                        })
+                        .await?;
                 }
             }
         }
@@ -244,7 +248,11 @@ impl Steps {
                     Box::pin(self.start()).await?;
                 }
                 answered => {
-                    tries.again(self.contacted, answered, |response| storage_error(what, response)).await?;
+                    tries
+                        .again(self.contacted, answered.map_err(Error::from), |response| {
+                            storage_error(what, response)
+                        })
+                        .await?;
                 }
             }
         }

@@ -6,8 +6,9 @@ use super::Hub;
 use crate::error::HubError;
 use crate::security::client_certificates::Authentication;
 use azmqtt_dialect::identity::check_id;
-use azmqtt_dialect::x509::{CertificateFacts, Thumbprint};
+use azmqtt_dialect::x509::Thumbprint;
 use azmqtt_local::certificate_authority::client_certificate;
+use azmqtt_net::certificate::CertificateFacts;
 
 /// A client certificate for tests. No `Debug`: it holds the private key.
 pub struct DeviceCertificate {

@@ -22,10 +22,11 @@ use crate::provisioning;
 use crate::sessions::connection;
 use crate::sessions::device_session::MAX_IN_FLIGHT;
 use crate::shared::Shared;
+use azmqtt_dialect::WEBSOCKET_PATH;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::http::{HttpsStream, Peer};
 use azmqtt_local::unauthenticated::Unauthenticated;
-use azmqtt_net::websocket::{PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token};
+use azmqtt_net::websocket::{Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token};
 
 /// Whose devices come to a port. Both services have this path on port 443, each on a host of its own.
 #[derive(Clone, Copy)]
@@ -36,7 +37,8 @@ pub(super) enum Service {
 }
 
 pub(super) fn routes(service: Service) -> Router<Arc<Shared>> {
-    Router::new().route(PATH, get(move |state, request| async move { upgrade(service, state, request) }))
+    Router::new()
+        .route(WEBSOCKET_PATH, get(move |state, request| async move { upgrade(service, state, request) }))
 }
 
 /// Answers the upgrade and serves the device on what the connection becomes.

@@ -8,10 +8,11 @@ use serde_json::{Map, Value, json};
 use super::enrollment::Attestation;
 use crate::error::refused::Refused;
 use crate::security::client_certificates::{Authentication, Authorities};
-use azmqtt_dialect::material;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::format_utc;
-use azmqtt_dialect::x509::{CertificateFacts, CertificateNames, Thumbprint};
+use azmqtt_dialect::x509::Thumbprint;
+use azmqtt_net::certificate::material;
+use azmqtt_net::certificate::{CertificateFacts, CertificateNames};
 
 /// Reads the member `x509` of an attestation: what it means, and how it is shown. `None` if it names nothing: the service shows
 /// certificates without their text, and takes that back for what it has.

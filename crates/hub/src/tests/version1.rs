@@ -196,7 +196,8 @@ async fn what_is_no_authority_signs_for_nobody() {
     let old_issuer = Issuer::from_params(&old_params, &old.key);
     let own = version1(&params("dev"), &old_issuer, &old.key);
     assert!(refusal(&hub, "dev", &own, std::slice::from_ref(&old.certificate)).await.is_some());
-    let pem = azmqtt_dialect::pem::write(azmqtt_dialect::pem::CERTIFICATE, &old.certificate);
+    let pem =
+        azmqtt_net::certificate::pem::write(azmqtt_net::certificate::pem::CERTIFICATE, &old.certificate);
     hub.add_client_authority(pem.as_bytes()).unwrap();
     assert_eq!(refusal(&hub, "dev", &own, &[]).await, None);
     // One below an authority that may have none below.

@@ -1,6 +1,6 @@
-//! MQTT over WebSockets, below MQTT: a byte stream in the binary frames of one (MQTT 3.1.1 §6, RFC 6455).
+//! A byte stream in the binary frames of a WebSocket (RFC 6455; MQTT 3.1.1 §6).
 //!
-//! Device and hub wrap their sockets in a [`WebSocketBytes`] once the HTTP upgrade is done; how they come to that
+//! Clients and servers wrap their sockets in a [`WebSocketBytes`] once the HTTP upgrade is done; how they come to that
 //! differs, and stands on either side. Frames are no packets: one may hold half a packet, or many.
 
 mod bytes;
@@ -10,9 +10,6 @@ pub use self::bytes::{MAX_MESSAGE, WebSocketBytes};
 pub use self::token::has_token;
 pub use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 pub use tokio_tungstenite::tungstenite::protocol::Role;
-
-/// Where IoT Hub, and the provisioning service, take MQTT over WebSockets (IoT Hub docs, "Use MQTT").
-pub const PATH: &str = "/$iothub/websocket";
 
 /// The subprotocol of MQTT 3.1.1 [MQTT-6.0.0-3].
 pub const SUBPROTOCOL: &str = "mqtt";

@@ -2,12 +2,12 @@
 
 use super::support::{Answer, Bench, SECOND};
 use crate::device::commands::Command;
-use crate::device::config::later;
 use crate::device::session::End;
 use crate::device::{Error, State};
 use crate::plain::connection::Dispatch;
 use azmqtt_mqtt::QoS;
 use azmqtt_mqtt::server::Event;
+use azmqtt_net::deadlines::later;
 
 #[test]
 fn a_disconnect_waits_for_what_is_under_way() {

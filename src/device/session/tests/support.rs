@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use crate::device::commands::{Command, TwinReply};
-use crate::device::config::later;
 use crate::device::credentials::Password;
 use crate::device::message::{Owner, Ticket};
 use crate::device::session::{End, Session};
@@ -17,6 +16,7 @@ use crate::plain::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::{Identity, SymmetricKey};
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{Publish, QoS, Server, SubscribeReasonCode};
+use azmqtt_net::deadlines::later;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 

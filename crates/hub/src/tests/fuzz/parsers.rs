@@ -17,12 +17,13 @@ use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::topic::Subscription;
 use azmqtt_dialect::twin::parse_patch;
 use azmqtt_dialect::upload::{UploadNotification, UploadTarget, check_blob_name};
-use azmqtt_dialect::x509::{CertificateFacts, Thumbprint};
+use azmqtt_dialect::x509::Thumbprint;
 use azmqtt_dialect::{
     ConnectionString, DeviceTopic, HubTopic, MessageProperties, PropertyBag, SasToken, SymmetricKey, Twin,
-    Username, check_method_name, pem, time,
+    Username, check_method_name, time,
 };
 use azmqtt_local::certificate_authority::{Authority, client_certificate};
+use azmqtt_net::certificate::{CertificateFacts, pem};
 
 fn text(input: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(input)

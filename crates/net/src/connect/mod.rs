@@ -1,107 +1,109 @@
-//! From a host name to an encrypted stream, and to a WebSocket on it, each step with a deadline of its own. `plain`
-//! comes here too, for streams to other servers than hubs.
+//! From a host name to a stream, each step with a deadline of its own.
+//!
+//! [`open`] and [`open_tls`] are for an [`Endpoint`], which is always encrypted; [`open_to_server`] and [`open_unix`] for
+//! servers of any kind. [`probe`] takes the steps one by one, [`dial`] is the first two alone.
 //!
 //! | module | step |
 //! |---|---|
-//! | `dial` | the name's addresses, and a TCP connection to the first that answers |
-//! | `connect`, `socks5` | past a proxy: it is dialled in the host's place and told where to go |
+//! | [`dial`] | the name's addresses, and a TCP connection to the first that answers |
+//! | `http_proxy`, `socks5` | past a proxy: it is dialled in the host's place and told where to go |
 //! | `tls` | the handshake, and what its failures usually mean |
-//! | `websocket` | the upgrade, on an encrypted stream |
-//! | `http` | heads of HTTP answers, for those of a proxy and of the upgrade |
-//! | `probe` | the steps one by one, for a check |
-//! | `clock` | what their dates say about this machine's clock |
+//! | `upgrade` | to a WebSocket |
 
-mod clock;
-mod connect;
-pub(super) mod dial;
-mod http;
-pub(super) mod probe;
+pub mod dial;
+mod http_proxy;
+pub mod probe;
 mod socks5;
 mod tls;
-mod websocket;
+mod upgrade;
 
 use std::future::Future;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::rustls::{ClientConfig, Error as TlsError};
 
-pub(super) use self::clock::ClockOffset;
-use self::http::NoAnswer;
-pub(super) use self::tls::{explain as explain_tls, is_refusal as is_tls_refusal};
-pub(crate) use self::websocket::Upgrade;
-use super::config::ConnectDeadlines;
-use super::endpoint::Endpoint;
-use super::error::{Error, Step};
-use super::proxy::{Proxy, ProxyKind};
-use super::under_way;
-
-/// A byte stream, whatever it is made of.
-pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
-
-/// An encrypted byte stream; boxed, because it moves between the states of a connection.
-pub(crate) type Stream = Box<dyn ByteStream>;
+pub use self::tls::{explain as explain_tls, is_refusal as is_tls_refusal};
+pub use self::upgrade::Upgrade;
+use crate::clock::ClockOffset;
+use crate::connect_step::{self, Step};
+use crate::deadlines::ConnectDeadlines;
+use crate::endpoint::Endpoint;
+use crate::error::ConnectError;
+use crate::http::NoAnswer;
+use crate::proxy::{Proxy, ProxyKind};
+use crate::tls::TlsOptions;
+use crate::{ByteStream, Stream};
 
 /// A stream and what was learned while it was opened.
-pub(super) struct Link {
-    pub(super) stream: Stream,
+pub struct Opened {
+    /// The stream.
+    pub stream: Stream,
     /// From the date of the last HTTP answer, if there was any.
-    pub(super) clock: Option<ClockOffset>,
+    pub clock: Option<ClockOffset>,
 }
 
-/// Opens an encrypted stream to an endpoint, through its proxy if there is one. [`Endpoint::websocket`] is not for
-/// this: see [`open_for_mqtt`].
-pub(super) async fn open(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Result<Stream, Error> {
+/// Opens an encrypted stream to an endpoint, through its proxy if there is one, without a look at
+/// [`Endpoint::websocket`].
+pub async fn open_tls(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Result<Stream, ConnectError> {
     let stream = Attempt::new(endpoint, deadlines).encrypted().await;
-    under_way::is_over();
+    connect_step::is_over();
     stream.map(|stream| Box::new(stream) as Stream)
 }
 
-/// Opens a stream that is ready for CONNECT: the encrypted one, or a WebSocket on it.
-pub(super) async fn open_for_mqtt(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Result<Link, Error> {
+/// Opens a stream for the endpoint's own protocol: the encrypted one, or with [`Endpoint::websocket`] what `upgrade`
+/// makes of it.
+pub async fn open(
+    endpoint: &Endpoint,
+    upgrade: &Upgrade,
+    deadlines: ConnectDeadlines,
+) -> Result<Opened, ConnectError> {
     let mut attempt = Attempt::new(endpoint, deadlines);
     let stream = attempt.encrypted().await?;
-    let stream: Stream = if endpoint.websocket {
-        attempt.upgrade(stream, &Upgrade::to_hub()).await?
-    } else {
-        Box::new(stream)
-    };
-    Ok(Link { stream, clock: attempt.clock })
+    let stream: Stream =
+        if endpoint.websocket { attempt.upgrade(stream, upgrade).await? } else { Box::new(stream) };
+    Ok(Opened { stream, clock: attempt.clock })
 }
 
-/// Why no stream could be opened to a server that is no hub.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Failure {
-    pub(crate) error: Error,
-    /// The system's number for it, where TCP failed.
-    pub(crate) os_error: Option<i32>,
-    /// TCP took too long.
-    pub(crate) timed_out: bool,
-    /// TLS failed over the server's certificate.
-    pub(crate) bad_certificate: bool,
-}
-
-/// Opens a stream to any server: through the endpoint's proxy, with TLS if there is a configuration for it, and as a
-/// WebSocket if asked for. Of the endpoint, host, port and proxy count.
-pub(crate) async fn open_to_server(
+/// Opens a stream to any server: through the endpoint's proxy, with TLS if there are options for it, and as a WebSocket
+/// if asked for. Of the endpoint, host, port, proxy and the hints of its trust count.
+pub async fn open_to_server(
     endpoint: &Endpoint,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<&TlsOptions>,
     upgrade: Option<&Upgrade>,
     deadlines: ConnectDeadlines,
-) -> Result<Stream, Failure> {
-    let mut attempt = Attempt::new(endpoint, deadlines);
-    attempt.plain_or_encrypted(tls, upgrade).await.map_err(|error| Failure {
-        error,
-        os_error: attempt.os_error,
-        timed_out: attempt.timed_out,
-        bad_certificate: attempt.bad_certificate,
+) -> Result<Stream, ConnectError> {
+    let config = match tls {
+        Some(options) => Some(options.config().await),
+        None => None,
+    };
+    Attempt::new(endpoint, deadlines).plain_or_encrypted(config, upgrade).await
+}
+
+/// Connects to a Unix socket.
+pub async fn open_unix(path: &Path, limit: Duration) -> Result<Stream, ConnectError> {
+    dial_unix(path, limit).await.map_err(|error| ConnectError {
+        os_error: error.raw_os_error(),
+        timed_out: error.kind() == io::ErrorKind::TimedOut,
+        ..ConnectError::new(Step::Tcp, format!("{}: {error}", path.display()))
     })
+}
+
+#[cfg(unix)]
+async fn dial_unix(path: &Path, limit: Duration) -> io::Result<Stream> {
+    let connecting = tokio::net::UnixStream::connect(path);
+    let stream = timeout(limit, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    Ok(Box::new(stream))
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unused_async, reason = "as above")]
+async fn dial_unix(_: &Path, _: Duration) -> io::Result<Stream> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this system has no Unix sockets"))
 }
 
 /// One attempt to open a stream.
@@ -130,9 +132,9 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    async fn encrypted(&mut self) -> Result<tls::TlsStream, Error> {
+    async fn encrypted(&mut self) -> Result<tls::TlsStream, ConnectError> {
         // First, because whoever names the roots may take longer than a server waits for a handshake.
-        under_way::begins(Step::TrustBundle);
+        connect_step::begins(Step::TrustBundle);
         let config = self.endpoint.tls_config().await?;
         let tcp = self.reach().await?;
         self.shake_hands(config, tcp).await
@@ -142,7 +144,7 @@ impl<'a> Attempt<'a> {
         &mut self,
         tls: Option<Arc<ClientConfig>>,
         upgrade: Option<&Upgrade>,
-    ) -> Result<Stream, Error> {
+    ) -> Result<Stream, ConnectError> {
         let tcp = self.reach().await?;
         match (tls, upgrade) {
             (None, None) => Ok(Box::new(tcp)),
@@ -156,7 +158,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// A TCP connection to the host, past the proxy if there is one.
-    async fn reach(&mut self) -> Result<TcpStream, Error> {
+    async fn reach(&mut self) -> Result<TcpStream, ConnectError> {
         let mut tcp = self.dial().await?;
         if let Some(proxy) = self.proxy {
             self.pass(proxy, &mut tcp).await?;
@@ -168,9 +170,9 @@ impl<'a> Attempt<'a> {
         &mut self,
         config: Arc<ClientConfig>,
         tcp: TcpStream,
-    ) -> Result<tls::TlsStream, Error> {
+    ) -> Result<tls::TlsStream, ConnectError> {
         let handshake = tls::handshake(self.endpoint, config, tcp);
-        under_way::begins(Step::Tls);
+        connect_step::begins(Step::Tls);
         match timeout(self.deadlines.tls, handshake).await {
             Ok(Ok(stream)) => Ok(stream),
             Ok(Err(error)) => {
@@ -183,13 +185,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// A TCP connection to the host, or to the proxy in its place.
-    async fn dial(&mut self) -> Result<TcpStream, Error> {
+    async fn dial(&mut self) -> Result<TcpStream, ConnectError> {
         let (host, port) = match self.proxy {
             Some(proxy) => (&proxy.host, proxy.port),
             None => (&self.endpoint.host, self.endpoint.port),
         };
         let addresses = self.within(Step::Dns, self.deadlines.dns, dial::resolve(host, port)).await?;
-        under_way::begins(Step::Tcp);
+        connect_step::begins(Step::Tcp);
         let tcp = dial::connect(addresses, self.deadlines.tcp).await;
         let tcp = tcp.and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp));
         tcp.map_err(|error| {
@@ -200,13 +202,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// Has the proxy connect to the host.
-    async fn pass(&mut self, proxy: &Proxy, tcp: &mut TcpStream) -> Result<(), Error> {
+    async fn pass(&mut self, proxy: &Proxy, tcp: &mut TcpStream) -> Result<(), ConnectError> {
         let limit = self.deadlines.proxy;
-        under_way::begins(Step::Proxy);
+        connect_step::begins(Step::Proxy);
         let passed = match proxy.kind {
             ProxyKind::Http => {
                 let clock = &mut self.clock;
-                timeout(limit, connect::pass(tcp, self.endpoint, proxy.login.as_ref(), clock)).await
+                timeout(limit, http_proxy::pass(tcp, self.endpoint, proxy.login.as_ref(), clock)).await
             }
             ProxyKind::Socks5 => timeout(limit, socks5::pass(tcp, self.endpoint, proxy.login.as_ref())).await,
         };
@@ -222,10 +224,10 @@ impl<'a> Attempt<'a> {
         &mut self,
         stream: impl ByteStream + 'static,
         upgrade: &Upgrade,
-    ) -> Result<Stream, Error> {
+    ) -> Result<Stream, ConnectError> {
         let limit = self.deadlines.websocket;
-        under_way::begins(Step::WebSocket);
-        match timeout(limit, websocket::upgrade(stream, self.endpoint, upgrade, &mut self.clock)).await {
+        connect_step::begins(Step::WebSocket);
+        match timeout(limit, upgrade::upgrade(stream, self.endpoint, upgrade, &mut self.clock)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(NoAnswer::Broken(error))) if tls::is_refusal(&error) => {
                 Err(self.failed(Step::Tls, &tls::explain(&error, self.clock, self.endpoint)))
@@ -240,8 +242,8 @@ impl<'a> Attempt<'a> {
         step: Step,
         limit: Duration,
         work: impl Future<Output = io::Result<T>>,
-    ) -> Result<T, Error> {
-        under_way::begins(step);
+    ) -> Result<T, ConnectError> {
+        connect_step::begins(step);
         match timeout(limit, work).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.failed(step, &error.to_string())),
@@ -249,17 +251,23 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn late(&self, step: Step, limit: Duration) -> Error {
+    fn late(&self, step: Step, limit: Duration) -> ConnectError {
         self.failed(step, &format!("no answer within {} s", limit.as_secs_f64()))
     }
 
     /// The error of a step, with where it happened: the names of hosts, never a login.
-    fn failed(&self, step: Step, reason: &str) -> Error {
+    fn failed(&self, step: Step, reason: &str) -> ConnectError {
         let reason = match (self.proxy, step) {
             (None, _) => format!("{}: {reason}", self.endpoint),
             (Some(proxy), Step::Dns | Step::Tcp) => format!("the proxy {proxy}: {reason}"),
             (Some(proxy), _) => format!("{} through the proxy {proxy}: {reason}", self.endpoint),
         };
-        Error::ConnectionFailed { step, reason }
+        ConnectError {
+            step,
+            reason,
+            os_error: self.os_error,
+            timed_out: self.timed_out,
+            bad_certificate: self.bad_certificate,
+        }
     }
 }

@@ -18,7 +18,7 @@ use tokio_rustls::rustls::{
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Version};
 
-use azmqtt_dialect::encoding::excerpt;
+use crate::excerpt::excerpt;
 
 /// The longest name shown of a certificate, in characters.
 const MAX_NAME: usize = 100;
@@ -46,20 +46,20 @@ pub struct Anchors {
 
 impl Anchors {
     /// `roots`, and those of `certificates` that are fit to be roots.
-    pub(crate) fn new(mut roots: RootCertStore, certificates: Vec<CertificateDer<'static>>) -> Self {
+    pub(super) fn new(mut roots: RootCertStore, certificates: Vec<CertificateDer<'static>>) -> Self {
         let own = certificates.iter().map(|der| Sha256::digest(der).into()).collect();
         roots.add_parsable_certificates(certificates);
         Self { roots, own }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.roots.is_empty()
     }
 }
 
 /// What is wrong with a server's certificate beyond what rustls has words for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// There is no name to compare with the host's.
     NoAlternativeName {
         /// What was dialled, as it would stand in subjectAltName.
@@ -98,7 +98,7 @@ impl std::error::Error for Fault {}
 
 impl Fault {
     /// The fault behind an error of rustls, if it is one of these.
-    pub(super) fn of(error: &TlsError) -> Option<&Self> {
+    pub(crate) fn of(error: &TlsError) -> Option<&Self> {
         match error {
             TlsError::InvalidCertificate(CertificateError::Other(OtherError(inner))) => inner.downcast_ref(),
             _ => None,
@@ -114,21 +114,16 @@ impl From<Fault> for TlsError {
 
 /// The verifier. That the server has the key of its certificate is always checked.
 #[derive(Debug)]
-pub(crate) struct ServerVerifier {
+pub(super) struct ServerVerifier {
     anchors: Arc<Anchors>,
     verification: Verification,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl ServerVerifier {
-    pub(crate) fn new(anchors: Arc<Anchors>, verification: Verification) -> Arc<Self> {
+    pub(super) fn new(anchors: Arc<Anchors>, verification: Verification) -> Arc<Self> {
         let algorithms = ring::default_provider().signature_verification_algorithms;
         Arc::new(Self { anchors, verification, algorithms })
-    }
-
-    /// Takes every certificate.
-    pub(crate) fn lenient() -> Arc<Self> {
-        Self::new(Arc::new(Anchors::new(RootCertStore::empty(), Vec::new())), Verification::Nothing)
     }
 
     fn check_chain(

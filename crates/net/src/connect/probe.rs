@@ -1,36 +1,35 @@
 //! The steps of an attempt one by one, for whoever looks for the one that fails.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
-use tokio_rustls::rustls::ClientConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use super::http::Head;
-use super::{Attempt, ClockOffset, dial, tls};
-use crate::device::config::ConnectDeadlines;
-use crate::device::endpoint::Endpoint;
-use crate::device::error::{Error, Step};
-use crate::device::proxy::ProxyChoice;
-use crate::device::under_way;
-use crate::device::verifier::ServerVerifier;
+use super::{Attempt, dial, tls};
+use crate::clock::ClockOffset;
+use crate::connect_step::{self, Step};
+use crate::deadlines::ConnectDeadlines;
+use crate::endpoint::Endpoint;
+use crate::error::ConnectError;
+use crate::http::Head;
+use crate::proxy::ProxyChoice;
+use crate::tls::lenient;
 
 /// What a server showed in its handshake, true or not.
-pub(in crate::device) struct Shown {
-    pub(in crate::device) version: String,
-    pub(in crate::device) cipher: String,
+pub struct Shown {
+    /// Of TLS, such as `TLSv1.3`.
+    pub version: String,
+    /// The cipher suite.
+    pub cipher: String,
     /// In DER, its own certificate first.
-    pub(in crate::device) chain: Vec<CertificateDer<'static>>,
+    pub chain: Vec<Vec<u8>>,
 }
 
 /// The addresses of the host, or of the proxy in its place, with its name.
-pub(in crate::device) async fn resolve(
+pub async fn resolve(
     endpoint: &Endpoint,
     deadlines: ConnectDeadlines,
-) -> Result<(String, Vec<SocketAddr>), Error> {
+) -> Result<(String, Vec<SocketAddr>), ConnectError> {
     let attempt = Attempt::new(endpoint, deadlines);
     let (host, port) = match attempt.proxy {
         Some(proxy) => (&proxy.host, proxy.port),
@@ -41,12 +40,8 @@ pub(in crate::device) async fn resolve(
 }
 
 /// Whether a port of the host, or the proxy in its place, can be connected to; the reason if not.
-pub(in crate::device) async fn reach(
-    addresses: &[SocketAddr],
-    port: u16,
-    limit: Duration,
-) -> Result<(), String> {
-    under_way::begins(Step::Tcp);
+pub async fn reach(addresses: &[SocketAddr], port: u16, limit: Duration) -> Result<(), String> {
+    connect_step::begins(Step::Tcp);
     let addresses = addresses.iter().map(|address| SocketAddr::new(address.ip(), port)).collect();
     match timeout(limit, dial::connect(addresses, limit)).await {
         Ok(Ok(_)) => Ok(()),
@@ -56,16 +51,13 @@ pub(in crate::device) async fn reach(
 }
 
 /// Shakes hands and takes whatever the server shows: nothing is said to it afterwards.
-pub(in crate::device) async fn look(
-    endpoint: &Endpoint,
-    deadlines: ConnectDeadlines,
-) -> Result<Shown, Error> {
+pub async fn look(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Result<Shown, ConnectError> {
     let mut attempt = Attempt::new(endpoint, deadlines);
     let mut tcp = attempt.dial().await?;
     if let Some(proxy) = attempt.proxy {
         attempt.pass(proxy, &mut tcp).await?;
     }
-    under_way::begins(Step::Tls);
+    connect_step::begins(Step::Tls);
     let stream = match timeout(deadlines.tls, tls::handshake(endpoint, lenient(), tcp)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
@@ -87,25 +79,16 @@ pub(in crate::device) async fn look(
             .and_then(|it| it.suite().as_str())
             .unwrap_or("unknown")
             .to_owned(),
-        chain: chain.iter().map(|it| it.clone().into_owned()).collect(),
+        chain: chain.iter().map(|it| it.to_vec()).collect(),
     })
 }
 
 /// Asks the host's web server what time it is.
-pub(in crate::device) async fn date(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Option<ClockOffset> {
+pub async fn date(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Option<ClockOffset> {
     let endpoint = Endpoint { port: 443, websocket: false, proxy: ProxyChoice::Direct, ..endpoint.clone() };
     let tcp = Attempt::new(&endpoint, deadlines).dial().await.ok()?;
     // A clock that is wrong makes certificates invalid, so that theirs must not count. Nothing is told but a path.
     let mut stream = timeout(deadlines.tls, tls::handshake(&endpoint, lenient(), tcp)).await.ok()?.ok()?;
     let request = format!("HEAD / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", endpoint.host);
     Head::ask(&mut stream, &request).await.ok()?.clock()
-}
-
-/// A TLS configuration that takes every certificate.
-fn lenient() -> Arc<ClientConfig> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap_or_else(|_| unreachable!("ring speaks TLS 1.2 and 1.3"));
-    let verifier = ServerVerifier::lenient();
-    Arc::new(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
 }

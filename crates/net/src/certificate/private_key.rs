@@ -8,8 +8,8 @@ use pkcs8::pkcs5::pbes2::Kdf;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 use super::CertificateError;
-use azmqtt_dialect::material::ENCRYPTED_KEY as ENCRYPTED;
-use azmqtt_dialect::pem::Section;
+use super::material::ENCRYPTED_KEY as ENCRYPTED;
+use super::pem::Section;
 
 /// Rounds of PBKDF2 past which a file is not worth the wait; tools write up to a million.
 const MAX_ITERATIONS: u32 = 10_000_000;
@@ -87,7 +87,7 @@ mod tests {
     use pkcs8::pkcs5::scrypt;
 
     use super::*;
-    use azmqtt_dialect::pem;
+    use crate::certificate::pem;
 
     fn encrypted(scheme: Parameters) -> Section {
         let key = rcgen::KeyPair::generate().unwrap().serialize_der();

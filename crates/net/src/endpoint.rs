@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use tokio_rustls::rustls::ClientConfig;
 
-use super::credentials::ClientCertificate;
-use super::error::Error;
-use super::proxy::{HostPort, ProxyChoice};
-use super::trust::Trust;
+use crate::certificate::ClientCertificate;
+use crate::error::ConnectError;
+use crate::proxy::{HostPort, ProxyChoice};
+use crate::tls::Trust;
 
 /// A TLS server that is dialled. Building it does no I/O.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// The host whose name is looked up, sent as SNI and checked against the certificate.
     pub host: String,
-    /// 8883 for MQTT on the service.
+    /// 8883 for MQTT over TLS.
     pub port: u16,
     /// Which server certificates are accepted.
     pub trust: Trust,
@@ -23,7 +23,7 @@ pub struct Endpoint {
     pub client_certificate: Option<ClientCertificate>,
     /// How the host is reached.
     pub proxy: ProxyChoice,
-    /// Whether MQTT goes over a WebSocket, at `/$iothub/websocket`; the service's port for that is 443.
+    /// Whether the protocol goes over a WebSocket, see [`crate::connect::open`]; the usual port for that is 443.
     pub websocket: bool,
 }
 
@@ -40,11 +40,9 @@ impl Endpoint {
         }
     }
 
-    /// The TLS configuration to dial with.
-    ///
-    /// # Errors
-    /// [`Error::ConnectionFailed`] with [`Step::TrustBundle`](super::Step), where the roots come from elsewhere.
-    pub(super) async fn tls_config(&self) -> Result<Arc<ClientConfig>, Error> {
+    /// The TLS configuration to dial with. Fails with [`Step::TrustBundle`](crate::Step), where the roots come from
+    /// elsewhere.
+    pub(crate) async fn tls_config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
         let config = self.trust.config().await?;
         Ok(match &self.client_certificate {
             Some(certificate) => certificate.config(&config),

@@ -9,7 +9,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use super::text;
+use crate::text;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,

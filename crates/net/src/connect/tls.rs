@@ -8,11 +8,10 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Error as TlsError};
 
-use super::clock::ClockOffset;
-use crate::device::endpoint::Endpoint;
-use crate::device::trust::Caller;
-use crate::device::verifier::Fault;
-use azmqtt_net::meter::Metered;
+use crate::clock::ClockOffset;
+use crate::endpoint::Endpoint;
+use crate::meter::Metered;
+use crate::tls::{Fault, Hints};
 
 pub(super) type TlsStream = tokio_rustls::client::TlsStream<Metered<TcpStream>>;
 
@@ -30,42 +29,35 @@ pub(super) async fn handshake(
 
 /// Whether an error is the server's no to the handshake. In TLS 1.3 its word on the client's certificate comes when the
 /// client has finished, with the first bytes that it reads.
-pub(in crate::device) fn is_refusal(error: &io::Error) -> bool {
+pub fn is_refusal(error: &io::Error) -> bool {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
     matches!(tls, Some(TlsError::AlertReceived(_)))
 }
 
 /// Says what is wrong with a server's certificate, and how to go on without a new one where there is a way.
-fn explain_fault(fault: &Fault, caller: Caller) -> String {
-    match (fault, caller) {
-        (Fault::NoAlternativeName { common_name: Some(_), .. }, Caller::DropIn) => {
-            format!("{fault}, or call tls_common_name_set(True)")
-        }
+fn explain_fault(fault: &Fault, hints: Hints) -> String {
+    match (fault, hints.common_name) {
+        (Fault::NoAlternativeName { common_name: Some(_), .. }, Some(way)) => format!("{fault}, or {way}"),
         (Fault::Authority, _) => {
-            let argument = caller.argument();
-            format!("{fault}; that is taken only if this very certificate is in {argument}")
+            format!("{fault}; that is taken only if this very certificate is in {}", hints.roots)
         }
         _ => fault.to_string(),
     }
 }
 
 /// Says what a TLS failure usually means.
-pub(in crate::device) fn explain(
-    error: &io::Error,
-    clock: Option<ClockOffset>,
-    endpoint: &Endpoint,
-) -> String {
+pub fn explain(error: &io::Error, clock: Option<ClockOffset>, endpoint: &Endpoint) -> String {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
-    let caller = endpoint.trust.caller();
+    let hints = endpoint.trust.hints();
     if let Some(fault) = tls.and_then(Fault::of) {
-        return explain_fault(fault, caller);
+        return explain_fault(fault, hints);
     }
     let hint = match tls {
         Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) => {
             return format!(
                 "the server's certificate does not chain to a trusted root; for a local hub or a private gateway pass \
                  its CA as {} ({error})",
-                caller.argument()
+                hints.roots
             );
         }
         Some(TlsError::InvalidCertificate(

@@ -7,7 +7,6 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use percent_encoding::percent_decode_str;
 
 use super::{Login, Proxy, ProxyKind};
-use azmqtt_dialect::identity::check_host_name;
 
 /// Why a proxy's URL cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,8 +97,8 @@ fn parse_address(address: &str) -> Result<(String, Option<u16>), ProxyError> {
             Some((host, port)) => (host, Some(port)),
             None => (address, None),
         };
-        if host.parse::<Ipv4Addr>().is_err() {
-            check_host_name(host).map_err(|_| ProxyError::Host)?;
+        if host.parse::<Ipv4Addr>().is_err() && !is_host_name(host) {
+            return Err(ProxyError::Host);
         }
         (host, port)
     };
@@ -108,6 +107,15 @@ fn parse_address(address: &str) -> Result<(String, Option<u16>), ProxyError> {
         _ => Err(ProxyError::Port),
     });
     Ok((host.to_owned(), port.transpose()?))
+}
+
+/// Whether a text is labels of 1 to 63 characters joined by dots, at most 253 in all; `_` is in use, too.
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        (1..=63).contains(&label.len()) && label.bytes().all(allowed)
+    };
+    text.len() <= 253 && text.split('.').all(is_label)
 }
 
 fn parse_login(login: &str, kind: ProxyKind) -> Result<Login, ProxyError> {

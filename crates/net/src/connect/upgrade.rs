@@ -1,47 +1,53 @@
 //! The upgrade to a WebSocket (RFC 6455 §4.1, MQTT 3.1.1 §6).
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::clock::ClockOffset;
-use super::http::{Head, NoAnswer};
-use crate::device::endpoint::Endpoint;
-use crate::device::proxy::HostPort;
-use azmqtt_net::websocket::{
-    MAX_MESSAGE, PATH, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token,
+use crate::clock::ClockOffset;
+use crate::endpoint::Endpoint;
+use crate::http::{Head, NoAnswer};
+use crate::proxy::HostPort;
+use crate::websocket::{
+    MAX_MESSAGE, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token,
 };
 
 /// What an upgrade asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Upgrade {
+pub struct Upgrade {
     /// The path, with a query if need be.
-    path: String,
+    path: Cow<'static, str>,
     /// Header fields beside those of the protocol.
     headers: Vec<(String, String)>,
     /// The port that needs no mention.
     default_port: u16,
     /// What one message of the server may hold, in bytes.
     max_message: usize,
-    /// Whether the server has to agree to the subprotocol. Every hub does; of other servers, some behind a proxy do not.
+    /// Whether the server has to agree to the subprotocol. Of servers behind a proxy, some do not.
     subprotocol_agreed: bool,
+    /// What the server should be, for errors that ask whether it is one.
+    expected: &'static str,
 }
 
 impl Upgrade {
-    /// As IoT Hub wants it.
-    pub(super) fn to_hub() -> Self {
+    /// At a fixed path of a service that is known, whose server agrees to the subprotocol `mqtt`; `expected` is what
+    /// errors call the service, such as "IoT Hub".
+    pub fn to_service(path: &'static str, expected: &'static str) -> Self {
         Self {
-            path: PATH.to_owned(),
+            path: Cow::Borrowed(path),
             headers: Vec::new(),
             default_port: 443,
             max_message: MAX_MESSAGE,
             subprotocol_agreed: true,
+            expected,
         }
     }
 
     /// To any server. `None` if path or headers hold what would change the request: nothing but visible ASCII in the
     /// path, tokens and printable text in the headers (RFC 9110 §5.1, §5.5), none of them the protocol's own.
-    pub(crate) fn to_server(
+    pub fn to_server(
         path: String,
         headers: Vec<(String, String)>,
         encrypted: bool,
@@ -61,11 +67,12 @@ impl Upgrade {
         });
         let default_port = if encrypted { 443 } else { 80 };
         (is_path && are_fields).then_some(Self {
-            path,
+            path: Cow::Owned(path),
             headers,
             default_port,
             max_message,
             subprotocol_agreed: false,
+            expected: "MQTT broker",
         })
     }
 }
@@ -99,27 +106,37 @@ where
     let head = Head::ask(&mut stream, &request).await?;
     *clock = head.clock().or(*clock);
     if head.status != 101 {
-        return Err(format!("{} (HTTP status {})", refusal(head.status), head.status).into());
+        return Err(
+            format!("{} (HTTP status {})", refusal(head.status, upgrade.expected), head.status).into()
+        );
     }
     check(&head, &derive_accept_key(key.as_bytes()), upgrade.subprotocol_agreed)?;
     Ok(WebSocketBytes::with_max_message(stream, Role::Client, head.rest, upgrade.max_message).await)
 }
 
-/// What an answer other than 101 usually means.
-fn refusal(status: u16) -> &'static str {
-    match status {
-        200..300 => "the server answers, but knows nothing of WebSockets; is this host an IoT Hub?",
-        300..400 => "the server sends elsewhere, which a device does not follow; is this host an IoT Hub?",
-        401 => "the server wants a login, which no IoT Hub does here; is there a gateway in between?",
-        403 => {
-            "the server refuses this client; is it allowed by the hub's IP filter, and by firewalls in between?"
+/// What an answer other than 101 usually means, from a server that should be `expected`.
+fn refusal(status: u16, expected: &str) -> String {
+    let words = match status {
+        200..300 => "the server answers, but knows nothing of WebSockets",
+        300..400 => "the server sends elsewhere, which a device does not follow",
+        401 => {
+            return format!(
+                "the server wants a login, which no {expected} does here; is there a gateway in between?"
+            );
         }
-        404 => "the server has no MQTT over WebSockets at this path; is this host an IoT Hub?",
+        403 => {
+            "the server refuses this client; is it allowed by the server's IP filter, and by firewalls in between?"
+        }
+        404 => "the server has no MQTT over WebSockets at this path",
         407 => "a proxy in between wants a user name and a password",
-        400 | 405 | 426 => "the server does not take this upgrade; is this host an IoT Hub?",
+        400 | 405 | 426 => "the server does not take this upgrade",
         429 => "the server has too much to do",
         500..600 => "the server, or a gateway before it, has a problem of its own",
         _ => "the server refuses the upgrade",
+    };
+    match status {
+        200..401 | 404 | 405 | 426 => format!("{words}; is this host an {expected}?"),
+        _ => words.to_owned(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use crate::device::endpoint::Endpoint;
-use crate::device::proxy::Login;
+use crate::endpoint::Endpoint;
+use crate::proxy::Login;
 
 /// The protocol's version.
 const VERSION: u8 = 5;

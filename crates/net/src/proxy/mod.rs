@@ -50,16 +50,16 @@ impl ProxyChoice {
 /// Names are looked up by the proxy, never here. `Debug` and `Display` show neither user name nor password.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
-    pub(super) kind: ProxyKind,
+    pub(crate) kind: ProxyKind,
     /// A name, or an address without brackets.
-    pub(super) host: String,
-    pub(super) port: u16,
-    pub(super) login: Option<Login>,
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) login: Option<Login>,
 }
 
 /// What a proxy speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ProxyKind {
+pub(crate) enum ProxyKind {
     /// HTTP/1.1 CONNECT (RFC 9110 §9.3.6).
     Http,
     /// SOCKS version 5 (RFC 1928).
@@ -68,9 +68,9 @@ pub(super) enum ProxyKind {
 
 /// Who the proxy's user is. No `Debug`.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Login {
-    pub(super) user: String,
-    pub(super) password: String,
+pub(crate) struct Login {
+    pub(crate) user: String,
+    pub(crate) password: String,
 }
 
 /// `scheme://host:port`, as errors show it.
@@ -91,7 +91,7 @@ impl fmt::Debug for Proxy {
 }
 
 /// `host:port` as it stands in URLs: an IPv6 address gets its brackets (RFC 3986 §3.2.2).
-pub(super) struct HostPort<'a>(pub(super) &'a str, pub(super) u16);
+pub(crate) struct HostPort<'a>(pub(crate) &'a str, pub(crate) u16);
 
 impl fmt::Display for HostPort<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

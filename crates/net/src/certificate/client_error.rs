@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use azmqtt_dialect::material::MaterialError;
-use azmqtt_dialect::time::format_utc;
+use super::facts::in_utc;
+use super::material::MaterialError;
 
 /// Why a certificate and a key cannot be used. Begins with the name of the field; never shows a key or passphrase.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,7 @@ impl fmt::Display for CertificateError {
                 "private_key: it cannot be used; RSA of 2,048 to 8,192 bits, EC on P-256 or P-384 and Ed25519 can",
             ),
             Self::Mismatch => f.write_str("private_key: it does not belong to the certificate"),
-            Self::Expired { at } => write!(f, "certificate: it expired on {}", format_utc(*at)),
+            Self::Expired { at } => write!(f, "certificate: it expired on {}", in_utc(*at)),
         }
     }
 }

@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::device::blocking::Merged;
+use crate::blocking::Merged;
 
 /// How long an address has for itself before the next is tried beside it (RFC 8305 §5: the recommended value).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -38,7 +38,7 @@ fn look_up(host: &str) -> Found {
 }
 
 /// The addresses of a host, in the order in which they should be tried.
-pub(in crate::device) async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+pub async fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if host.eq_ignore_ascii_case("localhost") {
         // RFC 6761 §6.3: always loopback, no need to ask.
         let loopback: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
@@ -81,7 +81,7 @@ fn interleave(addresses: impl Iterator<Item = SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// Connects to whichever address answers first. Each has `limit` to do so.
-pub(in crate::device) async fn connect(addresses: Vec<SocketAddr>, limit: Duration) -> io::Result<TcpStream> {
+pub async fn connect(addresses: Vec<SocketAddr>, limit: Duration) -> io::Result<TcpStream> {
     race(addresses, |address| async move {
         timeout(limit, TcpStream::connect(address))
             .await

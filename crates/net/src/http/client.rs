@@ -1,5 +1,6 @@
-//! HTTPS requests of a device: one at a time on one connection, every wait with a deadline, every answer bounded.
+//! HTTPS requests: one at a time on one connection, every wait with a deadline, every answer bounded.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,10 +17,11 @@ use tokio::task::AbortHandle;
 use tokio::time::sleep_until;
 
 use super::body::{BodyError, collect};
-use super::config::{ConnectDeadlines, later};
-use super::endpoint::Endpoint;
-use super::error::{Error, Step};
-use super::transport;
+use crate::connect;
+use crate::connect_step::Step;
+use crate::deadlines::{ConnectDeadlines, later};
+use crate::endpoint::Endpoint;
+use crate::error::ConnectError;
 
 /// A body is handed to the connection in pieces of this size; each one taken counts as progress.
 const PIECE: usize = 64 << 10;
@@ -30,36 +32,87 @@ const SLOWEST: u64 = 8 << 10;
 
 /// A request. `Debug` is not derived: targets and headers may hold secrets.
 #[derive(Clone)]
-pub(super) struct Request {
-    pub(super) method: Method,
+pub struct Request {
+    /// GET, PUT, …
+    pub method: Method,
     /// Path and query.
-    pub(super) target: String,
-    pub(super) headers: Vec<(HeaderName, String)>,
-    pub(super) body: Bytes,
+    pub target: String,
+    /// Beside those of the connection and the body's length.
+    pub headers: Vec<(HeaderName, String)>,
+    /// May be empty.
+    pub body: Bytes,
     /// A longer answer is an error; in bytes.
-    pub(super) max_answer: usize,
+    pub max_answer: usize,
 }
 
 /// An answer, whatever its status.
-pub(super) struct Response {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub struct Response {
+    /// 200, 404, …
+    pub status: StatusCode,
+    /// As they came.
+    pub headers: HeaderMap,
+    /// As much as [`Request::max_answer`] allows.
+    pub body: Vec<u8>,
 }
 
 impl Response {
     /// A header as text.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
+/// Why a request has no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RequestError {
+    /// No connection could be made.
+    Connect(ConnectError),
+    /// The connection ended before the answer did.
+    Lost {
+        /// What happened, with the host and the request's name.
+        reason: String,
+    },
+    /// There was no sign of life for too long.
+    TimedOut {
+        /// The request's name.
+        request: &'static str,
+        /// How long.
+        after: Duration,
+    },
+    /// What came is not HTTP, or too long.
+    BadAnswer {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect(error) => error.fmt(f),
+            Self::Lost { reason } => write!(f, "connection lost: {reason}"),
+            Self::TimedOut { request, after } => {
+                write!(f, "no answer to {request} within {} s", after.as_secs_f64())
+            }
+            Self::BadAnswer { reason } => write!(f, "the answer makes no sense: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for RequestError {}
+
+impl From<ConnectError> for RequestError {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(error)
+    }
+}
+
 /// A connection to one server, opened when it is needed and kept for the next request.
-pub(super) struct Https {
+pub struct Https {
     endpoint: Endpoint,
     deadlines: ConnectDeadlines,
     /// How long a request may go without a sign of life, besides the time that its body takes.
-    patience: Duration,
+    idle_timeout: Duration,
     open: Option<Open>,
 }
 
@@ -75,17 +128,17 @@ impl Drop for Open {
 }
 
 impl Https {
-    pub(super) fn new(endpoint: Endpoint, deadlines: ConnectDeadlines, patience: Duration) -> Self {
-        Self { endpoint, deadlines, patience, open: None }
+    /// Opens nothing yet. A request may go without a sign of life for `idle_timeout`, and for as long as its body takes on a
+    /// slow line.
+    pub fn new(endpoint: Endpoint, deadlines: ConnectDeadlines, idle_timeout: Duration) -> Self {
+        Self { endpoint, deadlines, idle_timeout, open: None }
     }
 
     /// Sends a request and reads the answer. `what` names the request in errors.
     ///
     /// # Errors
-    /// [`Error::ConnectionFailed`] when no connection could be made, [`Error::ConnectionLost`] when it ended before
-    /// the answer did, [`Error::RequestTimeout`] without a sign of life, [`Error::BadAnswer`] for what is not HTTP or
-    /// too long.
-    pub(super) async fn send(&mut self, what: &'static str, request: Request) -> Result<Response, Error> {
+    /// [`RequestError`]. The next request opens a new connection.
+    pub async fn send(&mut self, what: &'static str, request: Request) -> Result<Response, RequestError> {
         let kept = self.open.take().filter(|open| !open.sender.is_closed());
         let was_kept = kept.is_some();
         let mut open = match kept {
@@ -103,14 +156,14 @@ impl Https {
         }
     }
 
-    fn keep(&mut self, open: Open, answered: Result<Response, Failure>) -> Result<Response, Error> {
+    fn keep(&mut self, open: Open, answered: Result<Response, Failure>) -> Result<Response, RequestError> {
         let response = answered.map_err(|failure| failure.error)?;
         self.open = Some(open);
         Ok(response)
     }
 
-    async fn connect(&self, what: &'static str) -> Result<Open, Error> {
-        let stream = transport::open(&self.endpoint, self.deadlines).await?;
+    async fn connect(&self, what: &'static str) -> Result<Open, RequestError> {
+        let stream = connect::open_tls(&self.endpoint, self.deadlines).await?;
         let lost = |error: hyper::Error| self.failed(what, &error).error;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
         let driver = tokio::spawn(async move { drop(connection.await) }).abort_handle();
@@ -125,7 +178,7 @@ impl Https {
     ) -> Result<Response, Failure> {
         let progress = Arc::new(Progress::default());
         let for_body = Duration::from_secs(request.body.len() as u64 / SLOWEST);
-        let patience = self.patience.saturating_add(for_body);
+        let idle_timeout = self.idle_timeout.saturating_add(for_body);
         let max_answer = request.max_answer;
         let request = self.assemble(request, &progress)?;
         let exchange = async {
@@ -140,7 +193,7 @@ impl Https {
                     let endpoint = &self.endpoint;
                     let reason =
                         format!("{endpoint}: the answer to {what} is longer than {max_answer} bytes");
-                    Error::BadAnswer { reason }.into()
+                    RequestError::BadAnswer { reason }.into()
                 }
             })?;
             Ok(Response { status: parts.status, headers: parts.headers, body })
@@ -148,8 +201,8 @@ impl Https {
         tokio::select! {
             biased;
             answered = exchange => answered,
-            () = progress.stalled(patience) => {
-                Err(Error::RequestTimeout { operation: what, after: patience, known: None }.into())
+            () = progress.stalled(idle_timeout) => {
+                Err(RequestError::TimedOut { request: what, after: idle_timeout }.into())
             }
         }
     }
@@ -182,16 +235,16 @@ impl Https {
 
     fn failed(&self, what: &'static str, error: &hyper::Error) -> Failure {
         let io = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
-        if let Some(error) = io.filter(|error| transport::is_tls_refusal(error)) {
-            let reason =
-                format!("{}: {}", self.endpoint, transport::explain_tls(error, None, &self.endpoint));
-            return Error::ConnectionFailed { step: Step::Tls, reason }.into();
+        if let Some(error) = io.filter(|error| connect::is_tls_refusal(error)) {
+            let reason = format!("{}: {}", self.endpoint, connect::explain_tls(error, None, &self.endpoint));
+            return RequestError::Connect(ConnectError::new(Step::Tls, reason)).into();
         }
         let reason = format!("{}: {what}: {}", self.endpoint, explain(error));
         let unsent = error.is_canceled();
         // What was said is not HTTP, or the line broke.
         let is_rubbish = error.is_parse() || error.is_parse_too_large();
-        let error = if is_rubbish { Error::BadAnswer { reason } } else { Error::ConnectionLost { reason } };
+        let error =
+            if is_rubbish { RequestError::BadAnswer { reason } } else { RequestError::Lost { reason } };
         Failure { error, unsent }
     }
 }
@@ -208,19 +261,20 @@ fn explain(error: &hyper::Error) -> String {
 }
 
 struct Failure {
-    error: Error,
+    error: RequestError,
     /// The request never left.
     unsent: bool,
 }
 
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
         Self { error, unsent: false }
     }
 }
 
 fn malformed() -> Failure {
-    Error::BadAnswer { reason: "the server's answer makes a request that cannot be sent".to_owned() }.into()
+    RequestError::BadAnswer { reason: "the server's answer makes a request that cannot be sent".to_owned() }
+        .into()
 }
 
 /// When a request last moved on.
@@ -238,9 +292,9 @@ impl Progress {
     }
 
     /// Resolves when nothing has moved for as long as that.
-    async fn stalled(&self, patience: Duration) {
+    async fn stalled(&self, idle_timeout: Duration) {
         loop {
-            let end = later(*self.0.lock().unwrap_or_else(PoisonError::into_inner), patience);
+            let end = later(*self.0.lock().unwrap_or_else(PoisonError::into_inner), idle_timeout);
             if end <= Instant::now() {
                 return;
             }

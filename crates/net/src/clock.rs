@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 /// How far this machine's clock is from a server's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ClockOffset {
+pub struct ClockOffset {
     /// What must be added to this machine's clock, in seconds.
     seconds: i64,
 }
@@ -14,7 +14,7 @@ const NOTABLE: u64 = 60;
 
 impl ClockOffset {
     /// From the `Date` of an answer that came at `now`; `None` if it is no date.
-    pub(super) fn from_date(date: &[u8], now: SystemTime) -> Option<Self> {
+    pub(crate) fn from_date(date: &[u8], now: SystemTime) -> Option<Self> {
         let date = httpdate::parse_http_date(str::from_utf8(date).ok()?).ok()?;
         let seconds = match date.duration_since(now) {
             Ok(ahead) => i64::try_from(ahead.as_secs()).ok()?,
@@ -24,12 +24,12 @@ impl ClockOffset {
     }
 
     /// Whether it is so large that tokens and certificates may be refused for it.
-    pub(crate) fn is_notable(self) -> bool {
+    pub fn is_notable(self) -> bool {
         self.seconds.unsigned_abs() >= NOTABLE
     }
 
     /// For an error: "this machine's clock is 1 h 0 min slow, by the date of the answer".
-    pub(crate) fn in_words(self) -> String {
+    pub fn in_words(self) -> String {
         if !self.is_notable() {
             return "this machine's clock agrees with the date of the last HTTP answer".to_owned();
         }

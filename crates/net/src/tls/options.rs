@@ -1,17 +1,15 @@
-//! TLS, as strict as asked for: other libraries let an application turn off what a hub's client never does.
+//! TLS, as strict as asked for: other libraries let an application turn off what a careful client never does.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::version::{TLS12, TLS13};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use crate::device::ClientCertificate;
-use crate::device::trust::{self, TrustError};
-pub use crate::device::verifier::Verification;
-use crate::device::verifier::{Anchors, ServerVerifier};
+use super::trust::{self, TrustError};
+use super::verifier::{Anchors, Verification};
+use super::{Versions, client_config};
+use crate::certificate::ClientCertificate;
 
 /// Which roots a server's certificate must chain to.
 #[derive(Clone)]
@@ -36,18 +34,9 @@ impl Roots {
     }
 }
 
-/// The versions of TLS that are offered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Versions {
-    /// 1.2 and 1.3.
-    All,
-    /// 1.2 alone.
-    OnlyTls12,
-}
-
 /// What TLS is made of. Clones share the configuration, and with it the sessions to resume. `Debug` shows no key.
 #[derive(Clone)]
-pub struct Encryption(Arc<Inner>);
+pub struct TlsOptions(Arc<Inner>);
 
 struct Inner {
     roots: Roots,
@@ -59,10 +48,10 @@ struct Inner {
     made: OnceLock<Arc<ClientConfig>>,
 }
 
-impl fmt::Debug for Encryption {
+impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { verification, versions, certificate, .. } = &*self.0;
-        f.debug_struct("Encryption")
+        f.debug_struct("TlsOptions")
             .field("verification", verification)
             .field("versions", versions)
             .field("certificate", certificate)
@@ -70,7 +59,7 @@ impl fmt::Debug for Encryption {
     }
 }
 
-impl Encryption {
+impl TlsOptions {
     /// Does no I/O.
     pub fn new(
         roots: Roots,
@@ -83,35 +72,26 @@ impl Encryption {
     }
 
     /// The configuration, made once.
-    pub(super) async fn config(&self) -> Result<Arc<ClientConfig>, String> {
+    pub(crate) async fn config(&self) -> Arc<ClientConfig> {
         if let Some(made) = self.0.made.get() {
-            return Ok(Arc::clone(made));
+            return Arc::clone(made);
         }
         let anchors = match &self.0.roots {
             Roots::Own(anchors) => Arc::clone(anchors),
             Roots::Default => trust::default_anchors().await,
         };
-        let made = self.0.build(anchors).map_err(|error| error.to_string())?;
-        Ok(Arc::clone(self.0.made.get_or_init(|| made)))
+        Arc::clone(self.0.made.get_or_init(|| self.0.build(anchors)))
     }
 }
 
 impl Inner {
-    fn build(&self, anchors: Arc<Anchors>) -> Result<Arc<ClientConfig>, Box<dyn std::error::Error>> {
-        let provider = Arc::new(ring::default_provider());
-        let versions: &[&SupportedProtocolVersion] = match self.versions {
-            Versions::All => &[&TLS13, &TLS12],
-            Versions::OnlyTls12 => &[&TLS12],
-        };
-        let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions)?;
-        let verifier = ServerVerifier::new(anchors, self.verification);
-        let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
-        let mut config = builder.with_no_client_auth();
+    fn build(&self, anchors: Arc<Anchors>) -> Arc<ClientConfig> {
+        let mut config = client_config(anchors, self.verification, self.versions);
         config.alpn_protocols.clone_from(&self.alpn);
         let config = Arc::new(config);
-        Ok(match &self.certificate {
+        match &self.certificate {
             Some(certificate) => certificate.config(&config),
             None => config,
-        })
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-use super::clock::ClockOffset;
+use crate::clock::ClockOffset;
 
 /// The longest head, in bytes.
 const MAX_HEAD: usize = 16 << 10;
@@ -15,17 +15,17 @@ const MAX_HEAD: usize = 16 << 10;
 const MAX_FIELDS: usize = 64;
 
 /// An answer up to its body.
-pub(super) struct Head {
-    pub(super) status: u16,
+pub(crate) struct Head {
+    pub(crate) status: u16,
     /// Names in small letters, values as they came.
     fields: Vec<(String, Vec<u8>)>,
     /// What came after the head.
-    pub(super) rest: Vec<u8>,
+    pub(crate) rest: Vec<u8>,
 }
 
 /// Why there is no answer, or none that counts.
 #[derive(Debug)]
-pub(super) enum NoAnswer {
+pub(crate) enum NoAnswer {
     /// The stream failed.
     Broken(io::Error),
     /// What is wrong with it, in words that hold nothing of it.
@@ -59,7 +59,7 @@ impl From<String> for NoAnswer {
 
 impl Head {
     /// Writes a request and reads the head of its answer.
-    pub(super) async fn ask<S>(stream: &mut S, request: &str) -> Result<Self, NoAnswer>
+    pub(crate) async fn ask<S>(stream: &mut S, request: &str) -> Result<Self, NoAnswer>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -111,19 +111,19 @@ impl Head {
     }
 
     /// The values of a field; its name in small letters.
-    pub(super) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    pub(crate) fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         self.fields.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_slice())
     }
 
     /// The value of a field that must be there once.
-    pub(super) fn one<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
+    pub(crate) fn one<'a>(&'a self, name: &'a str) -> Option<&'a [u8]> {
         let mut values = self.all(name);
         let value = values.next()?;
         values.next().is_none().then_some(value)
     }
 
     /// What the answer, which has just come, says about this machine's clock.
-    pub(super) fn clock(&self) -> Option<ClockOffset> {
+    pub(crate) fn clock(&self) -> Option<ClockOffset> {
         ClockOffset::from_date(self.one("date")?, SystemTime::now())
     }
 }

@@ -22,7 +22,7 @@ const FRESH: Duration = Duration::from_secs(3);
 const MAX_THREADS: usize = 4;
 
 /// A blocking function whose calls with equal arguments are merged.
-pub(super) struct Merged<K, V> {
+pub(crate) struct Merged<K, V> {
     /// Of its threads.
     name: &'static str,
     work: Box<dyn Fn(&K) -> V + Send + Sync>,
@@ -44,7 +44,7 @@ where
     V: Clone + Send + Sync + 'static,
 {
     /// Does nothing yet.
-    pub(super) fn new(name: &'static str, work: impl Fn(&K) -> V + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(name: &'static str, work: impl Fn(&K) -> V + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { name, work: Box::new(work), running: Mutex::default() })
     }
 
@@ -52,7 +52,7 @@ where
     ///
     /// # Errors
     /// There is no thread to be had.
-    pub(super) async fn call(self: &Arc<Self>, key: &K) -> io::Result<V> {
+    pub(crate) async fn call(self: &Arc<Self>, key: &K) -> io::Result<V> {
         let mut answer = self.ask(key)?;
         let answer = answer.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
         answer.ok_or_else(|| io::Error::other("the call ended without an answer"))

@@ -8,45 +8,38 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::time::timeout;
-use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
-use super::blocking::Merged;
-use super::credentials::BoxFuture;
-use super::error::{Error, Step};
-use super::verifier::{Anchors, ServerVerifier, Verification};
-use azmqtt_dialect::material::{self, MaterialError};
-use azmqtt_dialect::pem;
+use super::verifier::{Anchors, Verification};
+use super::{Versions, client_config};
+use crate::BoxFuture;
+use crate::blocking::Merged;
+use crate::certificate::material::{self, MaterialError};
+use crate::certificate::pem;
+use crate::connect_step::Step;
+use crate::error::ConnectError;
 
 /// The roots that a server's certificate must chain to. Clients with the same roots share one TLS
 /// configuration, and with it the memory of the roots and the sessions to resume.
 #[derive(Clone, Default)]
 pub struct Trust {
     source: Source,
-    caller: Caller,
+    hints: Hints,
 }
 
-/// Who names the roots, for errors that say what to pass.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Caller {
-    /// A program, with `trust`.
-    #[default]
-    Client,
-    /// A program for paho, with `ca_certs`.
-    DropIn,
-    /// The command line, with `--trust`.
-    Command,
+/// What the caller's own interface calls things, for errors that say what to pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hints {
+    /// The argument that names the roots.
+    pub roots: &'static str,
+    /// How to have a certificate's common name count, if there is a way; completes "or …".
+    pub common_name: Option<&'static str>,
 }
 
-impl Caller {
-    /// The argument.
-    pub(super) fn argument(self) -> &'static str {
-        match self {
-            Self::Client => "trust",
-            Self::DropIn => "ca_certs",
-            Self::Command => "--trust",
-        }
+impl Default for Hints {
+    fn default() -> Self {
+        Self { roots: "trust", common_name: None }
     }
 }
 
@@ -122,19 +115,19 @@ impl Trust {
         Source::Asked(source).into()
     }
 
-    /// The same roots, in the words of another caller.
+    /// The same roots, with errors in the words of the caller's own interface.
     #[must_use]
-    pub fn called_by(self, caller: Caller) -> Self {
-        Self { caller, ..self }
+    pub fn with_hints(self, hints: Hints) -> Self {
+        Self { hints, ..self }
     }
 
-    /// Who names them.
-    pub(super) fn caller(&self) -> Caller {
-        self.caller
+    /// The caller's words.
+    pub(crate) fn hints(&self) -> Hints {
+        self.hints
     }
 
     /// The TLS configuration. The default one is made once.
-    pub(super) async fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+    pub(crate) async fn config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
         static DEFAULT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
         match &self.source {
             Source::Own(config) => Ok(Arc::clone(config)),
@@ -144,7 +137,7 @@ impl Trust {
                     return Ok(Arc::clone(config));
                 }
                 let anchors = default_anchors().await;
-                Ok(Arc::clone(DEFAULT.get_or_init(|| Arc::new(client_config(anchors)))))
+                Ok(Arc::clone(DEFAULT.get_or_init(|| Arc::new(full(anchors)))))
             }
         }
     }
@@ -152,7 +145,7 @@ impl Trust {
 
 impl From<Source> for Trust {
     fn from(source: Source) -> Self {
-        Self { source, caller: Caller::default() }
+        Self { source, hints: Hints::default() }
     }
 }
 
@@ -166,11 +159,8 @@ impl fmt::Debug for Trust {
     }
 }
 
-async fn ask(source: &dyn RootSource) -> Result<Arc<ClientConfig>, Error> {
-    let failed = |reason: &str| Error::ConnectionFailed {
-        step: Step::TrustBundle,
-        reason: format!("{}: {reason}", source.name()),
-    };
+async fn ask(source: &dyn RootSource) -> Result<Arc<ClientConfig>, ConnectError> {
+    let failed = |reason: &str| ConnectError::new(Step::TrustBundle, format!("{}: {reason}", source.name()));
     let pem = timeout(ROOTS_DEADLINE, source.roots()).await;
     let pem = pem.map_err(|_| failed(&format!("no roots within {} s", ROOTS_DEADLINE.as_secs())))?;
     let pem = pem.map_err(|reason| failed(&reason))?;
@@ -186,7 +176,7 @@ fn own_config(pem: &[u8]) -> Result<Arc<ClientConfig>, TrustError> {
     if let Some(config) = shared.get(&key).and_then(Weak::upgrade) {
         return Ok(config);
     }
-    let config = Arc::new(client_config(parse_anchors(pem)?));
+    let config = Arc::new(full(parse_anchors(pem)?));
     shared.retain(|_, config| config.strong_count() > 0);
     shared.insert(key, Arc::downgrade(&config));
     Ok(config)
@@ -217,7 +207,7 @@ thread_local! {
 }
 
 /// Mozilla's and the system's, which are read once. While a file system hangs, the bundled ones must do.
-pub(crate) async fn default_anchors() -> Arc<Anchors> {
+pub(super) async fn default_anchors() -> Arc<Anchors> {
     static READ: OnceLock<Arc<Anchors>> = OnceLock::new();
     if let Some(anchors) = READ.get() {
         return Arc::clone(anchors);
@@ -233,16 +223,12 @@ fn read_default_anchors() -> Anchors {
     Anchors::new(bundled_roots(), rustls_native_certs::load_native_certs().certs)
 }
 
-fn client_config(anchors: Arc<Anchors>) -> ClientConfig {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap_or_else(|_| unreachable!("ring speaks TLS 1.2 and 1.3"));
-    let verifier = ServerVerifier::new(anchors, Verification::Full);
-    builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+fn full(anchors: Arc<Anchors>) -> ClientConfig {
+    client_config(anchors, Verification::Full, Versions::All)
 }
 
 /// What a file or text has one trust.
-pub(crate) fn parse_anchors(text: &[u8]) -> Result<Arc<Anchors>, TrustError> {
+pub(super) fn parse_anchors(text: &[u8]) -> Result<Arc<Anchors>, TrustError> {
     Ok(Arc::new(Anchors::new(RootCertStore::empty(), certificates(text)?)))
 }
 

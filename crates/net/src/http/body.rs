@@ -6,7 +6,7 @@ use std::pin::pin;
 use hyper::body::{Body, Incoming};
 
 /// Why there is no whole body.
-pub(super) enum BodyError {
+pub enum BodyError {
     /// It ended early, or was no HTTP any more.
     Broken(hyper::Error),
     /// There is more of it than there may be.
@@ -14,7 +14,7 @@ pub(super) enum BodyError {
 }
 
 /// Reads at most `limit` bytes; `note` is called for each part that comes.
-pub(super) async fn collect(body: Incoming, limit: usize, note: impl Fn()) -> Result<Vec<u8>, BodyError> {
+pub async fn collect(body: Incoming, limit: usize, note: impl Fn()) -> Result<Vec<u8>, BodyError> {
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
