@@ -75,6 +75,7 @@ impl Task {
         let full = session.is_full();
         let wake = pin!(async {
             tokio::select! {
+                biased;
                 () = shared.called.notified() => {}
                 () = shared.events.room(), if full => {}
             }
