@@ -9,11 +9,11 @@
 use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::sleep_until;
+use tokio::time::{Sleep, sleep_until};
 
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{Client, Dead, ProtocolError};
@@ -93,12 +93,13 @@ pub struct Connection<S> {
     framed: Framed<S>,
     /// Whether the stream was read in the last round.
     listening: bool,
+    alarm: Alarm,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// A connection on which nothing has been said yet.
     pub fn new(stream: S) -> Self {
-        Self { framed: Framed::new(stream), listening: true }
+        Self { framed: Framed::new(stream), listening: true, alarm: Alarm::default() }
     }
 
     /// Hands what came to the session.
@@ -147,7 +148,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         wake: Pin<&mut impl Future<Output = W>>,
     ) -> Option<W> {
         self.listening = session.wants_input();
-        let Self { framed, listening } = self;
+        let Self { framed, listening, alarm } = self;
         let deadlines = [session.deadline(), session.mqtt().deadline()];
         let due = deadlines.into_iter().flatten().min();
         let before = framed.written();
@@ -158,7 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 None
             }
             woken = wake => Some(woken),
-            () = sleep_until_some(due) => None,
+            () = poll_fn(|cx| alarm.poll(cx, due)) => None,
         }
     }
 
@@ -202,10 +203,56 @@ fn progress<S: AsyncRead + AsyncWrite + Unpin>(framed: &Framed<S>, before: u64, 
     Progress { received, sent: written - before, written, flushed: framed.flushed() }
 }
 
+/// A timer that is set anew only for an earlier time or when it has gone off. Deadlines move on with almost every packet;
+/// a timer that goes off too early, once in a while, is cheaper than one that moves along.
+#[derive(Debug, Default)]
+struct Alarm(Option<Pin<Box<Sleep>>>);
+
+impl Alarm {
+    /// Ready at `due`. What is left of an earlier time only has it polled once more.
+    fn poll(&mut self, cx: &mut Context<'_>, due: Option<Instant>) -> Poll<()> {
+        let Some(due) = due.map(Into::into) else { return Poll::Pending };
+        let sleep = self.0.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if due < sleep.deadline() || sleep.is_elapsed() {
+            sleep.as_mut().reset(due);
+        }
+        sleep.as_mut().poll(cx)
+    }
+}
+
 /// Resolves at `at`, or never.
 pub async fn sleep_until_some(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at.into()).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_alarm_goes_off_in_time_however_its_time_changes() {
+        let start = time::Instant::now();
+        let at = |seconds| Some((start + Duration::from_secs(seconds)).into_std());
+        let mut alarm = Alarm::default();
+        let pending = |alarm: &mut Alarm, due| {
+            assert!(alarm.poll(&mut Context::from_waker(Waker::noop()), due).is_pending());
+        };
+        pending(&mut alarm, None);
+        pending(&mut alarm, at(60));
+        // Earlier than before.
+        poll_fn(|cx| alarm.poll(cx, at(20))).await;
+        assert_eq!(start.elapsed().as_secs(), 20);
+        // Later, after it has gone off.
+        pending(&mut alarm, at(40));
+        // Later, before it has gone off.
+        poll_fn(|cx| alarm.poll(cx, at(50))).await;
+        assert_eq!(start.elapsed().as_secs(), 50);
     }
 }
