@@ -15,10 +15,8 @@ use crate::messages::feedback::Feedback;
 use crate::messages::telemetry::Recorder;
 use crate::provisioning;
 use crate::registry::Registry;
-use crate::registry::device::Device;
 use crate::security::client_certificates::Authorities;
 use crate::security::policies::Policies;
-use crate::storage::device_file;
 use crate::storage::state_dir::{Kind, StateDir};
 use crate::throttle::Limiter;
 use crate::uploads::Uploads;
@@ -92,27 +90,7 @@ impl Shared {
         }
     }
 
-    /// Brings a device's file up to date; returns when its present state is safe on the disk. Without a state
-    /// directory there is nothing to do.
-    pub fn save(&self, device: &Device) -> Result<(), HubError> {
-        self.configurations.touch(device);
-        match self.state_dir() {
-            Some(dir) => device_file::save(&dir, device),
-            None => Ok(()),
-        }
-    }
-
-    /// [`Self::save`] for tasks: the disk does not hold up other connections.
-    pub async fn save_async(&self, device: &Arc<Device>) -> Result<(), HubError> {
-        self.configurations.touch(device);
-        let Some(dir) = self.state_dir() else { return Ok(()) };
-        let device = device.clone();
-        let saved = tokio::task::spawn_blocking(move || device_file::save(&dir, &device)).await;
-        // A task that panicked or was cancelled with the runtime has saved nothing.
-        saved.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))))
-    }
-
-    /// Brings the file of an enrolment, a group or a registration up to date, as [`Self::save`] does a device's.
+    /// Brings the file of an enrolment, a group or a registration up to date, returns when it is safe on the disk.
     pub fn save_provisioning(&self, kind: Kind, key: &str) -> Result<(), HubError> {
         self.state_dir().map_or(Ok(()), |dir| self.provisioning.save(&dir, kind, key))
     }

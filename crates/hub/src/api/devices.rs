@@ -12,7 +12,7 @@ use crate::id::{Id, Whose};
 use crate::if_match::IfMatch;
 use crate::messages::telemetry::TelemetryMessage;
 use crate::methods::{self, MethodResult, PendingCall};
-use crate::registry::device::{CloseReason, Command, Credentials, END_TIMEOUT};
+use crate::registry::device::{CloseReason, Credentials, END_TIMEOUT};
 use crate::registry::identities::{self, LoginDraft};
 use crate::security::client_certificates::Authentication;
 use azmqtt_dialect::sas::SymmetricKey;
@@ -95,7 +95,7 @@ impl Hub {
     pub fn twin<'a>(&self, id: impl Into<Id<'a>>) -> Result<Value, HubError> {
         let device = self.shared.registry.get(id)?;
         let state = device.state();
-        let mut view = state.twin.service_view(&state.facts(&device));
+        let mut view = state.twin().service_view(&state.facts(&device));
         if view.get("tags").is_none() {
             view["tags"] = Value::Object(Map::new());
         }
@@ -107,23 +107,18 @@ impl Hub {
     pub fn patch_desired<'a>(&self, id: impl Into<Id<'a>>, patch: &Value) -> Result<u64, HubError> {
         self.check_running()?;
         let device = self.shared.registry.get(id)?;
-        let version = {
-            let mut state = device.state();
+        self.shared.change(&device, |change| {
             let now = Timestamp::now();
-            let notification = if patch.is_null() {
-                state.twin.clear_desired(now)
-            } else {
-                let version = state.twin.patch_desired(patch, None, now);
-                version.map(|version| desired_notification(patch, version))
-            };
-            let body = notification.map_err(HubError::Twin)?.to_string().into();
-            state.revision += 1;
-            let version = state.twin.desired().version();
-            // Told under the lock, so that notifications come in the order of their versions.
-            state.tell(Command::NotifyDesired { version, body });
-            version
-        };
-        self.shared.save(&device).map(|()| version)
+            let patched = change.twin_by(|twin| {
+                let notification = if patch.is_null() {
+                    twin.clear_desired(now)?
+                } else {
+                    desired_notification(patch, twin.patch_desired(patch, None, now)?)
+                };
+                Ok((twin.desired().version(), Some(notification)))
+            });
+            patched.map_err(HubError::Twin)
+        })
     }
 
     /// Calls a direct method and blocks until the device has answered: for at most `connect_timeout` until it is

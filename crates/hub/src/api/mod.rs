@@ -125,7 +125,7 @@ impl Hub {
         self.shared.jobs.stop(&self.shared);
         for device in self.shared.registry.all() {
             // What cannot be saved now is as an unexpected end would leave it: messages come again.
-            let _ = self.shared.save(&device);
+            let _ = self.shared.unsaved(&device).save();
         }
         let state_dir = self.shared.state_dir.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(dir) = state_dir {

@@ -10,7 +10,6 @@ use super::Hub;
 use crate::error::HubError;
 use crate::messages::cloud_messages::{CloudMessage, MAX_INPUTS};
 use crate::messages::telemetry::unix_now;
-use crate::registry::device::Command;
 use crate::security::client_certificates::Authentication;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MessageProperties};
@@ -89,13 +88,8 @@ impl Hub {
             input: Some(input.to_owned()),
         };
         message.check_topic(module.key())?;
-        let mut state = module.state();
-        if state.cloud_messages.push(message).is_err() {
-            return Err(HubError::QueueFull { device_id: module.key().to_string(), limit: MAX_INPUTS });
-        }
-        self.shared.cloud_clock.due(&module, &mut state);
-        state.tell(Command::SendCloudMessages { lost_deliveries: false });
-        Ok(())
+        let pushed = self.shared.change_queue(&module, |queue| queue.push(message));
+        pushed.map_err(|_| HubError::QueueFull { device_id: module.key().to_string(), limit: MAX_INPUTS })
     }
 
     /// Messages to inputs that the module has not acknowledged.

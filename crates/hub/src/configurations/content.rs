@@ -96,8 +96,7 @@ pub(super) fn apply_to(shared: &Shared, owner: &Arc<Device>, content: &Content) 
     let device_id = owner.id.as_str();
     let modules = match content {
         Content::Device(settings) | Content::Module(settings) => {
-            writes::replace_by(owner, |twin| replacement(twin, settings)).map_err(HubError::Twin)?;
-            return shared.save(owner);
+            return writes::replace_by(shared, owner, |twin| replacement(twin, settings));
         }
         Content::Modules(modules) => modules,
     };
@@ -109,7 +108,8 @@ pub(super) fn apply_to(shared: &Shared, owner: &Arc<Device>, content: &Content) 
             identities::check_reserved(owner, module_id)?;
             count += 1;
         }
-        let mut twin = found.map_or_else(|| Twin::new(Timestamp::now()), |found| found.state().twin.clone());
+        let mut twin =
+            found.map_or_else(|| Twin::new(Timestamp::now()), |found| found.state().twin().clone());
         let body = replacement(&twin, settings);
         twin.replace_by_service(&body, None, Timestamp::now()).map_err(HubError::Twin)?;
     }
@@ -118,8 +118,7 @@ pub(super) fn apply_to(shared: &Shared, owner: &Arc<Device>, content: &Content) 
     }
     for (module_id, settings) in modules {
         let target = module(shared, (device_id, module_id.as_str()).into())?;
-        writes::replace_by(&target, |twin| replacement(twin, settings)).map_err(HubError::Twin)?;
-        shared.save(&target)?;
+        writes::replace_by(shared, &target, |twin| replacement(twin, settings))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{BufMut, BytesMut};
 
 use super::engine::Disturbance;
-use super::fault::{NowFault, Received, ReceivedFault};
+use super::fault::{Change, NowFault, Received, ReceivedFault};
 use super::filter::{Filter, NO_PACKET};
 use crate::registry::device::{CloseReason, Command, Device, MAILBOX};
 use crate::sessions::device_session::{Delivery, DeviceSession};
@@ -42,6 +42,8 @@ pub struct Line {
     held: Option<Box<Event<Delivery>>>,
     /// What the registry asked for while nothing was written.
     put_off: VecDeque<Command>,
+    /// What somebody else writes to the twin before the packet that has just come counts.
+    twin_change: Option<Box<Change>>,
     /// The end is an orderly one.
     pub orderly: bool,
     gate: Gate,
@@ -131,6 +133,11 @@ impl Line {
         self.put_off.len() >= MAILBOX
     }
 
+    /// What is to be written to the twin before the packet is looked at.
+    pub fn take_twin_change(&mut self) -> Option<Box<Change>> {
+        self.twin_change.take()
+    }
+
     /// A command that waited, when something is written again.
     pub fn take_put_off(&mut self) -> Option<Command> {
         if self.is_mute() { None } else { self.put_off.pop_front() }
@@ -218,7 +225,7 @@ impl Line {
                 Ok(None)
             }
             Disturbance::Fault(ReceivedFault::ChangeTwin(change)) => {
-                session.change_twin(change.desired.as_ref(), change.reported.as_ref());
+                self.twin_change = Some(Box::new(change));
                 Ok(Some(event))
             }
             Disturbance::Refuse(answer) => {

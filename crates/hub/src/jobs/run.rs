@@ -151,11 +151,13 @@ fn note(shared: &Shared, request: &JobRequest, key: &str, change: impl FnOnce(&O
 }
 
 async fn update_twin(shared: &Arc<Shared>, device: &Arc<Device>, patch: &Value) -> Result<(), HubError> {
-    if device.state().removed {
-        return Err(HubError::DeviceNotFound(device.id.clone()));
-    }
-    writes::apply(device, Write::Patch, patch, None).map_err(HubError::Twin)?;
-    shared.save_async(device).await
+    let changed = shared.change_async(device, |change| {
+        if change.is_removed() {
+            return Err(HubError::DeviceNotFound(device.id.clone()));
+        }
+        writes::apply(change, Write::Patch, patch, None).map_err(HubError::Twin)
+    });
+    changed.await
 }
 
 fn service_error(error: HubError) -> ServiceError {

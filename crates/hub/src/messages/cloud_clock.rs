@@ -13,7 +13,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{sleep, timeout_at};
 
 use super::feedback::FeedbackStatus;
-use crate::registry::device::{Command, Device, DeviceState};
+use crate::registry::device::{Device, DeviceState};
 use crate::shared::Shared;
 
 /// Deadlines that are this close together are met in one go.
@@ -88,20 +88,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 }
 
 fn sweep(shared: &Shared, device: &Arc<Device>, at: Instant, now: Instant) {
-    let swept = {
+    {
         let mut state = device.state();
         if state.next_sweep != Some(at) {
             return; // an earlier look has taken its place
         }
         state.next_sweep = None;
-        let swept = state.cloud_messages.sweep(now);
-        if swept.lost_deliveries {
-            state.tell(Command::SendCloudMessages { lost_deliveries: true });
-        }
-        state.revision += u64::from(!swept.expired.is_empty());
-        shared.cloud_clock.due(device, &mut state);
-        swept
-    };
+    }
+    let swept = shared.change_queue(device, |queue| queue.sweep(now));
     shared.feedback.report(&device.source, &swept.expired, FeedbackStatus::Expired);
 }
 
@@ -132,14 +126,15 @@ mod tests {
 
     use super::*;
     use crate::messages::cloud_messages::CloudMessage;
-    use crate::registry::device::Credentials;
+    use crate::registry::device::{Credentials, Kept};
     use azmqtt_dialect::{PropertyBag, SymmetricKey, Twin};
 
     const LOCK: Duration = Duration::from_secs(60);
 
     fn device(id: &str) -> Arc<Device> {
         let keys = [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()];
-        Arc::new(Device::new(id, "1", Credentials::from(keys), true, Twin::of_module()))
+        let kept = Kept::new(id, "1", Credentials::from(keys), true, Twin::of_module());
+        Arc::new(Device::new(id, "1", kept))
     }
 
     fn message(expires: Instant) -> CloudMessage {
@@ -153,7 +148,7 @@ mod tests {
         let [late, soon] = [("late", 9000), ("soon", 7000)].map(|(id, seconds)| {
             let device = device(id);
             let expires = now + Duration::from_secs(seconds);
-            device.state().cloud_messages.push(message(expires)).unwrap();
+            device.state().queue_of_test().push(message(expires)).unwrap();
             clock.due(&device, &mut device.state());
             clock.due(&device, &mut device.state());
             device
@@ -163,7 +158,7 @@ mod tests {
         // A lock is earlier than the end of the message's life.
         {
             let mut state = late.state();
-            state.cloud_messages.next_to_send(now, LOCK).unwrap();
+            state.queue_of_test().next_to_send(now, LOCK).unwrap();
             clock.due(&late, &mut state);
             assert_eq!(clock.next(), Some(now + LOCK));
             assert_eq!(state.next_sweep, clock.next());

@@ -99,6 +99,21 @@ pub struct CloudMessages {
     sent: BTreeMap<u64, Sent>,
     messages: u64,
     deliveries: u64,
+    news: News,
+}
+
+/// What has happened to a queue since somebody last asked.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is asked for by somebody else")]
+pub struct News {
+    /// Other messages are in it than before, or their deliveries count differently: the state directory must know.
+    pub changed: bool,
+    /// A message waits that may be sent.
+    pub added: bool,
+    /// Deliveries have lost their message: they are not to be sent again.
+    pub lost: bool,
+    /// [`CloudMessages::next_deadline`] may be nearer.
+    pub nearer: bool,
 }
 
 #[derive(Debug)]
@@ -136,6 +151,7 @@ impl CloudMessages {
         }
         self.messages += 1;
         self.waiting.insert(self.messages, message);
+        self.news = News { changed: true, added: true, nearer: true, ..self.news };
         Ok(())
     }
 
@@ -155,6 +171,7 @@ impl CloudMessages {
         let number = *self.waiting.iter().find(|(_, message)| message.expires > now)?.0;
         let message = self.waiting.remove(&number)?;
         self.deliveries += 1;
+        self.news.nearer = true;
         let delivery = self.deliveries;
         self.sent.insert(number, Sent { message: message.clone(), delivery, lock });
         Some((DeliveryTag { message: number, delivery }, message))
@@ -165,6 +182,7 @@ impl CloudMessages {
         if !self.is_live(tag) {
             return None;
         }
+        self.news.changed = true;
         self.sent.remove(&tag.message).map(|sent| sent.message)
     }
 
@@ -181,6 +199,7 @@ impl CloudMessages {
             return Ok(Some(message));
         }
         self.waiting.insert(tag.message, message);
+        self.news.added = true;
         Ok(None)
     }
 
@@ -198,6 +217,7 @@ impl CloudMessages {
                 self.sent.insert(number, sent);
                 continue;
             }
+            self.news.changed = true;
             if matches!(sent.lock, Lock::Until(_)) {
                 sent.message.deliveries += 1;
             }
@@ -215,6 +235,7 @@ impl CloudMessages {
 
     /// The session that held the sent messages continues: they are on their way again.
     pub fn session_resumed(&mut self, now: Instant, lock: Duration) {
+        self.news.nearer = true;
         for sent in self.sent.values_mut().filter(|sent| !matches!(sent.lock, Lock::Fetched(_))) {
             sent.lock = Lock::Until(now + lock);
         }
@@ -243,6 +264,10 @@ impl CloudMessages {
                 self.waiting.insert(number, sent.message);
             }
         }
+        self.news.changed |= !swept.expired.is_empty();
+        self.news.lost |= swept.lost_deliveries;
+        // The clock has looked: it needs to know when to look again.
+        self.news.nearer = true;
         swept
     }
 
@@ -258,10 +283,17 @@ impl CloudMessages {
 
     /// Takes every message out.
     pub fn purge(&mut self) -> Vec<CloudMessage> {
-        let messages = self.all().cloned().collect();
+        let messages: Vec<_> = self.all().cloned().collect();
+        self.news.changed |= !messages.is_empty();
+        self.news.lost |= !self.sent.is_empty();
         self.waiting.clear();
         self.sent.clear();
         messages
+    }
+
+    /// What has happened since the last call.
+    pub fn take_news(&mut self) -> News {
+        std::mem::take(&mut self.news)
     }
 
     /// Messages that are not completed, oldest first.

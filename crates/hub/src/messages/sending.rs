@@ -8,7 +8,6 @@ use super::cloud_messages::{CloudMessage, MAX_PENDING, MAX_SIZE};
 use super::feedback::FeedbackStatus;
 use super::telemetry::unix_now;
 use crate::error::HubError;
-use crate::registry::device::Command;
 use crate::shared::Shared;
 use azmqtt_dialect::{MessageProperties, time};
 
@@ -56,30 +55,21 @@ pub fn send(shared: &Shared, device_id: &str, send: CloudSend) -> Result<String,
         input: None,
     };
     message.check_topic(device.key())?;
-    {
-        let mut state = device.state();
-        if state.cloud_messages.push(message).is_err() {
-            let limit = MAX_PENDING;
-            return Err(HubError::QueueFull { device_id: device_id.to_owned(), limit });
-        }
-        state.revision += 1;
-        shared.cloud_clock.due(&device, &mut state);
-        state.tell(Command::SendCloudMessages { lost_deliveries: false });
-    }
-    shared.save(&device).map(|()| id)
+    shared.change(&device, |change| {
+        let limit = MAX_PENDING;
+        let pushed = change.cloud_messages.push(message);
+        pushed.map_err(|_| HubError::QueueFull { device_id: device_id.to_owned(), limit })
+    })?;
+    Ok(id)
 }
 
 /// Empties the device's queue, with the messages on their way. Returns how many they were.
 pub fn purge(shared: &Shared, device_id: &str) -> Result<usize, HubError> {
     let device = shared.registry.get(device_id)?;
-    let purged = {
-        let mut state = device.state();
-        state.revision += 1;
-        state.tell(Command::SendCloudMessages { lost_deliveries: true });
-        state.cloud_messages.purge()
-    };
+    let (purged, unsaved) =
+        shared.change_unsaved(&device, |change| Ok::<_, HubError>(change.cloud_messages.purge()))?;
     shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
-    shared.save(&device).map(|()| purged.len())
+    unsaved.save().map(|()| purged.len())
 }
 
 /// How long a message lives: as asked, or until its expiry, or by default. A longest time keeps the clock in range.

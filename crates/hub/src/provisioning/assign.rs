@@ -10,7 +10,7 @@ use super::registry::{AllocationStage, Assigning, Record, State};
 use super::service::etag;
 use crate::HubError;
 use crate::id::Id;
-use crate::registry::device::{Credentials, Device};
+use crate::registry::device::{Credentials, Device, Kept, Unsaved};
 use crate::registry::identities::generation_id;
 use crate::registry::identity_record::Traits;
 use crate::registry::identity_scopes;
@@ -30,7 +30,7 @@ const BAD_TWIN: u32 = 400_208;
 const WEBHOOK_FAILED: &str = "Custom allocation failed with status code: 500";
 
 /// The registration's state, and the device if it is new in the hub or has changed there.
-type Assigned = (RegistrationState, Option<Arc<Device>>);
+type Assigned = (RegistrationState, Option<Unsaved>);
 
 /// The error code and the message of a failed registration.
 type Failure = (u32, String);
@@ -72,23 +72,28 @@ pub(super) fn assign(
     let device = match found {
         Some(device) if knows(&device, &login) => None,
         Some(device) => {
-            device.set_credentials(credentials(login)?);
-            Some(device)
+            let new = credentials(login)?;
+            let changed = shared.change_unsaved(&device, |change| {
+                change.credentials = new;
+                change.record.touch();
+                Ok::<_, Failure>(())
+            });
+            Some(changed?.1)
         }
         None => {
             let twin = initial_twin(allocation.initial_twin.or(enrollment.policy.initial_twin), now)?;
             let failed = |error: HubError| refused_by_hub(ErrorCode::SERVER_ERROR, &error);
             let generation = generation_id().map_err(failed)?;
-            let device = Device::new(&*device_id, &generation, credentials(login)?, true, twin);
+            let mut kept = Kept::new(&*device_id, &generation, credentials(login)?, true, twin);
             let traits = Traits { iot_edge: enrollment.policy.iot_edge, ..Traits::default() };
-            device.state().record.traits =
+            kept.record.traits =
                 identity_scopes::resolve(&shared.registry, Id::from(&*device_id), traits, None)
                     .map_err(failed)?;
-            let device = Arc::new(device);
+            let device = Arc::new(Device::new(&*device_id, &generation, kept));
             // The application may have made one meanwhile.
             let there = |error: HubError| refused_by_hub(ErrorCode::DEVICE_ALREADY_EXISTS, &error);
             shared.registry.insert(device.clone()).map_err(there)?;
-            Some(device)
+            Some(shared.unsaved(&device))
         }
     };
     let known = state.records.get(&key);

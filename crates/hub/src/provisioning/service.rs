@@ -1,6 +1,5 @@
 //! What a request comes to: registrations are begun, followed and finished here.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -10,7 +9,7 @@ use super::assign;
 use super::enrollment::{Enrollment, Login, Proof, key_of};
 use super::registry::{AllocationStage, Assigning, Fault, Operation, Stage, State};
 use crate::error::tracking::Tracking;
-use crate::registry::device::Device;
+use crate::registry::device::Unsaved;
 use crate::shared::Shared;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::provisioning::{
@@ -28,7 +27,7 @@ pub(super) struct Answer {
     /// A device was assigned: that is written down before the answer goes.
     pub assigned: bool,
     /// It is new in the hub, or has changed there.
-    pub changed: Option<Arc<Device>>,
+    pub changed: Option<Unsaved>,
 }
 
 /// What becomes of a request.

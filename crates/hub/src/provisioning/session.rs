@@ -220,11 +220,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
             // Only somebody who plays the service's troubles asks a stranger to wait.
             stranger.until += Duration::from_secs(wait.min(3600));
         }
-        if let Some(device) = &answer.changed {
+        if let Some(changed) = answer.changed {
+            let device = changed.device().clone();
             // A device that is told of its hub finds it there after a crash, too.
-            self.shared.save_async(device).await.map_err(|_| Closed)?;
+            changed.save_async().await.map_err(|_| Closed)?;
             if device.state().record.traits.iot_edge {
-                let (shared, device) = (self.shared.clone(), device.clone());
+                let shared = self.shared.clone();
                 let made = spawn_blocking(move || add_edge_modules(&shared, &device));
                 made.await.map_err(|_| Closed)?.map_err(|_| Closed)?;
             }

@@ -23,7 +23,7 @@ impl<'a> TwinRecord<'a> {
     }
 
     fn document(&self) -> &Value {
-        self.whole.get_or_init(|| self.state.twin.service_view(&self.state.facts(self.device)))
+        self.whole.get_or_init(|| self.state.twin().service_view(&self.state.facts(self.device)))
     }
 }
 
@@ -38,9 +38,9 @@ impl Record for TwinRecord<'_> {
             [Some("connectionState"), None, _] => {
                 text(if self.state.link.is_some() { "Connected" } else { "Disconnected" })
             }
-            [Some("tags"), Some(_), _] => inside(self.state.twin.tags(), &path.names()[1..]),
+            [Some("tags"), Some(_), _] => inside(self.state.twin().tags(), &path.names()[1..]),
             [Some("properties"), Some(section @ ("desired" | "reported")), Some(name)] => {
-                let twin = &self.state.twin;
+                let twin = self.state.twin();
                 let section = if section == "desired" { twin.desired() } else { twin.reported() };
                 match name {
                     "$metadata" => Path::walk(path.names(), self.document()).map(Cow::Borrowed),

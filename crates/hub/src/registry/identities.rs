@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use super::device::{CloseReason, Credentials, Device, DeviceState, END_TIMEOUT};
+use super::device::{CloseReason, Credentials, Device, END_TIMEOUT, Kept, Unsaved};
 use super::identity_record::{IdentityRecord, Traits};
 use super::identity_scopes;
 use crate::error::HubError;
 use crate::id::Id;
 use crate::if_match::IfMatch;
+use crate::messages::cloud_messages::CloudMessages;
 use crate::messages::feedback::FeedbackStatus;
 use crate::security::client_certificates::Authentication;
 use crate::shared::Shared;
@@ -79,14 +80,16 @@ pub fn create(
     let traits = identity_scopes::resolve(&shared.registry, id, draft.traits, None)?;
     let twin = twin.unwrap_or_else(|| if owner.is_some() { Twin::of_module() } else { Twin::new(now) });
     let enabled = draft.enabled || id.module.is_some();
-    let device = Device::new(id, &generation_id()?, credentials, enabled, twin);
-    device.state().record.traits = traits;
+    let generation_id = generation_id()?;
+    let mut kept = Kept::new(id, &generation_id, credentials, enabled, twin);
+    kept.record.traits = traits;
+    let device = Device::new(id, &generation_id, kept);
     let device = Arc::new(match owner {
         Some(owner) => device.of(owner),
         None => device,
     });
     shared.registry.insert(device.clone())?;
-    shared.save(&device).inspect_err(|_| give_up(shared, &device))?;
+    shared.unsaved(&device).save().inspect_err(|_| give_up(shared, &device))?;
     add_edge_modules(shared, &device)?;
     Ok(device)
 }
@@ -130,20 +133,22 @@ pub fn update(
     // Looks at other devices, each under its own lock.
     let known = device.state().record.traits.clone();
     let traits = identity_scopes::resolve(&shared.registry, id, draft.traits, Some(&known))?;
-    let (before, closed) = {
-        let mut state = device.state();
-        if state.removed {
-            drop(state);
-            return Err(shared.registry.missing(id));
+    let changed = shared.change_unsaved(&device, |change| {
+        if change.is_removed() {
+            return Err(None);
         }
-        expect(&state, if_match)?;
-        let credentials = credentials(draft.login, Some(&state.credentials))?;
-        let before = Before::of(&state);
-        device.prove_by(&mut state, credentials);
-        state.record.traits = traits;
-        (before, set_status(&mut state, draft.enabled || device.module_id.is_some()))
-    };
-    before.save(shared, &device)?;
+        expect(change, if_match)?;
+        let credentials = credentials(draft.login, Some(&change.credentials))?;
+        let before = Before::of(change);
+        change.credentials = credentials;
+        change.record.traits = traits;
+        let closed = set_status(change, draft.enabled || device.module_id.is_some());
+        Ok((before, closed))
+    });
+    // Of one that is gone another lock has to be asked.
+    let ((before, closed), unsaved) =
+        changed.map_err(|error: Option<HubError>| error.unwrap_or_else(|| shared.registry.missing(id)))?;
+    before.save(shared, unsaved)?;
     if closed {
         close(shared, &device);
     }
@@ -154,11 +159,10 @@ pub fn update(
 /// Lets a device and its modules connect or not; the connections of those that may not have ended when it returns.
 pub fn set_enabled(shared: &Shared, device_id: &str, enabled: bool) -> Result<(), HubError> {
     let device = shared.registry.get(device_id)?;
-    let (before, closed) = {
-        let mut state = device.state();
-        (Before::of(&state), set_status(&mut state, enabled))
-    };
-    before.save(shared, &device)?;
+    let ((before, closed), unsaved) = shared.change_unsaved(&device, |change| {
+        Ok::<_, HubError>((Before::of(change), set_status(change, enabled)))
+    })?;
+    before.save(shared, unsaved)?;
     if closed {
         close(shared, &device);
     }
@@ -173,26 +177,28 @@ struct Before {
 }
 
 impl Before {
-    fn of(state: &DeviceState) -> Self {
-        let (credentials, record) = (state.credentials.clone(), state.record.clone());
-        Self { credentials, enabled: state.enabled, record }
+    fn of(kept: &Kept) -> Self {
+        let (credentials, record) = (kept.credentials.clone(), kept.record.clone());
+        Self { credentials, enabled: kept.enabled, record }
     }
 
     /// Writes the change down, or takes it back; what was changed after it stays as it is.
-    fn save(self, shared: &Shared, device: &Device) -> Result<(), HubError> {
+    fn save(self, shared: &Shared, unsaved: Unsaved) -> Result<(), HubError> {
         let mut changed = self.record.clone();
         changed.touch();
-        shared.save(device).inspect_err(|_| {
-            let mut state = device.state();
-            if state.record.etag() == changed.etag() {
-                device.prove_by(&mut state, self.credentials);
-                state.enabled = self.enabled;
-                let connection_updated = state.record.connection_updated;
-                state.record = self.record;
-                state.record.connection_updated = connection_updated;
-                // The next write has it like this again.
-                state.revision += 1;
-            }
+        let device = unsaved.device().clone();
+        unsaved.save().inspect_err(|_| {
+            let undone = shared.change(&device, |change| {
+                if change.record.etag() != changed.etag() {
+                    return Err(None);
+                }
+                change.credentials = self.credentials;
+                change.enabled = self.enabled;
+                change.record = self.record;
+                Ok(())
+            });
+            // What the disk does not take now the next write has.
+            let _: Result<(), Option<HubError>> = undone;
         })
     }
 }
@@ -228,15 +234,15 @@ fn remove_one(shared: &Shared, identity: &Arc<Device>) -> Result<(), HubError> {
     let dir = shared.state_dir();
     dir.map_or(Ok(()), |dir| device_file::remove(&dir, identity))
         .inspect_err(|_| identity.state().removed = false)?;
-    let purged = identity.state().cloud_messages.purge();
+    let purged = shared.change_queue(identity, CloudMessages::purge);
     shared.feedback.report(&identity.source, &purged, FeedbackStatus::Purged);
     shared.registry.remove(identity);
     identity.close_and_block(CloseReason::Removed, END_TIMEOUT);
     Ok(())
 }
 
-fn expect(state: &DeviceState, if_match: &IfMatch) -> Result<(), HubError> {
-    let existing = state.record.etag();
+fn expect(kept: &Kept, if_match: &IfMatch) -> Result<(), HubError> {
+    let existing = kept.record.etag();
     if if_match.admits(&existing) {
         return Ok(());
     }
@@ -244,13 +250,12 @@ fn expect(state: &DeviceState, if_match: &IfMatch) -> Result<(), HubError> {
 }
 
 /// Whether connections have to end for it.
-fn set_status(state: &mut DeviceState, enabled: bool) -> bool {
-    if state.enabled != enabled {
-        state.record.status_updated = Some(Timestamp::now());
+fn set_status(kept: &mut Kept, enabled: bool) -> bool {
+    if kept.enabled != enabled {
+        kept.record.status_updated = Some(Timestamp::now());
     }
-    state.enabled = enabled;
-    state.record.touch();
-    state.revision += 1;
+    kept.enabled = enabled;
+    kept.record.touch();
     !enabled
 }
 

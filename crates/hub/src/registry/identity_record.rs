@@ -84,8 +84,6 @@ pub struct IdentityRecord {
     pub traits: Traits,
     /// When its status was last set.
     pub status_updated: Option<Timestamp>,
-    /// When it last connected or disconnected, since the hub started.
-    pub connection_updated: Option<Timestamp>,
     /// Changes with every change of the identity.
     etag: u64,
 }
@@ -97,12 +95,7 @@ impl IdentityRecord {
         let seed = format!("{id} {generation_id}");
         let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0193);
         let etag = seed.bytes().fold(0x811c_9dc5, mix);
-        Self {
-            traits: Traits::default(),
-            status_updated: None,
-            connection_updated: None,
-            etag: etag & 0xffff_ffff,
-        }
+        Self { traits: Traits::default(), status_updated: None, etag: etag & 0xffff_ffff }
     }
 
     /// Without quotes: base64 of a number's digits, as the service's look. A twin's etag is another one.

@@ -236,20 +236,22 @@ async fn accept<S>(
         return; // since it was judged
     }
     let (stored, purged) = {
-        let mut state = device.state();
-        state.model_id.clone_from(&admitted.model_id);
-        let stored = state.session.take();
+        let stored = {
+            let mut state = device.state();
+            state.model_id.clone_from(&admitted.model_id);
+            state.session.take()
+        };
         if connect.clean_session {
-            // What the session held is sent as new, or not at all. A module's inputs are the gateway's to keep.
-            state.cloud_messages.connection_ended(false, u32::MAX);
-            let empty = shared.config.clean_session_purges && device.module_id.is_none();
-            let purged = if empty { state.cloud_messages.purge() } else { Vec::new() };
-            state.revision += u64::from(!purged.is_empty());
+            let purged = shared.change_queue(&device, |queue| {
+                // What the session held is sent as new, or not at all. A module's inputs are the gateway's to keep.
+                queue.connection_ended(false, u32::MAX);
+                let empty = shared.config.clean_session_purges && device.module_id.is_none();
+                if empty { queue.purge() } else { Vec::new() }
+            });
             (None, purged)
         } else {
             let lock = shared.config.cloud_to_device.lock;
-            state.cloud_messages.session_resumed(Instant::now(), lock);
-            shared.cloud_clock.due(&device, &mut state);
+            shared.change_queue(&device, |queue| queue.session_resumed(Instant::now(), lock));
             (stored, Vec::new())
         }
     };
@@ -376,7 +378,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let polled = self.session.server.poll(&mut self.transport.input, Instant::now());
             match polled.map_err(CloseReason::Protocol)? {
                 Some(event) if self.shared.faults.is_armed() || self.shared.throttle.is_on() => {
-                    if let Some(event) = self.line.receive(&self.shared, &mut self.session, event)? {
+                    let event = self.line.receive(&self.shared, &mut self.session, event)?;
+                    if let Some(change) = self.line.take_twin_change() {
+                        // Boxed: it is rare, and every connection has room for what it may wait for.
+                        Box::pin(self.session.change_twin(&change)).await;
+                    }
+                    if let Some(event) = event {
                         self.session.handle(event).await?;
                     }
                 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use serde_json::Value;
 
+use crate::error::HubError;
 use crate::faults;
 use crate::id::Id;
 use crate::messages::cloud_messages::DeliveryTag;
@@ -295,20 +295,22 @@ impl DeviceSession {
 
     /// Somebody else writes to the twin: a service application to the desired properties, another connection with the
     /// device's credentials to the reported ones. A patch that breaks a limit changes nothing.
-    pub fn change_twin(&self, desired: Option<&Value>, reported: Option<&Value>) {
-        let mut state = self.device.state();
-        if let Some(patch) = reported
-            && state.twin.patch_reported(patch, None, Timestamp::now()).is_ok()
-        {
-            state.revision += 1;
-        }
-        if let Some(patch) = desired
-            && let Ok(version) = state.twin.patch_desired(patch, None, Timestamp::now())
-        {
-            state.revision += 1;
-            let body = desired_notification(patch, version).to_string().into();
-            state.tell(Command::NotifyDesired { version, body });
-        }
+    pub async fn change_twin(&self, change: &faults::Change) {
+        let now = Timestamp::now();
+        let changed = self.shared.change_async(&self.device, |device| {
+            if let Some(patch) = &change.reported {
+                let _ = device.twin_by(|twin| Ok((twin.patch_reported(patch, None, now)?, None)));
+            }
+            if let Some(patch) = &change.desired {
+                let _ = device.twin_by(|twin| {
+                    let version = twin.patch_desired(patch, None, now)?;
+                    Ok((version, Some(desired_notification(patch, version))))
+                });
+            }
+            Ok::<_, HubError>(())
+        });
+        // What the disk does not take now is written with the next change.
+        let _ = changed.await;
     }
 
     /// The device is gone without a goodbye: emits its will.
@@ -363,13 +365,9 @@ impl DeviceSession {
         let limit = self.shared.config.limits.unacknowledged;
         // The larger half of the limit is left to twin answers, which cannot wait.
         while self.server.has_room() && self.unacknowledged <= limit / 4 {
-            let next = {
-                let mut state = self.device.state();
-                let lock = self.shared.config.cloud_to_device.lock;
-                let next = state.cloud_messages.next_to_send(Instant::now(), lock);
-                self.shared.cloud_clock.due(&self.device, &mut state);
-                next
-            };
+            let lock = self.shared.config.cloud_to_device.lock;
+            let next =
+                self.shared.change_queue(&self.device, |queue| queue.next_to_send(Instant::now(), lock));
             let Some((tag, message)) = next else { break };
             let topic = message.topic(self.device.key()).to_string();
             self.deliver(topic, message.body, qos, Some(tag))?;
@@ -382,12 +380,7 @@ impl DeviceSession {
 
     /// The device has the message, unless its lock was lost before.
     fn complete(&self, tag: DeliveryTag) {
-        let completed = {
-            let mut state = self.device.state();
-            let completed = state.cloud_messages.complete(tag);
-            state.revision += u64::from(completed.is_some());
-            completed
-        };
+        let completed = self.shared.change_queue(&self.device, |queue| queue.complete(tag));
         if let Some(message) = completed {
             self.shared.feedback.report(&self.device.source, &[message], FeedbackStatus::Success);
         }

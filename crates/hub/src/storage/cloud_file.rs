@@ -44,5 +44,7 @@ pub fn from_json(messages: &Value) -> Option<CloudMessages> {
         };
         queue.push(message).ok()?;
     }
+    // It is as the disk has it.
+    queue.take_news();
     Some(queue)
 }

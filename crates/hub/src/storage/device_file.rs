@@ -1,7 +1,7 @@
 //! A device or module as the state directory keeps it.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use super::cloud_file;
 use super::state_dir::StateDir;
 use crate::error::HubError;
 use crate::registry::Registry;
-use crate::registry::device::{Credentials, Device};
+use crate::registry::device::{Credentials, Device, Kept};
 use crate::security::client_certificates::Authentication;
 use azmqtt_dialect::Twin;
 use azmqtt_dialect::identity::check_id;
@@ -20,7 +20,7 @@ pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
     let mut saved = device.saved.lock().unwrap_or_else(PoisonError::into_inner);
     let (revision, content) = {
         let state = device.state();
-        if state.removed || state.revision <= *saved {
+        if state.removed || state.revision() <= *saved {
             return Ok(());
         }
         let Credentials { keys, authentication } = &state.credentials;
@@ -40,10 +40,10 @@ pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
             "authentication": authentication,
             "primaryKey": primary,
             "secondaryKey": secondary,
-            "twin": state.twin.to_state(),
+            "twin": state.twin().to_state(),
             "cloudMessages": cloud_file::to_json(&state.cloud_messages),
         });
-        (state.revision, content)
+        (state.revision(), content)
     };
     dir.save(device.key(), &content)?;
     *saved = revision;
@@ -91,20 +91,19 @@ pub fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device,
             read.ok_or_else(|| HubError::corrupt(path, "'authentication' does not hold what it should"))?;
         credentials.authentication = read;
     }
-    let mut device = Device::new((id, module_id), text("generationId")?, credentials, enabled, twin);
+    let generation_id = text("generationId")?;
+    let mut kept = Kept::new((id, module_id), generation_id, credentials, enabled, twin);
     if let Some(record) = content.get("record") {
-        device.state().record.read_state(record);
+        kept.record.read_state(record);
     }
+    if let Some(messages) = content.get("cloudMessages") {
+        let queue = cloud_file::from_json(messages).ok_or("'cloudMessages' does not hold what it should");
+        kept.cloud_messages = queue.map_err(|error| HubError::corrupt(path, error))?;
+    }
+    let mut device = Device::new((id, module_id), generation_id, kept).saved_already();
     if module_id.is_some() {
         let owner = registry.find(id);
         device = device.of(owner.ok_or_else(|| HubError::corrupt(path, format!("there is no device {id}")))?);
     }
-    if let Some(messages) = content.get("cloudMessages") {
-        let queue = cloud_file::from_json(messages).ok_or("'cloudMessages' does not hold what it should");
-        device.state().cloud_messages = queue.map_err(|error| HubError::corrupt(path, error))?;
-    }
-    // What was just read is on the disk.
-    let revision = device.state().revision;
-    device.saved = Mutex::new(revision);
     Ok(device)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::client::{Options, TestClient};
 use super::provisioning::{connect as connect_registrant, register};
 use crate::configurations::ConfigurationBody;
+use crate::faults::Rule;
 use crate::jobs::JobRequest;
 use crate::messages::telemetry::unix_now;
 use crate::provisioning::{Enrollment, EnrollmentGroup};
@@ -39,6 +40,13 @@ fn start(dir: &Path) -> Hub {
 
 fn keys() -> [SymmetricKey; 2] {
     [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()]
+}
+
+/// A process with a hub in it, which a test here kills.
+fn child(test: &str, dir: &Path) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(DIR, dir.join("state")).stdout(Stdio::piped());
+    command.spawn().unwrap()
 }
 
 /// Tells the parent what the hub has answered.
@@ -191,6 +199,46 @@ async fn registrations(hub: &Hub) {
     }
 }
 
+/// Not a test by itself: a fault changes a twin, and the device says which version it was told.
+#[tokio::test]
+async fn changes_by_a_fault() {
+    let Some(dir) = std::env::var_os(DIR) else { return };
+    let hub = start(dir.as_ref());
+    hub.create_device("dev1", None).unwrap();
+    hub.patch_desired("dev1", &json!({ "n": 1 })).unwrap();
+    let rule = json!({
+        "fault": "change_twin", "on": "telemetry", "desired": { "n": 2 }, "reported": { "m": 2 },
+    });
+    hub.inject_fault(Rule::from_json(rule).unwrap()).unwrap();
+    let mut client = TestClient::connect(&hub, "dev1").await;
+    client.subscribe("$iothub/twin/PATCH/properties/desired/#", QoS::AtMostOnce).await.unwrap();
+    client.publish("devices/dev1/messages/events/", QoS::AtMostOnce, "x").await;
+    let topic = client.message().await.topic;
+    say("version", topic.rsplit_once("$version=").unwrap().1);
+    std::future::pending::<()>().await;
+}
+
+#[test]
+fn a_change_by_a_fault_that_a_device_was_told_of_is_there_after_a_kill() {
+    if std::env::var_os(DIR).is_some() {
+        return;
+    }
+    let dir = make_temp_dir().unwrap();
+    let mut child = child("tests::kill::changes_by_a_fault", &dir);
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said = lines.map(Result::unwrap).find(|line| line.contains('@')).expect("an answer");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let version = said.split('@').nth(1).and_then(|said| said.strip_prefix("version ")).unwrap().to_owned();
+    let hub = start(&dir.join("state"));
+    let twin = hub.twin("dev1").unwrap();
+    assert_eq!(twin["properties"]["desired"]["$version"].to_string(), version);
+    assert_eq!(last(&hub, "dev1", "desired"), 2);
+    assert_eq!(twin["properties"]["reported"]["m"], 2);
+    drop(hub);
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
 /// What a killed hub has said.
 #[derive(Default)]
 struct Said {
@@ -281,12 +329,7 @@ fn what_was_answered_is_there_after_a_kill() {
     writeln!(std::io::stdout(), "AZMQTT_TEST_SEED={seed}").unwrap();
     let mut random = seed | 1;
     for kill in 0..number("AZMQTT_TEST_KILLS", 12) {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "tests::kill::changes_without_end", "--nocapture"])
-            .env(DIR, dir.join("state"))
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = child("tests::kill::changes_without_end", &dir);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut said = Said::default();
         // The very first start is killed at some moment, too.

@@ -21,7 +21,7 @@ pub struct TwinAnswer {
 
 /// The whole twin as the device sees it.
 pub fn get(device: &Device, request_id: &str) -> TwinAnswer {
-    let body = device.state().twin.device_view().to_string();
+    let body = device.state().twin().device_view().to_string();
     TwinAnswer { topic: response_topic(200, request_id, None), body: body.into() }
 }
 
@@ -34,14 +34,13 @@ pub async fn patch_reported(
     body: &[u8],
 ) -> TwinAnswer {
     let patched = twin::parse_patch(body).and_then(|patch| {
-        let mut state = device.state();
-        let version = state.twin.patch_reported(&patch, if_version, Timestamp::now())?;
-        state.revision += 1;
-        Ok(version)
+        shared.change_unsaved(device, |change| {
+            change.twin_by(|twin| Ok((twin.patch_reported(&patch, if_version, Timestamp::now())?, None)))
+        })
     });
     let saved = match patched {
-        Ok(version) => {
-            shared.save_async(device).await.map(|()| version).map_err(|error| server_error(&error))
+        Ok((version, unsaved)) => {
+            unsaved.save_async().await.map(|()| version).map_err(|error| server_error(&error))
         }
         Err(error) => Err(error.to_service_error()),
     };

@@ -1,10 +1,12 @@
 //! Writes to twins by services (IoT Hub docs, "Understand and use device twins": back-end operations).
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use crate::error::HubError;
 use crate::id::Id;
-use crate::registry::device::{Command, Device, DeviceState};
+use crate::registry::device::{Change, Device};
 use crate::shared::Shared;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::{Twin, TwinError};
@@ -36,41 +38,39 @@ pub fn write(
     if_match: Option<&str>,
 ) -> Result<(), HubError> {
     let device = shared.registry.get(id)?;
-    apply(&device, how, body, if_match).map_err(|error| match error {
-        TwinError::EtagMismatch => HubError::TwinEtagMismatch(device.id.clone()),
-        error => HubError::Twin(error),
-    })?;
-    shared.save(&device)
+    shared.change(&device, |change| {
+        apply(change, how, body, if_match).map_err(|error| match error {
+            TwinError::EtagMismatch => HubError::TwinEtagMismatch(device.id.clone()),
+            error => HubError::Twin(error),
+        })
+    })
 }
 
-/// [`write()`] without the disk.
-pub fn apply(device: &Device, how: Write, body: &Value, if_match: Option<&str>) -> Result<(), TwinError> {
-    apply_to(&mut device.state(), how, body, if_match)
+/// [`write()`] of a replacement that depends on the twin: nobody changes it in between.
+pub fn replace_by(
+    shared: &Shared,
+    device: &Arc<Device>,
+    body: impl FnOnce(&Twin) -> Value,
+) -> Result<(), HubError> {
+    shared.change(device, |change| {
+        let body = body(change.twin());
+        apply(change, Write::Replace, &body, None).map_err(HubError::Twin)
+    })
 }
 
-/// [`apply`] of a replacement that depends on the twin: nobody changes it in between.
-pub fn replace_by(device: &Device, body: impl FnOnce(&Twin) -> Value) -> Result<(), TwinError> {
-    let mut state = device.state();
-    let body = body(&state.twin);
-    apply_to(&mut state, Write::Replace, &body, None)
-}
-
-fn apply_to(
-    state: &mut DeviceState,
+/// [`write()`] as a part of a change.
+pub fn apply(
+    change: &mut Change<'_>,
     how: Write,
     body: &Value,
     if_match: Option<&str>,
 ) -> Result<(), TwinError> {
     let now = Timestamp::now();
-    let notification = match how {
-        Write::Patch => state.twin.patch_by_service(body, if_match, now)?,
-        Write::Replace => state.twin.replace_by_service(body, if_match, now)?,
-    };
-    state.revision += 1;
-    if let Some(notification) = notification {
-        let version = state.twin.desired().version();
-        // Told under the lock, so that notifications come in the order of their versions.
-        state.tell(Command::NotifyDesired { version, body: notification.to_string().into() });
-    }
-    Ok(())
+    change.twin_by(|twin| {
+        let notification = match how {
+            Write::Patch => twin.patch_by_service(body, if_match, now)?,
+            Write::Replace => twin.replace_by_service(body, if_match, now)?,
+        };
+        Ok(((), notification))
+    })
 }

@@ -17,7 +17,7 @@ use crate::http::message_headers;
 use crate::id::Id;
 use crate::messages::cloud_messages::{CloudMessage, DeliveryTag};
 use crate::messages::feedback::FeedbackStatus;
-use crate::registry::device::{Command, Device};
+use crate::registry::device::Device;
 use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::Timestamp;
@@ -37,13 +37,9 @@ async fn fetch(
     asker: Asker,
 ) -> Result<Response<Body>, Refusal> {
     let device = asker.admit(&shared, Id::from(&device_id))?;
-    let next = {
-        let mut state = device.state();
-        state.last_activity = Some(Timestamp::now());
-        let next = state.cloud_messages.fetch(Instant::now(), shared.config.cloud_to_device.lock);
-        shared.cloud_clock.due(&device, &mut state);
-        next
-    };
+    device.state().last_activity = Some(Timestamp::now());
+    let lock = shared.config.cloud_to_device.lock;
+    let next = shared.change_queue(&device, |queue| queue.fetch(Instant::now(), lock));
     let Some((tag, message)) = next else {
         let mut empty = Response::new(Body::empty());
         *empty.status_mut() = StatusCode::NO_CONTENT;
@@ -85,12 +81,7 @@ async fn complete(
     let tag = tag(&shared, &lock)?;
     let query = query.unwrap_or_default();
     let rejected = query.split('&').any(|part| part.split('=').next() == Some("reject"));
-    let message = {
-        let mut state = device.state();
-        let message = state.cloud_messages.complete(tag).ok_or_else(lost)?;
-        state.revision += 1;
-        message
-    };
+    let message = shared.change_queue(&device, |queue| queue.complete(tag)).ok_or_else(lost)?;
     let status = if rejected { FeedbackStatus::Rejected } else { FeedbackStatus::Success };
     shared.feedback.report(&device.source, &[message], status);
     Ok(StatusCode::NO_CONTENT)
@@ -106,16 +97,9 @@ async fn abandon(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn give_back(shared: &Shared, device: &Device, tag: DeliveryTag) -> Result<(), Refusal> {
-    let ended = {
-        let mut state = device.state();
-        let most = shared.config.cloud_to_device.max_deliveries;
-        let ended = state.cloud_messages.abandon(tag, most).map_err(|_| lost())?;
-        state.revision += 1;
-        // It may have a connection, too.
-        state.tell(Command::SendCloudMessages { lost_deliveries: false });
-        ended
-    };
+fn give_back(shared: &Shared, device: &Arc<Device>, tag: DeliveryTag) -> Result<(), Refusal> {
+    let most = shared.config.cloud_to_device.max_deliveries;
+    let ended = shared.change_queue(device, |queue| queue.abandon(tag, most)).map_err(|_| lost())?;
     let ended: Vec<_> = ended.into_iter().collect();
     shared.feedback.report(&device.source, &ended, FeedbackStatus::DeliveryCountExceeded);
     Ok(())

@@ -120,7 +120,7 @@ fn seconds(query: Option<&str>, name: &str, default: u64, least: u64) -> Result<
 fn view(shared: &Shared, device_id: &str) -> Result<Value, HubError> {
     let device = shared.registry.get(device_id)?;
     let state = device.state();
-    Ok(state.twin.service_view(&state.facts(&device)))
+    Ok(state.twin().service_view(&state.facts(&device)))
 }
 
 /// The twin's.

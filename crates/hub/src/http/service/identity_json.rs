@@ -25,7 +25,7 @@ pub(super) fn write(device: &Device) -> Value {
         "generationId": device.source.generation_id,
         "etag": state.record.etag(),
         "connectionState": if state.link.is_some() { "Connected" } else { "Disconnected" },
-        "connectionStateUpdatedTime": Timestamp::or_never(state.record.connection_updated),
+        "connectionStateUpdatedTime": Timestamp::or_never(state.connection_updated),
         "lastActivityTime": Timestamp::or_never(state.last_activity),
         "cloudToDeviceMessageCount": state.cloud_messages.len(),
         "authentication": authentication(&state.credentials),

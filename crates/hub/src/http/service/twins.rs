@@ -129,5 +129,5 @@ fn missing(error: HubError) -> HubError {
 fn view(shared: &Shared, id: Id<'_>) -> Result<Value, HubError> {
     let device = shared.registry.get(id).map_err(missing)?;
     let state = device.state();
-    Ok(state.twin.service_view(&state.facts(&device)))
+    Ok(state.twin().service_view(&state.facts(&device)))
 }
