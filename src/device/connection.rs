@@ -12,7 +12,7 @@ use super::reply::Burst;
 use super::session::End;
 use super::stats::State;
 use super::task::Task;
-use crate::plain::connection::Connection;
+use azmqtt_client::connection::Connection;
 use azmqtt_net::Stream;
 
 /// The next connection, once the session wants one.

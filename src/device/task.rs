@@ -16,7 +16,7 @@ use super::session::{End, Session};
 use super::shared::Shared;
 use super::stats::State;
 use super::watch::Event;
-use crate::plain::connection::{Dispatch, sleep_until_some};
+use azmqtt_client::connection::{Dispatch, sleep_until_some};
 use azmqtt_net::deadlines::later;
 
 /// A session, and the policy of its connections. One task owns it: no locks, no races.

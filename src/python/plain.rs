@@ -14,13 +14,11 @@ use super::errors::value_error;
 use super::fork::Generation;
 use super::greenlets::Greenlets;
 use super::{runtime, waiter};
-use crate::device::ProxyChoice;
-use crate::plain::client::Refused;
-use crate::plain::{End, Event, EventKind, PlainClient as Client, PlainServer};
+use azmqtt_client::{Broker, End, Event, EventKind, MqttClient, Refused};
 use azmqtt_mqtt::session::fits_within;
 use azmqtt_mqtt::{Hello, LARGEST_PACKET, LastWill, Level, Publish, QoS, SubscribeFilter};
-use azmqtt_net::ConnectError;
 use azmqtt_net::tls::{Roots, TlsOptions, Verification, Versions};
+use azmqtt_net::{ConnectError, ProxyChoice};
 
 /// How long Ctrl-C may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);
@@ -88,8 +86,8 @@ struct Server {
 }
 
 impl Server {
-    fn build(self) -> PyResult<PlainServer> {
-        let mut server = PlainServer::new(&self.host, self.port, span("connect_timeout", self.timeout)?);
+    fn build(self) -> PyResult<Broker> {
+        let mut server = Broker::new(&self.host, self.port, span("connect_timeout", self.timeout)?);
         if self.unix {
             server = server.unix(self.host.into());
         }
@@ -198,12 +196,12 @@ fn refused(reason: Refused) -> PyErr {
 /// A session with a broker.
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct PlainClient {
-    client: Arc<Client>,
+    client: Arc<MqttClient>,
     generation: Generation,
 }
 
 impl PlainClient {
-    fn client(&self) -> PyResult<&Client> {
+    fn client(&self) -> PyResult<&MqttClient> {
         self.generation.check()?;
         Ok(&self.client)
     }
@@ -223,7 +221,7 @@ impl PlainClient {
     #[new]
     fn new(max_in_flight: u16) -> PyResult<Self> {
         let runtime = runtime::ensure()?;
-        let client = Arc::new(Client::new(runtime.handle(), max_in_flight));
+        let client = Arc::new(MqttClient::new(runtime.handle(), max_in_flight));
         Ok(Self { client, generation: Generation::now() })
     }
 

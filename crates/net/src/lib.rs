@@ -18,7 +18,6 @@
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
-#![warn(missing_docs)]
 
 mod blocking;
 pub mod certificate;

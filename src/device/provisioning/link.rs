@@ -6,7 +6,7 @@ use super::ProvisioningConfig;
 use super::session::{Answer, OpenError, Outcome, Session};
 use crate::device::attempt::{in_order, open_for_mqtt};
 use crate::device::error::{Error, Step};
-use crate::plain::connection::Connection;
+use azmqtt_client::connection::Connection;
 use azmqtt_dialect::provisioning::ProvisioningRequest;
 use azmqtt_dialect::provisioning::registrant::SAS_POLICY;
 use azmqtt_net::connect_step;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::ProvisioningConfig;
 use crate::device::error::{Error, Step};
-use crate::plain::connection::{Dispatch, Loss, Progress};
+use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES};
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{
@@ -266,7 +266,7 @@ mod tests {
 
     use super::*;
     use crate::device::Credentials;
-    use crate::plain::connection::Connection;
+    use azmqtt_client::connection::Connection;
     use azmqtt_dialect::SymmetricKey;
     use azmqtt_dialect::provisioning::Registrant;
 

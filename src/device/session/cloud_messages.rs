@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::state::Session;
 use crate::device::destination::Destination;
 use crate::device::inbox::{CloudMessage, Delivery};
-use crate::plain::connection::MAX_OUTPUT;
+use azmqtt_client::connection::MAX_OUTPUT;
 
 /// QoS 0 cloud messages that may wait for the application, beside the bound in bytes of every
 /// [`Inbox`](crate::device::Inbox); past that the hub is not listened to.

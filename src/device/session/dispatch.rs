@@ -11,7 +11,7 @@ use crate::device::error::{Error, Step};
 use crate::device::message::Ticket;
 use crate::device::stats::State;
 use crate::device::watch;
-use crate::plain::connection::{Dispatch, Loss, Progress};
+use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::HubTopic;
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{Client, Publish, QoS, SubscribeReasonCode};

@@ -9,7 +9,7 @@ use super::state::Session;
 use super::subscriptions::Feed;
 use crate::device::error::Error;
 use crate::device::reply::Reply;
-use crate::plain::connection::OUTPUT_HIGH_WATER;
+use azmqtt_client::connection::OUTPUT_HIGH_WATER;
 use azmqtt_mqtt::{Publish, QoS};
 
 impl Session {

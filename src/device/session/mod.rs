@@ -2,7 +2,7 @@
 //!
 //! `Session` outlives connections. `Session::handle` takes a command, `Session::connect` begins a connection,
 //! `Session::disconnected` ends it; in between the session is driven by way of
-//! [`Dispatch`](crate::plain::connection::Dispatch): `handle_event`, `poll`, `deadline`. It knows no socket, no clock and
+//! [`Dispatch`](azmqtt_client::Dispatch): `handle_event`, `poll`, `deadline`. It knows no socket, no clock and
 //! no runtime, so its tests make the time up.
 //!
 //! Where it is headed is a `Goal` (`goal`), how far its connection is a `Phase`, and how far the next one a `Renewal`

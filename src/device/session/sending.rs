@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::state::Session;
 use crate::device::error::Error;
 use crate::device::message::Ticket;
-use crate::plain::connection::OUTPUT_HIGH_WATER;
+use azmqtt_client::connection::OUTPUT_HIGH_WATER;
 use azmqtt_mqtt::{QoS, SubscribeFilter};
 
 impl Session {

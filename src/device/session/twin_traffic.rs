@@ -10,7 +10,7 @@ use super::twin::{Answered, COMPARISON_TIMEOUT, Origin, is_final};
 use crate::device::commands::TwinReply;
 use crate::device::error::Error;
 use crate::device::watch::Event;
-use crate::plain::connection::OUTPUT_HIGH_WATER;
+use azmqtt_client::connection::OUTPUT_HIGH_WATER;
 use azmqtt_mqtt::{Publish, QoS};
 
 /// Changes that may wait for the application; past that they are merged.

@@ -3,7 +3,7 @@
 use super::support::{Bench, SECOND};
 use crate::device::Error;
 use crate::device::session::End;
-use crate::plain::connection::Dispatch;
+use azmqtt_client::connection::Dispatch;
 use azmqtt_mqtt::QoS;
 
 #[test]

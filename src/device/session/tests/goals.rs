@@ -4,7 +4,7 @@ use super::support::{Answer, Bench, SECOND};
 use crate::device::commands::Command;
 use crate::device::session::End;
 use crate::device::{Error, State};
-use crate::plain::connection::Dispatch;
+use azmqtt_client::connection::Dispatch;
 use azmqtt_mqtt::QoS;
 use azmqtt_mqtt::server::Event;
 use azmqtt_net::deadlines::later;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::support::{Answer, Bench, SECOND, request_id};
 use crate::device::session::End;
 use crate::device::{LostSession, ReportedPatch};
-use crate::plain::connection::Dispatch;
+use azmqtt_client::connection::Dispatch;
 use azmqtt_mqtt::QoS;
 use azmqtt_mqtt::server::Event;
 

@@ -2,7 +2,7 @@
 
 use super::support::{Bench, SECOND, request_id};
 use crate::device::Error;
-use crate::plain::connection::Dispatch;
+use azmqtt_client::connection::Dispatch;
 use azmqtt_mqtt::QoS;
 use azmqtt_mqtt::server::Event;
 

@@ -12,7 +12,7 @@ use crate::device::message::{Owner, Ticket};
 use crate::device::session::{End, Session};
 use crate::device::shared::Shared;
 use crate::device::{Credentials, DeviceConfig, Error, Outgoing, Reply, ReportedPatch, Request};
-use crate::plain::connection::{Dispatch, Loss, Progress};
+use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::{Identity, SymmetricKey};
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{Publish, QoS, Server, SubscribeReasonCode};

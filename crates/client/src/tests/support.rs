@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::plain::{Event, EventKind, PlainClient, PlainServer};
+use crate::{Broker, Event, EventKind, MqttClient};
 use azmqtt_mqtt::wire::{Sender, decode};
 use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, Publish, QoS};
 
@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) struct Peer {
     listener: TcpListener,
-    pub(super) client: PlainClient,
+    pub(super) client: MqttClient,
 }
 
 /// The broker's end of a connection.
@@ -28,7 +28,7 @@ pub(super) struct Line {
 impl Peer {
     pub(super) async fn new(max_in_flight: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Self { listener, client: PlainClient::new(&Handle::current(), max_in_flight) }
+        Self { listener, client: MqttClient::new(&Handle::current(), max_in_flight) }
     }
 
     pub(super) fn connect_packet() -> Connect {
@@ -41,7 +41,7 @@ impl Peer {
     /// Connects and takes CONNECT.
     pub(super) async fn open(&self, connect: Connect) -> (u64, Line) {
         let port = self.listener.local_addr().unwrap().port();
-        let opening = self.client.open(PlainServer::new("127.0.0.1", port, LIMIT), connect.clone());
+        let opening = self.client.open(Broker::new("127.0.0.1", port, LIMIT), connect.clone());
         let accepting = timeout(LIMIT, self.listener.accept());
         let (number, accepted) = tokio::join!(opening, accepting);
         let (number, (stream, _)) = (number.unwrap(), accepted.unwrap().unwrap());

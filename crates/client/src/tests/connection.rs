@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::support::Peer;
-use crate::plain::connection::{Connection, Dispatch, Loss, Progress};
+use crate::connection::{Connection, Dispatch, Loss, Progress};
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{Client, Dead};
 

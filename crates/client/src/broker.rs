@@ -10,7 +10,7 @@ use azmqtt_net::{ConnectDeadlines, ConnectError, Endpoint, ProxyChoice, Stream, 
 
 /// A broker, and the way to it.
 #[derive(Debug, Clone)]
-pub struct PlainServer {
+pub struct Broker {
     endpoint: Endpoint,
     tls: Option<TlsOptions>,
     upgrade: Option<Upgrade>,
@@ -19,7 +19,7 @@ pub struct PlainServer {
     unix: Option<PathBuf>,
 }
 
-impl PlainServer {
+impl Broker {
     /// `host` and `port`, directly, over plain TCP; each step of a connection may take `limit`.
     pub fn new(host: &str, port: u16, limit: Duration) -> Self {
         let deadlines = ConnectDeadlines {

@@ -1,15 +1,16 @@
 //! What can be asked of a client. Nothing here waits, except for a connection.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::events::Events;
-use super::server::PlainServer;
-use super::task::Task;
+use crate::broker::Broker;
+use crate::events::Events;
+use crate::task::Task;
 use azmqtt_mqtt::session::fits_within;
 use azmqtt_mqtt::wire::is_valid_filter;
 use azmqtt_mqtt::{Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
@@ -103,18 +104,29 @@ pub enum Refused {
     Filter,
 }
 
-/// A session with a broker, which may have a connection. Dropping it ends both, without DISCONNECT.
-pub struct PlainClient {
-    shared: Arc<Shared>,
-}
-
-impl std::fmt::Debug for PlainClient {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PlainClient")
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Message => "the message cannot be sent: its topic is invalid, or it is too large",
+            Self::Filter => "there is no topic filter, or an invalid one",
+        })
     }
 }
 
-impl PlainClient {
+impl std::error::Error for Refused {}
+
+/// A session with a broker, which may have a connection. Dropping it ends both, without DISCONNECT.
+pub struct MqttClient {
+    shared: Arc<Shared>,
+}
+
+impl fmt::Debug for MqttClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MqttClient")
+    }
+}
+
+impl MqttClient {
     /// A client whose task runs on `runtime`, with at most `max_in_flight` messages without their PUBACK.
     pub fn new(runtime: &Handle, max_in_flight: u16) -> Self {
         let shared = Arc::new(Shared::default());
@@ -134,7 +146,7 @@ impl PlainClient {
     /// The step that failed, and how.
     pub fn open(
         &self,
-        server: PlainServer,
+        server: Broker,
         hello: impl Into<Hello>,
     ) -> impl Future<Output = Result<u64, ConnectError>> + Send + 'static {
         let (shared, hello) = (Arc::clone(&self.shared), hello.into());
@@ -195,7 +207,7 @@ impl PlainClient {
     }
 }
 
-impl Drop for PlainClient {
+impl Drop for MqttClient {
     fn drop(&mut self) {
         self.shared.close();
     }

@@ -8,9 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::client::Request;
-use super::connection::{Dispatch, Loss, MAX_OUTPUT, OUTPUT_HIGH_WATER, Progress};
-use super::events::{End, Event, EventKind, Events};
+use crate::client::Request;
+use crate::connection::{Dispatch, Loss, MAX_OUTPUT, OUTPUT_HIGH_WATER, Progress};
+use crate::events::{End, Event, EventKind, Events};
 use azmqtt_mqtt::client::Event as MqttEvent;
 use azmqtt_mqtt::{
     Client, ConnectReturnCode, Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter, SubscribeReasonCode,

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::support::{Peer, message};
-use crate::plain::client::Request;
-use crate::plain::connection::Dispatch;
-use crate::plain::session::{Ended, Session};
-use crate::plain::{End, EventKind, Events};
+use crate::client::Request;
+use crate::connection::Dispatch;
+use crate::session::{Ended, Session};
+use crate::{End, EventKind, Events};
 use azmqtt_mqtt::wire::{Sender, decode};
 use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS};
 
