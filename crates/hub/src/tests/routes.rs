@@ -89,7 +89,7 @@ const ROUTES: [(&str, &str, Takes); 59] = [
     ("PUT", "&path", Device),
     ("GET", "&path", Device),
     // Whoever connects shows credentials in MQTT.
-    ("GET", "PATH", Device),
+    ("GET", "WEBSOCKET_PATH", Device),
 ];
 
 /// The routes that the sources of a folder have, each with its method; a path that is no text by its name.
