@@ -8,7 +8,7 @@
 //! | [`handshake`] | the TLS handshake of one connection, and what is said when it fails |
 //! | [`certificate_authority`], [`client_certificates`] | the authority of tests and what it signs; what clients show |
 //! | [`unauthenticated`] | clients that have not shown who they are: how many, and how much they may send |
-//! | [`transport`] | one byte stream: batched writes, reads while a write is pending, bounds on both |
+//! | [`transport`] | one byte stream of a client: when it counts as not reading, and its recording |
 //! | [`packets`] | the recording of every MQTT packet, for tests |
 //! | [`state_dir`] | what a service keeps across restarts |
 //! | [`temp_dir`] | the directory of a service that keeps nothing |

@@ -138,7 +138,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
         loop {
             // What came with CONNECT is looked at first.
             while let Some(event) =
-                self.server.poll(&mut self.transport.input, Instant::now()).map_err(|_| Closed)?
+                self.server.poll(self.transport.input(), Instant::now()).map_err(|_| Closed)?
             {
                 self.handle(event).await?;
             }

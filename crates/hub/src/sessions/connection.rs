@@ -52,8 +52,7 @@ pub(crate) async fn greet<S, T>(stream: S, max_in_flight: u16, shared: &Shared) 
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut transport = Transport::new(stream);
-    transport.tap = shared.packets.as_ref().map(PacketLog::tap);
+    let mut transport = Transport::new(stream, shared.packets.as_ref().map(PacketLog::tap));
     let mut server = Server::new(max_in_flight, Instant::now());
     let connecting = receive_connect(&mut transport, &mut server);
     let connect = timeout(shared.config.limits.connect_timeout, connecting).await.ok()??;
@@ -163,7 +162,7 @@ where
 {
     let leaves = poll_fn(|cx| {
         // What it sends meanwhile is read up to a bound, behind which its end is not seen.
-        while transport.input.len() < WAITING_INPUT {
+        while transport.input().len() < WAITING_INPUT {
             match transport.poll_read(cx) {
                 Poll::Ready(Ok(1..)) => {}
                 Poll::Ready(_) => return Poll::Ready(()),
@@ -186,7 +185,7 @@ where
     loop {
         match poll_fn(|cx| transport.poll_read(cx)).await {
             Err(_) | Ok(0) => return None,
-            Ok(_) => match server.poll(&mut transport.input, Instant::now()) {
+            Ok(_) => match server.poll(transport.input(), Instant::now()) {
                 Ok(Some(Event::Connect(connect))) => return Some(Ok(connect)),
                 Ok(_) => {}
                 Err(error) => return Some(Err(error)),
@@ -206,7 +205,7 @@ where
         return;
     }
     while let Ok(1..) = poll_fn(|cx| transport.poll_read(cx)).await {
-        transport.input.clear();
+        transport.input().clear();
     }
 }
 
@@ -349,7 +348,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                     Ok(())
                 }
                 Wake::Read(1..) if self.line.is_shaping() => {
-                    self.session.server.answer_pings(&mut self.transport.input, Instant::now());
+                    self.session.server.answer_pings(self.transport.input(), Instant::now());
                     Ok(())
                 }
                 Wake::Read(0) => Err(CloseReason::Lost),
@@ -375,7 +374,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 self.session.handle(event).await?;
                 continue;
             }
-            let polled = self.session.server.poll(&mut self.transport.input, Instant::now());
+            let polled = self.session.server.poll(self.transport.input(), Instant::now());
             match polled.map_err(CloseReason::Protocol)? {
                 Some(event) if self.shared.faults.is_armed() || self.shared.throttle.is_on() => {
                     let event = self.line.receive(&self.shared, &mut self.session, event)?;
@@ -394,7 +393,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             consume_budget().await;
         }
         if self.line.is_shaping() {
-            self.session.server.answer_pings(&mut self.transport.input, Instant::now());
+            self.session.server.answer_pings(self.transport.input(), Instant::now());
         }
         self.input_waits = true;
         Ok(())
@@ -411,7 +410,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Whether something may be read although nothing is looked at.
     fn reads_ahead(&mut self) -> bool {
-        let room = !self.is_full() && self.transport.input.len() < READ_AHEAD;
+        let room = !self.is_full() && self.transport.input().len() < READ_AHEAD;
         room && self.line.is_shaping() && !self.line.closed
     }
 

@@ -9,6 +9,7 @@ use super::log::{ClientName, PacketLog};
 use super::record::{Content, Direction};
 use azmqtt_mqtt::wire::{self, Sender};
 use azmqtt_mqtt::{ConnectReturnCode, MAX_PACKET_SIZE, Packet, ProtocolError};
+use azmqtt_net::framed::Observer;
 
 /// What goes by on one connection. It is told every byte, in both directions, and the end.
 pub struct Tap {
@@ -29,19 +30,20 @@ struct Stream {
     broken: bool,
 }
 
-impl Tap {
-    pub(super) fn new(log: Arc<PacketLog>) -> Self {
-        Self { log, client: None, to_server: Stream::default(), to_client: Stream::default(), reason: None }
-    }
-
-    /// Bytes came from the client.
-    pub fn received(&mut self, bytes: &[u8]) {
+/// The server's side: what came is the client's.
+impl Observer for Tap {
+    fn received(&mut self, bytes: &[u8]) {
         self.follow(Direction::ToServer, bytes);
     }
 
-    /// Bytes went to the client.
-    pub fn sent(&mut self, bytes: &[u8]) {
+    fn sent(&mut self, bytes: &[u8]) {
         self.follow(Direction::ToClient, bytes);
+    }
+}
+
+impl Tap {
+    pub(super) fn new(log: Arc<PacketLog>) -> Self {
+        Self { log, client: None, to_server: Stream::default(), to_client: Stream::default(), reason: None }
     }
 
     /// The connection is going to end, and why. The first reason counts.
