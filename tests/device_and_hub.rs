@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use azmqtt::device::{
+use azmqtt_device::{
     ClientCertificate, Credentials, DesiredPatch, Device, DeviceConfig, Error, Outgoing, Reply, RetryPolicy,
     State, Trust,
 };

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use azmqtt::device::{
+use azmqtt_device::{
     Credentials, Device, DeviceConfig, Error, FileUpload, Proxy, ProxyChoice, Reply, RetryPolicy, Trust,
     UploadStep,
 };

@@ -4,7 +4,7 @@
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use azmqtt::device::{
+use azmqtt_device::{
     Credentials, Device, DeviceConfig, Error, MethodAnswer, MethodInvocation, Reply, Step, Trust,
 };
 use azmqtt_dialect::{Auth, ConnectionString, SymmetricKey};

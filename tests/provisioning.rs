@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use azmqtt::device::{
+use azmqtt_device::{
     Credentials, Device, DeviceConfig, Error, PollWaits, ProvisioningConfig, Registered, Reply, Trust,
     provisioning::register,
 };

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use super::credential_callbacks::CredentialCallback;
 use super::errors::value_error;
 use super::sas::unix_now;
-use crate::device::{ClientCertificate, Credentials, Trust, Workload};
+use azmqtt_device::{ClientCertificate, Credentials, Trust, Workload};
 use azmqtt_dialect::identity::{check_host_name, check_id};
 use azmqtt_dialect::{Auth, ConnectionString, Identity, SasToken, SymmetricKey};
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::stream::Place;
-use crate::device::{Delivery, Device};
+use azmqtt_device::{Delivery, Device};
 
 /// A batch goes out when it has this many, or
 const MAX_BATCH: usize = 32;

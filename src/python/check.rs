@@ -6,7 +6,7 @@ use super::access::Access;
 use super::core::span;
 use super::options::Options;
 use super::{runtime, waiter};
-use crate::device::check::check;
+use azmqtt_device::check::check;
 
 /// Name, whether it was good, what was seen, what to do, more of what was seen, seconds.
 type Step = (String, bool, String, Option<String>, Vec<(&'static str, String)>, f64);

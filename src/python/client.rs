@@ -19,7 +19,7 @@ use super::outcome::Outcome;
 use super::sending::Sending;
 use super::upload::Upload;
 use super::{bridge, convert, errors, outgoing, waiter};
-use crate::device::{Device, Error, Reply, RoundTrips, Stats};
+use azmqtt_device::{Device, Error, Reply, RoundTrips, Stats};
 use azmqtt_dialect::twin::{Section, check_patch_text};
 
 /// One device's client.

@@ -8,7 +8,6 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::device;
 use azmqtt_dialect::{MessageProperties, PropertyBag};
 
 /// A message from the cloud.
@@ -20,8 +19,8 @@ pub(super) struct CloudMessage {
     properties: OnceLock<Result<MessageProperties, String>>,
 }
 
-impl From<device::CloudMessage> for CloudMessage {
-    fn from(message: device::CloudMessage) -> Self {
+impl From<azmqtt_device::CloudMessage> for CloudMessage {
+    fn from(message: azmqtt_device::CloudMessage) -> Self {
         Self { input: message.input, bag: message.bag, payload: message.payload, properties: OnceLock::new() }
     }
 }

@@ -11,7 +11,7 @@ use pyo3::types::{PyBool, PyInt};
 use super::fork::Generation;
 use super::runtime;
 use super::stream::Stream;
-use crate::device::{CloudMessage, DesiredPatch, Device, DeviceConfig, MethodRequest};
+use azmqtt_device::{CloudMessage, DesiredPatch, Device, DeviceConfig, MethodRequest};
 use azmqtt_dialect::topic;
 
 /// Time spans from Python end here: about 30 years in seconds, which no clock arithmetic overflows.

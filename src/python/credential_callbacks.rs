@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::core::span;
 use super::waiter;
-use crate::device::{BoxFuture, Reply, Signer, TokenSource};
+use azmqtt_device::{BoxFuture, Reply, Signer, TokenSource};
 use azmqtt_dialect::SasToken;
 
 /// Python's end: it takes calls and answers them.

@@ -6,7 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
 use super::convert;
-use crate::device::Error;
+use azmqtt_device::Error;
 use azmqtt_dialect::MessageError;
 
 /// Makes the exception for `error`.

@@ -16,7 +16,7 @@ use super::stream::{Place, Stream};
 use super::subscription::Subscription;
 use super::wakeups::Wakeups;
 use super::{bridge, convert, errors, waiter};
-use crate::device::{
+use azmqtt_device::{
     CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, MethodRequest, Reply, State, StateChange,
 };
 

@@ -14,7 +14,7 @@ use super::errors;
 use super::fork::Generation;
 use super::hub_cloud;
 use super::hub_options::HubOptions;
-use crate::device::Error;
+use azmqtt_device::Error;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::twin;
 use azmqtt_dialect::x509::Thumbprint;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use super::{convert, errors};
-use crate::device::MethodInvocation;
+use azmqtt_device::MethodInvocation;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::{MAX_METHOD_BODY, check_method_name};
 

@@ -7,17 +7,17 @@ use std::time::Duration;
 use pyo3::prelude::*;
 
 use super::waiter;
-use crate::device::{self, Event, LogEntry};
+use azmqtt_device::{Event, LogEntry};
 
 /// Client, what happened, its reason or request id, and its seconds or status.
 type Entry = (String, &'static str, Option<String>, f64);
 
 /// The events of every client of this process that is logged.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct Log(Arc<device::Log>);
+pub(super) struct Log(Arc<azmqtt_device::Log>);
 
 impl Log {
-    pub(super) fn inner(&self) -> &Arc<device::Log> {
+    pub(super) fn inner(&self) -> &Arc<azmqtt_device::Log> {
         &self.0
     }
 }

@@ -9,7 +9,7 @@ use pyo3::types::PyBytes;
 
 use super::core::Core;
 use super::{bridge, convert, errors, waiter};
-use crate::device::{self, Device};
+use azmqtt_device::Device;
 use azmqtt_dialect::MAX_METHOD_BODY;
 
 /// A call from the hub.
@@ -19,22 +19,22 @@ pub(super) struct MethodCall {
     name: String,
     payload: Bytes,
     /// Until the response is given.
-    call: Mutex<Option<device::MethodCall>>,
+    call: Mutex<Option<azmqtt_device::MethodCall>>,
 }
 
 impl MethodCall {
-    pub(super) fn new(core: &Arc<Core>, request: device::MethodRequest) -> Self {
-        let device::MethodRequest { name, payload, call } = request;
+    pub(super) fn new(core: &Arc<Core>, request: azmqtt_device::MethodRequest) -> Self {
+        let azmqtt_device::MethodRequest { name, payload, call } = request;
         Self { core: Arc::clone(core), name, payload, call: Mutex::new(Some(call)) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<device::MethodCall>> {
+    fn lock(&self) -> MutexGuard<'_, Option<azmqtt_device::MethodCall>> {
         // Nothing that runs under this lock can leave it half-changed.
         self.call.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What it takes to respond, once; the call stays open if the payload cannot be sent.
-    fn response(&self, payload: &Bound<'_, PyAny>) -> PyResult<(&Device, device::MethodCall, Bytes)> {
+    fn response(&self, payload: &Bound<'_, PyAny>) -> PyResult<(&Device, azmqtt_device::MethodCall, Bytes)> {
         let device = self.core.device()?;
         let body = convert::to_json_within("the response", payload, MAX_METHOD_BODY)?;
         let call = self.lock().take();

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::access::Access;
 use super::core::span;
-use crate::device::{DeviceConfig, Endpoint, LostSession, OutboxLimits, ProxyChoice, RetryPolicy, Trust};
+use azmqtt_device::{DeviceConfig, Endpoint, LostSession, OutboxLimits, ProxyChoice, RetryPolicy, Trust};
 use azmqtt_dialect::identity::check_host_name;
 use azmqtt_net::tls::Hints;
 

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::{convert, provisioning};
-use crate::device::{MethodAnswer, Registered, ReportedPatch, TwinDocument};
+use azmqtt_device::{MethodAnswer, Registered, ReportedPatch, TwinDocument};
 
 /// The result of one operation, still without Python.
 #[derive(Debug)]

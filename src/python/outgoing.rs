@@ -10,7 +10,7 @@ use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyMapping, PyMemo
 use pyo3::{Borrowed, intern};
 
 use super::{convert, errors};
-use crate::device::Outgoing;
+use azmqtt_device::Outgoing;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MessageProperties};
 use azmqtt_mqtt::QoS;
 

@@ -14,8 +14,8 @@ use super::fork::Generation;
 use super::options::Options;
 use super::outcome::Outcome;
 use super::{bridge, convert, runtime, waiter};
-use crate::device::provisioning::register;
-use crate::device::{Credentials, PollWaits, ProvisioningConfig, Registered, Reply, Trust};
+use azmqtt_device::provisioning::register;
+use azmqtt_device::{Credentials, PollWaits, ProvisioningConfig, Registered, Reply, Trust};
 use azmqtt_dialect::provisioning::{Registrant, RegistrationState};
 use azmqtt_dialect::{Identity, SymmetricKey};
 

@@ -15,7 +15,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::errors;
 use super::fork::Generation;
-use crate::device::Neighbours;
+use azmqtt_device::Neighbours;
 
 /// Threads for the hashes of uploads go away after this time without work.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);
@@ -76,7 +76,7 @@ fn make() -> io::Result<&'static Entry> {
         .worker_threads(1)
         .thread_name("azmqtt")
         .thread_keep_alive(THREAD_KEEP_ALIVE)
-        // For computations alone: what may hang has threads of its own, see `device::blocking`.
+        // For computations alone: what may hang has threads of its own, see `azmqtt_device::blocking`.
         .max_blocking_threads(8)
         .on_thread_start(block_signals)
         .enable_all();

@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::core::{Core, Seconds};
 use super::{bridge, errors, outgoing, runtime, waiter};
-use crate::device::{Batch, Device, Error, Outgoing, Reply};
+use azmqtt_device::{Batch, Device, Error, Outgoing, Reply};
 
 /// Messages that are passed on at once.
 const CHUNK: usize = 256;

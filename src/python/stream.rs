@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::acknowledge::Acknowledgements;
-use crate::device::{Delivery, Device, Error, Inbox, Reply};
+use azmqtt_device::{Delivery, Device, Error, Inbox, Reply};
 
 /// How many items are fetched at once.
 const BATCH: usize = 256;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::device::{Error, Reply};
+use azmqtt_device::{Error, Reply};
 
 /// One subscription.
 #[derive(Default)]

@@ -12,7 +12,7 @@ use super::core::span;
 use super::fork::Generation;
 use super::outcome::Outcome;
 use super::{convert, errors};
-use crate::device::{
+use azmqtt_device::{
     Answer, DesiredPatch, Error, OnDisconnect, OutboxLimits, Received, Refused, Request, TwinSession,
 };
 

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 
 use super::core::Core;
 use super::{bridge, waiter};
-use crate::device::{FileUpload, UploadStep};
+use azmqtt_device::{FileUpload, UploadStep};
 use azmqtt_dialect::upload::check_blob_name;
 
 /// For uploads without a timeout: about 30 years.

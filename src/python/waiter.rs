@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::errors;
 use super::greenlets::Greenlets;
-use crate::device::{Error, Reply};
+use azmqtt_device::{Error, Reply};
 
 /// How long Ctrl-C or Jupyter's Interrupt may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);

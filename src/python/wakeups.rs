@@ -13,8 +13,8 @@ use pyo3::prelude::*;
 
 use super::core::span;
 use super::{errors, runtime, waiter};
-use crate::device::reply::afterwards;
-use crate::device::{Error, Reply};
+use azmqtt_device::reply::afterwards;
+use azmqtt_device::{Error, Reply};
 
 /// The reserve is woken when no thread has come for a key for so long,
 const STALL: Duration = Duration::from_millis(2);

@@ -31,8 +31,8 @@ use super::core::Core;
 use super::errors;
 use super::fork::Generation;
 use super::outcome::Outcome;
-use crate::device::reply::afterwards;
-use crate::device::{Device, Error, Reply};
+use azmqtt_device::reply::afterwards;
+use azmqtt_device::{Device, Error, Reply};
 
 /// Seconds between two looks at signals where a kernel needs them.
 const TICK: f64 = 0.1;

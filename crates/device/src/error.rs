@@ -1,0 +1,147 @@
+//! What can go wrong between a device and its hub, by what the caller can do about it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::provisioning::ProvisioningFailure;
+use azmqtt_dialect::ServiceError;
+use azmqtt_net::ConnectError;
+pub use azmqtt_net::Step;
+use azmqtt_net::http::RequestError;
+
+/// Why an operation did not succeed. No variant ever holds a key or a token.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Error {
+    /// No connection could be made.
+    ConnectionFailed {
+        /// Where it failed.
+        step: Step,
+        /// What happened there, with the host and port.
+        reason: String,
+    },
+    /// The hub refused the credentials.
+    AuthenticationFailed {
+        /// What the hub answered, and what that usually means.
+        reason: String,
+    },
+    /// The connection was lost and the outcome of the operation is not known.
+    ConnectionLost {
+        /// What ended the connection.
+        reason: String,
+    },
+    /// No answer within the operation's time.
+    RequestTimeout {
+        /// What was waited for.
+        operation: &'static str,
+        /// How long it had.
+        after: Duration,
+        /// What is known of the reason, such as why there was no connection.
+        known: Option<String>,
+    },
+    /// The hub answered with a status other than success.
+    RequestFailed {
+        /// The HTTP-like status from the answer's topic.
+        status: u16,
+        /// The body, as far as it could be read.
+        error: Box<ServiceError>,
+    },
+    /// The provisioning service did not assign the device to a hub.
+    ProvisioningFailed(Box<ProvisioningFailure>),
+    /// The answer makes no sense.
+    BadAnswer {
+        /// What was wrong with it.
+        reason: String,
+    },
+    /// Blob Storage did not take a file, or a part of it.
+    UploadFailed {
+        /// The request, such as "Put Block".
+        step: &'static str,
+        /// The HTTP status, if there was an answer.
+        status: Option<u16>,
+        /// Storage's own code, such as `AuthenticationFailed`.
+        code: Option<String>,
+        /// What it said.
+        reason: String,
+    },
+    /// The outbox holds as much as it may.
+    OutboxFull {
+        /// Messages and requests that wait or are in flight.
+        messages: usize,
+        /// Their size in bytes.
+        bytes: usize,
+    },
+    /// The client was closed, or is being closed.
+    ClientClosed,
+    /// The client was closed because another one of this process has connected as the same identity.
+    Replaced {
+        /// The MQTT client id of both.
+        client_id: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ConnectionFailed { step, reason } => write!(f, "{step} failed: {reason}"),
+            Self::AuthenticationFailed { reason } => f.write_str(reason),
+            Self::ConnectionLost { reason } => write!(f, "connection lost: {reason}"),
+            Self::RequestTimeout { operation, after, known } => {
+                write!(f, "no answer to {operation} within {} s", after.as_secs_f64())?;
+                known.as_ref().map_or(Ok(()), |known| write!(f, " ({known})"))
+            }
+            Self::RequestFailed { status, error } => {
+                write!(f, "the hub answered {status}: {}", error.message)
+            }
+            Self::UploadFailed { step, status, code, reason } => {
+                write!(f, "the file upload failed at {step}")?;
+                if let Some(status) = status {
+                    write!(f, ": status {status}")?;
+                }
+                if let Some(code) = code {
+                    write!(f, " {code}")?;
+                }
+                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+            }
+            Self::ProvisioningFailed(failure) => failure.fmt(f),
+            Self::BadAnswer { reason } => write!(f, "the answer makes no sense: {reason}"),
+            Self::OutboxFull { messages, bytes } => {
+                write!(f, "the outbox is full: {messages} messages, {bytes} bytes are not acknowledged yet")
+            }
+            Self::ClientClosed => f.write_str("the client is closed"),
+            Self::Replaced { client_id } => {
+                write!(f, "the client is closed: {}", replaced_by(client_id))
+            }
+        }
+    }
+}
+
+/// Why a client has lost its place.
+pub(super) fn replaced_by(client_id: &str) -> String {
+    format!("another client of this process has connected as {client_id}")
+}
+
+impl std::error::Error for Error {}
+
+impl From<ConnectError> for Error {
+    fn from(error: ConnectError) -> Self {
+        Self::ConnectionFailed { step: error.step, reason: error.reason }
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Connect(error) => error.into(),
+            RequestError::Lost { reason } => Self::ConnectionLost { reason },
+            RequestError::TimedOut { request, after } => {
+                Self::RequestTimeout { operation: request, after, known: None }
+            }
+            RequestError::BadAnswer { reason } => Self::BadAnswer { reason },
+        }
+    }
+}
+
+/// What an operation without a connection says of the reason: the last error, or the step that was under way.
+pub(super) fn not_connected(error: impl fmt::Display) -> String {
+    format!("not connected: {error}")
+}

@@ -1,0 +1,79 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules
+//!
+//! A [`Device`] is a handle that never waits: it puts commands into a queue, and one task per device owns everything behind
+//! it. What is said on a connection is a [`session`] without I/O; `azmqtt-client` drives its connection.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`handle`], `commands`, [`reply`] | what can be asked; on its way to the task; how outcomes come back |
+//! | [`config`], [`credentials`], [`error`] | what a connection is made of, beside the byte stream, which is [`azmqtt_net`]'s; what can go wrong |
+//! | [`edge`] | signatures and roots from the IoT Edge runtime, for modules |
+//! | `task`, `connection`, `shared` | the life of the connection: connect, reconnect, close; one connection from CONNECT to its end; what handles and task both see |
+//! | `attempt`, `backoff` | a stream and a password; when to try again |
+//! | [`session`], `destination` | all that is said, without I/O; where a message is addressed to |
+//! | [`twin_session`] | the twin's part of it, for a connection that somebody else holds |
+//! | [`neighbours`] | other clients of the process that connect as the same identity |
+//! | [`stats`], [`histogram`], [`watch`] | what can be seen from outside |
+//! | [`message`], `budget`, [`inbox`] | messages on their way out; what came in |
+//! | [`upload`], [`invoke`] | files, and calls of methods through a gateway: over HTTPS, never in the device's task |
+//! | [`check`] | which step of a connection fails, and what to do about it |
+//! | [`provisioning`] | a registration with the Device Provisioning Service |
+
+// Tests may unwrap: a panic there is the report.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+mod attempt;
+mod backoff;
+mod budget;
+pub mod check;
+mod commands;
+pub mod config;
+mod connection;
+pub mod credentials;
+mod destination;
+pub mod edge;
+pub mod error;
+pub mod handle;
+pub mod histogram;
+pub mod inbox;
+pub mod invoke;
+pub mod message;
+pub mod neighbours;
+pub mod provisioning;
+pub mod reply;
+pub mod session;
+mod shared;
+pub mod stats;
+mod task;
+pub mod twin_session;
+pub mod upload;
+pub mod watch;
+
+#[cfg(test)]
+mod tests;
+
+pub use azmqtt_net::{
+    BoxFuture, CertificateError, ClientCertificate, Endpoint, EnvironmentProxies, Proxy, ProxyChoice,
+    ProxyError, RootSource, Trust,
+};
+pub use config::{ConnectDeadlines, DeviceConfig, LostSession, OutboxLimits, RetryPolicy};
+pub use credentials::{Credentials, Signer, TokenSource};
+pub use edge::Workload;
+pub use error::{Error, Step};
+pub use handle::Device;
+pub use histogram::RoundTrips;
+pub use inbox::{CloudMessage, Delivery, Inbox};
+pub use invoke::{MethodAnswer, MethodInvocation};
+pub use message::{Batch, Outgoing};
+pub use neighbours::Neighbours;
+pub use provisioning::{PollWaits, ProvisioningConfig, ProvisioningFailure, Registered};
+pub use reply::Reply;
+pub use session::desired::DesiredPatch;
+pub use session::methods::{MAX_OPEN_CALLS, MethodCall, MethodRequest};
+pub use session::requests::{Answer, ReportedPatch, Request, TwinDocument};
+pub use stats::{State, Stats};
+pub use twin_session::{OnDisconnect, Received, Refused, TwinSession};
+pub use upload::{FileUpload, UploadStep};
+pub use watch::{Event, Log, LogEntry, StateChange};

@@ -1,0 +1,202 @@
+//! What a session consists of.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::goal::Goal;
+use super::link::{Link, Renewal};
+use super::methods::Methods;
+use super::outbox::Outbox;
+use super::subscriptions::Subscriptions;
+use super::twin::Twin;
+use super::waiting::Waiting;
+use crate::commands::TwinReply;
+use crate::credentials::Password;
+use crate::error::Error;
+use crate::message::Ticket;
+use crate::neighbours::Seat;
+use crate::shared::Shared;
+use azmqtt_dialect::UsernameOptions;
+use azmqtt_mqtt::{Client, Connect, ConnectReturnCode, Login};
+use azmqtt_net::ClockOffset;
+use azmqtt_net::deadlines::later;
+
+/// A device's side of everything that is said to its hub, over one connection after the other.
+///
+/// Outcomes go where the commands said, what comes in goes into the inboxes of [`Shared`].
+pub(crate) struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) mqtt: Client<Ticket>,
+    pub(super) link: Link,
+    pub(super) goal: Goal,
+    /// Somebody asked for a connection by name: a wait before the next attempt is over.
+    pub(super) hurry: bool,
+    pub(super) outbox: Outbox,
+    pub(super) twin: Twin<TwinReply>,
+    pub(super) subscriptions: Subscriptions,
+    /// When a subscription that was refused after a reconnect may be tried again.
+    pub(super) subscribe_again_at: Option<Instant>,
+    pub(super) methods: Methods,
+    /// Callers that wait for a state of the connection.
+    pub(super) waiting: Vec<Waiting>,
+    /// Not later than the earliest deadline of any operation.
+    pub(super) earliest: Option<Instant>,
+    /// Not longer than the shortest time that any operation had.
+    pub(super) shortest_timeout: Option<Duration>,
+    /// While it is connected or wants to be, if there may be others.
+    pub(super) seat: Option<Seat>,
+}
+
+/// Why a connection is over.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The client is being closed.
+    Closed,
+    /// The connection was to end for now.
+    Left,
+    /// The planned end: the next connection, with a new token, is open already.
+    Renewed,
+    /// The hub refused.
+    Refused(ConnectReturnCode),
+    /// It ended before the hub accepted.
+    Failed(Error),
+    /// It ended afterwards.
+    Lost { since: Instant, error: Error },
+}
+
+impl End {
+    /// Whether the hub is told by DISCONNECT.
+    pub(crate) fn is_planned(&self) -> bool {
+        matches!(self, Self::Closed | Self::Left | Self::Renewed)
+    }
+
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Lost { error: Error::ConnectionLost { reason }, .. } => reason.clone(),
+            Self::Lost { error, .. } | Self::Failed(error) => error.to_string(),
+            Self::Refused(_) => "the hub refused the connection".to_owned(),
+            Self::Renewed => "reconnecting with a new token".to_owned(),
+            Self::Left => "disconnected on request".to_owned(),
+            Self::Closed => "the client is closing".to_owned(),
+        }
+    }
+}
+
+/// After a comparison of desired properties that the hub has refused, unless somebody asks before.
+const REFUSED_RETRY: Duration = Duration::from_secs(300);
+
+impl Session {
+    /// A session without a connection. `random` tells its twin requests from those of earlier sessions.
+    pub(crate) fn new(shared: Arc<Shared>, random: u32, now: Instant) -> Self {
+        Self {
+            mqtt: Client::new(shared.config.max_in_flight, now),
+            link: Link::new(),
+            goal: Goal::Rest,
+            hurry: false,
+            outbox: Outbox::new(now),
+            twin: Twin::new(random, REFUSED_RETRY),
+            subscriptions: Subscriptions::new(),
+            subscribe_again_at: None,
+            methods: Methods::default(),
+            waiting: Vec::new(),
+            earliest: None,
+            shortest_timeout: None,
+            seat: None,
+            shared,
+        }
+    }
+
+    /// Begins with CONNECT on a fresh stream. `clock` is what its opening said about this machine's clock.
+    pub(crate) fn connect(&mut self, password: Password, clock: Option<ClockOffset>, now: Instant) {
+        let config = &self.shared.config;
+        let username = config.identity.username(&UsernameOptions {
+            product_info: config.product_info.clone(),
+            model_id: config.model_id.clone(),
+        });
+        let mut connect = Connect::new(config.identity.client_id());
+        connect.keep_alive = config.keep_alive;
+        connect.clean_session = false;
+        connect.login = Some(Login::new(username, password.text));
+        let connack = later(now, config.deadlines.connack);
+        let renew_at = password.renew_after.map(|after| later(now, after));
+        self.link.begin(connack, renew_at, clock);
+        // An hour is as good as any longer time.
+        let ping_timeout = config.ping_timeout.min(Duration::from_secs(3600));
+        self.mqtt.connect(&connect, ping_timeout, now);
+    }
+
+    /// How many connections the hub has accepted.
+    pub(crate) fn connections(&self) -> u64 {
+        self.link.number
+    }
+
+    /// Whether the next connection is to be opened beside this one, for its new token.
+    pub(crate) fn wants_next(&self) -> bool {
+        self.link.renewal() == Some(Renewal::Opening)
+    }
+
+    /// It is open: see [`Self::wants_next`].
+    pub(crate) fn next_is_open(&mut self, now: Instant) {
+        self.link.next_is_open(now);
+    }
+
+    /// It could not be opened; [`Self::wants_next`] is true again after `wait`.
+    pub(crate) fn next_failed(&mut self, wait: Duration, now: Instant) {
+        self.link.next_failed(wait, now);
+    }
+
+    /// Its place among the other clients of the process, while it is connected or wants to be.
+    pub(crate) fn set_seat(&mut self, seat: Option<Seat>) {
+        self.seat = seat;
+    }
+
+    /// Whether a connection is wanted.
+    pub(crate) fn wants_connection(&self) -> bool {
+        self.goal.wants_connection()
+    }
+
+    /// Whether somebody has asked for a connection by name since [`Self::begin_wait`].
+    pub(crate) fn is_hurried(&self) -> bool {
+        self.hurry
+    }
+
+    /// A wait before the next attempt begins.
+    pub(crate) fn begin_wait(&mut self) {
+        self.hurry = false;
+    }
+
+    /// Whether the application was promised to be told of what the hub sends.
+    pub(crate) fn any_listening(&self) -> bool {
+        self.subscriptions.any_listening()
+    }
+
+    /// Whether a change of the desired properties waits for room.
+    pub(crate) fn is_holding_back(&self) -> bool {
+        self.twin.is_holding_back()
+    }
+
+    /// Shows how long the session's own queues are.
+    pub(crate) fn show_depths(&self) {
+        let depths = &self.shared.monitor.depths;
+        depths.outbox.set(self.outbox.len() as u64);
+        depths.in_flight.set(self.mqtt.in_flight() as u64);
+        depths.methods_open.set(self.methods.open() as u64);
+    }
+
+    /// Whether every accepted operation has its outcome.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outbox.is_empty()
+            && self.mqtt.in_flight() == 0
+            && self.twin.requests().is_empty()
+            && self.methods.is_settled()
+    }
+
+    /// Whether nothing is under way on the wire.
+    pub(super) fn is_quiet(&mut self) -> bool {
+        self.mqtt.in_flight() == 0
+            && self.mqtt.output().is_empty()
+            && self.outbox.unflushed.is_empty()
+            && !self.twin.requests().awaits_answer()
+            && self.methods.is_quiet()
+    }
+}

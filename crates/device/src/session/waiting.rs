@@ -1,0 +1,34 @@
+//! Callers that wait for a state of the connection.
+
+use std::time::{Duration, Instant};
+
+use super::subscriptions::Feed;
+use crate::reply::Reply;
+
+/// A caller that waits for a state of the connection.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) what: Awaited,
+    pub(super) deadline: Instant,
+    pub(super) timeout: Duration,
+    pub(super) reply: Reply<()>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// A connection on which every wanted feed stands.
+    Everything,
+    Feed(Feed),
+}
+
+impl Awaited {
+    /// Whether the failure of `feed` ends the wait.
+    pub(super) fn needs(self, feed: Feed) -> bool {
+        match self {
+            Self::Everything => true,
+            // Changes need the answers for their comparison.
+            Self::Feed(Feed::DesiredChanges) => matches!(feed, Feed::DesiredChanges | Feed::TwinAnswers),
+            Self::Feed(awaited) => awaited == feed,
+        }
+    }
+}
