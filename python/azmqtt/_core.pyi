@@ -24,13 +24,13 @@ __all__ = [
     "Log",
     "Login",
     "MethodCall",
+    "MqttClient",
     "PacketLog",
     "PendingCall",
-    "PlainClient",
-    "PlainTls",
     "Provisioning",
     "ProvisioningService",
     "Sending",
+    "TlsOptions",
     "TwinRequests",
     "Upload",
     "Wakeups",
@@ -424,7 +424,7 @@ class PendingCall:
     def wait(self, timeout: float) -> tuple[int, bytes] | None: ...
 
 @final
-class PlainTls:
+class TlsOptions:
     """What TLS is made of, for a broker that is no hub. Shows no key."""
 
     def __new__(
@@ -439,7 +439,7 @@ class PlainTls:
     ) -> Self: ...
 
 @final
-class PlainClient:
+class MqttClient:
     """A session with any MQTT 3.1.1 broker."""
 
     def __new__(cls, max_in_flight: int) -> Self: ...

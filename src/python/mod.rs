@@ -9,7 +9,7 @@
 //! * [`waiter`]: how a blocking call waits, [`greenlets`]: also under gevent and eventlet; [`bridge`]: how asyncio is
 //!   woken.
 //! * [`hub`], [`hub_cloud`]: the local hub. [`log`]: what happens to connections, for Python's `logging`.
-//! * [`check`]: which step of a connection fails. [`plain`]: sessions with any broker.
+//! * [`check`]: which step of a connection fails. [`mqtt_client`]: sessions with any broker.
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
 //! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_provisioning`]: the local hub.
@@ -40,11 +40,11 @@ mod invoke;
 mod log;
 mod login;
 mod method_call;
+mod mqtt_client;
 mod options;
 mod outcome;
 mod outgoing;
 mod pasted;
-mod plain;
 mod provisioning;
 mod runtime;
 mod sas;
@@ -93,9 +93,9 @@ mod _core {
     #[pymodule_export]
     use super::method_call::check_method_name;
     #[pymodule_export]
-    use super::pasted::{bare_connection_string, decode_text};
+    use super::mqtt_client::{MqttClient, TlsOptions};
     #[pymodule_export]
-    use super::plain::{PlainClient, PlainTls};
+    use super::pasted::{bare_connection_string, decode_text};
     #[pymodule_export]
     use super::provisioning::{Provisioning, derive_device_key};
     #[pymodule_export]

@@ -211,17 +211,17 @@ impl Device {
     }
 
     /// Begins to upload a file as `blob_name`, which the caller has checked; see [`FileUpload`]. The whole of it takes no
-    /// longer than `timeout`, and no request goes without a sign of life for longer than `stall`. Not for modules.
+    /// longer than `timeout`, and no request goes without a sign of life for longer than `idle_timeout`. Not for modules.
     pub fn upload(
         &self,
         blob_name: String,
         timeout: Duration,
-        stall: Duration,
+        idle_timeout: Duration,
     ) -> Result<FileUpload, super::Error> {
         if self.state() == State::Closed {
             return Err(self.closed());
         }
-        Ok(FileUpload::new(self.config(), blob_name, timeout, stall, (self.start.runtime)()))
+        Ok(FileUpload::new(self.config(), blob_name, timeout, idle_timeout, (self.start.runtime)()))
     }
 
     /// Calls a method of another device or module through the gateway, for modules. Answered within `timeout`; whether

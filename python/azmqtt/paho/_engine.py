@@ -74,7 +74,7 @@ class Engine(Settings):
     def __init__(self, version: CallbackAPIVersion, userdata: Any, transport: str) -> None:
         super().__init__(version, userdata, transport)
         self._max_inflight = 20
-        self._made: _core.PlainClient | None = None
+        self._made: _core.MqttClient | None = None
         self._state = State.NEW
         #: The number of the newest connection there ever was.
         self._newest = 0
@@ -94,11 +94,11 @@ class Engine(Settings):
         _live.add(self)
 
     @property
-    def _core(self) -> _core.PlainClient:
+    def _core(self) -> _core.MqttClient:
         """The core's client, made when it is first needed."""
         with self._lock:
             if self._made is None:
-                self._made = _core.PlainClient(self._max_inflight or 65_535)
+                self._made = _core.MqttClient(self._max_inflight or 65_535)
             return self._made
 
     @property

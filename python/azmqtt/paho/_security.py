@@ -34,12 +34,12 @@ class Tls:
     certificate: _core.Certificate | None = field(default=None, repr=False)
     alpn: list[str] = field(default_factory=list)
 
-    _built: _core.PlainTls | None = field(default=None, repr=False)
+    _built: _core.TlsOptions | None = field(default=None, repr=False)
 
-    def build(self) -> _core.PlainTls:
+    def build(self) -> _core.TlsOptions:
         """Return the core's form of it, which remembers sessions to resume."""
         if self._built is None:
-            self._built = _core.PlainTls(
+            self._built = _core.TlsOptions(
                 self.roots,
                 self.check_chain,
                 self.check_name,

@@ -20,15 +20,14 @@ use super::error::{Error, Step};
 use super::handle::Device;
 use super::reply::Reply;
 use azmqtt_dialect::time::format_utc;
-use azmqtt_net::ClockOffset;
-use azmqtt_net::ConnectProgress;
 use azmqtt_net::connect::{self, probe};
+use azmqtt_net::{ClockOffset, ConnectProgress};
 
 /// How long a look at a port that is not the connection's own may take.
 const GLANCE: Duration = Duration::from_secs(5);
 
 /// How long the hub may take to answer CONNECT.
-const PATIENCE: Duration = Duration::from_secs(15);
+const CONNACK_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What a check found, in the order of the steps. The first failure is the last step.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -64,7 +63,7 @@ pub fn check(
     let task = async move {
         let mut config = config;
         // The service takes a minute for a CONNECT that it throttles. Who checks wants an answer before.
-        config.deadlines.connack = config.deadlines.connack.min(PATIENCE);
+        config.deadlines.connack = config.deadlines.connack.min(CONNACK_TIMEOUT);
         let mut check = Check {
             config,
             runtime,

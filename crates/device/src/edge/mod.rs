@@ -20,8 +20,7 @@ pub use self::address::AddressError;
 use self::http::Request;
 use super::credentials::Signer;
 use azmqtt_dialect::encoding::encode;
-use azmqtt_net::BoxFuture;
-use azmqtt_net::RootSource;
+use azmqtt_net::{BoxFuture, RootSource};
 
 /// The workload API of one module.
 #[derive(Clone)]

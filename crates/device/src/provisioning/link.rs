@@ -9,9 +9,8 @@ use crate::error::{Error, Step};
 use azmqtt_client::connection::Connection;
 use azmqtt_dialect::provisioning::ProvisioningRequest;
 use azmqtt_dialect::provisioning::registrant::SAS_POLICY;
-use azmqtt_net::connect_step;
 use azmqtt_net::deadlines::later;
-use azmqtt_net::{Stream, connect};
+use azmqtt_net::{Stream, connect, connect_step};
 
 pub(super) struct Link<'a> {
     connection: Connection<Stream>,

@@ -13,7 +13,7 @@ pub(super) enum Verdict {
         /// Its id, if the answer named it.
         operation_id: Option<String>,
     },
-    /// The service asks for patience, or has troubles of its own: the same request again, later.
+    /// The service asks to wait, or has troubles of its own: the same request again, later.
     Busy(Box<ProvisioningFailure>),
     /// There is a hub.
     Registered(Box<Registered>),

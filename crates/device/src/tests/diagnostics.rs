@@ -224,15 +224,15 @@ async fn messages_that_wait_for_a_connection_are_in_the_outbox() {
 async fn a_timeout_names_the_step_that_is_under_way() {
     let hub = Hub::new().await;
     let device = hub.device();
-    let patience = Duration::from_millis(200);
-    let connecting = ask(|reply| device.connect(patience, reply));
+    let limit = Duration::from_millis(200);
+    let connecting = ask(|reply| device.connect(limit, reply));
     let tcp = hub.accept_tcp().await;
     let text = connecting.get().await.unwrap_err().to_string();
     assert!(text.contains("(not connected: the TLS handshake with localhost:"), "{text}");
     drop(tcp);
 
     let device = hub.device();
-    let connecting = ask(|reply| device.connect(patience, reply));
+    let connecting = ask(|reply| device.connect(limit, reply));
     let peer = hub.accept_mqtt().await;
     let text = connecting.get().await.unwrap_err().to_string();
     assert!(text.contains("the answer to CONNECT from localhost:"), "{text}");
@@ -255,11 +255,11 @@ impl crate::RootSource for Mute {
 #[tokio::test]
 async fn so_do_those_of_a_trust_bundle_a_registration_and_an_upload() {
     let hub = Hub::new().await;
-    let patience = Duration::from_millis(200);
+    let limit = Duration::from_millis(200);
     let mut config = hub.config();
     config.endpoint.trust = azmqtt_net::Trust::from_source(std::sync::Arc::new(Mute));
     let device = crate::Device::new(config, tokio::runtime::Handle::current);
-    let text = ask(|reply| device.connect(patience, reply)).get().await.unwrap_err().to_string();
+    let text = ask(|reply| device.connect(limit, reply)).get().await.unwrap_err().to_string();
     assert!(text.contains("(not connected: the trust bundle for localhost:"), "{text}");
 
     let config = hub.config();
@@ -269,7 +269,7 @@ async fn so_do_those_of_a_trust_bundle_a_registration_and_an_upload() {
         ..crate::ProvisioningConfig::new(registrant, config.credentials.clone())
     };
     let handle = tokio::runtime::Handle::current();
-    let registered = ask(|reply| drop(crate::provisioning::register(registration, patience, &handle, reply)));
+    let registered = ask(|reply| drop(crate::provisioning::register(registration, limit, &handle, reply)));
     let tcp = hub.accept_tcp().await;
     let text = registered.get().await.unwrap_err().to_string();
     assert!(text.contains("(not connected: the TLS handshake with localhost:"), "{text}");
@@ -277,7 +277,7 @@ async fn so_do_those_of_a_trust_bundle_a_registration_and_an_upload() {
 
     let config = crate::DeviceConfig { https_port: hub.port(), ..config };
     let device = crate::Device::new(config, tokio::runtime::Handle::current);
-    let upload = device.upload("a.txt".to_owned(), patience, LONG).unwrap();
+    let upload = device.upload("a.txt".to_owned(), limit, LONG).unwrap();
     let started = ask(|reply| upload.run(crate::upload::UploadStep::Start, reply));
     let _tcp = hub.accept_tcp().await;
     let text = started.get().await.unwrap_err().to_string();

@@ -92,10 +92,10 @@ async fn a_hub_that_is_gone_is_left_in_time_for_who_waits() {
     // Its keep-alive alone would notice after 80 seconds.
     let device = hub.device();
     let mut peer = hub.connect(&device).await;
-    let patience = Duration::from_secs(6);
-    let reading = ask(|reply| device.get_twin(patience, reply));
+    let limit = Duration::from_secs(6);
+    let reading = ask(|reply| device.get_twin(limit, reply));
     peer.answer_subscribe(true).await;
-    let sent = ask(|reply| device.send(message(QoS::AtLeastOnce, "a"), patience, reply));
+    let sent = ask(|reply| device.send(message(QoS::AtLeastOnce, "a"), limit, reply));
     // The old connection stays open and silent, as if a cable was pulled.
     let mut next = hub.accept(true).await;
     assert_eq!(next.take_message().await, "a");

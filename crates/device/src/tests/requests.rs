@@ -22,7 +22,7 @@ fn rid(topic: &str) -> String {
 
 #[derive(Debug, Clone)]
 enum Move {
-    Insert { kind: u8, patience: u64 },
+    Insert { kind: u8, timeout: u64 },
     Publish,
     Answer { pick: usize, status: u16 },
     WrongAnswer,
@@ -33,7 +33,7 @@ enum Move {
 
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let one = prop_oneof![
-        4 => (0..3u8, 1..50u64).prop_map(|(kind, patience)| Move::Insert { kind, patience }),
+        4 => (0..3u8, 1..50u64).prop_map(|(kind, timeout)| Move::Insert { kind, timeout }),
         4 => Just(Move::Publish),
         4 => (any::<usize>(), prop_oneof![Just(200), Just(204), Just(429), Just(500)])
             .prop_map(|(pick, status)| Move::Answer { pick, status }),
@@ -55,9 +55,9 @@ proptest! {
         let mut next = 0u32;
         for step in moves {
             match step {
-                Move::Insert { kind, patience } => {
+                Move::Insert { kind, timeout } => {
                     let request = match kind { 0 => Request::Get, 1 => patch(None), _ => patch(Some(3)) };
-                    requests.insert(request, now, now + Duration::from_millis(patience), next);
+                    requests.insert(request, now, now + Duration::from_millis(timeout), next);
                     open.insert(next);
                     next += 1;
                 }

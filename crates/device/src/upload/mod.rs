@@ -19,9 +19,8 @@ use self::steps::Steps;
 use super::config::DeviceConfig;
 use super::error::{Error, not_connected};
 use super::reply::Reply;
-use azmqtt_net::BoxFuture;
-use azmqtt_net::ConnectProgress;
 use azmqtt_net::deadlines::later;
+use azmqtt_net::{BoxFuture, ConnectProgress};
 
 /// How long the notification of a failure may take, which nobody waits for.
 const NOTIFICATION: Duration = Duration::from_secs(10);

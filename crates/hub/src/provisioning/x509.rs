@@ -11,8 +11,7 @@ use crate::security::client_certificates::{Authentication, Authorities};
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::format_utc;
 use azmqtt_dialect::x509::Thumbprint;
-use azmqtt_net::certificate::material;
-use azmqtt_net::certificate::{CertificateFacts, CertificateNames};
+use azmqtt_net::certificate::{CertificateFacts, CertificateNames, material};
 
 /// Reads the member `x509` of an attestation: what it means, and how it is shown. `None` if it names nothing: the service shows
 /// certificates without their text, and takes that back for what it has.

@@ -11,8 +11,7 @@ use crate::error::HubError;
 use crate::messages::telemetry::unix_seconds;
 use azmqtt_dialect::x509::Thumbprint;
 use azmqtt_local::client_certificates::{ChainError, ClientChain, verify};
-use azmqtt_net::certificate::CertificateFacts;
-use azmqtt_net::certificate::{material, pem};
+use azmqtt_net::certificate::{CertificateFacts, material, pem};
 
 /// Authorities that a hub keeps (IoT Hub docs, quotas: 25 registered X.509 CA certificates).
 const MAX_AUTHORITIES: usize = 25;

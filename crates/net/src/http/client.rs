@@ -201,7 +201,7 @@ impl Https {
         tokio::select! {
             biased;
             answered = exchange => answered,
-            () = progress.stalled(idle_timeout) => {
+            () = progress.stops(idle_timeout) => {
                 Err(RequestError::TimedOut { request: what, after: idle_timeout }.into())
             }
         }
@@ -292,7 +292,7 @@ impl Progress {
     }
 
     /// Resolves when nothing has moved for as long as that.
-    async fn stalled(&self, idle_timeout: Duration) {
+    async fn stops(&self, idle_timeout: Duration) {
         loop {
             let end = later(*self.0.lock().unwrap_or_else(PoisonError::into_inner), idle_timeout);
             if end <= Instant::now() {

@@ -70,7 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for WebSocketBytes<S> {
                 Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(_))) => {
                     self.ended = true;
-                    // The answer leaves if it can. Nobody waits for a peer that said goodbye to close, too.
+                    // The answer leaves if it can. Nobody waits for a peer that sent Close to close the stream, too.
                     let _ = Pin::new(&mut self.socket).poll_flush(cx);
                 }
                 Some(Ok(Message::Text(_))) => {

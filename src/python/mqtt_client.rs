@@ -1,4 +1,4 @@
-//! `_core.PlainClient`: a session with any MQTT 3.1.1 broker, for `azmqtt.paho`.
+//! `_core.MqttClient`: a session with any MQTT 3.1.1 broker, for `azmqtt.paho`.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,10 +14,10 @@ use super::errors::value_error;
 use super::fork::Generation;
 use super::greenlets::Greenlets;
 use super::{runtime, waiter};
-use azmqtt_client::{Broker, End, Event, EventKind, MqttClient, Refused};
+use azmqtt_client::{Broker, End, Event, EventKind, Refused};
 use azmqtt_mqtt::session::fits_within;
 use azmqtt_mqtt::{Hello, LARGEST_PACKET, LastWill, Level, Publish, QoS, SubscribeFilter};
-use azmqtt_net::tls::{Roots, TlsOptions, Verification, Versions};
+use azmqtt_net::tls::{self, Roots, Verification, Versions};
 use azmqtt_net::{ConnectError, ProxyChoice};
 
 /// How long Ctrl-C may go unnoticed.
@@ -27,10 +27,10 @@ const MAX_FIELD: usize = 65_535;
 
 /// What TLS is made of. Shows no key.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct PlainTls(TlsOptions);
+pub(super) struct TlsOptions(tls::TlsOptions);
 
 #[pymethods]
-impl PlainTls {
+impl TlsOptions {
     /// `roots` is a PEM text or a list of certificates in DER; the bundled and the system's if `None`.
     #[new]
     #[expect(clippy::fn_params_excessive_bools, reason = "as paho has them")]
@@ -58,7 +58,7 @@ impl PlainTls {
         let versions = if only_tls12 { Versions::OnlyTls12 } else { Versions::All };
         let certificate = certificate.map(|certificate| certificate.0.clone());
         let alpn = alpn.into_iter().map(String::into_bytes).collect();
-        Ok(Self(TlsOptions::new(roots, verification, versions, certificate, alpn)))
+        Ok(Self(tls::TlsOptions::new(roots, verification, versions, certificate, alpn)))
     }
 }
 
@@ -76,7 +76,7 @@ struct Server {
     port: u16,
     /// Seconds for each step.
     timeout: f64,
-    tls: Option<Py<PlainTls>>,
+    tls: Option<Py<TlsOptions>>,
     /// A URL.
     proxy: Option<String>,
     /// Whether `host` is the path of a Unix socket.
@@ -195,19 +195,19 @@ fn refused(reason: Refused) -> PyErr {
 
 /// A session with a broker.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct PlainClient {
-    client: Arc<MqttClient>,
+pub(super) struct MqttClient {
+    client: Arc<azmqtt_client::MqttClient>,
     generation: Generation,
 }
 
-impl PlainClient {
-    fn client(&self) -> PyResult<&MqttClient> {
+impl MqttClient {
+    fn client(&self) -> PyResult<&azmqtt_client::MqttClient> {
         self.generation.check()?;
         Ok(&self.client)
     }
 }
 
-impl Drop for PlainClient {
+impl Drop for MqttClient {
     fn drop(&mut self) {
         if !self.generation.is_current() {
             // The parent's connection is not ours to end, and its locks may be held for ever in this copy.
@@ -217,11 +217,11 @@ impl Drop for PlainClient {
 }
 
 #[pymethods]
-impl PlainClient {
+impl MqttClient {
     #[new]
     fn new(max_in_flight: u16) -> PyResult<Self> {
         let runtime = runtime::ensure()?;
-        let client = Arc::new(MqttClient::new(runtime.handle(), max_in_flight));
+        let client = Arc::new(azmqtt_client::MqttClient::new(runtime.handle(), max_in_flight));
         Ok(Self { client, generation: Generation::now() })
     }
 
