@@ -15,8 +15,7 @@ use super::fork::Generation;
 use super::greenlets::Greenlets;
 use super::{runtime, waiter};
 use azmqtt_client::{Broker, End, Event, EventKind, Refused};
-use azmqtt_mqtt::session::fits_within;
-use azmqtt_mqtt::{Hello, LARGEST_PACKET, LastWill, Level, Publish, QoS, SubscribeFilter};
+use azmqtt_mqtt::{Connect, LARGEST_PACKET, Level, Publish, QoS, SubscribeFilter, Will};
 use azmqtt_net::tls::{self, Roots, Verification, Versions};
 use azmqtt_net::{ConnectError, ProxyChoice};
 
@@ -126,19 +125,16 @@ struct Greeting {
 }
 
 impl Greeting {
-    fn build(self) -> PyResult<Hello> {
-        let login = match (self.username, self.password) {
-            (None, None) => None,
-            (None, Some(_)) => {
-                return Err(PyValueError::new_err(
-                    "username: a password needs one in MQTT 3.1.1 [MQTT-3.1.2-22]",
-                ));
-            }
-            (Some(_), Some(password)) if password.len() > MAX_FIELD => {
-                return Err(PyValueError::new_err("password: it may have 65,535 bytes"));
-            }
-            (Some(username), password) => Some((text("username", username)?, password.map(Bytes::from))),
-        };
+    fn build(self) -> PyResult<Connect> {
+        if self.username.is_none() && self.password.is_some() {
+            return Err(PyValueError::new_err(
+                "username: a password needs one in MQTT 3.1.1 [MQTT-3.1.2-22]",
+            ));
+        }
+        if self.password.as_ref().is_some_and(|password| password.len() > MAX_FIELD) {
+            return Err(PyValueError::new_err("password: it may have 65,535 bytes"));
+        }
+        let username = self.username.map(|username| text("username", username)).transpose()?;
         let will = self
             .will
             .map(|(topic, payload, qos, retain)| {
@@ -146,16 +142,17 @@ impl Greeting {
                 if will.payload.len() > MAX_FIELD {
                     return Err(PyValueError::new_err("will: its payload may have 65,535 bytes (§3.1.3.3)"));
                 }
-                Ok(LastWill { topic: will.topic, message: will.payload, qos: will.qos, retain })
+                Ok(Will { topic: will.topic, message: will.payload, qos: will.qos, retain })
             })
             .transpose()?;
-        Ok(Hello {
+        Ok(Connect {
             level: if self.level == 3 { Level::Mqtt31 } else { Level::Mqtt311 },
             client_id: text("client_id", self.client_id)?,
             clean_session: self.clean_session,
             keep_alive: self.keepalive,
             will,
-            login,
+            username,
+            password: self.password.map(Bytes::from),
         })
     }
 }
@@ -181,7 +178,7 @@ fn quality(qos: u8) -> PyResult<QoS> {
 fn publish(topic: String, payload: Vec<u8>, qos: u8, retain: bool) -> PyResult<Publish> {
     let payload = payload.into();
     let publish = Publish { dup: false, qos: quality(qos)?, retain, topic, pkid: 0, payload };
-    if fits_within(&publish, LARGEST_PACKET) { Ok(publish) } else { Err(refused(Refused::Message)) }
+    if publish.fits(LARGEST_PACKET) { Ok(publish) } else { Err(refused(Refused::Message)) }
 }
 
 fn refused(reason: Refused) -> PyErr {

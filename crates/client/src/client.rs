@@ -11,9 +11,8 @@ use tokio::sync::Notify;
 use crate::broker::Broker;
 use crate::events::Events;
 use crate::task::Task;
-use azmqtt_mqtt::session::fits_within;
-use azmqtt_mqtt::wire::is_valid_filter;
-use azmqtt_mqtt::{Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
+use azmqtt_mqtt::codec::is_valid_filter;
+use azmqtt_mqtt::{Connect, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
 use azmqtt_net::{ConnectError, Stream};
 
 /// What the task is to do.
@@ -21,7 +20,7 @@ pub(super) enum Command {
     /// Go on with this stream, in the place of whatever there is.
     Adopt {
         stream: Stream,
-        hello: Box<Hello>,
+        connect: Box<Connect>,
         connection: u64,
     },
     /// End the connection without DISCONNECT.
@@ -147,16 +146,16 @@ impl MqttClient {
     pub fn open(
         &self,
         server: Broker,
-        hello: impl Into<Hello>,
+        connect: Connect,
     ) -> impl Future<Output = Result<u64, ConnectError>> + Send + 'static {
-        let (shared, hello) = (Arc::clone(&self.shared), hello.into());
-        async move { Ok(shared.adopt(server.open().await?, hello)) }
+        let shared = Arc::clone(&self.shared);
+        async move { Ok(shared.adopt(server.open().await?, connect)) }
     }
 
     /// Publishes at QoS 0 or 1. Without a connection QoS 0 is lost, and QoS 1 waits for one. [`super::EventKind`] says
     /// what became of it, by its `mid`.
     pub fn publish(&self, mid: u16, publish: Publish) -> Result<(), Refused> {
-        if publish.qos == QoS::ExactlyOnce || !fits_within(&publish, LARGEST_PACKET) {
+        if publish.qos == QoS::ExactlyOnce || !publish.fits(LARGEST_PACKET) {
             return Err(Refused::Message);
         }
         self.shared.ask(Request::Publish { mid, publish });
@@ -214,12 +213,12 @@ impl Drop for MqttClient {
 }
 
 impl Shared {
-    fn adopt(&self, stream: Stream, hello: Hello) -> u64 {
+    fn adopt(&self, stream: Stream, connect: Connect) -> u64 {
         let mut number = 0;
         self.put(|connections| {
             *connections += 1;
             number = *connections;
-            Command::Adopt { stream, hello: Box::new(hello), connection: number }
+            Command::Adopt { stream, connect: Box::new(connect), connection: number }
         });
         number
     }

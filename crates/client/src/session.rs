@@ -13,7 +13,7 @@ use crate::connection::{Dispatch, Loss, MAX_OUTPUT, OUTPUT_HIGH_WATER, Progress}
 use crate::events::{End, Event, EventKind, Events};
 use azmqtt_mqtt::client::Event as MqttEvent;
 use azmqtt_mqtt::{
-    Client, ConnectReturnCode, Hello, LARGEST_PACKET, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
+    Client, Connect, ConnectReturnCode, LARGEST_PACKET, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
 };
 
 /// How long CONNACK, or the answer to a ping, may take where the keep-alive interval is longer, or there is none. IoT Hub
@@ -94,13 +94,13 @@ impl Session {
     }
 
     /// Begins with CONNECT on the stream that the caller calls `number`.
-    pub(super) fn connect(&mut self, hello: &Hello, number: u64, now: Instant) {
-        let answer = match hello.keep_alive {
+    pub(super) fn connect(&mut self, connect: &Connect, number: u64, now: Instant) {
+        let answer = match connect.keep_alive {
             0 => ANSWER,
             seconds => Duration::from_secs(u64::from(seconds)).min(ANSWER),
         };
         self.mqtt.disconnected();
-        self.mqtt.connect_to_any(hello, answer, now);
+        self.mqtt.connect(connect, answer, now);
         self.current = Some(Current {
             number,
             phase: Phase::Connecting(now + answer),

@@ -39,8 +39,8 @@ impl Task {
 
     fn handle(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Adopt { stream, hello, connection } => {
-                self.session.connect(&hello, connection, now);
+            Command::Adopt { stream, connect, connection } => {
+                self.session.connect(&connect, connection, now);
                 self.connection = Some(Connection::new(stream));
             }
             Command::Drop => {

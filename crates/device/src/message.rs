@@ -28,7 +28,7 @@ impl Outgoing {
     }
 
     pub(super) fn into_publish(self) -> Publish {
-        Publish::from_bytes(self.topic, self.qos, self.payload)
+        Publish::new(self.topic, self.qos, self.payload)
     }
 }
 

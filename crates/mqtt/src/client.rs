@@ -3,15 +3,14 @@
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rumqttc::mqttbytes::QoS;
-use rumqttc::mqttbytes::v4::{
-    Connect, ConnectReturnCode, Packet, Publish, Subscribe, SubscribeFilter, SubscribeReasonCode, Unsubscribe,
-};
 
-use super::hello::Hello;
-use super::keep_alive::{Dead, Due, KeepAlive};
-use super::session::Session;
-use super::wire::{self, ProtocolError, Sender};
+use crate::codec::{self, LARGEST_PACKET, ProtocolError, Sender, is_valid_filter};
+use crate::keep_alive::{Dead, Due, KeepAlive};
+use crate::packets::{
+    Connect, ConnectReturnCode, Packet, Publish, QoS, Subscribe, SubscribeFilter, SubscribeReasonCode,
+    Unsubscribe,
+};
+use crate::session::Session;
 
 /// One side of an MQTT session that opens the connection. It outlives connections: after a loss,
 /// [`Client::connect`] begins the next one and the messages in flight carry over.
@@ -102,28 +101,21 @@ impl<T> Client<T> {
 
     /// Changes how many messages may wait for their PUBACK; those that do already stay.
     pub fn set_max_in_flight(&mut self, limit: u16) {
-        self.session.window.set_limit(limit);
+        self.session.in_flight.set_limit(limit);
     }
 
     /// Begins a connection on a fresh byte stream. Whatever the old one left unwritten is dropped: messages
     /// in flight will be sent again, the rest belonged to the old connection.
     pub fn connect(&mut self, connect: &Connect, response_timeout: Duration, now: Instant) {
-        self.begin(connect.keep_alive, connect.clean_session, response_timeout, now);
-        self.session.encode(&Packet::Connect(connect.clone()));
-    }
-
-    /// The same, for servers other than the hub.
-    pub fn connect_to_any(&mut self, hello: &Hello, response_timeout: Duration, now: Instant) {
-        self.begin(hello.keep_alive, hello.clean_session, response_timeout, now);
-        hello.encode(&mut self.session.output);
-    }
-
-    fn begin(&mut self, keep_alive: u16, clean_session: bool, response_timeout: Duration, now: Instant) {
-        let interval = Duration::from_secs(u64::from(keep_alive));
+        let interval = Duration::from_secs(u64::from(connect.keep_alive));
         self.keep_alive = KeepAlive::new(interval, response_timeout, now);
         self.seen = 0;
         self.session.output.clear();
-        self.state = State::Connecting { clean_session };
+        self.state = State::Connecting { clean_session: connect.clean_session };
+        // Its fields are bounded, and the limit is for what follows.
+        let written =
+            codec::encode(&Packet::Connect(connect.clone()), &mut self.session.output, LARGEST_PACKET);
+        debug_assert!(written.is_ok(), "CONNECT is bounded by its fields: {written:?}");
     }
 
     /// The byte stream ended, by whichever side.
@@ -161,7 +153,7 @@ impl<T> Client<T> {
         }
         let mut is_new = false;
         loop {
-            let packet = match wire::decode(input, Sender::Server, self.session.max_packet_size) {
+            let packet = match codec::decode(input, Sender::Server, self.session.max_packet_size) {
                 Ok(Some(packet)) => packet,
                 Ok(None) => break,
                 Err(error) => {
@@ -182,7 +174,7 @@ impl<T> Client<T> {
             }
         }
         self.seen = input.len();
-        self.keep_alive.under_way(wire::announced(input), is_new, now);
+        self.keep_alive.under_way(codec::announced(input), is_new, now);
         Ok(None)
     }
 
@@ -190,7 +182,7 @@ impl<T> Client<T> {
         if !self.skips_bad_topics || self.state != State::Connected {
             return None;
         }
-        let packet_id = wire::skip_bad_topic(input)?;
+        let packet_id = codec::skip_bad_topic(input)?;
         if packet_id != 0 {
             self.acknowledge(packet_id, now);
         }
@@ -208,24 +200,26 @@ impl<T> Client<T> {
             return Ok(Some(self.connack(connack.code, connack.session_present)));
         }
         if self.state != State::Connected {
-            return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) });
+            return Err(ProtocolError::Unexpected { packet: packet.name() });
         }
         Ok(match packet {
             Packet::PubAck(puback) => {
-                self.session.window.acknowledge(puback.pkid).map(|known| Event::Acknowledged(known.token))
+                self.session.in_flight.acknowledge(puback.pkid).map(|known| Event::Acknowledged(known.token))
             }
             Packet::Publish(publish) if publish.qos == QoS::ExactlyOnce => {
                 return Err(ProtocolError::Unexpected { packet: "QoS 2 PUBLISH" });
             }
             Packet::Publish(publish) => Some(Event::Message(publish)),
-            Packet::SubAck(suback) if self.session.window.release(suback.pkid, suback.return_codes.len()) => {
+            Packet::SubAck(suback)
+                if self.session.in_flight.release(suback.pkid, suback.return_codes.len()) =>
+            {
                 Some(Event::Subscribed { packet_id: suback.pkid, return_codes: suback.return_codes })
             }
-            Packet::UnsubAck(unsuback) if self.session.window.release(unsuback.pkid, 0) => {
+            Packet::UnsubAck(unsuback) if self.session.in_flight.release(unsuback.pkid, 0) => {
                 Some(Event::Unsubscribed { packet_id: unsuback.pkid })
             }
             Packet::PingResp => None,
-            packet => return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) }),
+            packet => return Err(ProtocolError::Unexpected { packet: packet.name() }),
         })
     }
 
@@ -238,7 +232,7 @@ impl<T> Client<T> {
         if session_present {
             self.session.resend();
         } else {
-            self.forgotten.extend(self.session.window.drain());
+            self.forgotten.extend(self.session.in_flight.drain());
         }
         Event::Connected { session_present }
     }
@@ -249,7 +243,7 @@ impl<T> Client<T> {
         let mut taken = std::mem::take(&mut self.forgotten);
         // On a live connection the PUBACKs of the others are still to come.
         if self.state != State::Connected {
-            taken.extend(self.session.window.drain());
+            taken.extend(self.session.in_flight.drain());
         }
         taken.into_iter()
     }
@@ -258,7 +252,7 @@ impl<T> Client<T> {
     /// connection it is dropped: ask [`Self::is_connected`] first.
     ///
     /// # Panics
-    /// Only in debug builds, if the message does not fit a packet (see [`super::session::fits`]).
+    /// Only in debug builds, if the message does not fit a packet (see [`Publish::fits`]).
     pub fn publish_qos0(&mut self, publish: &Publish, now: Instant) {
         if self.state == State::Connected {
             self.keep_alive.sent(now);
@@ -269,10 +263,10 @@ impl<T> Client<T> {
     /// Publishes at QoS 1; `token` comes back with [`Event::Acknowledged`].
     ///
     /// # Panics
-    /// Only in debug builds, if the message does not fit a packet (see [`super::session::fits`]).
+    /// Only in debug builds, if the message does not fit a packet (see [`Publish::fits`]).
     ///
     /// # Errors
-    /// The message itself, when the window is full or there is no connection.
+    /// The message itself, when too many are in flight or there is no connection.
     pub fn publish_qos1(&mut self, publish: Publish, token: T, now: Instant) -> Result<(), (Publish, T)> {
         if self.state != State::Connected {
             return Err((publish, token));
@@ -294,7 +288,7 @@ impl<T> Client<T> {
     /// connection or when every identifier is out.
     pub fn subscribe(&mut self, filters: Vec<SubscribeFilter>, now: Instant) -> Option<u16> {
         debug_assert!(
-            !filters.is_empty() && filters.iter().all(|filter| wire::is_valid_filter(&filter.path)),
+            !filters.is_empty() && filters.iter().all(|filter| is_valid_filter(&filter.path)),
             "{filters:?}"
         );
         let pkid = self.reserve(filters.len())?;
@@ -306,10 +300,7 @@ impl<T> Client<T> {
     /// Gives topics up, at least one; the answer carries the returned packet identifier. `None` as with
     /// [`Self::subscribe`].
     pub fn unsubscribe(&mut self, topics: Vec<String>, now: Instant) -> Option<u16> {
-        debug_assert!(
-            !topics.is_empty() && topics.iter().all(|topic| wire::is_valid_filter(topic)),
-            "{topics:?}"
-        );
+        debug_assert!(!topics.is_empty() && topics.iter().all(|topic| is_valid_filter(topic)), "{topics:?}");
         let pkid = self.reserve(0)?;
         self.keep_alive.sent(now);
         self.session.encode(&Packet::Unsubscribe(Unsubscribe { pkid, topics }));
@@ -317,20 +308,20 @@ impl<T> Client<T> {
     }
 
     fn reserve(&mut self, answers: usize) -> Option<u16> {
-        if self.state == State::Connected { self.session.window.reserve(answers) } else { None }
+        if self.state == State::Connected { self.session.in_flight.reserve(answers) } else { None }
     }
 
     /// Gives up on the messages in flight whose token `expired` picks: they are not sent again.
     pub fn abandon(&mut self, mut expired: impl FnMut(&T) -> bool) -> Vec<T> {
         let mut tokens: Vec<T> =
             self.forgotten.extract_if(.., |(_, token)| expired(token)).map(|(_, token)| token).collect();
-        tokens.append(&mut self.session.window.abandon(expired));
+        tokens.append(&mut self.session.in_flight.abandon(expired));
         tokens
     }
 
     /// The tokens of the messages in flight, oldest first.
     pub fn tokens(&self) -> impl Iterator<Item = &T> {
-        self.forgotten.iter().map(|(_, token)| token).chain(self.session.window.tokens())
+        self.forgotten.iter().map(|(_, token)| token).chain(self.session.in_flight.tokens())
     }
 
     /// The caller has not read the byte stream until now, so the peer's silence says nothing about it. Pings

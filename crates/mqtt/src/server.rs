@@ -1,18 +1,17 @@
 //! The hub's role: accept or refuse, take messages, deliver messages.
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rumqttc::mqttbytes::v4::{
+
+use crate::codec::{self, MAX_PACKET_SIZE, ProtocolError, Sender};
+use crate::in_flight::Acknowledged;
+use crate::keep_alive::IdleLimit;
+use crate::packets::{
     ConnAck, Connect, ConnectReturnCode, Packet, Publish, SubAck, Subscribe, SubscribeReasonCode, UnsubAck,
     Unsubscribe,
 };
-
-use super::keep_alive::IdleLimit;
-use super::session::Session;
-use super::window::Acknowledged;
-use super::wire::{self, MAX_PACKET_SIZE, ProtocolError, Sender};
+use crate::session::Session;
 
 /// One side of an MQTT session that accepted the connection.
 #[derive(Debug)]
@@ -39,7 +38,7 @@ enum State {
 }
 
 /// What came in.
-#[derive(PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Event<T> {
     /// A client asks: answer with [`Server::accept`] or [`Server::refuse`] before polling again.
     Connect(Connect),
@@ -53,25 +52,6 @@ pub enum Event<T> {
     Unsubscribe(Unsubscribe),
     /// The client said goodbye: drop its will and close [MQTT-3.14.4-3].
     Disconnect,
-}
-
-/// By hand, because CONNECT holds a password.
-impl<T: fmt::Debug> fmt::Debug for Event<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Connect(connect) => f
-                .debug_struct("Connect")
-                .field("client_id", &connect.client_id)
-                .field("clean_session", &connect.clean_session)
-                .field("keep_alive", &connect.keep_alive)
-                .finish_non_exhaustive(),
-            Self::Publish(publish) => f.debug_tuple("Publish").field(publish).finish(),
-            Self::Acknowledged(token) => f.debug_tuple("Acknowledged").field(token).finish(),
-            Self::Subscribe(subscribe) => f.debug_tuple("Subscribe").field(subscribe).finish(),
-            Self::Unsubscribe(unsubscribe) => f.debug_tuple("Unsubscribe").field(unsubscribe).finish(),
-            Self::Disconnect => f.write_str("Disconnect"),
-        }
-    }
 }
 
 impl<T> Server<T> {
@@ -110,7 +90,7 @@ impl<T> Server<T> {
             return;
         }
         let (mut at, mut kept) = (0, 0);
-        while let Some(length) = wire::packet_length(&input[at..]) {
+        while let Some(length) = codec::packet_length(&input[at..]) {
             if input[at..].starts_with(&PINGREQ) {
                 self.idle.received(now);
                 self.session.encode(&Packet::PingResp);
@@ -134,7 +114,7 @@ impl<T> Server<T> {
         if input.len() > self.seen {
             self.idle.received_bytes(now);
         }
-        while let Some(packet) = wire::decode(input, Sender::Client, MAX_PACKET_SIZE)? {
+        while let Some(packet) = codec::decode(input, Sender::Client, MAX_PACKET_SIZE)? {
             self.idle.received(now);
             if let Some(event) = self.receive(packet)? {
                 self.seen = input.len();
@@ -148,7 +128,7 @@ impl<T> Server<T> {
     fn receive(&mut self, packet: Packet) -> Result<Option<Event<T>>, ProtocolError> {
         if self.state == State::AwaitingConnect {
             let Packet::Connect(connect) = packet else {
-                return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) });
+                return Err(ProtocolError::Unexpected { packet: packet.name() });
             };
             let (keep_alive, clean_session) = (connect.keep_alive, connect.clean_session);
             self.state = State::Deciding { keep_alive, clean_session };
@@ -156,7 +136,7 @@ impl<T> Server<T> {
         }
         Ok(match packet {
             Packet::Publish(publish) => Some(Event::Publish(publish)),
-            Packet::PubAck(puback) => self.session.window.acknowledge(puback.pkid).map(|acknowledged| {
+            Packet::PubAck(puback) => self.session.in_flight.acknowledge(puback.pkid).map(|acknowledged| {
                 let (rest, token) = acknowledged.swap(());
                 self.acknowledged = Some(Box::new(rest));
                 Event::Acknowledged(token)
@@ -172,7 +152,7 @@ impl<T> Server<T> {
                 Some(Event::Disconnect)
             }
             // A second CONNECT [MQTT-3.1.0-2], or the packets of QoS 2.
-            packet => return Err(ProtocolError::Unexpected { packet: wire::packet_name(&packet) }),
+            packet => return Err(ProtocolError::Unexpected { packet: packet.name() }),
         })
     }
 
@@ -241,7 +221,7 @@ impl<T> Server<T> {
     /// Delivers at QoS 1; `token` comes back with [`Event::Acknowledged`].
     ///
     /// # Errors
-    /// The message itself, when the window is full or the client is not accepted.
+    /// The message itself, when too many are in flight or the client is not accepted.
     pub fn publish_qos1(&mut self, publish: Publish, token: T) -> Result<(), (Publish, T)> {
         if self.state != State::Connected {
             return Err((publish, token));
@@ -259,7 +239,7 @@ impl<T> Server<T> {
     pub fn unacknowledge(&mut self, token: T) {
         if let Some(acknowledged) = self.acknowledged.take() {
             // Its identifier was not given again, unless all the others were meanwhile.
-            self.session.window.restore(acknowledged.swap(token).0);
+            self.session.in_flight.restore(acknowledged.swap(token).0);
         }
     }
 

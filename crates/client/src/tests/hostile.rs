@@ -88,7 +88,7 @@ async fn a_large_message_on_a_slow_line_arrives_and_one_that_drips_does_not() {
         assert!(matches!(peer.happens().await, EventKind::Connected { .. }));
         let mut encoded = BytesMut::new();
         let publish = message(QoS::AtMostOnce, &"x".repeat(1500));
-        Packet::Publish(publish).write(&mut encoded, 10_000).unwrap();
+        azmqtt_mqtt::codec::encode(&Packet::Publish(publish), &mut encoded, 10_000).unwrap();
         for bytes in encoded.chunks(piece) {
             // Who has given up does not take the rest.
             if line.stream.write_all(bytes).await.is_err() {

@@ -10,7 +10,7 @@ use crate::client::Request;
 use crate::connection::Dispatch;
 use crate::session::{Ended, Session};
 use crate::{End, EventKind, Events};
-use azmqtt_mqtt::wire::{Sender, decode};
+use azmqtt_mqtt::codec::{Sender, decode};
 use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS};
 
 fn session(now: Instant) -> (Session, Arc<Events>) {
@@ -20,7 +20,7 @@ fn session(now: Instant) -> (Session, Arc<Events>) {
 
 /// Begins a connection that the broker accepts.
 fn connect(session: &mut Session, number: u64, session_present: bool, now: Instant) {
-    session.connect(&Peer::connect_packet().into(), number, now);
+    session.connect(&Peer::connect_packet(), number, now);
     session.mqtt().output().clear();
     let mut input = BytesMut::from(&[0x20, 2, u8::from(session_present), 0][..]);
     let event = session.mqtt().poll(&mut input, now).unwrap().unwrap();
@@ -50,7 +50,7 @@ fn disconnect_has_ten_seconds_to_leave() {
 fn a_broker_that_does_not_accept_is_silent() {
     let now = Instant::now();
     let (mut session, events) = session(now);
-    session.connect(&Peer::connect_packet().into(), 1, now);
+    session.connect(&Peer::connect_packet(), 1, now);
     let due = session.deadline().unwrap();
     let Err(how) = session.poll(due) else { panic!("it waits on") };
     session.ended(how);

@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use crate::{Broker, Event, EventKind, MqttClient};
-use azmqtt_mqtt::wire::{Sender, decode};
+use azmqtt_mqtt::codec::{Sender, decode};
 use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, Publish, QoS};
 
 const LIMIT: Duration = Duration::from_secs(10);
@@ -85,7 +85,7 @@ impl Line {
 
     pub(super) async fn write(&mut self, packet: Packet) {
         let mut output = BytesMut::new();
-        packet.write(&mut output, LARGEST_PACKET).unwrap();
+        azmqtt_mqtt::codec::encode(&packet, &mut output, LARGEST_PACKET).unwrap();
         self.stream.write_all(&output).await.unwrap();
     }
 

@@ -10,9 +10,7 @@ use crate::error::{Error, Step};
 use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES};
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{
-    Client, Connect, ConnectReturnCode, Login, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
-};
+use azmqtt_mqtt::{Client, Connect, ConnectReturnCode, Publish, QoS, SubscribeFilter, SubscribeReasonCode};
 use azmqtt_net::deadlines::later;
 use azmqtt_net::{ClockOffset, connect};
 
@@ -256,7 +254,7 @@ fn connect_packet(config: &ProvisioningConfig, password: String) -> Connect {
     connect.keep_alive = KEEP_ALIVE;
     // The service keeps no sessions.
     connect.clean_session = true;
-    connect.login = Some(Login::new(username, password));
+    connect.set_login(username, password);
     connect
 }
 

@@ -17,7 +17,7 @@ use crate::message::Ticket;
 use crate::neighbours::Seat;
 use crate::shared::Shared;
 use azmqtt_dialect::UsernameOptions;
-use azmqtt_mqtt::{Client, Connect, ConnectReturnCode, Login};
+use azmqtt_mqtt::{Client, Connect, ConnectReturnCode};
 use azmqtt_net::ClockOffset;
 use azmqtt_net::deadlines::later;
 
@@ -116,7 +116,7 @@ impl Session {
         let mut connect = Connect::new(config.identity.client_id());
         connect.keep_alive = config.keep_alive;
         connect.clean_session = false;
-        connect.login = Some(Login::new(username, password.text));
+        connect.set_login(username, password.text);
         let connack = later(now, config.deadlines.connack);
         let renew_at = password.renew_after.map(|after| later(now, after));
         self.link.begin(connack, renew_at, clock);

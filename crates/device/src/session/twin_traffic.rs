@@ -32,7 +32,7 @@ impl Session {
         }
         while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
             let Some((topic, body)) = self.twin.next_unsent(now) else { break };
-            self.mqtt.publish_qos0(&Publish::from_bytes(topic, QoS::AtMostOnce, body), now);
+            self.mqtt.publish_qos0(&Publish::new(topic, QoS::AtMostOnce, body), now);
         }
     }
 

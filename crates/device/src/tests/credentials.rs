@@ -13,7 +13,7 @@ async fn refuse(hub: &Hub, code: ConnectReturnCode) -> String {
     let (mut peer, connect) = hub.accept_mqtt().await;
     peer.server.refuse(code);
     peer.flush().await;
-    connect.login.unwrap().password
+    connect.password_text().unwrap().to_owned()
 }
 
 fn connect(device: &Device) -> super::support::Answer<()> {

@@ -99,9 +99,9 @@ async fn a_whole_registration() {
 
     let (mut peer, connect) = hub.accept_mqtt().await;
     assert_eq!((connect.client_id.as_str(), connect.clean_session), ("reg-1", true));
-    let login = connect.login.unwrap();
-    assert_eq!(login.username, "0ne0001/registrations/reg-1/api-version=2019-03-31&ClientVersion=test%2F1");
-    let token = SasToken::parse(&login.password).unwrap();
+    let (username, password) = (connect.username.as_deref().unwrap(), connect.password_text().unwrap());
+    assert_eq!(username, "0ne0001/registrations/reg-1/api-version=2019-03-31&ClientVersion=test%2F1");
+    let token = SasToken::parse(password).unwrap();
     token.verify("0ne0001/registrations/reg-1", &[&key], 0).unwrap();
     assert_eq!(token.policy(), Some("registration"));
     peer.accept(false).await;

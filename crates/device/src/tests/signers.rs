@@ -26,7 +26,7 @@ fn now() -> u64 {
 }
 
 fn password(connect: &Connect) -> SasToken {
-    SasToken::parse(&connect.login.as_ref().unwrap().password).unwrap()
+    SasToken::parse(connect.password_text().unwrap()).unwrap()
 }
 
 async fn refuse(hub: &Hub) -> SasToken {

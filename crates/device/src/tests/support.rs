@@ -346,13 +346,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
     /// Publishes to the device at QoS 0.
     pub(super) async fn publish(&mut self, topic: &str, body: &str) {
-        self.server.publish_qos0(&Publish::new(topic, QoS::AtMostOnce, body));
+        self.server.publish_qos0(&Publish::new(topic, QoS::AtMostOnce, body.to_owned()));
         self.flush().await;
     }
 
     /// Publishes to the device at QoS 1; `token` comes back with its acknowledgement.
     pub(super) async fn deliver(&mut self, topic: &str, body: &str, token: u32) {
-        let publish = Publish::new(topic, QoS::AtLeastOnce, body);
+        let publish = Publish::new(topic, QoS::AtLeastOnce, body.to_owned());
         self.server.publish_qos1(publish, token).expect("the window has room");
         self.flush().await;
     }

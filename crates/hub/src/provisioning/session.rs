@@ -22,8 +22,9 @@ use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::session::fits;
-use azmqtt_mqtt::{Connect, ConnectReturnCode, ProtocolError, Publish, QoS, Server, SubscribeReasonCode};
+use azmqtt_mqtt::{
+    Connect, ConnectReturnCode, MAX_PACKET_SIZE, ProtocolError, Publish, QoS, Server, SubscribeReasonCode,
+};
 
 /// Answers without their PUBACK; a client that lets more of them wait is closed.
 const MAX_IN_FLIGHT: u16 = 64;
@@ -49,8 +50,8 @@ pub(crate) async fn serve<S>(
 /// Whether the client that connects means this service, and not the hub of that name. (A user name may be read as either
 /// when a module's device is called "registrations".)
 pub(crate) fn is_meant<S, T>(greeting: &Greeting<S, T>, hostname: &str) -> bool {
-    let login = greeting.connect.as_ref().ok().and_then(|connect| connect.login.as_ref());
-    let username = login.and_then(|login| Username::parse(&login.username).ok());
+    let username = greeting.connect.as_ref().ok().and_then(|connect| connect.username.as_deref());
+    let username = username.and_then(|username| Username::parse(username).ok());
     username.is_some_and(|username| !username.registrant.id_scope.eq_ignore_ascii_case(hostname))
 }
 
@@ -95,8 +96,9 @@ pub(crate) async fn welcome<S, T>(
 /// Whether the CONNECT is one of this service's. Whether the credentials are those of an enrolment shows when the
 /// client asks to be registered.
 fn judge(shared: &Shared, connect: &Connect, chain: ClientChain) -> Result<(Username, Proof), String> {
-    let login = connect.login.as_ref().ok_or("no user name")?;
-    let username = Username::parse(&login.username).map_err(|error| error.to_string())?;
+    let username = connect.username.as_deref().ok_or("no user name")?;
+    let password = connect.password_text().ok_or("the password is not text")?;
+    let username = Username::parse(username).map_err(|error| error.to_string())?;
     let registrant = &username.registrant;
     if !registrant.registration_id.eq_ignore_ascii_case(&connect.client_id) {
         return Err("the client id is not the registration id of the user name".to_owned());
@@ -104,10 +106,10 @@ fn judge(shared: &Shared, connect: &Connect, chain: ClientChain) -> Result<(User
     if registrant.id_scope != shared.provisioning.id_scope {
         return Err(format!("the id scope is {}, not this", shared.provisioning.id_scope));
     }
-    let proof = if login.password.is_empty() {
+    let proof = if password.is_empty() {
         Proof::Certificate(chain)
     } else {
-        Proof::Token(SasToken::parse(&login.password).map_err(|error| error.to_string())?)
+        Proof::Token(SasToken::parse(password).map_err(|error| error.to_string())?)
     };
     Ok((username, proof))
 }
@@ -241,7 +243,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
             retry_after: answer.retry_after,
         };
         let message = Publish::new(topic.to_string(), qos, answer.body);
-        if !fits(&message) {
+        if !message.fits(MAX_PACKET_SIZE) {
             self.shared.note_refusal("provisioning: a request id that fits into no answer".to_owned());
             return Err(Closed);
         }

@@ -50,8 +50,9 @@ pub fn judge(
     now: SystemTime,
 ) -> Result<Admitted, Refusal> {
     let refuse = |reason: String| Refusal { code: ConnectReturnCode::NotAuthorized, reason };
-    let login = connect.login.as_ref().ok_or_else(|| refuse("no user name".to_owned()))?;
-    let username = Username::parse(&login.username).map_err(|error| refuse(error.to_string()))?;
+    let username = connect.username.as_deref().ok_or_else(|| refuse("no user name".to_owned()))?;
+    let password = connect.password_text().ok_or_else(|| refuse("the password is not text".to_owned()))?;
+    let username = Username::parse(username).map_err(|error| refuse(error.to_string()))?;
     let identity = username.identity();
     if connect.client_id != identity.client_id() {
         return Err(refuse("the client id is not the device of the user name".to_owned()));
@@ -64,7 +65,7 @@ pub fn judge(
         )));
     }
     let device = find(shared, &identity).ok_or_else(|| refuse("there is no such device".to_owned()))?;
-    let proof = prove(shared, &device, &identity, &login.password, chain, now).map_err(refuse)?;
+    let proof = prove(shared, &device, &identity, password, chain, now).map_err(refuse)?;
     if !device.may_connect() {
         let code = match shared.config.disabled_answer {
             DisabledAnswer::ServiceUnavailable => ConnectReturnCode::ServiceUnavailable,

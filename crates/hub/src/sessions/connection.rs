@@ -23,7 +23,7 @@ use azmqtt_local::packets::PacketLog;
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::{Connect, ConnectReturnCode, LastWill, ProtocolError, Server};
+use azmqtt_mqtt::{Connect, ConnectReturnCode, ProtocolError, Server, Will};
 
 /// How long a refused client may take to read its CONNACK.
 const LINGER: Duration = Duration::from_secs(1);
@@ -222,7 +222,7 @@ async fn accept<S>(
     let device = admitted.device.clone();
     let now = Instant::now();
     let valid_until = now.checked_add(admitted.proof.valid_for).unwrap_or(now + FAR);
-    if let Some(will) = &connect.last_will
+    if let Some(will) = &connect.will
         && let Err(reason) = check_will(&device, will)
     {
         transport.ends(&reason);
@@ -276,7 +276,7 @@ async fn accept<S>(
         input_waits: true,
         line: Line::default(),
     };
-    connection.run(connect.clean_session, connect.last_will).await;
+    connection.run(connect.clean_session, connect.will).await;
 }
 
 /// What woke the connection.
@@ -308,7 +308,7 @@ struct Connection<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Serves the client to its end, and leaves the device as the end demands.
-    async fn run(mut self, clean_session: bool, will: Option<LastWill>) {
+    async fn run(mut self, clean_session: bool, will: Option<Will>) {
         let reason = match self.session.send_cloud_messages() {
             Ok(()) => self.serve().await,
             Err(reason) => reason,

@@ -21,8 +21,8 @@ use azmqtt_dialect::topic::{DeviceTopic, HubTopic, Subscription, TopicError};
 use azmqtt_dialect::twin::desired_notification;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag, ServiceError};
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::session::{Session, fits};
-use azmqtt_mqtt::{LastWill, Publish, QoS, Server, Subscribe, SubscribeReasonCode, Unsubscribe};
+use azmqtt_mqtt::session::Session;
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Publish, QoS, Server, Subscribe, SubscribeReasonCode, Unsubscribe, Will};
 
 /// Messages to a device without their PUBACK; a device that lets more of them wait is closed.
 pub const MAX_IN_FLIGHT: u16 = 8192;
@@ -314,7 +314,7 @@ impl DeviceSession {
     }
 
     /// The device is gone without a goodbye: emits its will.
-    pub fn emit_will(&self, will: LastWill) {
+    pub fn emit_will(&self, will: Will) {
         if let Ok(mut properties) = will_properties(&self.device, &will) {
             properties.push("iothub-MessageType", Some("Will".to_owned()));
             // Its size was judged with the CONNECT.
@@ -401,15 +401,15 @@ impl DeviceSession {
         qos: QoS,
         cloud_message: Option<DeliveryTag>,
     ) -> Result<(), CloseReason> {
-        let publish = Publish::from_bytes(topic, qos, body);
-        if !fits(&publish) {
+        let publish = Publish::new(topic, qos, body);
+        if !publish.fits(MAX_PACKET_SIZE) {
             return Err(forbidden("a request id that fits into no answer"));
         }
         if qos == QoS::AtMostOnce {
             self.server.publish_qos0(&publish);
             return Ok(());
         }
-        let size = publish.size();
+        let size = publish.topic.len() + publish.payload.len();
         self.unacknowledged += size;
         if self.unacknowledged > self.shared.config.limits.unacknowledged {
             return Err(CloseReason::NotReading);
@@ -425,7 +425,7 @@ fn lost_delivery(device: &Device) -> impl Fn(&Delivery) -> bool + '_ {
 }
 
 /// Whether a will is one that the hub could emit; the reason if not.
-pub fn check_will(device: &Device, will: &LastWill) -> Result<(), CloseReason> {
+pub fn check_will(device: &Device, will: &Will) -> Result<(), CloseReason> {
     let properties = MessageProperties::from_bag(will_properties(device, will)?);
     if will.qos == QoS::ExactlyOnce {
         return Err(forbidden("a will with QoS 2"));
@@ -436,7 +436,7 @@ pub fn check_will(device: &Device, will: &LastWill) -> Result<(), CloseReason> {
     Ok(())
 }
 
-fn will_properties(device: &Device, will: &LastWill) -> Result<PropertyBag, CloseReason> {
+fn will_properties(device: &Device, will: &Will) -> Result<PropertyBag, CloseReason> {
     match DeviceTopic::parse(&will.topic) {
         Ok(DeviceTopic::Telemetry { device_id, module_id, properties })
             if device.key() == (device_id, module_id).into() =>

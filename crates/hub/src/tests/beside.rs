@@ -83,13 +83,13 @@ async fn flood(hub: Arc<Hub>, packets: BytesMut) {
 fn encoded(packet: &Packet, times: usize) -> BytesMut {
     let mut bytes = BytesMut::new();
     for _ in 0..times {
-        packet.write(&mut bytes, usize::MAX).unwrap();
+        azmqtt_mqtt::codec::encode(packet, &mut bytes, usize::MAX).unwrap();
     }
     bytes
 }
 
 fn message(topic: &str, qos: QoS, body: impl Into<Bytes>) -> Packet {
-    let mut publish = Publish::from_bytes(topic, qos, body.into());
+    let mut publish = Publish::new(topic, qos, body.into());
     publish.pkid = 1;
     Packet::Publish(publish)
 }
@@ -203,7 +203,7 @@ async fn handshakes_that_trickle() {
 async fn devices_that_come_again_with_large_wills() {
     served_beside(hub(), 1, |hub| async move {
         let mut options = Options::new(&hub, "dev1").will(EVENTS, QoS::AtMostOnce);
-        options.connect.last_will.as_mut().unwrap().message = Bytes::from(vec![b'x'; 65_000]);
+        options.connect.will.as_mut().unwrap().message = Bytes::from(vec![b'x'; 65_000]);
         // Gone without a goodbye: each of the wills is recorded.
         drop(TestClient::open(&hub, &options).await);
     })

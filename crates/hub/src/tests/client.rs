@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use azmqtt_mqtt::{Connect, LastWill, Login};
+use azmqtt_mqtt::{Connect, Will};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -64,21 +64,18 @@ impl Options {
         let token = SasToken::sign(&identity.sas_resource(), key, unix_now() + 3600, None);
         let mut connect = Connect::new(identity.client_id());
         connect.keep_alive = 60;
-        connect.login = Some(Login {
-            username: identity.username(&UsernameOptions::default()),
-            password: token.to_token(),
-        });
+        connect.set_login(identity.username(&UsernameOptions::default()), token.to_token());
         Self { connect }
     }
 
     /// A token for another resource, by another key, or of another expiry.
     pub fn token(mut self, resource: &str, key: &SymmetricKey, expiry: u64) -> Self {
-        self.login().password = SasToken::sign(resource, key, expiry, None).to_token();
+        self.connect.password = Some(SasToken::sign(resource, key, expiry, None).to_token().into());
         self
     }
 
     pub fn username(mut self, username: &str) -> Self {
-        username.clone_into(&mut self.login().username);
+        self.connect.username = Some(username.to_owned());
         self
     }
 
@@ -88,12 +85,8 @@ impl Options {
     }
 
     pub fn will(mut self, topic: &str, qos: QoS) -> Self {
-        self.connect.last_will = Some(LastWill::new(topic, "gone", qos, false));
+        self.connect.will = Some(Will::new(topic, "gone", qos, false));
         self
-    }
-
-    fn login(&mut self) -> &mut Login {
-        self.connect.login.as_mut().unwrap()
     }
 }
 
@@ -166,7 +159,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
 
     /// Sends a message without waiting for anything.
     pub async fn publish(&mut self, topic: &str, qos: QoS, body: impl Into<Bytes>) {
-        let publish = Publish::from_bytes(topic, qos, body.into());
+        let publish = Publish::new(topic, qos, body.into());
         match qos {
             QoS::AtMostOnce => self.mqtt.publish_qos0(&publish, Instant::now()),
             _ => self.mqtt.publish_qos1(publish, (), Instant::now()).expect("room in the window"),

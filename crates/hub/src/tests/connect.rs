@@ -10,7 +10,7 @@ use crate::messages::telemetry::unix_now;
 use crate::{CloseReason, DisabledAnswer, HubConfig};
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_mqtt::ConnectReturnCode::{NotAuthorized, ServiceUnavailable};
-use azmqtt_mqtt::{Publish, QoS};
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, Publish, QoS, codec};
 
 const RESOURCE: &str = "localhost/devices/dev1";
 
@@ -63,11 +63,11 @@ async fn bad_credentials_are_refused_with_5() {
     let honest = || Options::new(&hub, "dev1");
     let with_password = |password: &str| {
         let mut options = honest();
-        options.connect.login.as_mut().unwrap().password = password.to_owned();
+        options.connect.password = Some(password.to_owned().into());
         options
     };
     let mut anonymous = honest();
-    anonymous.connect.login = None;
+    (anonymous.connect.username, anonymous.connect.password) = (None, None);
     let mut other_client_id = honest();
     other_client_id.connect.client_id = "dev2".to_owned();
     let mut unknown = honest().username("localhost/nobody/?api-version=2021-04-12");
@@ -188,7 +188,7 @@ async fn the_refusal_reaches_a_client_that_does_not_wait_for_it() {
     let hub = hub();
     let options = Options::new(&hub, "dev1").username("localhost/nobody/?api-version=2021-04-12");
     let mut bytes = bytes::BytesMut::new();
-    options.connect.write(&mut bytes).unwrap();
+    codec::encode(&Packet::Connect(options.connect), &mut bytes, MAX_PACKET_SIZE).unwrap();
     for _ in 0..10_000 {
         bytes.extend_from_slice(b"\x30\x10\x00\x0ddevices/dev1/x");
     }
@@ -203,10 +203,10 @@ async fn the_refusal_reaches_a_client_that_does_not_wait_for_it() {
 async fn packets_may_follow_the_connect_at_once() {
     let hub = hub();
     let mut bytes = bytes::BytesMut::new();
-    Options::new(&hub, "dev1").connect.write(&mut bytes).unwrap();
+    codec::encode(&Packet::Connect(Options::new(&hub, "dev1").connect), &mut bytes, MAX_PACKET_SIZE).unwrap();
     let mut publish = Publish::new("devices/dev1/messages/events/", QoS::AtLeastOnce, "early");
     publish.pkid = 7;
-    publish.write(&mut bytes).unwrap();
+    codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
     let mut stream = tls(&hub).await;
     stream.write_all(&bytes).await.unwrap();
     let mut answer = [0; 8];

@@ -10,7 +10,7 @@ use super::client::{DEADLINE, Options, TestClient, ends, hub, start, tcp, tls};
 use crate::config::Limits;
 use crate::{CloseReason, Hub, HubConfig};
 use azmqtt_dialect::MessageProperties;
-use azmqtt_mqtt::QoS;
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS, codec};
 
 const EVENTS: &str = "devices/dev1/messages/events/";
 
@@ -53,7 +53,8 @@ async fn strangers_that_do_not_go_on_are_closed() {
 async fn a_connect_that_trickles_in_is_closed() {
     let hub = impatient();
     let mut packet = BytesMut::new();
-    Options::new(&hub, "dev1").connect.write(&mut packet).unwrap();
+    codec::encode(&Packet::Connect(Options::new(&hub, "dev1").connect), &mut packet, MAX_PACKET_SIZE)
+        .unwrap();
     let mut stream = tls(&hub).await;
     let begun = Instant::now();
     for byte in packet {
@@ -102,7 +103,7 @@ async fn strangers_cannot_make_the_hub_hold_much() {
     waiting.shutdown().await;
     // An honest client with a large will finds a place again.
     let mut options = Options::new(&hub, "dev1").will(EVENTS, QoS::AtMostOnce);
-    options.connect.last_will.as_mut().unwrap().message = Bytes::from(vec![b'x'; 60_000]);
+    options.connect.will.as_mut().unwrap().message = Bytes::from(vec![b'x'; 60_000]);
     let begun = Instant::now();
     while TestClient::open(&hub, &options).await.is_err() {
         assert!(begun.elapsed() < DEADLINE, "no place for a large will");
@@ -135,7 +136,8 @@ async fn rubbish_ends_the_connection() {
 async fn rubbish_after_the_connect_ends_the_connection() {
     let hub = hub();
     let mut connect = BytesMut::new();
-    Options::new(&hub, "dev1").connect.write(&mut connect).unwrap();
+    codec::encode(&Packet::Connect(Options::new(&hub, "dev1").connect), &mut connect, MAX_PACKET_SIZE)
+        .unwrap();
     for rubbish in [
         &connect[..],                 // a second CONNECT
         b"\x20\x02\x00\x00",          // a CONNACK
@@ -195,9 +197,9 @@ async fn a_client_that_asks_and_does_not_read_is_closed() {
     let client = with_large_twin(&hub).await;
     let mut stream = client.into_stream();
     let mut requests = BytesMut::new();
-    let publish = azmqtt_mqtt::Publish::new("$iothub/twin/GET/?$rid=1", QoS::AtMostOnce, "");
+    let publish = Packet::Publish(azmqtt_mqtt::Publish::new("$iothub/twin/GET/?$rid=1", QoS::AtMostOnce, ""));
     for _ in 0..2000 {
-        publish.write(&mut requests).unwrap();
+        codec::encode(&publish, &mut requests, MAX_PACKET_SIZE).unwrap();
     }
     // 60 MB of answers, and nobody reads them.
     let _ = tokio::time::timeout(DEADLINE, stream.write_all(&requests)).await.unwrap();
@@ -273,9 +275,9 @@ async fn cloud_messages_wait_for_acknowledgements() {
 async fn a_flood_does_not_hold_up_others() {
     let hub = hub();
     let mut packets = BytesMut::new();
-    let publish = azmqtt_mqtt::Publish::new(EVENTS, QoS::AtMostOnce, "flood");
+    let publish = Packet::Publish(azmqtt_mqtt::Publish::new(EVENTS, QoS::AtMostOnce, "flood"));
     for _ in 0..2000 {
-        publish.write(&mut packets).unwrap();
+        codec::encode(&publish, &mut packets, MAX_PACKET_SIZE).unwrap();
     }
     let flood = TestClient::connect(&hub, "dev1").await.into_stream();
     let (mut reader, mut writer) = tokio::io::split(flood);

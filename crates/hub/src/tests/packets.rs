@@ -109,7 +109,7 @@ async fn a_refused_client_is_recorded_without_its_password() {
     let hub = recording();
     let options = Options::new(&hub, "dev1");
     let options = options.token("localhost/devices/dev1", &key(&hub, "dev2"), unix_now() + 60);
-    let password = options.connect.login.as_ref().unwrap().password.clone();
+    let password = options.connect.password_text().unwrap().to_owned();
     assert!(TestClient::open(&hub, &options).await.is_err());
     let records = recorded(&hub, 1).await;
     assert_eq!(kinds(&records), [('>', "CONNECT"), ('<', "CONNACK"), ('<', "CLOSED")]);

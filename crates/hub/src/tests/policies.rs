@@ -11,7 +11,7 @@ fn options<'a>(hub: &Hub, id: impl Into<Id<'a>>, policy: &str, resource: &str, l
     let expiry = unix_now().saturating_add_signed(life);
     let token = SasToken::sign(resource, &policy_key(hub, policy), expiry, Some(policy)).to_token();
     let mut options = Options::new(hub, id);
-    options.connect.login.as_mut().unwrap().password = token;
+    options.connect.password = Some(token.into());
     options
 }
 
@@ -65,19 +65,19 @@ async fn other_policies_resources_and_times_are_refused() {
         assert!(refusal.contains(reason), "{policy} {resource}: {refusal}");
     }
     let mut unknown = options(&hub, "dev1", "device", "localhost", 60);
-    let password = &mut unknown.connect.login.as_mut().unwrap().password;
-    *password = password.replace("skn=device", "skn=nobody");
+    let password = unknown.connect.password_text().unwrap().replace("skn=device", "skn=nobody");
+    unknown.connect.password = Some(password.into());
     assert!(TestClient::open(&hub, &unknown).await.is_err());
     // A key of the device's own does not become a policy's by naming one.
     let own = super::client::key(&hub, "dev1");
     let mut named = Options::new(&hub, "dev1");
     let token = SasToken::sign("localhost/devices/dev1", &own, unix_now() + 60, Some("device"));
-    named.connect.login.as_mut().unwrap().password = token.to_token();
+    named.connect.password = Some(token.to_token().into());
     assert!(TestClient::open(&hub, &named).await.is_err());
     hub.create_x509_device("cert", Authentication::CertificateAuthority).unwrap();
     let mut wrong = options(&hub, "dev1", "device", "localhost", 60);
     wrong.connect.client_id = "cert".to_owned();
-    wrong.connect.login.as_mut().unwrap().username = "localhost/cert/?api-version=2021-04-12".to_owned();
+    wrong.connect.username = Some("localhost/cert/?api-version=2021-04-12".to_owned());
     assert!(TestClient::open(&hub, &wrong).await.is_err());
     assert!(hub.last_refusal().unwrap().contains("X.509"));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use azmqtt_mqtt::{Connect, Login};
+use azmqtt_mqtt::Connect;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{sleep, timeout};
@@ -46,7 +46,7 @@ fn options(hub: &Hub, registration_id: &str, key: &SymmetricKey, expiry: u64, ap
     connect.keep_alive = 0;
     let token = SasToken::sign(&registrant.sas_resource(), key, expiry, Some("registration"));
     let username = registrant.username(None).replace(API_VERSION, api_version);
-    connect.login = Some(Login { username, password: token.to_token() });
+    connect.set_login(username, token.to_token());
     Options { connect }
 }
 
@@ -67,7 +67,7 @@ pub async fn connect_with_certificate(
     let chain = vec![super::x509::der(certificate)];
     let stream = super::x509::shaken_over(hub, stream, &TLS13, chain, key).await.unwrap();
     let mut options = options(hub, registration_id, &keys()[0], 0, "2021-06-01");
-    options.connect.login.as_mut().unwrap().password = String::new();
+    options.connect.password = None;
     let mut client = TestClient::over(stream, &options).await.expect("accepted");
     client.subscribe(RESPONSES, QoS::AtMostOnce).await.unwrap();
     client

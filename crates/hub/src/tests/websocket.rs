@@ -12,7 +12,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use super::client::{DEADLINE, Options, TestClient, https, hub, start, tls, tls_with};
 use crate::{CloseReason, Hub, HubConfig};
 use azmqtt_dialect::MessageProperties;
-use azmqtt_mqtt::{ConnectReturnCode, QoS};
+use azmqtt_mqtt::{ConnectReturnCode, MAX_PACKET_SIZE, Packet, QoS, codec};
 use azmqtt_net::websocket::{Role, WebSocketBytes};
 
 /// A correct request for the upgrade; its key is the RFC's example.
@@ -58,7 +58,8 @@ async fn foreign(hub: &Hub) -> WebSocketStream<TlsStream<TcpStream>> {
     let (mut socket, response) = client_async(request, stream).await.unwrap();
     assert_eq!(response.headers()["Sec-WebSocket-Protocol"], "mqtt");
     let mut connect = bytes::BytesMut::new();
-    Options::new(hub, "dev1").connect.write(&mut connect).unwrap();
+    codec::encode(&Packet::Connect(Options::new(hub, "dev1").connect), &mut connect, MAX_PACKET_SIZE)
+        .unwrap();
     socket.send(Message::Binary(connect.freeze())).await.unwrap();
     let connack = timeout(DEADLINE, socket.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(connack, Message::Binary(Bytes::from_static(&[0x20, 2, 0, 0])));
@@ -122,7 +123,7 @@ async fn a_device_lives_on_a_websocket() {
 async fn a_refusal_is_read_before_the_end() {
     let hub = hub();
     let mut options = Options::new(&hub, "dev1");
-    options.connect.login.as_mut().unwrap().password = "no token".to_owned();
+    options.connect.password = Some("no token".into());
     let refused = TestClient::over(websocket(&hub).await, &options).await.err();
     assert_eq!(refused, Some(Some(ConnectReturnCode::NotAuthorized)));
 }
@@ -146,9 +147,8 @@ async fn pings_are_answered_and_packets_may_be_cut_anywhere() {
     let pong = timeout(DEADLINE, socket.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(pong, Message::Pong(Bytes::from_static(b"are you there")));
     let mut publish = bytes::BytesMut::new();
-    azmqtt_mqtt::Publish::new("devices/dev1/messages/events/", QoS::AtMostOnce, "x")
-        .write(&mut publish)
-        .unwrap();
+    let message = azmqtt_mqtt::Publish::new("devices/dev1/messages/events/", QoS::AtMostOnce, "x");
+    codec::encode(&Packet::Publish(message), &mut publish, MAX_PACKET_SIZE).unwrap();
     // Byte by byte, then two in one.
     for byte in &publish {
         socket.send(Message::Binary(Bytes::copy_from_slice(&[*byte]))).await.unwrap();

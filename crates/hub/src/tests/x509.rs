@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use azmqtt_mqtt::{Connect, Login};
+use azmqtt_mqtt::Connect;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
@@ -28,8 +28,7 @@ const BOTH: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
 pub fn without_password(id: &str) -> Options {
     let identity = Identity::new("localhost", id, None).unwrap();
     let mut connect = Connect::new(id);
-    let username = identity.username(&UsernameOptions::default());
-    connect.login = Some(Login { username, password: String::new() });
+    connect.username = Some(identity.username(&UsernameOptions::default()));
     Options { connect }
 }
 
@@ -183,8 +182,7 @@ async fn a_token_does_not_let_a_device_with_a_certificate_in() {
     let hub = hub();
     hub.create_x509_device("ca", Authentication::CertificateAuthority).unwrap();
     let mut options = without_password("ca");
-    let token = Options::new(&hub, "dev1").connect.login.unwrap().password;
-    options.connect.login.as_mut().unwrap().password = token;
+    options.connect.password = Options::new(&hub, "dev1").connect.password;
     assert_eq!(TestClient::open(&hub, &options).await.err(), Some(Some(NotAuthorized)));
     assert_eq!(hub.last_refusal().unwrap(), "the device authenticates with X.509, and there is a password");
 }

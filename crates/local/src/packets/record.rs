@@ -218,22 +218,19 @@ impl From<Packet> for Content {
 
 impl From<Connect> for Content {
     fn from(connect: Connect) -> Self {
-        let will = connect.last_will.map(|will| Will {
+        let will = connect.will.map(|will| Will {
             topic: will.topic,
             qos: will.qos as u8,
             retain: will.retain,
             payload: compact(will.message),
         });
-        let (username, has_password) = match connect.login {
-            // The codec cannot tell an empty password from none, and neither can the hub.
-            Some(login) => (Some(login.username), !login.password.is_empty()),
-            None => (None, false),
-        };
+        // An empty password is as good as none, to the hub as well.
+        let has_password = connect.password.is_some_and(|password| !password.is_empty());
         Self::Connect {
             level: 4,
             clean_session: connect.clean_session,
             keep_alive: connect.keep_alive,
-            username,
+            username: connect.username,
             has_password,
             will,
         }

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use super::foreign;
 use super::log::{ClientName, PacketLog};
 use super::record::{Content, Direction};
-use azmqtt_mqtt::wire::{self, Sender};
+use azmqtt_mqtt::codec::{self, Sender};
 use azmqtt_mqtt::{ConnectReturnCode, MAX_PACKET_SIZE, Packet, ProtocolError};
 use azmqtt_net::framed::Observer;
 
@@ -62,7 +62,7 @@ impl Tap {
         self.stream(direction).pending.extend_from_slice(bytes);
         loop {
             let stream = self.stream(direction);
-            match wire::decode(&mut stream.pending, sender, MAX_PACKET_SIZE) {
+            match codec::decode(&mut stream.pending, sender, MAX_PACKET_SIZE) {
                 Ok(Some(packet)) => self.packet(direction, packet),
                 Ok(None) => return,
                 Err(error) => {
@@ -134,19 +134,19 @@ mod tests {
 
     use super::*;
     use crate::packets::PacketRecording;
-    use azmqtt_mqtt::{ConnAck, Connect, Login, Publish, QoS};
+    use azmqtt_mqtt::{ConnAck, Connect, Publish, QoS};
 
     fn encode(packets: &[Packet]) -> BytesMut {
         let mut bytes = BytesMut::new();
         for packet in packets {
-            packet.write(&mut bytes, MAX_PACKET_SIZE).unwrap();
+            codec::encode(packet, &mut bytes, MAX_PACKET_SIZE).unwrap();
         }
         bytes
     }
 
     fn connect() -> Packet {
         let mut connect = Connect::new("d");
-        connect.login = Some(Login::new("user", "hunter2"));
+        connect.set_login("user", "hunter2");
         Packet::Connect(connect)
     }
 

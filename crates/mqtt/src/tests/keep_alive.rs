@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::order::connected_server;
-use super::{encoded, frame};
 use crate::Packet;
 use crate::keep_alive::{Dead, Due, IdleLimit, KeepAlive};
+use crate::tests::order::connected_server;
+use crate::tests::{encoded, frame};
 
 const INTERVAL: Duration = Duration::from_secs(60);
 const ANSWER: Duration = Duration::from_secs(10);

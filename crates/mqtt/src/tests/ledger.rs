@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Buf;
 
-use super::*;
+use crate::tests::*;
 
 /// What must hold for the messages of one direction.
 #[derive(Debug, Default)]
@@ -19,7 +19,7 @@ pub(super) struct Ledger {
 
 impl Ledger {
     pub(super) fn message(token: u32) -> Publish {
-        Publish::new("t", QoS::AtLeastOnce, token.to_be_bytes())
+        Publish::new("t", QoS::AtLeastOnce, token.to_be_bytes().to_vec())
     }
 
     pub(super) fn published(&mut self, connection: u32) {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use crate::session::Session;
 use crate::{client, server};
 
-use super::ledger::Ledger;
-use super::*;
+use crate::tests::ledger::Ledger;
+use crate::tests::*;
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -108,8 +108,8 @@ impl World {
             if server.is_connected() { Some(server.into_session()) } else { self.remembered.take() };
         if server_remembers {
             self.remembered = session;
-        } else if let Some(session) = session {
-            self.requeued.extend(session.into_unacknowledged());
+        } else if let Some(mut session) = session {
+            self.requeued.extend(session.in_flight.drain());
         }
         self.client.disconnected();
         self.client_input.clear();

@@ -1,31 +1,34 @@
 //! Tests of the session types, without sockets: the clock and the bytes are made here.
 
+mod against_rumqttc;
+mod codec_properties;
+mod codec_rules;
+mod in_flight;
 mod keep_alive;
 mod ledger;
 mod lossy_pipe;
 mod order;
 mod sessions;
 mod slow_lines;
-mod window;
-mod wire_properties;
-mod wire_rules;
+mod vectors;
 
 use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::wire::{self, ProtocolError, Sender};
-use super::*;
+use crate::codec::{self, Sender};
+use crate::packets::{PubComp, PubRec, PubRel};
+use crate::*;
 
 /// `packet` as bytes.
 fn encoded(packet: &Packet) -> Vec<u8> {
     let mut output = BytesMut::new();
-    packet.write(&mut output, usize::MAX).unwrap();
+    codec::encode(packet, &mut output, usize::MAX).unwrap();
     output.to_vec()
 }
 
 /// Decodes the first packet of `bytes`.
 fn decoded(bytes: &[u8], sender: Sender) -> Result<Option<Packet>, ProtocolError> {
-    wire::decode(&mut BytesMut::from(bytes), sender, MAX_PACKET_SIZE)
+    codec::decode(&mut BytesMut::from(bytes), sender, MAX_PACKET_SIZE)
 }
 
 /// A packet with any first byte and body, its remaining length right.
@@ -48,6 +51,9 @@ fn any_packet() -> impl Strategy<Value = (Packet, Sender)> {
         1 => any_connack().prop_map(|connack| (Packet::ConnAck(connack), Sender::Server)),
         4 => (any_publish(), any_sender()).prop_map(|(publish, from)| (Packet::Publish(publish), from)),
         1 => (1u16.., any_sender()).prop_map(|(pkid, from)| (Packet::PubAck(PubAck { pkid }), from)),
+        1 => (1u16.., any_sender()).prop_map(|(pkid, from)| (Packet::PubRec(PubRec { pkid }), from)),
+        1 => (1u16.., any_sender()).prop_map(|(pkid, from)| (Packet::PubRel(PubRel { pkid }), from)),
+        1 => (1u16.., any_sender()).prop_map(|(pkid, from)| (Packet::PubComp(PubComp { pkid }), from)),
         1 => (1u16.., prop::collection::vec((any_filter(), any_qos()), 1..4)).prop_map(|(pkid, filters)| {
             let filters = filters.into_iter().map(|(path, qos)| SubscribeFilter::new(path, qos)).collect();
             (Packet::Subscribe(Subscribe { pkid, filters }), Sender::Client)
@@ -105,18 +111,20 @@ fn any_publish() -> impl Strategy<Value = Publish> {
 
 fn any_connect() -> impl Strategy<Value = Connect> {
     let will = (any_topic(), any_qos(), prop::collection::vec(any::<u8>(), 0..20), any::<bool>())
-        .prop_map(|(topic, qos, payload, retain)| LastWill::new(topic, payload, qos, retain));
-    // The codec cannot hold a user name that is there and empty.
-    let login =
-        ("[^\u{0}]{1,20}", "[^\u{0}]{0,20}").prop_map(|(username, password)| Login { username, password });
+        .prop_map(|(topic, qos, message, retain)| Will::new(topic, message, qos, retain));
+    let login = ("[^\u{0}]{0,20}", prop::option::of("[^\u{0}]{0,20}"));
     (".{0,30}", any::<u16>(), any::<bool>(), prop::option::of(will), prop::option::of(login)).prop_map(
-        |(client_id, keep_alive, clean_session, last_will, login)| {
-            let mut connect = Connect::new(client_id.replace('\0', ""));
-            connect.keep_alive = keep_alive;
-            connect.clean_session = clean_session;
-            connect.last_will = last_will;
-            connect.login = login;
-            connect
+        |(client_id, keep_alive, clean_session, will, login)| {
+            let (username, password) = login.unzip();
+            Connect {
+                level: Level::Mqtt311,
+                clean_session,
+                keep_alive,
+                client_id: client_id.replace('\0', ""),
+                will,
+                username,
+                password: password.flatten().map(Into::into),
+            }
         },
     )
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::{client, server};
 
-use super::*;
+use crate::tests::*;
 
 pub(super) type TestClient = Client<&'static str>;
 pub(super) type TestServer = Server<&'static str>;
@@ -83,7 +83,7 @@ fn the_client_takes_nothing_before_connack() {
         Packet::UnsubAck(UnsubAck::new(1)),
     ] {
         let mut client = connecting_client();
-        assert_eq!(client_polled(&mut client, &packet), Err(unexpected(wire::packet_name(&packet))));
+        assert_eq!(client_polled(&mut client, &packet), Err(unexpected(packet.name())));
         // What comes after the offence does not count.
         assert_eq!(client_polled(&mut client, &connack(false)), Err(unexpected("CONNACK")));
         assert!(!client.is_connected());
@@ -167,7 +167,7 @@ fn answers_match_their_questions() {
 fn the_server_takes_nothing_before_connect_and_no_second_one() {
     for packet in [Packet::PingReq, Packet::Disconnect, Packet::Publish(message(QoS::AtMostOnce))] {
         let mut server = TestServer::new(10, Instant::now());
-        assert_eq!(server_polled(&mut server, &packet), Err(unexpected(wire::packet_name(&packet))));
+        assert_eq!(server_polled(&mut server, &packet), Err(unexpected(packet.name())));
         assert_eq!(server_polled(&mut server, &Packet::Connect(connect(true))), Ok(None), "closed");
     }
     let mut server = connected_server();

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::{Dead, client, server};
 
-use super::order::*;
-use super::*;
+use crate::tests::order::*;
+use crate::tests::*;
 
 #[test]
 fn a_clean_start_drops_the_stored_session() {
@@ -23,10 +23,7 @@ fn a_clean_start_drops_the_stored_session() {
     again.dup = true;
     let expected: Vec<u8> = [connack(true), Packet::Publish(again)].iter().flat_map(encoded).collect();
     assert_eq!(server.output(), &expected[..]);
-    assert_eq!(
-        server.into_session().into_unacknowledged().map(|(_, token)| token).collect::<Vec<_>>(),
-        ["m"]
-    );
+    assert_eq!(server.into_session().in_flight.drain().map(|(_, token)| token).collect::<Vec<_>>(), ["m"]);
 }
 
 #[test]

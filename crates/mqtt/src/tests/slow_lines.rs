@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 use proptest::prelude::*;
 
-use super::encoded;
-use super::order::connected_server;
 use crate::client::Event;
 use crate::keep_alive::{Due, IdleLimit, KeepAlive};
+use crate::tests::encoded;
+use crate::tests::order::connected_server;
 use crate::{Client, ConnAck, Connect, ConnectReturnCode, Dead, Packet, Publish, QoS};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -170,7 +170,7 @@ impl Bench {
 
     /// The hub publishes something.
     pub(super) fn say(&mut self, topic: &str, body: &str) {
-        self.hub.publish_qos0(&Publish::new(topic, QoS::AtMostOnce, body));
+        self.hub.publish_qos0(&Publish::new(topic, QoS::AtMostOnce, body.to_owned()));
     }
 
     pub(super) fn handle(&mut self, command: Command) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use azmqtt_mqtt::{Connect, Login, Packet, Subscribe};
+use azmqtt_mqtt::{Connect, Packet, Subscribe};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::Semaphore;
@@ -25,13 +25,13 @@ use azmqtt_net::websocket::WebSocketBytes;
 fn encoded(packets: &[Packet]) -> Vec<u8> {
     let mut bytes = BytesMut::new();
     for packet in packets {
-        packet.write(&mut bytes, usize::MAX).unwrap();
+        azmqtt_mqtt::codec::encode(packet, &mut bytes, usize::MAX).unwrap();
     }
     bytes.to_vec()
 }
 
 fn publish(topic: &str, qos: QoS, body: &str) -> Packet {
-    let mut publish = Publish::new(topic, qos, body);
+    let mut publish = Publish::new(topic, qos, body.to_owned());
     publish.pkid = 7;
     Packet::Publish(publish)
 }
@@ -141,7 +141,7 @@ async fn a_device_at_the_provisioning_service() {
     let registrant = Registrant::new(hub.id_scope(), "r").unwrap();
     let mut connect = Connect::new("r");
     let token = SasToken::sign(&registrant.sas_resource(), &keys[0], 4_000_000_000, Some("registration"));
-    connect.login = Some(Login { username: registrant.username(None), password: token.to_token() });
+    connect.set_login(registrant.username(None), token.to_token());
     let register = ProvisioningRequest::Register { request_id: "1".into() }.to_string();
     let status =
         ProvisioningRequest::OperationStatus { request_id: "2".into(), operation_id: "4.a.b".into() };

@@ -1,10 +1,10 @@
-//! The window against a naive model.
+//! The messages in flight against a naive model.
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::window::{Acknowledged, Window};
+use crate::in_flight::{Acknowledged, InFlight};
 
-use super::*;
+use crate::tests::*;
 
 /// What an identifier is out for.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +14,7 @@ enum Out {
     Reserved(usize),
 }
 
-/// The window as a map: by age, the identifier and what it is out for.
+/// The messages in flight as a map: by age, the identifier and what it is out for.
 #[derive(Debug, Default)]
 struct Model {
     out: BTreeMap<u64, (u16, Out)>,
@@ -79,19 +79,19 @@ fn any_step() -> impl Strategy<Value = Step> {
 
 fn message() -> Publish {
     // Neither the caller's QoS nor its flags count.
-    let mut publish = Publish::new("t", QoS::ExactlyOnce, []);
+    let mut publish = Publish::new("t", QoS::ExactlyOnce, "");
     (publish.dup, publish.pkid) = (true, 9);
     publish
 }
 
 /// Does `step` on both; `token` is fresh.
-fn apply(step: &Step, window: &mut Window<u32>, model: &mut Model, token: u32) {
+fn apply(step: &Step, in_flight: &mut InFlight<u32>, model: &mut Model, token: u32) {
     let picked = |model: &Model, index: prop::sample::Index| {
         let ids: Vec<u16> = model.out.values().map(|(id, _)| *id).collect();
         if ids.is_empty() { 0 } else { *index.get(&ids) }
     };
     match *step {
-        Step::Insert => match window.insert(message(), token) {
+        Step::Insert => match in_flight.insert(message(), token) {
             Ok(publish) => {
                 assert!(!publish.dup && publish.qos == QoS::AtLeastOnce);
                 assert!(model.tokens().len() < model.limit, "over the limit");
@@ -102,23 +102,23 @@ fn apply(step: &Step, window: &mut Window<u32>, model: &mut Model, token: u32) {
                 assert!(model.tokens().len() >= model.limit, "refused with room");
             }
         },
-        Step::Reserve(answers) => model.add(window.reserve(answers).unwrap(), Out::Reserved(answers)),
-        Step::Acknowledge(index) => acknowledge(window, model, picked(model, index)),
-        Step::AcknowledgeAny(id) => acknowledge(window, model, id),
+        Step::Reserve(answers) => model.add(in_flight.reserve(answers).unwrap(), Out::Reserved(answers)),
+        Step::Acknowledge(index) => acknowledge(in_flight, model, picked(model, index)),
+        Step::AcknowledgeAny(id) => acknowledge(in_flight, model, id),
         Step::Restore(index) => {
-            if let Some(acknowledged) = window.acknowledge(picked(model, index)) {
-                assert!(window.restore(acknowledged));
+            if let Some(acknowledged) = in_flight.acknowledge(picked(model, index)) {
+                assert!(in_flight.restore(acknowledged));
             } else {
                 let id = picked(model, index);
                 model.take(id, |out| *out == Out::Abandoned);
             }
         }
-        Step::Release(index, answers) => release(window, model, picked(model, index), answers),
-        Step::ReleaseAny(id) => release(window, model, id, 1),
+        Step::Release(index, answers) => release(in_flight, model, picked(model, index), answers),
+        Step::ReleaseAny(id) => release(in_flight, model, id, 1),
         Step::Abandon(rest) => {
             let mut expected = model.tokens();
             expected.retain(|token| token % 3 == rest);
-            assert_eq!(window.abandon(|token| token % 3 == rest), expected);
+            assert_eq!(in_flight.abandon(|token| token % 3 == rest), expected);
             for (_, out) in model.out.values_mut() {
                 if matches!(out, Out::Message(token) if *token % 3 == rest) {
                     *out = Out::Abandoned;
@@ -129,11 +129,11 @@ fn apply(step: &Step, window: &mut Window<u32>, model: &mut Model, token: u32) {
             model.out.retain(|_, (_, out)| matches!(out, Out::Message(_)));
             let expected: Vec<u16> = model.out.values().map(|(id, _)| *id).collect();
             let resent: Vec<(u16, bool)> =
-                window.resume().map(|publish| (publish.pkid, publish.dup)).collect();
+                in_flight.resume().map(|publish| (publish.pkid, publish.dup)).collect();
             assert_eq!(resent, expected.into_iter().map(|id| (id, true)).collect::<Vec<_>>());
         }
         Step::Drain => {
-            let drained: Vec<_> = window.drain().collect();
+            let drained: Vec<_> = in_flight.drain().collect();
             assert_eq!(drained.iter().map(|(_, token)| *token).collect::<Vec<_>>(), model.tokens());
             assert!(drained.iter().all(|(publish, _)| !publish.dup && publish.pkid == 0));
             model.out.clear();
@@ -141,9 +141,9 @@ fn apply(step: &Step, window: &mut Window<u32>, model: &mut Model, token: u32) {
         Step::Skip(count) => {
             let out: HashSet<u16> = model.out.values().map(|(id, _)| *id).collect();
             for _ in 0..count {
-                let id = window.reserve(0).unwrap();
+                let id = in_flight.reserve(0).unwrap();
                 assert!(id != 0 && !out.contains(&id), "{id} is out already");
-                assert!(window.release(id, 0));
+                assert!(in_flight.release(id, 0));
             }
         }
     }
@@ -153,80 +153,80 @@ fn token(acknowledged: Option<Acknowledged<u32>>) -> Option<u32> {
     acknowledged.map(|acknowledged| acknowledged.token)
 }
 
-fn acknowledge(window: &mut Window<u32>, model: &mut Model, id: u16) {
+fn acknowledge(in_flight: &mut InFlight<u32>, model: &mut Model, id: u16) {
     let taken = model.take(id, |out| !matches!(out, Out::Reserved(_)));
     let expected = if let Some(Out::Message(token)) = taken { Some(token) } else { None };
-    assert_eq!(token(window.acknowledge(id)), expected);
-    assert_eq!(token(window.acknowledge(id)), None, "acknowledged twice");
+    assert_eq!(token(in_flight.acknowledge(id)), expected);
+    assert_eq!(token(in_flight.acknowledge(id)), None, "acknowledged twice");
 }
 
-fn release(window: &mut Window<u32>, model: &mut Model, id: u16, answers: usize) {
+fn release(in_flight: &mut InFlight<u32>, model: &mut Model, id: u16, answers: usize) {
     let expected = model.take(id, |out| *out == Out::Reserved(answers)).is_some();
-    assert_eq!(window.release(id, answers), expected);
-    assert!(!window.release(id, answers), "released twice");
+    assert_eq!(in_flight.release(id, answers), expected);
+    assert!(!in_flight.release(id, answers), "released twice");
 }
 
 proptest! {
     #[test]
     fn behaves_like_the_model(limit in 0u16..12, steps in prop::collection::vec(any_step(), 0..200)) {
-        let mut window = Window::new(limit);
+        let mut in_flight = InFlight::new(limit);
         let mut model = Model { limit: usize::from(limit.max(1)), ..Model::default() };
         for (step, token) in steps.into_iter().zip(0..) {
-            apply(&step, &mut window, &mut model, token);
-            prop_assert_eq!(window.in_flight(), model.tokens().len());
-            prop_assert_eq!(window.tokens().copied().collect::<Vec<_>>(), model.tokens());
-            prop_assert_eq!(window.has_room(), model.tokens().len() < model.limit);
+            apply(&step, &mut in_flight, &mut model, token);
+            prop_assert_eq!(in_flight.count(), model.tokens().len());
+            prop_assert_eq!(in_flight.tokens().copied().collect::<Vec<_>>(), model.tokens());
+            prop_assert_eq!(in_flight.has_room(), model.tokens().len() < model.limit);
         }
     }
 }
 
 #[test]
 fn every_identifier_is_given_once_before_exhaustion() {
-    let mut window = Window::new(u16::MAX);
+    let mut in_flight = InFlight::new(u16::MAX);
     // Start in the middle, so that the numbers wrap.
     for _ in 0..40_000 {
-        let id = window.reserve(0).unwrap();
-        assert!(window.release(id, 0));
+        let id = in_flight.reserve(0).unwrap();
+        assert!(in_flight.release(id, 0));
     }
     let mut seen = HashSet::new();
     for token in 0..65_535u32 {
-        assert!(window.has_room());
+        assert!(in_flight.has_room());
         let id = if token % 2 == 0 {
-            window.insert(message(), token).unwrap().pkid
+            in_flight.insert(message(), token).unwrap().pkid
         } else {
-            window.reserve(1).unwrap()
+            in_flight.reserve(1).unwrap()
         };
         assert!(id != 0 && seen.insert(id), "{id}");
     }
-    assert!(!window.has_room());
-    assert!(window.insert(message(), 0).is_err());
-    assert_eq!(window.reserve(0), None);
+    assert!(!in_flight.has_room());
+    assert!(in_flight.insert(message(), 0).is_err());
+    assert_eq!(in_flight.reserve(0), None);
 
     // One identifier comes back: it is the oldest, 40,001, and the next one to go out.
-    assert_eq!(token(window.acknowledge(40_001)), Some(0));
-    assert!(window.has_room());
-    assert_eq!(window.reserve(0), Some(40_001));
-    assert_eq!(window.reserve(0), None);
-    assert_eq!(window.drain().count(), 32_767);
-    assert!(window.has_room());
-    assert_eq!(window.reserve(0), Some(40_002), "numbers go on after a drain");
+    assert_eq!(token(in_flight.acknowledge(40_001)), Some(0));
+    assert!(in_flight.has_room());
+    assert_eq!(in_flight.reserve(0), Some(40_001));
+    assert_eq!(in_flight.reserve(0), None);
+    assert_eq!(in_flight.drain().count(), 32_767);
+    assert!(in_flight.has_room());
+    assert_eq!(in_flight.reserve(0), Some(40_002), "numbers go on after a drain");
 
     // A new connection gets back what no message holds.
-    while window.reserve(0).is_some() {}
-    assert_eq!(window.resume().count(), 0);
-    assert_eq!(std::iter::from_fn(|| window.reserve(0)).count(), 65_535);
+    while in_flight.reserve(0).is_some() {}
+    assert_eq!(in_flight.resume().count(), 0);
+    assert_eq!(std::iter::from_fn(|| in_flight.reserve(0)).count(), 65_535);
 }
 
 /// An identifier that is never answered must not stop the others for ever.
 #[test]
 fn one_unanswered_identifier_does_not_block_the_rest() {
-    let mut window = Window::new(10);
-    let stuck = window.insert(message(), 0).unwrap().pkid;
+    let mut in_flight = InFlight::new(10);
+    let stuck = in_flight.insert(message(), 0).unwrap().pkid;
     for token in 1..200_000u32 {
-        let id = window.insert(message(), token).unwrap().pkid;
+        let id = in_flight.insert(message(), token).unwrap().pkid;
         assert_ne!(id, stuck);
-        assert_eq!(self::token(window.acknowledge(id)), Some(token));
+        assert_eq!(self::token(in_flight.acknowledge(id)), Some(token));
     }
-    assert_eq!(window.tokens().copied().collect::<Vec<_>>(), [0]);
-    assert_eq!(token(window.acknowledge(stuck)), Some(0));
+    assert_eq!(in_flight.tokens().copied().collect::<Vec<_>>(), [0]);
+    assert_eq!(token(in_flight.acknowledge(stuck)), Some(0));
 }

@@ -6,8 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use rumqttc::mqttbytes::QoS;
-use rumqttc::mqttbytes::v4::Publish;
+use crate::packets::{Publish, QoS};
 
 /// How many identifiers there are: 1..=65535, 0 is forbidden [MQTT-2.3.1-1].
 const IDENTIFIERS: usize = 65_535;
@@ -15,7 +14,7 @@ const IDENTIFIERS: usize = 65_535;
 /// The outstanding identifiers of one side of a session. `T` is what the caller wants back with the
 /// acknowledgement of a message.
 #[derive(Debug)]
-pub struct Window<T> {
+pub struct InFlight<T> {
     /// The front is never free.
     slots: VecDeque<Slot<T>>,
     /// The identifier of `slots[0]`, or the next one to be given when there is none.
@@ -27,7 +26,7 @@ pub struct Window<T> {
     /// Identifiers that may not be given, of messages and otherwise.
     out: usize,
     /// Messages without their PUBACK.
-    in_flight: usize,
+    messages: usize,
     limit: u16,
 }
 
@@ -60,8 +59,8 @@ enum Slot<T> {
     Reserved { answers: usize },
 }
 
-impl<T> Window<T> {
-    /// An empty window of at most `limit` (at least 1) messages in flight.
+impl<T> InFlight<T> {
+    /// Nothing yet, and at most `limit` (at least 1) messages in flight.
     pub fn new(limit: u16) -> Self {
         Self {
             slots: VecDeque::new(),
@@ -69,7 +68,7 @@ impl<T> Window<T> {
             aside: HashMap::new(),
             set_aside: 0,
             out: 0,
-            in_flight: 0,
+            messages: 0,
             limit: limit.max(1),
         }
     }
@@ -81,12 +80,12 @@ impl<T> Window<T> {
 
     /// Whether one more message may be sent.
     pub fn has_room(&self) -> bool {
-        self.in_flight < usize::from(self.limit) && self.out < IDENTIFIERS
+        self.messages < usize::from(self.limit) && self.out < IDENTIFIERS
     }
 
     /// Messages without their PUBACK.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight
+    pub fn count(&self) -> usize {
+        self.messages
     }
 
     /// Gives `publish` the next identifier, keeps a copy until it is acknowledged, and hands it back for
@@ -101,7 +100,7 @@ impl<T> Window<T> {
         publish.pkid = id;
         publish.qos = QoS::AtLeastOnce;
         publish.dup = false;
-        self.in_flight += 1;
+        self.messages += 1;
         self.out += 1;
         self.slots.push_back(Slot::Message(publish, token));
         match self.slots.back() {
@@ -124,7 +123,7 @@ impl<T> Window<T> {
     pub fn acknowledge(&mut self, id: u16) -> Option<Acknowledged<T>> {
         let (slot, age) = self.take(id, |slot| matches!(slot, Slot::Message(..) | Slot::Abandoned))?;
         let Slot::Message(publish, token) = slot else { return None };
-        self.in_flight -= 1;
+        self.messages -= 1;
         Some(Acknowledged { publish, token, age })
     }
 
@@ -147,7 +146,7 @@ impl<T> Window<T> {
                 self.aside.insert(id, (age, Slot::Message(publish, token)));
             }
         }
-        self.in_flight += 1;
+        self.messages += 1;
         self.out += 1;
         true
     }
@@ -170,7 +169,7 @@ impl<T> Window<T> {
                 tokens.push(token);
             }
         }
-        self.in_flight -= tokens.len();
+        self.messages -= tokens.len();
         tokens
     }
 
@@ -191,7 +190,7 @@ impl<T> Window<T> {
             }
         }
         self.aside.retain(|_, (_, slot)| !matches!(slot, Slot::Free));
-        self.out = self.in_flight;
+        self.out = self.messages;
         self.advance();
         self.messages().map(|(publish, _)| publish)
     }
@@ -199,7 +198,7 @@ impl<T> Window<T> {
     /// The peer forgot the session: takes every message out, oldest first, to be sent as new or given up.
     pub fn drain(&mut self) -> impl Iterator<Item = (Publish, T)> + use<T> {
         self.first = self.next();
-        (self.out, self.in_flight) = (0, 0);
+        (self.out, self.messages) = (0, 0);
         let mut aside: Vec<_> = std::mem::take(&mut self.aside).into_values().collect();
         aside.sort_unstable_by_key(|(age, _)| *age);
         let slots = aside.into_iter().map(|(_, slot)| slot).chain(std::mem::take(&mut self.slots));

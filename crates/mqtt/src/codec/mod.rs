@@ -1,0 +1,79 @@
+//! The strict codec: whole packets out of a byte stream and into one, and nothing that the standard forbids.
+//!
+//! Every rule that is checked is named in the error, by its number where the standard has given it one. Framing
+//! (`frame`) and data types (`fields`) are the same in all versions of MQTT; the packets of 3.1.1 are in `v4`.
+
+mod error;
+mod fields;
+mod frame;
+mod topic;
+mod v4;
+
+use bytes::{Buf, BytesMut};
+
+pub use error::ProtocolError;
+pub use frame::{Sender, announced, packet_length};
+pub use topic::is_valid_filter;
+
+use crate::packets::{Kind, Packet, Publish};
+use fields::Fields;
+use frame::Frame;
+
+/// The largest packet that device and hub accept, in bytes: IoT Hub's 262,144-byte message with a topic of
+/// the longest legal length fits.
+pub const MAX_PACKET_SIZE: usize = 262_144 + 65_535 + 16;
+
+/// The largest packet that MQTT can express, in bytes: a fixed header of five, and what its remaining length can say
+/// (§2.2.3).
+pub const LARGEST_PACKET: usize = 5 + 268_435_455;
+
+/// Takes the next whole packet off the front of `input`, or `None` until more bytes have come.
+///
+/// # Errors
+/// The first rule that the bytes break, or a packet of more than `limit` bytes; the stream is unusable afterwards.
+pub fn decode(input: &mut BytesMut, sender: Sender, limit: usize) -> Result<Option<Packet>, ProtocolError> {
+    let Some(frame) = Frame::peek(input)? else { return Ok(None) };
+    frame.check_direction(sender)?;
+    let size = frame.size();
+    if size > limit {
+        return Err(ProtocolError::TooLarge { size, limit });
+    }
+    if input.len() < size {
+        return Ok(None);
+    }
+    v4::decode(&frame, input).map(Some)
+}
+
+/// Appends `packet` to `output`. What is too long for a field of 65,535 bytes is cut off: it is checked where it is made.
+///
+/// # Errors
+/// The packet would have more than `limit` bytes; nothing is written then.
+pub fn encode(packet: &Packet, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
+    v4::encode(packet, output, limit)
+}
+
+/// Appends `publish`, as [`encode`] does.
+pub(crate) fn encode_publish(
+    publish: &Publish,
+    output: &mut BytesMut,
+    limit: usize,
+) -> Result<(), ProtocolError> {
+    v4::encode_publish(publish, output, limit)
+}
+
+/// Takes a PUBLISH of the server's off the front of `input` in which nothing is wrong but the topic, which [`decode`] has
+/// refused. Yields its packet identifier, 0 at QoS 0; `None` if something else is wrong, or it is of QoS 2.
+pub(crate) fn skip_bad_topic(input: &mut BytesMut) -> Option<u16> {
+    let frame = Frame::peek(input).ok()??;
+    if frame.kind() != Some(Kind::Publish)
+        || frame.flags() & 0b0100 != 0
+        || frame.check_direction(Sender::Server).is_err()
+    {
+        return None;
+    }
+    let mut fields = Fields::new(&frame, input.get(frame.header_len()..frame.size())?);
+    fields.bytes().ok()?;
+    let packet_id = if frame.flags() & 0b0010 == 0 { 0 } else { fields.packet_id().ok()? };
+    input.advance(frame.size());
+    Some(packet_id)
+}

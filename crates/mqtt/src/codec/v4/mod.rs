@@ -1,0 +1,70 @@
+//! The packets of MQTT 3.1.1, whose protocol level is 4.
+
+mod connack;
+mod connect;
+mod publish;
+mod subscribe;
+mod unsubscribe;
+
+use bytes::{Buf, BufMut, BytesMut};
+
+use crate::codec::error::ProtocolError;
+use crate::codec::fields::Fields;
+use crate::codec::frame::{Frame, first_byte, put_header};
+use crate::packets::{Kind, Packet, PubAck, PubComp, PubRec, PubRel, UnsubAck};
+
+pub(super) use publish::encode as encode_publish;
+
+/// Takes the packet with this fixed header, all of which has come, off the front of `input`.
+pub(super) fn decode(frame: &Frame, input: &mut BytesMut) -> Result<Packet, ProtocolError> {
+    let Some(kind) = frame.kind() else { return Err(frame.malformed("reserved packet type (§2.2.1)")) };
+    if kind == Kind::Publish {
+        // Its payload stays where it is.
+        return publish::decode(frame, input).map(Packet::Publish);
+    }
+    let mut fields = Fields::new(frame, &input[frame.header_len()..frame.size()]);
+    let packet = match kind {
+        Kind::Connect => Packet::Connect(connect::decode(&mut fields)?),
+        Kind::ConnAck => Packet::ConnAck(connack::decode(&mut fields)?),
+        Kind::PubAck => Packet::PubAck(PubAck { pkid: fields.packet_id()? }),
+        Kind::PubRec => Packet::PubRec(PubRec { pkid: fields.packet_id()? }),
+        Kind::PubRel => Packet::PubRel(PubRel { pkid: fields.packet_id()? }),
+        Kind::PubComp => Packet::PubComp(PubComp { pkid: fields.packet_id()? }),
+        Kind::Subscribe => Packet::Subscribe(subscribe::decode(&mut fields)?),
+        Kind::SubAck => Packet::SubAck(subscribe::decode_ack(&mut fields)?),
+        Kind::Unsubscribe => Packet::Unsubscribe(unsubscribe::decode(&mut fields)?),
+        Kind::UnsubAck => Packet::UnsubAck(UnsubAck { pkid: fields.packet_id()? }),
+        Kind::PingReq => Packet::PingReq,
+        Kind::PingResp => Packet::PingResp,
+        Kind::Disconnect => Packet::Disconnect,
+        Kind::Publish => unreachable!("it was taken above"),
+    };
+    fields.finish()?;
+    input.advance(frame.size());
+    Ok(packet)
+}
+
+/// Appends `packet` to `output`, unless it would have more than `limit` bytes.
+pub(super) fn encode(packet: &Packet, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
+    let mut put_acknowledgement = |kind: Kind, packet_id: u16| {
+        put_header(output, first_byte(kind), 2, limit)?;
+        output.put_u16(packet_id);
+        Ok(())
+    };
+    match packet {
+        Packet::PubAck(ack) => put_acknowledgement(Kind::PubAck, ack.pkid),
+        Packet::PubRec(ack) => put_acknowledgement(Kind::PubRec, ack.pkid),
+        Packet::PubRel(ack) => put_acknowledgement(Kind::PubRel, ack.pkid),
+        Packet::PubComp(ack) => put_acknowledgement(Kind::PubComp, ack.pkid),
+        Packet::UnsubAck(ack) => put_acknowledgement(Kind::UnsubAck, ack.pkid),
+        Packet::Publish(publish) => publish::encode(publish, output, limit),
+        Packet::Connect(connect) => connect::encode(connect, output, limit),
+        Packet::ConnAck(ack) => connack::encode(*ack, output, limit),
+        Packet::Subscribe(subscribe) => subscribe::encode(subscribe, output, limit),
+        Packet::SubAck(ack) => subscribe::encode_ack(ack, output, limit),
+        Packet::Unsubscribe(unsubscribe) => unsubscribe::encode(unsubscribe, output, limit),
+        Packet::PingReq => put_header(output, first_byte(Kind::PingReq), 0, limit),
+        Packet::PingResp => put_header(output, first_byte(Kind::PingResp), 0, limit),
+        Packet::Disconnect => put_header(output, first_byte(Kind::Disconnect), 0, limit),
+    }
+}

@@ -1,0 +1,67 @@
+//! SUBSCRIBE (§3.8) and SUBACK (§3.9).
+
+use bytes::{BufMut, BytesMut};
+
+use crate::codec::error::ProtocolError;
+use crate::codec::fields::{Fields, field_len, put_field};
+use crate::codec::frame::{first_byte, put_header};
+use crate::packets::{Kind, QoS, SubAck, Subscribe, SubscribeFilter, SubscribeReasonCode};
+
+const FAILURE: u8 = 0x80;
+
+pub(super) fn decode(fields: &mut Fields<'_>) -> Result<Subscribe, ProtocolError> {
+    let pkid = fields.packet_id()?;
+    if fields.is_empty() {
+        return Err(fields.malformed("no topic filter [MQTT-3.8.3-3]"));
+    }
+    let mut filters = Vec::new();
+    while !fields.is_empty() {
+        let path = fields.topic_filter()?.to_owned();
+        let Some(qos) = QoS::from_byte(fields.u8()?) else {
+            return Err(fields.malformed("requested QoS [MQTT-3-8.3-4]"));
+        };
+        filters.push(SubscribeFilter { path, qos });
+    }
+    Ok(Subscribe { pkid, filters })
+}
+
+pub(super) fn encode(
+    subscribe: &Subscribe,
+    output: &mut BytesMut,
+    limit: usize,
+) -> Result<(), ProtocolError> {
+    let filters_len: usize =
+        subscribe.filters.iter().map(|filter| field_len(filter.path.as_bytes()) + 1).sum();
+    put_header(output, first_byte(Kind::Subscribe), 2 + filters_len, limit)?;
+    output.put_u16(subscribe.pkid);
+    for filter in &subscribe.filters {
+        put_field(output, filter.path.as_bytes());
+        output.put_u8(filter.qos as u8);
+    }
+    Ok(())
+}
+
+pub(super) fn decode_ack(fields: &mut Fields<'_>) -> Result<SubAck, ProtocolError> {
+    let pkid = fields.packet_id()?;
+    if fields.is_empty() {
+        return Err(fields.malformed("no return codes (§3.9.3)"));
+    }
+    let codes = fields.take_rest().iter().map(|&code| match code {
+        FAILURE => Some(SubscribeReasonCode::Failure),
+        code => QoS::from_byte(code).map(SubscribeReasonCode::Success),
+    });
+    let Some(return_codes) = codes.collect() else {
+        return Err(fields.malformed("reserved return code [MQTT-3.9.3-2]"));
+    };
+    Ok(SubAck { pkid, return_codes })
+}
+
+pub(super) fn encode_ack(ack: &SubAck, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
+    put_header(output, first_byte(Kind::SubAck), 2 + ack.return_codes.len(), limit)?;
+    output.put_u16(ack.pkid);
+    output.extend(ack.return_codes.iter().map(|code| match code {
+        SubscribeReasonCode::Success(qos) => *qos as u8,
+        SubscribeReasonCode::Failure => FAILURE,
+    }));
+    Ok(())
+}

@@ -1,0 +1,102 @@
+//! The control packets (MQTT §3) as values, with the standard's names for their fields.
+//!
+//! Nothing here says which version of MQTT is spoken: that is the [codec](crate::codec)'s business.
+
+mod acknowledgement;
+mod connack;
+mod connect;
+mod kind;
+mod publish;
+mod subscribe;
+mod unsubscribe;
+
+pub use acknowledgement::{PubAck, PubComp, PubRec, PubRel};
+pub use connack::{ConnAck, ConnectReturnCode};
+pub use connect::{Connect, Level, Will};
+pub(crate) use kind::Kind;
+pub use publish::Publish;
+pub use subscribe::{SubAck, Subscribe, SubscribeFilter, SubscribeReasonCode};
+pub use unsubscribe::{UnsubAck, Unsubscribe};
+
+/// How often a message may arrive (§4.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum QoS {
+    /// 0: once or not at all.
+    AtMostOnce = 0,
+    /// 1: once or more often; the receiver sends PUBACK.
+    AtLeastOnce = 1,
+    /// 2: once.
+    ExactlyOnce = 2,
+}
+
+impl QoS {
+    /// `None` for a number that is none.
+    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
+        Some(match byte {
+            0 => Self::AtMostOnce,
+            1 => Self::AtLeastOnce,
+            2 => Self::ExactlyOnce,
+            _ => return None,
+        })
+    }
+}
+
+/// Any packet (§2.2.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Packet {
+    /// CONNECT (§3.1).
+    Connect(Connect),
+    /// CONNACK (§3.2).
+    ConnAck(ConnAck),
+    /// PUBLISH (§3.3).
+    Publish(Publish),
+    /// PUBACK (§3.4).
+    PubAck(PubAck),
+    /// PUBREC (§3.5).
+    PubRec(PubRec),
+    /// PUBREL (§3.6).
+    PubRel(PubRel),
+    /// PUBCOMP (§3.7).
+    PubComp(PubComp),
+    /// SUBSCRIBE (§3.8).
+    Subscribe(Subscribe),
+    /// SUBACK (§3.9).
+    SubAck(SubAck),
+    /// UNSUBSCRIBE (§3.10).
+    Unsubscribe(Unsubscribe),
+    /// UNSUBACK (§3.11).
+    UnsubAck(UnsubAck),
+    /// PINGREQ (§3.12).
+    PingReq,
+    /// PINGRESP (§3.13).
+    PingResp,
+    /// DISCONNECT (§3.14).
+    Disconnect,
+}
+
+impl Packet {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Connect(_) => Kind::Connect,
+            Self::ConnAck(_) => Kind::ConnAck,
+            Self::Publish(_) => Kind::Publish,
+            Self::PubAck(_) => Kind::PubAck,
+            Self::PubRec(_) => Kind::PubRec,
+            Self::PubRel(_) => Kind::PubRel,
+            Self::PubComp(_) => Kind::PubComp,
+            Self::Subscribe(_) => Kind::Subscribe,
+            Self::SubAck(_) => Kind::SubAck,
+            Self::Unsubscribe(_) => Kind::Unsubscribe,
+            Self::UnsubAck(_) => Kind::UnsubAck,
+            Self::PingReq => Kind::PingReq,
+            Self::PingResp => Kind::PingResp,
+            Self::Disconnect => Kind::Disconnect,
+        }
+    }
+
+    /// The packet's name as the standard writes it, for error texts.
+    pub fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+}

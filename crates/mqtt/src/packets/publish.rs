@@ -1,0 +1,57 @@
+//! PUBLISH (§3.3).
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::packets::QoS;
+
+/// A message.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// Whether it may have arrived before (§3.3.1.1).
+    pub dup: bool,
+    /// How often it may arrive.
+    pub qos: QoS,
+    /// Whether the server keeps it for later subscribers, or had kept it (§3.3.1.3).
+    pub retain: bool,
+    /// The topic name.
+    pub topic: String,
+    /// The packet identifier; 0 at QoS 0, which has none, and until a session gives one.
+    pub pkid: u16,
+    /// The application message.
+    pub payload: Bytes,
+}
+
+impl Publish {
+    /// A message that was not sent before, without a packet identifier.
+    pub fn new(topic: impl Into<String>, qos: QoS, payload: impl Into<Bytes>) -> Self {
+        Self { dup: false, qos, retain: false, topic: topic.into(), pkid: 0, payload: payload.into() }
+    }
+
+    /// Whether this fits, at either QoS, into a packet of at most `limit` bytes, with a topic name that MQTT can carry
+    /// (§3.3.2.1, §4.7): not empty, at most 65,535 bytes, no wildcard and no U+0000.
+    pub fn fits(&self, limit: usize) -> bool {
+        // Fixed header, topic length and packet identifier at their largest.
+        const OVERHEAD: usize = 5 + 2 + 2;
+        let topic = &self.topic;
+        !topic.is_empty()
+            && u16::try_from(topic.len()).is_ok()
+            && !topic.bytes().any(|byte| matches!(byte, b'+' | b'#' | 0))
+            && OVERHEAD + topic.len() + self.payload.len() <= limit
+    }
+}
+
+/// By hand, because the payload is of any size and the application's own.
+impl fmt::Debug for Publish {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Publish")
+            .field("topic", &self.topic)
+            .field("qos", &self.qos)
+            .field("dup", &self.dup)
+            .field("retain", &self.retain)
+            .field("pkid", &self.pkid)
+            .field("payload_bytes", &self.payload.len())
+            .finish()
+    }
+}
