@@ -1,15 +1,13 @@
 //! Who may ask over HTTPS: devices and modules with a token of their own, as in the password of CONNECT, or with the client
 //! certificate of the handshake.
 
-use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::access::Admitted;
 use super::answer::{Refusal, parameter};
 use crate::id::Id;
 use crate::registry::device::Device;
@@ -20,48 +18,31 @@ use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::http::Peer;
 
-/// What a request shows of who asks.
-pub(super) struct Asker {
-    query: Option<String>,
-    pub(super) headers: HeaderMap,
+/// What a request shows of the device that asks.
+pub(super) struct Asker<'a> {
+    query: Option<&'a str>,
+    headers: &'a HeaderMap,
     chain: ClientChain,
 }
 
-impl<S: Sync> FromRequestParts<S> for Asker {
-    type Rejection = Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let chain = parts.extensions.get::<Peer>().map(|peer| peer.chain.clone());
-        Ok(Self {
-            query: parts.uri.query().map(str::to_owned),
-            headers: parts.headers.clone(),
-            chain: chain.unwrap_or_default(),
-        })
-    }
-}
-
-impl Asker {
-    pub(super) fn query(&self) -> Option<&str> {
-        self.query.as_deref()
+impl<'a> Asker<'a> {
+    pub(super) fn of(parts: &'a Parts) -> Self {
+        let chain = parts.extensions.get::<Peer>().map(|peer| peer.chain.clone()).unwrap_or_default();
+        Self { query: parts.uri.query(), headers: &parts.headers, chain }
     }
 
     /// The device or module that asks, if it shows a token of its own or, without one, its certificate.
-    pub(super) fn admit(&self, shared: &Shared, id: Id<'_>) -> Result<Arc<Device>, Refusal> {
-        self.admit_as(shared, id).map(|(device, _)| device)
-    }
-
-    /// [`Self::admit`], and whether the token was one of the hub's.
-    pub(super) fn admit_as(&self, shared: &Shared, id: Id<'_>) -> Result<(Arc<Device>, bool), Refusal> {
+    pub(super) fn admit(&self, shared: &Shared, id: Id<'_>) -> Result<Admitted, Refusal> {
         let refuse = |reason: String| Refusal::unauthorized(shared, &reason);
         let device = shared.registry.find(id).ok_or_else(|| refuse("there is no such device".to_owned()))?;
-        let proof = prove_by(shared, &device, id, &self.headers, &self.chain).map_err(refuse)?;
+        let proof = prove_by(shared, &device, id, self.headers, &self.chain).map_err(refuse)?;
         if !device.may_connect() {
             return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
         }
-        if parameter(self.query(), "api-version").is_none() {
+        if parameter(self.query, "api-version").is_none() {
             return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
         }
-        Ok((device, proof.of_hub))
+        Ok(Admitted { device, of_hub: proof.of_hub })
     }
 }
 

@@ -176,23 +176,8 @@ pub(super) async fn pass_over(body: Body) {
     let _ = timeout(LINGER, async { while let Some(Ok(_)) = body.next().await {} }).await;
 }
 
-/// The body of a request whose sender is `admitted`: no stranger's is read.
-pub(super) async fn read_body<T>(
-    admitted: Result<T, Refusal>,
-    body: Body,
-    most: usize,
-) -> Result<(T, Bytes), Refusal> {
-    match admitted {
-        Ok(admitted) => Ok((admitted, collect(body, most).await?)),
-        Err(refusal) => {
-            pass_over(body).await;
-            Err(refusal)
-        }
-    }
-}
-
 /// The whole of a body of at most so many bytes.
-async fn collect(body: Body, most: usize) -> Result<Bytes, Refusal> {
+pub(super) async fn read_body(body: Body, most: usize) -> Result<Bytes, Refusal> {
     let mut body = body.into_data_stream();
     let mut bytes = BytesMut::new();
     while let Some(chunk) = body.next().await {

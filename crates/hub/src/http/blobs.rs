@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::put;
 
 use super::answer::{parameter, pass_over};
+use crate::http::access::Access;
+use crate::http::route::{Rate, Routes};
 use crate::shared::Shared;
 use crate::uploads::{CONTAINER, Refused};
 use azmqtt_dialect::storage::{STORAGE_VERSION, StorageError, parse_block_list, uncommitted_body};
@@ -19,9 +19,11 @@ use azmqtt_dialect::storage::{STORAGE_VERSION, StorageError, parse_block_list, u
 /// The largest body of one request, in bytes. The service takes up to 4,000 MiB for a block.
 const MAX_BODY: usize = 104 << 20;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
+pub(super) fn routes(routes: Routes) -> Routes {
+    // By the signature in the query.
+    let (access, rate) = (Access::anybody(), Rate::Uncounted);
     let path = format!("/{CONTAINER}/{{*blob}}");
-    Router::new().route(&path, put(write).get(read))
+    routes.put(&path, access, rate, write).get(&path, access, rate, read)
 }
 
 async fn write(

@@ -11,17 +11,16 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 
 use super::answer::{JsonBody, Refusal, parameter, read_body};
-use super::service::Caller;
 use crate::faults::{self, FaultError, Fired, Rule, RuleStatus, Schedule};
+use crate::http::access::Access;
+use crate::http::route::{Rate, Routes};
 use crate::security::policies::Right;
 use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
@@ -32,58 +31,45 @@ const MAX_BODY: usize = 256 << 10;
 /// What has happened, in one answer.
 const PAGE: usize = 1000;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/azmqtt/faults", post(set).get(list).delete(clear))
-        .route("/azmqtt/faults/{id}", delete(remove))
-        .route("/azmqtt/faults/fired", get(fired))
-        .route("/azmqtt/faults/schedules", post(schedule))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let (services, rate) = (Access::policy(Right::ServiceConnect), Rate::Uncounted);
+    routes
+        .post("/azmqtt/faults", services, rate, set)
+        .get("/azmqtt/faults", services, rate, list)
+        .delete("/azmqtt/faults", services, rate, clear)
+        .delete("/azmqtt/faults/{id}", services, rate, remove)
+        .get("/azmqtt/faults/fired", services, rate, fired)
+        .post("/azmqtt/faults/schedules", services, rate, schedule)
 }
 
-async fn set(State(shared): State<Arc<Shared>>, caller: Caller, body: Body) -> Result<Response, Refusal> {
-    let rule = read(&caller, body, Rule::from_json).await?;
+async fn set(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
+    let rule = read(body, Rule::from_json).await?;
     let status = RuleStatus { id: faults::inject(&shared, rule.clone())?, rule, fired: 0, over: false };
     let status = shared.faults.rules().into_iter().find(|found| found.id == status.id).unwrap_or(status);
     Ok((StatusCode::CREATED, JsonBody(to_json(&status))).into_response())
 }
 
-async fn schedule(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    body: Body,
-) -> Result<Response, Refusal> {
-    let schedule = read(&caller, body, Schedule::from_json).await?;
+async fn schedule(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
+    let schedule = read(body, Schedule::from_json).await?;
     let plan = faults::start(&shared, &schedule)?;
     let plan = plan.iter().map(faults::Planned::to_json).collect();
     Ok((StatusCode::CREATED, JsonBody(Value::Array(plan))).into_response())
 }
 
-async fn list(State(shared): State<Arc<Shared>>, caller: Caller) -> Result<JsonBody, Refusal> {
-    caller.require(Right::ServiceConnect)?;
+async fn list(State(shared): State<Arc<Shared>>) -> Result<JsonBody, Refusal> {
     Ok(JsonBody(shared.faults.rules().iter().map(to_json).collect()))
 }
 
-async fn clear(State(shared): State<Arc<Shared>>, caller: Caller) -> Result<StatusCode, Refusal> {
-    caller.require(Right::ServiceConnect)?;
+async fn clear(State(shared): State<Arc<Shared>>) -> Result<StatusCode, Refusal> {
     shared.faults.clear();
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn remove(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path(id): Path<u64>,
-) -> Result<StatusCode, Refusal> {
-    caller.require(Right::ServiceConnect)?;
+async fn remove(State(shared): State<Arc<Shared>>, Path(id): Path<u64>) -> Result<StatusCode, Refusal> {
     Ok(if shared.faults.remove(id) { StatusCode::NO_CONTENT } else { StatusCode::NOT_FOUND })
 }
 
-async fn fired(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    RawQuery(query): RawQuery,
-) -> Result<JsonBody, Refusal> {
-    caller.require(Right::ServiceConnect)?;
+async fn fired(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Result<JsonBody, Refusal> {
     let after = match parameter(query.as_deref(), "after") {
         None => 0,
         Some(after) => after.parse().map_err(|_| invalid("after must be a whole number"))?,
@@ -92,12 +78,8 @@ async fn fired(
     Ok(JsonBody(Value::Array(page)))
 }
 
-async fn read<T>(
-    caller: &Caller,
-    body: Body,
-    parse: fn(Value) -> Result<T, FaultError>,
-) -> Result<T, Refusal> {
-    let ((), body) = read_body(caller.require(Right::ServiceConnect), body, MAX_BODY).await?;
+async fn read<T>(body: Body, parse: fn(Value) -> Result<T, FaultError>) -> Result<T, Refusal> {
+    let body = read_body(body, MAX_BODY).await?;
     let json = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
     parse(json).map_err(|error| invalid(&error.to_string()))

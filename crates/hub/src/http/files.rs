@@ -2,48 +2,50 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
 use axum::http::header::HOST;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use serde_json::Value;
 
-use super::admission::Asker;
+use super::access::Admitted;
 use super::answer::{Refusal, read_body};
-use crate::id::Id;
+use crate::http::access::Access;
+use crate::http::route::{Rate, Routes};
+use crate::registry::device::Device;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::upload::{UploadNotification, check_blob_name};
 
 /// Of a request's body; the bodies are short.
 const MAX_BODY: usize = 64 << 10;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/devices/{device_id}/files", post(start))
-        .route("/devices/{device_id}/files/notifications", post(end))
-        // As Microsoft's clients for Node and C say it.
-        .route("/devices/{device_id}/files/notifications/{correlation_id}", post(end_by_path))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let notifications = "/devices/{device_id}/files/notifications";
+    // As Microsoft's clients for Node and C say it.
+    let by_path = "/devices/{device_id}/files/notifications/{correlation_id}";
+    routes
+        .post("/devices/{device_id}/files", Access::device(), Rate::Of(Operation::FileUpload), start)
+        .post(notifications, Access::device(), Rate::Uncounted, end)
+        .post(by_path, Access::device(), Rate::Uncounted, end_by_path)
 }
 
 async fn start(
     State(shared): State<Arc<Shared>>,
-    Path(device_id): Path<String>,
-    asker: Asker,
+    Admitted { device, .. }: Admitted,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let device = asker.admit(&shared, Id::from(&device_id));
-    let (device, body) = read_body(device, body, MAX_BODY).await?;
+    let body = read_body(body, MAX_BODY).await?;
     let body: Value = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
     let name = body.get("blobName").and_then(Value::as_str);
     let name = name.ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "there is no blobName"))?;
     check_blob_name(&device.id, name)
         .map_err(|error| Refusal::new(ErrorCode::ARGUMENT_INVALID, error.to_string()))?;
-    let host = asker.headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.map_or_else(|| shared.config.hostname.clone(), str::to_owned);
     let target = shared.uploads.start(&device.id, name, host).ok_or_else(|| {
         let limit = "the device has as many uploads under way as it may";
@@ -54,31 +56,28 @@ async fn start(
 
 async fn end(
     State(shared): State<Arc<Shared>>,
-    Path(device_id): Path<String>,
-    asker: Asker,
+    Admitted { device, .. }: Admitted,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    notified(&shared, &device_id, None, &asker, body).await
+    notified(&shared, &device, None, body).await
 }
 
 async fn end_by_path(
     State(shared): State<Arc<Shared>>,
-    Path((device_id, correlation_id)): Path<(String, String)>,
-    asker: Asker,
+    Path((_, correlation_id)): Path<(String, String)>,
+    Admitted { device, .. }: Admitted,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    notified(&shared, &device_id, Some(correlation_id), &asker, body).await
+    notified(&shared, &device, Some(correlation_id), body).await
 }
 
 async fn notified(
     shared: &Shared,
-    device_id: &str,
+    device: &Device,
     correlation_id: Option<String>,
-    asker: &Asker,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let device = asker.admit(shared, Id::from(device_id));
-    let (device, body) = read_body(device, body, MAX_BODY).await?;
+    let body = read_body(body, MAX_BODY).await?;
     let notification = UploadNotification::parse(&body, correlation_id)
         .ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is not a notification"))?;
     if shared.uploads.end(&device.id, notification) {

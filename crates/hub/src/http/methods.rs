@@ -6,17 +6,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::admission::Asker;
 use super::answer::{JSON, Refusal, Spelling, read_body};
-use super::service::Caller;
+use crate::http::access::Access;
+use crate::http::route::{Rate, Routes};
 use crate::id::Id;
 use crate::methods;
 use crate::security::policies::Right;
@@ -30,47 +28,39 @@ pub(super) const CALLER: &str = "x-ms-edge-moduleid";
 /// Of a request's body: the largest payload, and what is around it.
 const MAX_BODY: usize = MAX_METHOD_BODY + (64 << 10);
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/twins/{device_id}/methods", post(of_device))
-        .route("/twins/{device_id}/modules/{module_id}/methods", post(of_module))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let callers = Access::policy_or_module(Right::ServiceConnect).nested();
+    routes.post("/twins/{device_id}/methods", callers, Rate::Method, of_device).post(
+        "/twins/{device_id}/modules/{module_id}/methods",
+        callers,
+        Rate::Method,
+        of_module,
+    )
 }
 
 async fn of_device(
     State(shared): State<Arc<Shared>>,
     Path(device_id): Path<String>,
-    asker: Asker,
     body: Body,
 ) -> Result<Response, Refusal> {
-    call(&shared, Id::from(&device_id), &asker, body).await
+    call(&shared, Id::from(&device_id), body).await
 }
 
 async fn of_module(
     State(shared): State<Arc<Shared>>,
     Path((device_id, module_id)): Path<(String, String)>,
-    asker: Asker,
     body: Body,
 ) -> Result<Response, Refusal> {
     let id = Id::from((device_id.as_str(), module_id.as_str()));
-    call(&shared, id, &asker, body).await
+    call(&shared, id, body).await
 }
 
-async fn call(shared: &Arc<Shared>, id: Id<'_>, asker: &Asker, body: Body) -> Result<Response, Refusal> {
-    answer(shared, id, asker, body).await.map_err(|refusal| refusal.spelled(Spelling::Nested))
+async fn call(shared: &Arc<Shared>, id: Id<'_>, body: Body) -> Result<Response, Refusal> {
+    answer(shared, id, body).await.map_err(|refusal| refusal.spelled(Spelling::Nested))
 }
 
-/// A module's own token, or one of a policy that services have.
-fn admit(shared: &Arc<Shared>, asker: &Asker) -> Result<(), Refusal> {
-    let Some(caller) = asker.headers.get(CALLER) else {
-        return Caller::of(shared, asker.query(), &asker.headers)?.require(Right::ServiceConnect);
-    };
-    let caller = caller.to_str().ok().and_then(|caller| caller.split_once('/')).map(Id::from);
-    let nobody = || Refusal::unauthorized(shared, "x-ms-edge-moduleId does not name a module");
-    asker.admit(shared, caller.ok_or_else(nobody)?).map(drop)
-}
-
-async fn answer(shared: &Arc<Shared>, id: Id<'_>, asker: &Asker, body: Body) -> Result<Response, Refusal> {
-    let ((), body) = read_body(admit(shared, asker), body, MAX_BODY).await?;
+async fn answer(shared: &Arc<Shared>, id: Id<'_>, body: Body) -> Result<Response, Refusal> {
+    let body = read_body(body, MAX_BODY).await?;
     let invalid = |what: &str| Refusal::new(ErrorCode::ARGUMENT_INVALID, what);
     let body: Fields<'_> = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not a JSON object"))?;

@@ -3,7 +3,8 @@
 //! | module | subject |
 //! |---|---|
 //! | `paths` | one spelling of each path, whatever case it comes in |
-//! | `router` | which path is answered by whom; new routes are merged in there |
+//! | `route`, `access` | the one way to add a route: with who may use it, and what it counts against |
+//! | `router` | the table of routes |
 //! | `websocket` | MQTT over WebSockets: the upgrade, then the same way as on the MQTT port |
 //! | `files`, `blobs` | file upload: the hub's half, and Blob Storage's |
 //! | `methods` | calls of direct methods, by services, and by modules as an IoT Edge gateway takes them |
@@ -22,6 +23,7 @@ use azmqtt_local::handshake::ServerStream;
 use azmqtt_local::http::IdleTimeouts;
 use azmqtt_local::unauthenticated::Unauthenticated;
 
+mod access;
 mod admission;
 mod answer;
 mod blobs;
@@ -33,11 +35,35 @@ mod limits;
 mod message_headers;
 mod methods;
 mod paths;
+mod route;
 mod router;
 mod service;
 mod websocket;
 
 pub use router::{provisioning_router, router};
+
+/// The routes of the hub, and those of the provisioning service: each with its method, and what a request with nine bytes
+/// counts for.
+#[cfg(test)]
+pub fn listed_routes(shared: &std::sync::Arc<crate::shared::Shared>) -> [Vec<ListedRoute>; 2] {
+    use axum::routing::MethodFilter;
+
+    let names = [
+        ("GET", MethodFilter::GET),
+        ("PUT", MethodFilter::PUT),
+        ("POST", MethodFilter::POST),
+        ("PATCH", MethodFilter::PATCH),
+        ("DELETE", MethodFilter::DELETE),
+    ];
+    let name = |method| names.iter().find(|(_, other)| *other == method).unwrap().0;
+    [router::routes(shared), router::provisioning_routes(shared)].map(|routes| {
+        let listed = routes.listed.into_iter();
+        listed.map(|(method, path, rate)| (name(method), path, rate.operation(9))).collect()
+    })
+}
+
+#[cfg(test)]
+pub type ListedRoute = (&'static str, String, Option<crate::throttle::Operation>);
 
 /// Answers the requests of one client; `place` is given back at the end.
 pub async fn serve(

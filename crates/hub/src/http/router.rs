@@ -10,28 +10,31 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
 
 use super::answer::REQUEST_ID;
+use super::route::Routes;
 use super::websocket::Service;
 use crate::error::tracking::Tracking;
 use crate::http::{blobs, device, enrollments, faults, files, limits, methods, service, websocket};
 use crate::shared::Shared;
 use crate::uploads::CONTAINER;
 
-/// Answers requests in the name of the hub. Each subject has a module with its `routes()`, merged in here; handlers
-/// get the hub as `State<Arc<Shared>>`. Bodies handed to a handler end in an error when their sender stalls, and
-/// axum's own extractors bound their size (2 MiB, unless a route sets a `DefaultBodyLimit`).
+/// Answers requests in the name of the hub. Handlers get the hub as `State<Arc<Shared>>`. Bodies handed to a handler end in an
+/// error when their sender stalls, and axum's own extractors bound their size (2 MiB, unless a route sets a
+/// `DefaultBodyLimit`).
 pub fn router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .merge(websocket::routes(Service::Hub))
-        .merge(files::routes())
-        .merge(device::routes())
-        .merge(methods::routes())
-        .merge(blobs::routes())
-        .merge(service::routes())
-        .merge(faults::routes())
+    routes(&shared)
+        .into_router()
         .fallback(|| async { StatusCode::NOT_FOUND })
-        .layer(from_fn_with_state(shared.clone(), limits::admit))
+        .layer(from_fn_with_state(shared.clone(), limits::before))
         .layer(from_fn(name))
         .with_state(shared)
+}
+
+/// Each subject has a module with its `routes()`, which adds to the table.
+pub(super) fn routes(shared: &Arc<Shared>) -> Routes {
+    let routes = websocket::routes(Routes::new(shared), Service::Hub);
+    let subjects =
+        [files::routes, device::routes, methods::routes, blobs::routes, service::routes, faults::routes];
+    subjects.into_iter().fold(routes, |routes, subject| subject(routes))
 }
 
 /// Gives an answer of the hub, not one of Blob Storage, what every answer of the service has.
@@ -54,9 +57,9 @@ async fn name(request: Request, next: Next) -> Response {
 
 /// Answers requests in the name of the provisioning service.
 pub fn provisioning_router(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .merge(websocket::routes(Service::Provisioning))
-        .merge(enrollments::routes())
-        .fallback(|| async { StatusCode::NOT_FOUND })
-        .with_state(shared)
+    provisioning_routes(&shared).into_router().fallback(|| async { StatusCode::NOT_FOUND }).with_state(shared)
+}
+
+pub(super) fn provisioning_routes(shared: &Arc<Shared>) -> Routes {
+    enrollments::routes(websocket::routes(Routes::new(shared), Service::Provisioning), shared)
 }

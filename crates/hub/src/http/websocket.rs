@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -11,13 +10,14 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, Method, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
+use crate::http::access::Access;
+use crate::http::route::{Rate, Routes};
 use crate::provisioning;
 use crate::sessions::connection;
 use crate::sessions::device_session::MAX_IN_FLIGHT;
@@ -36,9 +36,10 @@ pub(super) enum Service {
     Provisioning,
 }
 
-pub(super) fn routes(service: Service) -> Router<Arc<Shared>> {
-    Router::new()
-        .route(WEBSOCKET_PATH, get(move |state, request| async move { upgrade(service, state, request) }))
+pub(super) fn routes(routes: Routes, service: Service) -> Routes {
+    let handler = move |state, request| async move { upgrade(service, state, request) };
+    // Whoever connects shows credentials in MQTT.
+    routes.get(WEBSOCKET_PATH, Access::anybody(), Rate::Uncounted, handler)
 }
 
 /// Answers the upgrade and serves the device on what the connection becomes.

@@ -220,7 +220,11 @@ async fn devices_are_listed_in_order_and_without_modules() {
     let ids: Vec<_> =
         all.as_array().unwrap().iter().map(|device| device["deviceId"].as_str().unwrap()).collect();
     assert_eq!(ids, ["dev1", "dev2"]);
-    assert_eq!(get(&hub, "/devices?top=1").await.as_array().unwrap().len(), 1);
+    // What is out of its range is as if it were not there.
+    for (top, count) in [("1", 1), ("2", 2), ("0", 2), ("-1", 2), ("1001", 2)] {
+        let listed = get(&hub, &format!("/devices?top={top}")).await;
+        assert_eq!(listed.as_array().unwrap().len(), count, "{top}");
+    }
     let counts = get(&hub, "/statistics/devices").await;
     let expected = json!({ "totalDeviceCount": 2, "enabledDeviceCount": 2, "disabledDeviceCount": 0 });
     assert_eq!(counts, expected);

@@ -4,39 +4,40 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{ETAG, HeaderMap, HeaderValue};
 use axum::http::{Response, StatusCode};
-use axum::routing::{delete, get, post};
 
-use crate::http::admission::Asker;
+use crate::http::access::Access;
+use crate::http::access::Admitted;
 use crate::http::answer::Refusal;
 use crate::http::message_headers;
-use crate::id::Id;
+use crate::http::route::{Rate, Routes};
 use crate::messages::cloud_messages::{CloudMessage, DeliveryTag};
 use crate::messages::feedback::FeedbackStatus;
 use crate::registry::device::Device;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::{MessageProperties, time};
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/devices/{device_id}/messages/deviceBound", get(fetch))
-        .route("/devices/{device_id}/messages/deviceBound/{lock}", delete(complete))
-        .route("/devices/{device_id}/messages/deviceBound/{lock}/abandon", post(abandon))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let path = "/devices/{device_id}/messages/deviceBound";
+    // Completing and abandoning a message is part of receiving it.
+    let (device, rate) = (Access::device(), Rate::Uncounted);
+    routes
+        .get(path, device, Rate::Of(Operation::CloudReceive), fetch)
+        .delete(&format!("{path}/{{lock}}"), device, rate, complete)
+        .post(&format!("{path}/{{lock}}/abandon"), device, rate, abandon)
 }
 
 /// The next message, locked as on MQTT; 204 when none waits.
 async fn fetch(
     State(shared): State<Arc<Shared>>,
-    Path(device_id): Path<String>,
-    asker: Asker,
+    Admitted { device, .. }: Admitted,
 ) -> Result<Response<Body>, Refusal> {
-    let device = asker.admit(&shared, Id::from(&device_id))?;
     device.state().last_activity = Some(Timestamp::now());
     let lock = shared.config.cloud_to_device.lock;
     let next = shared.change_queue(&device, |queue| queue.fetch(Instant::now(), lock));
@@ -73,11 +74,10 @@ fn write_headers(message: &CloudMessage, tag: DeliveryTag, token: &str, headers:
 /// With `?reject` the device does not want the message at all.
 async fn complete(
     State(shared): State<Arc<Shared>>,
-    Path((device_id, lock)): Path<(String, String)>,
+    Path((_, lock)): Path<(String, String)>,
     RawQuery(query): RawQuery,
-    asker: Asker,
+    Admitted { device, .. }: Admitted,
 ) -> Result<StatusCode, Refusal> {
-    let device = asker.admit(&shared, Id::from(&device_id))?;
     let tag = tag(&shared, &lock)?;
     let query = query.unwrap_or_default();
     let rejected = query.split('&').any(|part| part.split('=').next() == Some("reject"));
@@ -89,10 +89,9 @@ async fn complete(
 
 async fn abandon(
     State(shared): State<Arc<Shared>>,
-    Path((device_id, lock)): Path<(String, String)>,
-    asker: Asker,
+    Path((_, lock)): Path<(String, String)>,
+    Admitted { device, .. }: Admitted,
 ) -> Result<StatusCode, Refusal> {
-    let device = asker.admit(&shared, Id::from(&device_id))?;
     give_back(&shared, &device, tag(&shared, &lock)?)?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -3,24 +3,24 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
-use axum::routing::post;
+use axum::http::{HeaderMap, StatusCode};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::error::HubError;
-use crate::http::admission::Asker;
+use crate::http::access::Access;
+use crate::http::access::Admitted;
 use crate::http::answer::{Refusal, read_body};
 use crate::http::message_headers;
-use crate::id::Id;
+use crate::http::route::{Rate, Routes};
 use crate::messages::telemetry::Incoming;
 use crate::registry::device::Device;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MessageProperties};
@@ -31,23 +31,22 @@ const BATCH: &str = "application/vnd.microsoft.iothub.json";
 /// Of a batch, which is base64 in JSON for the most part.
 const MAX_BATCH: usize = 2 * MAX_MESSAGE_SIZE;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/devices/{device_id}/messages/events", post(take))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let rate = Rate::Of(Operation::DeviceToCloud);
+    routes.post("/devices/{device_id}/messages/events", Access::device(), rate, take)
 }
 
 async fn take(
     State(shared): State<Arc<Shared>>,
-    Path(device_id): Path<String>,
-    asker: Asker,
+    Admitted { device, of_hub }: Admitted,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Refusal> {
-    let kind = asker.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let is_batch = kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case(BATCH));
     let most = if is_batch { MAX_BATCH } else { MAX_MESSAGE_SIZE };
-    let ((device, of_hub), body) =
-        read_body(asker.admit_as(&shared, Id::from(&device_id)), body, most).await?;
-    let messages =
-        if is_batch { read_batch(&body)? } else { vec![(message_headers::read(&asker.headers)?, body)] };
+    let body = read_body(body, most).await?;
+    let messages = if is_batch { read_batch(&body)? } else { vec![(message_headers::read(&headers)?, body)] };
     // All of a batch, or none.
     let size = messages.iter().map(|(properties, body)| properties.size(body.len())).sum();
     if size > MAX_MESSAGE_SIZE {

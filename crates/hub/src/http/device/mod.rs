@@ -4,12 +4,8 @@
 mod device_bound;
 mod events;
 
-use std::sync::Arc;
+use super::route::Routes;
 
-use axum::Router;
-
-use crate::shared::Shared;
-
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().merge(events::routes()).merge(device_bound::routes())
+pub(super) fn routes(routes: Routes) -> Routes {
+    device_bound::routes(events::routes(routes))
 }

@@ -2,43 +2,39 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Extension, Router};
 use serde_json::Value;
 
 use crate::error::HubError;
+use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal};
-use crate::http::enrollments::{MAX_BODY, Owner, Refused, json_of};
+use crate::http::enrollments::{MAX_BODY, Refused, json_of};
+use crate::http::route::{Rate, Routes};
 use crate::http::service::request::off_thread;
 use crate::provisioning::{MAX_BULK, Page, Table, Wanted, bulk};
 use crate::shared::Shared;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/enrollments", post(run_bulk))
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.post("/enrollments", Access::provisioning_owner(), Rate::Uncounted, run_bulk)
 }
 
-async fn run_bulk(
-    State(shared): State<Arc<Shared>>,
-    owner: Result<Owner, Refused>,
-    body: Body,
-) -> Result<JsonBody, Refused> {
-    let body = json_of(owner, body, MAX_BULK * MAX_BODY).await?;
+async fn run_bulk(State(shared): State<Arc<Shared>>, body: Body) -> Result<JsonBody, Refused> {
+    let body = json_of(body, MAX_BULK * MAX_BODY).await?;
     Ok(JsonBody(off_thread(&shared, move |shared| bulk(shared, &body)).await?))
 }
 
 pub(super) async fn query(
     Extension(table): Extension<Table>,
     State(shared): State<Arc<Shared>>,
-    owner: Result<Owner, Refused>,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refused> {
-    let body = json_of(owner, body, MAX_BODY).await?;
+    let body = json_of(body, MAX_BODY).await?;
     if id != "query" {
         return Ok(StatusCode::METHOD_NOT_ALLOWED.into_response());
     }

@@ -14,16 +14,15 @@ mod registrations;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::answer::{Refusal, Spelling, parameter};
-use super::service::request::admitted_json;
+use super::route::Routes;
+use super::service;
 use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
@@ -33,12 +32,9 @@ const MAX_BODY: usize = 64 << 10;
 /// The versions that have this API in this form, first and last.
 const VERSIONS: [&str; 2] = ["2019-03-31", "2021-10-01"];
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().merge(one::routes()).merge(many::routes()).merge(registrations::routes())
+pub(super) fn routes(routes: Routes, shared: &Arc<Shared>) -> Routes {
+    registrations::routes(many::routes(one::routes(routes, shared)))
 }
-
-/// A holder of the policy's key was let in, and speaks a version of this API.
-struct Owner;
 
 /// A refusal as this service writes it.
 struct Refused(Refusal);
@@ -55,10 +51,9 @@ impl IntoResponse for Refused {
     }
 }
 
-impl FromRequestParts<Arc<Shared>> for Owner {
-    type Rejection = Refused;
-
-    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refused> {
+/// Whether a request comes from a holder of the policy's key, who speaks a version of this API.
+pub(super) fn check_owner(shared: &Shared, parts: &Parts) -> Result<(), Refusal> {
+    let owner = || {
         let token = parts.headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
         let token = token.ok_or("there is no SAS token in the header Authorization".to_owned());
         let now = shared.config.sas_time(SystemTime::now());
@@ -67,17 +62,17 @@ impl FromRequestParts<Arc<Shared>> for Owner {
             .and_then(|token| shared.provisioning.owner.check(token, host, now))
             .map_err(|reason| Refusal::unauthorized(shared, &format!("enrolments: {reason}")))?;
         match parameter(parts.uri.query(), "api-version") {
-            Some(version) if (VERSIONS[0]..=VERSIONS[1]).contains(&version.as_str()) => Ok(Self),
+            Some(version) if (VERSIONS[0]..=VERSIONS[1]).contains(&version.as_str()) => Ok(()),
             _ => {
                 let message = format!("api-version is not within {} to {}", VERSIONS[0], VERSIONS[1]);
-                Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, message).into())
+                Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, message))
             }
         }
-    }
+    };
+    owner().map_err(|refusal| Refused::from(refusal).0)
 }
 
-/// The body of a request whose caller was let in: no stranger's is read.
-async fn json_of(owner: Result<Owner, Refused>, body: Body, most: usize) -> Result<Value, Refused> {
-    let admitted = owner.map(|Owner| ()).map_err(|Refused(refusal)| refusal);
-    Ok(admitted_json(admitted, body, most).await?)
+/// The body of a request, which is JSON.
+async fn json_of(body: Body, most: usize) -> Result<Value, Refused> {
+    Ok(service::request::json_of(body, most).await?)
 }

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -44,6 +43,14 @@ impl Caller {
         Self::admit(shared, Who::Policy(policy), query)
     }
 
+    /// The device of the path, or the holder of a policy's key.
+    pub(in crate::http) fn from_parts(parts: &Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
+        match own_device(parts, shared) {
+            Some(device_id) => Self::admit(shared, Who::Device(device_id), parts.uri.query()),
+            None => Self::of(shared, parts.uri.query(), &parts.headers),
+        }
+    }
+
     fn admit(shared: &Arc<Shared>, who: Who, query: Option<&str>) -> Result<Self, Refusal> {
         if parameter(query, "api-version").is_none_or(|version| version.is_empty()) {
             return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
@@ -62,7 +69,7 @@ impl Caller {
     }
 
     /// [`Self::require`] of what the device `device_id` may do itself.
-    pub(super) fn require_or_be(&self, right: Right, device_id: &str) -> Result<(), Refusal> {
+    pub(in crate::http) fn require_or_be(&self, right: Right, device_id: &str) -> Result<(), Refusal> {
         match &self.who {
             Who::Device(id) if id == device_id => Ok(()),
             _ => self.require(right),
@@ -72,17 +79,6 @@ impl Caller {
     /// Whether it is somebody with a policy's key, whatever else is wrong.
     pub(in crate::http) fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
         judge(shared, headers).is_ok()
-    }
-}
-
-impl FromRequestParts<Arc<Shared>> for Caller {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
-        match own_device(parts, shared) {
-            Some(device_id) => Self::admit(shared, Who::Device(device_id), parts.uri.query()),
-            None => Self::of(shared, parts.uri.query(), &parts.headers),
-        }
     }
 }
 

@@ -3,24 +3,25 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Extension, Router};
 use serde_json::{Value, json};
 
-use super::admission::Caller;
 use super::identity_json::{self, text};
 use super::request::{json_of, off_thread};
 use crate::error::HubError;
+use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal};
+use crate::http::route::{Rate, Routes};
 use crate::id::Id;
 use crate::if_match::IfMatch;
 use crate::registry::identities;
 use crate::security::policies::Right;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 use crate::twins::writes::{self, Write};
 use azmqtt_dialect::Twin;
 use azmqtt_dialect::encoding::excerpt;
@@ -34,17 +35,13 @@ const MAX_BODY: usize = 8 << 20;
 /// How many entries one request may have.
 const MOST: usize = 100;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/devices", post(run))
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.post("/devices", Access::policy(Right::RegistryWrite), Rate::Of(Operation::Identity), run)
 }
 
 /// Each entry is done by itself: those that can be are, whatever becomes of the others.
-async fn run(
-    State(shared): State<Arc<Shared>>,
-    caller: Result<Caller, Refusal>,
-    body: Body,
-) -> Result<Response, Refusal> {
-    let body = json_of(caller, Right::RegistryWrite, body, MAX_BODY).await?;
+async fn run(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
+    let body = json_of(body, MAX_BODY).await?;
     let Value::Array(entries) = body else {
         return Err(Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body must be a list of identities"));
     };

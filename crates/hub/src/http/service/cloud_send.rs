@@ -3,35 +3,40 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
 use serde_json::json;
 
-use super::admission::Caller;
-use super::request::{body_of, off_thread};
-use crate::http::answer::{JsonBody, Refusal};
+use super::request::off_thread;
+use crate::http::access::Access;
+use crate::http::answer::{JsonBody, Refusal, read_body};
 use crate::http::message_headers;
+use crate::http::route::{Rate, Routes};
 use crate::messages::cloud_messages::MAX_SIZE;
 use crate::messages::sending::{self, CloudSend};
 use crate::security::policies::Right;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/azmqtt/devices/{device_id}/messages/deviceBound", post(send))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let rate = Rate::Of(Operation::CloudToDevice);
+    routes.post(
+        "/azmqtt/devices/{device_id}/messages/deviceBound",
+        Access::policy(Right::ServiceConnect),
+        rate,
+        send,
+    )
 }
 
 async fn send(
     State(shared): State<Arc<Shared>>,
-    caller: Result<Caller, Refusal>,
     Path(device_id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = body_of(caller, Right::ServiceConnect, body, MAX_SIZE).await?;
+    let body = read_body(body, MAX_SIZE).await?;
     let message = CloudSend { body, properties: message_headers::read(&headers)?, ..CloudSend::default() };
     let id = off_thread(&shared, move |shared| sending::send(shared, &device_id, message)).await?;
     Ok((StatusCode::CREATED, JsonBody(json!({ "messageId": id }))).into_response())

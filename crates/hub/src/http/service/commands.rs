@@ -2,28 +2,27 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, State};
-use axum::routing::delete;
 use serde_json::json;
 
-use super::admission::Caller;
 use super::request::off_thread;
+use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal};
+use crate::http::route::{Rate, Routes};
 use crate::messages::sending;
 use crate::security::policies::Right;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/devices/{device_id}/commands", delete(purge))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let rate = Rate::Of(Operation::CloudToDevice);
+    routes.delete("/devices/{device_id}/commands", Access::policy(Right::ServiceConnect), rate, purge)
 }
 
 async fn purge(
     State(shared): State<Arc<Shared>>,
-    caller: Caller,
     Path(device_id): Path<String>,
 ) -> Result<JsonBody, Refusal> {
-    caller.require(Right::ServiceConnect)?;
     let id = device_id.clone();
     let purged = off_thread(&shared, move |shared| sending::purge(shared, &id)).await?;
     Ok(JsonBody(json!({ "totalMessagesPurged": purged, "deviceId": device_id, "moduleId": null })))

@@ -2,25 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::ETAG;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use serde_json::Value;
 
-use super::admission::Caller;
 use super::identity_json::{self, Kind};
-use super::request::{condition, json_of, off_thread, quoted, required_condition};
+use super::request::{condition, json_of, off_thread, quoted, required_condition, top};
 use crate::error::HubError;
-use crate::http::answer::{JsonBody, Refusal, parameter};
+use crate::http::access::Access;
+use crate::http::answer::{JsonBody, Refusal};
+use crate::http::route::{Rate, Routes};
 use crate::registry::device::Device;
 use crate::registry::identities;
 use crate::security::policies::Right;
 use crate::shared::Shared;
-use azmqtt_dialect::service_error::ErrorCode;
+use crate::throttle::Operation;
 
 /// Of a request's body; identities are short.
 pub(super) const MAX_BODY: usize = 64 << 10;
@@ -28,46 +27,35 @@ pub(super) const MAX_BODY: usize = 64 << 10;
 /// How many devices one answer lists at most, and by default.
 const MOST: usize = 1000;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/devices", get(list))
-        .route("/devices/{device_id}", get(read).put(write).delete(remove))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let (reads, writes) = (Access::policy(Right::RegistryRead), Access::policy(Right::RegistryWrite));
+    let itself = Access::policy_or_self(Right::RegistryRead);
+    let rate = Rate::Of(Operation::Identity);
+    routes
+        .get("/devices", reads, rate, list)
+        .get("/devices/{device_id}", itself, rate, read)
+        .put("/devices/{device_id}", writes, rate, write)
+        .delete("/devices/{device_id}", writes, rate, remove)
 }
 
-async fn list(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    RawQuery(query): RawQuery,
-) -> Result<JsonBody, Refusal> {
-    caller.require(Right::RegistryRead)?;
-    let top = match parameter(query.as_deref(), "top") {
-        None => MOST,
-        Some(top) => top.parse().ok().filter(|top| (1..=MOST).contains(top)).ok_or_else(|| {
-            Refusal::new(ErrorCode::ARGUMENT_INVALID, format!("top must be within [1; {MOST}]."))
-        })?,
-    };
+async fn list(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Result<JsonBody, Refusal> {
+    let top = top(query.as_deref(), MOST)?;
     let all = shared.registry.all();
     let devices = all.iter().filter(|device| device.owner.is_none()).take(top);
     Ok(JsonBody(devices.map(|device| identity_json::write(device)).collect()))
 }
 
-async fn read(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path(device_id): Path<String>,
-) -> Result<Response, Refusal> {
-    caller.require_or_be(Right::RegistryRead, &device_id)?;
+async fn read(State(shared): State<Arc<Shared>>, Path(device_id): Path<String>) -> Result<Response, Refusal> {
     Ok(answer(&*shared.registry.get(&device_id)?, identity_json::write))
 }
 
 async fn write(
     State(shared): State<Arc<Shared>>,
-    caller: Result<Caller, Refusal>,
     Path(device_id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = json_of(caller, Right::RegistryWrite, body, MAX_BODY).await?;
+    let body = json_of(body, MAX_BODY).await?;
     let condition = condition(&headers)?;
     same(&body, "deviceId", &device_id)?;
     let draft = identity_json::read(Kind::Device, &body)?;
@@ -81,11 +69,9 @@ async fn write(
 
 async fn remove(
     State(shared): State<Arc<Shared>>,
-    caller: Caller,
     Path(device_id): Path<String>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
-    caller.require(Right::RegistryWrite)?;
     let condition = required_condition(&headers)?;
     off_thread(&shared, move |shared| identities::remove(shared, (&device_id).into(), &condition)).await?;
     Ok(StatusCode::NO_CONTENT)

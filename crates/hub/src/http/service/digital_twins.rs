@@ -4,24 +4,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use serde_json::{Value, json};
 
-use super::admission::Caller;
-use super::request::{body_of, condition, json_of, off_thread, quoted};
+use super::request::{condition, json_of, off_thread, quoted};
 use crate::error::HubError;
-use crate::http::answer::{JSON, JsonBody, Refusal, Spelling, parameter};
+use crate::http::access::Access;
+use crate::http::answer::{JSON, JsonBody, Refusal, Spelling, parameter, read_body};
+use crate::http::route::{Rate, Routes};
 use crate::id::Id;
 use crate::if_match::IfMatch;
 use crate::methods;
 use crate::security::policies::Right;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 use crate::twins::writes::{self, Write};
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::{MAX_METHOD_BODY, digital_twin};
@@ -29,31 +29,33 @@ use azmqtt_dialect::{MAX_METHOD_BODY, digital_twin};
 /// Of a patch's body: all desired properties, and what is around them.
 const MAX_BODY: usize = 256 << 10;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/digitaltwins/{device_id}", get(read).patch(write))
-        .route("/digitaltwins/{device_id}/commands/{command}", post(call))
-        .route("/digitaltwins/{device_id}/components/{component}/commands/{command}", post(call_component))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let services = Access::policy(Right::ServiceConnect);
+    let (reads, writes) = (Rate::Of(Operation::TwinRead), Rate::Of(Operation::TwinUpdate));
+    routes
+        .get("/digitaltwins/{device_id}", services, reads, read)
+        .patch("/digitaltwins/{device_id}", services, writes, write)
+        .post("/digitaltwins/{device_id}/commands/{command}", services.nested(), Rate::Method, call)
+        .post(
+            "/digitaltwins/{device_id}/components/{component}/commands/{command}",
+            services.nested(),
+            Rate::Method,
+            call_component,
+        )
 }
 
-async fn read(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path(device_id): Path<String>,
-) -> Result<Response, Refusal> {
-    caller.require(Right::ServiceConnect)?;
+async fn read(State(shared): State<Arc<Shared>>, Path(device_id): Path<String>) -> Result<Response, Refusal> {
     let twin = view(&shared, &device_id)?;
     Ok(([etag(&twin)], JsonBody(digital_twin::view(&twin))).into_response())
 }
 
 async fn write(
     State(shared): State<Arc<Shared>>,
-    caller: Result<Caller, Refusal>,
     Path(device_id): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = json_of(caller, Right::ServiceConnect, body, MAX_BODY).await?;
+    let body = json_of(body, MAX_BODY).await?;
     let condition = condition(&headers)?;
     let desired = digital_twin::read_patch(&body).map_err(invalid)?;
     let patch = json!({ "properties": { "desired": desired } });
@@ -68,37 +70,34 @@ async fn write(
 
 async fn call(
     State(shared): State<Arc<Shared>>,
-    caller: Result<Caller, Refusal>,
     Path((device_id, command)): Path<(String, String)>,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let answer = invoke(&shared, caller, &device_id, &command, query.as_deref(), body).await;
+    let answer = invoke(&shared, &device_id, &command, query.as_deref(), body).await;
     answer.map_err(|refusal| refusal.spelled(Spelling::Nested))
 }
 
 async fn call_component(
     State(shared): State<Arc<Shared>>,
-    caller: Result<Caller, Refusal>,
     Path((device_id, component, command)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
     body: Body,
 ) -> Result<Response, Refusal> {
     let method = format!("{component}*{command}");
-    let answer = invoke(&shared, caller, &device_id, &method, query.as_deref(), body).await;
+    let answer = invoke(&shared, &device_id, &method, query.as_deref(), body).await;
     answer.map_err(|refusal| refusal.spelled(Spelling::Nested))
 }
 
 /// The device's status is a header, its answer the body.
 async fn invoke(
     shared: &Shared,
-    caller: Result<Caller, Refusal>,
     device_id: &str,
     method: &str,
     query: Option<&str>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let payload = body_of(caller, Right::ServiceConnect, body, MAX_METHOD_BODY).await?;
+    let payload = read_body(body, MAX_METHOD_BODY).await?;
     let response = seconds(query, "responseTimeoutInSeconds", 30, 5)?;
     let connect = seconds(query, "connectTimeoutInSeconds", 0, 0)?;
     methods::check_timeouts(connect, response).map_err(invalid)?;

@@ -4,38 +4,38 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::Router;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
 use serde_json::{Value, json};
 
-use super::admission::Caller;
 use super::request::quoted;
+use crate::http::access::Access;
 use crate::http::answer::Refusal;
+use crate::http::route::{Rate, Routes};
 use crate::messages::feedback::FeedbackRecord;
 use crate::messages::feedback_queue::BatchLock;
 use crate::messages::telemetry::unix_now;
 use crate::security::policies::Right;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::format_utc;
 
 /// The type of a batch.
 const TYPE: &str = "application/vnd.microsoft.iothub.feedback.json";
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/messages/serviceBound/feedback", get(receive))
-        .route("/messages/serviceBound/feedback/{lock}", delete(complete))
-        .route("/messages/serviceBound/feedback/{lock}/abandon", post(abandon))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let (services, rate) = (Access::policy(Right::ServiceConnect), Rate::Of(Operation::CloudReceive));
+    routes
+        .get("/messages/serviceBound/feedback", services, rate, receive)
+        .delete("/messages/serviceBound/feedback/{lock}", services, rate, complete)
+        .post("/messages/serviceBound/feedback/{lock}/abandon", services, rate, abandon)
 }
 
 /// The next batch, locked; 204 when there is none.
-async fn receive(State(shared): State<Arc<Shared>>, caller: Caller) -> Result<Response, Refusal> {
-    caller.require(Right::ServiceConnect)?;
+async fn receive(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {
     let how = &shared.config.cloud_to_device.feedback;
     let Some(batch) = shared.feedback.queue().receive(Instant::now(), how) else {
         return Ok(StatusCode::NO_CONTENT.into_response());
@@ -64,21 +64,14 @@ fn record(record: &FeedbackRecord) -> Value {
 
 async fn complete(
     State(shared): State<Arc<Shared>>,
-    caller: Caller,
     Path(lock): Path<String>,
 ) -> Result<StatusCode, Refusal> {
-    caller.require(Right::ServiceConnect)?;
     let done =
         read(&shared, &lock).is_some_and(|lock| shared.feedback.queue().complete(lock, Instant::now()));
     answer(done)
 }
 
-async fn abandon(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path(lock): Path<String>,
-) -> Result<StatusCode, Refusal> {
-    caller.require(Right::ServiceConnect)?;
+async fn abandon(State(shared): State<Arc<Shared>>, Path(lock): Path<String>) -> Result<StatusCode, Refusal> {
     let how = &shared.config.cloud_to_device.feedback;
     let given_back = |lock: BatchLock| shared.feedback.queue().abandon(lock, Instant::now(), how);
     answer(read(&shared, &lock).is_some_and(given_back))

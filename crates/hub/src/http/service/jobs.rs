@@ -3,45 +3,49 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::routing::{get, post};
 use serde_json::Value;
 
-use super::admission::Caller;
 use super::query::{CONTINUATION, page_size, paged};
 use super::request::{json_of, off_thread};
 use crate::error::HubError;
+use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal, parameter};
+use crate::http::route::{Rate, Routes};
 use crate::jobs::{Job, JobRequest, JobStatus, JobType};
 use crate::query::page_of;
 use crate::security::policies::Right;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// Of a request's body: the largest payload of a method, or the largest twin, and what is around it.
 const MAX_BODY: usize = 512 << 10;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/jobs/v2/query", get(query))
-        .route("/jobs/v2/{id}", get(read).put(create))
-        .route("/jobs/v2/{id}/cancel", post(cancel))
-        .route("/jobs/create", post(transfer))
-        .route("/jobs", get(transfers))
-        .route("/jobs/{id}", get(no_transfer).delete(no_transfer))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let services = Access::policy(Right::ServiceConnect);
+    let (reads, writes) = (Access::policy(Right::RegistryRead), Access::policy(Right::RegistryWrite));
+    let rate = Rate::Of(Operation::Job);
+    routes
+        .get("/jobs/v2/query", services, rate, query)
+        .get("/jobs/v2/{id}", services, rate, read)
+        .put("/jobs/v2/{id}", services, rate, create)
+        .post("/jobs/v2/{id}/cancel", services, rate, cancel)
+        .post("/jobs/create", writes, rate, transfer)
+        .get("/jobs", reads, rate, transfers)
+        .get("/jobs/{id}", reads, rate, no_transfer)
+        .delete("/jobs/{id}", reads, rate, no_transfer)
 }
 
 async fn create(
     State(shared): State<Arc<Shared>>,
-    caller: Result<Caller, Refusal>,
     Path(id): Path<String>,
     body: Body,
 ) -> Result<JsonBody, Refusal> {
-    let body = json_of(caller, Right::ServiceConnect, body, MAX_BODY).await?;
+    let body = json_of(body, MAX_BODY).await?;
     let create = move |shared: &Shared| {
         let request = JobRequest::read(&id, &body).map_err(HubError::from)?;
         shared.jobs.create(shared, request).map_err(HubError::from)
@@ -49,32 +53,20 @@ async fn create(
     off_thread(&shared, create).await.map(JsonBody)
 }
 
-async fn read(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<JsonBody, Refusal> {
-    caller.require(Right::ServiceConnect)?;
+async fn read(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<JsonBody, Refusal> {
     off_thread(&shared, move |shared| Ok(shared.jobs.get(&id))).await.map(JsonBody)
 }
 
-async fn cancel(
-    State(shared): State<Arc<Shared>>,
-    caller: Caller,
-    Path(id): Path<String>,
-) -> Result<JsonBody, Refusal> {
-    caller.require(Right::ServiceConnect)?;
+async fn cancel(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<JsonBody, Refusal> {
     let cancel = move |shared: &Shared| shared.jobs.cancel(shared, &id).map_err(HubError::from);
     off_thread(&shared, cancel).await.map(JsonBody)
 }
 
 async fn query(
     State(shared): State<Arc<Shared>>,
-    caller: Caller,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    caller.require(Right::ServiceConnect)?;
     let parameter = |name| parameter(query.as_deref(), name).filter(|value| !value.is_empty());
     // Clients say these in headers or in the path.
     let either = |name, header| {
@@ -104,19 +96,16 @@ async fn query(
     off_thread(&shared, page).await.map(paged)
 }
 
-async fn transfer(caller: Caller) -> Result<JsonBody, Refusal> {
-    caller.require(Right::RegistryWrite)?;
+async fn transfer() -> Result<JsonBody, Refusal> {
     let message = "this hub has no jobs that import or export identities: they need a storage account";
     Err(Refusal::new(ErrorCode::NOT_AVAILABLE_IN_TIER, message))
 }
 
-async fn transfers(caller: Caller) -> Result<JsonBody, Refusal> {
-    caller.require(Right::RegistryRead)?;
+async fn transfers() -> Result<JsonBody, Refusal> {
     Ok(JsonBody(Value::Array(Vec::new())))
 }
 
-async fn no_transfer(caller: Caller, Path(id): Path<String>) -> Result<JsonBody, Refusal> {
-    caller.require(Right::RegistryRead)?;
+async fn no_transfer(Path(id): Path<String>) -> Result<JsonBody, Refusal> {
     Err(Refusal::new(ErrorCode::JOB_NOT_FOUND, format!("there is no job {id}")))
 }
 

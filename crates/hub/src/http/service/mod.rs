@@ -1,5 +1,4 @@
-//! The service's REST API: what back-end applications ask of a hub. Each subject has a module with its `routes()`; every
-//! handler asks [`admission::Caller`] for the right that it takes.
+//! The service's REST API: what back-end applications ask of a hub. Each subject has a module with its `routes()`.
 
 mod admission;
 mod bulk;
@@ -17,25 +16,23 @@ pub(super) mod request;
 mod statistics;
 mod twins;
 
-use std::sync::Arc;
-
-use axum::Router;
-
 pub(super) use self::admission::Caller;
-use crate::shared::Shared;
+use super::route::Routes;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new()
-        .merge(bulk::routes())
-        .merge(cloud_send::routes())
-        .merge(commands::routes())
-        .merge(configurations::routes())
-        .merge(devices::routes())
-        .merge(digital_twins::routes())
-        .merge(feedback::routes())
-        .merge(modules::routes())
-        .merge(twins::routes())
-        .merge(jobs::routes())
-        .merge(query::routes())
-        .merge(statistics::routes())
+pub(super) fn routes(routes: Routes) -> Routes {
+    let subjects = [
+        bulk::routes,
+        cloud_send::routes,
+        commands::routes,
+        configurations::routes,
+        devices::routes,
+        digital_twins::routes,
+        feedback::routes,
+        modules::routes,
+        twins::routes,
+        jobs::routes,
+        query::routes,
+        statistics::routes,
+    ];
+    subjects.into_iter().fold(routes, |routes, subject| subject(routes))
 }

@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{AppendHeaders, IntoResponse, Response};
-use axum::routing::post;
 use serde_json::Value;
 
-use super::admission::Caller;
 use super::request::{json_of, off_thread};
+use crate::http::access::Access;
 use crate::http::answer::{JSON, Refusal};
+use crate::http::route::{Rate, Routes};
 use crate::query::{self, QueryPage};
 use crate::security::policies::Right;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 use azmqtt_dialect::service_error::ErrorCode;
 
 pub(super) const CONTINUATION: &str = "x-ms-continuation";
@@ -23,17 +23,12 @@ pub(super) const CONTINUATION: &str = "x-ms-continuation";
 /// Room for the longest query, with every character escaped.
 const MAX_BODY: usize = 128 << 10;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/devices/query", post(run))
+pub(super) fn routes(routes: Routes) -> Routes {
+    routes.post("/devices/query", Access::policy(Right::ServiceConnect), Rate::Of(Operation::Query), run)
 }
 
-async fn run(
-    State(shared): State<Arc<Shared>>,
-    caller: Result<Caller, Refusal>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<Response, Refusal> {
-    let body = json_of(caller, Right::ServiceConnect, body, MAX_BODY).await?;
+async fn run(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+    let body = json_of(body, MAX_BODY).await?;
     let text = body.get("query").and_then(Value::as_str);
     let text = text.ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "there is no query"))?.to_owned();
     let size = page_size(headers.get("x-ms-max-item-count").map(|size| size.to_str().unwrap_or("?")))?;

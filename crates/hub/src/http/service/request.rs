@@ -2,50 +2,24 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::http::header::IF_MATCH;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
-use super::admission::Caller;
 use crate::error::HubError;
-use crate::http::answer::{Refusal, read_body};
+use crate::http::answer::{Refusal, parameter, read_body};
 use crate::if_match::IfMatch;
-use crate::security::policies::Right;
 use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// What is read at once, in bytes.
 const BRIEF: usize = 64 << 10;
 
-/// The body of a request whose caller has the right for it: no stranger's is read.
-pub(super) async fn body_of(
-    caller: Result<Caller, Refusal>,
-    right: Right,
-    body: Body,
-    most: usize,
-) -> Result<Bytes, Refusal> {
-    Ok(read_body(caller.and_then(|caller| caller.require(right)), body, most).await?.1)
-}
-
-/// [`body_of`] that is JSON.
-pub(super) async fn json_of(
-    caller: Result<Caller, Refusal>,
-    right: Right,
-    body: Body,
-    most: usize,
-) -> Result<Value, Refusal> {
-    admitted_json(caller.and_then(|caller| caller.require(right)), body, most).await
-}
-
-/// [`json_of`] somebody whose right was looked at already.
-pub(in crate::http) async fn admitted_json(
-    admitted: Result<(), Refusal>,
-    body: Body,
-    most: usize,
-) -> Result<Value, Refusal> {
-    let ((), body) = read_body(admitted, body, most).await?;
+/// The body of a request, which is JSON.
+pub(in crate::http) async fn json_of(body: Body, most: usize) -> Result<Value, Refusal> {
+    let body = read_body(body, most).await?;
     let length = body.len();
     let read = move || serde_json::from_slice(&body);
     // A large one takes its time, which is not that of other connections.
@@ -55,6 +29,15 @@ pub(in crate::http) async fn admitted_json(
         read()
     };
     json.map_err(|error| Refusal::new(ErrorCode::FORMAT_ERROR, format!("the body is not JSON: {error}")))
+}
+
+/// How many entries of a list a request wants at most, by `?top=`: whatever is not within 1 and `most` counts as `most` (IoT Hub
+/// docs, REST: "Devices - Get Devices", "Configuration - Get Configurations").
+pub(super) fn top(query: Option<&str>, most: usize) -> Result<usize, Refusal> {
+    let Some(top) = parameter(query, "top") else { return Ok(most) };
+    let number: i64 =
+        top.parse().map_err(|_| Refusal::new(ErrorCode::ARGUMENT_INVALID, "top is not a number"))?;
+    Ok(usize::try_from(number).ok().filter(|top| (1..=most).contains(top)).unwrap_or(most))
 }
 
 /// The condition of a request, if it has one: an empty etag is none, as .NET's client sends it to create.

@@ -2,23 +2,28 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use serde_json::json;
 
-use super::admission::Caller;
+use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal};
+use crate::http::route::{Rate, Routes};
 use crate::registry::device::DeviceState;
 use crate::security::policies::Right;
 use crate::shared::Shared;
+use crate::throttle::Operation;
 
-pub(super) fn routes() -> Router<Arc<Shared>> {
-    Router::new().route("/statistics/devices", get(devices)).route("/statistics/service", get(service))
+pub(super) fn routes(routes: Routes) -> Routes {
+    let rate = Rate::Of(Operation::Identity);
+    routes.get("/statistics/devices", Access::policy(Right::RegistryRead), rate, devices).get(
+        "/statistics/service",
+        Access::policy(Right::ServiceConnect),
+        rate,
+        service,
+    )
 }
 
-async fn devices(State(shared): State<Arc<Shared>>, caller: Caller) -> Result<JsonBody, Refusal> {
-    caller.require(Right::RegistryRead)?;
+async fn devices(State(shared): State<Arc<Shared>>) -> Result<JsonBody, Refusal> {
     let total = count(&shared, |_| true);
     let enabled = count(&shared, |state| state.enabled);
     Ok(JsonBody(json!({
@@ -28,8 +33,7 @@ async fn devices(State(shared): State<Arc<Shared>>, caller: Caller) -> Result<Js
     })))
 }
 
-async fn service(State(shared): State<Arc<Shared>>, caller: Caller) -> Result<JsonBody, Refusal> {
-    caller.require(Right::ServiceConnect)?;
+async fn service(State(shared): State<Arc<Shared>>) -> Result<JsonBody, Refusal> {
     Ok(JsonBody(json!({ "connectedDeviceCount": count(&shared, |state| state.link.is_some()) })))
 }
 
