@@ -107,6 +107,7 @@ impl KeepAlive {
     }
 
     /// Bytes came in: the peer lives, and a ping still out is as good as answered.
+    #[inline]
     pub fn received(&mut self, now: Instant) {
         self.part_since = None;
         self.heard(now);
@@ -139,6 +140,7 @@ impl KeepAlive {
 
     /// What is left of the input is a packet that will have `size` bytes, 0 if that is not known yet; `None` for nothing.
     /// With `is_new` it is another one than before.
+    #[inline]
     pub fn under_way(&mut self, size: Option<usize>, is_new: bool, now: Instant) {
         let since = self.partial.filter(|_| !is_new).map_or(now, |partial| partial.since);
         self.partial = size.map(|size| Partial { since, size });
@@ -146,6 +148,7 @@ impl KeepAlive {
 
     /// Somebody waits for an answer and has that much patience, or nobody does. `sent` counts the bytes sent on this
     /// connection. The peer's silence is then looked into before the interval is over.
+    #[inline]
     pub fn awaits(&mut self, patience: Option<Duration>, sent: u64, now: Instant) {
         // An hour is as good as any longer time.
         self.awaited = patience.map(|patience| patience.min(Duration::from_secs(3600))).map(|patience| {
@@ -156,6 +159,7 @@ impl KeepAlive {
     }
 
     /// When the ping that is out was sent.
+    #[inline]
     pub fn pinged_at(&self) -> Option<Instant> {
         self.pinged
     }
@@ -166,6 +170,7 @@ impl KeepAlive {
     }
 
     /// When [`Self::due`] is worth asking next; `None` when keep-alive is off.
+    #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         if self.interval.is_zero() {
             return None;

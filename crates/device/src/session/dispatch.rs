@@ -26,6 +26,8 @@ impl Dispatch for Session {
         &mut self.mqtt
     }
 
+    // Events are large; into a call they would be copied.
+    #[inline]
     fn handle_event(&mut self, event: Event<Ticket>, now: Instant) -> Result<(), End> {
         match event {
             Event::Acknowledged(ticket) => self.acknowledged(ticket, now),
