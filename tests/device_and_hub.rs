@@ -15,7 +15,7 @@ use azmqtt_mqtt::QoS;
 use bytes::Bytes;
 use serde_json::json;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn runtime() -> tokio::runtime::Handle {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
@@ -28,7 +28,7 @@ fn runtime() -> tokio::runtime::Handle {
 fn wait<T: Send + 'static>(operation: impl FnOnce(Reply<T>)) -> Result<T, Error> {
     let (reply, receiver) = Reply::channel();
     operation(reply);
-    runtime().block_on(async { tokio::time::timeout(PATIENCE, receiver).await }).unwrap().unwrap()
+    runtime().block_on(async { tokio::time::timeout(TIMEOUT, receiver).await }).unwrap().unwrap()
 }
 
 fn hub() -> Hub {
@@ -66,48 +66,47 @@ fn next_change(device: &Device) -> DesiredPatch {
 fn a_whole_session() {
     let hub = hub();
     let device = device(&hub, "d1");
-    wait(|reply| device.connect(PATIENCE, reply)).unwrap();
+    wait(|reply| device.connect(TIMEOUT, reply)).unwrap();
     assert_eq!(device.state(), State::Connected);
 
     for number in 0..10 {
-        wait(|reply| device.send(telemetry("d1", &number.to_string()), PATIENCE, reply)).unwrap();
+        wait(|reply| device.send(telemetry("d1", &number.to_string()), TIMEOUT, reply)).unwrap();
     }
     let bodies: Vec<_> = hub.telemetry("d1").iter().map(|message| message.body.clone()).collect();
     assert_eq!(bodies, (0..10).map(|number| Bytes::from(number.to_string())).collect::<Vec<_>>());
 
-    let twin = wait(|reply| device.get_twin(PATIENCE, reply)).unwrap();
+    let twin = wait(|reply| device.get_twin(TIMEOUT, reply)).unwrap();
     assert_eq!((twin.desired_version, twin.reported_version), (1, 1));
     let patched =
-        wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":1}"#), None, PATIENCE, reply))
-            .unwrap();
+        wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":1}"#), None, TIMEOUT, reply)).unwrap();
     assert_eq!((patched.status, patched.version), (204, 2));
     let refused =
-        wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":2}"#), Some(1), PATIENCE, reply));
+        wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":2}"#), Some(1), TIMEOUT, reply));
     assert!(matches!(refused, Err(Error::RequestFailed { status: 412, .. })), "{refused:?}");
-    let bad = wait(|reply| device.patch_reported(Bytes::from_static(b"[1]"), None, PATIENCE, reply));
+    let bad = wait(|reply| device.patch_reported(Bytes::from_static(b"[1]"), None, TIMEOUT, reply));
     assert!(matches!(bad, Err(Error::RequestFailed { status: 400, .. })), "{bad:?}");
 
-    wait(|reply| device.watch_desired(PATIENCE, reply)).unwrap();
+    wait(|reply| device.watch_desired(TIMEOUT, reply)).unwrap();
     let version = hub.patch_desired("d1", &json!({"interval": 5})).unwrap();
     assert_eq!(next_change(&device), DesiredPatch { patch: json!({"interval": 5}), version });
 
-    assert_eq!(wait(|reply| device.close(PATIENCE, reply)).unwrap(), 0);
+    assert_eq!(wait(|reply| device.close(TIMEOUT, reply)).unwrap(), 0);
     assert_eq!(device.state(), State::Closed);
-    assert!(matches!(wait(|reply| device.get_twin(PATIENCE, reply)), Err(Error::ClientClosed)));
+    assert!(matches!(wait(|reply| device.get_twin(TIMEOUT, reply)), Err(Error::ClientClosed)));
 }
 
 #[test]
 fn dropped_connections_lose_nothing() {
     let hub = hub();
     let device = device(&hub, "d2");
-    wait(|reply| device.watch_desired(PATIENCE, reply)).unwrap();
+    wait(|reply| device.watch_desired(TIMEOUT, reply)).unwrap();
     let mut expected = HashSet::new();
     let mut pending = Vec::new();
     for round in 0..8 {
         for number in 0..50 {
             let body = format!("{round}.{number}");
             let (reply, receiver) = Reply::channel();
-            device.send(telemetry("d2", &body), PATIENCE, reply);
+            device.send(telemetry("d2", &body), TIMEOUT, reply);
             pending.push(receiver);
             expected.insert(Bytes::from(body));
             if number == 25 {
@@ -127,7 +126,7 @@ fn dropped_connections_lose_nothing() {
 fn desired_changes_made_while_away_arrive_once() {
     let hub = hub();
     let device = device(&hub, "d3");
-    wait(|reply| device.watch_desired(PATIENCE, reply)).unwrap();
+    wait(|reply| device.watch_desired(TIMEOUT, reply)).unwrap();
     let mut document = json!({});
     let mut last = 1;
     for round in 0..20 {
@@ -155,7 +154,7 @@ fn a_token_is_renewed_without_a_trace() {
     let device = Device::new(config, runtime);
     let mut number = 0;
     while device.stats().tokens_renewed < 2 {
-        wait(|reply| device.send(telemetry("d4", &number.to_string()), PATIENCE, reply)).unwrap();
+        wait(|reply| device.send(telemetry("d4", &number.to_string()), TIMEOUT, reply)).unwrap();
         number += 1;
         assert_eq!(device.state(), State::Connected);
     }
@@ -167,14 +166,14 @@ fn a_token_is_renewed_without_a_trace() {
 fn a_cloud_message_is_acknowledged_after_hand_over() {
     let hub = hub();
     let device = device(&hub, "d5");
-    wait(|reply| device.watch_messages(PATIENCE, reply)).unwrap();
+    wait(|reply| device.watch_messages(TIMEOUT, reply)).unwrap();
     hub.send_c2d("d5", Bytes::from_static(b"order"), MessageProperties::default()).unwrap();
     wait(|reply| device.messages().when_ready(reply)).unwrap();
     let message = device.messages().take(1).pop_front().unwrap();
     assert_eq!(&message.payload[..], b"order");
     assert_eq!(hub.pending_c2d("d5").unwrap(), 1);
     device.acknowledge(vec![message.delivery.unwrap()]);
-    wait(|reply| device.get_twin(PATIENCE, reply)).unwrap(); // comes after the acknowledgement on the wire
+    wait(|reply| device.get_twin(TIMEOUT, reply)).unwrap(); // comes after the acknowledgement on the wire
     assert_eq!(hub.pending_c2d("d5").unwrap(), 0);
 }
 
@@ -184,7 +183,7 @@ fn wrong_credentials_fail_with_the_reason() {
     let mut config = config(&hub, "d6");
     config.credentials = Credentials::key(azmqtt_dialect::SymmetricKey::generate().unwrap());
     let device = Device::new(config, runtime);
-    let error = wait(|reply| device.connect(PATIENCE, reply)).unwrap_err();
+    let error = wait(|reply| device.connect(TIMEOUT, reply)).unwrap_err();
     assert!(
         matches!(&error, Error::AuthenticationFailed { reason } if reason.contains("CONNACK 5")),
         "{error}"
@@ -208,8 +207,8 @@ fn a_certificate_is_shown_on_a_websocket_too() {
         config.endpoint.websocket = websocket;
         config.endpoint.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
         let device = Device::new(config, runtime);
-        wait(|reply| device.send(telemetry("x509", "x"), PATIENCE, reply)).unwrap();
-        wait(|reply| device.close(PATIENCE, reply)).unwrap();
+        wait(|reply| device.send(telemetry("x509", "x"), TIMEOUT, reply)).unwrap();
+        wait(|reply| device.close(TIMEOUT, reply)).unwrap();
     }
     assert_eq!(hub.telemetry_count(Some("x509")).unwrap(), 2);
 }

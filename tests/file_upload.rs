@@ -13,7 +13,7 @@ use azmqtt_hub::config::FileUploads;
 use azmqtt_hub::{Hub, HubConfig};
 use bytes::Bytes;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn runtime() -> tokio::runtime::Handle {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
@@ -25,7 +25,7 @@ fn runtime() -> tokio::runtime::Handle {
 fn take(upload: &FileUpload, step: UploadStep) -> Result<usize, Error> {
     let (reply, receiver) = Reply::channel();
     upload.run(step, reply);
-    runtime().block_on(async { tokio::time::timeout(PATIENCE, receiver).await }).unwrap().unwrap()
+    runtime().block_on(async { tokio::time::timeout(TIMEOUT, receiver).await }).unwrap().unwrap()
 }
 
 fn device(hub: &Hub) -> Device {
@@ -56,7 +56,7 @@ fn a_place_that_closes_in_mid_upload_is_replaced() {
     let file_uploads = FileUploads { sas_ttl: Duration::from_secs(1), ..FileUploads::default() };
     let hub = Hub::start(HubConfig { file_uploads, ..HubConfig::default() }).unwrap();
     let device = device(&hub);
-    let upload = device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap();
+    let upload = device.upload("x".to_owned(), TIMEOUT, TIMEOUT).unwrap();
     take(&upload, UploadStep::Start).unwrap();
     let closed = Instant::now() + Duration::from_millis(2100);
     assert_eq!(take(&upload, block("one")).unwrap(), 3);
@@ -73,14 +73,14 @@ fn a_place_that_closes_in_mid_upload_is_replaced() {
 fn blocks_are_found_again_by_what_is_in_them() {
     let hub = Hub::start(HubConfig::default()).unwrap();
     let device = device(&hub);
-    let first = device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap();
+    let first = device.upload("x".to_owned(), TIMEOUT, TIMEOUT).unwrap();
     take(&first, UploadStep::Start).unwrap();
     for content in ["one", "two"] {
         take(&first, block(content)).unwrap();
     }
     // Gone without a word, as in a crash.
     drop(first);
-    let second = device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap();
+    let second = device.upload("x".to_owned(), TIMEOUT, TIMEOUT).unwrap();
     take(&second, UploadStep::Start).unwrap();
     take(&second, UploadStep::LookForBlocks).unwrap();
     let sent: Vec<_> = ["one", "TWO", "one"].map(|content| take(&second, block(content)).unwrap()).to_vec();
@@ -94,16 +94,16 @@ fn blocks_are_found_again_by_what_is_in_them() {
 fn steps_out_of_order_and_a_closed_device_are_errors() {
     let hub = Hub::start(HubConfig::default()).unwrap();
     let device = device(&hub);
-    let upload = device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap();
+    let upload = device.upload("x".to_owned(), TIMEOUT, TIMEOUT).unwrap();
     let error = take(&upload, block("x")).unwrap_err();
     assert!(matches!(error, Error::UploadFailed { step: "Put Block", status: None, .. }), "{error:?}");
     assert_eq!(take(&upload, DONE()), Ok(0), "nothing was begun, and there is nothing to tell");
     assert!(!format!("{upload:?} {device:?}").contains("sig"));
     let (reply, receiver) = Reply::channel();
-    device.connect(PATIENCE, Reply::ignore());
+    device.connect(TIMEOUT, Reply::ignore());
     device.close(Duration::ZERO, reply);
     runtime().block_on(receiver).unwrap().unwrap();
-    assert_eq!(device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap_err(), Error::ClientClosed);
+    assert_eq!(device.upload("x".to_owned(), TIMEOUT, TIMEOUT).unwrap_err(), Error::ClientClosed);
 }
 
 /// A proxy that passes everything on; yields its port and the hosts that it was asked for.
@@ -140,7 +140,7 @@ fn the_hub_and_storage_are_reached_through_the_proxy() {
     let (port, asked) = proxy();
     let proxy = Proxy::parse(&format!("http://127.0.0.1:{port}")).unwrap();
     let device = device_through(&hub, ProxyChoice::Fixed(Arc::new(proxy)));
-    let upload = device.upload("x".to_owned(), PATIENCE, PATIENCE).unwrap();
+    let upload = device.upload("x".to_owned(), TIMEOUT, TIMEOUT).unwrap();
     take(&upload, UploadStep::Start).unwrap();
     take(&upload, UploadStep::PutBlob { content: Bytes::from_static(b"x"), content_type: None }).unwrap();
     take(&upload, DONE()).unwrap();

@@ -11,7 +11,7 @@ use azmqtt_dialect::{Auth, ConnectionString, SymmetricKey};
 use azmqtt_hub::{Hub, HubConfig, Id};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn runtime() -> tokio::runtime::Handle {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
@@ -23,7 +23,7 @@ fn runtime() -> tokio::runtime::Handle {
 fn wait<T: Send + 'static>(operation: impl FnOnce(Reply<T>)) -> Result<T, Error> {
     let (reply, receiver) = Reply::channel();
     operation(reply);
-    runtime().block_on(async { tokio::time::timeout(PATIENCE, receiver).await }).unwrap().unwrap()
+    runtime().block_on(async { tokio::time::timeout(TIMEOUT, receiver).await }).unwrap().unwrap()
 }
 
 /// A hub with the device `edge` and its modules `a` and `b`.
@@ -58,12 +58,12 @@ fn call(device_id: &str, module_id: Option<&str>, name: &str, payload: Value) ->
 }
 
 fn invoke(caller: &Device, call: MethodInvocation) -> Result<MethodAnswer, Error> {
-    wait(|reply| caller.invoke_method(call, PATIENCE, reply))
+    wait(|reply| caller.invoke_method(call, TIMEOUT, reply))
 }
 
 /// Answers one call with its own payload and `status`.
 fn answer_one(device: &Device, status: i32) {
-    wait(|reply| device.watch_methods(PATIENCE, reply)).unwrap();
+    wait(|reply| device.watch_methods(TIMEOUT, reply)).unwrap();
     wait(|reply| device.methods().when_ready(reply)).unwrap();
     let request = device.methods().take(1).pop_front().unwrap();
     wait(|reply| device.respond(request.call, status, request.payload, reply)).unwrap();
@@ -141,7 +141,7 @@ fn a_gateway_that_is_not_there_and_one_that_is_silent() {
     });
     assert!(matches!(outcome, Err(Error::RequestTimeout { .. })), "{outcome:?}");
 
-    wait(|reply| caller.close(PATIENCE, reply)).unwrap();
+    wait(|reply| caller.close(TIMEOUT, reply)).unwrap();
     let closed = invoke(&caller, call("edge", Some("b"), "x", Value::Null));
     assert_eq!(closed, Err(Error::ClientClosed));
 }

@@ -14,7 +14,7 @@ use azmqtt_hub::provisioning::{Allocation, Enrollment, EnrollmentGroup, Fault};
 use azmqtt_hub::{Hub, HubConfig, HubError};
 use serde_json::json;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 fn runtime() -> tokio::runtime::Handle {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
@@ -26,7 +26,7 @@ fn runtime() -> tokio::runtime::Handle {
 fn wait<T: Send + 'static>(operation: impl FnOnce(Reply<T>)) -> Result<T, Error> {
     let (reply, receiver) = Reply::channel();
     operation(reply);
-    runtime().block_on(async { tokio::time::timeout(PATIENCE, receiver).await }).unwrap().unwrap()
+    runtime().block_on(async { tokio::time::timeout(TIMEOUT, receiver).await }).unwrap().unwrap()
 }
 
 fn hub() -> Hub {
@@ -48,7 +48,7 @@ fn config(hub: &Hub, registration_id: &str, key: &SymmetricKey) -> ProvisioningC
 }
 
 fn run(config: ProvisioningConfig) -> Result<Registered, Error> {
-    wait(|reply| drop(register(config, PATIENCE, &runtime(), reply)))
+    wait(|reply| drop(register(config, TIMEOUT, &runtime(), reply)))
 }
 
 fn code(outcome: Result<Registered, Error>) -> Option<u32> {
@@ -64,9 +64,9 @@ fn connect(hub: &Hub, registered: &Registered, key: &SymmetricKey) {
     config.endpoint.port = hub.port();
     config.endpoint.trust = Trust::from_pem(hub.ca_pem().as_bytes()).unwrap();
     let device = Device::new(config, runtime);
-    wait(|reply| device.connect(PATIENCE, reply)).unwrap();
+    wait(|reply| device.connect(TIMEOUT, reply)).unwrap();
     assert!(hub.connected(&registered.identity.device_id).unwrap());
-    wait(|reply| device.close(PATIENCE, reply)).unwrap();
+    wait(|reply| device.close(TIMEOUT, reply)).unwrap();
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_group_lets_any_device_in() {
 }
 
 #[test]
-fn strangers_and_disabled_devices_are_refused() {
+fn unknown_and_disabled_devices_are_refused() {
     let hub = hub();
     let keys = keys();
     assert_eq!(code(run(config(&hub, "nobody", &keys[0]))), Some(404_201));
@@ -178,7 +178,7 @@ fn the_application_may_allocate() {
     let answering = std::thread::spawn({
         let hub = hub.clone();
         move || {
-            let request = hub.next_allocation(PATIENCE).unwrap();
+            let request = hub.next_allocation(TIMEOUT).unwrap();
             assert_eq!(
                 (&*request.registration_id, request.payload),
                 ("reg-1", Some(json!({ "model": "x" })))
@@ -186,7 +186,7 @@ fn the_application_may_allocate() {
             let payload = Some(json!({ "interval": 5 }));
             let answer = Allocation { payload, device_id: Some("chosen".into()), ..Allocation::default() };
             assert!(hub.answer_allocation(&request.operation_id, Ok(answer)));
-            let request = hub.next_allocation(PATIENCE).unwrap();
+            let request = hub.next_allocation(TIMEOUT).unwrap();
             assert!(hub.answer_allocation(&request.operation_id, Err("no room".into())));
         }
     });

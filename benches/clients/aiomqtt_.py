@@ -12,8 +12,8 @@ from typing import Any
 import aiomqtt
 from common import (
     PATCH_BYTES,
-    PATIENCE,
     PAYLOAD,
+    TIMEOUT,
     TWIN_RESPONSES,
     Job,
     Result,
@@ -35,7 +35,7 @@ def make(job: Job, device: str | None = None) -> aiomqtt.Client:
         password="any",  # noqa: S106 -- the sink takes anything
         identifier=device or job.device,
         keepalive=240,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         max_inflight_messages=job.window,
         tls_context=ssl.create_default_context(cafile=job.ca),
     )
@@ -116,7 +116,7 @@ async def receive(job: Job, qos: int) -> Result:
     await client.subscribe(job.devicebound, qos=1)
     with measured(job.n) as result:
         await client.publish(job.events, job.flood(qos), qos=1)
-        await asyncio.wait_for(count(client, job.n), PATIENCE)
+        await asyncio.wait_for(count(client, job.n), TIMEOUT)
     return result
 
 

@@ -13,8 +13,8 @@ from typing import Any
 from awscrt import io, mqtt
 from common import (
     PATCH_BYTES,
-    PATIENCE,
     PAYLOAD,
+    TIMEOUT,
     TWIN_RESPONSES,
     Job,
     Result,
@@ -65,7 +65,7 @@ def qos1_pipelined(job: Job) -> Result:
     with measured(job.n) as result:
         futures = [connection.publish(job.events, PAYLOAD, QOS1)[0] for _ in range(job.n)]
         for future in futures:
-            future.result(PATIENCE)
+            future.result(TIMEOUT)
     return result
 
 
@@ -78,7 +78,7 @@ async def qos1_pipelined_gather(job: Job) -> Result:
 def qos1_one_at_a_time(job: Job) -> Result:
     """Publish and wait for the acknowledgement, each in turn."""
     connection = connect(factory(job)())
-    return repeat(job.n, lambda: connection.publish(job.events, PAYLOAD, QOS1)[0].result(PATIENCE))
+    return repeat(job.n, lambda: connection.publish(job.events, PAYLOAD, QOS1)[0].result(TIMEOUT))
 
 
 async def qos1_one_at_a_time_async(job: Job) -> Result:
@@ -98,7 +98,7 @@ def twin(job: Job) -> Callable[[], Future[None]]:
         if future is not None:
             future.set_result(None)
 
-    connection.subscribe(TWIN_RESPONSES, QOS1, on_message)[0].result(PATIENCE)
+    connection.subscribe(TWIN_RESPONSES, QOS1, on_message)[0].result(TIMEOUT)
 
     def patch() -> Future[None]:
         rid = str(next(ids))
@@ -112,7 +112,7 @@ def twin(job: Job) -> Callable[[], Future[None]]:
 def twin_patch_rtt(job: Job) -> Result:
     """One patch after the other."""
     patch = twin(job)
-    return repeat(job.n, lambda: patch().result(PATIENCE))
+    return repeat(job.n, lambda: patch().result(TIMEOUT))
 
 
 async def twin_patch_rtt_async(job: Job) -> Result:
@@ -137,10 +137,10 @@ def receive(job: Job, qos: int) -> Result:
         if next(left) == 0:
             done.set()
 
-    connection.subscribe(job.devicebound, QOS1, on_message)[0].result(PATIENCE)
+    connection.subscribe(job.devicebound, QOS1, on_message)[0].result(TIMEOUT)
     with measured(job.n) as result:
         connection.publish(job.events, job.flood(qos), QOS1)
-        if not done.wait(PATIENCE):
+        if not done.wait(TIMEOUT):
             raise TimeoutError("not all received")
     return result
 
@@ -154,7 +154,7 @@ def connect_task(job: Job) -> Result:
             start = time.perf_counter()
             connect(connection)
             result.samples.append(time.perf_counter() - start)
-            connection.disconnect().result(PATIENCE)
+            connection.disconnect().result(TIMEOUT)
     return result
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import azmqtt
 from common import (
     PATCH,
-    PATIENCE,
     PAYLOAD,
+    TIMEOUT,
     Job,
     Result,
     gathered,
@@ -25,7 +25,7 @@ from common import (
 
 def make(job: Job, device: str | None = None) -> Any:
     """Make a client that is set up and not connected."""
-    options: dict[str, Any] = {"trust": job.ca, "port": job.port, "timeout": PATIENCE}
+    options: dict[str, Any] = {"trust": job.ca, "port": job.port, "timeout": TIMEOUT}
     if job.window is not None:
         options["max_in_flight"] = job.window
     return azmqtt.DeviceClient.from_connection_string(job.connection_string(device), **options)
@@ -90,7 +90,7 @@ async def twin_patch_100(job: Job) -> Result:
 def receive(job: Job, qos: int) -> Result:
     """Count messages of the iterator, which subscribes when it is made."""
     client = connected(job)
-    messages = client.messages(timeout=PATIENCE)
+    messages = client.messages(timeout=TIMEOUT)
     with measured(job.n) as result:
         client.send_message(job.flood(qos))
         received = sum(1 for _ in itertools.islice(messages, job.n))

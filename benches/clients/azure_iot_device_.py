@@ -20,8 +20,8 @@ from azure.iot.device import IoTHubDeviceClient
 from azure.iot.device.aio import IoTHubDeviceClient as AioClient
 from common import (
     PATCH,
-    PATIENCE,
     PAYLOAD,
+    TIMEOUT,
     Job,
     Result,
     Task,
@@ -123,7 +123,7 @@ def receive(job: Job, qos: int) -> Result:
     done, client.on_message_received = counter(job.n)
     with measured(job.n) as result:
         client.send_message(job.flood(qos))
-        if not done.wait(PATIENCE):
+        if not done.wait(TIMEOUT):
             raise TimeoutError("not all received")
     return result
 
@@ -172,7 +172,7 @@ async def receive_aio(job: Job, qos: int) -> Result:
     done, client.on_message_received = counter(job.n)
     with measured(job.n) as result:
         await client.send_message(job.flood(qos))
-        if not await asyncio.to_thread(done.wait, PATIENCE):
+        if not await asyncio.to_thread(done.wait, TIMEOUT):
             raise TimeoutError("not all received")
     return result
 

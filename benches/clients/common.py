@@ -23,7 +23,7 @@ from typing import Any
 PAYLOAD = b"x" * 256
 PATCH = {"temperature": 21.5}
 PATCH_BYTES = json.dumps(PATCH).encode()
-PATIENCE = 60.0
+TIMEOUT = 60.0
 """Seconds that any single wait may take before the run counts as failed."""
 
 TWIN_RESPONSES = "$iothub/twin/res/#"

@@ -12,8 +12,8 @@ from typing import Any
 import gmqtt
 from common import (
     PATCH_BYTES,
-    PATIENCE,
     PAYLOAD,
+    TIMEOUT,
     TWIN_RESPONSES,
     Job,
     Result,
@@ -68,7 +68,7 @@ async def subscribe(client: gmqtt.Client, topic: str) -> None:
     ready = asyncio.Event()
     client.on_subscribe = lambda *_: ready.set()
     client.subscribe(topic, qos=1)
-    await asyncio.wait_for(ready.wait(), PATIENCE)
+    await asyncio.wait_for(ready.wait(), TIMEOUT)
 
 
 async def qos1_pipelined(job: Job) -> Result:
@@ -157,7 +157,7 @@ async def receive(job: Job, qos: int) -> Result:
     await subscribe(client, job.devicebound)
     with measured(job.n) as result:
         client.publish(job.events, job.flood(qos), qos=1)
-        await asyncio.wait_for(done.wait(), PATIENCE)
+        await asyncio.wait_for(done.wait(), TIMEOUT)
     return result
 
 

@@ -15,8 +15,8 @@ from typing import Any
 from common import (
     PATCH,
     PATCH_BYTES,
-    PATIENCE,
     PAYLOAD,
+    TIMEOUT,
     TWIN_RESPONSES,
     Job,
     Result,
@@ -62,7 +62,7 @@ def subscribe(client: mqtt.Client, topic: str) -> None:
     ready = threading.Event()
     client.on_subscribe = lambda *_: ready.set()
     client.subscribe(topic, qos=1)
-    if not ready.wait(PATIENCE):
+    if not ready.wait(TIMEOUT):
         raise TimeoutError("no SUBACK")
 
 
@@ -80,7 +80,7 @@ def qos1_pipelined(job: Job) -> Result:
     with measured(job.n) as result:
         for _ in range(job.n):
             client.publish(job.events, PAYLOAD, qos=1)
-        if not done.wait(PATIENCE):
+        if not done.wait(TIMEOUT):
             raise TimeoutError("not all acknowledged")
     return result
 
@@ -88,7 +88,7 @@ def qos1_pipelined(job: Job) -> Result:
 def qos1_one_at_a_time(job: Job) -> Result:
     """Publish and wait for the acknowledgement, each in turn."""
     client = connect(job, make(job))
-    return repeat(job.n, lambda: client.publish(job.events, PAYLOAD, qos=1).wait_for_publish(PATIENCE))
+    return repeat(job.n, lambda: client.publish(job.events, PAYLOAD, qos=1).wait_for_publish(TIMEOUT))
 
 
 class Twin:
@@ -115,7 +115,7 @@ class Twin:
 
     def patch(self) -> None:
         """Send a patch and wait for its answer."""
-        if not self.start().wait(PATIENCE):
+        if not self.start().wait(TIMEOUT):
             raise TimeoutError("no answer")
 
 
@@ -125,7 +125,7 @@ def twin_patch_rtt(job: Job) -> Result:
         from azmqtt.paho import TwinPatcher  # noqa: PLC0415 -- the other two do without it
 
         twin = TwinPatcher(connect(job, make(job)))
-        return repeat(job.n, lambda: twin.patch(PATCH, timeout=PATIENCE))
+        return repeat(job.n, lambda: twin.patch(PATCH, timeout=TIMEOUT))
     return repeat(job.n, Twin(job).patch)
 
 
@@ -135,7 +135,7 @@ def twin_patch_100(job: Job) -> Result:
     with measured(job.n // 100 * 100) as result:
         for _ in range(job.n // 100):
             for answered in [twin.start() for _ in range(100)]:
-                if not answered.wait(PATIENCE):
+                if not answered.wait(TIMEOUT):
                     raise TimeoutError("no answer")
     return result
 
@@ -154,7 +154,7 @@ def receive(job: Job, qos: int) -> Result:
     subscribe(client, job.devicebound)
     with measured(job.n) as result:
         client.publish(job.events, job.flood(qos), qos=1)
-        if not done.wait(PATIENCE):
+        if not done.wait(TIMEOUT):
             raise TimeoutError("not all received")
     return result
 

@@ -110,7 +110,7 @@ def register(
 
     Raises:
         ProvisioningFailed: The service said no, and why.
-        Throttled: It asks for patience for longer than ``timeout`` allows.
+        Throttled: It asks to wait for longer than ``timeout`` allows.
         AuthenticationFailed: It refused the connection for its credentials.
         ConnectionFailed: No connection could be made.
         RequestTimeout: There is no decision yet.

@@ -13,7 +13,7 @@ use super::bridge::Descriptor;
 /// The hub of the greenlets in this thread.
 pub(super) struct Greenlets<'py> {
     wait: Bound<'py, PyAny>,
-    bell: Option<Arc<Descriptor>>,
+    waker: Option<Arc<Descriptor>>,
 }
 
 impl<'py> Greenlets<'py> {
@@ -30,23 +30,23 @@ impl<'py> Greenlets<'py> {
         if wait.is_none() {
             return Ok(None);
         }
-        Ok(Some(Self { wait, bell: Descriptor::shared()? }))
+        Ok(Some(Self { wait, waker: Descriptor::shared()? }))
     }
 
     /// What ends a wait, from any thread; nothing does where there are no descriptors, and waits are short.
-    pub(super) fn bell(&self) -> impl FnOnce() + Send + 'static {
-        let bell = self.bell.clone();
+    pub(super) fn waker(&self) -> impl FnOnce() + Send + 'static {
+        let waker = self.waker.clone();
         move || {
-            if let Some(bell) = bell {
-                bell.ring();
+            if let Some(waker) = waker {
+                waker.wake();
             }
         }
     }
 
-    /// Lets other greenlets run until the bell has rung or the time is over, or a little earlier.
+    /// Lets other greenlets run until the waker is called or the time is over, or a little earlier.
     pub(super) fn wait(&self, time: Duration) -> PyResult<()> {
         #[cfg(unix)]
-        let fd = self.bell.as_ref().map_or(-1, |bell| bell.fd());
+        let fd = self.waker.as_ref().map_or(-1, |waker| waker.fd());
         #[cfg(not(unix))]
         let fd = -1;
         self.wait.call1((fd, time.as_secs_f64())).map(drop)

@@ -112,7 +112,7 @@ impl Server {
 /// What CONNECT says.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct Greeting {
+struct ConnectFields {
     /// 3 or 4.
     level: u8,
     client_id: String,
@@ -124,7 +124,7 @@ struct Greeting {
     will: Option<(String, Vec<u8>, u8, bool)>,
 }
 
-impl Greeting {
+impl ConnectFields {
     fn build(self) -> PyResult<Connect> {
         if self.username.is_none() && self.password.is_some() {
             return Err(PyValueError::new_err(
@@ -224,8 +224,13 @@ impl MqttClient {
 
     /// Connects, without waiting for the answer to CONNECT: the connection's number, or the step that failed, the
     /// system's error number, whether it took too long, whether it was the certificate, and the reason.
-    fn open<'py>(&self, py: Python<'py>, server: Server, greeting: Greeting) -> PyResult<Bound<'py, PyAny>> {
-        let (client, server, connect) = (self.client()?, server.build()?, greeting.build()?);
+    fn open<'py>(
+        &self,
+        py: Python<'py>,
+        server: Server,
+        connect: ConnectFields,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (client, server, connect) = (self.client()?, server.build()?, connect.build()?);
         let opening = client.open(server, connect);
         // Whoever is interrupted leaves the attempt to itself.
         let opened = waiter::wait(py, |reply| {
@@ -340,7 +345,7 @@ fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
         EventKind::BadTopic => (number, "bad topic").into_pyobject(py),
         EventKind::Ended(end) => {
             let (how, reason) = match end {
-                End::Disconnected => ("goodbye", None),
+                End::Disconnected => ("disconnected", None),
                 End::Lost(reason) => ("lost", Some(reason)),
                 End::Silent => ("silent", None),
                 End::Protocol(reason) => ("protocol", Some(reason)),

@@ -141,7 +141,7 @@ fn read_key(name: &str, key: &str) -> PyResult<SymmetricKey> {
 }
 
 /// Registration id, hub, device id, substatus, payload, created, last updated, etag.
-type Said<'py> = (
+type RegistrationFields<'py> = (
     Option<String>,
     String,
     String,
@@ -153,7 +153,10 @@ type Said<'py> = (
 );
 
 /// What Python's `Registration` is made of, by position.
-pub(super) fn registration<'py>(py: Python<'py>, registered: &Registered) -> PyResult<Said<'py>> {
+pub(super) fn registration<'py>(
+    py: Python<'py>,
+    registered: &Registered,
+) -> PyResult<RegistrationFields<'py>> {
     let RegistrationState { registration_id, substatus, payload, created, last_updated, etag, .. } =
         registered.state.clone();
     Ok((

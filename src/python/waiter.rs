@@ -26,12 +26,12 @@ struct Slot<T> {
 struct State<T> {
     outcome: Option<Outcome<T>>,
     /// Tells greenlets, which do not wait for `ready`.
-    bell: Option<Box<dyn FnOnce() + Send>>,
+    waker: Option<Box<dyn FnOnce() + Send>>,
 }
 
 impl<T> Slot<T> {
     fn new() -> Self {
-        Self { state: Mutex::new(State { outcome: None, bell: None }), ready: Condvar::new() }
+        Self { state: Mutex::new(State { outcome: None, waker: None }), ready: Condvar::new() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
@@ -41,11 +41,11 @@ impl<T> Slot<T> {
     fn fill(&self, outcome: Outcome<T>) {
         let mut state = self.lock();
         state.outcome = Some(outcome);
-        let bell = state.bell.take();
+        let waker = state.waker.take();
         drop(state);
-        match bell {
+        match waker {
             None => self.ready.notify_one(),
-            Some(bell) => bell(),
+            Some(waker) => waker(),
         }
     }
 
@@ -136,13 +136,13 @@ fn wait_in_steps<T: Send + 'static>(
     };
     let greenlets = Greenlets::here(py)?;
     if let Some(greenlets) = &greenlets {
-        slot.lock().bell = Some(Box::new(greenlets.bell()));
+        slot.lock().waker = Some(Box::new(greenlets.waker()));
     }
     loop {
         let outcome = match &greenlets {
             None => py.detach(|| slot.wait(left(steps.thread))),
             Some(greenlets) => {
-                // The outcome may have come before the bell was there.
+                // The outcome may have come before the waker was there.
                 if slot.lock().outcome.is_none() {
                     greenlets.wait(left(steps.greenlet))?;
                 }

@@ -122,8 +122,8 @@ def threaded(scenario):
     t.wait("on_unsubscribe", 2)
     t.write("connected", c.is_connected())
     rc = int(c.disconnect())
-    # Paho asks whether it has a thread after it has woken it. If that has said goodbye and ended by then, paho writes
-    # by itself, without a socket, and answers MQTT_ERR_NO_CONN (4): in one of seven runs, with paho 2.
+    # Paho asks whether it has a thread after it has woken it. If that has sent DISCONNECT and ended by then, paho
+    # writes by itself, without a socket, and answers MQTT_ERR_NO_CONN (4): in one of seven runs, with paho 2.
     t.write("disconnect", 0 if IMPLEMENTATION == "paho" and rc == int(mqtt.MQTT_ERR_NO_CONN) else rc)
     t.wait("on_disconnect")
     c.loop_stop()

@@ -73,7 +73,7 @@ def test_retained_messages_come_with_the_subscription(broker: Mosquitto):
 
 
 @pytest.mark.parametrize("polite", [True, False])
-def test_the_will_is_published_unless_the_client_says_goodbye(broker: Mosquitto, *, polite: bool):
+def test_the_will_is_published_unless_the_client_disconnects(broker: Mosquitto, *, polite: bool):
     with App().connect(broker.port) as watcher:
         watcher.subscribe(f"will/{polite}")
         app = App(f"will-{polite}")
@@ -402,7 +402,7 @@ def test_the_will_is_published_after_an_exception_in_a_callback(broker: Mosquitt
 
 @pytest.mark.parametrize("how", ["thread", "no loop", "forever", "unpublished", "stop only"])
 def test_a_broker_that_does_not_answer_connect_holds_nobody_up(how: str):
-    """Times are compared, since what must not happen is a wait: of the keep-alive, 60 s, or of the goodbye, 10 s."""
+    """Times are compared, since what must not happen is a wait: of the keep-alive, 60 s, or of DISCONNECT, 10 s."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, "x")
         ends = []
@@ -430,7 +430,7 @@ def test_a_broker_that_does_not_answer_connect_holds_nobody_up(how: str):
                 sent = b""
                 while chunk := peer.recv(4096):
                     sent += chunk
-                # CONNECT, and the goodbye after it.
+                # CONNECT, and DISCONNECT after it.
                 assert (sent[0], sent[-2:]) == (0x10, b"\xe0\x00")
             client._drop()
 

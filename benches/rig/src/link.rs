@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::wire::{self, Packet, kind};
 
 /// Nothing on loopback takes longer than this unless it hangs.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One connection to the sink.
 pub struct Link {
@@ -39,8 +39,8 @@ impl Link {
     ) -> Result<Self> {
         let socket = TcpStream::connect(SocketAddr::from(([127, 0, 0, 1], port)))?;
         socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(PATIENCE))?;
-        socket.set_write_timeout(Some(PATIENCE))?;
+        socket.set_read_timeout(Some(TIMEOUT))?;
+        socket.set_write_timeout(Some(TIMEOUT))?;
         let name = ServerName::try_from("localhost").map_err(|e| Error::Tls(e.to_string()))?;
         let mut tls = ClientConnection::new(Arc::clone(config), name)?;
         tls.set_buffer_limit(None);

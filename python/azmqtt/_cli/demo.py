@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DEVICE = "demo-device"
 MESSAGES = 10
 #: Seconds that any one step may take.
-PATIENCE = 30.0
+TIMEOUT = 30.0
 #: Seconds until the demo's token expires; the client renews it after 85 % of them.
 TOKEN_LIFE = 4
 
@@ -76,7 +76,7 @@ def run(connection_string: str | None = None) -> int:
             else:
                 print("azmqtt demo: the device part, against your hub")
                 client = DeviceClient.from_connection_string(
-                    connection_string, sas_ttl=TOKEN_LIFE * 15, timeout=PATIENCE
+                    connection_string, sas_ttl=TOKEN_LIFE * 15, timeout=TIMEOUT
                 )
                 _device_session(transcript, stack.enter_context(client), None)
     except BrokenPipeError:
@@ -96,7 +96,7 @@ def _local_session(transcript: Transcript, stack: ExitStack) -> None:
     with transcript.step("create a device") as note:
         hub.create_device(DEVICE)
         note(DEVICE)
-    client = hub.device_client(DEVICE, sas_ttl=TOKEN_LIFE, retry=RetryPolicy(base=0.1, max=2.0), timeout=PATIENCE)
+    client = hub.device_client(DEVICE, sas_ttl=TOKEN_LIFE, retry=RetryPolicy(base=0.1, max=2.0), timeout=TIMEOUT)
     _device_session(transcript, stack.enter_context(client), hub)
 
 
@@ -110,7 +110,7 @@ def _device_session(transcript: Transcript, client: DeviceClient, hub: LocalHub 
         for number in range(MESSAGES):
             client.send_message({"reading": number}, properties={"demo": "yes"})
         if hub is not None:
-            got = [message.body for message in hub.wait_for_telemetry(DEVICE, MESSAGES, timeout=PATIENCE)]
+            got = [message.body for message in hub.wait_for_telemetry(DEVICE, MESSAGES, timeout=TIMEOUT)]
             wanted = [b'{"reading":%d}' % number for number in range(MESSAGES)]
             _check(got == wanted, f"the hub has {got}")
         note("each acknowledged")
@@ -131,7 +131,7 @@ def _device_session(transcript: Transcript, client: DeviceClient, hub: LocalHub 
         transcript.skip("receive a desired change", "needs the hub's service side")
     else:
         with transcript.step("receive a desired change") as note:
-            changes = client.desired_properties(timeout=PATIENCE)
+            changes = client.desired_properties(timeout=TIMEOUT)
             version = hub.patch_desired(DEVICE, {"interval": 5})
             change = next(changes)
             _check((change.patch, change.version) == ({"interval": 5}, version), f"got {change}")
@@ -139,7 +139,7 @@ def _device_session(transcript: Transcript, client: DeviceClient, hub: LocalHub 
 
     with transcript.step("outlive the token") as note:
         renewed = _renewals(client)
-        sent = _send_until(client, lambda: _renewals(client) > renewed, TOKEN_LIFE * 15 + PATIENCE)
+        sent = _send_until(client, lambda: _renewals(client) > renewed, TOKEN_LIFE * 15 + TIMEOUT)
         note(f"renewed by a planned reconnect, {sent} messages meanwhile")
 
     if hub is None:
@@ -149,8 +149,8 @@ def _device_session(transcript: Transcript, client: DeviceClient, hub: LocalHub 
             before = hub.telemetry_count(DEVICE)
             connects = client.stats()["connects"]
             hub.disconnect(DEVICE)
-            sent = _send_until(client, lambda: client.stats()["connects"] > connects, PATIENCE)
-            hub.wait_for_telemetry(DEVICE, before + sent, timeout=PATIENCE)
+            sent = _send_until(client, lambda: client.stats()["connects"] > connects, TIMEOUT)
+            hub.wait_for_telemetry(DEVICE, before + sent, timeout=TIMEOUT)
             note(f"{sent} messages sent meanwhile, none lost")
 
     with transcript.step("close"):
@@ -161,13 +161,13 @@ def _renewals(client: DeviceClient) -> int:
     return int(client.stats()["tokens_renewed"])
 
 
-def _send_until(client: DeviceClient, done: Callable[[], bool], patience: float) -> int:
+def _send_until(client: DeviceClient, done: Callable[[], bool], timeout: float) -> int:
     """Send acknowledged messages until ``done``; return how many."""
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout
     sent = 0
     while not done():
         if time.monotonic() > deadline:
-            message = f"did not happen within {patience:.0f} s"
+            message = f"did not happen within {timeout:.0f} s"
             raise StepFailed(message)
         client.send_message({"still": "here"})
         sent += 1

@@ -235,9 +235,9 @@ def _invoke(arguments: argparse.Namespace) -> int:
     name, seconds = json.dumps(arguments.method_name), round(arguments.timeout)
     body = JsonText(f'{{"methodName":{name},"payload":{payload},"responseTimeoutInSeconds":{seconds}}}')
     # The hub counts the time, and says when it is over.
-    patience = arguments.timeout + _CONNECT_TIMEOUT_ALLOWANCE
+    timeout = arguments.timeout + _CONNECT_TIMEOUT_ALLOWANCE
     api = service_api(arguments)
-    answer, _ = api.exchange("POST", _path(arguments, "twins", "methods"), body, timeout=patience)
+    answer, _ = api.exchange("POST", _path(arguments, "twins", "methods"), body, timeout=timeout)
     read_json("the device's answer", answer)
     common.say_text(answer.decode())
     return 0

@@ -296,7 +296,7 @@ class Connection(Observed):
 
         Raises:
             ProvisioningFailed: The service said no, and why.
-            Throttled: It asks for patience for longer than ``timeout`` allows.
+            Throttled: It asks to wait for longer than ``timeout`` allows.
             AuthenticationFailed: It refused the connection for its credentials.
             ConnectionFailed: No connection could be made. The first one is tried once, unless ``retry`` says otherwise.
             RequestTimeout: There is no decision yet.

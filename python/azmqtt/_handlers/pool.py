@@ -155,8 +155,8 @@ class Pool:
         self._keys = 0
         self._jobs: dict[int, Job] = {}
         self._threads: dict[int, threading.Thread] = {}
-        self._said_full = False
-        self._said_none = False
+        self._warned_full = False
+        self._warned_none = False
         self._closed = False
 
     def next_key(self) -> int:
@@ -248,7 +248,7 @@ class Pool:
                 return False
             del self._threads[number]
             self._note_threads()
-            self._said_full = False
+            self._warned_full = False
             return True
 
     def _grow(self, wanted: int) -> None:
@@ -261,12 +261,12 @@ class Pool:
             except RuntimeError as error:
                 # What there is has to do; it would otherwise keep one in reserve.
                 self.wakeups.set_full(True)
-                said, self._said_none = self._said_none, True
-                if not said:
+                warned, self._warned_none = self._warned_none, True
+                if not warned:
                     _log.warning("no further thread for handlers, clients are served in turn: %s", error)
                 return
-            said, self._said_full = self._said_full, self._said_full or self.full
-        if self.full and not said:
+            warned, self._warned_full = self._warned_full, self._warned_full or self.full
+        if self.full and not warned:
             _log.warning(
                 "every thread of the handlers is busy (%d): clients are served in turn; see azmqtt.set_handler_threads",
                 self.bound,

@@ -192,7 +192,7 @@ class Client(Loops, Engine):
         raise NotImplementedError("connect_srv: SRV records are not looked up; look the host up and call connect")
 
     def disconnect(self, reasoncode: object = None, properties: object = None) -> MQTTErrorCode:
-        """Say goodbye, after everything that was said before.
+        """Send DISCONNECT, after everything that was sent before.
 
         Without a loop in another thread it waits until that has left, and calls `on_disconnect` itself.
 

@@ -140,7 +140,7 @@ class Engine(Settings):
             self._made.drop_connection()
 
     def _lose(self) -> None:
-        """End the connection as if the network had: without a goodbye, so that the broker publishes the will."""
+        """End the connection as if the network had: without DISCONNECT, so that the broker publishes the will."""
         if self._connection is not None:
             self._drop()
             if self._state not in _WANTED_END:
@@ -165,7 +165,7 @@ class Engine(Settings):
             if self.on_pre_connect is not None:
                 self._call("on_pre_connect", self.on_pre_connect)
             self._log(MQTT_LOG_DEBUG, "connecting to %s:%d as %r", self._host, self._port, self._client_id)
-            opened = self._core.open(self._server(), self._greeting())
+            opened = self._core.open(self._server(), self._connect_fields())
             if not isinstance(opened, int):
                 error = _transport_options.error(opened)
                 self._log(MQTT_LOG_WARNING, "no connection: %s", error)
@@ -250,7 +250,7 @@ class Engine(Settings):
 
     def _handle_ended(self, how: str, reason: str | None) -> MQTTErrorCode:
         self._log(MQTT_LOG_INFO, "the connection is over: %s", reason or how)
-        if how == "goodbye":
+        if how == "disconnected":
             self._over(SUCCESS)
             return SUCCESS
         if how == "silent":
@@ -319,7 +319,7 @@ class Engine(Settings):
                         return
 
     def _leave(self) -> None:
-        """Say goodbye and wait for it to leave. Of what came before only what is settled counts, as in paho."""
+        """Send DISCONNECT and wait for it to leave. Of what came before only what is settled counts, as in paho."""
         until = time.monotonic() + self.connect_timeout + LEAVE
         while self._connection is not None:
             left = until - time.monotonic()

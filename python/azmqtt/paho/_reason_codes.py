@@ -153,7 +153,7 @@ class ConnectFlags(NamedTuple):
 class DisconnectFlags(NamedTuple):
     """How a connection ended."""
 
-    #: Whether the broker said goodbye, which it cannot in MQTT 3.1.1.
+    #: Whether the broker sent DISCONNECT, which it cannot in MQTT 3.1.1.
     is_disconnect_packet_from_server: bool
 
 

@@ -21,7 +21,7 @@ _MAX_KEEPALIVE = 65_535
 
 
 class Will(NamedTuple):
-    """What the broker publishes if this client goes without a goodbye."""
+    """What the broker publishes if this client goes without DISCONNECT."""
 
     topic: str
     payload: bytes
@@ -215,7 +215,7 @@ class Settings(Callbacks):
     def will_set(
         self, topic: str, payload: PayloadType = None, qos: int = 0, retain: bool = False, properties: object = None
     ) -> None:
-        """Set what the broker publishes if this client goes without a goodbye.
+        """Set what the broker publishes if this client goes without DISCONNECT.
 
         Raises:
             ValueError: An argument cannot be used.
@@ -378,7 +378,7 @@ class Settings(Callbacks):
             "websocket": websocket,
         }
 
-    def _greeting(self) -> dict[str, Any]:
+    def _connect_fields(self) -> dict[str, Any]:
         return {
             "level": int(self._protocol),
             "client_id": self._client_id,

@@ -1,7 +1,7 @@
 //! From tokio to asyncio: one bridge per event loop.
 //!
 //! An operation gets an asyncio future and a number. The runtime's thread, which never attaches to Python,
-//! puts the number and the outcome into a queue and rings a [`bell`] when the queue was empty; the loop's
+//! puts the number and the outcome into a queue and calls the [`loop_waker`] when the queue was empty; the loop's
 //! thread then takes the whole queue and sets the futures. So a burst of answers costs one wake-up.
 //!
 //! The other way, a burst of calls costs one wake-up too: while operations are open, the runtime's thread is not
@@ -12,8 +12,8 @@
 //! A bridge hangs on its loop as an attribute: it is found in well under a microsecond and goes when the
 //! loop goes. Work in flight on a loop that was closed ends in a queue that nobody reads.
 
-mod bell;
 mod futures;
+mod loop_waker;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,9 +24,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::{PyTraverseError, intern};
 
-use self::bell::Bell;
-pub(super) use self::bell::Descriptor;
 use self::futures::Futures;
+pub(super) use self::loop_waker::Descriptor;
+use self::loop_waker::LoopWaker;
 use super::core::Core;
 use super::errors;
 use super::fork::Generation;
@@ -54,7 +54,7 @@ pub(super) struct Bridge {
 /// The side of the runtime's thread. No Python in here.
 struct Shared {
     queue: Mutex<Vec<(usize, Result<Outcome, Error>)>>,
-    bell: Bell,
+    waker: LoopWaker,
 }
 
 impl Shared {
@@ -65,7 +65,7 @@ impl Shared {
         drop(queue);
         if was_empty {
             let shared = Arc::clone(self);
-            afterwards(move || shared.bell.ring());
+            afterwards(move || shared.waker.wake());
         }
     }
 }
@@ -160,8 +160,8 @@ impl Bridge {
     fn install<'py>(event_loop: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Self>> {
         let py = event_loop.py();
         let needs_tick = py.import("sys")?.getattr("modules")?.contains("ipykernel")?;
-        let make = |bell: Bell| {
-            let shared = Arc::new(Shared { queue: Mutex::default(), bell });
+        let make = |waker: LoopWaker| {
+            let shared = Arc::new(Shared { queue: Mutex::default(), waker });
             let bridge = Self {
                 shared,
                 futures: Mutex::default(),
@@ -172,8 +172,8 @@ impl Bridge {
             };
             Bound::new(py, bridge)
         };
-        if let Some((bell, fd)) = Bell::descriptor()? {
-            let bridge = make(bell)?;
+        if let Some((waker, fd)) = LoopWaker::descriptor()? {
+            let bridge = make(waker)?;
             let drain = bridge.getattr(intern!(py, "drain"))?;
             match event_loop.call_method1(intern!(py, "add_reader"), (fd, drain)) {
                 Ok(_) => return Ok(bridge),
@@ -181,8 +181,8 @@ impl Bridge {
                 Err(error) => return Err(error),
             }
         }
-        let (bell, notifier) = Bell::notifier();
-        let bridge = make(bell)?;
+        let (waker, notifier) = LoopWaker::notifier();
+        let bridge = make(waker)?;
         notifier.start(event_loop, &bridge.getattr(intern!(py, "drain"))?)?;
         Ok(bridge)
     }
@@ -208,7 +208,7 @@ impl Bridge {
 impl Bridge {
     /// Sets the futures whose outcomes have come in. Runs in the loop's thread.
     fn drain(&self, py: Python<'_>) {
-        self.shared.bell.silence();
+        self.shared.waker.clear();
         let outcomes = std::mem::take(&mut *lock(&self.shared.queue));
         for (key, outcome) in outcomes {
             let Some(future) = lock(&self.futures).remove(key) else { continue };
@@ -252,7 +252,7 @@ impl Bridge {
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        self.shared.bell.stop();
+        self.shared.waker.stop();
     }
 }
 

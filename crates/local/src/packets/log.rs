@@ -209,9 +209,9 @@ mod tests {
         ping(&log, &first);
         assert_eq!((first.1, log.begin("d").1, log.begin("e").1), (1, 2, 1));
         drop(first);
-        // Strangers push "d" out of the ring, and then out of the books; their own number stays bounded.
+        // Other connections push "d" out of the ring, and then out of the books; their own number stays bounded.
         for index in 0..1000 {
-            ping(&log, &log.begin(&format!("stranger-{index}")));
+            ping(&log, &log.begin(&format!("other-{index}")));
         }
         assert!(log.ring.lock().unwrap().clients.len() <= 128);
         assert_eq!(log.begin("d").1, 1);

@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stranger_without_a_connect_leaves_nothing() {
+    fn a_connection_without_a_connect_leaves_nothing() {
         let log = log();
         log.tap().received(b"GET / HTTP/1.1\r\n\r\n");
         assert_eq!(log.total(), 0);

@@ -7,7 +7,7 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
 /// Wakes one event loop.
-pub(super) enum Bell {
+pub(super) enum LoopWaker {
     /// By a file descriptor that the loop watches.
     #[cfg(unix)]
     Descriptor(Descriptor),
@@ -15,8 +15,8 @@ pub(super) enum Bell {
     Thread(Arc<Signal>),
 }
 
-impl Bell {
-    /// A bell with the descriptor to watch; `None` where a loop cannot watch one.
+impl LoopWaker {
+    /// A waker with the descriptor to watch; `None` where a loop cannot watch one.
     #[cfg(unix)]
     pub(super) fn descriptor() -> PyResult<Option<(Self, i32)>> {
         let descriptor = Descriptor::new()
@@ -30,25 +30,25 @@ impl Bell {
         Ok(None)
     }
 
-    /// A bell whose thread is yet to be started.
+    /// A waker whose thread is yet to be started.
     pub(super) fn notifier() -> (Self, Notifier) {
         let signal = Arc::new(Signal::default());
         (Self::Thread(Arc::clone(&signal)), Notifier(signal))
     }
 
-    pub(super) fn ring(&self) {
+    pub(super) fn wake(&self) {
         match self {
             #[cfg(unix)]
-            Self::Descriptor(descriptor) => descriptor.ring(),
-            Self::Thread(signal) => signal.set(Call::Ring),
+            Self::Descriptor(descriptor) => descriptor.wake(),
+            Self::Thread(signal) => signal.set(Call::Wake),
         }
     }
 
-    /// The loop has heard it.
-    pub(super) fn silence(&self) {
+    /// The loop is awake: the next call wakes it again.
+    pub(super) fn clear(&self) {
         #[cfg(unix)]
         if let Self::Descriptor(descriptor) = self {
-            descriptor.silence();
+            descriptor.clear();
         }
     }
 
@@ -70,7 +70,7 @@ impl Descriptor {
         Ok(None)
     }
 
-    pub(crate) fn ring(&self) {}
+    pub(crate) fn wake(&self) {}
 }
 
 #[cfg(unix)]
@@ -83,7 +83,7 @@ impl Descriptor {
     }
 }
 
-/// An eventfd: one descriptor, and any number of rings are one.
+/// An eventfd: one descriptor, and any number of wake-ups are one.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub(crate) struct Descriptor(std::fs::File);
 
@@ -105,13 +105,13 @@ impl Descriptor {
         self.0.as_raw_fd()
     }
 
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake(&self) {
         use std::io::Write;
         // It can fail only when the counter is full, and then the loop is about to wake up.
         drop((&self.0).write(&1_u64.to_ne_bytes()));
     }
 
-    fn silence(&self) {
+    fn clear(&self) {
         use std::io::Read;
         // One read resets the counter; it fails when another wake-up did so already.
         drop((&self.0).read(&mut [0; 8]));
@@ -139,13 +139,13 @@ impl Descriptor {
         self.reader.as_raw_fd()
     }
 
-    pub(crate) fn ring(&self) {
+    pub(crate) fn wake(&self) {
         use std::io::Write;
         // It can fail only when the buffer is full, and then the loop is about to wake up.
         drop((&self.writer).write(&[1]));
     }
 
-    fn silence(&self) {
+    fn clear(&self) {
         use std::io::Read;
         let mut buffer = [0; 64];
         while matches!((&self.reader).read(&mut buffer), Ok(n) if n == buffer.len()) {}
@@ -155,7 +155,7 @@ impl Descriptor {
 /// What the notifier thread is to do next.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Call {
-    Ring,
+    Wake,
     Stop,
 }
 
@@ -182,9 +182,9 @@ impl Signal {
             .wait_while(self.lock(), |call| call.is_none())
             .unwrap_or_else(PoisonError::into_inner);
         match *current {
-            Some(Call::Ring) => {
+            Some(Call::Wake) => {
                 *current = None;
-                Call::Ring
+                Call::Wake
             }
             _ => Call::Stop,
         }
@@ -195,11 +195,11 @@ impl Signal {
     }
 }
 
-/// The thread behind [`Bell::Thread`].
+/// The thread behind [`LoopWaker::Thread`].
 pub(super) struct Notifier(Arc<Signal>);
 
 impl Notifier {
-    /// Starts the thread: it passes `drain` to the loop's `call_soon_threadsafe` for every batch of rings. It
+    /// Starts the thread: it passes `drain` to the loop's `call_soon_threadsafe` for every batch of wake-ups. It
     /// holds weak references, so that loop and bridge can go.
     pub(super) fn start(self, event_loop: &Bound<'_, PyAny>, drain: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = event_loop.py();
@@ -208,9 +208,9 @@ impl Notifier {
         let bridge = drain.getattr("__self__")?;
         let bridge = weakref.call_method1("ref", (bridge,))?.unbind();
         let run = move || {
-            while self.0.wait() == Call::Ring {
+            while self.0.wait() == Call::Wake {
                 // `None`: the interpreter is going down.
-                let woken = Python::try_attach(|py| wake(py, &event_loop, &bridge));
+                let woken = Python::try_attach(|py| call_soon(py, &event_loop, &bridge));
                 if !matches!(woken, Some(Ok(()))) {
                     return;
                 }
@@ -225,7 +225,7 @@ impl Notifier {
 }
 
 /// An error means that there is no loop to wake any more: it was collected or closed.
-fn wake(py: Python<'_>, event_loop: &Py<PyAny>, bridge: &Py<PyAny>) -> PyResult<()> {
+fn call_soon(py: Python<'_>, event_loop: &Py<PyAny>, bridge: &Py<PyAny>) -> PyResult<()> {
     let event_loop = event_loop.bind(py).call0()?;
     let drain = bridge.bind(py).call0()?.getattr("drain")?;
     event_loop.call_method1("call_soon_threadsafe", (drain,)).map(drop)
