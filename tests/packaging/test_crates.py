@@ -85,3 +85,9 @@ def test_all_but_the_module_can_be_published(packages: dict[str, dict]):
         assert package["publish"] == ([] if name == MODULE else None), name
         unversioned = {each["name"] for each in package["dependencies"] if "path" in each and each["req"] == "*"}
         assert not unversioned, f"{name}: path dependencies without a version"
+
+
+def test_only_the_tests_of_the_codec_know_another_codec(packages: dict[str, dict]):
+    for name, package in packages.items():
+        kinds = {each["kind"] for each in package["dependencies"] if each["name"] == "rumqttc"}
+        assert kinds <= ({"dev"} if name == "azmqtt-mqtt" else set()), name

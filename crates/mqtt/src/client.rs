@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use crate::codec::{self, LARGEST_PACKET, ProtocolError, Sender, is_valid_filter};
+use crate::codec::{self, ProtocolError, Sender, is_valid_filter};
 use crate::keep_alive::{Dead, Due, KeepAlive};
 use crate::packets::{
     Connect, ConnectReturnCode, Packet, Publish, QoS, Subscribe, SubscribeFilter, SubscribeReasonCode,
@@ -112,9 +112,7 @@ impl<T> Client<T> {
         self.seen = 0;
         self.session.output.clear();
         self.state = State::Connecting { clean_session: connect.clean_session };
-        // Its fields are bounded, and the limit is for what follows.
-        let written =
-            codec::encode(&Packet::Connect(connect.clone()), &mut self.session.output, LARGEST_PACKET);
+        let written = codec::encode_connect(connect, &mut self.session.output);
         debug_assert!(written.is_ok(), "CONNECT is bounded by its fields: {written:?}");
     }
 

@@ -5,6 +5,10 @@ use bytes::{BufMut, BytesMut};
 use crate::codec::error::ProtocolError;
 use crate::packets::Kind;
 
+/// The largest packet that MQTT can express, in bytes: a fixed header of five, and what its remaining length can say
+/// (§2.2.3).
+pub const LARGEST_PACKET: usize = 5 + 268_435_455;
+
 /// Who sent the bytes: some packets are legal in one direction only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sender {
@@ -132,7 +136,7 @@ pub(super) fn put_header(
     limit: usize,
 ) -> Result<(), ProtocolError> {
     let size = 1 + length_bytes(remaining) + remaining;
-    let limit = limit.min(crate::codec::LARGEST_PACKET);
+    let limit = limit.min(LARGEST_PACKET);
     if size > limit {
         return Err(ProtocolError::TooLarge { size, limit });
     }

@@ -12,20 +12,16 @@ mod v4;
 use bytes::{Buf, BytesMut};
 
 pub use error::ProtocolError;
-pub use frame::{Sender, announced, packet_length};
+pub use frame::{LARGEST_PACKET, Sender, announced, packet_length};
 pub use topic::is_valid_filter;
 
-use crate::packets::{Kind, Packet, Publish};
+use crate::packets::{Connect, Kind, Packet, Publish};
 use fields::Fields;
 use frame::Frame;
 
 /// The largest packet that device and hub accept, in bytes: IoT Hub's 262,144-byte message with a topic of
 /// the longest legal length fits.
 pub const MAX_PACKET_SIZE: usize = 262_144 + 65_535 + 16;
-
-/// The largest packet that MQTT can express, in bytes: a fixed header of five, and what its remaining length can say
-/// (§2.2.3).
-pub const LARGEST_PACKET: usize = 5 + 268_435_455;
 
 /// Takes the next whole packet off the front of `input`, or `None` until more bytes have come.
 ///
@@ -50,6 +46,11 @@ pub fn decode(input: &mut BytesMut, sender: Sender, limit: usize) -> Result<Opti
 /// The packet would have more than `limit` bytes; nothing is written then.
 pub fn encode(packet: &Packet, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
     v4::encode(packet, output, limit)
+}
+
+/// Appends `connect`, as [`encode`] does. Its fields bound it.
+pub(crate) fn encode_connect(connect: &Connect, output: &mut BytesMut) -> Result<(), ProtocolError> {
+    v4::encode_connect(connect, output, LARGEST_PACKET)
 }
 
 /// Appends `publish`, as [`encode`] does.

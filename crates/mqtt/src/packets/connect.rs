@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::packets::QoS;
+use crate::packets::qos::QoS;
 
 /// The client's first packet. Each text and each body in it has at most 65,535 bytes. `Debug` shows neither user name
 /// nor password.

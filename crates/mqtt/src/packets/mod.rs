@@ -7,6 +7,7 @@ mod connack;
 mod connect;
 mod kind;
 mod publish;
+mod qos;
 mod subscribe;
 mod unsubscribe;
 
@@ -15,32 +16,9 @@ pub use connack::{ConnAck, ConnectReturnCode};
 pub use connect::{Connect, Level, Will};
 pub(crate) use kind::Kind;
 pub use publish::Publish;
+pub use qos::QoS;
 pub use subscribe::{SubAck, Subscribe, SubscribeFilter, SubscribeReasonCode};
 pub use unsubscribe::{UnsubAck, Unsubscribe};
-
-/// How often a message may arrive (§4.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
-pub enum QoS {
-    /// 0: once or not at all.
-    AtMostOnce = 0,
-    /// 1: once or more often; the receiver sends PUBACK.
-    AtLeastOnce = 1,
-    /// 2: once.
-    ExactlyOnce = 2,
-}
-
-impl QoS {
-    /// `None` for a number that is none.
-    pub(crate) fn from_byte(byte: u8) -> Option<Self> {
-        Some(match byte {
-            0 => Self::AtMostOnce,
-            1 => Self::AtLeastOnce,
-            2 => Self::ExactlyOnce,
-            _ => return None,
-        })
-    }
-}
 
 /// Any packet (§2.2.1).
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::packets::QoS;
+use crate::packets::qos::QoS;
 
 /// A message.
 #[derive(Clone, PartialEq, Eq)]

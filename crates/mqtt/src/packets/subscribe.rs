@@ -1,6 +1,6 @@
 //! SUBSCRIBE (§3.8) and its answer, SUBACK (§3.9).
 
-use crate::packets::QoS;
+use crate::packets::qos::QoS;
 
 /// A client asks for topics.
 #[derive(Debug, Clone, PartialEq, Eq)]

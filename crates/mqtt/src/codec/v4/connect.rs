@@ -61,7 +61,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Result<Connect, ProtocolError> 
     })
 }
 
-pub(super) fn encode(connect: &Connect, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
+pub(crate) fn encode(connect: &Connect, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
     let Connect { level, clean_session, keep_alive, client_id, will, username, password } = connect;
     // Without a user name there is none [MQTT-3.1.2-22].
     let password = password.as_ref().filter(|_| username.is_some());

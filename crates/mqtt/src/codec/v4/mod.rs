@@ -13,6 +13,7 @@ use crate::codec::fields::Fields;
 use crate::codec::frame::{Frame, first_byte, put_header};
 use crate::packets::{Kind, Packet, PubAck, PubComp, PubRec, PubRel, UnsubAck};
 
+pub(super) use connect::encode as encode_connect;
 pub(super) use publish::encode as encode_publish;
 
 /// Takes the packet with this fixed header, all of which has come, off the front of `input`.
