@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use azmqtt_device::{
-    ClientCertificate, Credentials, DesiredPatch, Device, DeviceConfig, Error, Outgoing, Reply, RetryPolicy,
-    State, Trust,
+    ClientCertificate, Credentials, DesiredPatch, Device, DeviceConfig, Error, Outgoing, Reply,
+    ReportedProperties, RetryPolicy, State, Trust,
 };
 use azmqtt_dialect::{ConnectionString, MessageProperties};
 use azmqtt_hub::{Hub, HubConfig};
@@ -77,14 +77,22 @@ fn a_whole_session() {
 
     let twin = wait(|reply| device.get_twin(TIMEOUT, reply)).unwrap();
     assert_eq!((twin.desired_version, twin.reported_version), (1, 1));
-    let patched =
-        wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":1}"#), None, TIMEOUT, reply)).unwrap();
+    let patch = |text: &str, if_version| {
+        let patch = ReportedProperties::from_json(text.to_owned()).unwrap();
+        wait(|reply| device.patch_reported(patch, if_version, TIMEOUT, reply))
+    };
+    let patched = patch(r#"{"a":1}"#, None).unwrap();
     assert_eq!((patched.status, patched.version), (204, 2));
-    let refused =
-        wait(|reply| device.patch_reported(Bytes::from_static(br#"{"a":2}"#), Some(1), TIMEOUT, reply));
+    let refused = patch(r#"{"a":2}"#, Some(1));
     assert!(matches!(refused, Err(Error::RequestFailed { status: 412, .. })), "{refused:?}");
-    let bad = wait(|reply| device.patch_reported(Bytes::from_static(b"[1]"), None, TIMEOUT, reply));
-    assert!(matches!(bad, Err(Error::RequestFailed { status: 400, .. })), "{bad:?}");
+    // Each within the limits, and not both together.
+    let large =
+        |letter: char| format!(r#"{{"{letter}":{}}}"#, json!(vec![letter.to_string().repeat(4000); 5]));
+    patch(&large('b'), None).unwrap();
+    let refused = patch(&large('c'), None);
+    assert!(matches!(refused, Err(Error::RequestFailed { status: 413, .. })), "{refused:?}");
+    // What the hub answers with 400 does not leave the device.
+    assert!(ReportedProperties::from_json("[1]").is_err());
 
     wait(|reply| device.watch_desired(TIMEOUT, reply)).unwrap();
     let version = hub.patch_desired("d1", &json!({"interval": 5})).unwrap();

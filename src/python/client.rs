@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -19,8 +17,7 @@ use super::outcome::Outcome;
 use super::sending::Sending;
 use super::upload::Upload;
 use super::{bridge, convert, errors, outgoing, waiter};
-use azmqtt_device::{Device, Error, Reply, RoundTrips, Stats};
-use azmqtt_dialect::twin::{Section, check_patch_text};
+use azmqtt_device::{Device, Error, Reply, ReportedProperties, RoundTrips, Stats};
 
 /// One device's client.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -156,8 +153,8 @@ impl Client {
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (device, timeout) = (self.0.device_for_call(py)?, self.0.timeout(timeout)?);
-        let body = reported_patch(patch)?;
-        let patched = waiter::wait(py, |reply| device.patch_reported(body, if_version, timeout, reply))?;
+        let patch = reported_patch(patch)?;
+        let patched = waiter::wait(py, |reply| device.patch_reported(patch, if_version, timeout, reply))?;
         Outcome::from(patched).into_python(py)
     }
 
@@ -169,9 +166,9 @@ impl Client {
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let timeout = self.0.timeout(timeout)?;
-        let body = reported_patch(patch)?;
+        let patch = reported_patch(patch)?;
         bridge::submit_many(py, &self.0, |device, reply| {
-            device.patch_reported(body, if_version, timeout, reply);
+            device.patch_reported(patch, if_version, timeout, reply);
         })
     }
 
@@ -257,9 +254,8 @@ fn time(py: Python<'_>, at: Option<SystemTime>) -> Option<Bound<'_, PyAny>> {
     at?.into_bound_py_any(py).ok()
 }
 
-/// A patch as JSON text, within the service's limits.
-pub(super) fn reported_patch(patch: &Bound<'_, PyAny>) -> PyResult<Bytes> {
-    let body = convert::to_json("patch", patch)?;
-    check_patch_text(Section::Reported, &body).map_err(|error| PyValueError::new_err(error.to_string()))?;
-    Ok(body.into())
+/// A patch of Python's objects.
+pub(super) fn reported_patch(patch: &Bound<'_, PyAny>) -> PyResult<ReportedProperties> {
+    let text = convert::to_json("patch", patch)?;
+    ReportedProperties::from_json(text).map_err(|error| errors::value_error(&error))
 }

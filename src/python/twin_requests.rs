@@ -56,7 +56,7 @@ impl TwinRequests {
         request_id: Option<&str>,
         timeout: f64,
     ) -> PyResult<String> {
-        let request = Request::Patch { body: reported_patch(patch)?, if_version };
+        let request = Request::Patch { patch: reported_patch(patch)?, if_version };
         self.begin(patch.py(), request, request_id, timeout)
     }
 

@@ -15,6 +15,7 @@ use crate::invoke::{MethodAnswer, MethodInvocation, invoke};
 use crate::message::{Batch, Member, Outgoing, Owner, Ticket};
 use crate::neighbours::Neighbours;
 use crate::reply::Reply;
+use crate::reported::ReportedProperties;
 use crate::session::desired::DesiredPatch;
 use crate::session::methods::{MethodCall, MethodRequest};
 use crate::session::requests::{ReportedPatch, Request, TwinDocument};
@@ -150,17 +151,16 @@ impl Device {
         self.twin(Request::Get, 0, timeout, TwinReply::Get(reply));
     }
 
-    /// Changes the reported properties by the JSON merge patch `body`, which the caller has checked against
-    /// the service's limits. With `if_version` only if they still have that `$version`.
+    /// Changes the reported properties. With `if_version` only if they still have that `$version`.
     pub fn patch_reported(
         &self,
-        body: Bytes,
+        patch: ReportedProperties,
         if_version: Option<u64>,
         timeout: Duration,
         reply: Reply<ReportedPatch>,
     ) {
-        let size = body.len();
-        self.twin(Request::Patch { body, if_version }, size, timeout, TwinReply::Patch(reply, size));
+        let size = patch.size();
+        self.twin(Request::Patch { patch, if_version }, size, timeout, TwinReply::Patch(reply, size));
     }
 
     fn twin(&self, request: Request, size: usize, timeout: Duration, reply: TwinReply) {

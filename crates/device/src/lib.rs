@@ -16,7 +16,7 @@
 //! | [`twin_session`] | the twin's part of it, for a connection that somebody else holds |
 //! | [`neighbours`] | other clients of the process that connect as the same identity |
 //! | [`stats`], [`histogram`], [`watch`] | what can be seen from outside |
-//! | [`message`], `budget`, [`inbox`] | messages on their way out; what came in |
+//! | [`message`], [`reported`], `budget`, [`inbox`] | messages and changes of the twin on their way out; what came in |
 //! | [`upload`], [`invoke`] | files, and calls of methods through a gateway: over HTTPS, never in the device's task |
 //! | [`check`] | which step of a connection fails, and what to do about it |
 //! | [`provisioning`] | a registration with the Device Provisioning Service |
@@ -43,6 +43,7 @@ pub mod message;
 pub mod neighbours;
 pub mod provisioning;
 pub mod reply;
+pub mod reported;
 pub mod session;
 mod shared;
 pub mod stats;
@@ -70,6 +71,7 @@ pub use message::{Batch, Outgoing};
 pub use neighbours::Neighbours;
 pub use provisioning::{PollWaits, ProvisioningConfig, ProvisioningFailure, Registered};
 pub use reply::Reply;
+pub use reported::ReportedProperties;
 pub use session::desired::DesiredPatch;
 pub use session::methods::{MAX_OPEN_CALLS, MethodCall, MethodRequest};
 pub use session::requests::{Answer, ReportedPatch, Request, TwinDocument};

@@ -131,7 +131,7 @@ impl TwinSession {
         };
         let size = match &request {
             Request::Get => 0,
-            Request::Patch { body, .. } => body.len(),
+            Request::Patch { patch, .. } => patch.size(),
         };
         self.budget.take(size).map_err(Refused::Full)?;
         let token = Token { request_id: request_id.clone(), size };

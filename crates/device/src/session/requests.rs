@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::reported::ReportedProperties;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::encoding::excerpt;
 use azmqtt_dialect::topic::DeviceTopic;
@@ -23,8 +24,8 @@ pub enum Request {
     Get,
     /// A change of the reported properties.
     Patch {
-        /// A JSON object in UTF-8, within the service's limits.
-        body: Bytes,
+        /// What changes.
+        patch: ReportedProperties,
         /// Only if the reported section still has this version.
         if_version: Option<u64>,
     },
@@ -279,8 +280,9 @@ impl<T> Requests<T> {
 fn publication(id: &str, request: &Request) -> (String, Bytes) {
     match request {
         Request::Get => (DeviceTopic::TwinGet { request_id: id }.to_string(), Bytes::new()),
-        Request::Patch { body, if_version } => {
-            (DeviceTopic::ReportedPatch { request_id: id, if_version: *if_version }.to_string(), body.clone())
+        Request::Patch { patch, if_version } => {
+            let topic = DeviceTopic::ReportedPatch { request_id: id, if_version: *if_version };
+            (topic.to_string(), patch.payload())
         }
     }
 }

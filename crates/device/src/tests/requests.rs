@@ -3,16 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use proptest::prelude::*;
 
-use crate::Error;
 use crate::session::requests::{Answer, Request, Requests};
+use crate::{Error, ReportedProperties};
 
 const TWIN: &[u8] = br#"{"desired":{"a":1,"$version":4},"reported":{"b":2,"$version":7}}"#;
 
 fn patch(if_version: Option<u64>) -> Request {
-    Request::Patch { body: Bytes::from_static(b"{}"), if_version }
+    Request::Patch { patch: ReportedProperties::from_json("{}").unwrap(), if_version }
 }
 
 fn rid(topic: &str) -> String {

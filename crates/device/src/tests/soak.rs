@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::support::{Hub, LONG, ask, close, device, message};
-use crate::{Batch, Device, Error};
+use crate::{Batch, Device, Error, ReportedProperties};
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{QoS, SubscribeReasonCode};
 
@@ -79,8 +79,8 @@ async fn unreliable_hub(
 async fn patch_now_and_then(device: &Device) {
     let mut patched = 0;
     while patched < 20 {
-        let body = bytes::Bytes::from_static(b"{\"a\":1}");
-        match ask(|reply| device.patch_reported(body, None, LONG, reply)).get().await {
+        let patch = ReportedProperties::from_json("{\"a\":1}").unwrap();
+        match ask(|reply| device.patch_reported(patch, None, LONG, reply)).get().await {
             Ok(_) => patched += 1,
             // The messages fill it most of the time.
             Err(Error::OutboxFull { .. }) => tokio::time::sleep(Duration::from_millis(1)).await,

@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use serde_json::json;
 
 use super::support::{Answer, Hub, LONG, Peer, ask, until};
-use crate::{Device, Error, ReportedPatch, TwinDocument};
+use crate::{Device, Error, ReportedPatch, ReportedProperties, TwinDocument};
 
 const TWIN: &str = r#"{"desired":{"a":1,"$version":4},"reported":{"b":2,"$version":7}}"#;
 
@@ -15,7 +14,8 @@ fn get(device: &Device) -> Answer<TwinDocument> {
 }
 
 fn patch(device: &Device, body: &'static str, if_version: Option<u64>) -> Answer<ReportedPatch> {
-    ask(|reply| device.patch_reported(Bytes::from_static(body.as_bytes()), if_version, LONG, reply))
+    let patch = ReportedProperties::from_json(body).unwrap();
+    ask(|reply| device.patch_reported(patch, if_version, LONG, reply))
 }
 
 /// The next twin request: its topic up to the identifier, the identifier, and its body.
@@ -134,8 +134,7 @@ async fn an_answer_that_cannot_be_read_is_told_at_once() {
     let mut subscribed = false;
     for bad in ["ok/?$rid=", "99999/?$rid=", "200/?$version=x&$rid="] {
         let reading = get(&device);
-        let body = bytes::Bytes::from_static(b"{\"a\":1}");
-        let patching = ask(|reply| device.patch_reported(body, None, LONG, reply));
+        let patching = patch(&device, "{\"a\":1}", None);
         if !std::mem::replace(&mut subscribed, true) {
             peer.answer_subscribe(true).await;
         }
@@ -240,7 +239,7 @@ async fn many_large_patches_at_once_are_all_answered() {
     let hub = Hub::new().await;
     let device = hub.device();
     let mut peer = hub.connect(&device).await;
-    let body = Bytes::from(vec![b' '; 30_000]);
+    let body = ReportedProperties::from_json(format!("{{{}}}", " ".repeat(29_998))).unwrap();
     let patching: Vec<_> =
         (0..300).map(|_| ask(|reply| device.patch_reported(body.clone(), None, LONG, reply))).collect();
     peer.answer_subscribe(true).await;

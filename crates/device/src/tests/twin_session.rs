@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use proptest::prelude::*;
 use serde_json::json;
 
 use crate::session::requests::Request;
-use crate::{Error, OnDisconnect, OutboxLimits, Received, Refused, TwinSession};
+use crate::{Error, OnDisconnect, OutboxLimits, Received, Refused, ReportedProperties, TwinSession};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -17,7 +16,7 @@ fn session(policy: OnDisconnect) -> TwinSession {
 }
 
 fn patch(if_version: Option<u64>) -> Request {
-    Request::Patch { body: Bytes::from_static(b"{\"a\":1}"), if_version }
+    Request::Patch { patch: ReportedProperties::from_json("{\"a\":1}").unwrap(), if_version }
 }
 
 fn rid(topic: &str) -> String {

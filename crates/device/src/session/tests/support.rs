@@ -11,7 +11,7 @@ use crate::credentials::Password;
 use crate::message::{Owner, Ticket};
 use crate::session::{End, Session};
 use crate::shared::Shared;
-use crate::{Credentials, DeviceConfig, Error, Outgoing, Reply, ReportedPatch, Request};
+use crate::{Credentials, DeviceConfig, Error, Outgoing, Reply, ReportedPatch, ReportedProperties, Request};
 use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::{Identity, SymmetricKey};
 use azmqtt_mqtt::server::Event;
@@ -189,12 +189,17 @@ impl Bench {
     }
 
     pub(super) fn patch(&mut self, if_version: Option<u64>, timeout: Duration) -> Answer<ReportedPatch> {
-        let body = Bytes::from_static(br#"{"a":1}"#);
-        self.shared.budget.take(body.len()).unwrap();
+        let patch = ReportedProperties::from_json(r#"{"a":1}"#).unwrap();
+        self.shared.budget.take(patch.size()).unwrap();
         let (reply, answer) = Answer::new();
-        let reply = TwinReply::Patch(reply, body.len());
+        let reply = TwinReply::Patch(reply, patch.size());
         let (started, deadline) = (self.now, later(self.now, timeout));
-        self.handle(Command::Twin { request: Request::Patch { body, if_version }, deadline, started, reply });
+        self.handle(Command::Twin {
+            request: Request::Patch { patch, if_version },
+            deadline,
+            started,
+            reply,
+        });
         answer
     }
 
