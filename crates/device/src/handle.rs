@@ -330,6 +330,11 @@ impl Device {
         self.shared.commands.wake();
     }
 
+    /// Where the device's tasks run.
+    pub(super) fn runtime(&self) -> Handle {
+        (self.start.runtime)()
+    }
+
     fn command(&self, command: Command) {
         match self.shared.commands.push(command, !self.quiet) {
             // The first command waits for the task, so that the task finds it at once.
@@ -342,7 +347,7 @@ impl Device {
         self.start.started.get_or_init(|| {
             if let Some(task) = lock(&self.start.task).take() {
                 let neighbours = self.start.neighbours.map(|neighbours| neighbours());
-                (self.start.runtime)().spawn(task.run(neighbours));
+                self.runtime().spawn(task.run(neighbours));
             }
         });
     }

@@ -17,6 +17,7 @@
 //! | [`neighbours`] | other clients of the process that connect as the same identity |
 //! | [`stats`], [`histogram`], [`watch`] | what can be seen from outside |
 //! | [`message`], [`reported`], `budget`, [`inbox`] | messages and changes of the twin on their way out; what came in |
+//! | [`bulk`] | many messages by one call, with flow control |
 //! | [`upload`], [`invoke`] | files, and calls of methods through a gateway: over HTTPS, never in the device's task |
 //! | [`check`] | which step of a connection fails, and what to do about it |
 //! | [`provisioning`] | a registration with the Device Provisioning Service |
@@ -27,6 +28,7 @@
 mod attempt;
 mod backoff;
 mod budget;
+pub mod bulk;
 pub mod check;
 mod commands;
 pub mod config;
@@ -59,6 +61,7 @@ pub use azmqtt_net::{
     BoxFuture, CertificateError, ClientCertificate, Endpoint, EnvironmentProxies, Proxy, ProxyChoice,
     ProxyError, RootSource, Trust,
 };
+pub use bulk::Bulk;
 pub use config::{ConnectDeadlines, DeviceConfig, LostSession, OutboxLimits, RetryPolicy};
 pub use credentials::{Credentials, Signer, TokenSource};
 pub use edge::Workload;

@@ -3,6 +3,7 @@
 mod support;
 
 mod batch;
+mod bulk;
 mod certificates;
 mod check;
 mod close;
