@@ -19,6 +19,7 @@ mod kill;
 mod lifecycle;
 mod methods;
 mod modules;
+mod old_state;
 mod packets;
 mod policies;
 mod provisioning;

@@ -85,6 +85,8 @@ impl Http {
         // A hub that has closed the connection may refuse the bytes; what follows shows it.
         let _ = self.0.write_all(head.as_bytes()).await;
         let _ = self.0.write_all(body).await;
+        // What the socket did not take at once waits in the TLS session.
+        let _ = self.0.flush().await;
         self.receive().await
     }
 
