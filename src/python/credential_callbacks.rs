@@ -4,7 +4,7 @@
 //! puts the answer in. Whoever does not want to wait any longer drops the call's future.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use pyo3::prelude::*;
@@ -15,6 +15,7 @@ use super::core::span;
 use super::waiter;
 use azmqtt_device::{BoxFuture, Reply, Signer, TokenSource};
 use azmqtt_dialect::SasToken;
+use azmqtt_net::sync::Mutex;
 
 /// Python's end: it takes calls and answers them.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -55,13 +56,8 @@ struct Call {
 type Answer = Result<Vec<u8>, String>;
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that runs under this lock can leave it half-changed.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn close(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.closed = true;
         // Whoever called is told by the loss of the sender.
         state.waiting.clear();
@@ -73,7 +69,7 @@ impl Shared {
 
     fn call(&self, data: &[u8]) -> oneshot::Receiver<Answer> {
         let (answer, receiver) = oneshot::channel();
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if !state.closed {
             // Behind a function that hangs, only those wait that somebody still waits for.
             state.waiting.retain(|call| !call.answer.is_closed());
@@ -89,7 +85,7 @@ impl Shared {
 
     /// Takes the first call that somebody waits for.
     fn take(&self) -> Option<(u64, Vec<u8>)> {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         loop {
             let call = state.waiting.pop_front()?;
             if !call.answer.is_closed() {
@@ -102,7 +98,7 @@ impl Shared {
 
     /// Answers `reply` when there is a call, or the end.
     fn when_ready(&self, reply: Reply<()>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let waiter =
             if state.closed || !state.waiting.is_empty() { Some(reply) } else { state.waiter.replace(reply) };
         drop(state);
@@ -162,13 +158,13 @@ impl CredentialCallback {
 
     #[getter]
     fn closed(&self) -> bool {
-        self.shared.lock().closed
+        self.shared.state.lock().closed
     }
 }
 
 impl CredentialCallback {
     fn settle(&self, number: u64, answer: Answer) {
-        let taken = self.shared.lock().taken.take_if(|call| call.number == number);
+        let taken = self.shared.state.lock().taken.take_if(|call| call.number == number);
         if let Some(call) = taken {
             // Nobody may wait for it any more.
             let _ = call.answer.send(answer);

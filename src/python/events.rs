@@ -1,8 +1,8 @@
 //! Iterators over what the hub sends (cloud messages, changes of the desired properties, calls of methods), and over
 //! changes of the connection's state.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::IntoPyObjectExt;
@@ -19,6 +19,7 @@ use super::{bridge, convert, errors, waiter};
 use azmqtt_device::{
     CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, MethodRequest, Reply, State, StateChange,
 };
+use azmqtt_net::sync::Mutex;
 
 /// The first and the longest wait before a handler's subscription is tried again.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -126,7 +127,7 @@ struct Cursor<T: Item> {
 
 impl<T: Item> Cursor<T> {
     fn settle_current(&self, device: &Device) {
-        if let Some(place) = lock(&self.current).take() {
+        if let Some(place) = self.current.lock().take() {
             T::stream(&self.core).done(device, place);
         }
     }
@@ -140,7 +141,7 @@ impl<T: Item> Position for Cursor<T> {
         match T::stream(&self.core).take(device, T::inbox(device), T::delivery) {
             None => Ok(None),
             Some((item, place)) => {
-                *lock(&self.current) = place;
+                *self.current.lock() = place;
                 item.into_python(py, &self.core).map(Some)
             }
         }
@@ -371,9 +372,4 @@ impl Events {
         // Dropping the reply on failure (after a fork) answers it; `take` has said why before.
         drop(self.position.subscribed(reply));
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that runs under these locks can leave them half-changed.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pyo3::exceptions::{PyLookupError, PyOSError, PyRuntimeError, PyTimeoutError, PyValueError};
@@ -19,6 +19,7 @@ use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::twin;
 use azmqtt_dialect::x509::Thumbprint;
 use azmqtt_hub::{Authentication, HubError, SignedBy, TelemetryMessage, Whose};
+use azmqtt_net::sync::Mutex;
 
 /// A running hub.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -434,7 +435,7 @@ impl PendingCall {
     /// Waits for at most `timeout` seconds: the status and the body, or `None` for not yet.
     fn wait<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Option<(i32, Bound<'py, PyBytes>)>> {
         let timeout = span("timeout", timeout)?;
-        let waited = py.detach(|| self.0.lock().unwrap_or_else(PoisonError::into_inner).wait(timeout));
+        let waited = py.detach(|| self.0.lock().wait(timeout));
         match waited {
             Ok(result) => Ok(result.map(|result| (result.status, PyBytes::new(py, &result.payload)))),
             Err(HubError::Method(error)) => {

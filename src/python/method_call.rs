@@ -1,6 +1,6 @@
 //! A call of a direct method as Python sees it: read it, respond to it once.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use pyo3::exceptions::PyRuntimeError;
@@ -11,6 +11,7 @@ use super::core::Core;
 use super::{bridge, convert, errors, waiter};
 use azmqtt_device::Device;
 use azmqtt_dialect::MAX_METHOD_BODY;
+use azmqtt_net::sync::Mutex;
 
 /// A call from the hub.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -28,16 +29,11 @@ impl MethodCall {
         Self { core: Arc::clone(core), name, payload, call: Mutex::new(Some(call)) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<azmqtt_device::MethodCall>> {
-        // Nothing that runs under this lock can leave it half-changed.
-        self.call.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What it takes to respond, once; the call stays open if the payload cannot be sent.
     fn response(&self, payload: &Bound<'_, PyAny>) -> PyResult<(&Device, azmqtt_device::MethodCall, Bytes)> {
         let device = self.core.device()?;
         let body = convert::to_json_within("the response", payload, MAX_METHOD_BODY)?;
-        let call = self.lock().take();
+        let call = self.call.lock().take();
         let call = call.ok_or_else(|| PyRuntimeError::new_err("the call has its response already"))?;
         Ok((device, call, body.into()))
     }
@@ -59,7 +55,7 @@ impl MethodCall {
     /// Whether a response can still be sent, as far as is known.
     #[getter]
     fn open(&self) -> bool {
-        let call = self.lock();
+        let call = self.call.lock();
         let device = self.core.device_if_alive();
         device.zip(call.as_ref()).is_some_and(|(device, call)| device.is_open(call))
     }

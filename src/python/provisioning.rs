@@ -1,7 +1,5 @@
 //! Registrations with the Device Provisioning Service for `azmqtt.provisioning`.
 
-use std::sync::{Mutex, PoisonError};
-
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde_json::Value;
@@ -18,6 +16,7 @@ use azmqtt_device::provisioning::register;
 use azmqtt_device::{Credentials, PollWaits, ProvisioningConfig, Registered, Reply, Trust};
 use azmqtt_dialect::provisioning::{Registrant, RegistrationState};
 use azmqtt_dialect::{Identity, SymmetricKey};
+use azmqtt_net::sync::Mutex;
 
 /// One registration, to be run once. Shows no secret.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -93,7 +92,7 @@ impl Provisioning {
 
     /// Nobody waits any more: the connection ends.
     fn abandon(&self) {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let running = self.running.lock().take();
         if let Some(running) = running.filter(|_| self.generation.is_current()) {
             running.abort();
         }
@@ -124,7 +123,7 @@ impl Provisioning {
 
     fn start(&self, timeout: std::time::Duration, reply: Reply<Registered>) {
         let handle = register(self.config.clone(), timeout, &runtime::handle(), reply);
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(handle);
+        *self.running.lock() = Some(handle);
     }
 }
 

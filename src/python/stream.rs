@@ -4,11 +4,12 @@
 //! and so that an iterator that is dropped halfway loses nothing: the next one goes on where it stopped.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::acknowledge::Acknowledgements;
 use azmqtt_device::{Delivery, Device, Error, Inbox, Reply};
+use azmqtt_net::sync::Mutex;
 
 /// How many items are fetched at once.
 const BATCH: usize = 256;
@@ -42,7 +43,7 @@ impl<T> Stream<T> {
         inbox: &Inbox<T>,
         delivery: impl FnOnce(&T) -> Option<Delivery>,
     ) -> Option<(T, Option<Place>)> {
-        let mut local = lock(&self.local);
+        let mut local = self.local.lock();
         if local.items.is_empty() {
             // Before a pause, and at the latest after a batch.
             local.acknowledgements.flush(device);
@@ -60,24 +61,24 @@ impl<T> Stream<T> {
 
     /// Items that were fetched and wait here.
     pub(super) fn waiting(&self) -> usize {
-        lock(&self.local).items.len()
+        self.local.lock().items.len()
     }
 
     /// The application is done with an item.
     pub(super) fn done(&self, device: &Device, place: Place) {
-        lock(&self.local).acknowledgements.done(device, place);
+        self.local.lock().acknowledgements.done(device, place);
     }
 
     /// Acknowledges what the application is done with.
     pub(super) fn flush(&self, device: &Device) {
-        lock(&self.local).acknowledgements.flush(device);
+        self.local.lock().acknowledgements.flush(device);
     }
 
     /// Answers `reply` when it is worth trying [`Self::take`], or with [`Error::ClientClosed`] when nothing
     /// will come any more. The key is for [`Self::forget`].
     pub(super) fn listen(&self, inbox: &Inbox<T>, reply: Reply<()>) -> usize {
         let (key, armed) = self.listeners.add(reply);
-        if !lock(&self.local).items.is_empty() {
+        if !self.local.lock().items.is_empty() {
             // Somebody else fetched a batch between the caller's look and now.
             self.listeners.nudge();
         }
@@ -113,7 +114,7 @@ struct Waiting {
 impl Listeners {
     /// Adds one; says whether a reply stands in the inbox already.
     fn add(&self, reply: Reply<()>) -> (usize, bool) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let key = state.next;
         state.next = state.next.wrapping_add(1);
         state.replies.push((key, reply));
@@ -122,7 +123,7 @@ impl Listeners {
     }
 
     fn remove(&self, key: usize) -> Option<Reply<()>> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let at = state.replies.iter().position(|(other, _)| *other == key)?;
         let (_, reply) = state.replies.swap_remove(at);
         self.count.store(state.replies.len(), Ordering::SeqCst);
@@ -131,7 +132,7 @@ impl Listeners {
 
     /// The reply in the inbox was answered.
     fn wake_all(&self, outcome: &Result<(), Error>) {
-        lock(&self.state).armed = false;
+        self.state.lock().armed = false;
         self.call(outcome);
     }
 
@@ -143,7 +144,7 @@ impl Listeners {
     }
 
     fn call(&self, outcome: &Result<(), Error>) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let replies = std::mem::take(&mut state.replies);
         self.count.store(0, Ordering::SeqCst);
         drop(state);
@@ -151,9 +152,4 @@ impl Listeners {
             reply.send(outcome.clone());
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that runs under these locks can leave them half-changed.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,8 +1,9 @@
 //! An iterator's subscription: started once, waited for by anybody, started anew after it failed.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use azmqtt_device::{Error, Reply};
+use azmqtt_net::sync::Mutex;
 
 /// One subscription.
 #[derive(Default)]
@@ -23,13 +24,13 @@ enum State {
 impl Subscription {
     /// Starts the first attempt; its outcome is for whoever asks.
     pub(super) fn begin(&self, start: impl FnOnce(Reply<()>)) {
-        *lock(&self.0) = State::Asked(Vec::new());
+        *self.0.lock() = State::Asked(Vec::new());
         start(self.settler());
     }
 
     /// Whatever failed was on an earlier connection, or before there was one: the next to ask starts anew.
     pub(super) fn forget_failure(&self) {
-        let mut state = lock(&self.0);
+        let mut state = self.0.lock();
         if matches!(*state, State::Failed(_)) {
             *state = State::Idle;
         }
@@ -37,7 +38,7 @@ impl Subscription {
 
     /// Answers `reply` with the outcome. `start` is called if there is no attempt yet.
     pub(super) fn then(&self, start: impl FnOnce(Reply<()>), reply: Reply<()>) {
-        let mut state = lock(&self.0);
+        let mut state = self.0.lock();
         let outcome = match &mut *state {
             State::Asked(waiting) => return waiting.push(reply),
             State::Granted => Ok(()),
@@ -63,7 +64,7 @@ impl Subscription {
 }
 
 fn settle(shared: &Mutex<State>, outcome: &Result<(), Error>) {
-    let mut state = lock(shared);
+    let mut state = shared.lock();
     let waiting = match &mut *state {
         State::Asked(waiting) => std::mem::take(waiting),
         _ => Vec::new(),
@@ -79,11 +80,6 @@ fn settle(shared: &Mutex<State>, outcome: &Result<(), Error>) {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that runs under this lock can leave it half-changed.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,7 +88,7 @@ mod tests {
 
     fn collect(outcomes: &Outcomes) -> Reply<()> {
         let outcomes = Arc::clone(outcomes);
-        Reply::new(move |outcome| outcomes.lock().unwrap().push(outcome))
+        Reply::new(move |outcome| outcomes.lock().push(outcome))
     }
 
     fn start(started: &mut Vec<Reply<()>>) -> impl FnOnce(Reply<()>) {
@@ -106,10 +102,10 @@ mod tests {
         subscription.begin(start(&mut started));
         subscription.then(|_| panic!("a second attempt"), collect(&outcomes));
         subscription.then(|_| panic!("a second attempt"), collect(&outcomes));
-        assert!(outcomes.lock().unwrap().is_empty());
+        assert!(outcomes.lock().is_empty());
         started.remove(0).send(Ok(()));
         subscription.then(|_| panic!("a second attempt"), collect(&outcomes));
-        assert_eq!(*outcomes.lock().unwrap(), [Ok(()), Ok(()), Ok(())]);
+        assert_eq!(*outcomes.lock(), [Ok(()), Ok(()), Ok(())]);
     }
 
     #[test]
@@ -121,7 +117,7 @@ mod tests {
         subscription.then(|_| panic!("the failure was not told"), collect(&outcomes));
         subscription.then(start(&mut started), collect(&outcomes));
         started.remove(0).send(Ok(()));
-        assert_eq!(*outcomes.lock().unwrap(), [Err(Error::ClientClosed), Ok(())]);
+        assert_eq!(*outcomes.lock(), [Err(Error::ClientClosed), Ok(())]);
     }
 
     #[test]
@@ -135,7 +131,7 @@ mod tests {
         started.remove(0).send(Ok(()));
         subscription.forget_failure();
         subscription.then(|_| panic!("a second attempt"), collect(&outcomes));
-        assert_eq!(*outcomes.lock().unwrap(), [Ok(()), Ok(())]);
+        assert_eq!(*outcomes.lock(), [Ok(()), Ok(())]);
     }
 
     #[test]
@@ -145,7 +141,7 @@ mod tests {
         subscription.then(start(&mut started), collect(&outcomes));
         drop(started.remove(0));
         subscription.then(start(&mut started), collect(&outcomes));
-        assert_eq!((outcomes.lock().unwrap().len(), started.len()), (1, 1));
+        assert_eq!((outcomes.lock().len(), started.len()), (1, 1));
         started.remove(0).send(Ok(()));
     }
 }

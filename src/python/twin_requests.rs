@@ -1,6 +1,5 @@
 //! `_core.TwinRequests`: the twin over somebody else's MQTT client, for `azmqtt.paho`.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -15,10 +14,12 @@ use super::{convert, errors};
 use azmqtt_device::{
     Answer, DesiredPatch, Error, OnDisconnect, OutboxLimits, Received, Refused, Request, TwinSession,
 };
+use azmqtt_net::sync::Mutex;
 
 /// The requests and desired properties of one device. The one who publishes and receives calls it from any thread.
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct TwinRequests {
+    /// Nothing that runs under this lock calls Python.
     session: Mutex<TwinSession>,
     generation: Generation,
 }
@@ -62,29 +63,29 @@ impl TwinRequests {
 
     /// Topic and payload of the next request to publish, at QoS 0, if there is one.
     fn next_unsent<'py>(&self, py: Python<'py>) -> Option<(String, Bound<'py, PyBytes>)> {
-        let (topic, body) = self.lock().next_unsent(Instant::now())?;
+        let (topic, body) = self.session.lock().next_unsent(Instant::now())?;
         Some((topic, PyBytes::new(py, &body)))
     }
 
     /// The hub granted the subscription to answers.
     fn answers_granted(&self) {
-        self.lock().answers_granted();
+        self.session.lock().answers_granted();
     }
 
     /// The hub granted the subscription to changes of the desired properties.
     fn changes_granted(&self) {
-        self.lock().changes_granted();
+        self.session.lock().changes_granted();
     }
 
     /// The connection ended. Returns what ends with it.
     fn disconnected(&self, py: Python<'_>, reason: &str) -> Vec<Failed> {
-        let failed = self.lock().disconnected(reason);
+        let failed = self.session.lock().disconnected(reason);
         raised(py, failed)
     }
 
     /// Whether a message on this topic answers a request of these.
     fn owns(&self, topic: &str) -> bool {
-        self.lock().owns(topic)
+        self.session.lock().owns(topic)
     }
 
     /// Looks at a message: `("answer", id, result)`, `("error", id, exception)`, `("other", id, (status, version))` for
@@ -95,7 +96,7 @@ impl TwinRequests {
         topic: &str,
         payload: &[u8],
     ) -> PyResult<Option<(&'static str, String, Bound<'py, PyAny>)>> {
-        let received = self.lock().received(topic, payload, Instant::now());
+        let received = self.session.lock().received(topic, payload, Instant::now());
         Ok(Some(match received {
             Received::Answered { request_id, outcome: Ok(answer) } => {
                 let outcome = match answer {
@@ -117,24 +118,24 @@ impl TwinRequests {
 
     /// Takes out the requests whose time is over.
     fn expire(&self, py: Python<'_>) -> Vec<Failed> {
-        let expired = self.lock().expire(Instant::now());
+        let expired = self.session.lock().expire(Instant::now());
         raised(py, expired)
     }
 
     /// In how many seconds to call `expire` and `next_unsent` at the latest.
     fn next_deadline(&self) -> Option<f64> {
-        let deadline = self.lock().deadline()?;
+        let deadline = self.session.lock().deadline()?;
         Some(deadline.saturating_duration_since(Instant::now()).as_secs_f64())
     }
 
     /// Forgets a request.
     fn forget(&self, request_id: &str) {
-        self.lock().forget(request_id);
+        self.session.lock().forget(request_id);
     }
 
     /// Takes every request out.
     fn drain(&self, py: Python<'_>) -> Vec<Failed> {
-        let drained = self.lock().drain();
+        let drained = self.session.lock().drain();
         raised(py, drained)
     }
 }
@@ -149,16 +150,11 @@ impl TwinRequests {
     ) -> PyResult<String> {
         let timeout = span("timeout", timeout)?;
         let now = Instant::now();
-        let begun = self.lock().begin(request, request_id, now, now + timeout);
+        let begun = self.session.lock().begin(request, request_id, now, now + timeout);
         begun.map_err(|refused| match refused {
             Refused::Full(error) => errors::raise(py, &error),
             refused => PyValueError::new_err(refused.to_string()),
         })
-    }
-
-    /// Nothing that runs under this lock calls Python or can leave it half-changed.
-    fn lock(&self) -> MutexGuard<'_, TwinSession> {
-        self.session.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Blocking calls: the thread waits detached from Python and looks for signals now and then.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
@@ -8,6 +8,7 @@ use pyo3::prelude::*;
 use super::errors;
 use super::greenlets::Greenlets;
 use azmqtt_device::{Error, Reply};
+use azmqtt_net::sync::{Condvar, Mutex};
 
 /// How long Ctrl-C or Jupyter's Interrupt may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);
@@ -34,12 +35,8 @@ impl<T> Slot<T> {
         Self { state: Mutex::new(State { outcome: None, waker: None }), ready: Condvar::new() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn fill(&self, outcome: Outcome<T>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.outcome = Some(outcome);
         let waker = state.waker.take();
         drop(state);
@@ -50,16 +47,13 @@ impl<T> Slot<T> {
     }
 
     fn take(&self) -> Option<Outcome<T>> {
-        self.lock().outcome.take()
+        self.state.lock().outcome.take()
     }
 
     /// Waits up to `time` for the outcome.
     fn wait(&self, time: Duration) -> Option<Outcome<T>> {
-        let guard = self.lock();
-        let (mut guard, _) = self
-            .ready
-            .wait_timeout_while(guard, time, |state| state.outcome.is_none())
-            .unwrap_or_else(PoisonError::into_inner);
+        let guard = self.state.lock();
+        let (mut guard, _) = self.ready.wait_timeout_while(guard, time, |state| state.outcome.is_none());
         guard.outcome.take()
     }
 }
@@ -136,14 +130,14 @@ fn wait_in_steps<T: Send + 'static>(
     };
     let greenlets = Greenlets::here(py)?;
     if let Some(greenlets) = &greenlets {
-        slot.lock().waker = Some(Box::new(greenlets.waker()));
+        slot.state.lock().waker = Some(Box::new(greenlets.waker()));
     }
     loop {
         let outcome = match &greenlets {
             None => py.detach(|| slot.wait(left(steps.thread))),
             Some(greenlets) => {
                 // The outcome may have come before the waker was there.
-                if slot.lock().outcome.is_none() {
+                if slot.state.lock().outcome.is_none() {
                     greenlets.wait(left(steps.greenlet))?;
                 }
                 slot.take()

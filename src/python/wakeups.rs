@@ -6,7 +6,7 @@
 //! told how many threads are wanted in its place.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
@@ -15,6 +15,7 @@ use super::core::span;
 use super::{errors, runtime, waiter};
 use azmqtt_device::reply::afterwards;
 use azmqtt_device::{Error, Reply};
+use azmqtt_net::sync::Mutex;
 
 /// The reserve is woken when no thread has come for a key for so long,
 const STALL: Duration = Duration::from_millis(2);
@@ -106,7 +107,7 @@ impl State {
 impl Shared {
     /// `key` has something to do, or `error` has happened to it.
     pub(super) fn push(self: &Arc<Self>, key: u64, error: Option<Error>) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if state.closed {
             return;
         }
@@ -132,7 +133,7 @@ impl Shared {
         runtime::handle().spawn(async move {
             loop {
                 tokio::time::sleep(STALL).await;
-                let mut state = shared.lock();
+                let mut state = shared.0.lock();
                 if state.ready.is_empty() || state.waiters.is_empty() {
                     state.watched = false;
                     return;
@@ -148,7 +149,7 @@ impl Shared {
 
     /// Answers `reply` when it is worth trying to take a key.
     fn wait(self: &Arc<Self>, id: u64, reply: Reply<()>) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if !state.closed
             && state.superfluous == 0
             && (state.ready.is_empty() || !state.may_begin(state.waiters.len()))
@@ -167,7 +168,7 @@ impl Shared {
         worked: bool,
         deadline: Option<Instant>,
     ) -> PyResult<Option<Taken>> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let mut taken = state.take(worked);
         if taken.is_none() && worked {
             state.running -= 1;
@@ -179,7 +180,7 @@ impl Shared {
             let waited = waiter::wait_without_signals(py, deadline, |reply| self.wait(id, reply));
             self.forget(id);
             let is_over = waited?.is_none();
-            state = self.lock();
+            state = self.0.lock();
             taken = state.take(false);
             // The key for which this thread was woken may be there still.
             self.watch(&mut state);
@@ -191,7 +192,7 @@ impl Shared {
     }
 
     fn forget(&self, id: u64) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         let place = state.waiters.iter().position(|(other, _)| *other == id);
         // Dropping a reply answers it, which must not happen under the lock.
         let waiter = place.map(|place| state.waiters.remove(place));
@@ -201,15 +202,10 @@ impl Shared {
 
     /// Lets every thread that waits look again.
     fn wake_all(&self) {
-        let waiters = std::mem::take(&mut self.lock().waiters);
+        let waiters = std::mem::take(&mut self.0.lock().waiters);
         for (_, reply) in waiters {
             reply.send(Ok(()));
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing that runs under this lock can leave it half-changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -257,7 +253,7 @@ impl Wakeups {
 
     /// Since how many seconds `key` waits for a thread; 0 if it does not.
     fn waiting(&self, key: u64) -> f64 {
-        let state = self.0.lock();
+        let state = self.0.0.lock();
         let entry = state.ready.iter().find(|entry| entry.key == key);
         entry.map_or(0.0, |entry| entry.since.elapsed().as_secs_f64())
     }
@@ -265,17 +261,17 @@ impl Wakeups {
     /// How many threads wait for a key.
     #[getter]
     fn idle(&self) -> usize {
-        self.0.lock().waiters.len()
+        self.0.0.lock().waiters.len()
     }
 
     /// Whether there are as many threads as there may be.
     fn set_full(&self, full: bool) {
-        self.0.lock().full = full;
+        self.0.0.lock().full = full;
     }
 
     /// How many threads are too many: `take` returns `None` to as many.
     fn dismiss(&self, superfluous: usize) {
-        let mut state = self.0.lock();
+        let mut state = self.0.0.lock();
         state.superfluous = superfluous;
         drop(state);
         if superfluous > 0 {
@@ -285,7 +281,7 @@ impl Wakeups {
 
     /// Ends the queue: what waits is forgotten.
     fn close(&self) {
-        let mut state = self.0.lock();
+        let mut state = self.0.0.lock();
         state.closed = true;
         state.ready.clear();
         drop(state);

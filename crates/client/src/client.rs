@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -13,6 +13,7 @@ use crate::events::Events;
 use crate::task::Task;
 use azmqtt_mqtt::codec::is_valid_filter;
 use azmqtt_mqtt::{Connect, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
+use azmqtt_net::sync::Mutex;
 use azmqtt_net::{ConnectError, Stream};
 
 /// What the task is to do.
@@ -72,12 +73,12 @@ struct Commands {
 impl Shared {
     /// All commands, and whether there will be no more.
     pub(super) fn take(&self) -> (VecDeque<Command>, bool) {
-        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut commands = self.commands.lock();
         (std::mem::take(&mut commands.waiting), commands.closed)
     }
 
     fn put(&self, make: impl FnOnce(&mut u64) -> Command) {
-        let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut commands = self.commands.lock();
         let command = make(&mut commands.connections);
         commands.waiting.push_back(command);
         drop(commands);
@@ -89,7 +90,7 @@ impl Shared {
     }
 
     fn close(&self) {
-        self.commands.lock().unwrap_or_else(PoisonError::into_inner).closed = true;
+        self.commands.lock().closed = true;
         self.called.notify_one();
     }
 }

@@ -1,12 +1,12 @@
 //! What happened, on its way to the application.
 
 use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use azmqtt_mqtt::Publish;
+use azmqtt_net::sync::{Condvar, Mutex};
 
 /// Messages and answers that may wait; past that the broker is not listened to.
 const MAX_EVENTS: usize = 4096;
@@ -103,7 +103,7 @@ impl Events {
     /// [`Self::nudge`].
     pub fn take(&self, max: usize, limit: Duration) -> (Vec<Event>, bool) {
         let until = Instant::now() + limit;
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         while inner.events.is_empty() {
             if std::mem::take(&mut inner.nudged) {
                 return (Vec::new(), true);
@@ -112,7 +112,7 @@ impl Events {
             if left.is_zero() {
                 return (Vec::new(), false);
             }
-            (inner, _) = self.some.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner);
+            inner = self.some.wait_timeout(inner, left);
         }
         let count = inner.events.len().min(max);
         let taken: Vec<Event> = inner.events.drain(..count).collect();
@@ -130,7 +130,7 @@ impl Events {
 
     /// Ends a wait in [`Self::take`], or the next one.
     pub fn nudge(&self) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.nudged = true;
         let waker = inner.waker.take();
         drop(inner);
@@ -144,7 +144,7 @@ impl Events {
     /// at a time: another takes its place, and it is told to look again.
     pub fn when_some(&self, waker: impl FnOnce() + Send + 'static) {
         let waker = Waker(Box::new(waker));
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let due =
             if inner.nudged || !inner.events.is_empty() { Some(waker) } else { inner.waker.replace(waker) };
         drop(inner);
@@ -154,7 +154,7 @@ impl Events {
     }
 
     pub(super) fn push(&self, event: Event) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.bytes += event.kind.size();
         inner.events.push_back(event);
         let waker = inner.waker.take();
@@ -167,17 +167,13 @@ impl Events {
 
     /// Whether reading should stop. If so, [`Self::room`] resolves when there is room again.
     pub(super) fn is_full(&self) -> bool {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.paused = inner.is_full();
         inner.paused
     }
 
     pub(super) async fn room(&self) {
         self.room.notified().await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -4,7 +4,7 @@
 //! device's runtime sends what waits for more than [`LINGER`].
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::handle::Device;
 use crate::message::{Batch, Outgoing};
 use crate::reply::Reply;
+use azmqtt_net::sync::Mutex;
 
 /// Messages that are passed on at once.
 const CHUNK: usize = 256;
@@ -51,7 +52,7 @@ struct Staging {
 impl Staging {
     /// Adds a message; says how many wait.
     fn add(&self, message: Outgoing) -> usize {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         waiting.push(message);
         let count = waiting.len();
         drop(waiting);
@@ -63,7 +64,7 @@ impl Staging {
 
     /// Passes on what the outbox has room for; says how many are left.
     fn flush(&self) -> usize {
-        let mut waiting = self.lock();
+        let mut waiting = self.waiting.lock();
         let room = self.share.saturating_sub(self.batch.outstanding()).min(waiting.len());
         if room > 0 {
             let mut rest = waiting.split_off(room);
@@ -113,11 +114,6 @@ impl Staging {
     fn full(&self) -> Error {
         let stats = self.device.stats();
         Error::OutboxFull { messages: stats.outstanding as usize, bytes: stats.outstanding_bytes as usize }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Outgoing>> {
-        // Nothing that runs under this lock can leave it half-changed.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

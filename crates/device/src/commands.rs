@@ -1,6 +1,5 @@
 //! The way from the handles to the task: a queue that is taken whole.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -13,6 +12,7 @@ use crate::reply::Reply;
 use crate::session::methods::MethodCall;
 use crate::session::requests::{ReportedPatch, Request, TwinDocument};
 use crate::shared::Shared;
+use azmqtt_net::sync::{Mutex, MutexGuard};
 
 /// What the application asks of the connection task.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ impl Commands {
     /// task any more.
     #[expect(clippy::result_large_err, reason = "the command itself, on its way back to be refused")]
     pub(super) fn push(&self, command: Command, wake: bool) -> Result<(), Command> {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         if queue.closed {
             return Err(command);
         }
@@ -132,7 +132,7 @@ impl Commands {
 
     /// Tells the task of what was pushed without waking it.
     pub(super) fn wake(&self) {
-        let queue = self.lock();
+        let queue = self.queue.lock();
         if !queue.commands.is_empty() {
             self.tell(queue);
         }
@@ -148,7 +148,7 @@ impl Commands {
 
     /// Nobody will push any more.
     pub(super) fn abandon(&self) {
-        self.lock().abandoned = true;
+        self.queue.lock().abandoned = true;
         self.arrived.notify_one();
     }
 
@@ -164,20 +164,15 @@ impl Commands {
 
     /// Takes what is there; `None` when every handle is gone and there is nothing.
     pub(super) fn take_now(&self) -> Option<Vec<Command>> {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         if queue.commands.is_empty() && queue.abandoned { None } else { Some(queue.take()) }
     }
 
     /// Takes what is there, and refuses everything from now on.
     pub(super) fn close(&self) -> Vec<Command> {
-        let mut queue = self.lock();
+        let mut queue = self.queue.lock();
         queue.closed = true;
         queue.take()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        // Nothing that runs under this lock can leave it half-changed.
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

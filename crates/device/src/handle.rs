@@ -1,7 +1,7 @@
 //! The application's side of a device: commands in, replies out. Nothing here waits.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -26,6 +26,7 @@ use crate::upload::FileUpload;
 use crate::watch::{Log, StateChange};
 use azmqtt_net::ConnectProgress;
 use azmqtt_net::deadlines::later;
+use azmqtt_net::sync::Mutex;
 
 /// A device. Clones share it; the connection ends when the last one is dropped or [`Device::close`] is
 /// called.
@@ -101,7 +102,7 @@ impl Device {
     pub fn close(&self, timeout: Duration, reply: Reply<usize>) {
         // Never used: there is nothing to flush and no task to ask. Whoever has the task decides, so that
         // a first command from another thread either starts it before or comes too late.
-        let unused = self.start.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let unused = self.start.task.lock().take();
         if let Some(task) = unused {
             drop(task);
             return reply.send(Ok(0));
@@ -345,17 +346,12 @@ impl Device {
 
     fn start(&self) {
         self.start.started.get_or_init(|| {
-            if let Some(task) = lock(&self.start.task).take() {
+            if let Some(task) = self.start.task.lock().take() {
                 let neighbours = self.start.neighbours.map(|neighbours| neighbours());
                 self.runtime().spawn(task.run(neighbours));
             }
         });
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that runs under these locks can leave them half-changed.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for Device {

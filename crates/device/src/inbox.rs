@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use crate::error::Error;
 use crate::reply::Reply;
+use azmqtt_net::sync::Mutex;
 
 /// A queue from the connection task to the application. The task never waits on it: whoever owns the
 /// source of the items bounds them (see [`Inbox::len`]).
@@ -51,7 +51,7 @@ impl<T> Inbox<T> {
 
     /// Items waiting.
     pub fn len(&self) -> usize {
-        self.lock().items.len()
+        self.inner.lock().items.len()
     }
 
     /// Whether nothing waits.
@@ -61,7 +61,7 @@ impl<T> Inbox<T> {
 
     /// Takes up to `max` items, oldest first.
     pub fn take(&self, max: usize) -> VecDeque<T> {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let taken = if inner.items.len() <= max {
             inner.bytes = 0;
             std::mem::take(&mut inner.items)
@@ -79,7 +79,7 @@ impl<T> Inbox<T> {
 
     /// Drops the items that `keep` refuses.
     pub(super) fn retain(&self, keep: impl FnMut(&T) -> bool) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.items.retain(keep);
         inner.bytes = inner.items.iter().map(self.weigh).sum();
         drop(inner);
@@ -91,7 +91,7 @@ impl<T> Inbox<T> {
     /// Whether `limit` items wait, or [`MAX_BYTES`]. If so, [`Self::room`] resolves when some of them are taken.
     pub(super) fn is_full(&self, limit: usize) -> bool {
         let has_room = || {
-            let inner = self.lock();
+            let inner = self.inner.lock();
             inner.items.len() < limit && inner.bytes < MAX_BYTES
         };
         if has_room() {
@@ -115,7 +115,7 @@ impl<T> Inbox<T> {
     /// never be. Several may wait, and an item wakes them all, because one that has gone away meanwhile
     /// must not keep it from the others: whoever finds nothing waits again.
     pub fn when_ready(&self, reply: Reply<()>) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let outcome = if !inner.items.is_empty() {
             Ok(())
         } else if inner.closed {
@@ -142,7 +142,7 @@ impl<T> Inbox<T> {
     /// The same for a queue that nobody bounds at its source: with `limit` items the oldest makes room. Whether one
     /// had to.
     pub(super) fn push_within(&self, item: T, limit: usize) -> bool {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         let full = inner.items.len() >= limit;
         if full && let Some(oldest) = inner.items.pop_front() {
             inner.bytes -= (self.weigh)(&oldest);
@@ -159,17 +159,13 @@ impl<T> Inbox<T> {
 
     /// Nothing will come any more; what waits can still be taken.
     pub(super) fn close(&self) {
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         inner.closed = true;
         let waiters = std::mem::take(&mut inner.waiters);
         drop(inner);
         for reply in waiters {
             reply.send(Err(Error::ClientClosed));
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

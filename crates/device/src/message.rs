@@ -1,7 +1,7 @@
 //! A message on its way out, and who is told what became of it.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -9,6 +9,7 @@ use bytes::Bytes;
 use crate::error::Error;
 use crate::reply::Reply;
 use azmqtt_mqtt::{Publish, QoS};
+use azmqtt_net::sync::Mutex;
 
 /// A message ready for the wire. Whoever builds it has checked the service's limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,13 +94,13 @@ impl Batch {
 
     /// The first failure.
     pub fn first_error(&self) -> Option<Error> {
-        lock(&self.first_error).clone()
+        self.first_error.lock().clone()
     }
 
     /// Answers `reply` once at most `bound` messages are outstanding. One waiter at a time: a new one
     /// takes the place of the old one, which is told [`Error::ClientClosed`].
     pub fn when_at_most(&self, bound: usize, reply: Reply<()>) {
-        let mut waiter = lock(&self.waiter);
+        let mut waiter = self.waiter.lock();
         self.threshold.store(bound, SeqCst);
         let replaced = waiter.replace(reply);
         // A member that settled before it could see the threshold has left its mark in `outstanding`.
@@ -118,13 +119,13 @@ impl Batch {
                 self.acknowledged.fetch_add(1, SeqCst);
             }
             Err(error) => {
-                lock(&self.first_error).get_or_insert(error);
+                self.first_error.lock().get_or_insert(error);
                 self.failed.store(true, SeqCst);
             }
         }
         let left = self.outstanding.fetch_sub(1, SeqCst) - 1;
         if left == self.threshold.load(SeqCst) {
-            let mut waiter = lock(&self.waiter);
+            let mut waiter = self.waiter.lock();
             // The waiter may have changed since, and with it the threshold.
             let reached = self.outstanding() <= self.threshold.load(SeqCst);
             let ready = if reached { waiter.take() } else { None };
@@ -159,9 +160,4 @@ impl Drop for Member {
             batch.settle(Err(Error::ClientClosed));
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Nothing that runs under these locks can leave them half-changed.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

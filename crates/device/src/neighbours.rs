@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::{DefaultHasher, Entry};
 use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use crate::commands::Command;
 use crate::config::DeviceConfig;
 use crate::shared::Shared;
+use azmqtt_net::sync::Mutex;
 
 /// The clients of a process that are connected or want to be. Keeps none of them alive.
 #[derive(Debug, Default)]
@@ -37,7 +38,7 @@ struct Member {
 impl Neighbours {
     /// Whether `client` takes the place of another one when it connects.
     pub(super) fn has_rival(&self, client: &Shared) -> bool {
-        let inner = self.lock();
+        let inner = self.0.lock();
         client.config.exclusive
             && inner
                 .of(&client.config)
@@ -47,17 +48,12 @@ impl Neighbours {
     /// Adds a client that was asked to connect.
     pub(super) fn enter(&'static self, shared: &Arc<Shared>) -> Seat {
         let slot = slot(&shared.config);
-        let mut inner = self.lock();
+        let mut inner = self.0.lock();
         inner.turns += 1;
         let turn = inner.turns;
         let member = Member { turn, accepted: false, shared: Arc::downgrade(shared) };
         inner.members.entry(slot).or_insert_with(|| Vec::with_capacity(1)).push(member);
         Seat { neighbours: self, slot, turn }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        // Nothing that runs under this lock can leave the map half-changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,7 +79,7 @@ pub(super) struct Seat {
 impl Seat {
     /// The hub has accepted this client: older ones are told. False if a newer one was accepted before.
     pub(super) fn accepted(&self, config: &DeviceConfig) -> bool {
-        let mut inner = self.neighbours.lock();
+        let mut inner = self.neighbours.0.lock();
         let members = inner.members.get_mut(&self.slot).into_iter().flatten();
         members.filter(|member| member.turn == self.turn).for_each(|member| member.accepted = true);
         let mut newest = true;
@@ -102,13 +98,13 @@ impl Seat {
 
     /// Whether another client of the process is, or wants to be, in the same place.
     pub(super) fn is_shared(&self, config: &DeviceConfig) -> bool {
-        self.neighbours.lock().of(config).any(|(member, _)| member.turn != self.turn)
+        self.neighbours.0.lock().of(config).any(|(member, _)| member.turn != self.turn)
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut inner = self.neighbours.lock();
+        let mut inner = self.neighbours.0.lock();
         if let Entry::Occupied(mut members) = inner.members.entry(self.slot) {
             members.get_mut().retain(|member| member.turn != self.turn);
             if members.get().is_empty() {

@@ -1,12 +1,13 @@
 //! What the connection task shows of itself: its state and its counters.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::histogram::{Histogram, RoundTrips};
 use crate::watch::{Event, StateChange, Watchers};
 use azmqtt_net::ConnectProgress;
+use azmqtt_net::sync::{Mutex, MutexGuard};
 
 /// Where a device's connection stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +117,7 @@ impl Monitor {
 
     fn standing(&self) -> MutexGuard<'_, Standing> {
         // Plain assignments cannot leave it half-changed.
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.standing.lock()
     }
 }
 

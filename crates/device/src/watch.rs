@@ -4,11 +4,12 @@
 //! what it wants into a queue of its own, which drops its oldest entries when nobody takes them.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use crate::inbox::Inbox;
 use crate::stats::State;
+use azmqtt_net::sync::Mutex;
 
 /// Changes of the state that may wait for one watcher; of more the newest are kept.
 pub const MAX_STATE_CHANGES: usize = 1024;
@@ -145,7 +146,7 @@ impl Watchers {
     /// Tells everybody of what `happen` does, in the order in which it is done. Nothing is described when nobody
     /// watches.
     pub(super) fn tell(&self, happen: impl FnOnce(bool) -> Option<Event>) {
-        let mut watchers = self.lock();
+        let mut watchers = self.0.lock();
         watchers.retain(Watcher::is_there);
         if let Some(event) = happen(!watchers.is_empty()) {
             watchers.iter().for_each(|watcher| watcher.tell(&event));
@@ -156,7 +157,7 @@ impl Watchers {
     /// before.
     pub(super) fn states(&self, closed: impl FnOnce() -> bool) -> Arc<Inbox<StateChange>> {
         let inbox = Arc::new(Inbox::default());
-        let mut watchers = self.lock();
+        let mut watchers = self.0.lock();
         watchers.retain(Watcher::is_there);
         if closed() {
             inbox.close();
@@ -168,12 +169,7 @@ impl Watchers {
 
     /// Puts every event into `log` from now on, under the name `client`.
     pub(super) fn log(&self, log: &Arc<Log>, client: Arc<str>) {
-        self.lock().push(Watcher::Log(Arc::clone(log), client));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Watcher>> {
-        // Nothing that runs under this lock can leave the list half-changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().push(Watcher::Log(Arc::clone(log), client));
     }
 }
 

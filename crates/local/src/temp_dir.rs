@@ -5,9 +5,9 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use crate::files::{FileError, make_temp_dir, open_locked};
+use azmqtt_net::sync::Mutex;
 
 /// Held while the service runs. It marks a directory of this kind: a state directory, which has a lock of its own, may have
 /// any name.
@@ -44,7 +44,7 @@ impl TempDir {
     /// Removes it. Whoever cleans the temporary directory may have been quicker.
     pub fn remove(&self) {
         // Windows removes no directory with an open file in it.
-        drop(self.lock.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.lock.lock().take());
         let _ = fs::remove_dir_all(&self.path);
     }
 }

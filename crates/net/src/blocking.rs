@@ -9,10 +9,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::Hash;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::sync::Mutex;
 use tokio::sync::watch;
 
 /// For how long others join a call. After that it may hang, where a new one would not: the network may be another.
@@ -60,7 +61,7 @@ where
 
     fn ask(self: &Arc<Self>, key: &K) -> io::Result<watch::Receiver<Option<V>>> {
         let now = Instant::now();
-        let mut running = self.lock();
+        let mut running = self.running.lock();
         let running = match running.entry(key.clone()) {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
@@ -90,10 +91,6 @@ where
         };
         thread::Builder::new().name(self.name.to_owned()).spawn(call).map(drop)
     }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, Running<V>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Takes a thread off the books, even if its work panics.
@@ -105,7 +102,7 @@ struct Ending<'a, K: Eq + Hash, V> {
 impl<K: Eq + Hash, V> Ending<'_, K, V> {
     /// Answers all who wait. Who asks from now on needs a new call.
     fn tell(&self, answer: V) {
-        let mut running = self.merged.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.merged.running.lock();
         if let Some(running) = running.get_mut(self.key) {
             let answered = std::mem::replace(&mut running.answer, watch::Sender::new(None));
             answered.send_replace(Some(answer));
@@ -116,7 +113,7 @@ impl<K: Eq + Hash, V> Ending<'_, K, V> {
 
 impl<K: Eq + Hash, V> Drop for Ending<'_, K, V> {
     fn drop(&mut self) {
-        let mut running = self.merged.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.merged.running.lock();
         if let Some(counted) = running.get_mut(self.key) {
             counted.threads -= 1;
             if counted.threads == 0 {
@@ -153,7 +150,7 @@ mod tests {
             let number = counted.fetch_add(1, Ordering::SeqCst);
             assert!(key != "panics");
             if key.starts_with("stuck") {
-                let gate: Option<mpsc::Receiver<()>> = gates.lock().unwrap().pop();
+                let gate: Option<mpsc::Receiver<()>> = gates.lock().pop();
                 if let Some(gate) = gate {
                     let _ = gate.recv();
                 }
@@ -166,7 +163,7 @@ mod tests {
     impl Rig {
         /// Makes the calls for a key look old.
         fn age(&self, key: &str) {
-            self.merged.lock().get_mut(key).unwrap().fresh_until = Instant::now();
+            self.merged.running.lock().get_mut(key).unwrap().fresh_until = Instant::now();
         }
     }
 
@@ -218,11 +215,11 @@ mod tests {
             drop(rig.merged.ask(&key).unwrap());
             rig.age(&key);
         }
-        assert_eq!(rig.merged.lock()[&key].threads, MAX_THREADS);
+        assert_eq!(rig.merged.running.lock()[&key].threads, MAX_THREADS);
         let mut answer = rig.merged.ask(&key).unwrap();
         drop(rig.release);
         timeout(LONG, answer.wait_for(Option::is_some)).await.unwrap().unwrap();
-        while !rig.merged.lock().is_empty() {
+        while !rig.merged.running.lock().is_empty() {
             tokio::task::yield_now().await;
         }
     }

@@ -14,6 +14,7 @@
 //! | [`http`] | HTTP/1 requests over the same streams, bounded |
 //! | [`meter`] | bytes that a socket brought in and of which nothing came out yet |
 //! | [`clock`] | how wrong this machine's clock is, by the date of an HTTP answer |
+//! | [`sync`] | `Mutex` and `Condvar` without poisoning |
 //! | [`text`] | text in files: byte order marks, UTF-16 |
 
 // Tests may unwrap: a panic there is the report.
@@ -32,6 +33,7 @@ pub mod framed;
 pub mod http;
 pub mod meter;
 pub mod proxy;
+pub mod sync;
 pub mod text;
 pub mod tls;
 pub mod websocket;

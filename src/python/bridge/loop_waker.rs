@@ -1,8 +1,9 @@
 //! How the runtime's thread wakes an event loop.
 
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use azmqtt_net::sync::{Condvar, Mutex};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 
@@ -168,7 +169,7 @@ pub(super) struct Signal {
 
 impl Signal {
     fn set(&self, call: Call) {
-        let mut current = self.lock();
+        let mut current = self.call.lock();
         if *current != Some(Call::Stop) {
             *current = Some(call);
         }
@@ -177,10 +178,7 @@ impl Signal {
     }
 
     fn wait(&self) -> Call {
-        let mut current = self
-            .changed
-            .wait_while(self.lock(), |call| call.is_none())
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.changed.wait_while(self.call.lock(), |call| call.is_none());
         match *current {
             Some(Call::Wake) => {
                 *current = None;
@@ -188,10 +186,6 @@ impl Signal {
             }
             _ => Call::Stop,
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Call>> {
-        self.call.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -15,8 +15,8 @@
 mod futures;
 mod loop_waker;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pyo3::exceptions::{PyNotImplementedError, PyRuntimeError};
 use pyo3::gc::PyVisit;
@@ -33,6 +33,7 @@ use super::fork::Generation;
 use super::outcome::Outcome;
 use azmqtt_device::reply::afterwards;
 use azmqtt_device::{Device, Error, Reply};
+use azmqtt_net::sync::Mutex;
 
 /// Seconds between two looks at signals where a kernel needs them.
 const TICK: f64 = 0.1;
@@ -59,7 +60,7 @@ struct Shared {
 
 impl Shared {
     fn push(self: &Arc<Self>, key: usize, outcome: Result<Outcome, Error>) {
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         let was_empty = queue.is_empty();
         queue.push((key, outcome));
         drop(queue);
@@ -91,12 +92,12 @@ pub(super) fn submit_many<'py, T: Into<Outcome> + 'static>(
     let device = core.device_for_call(py)?;
     open(py, |event_loop, bridge, reply| {
         let this = bridge.get();
-        if lock(&this.futures).len() == 1 {
+        if this.futures.lock().len() == 1 {
             start(device, reply);
             return Ok(());
         }
         start(core.quiet(), reply);
-        let mut untold = lock(&this.untold);
+        let mut untold = this.untold.lock();
         let flush_is_due = !untold.is_empty();
         if !untold.last().is_some_and(|last| last.is_same(device)) {
             untold.push(device.clone());
@@ -118,7 +119,7 @@ fn open<'py, T: Into<Outcome> + 'static>(
     let event_loop = running_loop(py)?;
     let bridge = bridge_of(&event_loop)?;
     let future = event_loop.call_method0(intern!(py, "create_future"))?;
-    let key = lock(&bridge.get().futures).insert(future.clone().unbind());
+    let key = bridge.get().futures.lock().insert(future.clone().unbind());
     let shared = Arc::clone(&bridge.get().shared);
     let reply = Reply::new(move |outcome: Result<T, Error>| shared.push(key, outcome.map(Into::into)));
     start(&event_loop, &bridge, reply)?;
@@ -209,9 +210,9 @@ impl Bridge {
     /// Sets the futures whose outcomes have come in. Runs in the loop's thread.
     fn drain(&self, py: Python<'_>) {
         self.shared.waker.clear();
-        let outcomes = std::mem::take(&mut *lock(&self.shared.queue));
+        let outcomes = std::mem::take(&mut *self.shared.queue.lock());
         for (key, outcome) in outcomes {
-            let Some(future) = lock(&self.futures).remove(key) else { continue };
+            let Some(future) = self.futures.lock().remove(key) else { continue };
             let future = future.into_bound(py);
             if let Err(error) = Self::settle(py, &future, outcome) {
                 // The loop was closed between two futures, say: the others still count.
@@ -222,7 +223,7 @@ impl Bridge {
 
     /// Tells the devices of what they were not told yet. Runs in the loop's thread.
     fn flush(&self) {
-        for device in std::mem::take(&mut *lock(&self.untold)) {
+        for device in std::mem::take(&mut *self.untold.lock()) {
             device.wake();
         }
     }
@@ -230,7 +231,7 @@ impl Bridge {
     /// Wakes the loop again while operations are open.
     fn tick(slf: &Bound<'_, Self>) -> PyResult<()> {
         let bridge = slf.get();
-        let idle = lock(&bridge.futures).is_empty();
+        let idle = bridge.futures.lock().is_empty();
         bridge.ticking.store(!idle, Ordering::Relaxed);
         if !idle {
             let again = slf.getattr(intern!(slf.py(), "tick"))?;
@@ -245,7 +246,7 @@ impl Bridge {
     }
 
     fn __clear__(&self) {
-        let futures = std::mem::take(&mut *lock(&self.futures));
+        let futures = std::mem::take(&mut *self.futures.lock());
         drop(futures);
     }
 }
@@ -254,9 +255,4 @@ impl Drop for Bridge {
     fn drop(&mut self) {
         self.shared.waker.stop();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // Nothing that runs under these locks can leave them half-changed.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,11 +1,12 @@
 //! A token that is signed elsewhere.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::unix_now;
 use super::{Purpose, RENEW_AFTER, TokenSource, bounded};
 use azmqtt_dialect::SasToken;
+use azmqtt_net::sync::Mutex;
 
 /// The newest token, and perhaps a way to get the next.
 pub(super) struct ReadyToken {
@@ -53,12 +54,12 @@ impl ReadyToken {
         limit: Duration,
     ) -> Result<(SasToken, Option<Duration>), String> {
         if let Some(source) = &self.source {
-            let before = self.lock().token.clone();
+            let before = self.held.lock().token.clone();
             if self.needs_another(purpose) {
                 let asked = async {
                     let _turn = self.asking.lock().await;
                     // Somebody else may have been quicker.
-                    if self.lock().token == before {
+                    if self.held.lock().token == before {
                         self.take(source.token().await?, resource)?;
                     }
                     Ok(())
@@ -71,7 +72,7 @@ impl ReadyToken {
                 }
             }
         }
-        let held = self.lock();
+        let held = self.held.lock();
         if !held.token.covers(resource) {
             return Err(format!("the SAS token is for another resource than {resource}"));
         }
@@ -81,12 +82,12 @@ impl ReadyToken {
 
     /// The hub refused it; whether another can be asked for.
     pub(super) fn refused(&self) -> bool {
-        self.lock().refused = true;
+        self.held.lock().refused = true;
         self.source.is_some()
     }
 
     pub(super) fn explain_refusal(&self, now: u64) -> String {
-        let expiry = self.lock().token.expiry();
+        let expiry = self.held.lock().token.expiry();
         if expiry <= now {
             format!("the SAS token has expired, {} s ago by this machine's clock", now - expiry)
         } else {
@@ -95,19 +96,19 @@ impl ReadyToken {
     }
 
     fn needs_another(&self, purpose: Purpose) -> bool {
-        let held = self.lock();
+        let held = self.held.lock();
         held.refused || held.renew_at <= unix_now() || !held.is_news(purpose)
     }
 
     fn is_good(&self, purpose: Purpose) -> bool {
-        let held = self.lock();
+        let held = self.held.lock();
         !held.refused && held.token.expiry() > unix_now() && held.is_news(purpose)
     }
 
     /// Puts a new token in the place of the old one, if it is better than that.
     fn take(&self, token: SasToken, resource: &str) -> Result<(), String> {
         let now = unix_now();
-        let mut held = self.lock();
+        let mut held = self.held.lock();
         if !token.covers(resource) {
             return Err("the token is for another resource".to_owned());
         }
@@ -123,11 +124,6 @@ impl ReadyToken {
         }
         *held = Held::new(token, now);
         Ok(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        // Nothing that runs under this lock can leave it half-changed.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -7,7 +7,7 @@
 mod steps;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use super::config::DeviceConfig;
 use super::error::{Error, not_connected};
 use super::reply::Reply;
 use azmqtt_net::deadlines::later;
+use azmqtt_net::sync::Mutex;
 use azmqtt_net::{BoxFuture, ConnectProgress};
 
 /// How long the notification of a failure may take, which nobody waits for.
@@ -106,7 +107,7 @@ impl FileUpload {
             let late = Error::RequestTimeout { operation: "the file upload", after, known };
             reply.send(taken.unwrap_or(Err(late)));
         });
-        *self.running.lock().unwrap_or_else(PoisonError::into_inner) = Some(task.abort_handle());
+        *self.running.lock() = Some(task.abort_handle());
     }
 
     /// Ends what is under way, and tells the hub of the failure in the background, in a few seconds or not at all.
@@ -131,7 +132,7 @@ impl FileUpload {
     }
 
     fn cancel(&self) {
-        if let Some(running) = self.running.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(running) = self.running.lock().take() {
             running.abort();
         }
     }

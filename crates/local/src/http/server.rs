@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,6 +18,7 @@ use super::{IdleTimeoutBody, IdleTimeoutWrites};
 use crate::client_certificates::ClientChain;
 use crate::handshake::ServerStream;
 use crate::unauthenticated::Unauthenticated;
+use azmqtt_net::sync::Mutex;
 
 /// A TLS connection of the HTTPS listener.
 pub type HttpsStream = IdleTimeoutWrites<ServerStream>;
@@ -34,7 +35,7 @@ impl Peer {
     /// The connection's place among those of the listener, for a handler that takes the connection over. There is
     /// one, and then none.
     pub fn take_place(&self) -> Option<Unauthenticated> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.place.lock().take()
     }
 }
 

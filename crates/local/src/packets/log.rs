@@ -1,12 +1,13 @@
 //! The ring of all recorded packets of a service.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::record::{Content, Direction, PacketRecord};
 use super::tap::Tap;
+use azmqtt_net::sync::{Condvar, Mutex};
 
 /// What a client called itself in its CONNECT; nobody has checked whether it may.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl PacketLog {
 
     /// A client begins a connection: its name, and which of its connections it is.
     pub(super) fn begin(&self, client_id: &str) -> (Arc<ClientName>, u64) {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = self.ring.lock();
         let client = ring.client(client_id);
         let number = client.connections.fetch_add(1, Ordering::Relaxed) + 1;
         (client, number)
@@ -90,7 +91,7 @@ impl PacketLog {
         direction: Direction,
         content: Content,
     ) {
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = self.ring.lock();
         ring.total += 1;
         let weight = content.weight() + client.client_id.len();
         let (sequence, client, time) = (ring.total, client.clone(), SystemTime::now());
@@ -108,20 +109,20 @@ impl PacketLog {
 
     /// The kept records of one client, by the id in its CONNECT, or of all, with a higher sequence number than `after`, oldest first.
     pub fn records(&self, client_id: Option<&str>, after: u64) -> Vec<Arc<PacketRecord>> {
-        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let ring = self.ring.lock();
         ring.records(client_id, after)
     }
 
     /// How many packets were recorded in all, those that made room included.
     pub fn total(&self) -> u64 {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner).total
+        self.ring.lock().total
     }
 
     /// Blocks until there is one of [`Self::records`]; false when the time ran out.
     pub fn wait(&self, client_id: Option<&str>, after: u64, timeout: Duration) -> bool {
         // A timeout beyond the clock's range is none.
         let deadline = Instant::now().checked_add(timeout);
-        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut ring = self.ring.lock();
         let mut seen = after;
         loop {
             if !ring.records(client_id, seen).is_empty() {
@@ -134,7 +135,7 @@ impl PacketLog {
                 return false;
             }
             ring.waiters += 1;
-            ring = self.grown.wait_timeout(ring, left).unwrap_or_else(PoisonError::into_inner).0;
+            ring = self.grown.wait_timeout(ring, left);
             ring.waiters -= 1;
         }
     }
@@ -213,7 +214,7 @@ mod tests {
         for index in 0..1000 {
             ping(&log, &log.begin(&format!("other-{index}")));
         }
-        assert!(log.ring.lock().unwrap().clients.len() <= 128);
+        assert!(log.ring.lock().clients.len() <= 128);
         assert_eq!(log.begin("d").1, 1);
     }
 

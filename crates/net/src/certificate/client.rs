@@ -1,7 +1,7 @@
 //! A client certificate with its private key, for X.509 authentication.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tokio_rustls::rustls::ClientConfig;
@@ -15,6 +15,7 @@ use super::CertificateFacts;
 use super::client_error::CertificateError;
 use super::material::{self, Material, MaterialError};
 use super::private_key;
+use crate::sync::Mutex;
 
 /// TLS sessions that are kept to be resumed, for each configuration.
 const SESSIONS: usize = 8;
@@ -117,7 +118,7 @@ impl ClientCertificate {
 
     /// `base` with this certificate for the servers that ask for one.
     pub(crate) fn config(&self, base: &Arc<ClientConfig>) -> Arc<ClientConfig> {
-        let mut configs = self.0.configs.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut configs = self.0.configs.lock();
         if let Some((_, config)) = configs.iter().find(|(known, _)| Arc::ptr_eq(known, base)) {
             return Arc::clone(config);
         }
@@ -234,6 +235,6 @@ mod tests {
         for base in &bases {
             loaded.config(base);
         }
-        assert_eq!(loaded.0.configs.lock().unwrap().len(), CONFIGS);
+        assert_eq!(loaded.0.configs.lock().len(), CONFIGS);
     }
 }

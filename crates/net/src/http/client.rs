@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,7 @@ use crate::connect_step::Step;
 use crate::deadlines::{ConnectDeadlines, later};
 use crate::endpoint::Endpoint;
 use crate::error::ConnectError;
+use crate::sync::Mutex;
 
 /// A body is handed to the connection in pieces of this size; each one taken counts as progress.
 const PIECE: usize = 64 << 10;
@@ -288,13 +289,13 @@ impl Default for Progress {
 
 impl Progress {
     fn note(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.0.lock() = Instant::now();
     }
 
     /// Resolves when nothing has moved for as long as that.
     async fn stops(&self, idle_timeout: Duration) {
         loop {
-            let end = later(*self.0.lock().unwrap_or_else(PoisonError::into_inner), idle_timeout);
+            let end = later(*self.0.lock(), idle_timeout);
             if end <= Instant::now() {
                 return;
             }

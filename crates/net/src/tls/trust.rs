@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -19,6 +19,7 @@ use crate::certificate::material::{self, MaterialError};
 use crate::certificate::pem;
 use crate::connect_step::Step;
 use crate::error::ConnectError;
+use crate::sync::Mutex;
 
 /// The roots that a server's certificate must chain to. Clients with the same roots share one TLS
 /// configuration, and with it the memory of the roots and the sessions to resume.
@@ -172,7 +173,7 @@ fn own_config(pem: &[u8]) -> Result<Arc<ClientConfig>, TrustError> {
     // Configurations in use, by the digest of their PEM text.
     static SHARED: OnceLock<Mutex<HashMap<[u8; 32], Weak<ClientConfig>>>> = OnceLock::new();
     let key: [u8; 32] = Sha256::digest(pem).into();
-    let mut shared = SHARED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    let mut shared = SHARED.get_or_init(Mutex::default).lock();
     if let Some(config) = shared.get(&key).and_then(Weak::upgrade) {
         return Ok(config);
     }
