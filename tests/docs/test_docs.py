@@ -47,7 +47,8 @@ def test_the_files_of_the_architecture_are_there():
     paths = [path for top in ("src", "python", "crates") for path in (ROOT / top).rglob("*.*")]
     # A crate's file is named by the crate: `mqtt/server.rs` for crates/mqtt/src/server.rs.
     files = [f"/{path.relative_to(ROOT).as_posix()}".replace("/src/", "/") for path in paths]
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    pages = [ROOT / "docs" / "architecture.md", *sorted((ROOT / "crates").glob("*/README.md"))]
+    text = "".join(page.read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(r"`([\w/]+\.(?:rs|py))`", text))
     assert len(named) > 30
     assert [name for name in named if not any(file.endswith(f"/{name}") for file in files)] == []
