@@ -25,7 +25,7 @@ use std::borrow::Cow;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names that their programs and their folders in `corpora/` have.
-pub const TARGETS: [(&str, Target); 27] = [
+pub const TARGETS: [(&str, Target); 28] = [
     ("block_lists", bodies::block_lists),
     ("certificates", files::certificates),
     ("conditions", queries::conditions),
@@ -44,6 +44,7 @@ pub const TARGETS: [(&str, Target); 27] = [
     ("property_bags", messages::property_bags),
     ("provisioning_answers", provisioning::answers),
     ("provisioning_topics", provisioning::topics),
+    ("proxies", net::proxies),
     ("queries", queries::queries),
     ("registrations", provisioning::registrations),
     ("sas_tokens", credentials::sas_tokens),
