@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::TopicError;
+use super::error::TopicError;
 use super::query::{Query, number};
 use crate::property_bag::PropertyBag;
 

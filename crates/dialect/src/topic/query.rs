@@ -1,6 +1,6 @@
 //! The `?$rid=…&$version=…` tail of twin and method topics.
 
-use super::TopicError;
+use super::error::TopicError;
 
 /// What the dialect reads from a query; anything else in it is ignored.
 #[derive(Clone, Copy, Default)]

@@ -1,6 +1,7 @@
 //! The filters a device may subscribe to.
 
-use super::{HubTopic, TopicError};
+use super::error::TopicError;
+use super::hub::HubTopic;
 
 /// A subscription that the hub grants to a device or module.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -3,6 +3,7 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::*;
+use crate::property_bag::BagError;
 use crate::property_bag::PropertyBag;
 
 fn bag(text: &str) -> PropertyBag {

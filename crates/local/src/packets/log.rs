@@ -5,18 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::record::{Content, Direction, PacketRecord};
+use super::record::{ClientName, Content, Direction, PacketRecord};
 use super::tap::Tap;
 use azmqtt_net::sync::{Condvar, Mutex};
-
-/// What a client called itself in its CONNECT; nobody has checked whether it may.
-#[derive(Debug)]
-pub struct ClientName {
-    /// Its client id, which need not follow the rules of the service.
-    pub client_id: String,
-    /// How many connections it has begun, as far as they are remembered.
-    connections: AtomicU64,
-}
 
 /// Whether MQTT packets are kept, in both directions, for tests to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

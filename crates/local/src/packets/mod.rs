@@ -16,6 +16,6 @@ mod log;
 mod record;
 mod tap;
 
-pub use log::{ClientName, PacketLog, PacketRecording};
-pub use record::{Content, Direction, PacketRecord, Will};
+pub use log::{PacketLog, PacketRecording};
+pub use record::{ClientName, Content, Direction, PacketRecord, Will};
 pub use tap::Tap;

@@ -1,12 +1,21 @@
 //! What is kept of a packet.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use super::log::ClientName;
 use azmqtt_mqtt::{Connect, Packet, Publish, QoS, SubscribeReasonCode};
+
+/// What a client called itself in its CONNECT; nobody has checked whether it may.
+#[derive(Debug)]
+pub struct ClientName {
+    /// Its client id, which need not follow the rules of the service.
+    pub client_id: String,
+    /// How many connections it has begun, as far as they are remembered.
+    pub(super) connections: AtomicU64,
+}
 
 /// The memory of a record besides its texts and bytes, roughly: for the ring's bound.
 const OVERHEAD: usize = 256;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::BytesMut;
 
 use super::foreign;
-use super::log::{ClientName, PacketLog};
-use super::record::{Content, Direction};
+use super::log::PacketLog;
+use super::record::{ClientName, Content, Direction};
 use azmqtt_mqtt::codec::{self, Sender};
 use azmqtt_mqtt::{ConnectReturnCode, MAX_PACKET_SIZE, Packet, ProtocolError};
 use azmqtt_net::framed::Observer;
