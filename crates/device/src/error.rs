@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::provisioning::ProvisioningFailure;
+use crate::provisioning::failure::ProvisioningFailure;
 use azmqtt_dialect::ServiceError;
 use azmqtt_net::ConnectError;
 pub use azmqtt_net::Step;

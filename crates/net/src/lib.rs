@@ -9,6 +9,7 @@
 //! | [`error`], [`connect_step`] | which step failed and why; which step is under way |
 //! | [`tls`] | roots, the verifier of server certificates, TLS options |
 //! | [`certificate`] | PEM and DER, client certificates with their keys, what a certificate says |
+//! | [`stream`] | a byte stream, whatever it is made of |
 //! | [`framed`] | buffered reading and batched writing on one stream, for both sides |
 //! | [`websocket`] | a byte stream in the frames of a WebSocket, for both sides |
 //! | [`http`] | HTTP/1 requests over the same streams, bounded |
@@ -33,15 +34,11 @@ pub mod framed;
 pub mod http;
 pub mod meter;
 pub mod proxy;
+pub mod stream;
 pub mod sync;
 pub mod text;
 pub mod tls;
 pub mod websocket;
-
-use std::future::Future;
-use std::pin::Pin;
-
-use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use self::certificate::{CertificateError, ClientCertificate};
 pub use self::clock::ClockOffset;
@@ -51,15 +48,5 @@ pub use self::endpoint::Endpoint;
 pub use self::error::ConnectError;
 pub use self::framed::Framed;
 pub use self::proxy::{EnvironmentProxies, Proxy, ProxyChoice, ProxyError};
-pub use self::tls::{RootSource, Trust};
-
-/// A byte stream, whatever it is made of.
-pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for S {}
-
-/// A byte stream of any kind; boxed, because it moves between the states of a connection.
-pub type Stream = Box<dyn ByteStream>;
-
-/// A future that can be boxed away, whatever it does.
-pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub use self::stream::{ByteStream, Stream};
+pub use self::tls::{BoxFuture, RootSource, Trust};

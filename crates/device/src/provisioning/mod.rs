@@ -6,7 +6,7 @@
 //!   `session`: what is said on it; without I/O.
 //! * `verdict`: what an answer means; without I/O.
 
-mod failure;
+pub(crate) mod failure;
 mod link;
 mod run;
 mod session;

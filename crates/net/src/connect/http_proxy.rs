@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::answer_head::Head;
 use crate::clock::ClockOffset;
 use crate::endpoint::Endpoint;
-use crate::http::Head;
 use crate::proxy::{HostPort, Login};
 
 /// Has the proxy at the other end of `stream` connect to the endpoint. An error says what happened and what to do

@@ -9,7 +9,9 @@
 //! | `http_proxy`, `socks5` | past a proxy: it is dialled in the host's place and told where to go |
 //! | `tls` | the handshake, and what its failures usually mean |
 //! | `upgrade` | to a WebSocket |
+//! | `answer_head` | heads of HTTP answers, for those of a proxy and of the upgrade |
 
+mod answer_head;
 pub mod dial;
 mod http_proxy;
 pub mod probe;
@@ -27,6 +29,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::rustls::{ClientConfig, Error as TlsError};
 
+use self::answer_head::NoAnswer;
 pub use self::tls::{explain as explain_tls, is_refusal as is_tls_refusal};
 pub use self::upgrade::Upgrade;
 use crate::clock::ClockOffset;
@@ -34,10 +37,9 @@ use crate::connect_step::{self, Step};
 use crate::deadlines::ConnectDeadlines;
 use crate::endpoint::Endpoint;
 use crate::error::ConnectError;
-use crate::http::NoAnswer;
 use crate::proxy::{Proxy, ProxyKind};
+use crate::stream::{ByteStream, Stream};
 use crate::tls::TlsOptions;
-use crate::{ByteStream, Stream};
 
 /// A stream and what was learned while it was opened.
 pub struct Opened {

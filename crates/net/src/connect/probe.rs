@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::answer_head::Head;
 use super::{Attempt, dial, tls};
 use crate::clock::ClockOffset;
 use crate::connect_step::{self, Step};
 use crate::deadlines::ConnectDeadlines;
 use crate::endpoint::Endpoint;
 use crate::error::ConnectError;
-use crate::http::Head;
 use crate::proxy::ProxyChoice;
 use crate::tls::lenient;
 

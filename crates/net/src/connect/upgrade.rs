@@ -6,9 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::answer_head::{Head, NoAnswer};
 use crate::clock::ClockOffset;
 use crate::endpoint::Endpoint;
-use crate::http::{Head, NoAnswer};
 use crate::proxy::HostPort;
 use crate::websocket::{
     MAX_MESSAGE, Role, SUBPROTOCOL, VERSION, WebSocketBytes, derive_accept_key, has_token,

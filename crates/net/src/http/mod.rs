@@ -5,8 +5,6 @@
 
 mod body;
 mod client;
-mod head;
 
 pub use self::body::{BodyError, collect};
 pub use self::client::{Https, Request, RequestError, Response};
-pub(crate) use self::head::{Head, NoAnswer};

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
 pub use self::options::{Roots, TlsOptions};
-pub use self::trust::{Hints, RootSource, Trust, TrustError, bundled_certificates, checked_pem};
+pub use self::trust::{BoxFuture, Hints, RootSource, Trust, TrustError, bundled_certificates, checked_pem};
 pub(crate) use self::verifier::Fault;
 use self::verifier::ServerVerifier;
 pub use self::verifier::{Anchors, Verification};

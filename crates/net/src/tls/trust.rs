@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -13,13 +15,15 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use super::verifier::{Anchors, Verification};
 use super::{Versions, client_config};
-use crate::BoxFuture;
 use crate::blocking::Merged;
 use crate::certificate::material::{self, MaterialError};
 use crate::certificate::pem;
 use crate::connect_step::Step;
 use crate::error::ConnectError;
 use crate::sync::Mutex;
+
+/// A future that can be boxed away, whatever it does.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// The roots that a server's certificate must chain to. Clients with the same roots share one TLS
 /// configuration, and with it the memory of the roots and the sessions to resume.
