@@ -17,7 +17,7 @@ use super::outcome::Outcome;
 use super::sending::Sending;
 use super::upload::Upload;
 use super::{bridge, convert, errors, outgoing, waiter};
-use azmqtt_device::{Device, Error, Reply, ReportedProperties, RoundTrips, Stats};
+use azmqtt_device::{Device, Error, Reply, ReportedProperties, RoundTrips};
 
 /// One device's client.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -198,13 +198,6 @@ impl Client {
     /// Everything that is counted or measured, by its name. Round trips are tuples, in seconds.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let read = self.0.seen()?.stats();
-        let read = Stats {
-            // What an iterator has fetched in a batch waits too.
-            messages_waiting: read.messages_waiting + self.0.messages.waiting() as u64,
-            desired_waiting: read.desired_waiting + self.0.desired.waiting() as u64,
-            methods_waiting: read.methods_waiting + self.0.methods.waiting() as u64,
-            ..read
-        };
         let stats = PyDict::new(py);
         for (name, count) in read.counts() {
             stats.set_item(name, count)?;

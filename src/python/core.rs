@@ -10,8 +10,7 @@ use pyo3::types::{PyBool, PyInt};
 
 use super::fork::Generation;
 use super::runtime;
-use super::stream::Stream;
-use azmqtt_device::{CloudMessage, DesiredPatch, Device, DeviceConfig, MethodRequest};
+use azmqtt_device::{Device, DeviceConfig};
 use azmqtt_dialect::topic;
 
 /// Time spans from Python end here: about 30 years in seconds, which no clock arithmetic overflows.
@@ -31,9 +30,6 @@ pub(super) struct Core {
     pub(super) timeout: Duration,
     /// The topic of a message without properties.
     pub(super) topic: String,
-    pub(super) messages: Stream<CloudMessage>,
-    pub(super) desired: Stream<DesiredPatch>,
-    pub(super) methods: Stream<MethodRequest>,
 }
 
 impl Core {
@@ -48,9 +44,6 @@ impl Core {
             logged: AtomicBool::new(false),
             timeout,
             topic,
-            messages: Stream::default(),
-            desired: Stream::default(),
-            methods: Stream::default(),
         }
     }
 

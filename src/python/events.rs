@@ -12,72 +12,29 @@ use pyo3::sync::PyOnceLock;
 use super::cloud_message::CloudMessage as PyCloudMessage;
 use super::core::Core;
 use super::method_call::MethodCall;
-use super::stream::{Place, Stream};
-use super::subscription::Subscription;
 use super::wakeups::Wakeups;
 use super::{bridge, convert, errors, waiter};
 use azmqtt_device::{
-    CloudMessage, Delivery, DesiredPatch, Device, Error, Inbox, MethodRequest, Reply, State, StateChange,
+    CloudMessage, DesiredPatch, Error, Incoming, MethodRequest, Receiver, Reply, StateChanges,
 };
-use azmqtt_net::sync::Mutex;
 
 /// The first and the longest wait before a handler's subscription is tried again.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// What an iterator yields.
-pub(super) trait Item: Sized + Send + Sync + 'static {
-    /// Where items of this kind come from.
-    fn inbox(device: &Device) -> &Inbox<Self>;
-    /// Where they wait for their iterators.
-    fn stream(core: &Core) -> &Stream<Self>;
-    /// Asks the hub for them.
-    fn subscribe(device: &Device, timeout: Duration, reply: Reply<()>);
-    /// What to acknowledge once the application is done with this one.
-    fn delivery(&self) -> Option<Delivery>;
+pub(super) trait Item: Incoming {
     /// The Python object for it.
     fn into_python<'py>(self, py: Python<'py>, core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>>;
 }
 
 impl Item for CloudMessage {
-    fn inbox(device: &Device) -> &Inbox<Self> {
-        device.messages()
-    }
-
-    fn stream(core: &Core) -> &Stream<Self> {
-        &core.messages
-    }
-
-    fn subscribe(device: &Device, timeout: Duration, reply: Reply<()>) {
-        device.watch_messages(timeout, reply);
-    }
-
-    fn delivery(&self) -> Option<Delivery> {
-        self.delivery
-    }
-
     fn into_python<'py>(self, py: Python<'py>, _core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>> {
         PyCloudMessage::from(self).into_bound_py_any(py)
     }
 }
 
 impl Item for DesiredPatch {
-    fn inbox(device: &Device) -> &Inbox<Self> {
-        device.desired()
-    }
-
-    fn stream(core: &Core) -> &Stream<Self> {
-        &core.desired
-    }
-
-    fn subscribe(device: &Device, timeout: Duration, reply: Reply<()>) {
-        device.watch_desired(timeout, reply);
-    }
-
-    fn delivery(&self) -> Option<Delivery> {
-        None
-    }
-
     fn into_python<'py>(self, py: Python<'py>, _core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>> {
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let class = CLASS.import(py, "azmqtt._types", "DesiredPatch")?;
@@ -86,22 +43,6 @@ impl Item for DesiredPatch {
 }
 
 impl Item for MethodRequest {
-    fn inbox(device: &Device) -> &Inbox<Self> {
-        device.methods()
-    }
-
-    fn stream(core: &Core) -> &Stream<Self> {
-        &core.methods
-    }
-
-    fn subscribe(device: &Device, timeout: Duration, reply: Reply<()>) {
-        device.watch_methods(timeout, reply);
-    }
-
-    fn delivery(&self) -> Option<Delivery> {
-        None
-    }
-
     fn into_python<'py>(self, py: Python<'py>, core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>> {
         MethodCall::new(core, self).into_bound_py_any(py)
     }
@@ -118,90 +59,68 @@ trait Position: Send + Sync {
 
 struct Cursor<T: Item> {
     core: Arc<Core>,
-    /// Started when the iterator is made, so that what happens from then on is not missed.
-    subscription: Subscription,
-    /// The item that the application works on.
-    current: Mutex<Option<Place>>,
-    kind: std::marker::PhantomData<fn() -> T>,
-}
-
-impl<T: Item> Cursor<T> {
-    fn settle_current(&self, device: &Device) {
-        if let Some(place) = self.current.lock().take() {
-            T::stream(&self.core).done(device, place);
-        }
-    }
+    receiver: Arc<Receiver<T>>,
 }
 
 impl<T: Item> Position for Cursor<T> {
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let device = self.core.device()?;
-        // Asking for the next one is how the application says that it is done with the last.
-        self.settle_current(device);
-        match T::stream(&self.core).take(device, T::inbox(device), T::delivery) {
-            None => Ok(None),
-            Some((item, place)) => {
-                *self.current.lock() = place;
-                item.into_python(py, &self.core).map(Some)
-            }
-        }
+        self.core.device()?;
+        self.receiver.take().map(|item| item.into_python(py, &self.core)).transpose()
     }
 
     fn listen(&self, reply: Reply<()>) -> PyResult<usize> {
-        let device = self.core.device()?;
-        Ok(T::stream(&self.core).listen(T::inbox(device), reply))
+        self.core.device()?;
+        Ok(self.receiver.listen(reply))
     }
 
     fn forget(&self, key: usize) {
-        T::stream(&self.core).forget(key);
+        self.receiver.forget(key);
     }
 
     fn subscribed(&self, reply: Reply<()>) -> PyResult<()> {
-        let device = self.core.device()?;
-        if device.state() == State::Connected {
-            self.subscription.forget_failure();
-        }
-        self.subscription.then(|reply| T::subscribe(device, self.core.timeout, reply), reply);
+        self.core.device()?;
+        self.receiver.when_subscribed(reply);
         Ok(())
     }
 
     fn done(&self) {
-        if let Some(device) = self.core.device_if_alive() {
-            self.settle_current(device);
-            T::stream(&self.core).flush(device);
+        if self.core.device_if_alive().is_some() {
+            self.receiver.done();
         }
     }
 }
 
 impl<T: Item> Drop for Cursor<T> {
     fn drop(&mut self) {
-        self.done();
+        if self.core.device_if_alive().is_none() {
+            // After a fork the item is the parent's to acknowledge, and the locks may be held for ever in this copy.
+            std::mem::forget(Arc::clone(&self.receiver));
+        }
     }
 }
 
 /// Changes of the connection's state. Nobody is asked for them, and each iterator has all of them.
 struct States {
     core: Arc<Core>,
-    inbox: Arc<Inbox<StateChange>>,
-    stream: Stream<StateChange>,
+    changes: StateChanges,
 }
 
 impl Position for States {
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let device = self.core.device()?;
-        let Some((change, _)) = self.stream.take(device, &self.inbox, |_| None) else { return Ok(None) };
+        self.core.device()?;
+        let Some(change) = self.changes.take() else { return Ok(None) };
         let class = CLASS.import(py, "azmqtt._types", "StateChange")?;
         class.call1((change.state.as_str(), change.previous.as_str(), change.reason, change.at)).map(Some)
     }
 
     fn listen(&self, reply: Reply<()>) -> PyResult<usize> {
         self.core.device()?;
-        Ok(self.stream.listen(&self.inbox, reply))
+        Ok(self.changes.listen(reply))
     }
 
     fn forget(&self, key: usize) {
-        self.stream.forget(key);
+        self.changes.forget(key);
     }
 
     fn subscribed(&self, reply: Reply<()>) -> PyResult<()> {
@@ -228,20 +147,15 @@ impl Events {
         core: &Arc<Core>,
         timeout: Option<Duration>,
     ) -> PyResult<Self> {
-        let cursor = Cursor::<T> {
-            core: Arc::clone(core),
-            subscription: Subscription::default(),
-            current: Mutex::default(),
-            kind: std::marker::PhantomData,
-        };
-        let device = core.device_for_call(py)?;
-        cursor.subscription.begin(|reply| T::subscribe(device, core.timeout, reply));
+        let device = core.device_for_call(py)?.clone();
+        let receiver = Arc::new(Receiver::<T>::new(device, core.timeout));
+        let cursor = Cursor { core: Arc::clone(core), receiver };
         Ok(Self { position: Arc::new(cursor), armed: Arc::default(), timeout })
     }
 
     fn states(core: &Arc<Core>, timeout: Option<Duration>) -> PyResult<Self> {
-        let inbox = core.device()?.state_changes();
-        let position = States { core: Arc::clone(core), inbox, stream: Stream::default() };
+        let changes = StateChanges::new(core.device()?);
+        let position = States { core: Arc::clone(core), changes };
         Ok(Self { position: Arc::new(position), armed: Arc::default(), timeout })
     }
 }

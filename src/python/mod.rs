@@ -8,17 +8,15 @@
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits, [`greenlets`]: also under gevent and eventlet; [`bridge`]: how asyncio is
 //!   woken.
-//! * [`hub`], [`hub_cloud`]: the local hub. [`log`]: what happens to connections, for Python's `logging`.
+//! * [`log`]: what happens to connections, for Python's `logging`.
 //! * [`check`]: which step of a connection fails. [`mqtt_client`]: sessions with any broker.
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
-//! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_provisioning`]: the local hub.
-//! * [`hub`], [`hub_cloud`], [`hub_provisioning`], [`hub_packets`]: the local hub.
+//! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_packets`], [`hub_provisioning`]: the local hub.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
-//! * [`core`], [`stream`], [`subscription`], [`acknowledge`]: what a client and its iterators share.
+//! * [`core`]: what a client and its iterators share.
 
 mod access;
-mod acknowledge;
 mod bridge;
 mod check;
 mod client;
@@ -49,8 +47,6 @@ mod provisioning;
 mod runtime;
 mod sas;
 mod sending;
-mod stream;
-mod subscription;
 mod twin_requests;
 mod upload;
 mod waiter;

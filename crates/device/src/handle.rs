@@ -11,6 +11,7 @@ use crate::commands::{Command, TwinReply};
 use crate::config::DeviceConfig;
 use crate::error::not_connected;
 use crate::inbox::{CloudMessage, Delivery, Inbox};
+use crate::incoming::stream::Streams;
 use crate::invoke::{MethodAnswer, MethodInvocation, invoke};
 use crate::message::{Batch, Member, Outgoing, Owner, Ticket};
 use crate::neighbours::Neighbours;
@@ -257,6 +258,11 @@ impl Device {
         &self.shared.methods
     }
 
+    /// What waits for receivers.
+    pub(super) fn streams(&self) -> &Streams {
+        &self.shared.streams
+    }
+
     /// Where the connection stands.
     pub fn state(&self) -> State {
         self.shared.monitor.state()
@@ -273,9 +279,10 @@ impl Device {
         Stats {
             outstanding: messages as u64,
             outstanding_bytes: bytes as u64,
-            messages_waiting: self.messages().len() as u64,
-            desired_waiting: self.desired().len() as u64,
-            methods_waiting: self.methods().len() as u64,
+            // What was fetched for receivers in a batch waits too.
+            messages_waiting: (self.messages().len() + self.streams().messages.waiting()) as u64,
+            desired_waiting: (self.desired().len() + self.streams().desired.waiting()) as u64,
+            methods_waiting: (self.methods().len() + self.streams().methods.waiting()) as u64,
             ..self.shared.monitor.read()
         }
     }

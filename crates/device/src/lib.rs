@@ -17,6 +17,7 @@
 //! | [`neighbours`] | other clients of the process that connect as the same identity |
 //! | [`stats`], [`histogram`], [`watch`] | what can be seen from outside |
 //! | [`message`], [`reported`], `budget`, [`inbox`] | messages and changes of the twin on their way out; what came in |
+//! | [`incoming`] | what came in, one item after the other, acknowledged in order |
 //! | [`bulk`] | many messages by one call, with flow control |
 //! | [`upload`], [`invoke`] | files, and calls of methods through a gateway: over HTTPS, never in the device's task |
 //! | [`check`] | which step of a connection fails, and what to do about it |
@@ -40,6 +41,7 @@ pub mod error;
 pub mod handle;
 pub mod histogram;
 pub mod inbox;
+pub mod incoming;
 pub mod invoke;
 pub mod message;
 pub mod neighbours;
@@ -69,6 +71,7 @@ pub use error::{Error, Step};
 pub use handle::Device;
 pub use histogram::RoundTrips;
 pub use inbox::{CloudMessage, Delivery, Inbox};
+pub use incoming::{Incoming, Receiver, StateChanges};
 pub use invoke::{MethodAnswer, MethodInvocation};
 pub use message::{Batch, Outgoing};
 pub use neighbours::Neighbours;

@@ -7,6 +7,7 @@ use crate::commands::Commands;
 use crate::config::DeviceConfig;
 use crate::error::Error;
 use crate::inbox::{CloudMessage, Inbox};
+use crate::incoming::stream::Streams;
 use crate::session::desired::DesiredPatch;
 use crate::session::methods::MethodRequest;
 use crate::stats::{Monitor, State};
@@ -20,6 +21,8 @@ pub(super) struct Shared {
     pub desired: Inbox<DesiredPatch>,
     pub messages: Inbox<CloudMessage>,
     pub methods: Inbox<MethodRequest>,
+    /// What was taken out of them for receivers, in batches.
+    pub streams: Streams,
     pub commands: Commands,
     /// Another client of the process has its place.
     pub replaced: AtomicBool,
@@ -33,6 +36,7 @@ impl Shared {
             desired: Inbox::default(),
             messages: Inbox::weighing(CloudMessage::size),
             methods: Inbox::default(),
+            streams: Streams::default(),
             commands: Commands::default(),
             replaced: AtomicBool::new(false),
             config,

@@ -15,6 +15,7 @@ mod diagnostics;
 mod disconnect;
 mod https;
 mod inbox;
+mod incoming;
 mod keep_alive;
 mod limits;
 mod lost_connection;

@@ -1,15 +1,16 @@
-//! An iterator's subscription: started once, waited for by anybody, started anew after it failed.
+//! A receiver's subscription: started once, waited for by anybody, started anew after it failed.
 
 use std::sync::Arc;
 
-use azmqtt_device::{Error, Reply};
+use crate::error::Error;
+use crate::reply::Reply;
 use azmqtt_net::sync::Mutex;
 
 /// One subscription.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Subscription(Arc<Mutex<State>>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 enum State {
     /// Not asked for, or the last attempt failed and its caller was told.
     #[default]

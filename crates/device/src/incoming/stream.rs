@@ -1,28 +1,40 @@
-//! What came in for the application, shared by everybody who iterates over it.
+//! What came in for the application, shared by every receiver of it.
 //!
-//! Items are fetched from the core in batches and wait here, so that taking one costs a lock and no more,
-//! and so that an iterator that is dropped halfway loses nothing: the next one goes on where it stopped.
+//! Items are fetched from the inbox in batches and wait here, so that taking one costs a lock and no more,
+//! and so that a receiver that is dropped halfway loses nothing: the next one goes on where it stopped.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::acknowledge::Acknowledgements;
-use azmqtt_device::{Delivery, Device, Error, Inbox, Reply};
+use super::acknowledge::{Acknowledgements, Place};
+use crate::error::Error;
+use crate::inbox::{CloudMessage, Delivery, Inbox};
+use crate::reply::Reply;
+use crate::session::desired::DesiredPatch;
+use crate::session::methods::MethodRequest;
 use azmqtt_net::sync::Mutex;
 
 /// How many items are fetched at once.
 const BATCH: usize = 256;
 
-/// An item's place in the order of acknowledgements.
-pub(super) type Place = u64;
+/// The items of every kind.
+#[derive(Debug, Default)]
+pub struct Streams {
+    pub(crate) messages: Stream<CloudMessage>,
+    pub(crate) desired: Stream<DesiredPatch>,
+    pub(crate) methods: Stream<MethodRequest>,
+}
 
-/// The items of one kind.
-pub(super) struct Stream<T> {
+/// The items of one kind. What is to be acknowledged goes to a closure that is called under the lock, so that the order
+/// holds across threads.
+#[derive(Debug)]
+pub struct Stream<T> {
     local: Mutex<Local<T>>,
     listeners: Arc<Listeners>,
 }
 
+#[derive(Debug)]
 struct Local<T> {
     items: VecDeque<T>,
     acknowledgements: Acknowledgements,
@@ -37,16 +49,16 @@ impl<T> Default for Stream<T> {
 
 impl<T> Stream<T> {
     /// Takes the next item, with its place if it wants to be acknowledged.
-    pub(super) fn take(
+    pub(crate) fn take(
         &self,
-        device: &Device,
         inbox: &Inbox<T>,
         delivery: impl FnOnce(&T) -> Option<Delivery>,
+        acknowledge: impl FnOnce(Vec<Delivery>),
     ) -> Option<(T, Option<Place>)> {
         let mut local = self.local.lock();
         if local.items.is_empty() {
             // Before a pause, and at the latest after a batch.
-            local.acknowledgements.flush(device);
+            acknowledge(local.acknowledgements.flush());
             local.items = inbox.take(BATCH);
         }
         let item = local.items.pop_front()?;
@@ -60,23 +72,25 @@ impl<T> Stream<T> {
     }
 
     /// Items that were fetched and wait here.
-    pub(super) fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.local.lock().items.len()
     }
 
     /// The application is done with an item.
-    pub(super) fn done(&self, device: &Device, place: Place) {
-        self.local.lock().acknowledgements.done(device, place);
+    pub(crate) fn done(&self, place: Place, acknowledge: impl FnOnce(Vec<Delivery>)) {
+        let mut local = self.local.lock();
+        acknowledge(local.acknowledgements.done(place));
     }
 
     /// Acknowledges what the application is done with.
-    pub(super) fn flush(&self, device: &Device) {
-        self.local.lock().acknowledgements.flush(device);
+    pub(crate) fn flush(&self, acknowledge: impl FnOnce(Vec<Delivery>)) {
+        let mut local = self.local.lock();
+        acknowledge(local.acknowledgements.flush());
     }
 
     /// Answers `reply` when it is worth trying [`Self::take`], or with [`Error::ClientClosed`] when nothing
     /// will come any more. The key is for [`Self::forget`].
-    pub(super) fn listen(&self, inbox: &Inbox<T>, reply: Reply<()>) -> usize {
+    pub(crate) fn listen(&self, inbox: &Inbox<T>, reply: Reply<()>) -> usize {
         let (key, armed) = self.listeners.add(reply);
         if !self.local.lock().items.is_empty() {
             // Somebody else fetched a batch between the caller's look and now.
@@ -90,21 +104,21 @@ impl<T> Stream<T> {
     }
 
     /// Takes a listener back. Its reply is dropped.
-    pub(super) fn forget(&self, key: usize) {
+    pub(crate) fn forget(&self, key: usize) {
         drop(self.listeners.remove(key));
     }
 }
 
-/// Those who wait for an item. One reply at a time stands in the core's inbox for all of them, because it
+/// Those who wait for an item. One reply at a time stands in the inbox for all of them, because it
 /// cannot be taken back there.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Listeners {
     state: Mutex<Waiting>,
     /// How many wait, readable without the lock.
     count: AtomicUsize,
 }
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Waiting {
     replies: Vec<(usize, Reply<()>)>,
     next: usize,

@@ -1,0 +1,165 @@
+//! Takes what comes in.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::acknowledge::Place;
+use super::kind::Incoming;
+use super::stream::Stream;
+use super::subscription::Subscription;
+use crate::error::Error;
+use crate::handle::Device;
+use crate::inbox::Inbox;
+use crate::reply::Reply;
+use crate::stats::State;
+use crate::watch::StateChange;
+use azmqtt_net::sync::Mutex;
+
+/// Receives items of one kind, each by one of the receivers that there are for it. Asking for the next item is how the
+/// application says that it is done with the one before, which is acknowledged then (at QoS 1): the hub delivers again what
+/// was not. So does dropping it.
+pub struct Receiver<T: Incoming> {
+    device: Device,
+    /// Started when the receiver is made, so that what happens from then on is not missed.
+    subscription: Subscription,
+    timeout: Duration,
+    /// The item that the application works on.
+    current: Mutex<Option<Place>>,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<T: Incoming> Receiver<T> {
+    /// Asks the hub for items; each attempt at that has `timeout`.
+    pub fn new(device: Device, timeout: Duration) -> Self {
+        let subscription = Subscription::default();
+        subscription.begin(|reply| T::subscribe(&device, timeout, reply));
+        Self { device, subscription, timeout, current: Mutex::default(), kind: PhantomData }
+    }
+
+    /// Waits for the next item; `None` when nothing will come any more.
+    ///
+    /// # Errors
+    /// Of the subscription, once for each attempt. The next call tries again.
+    pub async fn next(&self) -> Result<Option<T>, Error> {
+        if let Some(item) = self.take() {
+            return Ok(Some(item));
+        }
+        let (reply, subscribed) = Reply::channel();
+        self.when_subscribed(reply);
+        subscribed.await.unwrap_or(Err(Error::ClientClosed))?;
+        loop {
+            if let Some(item) = self.take() {
+                return Ok(Some(item));
+            }
+            let (reply, ready) = Reply::channel();
+            let _listening = Listening { receiver: self, key: self.listen(reply) };
+            match ready.await.unwrap_or(Err(Error::ClientClosed)) {
+                Ok(()) => {}
+                // What came at the last moment still counts.
+                Err(Error::ClientClosed) => return Ok(self.take()),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Takes the next item if one waits. The application is done with the one before.
+    pub fn take(&self) -> Option<T> {
+        self.settle_current();
+        let (item, place) = self.stream().take(T::inbox(&self.device), T::delivery, |deliveries| {
+            self.device.acknowledge(deliveries);
+        })?;
+        *self.current.lock() = place;
+        Some(item)
+    }
+
+    /// Answers `reply` when it is worth trying [`Self::take`], or with [`Error::ClientClosed`] when nothing will come any
+    /// more. The key is for [`Self::forget`].
+    pub fn listen(&self, reply: Reply<()>) -> usize {
+        self.stream().listen(T::inbox(&self.device), reply)
+    }
+
+    /// Takes a wait back. Its reply is dropped.
+    pub fn forget(&self, key: usize) {
+        self.stream().forget(key);
+    }
+
+    /// Answers when the hub has granted the subscription, or has not; then the next call tries again.
+    pub fn when_subscribed(&self, reply: Reply<()>) {
+        if self.device.state() == State::Connected {
+            self.subscription.forget_failure();
+        }
+        self.subscription.then(|reply| T::subscribe(&self.device, self.timeout, reply), reply);
+    }
+
+    /// The application is done with the last item, which is acknowledged at once.
+    pub fn done(&self) {
+        self.settle_current();
+        self.stream().flush(|deliveries| self.device.acknowledge(deliveries));
+    }
+
+    fn settle_current(&self) {
+        if let Some(place) = self.current.lock().take() {
+            self.stream().done(place, |deliveries| self.device.acknowledge(deliveries));
+        }
+    }
+
+    fn stream(&self) -> &Stream<T> {
+        T::stream(self.device.streams())
+    }
+}
+
+impl<T: Incoming> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        self.done();
+    }
+}
+
+impl<T: Incoming> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("device", &self.device).finish_non_exhaustive()
+    }
+}
+
+/// A wait that is taken back when its future is dropped.
+struct Listening<'a, T: Incoming> {
+    receiver: &'a Receiver<T>,
+    key: usize,
+}
+
+impl<T: Incoming> Drop for Listening<'_, T> {
+    fn drop(&mut self) {
+        self.receiver.forget(self.key);
+    }
+}
+
+/// Receives the changes of a connection's state from when it is made. Nobody is asked for them, and each has all of them.
+#[derive(Debug)]
+pub struct StateChanges {
+    inbox: Arc<Inbox<StateChange>>,
+    stream: Stream<StateChange>,
+}
+
+impl StateChanges {
+    /// Begins now.
+    pub fn new(device: &Device) -> Self {
+        Self { inbox: device.state_changes(), stream: Stream::default() }
+    }
+
+    /// Takes the next change if one waits.
+    pub fn take(&self) -> Option<StateChange> {
+        let (change, _) = self.stream.take(&self.inbox, |_| None, |_| ())?;
+        Some(change)
+    }
+
+    /// As [`Receiver::listen`].
+    pub fn listen(&self, reply: Reply<()>) -> usize {
+        self.stream.listen(&self.inbox, reply)
+    }
+
+    /// As [`Receiver::forget`].
+    pub fn forget(&self, key: usize) {
+        self.stream.forget(key);
+    }
+}
