@@ -1,6 +1,6 @@
 //! What every connection of a hub shares.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use tokio::sync::Semaphore;
@@ -22,6 +22,7 @@ use crate::throttle::Limiter;
 use crate::uploads::Uploads;
 use azmqtt_local::packets::PacketLog;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
+use azmqtt_net::sync::Mutex;
 
 /// Requests of services that are at work at the same time: far fewer than the runtime has threads.
 const SERVICE_WORK: usize = 16;
@@ -106,16 +107,16 @@ impl Shared {
     }
 
     pub fn state_dir(&self) -> Option<Arc<StateDir>> {
-        self.state_dir.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state_dir.lock().clone()
     }
 
     /// Why a CONNECT was refused: MQTT has no words for it, and somebody will want to know.
     pub fn note_refusal(&self, reason: String) {
-        *self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner) = Some(reason);
+        *self.last_refusal.lock() = Some(reason);
     }
 
     pub fn last_refusal(&self) -> Option<String> {
-        self.last_refusal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.last_refusal.lock().clone()
     }
 }
 

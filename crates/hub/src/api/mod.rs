@@ -11,7 +11,7 @@ mod queries;
 mod uploads;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use crate::config::HubConfig;
 use crate::error::HubError;
@@ -27,6 +27,7 @@ use azmqtt_dialect::identity::check_host_name;
 use azmqtt_local::certificate_authority::Authority;
 use azmqtt_local::files::write_whole;
 use azmqtt_local::temp_dir::TempDir;
+use azmqtt_net::sync::Mutex;
 
 /// A running hub. Its calls may be made from any thread, and block for no longer than a write to the disk takes,
 /// unless they say otherwise. Dropping it stops it.
@@ -114,7 +115,7 @@ impl Hub {
     /// Ends every connection and gives up the port, the state directory and the temporary files. What was recorded
     /// can still be read. A second call does nothing.
     pub fn stop(&self) {
-        let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let Some(thread) = self.thread.lock().take() else { return };
         if self.process != std::process::id() {
             // Thread and files belong to the parent.
             std::mem::forget(thread);
@@ -127,7 +128,7 @@ impl Hub {
             // What cannot be saved now is as an unexpected end would leave it: messages come again.
             let _ = self.shared.unsaved(&device).save();
         }
-        let state_dir = self.shared.state_dir.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let state_dir = self.shared.state_dir.lock().take();
         if let Some(dir) = state_dir {
             dir.release();
         }
@@ -142,8 +143,7 @@ impl Hub {
 
     /// Whether it is stopped, as seen from this process.
     pub fn is_stopped(&self) -> bool {
-        self.process != std::process::id()
-            || self.thread.lock().unwrap_or_else(PoisonError::into_inner).is_none()
+        self.process != std::process::id() || self.thread.lock().is_none()
     }
 
     /// An error if it is stopped, for calls that would have no effect then.

@@ -1,8 +1,8 @@
 //! The configurations of a hub, in memory and in one file of the state directory.
 
 use std::collections::BTreeMap;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -19,6 +19,7 @@ use crate::shared::Shared;
 use crate::storage::state_dir::StateDir;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::parse_utc;
+use azmqtt_net::sync::Mutex;
 
 const FILE: &str = "configurations.json";
 
@@ -68,7 +69,7 @@ impl Configurations {
         body: ConfigurationBody,
         if_match: Option<&IfMatch>,
     ) -> Result<Configuration, Refused> {
-        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let _saving = self.saving.lock();
         let now = unix_now();
         let before = self.all().get(id).cloned();
         let configuration = match (&before, if_match) {
@@ -95,7 +96,7 @@ impl Configurations {
     }
 
     pub fn delete(&self, shared: &Shared, id: &str, if_match: Option<&IfMatch>) -> Result<(), Refused> {
-        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let _saving = self.saving.lock();
         let old = self.get(id)?;
         if_match.map_or(Ok(()), |wanted| expect(&old, wanted))?;
         self.replace(shared, id, None)
@@ -148,7 +149,7 @@ impl Configurations {
     }
 
     pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pending.lock()
     }
 
     fn serial(&self) -> u64 {
@@ -156,7 +157,7 @@ impl Configurations {
     }
 
     fn all(&self) -> MutexGuard<'_, BTreeMap<String, Configuration>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The rules of a hub, and what has fired.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
@@ -12,9 +12,10 @@ use super::fault::{
     TwinRequest,
 };
 use super::rule::{Active, Rule, Target};
-use super::strike::Agenda;
+use super::schedule::Agenda;
 use crate::id::Id;
 use azmqtt_local::faults::FaultError;
+use azmqtt_net::sync::{Condvar, Mutex};
 
 /// Rules that may be set at a time.
 pub const MAX_RULES: usize = 1000;
@@ -96,7 +97,7 @@ impl Faults {
 
     pub(super) fn books(&self) -> MutexGuard<'_, Books> {
         // Nothing that runs under this lock can leave it half-changed.
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+        self.books.lock()
     }
 
     /// Sets a rule that waits for its moment. Its id.
@@ -191,7 +192,7 @@ impl Faults {
         let waited = self.happened.wait_timeout_while(self.books(), timeout, |books| {
             fired(books).is_some_and(|fired| fired < count)
         });
-        fired(&waited.unwrap_or_else(PoisonError::into_inner).0)
+        fired(&waited.0)
     }
 
     /// Makes room for a fault that a device asks for: it has one of each kind, however often it asks, so that it uses up

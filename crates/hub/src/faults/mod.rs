@@ -10,20 +10,20 @@
 //! | `rule` | whose and when; when a rule fires, decided alike in every run with the same seed |
 //! | `document` | rules as JSON, the one form that Python, REST and the command line send |
 //! | `engine` | the rules of a hub, and what has fired |
-//! | `line` | what faults do to one connection; `filter` to the packets that it is sent |
-//! | `strike` | faults that wait for no packet; the clock of those that are due later |
+//! | `connection_faults` | what faults do to one connection; `filter` to the packets that it is sent |
+//! | `schedule` | faults that wait for no packet; the clock of those that are due later |
 //! | `plan` | seeded schedules: the same seed, the same faults |
 //! | `sdk` | the fault properties that the tests of Microsoft's SDKs send |
 
+mod connection_faults;
 mod document;
 mod engine;
 mod fault;
 mod filter;
-mod line;
 mod plan;
 mod rule;
+mod schedule;
 pub(super) mod sdk;
-mod strike;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +36,6 @@ pub use fault::{
 pub use plan::{Planned, Schedule};
 pub use rule::{Chance, Rule, Target, When};
 
+pub(super) use connection_faults::{ConnectionFaults, refusal};
 pub(super) use engine::Faults;
-pub(super) use line::{Line, refusal};
-pub(super) use strike::{inject, run, start};
+pub(super) use schedule::{inject, run, start};

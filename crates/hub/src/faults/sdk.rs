@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::engine::Faults;
 use super::fault::{ConnectFault, Fault, NowFault};
 use super::rule::{Rule, Target, When};
-use super::strike;
+use super::schedule;
 use crate::registry::device::Device;
 use crate::shared::Shared;
 
@@ -60,7 +60,8 @@ pub fn obey(shared: &Shared, device: &Device, application: &[(String, String)]) 
             continue;
         }
         // A hub that has too many rules set already has enough faults.
-        if let Ok(id) = strike::inject(shared, Rule { fault: fault.clone(), target: target.clone(), when }) {
+        if let Ok(id) = schedule::inject(shared, Rule { fault: fault.clone(), target: target.clone(), when })
+        {
             shared.faults.asked_for(target.clone(), fault, id);
         }
     }

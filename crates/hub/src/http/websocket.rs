@@ -83,11 +83,11 @@ async fn serve(
     if matches!(service, Service::Provisioning) {
         return provisioning::serve(stream, chain, shared, place).await;
     }
-    let Some(greeting) = connection::greet(stream, MAX_IN_FLIGHT, &shared).await else { return };
-    if provisioning::is_meant(&greeting, &shared.config.hostname) {
-        provisioning::welcome(greeting, chain, shared, place).await;
+    let Some(received) = connection::read_connect(stream, MAX_IN_FLIGHT, &shared).await else { return };
+    if provisioning::is_meant(&received, &shared.config.hostname) {
+        provisioning::authenticate(received, chain, shared, place).await;
     } else {
-        connection::welcome(greeting, chain, shared, place).await;
+        connection::authenticate(received, chain, shared, place).await;
     }
 }
 

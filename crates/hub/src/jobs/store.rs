@@ -1,7 +1,7 @@
 //! The jobs of a hub, in memory and in files of the state directory.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -17,6 +17,7 @@ use crate::query::JobRecord;
 use crate::shared::Shared;
 use crate::storage::state_dir::{Kind, StateDir};
 use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_net::sync::Mutex;
 
 /// Why a job failed that ran when the hub ended.
 pub(super) const HUB_ENDED: (u32, &str) = (ErrorCode::SERVER_ERROR, "The hub ended while the job ran.");
@@ -48,7 +49,7 @@ impl Jobs {
     /// # Errors
     /// 409104 for an id that is taken, 403003 over the limits of this hub, 429004 over those of its tier.
     pub fn create(&self, shared: &Shared, request: JobRequest) -> Result<Value, Refused> {
-        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let _saving = self.saving.lock();
         let now = unix_now();
         request.check_new(now)?;
         let id = request.id.clone();
@@ -107,7 +108,7 @@ impl Jobs {
     /// # Errors
     /// 404002 for an unknown id, 405102 for a job that runs or has ended.
     pub fn cancel(&self, shared: &Shared, id: &str) -> Result<Value, Refused> {
-        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let _saving = self.saving.lock();
         let job = {
             let mut jobs = self.jobs();
             let job = jobs.get_mut(id).ok_or_else(|| not_found(id))?;
@@ -157,7 +158,7 @@ impl Jobs {
 
     /// Writes a job down as it is now, after it has begun or ended.
     pub(super) fn save(&self, shared: &Shared, id: &str) {
-        let _saving = self.saving.lock().unwrap_or_else(PoisonError::into_inner);
+        let _saving = self.saving.lock();
         let job = self.jobs().get(id).cloned();
         if let Some(job) = job {
             // A job that cannot be written down is as an unexpected end would leave it.
@@ -233,7 +234,7 @@ impl Jobs {
     }
 
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Job>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -15,6 +15,7 @@ use tokio::time::{sleep, timeout_at};
 use super::feedback::FeedbackStatus;
 use crate::registry::device::{Device, DeviceState};
 use crate::shared::Shared;
+use azmqtt_net::sync::Mutex;
 
 /// Deadlines that are this close together are met in one go.
 const GRAIN: Duration = Duration::from_millis(5);
@@ -61,7 +62,7 @@ impl CloudClock {
     }
 
     fn entries(&self) -> MutexGuard<'_, BinaryHeap<Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock()
     }
 }
 

@@ -3,13 +3,14 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::cloud_messages::CloudMessage;
 use super::feedback_queue::FeedbackQueue;
 use super::telemetry::{Source, unix_now};
 use azmqtt_dialect::property_bag::system;
+use azmqtt_net::sync::{Condvar, Mutex};
 
 /// Records kept; the oldest of more make room.
 const MAX_RECORDS: usize = 10_000;
@@ -97,7 +98,7 @@ impl Feedback {
         if wanted.peek().is_none() {
             return;
         }
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = self.records.lock();
         for message in wanted {
             if records.len() >= MAX_RECORDS {
                 records.pop_front();
@@ -112,12 +113,12 @@ impl Feedback {
 
     /// What services have not completed. The lock is for moments, and taken after the one of the records.
     pub fn queue(&self) -> MutexGuard<'_, FeedbackQueue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 
     /// The records of a device, or of all, oldest first.
     pub fn records(&self, device_id: Option<&str>) -> Vec<FeedbackRecord> {
-        let records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = self.records.lock();
         let wanted = |record: &&FeedbackRecord| device_id.is_none_or(|id| id == record.source.device_id);
         records.iter().filter(wanted).cloned().collect()
     }
@@ -129,13 +130,13 @@ impl Feedback {
             records.iter().filter(|record| device_id.is_none_or(|id| id == record.source.device_id)).count()
                 >= count
         };
-        let mut records = self.records.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut records = self.records.lock();
         while !enough(&records) {
             let left = deadline.map_or(timeout, |end| end.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return false;
             }
-            records = self.added.wait_timeout(records, left).unwrap_or_else(PoisonError::into_inner).0;
+            records = self.added.wait_timeout(records, left);
         }
         true
     }

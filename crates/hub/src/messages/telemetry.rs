@@ -1,8 +1,8 @@
 //! What came in: recorded in a ring, counted, waited for.
 
 use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
@@ -11,6 +11,7 @@ use crate::config::Recording;
 use crate::id::{Id, Whose};
 use azmqtt_dialect::property_bag::system;
 use azmqtt_dialect::{MessageProperties, time};
+use azmqtt_net::sync::{Condvar, Mutex};
 
 /// Bodies up to this size are copied out of the read buffer, so that one of them does not hold the whole of it.
 const COPY_BELOW: usize = 16 << 10;
@@ -215,7 +216,7 @@ impl Recorder {
         if let Recording::Keep { .. } = self.policy {
             incoming.properties = for_services(incoming.properties);
         }
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.lock();
         log.total += 1;
         incoming.source.count.fetch_add(1, Ordering::AcqRel);
         if let Recording::Keep { messages, bytes } = self.policy {
@@ -237,7 +238,7 @@ impl Recorder {
 
     /// The kept messages of one device or module, or of all, with a higher sequence number than `after`, oldest first.
     pub fn messages<'a>(&self, whose: impl Into<Whose<'a>>, after: u64) -> Vec<Arc<TelemetryMessage>> {
-        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let log = self.log.lock();
         let start = log.messages.partition_point(|(_, message)| message.sequence <= after);
         let whose = whose.into();
         let wanted = |message: &TelemetryMessage| match whose {
@@ -253,7 +254,7 @@ impl Recorder {
 
     /// How many messages came in all.
     pub fn total(&self) -> u64 {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).total
+        self.log.lock().total
     }
 
     /// Blocks until `count` messages have come from `source`, or from all, since the hub started. Returns how many
@@ -262,7 +263,7 @@ impl Recorder {
         // A timeout beyond the clock's range is none.
         let deadline = Instant::now().checked_add(timeout);
         let target = Target { source, count };
-        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut log = self.log.lock();
         loop {
             let got = target.progress(log.total);
             let left =
@@ -271,7 +272,7 @@ impl Recorder {
                 return got;
             }
             log.waiters.push(Target { source: target.source.clone(), count });
-            log = self.reached.wait_timeout(log, left).unwrap_or_else(PoisonError::into_inner).0;
+            log = self.reached.wait_timeout(log, left);
             // Any equal entry will do: they are all alike.
             let same = |other: &Target| {
                 other.count == count

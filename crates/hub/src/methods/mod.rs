@@ -5,7 +5,7 @@
 //! a thread or a task, waits at the other end of a [`Slot`].
 
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use crate::registry::Registry;
 use crate::registry::device::{CloseReason, Command, Device, DeviceState};
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::{MAX_METHOD_BODY, ServiceError, check_method_name};
+use azmqtt_net::sync::{Condvar, Mutex};
 
 /// Checks that a device does not get longer to connect than to answer.
 pub fn check_timeouts(connect: Duration, response: Duration) -> Result<(), String> {
@@ -74,12 +75,12 @@ struct Slot {
 impl Slot {
     fn lock(&self) -> MutexGuard<'_, Option<Outcome>> {
         // Nothing that runs under this lock can leave it half-changed.
-        self.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+        self.outcome.lock()
     }
 
     fn wait(&self, time: Duration) -> Option<Outcome> {
-        let waited = self.settled.wait_timeout_while(self.lock(), time, |outcome| outcome.is_none());
-        waited.unwrap_or_else(PoisonError::into_inner).0.take()
+        let mut waited = self.settled.wait_timeout_while(self.lock(), time, |outcome| outcome.is_none());
+        waited.0.take()
     }
 
     /// Resolves when there is an outcome. For one task: a second one would hear nothing.

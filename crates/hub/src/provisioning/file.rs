@@ -1,8 +1,6 @@
 //! The service as the state directory keeps it: each enrolment, group and registration in a file of its own, so that a
 //! change writes what has changed. Operations end with the hub, as they do with a restart of any service.
 
-use std::sync::PoisonError;
-
 use serde_json::{Map, Value, json};
 
 use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, Revision, key_of};
@@ -64,7 +62,7 @@ impl Registry {
 
     /// Brings one file up to date, whether its subject is there or gone; returns when that is safe on the disk.
     pub fn save(&self, dir: &StateDir, kind: Kind, key: &str) -> Result<(), HubError> {
-        let _saving = self.saving(key).lock().unwrap_or_else(PoisonError::into_inner);
+        let _saving = self.saving(key).lock();
         let content = self.state().write(kind, key);
         match content {
             Some(content) => dir.save_one(kind, key, &content),

@@ -84,12 +84,12 @@ impl Managed for Enrollment {
     }
 
     fn own_members(&self) -> Map<String, Value> {
-        let mut members = Map::new();
-        members.insert("registrationId".to_owned(), self.registration_id.as_str().into());
+        let mut fields = Map::new();
+        fields.insert("registrationId".to_owned(), self.registration_id.as_str().into());
         if let Some(device_id) = &self.device_id {
-            members.insert("deviceId".to_owned(), device_id.as_str().into());
+            fields.insert("deviceId".to_owned(), device_id.as_str().into());
         }
-        members
+        fields
     }
 
     fn registration<'a>(&self, state: &'a State) -> Option<&'a Record> {
@@ -127,9 +127,9 @@ impl Managed for EnrollmentGroup {
     }
 
     fn own_members(&self) -> Map<String, Value> {
-        let mut members = Map::new();
-        members.insert("enrollmentGroupId".to_owned(), self.name.as_str().into());
-        members
+        let mut fields = Map::new();
+        fields.insert("enrollmentGroupId".to_owned(), self.name.as_str().into());
+        fields
     }
 
     fn registration<'a>(&self, _: &'a State) -> Option<&'a Record> {
@@ -177,11 +177,11 @@ pub(super) fn attestation(entry: &impl Managed, with_keys: bool) -> Value {
 }
 
 /// Checks the id of the path, and that of the body, if it has one.
-fn check_name(id: &str, body: &Map<String, Value>, member: &str) -> Result<(), Refused> {
+fn check_name(id: &str, body: &Map<String, Value>, field: &str) -> Result<(), Refused> {
     check_registration_id(id).map_err(|error| invalid(&error.to_string()))?;
-    match text(body, member)? {
+    match text(body, field)? {
         Some(other) if !other.eq_ignore_ascii_case(id) => {
-            Err(invalid(&format!("{member} is not that of the path")))
+            Err(invalid(&format!("{field} is not that of the path")))
         }
         _ => Ok(()),
     }
@@ -219,7 +219,7 @@ fn read_parts<M: Managed>(
     Ok((attestation, Policy { enabled, initial_twin, iot_edge, kept, revision, size }))
 }
 
-/// Checks members that have no effect, so that a mistake shows here as it does there, and adds what the service adds.
+/// Checks fields that have no effect, so that a mistake shows here as it does there, and adds what the service adds.
 fn check_kept(kept: &mut Map<String, Value>) -> Result<(), Refused> {
     let policy = kept.entry("allocationPolicy").or_insert_with(|| "hashed".into());
     let policy = policy.as_str().filter(|policy| ALLOCATION_POLICIES.contains(policy));

@@ -36,4 +36,4 @@ pub(crate) use pages::{Page, Wanted};
 pub(crate) use registrations::{delete_registration, get_registration, registrations_of_group};
 pub(crate) use registry::Registry;
 pub use registry::{Fault, Record};
-pub(crate) use session::{is_meant, serve, welcome};
+pub(crate) use session::{authenticate, is_meant, serve};

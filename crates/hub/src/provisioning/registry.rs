@@ -1,7 +1,7 @@
 //! Enrolments, registrations and operations: everything that the service remembers.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,6 +12,7 @@ use super::owner::Owner;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::provisioning::{RegistrationState, Shown, Substatus, Username};
 use azmqtt_dialect::time::Timestamp;
+use azmqtt_net::sync::{Condvar, Mutex};
 
 /// Operations that can be asked about; the oldest make room.
 const MAX_OPERATIONS: usize = 10_000;
@@ -139,7 +140,7 @@ impl Registry {
 
     /// Nothing in the state is left half-done by a panic, so a poisoned lock is taken all the same.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// The lock of the file with what has this key.
@@ -151,8 +152,8 @@ impl Registry {
     /// The next question to the application; `None` when none came in time, or the hub has stopped.
     pub(crate) fn next_allocation(&self, timeout: Duration) -> Option<AllocationRequest> {
         let idle = |state: &mut State| state.allocations.is_empty() && !state.stopped;
-        let waited = self.asked.wait_timeout_while(self.state(), timeout, idle);
-        waited.unwrap_or_else(PoisonError::into_inner).0.allocations.pop_front()
+        let mut waited = self.asked.wait_timeout_while(self.state(), timeout, idle);
+        waited.0.allocations.pop_front()
     }
 
     /// Wakes whoever waits for a question.

@@ -13,7 +13,7 @@ use tokio::time::{sleep_until, timeout};
 use super::enrollment::{Proof, key_of};
 use super::service::{self, Outcome};
 use crate::registry::identities::add_edge_modules;
-use crate::sessions::connection::{Greeting, greet, say_goodbye};
+use crate::sessions::connection::{ReceivedConnect, read_connect, send_refusal};
 use crate::shared::Shared;
 use crate::storage::state_dir::Kind;
 use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES, Username};
@@ -42,22 +42,22 @@ pub(crate) async fn serve<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if let Some(greeting) = greet::<S, ()>(stream, MAX_IN_FLIGHT, &shared).await {
-        welcome(greeting, chain, shared, unauthenticated).await;
+    if let Some(received) = read_connect::<S, ()>(stream, MAX_IN_FLIGHT, &shared).await {
+        authenticate(received, chain, shared, unauthenticated).await;
     }
 }
 
 /// Whether the client that connects means this service, and not the hub of that name. (A user name may be read as either
 /// when a module's device is called "registrations".)
-pub(crate) fn is_meant<S, T>(greeting: &Greeting<S, T>, hostname: &str) -> bool {
-    let username = greeting.connect.as_ref().ok().and_then(|connect| connect.username.as_deref());
+pub(crate) fn is_meant<S, T>(received: &ReceivedConnect<S, T>, hostname: &str) -> bool {
+    let username = received.connect.as_ref().ok().and_then(|connect| connect.username.as_deref());
     let username = username.and_then(|username| Username::parse(username).ok());
     username.is_some_and(|username| !username.registrant.id_scope.eq_ignore_ascii_case(hostname))
 }
 
 /// [`serve`] from the CONNECT on, whatever else the server counts PUBACKs by.
-pub(crate) async fn welcome<S, T>(
-    greeting: Greeting<S, T>,
+pub(crate) async fn authenticate<S, T>(
+    received: ReceivedConnect<S, T>,
     chain: ClientChain,
     shared: Arc<Shared>,
     unauthenticated: Unauthenticated,
@@ -65,7 +65,7 @@ pub(crate) async fn welcome<S, T>(
     S: AsyncRead + AsyncWrite + Unpin,
     T: Default,
 {
-    let Greeting { mut transport, mut server, connect } = greeting;
+    let ReceivedConnect { mut transport, mut server, connect } = received;
     let refused = match connect {
         Err(error @ ProtocolError::UnsupportedLevel(_)) => {
             shared.note_refusal(format!("provisioning: {error}"));
@@ -89,7 +89,7 @@ pub(crate) async fn welcome<S, T>(
         },
     };
     server.refuse(refused);
-    let _ = timeout(LINGER, say_goodbye(&mut transport, &mut server)).await;
+    let _ = timeout(LINGER, send_refusal(&mut transport, &mut server)).await;
     drop(unauthenticated);
 }
 

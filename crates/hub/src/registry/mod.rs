@@ -6,11 +6,12 @@ pub mod identity_record;
 pub mod identity_scopes;
 
 use std::collections::{BTreeMap, HashMap, btree_map, hash_map};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use crate::error::HubError;
 use crate::id::Id;
 use crate::registry::device::Device;
+use azmqtt_net::sync::Mutex;
 
 /// How many modules a device may have (IoT Hub docs, "quotas and throttling"; error 413003 beyond).
 pub const MAX_MODULES: usize = 50;
@@ -119,6 +120,6 @@ impl Registry {
     }
 
     fn devices(&self) -> MutexGuard<'_, HashMap<String, Owner>> {
-        self.devices.lock().unwrap_or_else(PoisonError::into_inner)
+        self.devices.lock()
     }
 }

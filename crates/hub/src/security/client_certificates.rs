@@ -1,7 +1,6 @@
 //! Client certificates: how an identity proves itself by one, judged at CONNECT.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use tokio_rustls::rustls::RootCertStore;
@@ -12,6 +11,7 @@ use crate::messages::telemetry::unix_seconds;
 use azmqtt_dialect::x509::Thumbprint;
 use azmqtt_local::client_certificates::{ChainError, ClientChain, verify};
 use azmqtt_net::certificate::{CertificateFacts, material, pem};
+use azmqtt_net::sync::Mutex;
 
 /// Authorities that a hub keeps (IoT Hub docs, quotas: 25 registered X.509 CA certificates).
 const MAX_AUTHORITIES: usize = 25;
@@ -94,7 +94,7 @@ impl Authorities {
         if added.is_empty() {
             return Err(refused("there is no certificate in it (BEGIN CERTIFICATE)".to_owned()));
         }
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.lock();
         added.retain(|der| !known.contains(der));
         if known.len() + added.len() > MAX_AUTHORITIES {
             return Err(refused(format!("a hub keeps no more than {MAX_AUTHORITIES}")));
@@ -105,12 +105,12 @@ impl Authorities {
 
     /// All of them in PEM.
     pub fn to_pem(&self) -> String {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.0.lock();
         known.iter().map(|der| pem::write(pem::CERTIFICATE, der)).collect()
     }
 
     fn all(&self) -> Vec<CertificateDer<'static>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.lock().clone()
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, check_will};
-use crate::faults::{ConnectFault, Line};
+use crate::faults::{ConnectFault, ConnectionFaults};
 use crate::id::Id;
 use crate::messages::feedback::FeedbackStatus;
 use crate::registry::device::{CloseReason, Command, LinkEnd};
@@ -41,14 +41,18 @@ const READ_AHEAD: usize = 32 << 10;
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// A client that has said who it wants to be, or broken MQTT while it did.
-pub(crate) struct Greeting<S, T> {
+pub(crate) struct ReceivedConnect<S, T> {
     pub transport: Transport<S>,
     pub server: Server<T>,
     pub connect: Result<Connect, ProtocolError>,
 }
 
 /// Waits for the CONNECT of a client whose TLS handshake is done; `None` if it does not come in time.
-pub(crate) async fn greet<S, T>(stream: S, max_in_flight: u16, shared: &Shared) -> Option<Greeting<S, T>>
+pub(crate) async fn read_connect<S, T>(
+    stream: S,
+    max_in_flight: u16,
+    shared: &Shared,
+) -> Option<ReceivedConnect<S, T>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -56,7 +60,7 @@ where
     let mut server = Server::new(max_in_flight, Instant::now());
     let connecting = receive_connect(&mut transport, &mut server);
     let connect = timeout(shared.config.limits.connect_timeout, connecting).await.ok()??;
-    Some(Greeting { transport, server, connect })
+    Some(ReceivedConnect { transport, server, connect })
 }
 
 /// Serves a client whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is accepted.
@@ -64,21 +68,21 @@ pub async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauth
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if let Some(greeting) = greet(stream, MAX_IN_FLIGHT, &shared).await {
-        welcome(greeting, chain, shared, unauthenticated).await;
+    if let Some(received) = read_connect(stream, MAX_IN_FLIGHT, &shared).await {
+        authenticate(received, chain, shared, unauthenticated).await;
     }
 }
 
 /// [`serve`] from the CONNECT on.
-pub(crate) async fn welcome<S>(
-    greeting: Greeting<S, Delivery>,
+pub(crate) async fn authenticate<S>(
+    received: ReceivedConnect<S, Delivery>,
     chain: ClientChain,
     shared: Arc<Shared>,
     unauthenticated: Unauthenticated,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Greeting { mut transport, mut server, connect } = greeting;
+    let ReceivedConnect { mut transport, mut server, connect } = received;
     if shared.throttle.is_on() {
         let Some(wait) = throttle::admit(&shared) else { return };
         if !stays(&mut transport, wait).await {
@@ -116,7 +120,7 @@ pub(crate) async fn welcome<S>(
     };
     server.refuse(refused);
     // The place is kept: lingering is bounded like the rest of what strangers may take.
-    let _ = timeout(LINGER, say_goodbye(&mut transport, &mut server)).await;
+    let _ = timeout(LINGER, send_refusal(&mut transport, &mut server)).await;
 }
 
 /// What a fault does to a CONNECT: nothing more, a refusal, or the end of the connection (`Some(None)`).
@@ -196,7 +200,7 @@ where
 
 /// Writes the refusal and waits for the client to go: closing on unread input would reset the connection, and the
 /// client might never see the answer.
-pub(crate) async fn say_goodbye<S, T>(transport: &mut Transport<S>, server: &mut Server<T>)
+pub(crate) async fn send_refusal<S, T>(transport: &mut Transport<S>, server: &mut Server<T>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -274,7 +278,7 @@ async fn accept<S>(
         timer: Box::pin(sleep_until((now + FAR).into())),
         // The client need not wait for its CONNACK [MQTT-3.1.4-5].
         input_waits: true,
-        line: Line::default(),
+        faults: ConnectionFaults::default(),
     };
     connection.run(connect.clean_session, connect.will).await;
 }
@@ -303,7 +307,7 @@ struct Connection<S> {
     /// Packets may have come in that were left for later because of too much output.
     input_waits: bool,
     /// Faults that were asked for.
-    line: Line,
+    faults: ConnectionFaults,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
@@ -313,11 +317,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             Ok(()) => self.serve().await,
             Err(reason) => reason,
         };
-        if self.line.orderly {
+        if self.faults.orderly {
             let _ = timeout(LINGER, poll_fn(|cx| self.transport.poll_shutdown(cx))).await;
         }
-        let Self { mut transport, mut session, end, shared, mut line, .. } = self;
-        if let Some(event) = line.take_held() {
+        let Self { mut transport, mut session, end, shared, mut faults, .. } = self;
+        if let Some(event) = faults.take_held() {
             session.forget(event);
         }
         transport.ends(&reason);
@@ -343,24 +347,26 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             let step = match self.wake().await {
                 Wake::Close(reason) => Err(reason),
                 // What came before the end is looked at first.
-                Wake::Read(0) if self.line.is_shaping() => {
-                    self.line.closed = true;
+                Wake::Read(0) if self.faults.is_shaping() => {
+                    self.faults.closed = true;
                     Ok(())
                 }
-                Wake::Read(1..) if self.line.is_shaping() => {
+                Wake::Read(1..) if self.faults.is_shaping() => {
                     self.session.server.answer_pings(self.transport.input(), Instant::now());
                     Ok(())
                 }
                 Wake::Read(0) => Err(CloseReason::Lost),
                 Wake::Read(_) | Wake::Drained => self.process().await,
-                Wake::Command(Command::Fault(fault)) => self.line.strike(fault, self.session.server.output()),
+                Wake::Command(Command::Fault(fault)) => {
+                    self.faults.apply(fault, self.session.server.output())
+                }
                 Wake::Command(command) => self.session.obey(command),
                 Wake::Timer => self.check_deadlines(Instant::now()),
             };
             if let Err(reason) = step {
                 return reason;
             }
-            if self.session.server.output().len() + self.line.waiting() > self.close_at {
+            if self.session.server.output().len() + self.faults.waiting() > self.close_at {
                 return CloseReason::NotReading;
             }
         }
@@ -370,15 +376,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     async fn process(&mut self) -> Result<(), CloseReason> {
         self.input_waits = false;
         while !self.is_paused() {
-            if let Some(event) = self.line.take_held() {
+            if let Some(event) = self.faults.take_held() {
                 self.session.handle(event).await?;
                 continue;
             }
             let polled = self.session.server.poll(self.transport.input(), Instant::now());
             match polled.map_err(CloseReason::Protocol)? {
                 Some(event) if self.shared.faults.is_armed() || self.shared.throttle.is_on() => {
-                    let event = self.line.receive(&self.shared, &mut self.session, event)?;
-                    if let Some(change) = self.line.take_twin_change() {
+                    let event = self.faults.receive(&self.shared, &mut self.session, event)?;
+                    if let Some(change) = self.faults.take_twin_change() {
                         // Boxed: it is rare, and every connection has room for what it may wait for.
                         Box::pin(self.session.change_twin(&change)).await;
                     }
@@ -392,7 +398,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             // A flood from one client does not hold up the others.
             consume_budget().await;
         }
-        if self.line.is_shaping() {
+        if self.faults.is_shaping() {
             self.session.server.answer_pings(self.transport.input(), Instant::now());
         }
         self.input_waits = true;
@@ -400,32 +406,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     fn is_paused(&mut self) -> bool {
-        self.is_full() || self.line.is_deaf() || self.line.is_shaping()
+        self.is_full() || self.faults.is_deaf() || self.faults.is_shaping()
     }
 
     fn is_full(&mut self) -> bool {
-        let pending = self.session.server.output().len() + self.line.waiting();
+        let pending = self.session.server.output().len() + self.faults.waiting();
         pending > self.shared.config.limits.pause_reading_at
     }
 
     /// Whether something may be read although nothing is looked at.
     fn reads_ahead(&mut self) -> bool {
         let room = !self.is_full() && self.transport.input().len() < READ_AHEAD;
-        room && self.line.is_shaping() && !self.line.closed
+        room && self.faults.is_shaping() && !self.faults.closed
     }
 
     /// Writes what is pending and waits for something to do.
     async fn wake(&mut self) -> Wake {
         poll_fn(|cx| {
-            self.line.pass_time();
-            if !self.line.is_mute() {
+            self.faults.pass_time();
+            if !self.faults.is_mute() {
                 let output = self.session.server.output();
-                let output = self.line.output(&self.shared, &self.session.device, output);
+                let output = self.faults.output(&self.shared, &self.session.device, output);
                 let written = self.transport.poll_write(cx, output, Instant::now());
                 if let Poll::Ready(Err(_)) = written {
                     return Poll::Ready(Wake::Close(CloseReason::Lost));
                 }
-                if self.line.wrote(self.session.server.output().len(), written.is_ready()) {
+                if self.faults.wrote(self.session.server.output().len(), written.is_ready()) {
                     return Poll::Ready(Wake::Close(CloseReason::Dropped));
                 }
             }
@@ -433,13 +439,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 // The registry drops its end only together with the device.
                 return Poll::Ready(Wake::Close(reason.unwrap_or(CloseReason::Removed)));
             }
-            if let Some(command) = self.line.take_put_off() {
+            if let Some(command) = self.faults.take_put_off() {
                 return Poll::Ready(Wake::Command(command));
             }
             while let Poll::Ready(Some(command)) = self.end.mailbox.poll_recv(cx) {
-                match self.line.put_off(command) {
+                match self.faults.put_off(command) {
                     None => {}
-                    Some(_) if self.line.puts_off_too_much() => {
+                    Some(_) if self.faults.puts_off_too_much() => {
                         return Poll::Ready(Wake::Close(CloseReason::NotReading));
                     }
                     Some(command) => return Poll::Ready(Wake::Command(command)),
@@ -458,7 +464,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 }
             } else if self.input_waits {
                 return Poll::Ready(Wake::Drained);
-            } else if self.line.closed {
+            } else if self.faults.closed {
                 return Poll::Ready(Wake::Read(0));
             }
             self.transport.poll_read(cx).map(|read| read.map_or(Wake::Close(CloseReason::Lost), Wake::Read))
@@ -470,14 +476,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn deadline(&self) -> Instant {
         let write = self.transport.write_deadline(self.shared.config.limits.write_timeout);
         let next = self.valid_until.min(self.silent_at());
-        let next = self.line.deadline().map_or(next, |due| due.min(next));
+        let next = self.faults.deadline().map_or(next, |due| due.min(next));
         write.map_or(next, |write| write.min(next))
     }
 
     /// When the client counts as gone.
     fn silent_at(&self) -> Instant {
         let silent = self.session.server.deadline();
-        self.line.excused_until.map_or(silent, |excused| excused.max(silent))
+        self.faults.excused_until.map_or(silent, |excused| excused.max(silent))
     }
 
     /// The timer fired: for a deadline that has passed, or for one that has moved since it was set.

@@ -1,7 +1,6 @@
 //! A device or module as the state directory keeps it.
 
 use std::path::Path;
-use std::sync::PoisonError;
 
 use serde_json::{Value, json};
 
@@ -17,7 +16,7 @@ use azmqtt_dialect::sas::SymmetricKey;
 
 /// Writes a device's file unless what is there is as new. Returns when it is safe on the disk.
 pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
-    let mut saved = device.saved.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut saved = device.saved.lock();
     let (revision, content) = {
         let state = device.state();
         if state.removed || state.revision() <= *saved {
@@ -52,7 +51,7 @@ pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
 
 /// Deletes a device's file, after any write of it that is under way.
 pub fn remove(dir: &StateDir, device: &Device) -> Result<(), HubError> {
-    let _saved = device.saved.lock().unwrap_or_else(PoisonError::into_inner);
+    let _saved = device.saved.lock();
     dir.remove(device.key())
 }
 

@@ -19,7 +19,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
@@ -29,6 +28,7 @@ use crate::security::certificates;
 use crate::security::client_certificates::Authorities;
 use azmqtt_local::certificate_authority::Authority;
 use azmqtt_local::files::{read_if_there, write_whole};
+use azmqtt_net::sync::Mutex;
 
 /// How the name of the directory of a hub without a state directory begins.
 pub const TEMP_DIR_PREFIX: &str = "azmqtt-hub-";
@@ -125,7 +125,7 @@ impl StateDir {
 
     /// Keeps the authorities for client certificates.
     pub fn save_client_authorities(&self, authorities: &Authorities) -> Result<(), HubError> {
-        let _writing = self.authorities.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.authorities.lock();
         Ok(write_whole(&self.dir.path(CLIENT_CA_FILE), authorities.to_pem().as_bytes())?)
     }
 

@@ -1,6 +1,5 @@
 //! The hub over real TLS sockets, against a small client of the tests' own.
 
-mod beside;
 mod client;
 mod cloud_messages;
 mod configurations;
@@ -13,6 +12,7 @@ mod fault_requests;
 mod faults;
 mod fuzz;
 mod hostile;
+mod isolation;
 mod jobs;
 mod json_text;
 mod kill;
@@ -39,7 +39,7 @@ mod state;
 mod state_failures;
 mod telemetry;
 mod throttle;
-mod throttle_strangers;
+mod throttle_unauthenticated;
 mod twin;
 mod twin_limits;
 mod uploads;

@@ -1,6 +1,5 @@
 //! All rates and the quota of one hub.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::bucket::{Bucket, Rate, Verdict};
@@ -8,6 +7,7 @@ use super::quota::Quota;
 use super::tier::{KINDS, Operation, Throttling};
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_net::sync::Mutex;
 
 /// How long the service keeps an HTTPS request that is over its rate.
 const HTTPS_PATIENCE: Duration = Duration::from_secs(10);
@@ -112,14 +112,14 @@ impl Limiter {
         let Throttling { tier, units, enabled, .. } = self.throttling;
         let (messages, meter) = tier.daily();
         let limit = messages.saturating_mul(u64::from(units.max(1)));
-        let mut quota = self.quota.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut quota = self.quota.lock();
         !enabled || quota.take(size, meter, limit, now)
     }
 
     /// Gives back what was counted of the day's quota for a message that nobody was allowed to send.
     pub fn give_back_message(&self, size: usize) {
         let (_, meter) = self.throttling.tier.daily();
-        self.quota.lock().unwrap_or_else(PoisonError::into_inner).give_back(size, meter);
+        self.quota.lock().give_back(size, meter);
     }
 
     fn count(&self, operation: Operation, patience: Duration, now: Instant) -> Verdict {
@@ -134,7 +134,7 @@ impl Limiter {
 
     fn buckets(&self) -> std::sync::MutexGuard<'_, [Bucket; KINDS]> {
         // Nothing that runs under this lock can leave it half-changed.
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
+        self.buckets.lock()
     }
 }
 

@@ -1,7 +1,7 @@
 //! File uploads, and the blobs that they make: Blob Storage as far as a device sees it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -14,6 +14,7 @@ use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::storage::{BlockSource, MAX_BLOCKS};
 use azmqtt_dialect::time;
 use azmqtt_dialect::upload::{UploadNotification, UploadTarget};
+use azmqtt_net::sync::{Condvar, Mutex};
 
 /// The container that all blobs of a local hub lie in.
 pub const CONTAINER: &str = "uploads";
@@ -194,7 +195,7 @@ impl Uploads {
             inner.records.iter().filter(wanted).count() < count
         };
         let waited = self.ended.wait_timeout_while(self.inner(), timeout, few);
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+        !waited.1.timed_out()
     }
 
     /// The blob of that whole name.
@@ -317,7 +318,7 @@ impl Uploads {
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.lock()
     }
 }
 

@@ -5,7 +5,7 @@ mod link;
 mod state;
 
 use std::pin::pin;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -15,6 +15,7 @@ use crate::messages::cloud_messages::CloudMessage;
 use crate::messages::telemetry::Source;
 use crate::sessions::device_session::StoredSession;
 use azmqtt_dialect::time::Timestamp;
+use azmqtt_net::sync::{Condvar, Mutex};
 
 pub use change::{Change, Unsaved};
 pub use link::{CloseReason, Command, END_TIMEOUT, Link, LinkEnd, MAILBOX};
@@ -89,7 +90,7 @@ impl Device {
 
     /// The part that changes. Nothing in it is left half-done by a panic, so a poisoned lock is taken all the same.
     pub fn state(&self) -> MutexGuard<'_, DeviceState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 
     /// Makes a connection the device's live one. The caller holds `attaching` and has seen the old one end.
@@ -162,7 +163,7 @@ impl Device {
             if left.is_zero() {
                 return false;
             }
-            state = self.link_changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.link_changed.wait_timeout(state, left);
         }
         true
     }
@@ -174,10 +175,8 @@ impl Device {
 
     /// [`Self::wait_for_link`] for a condition that acts on the state when it is met.
     pub fn once_link(&self, timeout: Duration, mut met: impl FnMut(&mut DeviceState) -> bool) -> bool {
-        let (_state, timed_out) = self
-            .link_changed
-            .wait_timeout_while(self.state(), timeout, |state| !met(state))
-            .unwrap_or_else(PoisonError::into_inner);
+        let waited = self.link_changed.wait_timeout_while(self.state(), timeout, |state| !met(state));
+        let (_state, timed_out) = waited;
         !timed_out.timed_out()
     }
 

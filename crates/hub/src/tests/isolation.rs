@@ -19,13 +19,13 @@ use azmqtt_mqtt::{Publish, QoS};
 const EVENTS: &str = "devices/dev1/messages/events/";
 
 /// For one round trip. Builds for tests on a busy machine are slow; a client that is held up waits for ever.
-const PATIENCE: Duration = Duration::from_secs(8);
+const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Round trips that the well-behaved device makes while the others are at it.
 const ROUNDS: usize = 25;
 
 /// Runs several of an attack, again whenever one is over, for as long as a device beside them has round trips to make.
-async fn served_beside<A, F>(hub: Arc<Hub>, attackers: usize, attack: A)
+async fn served_during<A, F>(hub: Arc<Hub>, attackers: usize, attack: A)
 where
     A: Fn(Arc<Hub>) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
@@ -42,17 +42,17 @@ where
     }
     let in_time = |what, result: Result<bool, _>| assert_eq!(result, Ok(true), "{what}");
     let mut client =
-        timeout(PATIENCE, TestClient::connect(&hub, "dev2")).await.expect("a connection in time");
+        timeout(ROUND_TRIP_TIMEOUT, TestClient::connect(&hub, "dev2")).await.expect("a connection in time");
     client.subscribe("$iothub/twin/res/#", QoS::AtMostOnce).await.unwrap();
     for round in 0..ROUNDS {
         let sent = client.send("devices/dev2/messages/events/", "x");
-        in_time("a message", timeout(PATIENCE, sent).await);
+        in_time("a message", timeout(ROUND_TRIP_TIMEOUT, sent).await);
         client.publish(&format!("$iothub/twin/GET/?$rid={round}"), QoS::AtMostOnce, "").await;
         let answer = async { client.message().await.topic.contains("/res/200/") };
-        in_time("the twin", timeout(PATIENCE, answer).await);
+        in_time("the twin", timeout(ROUND_TRIP_TIMEOUT, answer).await);
         if round % 8 == 0 {
             let another = async { TestClient::open(&hub, &Options::new(&hub, "dev3")).await.is_ok() };
-            in_time("another connection", timeout(PATIENCE, another).await);
+            in_time("another connection", timeout(ROUND_TRIP_TIMEOUT, another).await);
         }
     }
     assert!(attacks.try_join_next().is_none(), "the attacks went on to the end");
@@ -94,44 +94,44 @@ fn message(topic: &str, qos: QoS, body: impl Into<Bytes>) -> Packet {
     Packet::Publish(publish)
 }
 
-async fn served_beside_flood(packet: Packet) {
+async fn served_during_flood(packet: Packet) {
     let packets = encoded(&packet, 500);
-    served_beside(hub(), 1, move |hub| flood(hub, packets.clone())).await;
+    served_during(hub(), 1, move |hub| flood(hub, packets.clone())).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_messages() {
-    served_beside_flood(message(EVENTS, QoS::AtLeastOnce, "x")).await;
-    served_beside_flood(message(EVENTS, QoS::AtMostOnce, "")).await;
+    served_during_flood(message(EVENTS, QoS::AtLeastOnce, "x")).await;
+    served_during_flood(message(EVENTS, QoS::AtMostOnce, "")).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_requests_to_the_twin() {
-    served_beside_flood(message("$iothub/twin/GET/?$rid=1", QoS::AtLeastOnce, "")).await;
+    served_during_flood(message("$iothub/twin/GET/?$rid=1", QoS::AtLeastOnce, "")).await;
     let patch = json!({ "a": { "b": "x".repeat(100) } }).to_string();
-    served_beside_flood(message("$iothub/twin/PATCH/properties/reported/?$rid=1", QoS::AtMostOnce, patch))
+    served_during_flood(message("$iothub/twin/PATCH/properties/reported/?$rid=1", QoS::AtMostOnce, patch))
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_small_packets() {
-    served_beside_flood(Packet::PingReq).await;
+    served_during_flood(Packet::PingReq).await;
     let mut subscribe = Subscribe::new("$iothub/methods/POST/#", QoS::AtLeastOnce);
     subscribe.pkid = 1;
-    served_beside_flood(Packet::Subscribe(subscribe)).await;
+    served_during_flood(Packet::Subscribe(subscribe)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn patches_that_nest_without_end() {
     let deep = format!("{}1{}", "{\"a\":".repeat(20_000), "}".repeat(20_000));
-    served_beside_flood(message("$iothub/twin/PATCH/properties/reported/?$rid=1", QoS::AtLeastOnce, deep))
+    served_during_flood(message("$iothub/twin/PATCH/properties/reported/?$rid=1", QoS::AtLeastOnce, deep))
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn packets_byte_by_byte() {
     let packets = encoded(&message(EVENTS, QoS::AtLeastOnce, "one byte a record"), 1000);
-    served_beside(hub(), 1, move |hub| {
+    served_during(hub(), 1, move |hub| {
         let packets = packets.clone();
         async move {
             let Ok(client) = TestClient::open(&hub, &Options::new(&hub, "dev1")).await else { return };
@@ -154,7 +154,7 @@ async fn packets_byte_by_byte() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_device_that_never_reads() {
     let packets = encoded(&message("$iothub/twin/GET/?$rid=1", QoS::AtMostOnce, ""), 500);
-    served_beside(hub(), 1, move |hub| {
+    served_during(hub(), 1, move |hub| {
         let packets = packets.clone();
         async move {
             let Ok(mut client) = TestClient::open(&hub, &Options::new(&hub, "dev1")).await else { return };
@@ -170,7 +170,7 @@ async fn a_device_that_never_reads() {
 async fn strangers_without_number() {
     let hub = hub();
     // Wrong names, and connections for nothing.
-    served_beside(hub.clone(), 2, |hub| async move {
+    served_during(hub.clone(), 2, |hub| async move {
         let stranger = Options::new(&hub, "dev1").username("localhost/dev9/?api-version=2021-04-12");
         assert!(TestClient::open(&hub, &stranger).await.is_err());
         let mut stream = tls(&hub).await;
@@ -184,7 +184,7 @@ async fn strangers_without_number() {
 async fn handshakes_that_trickle() {
     let hub = hub();
     // Half of a ClientHello that announces more, in slow bytes, on many connections at once.
-    served_beside(hub, 40, |hub| async move {
+    served_during(hub, 40, |hub| async move {
         let mut stream = tcp(&hub).await;
         for byte in *b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc\x03\x03" {
             if stream.write_all(&[byte]).await.is_err() {
@@ -201,7 +201,7 @@ async fn handshakes_that_trickle() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn devices_that_come_again_with_large_wills() {
-    served_beside(hub(), 1, |hub| async move {
+    served_during(hub(), 1, |hub| async move {
         let mut options = Options::new(&hub, "dev1").will(EVENTS, QoS::AtMostOnce);
         options.connect.will.as_mut().unwrap().message = Bytes::from(vec![b'x'; 65_000]);
         // Gone without a goodbye: each of the wills is recorded.
@@ -215,7 +215,7 @@ async fn requests_without_end_on_the_https_port() {
     let request =
         "GET /statistics/devices?api-version=2021-04-12 HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(200);
     let request = Bytes::from(request);
-    served_beside(hub(), 2, move |hub| {
+    served_during(hub(), 2, move |hub| {
         let request = request.clone();
         async move {
             // Pipelined, and the answers are not read.

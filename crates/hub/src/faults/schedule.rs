@@ -59,7 +59,7 @@ pub fn inject(shared: &Shared, rule: Rule) -> Result<u64, HubError> {
     let Fault::Now(fault) = rule.fault else { return faults.arm(rule, now).map_err(HubError::Fault) };
     if rule.when.after.is_zero() {
         let id = faults.books().next_id();
-        let hit = strike(shared, fault, &rule.target);
+        let hit = apply_now(shared, fault, &rule.target);
         faults.note_struck(id, rule, &hit);
         return Ok(id);
     }
@@ -133,7 +133,7 @@ fn happen(shared: &Shared, now: Instant) {
         match rule.fault {
             Fault::Now(fault) => {
                 drop(books);
-                let hit = strike(shared, fault, &rule.target);
+                let hit = apply_now(shared, fault, &rule.target);
                 faults.note_struck(id, rule, &hit);
             }
             // With too many rules set already, this one has no occasion.
@@ -143,7 +143,7 @@ fn happen(shared: &Shared, now: Instant) {
 }
 
 /// Tells the live connections of `target`. Whose they are.
-pub(super) fn strike(shared: &Shared, fault: NowFault, target: &Target) -> Vec<String> {
+pub(super) fn apply_now(shared: &Shared, fault: NowFault, target: &Target) -> Vec<String> {
     let devices = match target {
         Target::Everybody => shared.registry.all(),
         Target::One { device, module } => {

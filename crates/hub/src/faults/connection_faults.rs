@@ -24,7 +24,7 @@ const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The faults of one connection.
 #[derive(Debug, Default)]
-pub struct Line {
+pub struct ConnectionFaults {
     filter: Option<Box<Filter>>,
     /// Bytes of the session's output that the socket has begun to take: the first of them may be in mid-packet.
     under_way: usize,
@@ -49,7 +49,7 @@ pub struct Line {
     gate: Gate,
 }
 
-impl Line {
+impl ConnectionFaults {
     /// What is to be written: the session's output, or what faults have left of it.
     pub fn output<'a>(
         &'a mut self,
@@ -245,7 +245,7 @@ impl Line {
     ///
     /// # Errors
     /// The connection has to end.
-    pub fn strike(&mut self, fault: NowFault, output: &mut BytesMut) -> Result<(), CloseReason> {
+    pub fn apply(&mut self, fault: NowFault, output: &mut BytesMut) -> Result<(), CloseReason> {
         match fault {
             NowFault::Drop => return Err(CloseReason::Dropped),
             NowFault::ShutDown => {
