@@ -9,7 +9,7 @@ use tokio::runtime::Handle;
 
 use crate::commands::{Command, TwinReply};
 use crate::config::DeviceConfig;
-use crate::error::not_connected;
+use crate::error::{Error, not_connected};
 use crate::inbox::{CloudMessage, Delivery, Inbox};
 use crate::incoming::stream::Streams;
 use crate::invoke::{MethodAnswer, MethodInvocation, invoke};
@@ -33,7 +33,7 @@ use azmqtt_net::sync::Mutex;
 /// called.
 ///
 /// Every operation takes a timeout and answers its reply within it: with the outcome, a typed error, or
-/// [`super::Error::RequestTimeout`]. Calls may come from any thread.
+/// [`Error::RequestTimeout`]. Calls may come from any thread.
 #[derive(Clone)]
 pub struct Device {
     shared: Arc<Shared>,
@@ -99,7 +99,7 @@ impl Device {
     }
 
     /// Sends what was accepted, within `timeout`, then disconnects for good. The reply says how many
-    /// messages and requests did not make it; their own callers get [`super::Error::ClientClosed`].
+    /// messages and requests did not make it; their own callers get [`Error::ClientClosed`].
     pub fn close(&self, timeout: Duration, reply: Reply<usize>) {
         // Never used: there is nothing to flush and no task to ask. Whoever has the task decides, so that
         // a first command from another thread either starts it before or comes too late.
@@ -115,7 +115,7 @@ impl Device {
     }
 
     /// Sends one message: QoS 1 is answered when the hub has it, QoS 0 when its bytes are written out.
-    /// Without a connection it waits in the outbox; a full outbox answers [`super::Error::OutboxFull`] at once.
+    /// Without a connection it waits in the outbox; a full outbox answers [`Error::OutboxFull`] at once.
     pub fn send(&self, message: Outgoing, timeout: Duration, reply: Reply<()>) {
         let size = message.size();
         if let Err(error) = self.shared.budget.take(size as usize) {
@@ -201,7 +201,7 @@ impl Device {
 
     /// Responds to a call with the method's own status and a body, which is JSON of at most
     /// [`MAX_METHOD_BODY`](azmqtt_dialect::MAX_METHOD_BODY) bytes or empty; the caller has checked that. Answered when
-    /// the response is written out, or with [`super::Error::ConnectionLost`] when the call's connection is gone: nothing is
+    /// the response is written out, or with [`Error::ConnectionLost`] when the call's connection is gone: nothing is
     /// sent then.
     pub fn respond(&self, call: MethodCall, status: i32, body: Bytes, reply: Reply<()>) {
         self.command(Command::Respond { call, status, body, reply });
@@ -219,7 +219,7 @@ impl Device {
         blob_name: String,
         timeout: Duration,
         idle_timeout: Duration,
-    ) -> Result<FileUpload, super::Error> {
+    ) -> Result<FileUpload, Error> {
         if self.state() == State::Closed {
             return Err(self.closed());
         }
@@ -238,7 +238,7 @@ impl Device {
             let called = tokio::time::timeout(timeout, progress.watch(invoke(&config, call))).await;
             let operation = "the call of a method";
             let known = progress.describe("the gateway").map(not_connected);
-            let late = super::Error::RequestTimeout { operation, after: timeout, known };
+            let late = Error::RequestTimeout { operation, after: timeout, known };
             reply.send(called.unwrap_or(Err(late)));
         });
     }
@@ -312,7 +312,7 @@ impl Device {
     }
 
     /// Why nothing can be asked of it any more, once it is closed.
-    pub fn closed(&self) -> super::Error {
+    pub fn closed(&self) -> Error {
         self.shared.closed()
     }
 
