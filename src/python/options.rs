@@ -52,8 +52,9 @@ impl Options {
                 Trust::from_pem(&pem).map_err(|error| PyValueError::new_err(format!("trust: {error}")))?
             }
         };
-        let trust = trust
-            .with_hints(Hints { roots: if self.command { "--trust" } else { "trust" }, ..Hints::default() });
+        let (roots, websocket) =
+            if self.command { ("--trust", "--websocket") } else { ("trust", "websocket=True") };
+        let trust = trust.with_hints(Hints { roots, websocket, ..Hints::default() });
         let named = |field, error: &dyn std::error::Error| PyValueError::new_err(format!("{field}: {error}"));
         let proxy = self.proxy.as_deref().map(ProxyChoice::parse).transpose();
         let gateway = self.gateway_hostname.as_deref().map_or(Ok(()), check_host_name);

@@ -101,6 +101,21 @@ def test_a_wrong_login(hub: LocalHub, kind: type[ProxyServer], scheme: str) -> N
                 assert "hunter2" not in shown
 
 
+class PickyProxy(HttpProxy):
+    """One that lets nobody through to the port of MQTT."""
+
+    def ask(self, sock: socket.socket) -> None:
+        sock.recv(4096)
+        sock.sendall(b"HTTP/1.1 403 Forbidden\r\n\r\n")
+
+
+def test_a_proxy_that_allows_443_alone(hub: LocalHub) -> None:
+    with PickyProxy() as proxy:
+        client = hub.device_client(hub.create_device().device_id, proxy=f"http://127.0.0.1:{proxy.port}")
+        with client, pytest.raises(ConnectionFailed, match="most allow 443: try websocket=True"):
+            client.connect()
+
+
 def test_a_proxy_that_hangs_does_not_hold_a_call(hub: LocalHub) -> None:
     with silent_server() as port:
         client = hub.device_client(hub.create_device().device_id, proxy=f"http://127.0.0.1:{port}", timeout=0.3)

@@ -30,7 +30,11 @@ impl Broker {
             websocket: limit.max(ConnectDeadlines::default().websocket),
         };
         // The names of paho.
-        let hints = Hints { roots: "ca_certs", common_name: Some("call tls_common_name_set(True)") };
+        let hints = Hints {
+            roots: "ca_certs",
+            common_name: Some("call tls_common_name_set(True)"),
+            websocket: "transport=\"websockets\"",
+        };
         let trust = Trust::default().with_hints(hints);
         let endpoint = Endpoint { trust, ..Endpoint::new(host, port) };
         Self { endpoint, tls: None, upgrade: None, deadlines, unix: None }

@@ -90,7 +90,7 @@ async fn refusals_say_what_to_do() {
             "NTLM or Negotiate",
         ),
         ("http://user:hunter2@", "407 x\r\nProxy-Authenticate: ,;\"sesame", "does not take this"),
-        ("http://", "403 Forbidden", "port 8883; most allow 443: try websocket=True"),
+        ("http://", "403 Forbidden", "port 8883; most allow 443: try WebSockets"),
         ("http://", "502 Bad Gateway", "could not reach the host"),
         ("http://", "504 Gateway Timeout", "could not reach the host"),
         ("http://", "501 Not Implemented", "does not know CONNECT"),

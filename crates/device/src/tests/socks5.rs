@@ -103,7 +103,7 @@ async fn refusals_say_what_to_do() {
         (open, &[&[5, 0], &[4, 0, 0, 1]], "is not SOCKS5"),
         (open, &[&[5, 0], &[5, 0, 0, 9]], "is not SOCKS5"),
         (open, &[&[5, 0], &[5, 1, 0, 1, 0, 0, 0, 0, 0, 0]], "(SOCKS reply 1)"),
-        (open, &[&[5, 0], &[5, 2, 0, 1]], "port 8883; if it allows 443, try websocket=True"),
+        (open, &[&[5, 0], &[5, 2, 0, 1]], "port 8883; if it allows 443, try WebSockets"),
         (open, &[&[5, 0], &[5, 3, 0, 1]], "network cannot be reached"),
         (open, &[&[5, 0], &[5, 4, 0, 1]], "does not know its name"),
         (open, &[&[5, 0], &[5, 5, 0, 1]], "the host refused"),

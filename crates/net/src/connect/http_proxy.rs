@@ -59,8 +59,9 @@ fn refusal(head: &Head, endpoint: &Endpoint, with_login: bool) -> String {
             }
         }
         400 | 403 | 405 if endpoint.port != 443 => format!(
-            "the proxy does not allow connections to port {}; most allow 443: try websocket=True",
-            endpoint.port
+            "the proxy does not allow connections to port {}; most allow 443: try {}",
+            endpoint.port,
+            endpoint.trust.hints().websocket
         ),
         403 | 451 => "the proxy does not allow connections to this host; ask its operator".to_owned(),
         502..=504 => "the proxy could not reach the host".to_owned(),

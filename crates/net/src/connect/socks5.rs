@@ -122,8 +122,9 @@ fn refusal(reply: u8, endpoint: &Endpoint) -> String {
     match reply {
         1 => "the proxy failed".to_owned(),
         2 if endpoint.port != 443 => format!(
-            "the proxy does not allow connections to port {}; if it allows 443, try websocket=True",
-            endpoint.port
+            "the proxy does not allow connections to port {}; if it allows 443, try {}",
+            endpoint.port,
+            endpoint.trust.hints().websocket
         ),
         2 => "the proxy does not allow connections to this host; ask its operator".to_owned(),
         3 => "the host's network cannot be reached from the proxy".to_owned(),

@@ -40,11 +40,13 @@ pub struct Hints {
     pub roots: &'static str,
     /// How to have a certificate's common name count, if there is a way; completes "or …".
     pub common_name: Option<&'static str>,
+    /// How to go over WebSockets, for networks that let port 443 through alone; completes "try …".
+    pub websocket: &'static str,
 }
 
 impl Default for Hints {
     fn default() -> Self {
-        Self { roots: "trust", common_name: None }
+        Self { roots: "trust", common_name: None, websocket: "WebSockets" }
     }
 }
 
