@@ -45,7 +45,7 @@ def keep_linked_crates(wheel: Path, target: str) -> None:
 def linked_crates(target: str) -> set[tuple[str, str]]:
     """Return the name and version of each crate in the extension module for a platform, this package included."""
     # Procedural macros run in the compiler; nothing of them is linked.
-    options = ["--locked", "--edges", "normal,no-proc-macro", "--features", "python", "--target", target]
+    options = ["--locked", "--edges", "normal,no-proc-macro", "--target", target]
     tree = run("cargo", "tree", *options, "--prefix", "none", "--format", "{p}")
     return {(name, version.removeprefix("v")) for name, version, *_ in map(str.split, tree.splitlines())}
 

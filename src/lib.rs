@@ -1,7 +1,7 @@
 //! Unofficial Azure IoT Hub device client and local hub.
 //!
-//! This package is the extension module `azmqtt._core` alone: conversion, hand-over and exceptions, behind the feature
-//! `python`. What it hands over to are crates of their own, layered so that arrows point down only:
+//! This package is the extension module `azmqtt._core` alone: conversion, hand-over and exceptions. What it hands over to are
+//! crates of their own, layered so that arrows point down only:
 //!
 //! ```text
 //! azmqtt  ──►  azmqtt-device  ──►  azmqtt-client  ──►  azmqtt-mqtt, azmqtt-dialect, azmqtt-net
@@ -15,6 +15,122 @@
 //!   documents, error bodies). Pure: no I/O, no clock, no runtime. Both sides of the wire speak it.
 //! * [`azmqtt_mqtt`]: MQTT 3.1.1 on a byte stream, without I/O: bytes and `now` go in, bytes and events come out.
 //! * [`azmqtt_net`]: byte streams, for all of them.
+//!
+//! # Modules
+//!
+//! * [`client`]: the operations, each blocking and for asyncio; [`sending`]: many messages by one call;
+//!   [`events`]: iterators over what comes in; [`wakeups`]: which handlers have something to do.
+//! * [`access`]: who a client is; [`credential_callbacks`]: the Python functions that its credentials call.
+//! * [`upload`]: the steps of a file upload.
+//! * [`method_call`]: calls of direct methods, and their responses.
+//! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
+//! * [`waiter`]: how a blocking call waits, [`greenlets`]: also under gevent and eventlet; [`bridge`]: how asyncio is
+//!   woken.
+//! * [`log`]: what happens to connections, for Python's `logging`.
+//! * [`check`]: which step of a connection fails. [`mqtt_client`]: sessions with any broker.
+//! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
+//! * [`provisioning`]: registrations with the Device Provisioning Service.
+//! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_packets`], [`hub_provisioning`]: the local hub.
+//! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
+//! * [`core`]: what a client and its iterators share.
 
-#[cfg(feature = "python")]
-mod python;
+// The modules above are for who works on them: none is public.
+#![allow(rustdoc::private_intra_doc_links)]
+
+mod access;
+mod bridge;
+mod check;
+mod client;
+mod cloud_message;
+mod convert;
+mod core;
+mod credential_callbacks;
+mod errors;
+mod events;
+mod fork;
+mod greenlets;
+mod hub;
+mod hub_cloud;
+mod hub_faults;
+mod hub_options;
+mod hub_packets;
+mod hub_provisioning;
+mod invoke;
+mod log;
+mod login;
+mod method_call;
+mod mqtt_client;
+mod options;
+mod outcome;
+mod outgoing;
+mod pasted;
+mod provisioning;
+mod runtime;
+mod sas;
+mod sending;
+mod twin_requests;
+mod upload;
+mod waiter;
+mod wakeups;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::access::{Access, Certificate};
+    #[pymodule_export]
+    use super::bridge::{Bridge, running_loop};
+    #[pymodule_export]
+    use super::check::check_connection;
+    #[pymodule_export]
+    use super::client::Client;
+    #[pymodule_export]
+    use super::cloud_message::CloudMessage;
+    #[pymodule_export]
+    use super::credential_callbacks::CredentialCallback;
+    #[pymodule_export]
+    use super::events::Events;
+    #[pymodule_export]
+    use super::hub::Hub;
+    #[pymodule_export]
+    use super::hub::PendingCall;
+    #[pymodule_export]
+    use super::hub_faults::{HubFaults, plan_faults};
+    #[pymodule_export]
+    use super::hub_packets::PacketLog;
+    #[pymodule_export]
+    use super::hub_provisioning::ProvisioningService;
+    #[pymodule_export]
+    use super::log::Log;
+    #[pymodule_export]
+    use super::login::{Login, bundled_roots, plain_roots};
+    #[pymodule_export]
+    use super::method_call::MethodCall;
+    #[pymodule_export]
+    use super::method_call::check_method_name;
+    #[pymodule_export]
+    use super::mqtt_client::{MqttClient, TlsOptions};
+    #[pymodule_export]
+    use super::pasted::{bare_connection_string, decode_text};
+    #[pymodule_export]
+    use super::provisioning::{Provisioning, derive_device_key};
+    #[pymodule_export]
+    use super::sas::{sas_generate, sas_parse};
+    #[pymodule_export]
+    use super::sending::Sending;
+    #[pymodule_export]
+    use super::twin_requests::TwinRequests;
+    #[pymodule_export]
+    use super::upload::Upload;
+    #[pymodule_export]
+    use super::wakeups::Wakeups;
+
+    use pyo3::prelude::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::fork::watch();
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -46,7 +46,7 @@ def test_every_example_is_named_on_a_page():
 def test_the_files_of_the_architecture_are_there():
     paths = [path for top in ("src", "python", "crates") for path in (ROOT / top).rglob("*.*")]
     # A crate's file is named by the crate: `mqtt/server.rs` for crates/mqtt/src/server.rs.
-    files = [f"/{path.relative_to(ROOT).as_posix()}".replace("/src/", "/") for path in paths]
+    files = [re.sub(r"^/crates/(\w+)/src/", r"/\1/", f"/{path.relative_to(ROOT).as_posix()}") for path in paths]
     pages = [ROOT / "docs" / "architecture.md", *sorted((ROOT / "crates").glob("*/README.md"))]
     text = "".join(page.read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(r"`([\w/]+\.(?:rs|py))`", text))

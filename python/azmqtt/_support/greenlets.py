@@ -1,6 +1,6 @@
 """gevent and eventlet: how to wait where greenlets run in the place of threads.
 
-After monkey-patching, a native wait would hold up every greenlet of its thread. So `src/python/greenlets.rs` has the
+After monkey-patching, a native wait would hold up every greenlet of its thread. So `src/greenlets.rs` has the
 hub of the greenlets wait for a descriptor instead, by what `waiter` returns, and what polls sleeps by `sleep`. The
 package's threads are made by the patched `threading`, so that handlers and callbacks run in greenlets, beside the
 application's, and may use its locks and events; all but those that run an event loop of asyncio, which knows threads

@@ -1,6 +1,6 @@
 //! Everything that reads the network or the state directory, against valid input with mistakes in it.
 //!
-//! A run is short. `AZMQTT_FUZZ_SECONDS=60 cargo test --no-default-features fuzz` gives each target a minute, and
+//! A run is short. `AZMQTT_FUZZ_SECONDS=60 cargo test -p azmqtt-hub fuzz` gives each target a minute, and
 //! `AZMQTT_FUZZ_SEED` repeats a run. What must hold: nothing panics, nothing takes long, and what is accepted is the same
 //! when it is written and read again.
 
