@@ -14,8 +14,3 @@ mod tests;
 pub use key::{KeyError, SymmetricKey};
 pub use token::{CLOCK_SKEW, SasError, SasRejection, SasToken};
 pub use unsigned::{SignatureError, UnsignedToken};
-
-/// Encodes an id for use in a resource, where it must stay one path segment.
-pub fn encode_id(id: &str) -> String {
-    super::encoding::encode(id).into_owned()
-}

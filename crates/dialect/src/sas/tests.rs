@@ -100,7 +100,7 @@ fn the_audience_is_a_prefix_by_whole_segments() {
 #[test]
 fn ids_may_be_encoded_on_their_own_or_not() {
     let expected = Identity::new("h", "a@b%c", None).unwrap().sas_resource();
-    assert_eq!(expected, format!("h/devices/{}", encode_id("a@b%c")));
+    assert_eq!(expected, format!("h/devices/{}", crate::encoding::encode("a@b%c")));
     for signed in [expected.as_str(), "h/devices/a@b%c"] {
         assert!(SasToken::sign(signed, &key(), 1, None).covers(&expected), "{signed}");
     }
@@ -114,9 +114,6 @@ fn the_skew_is_five_minutes() {
     assert_eq!(token.verify(RESOURCE, &[&key()], EXPIRY + 301), Err(SasRejection::Expired));
     let endless = SasToken::sign(RESOURCE, &key(), u64::MAX, None);
     assert_eq!(endless.verify(RESOURCE, &[&key()], u64::MAX), Ok(()));
-    assert!(token.expires_within(10, EXPIRY - 10));
-    assert!(!token.expires_within(10, EXPIRY - 11));
-    assert!(token.expires_within(u64::MAX, 1));
 }
 
 #[test]

@@ -123,11 +123,6 @@ impl SasToken {
         self.policy.as_deref()
     }
 
-    /// Whether it has expired, or will within `seconds` of `now`, by its own `se`.
-    pub fn expires_within(&self, seconds: u64, now: u64) -> bool {
-        self.expiry <= now.saturating_add(seconds)
-    }
-
     /// The service's judgement on this token for `expected_resource` (`{host}/devices/{device}…`, ids encoded as
     /// [`Identity::sas_resource`](crate::Identity::sas_resource) does).
     ///

@@ -31,15 +31,5 @@ pub fn telemetry_prefix(identity: &Identity) -> String {
     }
 }
 
-/// The topic that asks for the twin.
-pub fn twin_get_topic(request_id: &str) -> String {
-    DeviceTopic::TwinGet { request_id }.to_string()
-}
-
-/// The topic of a reported patch.
-pub fn reported_patch_topic(request_id: &str, if_version: Option<u64>) -> String {
-    DeviceTopic::ReportedPatch { request_id, if_version }.to_string()
-}
-
 #[cfg(test)]
 mod tests;

@@ -35,9 +35,9 @@ fn device_topics_are_spelled_as_documented() {
     assert_eq!(telemetry_prefix(&identity), "devices/d1/messages/events/");
     let identity = Identity::new("h.net", "d1", Some("m")).unwrap();
     assert_eq!(telemetry_prefix(&identity), "devices/d1/modules/m/messages/events/");
-    assert_eq!(twin_get_topic("r"), "$iothub/twin/GET/?$rid=r");
+    assert_eq!(DeviceTopic::TwinGet { request_id: "r" }.to_string(), "$iothub/twin/GET/?$rid=r");
     assert_eq!(
-        reported_patch_topic("r", Some(2)),
+        DeviceTopic::ReportedPatch { request_id: "r", if_version: Some(2) }.to_string(),
         "$iothub/twin/PATCH/properties/reported/?$rid=r&$version=2"
     );
 }
