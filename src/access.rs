@@ -114,25 +114,18 @@ impl Access {
         module_id: Option<&str>,
     ) -> PyResult<Self> {
         let token = SasToken::from_pasted(token).map_err(|error| value_error(&error))?;
-        let resource = super::sas::decode(token.resource());
-        let segments: Vec<&str> = resource.split('/').collect();
-        let (host, device, module) = match *segments.as_slice() {
-            [host, "devices", device, "modules", module] => (host, Some(device), Some(module)),
-            [host, "devices", device] => (host, Some(device), None),
-            [host, ..] => (host, None, None),
-            [] => ("", None, None),
-        };
-        let device = device.map(super::sas::decode);
-        let module = module.map(super::sas::decode);
-        let device_id = device_id.or(device.as_deref()).ok_or_else(|| {
+        let scope = token.scope();
+        let device_id = device_id.or(scope.device_id.as_deref()).ok_or_else(|| {
             PyValueError::new_err(
                 "device_id must be given: the token is for the whole hub, not for one device",
             )
         })?;
-        let identity = identity(hostname.unwrap_or(host), device_id, module_id.or(module.as_deref()))?;
+        let module_id = module_id.or(scope.module_id.as_deref());
+        let identity = identity(hostname.unwrap_or(&scope.host), device_id, module_id)?;
         if !token.covers(&identity.sas_resource()) {
             return Err(PyValueError::new_err(format!(
-                "token: it is signed for {resource}, which does not cover {}",
+                "token: it is signed for {}, which does not cover {}",
+                token.decoded_resource(),
                 identity.sas_resource()
             )));
         }

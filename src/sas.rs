@@ -1,9 +1,7 @@
 //! SAS tokens for `azmqtt.sas`.
 
-use std::borrow::Cow;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use percent_encoding::percent_decode_str;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
@@ -27,10 +25,5 @@ pub(super) fn unix_now() -> u64 {
 #[pyfunction]
 pub(super) fn sas_parse(token: &str) -> PyResult<(String, u64, Option<String>)> {
     let token = SasToken::from_pasted(token).map_err(|error| value_error(&error))?;
-    Ok((decode(token.resource()).into_owned(), token.expiry(), token.policy().map(str::to_owned)))
-}
-
-/// Takes the percent-encoding off.
-pub(super) fn decode(text: &str) -> Cow<'_, str> {
-    percent_decode_str(text).decode_utf8_lossy()
+    Ok((token.decoded_resource().into_owned(), token.expiry(), token.policy().map(str::to_owned)))
 }

@@ -49,7 +49,7 @@ pub use identity::{API_VERSION, Identity, Username, UsernameOptions, WEBSOCKET_P
 pub use message::{MAX_MESSAGE_SIZE, MessageError, MessageProperties};
 pub use method::{MAX_METHOD_BODY, MethodNameError, check_method_name};
 pub use property_bag::PropertyBag;
-pub use sas::{SasRejection, SasToken, SymmetricKey};
+pub use sas::{SasRejection, SasScope, SasToken, SymmetricKey};
 pub use service_error::ServiceError;
 pub use topic::{DeviceTopic, HubTopic, Subscription, TopicError};
 pub use twin::{Twin, TwinError};

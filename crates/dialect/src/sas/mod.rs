@@ -5,6 +5,7 @@
 //! keeps its own spelling of the resource.
 
 mod key;
+mod scope;
 mod token;
 mod unsigned;
 
@@ -12,5 +13,6 @@ mod unsigned;
 mod tests;
 
 pub use key::{KeyError, SymmetricKey};
+pub use scope::SasScope;
 pub use token::{CLOCK_SKEW, SasError, SasRejection, SasToken};
 pub use unsigned::{SignatureError, UnsignedToken};
