@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
-use super::SasToken;
+use super::token::SasToken;
 
 /// The names in a token's resource, decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use hmac::Mac;
 
 use super::super::encoding::{decode, push_encoded};
 use super::super::pasted::{self, PastedError};
-use super::{SymmetricKey, UnsignedToken};
+use super::key::SymmetricKey;
+use super::unsigned::UnsignedToken;
 
 /// The service accepts a token for this many seconds after its expiry (IoT Hub docs, SAS: clock skew).
 pub const CLOCK_SKEW: u64 = 300;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::super::encoding::encode;
-use super::SasToken;
+use super::token::SasToken;
 
 /// Bytes of an HMAC-SHA256.
 const SIGNATURE: usize = 32;
