@@ -1,7 +1,7 @@
 //! Many messages by one call: pulled from the application, pipelined, counted.
 //!
 //! Messages are passed on in chunks. Whoever makes them may stop to think in the middle of one, so a small task on the
-//! device's runtime sends what waits for more than [`LINGER`].
+//! device's runtime sends what waits for more than two milliseconds.
 
 use std::fmt;
 use std::sync::Arc;
