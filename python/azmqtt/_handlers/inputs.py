@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt._errors import ClientClosed
 from azmqtt._handlers.async_loop import LoopTasks, start_on
+from azmqtt._handlers.by_name import NamedHandlers
 from azmqtt._handlers.pool import Serial, log_unsubscribed
 from azmqtt._handlers.raised import passes, refuse_coroutine
 
@@ -32,12 +33,6 @@ _TURN = 64
 _TICK = 1.0
 
 
-class _Handler(NamedTuple):
-    function: Callable[[_core.CloudMessage], Any]
-    #: Where an ``async def`` runs; ``None`` for a plain function.
-    where: LoopTasks | asyncio.AbstractEventLoop | None
-
-
 class _Pending(NamedTuple):
     """A message that an ``async def`` is at."""
 
@@ -46,39 +41,18 @@ class _Pending(NamedTuple):
     input_name: str | None
 
 
-class Inputs(Serial):
+class Inputs(NamedHandlers, Serial):
     """The inputs of one module."""
+
+    kind = "input"
 
     def __init__(self, released: Callable[[], None]) -> None:
         """Start nothing yet; ``released`` is called when the client is closed."""
-        super().__init__()
-        self._released = released
-        self._handlers: dict[str | None, _Handler] = {}
-        self._events: _core.Events | None = None
+        super().__init__(released)
         self._pending: _Pending | None = None
         #: When it looks again, on its own account.
         self._next_look = 0.0
         self._closed = False
-
-    def register(
-        self,
-        name: str | None,
-        function: Callable[[_core.CloudMessage], Any],
-        where: LoopTasks | asyncio.AbstractEventLoop | None,
-        subscribe: Callable[[], _core.Events],
-    ) -> None:
-        """Call ``function`` with the messages to an input, or to every input without a handler of its own."""
-        with self.lock:
-            if name in self._handlers:
-                what = "all other inputs" if name is None else f"the input {name!r}"
-                raise RuntimeError(f"a handler for {what} is registered already; there is one per client")
-            if self._events is None:
-                self.start()
-            self._handlers[name] = _Handler(function, where)
-            if self._events is None:
-                self._events = subscribe()
-                self._events.keep_subscribed(self.pool.wakeups, self.key)
-                self._events.arm(self.pool.wakeups, self.key)
 
     def turn(self, errors: Collection[Exception]) -> bool:
         """Handle what waits, up to a message that an ``async def`` takes its time for."""
@@ -129,7 +103,7 @@ class Inputs(Serial):
 
     def _handle(self, message: _core.CloudMessage) -> None:
         name = message.input_name
-        handler = self._handlers.get(name) or self._handlers.get(None)
+        handler = self.handler(name)
         if handler is None:
             _log.warning("a message to the input %s, which has no handler, is dropped", name)
             return

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt._errors import ClientClosed, ConnectionLost, MessageTooLarge
 from azmqtt._handlers.async_loop import start_on
-from azmqtt._handlers.pool import Job, log_unsubscribed
+from azmqtt._handlers.by_name import NamedHandlers
+from azmqtt._handlers.pool import log_unsubscribed
 from azmqtt._handlers.raised import passes, refuse_coroutine
 from azmqtt._support import strict_json
 from azmqtt._types import MethodRequest
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from azmqtt import _core
-    from azmqtt._handlers.async_loop import LoopTasks
+    from azmqtt._handlers.by_name import Handler
 
 _log = logging.getLogger("azmqtt.handlers")
 
@@ -36,48 +37,21 @@ _NOT_SENDABLE = 500, {"message": "the method's response cannot be sent"}
 _TOO_LARGE = 500, {"message": "the method's response is larger than 128 KiB"}
 
 
-class _Handler(NamedTuple):
-    function: Callable[[MethodRequest], Any]
-    #: Where an ``async def`` runs; ``None`` for a plain function.
-    where: LoopTasks | asyncio.AbstractEventLoop | None
-
-
 class _Work(NamedTuple):
     call: _core.MethodCall
-    handler: _Handler
+    handler: Handler
     request: MethodRequest
 
 
-class Methods(Job):
+class Methods(NamedHandlers):
     """The methods of one client."""
+
+    kind = "method"
 
     def __init__(self, released: Callable[[], None]) -> None:
         """Start nothing yet; ``released`` is called when the client is closed."""
-        super().__init__()
-        self._released = released
-        self._handlers: dict[str | None, _Handler] = {}
-        self._events: _core.Events | None = None
+        super().__init__(released)
         self._tasks: set[Future[None]] = set()
-
-    def register(
-        self,
-        name: str | None,
-        function: Callable[[MethodRequest], Any],
-        where: LoopTasks | asyncio.AbstractEventLoop | None,
-        subscribe: Callable[[], _core.Events],
-    ) -> None:
-        """Call ``function`` for the method ``name``, or for every method without a handler of its own."""
-        with self.lock:
-            if name in self._handlers:
-                what = "all other methods" if name is None else f"the method {name!r}"
-                raise RuntimeError(f"a handler for {what} is registered already; there is one per client")
-            if self._events is None:
-                self.start()
-            self._handlers[name] = _Handler(function, where)
-            if self._events is None:
-                self._events = subscribe()
-                self._events.keep_subscribed(self.pool.wakeups, self.key)
-                self._events.arm(self.pool.wakeups, self.key)
 
     def run(self, error: Exception | None) -> None:
         """Take one call; another thread may take the next meanwhile."""
@@ -99,7 +73,7 @@ class Methods(Job):
 
     def _hand_on(self, call: _core.MethodCall) -> None:
         name = call.name
-        handler = self._handlers.get(name) or self._handlers.get(None)
+        handler = self.handler(name)
         if handler is None:
             _log.warning("a call of the method %s, which has no handler", name)
             _respond(call, *_NO_METHOD)
