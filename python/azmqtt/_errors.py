@@ -1,8 +1,8 @@
-"""What can go wrong between a device and its hub.
+"""What can go wrong between a client and its hub or broker.
 
-Every error that comes from the hub or the way to it is an :class:`IotHubError`. A bad argument is a plain
-``ValueError`` or ``TypeError`` that names the argument or the path within it. No error ever holds a key or a
-token.
+Every error of this package is an :class:`Error`; what a :class:`~azmqtt.DeviceClient` raises is an
+:class:`IotHubError`. A bad argument is a plain ``ValueError`` or ``TypeError`` that names the argument or the path
+within it. No error ever holds a key or a token.
 """
 
 from __future__ import annotations
@@ -10,14 +10,23 @@ from __future__ import annotations
 from typing import Any
 
 
-class IotHubError(Exception):
+class Error(Exception):
     """The root of this package's errors.
 
     Attributes:
-        acknowledged: With ``send_messages``, how many messages the hub had acknowledged when the call ended.
+        acknowledged: With ``send_messages`` and ``publish_many``, how many messages the hub or broker had
+            acknowledged when the call ended.
     """
 
     acknowledged: int | None = None
+
+
+class IotHubError(Error):
+    """The root of what goes wrong with an IoT Hub.
+
+    Some of its classes, such as :class:`ConnectionFailed`, are raised by :class:`~azmqtt.MqttClient` too, whatever
+    the broker is: catch :class:`Error` there.
+    """
 
 
 class ConnectionFailed(IotHubError, ConnectionError):
@@ -178,6 +187,83 @@ class ThreadUnavailable(IotHubError, RuntimeError):
     """The system gives no further thread, for the connections of this process or for handlers.
 
     A limit on processes or memory is reached: ``ulimit -u``, the ``pids`` or ``memory`` limit of a container.
+    """
+
+
+class PublishRefused(Error):
+    """The broker did not accept a message: its acknowledgement has a reason code of 0x80 or more (MQTT 5 §3.4.2.1).
+
+    Attributes:
+        reason_code: The code, such as 0x87 for "Not authorized".
+        reason_string: What the broker says besides, if it does.
+        refused: With ``publish_many``, how many messages were refused; ``reason_code`` is that of the first.
+    """
+
+    def __init__(
+        self, text: str, *, reason_code: int = 0x80, reason_string: str | None = None, refused: int = 1
+    ) -> None:
+        """Take the text and what the broker said."""
+        super().__init__(text)
+        self.reason_code = reason_code
+        self.reason_string = reason_string
+        self.refused = refused
+
+
+class SubscribeRefused(Error):
+    """The broker did not grant every filter of a subscription; those that it granted count (MQTT 5 §3.9.3).
+
+    Attributes:
+        reason_codes: The code for each filter, in the order of the call: 0 to 2 is the granted QoS, 0x80 and more is
+            a refusal.
+        reason_string: What the broker says besides, if it does.
+    """
+
+    def __init__(self, text: str, *, reason_codes: tuple[int, ...] = (), reason_string: str | None = None) -> None:
+        """Take the text and what the broker said."""
+        super().__init__(text)
+        self.reason_codes = tuple(reason_codes)
+        self.reason_string = reason_string
+
+
+class DeliveryUnknown(Error):
+    """Whether a message at QoS 2 arrived is not known: the session was lost before the broker said PUBREC.
+
+    It is not sent again, because that could deliver it twice (MQTT 5 §4.3.3).
+    """
+
+
+class SessionLost(Error):
+    """The broker has forgotten the session, with its subscriptions and what was under way in it.
+
+    Calls end with it where ``lost_session="fail"``.
+    """
+
+
+class SessionTakenOver(ClientClosed):
+    """Another connection has the client id now (reason code 0x8E); this client is closed and does not fight back."""
+
+
+class ServerMoved(ConnectionFailed):
+    """The broker says to use another one (reason codes 0x9C and 0x9D, MQTT 5 §4.11).
+
+    Attributes:
+        server_reference: Which, if it says so.
+        permanent: Whether that is for good (0x9D).
+    """
+
+    def __init__(
+        self, text: str, *, step: str | None = None, server_reference: str | None = None, permanent: bool = False
+    ) -> None:
+        """Take the text and what the broker said."""
+        super().__init__(text, step=step)
+        self.server_reference = server_reference
+        self.permanent = permanent
+
+
+class NotSupported(Error, ValueError):
+    """The broker does not have what a call asks for, such as QoS 2; nothing was sent.
+
+    CONNACK says so (MQTT 5 §3.2.2.3). For MQTT 3.1.1, which has no properties, the client knows by itself.
     """
 
 

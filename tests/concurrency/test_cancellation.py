@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from azmqtt._client import credential_callbacks
+from azmqtt._support import credential_thread
 
 
 def desired(hub, client):
@@ -94,13 +94,13 @@ async def late(result):
 
 @pytest.mark.parametrize("result", [None, "token"])
 def test_a_credentials_function_is_cancelled_at_its_limit(monkeypatch, result):
-    monkeypatch.setattr(credential_callbacks, "_LIMIT", 0.01)
+    monkeypatch.setattr(credential_thread, "_LIMIT", 0.01)
     if result is None:
         with pytest.raises(TimeoutError):
-            asyncio.run(credential_callbacks._within(late(result)))
+            asyncio.run(credential_thread._within(late(result)))
     else:
         # What it returns in the last moment counts.
-        assert asyncio.run(credential_callbacks._within(late(result))) == result
+        assert asyncio.run(credential_thread._within(late(result))) == result
 
 
 def test_a_credentials_function_that_cancels_itself_is_told_as_it_is():
@@ -108,4 +108,4 @@ def test_a_credentials_function_that_cancels_itself_is_told_as_it_is():
         raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        asyncio.run(credential_callbacks._within(cancels()))
+        asyncio.run(credential_thread._within(cancels()))

@@ -18,7 +18,8 @@ MODULES = {
     "_client": "DeviceClient",
     "_core": "CloudMessage",
     "_errors": "AuthenticationFailed BadAnswer CertificateExpiresSoon ClientClosed ConnectionFailed ConnectionLost "
-    "IotHubError MessageTooLarge OutboxFull PreconditionFailed ProvisioningFailed RequestFailed RequestTimeout "
+    "DeliveryUnknown Error IotHubError MessageTooLarge NotSupported OutboxFull PreconditionFailed ProvisioningFailed "
+    "PublishRefused RequestFailed RequestTimeout ServerMoved SessionLost SessionTakenOver SubscribeRefused "
     "ThreadUnavailable Throttled UploadFailed",
     "_hub": "LocalHub",
     "_hub_certificates": "DeviceCertificate",
@@ -27,6 +28,9 @@ MODULES = {
     "_hub_provisioning": "Allocation AllocationRequest Enrollment EnrollmentGroup LocalRegistration",
     "_hub_types": "FeedbackRecord FileUpload LocalDevice LocalModule TelemetryMessage",
     "_message": "Message",
+    "_mqtt.authentication": "Enhanced EntraToken JsonWebToken",
+    "_mqtt.service_account": "ServiceAccountToken",
+    "_mqtt.types": "Published Will",
     "_options": "ClientOptions",
     "_stats": "RoundTrips Stats",
     "_streams": "Stream",
