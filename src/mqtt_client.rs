@@ -177,7 +177,7 @@ fn quality(qos: u8) -> PyResult<QoS> {
 
 fn publish(topic: String, payload: Vec<u8>, qos: u8, retain: bool) -> PyResult<Publish> {
     let payload = payload.into();
-    let publish = Publish { dup: false, qos: quality(qos)?, retain, topic, pkid: 0, payload };
+    let publish = Publish { dup: false, qos: quality(qos)?, retain, topic, packet_id: 0, payload };
     if publish.fits(LARGEST_PACKET) { Ok(publish) } else { Err(refused(Refused::Message)) }
 }
 
@@ -339,8 +339,8 @@ fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
         EventKind::Unsubscribed(mid) => (number, "unsubscribed", mid).into_pyobject(py),
         EventKind::Message(message) => {
             let payload = PyBytes::new(py, &message.payload);
-            let Publish { topic, qos, retain, dup, pkid, .. } = message;
-            (number, "message", topic, payload, qos as u8, retain, dup, pkid).into_pyobject(py)
+            let Publish { topic, qos, retain, dup, packet_id, .. } = message;
+            (number, "message", topic, payload, qos as u8, retain, dup, packet_id).into_pyobject(py)
         }
         EventKind::BadTopic => (number, "bad topic").into_pyobject(py),
         EventKind::Ended(end) => {

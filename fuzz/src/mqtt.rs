@@ -66,7 +66,7 @@ pub fn server_session(data: &[u8]) -> bool {
         let event = server.poll(input, now);
         match &event {
             Ok(Some(server::Event::Connect(_))) => server.accept(None, now),
-            Ok(Some(server::Event::Publish(publish))) => server.acknowledge(publish.pkid),
+            Ok(Some(server::Event::Publish(publish))) => server.acknowledge(publish.packet_id),
             Ok(Some(_)) => drop(server.publish_qos1(Publish::new("a", QoS::AtLeastOnce, ""), 1)),
             Ok(None) | Err(_) => {}
         }
@@ -83,7 +83,7 @@ pub fn client_session(data: &[u8]) -> bool {
     in_pieces(data, |input| {
         let event = client.poll(input, now);
         match &event {
-            Ok(Some(client::Event::Message(publish))) => client.acknowledge(publish.pkid, now),
+            Ok(Some(client::Event::Message(publish))) => client.acknowledge(publish.packet_id, now),
             Ok(Some(_)) if client.has_room() => {
                 drop(client.publish_qos1(Publish::new("a", QoS::AtLeastOnce, ""), 1, now));
             }

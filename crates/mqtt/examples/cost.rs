@@ -39,7 +39,7 @@ fn read(input: &mut BytesMut, sender: Sender) -> Packet {
 fn main() {
     let payload = Bytes::from(vec![7; 256]);
     let mut publish = message(&payload);
-    publish.pkid = 7;
+    publish.packet_id = 7;
     let (publish, puback) = (Packet::Publish(publish), Packet::PubAck(PubAck::new(7)));
 
     for (name, packet) in [("PUBLISH", &publish), ("PUBACK", &puback)] {
@@ -73,7 +73,7 @@ fn main() {
         }
         while let Some(server::Event::Publish(publish)) = server.poll(client.output(), now).expect("PUBLISH")
         {
-            server.acknowledge(publish.pkid);
+            server.acknowledge(publish.packet_id);
         }
         while client.poll(server.output(), now).expect("PUBACK").is_some() {}
         assert_eq!(client.in_flight(), 0);

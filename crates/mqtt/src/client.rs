@@ -201,20 +201,22 @@ impl<T> Client<T> {
             return Err(ProtocolError::Unexpected { packet: packet.name() });
         }
         Ok(match packet {
-            Packet::PubAck(puback) => {
-                self.session.in_flight.acknowledge(puback.pkid).map(|known| Event::Acknowledged(known.token))
-            }
+            Packet::PubAck(puback) => self
+                .session
+                .in_flight
+                .acknowledge(puback.packet_id)
+                .map(|known| Event::Acknowledged(known.token)),
             Packet::Publish(publish) if publish.qos == QoS::ExactlyOnce => {
                 return Err(ProtocolError::Unexpected { packet: "QoS 2 PUBLISH" });
             }
             Packet::Publish(publish) => Some(Event::Message(publish)),
             Packet::SubAck(suback)
-                if self.session.in_flight.release(suback.pkid, suback.return_codes.len()) =>
+                if self.session.in_flight.release(suback.packet_id, suback.return_codes.len()) =>
             {
-                Some(Event::Subscribed { packet_id: suback.pkid, return_codes: suback.return_codes })
+                Some(Event::Subscribed { packet_id: suback.packet_id, return_codes: suback.return_codes })
             }
-            Packet::UnsubAck(unsuback) if self.session.in_flight.release(unsuback.pkid, 0) => {
-                Some(Event::Unsubscribed { packet_id: unsuback.pkid })
+            Packet::UnsubAck(unsuback) if self.session.in_flight.release(unsuback.packet_id, 0) => {
+                Some(Event::Unsubscribed { packet_id: unsuback.packet_id })
             }
             Packet::PingResp => None,
             packet => return Err(ProtocolError::Unexpected { packet: packet.name() }),
@@ -289,20 +291,20 @@ impl<T> Client<T> {
             !filters.is_empty() && filters.iter().all(|filter| is_valid_filter(&filter.path)),
             "{filters:?}"
         );
-        let pkid = self.reserve(filters.len())?;
+        let packet_id = self.reserve(filters.len())?;
         self.keep_alive.sent(now);
-        self.session.encode(&Packet::Subscribe(Subscribe { pkid, filters }));
-        Some(pkid)
+        self.session.encode(&Packet::Subscribe(Subscribe { packet_id, filters }));
+        Some(packet_id)
     }
 
     /// Gives topics up, at least one; the answer carries the returned packet identifier. `None` as with
     /// [`Self::subscribe`].
     pub fn unsubscribe(&mut self, topics: Vec<String>, now: Instant) -> Option<u16> {
         debug_assert!(!topics.is_empty() && topics.iter().all(|topic| is_valid_filter(topic)), "{topics:?}");
-        let pkid = self.reserve(0)?;
+        let packet_id = self.reserve(0)?;
         self.keep_alive.sent(now);
-        self.session.encode(&Packet::Unsubscribe(Unsubscribe { pkid, topics }));
-        Some(pkid)
+        self.session.encode(&Packet::Unsubscribe(Unsubscribe { packet_id, topics }));
+        Some(packet_id)
     }
 
     fn reserve(&mut self, answers: usize) -> Option<u16> {

@@ -97,7 +97,7 @@ impl<T> InFlight<T> {
             return Err((publish, token));
         }
         let Some(id) = self.next_free() else { return Err((publish, token)) };
-        publish.pkid = id;
+        publish.packet_id = id;
         publish.qos = QoS::AtLeastOnce;
         publish.dup = false;
         self.messages += 1;
@@ -131,7 +131,7 @@ impl<T> InFlight<T> {
     /// if that was given to another one since.
     pub fn restore(&mut self, acknowledged: Acknowledged<T>) -> bool {
         let Acknowledged { publish, token, age } = acknowledged;
-        let id = publish.pkid;
+        let id = publish.packet_id;
         if id == 0 || self.aside.contains_key(&id) {
             return false;
         }
@@ -205,7 +205,7 @@ impl<T> InFlight<T> {
         slots.filter_map(|slot| match slot {
             Slot::Message(mut publish, token) => {
                 publish.dup = false;
-                publish.pkid = 0;
+                publish.packet_id = 0;
                 Some((publish, token))
             }
             _ => None,

@@ -136,11 +136,13 @@ impl<T> Server<T> {
         }
         Ok(match packet {
             Packet::Publish(publish) => Some(Event::Publish(publish)),
-            Packet::PubAck(puback) => self.session.in_flight.acknowledge(puback.pkid).map(|acknowledged| {
-                let (rest, token) = acknowledged.swap(());
-                self.acknowledged = Some(Box::new(rest));
-                Event::Acknowledged(token)
-            }),
+            Packet::PubAck(puback) => {
+                self.session.in_flight.acknowledge(puback.packet_id).map(|acknowledged| {
+                    let (rest, token) = acknowledged.swap(());
+                    self.acknowledged = Some(Box::new(rest));
+                    Event::Acknowledged(token)
+                })
+            }
             Packet::Subscribe(subscribe) => Some(Event::Subscribe(subscribe)),
             Packet::Unsubscribe(unsubscribe) => Some(Event::Unsubscribe(unsubscribe)),
             Packet::PingReq => {

@@ -62,7 +62,7 @@ impl<T> Session<T> {
         if publish.qos == QoS::AtMostOnce && !publish.dup {
             encode_publish(publish, &mut self.output, self.max_packet_size);
         } else {
-            let publish = Publish { qos: QoS::AtMostOnce, dup: false, pkid: 0, ..publish.clone() };
+            let publish = Publish { qos: QoS::AtMostOnce, dup: false, packet_id: 0, ..publish.clone() };
             encode_publish(&publish, &mut self.output, self.max_packet_size);
         }
     }

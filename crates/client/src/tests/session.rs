@@ -19,7 +19,9 @@ async fn what_is_said_before_the_broker_accepts_waits_and_leaves_in_order() {
         code: azmqtt_mqtt::ConnectReturnCode::Success,
     }))
     .await;
-    let Packet::Publish(Publish { pkid: 1, payload, .. }) = line.read().await else { panic!("no publish") };
+    let Packet::Publish(Publish { packet_id: 1, payload, .. }) = line.read().await else {
+        panic!("no publish")
+    };
     assert_eq!(&payload[..], b"kept");
     assert!(matches!(line.read().await, Packet::Subscribe(_)));
     let Packet::Publish(early) = line.read().await else { panic!("no publish") };
@@ -43,15 +45,15 @@ async fn answers_come_back_under_the_numbers_of_the_application() {
     peer.client.subscribe(700, filters).unwrap();
     let Packet::Subscribe(subscribe) = line.read().await else { panic!("no subscribe") };
     let return_codes = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce), SubscribeReasonCode::Failure];
-    line.write(Packet::SubAck(SubAck { pkid: subscribe.pkid, return_codes })).await;
+    line.write(Packet::SubAck(SubAck { packet_id: subscribe.packet_id, return_codes })).await;
     assert_eq!(peer.happens().await, EventKind::Subscribed(700, vec![1, 128]));
     peer.client.unsubscribe(701, vec!["a".to_owned()]).unwrap();
     let Packet::Unsubscribe(unsubscribe) = line.read().await else { panic!("no unsubscribe") };
-    line.write(Packet::UnsubAck(UnsubAck { pkid: unsubscribe.pkid })).await;
+    line.write(Packet::UnsubAck(UnsubAck { packet_id: unsubscribe.packet_id })).await;
     assert_eq!(peer.happens().await, EventKind::Unsubscribed(701));
     peer.client.publish(702, message(QoS::AtLeastOnce, "x")).unwrap();
     let Packet::Publish(publish) = line.read().await else { panic!("no publish") };
-    line.write(Packet::PubAck(PubAck::new(publish.pkid))).await;
+    line.write(Packet::PubAck(PubAck::new(publish.packet_id))).await;
     assert_eq!(peer.happens().await, EventKind::Acknowledged(702));
 }
 
@@ -87,7 +89,7 @@ async fn messages_in_flight_are_sent_again_and_the_window_holds_the_others_back(
 async fn a_message_is_acknowledged_on_its_own_connection_only() {
     let peer = Peer::new(2).await;
     let mut incoming = message(QoS::AtLeastOnce, "in");
-    incoming.pkid = 9;
+    incoming.packet_id = 9;
     let (first, mut line) = peer.connected(false).await;
     line.write(Packet::Publish(incoming.clone())).await;
     assert_eq!(peer.happens().await, EventKind::Message(incoming.clone()));

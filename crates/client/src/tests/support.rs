@@ -102,7 +102,7 @@ pub(super) fn message(qos: QoS, body: &str) -> Publish {
         qos,
         retain: false,
         topic: "t".to_owned(),
-        pkid: 0,
+        packet_id: 0,
         payload: body.to_owned().into(),
     }
 }

@@ -198,7 +198,7 @@ impl Dispatch for Session<'_> {
             }
             (Event::Message(message), awaited) => {
                 if message.qos == QoS::AtLeastOnce {
-                    self.mqtt.acknowledge(message.pkid, now);
+                    self.mqtt.acknowledge(message.packet_id, now);
                 }
                 match (ProvisioningResponse::parse(&message.topic), awaited) {
                     (Ok(topic), Awaited::Answer(request_id)) if topic.request_id == *request_id => {

@@ -114,7 +114,7 @@ impl Session {
     /// and so are calls of methods, whose response is what the caller waits for;
     /// cloud messages when the application has them.
     fn take_in(&mut self, publish: Publish, now: Instant) {
-        let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.pkid);
+        let packet_id = (publish.qos == QoS::AtLeastOnce).then_some(publish.packet_id);
         if let Some(destination) = Destination::of(&publish.topic, &self.shared.config.identity) {
             return self.take_cloud_message(&destination, publish.payload, packet_id, now);
         }

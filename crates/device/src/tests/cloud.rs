@@ -170,7 +170,7 @@ async fn a_full_inbox_does_not_keep_a_connection_from_coming_up_nor_close_from_f
     while texts.len() < 2 {
         match peer.event().await {
             Some(Event::Publish(publish)) => {
-                peer.acknowledge(publish.pkid).await;
+                peer.acknowledge(publish.packet_id).await;
                 texts.push(super::support::text(&publish));
             }
             Some(Event::Subscribe(_)) => {}
@@ -185,7 +185,7 @@ async fn a_full_inbox_does_not_keep_a_connection_from_coming_up_nor_close_from_f
 /// A QoS 1 message outside of the peer's window, so that any number may be unacknowledged.
 fn qos1(packet_id: u16) -> Vec<u8> {
     let mut publish = Publish::new(TOPIC, QoS::AtLeastOnce, packet_id.to_string());
-    publish.pkid = packet_id;
+    publish.packet_id = packet_id;
     let mut bytes = bytes::BytesMut::new();
     codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
     bytes.to_vec()
@@ -225,7 +225,7 @@ async fn large_messages_that_nobody_takes_are_bounded_in_bytes() {
     let mut peer = listening(&hub, &device).await;
     for packet_id in 1..=80 {
         let mut publish = Publish::new(TOPIC, QoS::AtLeastOnce, vec![b'x'; SIZE]);
-        publish.pkid = packet_id;
+        publish.packet_id = packet_id;
         let mut bytes = bytes::BytesMut::new();
         codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
         peer.raw(&bytes).await;

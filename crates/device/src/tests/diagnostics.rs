@@ -180,7 +180,7 @@ async fn figures_of_a_connection() {
     let publish = peer.message().await;
     assert_eq!((device.stats().in_flight, device.stats().outbox), (1, 0));
     tokio::time::sleep(Duration::from_millis(30)).await;
-    peer.acknowledge(publish.pkid).await;
+    peer.acknowledge(publish.packet_id).await;
     sent.get().await.unwrap();
     let stats = device.stats();
     let trips = stats.publish_round_trip.unwrap();

@@ -56,7 +56,7 @@ async fn what_the_hub_does_not_acknowledge_in_time_goes_out_on_the_next_connecti
     assert_eq!(connecting.get().await, Ok(()));
     let again = peer.message().await;
     assert!(again.dup);
-    peer.acknowledge(again.pkid).await;
+    peer.acknowledge(again.packet_id).await;
     assert_eq!(sent.get().await, Ok(()));
 }
 
@@ -92,7 +92,7 @@ async fn a_later_wish_to_connect_wins() {
     let leaving = disconnect(&device, LONG);
     assert_eq!(ask(|reply| device.connect(LONG, reply)).get().await, Ok(()));
     assert_eq!(leaving.get().await, Ok(()));
-    peer.acknowledge(message.pkid).await;
+    peer.acknowledge(message.packet_id).await;
     assert_eq!(sent.get().await, Ok(()));
     assert_eq!(device.state(), State::Connected);
 }
@@ -121,7 +121,7 @@ async fn close_keeps_the_connection_past_an_earlier_disconnect_to_send_what_was_
     let leaving = disconnect(&device, Duration::from_millis(50));
     let closing = close(&device);
     tokio::time::sleep(Duration::from_millis(100)).await;
-    peer.acknowledge(message.pkid).await;
+    peer.acknowledge(message.packet_id).await;
     assert_eq!(sent.get().await, Ok(()));
     assert_eq!((closing.get().await, leaving.get().await), (Ok(0), Ok(())));
     peer.expect_disconnect().await;

@@ -13,15 +13,15 @@ async fn a_kept_session_gets_the_unacknowledged_again_as_duplicates() {
     let mut peer = hub.connect(&device).await;
     let sent: Vec<_> = ["a", "b", "c"].map(|text| send(&device, text)).into();
     let first: Vec<_> = [peer.message().await, peer.message().await, peer.message().await].into();
-    peer.acknowledge(first[1].pkid).await;
+    peer.acknowledge(first[1].packet_id).await;
     until("the acknowledgement", || device.stats().messages_sent == 1).await;
     drop(peer);
 
     let mut peer = hub.accept(true).await;
     for original in [&first[0], &first[2]] {
         let again = peer.message().await;
-        assert_eq!((again.pkid, again.dup, text(&again)), (original.pkid, true, text(original)));
-        peer.acknowledge(again.pkid).await;
+        assert_eq!((again.packet_id, again.dup, text(&again)), (original.packet_id, true, text(original)));
+        peer.acknowledge(again.packet_id).await;
     }
     for sent in sent {
         sent.get().await.unwrap();
@@ -46,7 +46,7 @@ async fn a_forgotten_session_gets_them_as_new_before_anything_younger() {
     for expected in ["a", "b", "c"] {
         let publish = peer.message().await;
         assert_eq!((text(&publish).as_str(), publish.dup), (expected, false));
-        peer.acknowledge(publish.pkid).await;
+        peer.acknowledge(publish.packet_id).await;
     }
     for sent in sent {
         sent.get().await.unwrap();
@@ -81,7 +81,7 @@ async fn answers_that_came_before_the_end_count() {
     let sent: Vec<_> = (0..50).map(|n| send(&device, &n.to_string())).collect();
     for _ in 0..50 {
         let publish = peer.message().await;
-        peer.server.acknowledge(publish.pkid);
+        peer.server.acknowledge(publish.packet_id);
     }
     peer.flush().await;
     drop(peer);

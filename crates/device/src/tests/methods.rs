@@ -234,7 +234,7 @@ async fn a_handler_may_respond_while_the_client_closes() {
     call(&mut peer, "y", "2", "").await;
     respond(&device, request, 200, "").get().await.unwrap();
     assert_eq!(response(&mut peer).await.0, "$iothub/methods/res/200/?$rid=1");
-    peer.acknowledge(keeps_it_open.pkid).await;
+    peer.acknowledge(keeps_it_open.packet_id).await;
     peer.expect_disconnect().await;
     assert_eq!(closing.get().await, Ok(0));
 }

@@ -33,7 +33,7 @@ async fn a_hub_that_sends_but_does_not_read() {
     let next = send(&device, "next");
     loop {
         let publish = peer.message().await;
-        peer.acknowledge(publish.pkid).await;
+        peer.acknowledge(publish.packet_id).await;
         if text(&publish) == "next" {
             break;
         }
@@ -86,7 +86,7 @@ async fn late_answers_are_waited_for_in_parallel() {
     let ids = {
         let mut ids = Vec::new();
         for _ in 0..500 {
-            ids.push(peer.message().await.pkid);
+            ids.push(peer.message().await.packet_id);
         }
         ids
     };

@@ -44,7 +44,7 @@ async fn accept(hub: &Hub) -> Peer {
 async fn request(peer: &mut Peer) -> (ProvisioningRequest, Vec<u8>) {
     let publish = peer.message().await;
     assert_eq!(publish.qos, QoS::AtLeastOnce);
-    peer.acknowledge(publish.pkid).await;
+    peer.acknowledge(publish.packet_id).await;
     (ProvisioningRequest::parse(&publish.topic).unwrap(), publish.payload.to_vec())
 }
 

@@ -18,7 +18,7 @@ async fn serve(peer: &mut Peer, received: &mut HashMap<String, u32>) {
         match peer.event().await {
             Some(Event::Publish(publish)) => {
                 *received.entry(text(&publish)).or_default() += 1;
-                peer.acknowledge(publish.pkid).await;
+                peer.acknowledge(publish.packet_id).await;
             }
             Some(Event::Disconnect) => return,
             other => panic!("{other:?} in place of a message or DISCONNECT"),
@@ -54,7 +54,7 @@ async fn a_renewal_under_load_loses_and_repeats_nothing() {
     }
     while let Ok(publish) = tokio::time::timeout(Duration::from_millis(100), peer.message()).await {
         *received.entry(text(&publish)).or_default() += 1;
-        peer.acknowledge(publish.pkid).await;
+        peer.acknowledge(publish.packet_id).await;
         if sender.is_finished() {
             break;
         }
@@ -76,7 +76,7 @@ async fn an_answer_that_is_out_is_waited_for() {
     // The next connection is open before the old one is left.
     let mut next = hub.accept_tls().await;
     let queued = send(&device, "queued");
-    peer.acknowledge(publish.pkid).await;
+    peer.acknowledge(publish.packet_id).await;
     sent.get().await.unwrap();
     let answered = Instant::now();
     peer.expect_disconnect().await;
@@ -103,8 +103,8 @@ async fn an_answer_that_does_not_come_holds_it_up_for_a_while_only() {
     next.accept(true).await;
     let mut peer = next;
     let again = peer.message().await;
-    assert_eq!((again.pkid, again.dup), (first.pkid, true));
-    peer.acknowledge(again.pkid).await;
+    assert_eq!((again.packet_id, again.dup), (first.packet_id, true));
+    peer.acknowledge(again.packet_id).await;
     sent.get().await.unwrap();
 }
 

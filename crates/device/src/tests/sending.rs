@@ -25,7 +25,7 @@ async fn qos_1_is_answered_by_its_puback() {
     // A round trip later it is still open.
     assert_eq!(device.stats().outstanding, 1);
     assert!(sent.is_open());
-    peer.acknowledge(publish.pkid).await;
+    peer.acknowledge(publish.packet_id).await;
     sent.get().await.unwrap();
     let stats = device.stats();
     assert_eq!((stats.messages_sent, stats.outstanding, stats.outstanding_bytes), (1, 0, 0));
@@ -64,7 +64,7 @@ async fn answers_out_of_order_repeated_and_unknown() {
     let mut peer = hub.connect(&device).await;
     let mut first = send(&device, "first");
     let second = send(&device, "second");
-    let (one, two) = (peer.message().await.pkid, peer.message().await.pkid);
+    let (one, two) = (peer.message().await.packet_id, peer.message().await.packet_id);
     for id in [two, two, 0xFFFF, 77] {
         peer.acknowledge(id).await;
     }
@@ -130,7 +130,7 @@ async fn a_missing_answer_times_out_on_time() {
     let started = Instant::now();
     let timeout = Duration::from_millis(200);
     let sent = send_within(&device, QoS::AtLeastOnce, "unanswered", timeout);
-    let late = peer.message().await.pkid;
+    let late = peer.message().await.packet_id;
     let error = sent.get().await.unwrap_err();
     assert!(
         matches!(&error, Error::RequestTimeout { operation: "send_message", after, .. } if *after == timeout),
@@ -143,9 +143,9 @@ async fn a_missing_answer_times_out_on_time() {
     // The answer that comes after all ends nothing else, and the connection goes on.
     let next = send(&device, "next");
     let publish = peer.message().await;
-    assert_ne!(publish.pkid, late);
+    assert_ne!(publish.packet_id, late);
     peer.acknowledge(late).await;
-    peer.acknowledge(publish.pkid).await;
+    peer.acknowledge(publish.packet_id).await;
     next.get().await.unwrap();
     assert_eq!((device.stats().messages_failed, device.stats().outstanding), (1, 0));
 }

@@ -52,13 +52,14 @@ async fn unreliable_hub(
                 Event::Publish(publish) => {
                     *received.entry(super::support::text(&publish)).or_default() += 1;
                     if dice.roll(8) > 0 || left > 3 {
-                        peer.acknowledge(publish.pkid).await;
+                        peer.acknowledge(publish.packet_id).await;
                     } else {
                         withheld = true;
                     }
                 }
                 Event::Subscribe(subscribe) => {
-                    peer.server.suback(subscribe.pkid, vec![SubscribeReasonCode::Success(QoS::AtMostOnce)]);
+                    peer.server
+                        .suback(subscribe.packet_id, vec![SubscribeReasonCode::Success(QoS::AtMostOnce)]);
                 }
                 Event::Disconnect => return received,
                 other => panic!("{other:?}"),

@@ -316,7 +316,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     pub(super) async fn take_message(&mut self) -> String {
         let publish = self.message().await;
         if publish.qos == QoS::AtLeastOnce {
-            self.acknowledge(publish.pkid).await;
+            self.acknowledge(publish.packet_id).await;
         }
         text(&publish)
     }
@@ -333,14 +333,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
         let subscribe = self.subscribe().await;
         let agreed = SubscribeReasonCode::Success(QoS::AtLeastOnce);
         let code = if granted { agreed } else { SubscribeReasonCode::Failure };
-        self.server.suback(subscribe.pkid, vec![code; subscribe.filters.len()]);
+        self.server.suback(subscribe.packet_id, vec![code; subscribe.filters.len()]);
         self.flush().await;
         subscribe.filters[0].path.clone()
     }
 
     pub(super) async fn grant(&mut self, subscribe: &Subscribe) {
         let agreed = SubscribeReasonCode::Success(QoS::AtLeastOnce);
-        self.server.suback(subscribe.pkid, vec![agreed; subscribe.filters.len()]);
+        self.server.suback(subscribe.packet_id, vec![agreed; subscribe.filters.len()]);
         self.flush().await;
     }
 

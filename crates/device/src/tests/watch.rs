@@ -244,7 +244,7 @@ async fn closing_does_not_wait_for_a_comparison() {
     notify(&mut peer, &json!({"n": 9}), 9).await;
     answer(&mut peer, "nobody", &json!({}), 1).await;
     until("it has seen the gap", || device.stats().twin_answers_unmatched == 1).await;
-    peer.acknowledge(publish.pkid).await;
+    peer.acknowledge(publish.packet_id).await;
     sent.get().await.unwrap();
     assert_eq!(closing.get().await, Ok(0));
     peer.expect_disconnect().await;

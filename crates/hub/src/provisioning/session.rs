@@ -187,12 +187,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
                 }
                 let qos = if filter.qos == QoS::AtMostOnce { filter.qos } else { QoS::AtLeastOnce };
                 self.granted = Some(qos);
-                self.server.suback(subscribe.pkid, vec![SubscribeReasonCode::Success(qos)]);
+                self.server.suback(subscribe.packet_id, vec![SubscribeReasonCode::Success(qos)]);
                 Ok(())
             }
             Event::Unsubscribe(unsubscribe) => {
                 self.granted = None;
-                self.server.unsuback(unsubscribe.pkid);
+                self.server.unsuback(unsubscribe.packet_id);
                 Ok(())
             }
             Event::Publish(publish) => self.answer(publish).await,
@@ -205,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
         let request = ProvisioningRequest::parse(&publish.topic).map_err(|_| Closed)?;
         match publish.qos {
             QoS::AtMostOnce => {}
-            QoS::AtLeastOnce => self.server.acknowledge(publish.pkid),
+            QoS::AtLeastOnce => self.server.acknowledge(publish.packet_id),
             QoS::ExactlyOnce => return Err(Closed),
         }
         let now = SystemTime::now();

@@ -215,7 +215,7 @@ impl DeviceSession {
         if publish.qos == QoS::ExactlyOnce {
             return Err(forbidden("a message with QoS 2"));
         }
-        let (qos, packet_id) = (publish.qos, publish.pkid);
+        let (qos, packet_id) = (publish.qos, publish.packet_id);
         let answer = if publish.topic == self.telemetry_topic {
             // The general way, without its parsing.
             self.record(PropertyBag::new(), publish.retain, publish.payload)?;
@@ -288,7 +288,7 @@ impl DeviceSession {
             Err(error) => return Err(CloseReason::Forbidden(error.to_string())),
         };
         if request.qos == QoS::AtLeastOnce {
-            self.server.acknowledge(request.pkid);
+            self.server.acknowledge(request.packet_id);
         }
         self.answer(answer)
     }
@@ -332,7 +332,7 @@ impl DeviceSession {
             self.subscriptions.grant(subscription, qos);
             granted.push(SubscribeReasonCode::Success(qos));
         }
-        self.server.suback(subscribe.pkid, granted);
+        self.server.suback(subscribe.packet_id, granted);
         self.tell_takes_methods();
         self.send_cloud_messages()
     }
@@ -347,7 +347,7 @@ impl DeviceSession {
             self.subscriptions.revoke(&subscription);
         }
         self.tell_takes_methods();
-        self.server.unsuback(unsubscribe.pkid);
+        self.server.unsuback(unsubscribe.packet_id);
         Ok(())
     }
 

@@ -191,7 +191,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
     }
 
     pub async fn acknowledge(&mut self, publish: &Publish) {
-        self.mqtt.acknowledge(publish.pkid, Instant::now());
+        self.mqtt.acknowledge(publish.packet_id, Instant::now());
         self.flush().await;
     }
 

@@ -189,7 +189,7 @@ async fn a_lost_lock_sends_the_message_again_and_its_old_acknowledgement_counts_
     let first = receive(&mut client, "a").await;
     let second = receive(&mut client, "a").await;
     assert!(!second.dup, "a delivery of its own, not the first one's packet");
-    assert_ne!(first.pkid, second.pkid);
+    assert_ne!(first.packet_id, second.packet_id);
     client.acknowledge(&first).await;
     assert!(client.send(EVENTS, "x").await);
     assert_eq!(hub.pending_c2d("dev1").unwrap(), 1);

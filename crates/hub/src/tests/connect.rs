@@ -205,7 +205,7 @@ async fn packets_may_follow_the_connect_at_once() {
     let mut bytes = bytes::BytesMut::new();
     codec::encode(&Packet::Connect(Options::new(&hub, "dev1").connect), &mut bytes, MAX_PACKET_SIZE).unwrap();
     let mut publish = Publish::new("devices/dev1/messages/events/", QoS::AtLeastOnce, "early");
-    publish.pkid = 7;
+    publish.packet_id = 7;
     codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
     let mut stream = tls(&hub).await;
     stream.write_all(&bytes).await.unwrap();

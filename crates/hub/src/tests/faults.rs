@@ -168,7 +168,10 @@ async fn an_answer_comes_twice() {
     inject(&hub, json!({"fault": "duplicate", "on": "twin_answer"}));
     client.publish(GET, QoS::AtMostOnce, "").await;
     let (first, second) = (client.message().await, client.message().await);
-    assert_eq!((&first.topic, &first.payload, first.pkid), (&second.topic, &second.payload, second.pkid));
+    assert_eq!(
+        (&first.topic, &first.payload, first.packet_id),
+        (&second.topic, &second.payload, second.packet_id)
+    );
     assert_eq!((first.dup, second.dup), (false, true));
 }
 
@@ -423,7 +426,11 @@ async fn a_message_whose_acknowledgement_is_lost_is_sent_again_in_the_next_conne
         let mut client = TestClient::open(&hub, &options).await.unwrap_or_else(|_| panic!("accepted"));
         for old in [first, second] {
             let again = client.message().await;
-            assert_eq!((again.pkid, again.dup, &again.payload), (old.pkid, true, &old.payload), "{fault}");
+            assert_eq!(
+                (again.packet_id, again.dup, &again.payload),
+                (old.packet_id, true, &old.payload),
+                "{fault}"
+            );
             client.acknowledge(&again).await;
         }
         assert!(client.send(EVENTS, "x").await);

@@ -90,7 +90,7 @@ fn encoded(packet: &Packet, times: usize) -> BytesMut {
 
 fn message(topic: &str, qos: QoS, body: impl Into<Bytes>) -> Packet {
     let mut publish = Publish::new(topic, qos, body.into());
-    publish.pkid = 1;
+    publish.packet_id = 1;
     Packet::Publish(publish)
 }
 
@@ -117,7 +117,7 @@ async fn floods_of_requests_to_the_twin() {
 async fn floods_of_small_packets() {
     served_during_flood(Packet::PingReq).await;
     let mut subscribe = Subscribe::new("$iothub/methods/POST/#", QoS::AtLeastOnce);
-    subscribe.pkid = 1;
+    subscribe.packet_id = 1;
     served_during_flood(Packet::Subscribe(subscribe)).await;
 }
 

@@ -96,7 +96,7 @@ async fn a_message_that_is_sent_again_counts_again() {
     let mut stream = TestClient::connect(&hub, "dev1").await.into_stream();
     for dup in [false, true] {
         let mut publish = azmqtt_mqtt::Publish::new(EVENTS, QoS::AtLeastOnce, "again");
-        (publish.pkid, publish.dup) = (7, dup);
+        (publish.packet_id, publish.dup) = (7, dup);
         let mut bytes = bytes::BytesMut::new();
         codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
         stream.write_all(&bytes).await.unwrap();
@@ -152,7 +152,7 @@ async fn what_the_service_closes_over_closes_the_connection() {
         if qos == QoS::ExactlyOnce {
             let mut bytes = bytes::BytesMut::new();
             let mut publish = azmqtt_mqtt::Publish::new(topic, qos, "x");
-            publish.pkid = 1;
+            publish.packet_id = 1;
             codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
             let mut stream = client.into_stream();
             tokio::io::AsyncWriteExt::write_all(&mut stream, &bytes).await.unwrap();

@@ -214,7 +214,7 @@ async fn the_pings_of_a_client_over_its_rate_are_answered() {
     let mut message = BytesMut::new();
     for id in 1..=2 {
         let mut publish = Publish::new(EVENTS, QoS::AtLeastOnce, "x");
-        publish.pkid = id;
+        publish.packet_id = id;
         codec::encode(&Packet::Publish(publish), &mut message, MAX_PACKET_SIZE).unwrap();
         message.extend_from_slice(&[0xc0, 0]);
     }

@@ -199,25 +199,25 @@ impl From<Packet> for Content {
                 Self::ConnAck { session_present: ack.session_present, code: ack.code as u8 }
             }
             Packet::Publish(publish) => publish.into(),
-            Packet::PubAck(ack) => acknowledgement("PUBACK", ack.pkid),
-            Packet::PubRec(ack) => acknowledgement("PUBREC", ack.pkid),
-            Packet::PubRel(ack) => acknowledgement("PUBREL", ack.pkid),
-            Packet::PubComp(ack) => acknowledgement("PUBCOMP", ack.pkid),
+            Packet::PubAck(ack) => acknowledgement("PUBACK", ack.packet_id),
+            Packet::PubRec(ack) => acknowledgement("PUBREC", ack.packet_id),
+            Packet::PubRel(ack) => acknowledgement("PUBREL", ack.packet_id),
+            Packet::PubComp(ack) => acknowledgement("PUBCOMP", ack.packet_id),
             Packet::Subscribe(subscribe) => {
                 let filters = subscribe.filters.into_iter().map(|filter| (filter.path, filter.qos as u8));
-                Self::Subscribe { packet_id: subscribe.pkid, filters: filters.collect() }
+                Self::Subscribe { packet_id: subscribe.packet_id, filters: filters.collect() }
             }
             Packet::SubAck(ack) => {
                 let codes = ack.return_codes.iter().map(|code| match code {
                     SubscribeReasonCode::Success(qos) => *qos as u8,
                     SubscribeReasonCode::Failure => 0x80,
                 });
-                Self::SubAck { packet_id: ack.pkid, codes: codes.collect() }
+                Self::SubAck { packet_id: ack.packet_id, codes: codes.collect() }
             }
             Packet::Unsubscribe(unsubscribe) => {
-                Self::Unsubscribe { packet_id: unsubscribe.pkid, filters: unsubscribe.topics }
+                Self::Unsubscribe { packet_id: unsubscribe.packet_id, filters: unsubscribe.topics }
             }
-            Packet::UnsubAck(ack) => acknowledgement("UNSUBACK", ack.pkid),
+            Packet::UnsubAck(ack) => acknowledgement("UNSUBACK", ack.packet_id),
             Packet::PingReq => Self::Bare { name: "PINGREQ" },
             Packet::PingResp => Self::Bare { name: "PINGRESP" },
             Packet::Disconnect => Self::Bare { name: "DISCONNECT" },
@@ -249,7 +249,7 @@ impl From<Connect> for Content {
 impl From<Publish> for Content {
     fn from(publish: Publish) -> Self {
         Self::Publish {
-            packet_id: if publish.qos == QoS::AtMostOnce { 0 } else { publish.pkid },
+            packet_id: if publish.qos == QoS::AtMostOnce { 0 } else { publish.packet_id },
             topic: publish.topic,
             qos: publish.qos as u8,
             dup: publish.dup,

@@ -152,7 +152,7 @@ mod tests {
 
     fn publish() -> Packet {
         let mut publish = Publish::new("devices/d/messages/events/", QoS::AtLeastOnce, "hello");
-        publish.pkid = 7;
+        publish.packet_id = 7;
         Packet::Publish(publish)
     }
 

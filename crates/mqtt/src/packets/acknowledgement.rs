@@ -4,13 +4,13 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PubAck {
     /// That of the PUBLISH; never 0.
-    pub pkid: u16,
+    pub packet_id: u16,
 }
 
 impl PubAck {
     /// The acknowledgement of the PUBLISH with this packet identifier.
-    pub fn new(pkid: u16) -> Self {
-        Self { pkid }
+    pub fn new(packet_id: u16) -> Self {
+        Self { packet_id }
     }
 }
 
@@ -18,19 +18,19 @@ impl PubAck {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PubRec {
     /// That of the PUBLISH; never 0.
-    pub pkid: u16,
+    pub packet_id: u16,
 }
 
 /// PUBREL, the answer to PUBREC (§3.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PubRel {
     /// That of the PUBLISH; never 0.
-    pub pkid: u16,
+    pub packet_id: u16,
 }
 
 /// PUBCOMP, the answer to PUBREL (§3.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PubComp {
     /// That of the PUBLISH; never 0.
-    pub pkid: u16,
+    pub packet_id: u16,
 }

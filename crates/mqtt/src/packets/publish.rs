@@ -18,7 +18,7 @@ pub struct Publish {
     /// The topic name.
     pub topic: String,
     /// The packet identifier; 0 at QoS 0, which has none, and until a session gives one.
-    pub pkid: u16,
+    pub packet_id: u16,
     /// The application message.
     pub payload: Bytes,
 }
@@ -26,7 +26,7 @@ pub struct Publish {
 impl Publish {
     /// A message that was not sent before, without a packet identifier.
     pub fn new(topic: impl Into<String>, qos: QoS, payload: impl Into<Bytes>) -> Self {
-        Self { dup: false, qos, retain: false, topic: topic.into(), pkid: 0, payload: payload.into() }
+        Self { dup: false, qos, retain: false, topic: topic.into(), packet_id: 0, payload: payload.into() }
     }
 
     /// Whether this fits, at either QoS, into a packet of at most `limit` bytes, with a topic name that MQTT can carry
@@ -50,7 +50,7 @@ impl fmt::Debug for Publish {
             .field("qos", &self.qos)
             .field("dup", &self.dup)
             .field("retain", &self.retain)
-            .field("pkid", &self.pkid)
+            .field("packet_id", &self.packet_id)
             .field("payload_bytes", &self.payload.len())
             .finish()
     }

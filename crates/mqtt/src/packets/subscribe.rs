@@ -6,7 +6,7 @@ use crate::packets::qos::QoS;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscribe {
     /// Never 0.
-    pub pkid: u16,
+    pub packet_id: u16,
     /// At least one.
     pub filters: Vec<SubscribeFilter>,
 }
@@ -14,7 +14,7 @@ pub struct Subscribe {
 impl Subscribe {
     /// A subscription of one filter, without a packet identifier.
     pub fn new(path: impl Into<String>, qos: QoS) -> Self {
-        Self { pkid: 0, filters: vec![SubscribeFilter::new(path.into(), qos)] }
+        Self { packet_id: 0, filters: vec![SubscribeFilter::new(path.into(), qos)] }
     }
 }
 
@@ -38,15 +38,15 @@ impl SubscribeFilter {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubAck {
     /// That of the SUBSCRIBE.
-    pub pkid: u16,
+    pub packet_id: u16,
     /// One for each filter, in their order [MQTT-3.8.4-5].
     pub return_codes: Vec<SubscribeReasonCode>,
 }
 
 impl SubAck {
     /// This answer.
-    pub fn new(pkid: u16, return_codes: Vec<SubscribeReasonCode>) -> Self {
-        Self { pkid, return_codes }
+    pub fn new(packet_id: u16, return_codes: Vec<SubscribeReasonCode>) -> Self {
+        Self { packet_id, return_codes }
     }
 }
 

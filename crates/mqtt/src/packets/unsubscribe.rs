@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsubscribe {
     /// Never 0.
-    pub pkid: u16,
+    pub packet_id: u16,
     /// The topic filters, as they were subscribed; at least one.
     pub topics: Vec<String>,
 }
@@ -13,12 +13,12 @@ pub struct Unsubscribe {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnsubAck {
     /// That of the UNSUBSCRIBE.
-    pub pkid: u16,
+    pub packet_id: u16,
 }
 
 impl UnsubAck {
     /// The answer to the UNSUBSCRIBE with this packet identifier.
-    pub fn new(pkid: u16) -> Self {
-        Self { pkid }
+    pub fn new(packet_id: u16) -> Self {
+        Self { packet_id }
     }
 }

@@ -46,29 +46,29 @@ fn theirs(packet: Packet) -> v4::Packet {
         Packet::ConnAck(ack) => Theirs::ConnAck(their_connack(ack)),
         Packet::Publish(publish) => {
             let mut theirs = v4::Publish::new(publish.topic, their_qos(publish.qos), publish.payload);
-            (theirs.dup, theirs.retain, theirs.pkid) = (publish.dup, publish.retain, publish.pkid);
+            (theirs.dup, theirs.retain, theirs.pkid) = (publish.dup, publish.retain, publish.packet_id);
             Theirs::Publish(theirs)
         }
-        Packet::PubAck(PubAck { pkid }) => Theirs::PubAck(v4::PubAck { pkid }),
-        Packet::PubRec(PubRec { pkid }) => Theirs::PubRec(v4::PubRec { pkid }),
-        Packet::PubRel(PubRel { pkid }) => Theirs::PubRel(v4::PubRel { pkid }),
-        Packet::PubComp(PubComp { pkid }) => Theirs::PubComp(v4::PubComp { pkid }),
-        Packet::Subscribe(Subscribe { pkid, filters }) => {
+        Packet::PubAck(PubAck { packet_id }) => Theirs::PubAck(v4::PubAck { pkid: packet_id }),
+        Packet::PubRec(PubRec { packet_id }) => Theirs::PubRec(v4::PubRec { pkid: packet_id }),
+        Packet::PubRel(PubRel { packet_id }) => Theirs::PubRel(v4::PubRel { pkid: packet_id }),
+        Packet::PubComp(PubComp { packet_id }) => Theirs::PubComp(v4::PubComp { pkid: packet_id }),
+        Packet::Subscribe(Subscribe { packet_id, filters }) => {
             let filters = filters.into_iter();
             let filters = filters.map(|filter| v4::SubscribeFilter::new(filter.path, their_qos(filter.qos)));
-            Theirs::Subscribe(v4::Subscribe { pkid, filters: filters.collect() })
+            Theirs::Subscribe(v4::Subscribe { pkid: packet_id, filters: filters.collect() })
         }
         Packet::SubAck(ack) => {
             let codes = ack.return_codes.into_iter().map(|code| match code {
                 SubscribeReasonCode::Success(qos) => v4::SubscribeReasonCode::Success(their_qos(qos)),
                 SubscribeReasonCode::Failure => v4::SubscribeReasonCode::Failure,
             });
-            Theirs::SubAck(v4::SubAck::new(ack.pkid, codes.collect()))
+            Theirs::SubAck(v4::SubAck::new(ack.packet_id, codes.collect()))
         }
-        Packet::Unsubscribe(Unsubscribe { pkid, topics }) => {
-            Theirs::Unsubscribe(v4::Unsubscribe { pkid, topics })
+        Packet::Unsubscribe(Unsubscribe { packet_id, topics }) => {
+            Theirs::Unsubscribe(v4::Unsubscribe { pkid: packet_id, topics })
         }
-        Packet::UnsubAck(UnsubAck { pkid }) => Theirs::UnsubAck(v4::UnsubAck::new(pkid)),
+        Packet::UnsubAck(UnsubAck { packet_id }) => Theirs::UnsubAck(v4::UnsubAck::new(packet_id)),
         Packet::PingReq => Theirs::PingReq,
         Packet::PingResp => Theirs::PingResp,
         Packet::Disconnect => Theirs::Disconnect,

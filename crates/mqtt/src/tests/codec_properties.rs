@@ -121,7 +121,7 @@ proptest! {
         let payload = vec![0; len];
         let mut publish = Publish::new(topic, if qos1 { QoS::AtLeastOnce } else { QoS::AtMostOnce }, payload);
         let fits = publish.fits(MAX_PACKET_SIZE);
-        publish.pkid = u16::from(qos1);
+        publish.packet_id = u16::from(qos1);
         if fits {
             let bytes = encoded(&Packet::Publish(publish.clone()));
             prop_assert_eq!(decoded(&bytes, Sender::Client), Ok(Some(Packet::Publish(publish))));
@@ -143,7 +143,7 @@ fn the_largest_message_that_fits_is_taken() {
         for len in room - 16..=room {
             let mut publish = Publish::new("t".repeat(topic_len), QoS::AtLeastOnce, vec![0; len]);
             let fits = publish.fits(MAX_PACKET_SIZE);
-            publish.pkid = 1;
+            publish.packet_id = 1;
             if fits {
                 largest = len;
                 let taken = decoded(&encoded(&Packet::Publish(publish.clone())), Sender::Client);

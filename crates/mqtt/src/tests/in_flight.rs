@@ -80,7 +80,7 @@ fn any_step() -> impl Strategy<Value = Step> {
 fn message() -> Publish {
     // Neither the caller's QoS nor its flags count.
     let mut publish = Publish::new("t", QoS::ExactlyOnce, "");
-    (publish.dup, publish.pkid) = (true, 9);
+    (publish.dup, publish.packet_id) = (true, 9);
     publish
 }
 
@@ -95,7 +95,7 @@ fn apply(step: &Step, in_flight: &mut InFlight<u32>, model: &mut Model, token: u
             Ok(publish) => {
                 assert!(!publish.dup && publish.qos == QoS::AtLeastOnce);
                 assert!(model.tokens().len() < model.limit, "over the limit");
-                model.add(publish.pkid, Out::Message(token));
+                model.add(publish.packet_id, Out::Message(token));
             }
             Err((publish, returned)) => {
                 assert_eq!((publish, returned), (message(), token));
@@ -129,13 +129,13 @@ fn apply(step: &Step, in_flight: &mut InFlight<u32>, model: &mut Model, token: u
             model.out.retain(|_, (_, out)| matches!(out, Out::Message(_)));
             let expected: Vec<u16> = model.out.values().map(|(id, _)| *id).collect();
             let resent: Vec<(u16, bool)> =
-                in_flight.resume().map(|publish| (publish.pkid, publish.dup)).collect();
+                in_flight.resume().map(|publish| (publish.packet_id, publish.dup)).collect();
             assert_eq!(resent, expected.into_iter().map(|id| (id, true)).collect::<Vec<_>>());
         }
         Step::Drain => {
             let drained: Vec<_> = in_flight.drain().collect();
             assert_eq!(drained.iter().map(|(_, token)| *token).collect::<Vec<_>>(), model.tokens());
-            assert!(drained.iter().all(|(publish, _)| !publish.dup && publish.pkid == 0));
+            assert!(drained.iter().all(|(publish, _)| !publish.dup && publish.packet_id == 0));
             model.out.clear();
         }
         Step::Skip(count) => {
@@ -192,7 +192,7 @@ fn every_identifier_is_given_once_before_exhaustion() {
     for token in 0..65_535u32 {
         assert!(in_flight.has_room());
         let id = if token % 2 == 0 {
-            in_flight.insert(message(), token).unwrap().pkid
+            in_flight.insert(message(), token).unwrap().packet_id
         } else {
             in_flight.reserve(1).unwrap()
         };
@@ -221,9 +221,9 @@ fn every_identifier_is_given_once_before_exhaustion() {
 #[test]
 fn one_unanswered_identifier_does_not_block_the_rest() {
     let mut in_flight = InFlight::new(10);
-    let stuck = in_flight.insert(message(), 0).unwrap().pkid;
+    let stuck = in_flight.insert(message(), 0).unwrap().packet_id;
     for token in 1..200_000u32 {
-        let id = in_flight.insert(message(), token).unwrap().pkid;
+        let id = in_flight.insert(message(), token).unwrap().packet_id;
         assert_ne!(id, stuck);
         assert_eq!(self::token(in_flight.acknowledge(id)), Some(token));
     }

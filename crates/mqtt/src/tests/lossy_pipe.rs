@@ -184,11 +184,11 @@ impl World {
                 }
                 server::Event::Publish(publish) => {
                     self.up.arrived(&publish, self.connection);
-                    self.server_owes.push_back(publish.pkid);
+                    self.server_owes.push_back(publish.packet_id);
                 }
                 server::Event::Acknowledged(token) => self.down.acknowledged(token),
                 server::Event::Subscribe(subscribe) => {
-                    server.suback(subscribe.pkid, vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)]);
+                    server.suback(subscribe.packet_id, vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)]);
                 }
                 other => panic!("{other:?}"),
             }
@@ -213,7 +213,7 @@ impl World {
                 }
                 client::Event::Message(publish) => {
                     self.down.arrived(&publish, self.connection);
-                    self.client_owes.push_back(publish.pkid);
+                    self.client_owes.push_back(publish.packet_id);
                 }
                 client::Event::Acknowledged(token) => self.up.acknowledged(token),
                 client::Event::Subscribed { packet_id, .. } => assert!(self.subscribing.remove(&packet_id)),

@@ -50,21 +50,21 @@ fn any_packet() -> impl Strategy<Value = (Packet, Sender)> {
         1 => any_connect().prop_map(|connect| (Packet::Connect(connect), Sender::Client)),
         1 => any_connack().prop_map(|connack| (Packet::ConnAck(connack), Sender::Server)),
         4 => (any_publish(), any_sender()).prop_map(|(publish, from)| (Packet::Publish(publish), from)),
-        1 => (1u16.., any_sender()).prop_map(|(pkid, from)| (Packet::PubAck(PubAck { pkid }), from)),
-        1 => (1u16.., any_sender()).prop_map(|(pkid, from)| (Packet::PubRec(PubRec { pkid }), from)),
-        1 => (1u16.., any_sender()).prop_map(|(pkid, from)| (Packet::PubRel(PubRel { pkid }), from)),
-        1 => (1u16.., any_sender()).prop_map(|(pkid, from)| (Packet::PubComp(PubComp { pkid }), from)),
-        1 => (1u16.., prop::collection::vec((any_filter(), any_qos()), 1..4)).prop_map(|(pkid, filters)| {
+        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubAck(PubAck { packet_id }), from)),
+        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubRec(PubRec { packet_id }), from)),
+        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubRel(PubRel { packet_id }), from)),
+        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubComp(PubComp { packet_id }), from)),
+        1 => (1u16.., prop::collection::vec((any_filter(), any_qos()), 1..4)).prop_map(|(packet_id, filters)| {
             let filters = filters.into_iter().map(|(path, qos)| SubscribeFilter::new(path, qos)).collect();
-            (Packet::Subscribe(Subscribe { pkid, filters }), Sender::Client)
+            (Packet::Subscribe(Subscribe { packet_id, filters }), Sender::Client)
         }),
-        1 => (1u16.., prop::collection::vec(any_return_code(), 1..4)).prop_map(|(pkid, return_codes)| {
-            (Packet::SubAck(SubAck { pkid, return_codes }), Sender::Server)
+        1 => (1u16.., prop::collection::vec(any_return_code(), 1..4)).prop_map(|(packet_id, return_codes)| {
+            (Packet::SubAck(SubAck { packet_id, return_codes }), Sender::Server)
         }),
-        1 => (1u16.., prop::collection::vec(any_filter(), 1..4)).prop_map(|(pkid, topics)| {
-            (Packet::Unsubscribe(Unsubscribe { pkid, topics }), Sender::Client)
+        1 => (1u16.., prop::collection::vec(any_filter(), 1..4)).prop_map(|(packet_id, topics)| {
+            (Packet::Unsubscribe(Unsubscribe { packet_id, topics }), Sender::Client)
         }),
-        1 => (1u16..).prop_map(|pkid| (Packet::UnsubAck(UnsubAck { pkid }), Sender::Server)),
+        1 => (1u16..).prop_map(|packet_id| (Packet::UnsubAck(UnsubAck { packet_id }), Sender::Server)),
         1 => Just((Packet::PingReq, Sender::Client)),
         1 => Just((Packet::PingResp, Sender::Server)),
         1 => Just((Packet::Disconnect, Sender::Client)),
@@ -98,12 +98,12 @@ fn any_publish() -> impl Strategy<Value = Publish> {
         1 => (16_300usize..16_400).prop_map(|len| vec![7; len]),
     ];
     (any_topic(), any_qos(), payload, any::<bool>(), any::<bool>(), 1u16..).prop_map(
-        |(topic, qos, payload, dup, retain, pkid)| {
+        |(topic, qos, payload, dup, retain, packet_id)| {
             let first = qos == QoS::AtMostOnce;
             let mut publish = Publish::new(topic, qos, payload);
             publish.dup = dup && !first;
             publish.retain = retain;
-            publish.pkid = if first { 0 } else { pkid };
+            publish.packet_id = if first { 0 } else { packet_id };
             publish
         },
     )

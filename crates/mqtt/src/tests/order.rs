@@ -15,7 +15,7 @@ fn unexpected(packet: &'static str) -> ProtocolError {
 
 pub(super) fn message(qos: QoS) -> Publish {
     let mut publish = Publish::new("t", qos, "x");
-    publish.pkid = u16::from(qos != QoS::AtMostOnce);
+    publish.packet_id = u16::from(qos != QoS::AtMostOnce);
     publish
 }
 

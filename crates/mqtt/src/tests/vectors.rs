@@ -18,7 +18,7 @@ fn vectors() -> Vec<(&'static str, Sender, Packet, &'static [u8])> {
     empty_login.username = Some(String::new());
     empty_login.password = Some(Bytes::new());
     let mut publish = Publish::new("a/b", QoS::AtLeastOnce, "hi");
-    publish.pkid = 10;
+    publish.packet_id = 10;
     let mut again = publish.clone();
     (again.dup, again.retain, again.qos) = (true, true, QoS::ExactlyOnce);
     vec![
@@ -33,12 +33,12 @@ fn vectors() -> Vec<(&'static str, Sender, Packet, &'static [u8])> {
         ("§3.3.2", Client, Packet::Publish(publish), b"\x32\x09\0\x03a/b\0\x0Ahi"),
         ("§3.3.1", Server, Packet::Publish(again), b"\x3D\x09\0\x03a/b\0\x0Ahi"),
         ("§3.3.3", Client, Packet::Publish(Publish::new("a/b", QoS::AtMostOnce, "")), b"\x30\x05\0\x03a/b"),
-        ("§3.4", Server, Packet::PubAck(PubAck { pkid: 0x1234 }), b"\x40\x02\x12\x34"),
-        ("§3.5", Server, Packet::PubRec(PubRec { pkid: 0x1234 }), b"\x50\x02\x12\x34"),
-        ("§3.6.1", Client, Packet::PubRel(PubRel { pkid: 0x1234 }), b"\x62\x02\x12\x34"),
-        ("§3.7", Server, Packet::PubComp(PubComp { pkid: 0x1234 }), b"\x70\x02\x12\x34"),
+        ("§3.4", Server, Packet::PubAck(PubAck { packet_id: 0x1234 }), b"\x40\x02\x12\x34"),
+        ("§3.5", Server, Packet::PubRec(PubRec { packet_id: 0x1234 }), b"\x50\x02\x12\x34"),
+        ("§3.6.1", Client, Packet::PubRel(PubRel { packet_id: 0x1234 }), b"\x62\x02\x12\x34"),
+        ("§3.7", Server, Packet::PubComp(PubComp { packet_id: 0x1234 }), b"\x70\x02\x12\x34"),
         // Figure 3.23: "a/b" at QoS 1 and "c/d" at QoS 2.
-        ("§3.8.3", Client, Packet::Subscribe(Subscribe { pkid: 10, filters: vec![
+        ("§3.8.3", Client, Packet::Subscribe(Subscribe { packet_id: 10, filters: vec![
             SubscribeFilter::new("a/b".into(), QoS::AtLeastOnce), SubscribeFilter::new("c/d".into(), QoS::ExactlyOnce),
         ] }), b"\x82\x0E\0\x0A\0\x03a/b\x01\0\x03c/d\x02"),
         // Figure 3.27: QoS 0, QoS 2, failure.
@@ -47,7 +47,7 @@ fn vectors() -> Vec<(&'static str, Sender, Packet, &'static [u8])> {
             SubscribeReasonCode::Failure,
         ])), b"\x90\x05\0\x0A\x00\x02\x80"),
         // Figure 3.30: "a/b" and "c/d".
-        ("§3.10.3", Client, Packet::Unsubscribe(Unsubscribe { pkid: 10, topics: vec!["a/b".into(), "c/d".into()] }),
+        ("§3.10.3", Client, Packet::Unsubscribe(Unsubscribe { packet_id: 10, topics: vec!["a/b".into(), "c/d".into()] }),
             b"\xA2\x0C\0\x0A\0\x03a/b\0\x03c/d"),
         ("§3.11", Server, Packet::UnsubAck(UnsubAck::new(10)), b"\xB0\x02\0\x0A"),
         ("§3.12", Client, Packet::PingReq, b"\xC0\0"),

@@ -124,7 +124,7 @@ impl History {
                 }
                 self.hub.received.push(String::from_utf8(publish.payload.to_vec()).unwrap());
                 if publish.qos == QoS::AtLeastOnce {
-                    self.hub.puback.push(publish.pkid);
+                    self.hub.puback.push(publish.packet_id);
                 }
             }
         }

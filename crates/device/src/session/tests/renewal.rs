@@ -16,7 +16,7 @@ fn draining() -> (Bench, u16) {
     bench.pass(60 * SECOND);
     bench.turn();
     bench.session.next_is_open(bench.now);
-    (bench, publish.pkid)
+    (bench, publish.packet_id)
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn nothing_else_is_said_until_the_hub_has_answered() {
     assert_eq!(watched.get(), Ok(()));
     let changes = bench.shared.desired.take(10);
     assert_eq!(changes.iter().map(|change| change.version).collect::<Vec<_>>(), [3]);
-    bench.hub.acknowledge(events[1].pkid);
+    bench.hub.acknowledge(events[1].packet_id);
     bench.turn();
     assert_eq!(sent.get(), Ok(()));
 }

@@ -152,7 +152,7 @@ impl Bench {
         let mut count = 0;
         for event in events {
             if let Event::Subscribe(subscribe) = event {
-                self.hub.suback(subscribe.pkid, vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)]);
+                self.hub.suback(subscribe.packet_id, vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)]);
                 count += 1;
             }
         }
@@ -163,7 +163,7 @@ impl Bench {
     pub(super) fn refuse(&mut self, events: &[Event<u32>]) {
         for event in events {
             if let Event::Subscribe(subscribe) = event {
-                self.hub.suback(subscribe.pkid, vec![SubscribeReasonCode::Failure]);
+                self.hub.suback(subscribe.packet_id, vec![SubscribeReasonCode::Failure]);
             }
         }
     }

@@ -32,13 +32,13 @@ fn encoded(packets: &[Packet]) -> Vec<u8> {
 
 fn publish(topic: &str, qos: QoS, body: &str) -> Packet {
     let mut publish = Publish::new(topic, qos, body.to_owned());
-    publish.pkid = 7;
+    publish.packet_id = 7;
     Packet::Publish(publish)
 }
 
 fn subscribe(filter: &str) -> Packet {
     let mut subscribe = Subscribe::new(filter, QoS::AtLeastOnce);
-    subscribe.pkid = 3;
+    subscribe.packet_id = 3;
     Packet::Subscribe(subscribe)
 }
 
@@ -72,7 +72,7 @@ fn the_mqtt_session() {
             loop {
                 match server.poll(&mut bytes, now) {
                     Ok(Some(Event::Connect(_))) => server.accept(None, now),
-                    Ok(Some(Event::Publish(publish))) => server.acknowledge(publish.pkid),
+                    Ok(Some(Event::Publish(publish))) => server.acknowledge(publish.packet_id),
                     Ok(Some(_)) => drop(server.publish_qos1(Publish::new("a", QoS::AtLeastOnce, ""), 1)),
                     Ok(None) => break,
                     Err(_) => return,

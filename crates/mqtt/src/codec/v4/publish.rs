@@ -18,7 +18,7 @@ pub(super) fn decode(frame: &Frame, input: &mut BytesMut) -> Result<Publish, Pro
     };
     let mut fields = Fields::new(frame, &input[frame.header_len()..frame.size()]);
     let topic = fields.topic_name()?.to_owned();
-    let pkid = if qos == QoS::AtMostOnce { 0 } else { fields.packet_id()? };
+    let packet_id = if qos == QoS::AtMostOnce { 0 } else { fields.packet_id()? };
     // The rest is the application's.
     let payload_len = fields.len();
     let payload = if payload_len == 0 {
@@ -28,19 +28,19 @@ pub(super) fn decode(frame: &Frame, input: &mut BytesMut) -> Result<Publish, Pro
         input.advance(frame.size() - payload_len);
         input.split_to(payload_len).freeze()
     };
-    Ok(Publish { dup: flags & DUP != 0, qos, retain: flags & RETAIN != 0, topic, pkid, payload })
+    Ok(Publish { dup: flags & DUP != 0, qos, retain: flags & RETAIN != 0, topic, packet_id, payload })
 }
 
 pub(crate) fn encode(publish: &Publish, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
-    let Publish { dup, qos, retain, topic, pkid, payload } = publish;
+    let Publish { dup, qos, retain, topic, packet_id, payload } = publish;
     let has_id = *qos != QoS::AtMostOnce;
-    debug_assert!(!has_id || *pkid != 0, "a packet identifier of 0 [MQTT-2.3.1-1]");
+    debug_assert!(!has_id || *packet_id != 0, "a packet identifier of 0 [MQTT-2.3.1-1]");
     let flags = (*qos as u8) << 1 | if *dup { DUP } else { 0 } | if *retain { RETAIN } else { 0 };
     let len = field_len(topic.as_bytes()) + if has_id { 2 } else { 0 } + payload.len();
     put_header(output, first_byte(Kind::Publish) | flags, len, limit)?;
     put_field(output, topic.as_bytes());
     if has_id {
-        output.put_u16(*pkid);
+        output.put_u16(*packet_id);
     }
     output.put_slice(payload);
     Ok(())

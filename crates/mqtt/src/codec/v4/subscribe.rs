@@ -10,7 +10,7 @@ use crate::packets::{Kind, QoS, SubAck, Subscribe, SubscribeFilter, SubscribeRea
 const FAILURE: u8 = 0x80;
 
 pub(super) fn decode(fields: &mut Fields<'_>) -> Result<Subscribe, ProtocolError> {
-    let pkid = fields.packet_id()?;
+    let packet_id = fields.packet_id()?;
     if fields.is_empty() {
         return Err(fields.malformed("no topic filter [MQTT-3.8.3-3]"));
     }
@@ -22,7 +22,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Result<Subscribe, ProtocolError
         };
         filters.push(SubscribeFilter { path, qos });
     }
-    Ok(Subscribe { pkid, filters })
+    Ok(Subscribe { packet_id, filters })
 }
 
 pub(super) fn encode(
@@ -33,7 +33,7 @@ pub(super) fn encode(
     let filters_len: usize =
         subscribe.filters.iter().map(|filter| field_len(filter.path.as_bytes()) + 1).sum();
     put_header(output, first_byte(Kind::Subscribe), 2 + filters_len, limit)?;
-    output.put_u16(subscribe.pkid);
+    output.put_u16(subscribe.packet_id);
     for filter in &subscribe.filters {
         put_field(output, filter.path.as_bytes());
         output.put_u8(filter.qos as u8);
@@ -42,7 +42,7 @@ pub(super) fn encode(
 }
 
 pub(super) fn decode_ack(fields: &mut Fields<'_>) -> Result<SubAck, ProtocolError> {
-    let pkid = fields.packet_id()?;
+    let packet_id = fields.packet_id()?;
     if fields.is_empty() {
         return Err(fields.malformed("no return codes (§3.9.3)"));
     }
@@ -53,12 +53,12 @@ pub(super) fn decode_ack(fields: &mut Fields<'_>) -> Result<SubAck, ProtocolErro
     let Some(return_codes) = codes.collect() else {
         return Err(fields.malformed("reserved return code [MQTT-3.9.3-2]"));
     };
-    Ok(SubAck { pkid, return_codes })
+    Ok(SubAck { packet_id, return_codes })
 }
 
 pub(super) fn encode_ack(ack: &SubAck, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
     put_header(output, first_byte(Kind::SubAck), 2 + ack.return_codes.len(), limit)?;
-    output.put_u16(ack.pkid);
+    output.put_u16(ack.packet_id);
     output.extend(ack.return_codes.iter().map(|code| match code {
         SubscribeReasonCode::Success(qos) => *qos as u8,
         SubscribeReasonCode::Failure => FAILURE,
