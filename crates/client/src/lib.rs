@@ -2,31 +2,54 @@
 //!
 //! # Modules
 //!
-//! An [`MqttClient`] is a handle that never waits. One task per client owns the session and its connection.
+//! | module | subject |
+//! |---|---|
+//! | [`broker`], [`connection`] | where a connection goes, and its streams, which are [`azmqtt_net`]'s; the driver of a connection, for sessions of any kind |
+//! | [`managed`] | a client that keeps its connection and its promises by itself: [`Client`] |
+//! | [`manual`] | a client whose connections the application makes: [`MqttClient`] |
+//!
+//! The parts that any client with a task is made of:
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`broker`] | where a connection goes and what it is made of; its streams are [`azmqtt_net`]'s |
-//! | [`client`] | what can be asked, and how it reaches the task |
-//! | `task` | a session and its connection |
-//! | `session` | what is said, without I/O |
-//! | [`events`] | what came of it |
-//! | [`connection`] | the driver of a connection, for sessions of any kind |
+//! | [`mailbox`], [`reply`] | commands on their way to the task; how outcomes come back |
+//! | [`ticket`], [`outbox`], [`budget`], [`batch`], [`bulk`] | messages on their way out: one, those that wait, how many may, many counted together, many by one call |
+//! | [`inbox`], [`stream`], [`acknowledge`] | what came in, one item after the other, acknowledged in order |
+//! | [`limits`], [`backoff`] | room, time, attempts; when to try again |
+//! | [`monitor`], [`watch`], [`counter`], [`histogram`] | what can be seen from outside |
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod acknowledge;
+pub mod backoff;
+pub mod batch;
 pub mod broker;
-pub mod client;
+pub mod budget;
+pub mod bulk;
 pub mod connection;
-pub mod events;
-mod session;
-mod task;
+pub mod counter;
+pub mod histogram;
+pub mod inbox;
+pub mod limits;
+pub mod mailbox;
+pub mod managed;
+pub mod manual;
+pub mod monitor;
+pub mod outbox;
+pub mod reply;
+pub mod stream;
+pub mod ticket;
+pub mod watch;
 
-#[cfg(test)]
-mod tests;
-
+pub use batch::{Batch, Member};
 pub use broker::Broker;
-pub use client::{MqttClient, Refused};
+pub use bulk::Bulk;
 pub use connection::{Connection, Dispatch};
-pub use events::{End, Event, EventKind, Events};
+pub use inbox::Inbox;
+pub use managed::error::Error;
+pub use manual::{End, Event, EventKind, Events, MqttClient, Refused};
+pub use monitor::Monitor;
+pub use reply::Reply;
+pub use ticket::Ticket;
+pub use watch::State;

@@ -4,15 +4,15 @@ use std::pin::pin;
 use std::time::Instant;
 
 use crate::attempt::{self, Opened, Opening};
-use crate::backoff::{Backoff, random};
 use crate::commands::Command;
 use crate::credentials::Purpose;
 use crate::error::{Error, Step};
-use crate::reply::Burst;
 use crate::session::End;
 use crate::stats::State;
 use crate::task::Task;
+use azmqtt_client::backoff::{Backoff, random};
 use azmqtt_client::connection::Connection;
+use azmqtt_client::reply::Burst;
 use azmqtt_net::Stream;
 
 /// The next connection, once the session wants one.

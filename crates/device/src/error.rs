@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::provisioning::failure::ProvisioningFailure;
+use azmqtt_client::budget::Full;
 use azmqtt_dialect::ServiceError;
 use azmqtt_net::ConnectError;
 pub use azmqtt_net::Step;
@@ -125,6 +126,12 @@ impl std::error::Error for Error {}
 impl From<ConnectError> for Error {
     fn from(error: ConnectError) -> Self {
         Self::ConnectionFailed { step: error.step, reason: error.reason }
+    }
+}
+
+impl From<Full> for Error {
+    fn from(Full { messages, bytes }: Full) -> Self {
+        Self::OutboxFull { messages, bytes }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::commands::{Command, TwinReply};
 use crate::config::DeviceConfig;
 use crate::error::{Error, not_connected};
 use crate::inbox::{CloudMessage, Delivery, Inbox};
-use crate::incoming::stream::Streams;
+use crate::incoming::streams::Streams;
 use crate::invoke::{MethodAnswer, MethodInvocation, invoke};
 use crate::message::{Batch, Member, Outgoing, Owner, Ticket};
 use crate::neighbours::Neighbours;
@@ -24,7 +24,7 @@ use crate::shared::Shared;
 use crate::stats::{State, Stats};
 use crate::task::Task;
 use crate::upload::FileUpload;
-use crate::watch::{Log, StateChange};
+use azmqtt_client::watch::{Log, StateChange};
 use azmqtt_net::ConnectProgress;
 use azmqtt_net::deadlines::later;
 use azmqtt_net::sync::Mutex;
@@ -119,7 +119,7 @@ impl Device {
     pub fn send(&self, message: Outgoing, timeout: Duration, reply: Reply<()>) {
         let size = message.size();
         if let Err(error) = self.shared.budget.take(size as usize) {
-            return reply.send(Err(error));
+            return reply.send(Err(error.into()));
         }
         let deadline = later(Instant::now(), timeout);
         let ticket = Ticket { deadline, sent: 0, timeout, size, owner: Owner::One(reply) };
@@ -167,7 +167,7 @@ impl Device {
 
     fn twin(&self, request: Request, size: usize, timeout: Duration, reply: TwinReply) {
         if let Err(error) = self.shared.budget.take(size) {
-            return reply.fail(error);
+            return reply.fail(error.into());
         }
         let started = Instant::now();
         self.command(Command::Twin { request, started, deadline: later(started, timeout), reply });
@@ -290,7 +290,7 @@ impl Device {
     /// A queue of the changes of the state from now on. It ends with [`State::Closed`]; past [`MAX_STATE_CHANGES`] it
     /// keeps the newest.
     ///
-    /// [`MAX_STATE_CHANGES`]: super::watch::MAX_STATE_CHANGES
+    /// [`MAX_STATE_CHANGES`]: azmqtt_client::watch::MAX_STATE_CHANGES
     pub fn state_changes(&self) -> Arc<Inbox<StateChange>> {
         self.shared.monitor.watchers.states(|| self.state() == State::Closed)
     }

@@ -11,12 +11,12 @@
 //! | [`config`], [`credentials`], [`error`] | what a connection is made of, beside the byte stream, which is [`azmqtt_net`]'s; what can go wrong |
 //! | [`edge`] | signatures and roots from the IoT Edge runtime, for modules |
 //! | `task`, `connection`, `shared` | the life of the connection: connect, reconnect, close; one connection from CONNECT to its end; what handles and task both see |
-//! | `attempt`, `backoff` | a stream and a password; when to try again |
+//! | `attempt` | a stream and a password |
 //! | [`session`], `destination` | all that is said, without I/O; where a message is addressed to |
 //! | [`twin_session`] | the twin's part of it, for a connection that somebody else holds |
 //! | [`neighbours`] | other clients of the process that connect as the same identity |
-//! | [`stats`], [`histogram`], [`watch`] | what can be seen from outside |
-//! | [`message`], [`reported`], `budget`, [`inbox`] | messages and changes of the twin on their way out; what came in |
+//! | [`stats`] | what can be seen from outside |
+//! | [`message`], [`reported`], [`inbox`] | messages and changes of the twin on their way out; what came in |
 //! | [`incoming`] | what came in, one item after the other, acknowledged in order |
 //! | [`bulk`] | many messages by one call, with flow control |
 //! | [`upload`], [`invoke`] | files, and calls of methods through a gateway: over HTTPS, never in the device's task |
@@ -27,8 +27,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod attempt;
-mod backoff;
-mod budget;
 pub mod bulk;
 pub mod check;
 mod commands;
@@ -39,7 +37,6 @@ mod destination;
 pub mod edge;
 pub mod error;
 pub mod handle;
-pub mod histogram;
 pub mod inbox;
 pub mod incoming;
 pub mod invoke;
@@ -54,11 +51,12 @@ pub mod stats;
 mod task;
 pub mod twin_session;
 pub mod upload;
-pub mod watch;
 
 #[cfg(test)]
 mod tests;
 
+pub use azmqtt_client::histogram::RoundTrips;
+pub use azmqtt_client::watch::{Event, Log, LogEntry, StateChange};
 pub use azmqtt_net::{
     BoxFuture, CertificateError, ClientCertificate, Endpoint, EnvironmentProxies, Proxy, ProxyChoice,
     ProxyError, RootSource, Trust,
@@ -69,7 +67,7 @@ pub use credentials::{Credentials, Signer, TokenSource};
 pub use edge::Workload;
 pub use error::{Error, Step};
 pub use handle::Device;
-pub use histogram::RoundTrips;
+
 pub use inbox::{CloudMessage, Delivery, Inbox};
 pub use incoming::{Incoming, Receiver, StateChanges};
 pub use invoke::{MethodAnswer, MethodInvocation};
@@ -84,4 +82,3 @@ pub use session::requests::{Answer, ReportedPatch, Request, TwinDocument};
 pub use stats::{State, Stats};
 pub use twin_session::{OnDisconnect, Received, Refused, TwinSession};
 pub use upload::{FileUpload, UploadStep};
-pub use watch::{Event, Log, LogEntry, StateChange};

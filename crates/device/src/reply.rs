@@ -1,97 +1,14 @@
 //! A promise to answer: called once with the outcome, at the latest when it is dropped.
 
-use std::cell::RefCell;
-
 use crate::error::Error;
+use azmqtt_client::reply::Closed;
+pub use azmqtt_client::reply::afterwards;
 
-type Callback<T> = Box<dyn FnOnce(Result<T, Error>) + Send>;
+/// Where the outcome of one operation goes.
+pub type Reply<T> = azmqtt_client::Reply<T, Error>;
 
-/// Where the outcome of one operation goes. It is called on the runtime's thread and must not block.
-///
-/// Dropping it unanswered reports [`Error::ClientClosed`], so that no caller waits for ever.
-pub struct Reply<T>(Option<Callback<T>>);
-
-impl<T> Reply<T> {
-    /// A reply that ends in `callback`.
-    pub fn new(callback: impl FnOnce(Result<T, Error>) + Send + 'static) -> Self {
-        Self(Some(Box::new(callback)))
-    }
-
-    /// A reply that nobody waits for.
-    pub fn ignore() -> Self {
-        Self(None)
-    }
-
-    /// Hands the outcome over.
-    pub fn send(mut self, outcome: Result<T, Error>) {
-        if let Some(callback) = self.0.take() {
-            callback(outcome);
-        }
-    }
-}
-
-impl<T: Send + 'static> Reply<T> {
-    /// A reply to be awaited, for callers that live on a runtime of their own.
-    pub fn channel() -> (Self, tokio::sync::oneshot::Receiver<Result<T, Error>>) {
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        // A receiver that went away is a caller that no longer wants to know.
-        (Self::new(move |outcome| drop(sender.send(outcome))), receiver)
-    }
-}
-
-impl<T> Drop for Reply<T> {
-    fn drop(&mut self) {
-        if let Some(callback) = self.0.take() {
-            callback(Err(Error::ClientClosed));
-        }
-    }
-}
-
-impl<T> std::fmt::Debug for Reply<T> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Reply")
-    }
-}
-
-type Action = Box<dyn FnOnce()>;
-
-thread_local! {
-    /// What is to be done when this thread has handed over the outcomes that it is at; `None` outside of that.
-    static AFTERWARDS: RefCell<Option<Vec<Action>>> = const { RefCell::new(None) };
-}
-
-/// Does `action` once the outcomes that this thread is handing over are all handed over, or at once if it is
-/// at none. For a [`Reply`] that wakes somebody: a burst of outcomes needs one wake-up, at its end.
-pub fn afterwards(action: impl FnOnce() + 'static) {
-    let at_once = AFTERWARDS.with_borrow_mut(|pending| match pending {
-        Some(pending) => {
-            pending.push(Box::new(action));
-            None
-        }
-        None => Some(action),
-    });
-    if let Some(action) = at_once {
-        action();
-    }
-}
-
-/// While this lives, its thread hands over outcomes; not to be held across an `await`.
-pub(super) struct Burst(());
-
-impl Burst {
-    pub(super) fn begin() -> Self {
-        AFTERWARDS.with_borrow_mut(|pending| {
-            pending.get_or_insert_default();
-        });
-        Self(())
-    }
-}
-
-impl Drop for Burst {
-    fn drop(&mut self) {
-        let actions = AFTERWARDS.with_borrow_mut(Option::take);
-        for action in actions.unwrap_or_default() {
-            action();
-        }
+impl Closed for Error {
+    fn closed() -> Self {
+        Self::ClientClosed
     }
 }

@@ -2,15 +2,15 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::budget::Budget;
 use crate::commands::Commands;
 use crate::config::DeviceConfig;
 use crate::error::Error;
 use crate::inbox::{CloudMessage, Inbox};
-use crate::incoming::stream::Streams;
+use crate::incoming::streams::Streams;
 use crate::session::desired::DesiredPatch;
 use crate::session::methods::MethodRequest;
 use crate::stats::{Monitor, State};
+use azmqtt_client::budget::Budget;
 
 /// What the handles of a device and its task both see.
 #[derive(Debug)]

@@ -1,50 +1,16 @@
 //! What the connection task shows of itself: its state and its counters.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::ops::Deref;
 use std::time::SystemTime;
 
-use crate::histogram::{Histogram, RoundTrips};
-use crate::watch::{Event, StateChange, Watchers};
-use azmqtt_net::ConnectProgress;
-use azmqtt_net::sync::{Mutex, MutexGuard};
-
-/// Where a device's connection stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-pub enum State {
-    /// Not connected, and not trying.
-    Disconnected,
-    /// The first attempt is under way.
-    Connecting,
-    /// Accepted by the hub.
-    Connected,
-    /// Lost or not reachable; the next attempt waits or is under way.
-    Reconnecting,
-    /// Closed for good.
-    Closed,
-}
-
-impl State {
-    const ALL: [Self; 5] =
-        [Self::Disconnected, Self::Connecting, Self::Connected, Self::Reconnecting, Self::Closed];
-
-    /// The name that Python shows.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Disconnected => "disconnected",
-            Self::Connecting => "connecting",
-            Self::Connected => "connected",
-            Self::Reconnecting => "reconnecting",
-            Self::Closed => "closed",
-        }
-    }
-}
+pub use azmqtt_client::State;
+use azmqtt_client::counter::Counter;
+use azmqtt_client::histogram::{Histogram, RoundTrips};
 
 /// Written by the connection task, read from any thread.
 #[derive(Debug, Default)]
 pub(super) struct Monitor {
-    state: AtomicU8,
+    standing: azmqtt_client::Monitor,
     pub(super) counters: Counters,
     pub(super) depths: Depths,
     /// From PUBLISH to PUBACK.
@@ -53,58 +19,22 @@ pub(super) struct Monitor {
     pub(super) twin_times: Histogram,
     /// From PINGREQ to PINGRESP.
     pub(super) ping_times: Histogram,
-    pub(super) watchers: Watchers,
-    pub(super) connect_progress: Arc<ConnectProgress>,
-    standing: Mutex<Standing>,
 }
 
-/// What changes once in a while.
-#[derive(Debug, Default)]
-struct Standing {
-    last_error: Option<String>,
-    connected_since: Option<SystemTime>,
-    token_expiry: Option<u64>,
+/// Where the connection stands.
+impl Deref for Monitor {
+    type Target = azmqtt_client::Monitor;
+
+    fn deref(&self) -> &Self::Target {
+        &self.standing
+    }
 }
 
 impl Monitor {
-    pub(super) fn state(&self) -> State {
-        State::ALL[usize::from(self.state.load(Ordering::Acquire))]
-    }
-
-    /// Goes to another state, for a reason if there is one, and tells those who watch; the state before.
-    pub(super) fn set_state(&self, state: State, reason: Option<&str>) -> State {
-        let mut previous = state;
-        self.watchers.tell(|watched| {
-            previous = State::ALL[usize::from(self.state.swap(state as u8, Ordering::AcqRel))];
-            if state == previous {
-                return None;
-            }
-            let at = SystemTime::now();
-            self.standing().connected_since = (state == State::Connected).then_some(at);
-            watched
-                .then(|| Event::State(StateChange { state, previous, reason: reason.map(str::to_owned), at }))
-        });
-        previous
-    }
-
-    pub(super) fn last_error(&self) -> Option<String> {
-        self.standing().last_error.clone()
-    }
-
-    pub(super) fn set_last_error(&self, error: Option<String>) {
-        self.standing().last_error = error;
-    }
-
-    /// Until when the current token is valid, in seconds of Unix time; `None` without one.
-    pub(super) fn set_token_expiry(&self, expiry: Option<u64>) {
-        self.standing().token_expiry = expiry;
-    }
-
     pub(super) fn read(&self) -> Stats {
-        let standing = self.standing();
         Stats {
-            connected_since: standing.connected_since,
-            token_expiry: standing.token_expiry,
+            connected_since: self.connected_since(),
+            token_expiry: self.token_expiry(),
             publish_round_trip: self.publish_times.read(),
             twin_round_trip: self.twin_times.read(),
             ping_round_trip: self.ping_times.read(),
@@ -113,11 +43,6 @@ impl Monitor {
             methods_open: self.depths.methods_open.get(),
             ..self.counters.read()
         }
-    }
-
-    fn standing(&self) -> MutexGuard<'_, Standing> {
-        // Plain assignments cannot leave it half-changed.
-        self.standing.lock()
     }
 }
 
@@ -222,22 +147,4 @@ counters! {
     bytes_sent,
     /// Bytes read, after TLS.
     bytes_received,
-}
-
-/// A counter with one writer, so that no read-modify-write is needed.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(super) fn add(&self, amount: u64) {
-        self.0.store(self.get().wrapping_add(amount), Ordering::Relaxed);
-    }
-
-    pub(super) fn set(&self, amount: u64) {
-        self.0.store(amount, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
 }

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep_until;
 
 use crate::attempt;
-use crate::backoff::{Backoff, random};
 use crate::credentials::{Purpose, Refusals};
 use crate::error::Error;
 use crate::neighbours::Neighbours;
 use crate::session::{End, Session};
 use crate::shared::Shared;
 use crate::stats::State;
-use crate::watch::Event;
+use azmqtt_client::backoff::{Backoff, random};
 use azmqtt_client::connection::{Dispatch, sleep_until_some};
+use azmqtt_client::watch::Event;
 use azmqtt_net::deadlines::later;
 
 /// A session, and the policy of its connections. One task owns it: no locks, no races.

@@ -9,12 +9,12 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-use crate::budget::Budget;
 use crate::config::OutboxLimits;
 use crate::error::Error;
 use crate::session::desired::DesiredPatch;
 use crate::session::requests::{Answer, Request};
 use crate::session::twin::{Answered, COMPARISON_RETRY, Twin};
+use azmqtt_client::budget::Budget;
 use azmqtt_dialect::topic::HubTopic;
 
 /// Longer identifiers of a caller's own are refused; a UUID has 36.
@@ -133,7 +133,7 @@ impl TwinSession {
             Request::Get => 0,
             Request::Patch { patch, .. } => patch.size(),
         };
-        self.budget.take(size).map_err(Refused::Full)?;
+        self.budget.take(size).map_err(|full| Refused::Full(full.into()))?;
         let token = Token { request_id: request_id.clone(), size };
         if self.twin.ask_as(&request_id, request, now, deadline, token) {
             Ok(request_id)

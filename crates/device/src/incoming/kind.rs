@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::stream::{Stream, Streams};
+use super::streams::{Stream, Streams};
 use crate::handle::Device;
 use crate::inbox::{CloudMessage, Delivery, Inbox};
 use crate::reply::Reply;

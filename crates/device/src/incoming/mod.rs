@@ -2,13 +2,11 @@
 //! methods; and changes of the connection's state.
 //!
 //! * [`Receiver`]: takes them, having asked the hub for them, and acknowledges what the application is done with.
-//! * `stream`: where they wait, for all receivers of a kind; `acknowledge`: in which order they are acknowledged;
-//!   `subscription`: asked for once, waited for by anybody.
+//! * `streams`: where they wait, for all receivers of a kind; `subscription`: asked for once, waited for by anybody.
 
-mod acknowledge;
 mod kind;
 mod receiver;
-pub(crate) mod stream;
+pub(crate) mod streams;
 mod subscription;
 
 pub use kind::Incoming;

@@ -5,16 +5,16 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::acknowledge::Place;
 use super::kind::Incoming;
-use super::stream::Stream;
+use super::streams::Stream;
 use super::subscription::Subscription;
 use crate::error::Error;
 use crate::handle::Device;
 use crate::inbox::Inbox;
 use crate::reply::Reply;
 use crate::stats::State;
-use crate::watch::StateChange;
+use azmqtt_client::acknowledge::Place;
+use azmqtt_client::watch::StateChange;
 use azmqtt_net::sync::Mutex;
 
 /// Receives items of one kind, each by one of the receivers that there are for it. Asking for the next item is how the
@@ -138,13 +138,13 @@ impl<T: Incoming> Drop for Listening<'_, T> {
 #[derive(Debug)]
 pub struct StateChanges {
     inbox: Arc<Inbox<StateChange>>,
-    stream: Stream<StateChange>,
+    stream: azmqtt_client::stream::Stream<StateChange>,
 }
 
 impl StateChanges {
     /// Begins now.
     pub fn new(device: &Device) -> Self {
-        Self { inbox: device.state_changes(), stream: Stream::default() }
+        Self { inbox: device.state_changes(), stream: Default::default() }
     }
 
     /// Takes the next change if one waits.

@@ -11,7 +11,7 @@
 //! | subject | state | what is done with it |
 //! |---|---|---|
 //! | the whole | `state` | `commands`: what each command does. `dispatch`: packets, clock. `ending`: the end of a connection |
-//! | messages of the application | `outbox` | `sending` |
+//! | messages of the application | [`Outbox`](azmqtt_client::outbox::Outbox) | `sending` |
 //! | messages of the hub | [`Inbox`](crate::Inbox) | `cloud_messages` |
 //! | the twin | `twin`, [`requests`], [`desired`] | `twin_traffic` |
 //! | direct methods | [`methods`] | `method_calls` |
@@ -30,7 +30,6 @@ mod goal;
 mod link;
 mod method_calls;
 pub mod methods;
-mod outbox;
 mod reasons;
 pub mod requests;
 mod sending;

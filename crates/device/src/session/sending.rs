@@ -83,6 +83,6 @@ impl Session {
             self.count_failures(1);
         }
         self.shared.budget.give_back(ticket.size as usize);
-        ticket.settle(outcome);
+        ticket.owner.settle(outcome);
     }
 }

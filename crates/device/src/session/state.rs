@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use super::goal::Goal;
 use super::link::{Link, Renewal};
 use super::methods::Methods;
-use super::outbox::Outbox;
 use super::subscriptions::Subscriptions;
 use super::twin::Twin;
 use super::waiting::Waiting;
 use crate::commands::TwinReply;
 use crate::credentials::Password;
 use crate::error::Error;
-use crate::message::Ticket;
+use crate::message::{Owner, Ticket};
 use crate::neighbours::Seat;
 use crate::shared::Shared;
+use azmqtt_client::outbox::Outbox;
 use azmqtt_dialect::UsernameOptions;
 use azmqtt_mqtt::{Client, Connect, ConnectReturnCode};
 use azmqtt_net::ClockOffset;
@@ -31,7 +31,7 @@ pub(crate) struct Session {
     pub(super) goal: Goal,
     /// Somebody asked for a connection by name: a wait before the next attempt is over.
     pub(super) hurry: bool,
-    pub(super) outbox: Outbox,
+    pub(super) outbox: Outbox<Owner>,
     pub(super) twin: Twin<TwinReply>,
     pub(super) subscriptions: Subscriptions,
     /// When a subscription that was refused after a reconnect may be tried again.

@@ -9,8 +9,8 @@ use super::subscriptions::Feed;
 use super::twin::{Answered, COMPARISON_TIMEOUT, Origin, is_final};
 use crate::commands::TwinReply;
 use crate::error::Error;
-use crate::watch::Event;
 use azmqtt_client::connection::OUTPUT_HIGH_WATER;
+use azmqtt_client::watch::Event;
 use azmqtt_mqtt::{Publish, QoS};
 
 /// Changes that may wait for the application; past that they are merged.

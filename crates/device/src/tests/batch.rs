@@ -13,7 +13,7 @@ fn members(batch: &Arc<Batch>, count: usize) -> Vec<Member> {
 fn settle(member: Member, outcome: Result<(), Error>) {
     use crate::message::{Owner, Ticket};
     let (deadline, timeout) = (std::time::Instant::now(), std::time::Duration::ZERO);
-    Ticket { deadline, sent: 0, timeout, size: 0, owner: Owner::Member(member) }.settle(outcome);
+    Ticket { deadline, sent: 0, timeout, size: 0, owner: Owner::Member(member) }.owner.settle(outcome);
 }
 
 /// A waiter whose outcome shows in the channel.

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::support::{Hub, LONG, Peer, ask, close, device, send, until};
-use crate::inbox::MAX_BYTES;
 use crate::session::MAX_DELIVERIES;
 use crate::{CloudMessage, Device, Error};
+use azmqtt_client::inbox::MAX_BYTES;
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, Publish, QoS, codec};
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::support::{Hub, LONG, ask, close, config, device, send, until, within};
 use crate::State::{Closed, Connected, Connecting, Disconnected, Reconnecting};
-use crate::watch::{MAX_LOG_ENTRIES, MAX_STATE_CHANGES};
 use crate::{Device, Error, Event, Inbox, Log, Reply, State, StateChange};
+use azmqtt_client::watch::{MAX_LOG_ENTRIES, MAX_STATE_CHANGES};
 
 /// The changes up to one to `last`.
 async fn changes_to(last: State, inbox: &Inbox<StateChange>) -> Vec<StateChange> {

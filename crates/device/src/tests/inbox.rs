@@ -5,8 +5,8 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use super::support::{LONG, ask, within};
-use crate::inbox::MAX_BYTES;
 use crate::{Error, Inbox, Reply};
+use azmqtt_client::inbox::MAX_BYTES;
 
 #[test]
 fn items_come_out_in_order() {

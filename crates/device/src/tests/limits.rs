@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 
-use crate::backoff::Backoff;
-use crate::budget::Budget;
-use crate::{Error, OutboxLimits, RetryPolicy};
+use crate::{OutboxLimits, RetryPolicy};
+use azmqtt_client::backoff::Backoff;
+use azmqtt_client::budget::{Budget, Full};
 use azmqtt_net::deadlines::later;
 
 proptest! {
@@ -36,7 +36,7 @@ proptest! {
                 Ok(()) => { prop_assert!(fits); taken.push(size); }
                 Err(error) => {
                     prop_assert!(!fits);
-                    prop_assert_eq!(error, Error::OutboxFull { messages, bytes });
+                    prop_assert_eq!(error, Full { messages, bytes });
                     budget.give_back(taken.remove(0));
                 }
             }
@@ -77,7 +77,7 @@ fn extreme_policies_do_not_overflow() {
 fn an_empty_outbox_takes_a_message_of_any_size() {
     let budget = Budget::new(OutboxLimits { messages: 10, bytes: 10 });
     assert_eq!(budget.take(1000), Ok(()));
-    assert_eq!(budget.take(1), Err(Error::OutboxFull { messages: 1, bytes: 1000 }));
+    assert_eq!(budget.take(1), Err(Full { messages: 1, bytes: 1000 }));
     budget.give_back(1000);
     assert_eq!(budget.used(), (0, 0));
 }

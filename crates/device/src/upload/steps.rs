@@ -8,12 +8,12 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
 use hyper::{Method, StatusCode};
 use tokio::time::sleep;
 
-use super::super::backoff::{Backoff, random};
 use super::super::config::DeviceConfig;
 use super::super::config::RetryPolicy;
 use super::super::credentials::Refusals;
 use super::super::error::Error;
 use super::UploadStep;
+use azmqtt_client::backoff::{Backoff, random};
 use azmqtt_dialect::encoding::encode;
 use azmqtt_dialect::storage::{
     MAX_BLOCKS, STORAGE_VERSION, StorageError, block_id, block_list_body, listed_blocks,

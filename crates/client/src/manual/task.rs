@@ -4,10 +4,10 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::client::{Command, Shared};
 use crate::connection::Connection;
-use crate::events::End;
-use crate::session::{Ended, Session};
+use crate::manual::client::{Command, Shared};
+use crate::manual::events::End;
+use crate::manual::session::{Ended, Session};
 use azmqtt_net::Stream;
 
 pub(super) struct Task {

@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::broker::Broker;
-use crate::events::Events;
-use crate::task::Task;
+use crate::manual::events::Events;
+use crate::manual::task::Task;
 use azmqtt_mqtt::codec::is_valid_filter;
 use azmqtt_mqtt::{Connect, LARGEST_PACKET, Publish, QoS, SubscribeFilter};
 use azmqtt_net::sync::Mutex;

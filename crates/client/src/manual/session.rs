@@ -8,9 +8,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::client::Request;
 use crate::connection::{Dispatch, Loss, MAX_OUTPUT, OUTPUT_HIGH_WATER, Progress};
-use crate::events::{End, Event, EventKind, Events};
+use crate::manual::client::Request;
+use crate::manual::events::{End, Event, EventKind, Events};
 use azmqtt_mqtt::client::Event as MqttEvent;
 use azmqtt_mqtt::{
     Client, Connect, ConnectReturnCode, LARGEST_PACKET, Publish, QoS, SubscribeFilter, SubscribeReasonCode,

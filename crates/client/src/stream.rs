@@ -7,53 +7,42 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::acknowledge::{Acknowledgements, Place};
-use crate::error::Error;
-use crate::inbox::{CloudMessage, Delivery, Inbox};
-use crate::reply::Reply;
-use crate::session::desired::DesiredPatch;
-use crate::session::methods::MethodRequest;
+use crate::acknowledge::{Acknowledgements, Place};
+use crate::inbox::Inbox;
+use crate::reply::{Closed, Over, Reply};
 use azmqtt_net::sync::Mutex;
 
 /// How many items are fetched at once.
 const BATCH: usize = 256;
 
-/// The items of every kind.
-#[derive(Debug, Default)]
-pub struct Streams {
-    pub(crate) messages: Stream<CloudMessage>,
-    pub(crate) desired: Stream<DesiredPatch>,
-    pub(crate) methods: Stream<MethodRequest>,
-}
-
 /// The items of one kind. What is to be acknowledged goes to a closure that is called under the lock, so that the order
 /// holds across threads.
 #[derive(Debug)]
-pub struct Stream<T> {
-    local: Mutex<Local<T>>,
+pub struct Stream<T, D = ()> {
+    local: Mutex<Local<T, D>>,
     listeners: Arc<Listeners>,
 }
 
 #[derive(Debug)]
-struct Local<T> {
+struct Local<T, D> {
     items: VecDeque<T>,
-    acknowledgements: Acknowledgements,
+    acknowledgements: Acknowledgements<D>,
 }
 
-impl<T> Default for Stream<T> {
+impl<T, D> Default for Stream<T, D> {
     fn default() -> Self {
         let local = Local { items: VecDeque::new(), acknowledgements: Acknowledgements::default() };
         Self { local: Mutex::new(local), listeners: Arc::default() }
     }
 }
 
-impl<T> Stream<T> {
+impl<T, D: Copy> Stream<T, D> {
     /// Takes the next item, with its place if it wants to be acknowledged.
-    pub(crate) fn take(
+    pub fn take(
         &self,
         inbox: &Inbox<T>,
-        delivery: impl FnOnce(&T) -> Option<Delivery>,
-        acknowledge: impl FnOnce(Vec<Delivery>),
+        delivery: impl FnOnce(&T) -> Option<D>,
+        acknowledge: impl FnOnce(Vec<D>),
     ) -> Option<(T, Option<Place>)> {
         let mut local = self.local.lock();
         if local.items.is_empty() {
@@ -72,26 +61,26 @@ impl<T> Stream<T> {
     }
 
     /// Items that were fetched and wait here.
-    pub(crate) fn waiting(&self) -> usize {
+    pub fn waiting(&self) -> usize {
         self.local.lock().items.len()
     }
 
     /// The application is done with an item.
-    pub(crate) fn done(&self, place: Place, acknowledge: impl FnOnce(Vec<Delivery>)) {
+    pub fn done(&self, place: Place, acknowledge: impl FnOnce(Vec<D>)) {
         let mut local = self.local.lock();
         acknowledge(local.acknowledgements.done(place));
     }
 
     /// Acknowledges what the application is done with.
-    pub(crate) fn flush(&self, acknowledge: impl FnOnce(Vec<Delivery>)) {
+    pub fn flush(&self, acknowledge: impl FnOnce(Vec<D>)) {
         let mut local = self.local.lock();
         acknowledge(local.acknowledgements.flush());
     }
 
-    /// Answers `reply` when it is worth trying [`Self::take`], or with [`Error::ClientClosed`] when nothing
+    /// Answers `reply` when it is worth trying [`Self::take`], or with [`Closed::closed`] when nothing
     /// will come any more. The key is for [`Self::forget`].
-    pub(crate) fn listen(&self, inbox: &Inbox<T>, reply: Reply<()>) -> usize {
-        let (key, armed) = self.listeners.add(reply);
+    pub fn listen<E: Closed + 'static>(&self, inbox: &Inbox<T>, reply: Reply<(), E>) -> usize {
+        let (key, armed) = self.listeners.add(reply.untyped());
         if !self.local.lock().items.is_empty() {
             // Somebody else fetched a batch between the caller's look and now.
             self.listeners.nudge();
@@ -104,7 +93,7 @@ impl<T> Stream<T> {
     }
 
     /// Takes a listener back. Its reply is dropped.
-    pub(crate) fn forget(&self, key: usize) {
+    pub fn forget(&self, key: usize) {
         drop(self.listeners.remove(key));
     }
 }
@@ -120,14 +109,14 @@ struct Listeners {
 
 #[derive(Debug, Default)]
 struct Waiting {
-    replies: Vec<(usize, Reply<()>)>,
+    replies: Vec<(usize, Reply<(), Over>)>,
     next: usize,
     armed: bool,
 }
 
 impl Listeners {
     /// Adds one; says whether a reply stands in the inbox already.
-    fn add(&self, reply: Reply<()>) -> (usize, bool) {
+    fn add(&self, reply: Reply<(), Over>) -> (usize, bool) {
         let mut state = self.state.lock();
         let key = state.next;
         state.next = state.next.wrapping_add(1);
@@ -136,7 +125,7 @@ impl Listeners {
         (key, std::mem::replace(&mut state.armed, true))
     }
 
-    fn remove(&self, key: usize) -> Option<Reply<()>> {
+    fn remove(&self, key: usize) -> Option<Reply<(), Over>> {
         let mut state = self.state.lock();
         let at = state.replies.iter().position(|(other, _)| *other == key)?;
         let (_, reply) = state.replies.swap_remove(at);
@@ -145,7 +134,7 @@ impl Listeners {
     }
 
     /// The reply in the inbox was answered.
-    fn wake_all(&self, outcome: &Result<(), Error>) {
+    fn wake_all(&self, outcome: &Result<(), Over>) {
         self.state.lock().armed = false;
         self.call(outcome);
     }
@@ -157,13 +146,13 @@ impl Listeners {
         }
     }
 
-    fn call(&self, outcome: &Result<(), Error>) {
+    fn call(&self, outcome: &Result<(), Over>) {
         let mut state = self.state.lock();
         let replies = std::mem::take(&mut state.replies);
         self.count.store(0, Ordering::SeqCst);
         drop(state);
         for (_, reply) in replies {
-            reply.send(outcome.clone());
+            reply.send(*outcome);
         }
     }
 }

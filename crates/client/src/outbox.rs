@@ -4,15 +4,16 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::histogram::Ticks;
-use crate::message::Ticket;
+use crate::ticket::Ticket;
 use azmqtt_mqtt::Publish;
 
+/// What waits or leaves; `O` is who is told of a message.
 #[derive(Debug)]
-pub(super) struct Outbox {
+pub struct Outbox<O> {
     /// Accepted and not yet on the wire, oldest first.
-    pub(super) queued: VecDeque<(Publish, Ticket)>,
+    pub queued: VecDeque<(Publish, Ticket<O>)>,
     /// QoS 0 messages on their way to the socket: done once that many bytes have left.
-    pub(super) unflushed: VecDeque<(u64, Publish, Ticket)>,
+    pub unflushed: VecDeque<(u64, Publish, Ticket<O>)>,
     /// For the round trips of messages.
     ticks: Ticks,
     round: Round,
@@ -23,31 +24,34 @@ pub(super) struct Outbox {
 struct Round {
     now: Instant,
     tick: u32,
-    /// Microseconds since the hub accepted.
+    /// Microseconds since the server accepted.
     age: u32,
 }
 
-impl Outbox {
-    pub(super) fn new(now: Instant) -> Self {
+impl<O> Outbox<O> {
+    /// With nothing in it; `now` begins its clock.
+    pub fn new(now: Instant) -> Self {
         let round = Round { now, tick: 0, age: 0 };
         Self { queued: VecDeque::new(), unflushed: VecDeque::new(), ticks: Ticks::new(now), round }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether nothing waits or leaves.
+    pub fn is_empty(&self) -> bool {
         self.queued.is_empty() && self.unflushed.is_empty()
     }
 
-    pub(super) fn len(&self) -> usize {
+    /// How many wait or leave.
+    pub fn len(&self) -> usize {
         self.queued.len() + self.unflushed.len()
     }
 
     /// The reading of the clock that goes with a message.
-    pub(super) fn tick(&self, now: Instant) -> u32 {
+    pub fn tick(&self, now: Instant) -> u32 {
         self.ticks.at(now)
     }
 
     /// How long a message that went out at `sent` took, in microseconds; `None` if that spans a lost connection.
-    pub(super) fn round_trip(&mut self, sent: u32, accepted: Option<Instant>, now: Instant) -> Option<u32> {
+    pub fn round_trip(&mut self, sent: u32, accepted: Option<Instant>, now: Instant) -> Option<u32> {
         if self.round.now != now {
             let age = now.saturating_duration_since(accepted.unwrap_or(now)).as_micros();
             // Ticks are cut to whole microseconds, so that their difference may be one more.
@@ -59,26 +63,27 @@ impl Outbox {
     }
 
     /// Puts messages back in front, in their order.
-    pub(super) fn requeue(&mut self, messages: Vec<(Publish, Ticket)>) {
+    pub fn requeue(&mut self, messages: Vec<(Publish, Ticket<O>)>) {
         for message in messages.into_iter().rev() {
             self.queued.push_front(message);
         }
     }
 
     /// Takes out the messages whose time is over, in their order.
-    pub(super) fn expire(&mut self, now: Instant) -> impl Iterator<Item = Ticket> + use<> {
+    pub fn expire(&mut self, now: Instant) -> impl Iterator<Item = Ticket<O>> + use<O> {
         let queued = split_off(&mut self.queued, |(_, ticket)| ticket.deadline <= now);
         let unflushed = split_off(&mut self.unflushed, |(_, _, ticket)| ticket.deadline <= now);
         queued.into_iter().map(|(_, ticket)| ticket).chain(unflushed.into_iter().map(|(_, _, ticket)| ticket))
     }
 
     /// Takes every message out.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Ticket> + use<> {
+    pub fn drain(&mut self) -> impl Iterator<Item = Ticket<O>> + use<O> {
         let (unflushed, queued) = (std::mem::take(&mut self.unflushed), std::mem::take(&mut self.queued));
         unflushed.into_iter().map(|(_, _, ticket)| ticket).chain(queued.into_iter().map(|(_, ticket)| ticket))
     }
 
-    pub(super) fn tickets(&self) -> impl Iterator<Item = &Ticket> {
+    /// The tickets of all.
+    pub fn tickets(&self) -> impl Iterator<Item = &Ticket<O>> {
         let queued = self.queued.iter().map(|(_, ticket)| ticket);
         queued.chain(self.unflushed.iter().map(|(_, _, ticket)| ticket))
     }

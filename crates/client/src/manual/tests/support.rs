@@ -8,7 +8,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::{Broker, Event, EventKind, MqttClient};
+use crate::Broker;
+use crate::manual::{Event, EventKind, MqttClient};
 use azmqtt_mqtt::codec::{Sender, decode};
 use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, Publish, QoS};
 

@@ -8,13 +8,44 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use crate::inbox::Inbox;
-use crate::stats::State;
 use azmqtt_net::sync::Mutex;
 
 /// Changes of the state that may wait for one watcher; of more the newest are kept.
 pub const MAX_STATE_CHANGES: usize = 1024;
 /// Events that may wait to be logged, for all clients together; of more the newest are kept.
 pub const MAX_LOG_ENTRIES: usize = 4096;
+
+/// Where a client's connection stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum State {
+    /// Not connected, and not trying.
+    Disconnected,
+    /// The first attempt is under way.
+    Connecting,
+    /// Accepted by the server.
+    Connected,
+    /// Lost or not reachable; the next attempt waits or is under way.
+    Reconnecting,
+    /// Closed for good.
+    Closed,
+}
+
+impl State {
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Disconnected, Self::Connecting, Self::Connected, Self::Reconnecting, Self::Closed];
+
+    /// The name that Python shows.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::Connecting => "connecting",
+            Self::Connected => "connected",
+            Self::Reconnecting => "reconnecting",
+            Self::Closed => "closed",
+        }
+    }
+}
 
 /// The connection went from one state to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,9 +74,9 @@ pub enum Event {
     },
     /// A planned reconnect with a new token is done.
     Renewed,
-    /// A twin answer came in that belongs to no request that is open. A detail: told only to those who ask for them.
+    /// An answer came in that belongs to no request that is open. A detail: told only to those who ask for them.
     Unmatched {
-        /// As the hub wrote it.
+        /// As the server wrote it.
         request_id: String,
         /// The answer's status.
         status: u16,
@@ -140,12 +171,12 @@ impl Watcher {
 
 /// Those who watch one connection.
 #[derive(Default)]
-pub(super) struct Watchers(Mutex<Vec<Watcher>>);
+pub struct Watchers(Mutex<Vec<Watcher>>);
 
 impl Watchers {
     /// Tells everybody of what `happen` does, in the order in which it is done. Nothing is described when nobody
     /// watches.
-    pub(super) fn tell(&self, happen: impl FnOnce(bool) -> Option<Event>) {
+    pub fn tell(&self, happen: impl FnOnce(bool) -> Option<Event>) {
         let mut watchers = self.0.lock();
         watchers.retain(Watcher::is_there);
         if let Some(event) = happen(!watchers.is_empty()) {
@@ -155,7 +186,7 @@ impl Watchers {
 
     /// Makes a queue of the changes of the state from now on. It ends with [`State::Closed`], at once if that was
     /// before.
-    pub(super) fn states(&self, closed: impl FnOnce() -> bool) -> Arc<Inbox<StateChange>> {
+    pub fn states(&self, closed: impl FnOnce() -> bool) -> Arc<Inbox<StateChange>> {
         let inbox = Arc::new(Inbox::default());
         let mut watchers = self.0.lock();
         watchers.retain(Watcher::is_there);
@@ -168,7 +199,7 @@ impl Watchers {
     }
 
     /// Puts every event into `log` from now on, under the name `client`.
-    pub(super) fn log(&self, log: &Arc<Log>, client: Arc<str>) {
+    pub fn log(&self, log: &Arc<Log>, client: Arc<str>) {
         self.0.lock().push(Watcher::Log(Arc::clone(log), client));
     }
 }

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 use super::support::{Peer, message};
-use crate::client::Request;
 use crate::connection::Dispatch;
-use crate::session::{Ended, Session};
-use crate::{End, EventKind, Events};
+use crate::manual::client::Request;
+use crate::manual::session::{Ended, Session};
+use crate::manual::{End, EventKind, Events};
 use azmqtt_mqtt::codec::{Sender, decode};
 use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS};
 

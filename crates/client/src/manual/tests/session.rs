@@ -1,7 +1,7 @@
 //! What is kept from one connection to the next, and in which order things leave.
 
 use super::support::{Peer, message};
-use crate::{End, EventKind};
+use crate::manual::{End, EventKind};
 use azmqtt_mqtt::{Packet, PubAck, Publish, QoS, SubAck, SubscribeFilter, SubscribeReasonCode, UnsubAck};
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::stats::Counter;
+use crate::counter::Counter;
 
 /// Buckets within one power of two.
 const PARTS: usize = 4;
@@ -32,22 +32,23 @@ pub struct RoundTrips {
 /// A clock for times that are kept by the thousand: microseconds in 32 bits, which is right for spans of up to 71
 /// minutes.
 #[derive(Debug)]
-pub(super) struct Ticks(Instant);
+pub struct Ticks(Instant);
 
 impl Ticks {
-    pub(super) fn new(start: Instant) -> Self {
+    /// That reads 0 at `start`.
+    pub fn new(start: Instant) -> Self {
         Self(start)
     }
 
     /// The reading at `now`.
-    pub(super) fn at(&self, now: Instant) -> u32 {
+    pub fn at(&self, now: Instant) -> u32 {
         now.saturating_duration_since(self.0).as_micros() as u32
     }
 }
 
 /// A histogram that takes no room before its first value.
 #[derive(Debug, Default)]
-pub(super) struct Histogram(OnceLock<Box<Buckets>>);
+pub struct Histogram(OnceLock<Box<Buckets>>);
 
 #[derive(Debug)]
 struct Buckets {
@@ -58,11 +59,12 @@ struct Buckets {
 
 impl Histogram {
     /// Counts one round trip. To be called from one thread only.
-    pub(super) fn record(&self, span: Duration) {
+    pub fn record(&self, span: Duration) {
         self.record_micros(u64::try_from(span.as_micros()).unwrap_or(u64::MAX));
     }
 
-    pub(super) fn record_micros(&self, micros: u64) {
+    /// The same in microseconds.
+    pub fn record_micros(&self, micros: u64) {
         let buckets = self.0.get_or_init(|| {
             let counts = std::array::from_fn(|_| Counter::default());
             Box::new(Buckets { counts, max: AtomicU64::new(0) })
@@ -74,7 +76,7 @@ impl Histogram {
     }
 
     /// What was counted; `None` before the first.
-    pub(super) fn read(&self) -> Option<RoundTrips> {
+    pub fn read(&self) -> Option<RoundTrips> {
         let buckets = self.0.get()?;
         // Read once, so that the percentiles are of one and the same set.
         let counts: [u64; BUCKETS] = std::array::from_fn(|bucket| buckets.counts[bucket].get());

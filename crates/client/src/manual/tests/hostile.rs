@@ -8,8 +8,8 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use super::support::{Peer, message};
-use crate::client::Refused;
-use crate::{End, EventKind};
+use crate::manual::client::Refused;
+use crate::manual::{End, EventKind};
 use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, QoS, SubscribeFilter};
 
 #[tokio::test]
