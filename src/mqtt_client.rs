@@ -15,7 +15,7 @@ use super::fork::Generation;
 use super::greenlets::Greenlets;
 use super::{runtime, waiter};
 use azmqtt_client::{Broker, End, Event, EventKind, Refused};
-use azmqtt_mqtt::{Connect, LARGEST_PACKET, Level, Publish, QoS, SubscribeFilter, Will};
+use azmqtt_mqtt::{Connect, LARGEST_PACKET, Level, Properties, Publish, QoS, SubscribeFilter, Will};
 use azmqtt_net::tls::{self, Roots, Verification, Versions};
 use azmqtt_net::{ConnectError, ProxyChoice};
 
@@ -142,14 +142,15 @@ impl ConnectFields {
                 if will.payload.len() > MAX_FIELD {
                     return Err(PyValueError::new_err("will: its payload may have 65,535 bytes (§3.1.3.3)"));
                 }
-                Ok(Will { topic: will.topic, message: will.payload, qos: will.qos, retain })
+                Ok(Will::new(will.topic, will.payload, will.qos, retain))
             })
             .transpose()?;
         Ok(Connect {
             level: if self.level == 3 { Level::Mqtt31 } else { Level::Mqtt311 },
             client_id: text("client_id", self.client_id)?,
-            clean_session: self.clean_session,
+            clean_start: self.clean_session,
             keep_alive: self.keepalive,
+            properties: Properties::default(),
             will,
             username,
             password: self.password.map(Bytes::from),
@@ -176,8 +177,7 @@ fn quality(qos: u8) -> PyResult<QoS> {
 }
 
 fn publish(topic: String, payload: Vec<u8>, qos: u8, retain: bool) -> PyResult<Publish> {
-    let payload = payload.into();
-    let publish = Publish { dup: false, qos: quality(qos)?, retain, topic, packet_id: 0, payload };
+    let publish = Publish { retain, ..Publish::new(topic, quality(qos)?, payload) };
     if publish.fits(LARGEST_PACKET) { Ok(publish) } else { Err(refused(Refused::Message)) }
 }
 
@@ -251,7 +251,7 @@ impl MqttClient {
 
     fn subscribe(&self, mid: u16, filters: Vec<(String, u8)>) -> PyResult<()> {
         let filters: PyResult<Vec<_>> =
-            filters.into_iter().map(|(path, qos)| Ok(SubscribeFilter { path, qos: quality(qos)? })).collect();
+            filters.into_iter().map(|(path, qos)| Ok(SubscribeFilter::new(path, quality(qos)?))).collect();
         self.client()?.subscribe(mid, filters?).map_err(refused)
     }
 
@@ -340,7 +340,7 @@ fn to_python(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
         EventKind::Message(message) => {
             let payload = PyBytes::new(py, &message.payload);
             let Publish { topic, qos, retain, dup, packet_id, .. } = message;
-            (number, "message", topic, payload, qos as u8, retain, dup, packet_id).into_pyobject(py)
+            (number, "message", topic.as_str(), payload, qos as u8, retain, dup, packet_id).into_pyobject(py)
         }
         EventKind::BadTopic => (number, "bad topic").into_pyobject(py),
         EventKind::Ended(end) => {

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use azmqtt_mqtt::codec::{self, Sender};
-use azmqtt_mqtt::{Client, Connect, MAX_PACKET_SIZE, Packet, Publish, QoS, Server, client, server};
+use azmqtt_mqtt::{Client, Connect, MAX_PACKET_SIZE, Packet, Publish, QoS, Server, Version, client, server};
 use bytes::BytesMut;
 
 /// Packets that a client sent.
@@ -21,7 +21,7 @@ fn decode(data: &[u8], sender: Sender) -> bool {
     let mut input = BytesMut::from(data);
     loop {
         let (before, announced) = (input.len(), codec::packet_length(&input));
-        match codec::decode(&mut input, sender, MAX_PACKET_SIZE) {
+        match codec::decode(&mut input, sender, Version::Mqtt311, MAX_PACKET_SIZE) {
             Ok(Some(packet)) => {
                 assert_eq!(announced, Some(before - input.len()), "{packet:?}");
                 check_written(packet, sender);
@@ -35,8 +35,8 @@ fn decode(data: &[u8], sender: Sender) -> bool {
 
 fn check_written(packet: Packet, sender: Sender) {
     let mut written = BytesMut::new();
-    codec::encode(&packet, &mut written, usize::MAX).expect("what was read can be written");
-    assert_eq!(codec::decode(&mut written, sender, MAX_PACKET_SIZE), Ok(Some(packet)));
+    codec::encode(&packet, Version::Mqtt311, &mut written, usize::MAX).expect("what was read can be written");
+    assert_eq!(codec::decode(&mut written, sender, Version::Mqtt311, MAX_PACKET_SIZE), Ok(Some(packet)));
     assert!(written.is_empty());
 }
 

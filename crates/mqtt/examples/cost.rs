@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use azmqtt_mqtt::codec::{self, Sender};
-use azmqtt_mqtt::{Client, Connect, MAX_PACKET_SIZE, Packet, PubAck, Publish, QoS, Server, server};
+use azmqtt_mqtt::{Client, Connect, MAX_PACKET_SIZE, Packet, PubAck, Publish, QoS, Server, Version, server};
 use bytes::{Bytes, BytesMut};
 
 const TOPIC: &str = "devices/boiler/messages/events/%24.ct=application%2Fjson&%24.ce=utf-8";
@@ -29,11 +29,13 @@ fn fastest(mut round: impl FnMut()) -> f64 {
 }
 
 fn written(packet: &Packet, output: &mut BytesMut) {
-    codec::encode(packet, output, MAX_PACKET_SIZE).expect("it fits");
+    codec::encode(packet, Version::Mqtt311, output, MAX_PACKET_SIZE).expect("it fits");
 }
 
 fn read(input: &mut BytesMut, sender: Sender) -> Packet {
-    codec::decode(input, sender, MAX_PACKET_SIZE).expect("it is valid").expect("it is whole")
+    codec::decode(input, sender, Version::Mqtt311, MAX_PACKET_SIZE)
+        .expect("it is valid")
+        .expect("it is whole")
 }
 
 fn main() {

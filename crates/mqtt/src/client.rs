@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
-use crate::codec::{self, ProtocolError, Sender, is_valid_filter};
+use crate::codec::{self, LARGEST_PACKET, ProtocolError, Sender, is_valid_filter};
 use crate::keep_alive::{Dead, Due, KeepAlive};
 use crate::packets::{
-    Connect, ConnectReturnCode, Packet, Publish, QoS, Subscribe, SubscribeFilter, SubscribeReasonCode,
-    Unsubscribe,
+    Connect, Disconnect, Packet, Publish, QoS, ReasonCode, Subscribe, SubscribeFilter, Unsubscribe, Version,
 };
 use crate::session::Session;
 
@@ -34,7 +33,7 @@ enum State {
     /// No connection: nothing may be sent.
     Offline,
     /// CONNECT is out, its answer is awaited.
-    Connecting { clean_session: bool },
+    Connecting { clean_start: bool },
     /// CONNACK 0 came.
     Connected,
 }
@@ -49,15 +48,15 @@ pub enum Event<T> {
         session_present: bool,
     },
     /// The server refused; it closes the connection next.
-    Refused(ConnectReturnCode),
+    Refused(ReasonCode),
     /// The server has the message that was published with this token.
     Acknowledged(T),
     /// The answer to [`Client::subscribe`], in the order of its filters.
     Subscribed {
         /// As returned by [`Client::subscribe`].
         packet_id: u16,
-        /// The granted QoS, or a failure, for each filter.
-        return_codes: Vec<SubscribeReasonCode>,
+        /// The granted QoS, or why not, for each filter.
+        reasons: Vec<ReasonCode>,
     },
     /// The answer to [`Client::unsubscribe`].
     Unsubscribed {
@@ -111,8 +110,8 @@ impl<T> Client<T> {
         self.keep_alive = KeepAlive::new(interval, response_timeout, now);
         self.seen = 0;
         self.session.output.clear();
-        self.state = State::Connecting { clean_session: connect.clean_session };
-        let written = codec::encode_connect(connect, &mut self.session.output);
+        self.state = State::Connecting { clean_start: connect.clean_start };
+        let written = codec::encode_connect(connect, &mut self.session.output, LARGEST_PACKET);
         debug_assert!(written.is_ok(), "CONNECT is bounded by its fields: {written:?}");
     }
 
@@ -126,7 +125,7 @@ impl<T> Client<T> {
     /// not be waited for (§3.1.4).
     pub fn disconnect(&mut self) {
         if self.state != State::Offline {
-            self.session.encode(&Packet::Disconnect);
+            self.session.encode(&Packet::Disconnect(Disconnect::normal()));
         }
         self.state = State::Offline;
     }
@@ -151,16 +150,17 @@ impl<T> Client<T> {
         }
         let mut is_new = false;
         loop {
-            let packet = match codec::decode(input, Sender::Server, self.session.max_packet_size) {
-                Ok(Some(packet)) => packet,
-                Ok(None) => break,
-                Err(error) => {
-                    let event = self.skip_bad_topic(input, now).ok_or(error)?;
-                    self.seen = input.len();
-                    self.keep_alive.under_way(None, true, now);
-                    return Ok(Some(event));
-                }
-            };
+            let packet =
+                match codec::decode(input, Sender::Server, Version::Mqtt311, self.session.max_packet_size) {
+                    Ok(Some(packet)) => packet,
+                    Ok(None) => break,
+                    Err(error) => {
+                        let event = self.skip_bad_topic(input, now).ok_or(error)?;
+                        self.seen = input.len();
+                        self.keep_alive.under_way(None, true, now);
+                        return Ok(Some(event));
+                    }
+                };
             is_new = true;
             if let (Packet::PingResp, Some(pinged)) = (&packet, pinged) {
                 self.ping_round_trip = Some(now.saturating_duration_since(pinged));
@@ -188,14 +188,14 @@ impl<T> Client<T> {
     }
 
     fn receive(&mut self, packet: Packet) -> Result<Option<Event<T>>, ProtocolError> {
-        if let (State::Connecting { clean_session }, Packet::ConnAck(connack)) = (self.state, &packet) {
-            if clean_session && connack.session_present {
+        if let (State::Connecting { clean_start }, Packet::ConnAck(connack)) = (self.state, &packet) {
+            if clean_start && connack.session_present {
                 return Err(ProtocolError::Malformed {
                     packet: "CONNACK",
                     rule: "session present after a clean start [MQTT-3.2.2-1]",
                 });
             }
-            return Ok(Some(self.connack(connack.code, connack.session_present)));
+            return Ok(Some(self.connack(connack.reason, connack.session_present)));
         }
         if self.state != State::Connected {
             return Err(ProtocolError::Unexpected { packet: packet.name() });
@@ -211,9 +211,9 @@ impl<T> Client<T> {
             }
             Packet::Publish(publish) => Some(Event::Message(publish)),
             Packet::SubAck(suback)
-                if self.session.in_flight.release(suback.packet_id, suback.return_codes.len()) =>
+                if self.session.in_flight.release(suback.packet_id, suback.reasons.len()) =>
             {
-                Some(Event::Subscribed { packet_id: suback.packet_id, return_codes: suback.return_codes })
+                Some(Event::Subscribed { packet_id: suback.packet_id, reasons: suback.reasons })
             }
             Packet::UnsubAck(unsuback) if self.session.in_flight.release(unsuback.packet_id, 0) => {
                 Some(Event::Unsubscribed { packet_id: unsuback.packet_id })
@@ -223,10 +223,10 @@ impl<T> Client<T> {
         })
     }
 
-    fn connack(&mut self, code: ConnectReturnCode, session_present: bool) -> Event<T> {
-        if code != ConnectReturnCode::Success {
+    fn connack(&mut self, reason: ReasonCode, session_present: bool) -> Event<T> {
+        if reason != ReasonCode::Success {
             self.state = State::Offline;
-            return Event::Refused(code);
+            return Event::Refused(reason);
         }
         self.state = State::Connected;
         if session_present {
@@ -288,22 +288,25 @@ impl<T> Client<T> {
     /// connection or when every identifier is out.
     pub fn subscribe(&mut self, filters: Vec<SubscribeFilter>, now: Instant) -> Option<u16> {
         debug_assert!(
-            !filters.is_empty() && filters.iter().all(|filter| is_valid_filter(&filter.path)),
+            !filters.is_empty() && filters.iter().all(|filter| is_valid_filter(&filter.filter)),
             "{filters:?}"
         );
         let packet_id = self.reserve(filters.len())?;
         self.keep_alive.sent(now);
-        self.session.encode(&Packet::Subscribe(Subscribe { packet_id, filters }));
+        self.session.encode(&Packet::Subscribe(Subscribe { packet_id, ..Subscribe::of(filters) }));
         Some(packet_id)
     }
 
     /// Gives topics up, at least one; the answer carries the returned packet identifier. `None` as with
     /// [`Self::subscribe`].
-    pub fn unsubscribe(&mut self, topics: Vec<String>, now: Instant) -> Option<u16> {
-        debug_assert!(!topics.is_empty() && topics.iter().all(|topic| is_valid_filter(topic)), "{topics:?}");
+    pub fn unsubscribe(&mut self, filters: Vec<String>, now: Instant) -> Option<u16> {
+        debug_assert!(
+            !filters.is_empty() && filters.iter().all(|filter| is_valid_filter(filter)),
+            "{filters:?}"
+        );
         let packet_id = self.reserve(0)?;
         self.keep_alive.sent(now);
-        self.session.encode(&Packet::Unsubscribe(Unsubscribe { packet_id, topics }));
+        self.session.encode(&Packet::Unsubscribe(Unsubscribe { packet_id, ..Unsubscribe::of(filters) }));
         Some(packet_id)
     }
 

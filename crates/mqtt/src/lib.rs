@@ -31,7 +31,8 @@ pub use client::Client;
 pub use codec::{LARGEST_PACKET, MAX_PACKET_SIZE, ProtocolError};
 pub use keep_alive::Dead;
 pub use packets::{
-    ConnAck, Connect, ConnectReturnCode, Level, Packet, PubAck, Publish, QoS, SubAck, Subscribe,
-    SubscribeFilter, SubscribeReasonCode, UnsubAck, Unsubscribe, Will,
+    Auth, ConnAck, Connect, Disconnect, InvalidProperty, Level, Packet, Properties, PropertiesBuilder,
+    Property, PubAck, PubComp, PubRec, PubRel, Publish, QoS, ReasonCode, RetainHandling, SubAck, Subscribe,
+    SubscribeFilter, Text, UnsubAck, Unsubscribe, Version, Will,
 };
 pub use server::Server;

@@ -8,8 +8,7 @@ use crate::codec::{self, MAX_PACKET_SIZE, ProtocolError, Sender};
 use crate::in_flight::Acknowledged;
 use crate::keep_alive::IdleLimit;
 use crate::packets::{
-    ConnAck, Connect, ConnectReturnCode, Packet, Publish, SubAck, Subscribe, SubscribeReasonCode, UnsubAck,
-    Unsubscribe,
+    ConnAck, Connect, Packet, Publish, ReasonCode, SubAck, Subscribe, UnsubAck, Unsubscribe, Version,
 };
 use crate::session::Session;
 
@@ -30,7 +29,7 @@ enum State {
     /// The first packet must be a CONNECT [MQTT-3.1.0-1].
     AwaitingConnect,
     /// [`Server::accept`] or [`Server::refuse`] is due. Packets may already follow [MQTT-3.1.4-5].
-    Deciding { keep_alive: u16, clean_session: bool },
+    Deciding { keep_alive: u16, clean_start: bool },
     /// CONNACK 0 is out.
     Connected,
     /// Refused, or the client said goodbye.
@@ -114,7 +113,7 @@ impl<T> Server<T> {
         if input.len() > self.seen {
             self.idle.received_bytes(now);
         }
-        while let Some(packet) = codec::decode(input, Sender::Client, MAX_PACKET_SIZE)? {
+        while let Some(packet) = codec::decode(input, Sender::Client, Version::Mqtt311, MAX_PACKET_SIZE)? {
             self.idle.received(now);
             if let Some(event) = self.receive(packet)? {
                 self.seen = input.len();
@@ -130,8 +129,8 @@ impl<T> Server<T> {
             let Packet::Connect(connect) = packet else {
                 return Err(ProtocolError::Unexpected { packet: packet.name() });
             };
-            let (keep_alive, clean_session) = (connect.keep_alive, connect.clean_session);
-            self.state = State::Deciding { keep_alive, clean_session };
+            let (keep_alive, clean_start) = (connect.keep_alive, connect.clean_start);
+            self.state = State::Deciding { keep_alive, clean_start };
             return Ok(Some(Event::Connect(connect)));
         }
         Ok(match packet {
@@ -149,7 +148,7 @@ impl<T> Server<T> {
                 self.session.encode(&Packet::PingResp);
                 None
             }
-            Packet::Disconnect => {
+            Packet::Disconnect(_) => {
                 self.state = State::Closed;
                 Some(Event::Disconnect)
             }
@@ -162,25 +161,25 @@ impl<T> Server<T> {
     /// the client is told that the session is present. A client that asked for a clean start gets one, and
     /// `resumed` is dropped [MQTT-3.1.2-6]. Does nothing unless [`Event::Connect`] came last.
     pub fn accept(&mut self, resumed: Option<Session<T>>, now: Instant) {
-        let State::Deciding { keep_alive, clean_session } = self.state else { return };
-        let resumed = resumed.filter(|_| !clean_session);
+        let State::Deciding { keep_alive, clean_start } = self.state else { return };
+        let resumed = resumed.filter(|_| !clean_start);
         let session_present = resumed.is_some();
         if let Some(session) = resumed {
             self.session = session;
         }
         self.idle = IdleLimit::new(keep_alive, now);
-        self.session.encode(&Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, session_present)));
+        self.session.encode(&Packet::ConnAck(ConnAck::new(ReasonCode::Success, session_present)));
         self.session.resend();
         self.state = State::Connected;
     }
 
     /// Refuses the client; write the output, then close. Does nothing once the client is accepted.
-    pub fn refuse(&mut self, code: ConnectReturnCode) {
-        debug_assert_ne!(code, ConnectReturnCode::Success, "a refusal needs a reason");
+    pub fn refuse(&mut self, reason: ReasonCode) {
+        debug_assert_ne!(reason, ReasonCode::Success, "a refusal needs a reason");
         if !matches!(self.state, State::AwaitingConnect | State::Deciding { .. }) {
             return;
         }
-        self.session.encode(&Packet::ConnAck(ConnAck::new(code, false)));
+        self.session.encode(&Packet::ConnAck(ConnAck::new(reason, false)));
         self.state = State::Closed;
     }
 
@@ -200,16 +199,16 @@ impl<T> Server<T> {
     }
 
     /// Answers a SUBSCRIBE, one code for each filter in its order.
-    pub fn suback(&mut self, packet_id: u16, return_codes: Vec<SubscribeReasonCode>) {
+    pub fn suback(&mut self, packet_id: u16, reasons: Vec<ReasonCode>) {
         if self.is_connected() {
-            self.session.encode(&Packet::SubAck(SubAck::new(packet_id, return_codes)));
+            self.session.encode(&Packet::SubAck(SubAck::new(packet_id, reasons)));
         }
     }
 
     /// Answers an UNSUBSCRIBE.
     pub fn unsuback(&mut self, packet_id: u16) {
         if self.is_connected() {
-            self.session.encode(&Packet::UnsubAck(UnsubAck::new(packet_id)));
+            self.session.encode(&Packet::UnsubAck(UnsubAck::new(packet_id, Vec::new())));
         }
     }
 

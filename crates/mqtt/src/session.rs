@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use crate::codec::{self, MAX_PACKET_SIZE};
 use crate::in_flight::InFlight;
-use crate::packets::{Packet, PubAck, Publish, QoS};
+use crate::packets::{Packet, PubAck, Publish, QoS, Version};
 
 /// The state of one side of an MQTT session that outlives a connection, and the output of the current one.
 pub struct Session<T> {
@@ -88,13 +88,13 @@ impl<T> Session<T> {
     }
 
     pub(crate) fn encode(&mut self, packet: &Packet) {
-        let written = codec::encode(packet, &mut self.output, self.max_packet_size);
+        let written = codec::encode(packet, Version::Mqtt311, &mut self.output, self.max_packet_size);
         debug_assert!(written.is_ok(), "an outgoing packet must be bounded where it is made: {written:?}");
     }
 }
 
 fn encode_publish(publish: &Publish, output: &mut BytesMut, limit: usize) {
     debug_assert!(publish.fits(limit), "an outgoing message must be bounded where it is made: {publish:?}");
-    let written = codec::encode_publish(publish, output, limit);
+    let written = codec::encode_publish(publish, Version::Mqtt311, output, limit);
     debug_assert!(written.is_ok(), "an outgoing message must be bounded where it is made: {written:?}");
 }

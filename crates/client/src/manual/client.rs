@@ -165,7 +165,7 @@ impl MqttClient {
 
     /// Subscribes on this connection; without one this does nothing.
     pub fn subscribe(&self, mid: u16, filters: Vec<SubscribeFilter>) -> Result<(), Refused> {
-        if !are_filters(filters.iter().map(|filter| &filter.path)) {
+        if !are_filters(filters.iter().map(|filter| &filter.filter)) {
             return Err(Refused::Filter);
         }
         self.shared.ask(Request::Subscribe { mid, filters });

@@ -12,9 +12,7 @@ use crate::connection::{Dispatch, Loss, MAX_OUTPUT, OUTPUT_HIGH_WATER, Progress}
 use crate::manual::client::Request;
 use crate::manual::events::{End, Event, EventKind, Events};
 use azmqtt_mqtt::client::Event as MqttEvent;
-use azmqtt_mqtt::{
-    Client, Connect, ConnectReturnCode, LARGEST_PACKET, Publish, QoS, SubscribeFilter, SubscribeReasonCode,
-};
+use azmqtt_mqtt::{Client, Connect, LARGEST_PACKET, Publish, QoS, ReasonCode, SubscribeFilter, codec};
 
 /// How long CONNACK, or the answer to a ping, may take where the keep-alive interval is longer, or there is none. IoT Hub
 /// delays a throttled CONNECT by up to a minute.
@@ -256,11 +254,11 @@ impl Dispatch for Session {
                 }
                 EventKind::Connected { session_present }
             }
-            MqttEvent::Refused(code) => return Err(Ended::Refused(return_code(code))),
+            MqttEvent::Refused(reason) => return Err(Ended::Refused(codec::return_code(reason))),
             MqttEvent::Acknowledged(mid) => EventKind::Acknowledged(mid),
-            MqttEvent::Subscribed { packet_id, return_codes } => {
+            MqttEvent::Subscribed { packet_id, reasons } => {
                 let Some(mid) = current.asked.remove(&packet_id) else { return Ok(()) };
-                EventKind::Subscribed(mid, return_codes.into_iter().map(granted).collect())
+                EventKind::Subscribed(mid, reasons.into_iter().map(granted).collect())
             }
             MqttEvent::Unsubscribed { packet_id } => {
                 let Some(mid) = current.asked.remove(&packet_id) else { return Ok(()) };
@@ -325,22 +323,7 @@ impl Dispatch for Session {
     }
 }
 
-/// The number of a return code (§3.2.2.3).
-fn return_code(code: ConnectReturnCode) -> u8 {
-    match code {
-        ConnectReturnCode::Success => 0,
-        ConnectReturnCode::RefusedProtocolVersion => 1,
-        ConnectReturnCode::BadClientId => 2,
-        ConnectReturnCode::ServiceUnavailable => 3,
-        ConnectReturnCode::BadUserNamePassword => 4,
-        ConnectReturnCode::NotAuthorized => 5,
-    }
-}
-
 /// The number of a SUBACK's return code (§3.9.3).
-fn granted(code: SubscribeReasonCode) -> u8 {
-    match code {
-        SubscribeReasonCode::Success(qos) => qos as u8,
-        SubscribeReasonCode::Failure => 0x80,
-    }
+fn granted(reason: ReasonCode) -> u8 {
+    if reason.is_error() { 0x80 } else { reason as u8 }
 }

@@ -10,7 +10,7 @@ use crate::error::{Error, Step};
 use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES};
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{Client, Connect, ConnectReturnCode, Publish, QoS, SubscribeFilter, SubscribeReasonCode};
+use azmqtt_mqtt::{Client, Connect, Publish, QoS, ReasonCode, SubscribeFilter, codec};
 use azmqtt_net::deadlines::later;
 use azmqtt_net::{ClockOffset, connect};
 
@@ -63,7 +63,7 @@ enum Awaited {
 /// What became of what was awaited.
 pub(super) enum Outcome {
     Accepted,
-    Refused(ConnectReturnCode),
+    Refused(ReasonCode),
     /// The subscription was answered.
     Subscribed {
         granted: bool,
@@ -127,23 +127,23 @@ impl<'a> Session<'a> {
     }
 
     /// What a refused CONNECT means (MQTT 3.1.1 §3.2.2.3).
-    pub(super) fn refusal(&self, code: ConnectReturnCode) -> OpenError {
+    pub(super) fn refusal(&self, code: ReasonCode) -> OpenError {
         let config = self.config;
         let (host, id) = (&config.endpoint.host, &config.registrant.registration_id);
         let clock = self.clock.filter(|clock| clock.is_notable());
         let clock = clock.map(|clock| format!(" ({})", clock.in_words())).unwrap_or_default();
         match code {
-            ConnectReturnCode::NotAuthorized
-            | ConnectReturnCode::BadUserNamePassword
-            | ConnectReturnCode::BadClientId => OpenError::Refused(Error::AuthenticationFailed {
+            ReasonCode::NotAuthorized
+            | ReasonCode::BadUserNameOrPassword
+            | ReasonCode::ClientIdentifierNotValid => OpenError::Refused(Error::AuthenticationFailed {
                 reason: format!(
                     "{host} refused {id} (CONNACK {}): is there such an enrolment in the id scope, is the key or \
                      certificate its own, and is this machine's clock right?{clock}",
-                    code as u8
+                    codec::return_code(code)
                 ),
             }),
             code => OpenError::Failed(
-                self.failed(&format!("the service is unavailable (CONNACK {})", code as u8)),
+                self.failed(&format!("the service is unavailable (CONNACK {})", codec::return_code(code))),
             ),
         }
     }
@@ -192,8 +192,8 @@ impl Dispatch for Session<'_> {
                 Some(Outcome::Accepted)
             }
             (Event::Refused(code), _) => Some(Outcome::Refused(code)),
-            (Event::Subscribed { return_codes, .. }, Awaited::Suback) => {
-                let granted = !return_codes.contains(&SubscribeReasonCode::Failure);
+            (Event::Subscribed { reasons, .. }, Awaited::Suback) => {
+                let granted = !reasons.iter().any(|reason| reason.is_error());
                 Some(Outcome::Subscribed { granted })
             }
             (Event::Message(message), awaited) => {
@@ -253,7 +253,7 @@ fn connect_packet(config: &ProvisioningConfig, password: String) -> Connect {
     let mut connect = Connect::new(config.registrant.registration_id.clone());
     connect.keep_alive = KEEP_ALIVE;
     // The service keeps no sessions.
-    connect.clean_session = true;
+    connect.clean_start = true;
     connect.set_login(username, password);
     connect
 }

@@ -14,7 +14,7 @@ use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_client::watch;
 use azmqtt_dialect::HubTopic;
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{Client, Publish, QoS, SubscribeReasonCode};
+use azmqtt_mqtt::{Client, Publish, QoS};
 use azmqtt_net::connect;
 use azmqtt_net::deadlines::later;
 
@@ -34,8 +34,8 @@ impl Dispatch for Session {
             Event::Message(publish) => self.take_in(publish, now),
             Event::Connected { session_present } => self.accepted(session_present, now),
             Event::Refused(code) => return Err(End::Refused(code)),
-            Event::Subscribed { packet_id, return_codes } => {
-                let granted = return_codes.iter().all(|code| *code != SubscribeReasonCode::Failure);
+            Event::Subscribed { packet_id, reasons } => {
+                let granted = !reasons.iter().any(|reason| reason.is_error());
                 self.subscription_answered(packet_id, granted, now);
             }
             Event::Unsubscribed { .. } | Event::BadTopic => {}

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::state::Session;
 use crate::error::{Error, Step, not_connected, replaced_by};
-use azmqtt_mqtt::{ConnectReturnCode, Dead};
+use azmqtt_mqtt::{Dead, ReasonCode, codec};
 
 impl Session {
     /// Why an operation may have had no answer.
@@ -49,17 +49,17 @@ impl Session {
     }
 
     /// What a refused CONNECT means (MQTT 3.1.1 §3.2.2.3, and IoT Hub's use of it).
-    pub(crate) fn refusal(&self, code: ConnectReturnCode) -> Error {
+    pub(crate) fn refusal(&self, code: ReasonCode) -> Error {
         let config = &self.shared.config;
         let id = config.identity.client_id();
         match code {
-            ConnectReturnCode::NotAuthorized
-            | ConnectReturnCode::BadUserNamePassword
-            | ConnectReturnCode::BadClientId => Error::AuthenticationFailed {
+            ReasonCode::NotAuthorized
+            | ReasonCode::BadUserNameOrPassword
+            | ReasonCode::ClientIdentifierNotValid => Error::AuthenticationFailed {
                 reason: format!(
                     "{} refused {id} (CONNACK {}): {}{}",
                     config.endpoint.host,
-                    code as u8,
+                    codec::return_code(code),
                     config.credentials.explain_refusal(),
                     self.link
                         .clock
@@ -68,11 +68,11 @@ impl Session {
                         .unwrap_or_default(),
                 ),
             },
-            ConnectReturnCode::RefusedProtocolVersion => Error::ConnectionFailed {
+            ReasonCode::UnsupportedProtocolVersion => Error::ConnectionFailed {
                 step: Step::Mqtt,
                 reason: format!("{} does not take MQTT 3.1.1 (CONNACK 1)", config.endpoint.host),
             },
-            ConnectReturnCode::ServiceUnavailable | ConnectReturnCode::Success => Error::ConnectionFailed {
+            _ => Error::ConnectionFailed {
                 step: Step::Mqtt,
                 reason: format!(
                     "{} does not serve {id} now (CONNACK 3): the device is disabled there, or the hub is unavailable",

@@ -17,7 +17,7 @@ use crate::neighbours::Seat;
 use crate::shared::Shared;
 use azmqtt_client::outbox::Outbox;
 use azmqtt_dialect::UsernameOptions;
-use azmqtt_mqtt::{Client, Connect, ConnectReturnCode};
+use azmqtt_mqtt::{Client, Connect, ReasonCode};
 use azmqtt_net::ClockOffset;
 use azmqtt_net::deadlines::later;
 
@@ -57,7 +57,7 @@ pub(crate) enum End {
     /// The planned end: the next connection, with a new token, is open already.
     Renewed,
     /// The hub refused.
-    Refused(ConnectReturnCode),
+    Refused(ReasonCode),
     /// It ended before the hub accepted.
     Failed(Error),
     /// It ended afterwards.
@@ -115,7 +115,7 @@ impl Session {
         });
         let mut connect = Connect::new(config.identity.client_id());
         connect.keep_alive = config.keep_alive;
-        connect.clean_session = false;
+        connect.clean_start = false;
         connect.set_login(username, password.text);
         let connack = later(now, config.deadlines.connack);
         let renew_at = password.renew_after.map(|after| later(now, after));

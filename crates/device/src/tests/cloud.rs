@@ -7,7 +7,7 @@ use crate::session::MAX_DELIVERIES;
 use crate::{CloudMessage, Device, Error};
 use azmqtt_client::inbox::MAX_BYTES;
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, Publish, QoS, codec};
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, Publish, QoS, Version, codec};
 
 const TOPIC: &str = "devices/dev/messages/devicebound/";
 /// As many as may wait.
@@ -187,7 +187,7 @@ fn qos1(packet_id: u16) -> Vec<u8> {
     let mut publish = Publish::new(TOPIC, QoS::AtLeastOnce, packet_id.to_string());
     publish.packet_id = packet_id;
     let mut bytes = bytes::BytesMut::new();
-    codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
+    codec::encode(&Packet::Publish(publish), Version::Mqtt311, &mut bytes, MAX_PACKET_SIZE).unwrap();
     bytes.to_vec()
 }
 
@@ -227,7 +227,7 @@ async fn large_messages_that_nobody_takes_are_bounded_in_bytes() {
         let mut publish = Publish::new(TOPIC, QoS::AtLeastOnce, vec![b'x'; SIZE]);
         publish.packet_id = packet_id;
         let mut bytes = bytes::BytesMut::new();
-        codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
+        codec::encode(&Packet::Publish(publish), Version::Mqtt311, &mut bytes, MAX_PACKET_SIZE).unwrap();
         peer.raw(&bytes).await;
     }
     let sent = send(&device, "telemetry");

@@ -7,7 +7,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::support::{Hub, LONG, ask, config, device, send, within};
 use crate::{DeviceConfig, Error, State, Step, Trust};
-use azmqtt_mqtt::ConnectReturnCode;
+use azmqtt_mqtt::ReasonCode;
 
 /// What `connect` ends with, while `peer` plays the other side.
 pub(super) async fn connect(config: DeviceConfig, peer: impl Future<Output = ()>) -> (Error, Duration) {
@@ -155,9 +155,9 @@ async fn the_port_of_another_protocol() {
 
 #[tokio::test]
 async fn refusals_by_their_code() {
-    use ConnectReturnCode::{RefusedProtocolVersion, ServiceUnavailable};
+    use ReasonCode::{ServerUnavailable, UnsupportedProtocolVersion};
     for (code, needle) in
-        [(RefusedProtocolVersion, "does not take MQTT 3.1.1"), (ServiceUnavailable, "unavailable")]
+        [(UnsupportedProtocolVersion, "does not take MQTT 3.1.1"), (ServerUnavailable, "unavailable")]
     {
         let hub = Hub::new().await;
         let peer = async {
@@ -268,7 +268,7 @@ async fn connect_says_who_is_there() {
     let device = device(config);
     let connecting = ask(|reply| device.connect(LONG, reply));
     let (mut peer, connect) = hub.accept_mqtt().await;
-    assert_eq!((connect.client_id.as_str(), connect.keep_alive, connect.clean_session), ("dev", 30, false));
+    assert_eq!((connect.client_id.as_str(), connect.keep_alive, connect.clean_start), ("dev", 30, false));
     let (username, password) = (connect.username.as_deref().unwrap(), connect.password_text().unwrap());
     assert!(username.starts_with("localhost/dev/?api-version="), "{}", username);
     assert!(username.contains("&model-id=dtmi%3Aexample%3AThing%3B1"), "{}", username);

@@ -5,11 +5,11 @@ use std::time::Duration;
 use super::support::{Hub, LONG, ask, device, send, until};
 use crate::{Credentials, Device, Error, State};
 use azmqtt_dialect::{SasToken, SymmetricKey};
-use azmqtt_mqtt::ConnectReturnCode;
+use azmqtt_mqtt::ReasonCode;
 
 const KEY: &str = "c2VjcmV0IGtleSBvZiBhIHRlc3Q=";
 
-async fn refuse(hub: &Hub, code: ConnectReturnCode) -> String {
+async fn refuse(hub: &Hub, code: ReasonCode) -> String {
     let (mut peer, connect) = hub.accept_mqtt().await;
     peer.server.refuse(code);
     peer.flush().await;
@@ -22,8 +22,8 @@ fn connect(device: &Device) -> super::support::Answer<()> {
 
 #[tokio::test]
 async fn a_refused_token_is_signed_anew_once_then_it_is_the_end() {
-    use ConnectReturnCode::{BadUserNamePassword, NotAuthorized};
-    for code in [BadUserNamePassword, NotAuthorized] {
+    use ReasonCode::{BadUserNameOrPassword, NotAuthorized};
+    for code in [BadUserNameOrPassword, NotAuthorized] {
         let hub = Hub::new().await;
         let device = hub.device();
         let connecting = connect(&device);
@@ -55,12 +55,12 @@ async fn a_token_refused_once_is_no_error() {
     let hub = Hub::new().await;
     let device = hub.device();
     let connecting = connect(&device);
-    refuse(&hub, ConnectReturnCode::NotAuthorized).await;
+    refuse(&hub, ReasonCode::NotAuthorized).await;
     let peer = hub.accept(false).await;
     connecting.get().await.unwrap();
     // Each connection has a second chance of its own.
     drop(peer);
-    refuse(&hub, ConnectReturnCode::NotAuthorized).await;
+    refuse(&hub, ReasonCode::NotAuthorized).await;
     let mut peer = hub.accept(true).await;
     let sent = send(&device, "a");
     assert_eq!(peer.take_message().await, "a");
@@ -75,8 +75,8 @@ async fn a_device_that_is_deleted_while_connected_gives_up() {
     drop(peer);
     until("the loss", || device.state() == State::Reconnecting).await;
     let sent = send(&device, "a");
-    refuse(&hub, ConnectReturnCode::NotAuthorized).await;
-    refuse(&hub, ConnectReturnCode::NotAuthorized).await;
+    refuse(&hub, ReasonCode::NotAuthorized).await;
+    refuse(&hub, ReasonCode::NotAuthorized).await;
     assert!(matches!(sent.get().await, Err(Error::AuthenticationFailed { .. })));
     assert_eq!(device.state(), State::Disconnected);
 }
@@ -92,7 +92,7 @@ async fn a_given_token_is_used_as_it_is_and_cannot_be_renewed() {
         config.credentials = Credentials::token(token, None);
         let device = device(config);
         let connecting = connect(&device);
-        assert_eq!(refuse(&hub, ConnectReturnCode::NotAuthorized).await, text);
+        assert_eq!(refuse(&hub, ReasonCode::NotAuthorized).await, text);
         let error = connecting.get().await.unwrap_err();
         assert!(
             matches!(&error, Error::AuthenticationFailed { reason } if reason.contains(needle)),
@@ -107,8 +107,8 @@ async fn no_secret_is_shown_anywhere() {
     let hub = Hub::new().await;
     let device = hub.device();
     let connecting = connect(&device);
-    let first = refuse(&hub, ConnectReturnCode::NotAuthorized).await;
-    let second = refuse(&hub, ConnectReturnCode::NotAuthorized).await;
+    let first = refuse(&hub, ReasonCode::NotAuthorized).await;
+    let second = refuse(&hub, ReasonCode::NotAuthorized).await;
     let error = connecting.get().await.unwrap_err();
     let mut config = hub.config();
     config.credentials = Credentials::token(SasToken::parse(&first).unwrap(), None);
@@ -151,7 +151,7 @@ async fn any_span_can_be_configured() {
 
 #[tokio::test]
 async fn a_device_that_listens_is_not_given_up() {
-    use ConnectReturnCode::NotAuthorized;
+    use ReasonCode::NotAuthorized;
     let hub = Hub::new().await;
     let device = hub.device();
     let mut peer = hub.connect(&device).await;
@@ -173,7 +173,7 @@ async fn a_device_that_listens_is_not_given_up() {
 
 #[tokio::test]
 async fn calls_do_not_knock_at_their_own_pace_after_a_refusal() {
-    use ConnectReturnCode::NotAuthorized;
+    use ReasonCode::NotAuthorized;
     let hub = Hub::new().await;
     let mut config = hub.config();
     config.retry.base = Duration::from_secs(1000);

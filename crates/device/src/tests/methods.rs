@@ -36,7 +36,7 @@ fn respond(device: &Device, request: MethodRequest, status: i32, body: &'static 
 /// The next response: its topic and body.
 async fn response(peer: &mut Peer) -> (String, String) {
     let publish = peer.message().await;
-    (publish.topic.clone(), text(&publish))
+    (publish.topic.to_string(), text(&publish))
 }
 
 #[tokio::test]

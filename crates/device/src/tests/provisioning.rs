@@ -12,7 +12,7 @@ use azmqtt_dialect::provisioning::{
     ProvisioningRequest, RESPONSES, Registrant, Registration, RegistrationState, Substatus,
 };
 use azmqtt_dialect::{SasToken, SymmetricKey};
-use azmqtt_mqtt::{ConnectReturnCode, QoS};
+use azmqtt_mqtt::{QoS, ReasonCode};
 
 const FLOOR: Duration = Duration::from_millis(5);
 
@@ -98,7 +98,7 @@ async fn a_whole_registration() {
     let registered = start(config, LONG);
 
     let (mut peer, connect) = hub.accept_mqtt().await;
-    assert_eq!((connect.client_id.as_str(), connect.clean_session), ("reg-1", true));
+    assert_eq!((connect.client_id.as_str(), connect.clean_start), ("reg-1", true));
     let (username, password) = (connect.username.as_deref().unwrap(), connect.password_text().unwrap());
     assert_eq!(username, "0ne0001/registrations/reg-1/api-version=2019-03-31&ClientVersion=test%2F1");
     let token = SasToken::parse(password).unwrap();
@@ -324,7 +324,7 @@ async fn refused_credentials_are_told_at_once() {
     let hub = Hub::new().await;
     let registered = start(provisioning(&hub), LONG);
     let (mut peer, _) = hub.accept_mqtt().await;
-    peer.server.refuse(ConnectReturnCode::NotAuthorized);
+    peer.server.refuse(ReasonCode::NotAuthorized);
     peer.flush().await;
     let Err(Error::AuthenticationFailed { reason }) = registered.get().await else { panic!("not refused") };
     assert!(reason.contains("reg-1") && reason.contains("CONNACK 5"), "{reason}");

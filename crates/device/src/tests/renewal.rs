@@ -150,10 +150,10 @@ async fn a_hub_that_refuses_the_new_token_ends_it_with_the_reason() {
     peer.expect_disconnect().await;
     assert!(matches!(next.event().await, Some(Event::Connect(_))));
     let sent = send(&device, "a");
-    next.server.refuse(azmqtt_mqtt::ConnectReturnCode::NotAuthorized);
+    next.server.refuse(azmqtt_mqtt::ReasonCode::NotAuthorized);
     next.flush().await;
     let (mut next, _) = hub.accept_mqtt().await;
-    next.server.refuse(azmqtt_mqtt::ConnectReturnCode::NotAuthorized);
+    next.server.refuse(azmqtt_mqtt::ReasonCode::NotAuthorized);
     next.flush().await;
     let outcome = sent.get().await;
     assert!(matches!(outcome, Err(Error::AuthenticationFailed { .. })), "{outcome:?}");

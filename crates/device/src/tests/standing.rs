@@ -124,7 +124,7 @@ async fn a_connect_that_runs_out_of_time_names_what_is_missing() {
     for _ in [ANSWERS, CHANGES] {
         peer.answer_subscribe(true).await;
     }
-    assert_eq!(peer.subscribe().await.filters[0].path, METHODS);
+    assert_eq!(peer.subscribe().await.filters[0].filter, METHODS);
     let error = connected.get().await.unwrap_err().to_string();
     assert!(error.starts_with("no answer to connect within 0.3 s (connected, "), "{error}");
     assert!(error.contains("the subscription to desired properties"), "{error}");

@@ -24,7 +24,7 @@ use crate::{
 use azmqtt_dialect::{Identity, SymmetricKey};
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::session::Session;
-use azmqtt_mqtt::{Connect, Publish, QoS, Server, Subscribe, SubscribeReasonCode};
+use azmqtt_mqtt::{Connect, Publish, QoS, ReasonCode, Server, Subscribe};
 
 /// Longer than anything here takes on a busy machine; a test that waits for it has failed.
 pub(super) const LONG: Duration = Duration::from_secs(10);
@@ -331,15 +331,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// Grants, or refuses, the next subscription and returns its filter.
     pub(super) async fn answer_subscribe(&mut self, granted: bool) -> String {
         let subscribe = self.subscribe().await;
-        let agreed = SubscribeReasonCode::Success(QoS::AtLeastOnce);
-        let code = if granted { agreed } else { SubscribeReasonCode::Failure };
+        let agreed = ReasonCode::GrantedQoS1;
+        let code = if granted { agreed } else { ReasonCode::UnspecifiedError };
         self.server.suback(subscribe.packet_id, vec![code; subscribe.filters.len()]);
         self.flush().await;
-        subscribe.filters[0].path.clone()
+        subscribe.filters[0].filter.clone()
     }
 
     pub(super) async fn grant(&mut self, subscribe: &Subscribe) {
-        let agreed = SubscribeReasonCode::Success(QoS::AtLeastOnce);
+        let agreed = ReasonCode::GrantedQoS1;
         self.server.suback(subscribe.packet_id, vec![agreed; subscribe.filters.len()]);
         self.flush().await;
     }

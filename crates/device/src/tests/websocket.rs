@@ -15,7 +15,7 @@ use super::connect::{connect, failed_at, short};
 use super::proxy_peer::{ProxyPeer, pass_on, passing_on, read_head};
 use super::support::{Hub, LONG, Peer, ask, close, device, send, until, within};
 use crate::{Device, DeviceConfig, Error, State, Step};
-use azmqtt_mqtt::ConnectReturnCode;
+use azmqtt_mqtt::ReasonCode;
 use azmqtt_net::websocket::{WebSocketBytes, derive_accept_key};
 
 fn config(hub: &Hub) -> DeviceConfig {
@@ -226,7 +226,7 @@ async fn a_wrong_clock_is_told_with_a_refusal() {
             within(stream.write_all(answer.as_bytes())).await.unwrap();
             let mut peer = Peer::new(WebSocketBytes::new(stream, Role::Server, Vec::new()).await);
             peer.connect().await;
-            peer.server.refuse(ConnectReturnCode::NotAuthorized);
+            peer.server.refuse(ReasonCode::NotAuthorized);
             peer.flush().await;
         }
     };

@@ -22,9 +22,7 @@ use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::{
-    Connect, ConnectReturnCode, MAX_PACKET_SIZE, ProtocolError, Publish, QoS, Server, SubscribeReasonCode,
-};
+use azmqtt_mqtt::{Connect, MAX_PACKET_SIZE, ProtocolError, Publish, QoS, ReasonCode, Server};
 
 /// Answers without their PUBACK; a client that lets more of them wait is closed.
 const MAX_IN_FLIGHT: u16 = 64;
@@ -69,7 +67,7 @@ pub(crate) async fn authenticate<S, T>(
     let refused = match connect {
         Err(error @ ProtocolError::UnsupportedLevel(_)) => {
             shared.note_refusal(format!("provisioning: {error}"));
-            ConnectReturnCode::RefusedProtocolVersion
+            ReasonCode::UnsupportedProtocolVersion
         }
         Err(_) => return,
         Ok(connect) => match judge(&shared, &connect, chain) {
@@ -84,7 +82,7 @@ pub(crate) async fn authenticate<S, T>(
             }
             Err(reason) => {
                 shared.note_refusal(format!("provisioning: {reason}"));
-                ConnectReturnCode::NotAuthorized
+                ReasonCode::NotAuthorized
             }
         },
     };
@@ -182,12 +180,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
         match event {
             Event::Subscribe(subscribe) => {
                 let [filter] = subscribe.filters.as_slice() else { return Err(Closed) };
-                if filter.path != RESPONSES {
+                if filter.filter != RESPONSES {
                     return Err(Closed);
                 }
                 let qos = if filter.qos == QoS::AtMostOnce { filter.qos } else { QoS::AtLeastOnce };
                 self.granted = Some(qos);
-                self.server.suback(subscribe.packet_id, vec![SubscribeReasonCode::Success(qos)]);
+                self.server.suback(subscribe.packet_id, vec![ReasonCode::granted(qos)]);
                 Ok(())
             }
             Event::Unsubscribe(unsubscribe) => {

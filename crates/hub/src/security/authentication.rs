@@ -13,7 +13,7 @@ use crate::registry::device::{Credentials, Device};
 use crate::shared::Shared;
 use azmqtt_dialect::{Identity, SasToken, Username};
 use azmqtt_local::client_certificates::ClientChain;
-use azmqtt_mqtt::{Connect, ConnectReturnCode};
+use azmqtt_mqtt::{Connect, ReasonCode};
 
 /// A client that may connect as `device`.
 pub struct Admitted {
@@ -37,7 +37,7 @@ pub struct Proof {
 /// The answer to a client that may not.
 #[derive(Debug)]
 pub struct Refusal {
-    pub code: ConnectReturnCode,
+    pub code: ReasonCode,
     pub reason: String,
 }
 
@@ -49,7 +49,7 @@ pub fn judge(
     chain: &ClientChain,
     now: SystemTime,
 ) -> Result<Admitted, Refusal> {
-    let refuse = |reason: String| Refusal { code: ConnectReturnCode::NotAuthorized, reason };
+    let refuse = |reason: String| Refusal { code: ReasonCode::NotAuthorized, reason };
     let username = connect.username.as_deref().ok_or_else(|| refuse("no user name".to_owned()))?;
     let password = connect.password_text().ok_or_else(|| refuse("the password is not text".to_owned()))?;
     let username = Username::parse(username).map_err(|error| refuse(error.to_string()))?;
@@ -68,8 +68,8 @@ pub fn judge(
     let proof = prove(shared, &device, &identity, password, chain, now).map_err(refuse)?;
     if !device.may_connect() {
         let code = match shared.config.disabled_answer {
-            DisabledAnswer::ServiceUnavailable => ConnectReturnCode::ServiceUnavailable,
-            DisabledAnswer::NotAuthorized => ConnectReturnCode::NotAuthorized,
+            DisabledAnswer::ServiceUnavailable => ReasonCode::ServerUnavailable,
+            DisabledAnswer::NotAuthorized => ReasonCode::NotAuthorized,
         };
         return Err(Refusal { code, reason: "the device is disabled".to_owned() });
     }

@@ -23,7 +23,7 @@ use azmqtt_local::packets::PacketLog;
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::{Connect, ConnectReturnCode, ProtocolError, Server, Will};
+use azmqtt_mqtt::{Connect, ProtocolError, ReasonCode, Server, Will};
 
 /// How long a refused client may take to read its CONNACK.
 const LINGER: Duration = Duration::from_secs(1);
@@ -102,7 +102,7 @@ pub(crate) async fn authenticate<S>(
         Err(error @ ProtocolError::UnsupportedLevel(_)) => {
             transport.ends(format_args!("refused: {error}"));
             shared.note_refusal(error.to_string());
-            ConnectReturnCode::RefusedProtocolVersion
+            ReasonCode::UnsupportedProtocolVersion
         }
         Err(_) => return,
         Ok(connect) => match authentication::judge(&shared, &connect, &chain, SystemTime::now()) {
@@ -128,7 +128,7 @@ async fn meet_fault<S>(
     shared: &Shared,
     transport: &mut Transport<S>,
     connect: &Connect,
-) -> Option<Option<ConnectReturnCode>>
+) -> Option<Option<ReasonCode>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -150,11 +150,11 @@ where
             }
         }
         ConnectFault::Refuse(code) => Some(Some(match code {
-            1 => ConnectReturnCode::RefusedProtocolVersion,
-            2 => ConnectReturnCode::BadClientId,
-            3 => ConnectReturnCode::ServiceUnavailable,
-            4 => ConnectReturnCode::BadUserNamePassword,
-            _ => ConnectReturnCode::NotAuthorized,
+            1 => ReasonCode::UnsupportedProtocolVersion,
+            2 => ReasonCode::ClientIdentifierNotValid,
+            3 => ReasonCode::ServerUnavailable,
+            4 => ReasonCode::BadUserNameOrPassword,
+            _ => ReasonCode::NotAuthorized,
         })),
     }
 }
@@ -244,7 +244,7 @@ async fn accept<S>(
             state.model_id.clone_from(&admitted.model_id);
             state.session.take()
         };
-        if connect.clean_session {
+        if connect.clean_start {
             let purged = shared.change_queue(&device, |queue| {
                 // What the session held is sent as new, or not at all. A module's inputs are the gateway's to keep.
                 queue.connection_ended(false, u32::MAX);
@@ -280,7 +280,7 @@ async fn accept<S>(
         input_waits: true,
         faults: ConnectionFaults::default(),
     };
-    connection.run(connect.clean_session, connect.will).await;
+    connection.run(connect.clean_start, connect.will).await;
 }
 
 /// What woke the connection.

@@ -22,7 +22,7 @@ use azmqtt_dialect::twin::desired_notification;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag, ServiceError};
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::session::Session;
-use azmqtt_mqtt::{MAX_PACKET_SIZE, Publish, QoS, Server, Subscribe, SubscribeReasonCode, Unsubscribe, Will};
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Publish, QoS, ReasonCode, Server, Subscribe, Unsubscribe, Will};
 
 /// Messages to a device without their PUBACK; a device that lets more of them wait is closed.
 pub const MAX_IN_FLIGHT: u16 = 8192;
@@ -326,11 +326,11 @@ impl DeviceSession {
         let mut granted = Vec::with_capacity(subscribe.filters.len());
         for filter in subscribe.filters {
             let subscription = self
-                .parse_filter(&filter.path)
+                .parse_filter(&filter.filter)
                 .map_err(|_| forbidden("a subscription to a topic that IoT Hub does not grant"))?;
             let qos = if filter.qos == QoS::AtMostOnce { QoS::AtMostOnce } else { QoS::AtLeastOnce };
             self.subscriptions.grant(subscription, qos);
-            granted.push(SubscribeReasonCode::Success(qos));
+            granted.push(ReasonCode::granted(qos));
         }
         self.server.suback(subscribe.packet_id, granted);
         self.tell_takes_methods();
@@ -340,7 +340,7 @@ impl DeviceSession {
     /// A filter that could never be granted ends the connection, as in SUBSCRIBE; one that could is acknowledged,
     /// granted or not [MQTT-3.10.4-5].
     fn unsubscribe(&mut self, unsubscribe: &Unsubscribe) -> Result<(), CloseReason> {
-        for filter in &unsubscribe.topics {
+        for filter in &unsubscribe.filters {
             let subscription = self
                 .parse_filter(filter)
                 .map_err(|_| forbidden("an UNSUBSCRIBE of a topic that IoT Hub does not grant"))?;

@@ -20,7 +20,7 @@ use crate::{Hub, HubConfig, Id};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 use azmqtt_dialect::{Auth, ConnectionString, Identity, UsernameOptions};
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{Client, ConnectReturnCode, Publish, QoS, SubscribeFilter, SubscribeReasonCode};
+use azmqtt_mqtt::{Client, Publish, QoS, ReasonCode, SubscribeFilter};
 
 /// No wait of a test is longer.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -80,7 +80,7 @@ impl Options {
     }
 
     pub fn persistent(mut self) -> Self {
-        self.connect.clean_session = false;
+        self.connect.clean_start = false;
         self
     }
 
@@ -104,14 +104,14 @@ impl TestClient {
     }
 
     /// Connects, or says why not; `None` when the hub closed without words.
-    pub async fn open(hub: &Hub, options: &Options) -> Result<Self, Option<ConnectReturnCode>> {
+    pub async fn open(hub: &Hub, options: &Options) -> Result<Self, Option<ReasonCode>> {
         Self::over(tls(hub).await, options).await
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
     /// Connects on a stream that is there already.
-    pub async fn over(stream: S, options: &Options) -> Result<Self, Option<ConnectReturnCode>> {
+    pub async fn over(stream: S, options: &Options) -> Result<Self, Option<ReasonCode>> {
         let mut mqtt = Client::new(u16::MAX, Instant::now());
         mqtt.connect(&options.connect, DEADLINE, Instant::now());
         let mut client = Self { stream, mqtt, input: BytesMut::new(), session_present: false };
@@ -174,11 +174,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
     }
 
     /// Subscribes and returns what was granted; `None` if the connection ended instead.
-    pub async fn subscribe(&mut self, filter: &str, qos: QoS) -> Option<SubscribeReasonCode> {
+    pub async fn subscribe(&mut self, filter: &str, qos: QoS) -> Option<ReasonCode> {
         self.mqtt.subscribe(vec![SubscribeFilter::new(filter.to_owned(), qos)], Instant::now());
         self.flush().await;
         match self.next().await? {
-            Event::Subscribed { return_codes, .. } => return_codes.first().copied(),
+            Event::Subscribed { reasons, .. } => reasons.first().copied(),
             other => panic!("not a SUBACK: {other:?}"),
         }
     }

@@ -9,7 +9,7 @@ use crate::config::CloudToDevice;
 use crate::storage::state_dir::make_temp_dir;
 use crate::{CloudSend, FeedbackStatus, Hub, HubConfig, HubError};
 use azmqtt_dialect::MessageProperties;
-use azmqtt_mqtt::{Publish, QoS, SubscribeReasonCode};
+use azmqtt_mqtt::{Publish, QoS, ReasonCode};
 
 const FILTER: &str = "devices/dev1/messages/devicebound/#";
 const EVENTS: &str = "devices/dev1/messages/events/";
@@ -67,7 +67,7 @@ async fn a_device_may_subscribe_with_a_plus_for_its_id() {
     let hub = hub();
     let mut client = persistent(&hub).await;
     let granted = client.subscribe(ANY, QoS::AtLeastOnce).await;
-    assert_eq!(granted, Some(SubscribeReasonCode::Success(QoS::AtLeastOnce)));
+    assert_eq!(granted, Some(ReasonCode::GrantedQoS1));
     send(&hub, "a");
     let message = receive(&mut client, "a").await;
     assert!(message.topic.starts_with("devices/dev1/messages/devicebound/"), "{}", message.topic);

@@ -9,8 +9,8 @@ use super::client::{DEADLINE, Options, TestClient, hub, key, start, tls, tls_wit
 use crate::messages::telemetry::unix_now;
 use crate::{CloseReason, DisabledAnswer, HubConfig};
 use azmqtt_dialect::sas::SymmetricKey;
-use azmqtt_mqtt::ConnectReturnCode::{NotAuthorized, ServiceUnavailable};
-use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, Publish, QoS, codec};
+use azmqtt_mqtt::ReasonCode::{NotAuthorized, ServerUnavailable};
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, Publish, QoS, Version, codec};
 
 const RESOURCE: &str = "localhost/devices/dev1";
 
@@ -121,7 +121,7 @@ async fn a_disabled_device_is_dropped_and_refused_with_3() {
     hub.set_enabled("dev1", false).unwrap();
     assert!(client.is_closed().await);
     let honest = Options::new(&hub, "dev1");
-    assert_eq!(TestClient::open(&hub, &honest).await.err(), Some(Some(ServiceUnavailable)));
+    assert_eq!(TestClient::open(&hub, &honest).await.err(), Some(Some(ServerUnavailable)));
     let stranger = Options::new(&hub, "dev1").token(RESOURCE, &key(&hub, "dev2"), unix_now() + 60);
     assert_eq!(TestClient::open(&hub, &stranger).await.err(), Some(Some(NotAuthorized)));
     hub.set_enabled("dev1", true).unwrap();
@@ -147,10 +147,10 @@ async fn ids_are_compared_letter_by_letter() {
         ("Dev1", "localhost/Dev1/?api-version=2021-04-12"),
         ("dev1/", "localhost/dev1/?api-version=2021-04-12"),
     ] {
-        for clean_session in [true, false] {
+        for clean_start in [true, false] {
             let mut options = Options::new(&hub, "dev1").username(username);
             client_id.clone_into(&mut options.connect.client_id);
-            options.connect.clean_session = clean_session;
+            options.connect.clean_start = clean_start;
             let answer = TestClient::open(&hub, &options).await.err();
             // MQTT has 2 for an empty id in a kept session, which the service has not been seen to send.
             assert_eq!(answer, Some(Some(NotAuthorized)), "{client_id} {username}");
@@ -188,7 +188,7 @@ async fn the_refusal_reaches_a_client_that_does_not_wait_for_it() {
     let hub = hub();
     let options = Options::new(&hub, "dev1").username("localhost/nobody/?api-version=2021-04-12");
     let mut bytes = bytes::BytesMut::new();
-    codec::encode(&Packet::Connect(options.connect), &mut bytes, MAX_PACKET_SIZE).unwrap();
+    codec::encode(&Packet::Connect(options.connect), Version::Mqtt311, &mut bytes, MAX_PACKET_SIZE).unwrap();
     for _ in 0..10_000 {
         bytes.extend_from_slice(b"\x30\x10\x00\x0ddevices/dev1/x");
     }
@@ -203,10 +203,16 @@ async fn the_refusal_reaches_a_client_that_does_not_wait_for_it() {
 async fn packets_may_follow_the_connect_at_once() {
     let hub = hub();
     let mut bytes = bytes::BytesMut::new();
-    codec::encode(&Packet::Connect(Options::new(&hub, "dev1").connect), &mut bytes, MAX_PACKET_SIZE).unwrap();
+    codec::encode(
+        &Packet::Connect(Options::new(&hub, "dev1").connect),
+        Version::Mqtt311,
+        &mut bytes,
+        MAX_PACKET_SIZE,
+    )
+    .unwrap();
     let mut publish = Publish::new("devices/dev1/messages/events/", QoS::AtLeastOnce, "early");
     publish.packet_id = 7;
-    codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
+    codec::encode(&Packet::Publish(publish), Version::Mqtt311, &mut bytes, MAX_PACKET_SIZE).unwrap();
     let mut stream = tls(&hub).await;
     stream.write_all(&bytes).await.unwrap();
     let mut answer = [0; 8];

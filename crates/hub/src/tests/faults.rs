@@ -14,7 +14,7 @@ use crate::faults::{Rule, Schedule};
 use crate::{CloseReason, Hub, HubConfig, Id, Whose};
 use azmqtt_dialect::MessageProperties;
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{ConnectReturnCode, Publish, QoS, SubscribeReasonCode};
+use azmqtt_mqtt::{Publish, QoS, ReasonCode};
 
 const EVENTS: &str = "devices/dev1/messages/events/";
 const DEV1: Whose<'static> = Whose::One(Id { device: "dev1", module: None });
@@ -28,7 +28,7 @@ fn inject(hub: &Hub, rule: Value) -> u64 {
 
 async fn subscribed(hub: &Hub, filter: &str, qos: QoS) -> TestClient {
     let mut client = TestClient::connect(hub, "dev1").await;
-    assert_eq!(client.subscribe(filter, qos).await, Some(SubscribeReasonCode::Success(qos)));
+    assert_eq!(client.subscribe(filter, qos).await, Some(ReasonCode::granted(qos)));
     client
 }
 
@@ -87,11 +87,11 @@ async fn a_connection_drops_at_a_packet() {
 async fn a_connect_is_refused_with_any_code() {
     let hub = hub();
     for (code, told) in [
-        (1, ConnectReturnCode::RefusedProtocolVersion),
-        (2, ConnectReturnCode::BadClientId),
-        (3, ConnectReturnCode::ServiceUnavailable),
-        (4, ConnectReturnCode::BadUserNamePassword),
-        (5, ConnectReturnCode::NotAuthorized),
+        (1, ReasonCode::UnsupportedProtocolVersion),
+        (2, ReasonCode::ClientIdentifierNotValid),
+        (3, ReasonCode::ServerUnavailable),
+        (4, ReasonCode::BadUserNameOrPassword),
+        (5, ReasonCode::NotAuthorized),
     ] {
         inject(&hub, json!({"fault": "refuse", "code": code, "device_id": "dev1"}));
         let refused = TestClient::open(&hub, &Options::new(&hub, "dev1")).await.err();
@@ -365,7 +365,7 @@ async fn the_properties_of_the_sdks_tests() {
     assert!(client.send(&ask("InvokeAuthError", "1"), "").await);
     assert!(client.is_closed().await);
     let refused = TestClient::open(&hub, &Options::new(&hub, "dev1")).await.err();
-    assert_eq!(refused, Some(Some(ConnectReturnCode::NotAuthorized)));
+    assert_eq!(refused, Some(Some(ReasonCode::NotAuthorized)));
     TestClient::connect(&hub, "dev2").await;
     let begun = Instant::now();
     let mut client = loop {

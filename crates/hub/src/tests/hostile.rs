@@ -10,7 +10,7 @@ use super::client::{DEADLINE, Options, TestClient, ends, hub, start, tcp, tls};
 use crate::config::Limits;
 use crate::{CloseReason, Hub, HubConfig};
 use azmqtt_dialect::MessageProperties;
-use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS, codec};
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS, Version, codec};
 
 const EVENTS: &str = "devices/dev1/messages/events/";
 
@@ -53,8 +53,13 @@ async fn strangers_that_do_not_go_on_are_closed() {
 async fn a_connect_that_trickles_in_is_closed() {
     let hub = impatient();
     let mut packet = BytesMut::new();
-    codec::encode(&Packet::Connect(Options::new(&hub, "dev1").connect), &mut packet, MAX_PACKET_SIZE)
-        .unwrap();
+    codec::encode(
+        &Packet::Connect(Options::new(&hub, "dev1").connect),
+        Version::Mqtt311,
+        &mut packet,
+        MAX_PACKET_SIZE,
+    )
+    .unwrap();
     let mut stream = tls(&hub).await;
     let begun = Instant::now();
     for byte in packet {
@@ -136,8 +141,13 @@ async fn rubbish_ends_the_connection() {
 async fn rubbish_after_the_connect_ends_the_connection() {
     let hub = hub();
     let mut connect = BytesMut::new();
-    codec::encode(&Packet::Connect(Options::new(&hub, "dev1").connect), &mut connect, MAX_PACKET_SIZE)
-        .unwrap();
+    codec::encode(
+        &Packet::Connect(Options::new(&hub, "dev1").connect),
+        Version::Mqtt311,
+        &mut connect,
+        MAX_PACKET_SIZE,
+    )
+    .unwrap();
     for rubbish in [
         &connect[..],                 // a second CONNECT
         b"\x20\x02\x00\x00",          // a CONNACK
@@ -199,7 +209,7 @@ async fn a_client_that_asks_and_does_not_read_is_closed() {
     let mut requests = BytesMut::new();
     let publish = Packet::Publish(azmqtt_mqtt::Publish::new("$iothub/twin/GET/?$rid=1", QoS::AtMostOnce, ""));
     for _ in 0..2000 {
-        codec::encode(&publish, &mut requests, MAX_PACKET_SIZE).unwrap();
+        codec::encode(&publish, Version::Mqtt311, &mut requests, MAX_PACKET_SIZE).unwrap();
     }
     // 60 MB of answers, and nobody reads them.
     let _ = tokio::time::timeout(DEADLINE, stream.write_all(&requests)).await.unwrap();
@@ -277,7 +287,7 @@ async fn a_flood_does_not_hold_up_others() {
     let mut packets = BytesMut::new();
     let publish = Packet::Publish(azmqtt_mqtt::Publish::new(EVENTS, QoS::AtMostOnce, "flood"));
     for _ in 0..2000 {
-        codec::encode(&publish, &mut packets, MAX_PACKET_SIZE).unwrap();
+        codec::encode(&publish, Version::Mqtt311, &mut packets, MAX_PACKET_SIZE).unwrap();
     }
     let flood = TestClient::connect(&hub, "dev1").await.into_stream();
     let (mut reader, mut writer) = tokio::io::split(flood);

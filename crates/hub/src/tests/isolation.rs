@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use azmqtt_mqtt::{Packet, Subscribe};
+use azmqtt_mqtt::{Packet, Subscribe, Version};
 use bytes::{Bytes, BytesMut};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -83,7 +83,7 @@ async fn flood(hub: Arc<Hub>, packets: BytesMut) {
 fn encoded(packet: &Packet, times: usize) -> BytesMut {
     let mut bytes = BytesMut::new();
     for _ in 0..times {
-        azmqtt_mqtt::codec::encode(packet, &mut bytes, usize::MAX).unwrap();
+        azmqtt_mqtt::codec::encode(packet, Version::Mqtt311, &mut bytes, usize::MAX).unwrap();
     }
     bytes
 }

@@ -11,7 +11,7 @@ use super::client::{DEADLINE, Options, TestClient, hub, key};
 use crate::messages::telemetry::unix_now;
 use crate::{CloseReason, Hub, HubError, Id, MAX_MODULES};
 use azmqtt_dialect::{ConnectionString, Identity, MessageProperties};
-use azmqtt_mqtt::{ConnectReturnCode, QoS};
+use azmqtt_mqtt::{QoS, ReasonCode};
 
 const EVENTS: &str = "devices/dev1/modules/m1/messages/events/";
 const INPUTS: &str = "devices/dev1/modules/m1/inputs/#";
@@ -135,7 +135,7 @@ async fn only_its_own_key_and_audience_let_a_module_in() {
         ("a module that is not there", honest().username("localhost/dev1/m9/?api-version=2021-04-12")),
     ] {
         let refused = TestClient::open(&hub, &options).await.err();
-        assert_eq!(refused, Some(Some(ConnectReturnCode::NotAuthorized)), "{case}");
+        assert_eq!(refused, Some(Some(ReasonCode::NotAuthorized)), "{case}");
     }
 }
 
@@ -163,7 +163,7 @@ async fn a_disabled_device_disables_its_modules() {
     assert!(client.is_closed().await);
     assert_eq!(hub.last_close(MODULE).unwrap(), Some(CloseReason::Disabled));
     let refused = TestClient::open(&hub, &Options::new(&hub, MODULE)).await.err();
-    assert_eq!(refused, Some(Some(ConnectReturnCode::ServiceUnavailable)));
+    assert_eq!(refused, Some(Some(ReasonCode::ServerUnavailable)));
     TestClient::connect(&hub, ("dev2", "m1")).await;
     hub.set_enabled("dev1", true).unwrap();
     TestClient::connect(&hub, MODULE).await;

@@ -86,7 +86,7 @@ pub async fn register<S: AsyncRead + AsyncWrite + Unpin>(
         let body: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap();
         let Some(operation_id) = body["operationId"].as_str().filter(|_| answer.topic.contains("/202/"))
         else {
-            return (answer.topic, body);
+            return (answer.topic.to_string(), body);
         };
         let request = ProvisioningRequest::OperationStatus {
             request_id: "2".into(),

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 
 use super::client::{DEADLINE, Options, TestClient, hub};
 use crate::CloseReason;
-use azmqtt_mqtt::{QoS, SubscribeReasonCode};
+use azmqtt_mqtt::{QoS, ReasonCode};
 
 const DESIRED: &str = "$iothub/twin/PATCH/properties/desired/#";
 const EVENTS: &str = "devices/dev1/messages/events/";
@@ -96,7 +96,7 @@ async fn subscriptions_are_granted_at_qos_1_at_most() {
             (QoS::AtLeastOnce, QoS::AtLeastOnce),
             (QoS::ExactlyOnce, QoS::AtLeastOnce),
         ] {
-            assert_eq!(client.subscribe(filter, asked).await, Some(SubscribeReasonCode::Success(granted)));
+            assert_eq!(client.subscribe(filter, asked).await, Some(ReasonCode::granted(granted)));
         }
     }
 }

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::client::{DEADLINE, Options, TestClient, hub, start};
 use crate::{CloseReason, HubConfig, HubError, Recording};
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS, codec};
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS, Version, codec};
 
 const EVENTS: &str = "devices/dev1/messages/events/";
 
@@ -80,7 +80,7 @@ async fn qos_0_and_retained_messages_are_recorded() {
     let mut publish = azmqtt_mqtt::Publish::new(EVENTS, QoS::AtMostOnce, "kept");
     publish.retain = true;
     let mut bytes = bytes::BytesMut::new();
-    codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
+    codec::encode(&Packet::Publish(publish), Version::Mqtt311, &mut bytes, MAX_PACKET_SIZE).unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut stream, &bytes).await.unwrap();
     let recorded = hub.wait_for_telemetry(Some("dev1"), 3, DEADLINE).unwrap();
     let bodies: Vec<_> = recorded.iter().map(|message| &message.body[..]).collect();
@@ -98,7 +98,7 @@ async fn a_message_that_is_sent_again_counts_again() {
         let mut publish = azmqtt_mqtt::Publish::new(EVENTS, QoS::AtLeastOnce, "again");
         (publish.packet_id, publish.dup) = (7, dup);
         let mut bytes = bytes::BytesMut::new();
-        codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
+        codec::encode(&Packet::Publish(publish), Version::Mqtt311, &mut bytes, MAX_PACKET_SIZE).unwrap();
         stream.write_all(&bytes).await.unwrap();
         let mut answer = [0; 4];
         stream.read_exact(&mut answer).await.unwrap();
@@ -153,7 +153,7 @@ async fn what_the_service_closes_over_closes_the_connection() {
             let mut bytes = bytes::BytesMut::new();
             let mut publish = azmqtt_mqtt::Publish::new(topic, qos, "x");
             publish.packet_id = 1;
-            codec::encode(&Packet::Publish(publish), &mut bytes, MAX_PACKET_SIZE).unwrap();
+            codec::encode(&Packet::Publish(publish), Version::Mqtt311, &mut bytes, MAX_PACKET_SIZE).unwrap();
             let mut stream = client.into_stream();
             tokio::io::AsyncWriteExt::write_all(&mut stream, &bytes).await.unwrap();
             assert!(super::client::ends(&mut stream).await, "{case}");

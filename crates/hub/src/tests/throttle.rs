@@ -14,7 +14,7 @@ use crate::throttle::{Throttling, Tier};
 use crate::{CloseReason, Hub, HubConfig};
 use azmqtt_dialect::{SasToken, SymmetricKey};
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, Publish, QoS, codec};
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, Publish, QoS, Version, codec};
 
 const EVENTS: &str = "devices/dev1/messages/events/";
 const STATISTICS: &str = "GET /statistics/devices";
@@ -215,7 +215,7 @@ async fn the_pings_of_a_client_over_its_rate_are_answered() {
     for id in 1..=2 {
         let mut publish = Publish::new(EVENTS, QoS::AtLeastOnce, "x");
         publish.packet_id = id;
-        codec::encode(&Packet::Publish(publish), &mut message, MAX_PACKET_SIZE).unwrap();
+        codec::encode(&Packet::Publish(publish), Version::Mqtt311, &mut message, MAX_PACKET_SIZE).unwrap();
         message.extend_from_slice(&[0xc0, 0]);
     }
     // One in the middle of what is read at once, one behind it, and one that comes in two halves.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::client::{DEADLINE, Options, TestClient, hub};
 use crate::{CloseReason, Hub, HubError};
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{Publish, QoS, SubscribeReasonCode};
+use azmqtt_mqtt::{Publish, QoS, ReasonCode};
 
 const RESPONSES: &str = "$iothub/twin/res/#";
 const DESIRED: &str = "$iothub/twin/PATCH/properties/desired/#";
@@ -14,7 +14,7 @@ const EVENTS: &str = "devices/dev1/messages/events/";
 async fn subscribed(hub: &Hub, qos: QoS) -> TestClient {
     let mut client = TestClient::connect(hub, "dev1").await;
     for filter in [RESPONSES, DESIRED] {
-        assert_eq!(client.subscribe(filter, qos).await, Some(SubscribeReasonCode::Success(qos)));
+        assert_eq!(client.subscribe(filter, qos).await, Some(ReasonCode::granted(qos)));
     }
     client
 }

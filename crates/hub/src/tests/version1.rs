@@ -15,7 +15,7 @@ use super::client::{DEADLINE, TestClient, hub};
 use super::x509::{shaken, without_password};
 use crate::{Authentication, Hub};
 use azmqtt_dialect::x509::Thumbprint;
-use azmqtt_mqtt::ConnectReturnCode::NotAuthorized;
+use azmqtt_mqtt::ReasonCode::NotAuthorized;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 

@@ -12,7 +12,7 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use super::client::{DEADLINE, Options, TestClient, https, hub, start, tls, tls_with};
 use crate::{CloseReason, Hub, HubConfig};
 use azmqtt_dialect::MessageProperties;
-use azmqtt_mqtt::{ConnectReturnCode, MAX_PACKET_SIZE, Packet, QoS, codec};
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS, ReasonCode, Version, codec};
 use azmqtt_net::websocket::{Role, WebSocketBytes};
 
 /// A correct request for the upgrade; its key is the RFC's example.
@@ -58,8 +58,13 @@ async fn foreign(hub: &Hub) -> WebSocketStream<TlsStream<TcpStream>> {
     let (mut socket, response) = client_async(request, stream).await.unwrap();
     assert_eq!(response.headers()["Sec-WebSocket-Protocol"], "mqtt");
     let mut connect = bytes::BytesMut::new();
-    codec::encode(&Packet::Connect(Options::new(hub, "dev1").connect), &mut connect, MAX_PACKET_SIZE)
-        .unwrap();
+    codec::encode(
+        &Packet::Connect(Options::new(hub, "dev1").connect),
+        Version::Mqtt311,
+        &mut connect,
+        MAX_PACKET_SIZE,
+    )
+    .unwrap();
     socket.send(Message::Binary(connect.freeze())).await.unwrap();
     let connack = timeout(DEADLINE, socket.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(connack, Message::Binary(Bytes::from_static(&[0x20, 2, 0, 0])));
@@ -125,7 +130,7 @@ async fn a_refusal_is_read_before_the_end() {
     let mut options = Options::new(&hub, "dev1");
     options.connect.password = Some("no token".into());
     let refused = TestClient::over(websocket(&hub).await, &options).await.err();
-    assert_eq!(refused, Some(Some(ConnectReturnCode::NotAuthorized)));
+    assert_eq!(refused, Some(Some(ReasonCode::NotAuthorized)));
 }
 
 #[tokio::test]
@@ -148,7 +153,7 @@ async fn pings_are_answered_and_packets_may_be_cut_anywhere() {
     assert_eq!(pong, Message::Pong(Bytes::from_static(b"are you there")));
     let mut publish = bytes::BytesMut::new();
     let message = azmqtt_mqtt::Publish::new("devices/dev1/messages/events/", QoS::AtMostOnce, "x");
-    codec::encode(&Packet::Publish(message), &mut publish, MAX_PACKET_SIZE).unwrap();
+    codec::encode(&Packet::Publish(message), Version::Mqtt311, &mut publish, MAX_PACKET_SIZE).unwrap();
     // Byte by byte, then two in one.
     for byte in &publish {
         socket.send(Message::Binary(Bytes::copy_from_slice(&[*byte]))).await.unwrap();

@@ -19,7 +19,7 @@ use super::client::{DEADLINE, Options, TestClient, hub, tcp, tls_config};
 use crate::{Authentication, CloseReason, DeviceCertificate, Hub, HubError, SignedBy};
 use azmqtt_dialect::x509::Thumbprint;
 use azmqtt_dialect::{Identity, UsernameOptions};
-use azmqtt_mqtt::ConnectReturnCode::{self, NotAuthorized, ServiceUnavailable};
+use azmqtt_mqtt::ReasonCode::{self, NotAuthorized, ServerUnavailable};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const BOTH: [&SupportedProtocolVersion; 2] = [&TLS12, &TLS13];
@@ -74,7 +74,7 @@ async fn connect(
     version: &'static SupportedProtocolVersion,
     id: &str,
     made: &DeviceCertificate,
-) -> Result<TestClient, Option<ConnectReturnCode>> {
+) -> Result<TestClient, Option<ReasonCode>> {
     let stream =
         shaken(hub, version, vec![der(&made.certificate)], &made.private_key).await.map_err(|_| None)?;
     TestClient::over(stream, &without_password(id)).await
@@ -104,7 +104,7 @@ async fn a_certificate_of_the_hub_s_authority_lets_its_device_in() {
     );
     assert_eq!(hub.twin("ca").unwrap()["authenticationType"], "certificateAuthority");
     hub.set_enabled("ca", false).unwrap();
-    assert_eq!(connect(&hub, &TLS13, "ca", &made).await.err(), Some(Some(ServiceUnavailable)));
+    assert_eq!(connect(&hub, &TLS13, "ca", &made).await.err(), Some(Some(ServerUnavailable)));
 }
 
 #[tokio::test]

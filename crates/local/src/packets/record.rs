@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use azmqtt_mqtt::{Connect, Packet, Publish, QoS, SubscribeReasonCode};
+use azmqtt_mqtt::{Connect, Packet, Publish, QoS, codec};
 
 /// What a client called itself in its CONNECT; nobody has checked whether it may.
 #[derive(Debug)]
@@ -196,7 +196,7 @@ impl From<Packet> for Content {
         match packet {
             Packet::Connect(connect) => connect.into(),
             Packet::ConnAck(ack) => {
-                Self::ConnAck { session_present: ack.session_present, code: ack.code as u8 }
+                Self::ConnAck { session_present: ack.session_present, code: codec::return_code(ack.reason) }
             }
             Packet::Publish(publish) => publish.into(),
             Packet::PubAck(ack) => acknowledgement("PUBACK", ack.packet_id),
@@ -204,23 +204,22 @@ impl From<Packet> for Content {
             Packet::PubRel(ack) => acknowledgement("PUBREL", ack.packet_id),
             Packet::PubComp(ack) => acknowledgement("PUBCOMP", ack.packet_id),
             Packet::Subscribe(subscribe) => {
-                let filters = subscribe.filters.into_iter().map(|filter| (filter.path, filter.qos as u8));
+                let filters = subscribe.filters.into_iter().map(|filter| (filter.filter, filter.qos as u8));
                 Self::Subscribe { packet_id: subscribe.packet_id, filters: filters.collect() }
             }
             Packet::SubAck(ack) => {
-                let codes = ack.return_codes.iter().map(|code| match code {
-                    SubscribeReasonCode::Success(qos) => *qos as u8,
-                    SubscribeReasonCode::Failure => 0x80,
-                });
+                let codes =
+                    ack.reasons.iter().map(|reason| if reason.is_error() { 0x80 } else { *reason as u8 });
                 Self::SubAck { packet_id: ack.packet_id, codes: codes.collect() }
             }
             Packet::Unsubscribe(unsubscribe) => {
-                Self::Unsubscribe { packet_id: unsubscribe.packet_id, filters: unsubscribe.topics }
+                Self::Unsubscribe { packet_id: unsubscribe.packet_id, filters: unsubscribe.filters }
             }
             Packet::UnsubAck(ack) => acknowledgement("UNSUBACK", ack.packet_id),
             Packet::PingReq => Self::Bare { name: "PINGREQ" },
             Packet::PingResp => Self::Bare { name: "PINGRESP" },
-            Packet::Disconnect => Self::Bare { name: "DISCONNECT" },
+            Packet::Disconnect(_) => Self::Bare { name: "DISCONNECT" },
+            Packet::Auth(_) => Self::Bare { name: "AUTH" },
         }
     }
 }
@@ -237,7 +236,7 @@ impl From<Connect> for Content {
         let has_password = connect.password.is_some_and(|password| !password.is_empty());
         Self::Connect {
             level: 4,
-            clean_session: connect.clean_session,
+            clean_session: connect.clean_start,
             keep_alive: connect.keep_alive,
             username: connect.username,
             has_password,
@@ -250,7 +249,7 @@ impl From<Publish> for Content {
     fn from(publish: Publish) -> Self {
         Self::Publish {
             packet_id: if publish.qos == QoS::AtMostOnce { 0 } else { publish.packet_id },
-            topic: publish.topic,
+            topic: publish.topic.into(),
             qos: publish.qos as u8,
             dup: publish.dup,
             retain: publish.retain,

@@ -8,7 +8,7 @@ use super::foreign;
 use super::log::PacketLog;
 use super::record::{ClientName, Content, Direction};
 use azmqtt_mqtt::codec::{self, Sender};
-use azmqtt_mqtt::{ConnectReturnCode, MAX_PACKET_SIZE, Packet, ProtocolError};
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, ProtocolError, ReasonCode, Version};
 use azmqtt_net::framed::Observer;
 
 /// What goes by on one connection. It is told every byte, in both directions, and the end.
@@ -62,7 +62,7 @@ impl Tap {
         self.stream(direction).pending.extend_from_slice(bytes);
         loop {
             let stream = self.stream(direction);
-            match codec::decode(&mut stream.pending, sender, MAX_PACKET_SIZE) {
+            match codec::decode(&mut stream.pending, sender, Version::Mqtt311, MAX_PACKET_SIZE) {
                 Ok(Some(packet)) => self.packet(direction, packet),
                 Ok(None) => return,
                 Err(error) => {
@@ -86,7 +86,7 @@ impl Tap {
         if let (None, Packet::Connect(connect)) = (&self.client, &packet) {
             self.client = Some(self.log.begin(&connect.client_id));
         }
-        if matches!(&packet, Packet::ConnAck(ack) if ack.code != ConnectReturnCode::Success) {
+        if matches!(&packet, Packet::ConnAck(ack) if ack.reason != ReasonCode::Success) {
             // Unless somebody has said why.
             self.ends("refused");
         }
@@ -134,12 +134,12 @@ mod tests {
 
     use super::*;
     use crate::packets::PacketRecording;
-    use azmqtt_mqtt::{ConnAck, Connect, Publish, QoS};
+    use azmqtt_mqtt::{ConnAck, Connect, Disconnect, Publish, QoS};
 
     fn encode(packets: &[Packet]) -> BytesMut {
         let mut bytes = BytesMut::new();
         for packet in packets {
-            codec::encode(packet, &mut bytes, MAX_PACKET_SIZE).unwrap();
+            codec::encode(packet, Version::Mqtt311, &mut bytes, MAX_PACKET_SIZE).unwrap();
         }
         bytes
     }
@@ -169,7 +169,7 @@ mod tests {
         fn packets_are_found_wherever_the_stream_is_cut(cuts in proptest::collection::vec(1usize..40, 0..20)) {
             let log = log();
             let mut tap = log.tap();
-            let sent = encode(&[connect(), publish(), Packet::PingReq, Packet::Disconnect]);
+            let sent = encode(&[connect(), publish(), Packet::PingReq, Packet::Disconnect(Disconnect::normal())]);
             let mut rest = &sent[..];
             for cut in cuts {
                 let (now, later) = rest.split_at(cut.min(rest.len()));
@@ -209,7 +209,7 @@ mod tests {
         let log = log();
         let mut tap = log.tap();
         tap.received(&encode(&[connect()]));
-        let answer = encode(&[Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, false)), publish()]);
+        let answer = encode(&[Packet::ConnAck(ConnAck::new(ReasonCode::Success, false)), publish()]);
         tap.sent(&answer[..10]);
         tap.received(b"\x00\x00 and whatever follows");
         drop(tap);

@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 
 use crate::codec::error::ProtocolError;
-use crate::packets::Kind;
+use crate::packets::{Kind, Version};
 
 /// The largest packet that MQTT can express, in bytes: a fixed header of five, and what its remaining length can say
 /// (§2.2.3).
@@ -84,9 +84,10 @@ impl Frame {
 
     /// Packet types and flags that are wrong whatever the body says, so that a peer speaking another
     /// protocol is told apart by its first bytes (§2.2.1, §2.2.2).
-    pub(super) fn check_direction(&self, sender: Sender) -> Result<(), ProtocolError> {
-        let Some(kind) = self.kind() else { return Err(self.malformed("reserved packet type (§2.2.1)")) };
-        if !may_come_from(kind, sender) {
+    pub(super) fn check_direction(&self, sender: Sender, version: Version) -> Result<(), ProtocolError> {
+        let kind = self.kind().filter(|kind| *kind != Kind::Auth || version == Version::Mqtt5);
+        let Some(kind) = kind else { return Err(self.malformed("reserved packet type (§2.2.1)")) };
+        if !may_come_from(kind, sender, version) {
             return Err(ProtocolError::Unexpected { packet: kind.name() });
         }
         let flags = self.flags();
@@ -102,13 +103,12 @@ impl Frame {
     }
 }
 
-fn may_come_from(kind: Kind, sender: Sender) -> bool {
+fn may_come_from(kind: Kind, sender: Sender, version: Version) -> bool {
     match kind {
-        Kind::Connect | Kind::Subscribe | Kind::Unsubscribe | Kind::PingReq | Kind::Disconnect => {
-            sender == Sender::Client
-        }
+        Kind::Connect | Kind::Subscribe | Kind::Unsubscribe | Kind::PingReq => sender == Sender::Client,
         Kind::ConnAck | Kind::SubAck | Kind::UnsubAck | Kind::PingResp => sender == Sender::Server,
-        Kind::Publish | Kind::PubAck | Kind::PubRec | Kind::PubRel | Kind::PubComp => true,
+        Kind::Publish | Kind::PubAck | Kind::PubRec | Kind::PubRel | Kind::PubComp | Kind::Auth => true,
+        Kind::Disconnect => sender == Sender::Client || version == Version::Mqtt5,
     }
 }
 

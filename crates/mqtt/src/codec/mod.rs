@@ -1,7 +1,8 @@
 //! The strict codec: whole packets out of a byte stream and into one, and nothing that the standard forbids.
 //!
 //! Every rule that is checked is named in the error, by its number where the standard has given it one. Framing
-//! (`frame`) and data types (`fields`) are the same in all versions of MQTT; the packets of 3.1.1 are in `v4`.
+//! (`frame`) and data types (`fields`) are the same in all versions of MQTT; the packets of 3.1.1 are in `v4`, those of 5
+//! in `v5`.
 
 mod error;
 mod fields;
@@ -14,8 +15,9 @@ use bytes::{Buf, BytesMut};
 pub use error::ProtocolError;
 pub use frame::{LARGEST_PACKET, Sender, announced, packet_length};
 pub use topic::is_valid_filter;
+pub use v4::return_code;
 
-use crate::packets::{Connect, Kind, Packet, Publish};
+use crate::packets::{Connect, Kind, Level, Packet, Publish, Version};
 use fields::Fields;
 use frame::Frame;
 
@@ -25,11 +27,19 @@ pub const MAX_PACKET_SIZE: usize = 262_144 + 65_535 + 16;
 
 /// Takes the next whole packet off the front of `input`, or `None` until more bytes have come.
 ///
+/// A CONNECT names its version itself, and `version` is the newest that is taken: a server that speaks both begins with
+/// [`Version::Mqtt5`], and goes on with that of the CONNECT's [`Level`].
+///
 /// # Errors
 /// The first rule that the bytes break, or a packet of more than `limit` bytes; the stream is unusable afterwards.
-pub fn decode(input: &mut BytesMut, sender: Sender, limit: usize) -> Result<Option<Packet>, ProtocolError> {
+pub fn decode(
+    input: &mut BytesMut,
+    sender: Sender,
+    version: Version,
+    limit: usize,
+) -> Result<Option<Packet>, ProtocolError> {
     let Some(frame) = Frame::peek(input)? else { return Ok(None) };
-    frame.check_direction(sender)?;
+    frame.check_direction(sender, version)?;
     let size = frame.size();
     if size > limit {
         return Err(ProtocolError::TooLarge { size, limit });
@@ -37,29 +47,53 @@ pub fn decode(input: &mut BytesMut, sender: Sender, limit: usize) -> Result<Opti
     if input.len() < size {
         return Ok(None);
     }
-    v4::decode(&frame, input).map(Some)
+    match version {
+        Version::Mqtt311 => v4::decode(&frame, input).map(Some),
+        Version::Mqtt5 => Err(ProtocolError::UnsupportedLevel(5)),
+    }
 }
 
-/// Appends `packet` to `output`. What is too long for a field of 65,535 bytes is cut off: it is checked where it is made.
+/// Appends `packet` to `output`; a CONNECT by its own level. What MQTT 3.1.1 has no word for is left out: properties, and
+/// reason codes, of which CONNACK and SUBACK say the nearest ([`return_code`]). What is too long for a field of 65,535 bytes is cut off: it is checked where it is made.
 ///
 /// # Errors
-/// The packet would have more than `limit` bytes; nothing is written then.
-pub fn encode(packet: &Packet, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
-    v4::encode(packet, output, limit)
+/// The packet would have more than `limit` bytes, or is AUTH in MQTT 3.1.1; nothing is written then.
+pub fn encode(
+    packet: &Packet,
+    version: Version,
+    output: &mut BytesMut,
+    limit: usize,
+) -> Result<(), ProtocolError> {
+    match (packet, version) {
+        (Packet::Connect(connect), _) => encode_connect(connect, output, limit),
+        (_, Version::Mqtt311) => v4::encode(packet, output, limit),
+        (_, Version::Mqtt5) => Err(ProtocolError::UnsupportedLevel(5)),
+    }
 }
 
-/// Appends `connect`, as [`encode`] does. Its fields bound it.
-pub(crate) fn encode_connect(connect: &Connect, output: &mut BytesMut) -> Result<(), ProtocolError> {
-    v4::encode_connect(connect, output, LARGEST_PACKET)
+/// Appends `connect`, as [`encode`] does.
+pub(crate) fn encode_connect(
+    connect: &Connect,
+    output: &mut BytesMut,
+    limit: usize,
+) -> Result<(), ProtocolError> {
+    match connect.level {
+        Level::Mqtt31 | Level::Mqtt311 => v4::encode_connect(connect, output, limit),
+        Level::Mqtt5 => Err(ProtocolError::UnsupportedLevel(5)),
+    }
 }
 
 /// Appends `publish`, as [`encode`] does.
 pub(crate) fn encode_publish(
     publish: &Publish,
+    version: Version,
     output: &mut BytesMut,
     limit: usize,
 ) -> Result<(), ProtocolError> {
-    v4::encode_publish(publish, output, limit)
+    match version {
+        Version::Mqtt311 => v4::encode_publish(publish, output, limit),
+        Version::Mqtt5 => Err(ProtocolError::UnsupportedLevel(5)),
+    }
 }
 
 /// Takes a PUBLISH of the server's off the front of `input` in which nothing is wrong but the topic, which [`decode`] has
@@ -68,7 +102,7 @@ pub(crate) fn skip_bad_topic(input: &mut BytesMut) -> Option<u16> {
     let frame = Frame::peek(input).ok()??;
     if frame.kind() != Some(Kind::Publish)
         || frame.flags() & 0b0100 != 0
-        || frame.check_direction(Sender::Server).is_err()
+        || frame.check_direction(Sender::Server, Version::Mqtt311).is_err()
     {
         return None;
     }

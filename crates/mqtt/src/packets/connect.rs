@@ -4,6 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::packets::properties::Properties;
 use crate::packets::qos::QoS;
 
 /// The client's first packet. Each text and each body in it has at most 65,535 bytes. `Debug` shows neither user name
@@ -12,17 +13,20 @@ use crate::packets::qos::QoS;
 pub struct Connect {
     /// The version that is spoken.
     pub level: Level,
-    /// Whether the server is to forget the session that it may have of this client.
-    pub clean_session: bool,
+    /// Whether the server is to forget the session that it may have of this client. MQTT 3.1.1 calls it "clean session",
+    /// and forgets the new one as well when the connection ends.
+    pub clean_start: bool,
     /// The keep-alive interval in seconds; 0 for none.
     pub keep_alive: u16,
+    /// None in MQTT 3.1.1.
+    pub properties: Properties,
     /// The client's name.
     pub client_id: String,
     /// What is published if the connection ends without a DISCONNECT.
     pub will: Option<Will>,
     /// An empty user name is one.
     pub username: Option<String>,
-    /// Any bytes (§3.1.3.5). MQTT 3 has no password without a user name [MQTT-3.1.2-22].
+    /// Any bytes (§3.1.3.5). MQTT 3 has no password without a user name [MQTT-3.1.2-22], MQTT 5 has.
     pub password: Option<Bytes>,
 }
 
@@ -31,8 +35,9 @@ impl Connect {
     pub fn new(client_id: impl Into<String>) -> Self {
         Self {
             level: Level::Mqtt311,
-            clean_session: true,
+            clean_start: true,
             keep_alive: 10,
+            properties: Properties::default(),
             client_id: client_id.into(),
             will: None,
             username: None,
@@ -58,8 +63,9 @@ impl fmt::Debug for Connect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connect")
             .field("level", &self.level)
-            .field("clean_session", &self.clean_session)
+            .field("clean_start", &self.clean_start)
             .field("keep_alive", &self.keep_alive)
+            .field("properties", &self.properties)
             .field("client_id", &self.client_id)
             .finish_non_exhaustive()
     }
@@ -72,11 +78,34 @@ pub enum Level {
     Mqtt31,
     /// MQTT 3.1.1: `MQTT`, 4.
     Mqtt311,
+    /// MQTT 5: `MQTT`, 5.
+    Mqtt5,
+}
+
+impl Level {
+    /// How the packets after CONNECT are written.
+    pub fn version(self) -> Version {
+        match self {
+            Self::Mqtt31 | Self::Mqtt311 => Version::Mqtt311,
+            Self::Mqtt5 => Version::Mqtt5,
+        }
+    }
+}
+
+/// How packets are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// As in MQTT 3.1.1.
+    Mqtt311,
+    /// As in MQTT 5.
+    Mqtt5,
 }
 
 /// The message that the server publishes for a client that is gone (§3.1.2.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Will {
+    /// None in MQTT 3.1.1.
+    pub properties: Properties,
     /// The topic name.
     pub topic: String,
     /// The body.
@@ -88,8 +117,8 @@ pub struct Will {
 }
 
 impl Will {
-    /// This will.
+    /// This will, without properties.
     pub fn new(topic: impl Into<String>, message: impl Into<Bytes>, qos: QoS, retain: bool) -> Self {
-        Self { topic: topic.into(), message: message.into(), qos, retain }
+        Self { properties: Properties::default(), topic: topic.into(), message: message.into(), qos, retain }
     }
 }

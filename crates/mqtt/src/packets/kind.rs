@@ -18,6 +18,8 @@ pub(crate) enum Kind {
     PingReq = 12,
     PingResp = 13,
     Disconnect = 14,
+    /// Of MQTT 5.
+    Auth = 15,
 }
 
 impl Kind {
@@ -38,6 +40,7 @@ impl Kind {
             12 => Self::PingReq,
             13 => Self::PingResp,
             14 => Self::Disconnect,
+            15 => Self::Auth,
             _ => return None,
         })
     }
@@ -59,6 +62,7 @@ impl Kind {
             Self::PingReq => "PINGREQ",
             Self::PingResp => "PINGRESP",
             Self::Disconnect => "DISCONNECT",
+            Self::Auth => "AUTH",
         }
     }
 }

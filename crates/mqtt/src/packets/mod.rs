@@ -3,21 +3,31 @@
 //! Nothing here says which version of MQTT is spoken: that is the [codec](crate::codec)'s business.
 
 mod acknowledgement;
+mod auth;
 mod connack;
 mod connect;
+mod disconnect;
 mod kind;
+pub(crate) mod properties;
 mod publish;
 mod qos;
+mod reason;
 mod subscribe;
+mod text;
 mod unsubscribe;
 
 pub use acknowledgement::{PubAck, PubComp, PubRec, PubRel};
-pub use connack::{ConnAck, ConnectReturnCode};
-pub use connect::{Connect, Level, Will};
+pub use auth::Auth;
+pub use connack::ConnAck;
+pub use connect::{Connect, Level, Version, Will};
+pub use disconnect::Disconnect;
 pub(crate) use kind::Kind;
+pub use properties::{InvalidProperty, Properties, PropertiesBuilder, Property};
 pub use publish::Publish;
 pub use qos::QoS;
-pub use subscribe::{SubAck, Subscribe, SubscribeFilter, SubscribeReasonCode};
+pub use reason::ReasonCode;
+pub use subscribe::{RetainHandling, SubAck, Subscribe, SubscribeFilter};
+pub use text::Text;
 pub use unsubscribe::{UnsubAck, Unsubscribe};
 
 /// Any packet (§2.2.1).
@@ -50,7 +60,9 @@ pub enum Packet {
     /// PINGRESP (§3.13).
     PingResp,
     /// DISCONNECT (§3.14).
-    Disconnect,
+    Disconnect(Disconnect),
+    /// AUTH (MQTT 5 §3.15).
+    Auth(Auth),
 }
 
 impl Packet {
@@ -69,7 +81,8 @@ impl Packet {
             Self::UnsubAck(_) => Kind::UnsubAck,
             Self::PingReq => Kind::PingReq,
             Self::PingResp => Kind::PingResp,
-            Self::Disconnect => Kind::Disconnect,
+            Self::Disconnect(_) => Kind::Disconnect,
+            Self::Auth(_) => Kind::Auth,
         }
     }
 

@@ -4,7 +4,9 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use crate::packets::properties::Properties;
 use crate::packets::qos::QoS;
+use crate::packets::text::Text;
 
 /// A message.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,18 +17,28 @@ pub struct Publish {
     pub qos: QoS,
     /// Whether the server keeps it for later subscribers, or had kept it (§3.3.1.3).
     pub retain: bool,
-    /// The topic name.
-    pub topic: String,
+    /// The topic name; in MQTT 5 empty where a topic alias stands for it.
+    pub topic: Text,
     /// The packet identifier; 0 at QoS 0, which has none, and until a session gives one.
     pub packet_id: u16,
+    /// None in MQTT 3.1.1.
+    pub properties: Properties,
     /// The application message.
     pub payload: Bytes,
 }
 
 impl Publish {
-    /// A message that was not sent before, without a packet identifier.
-    pub fn new(topic: impl Into<String>, qos: QoS, payload: impl Into<Bytes>) -> Self {
-        Self { dup: false, qos, retain: false, topic: topic.into(), packet_id: 0, payload: payload.into() }
+    /// A message that was not sent before, without a packet identifier or properties.
+    pub fn new(topic: impl Into<Text>, qos: QoS, payload: impl Into<Bytes>) -> Self {
+        Self {
+            dup: false,
+            qos,
+            retain: false,
+            topic: topic.into(),
+            packet_id: 0,
+            properties: Properties::default(),
+            payload: payload.into(),
+        }
     }
 
     /// Whether this fits, at either QoS, into a packet of at most `limit` bytes, with a topic name that MQTT can carry
@@ -34,11 +46,12 @@ impl Publish {
     pub fn fits(&self, limit: usize) -> bool {
         // Fixed header, topic length and packet identifier at their largest.
         const OVERHEAD: usize = 5 + 2 + 2;
+        let properties = if self.properties.is_empty() { 0 } else { 4 + self.properties.len() };
         let topic = &self.topic;
         !topic.is_empty()
             && u16::try_from(topic.len()).is_ok()
             && !topic.bytes().any(|byte| matches!(byte, b'+' | b'#' | 0))
-            && OVERHEAD + topic.len() + self.payload.len() <= limit
+            && OVERHEAD + topic.len() + properties + self.payload.len() <= limit
     }
 }
 
@@ -51,6 +64,7 @@ impl fmt::Debug for Publish {
             .field("dup", &self.dup)
             .field("retain", &self.retain)
             .field("packet_id", &self.packet_id)
+            .field("properties", &self.properties)
             .field("payload_bytes", &self.payload.len())
             .finish()
     }

@@ -15,7 +15,7 @@ fn their_qos(qos: QoS) -> TheirQoS {
 fn their_connect(connect: Connect) -> v4::Connect {
     let mut theirs = v4::Connect::new(connect.client_id);
     theirs.keep_alive = connect.keep_alive;
-    theirs.clean_session = connect.clean_session;
+    theirs.clean_session = connect.clean_start;
     theirs.last_will = connect
         .will
         .map(|will| v4::LastWill::new(will.topic, will.message, their_qos(will.qos), will.retain));
@@ -28,13 +28,14 @@ fn their_connect(connect: Connect) -> v4::Connect {
 
 fn their_connack(ack: ConnAck) -> v4::ConnAck {
     use v4::ConnectReturnCode as Theirs;
-    let code = match ack.code {
-        ConnectReturnCode::Success => Theirs::Success,
-        ConnectReturnCode::RefusedProtocolVersion => Theirs::RefusedProtocolVersion,
-        ConnectReturnCode::BadClientId => Theirs::BadClientId,
-        ConnectReturnCode::ServiceUnavailable => Theirs::ServiceUnavailable,
-        ConnectReturnCode::BadUserNamePassword => Theirs::BadUserNamePassword,
-        ConnectReturnCode::NotAuthorized => Theirs::NotAuthorized,
+    let code = match ack.reason {
+        ReasonCode::Success => Theirs::Success,
+        ReasonCode::UnsupportedProtocolVersion => Theirs::RefusedProtocolVersion,
+        ReasonCode::ClientIdentifierNotValid => Theirs::BadClientId,
+        ReasonCode::ServerUnavailable => Theirs::ServiceUnavailable,
+        ReasonCode::BadUserNameOrPassword => Theirs::BadUserNamePassword,
+        ReasonCode::NotAuthorized => Theirs::NotAuthorized,
+        reason => panic!("{reason} is no return code"),
     };
     v4::ConnAck::new(code, ack.session_present)
 }
@@ -45,33 +46,38 @@ fn theirs(packet: Packet) -> v4::Packet {
         Packet::Connect(connect) => Theirs::Connect(their_connect(connect)),
         Packet::ConnAck(ack) => Theirs::ConnAck(their_connack(ack)),
         Packet::Publish(publish) => {
-            let mut theirs = v4::Publish::new(publish.topic, their_qos(publish.qos), publish.payload);
+            let mut theirs =
+                v4::Publish::new(publish.topic.as_str(), their_qos(publish.qos), publish.payload);
             (theirs.dup, theirs.retain, theirs.pkid) = (publish.dup, publish.retain, publish.packet_id);
             Theirs::Publish(theirs)
         }
-        Packet::PubAck(PubAck { packet_id }) => Theirs::PubAck(v4::PubAck { pkid: packet_id }),
-        Packet::PubRec(PubRec { packet_id }) => Theirs::PubRec(v4::PubRec { pkid: packet_id }),
-        Packet::PubRel(PubRel { packet_id }) => Theirs::PubRel(v4::PubRel { pkid: packet_id }),
-        Packet::PubComp(PubComp { packet_id }) => Theirs::PubComp(v4::PubComp { pkid: packet_id }),
-        Packet::Subscribe(Subscribe { packet_id, filters }) => {
+        Packet::PubAck(PubAck { packet_id, .. }) => Theirs::PubAck(v4::PubAck { pkid: packet_id }),
+        Packet::PubRec(PubRec { packet_id, .. }) => Theirs::PubRec(v4::PubRec { pkid: packet_id }),
+        Packet::PubRel(PubRel { packet_id, .. }) => Theirs::PubRel(v4::PubRel { pkid: packet_id }),
+        Packet::PubComp(PubComp { packet_id, .. }) => Theirs::PubComp(v4::PubComp { pkid: packet_id }),
+        Packet::Subscribe(Subscribe { packet_id, filters, .. }) => {
             let filters = filters.into_iter();
-            let filters = filters.map(|filter| v4::SubscribeFilter::new(filter.path, their_qos(filter.qos)));
+            let filters =
+                filters.map(|filter| v4::SubscribeFilter::new(filter.filter, their_qos(filter.qos)));
             Theirs::Subscribe(v4::Subscribe { pkid: packet_id, filters: filters.collect() })
         }
         Packet::SubAck(ack) => {
-            let codes = ack.return_codes.into_iter().map(|code| match code {
-                SubscribeReasonCode::Success(qos) => v4::SubscribeReasonCode::Success(their_qos(qos)),
-                SubscribeReasonCode::Failure => v4::SubscribeReasonCode::Failure,
+            let codes = ack.reasons.into_iter().map(|reason| match reason {
+                ReasonCode::Success => v4::SubscribeReasonCode::Success(their_qos(QoS::AtMostOnce)),
+                ReasonCode::GrantedQoS1 => v4::SubscribeReasonCode::Success(their_qos(QoS::AtLeastOnce)),
+                ReasonCode::GrantedQoS2 => v4::SubscribeReasonCode::Success(their_qos(QoS::ExactlyOnce)),
+                _ => v4::SubscribeReasonCode::Failure,
             });
             Theirs::SubAck(v4::SubAck::new(ack.packet_id, codes.collect()))
         }
-        Packet::Unsubscribe(Unsubscribe { packet_id, topics }) => {
-            Theirs::Unsubscribe(v4::Unsubscribe { pkid: packet_id, topics })
+        Packet::Unsubscribe(Unsubscribe { packet_id, filters, .. }) => {
+            Theirs::Unsubscribe(v4::Unsubscribe { pkid: packet_id, topics: filters })
         }
-        Packet::UnsubAck(UnsubAck { packet_id }) => Theirs::UnsubAck(v4::UnsubAck::new(packet_id)),
+        Packet::UnsubAck(UnsubAck { packet_id, .. }) => Theirs::UnsubAck(v4::UnsubAck::new(packet_id)),
         Packet::PingReq => Theirs::PingReq,
         Packet::PingResp => Theirs::PingResp,
-        Packet::Disconnect => Theirs::Disconnect,
+        Packet::Disconnect(_) => Theirs::Disconnect,
+        Packet::Auth(_) => unreachable!("MQTT 3.1.1 has none"),
     }
 }
 

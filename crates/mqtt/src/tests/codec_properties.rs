@@ -11,7 +11,7 @@ fn normal_form(bytes: &[u8]) -> Vec<u8> {
 fn check_accepted(bytes: &[u8], sender: Sender) -> Result<(), TestCaseError> {
     let mut input = BytesMut::from(bytes);
     while let before = input.clone()
-        && let Ok(Some(packet)) = codec::decode(&mut input, sender, MAX_PACKET_SIZE)
+        && let Ok(Some(packet)) = codec::decode(&mut input, sender, Version::Mqtt311, MAX_PACKET_SIZE)
     {
         let taken = &before[..before.len() - input.len()];
         prop_assert!(taken.len() <= MAX_PACKET_SIZE);
@@ -29,7 +29,8 @@ fn decode_in_pieces(stream: &[u8], cuts: &[prop::sample::Index], sender: Sender)
     for end in cuts {
         input.extend_from_slice(&stream[start..end]);
         start = end;
-        while let Some(packet) = codec::decode(&mut input, sender, MAX_PACKET_SIZE).unwrap() {
+        while let Some(packet) = codec::decode(&mut input, sender, Version::Mqtt311, MAX_PACKET_SIZE).unwrap()
+        {
             packets.push(packet);
         }
     }
@@ -56,7 +57,7 @@ proptest! {
         let bytes = encoded(&packet);
         let mut input = BytesMut::from(&bytes[..cut.index(bytes.len())]);
         let before = input.clone();
-        prop_assert_eq!(codec::decode(&mut input, sender, MAX_PACKET_SIZE), Ok(None));
+        prop_assert_eq!(codec::decode(&mut input, sender, Version::Mqtt311, MAX_PACKET_SIZE), Ok(None));
         prop_assert_eq!(input, before);
     }
 

@@ -131,7 +131,7 @@ fn each_rule_refuses_what_breaks_it_and_takes_its_neighbour() {
             other => panic!("{rule}: {broken:02X?} gave {other:?}"),
         }
         let mut input = BytesMut::from(&legal[..]);
-        let taken = codec::decode(&mut input, sender, MAX_PACKET_SIZE);
+        let taken = codec::decode(&mut input, sender, Version::Mqtt311, MAX_PACKET_SIZE);
         assert!(matches!(taken, Ok(Some(_))), "{rule}: {legal:02X?} gave {taken:?}");
         assert!(input.is_empty(), "{rule}: {legal:02X?} left {input:?}");
     }
@@ -202,9 +202,12 @@ fn an_incomplete_packet_costs_nothing() {
     let (last, head) = bytes.split_last().unwrap();
     for &byte in head {
         input.extend_from_slice(&[byte]);
-        assert_eq!(codec::decode(&mut input, Client, MAX_PACKET_SIZE), Ok(None));
+        assert_eq!(codec::decode(&mut input, Client, Version::Mqtt311, MAX_PACKET_SIZE), Ok(None));
     }
     assert_eq!(input.capacity(), bytes.len(), "memory was reserved on the peer's word");
     input.extend_from_slice(&[*last]);
-    assert!(matches!(codec::decode(&mut input, Client, MAX_PACKET_SIZE), Ok(Some(Packet::Publish(_)))));
+    assert!(matches!(
+        codec::decode(&mut input, Client, Version::Mqtt311, MAX_PACKET_SIZE),
+        Ok(Some(Packet::Publish(_)))
+    ));
 }

@@ -96,7 +96,7 @@ impl World {
         }
         self.connection += 1;
         let mut connect = Connect::new("d");
-        connect.clean_session = false;
+        connect.clean_start = false;
         self.client.connect(&connect, Duration::from_secs(1), self.now);
         self.server = Some(Server::new(self.limit, self.now));
     }
@@ -150,7 +150,7 @@ impl World {
                 }
             }
             Step::Subscribe => {
-                let filters = vec![SubscribeFilter::new("a".into(), QoS::AtLeastOnce)];
+                let filters = vec![SubscribeFilter::new("a", QoS::AtLeastOnce)];
                 self.subscribing.extend(self.client.subscribe(filters, self.now));
             }
             Step::Cut { server_remembers } => self.cut(server_remembers),
@@ -188,7 +188,7 @@ impl World {
                 }
                 server::Event::Acknowledged(token) => self.down.acknowledged(token),
                 server::Event::Subscribe(subscribe) => {
-                    server.suback(subscribe.packet_id, vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)]);
+                    server.suback(subscribe.packet_id, vec![ReasonCode::GrantedQoS1]);
                 }
                 other => panic!("{other:?}"),
             }

@@ -22,13 +22,13 @@ use crate::*;
 /// `packet` as bytes.
 fn encoded(packet: &Packet) -> Vec<u8> {
     let mut output = BytesMut::new();
-    codec::encode(packet, &mut output, usize::MAX).unwrap();
+    codec::encode(packet, Version::Mqtt311, &mut output, usize::MAX).unwrap();
     output.to_vec()
 }
 
 /// Decodes the first packet of `bytes`.
 fn decoded(bytes: &[u8], sender: Sender) -> Result<Option<Packet>, ProtocolError> {
-    codec::decode(&mut BytesMut::from(bytes), sender, MAX_PACKET_SIZE)
+    codec::decode(&mut BytesMut::from(bytes), sender, Version::Mqtt311, MAX_PACKET_SIZE)
 }
 
 /// A packet with any first byte and body, its remaining length right.
@@ -50,24 +50,24 @@ fn any_packet() -> impl Strategy<Value = (Packet, Sender)> {
         1 => any_connect().prop_map(|connect| (Packet::Connect(connect), Sender::Client)),
         1 => any_connack().prop_map(|connack| (Packet::ConnAck(connack), Sender::Server)),
         4 => (any_publish(), any_sender()).prop_map(|(publish, from)| (Packet::Publish(publish), from)),
-        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubAck(PubAck { packet_id }), from)),
-        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubRec(PubRec { packet_id }), from)),
-        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubRel(PubRel { packet_id }), from)),
-        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubComp(PubComp { packet_id }), from)),
+        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubAck(PubAck::new(packet_id)), from)),
+        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubRec(PubRec::new(packet_id)), from)),
+        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubRel(PubRel::new(packet_id)), from)),
+        1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubComp(PubComp::new(packet_id)), from)),
         1 => (1u16.., prop::collection::vec((any_filter(), any_qos()), 1..4)).prop_map(|(packet_id, filters)| {
             let filters = filters.into_iter().map(|(path, qos)| SubscribeFilter::new(path, qos)).collect();
-            (Packet::Subscribe(Subscribe { packet_id, filters }), Sender::Client)
+            (Packet::Subscribe(Subscribe { packet_id, ..Subscribe::of(filters) }), Sender::Client)
         }),
-        1 => (1u16.., prop::collection::vec(any_return_code(), 1..4)).prop_map(|(packet_id, return_codes)| {
-            (Packet::SubAck(SubAck { packet_id, return_codes }), Sender::Server)
+        1 => (1u16.., prop::collection::vec(any_return_code(), 1..4)).prop_map(|(packet_id, reasons)| {
+            (Packet::SubAck(SubAck::new(packet_id, reasons)), Sender::Server)
         }),
-        1 => (1u16.., prop::collection::vec(any_filter(), 1..4)).prop_map(|(packet_id, topics)| {
-            (Packet::Unsubscribe(Unsubscribe { packet_id, topics }), Sender::Client)
+        1 => (1u16.., prop::collection::vec(any_filter(), 1..4)).prop_map(|(packet_id, filters)| {
+            (Packet::Unsubscribe(Unsubscribe { packet_id, ..Unsubscribe::of(filters) }), Sender::Client)
         }),
-        1 => (1u16..).prop_map(|packet_id| (Packet::UnsubAck(UnsubAck { packet_id }), Sender::Server)),
+        1 => (1u16..).prop_map(|packet_id| (Packet::UnsubAck(UnsubAck::new(packet_id, Vec::new())), Sender::Server)),
         1 => Just((Packet::PingReq, Sender::Client)),
         1 => Just((Packet::PingResp, Sender::Server)),
-        1 => Just((Packet::Disconnect, Sender::Client)),
+        1 => Just((Packet::Disconnect(Disconnect::normal()), Sender::Client)),
     ]
 }
 
@@ -87,8 +87,8 @@ fn any_filter() -> impl Strategy<Value = String> {
     prop_oneof![any_topic(), Just("#".to_owned()), Just("a/+/é/#".to_owned()), Just("+/".to_owned())]
 }
 
-fn any_return_code() -> impl Strategy<Value = SubscribeReasonCode> {
-    prop_oneof![any_qos().prop_map(SubscribeReasonCode::Success), Just(SubscribeReasonCode::Failure)]
+fn any_return_code() -> impl Strategy<Value = ReasonCode> {
+    prop_oneof![any_qos().prop_map(ReasonCode::granted), Just(ReasonCode::UnspecifiedError)]
 }
 
 fn any_publish() -> impl Strategy<Value = Publish> {
@@ -114,12 +114,13 @@ fn any_connect() -> impl Strategy<Value = Connect> {
         .prop_map(|(topic, qos, message, retain)| Will::new(topic, message, qos, retain));
     let login = ("[^\u{0}]{0,20}", prop::option::of("[^\u{0}]{0,20}"));
     (".{0,30}", any::<u16>(), any::<bool>(), prop::option::of(will), prop::option::of(login)).prop_map(
-        |(client_id, keep_alive, clean_session, will, login)| {
+        |(client_id, keep_alive, clean_start, will, login)| {
             let (username, password) = login.unzip();
             Connect {
                 level: Level::Mqtt311,
-                clean_session,
+                clean_start,
                 keep_alive,
+                properties: Properties::default(),
                 client_id: client_id.replace('\0', ""),
                 will,
                 username,
@@ -131,9 +132,9 @@ fn any_connect() -> impl Strategy<Value = Connect> {
 
 fn any_connack() -> impl Strategy<Value = ConnAck> {
     prop_oneof![
-        any::<bool>().prop_map(|present| ConnAck::new(ConnectReturnCode::Success, present)),
-        Just(ConnAck::new(ConnectReturnCode::RefusedProtocolVersion, false)),
-        Just(ConnAck::new(ConnectReturnCode::ServiceUnavailable, false)),
-        Just(ConnAck::new(ConnectReturnCode::NotAuthorized, false)),
+        any::<bool>().prop_map(|present| ConnAck::new(ReasonCode::Success, present)),
+        Just(ConnAck::new(ReasonCode::UnsupportedProtocolVersion, false)),
+        Just(ConnAck::new(ReasonCode::ServerUnavailable, false)),
+        Just(ConnAck::new(ReasonCode::NotAuthorized, false)),
     ]
 }

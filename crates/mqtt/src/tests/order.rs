@@ -34,12 +34,12 @@ pub(super) fn server_polled(
 }
 
 pub(super) fn connack(session_present: bool) -> Packet {
-    Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, session_present))
+    Packet::ConnAck(ConnAck::new(ReasonCode::Success, session_present))
 }
 
-pub(super) fn connect(clean_session: bool) -> Connect {
+pub(super) fn connect(clean_start: bool) -> Connect {
     let mut connect = Connect::new("d");
-    connect.clean_session = clean_session;
+    connect.clean_start = clean_start;
     connect.set_login("user", "a secret password");
     connect
 }
@@ -60,9 +60,9 @@ pub(super) fn connected_client() -> TestClient {
 }
 
 /// A server whose client has sent CONNECT.
-pub(super) fn asked_server(clean_session: bool) -> TestServer {
+pub(super) fn asked_server(clean_start: bool) -> TestServer {
     let mut server = Server::new(10, Instant::now());
-    let asked = server_polled(&mut server, &Packet::Connect(connect(clean_session)));
+    let asked = server_polled(&mut server, &Packet::Connect(connect(clean_start)));
     assert!(matches!(asked, Ok(Some(server::Event::Connect(_)))));
     server
 }
@@ -80,7 +80,7 @@ fn the_client_takes_nothing_before_connack() {
         Packet::PingResp,
         Packet::Publish(message(QoS::AtMostOnce)),
         Packet::PubAck(PubAck::new(1)),
-        Packet::UnsubAck(UnsubAck::new(1)),
+        Packet::UnsubAck(UnsubAck::new(1, vec![])),
     ] {
         let mut client = connecting_client();
         assert_eq!(client_polled(&mut client, &packet), Err(unexpected(packet.name())));
@@ -95,8 +95,8 @@ fn the_client_refuses_what_a_server_may_not_send() {
     for (packet, name) in [
         (connack(false), "CONNACK"),
         (Packet::Publish(message(QoS::ExactlyOnce)), "QoS 2 PUBLISH"),
-        (Packet::SubAck(SubAck::new(7, vec![SubscribeReasonCode::Failure])), "SUBACK"),
-        (Packet::UnsubAck(UnsubAck::new(7)), "UNSUBACK"),
+        (Packet::SubAck(SubAck::new(7, vec![ReasonCode::UnspecifiedError])), "SUBACK"),
+        (Packet::UnsubAck(UnsubAck::new(7, vec![])), "UNSUBACK"),
     ] {
         let mut client = connected_client();
         assert_eq!(client_polled(&mut client, &packet), Err(unexpected(name)));
@@ -133,17 +133,20 @@ fn a_puback_for_an_unknown_identifier_is_ignored() {
 #[test]
 fn answers_match_their_questions() {
     let now = Instant::now();
-    let failed = |count| vec![SubscribeReasonCode::Failure; count];
-    let filters = || vec![SubscribeFilter::new("a".into(), QoS::AtLeastOnce); 2];
+    let failed = |count| vec![ReasonCode::UnspecifiedError; count];
+    let filters = || vec![SubscribeFilter::new("a", QoS::AtLeastOnce); 2];
     let mut client = connected_client();
     let id = client.subscribe(filters(), now).unwrap();
     // A PUBACK is none.
     assert_eq!(client_polled(&mut client, &Packet::PubAck(PubAck::new(id))), Ok(None));
-    let subscribed = client::Event::Subscribed { packet_id: id, return_codes: failed(2) };
+    let subscribed = client::Event::Subscribed { packet_id: id, reasons: failed(2) };
     assert_eq!(client_polled(&mut client, &Packet::SubAck(SubAck::new(id, failed(2)))), Ok(Some(subscribed)));
     let id = client.unsubscribe(vec!["a".into()], now).unwrap();
     let unsubscribed = client::Event::Unsubscribed { packet_id: id };
-    assert_eq!(client_polled(&mut client, &Packet::UnsubAck(UnsubAck::new(id))), Ok(Some(unsubscribed)));
+    assert_eq!(
+        client_polled(&mut client, &Packet::UnsubAck(UnsubAck::new(id, vec![]))),
+        Ok(Some(unsubscribed))
+    );
 
     // One code for two filters, an UNSUBACK for a SUBSCRIBE, a SUBACK for a message that was given up.
     let id = client.subscribe(filters(), now).unwrap();
@@ -153,7 +156,10 @@ fn answers_match_their_questions() {
     );
     let mut client = connected_client();
     let id = client.subscribe(filters(), now).unwrap();
-    assert_eq!(client_polled(&mut client, &Packet::UnsubAck(UnsubAck::new(id))), Err(unexpected("UNSUBACK")));
+    assert_eq!(
+        client_polled(&mut client, &Packet::UnsubAck(UnsubAck::new(id, vec![]))),
+        Err(unexpected("UNSUBACK"))
+    );
     let mut client = connected_client();
     assert!(client.publish_qos1(message(QoS::AtLeastOnce), "m", now).is_ok());
     assert_eq!(client.abandon(|_| true), ["m"]);
@@ -165,7 +171,9 @@ fn answers_match_their_questions() {
 
 #[test]
 fn the_server_takes_nothing_before_connect_and_no_second_one() {
-    for packet in [Packet::PingReq, Packet::Disconnect, Packet::Publish(message(QoS::AtMostOnce))] {
+    for packet in
+        [Packet::PingReq, Packet::Disconnect(Disconnect::normal()), Packet::Publish(message(QoS::AtMostOnce))]
+    {
         let mut server = TestServer::new(10, Instant::now());
         assert_eq!(server_polled(&mut server, &packet), Err(unexpected(packet.name())));
         assert_eq!(server_polled(&mut server, &Packet::Connect(connect(true))), Ok(None), "closed");
@@ -193,7 +201,7 @@ fn packets_behind_connect_wait_for_the_decision() {
     // A refused client's are left alone.
     let mut input = BytesMut::from(&encoded(&Packet::PingReq)[..]);
     let mut server = asked_server(true);
-    server.refuse(ConnectReturnCode::NotAuthorized);
+    server.refuse(ReasonCode::NotAuthorized);
     assert_eq!(server.poll(&mut input, Instant::now()), Ok(None));
     assert_eq!(server.output(), &[0x20, 2, 0, 5][..]);
 }
@@ -205,7 +213,7 @@ fn an_unsupported_level_may_be_refused_with_words() {
     let mut server = TestServer::new(10, Instant::now());
     let polled = server.poll(&mut BytesMut::from(&bytes[..]), Instant::now());
     assert_eq!(polled, Err(ProtocolError::UnsupportedLevel(5)));
-    server.refuse(ConnectReturnCode::RefusedProtocolVersion);
+    server.refuse(ReasonCode::UnsupportedProtocolVersion);
     assert_eq!(server.output(), &[0x20, 2, 0, 1][..]);
 }
 
@@ -216,7 +224,7 @@ fn nothing_is_said_outside_an_accepted_connection() {
         client.output().clear();
         client.publish_qos0(&message(QoS::AtMostOnce), now);
         client.acknowledge(1, now);
-        assert_eq!(client.subscribe(vec![SubscribeFilter::new("a".into(), QoS::AtMostOnce)], now), None);
+        assert_eq!(client.subscribe(vec![SubscribeFilter::new("a", QoS::AtMostOnce)], now), None);
         assert_eq!(client.unsubscribe(vec!["a".into()], now), None);
         assert!(client.publish_qos1(message(QoS::AtLeastOnce), "m", now).is_err());
         assert_eq!(client.handle_timeout(now + Duration::from_secs(100_000)), Ok(()));
@@ -226,14 +234,14 @@ fn nothing_is_said_outside_an_accepted_connection() {
     talk(&mut connecting_client());
     let mut client = connected_client();
     client.disconnect();
-    assert_eq!(client.output(), &encoded(&Packet::Disconnect)[..]);
+    assert_eq!(client.output(), &encoded(&Packet::Disconnect(Disconnect::normal()))[..]);
     talk(&mut client);
 
     let talk = |server: &mut TestServer| {
         server.output().clear();
         server.publish_qos0(&message(QoS::AtMostOnce));
         server.acknowledge(1);
-        server.suback(1, vec![SubscribeReasonCode::Failure]);
+        server.suback(1, vec![ReasonCode::UnspecifiedError]);
         server.unsuback(1);
         assert!(server.publish_qos1(message(QoS::AtLeastOnce), "m").is_err());
         assert!(server.output().is_empty() && !server.has_room());
@@ -241,9 +249,12 @@ fn nothing_is_said_outside_an_accepted_connection() {
     talk(&mut Server::new(10, now));
     talk(&mut asked_server(true));
     let mut server = connected_server();
-    assert_eq!(server_polled(&mut server, &Packet::Disconnect), Ok(Some(server::Event::Disconnect)));
+    assert_eq!(
+        server_polled(&mut server, &Packet::Disconnect(Disconnect::normal())),
+        Ok(Some(server::Event::Disconnect))
+    );
     talk(&mut server);
     server.accept(None, now);
-    server.refuse(ConnectReturnCode::NotAuthorized);
+    server.refuse(ReasonCode::NotAuthorized);
     talk(&mut server);
 }

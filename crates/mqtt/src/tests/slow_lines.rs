@@ -9,7 +9,7 @@ use crate::client::Event;
 use crate::keep_alive::{Due, IdleLimit, KeepAlive};
 use crate::tests::encoded;
 use crate::tests::order::connected_server;
-use crate::{Client, ConnAck, Connect, ConnectReturnCode, Dead, Packet, Publish, QoS};
+use crate::{Client, ConnAck, Connect, Dead, Packet, Publish, QoS, ReasonCode};
 
 const SECOND: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: u16 = 10;
@@ -20,7 +20,7 @@ fn connected(now: Instant) -> Client<()> {
     let mut connect = Connect::new("c");
     connect.keep_alive = KEEP_ALIVE;
     client.connect(&connect, ANSWER, now);
-    let connack = Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, false));
+    let connack = Packet::ConnAck(ConnAck::new(ReasonCode::Success, false));
     let mut input = BytesMut::from(&encoded(&connack)[..]);
     assert!(matches!(client.poll(&mut input, now), Ok(Some(Event::Connected { .. }))));
     client.output().clear();

@@ -9,7 +9,7 @@ use Sender::{Client, Server};
 fn vectors() -> Vec<(&'static str, Sender, Packet, &'static [u8])> {
     let will = Will::new("w", "bye", QoS::AtLeastOnce, true);
     let connect = Connect {
-        level: Level::Mqtt311, clean_session: true, keep_alive: 10, client_id: "c".into(),
+        level: Level::Mqtt311, clean_start: true, keep_alive: 10, properties: Properties::default(), client_id: "c".into(),
         will: Some(will), username: Some("u".into()), password: Some(Bytes::from_static(b"p")),
     };
     let mut anonymous = Connect::new("");
@@ -27,32 +27,32 @@ fn vectors() -> Vec<(&'static str, Sender, Packet, &'static [u8])> {
             b"\x10\x1B\0\x04MQTT\x04\xEE\0\x0A\0\x01c\0\x01w\0\x03bye\0\x01u\0\x01p"),
         ("§3.1.3.1", Client, Packet::Connect(anonymous), b"\x10\x0C\0\x04MQTT\x04\x02\0\0\0\0"),
         ("§3.1.2.8", Client, Packet::Connect(empty_login), b"\x10\x11\0\x04MQTT\x04\xC2\0\x0A\0\x01c\0\0\0\0"),
-        ("§3.2.2.2", Server, Packet::ConnAck(ConnAck::new(ConnectReturnCode::Success, true)), b"\x20\x02\x01\0"),
-        ("§3.2.2.3", Server, Packet::ConnAck(ConnAck::new(ConnectReturnCode::NotAuthorized, false)), b"\x20\x02\0\x05"),
+        ("§3.2.2.2", Server, Packet::ConnAck(ConnAck::new(ReasonCode::Success, true)), b"\x20\x02\x01\0"),
+        ("§3.2.2.3", Server, Packet::ConnAck(ConnAck::new(ReasonCode::NotAuthorized, false)), b"\x20\x02\0\x05"),
         // Figure 3.11: topic "a/b", packet identifier 10.
         ("§3.3.2", Client, Packet::Publish(publish), b"\x32\x09\0\x03a/b\0\x0Ahi"),
         ("§3.3.1", Server, Packet::Publish(again), b"\x3D\x09\0\x03a/b\0\x0Ahi"),
         ("§3.3.3", Client, Packet::Publish(Publish::new("a/b", QoS::AtMostOnce, "")), b"\x30\x05\0\x03a/b"),
-        ("§3.4", Server, Packet::PubAck(PubAck { packet_id: 0x1234 }), b"\x40\x02\x12\x34"),
-        ("§3.5", Server, Packet::PubRec(PubRec { packet_id: 0x1234 }), b"\x50\x02\x12\x34"),
-        ("§3.6.1", Client, Packet::PubRel(PubRel { packet_id: 0x1234 }), b"\x62\x02\x12\x34"),
-        ("§3.7", Server, Packet::PubComp(PubComp { packet_id: 0x1234 }), b"\x70\x02\x12\x34"),
+        ("§3.4", Server, Packet::PubAck(PubAck::new(0x1234)), b"\x40\x02\x12\x34"),
+        ("§3.5", Server, Packet::PubRec(PubRec::new(0x1234)), b"\x50\x02\x12\x34"),
+        ("§3.6.1", Client, Packet::PubRel(PubRel::new(0x1234)), b"\x62\x02\x12\x34"),
+        ("§3.7", Server, Packet::PubComp(PubComp::new(0x1234)), b"\x70\x02\x12\x34"),
         // Figure 3.23: "a/b" at QoS 1 and "c/d" at QoS 2.
-        ("§3.8.3", Client, Packet::Subscribe(Subscribe { packet_id: 10, filters: vec![
-            SubscribeFilter::new("a/b".into(), QoS::AtLeastOnce), SubscribeFilter::new("c/d".into(), QoS::ExactlyOnce),
+        ("§3.8.3", Client, Packet::Subscribe(Subscribe { packet_id: 10, properties: Properties::default(), filters: vec![
+            SubscribeFilter::new("a/b", QoS::AtLeastOnce), SubscribeFilter::new("c/d", QoS::ExactlyOnce),
         ] }), b"\x82\x0E\0\x0A\0\x03a/b\x01\0\x03c/d\x02"),
         // Figure 3.27: QoS 0, QoS 2, failure.
         ("§3.9.3", Server, Packet::SubAck(SubAck::new(10, vec![
-            SubscribeReasonCode::Success(QoS::AtMostOnce), SubscribeReasonCode::Success(QoS::ExactlyOnce),
-            SubscribeReasonCode::Failure,
+            ReasonCode::Success, ReasonCode::GrantedQoS2,
+            ReasonCode::UnspecifiedError,
         ])), b"\x90\x05\0\x0A\x00\x02\x80"),
         // Figure 3.30: "a/b" and "c/d".
-        ("§3.10.3", Client, Packet::Unsubscribe(Unsubscribe { packet_id: 10, topics: vec!["a/b".into(), "c/d".into()] }),
+        ("§3.10.3", Client, Packet::Unsubscribe(Unsubscribe { packet_id: 10, properties: Properties::default(), filters: vec!["a/b".into(), "c/d".into()] }),
             b"\xA2\x0C\0\x0A\0\x03a/b\0\x03c/d"),
-        ("§3.11", Server, Packet::UnsubAck(UnsubAck::new(10)), b"\xB0\x02\0\x0A"),
+        ("§3.11", Server, Packet::UnsubAck(UnsubAck::new(10, vec![])), b"\xB0\x02\0\x0A"),
         ("§3.12", Client, Packet::PingReq, b"\xC0\0"),
         ("§3.13", Server, Packet::PingResp, b"\xD0\0"),
-        ("§3.14", Client, Packet::Disconnect, b"\xE0\0"),
+        ("§3.14", Client, Packet::Disconnect(Disconnect::normal()), b"\xE0\0"),
     ]
 }
 
@@ -79,7 +79,7 @@ fn the_remaining_length() {
         let bytes = encoded(&packet);
         assert_eq!(&bytes[1..=length.len()], length, "{remaining}");
         assert_eq!(bytes.len(), 1 + length.len() + remaining);
-        let read = codec::decode(&mut BytesMut::from(&bytes[..]), Client, LARGEST_PACKET);
+        let read = codec::decode(&mut BytesMut::from(&bytes[..]), Client, Version::Mqtt311, LARGEST_PACKET);
         assert_eq!(read, Ok(Some(packet)));
     }
 }
@@ -115,9 +115,9 @@ fn a_field_is_cut_off_at_its_largest_length() {
 fn what_is_over_the_limit_is_not_written() {
     let packet = Packet::Publish(Publish::new("t", QoS::AtMostOnce, vec![7; 95]));
     let mut output = BytesMut::new();
-    let refused = codec::encode(&packet, &mut output, 99);
+    let refused = codec::encode(&packet, Version::Mqtt311, &mut output, 99);
     assert_eq!(refused, Err(ProtocolError::TooLarge { size: 100, limit: 99 }));
     assert!(output.is_empty());
-    assert_eq!(codec::encode(&packet, &mut output, 100), Ok(()));
+    assert_eq!(codec::encode(&packet, Version::Mqtt311, &mut output, 100), Ok(()));
     assert_eq!(output.len(), 100);
 }

@@ -10,14 +10,13 @@ use tokio::time::timeout;
 use super::support::{Peer, message};
 use crate::manual::client::Refused;
 use crate::manual::{End, EventKind};
-use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, QoS, SubscribeFilter};
+use azmqtt_mqtt::{ConnAck, Connect, LARGEST_PACKET, Packet, QoS, ReasonCode, SubscribeFilter, Version};
 
 #[tokio::test]
 async fn a_broker_that_refuses() {
     let peer = Peer::new(1).await;
     let (_, mut line) = peer.open(Peer::connect_packet()).await;
-    line.write(Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::NotAuthorized }))
-        .await;
+    line.write(Packet::ConnAck(ConnAck::new(ReasonCode::NotAuthorized, false))).await;
     assert_eq!(peer.happens().await, EventKind::Refused(5));
     assert!(line.is_over().await);
 }
@@ -32,7 +31,7 @@ async fn a_broker_that_does_not_answer() {
     assert!(line.is_over().await);
     // Nor later.
     let (_, mut line) = peer.open(connect).await;
-    line.write(Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::Success })).await;
+    line.write(Packet::ConnAck(ConnAck::new(ReasonCode::Success, false))).await;
     assert!(matches!(peer.happens().await, EventKind::Connected { .. }));
     assert_eq!(line.read().await, Packet::PingReq);
     assert_eq!(peer.happens().await, EventKind::Ended(End::Silent));
@@ -83,12 +82,12 @@ async fn a_large_message_on_a_slow_line_arrives_and_one_that_drips_does_not() {
     for (piece, arrives) in [(100, true), (8, false)] {
         let peer = Peer::new(10).await;
         let (_, mut line) = peer.open(Connect { keep_alive: 1, ..Peer::connect_packet() }).await;
-        line.write(Packet::ConnAck(ConnAck { session_present: false, code: ConnectReturnCode::Success }))
-            .await;
+        line.write(Packet::ConnAck(ConnAck::new(ReasonCode::Success, false))).await;
         assert!(matches!(peer.happens().await, EventKind::Connected { .. }));
         let mut encoded = BytesMut::new();
         let publish = message(QoS::AtMostOnce, &"x".repeat(1500));
-        azmqtt_mqtt::codec::encode(&Packet::Publish(publish), &mut encoded, 10_000).unwrap();
+        azmqtt_mqtt::codec::encode(&Packet::Publish(publish), Version::Mqtt311, &mut encoded, 10_000)
+            .unwrap();
         for bytes in encoded.chunks(piece) {
             // Who has given up does not take the rest.
             if line.stream.write_all(bytes).await.is_err() {
@@ -128,13 +127,13 @@ async fn what_cannot_be_sent_is_refused_at_once() {
     let client = &peer.client;
     assert_eq!(client.publish(1, message(QoS::ExactlyOnce, "x")), Err(Refused::Message));
     let mut wrong = message(QoS::AtLeastOnce, "x");
-    wrong.topic = "a/+".to_owned();
+    wrong.topic = "a/+".into();
     assert_eq!(client.publish(1, wrong), Err(Refused::Message));
     let mut large = message(QoS::AtLeastOnce, "");
     large.payload = vec![0; LARGEST_PACKET].into();
     assert_eq!(client.publish(1, large), Err(Refused::Message));
     assert_eq!(client.subscribe(1, Vec::new()), Err(Refused::Filter));
-    let filter = SubscribeFilter::new("a/#/b".to_owned(), QoS::AtMostOnce);
+    let filter = SubscribeFilter::new("a/#/b", QoS::AtMostOnce);
     assert_eq!(client.subscribe(1, vec![filter]), Err(Refused::Filter));
     assert_eq!(client.unsubscribe(1, vec!["x".repeat(65_536)]), Err(Refused::Filter));
 }

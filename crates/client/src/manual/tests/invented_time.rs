@@ -11,7 +11,7 @@ use crate::manual::client::Request;
 use crate::manual::session::{Ended, Session};
 use crate::manual::{End, EventKind, Events};
 use azmqtt_mqtt::codec::{Sender, decode};
-use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS};
+use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, QoS, Version};
 
 fn session(now: Instant) -> (Session, Arc<Events>) {
     let events = Arc::new(Events::default());
@@ -30,7 +30,8 @@ fn connect(session: &mut Session, number: u64, session_present: bool, now: Insta
 /// The packets that are ready for the stream.
 fn written(session: &mut Session) -> Vec<Packet> {
     let mut output = session.mqtt().output().split();
-    std::iter::from_fn(|| decode(&mut output, Sender::Client, MAX_PACKET_SIZE).unwrap()).collect()
+    std::iter::from_fn(|| decode(&mut output, Sender::Client, Version::Mqtt311, MAX_PACKET_SIZE).unwrap())
+        .collect()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::support::{Peer, message};
 use crate::manual::{End, EventKind};
-use azmqtt_mqtt::{Packet, PubAck, Publish, QoS, SubAck, SubscribeFilter, SubscribeReasonCode, UnsubAck};
+use azmqtt_mqtt::{Disconnect, Packet, PubAck, Publish, QoS, ReasonCode, SubAck, SubscribeFilter, UnsubAck};
 
 #[tokio::test]
 async fn what_is_said_before_the_broker_accepts_waits_and_leaves_in_order() {
@@ -10,15 +10,11 @@ async fn what_is_said_before_the_broker_accepts_waits_and_leaves_in_order() {
     peer.client.publish(1, message(QoS::AtMostOnce, "lost")).unwrap();
     peer.client.publish(2, message(QoS::AtLeastOnce, "kept")).unwrap();
     let (_, mut line) = peer.open(Peer::connect_packet()).await;
-    peer.client.subscribe(3, vec![SubscribeFilter::new("a/#".to_owned(), QoS::AtLeastOnce)]).unwrap();
+    peer.client.subscribe(3, vec![SubscribeFilter::new("a/#", QoS::AtLeastOnce)]).unwrap();
     peer.client.publish(4, message(QoS::AtMostOnce, "early")).unwrap();
     peer.client.unsubscribe(5, vec!["a/#".to_owned()]).unwrap();
     peer.client.disconnect();
-    line.write(Packet::ConnAck(azmqtt_mqtt::ConnAck {
-        session_present: false,
-        code: azmqtt_mqtt::ConnectReturnCode::Success,
-    }))
-    .await;
+    line.write(Packet::ConnAck(azmqtt_mqtt::ConnAck::new(ReasonCode::Success, false))).await;
     let Packet::Publish(Publish { packet_id: 1, payload, .. }) = line.read().await else {
         panic!("no publish")
     };
@@ -27,7 +23,7 @@ async fn what_is_said_before_the_broker_accepts_waits_and_leaves_in_order() {
     let Packet::Publish(early) = line.read().await else { panic!("no publish") };
     assert_eq!((&early.payload[..], early.qos), (&b"early"[..], QoS::AtMostOnce));
     assert!(matches!(line.read().await, Packet::Unsubscribe(_)));
-    assert_eq!(line.read().await, Packet::Disconnect);
+    assert_eq!(line.read().await, Packet::Disconnect(Disconnect::normal()));
     assert!(line.is_over().await);
     assert_eq!(peer.happens().await, EventKind::Connected { session_present: false });
     assert_eq!(peer.happens().await, EventKind::Written(4));
@@ -38,18 +34,16 @@ async fn what_is_said_before_the_broker_accepts_waits_and_leaves_in_order() {
 async fn answers_come_back_under_the_numbers_of_the_application() {
     let peer = Peer::new(10).await;
     let (_, mut line) = peer.connected(false).await;
-    let filters = vec![
-        SubscribeFilter::new("a".to_owned(), QoS::AtLeastOnce),
-        SubscribeFilter::new("b".to_owned(), QoS::AtMostOnce),
-    ];
+    let filters =
+        vec![SubscribeFilter::new("a", QoS::AtLeastOnce), SubscribeFilter::new("b", QoS::AtMostOnce)];
     peer.client.subscribe(700, filters).unwrap();
     let Packet::Subscribe(subscribe) = line.read().await else { panic!("no subscribe") };
-    let return_codes = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce), SubscribeReasonCode::Failure];
-    line.write(Packet::SubAck(SubAck { packet_id: subscribe.packet_id, return_codes })).await;
+    let reasons = vec![ReasonCode::GrantedQoS1, ReasonCode::UnspecifiedError];
+    line.write(Packet::SubAck(SubAck::new(subscribe.packet_id, reasons))).await;
     assert_eq!(peer.happens().await, EventKind::Subscribed(700, vec![1, 128]));
     peer.client.unsubscribe(701, vec!["a".to_owned()]).unwrap();
     let Packet::Unsubscribe(unsubscribe) = line.read().await else { panic!("no unsubscribe") };
-    line.write(Packet::UnsubAck(UnsubAck { packet_id: unsubscribe.packet_id })).await;
+    line.write(Packet::UnsubAck(UnsubAck::new(unsubscribe.packet_id, vec![]))).await;
     assert_eq!(peer.happens().await, EventKind::Unsubscribed(701));
     peer.client.publish(702, message(QoS::AtLeastOnce, "x")).unwrap();
     let Packet::Publish(publish) = line.read().await else { panic!("no publish") };
@@ -82,7 +76,7 @@ async fn messages_in_flight_are_sent_again_and_the_window_holds_the_others_back(
     peer.client.forget_messages();
     let (_, mut line) = peer.connected(false).await;
     peer.client.disconnect();
-    assert_eq!(line.read().await, Packet::Disconnect);
+    assert_eq!(line.read().await, Packet::Disconnect(Disconnect::normal()));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use crate::Broker;
 use crate::manual::{Event, EventKind, MqttClient};
 use azmqtt_mqtt::codec::{Sender, decode};
-use azmqtt_mqtt::{ConnAck, Connect, ConnectReturnCode, LARGEST_PACKET, Packet, Publish, QoS};
+use azmqtt_mqtt::{ConnAck, Connect, LARGEST_PACKET, Packet, Publish, QoS, ReasonCode, Version};
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -34,7 +34,7 @@ impl Peer {
 
     pub(super) fn connect_packet() -> Connect {
         let mut connect = Connect::new("test");
-        connect.clean_session = false;
+        connect.clean_start = false;
         connect.keep_alive = 60;
         connect
     }
@@ -54,7 +54,7 @@ impl Peer {
     /// The same, accepted.
     pub(super) async fn connected(&self, session_present: bool) -> (u64, Line) {
         let (number, mut line) = self.open(Self::connect_packet()).await;
-        line.write(Packet::ConnAck(ConnAck { session_present, code: ConnectReturnCode::Success })).await;
+        line.write(Packet::ConnAck(ConnAck::new(ReasonCode::Success, session_present))).await;
         assert_eq!(
             self.next().await,
             Event { connection: number, kind: EventKind::Connected { session_present } }
@@ -76,7 +76,9 @@ impl Peer {
 impl Line {
     pub(super) async fn read(&mut self) -> Packet {
         loop {
-            if let Some(packet) = decode(&mut self.input, Sender::Client, LARGEST_PACKET).unwrap() {
+            if let Some(packet) =
+                decode(&mut self.input, Sender::Client, Version::Mqtt311, LARGEST_PACKET).unwrap()
+            {
                 return packet;
             }
             let count = timeout(LIMIT, self.stream.read_buf(&mut self.input)).await.unwrap().unwrap();
@@ -86,7 +88,7 @@ impl Line {
 
     pub(super) async fn write(&mut self, packet: Packet) {
         let mut output = BytesMut::new();
-        azmqtt_mqtt::codec::encode(&packet, &mut output, LARGEST_PACKET).unwrap();
+        azmqtt_mqtt::codec::encode(&packet, Version::Mqtt311, &mut output, LARGEST_PACKET).unwrap();
         self.stream.write_all(&output).await.unwrap();
     }
 
@@ -98,12 +100,5 @@ impl Line {
 }
 
 pub(super) fn message(qos: QoS, body: &str) -> Publish {
-    Publish {
-        dup: false,
-        qos,
-        retain: false,
-        topic: "t".to_owned(),
-        packet_id: 0,
-        payload: body.to_owned().into(),
-    }
+    Publish::new("t", qos, body.to_owned())
 }

@@ -8,7 +8,7 @@ use azmqtt_mqtt::server::Event;
 
 fn filters(events: &[Event<u32>]) -> Vec<&str> {
     let filters = events.iter().filter_map(|event| match event {
-        Event::Subscribe(subscribe) => Some(subscribe.filters[0].path.as_str()),
+        Event::Subscribe(subscribe) => Some(subscribe.filters[0].filter.as_str()),
         _ => None,
     });
     filters.collect()

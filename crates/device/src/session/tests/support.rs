@@ -15,7 +15,7 @@ use crate::{Credentials, DeviceConfig, Error, Outgoing, Reply, ReportedPatch, Re
 use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::{Identity, SymmetricKey};
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::{Publish, QoS, Server, SubscribeReasonCode};
+use azmqtt_mqtt::{Publish, QoS, ReasonCode, Server};
 use azmqtt_net::deadlines::later;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -152,7 +152,7 @@ impl Bench {
         let mut count = 0;
         for event in events {
             if let Event::Subscribe(subscribe) = event {
-                self.hub.suback(subscribe.packet_id, vec![SubscribeReasonCode::Success(QoS::AtLeastOnce)]);
+                self.hub.suback(subscribe.packet_id, vec![ReasonCode::GrantedQoS1]);
                 count += 1;
             }
         }
@@ -163,7 +163,7 @@ impl Bench {
     pub(super) fn refuse(&mut self, events: &[Event<u32>]) {
         for event in events {
             if let Event::Subscribe(subscribe) = event {
-                self.hub.suback(subscribe.packet_id, vec![SubscribeReasonCode::Failure]);
+                self.hub.suback(subscribe.packet_id, vec![ReasonCode::UnspecifiedError]);
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use azmqtt_mqtt::{Connect, Packet, Subscribe};
+use azmqtt_mqtt::{Connect, Disconnect, Packet, Subscribe, Version};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::Semaphore;
@@ -25,7 +25,7 @@ use azmqtt_net::websocket::WebSocketBytes;
 fn encoded(packets: &[Packet]) -> Vec<u8> {
     let mut bytes = BytesMut::new();
     for packet in packets {
-        azmqtt_mqtt::codec::encode(packet, &mut bytes, usize::MAX).unwrap();
+        azmqtt_mqtt::codec::encode(packet, Version::Mqtt311, &mut bytes, usize::MAX).unwrap();
     }
     bytes.to_vec()
 }
@@ -56,7 +56,7 @@ fn session(hub: &Hub) -> Vec<u8> {
         publish("$iothub/twin/GET/?$rid=2", QoS::AtLeastOnce, ""),
         publish("$iothub/methods/res/200/?$rid=1", QoS::AtMostOnce, "{}"),
         Packet::PingReq,
-        Packet::Disconnect,
+        Packet::Disconnect(Disconnect::normal()),
     ])
 }
 

@@ -5,7 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::codec::error::ProtocolError;
 use crate::codec::fields::{Fields, field_len, put_field};
 use crate::codec::frame::{first_byte, put_header};
-use crate::packets::{Connect, Kind, Level, QoS, Will};
+use crate::packets::{Connect, Kind, Level, Properties, QoS, Will};
 
 const CLEAN_SESSION: u8 = 0x02;
 const WILL: u8 = 0x04;
@@ -43,7 +43,7 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Result<Connect, ProtocolError> 
         let topic = fields.topic_name()?.to_owned();
         // A copy: what is kept for as long as the connection must not hold a whole read buffer.
         let message = Bytes::copy_from_slice(fields.bytes()?);
-        Some(Will { topic, message, qos: will_qos, retain: flags & WILL_RETAIN != 0 })
+        Some(Will::new(topic, message, will_qos, flags & WILL_RETAIN != 0))
     } else {
         None
     };
@@ -52,8 +52,9 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Result<Connect, ProtocolError> 
     let password = if has_password { Some(fields.string()?.to_owned().into()) } else { None };
     Ok(Connect {
         level: Level::Mqtt311,
-        clean_session: flags & CLEAN_SESSION != 0,
+        clean_start: flags & CLEAN_SESSION != 0,
         keep_alive,
+        properties: Properties::default(),
         client_id,
         will,
         username,
@@ -62,16 +63,17 @@ pub(super) fn decode(fields: &mut Fields<'_>) -> Result<Connect, ProtocolError> 
 }
 
 pub(crate) fn encode(connect: &Connect, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
-    let Connect { level, clean_session, keep_alive, client_id, will, username, password } = connect;
+    let Connect { level, clean_start, keep_alive, properties: _, client_id, will, username, password } =
+        connect;
     // Without a user name there is none [MQTT-3.1.2-22].
     let password = password.as_ref().filter(|_| username.is_some());
     let (name, number): (&[u8], u8) = match level {
         Level::Mqtt31 => (b"MQIsdp", 3),
-        Level::Mqtt311 => (b"MQTT", 4),
+        Level::Mqtt311 | Level::Mqtt5 => (b"MQTT", 4),
     };
-    let mut flags = if *clean_session { CLEAN_SESSION } else { 0 };
+    let mut flags = if *clean_start { CLEAN_SESSION } else { 0 };
     let mut len = field_len(name) + 4 + field_len(client_id.as_bytes());
-    if let Some(Will { topic, message, qos, retain }) = will {
+    if let Some(Will { properties: _, topic, message, qos, retain }) = will {
         flags |= WILL | (*qos as u8) << 3 | if *retain { WILL_RETAIN } else { 0 };
         len += field_len(topic.as_bytes()) + field_len(message);
     }

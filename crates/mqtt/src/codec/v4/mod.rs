@@ -11,8 +11,9 @@ use bytes::{Buf, BufMut, BytesMut};
 use crate::codec::error::ProtocolError;
 use crate::codec::fields::Fields;
 use crate::codec::frame::{Frame, first_byte, put_header};
-use crate::packets::{Kind, Packet, PubAck, PubComp, PubRec, PubRel, UnsubAck};
+use crate::packets::{Disconnect, Kind, Packet, PubAck, PubComp, PubRec, PubRel, UnsubAck};
 
+pub use connack::return_code;
 pub(super) use connect::encode as encode_connect;
 pub(super) use publish::encode as encode_publish;
 
@@ -27,17 +28,18 @@ pub(super) fn decode(frame: &Frame, input: &mut BytesMut) -> Result<Packet, Prot
     let packet = match kind {
         Kind::Connect => Packet::Connect(connect::decode(&mut fields)?),
         Kind::ConnAck => Packet::ConnAck(connack::decode(&mut fields)?),
-        Kind::PubAck => Packet::PubAck(PubAck { packet_id: fields.packet_id()? }),
-        Kind::PubRec => Packet::PubRec(PubRec { packet_id: fields.packet_id()? }),
-        Kind::PubRel => Packet::PubRel(PubRel { packet_id: fields.packet_id()? }),
-        Kind::PubComp => Packet::PubComp(PubComp { packet_id: fields.packet_id()? }),
+        Kind::PubAck => Packet::PubAck(PubAck::new(fields.packet_id()?)),
+        Kind::PubRec => Packet::PubRec(PubRec::new(fields.packet_id()?)),
+        Kind::PubRel => Packet::PubRel(PubRel::new(fields.packet_id()?)),
+        Kind::PubComp => Packet::PubComp(PubComp::new(fields.packet_id()?)),
         Kind::Subscribe => Packet::Subscribe(subscribe::decode(&mut fields)?),
         Kind::SubAck => Packet::SubAck(subscribe::decode_ack(&mut fields)?),
         Kind::Unsubscribe => Packet::Unsubscribe(unsubscribe::decode(&mut fields)?),
-        Kind::UnsubAck => Packet::UnsubAck(UnsubAck { packet_id: fields.packet_id()? }),
+        Kind::UnsubAck => Packet::UnsubAck(UnsubAck::new(fields.packet_id()?, Vec::new())),
         Kind::PingReq => Packet::PingReq,
         Kind::PingResp => Packet::PingResp,
-        Kind::Disconnect => Packet::Disconnect,
+        Kind::Disconnect => Packet::Disconnect(Disconnect::normal()),
+        Kind::Auth => return Err(frame.malformed("reserved packet type (§2.2.1)")),
         Kind::Publish => unreachable!("it was taken above"),
     };
     fields.finish()?;
@@ -60,12 +62,13 @@ pub(super) fn encode(packet: &Packet, output: &mut BytesMut, limit: usize) -> Re
         Packet::UnsubAck(ack) => put_acknowledgement(Kind::UnsubAck, ack.packet_id),
         Packet::Publish(publish) => publish::encode(publish, output, limit),
         Packet::Connect(connect) => connect::encode(connect, output, limit),
-        Packet::ConnAck(ack) => connack::encode(*ack, output, limit),
+        Packet::ConnAck(ack) => connack::encode(ack, output, limit),
         Packet::Subscribe(subscribe) => subscribe::encode(subscribe, output, limit),
         Packet::SubAck(ack) => subscribe::encode_ack(ack, output, limit),
         Packet::Unsubscribe(unsubscribe) => unsubscribe::encode(unsubscribe, output, limit),
         Packet::PingReq => put_header(output, first_byte(Kind::PingReq), 0, limit),
         Packet::PingResp => put_header(output, first_byte(Kind::PingResp), 0, limit),
-        Packet::Disconnect => put_header(output, first_byte(Kind::Disconnect), 0, limit),
+        Packet::Disconnect(_) => put_header(output, first_byte(Kind::Disconnect), 0, limit),
+        Packet::Auth(_) => Err(ProtocolError::Unexpected { packet: Kind::Auth.name() }),
     }
 }
