@@ -1,7 +1,7 @@
 //! `_core.Hub`: the local hub for Python. Every call that may wait gives the interpreter up meanwhile.
 
+use std::ffi::OsStr;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -100,9 +100,10 @@ impl Hub {
         self.0.ca_pem()
     }
 
+    /// As text: a path would have `pathlib` imported, which takes longer than the hub to start.
     #[getter]
-    fn ca_file(&self) -> PathBuf {
-        self.0.ca_file().to_owned()
+    fn ca_file(&self) -> &OsStr {
+        self.0.ca_file().as_os_str()
     }
 
     /// `key` in base64; a random one without it.

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from azmqtt import sas
 from azmqtt._client import DeviceClient
 from azmqtt._core import CloudMessage, __version__
 from azmqtt._errors import (
@@ -69,7 +68,7 @@ from azmqtt._types import (
 )
 
 if TYPE_CHECKING:
-    from azmqtt import faults, pnp, provisioning
+    from azmqtt import faults, pnp, provisioning, sas
     from azmqtt._handlers.pool import set_handler_threads
     from azmqtt._hub import LocalHub
     from azmqtt._hub_certificates import DeviceCertificate
@@ -191,6 +190,6 @@ def __getattr__(name: str) -> Any:
 
     if name in _ELSEWHERE:
         return getattr(import_module(_ELSEWHERE[name]), name)
-    if name in {"faults", "pnp", "provisioning"}:
+    if name in {"faults", "pnp", "provisioning", "sas"}:
         return import_module(f"azmqtt.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

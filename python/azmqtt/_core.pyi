@@ -2,7 +2,6 @@
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
@@ -316,7 +315,7 @@ class Hub:
     @property
     def ca_pem(self) -> str: ...
     @property
-    def ca_file(self) -> Path: ...
+    def ca_file(self) -> str: ...
     def create_device(self, device_id: str, key: str | None) -> None: ...
     def create_x509_device(
         self, device_id: str, thumbprints: tuple[str, str | None] | None, module_id: str | None = None

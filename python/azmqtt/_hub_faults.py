@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._support.arguments import not_negative
@@ -43,6 +42,8 @@ class InjectedFault:
     @property
     def rule(self) -> dict[str, Any]:
         """The fault, whose traffic it is on and when, as the hub's REST API has it; empty once it is forgotten."""
+        import json
+
         for fault_id, rule, _, _ in self._faults.rules():
             if fault_id == self.fault_id:
                 found: dict[str, Any] = json.loads(rule)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +85,8 @@ class TelemetryMessage:
         Raises:
             ValueError: The body is something else.
         """
+        import json
+
         return json.loads(self.body)
 
 

@@ -6,11 +6,45 @@ import os  # noqa: TC003 - for `typing.get_type_hints`
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from azmqtt._support import arguments
-from azmqtt._support.pem import read_pem
 from azmqtt._types import Outbox, RetryPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    class CoreOptions(TypedDict):
+        """The options as the core takes them: all of them, plain."""
+
+        port: int
+        websocket: bool
+        proxy: str | None
+        gateway_hostname: str | None
+        https_port: int
+        command: bool
+        trust: bytes | None
+        keep_alive: int
+        sas_ttl: float
+        retry_base: float
+        retry_max: float
+        retry_first_connect: bool
+        outbox_messages: int
+        outbox_bytes: int
+        resend: bool
+        max_in_flight: int
+        model_id: str | None
+        product_info: str | None
+        timeout: float
+        auto_connect: bool
+        exclusive: bool
+
+    class InvokeOptions(TypedDict):
+        """What to call, as the core takes it; times in whole seconds."""
+
+        device_id: str
+        module_id: str | None
+        name: str
+        payload: Any
+        response_timeout: int
+        connect_timeout: int
 
 
 class ClientOptions(TypedDict, total=False):
@@ -63,43 +97,6 @@ class ClientOptions(TypedDict, total=False):
     exclusive: bool
 
 
-class CoreOptions(TypedDict):
-    """The options as the core takes them: all of them, plain."""
-
-    port: int
-    websocket: bool
-    proxy: str | None
-    gateway_hostname: str | None
-    https_port: int
-    command: bool
-    trust: bytes | None
-    keep_alive: int
-    sas_ttl: float
-    retry_base: float
-    retry_max: float
-    retry_first_connect: bool
-    outbox_messages: int
-    outbox_bytes: int
-    resend: bool
-    max_in_flight: int
-    model_id: str | None
-    product_info: str | None
-    timeout: float
-    auto_connect: bool
-    exclusive: bool
-
-
-class InvokeOptions(TypedDict):
-    """What to call, as the core takes it; times in whole seconds."""
-
-    device_id: str
-    module_id: str | None
-    name: str
-    payload: Any
-    response_timeout: int
-    connect_timeout: int
-
-
 #: Whether a command of this package names the options, so that errors speak of ``--trust``.
 for_command = False
 
@@ -149,7 +146,7 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         "gateway_hostname": _optional_str("gateway_hostname", given["gateway_hostname"]),
         "https_port": arguments.port("https_port", given["https_port"]),
         "command": for_command,
-        "trust": None if given["trust"] is None else read_pem("trust", given["trust"]),
+        "trust": _roots(given["trust"]),
         "keep_alive": arguments.whole("keep_alive", given["keep_alive"], 0, 1177),
         "sas_ttl": arguments.seconds_within("sas_ttl", given["sas_ttl"], 1, 365 * _DAY),
         "retry_base": arguments.seconds_within("retry.base", retry.base, 0.001, longest),
@@ -190,6 +187,14 @@ def _port(port: Any, websocket: bool) -> int:  # noqa: FBT001 - both are options
     if port is None:
         return 443 if websocket else 8883
     return arguments.port("port", port)
+
+
+def _roots(trust: Any) -> bytes | None:
+    if trust is None:
+        return None
+    from azmqtt._support.pem import read_pem
+
+    return read_pem("trust", trust)
 
 
 def _optional_str(name: str, value: Any) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 
@@ -30,13 +29,6 @@ def test_wrong_usage(arguments, capsys):
 def test_python_dash_m():
     done = subprocess.run([sys.executable, "-m", "azmqtt", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"azmqtt {azmqtt.__version__}\n"
-
-
-def test_import_loads_little():
-    code = "import json, sys; import azmqtt; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
-    heavy = {"asyncio", "dataclasses", "inspect", "logging", "ssl", "socket", "threading", "azmqtt._hub"}
-    assert not heavy & set(json.loads(done.stdout))
 
 
 def test_every_public_name_is_there():

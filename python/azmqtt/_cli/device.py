@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import random
 import sys
 import threading
 import time
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._cli import common, service
@@ -233,6 +231,9 @@ def _simulate(arguments: argparse.Namespace) -> int:
 
 
 def _fill(template: str, number: int) -> str:
+    from datetime import datetime, timezone
+    from random import uniform
+
     now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    random_number = f"{random.uniform(0, 100):.2f}"  # noqa: S311 - a temperature, not a secret
+    random_number = f"{uniform(0, 100):.2f}"  # noqa: S311 - a temperature, not a secret
     return template.replace("{{n}}", str(number)).replace("{{time}}", now).replace("{{random}}", random_number)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._cli import common
@@ -232,7 +230,9 @@ def _invoke(arguments: argparse.Namespace) -> int:
         raise common.UsageError(f"--timeout: a device may take {_SHORTEST_CALL} to {_LONGEST_CALL} s for a method")
     # Caller and device get each other's own words: nothing is read on the way.
     payload = common.json_text("--method-payload", arguments.method_payload)
-    name, seconds = json.dumps(arguments.method_name), round(arguments.timeout)
+    from json import dumps
+
+    name, seconds = dumps(arguments.method_name), round(arguments.timeout)
     body = JsonText(f'{{"methodName":{name},"payload":{payload},"responseTimeoutInSeconds":{seconds}}}')
     # The hub counts the time, and says when it is over.
     timeout = arguments.timeout + _CONNECT_TIMEOUT_ALLOWANCE
@@ -284,6 +284,8 @@ def _expiry(text: str) -> str:
     """Write the time as the service wants it; ``az`` has it in milliseconds."""
     if not text.isdigit():
         return text
+    from datetime import datetime, timezone
+
     moment = datetime.fromtimestamp(int(text) / 1000, timezone.utc)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 

@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 from azmqtt import _core
 from azmqtt._client.connection import Connection
 from azmqtt._client.invoke import MethodCallsMixin
-from azmqtt._client.progress import reported as _reported
-from azmqtt._client.progress import reporter as _reporter
 from azmqtt._message import Message
-from azmqtt._streams import Stream
 from azmqtt._support.arguments import function, text, whole
 
 if TYPE_CHECKING:
+    from asyncio import Future
     from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
 
-    from azmqtt._client.progress import Progress
+    from azmqtt._client.progress import Progress, Reporter
     from azmqtt._client.upload import Source
     from azmqtt._core import CloudMessage
     from azmqtt._handlers.handlers import Handlers
+    from azmqtt._streams import Stream
     from azmqtt._types import DesiredPatch, MethodRequest, ReportedPatch, Twin, UploadResult
 
     MessageHandler = TypeVar("MessageHandler", bound=Callable[[CloudMessage], Any])
@@ -334,6 +333,8 @@ class DeviceClient(MethodCallsMixin, Connection):
         Returns:
             An iterator for ``for`` and ``async for`` over :class:`~azmqtt.DesiredPatch`.
         """
+        from azmqtt._streams import Stream
+
         return Stream(self, "desired", timeout)
 
     def on_desired_properties(self, handler: DesiredHandler) -> DesiredHandler:
@@ -360,6 +361,8 @@ class DeviceClient(MethodCallsMixin, Connection):
             An iterator for ``for`` and ``async for`` over :class:`~azmqtt.CloudMessage`. A message is acknowledged,
             and so complete for the hub, when the next one is asked for or the iteration ends.
         """
+        from azmqtt._streams import Stream
+
         return Stream(self, "messages", timeout)
 
     def on_message(self, handler: MessageHandler) -> MessageHandler:
@@ -491,6 +494,20 @@ def _message(
         output_name=output_name,
         qos=qos,
     )
+
+
+def _reporter(progress: Progress | None, messages: Any) -> Reporter | None:
+    """Make what tells how far ``send_messages`` is, if somebody wants to be told."""
+    if progress is None:
+        return None
+    from azmqtt._client.progress import reporter
+
+    return reporter(progress, messages)
+
+
+async def _reported(step: Future[None], sending: _core.Sending, reporter: Reporter | None) -> None:
+    """Await a step of ``sending``, reporting meanwhile."""
+    await (step if reporter is None else reporter.reported(step, sending))
 
 
 def _version(if_version: int | None) -> int | None:

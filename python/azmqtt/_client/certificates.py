@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
 from azmqtt._errors import CertificateExpiresSoon
 from azmqtt._support.pem import read_pem
+from azmqtt._support.warnings import caller, warn_at
 
 if TYPE_CHECKING:
     from azmqtt._support.pem import Pem
@@ -18,7 +18,7 @@ _SOON = 30 * 86_400
 
 
 def load_certificate(certificate: Pem | None, private_key: Pem | None, passphrase: Any) -> _core.Certificate | None:
-    """Read a certificate and its key, and warn the caller's caller if it expires soon.
+    """Read a certificate and its key, and warn the application if it expires soon.
 
     Returns:
         ``None`` if nothing is given at all.
@@ -39,5 +39,5 @@ def load_certificate(certificate: Pem | None, private_key: Pem | None, passphras
         days = round(left / 86_400)
         soon = "within a day" if days <= 1 else f"in {days} days"
         message = f"the client certificate expires {soon}, on {date}"
-        warnings.warn(message, CertificateExpiresSoon, stacklevel=3)
+        warn_at(caller(), message, CertificateExpiresSoon)
     return loaded

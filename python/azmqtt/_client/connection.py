@@ -6,7 +6,6 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
-from azmqtt._client.certificates import load_certificate
 from azmqtt._client.observed import Observed
 from azmqtt._options import core_options
 from azmqtt._support.arguments import texts, texts_or_none
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from azmqtt._client.credential_callbacks import Callback
-    from azmqtt._core import Access, Provisioning
+    from azmqtt._core import Access, Certificate, Provisioning
     from azmqtt._handlers.handlers import Handlers
     from azmqtt._options import ClientOptions
     from azmqtt._support.pem import Pem
@@ -78,7 +77,7 @@ class Connection(Observed):
             TypeError: Names an option that is unknown or of the wrong type.
         """
         texts(connection_string=connection_string)
-        loaded = load_certificate(certificate, private_key, passphrase)
+        loaded = _certificate(certificate, private_key, passphrase)
         return cls(_core.Access.from_connection_string(connection_string, loaded), **options)
 
     @classmethod
@@ -180,7 +179,7 @@ class Connection(Observed):
         """
         texts(hostname=hostname, device_id=device_id)
         texts_or_none(module_id=module_id)
-        loaded = load_certificate(certificate, private_key, passphrase)
+        loaded = _certificate(certificate, private_key, passphrase)
         if loaded is None:
             raise TypeError("certificate must be a path, PEM text or bytes, not None")
         return cls(_core.Access.from_certificate(hostname, device_id, loaded, module_id), **options)
@@ -305,7 +304,7 @@ class Connection(Observed):
         """
         from azmqtt import provisioning
 
-        loaded = load_certificate(certificate, private_key, passphrase)
+        loaded = _certificate(certificate, private_key, passphrase)
         core = provisioning.provisioning(
             id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
             poll_interval, options,
@@ -332,7 +331,7 @@ class Connection(Observed):
         """Ask for this device's hub and make a client for it; see :meth:`provision`. Cancelling it ends it."""
         from azmqtt import provisioning
 
-        loaded = load_certificate(certificate, private_key, passphrase)
+        loaded = _certificate(certificate, private_key, passphrase)
         core = provisioning.provisioning(
             id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
             poll_interval, options,
@@ -450,7 +449,15 @@ class Connection(Observed):
             self._core.abandon()
 
 
-# Both wait with the import until somebody needs it.
+# These wait with the import until somebody needs it.
+
+
+def _certificate(certificate: Pem | None, private_key: Pem | None, passphrase: Any) -> Certificate | None:
+    if certificate is None and private_key is None and passphrase is None:
+        return None
+    from azmqtt._client.certificates import load_certificate
+
+    return load_certificate(certificate, private_key, passphrase)
 
 
 def _callback(field: str, function: Callable[..., Any], returns: type[bytes | str]) -> Callback:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._support import arguments
@@ -91,6 +90,8 @@ class MethodCallsMixin:
     ) -> InvokeOptions:
         if self.module_id is None:
             raise ValueError("only a module calls methods, through its gateway, and this client is a device")
+        from math import ceil
+
         arguments.texts(device_id=device_id, name=name)
         arguments.texts_or_none(module_id=module_id)
         response, connect = arguments.method_timeouts(response_timeout, connect_timeout)
@@ -99,8 +100,8 @@ class MethodCallsMixin:
             "module_id": module_id,
             "name": name,
             "payload": payload,
-            "response_timeout": math.ceil(response),
-            "connect_timeout": math.ceil(connect),
+            "response_timeout": ceil(response),
+            "connect_timeout": ceil(connect),
         }
 
 

@@ -37,38 +37,34 @@ class Reporter:
             self._told = done
             self._progress(done, self._total)
 
+    async def reported(self, step: Future[None], sending: _core.Sending) -> None:
+        """Await a step of ``sending``, reporting meanwhile."""
+        import asyncio
+
+        while not step.done():
+            try:
+                await asyncio.wait([step], timeout=_INTERVAL)
+            except asyncio.CancelledError:
+                step.cancel()
+                raise
+            self.report(sending.acknowledged)
+        await step
+
     def finish(self, done: int) -> None:
         """Tell the end, whatever it is."""
         if done != self._told or done == 0:
             self._progress(done, self._total)
 
 
-def reporter(progress: Progress | None, messages: Any) -> Reporter | None:
+def reporter(progress: Progress, messages: Any) -> Reporter:
     """Check an argument, and make the reporter for it.
 
     Raises:
         TypeError: It cannot be called.
     """
-    if progress is None:
-        return None
     function("progress", progress)
     try:
         total = len(messages)
     except TypeError:
         total = None
     return Reporter(progress, total)
-
-
-async def reported(future: Future[None], sending: _core.Sending, reporter: Reporter | None) -> None:
-    """Await a step of ``sending``, reporting meanwhile."""
-    if reporter is not None:
-        import asyncio
-
-        while not future.done():
-            try:
-                await asyncio.wait([future], timeout=_INTERVAL)
-            except asyncio.CancelledError:
-                future.cancel()
-                raise
-            reporter.report(sending.acknowledged)
-    await future

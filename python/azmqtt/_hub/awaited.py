@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from azmqtt._support.arguments import function, not_negative, text, whole
@@ -34,15 +33,23 @@ _SHOWN = 3
 _LONGEST = 120
 
 
-@dataclass(frozen=True)
 class Awaited:
     """The arguments, each in its place."""
 
-    device_id: str | None
-    count: int
-    timeout: float | None
-    predicate: Callable[[TelemetryMessage], object] | None
-    after: int
+    def __init__(
+        self,
+        device_id: str | None,
+        count: int,
+        timeout: float | None,
+        predicate: Callable[[TelemetryMessage], object] | None,
+        after: int,
+    ) -> None:
+        """Take what :meth:`read` made of them."""
+        self.device_id = device_id
+        self.count = count
+        self.timeout = timeout
+        self.predicate = predicate
+        self.after = after
 
     @classmethod
     def read(cls, device_id: Any, count: Any, timeout: Any, predicate: Any, after: int) -> Awaited:

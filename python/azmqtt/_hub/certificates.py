@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from azmqtt._hub_certificates import DeviceCertificate
 from azmqtt._support.arguments import within
-from azmqtt._support.pem import read_pem
 
 if TYPE_CHECKING:
     import os
+    from datetime import datetime
 
     from azmqtt import _core
+    from azmqtt._hub_certificates import DeviceCertificate
 
 _DAY = 86_400.0
 
@@ -41,6 +40,8 @@ class CertificatesMixin:
         Raises:
             ValueError: There is no certificate in it, or the hub has 25 already.
         """
+        from azmqtt._support.pem import read_pem
+
         self._core.add_ca(read_pem("certificate", certificate))
 
     def create_certificate(
@@ -60,6 +61,8 @@ class CertificatesMixin:
         Raises:
             ValueError: An argument breaks a rule.
         """
+        from azmqtt._hub_certificates import DeviceCertificate
+
         within("days", days, -36_500, 36_500)
         name = device_id if module_id is None else f"{device_id}/{module_id}"
         ago = (_MARGIN - min(days, 0)) * _DAY
@@ -70,4 +73,6 @@ class CertificatesMixin:
 
 
 def _utc(seconds: int) -> datetime:
+    from datetime import datetime, timezone
+
     return datetime.fromtimestamp(seconds, timezone.utc)

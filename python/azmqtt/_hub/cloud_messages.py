@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
-from azmqtt._hub_types import FeedbackRecord
 from azmqtt._support.arguments import not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import datetime
 
     from azmqtt import _core
+    from azmqtt._hub_types import FeedbackRecord
 
 
 class CloudMessagesMixin:
@@ -95,6 +95,10 @@ class CloudMessagesMixin:
         hands feedback out in batches of 64 records or every 15 seconds; here each record is there at once. The newest
         10,000 are kept, in memory.
         """
+        from datetime import datetime, timezone
+
+        from azmqtt._hub_types import FeedbackRecord
+
         return [
             FeedbackRecord(
                 original_message_id=message_id,
@@ -140,6 +144,8 @@ class CloudMessagesMixin:
 
 
 def _utc(moment: datetime) -> str:
+    from datetime import timezone
+
     if moment.tzinfo is None:
         raise ValueError("expiry must have a time zone, such as datetime.timezone.utc")
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

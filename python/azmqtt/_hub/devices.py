@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
+import os
 from typing import TYPE_CHECKING
 
 from azmqtt._hub.certificates import both_thumbprints
-from azmqtt._hub_types import LocalDevice
 from azmqtt._support.arguments import one_way_to_authenticate
 
 if TYPE_CHECKING:
     from azmqtt import _core
+    from azmqtt._hub_types import LocalDevice
 
 
 class DevicesMixin:
@@ -42,7 +42,7 @@ class DevicesMixin:
         """
         one_way_to_authenticate(key is not None, x509_thumbprint is not None, ca)
         if device_id is None:
-            device_id = f"device-{uuid.uuid4().hex[:8]}"
+            device_id = f"device-{os.urandom(4).hex()}"
         if x509_thumbprint is not None:
             self._core.create_x509_device(device_id, both_thumbprints(x509_thumbprint))
         elif ca:
@@ -57,6 +57,8 @@ class DevicesMixin:
         Raises:
             LookupError: There is no such device.
         """
+        from azmqtt._hub_types import LocalDevice
+
         return LocalDevice(device_id, self._core.connection_string(device_id))
 
     def devices(self) -> list[LocalDevice]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -100,6 +99,8 @@ def shorten(lines: list[str]) -> list[str]:
 
 def show(value: Any) -> str:
     """Show a value as JSON, or in Python's way, cut to what a line takes."""
+    import json
+
     try:
         text = json.dumps(value, ensure_ascii=False)
     except (TypeError, ValueError):
@@ -111,6 +112,8 @@ def _join(path: str, key: Any) -> str:
     name = str(key)
     plain = name and all(character.isalnum() or character in "_-$" for character in name)
     if not plain:
+        import json
+
         return f"{path}[{json.dumps(name, ensure_ascii=False)}]"
     return f"{path}.{name}" if path else name
 

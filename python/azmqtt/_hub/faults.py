@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azmqtt._hub_faults import InjectedFault
 from azmqtt._support.arguments import json_text, not_negative, number
 
 if TYPE_CHECKING:
     from azmqtt._core import Hub, HubFaults
+    from azmqtt._hub_faults import InjectedFault
     from azmqtt.faults import Fault, FaultSchedule, FiredFault, PlannedFault
 
 
@@ -105,4 +105,6 @@ class FaultsMixin:
         return _planned(self._faults.start(json_text("schedule", schedule.document())))
 
     def _injected(self, fault_id: int) -> InjectedFault:
+        from azmqtt._hub_faults import InjectedFault
+
         return InjectedFault(self._core, self._faults, fault_id)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from azmqtt._hub.certificates import both_thumbprints
-from azmqtt._hub_types import LocalModule
 from azmqtt._support.arguments import one_way_to_authenticate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from azmqtt import _core
+    from azmqtt._hub_types import LocalModule
 
 
 class ModulesMixin:
@@ -57,6 +57,8 @@ class ModulesMixin:
         Raises:
             LookupError: There is no such module.
         """
+        from azmqtt._hub_types import LocalModule
+
         return LocalModule(device_id, module_id, self._core.connection_string(device_id, module_id))
 
     def modules(self, device_id: str) -> list[LocalModule]:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from azmqtt._hub_packets import Packet
 from azmqtt._support.arguments import module_of_a_device, not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 
@@ -14,6 +12,7 @@ if TYPE_CHECKING:
 
     from azmqtt import _core
     from azmqtt._core import PacketLog
+    from azmqtt._hub_packets import Packet
 
 #: So much of a body is shown, in characters.
 _PREVIEW = 60
@@ -61,6 +60,10 @@ class PacketsMixin:
             RuntimeError: Packets are not recorded: ``LocalHub(record_packets=True)``.
             ValueError: A module without its device.
         """
+        from datetime import datetime, timezone
+
+        from azmqtt._hub_packets import Packet
+
         module_of_a_device(device_id, module_id)
         not_negative("after", after)
         records = self._packets.records(device_id, module_id, after)

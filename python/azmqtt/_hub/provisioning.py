@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
-import logging
-import threading
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._hub_provisioning import Allocation, AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
 from azmqtt._support.arguments import function, one_way_to_authenticate, within
 from azmqtt._support.waiting import look
 
@@ -16,8 +12,7 @@ if TYPE_CHECKING:
 
     from azmqtt import _core
     from azmqtt._core import ProvisioningService
-
-_log = logging.getLogger("azmqtt.hub")
+    from azmqtt._hub_provisioning import AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
 
 #: Seconds after which the thread that asks the allocation policy looks whether the hub still runs.
 _TICK = 0.5
@@ -75,7 +70,7 @@ class ProvisioningMixin:
             "provisioning_host": self.provisioning_host,
             "provisioning_port": self.provisioning_port,
             "poll_interval": 0.05,
-            "trust": str(self._core.ca_file),
+            "trust": self._core.ca_file,
             "port": self._core.port,
             "https_port": self._core.websocket_port,
         }
@@ -109,6 +104,8 @@ class ProvisioningMixin:
         Raises:
             ValueError: There is such an enrolment already, or an argument breaks a rule.
         """
+        from azmqtt._hub_provisioning import Enrollment
+
         self._provisioning.create_enrollment(
             registration_id, _shown(key, secondary_key, x509_thumbprint, ca=ca), device_id, initial_twin, enabled
         )
@@ -138,6 +135,8 @@ class ProvisioningMixin:
         Raises:
             ValueError: There is such a group already, or an argument breaks a rule.
         """
+        from azmqtt._hub_provisioning import EnrollmentGroup
+
         self._provisioning.create_group(name, _shown(key, secondary_key, None, ca=ca), initial_twin, enabled)
         return EnrollmentGroup(name, *(self._provisioning.group_keys(name) or (None, None)))
 
@@ -175,6 +174,8 @@ class ProvisioningMixin:
 
     def registrations(self) -> list[LocalRegistration]:
         """Return the devices that were assigned, in the order of their registration ids."""
+        from azmqtt._hub_provisioning import LocalRegistration
+
         return [LocalRegistration(*record) for record in self._provisioning.registrations()]
 
     def remove_registration(self, registration_id: str) -> None:
@@ -230,9 +231,12 @@ class ProvisioningMixin:
         Raises:
             TypeError: ``policy`` is not callable, or an ``async def``.
         """
+        from inspect import iscoroutinefunction
+        from threading import Thread
+
         if policy is not None:
             function("policy", policy)
-        if inspect.iscoroutinefunction(policy):
+        if iscoroutinefunction(policy):
             raise TypeError("policy must be a plain function, not an async def")
         self._policy.now = policy
         self._provisioning.set_custom_allocation(policy is not None)
@@ -241,7 +245,7 @@ class ProvisioningMixin:
         self._policy.is_asked = True
         # The thread has no reference to this object, which it would keep alive.
         arguments = (self._provisioning, self._core, self._policy)
-        threading.Thread(target=_allocate, args=arguments, name="azmqtt-allocation", daemon=True).start()
+        Thread(target=_allocate, args=arguments, name="azmqtt-allocation", daemon=True).start()
 
 
 def _shown(
@@ -254,6 +258,10 @@ def _shown(
 
 
 def _allocate(service: _core.ProvisioningService, hub: _core.Hub, policy: Policy) -> None:
+    import logging
+
+    from azmqtt._hub_provisioning import Allocation, AllocationRequest
+
     while not hub.stopped:
         asked = look(service.next_allocation, _TICK)
         if asked is None:
@@ -266,6 +274,6 @@ def _allocate(service: _core.ProvisioningService, hub: _core.Hub, policy: Policy
             if not isinstance(answer, Allocation):
                 answer = Allocation(payload=answer)
             service.allocate(operation_id, answer.payload, answer.device_id, answer.initial_twin)
-        except BaseException as error:  # noqa: BLE001 - whatever a policy raises fails its registration, and no other
-            _log.exception("the allocation policy failed for %s", registration_id)
+        except BaseException as error:  # whatever a policy raises fails its registration, and no other
+            logging.getLogger("azmqtt.hub").exception("the allocation policy failed for %s", registration_id)
             service.refuse(operation_id, f"{type(error).__name__}: {error}")

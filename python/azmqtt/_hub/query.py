@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ class QueriesMixin:
             TypeError: The query is no text.
             ValueError: The query is not of the language; says where and why.
         """
+        import json
+
         rows: list[dict[str, Any]] = []
         continuation: str | None = None
         while True:

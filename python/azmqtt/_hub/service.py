@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, overload
 
 from azmqtt._hub.awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
 from azmqtt._hub.cloud_messages import CloudMessagesMixin
 from azmqtt._hub.uploads import UploadsMixin
-from azmqtt._hub_types import TelemetryMessage
-from azmqtt._support import strict_json
 from azmqtt._support.arguments import json_text, method_timeouts, module_of_a_device, not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 from azmqtt._types import MethodResult
 
 if TYPE_CHECKING:
     from azmqtt import _core
+    from azmqtt._hub_types import TelemetryMessage
 
 
 class ServiceMixin(CloudMessagesMixin, UploadsMixin):
@@ -34,6 +31,8 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         Raises:
             LookupError: There is no such device.
         """
+        import json
+
         twin: dict[str, Any] = json.loads(self._core.twin(device_id, module_id))
         return twin
 
@@ -74,6 +73,10 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
             LookupError: There is no such device or module, and no message of one.
             ValueError: A module without its device.
         """
+        from datetime import datetime, timezone
+
+        from azmqtt._hub_types import TelemetryMessage
+
         module_of_a_device(device_id, module_id)
         not_negative("after", after)
         kept = self._core.telemetry(device_id, after, module_id)
@@ -325,6 +328,8 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         connect_timeout: float,
         module_id: str | None,
     ) -> Steps[MethodResult]:
+        from azmqtt._support import strict_json
+
         text = json_text("payload", payload)
         call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout, module_id)
         answer: tuple[int, bytes] | None = None

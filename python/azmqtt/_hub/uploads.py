@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from azmqtt._hub_types import FileUpload
 from azmqtt._support.arguments import not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 
 if TYPE_CHECKING:
     from azmqtt import _core
+    from azmqtt._hub_types import FileUpload
 
 
 class UploadsMixin:
@@ -20,6 +19,10 @@ class UploadsMixin:
 
     def uploads(self, device_id: str | None = None) -> list[FileUpload]:
         """Return the uploads that devices have ended, of one or of all, oldest first: the newest 10,000."""
+        from datetime import datetime, timezone
+
+        from azmqtt._hub_types import FileUpload
+
         return [
             FileUpload(
                 device_id=device,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import operator
 from collections.abc import Mapping
 from types import FunctionType
@@ -235,6 +234,8 @@ def json_text(name: str, value: Any) -> str:
         TypeError: Something in it is not JSON.
         ValueError: A number in it is not, or it holds itself.
     """
+    import json
+
     try:
         return json.dumps(value, allow_nan=False)
     except (TypeError, ValueError) as error:

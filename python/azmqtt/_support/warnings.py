@@ -38,10 +38,14 @@ def blocks_its_loop() -> None:
             f"{name}() blocks the event loop of {frame.f_code.co_name}(), and every task on it, perhaps the one that "
             f"it waits for: await {name}_async()"
         )
-        registry = frame.f_globals.setdefault("__warningregistry__", {})
-        warnings.warn_explicit(
-            message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__"), registry
-        )
+        warn_at(frame, message, RuntimeWarning)
+
+
+def warn_at(frame: FrameType, message: str, category: type[Warning]) -> None:
+    """Warn of a line, as ``warnings.warn`` does of the one that it counts its way to."""
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    name = frame.f_globals.get("__name__")
+    warnings.warn_explicit(message, category, frame.f_code.co_filename, frame.f_lineno, name, registry)
 
 
 def caller() -> FrameType:
