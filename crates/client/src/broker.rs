@@ -1,18 +1,29 @@
 //! Where a connection goes, and what it is made of.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use azmqtt_mqtt::LARGEST_PACKET;
-use azmqtt_net::connect::{self, Upgrade};
+use azmqtt_net::connect::{self, Opened, Upgrade};
 use azmqtt_net::tls::{Hints, TlsOptions};
 use azmqtt_net::{ConnectDeadlines, ConnectError, Endpoint, ProxyChoice, Stream, Trust};
+
+/// Whether the way is encrypted, and by whose rules.
+#[derive(Debug, Clone)]
+enum Tls {
+    None,
+    /// By options that may leave checks out.
+    Options(TlsOptions),
+    /// By the trust and the certificate of the endpoint.
+    Endpoint,
+}
 
 /// A broker, and the way to it.
 #[derive(Debug, Clone)]
 pub struct Broker {
     endpoint: Endpoint,
-    tls: Option<TlsOptions>,
+    tls: Tls,
     upgrade: Option<Upgrade>,
     deadlines: ConnectDeadlines,
     /// In place of host and port.
@@ -37,7 +48,17 @@ impl Broker {
         };
         let trust = Trust::default().with_hints(hints);
         let endpoint = Endpoint { trust, ..Endpoint::new(host, port) };
-        Self { endpoint, tls: None, upgrade: None, deadlines, unix: None }
+        Self { endpoint, tls: Tls::None, upgrade: None, deadlines, unix: None }
+    }
+
+    /// `endpoint`, with TLS as its trust and its client certificate say.
+    pub fn secure(endpoint: Endpoint, deadlines: ConnectDeadlines) -> Self {
+        Self { endpoint, tls: Tls::Endpoint, upgrade: None, deadlines, unix: None }
+    }
+
+    /// `endpoint`, over plain TCP, through its proxy.
+    pub fn plain(endpoint: Endpoint, deadlines: ConnectDeadlines) -> Self {
+        Self { endpoint, tls: Tls::None, upgrade: None, deadlines, unix: None }
     }
 
     /// At a Unix socket, without TLS and proxy.
@@ -57,24 +78,52 @@ impl Broker {
     /// With TLS.
     #[must_use]
     pub fn encrypted(mut self, tls: TlsOptions) -> Self {
-        self.tls = Some(tls);
+        self.tls = Tls::Options(tls);
         self
     }
 
     /// Over a WebSocket at `path`, with header fields of the application's. `None` if one of them breaks a rule (RFC
     /// 9110 §5). Call it after [`Self::encrypted`].
     pub fn websocket(mut self, path: String, headers: Vec<(String, String)>) -> Option<Self> {
-        let encrypted = self.tls.is_some();
+        let encrypted = !matches!(self.tls, Tls::None);
         self.upgrade = Some(Upgrade::to_server(path, headers, encrypted, LARGEST_PACKET)?);
         Some(self)
     }
 
+    /// Where it is.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
     /// Opens a stream that is ready for CONNECT.
     pub(super) async fn open(&self) -> Result<Stream, ConnectError> {
+        Ok(self.open_for_mqtt().await?.stream)
+    }
+
+    /// The same, with what was learned meanwhile.
+    pub(super) async fn open_for_mqtt(&self) -> Result<Opened, ConnectError> {
         if let Some(path) = &self.unix {
-            return connect::open_unix(path, self.deadlines.tcp).await;
+            return Ok(Opened { stream: connect::open_unix(path, self.deadlines.tcp).await?, clock: None });
         }
-        connect::open_to_server(&self.endpoint, self.tls.as_ref(), self.upgrade.as_ref(), self.deadlines)
-            .await
+        let options = match &self.tls {
+            Tls::Endpoint => {
+                return connect::open_secure(&self.endpoint, self.upgrade.as_ref(), self.deadlines).await;
+            }
+            Tls::Options(options) => Some(options),
+            Tls::None => None,
+        };
+        let upgrade = self.upgrade.as_ref();
+        let stream = connect::open_to_server(&self.endpoint, options, upgrade, self.deadlines).await?;
+        Ok(Opened { stream, clock: None })
+    }
+}
+
+/// `host:port`, or the path of the socket, as errors show it.
+impl fmt::Display for Broker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.unix {
+            Some(path) => write!(f, "{}", path.display()),
+            None => self.endpoint.fmt(f),
+        }
     }
 }

@@ -183,6 +183,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Sends DISCONNECT, as far as the stream takes it at once: a peer that does not read cannot hold the end up.
     pub fn send_disconnect<D: Dispatch>(&mut self, session: &mut D) {
         session.mqtt().disconnect();
+        self.send_output(session);
+    }
+
+    /// Sends what is encoded, as far as the stream takes it at once.
+    pub fn send_output<D: Dispatch>(&mut self, session: &mut D) {
         let mut cx = Context::from_waker(Waker::noop());
         let before = self.framed.written();
         let _ = self.framed.poll_turn(&mut cx, session.mqtt().output(), false);

@@ -156,6 +156,25 @@ impl<T> Inbox<T> {
         full
     }
 
+    /// Adds an item that may be dropped. With `limit` items or more than `bytes` the oldest that `may_go` make room, or
+    /// this one does. Says how many had to go.
+    pub fn push_dropping(&self, item: T, limit: usize, bytes: usize, may_go: impl Fn(&T) -> bool) -> usize {
+        let weight = (self.weigh)(&item);
+        let mut inner = self.inner.lock();
+        let mut dropped = 0;
+        while !inner.items.is_empty()
+            && (inner.items.len() >= limit || inner.bytes.saturating_add(weight) > bytes)
+        {
+            dropped += 1;
+            let oldest = inner.items.iter().position(&may_go);
+            let Some(oldest) = oldest.and_then(|oldest| inner.items.remove(oldest)) else { return dropped };
+            inner.bytes -= (self.weigh)(&oldest);
+        }
+        drop(inner);
+        self.push(item);
+        dropped
+    }
+
     /// Nothing will come any more; what waits can still be taken.
     pub fn close(&self) {
         let mut inner = self.inner.lock();

@@ -47,7 +47,10 @@ pub use broker::Broker;
 pub use bulk::Bulk;
 pub use connection::{Connection, Dispatch};
 pub use inbox::Inbox;
-pub use managed::error::Error;
+pub use managed::{
+    Authenticator, Client, Config, Credential, Delivery, Error, InboxLimits, Published, Purpose, Received,
+    Receiver, StateChanges, Stats,
+};
 pub use manual::{End, Event, EventKind, Events, MqttClient, Refused};
 pub use monitor::Monitor;
 pub use reply::Reply;

@@ -65,6 +65,11 @@ impl<T, D: Copy> Stream<T, D> {
         self.local.lock().items.len()
     }
 
+    /// Takes what was fetched and waits here.
+    pub fn drain(&self) -> VecDeque<T> {
+        std::mem::take(&mut self.local.lock().items)
+    }
+
     /// The application is done with an item.
     pub fn done(&self, place: Place, acknowledge: impl FnOnce(Vec<D>)) {
         let mut local = self.local.lock();
@@ -87,7 +92,7 @@ impl<T, D: Copy> Stream<T, D> {
         }
         if !armed {
             let listeners = Arc::clone(&self.listeners);
-            inbox.when_ready(Reply::new(move |outcome| listeners.wake_all(&outcome)));
+            inbox.when_ready(Reply::new(move |outcome| listeners.wake_all(outcome)));
         }
         key
     }
@@ -134,7 +139,7 @@ impl Listeners {
     }
 
     /// The reply in the inbox was answered.
-    fn wake_all(&self, outcome: &Result<(), Over>) {
+    fn wake_all(&self, outcome: Result<(), Over>) {
         self.state.lock().armed = false;
         self.call(outcome);
     }
@@ -142,17 +147,17 @@ impl Listeners {
     /// Items wait here: whoever listens may have one.
     fn nudge(&self) {
         if self.count.load(Ordering::SeqCst) > 0 {
-            self.call(&Ok(()));
+            self.call(Ok(()));
         }
     }
 
-    fn call(&self, outcome: &Result<(), Over>) {
+    fn call(&self, outcome: Result<(), Over>) {
         let mut state = self.state.lock();
         let replies = std::mem::take(&mut state.replies);
         self.count.store(0, Ordering::SeqCst);
         drop(state);
         for (_, reply) in replies {
-            reply.send(*outcome);
+            reply.send(outcome);
         }
     }
 }

@@ -1,3 +1,40 @@
 //! A client of any broker that keeps its connection and its promises by itself.
+//!
+//! A [`Client`] is a handle that never waits: it puts commands into a queue, and one task per client owns everything
+//! behind it.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`handle`], `commands` | what can be asked; on its way to the task |
+//! | [`config`], [`authenticator`], [`error`] | what a connection is made of; who proves the client's identity; what can go wrong |
+//! | [`message`], `filter` | messages and their outcome; topic filters |
+//! | [`receiver`], `inlets` | who takes what came in; where it waits |
+//! | `shared`, [`stats`] | what handles and task both see; what can be seen from outside |
+//! | `task`, `attempt` | the life of the connection; a stream and a credential |
+//! | `session` | all that is said, without I/O |
 
+mod attempt;
+pub mod authenticator;
+mod commands;
+pub mod config;
 pub mod error;
+mod filter;
+pub mod handle;
+mod inlets;
+pub mod message;
+pub mod receiver;
+mod session;
+mod shared;
+pub mod stats;
+mod task;
+
+#[cfg(test)]
+mod tests;
+
+pub use authenticator::{Authenticator, Credential, Purpose};
+pub use config::{Config, InboxLimits};
+pub use error::Error;
+pub use handle::Client;
+pub use message::{Delivery, Published, Received};
+pub use receiver::{Receiver, StateChanges};
+pub use stats::Stats;

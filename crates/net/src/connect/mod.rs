@@ -64,10 +64,21 @@ pub async fn open(
     upgrade: &Upgrade,
     deadlines: ConnectDeadlines,
 ) -> Result<Opened, ConnectError> {
+    open_secure(endpoint, endpoint.websocket.then_some(upgrade), deadlines).await
+}
+
+/// Opens an encrypted stream to any server, as the endpoint's trust and certificate say, and as a WebSocket if asked for.
+pub async fn open_secure(
+    endpoint: &Endpoint,
+    upgrade: Option<&Upgrade>,
+    deadlines: ConnectDeadlines,
+) -> Result<Opened, ConnectError> {
     let mut attempt = Attempt::new(endpoint, deadlines);
     let stream = attempt.encrypted().await?;
-    let stream: Stream =
-        if endpoint.websocket { attempt.upgrade(stream, upgrade).await? } else { Box::new(stream) };
+    let stream: Stream = match upgrade {
+        Some(upgrade) => attempt.upgrade(stream, upgrade).await?,
+        None => Box::new(stream),
+    };
     Ok(Opened { stream, clock: attempt.clock })
 }
 

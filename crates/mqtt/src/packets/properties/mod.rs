@@ -143,7 +143,7 @@ impl Properties {
     }
 
     /// How many bytes they take, without the length before them.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.block.len()
     }
 

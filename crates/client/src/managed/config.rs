@@ -1,0 +1,138 @@
+//! What a client needs to know before it connects.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::authenticator::Authenticator;
+use crate::broker::Broker;
+use crate::limits::{ConnectDeadlines, LostSession, OutboxLimits, RetryPolicy};
+use azmqtt_mqtt::{Level, Will};
+
+/// A session that never expires (MQTT 5 §3.1.2.11.2).
+pub const NEVER_EXPIRES: u32 = u32::MAX;
+
+/// Everything about a client's connection. Building it does no I/O. `Debug` shows no secret.
+#[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "as many as there are choices of yes and no")]
+pub struct Config {
+    /// Where it connects to.
+    pub broker: Broker,
+    /// The version of MQTT.
+    pub level: Level,
+    /// Empty: the broker assigns one.
+    pub client_id: String,
+    /// The user name of CONNECT.
+    pub username: Option<String>,
+    /// The password of CONNECT.
+    pub password: Option<Bytes>,
+    /// Whether the first connection begins a new session. Later ones go on with the session.
+    pub clean_start: bool,
+    /// How long the broker keeps the session without a connection, in seconds. MQTT 3.1.1 knows 0 and "for long".
+    pub session_expiry: u32,
+    /// The MQTT keep-alive interval in seconds, 0 to turn it off.
+    pub keep_alive: u16,
+    /// How long a ping may stay unanswered.
+    pub ping_timeout: Duration,
+    /// Messages at QoS 1 and 2 that the broker may send without their acknowledgement; at least 1.
+    pub receive_maximum: u16,
+    /// The largest packet that the broker may send, in bytes.
+    pub max_packet_size: u32,
+    /// Topic aliases that the broker may use.
+    pub topic_alias_maximum: u16,
+    /// Messages at QoS 1 and 2 that may be in flight to the broker, if it takes as many.
+    pub max_in_flight: u16,
+    /// What the broker publishes when the client is gone.
+    pub will: Option<Will>,
+    /// The user properties of CONNECT.
+    pub user_properties: Vec<(String, String)>,
+    /// Who proves the client's identity by enhanced authentication.
+    pub authenticator: Option<Arc<dyn Authenticator>>,
+    /// When to try again after a lost connection.
+    pub retry: RetryPolicy,
+    /// How much may wait to be acknowledged.
+    pub outbox: OutboxLimits,
+    /// How much may wait in a receiver.
+    pub inbox: InboxLimits,
+    /// What becomes of everything under way when the broker forgot the session.
+    pub lost_session: LostSession,
+    /// Whether messages are acknowledged by the application ([`Client::acknowledge`]), and not when their receiver
+    /// goes on.
+    ///
+    /// [`Client::acknowledge`]: super::handle::Client::acknowledge
+    pub manual_acknowledge: bool,
+    /// Whether operations connect by themselves; otherwise they fail until `connect` is called.
+    pub auto_connect: bool,
+    /// Whether [`Client::close`] ends the session: the broker forgets it, with its subscriptions.
+    ///
+    /// [`Client::close`]: super::handle::Client::close
+    pub end_session_on_close: bool,
+    /// Deadlines of the steps of a connection.
+    pub deadlines: ConnectDeadlines,
+}
+
+impl Config {
+    /// The defaults for a broker. A client without an identifier has no session that would outlive a connection.
+    pub fn new(broker: Broker, client_id: impl Into<String>) -> Self {
+        let client_id = client_id.into();
+        Self {
+            broker,
+            level: Level::Mqtt5,
+            username: None,
+            password: None,
+            clean_start: client_id.is_empty(),
+            session_expiry: if client_id.is_empty() { 0 } else { 3600 },
+            client_id,
+            keep_alive: 60,
+            ping_timeout: Duration::from_secs(20),
+            receive_maximum: 1024,
+            max_packet_size: 16 * 1024 * 1024,
+            topic_alias_maximum: 16,
+            max_in_flight: 2048,
+            will: None,
+            user_properties: Vec::new(),
+            authenticator: None,
+            retry: RetryPolicy::default(),
+            outbox: OutboxLimits::default(),
+            inbox: InboxLimits::default(),
+            lost_session: LostSession::Resend,
+            manual_acknowledge: false,
+            auto_connect: true,
+            end_session_on_close: false,
+            deadlines: ConnectDeadlines::default(),
+        }
+    }
+
+    /// Whether the session may outlive a connection.
+    pub(super) fn is_persistent(&self) -> bool {
+        self.session_expiry > 0
+    }
+}
+
+/// By hand, because of the password.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("broker", &self.broker)
+            .field("level", &self.level)
+            .field("client_id", &self.client_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bounds of what waits in one receiver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InboxLimits {
+    /// Messages.
+    pub messages: usize,
+    /// The size of their topics and payloads in bytes.
+    pub bytes: usize,
+}
+
+impl Default for InboxLimits {
+    fn default() -> Self {
+        Self { messages: 4096, bytes: 16 * 1024 * 1024 }
+    }
+}

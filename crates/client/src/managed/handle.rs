@@ -1,0 +1,350 @@
+//! The application's side of a client: commands in, replies out. Nothing here waits.
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use super::commands::{Command, Request, Time};
+use super::config::Config;
+use super::error::Error;
+use super::filter::{self, Filter};
+use super::inlets::Inlet;
+use super::message::{Delivery, Owner, Published, Received, Ticket, size_of};
+use super::shared::Shared;
+use super::stats::Stats;
+use super::task::Task;
+use crate::batch::{Batch, Member};
+use crate::bulk::TakesMany;
+use crate::inbox::Inbox;
+use crate::reply::Reply;
+use crate::watch::{Log, State, StateChange};
+use azmqtt_mqtt::{LARGEST_PACKET, Level, Publish, ReasonCode, SubscribeFilter};
+use azmqtt_net::deadlines::later;
+use azmqtt_net::sync::Mutex;
+
+/// A client of any broker. Clones share it; the connection ends when the last one is dropped or [`Client::close`] is
+/// called.
+///
+/// Every operation takes a timeout and answers its reply within it: with the outcome, a typed error, or
+/// [`Error::Timeout`]. Calls may come from any thread.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+    start: Arc<Start>,
+    /// Whether operations wait for [`Client::wake`].
+    quiet: bool,
+    _lifeline: Arc<Lifeline>,
+}
+
+/// Tells the task when the last handle goes.
+struct Lifeline(Arc<Shared>);
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        self.0.commands.abandon();
+    }
+}
+
+/// The connection task before the first command: making a client does no I/O and needs no thread.
+struct Start {
+    task: Mutex<Option<Box<Task>>>,
+    started: OnceLock<()>,
+    runtime: fn() -> Handle,
+}
+
+impl Client {
+    /// A client that connects on its first operation, on the runtime that `runtime` names then.
+    pub fn new(config: Config, runtime: fn() -> Handle) -> Self {
+        let shared = Arc::new(Shared::new(config));
+        let task = Mutex::new(Some(Box::new(Task::new(Arc::clone(&shared)))));
+        let start = Arc::new(Start { task, started: OnceLock::new(), runtime });
+        Self { _lifeline: Arc::new(Lifeline(Arc::clone(&shared))), shared, start, quiet: false }
+    }
+
+    /// Connects, if not connected yet.
+    pub fn connect(&self, timeout: Duration, reply: Reply<()>) {
+        self.command(Command::Connect { time: until(timeout), reply });
+    }
+
+    /// Sends what was accepted, within `timeout`, then disconnects for good. The reply says how many messages and requests
+    /// did not make it; their own callers get [`Error::Closed`].
+    pub fn close(&self, timeout: Duration, reply: Reply<usize>) {
+        // Never used: there is nothing to flush and no task to ask. Whoever has the task decides, so that a first command
+        // from another thread either starts it before or comes too late.
+        let unused = self.start.task.lock().take();
+        if let Some(task) = unused {
+            drop(task);
+            return reply.send(Ok(0));
+        }
+        self.command(Command::Close { deadline: later(Instant::now(), timeout), reply });
+    }
+
+    /// Publishes one message: QoS 1 and 2 are answered when the broker has it, QoS 0 when its bytes are written out. Without
+    /// a connection it waits in the outbox; a full outbox answers [`Error::OutboxFull`] at once.
+    pub fn publish(&self, publish: Publish, timeout: Duration, reply: Reply<Published>) {
+        let size = match self.admit(&publish) {
+            Ok(size) => size,
+            Err(error) => return reply.send(Err(error)),
+        };
+        let Time { deadline, timeout } = until(timeout);
+        self.command(Command::Publish(
+            publish,
+            Ticket { deadline, sent: 0, timeout, size, owner: Owner::One(reply) },
+        ));
+    }
+
+    /// Asks for topics. Answered with the granted QoS of each filter, in their order; [`Error::SubscribeRefused`] if the
+    /// broker refused one of them, with the codes of all.
+    pub fn subscribe(&self, filters: Vec<SubscribeFilter>, timeout: Duration, reply: Reply<Vec<ReasonCode>>) {
+        let checked = filters.iter().try_for_each(|asked| {
+            filter::check(&asked.filter)?;
+            let plain = SubscribeFilter::new(asked.filter.as_str(), asked.qos);
+            match self.config().level {
+                Level::Mqtt5 if asked.no_local && asked.filter.starts_with("$share/") => {
+                    let reason = "no_local is not for shared subscriptions [MQTT-3.8.3-4]".to_owned();
+                    Err(Error::Invalid { reason })
+                }
+                Level::Mqtt5 => Ok(()),
+                Level::Mqtt31 | Level::Mqtt311 if *asked == plain => Ok(()),
+                Level::Mqtt31 | Level::Mqtt311 => {
+                    Err(Error::NotSupported { what: "subscription options in MQTT 3.1.1" })
+                }
+            }
+        });
+        match checked.and_then(|()| not_none(&filters)) {
+            Ok(()) => self.command(Command::Subscribe { filters, time: until(timeout), reply }),
+            Err(error) => reply.send(Err(error)),
+        }
+    }
+
+    /// Gives topics up. Answered with the broker's code for each filter, in their order.
+    pub fn unsubscribe(&self, filters: Vec<String>, timeout: Duration, reply: Reply<Vec<ReasonCode>>) {
+        let checked = filters.iter().try_for_each(|asked| filter::check(asked));
+        match checked.and_then(|()| not_none(&filters)) {
+            Ok(()) => self.command(Command::Unsubscribe { filters, time: until(timeout), reply }),
+            Err(error) => reply.send(Err(error)),
+        }
+    }
+
+    /// Publishes a request and waits for its answer: the message on `response_topic` with the same correlation data. The
+    /// response topic is subscribed to once; by default it is `clients/CLIENT_ID/TOPIC`.
+    pub fn request(
+        &self,
+        publish: Publish,
+        response_topic: Option<String>,
+        timeout: Duration,
+        reply: Reply<Received>,
+    ) {
+        let time = until(timeout);
+        let admitted = self.is_v5("requests").and_then(|()| {
+            response_topic.as_deref().map_or(Ok(()), filter::check_topic)?;
+            self.admit(&publish)
+        });
+        match admitted {
+            Ok(size) => {
+                let request = Request { publish, response_topic, size, time, reply };
+                self.command(Command::Request(Box::new(request)));
+            }
+            Err(error) => reply.send(Err(error)),
+        }
+    }
+
+    /// Begins to receive what matches `filter`, or everything. It selects from what arrives and subscribes to nothing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] says what is wrong with the filter.
+    pub fn receiver(&self, filter: Option<&str>) -> Result<super::receiver::Receiver, Error> {
+        let filter = filter.map(Filter::parse).transpose()?;
+        let inlet = Arc::new(Inlet::new(filter, self.config().inbox));
+        self.shared.inlets.add(&inlet);
+        Ok(super::receiver::Receiver::new(self.clone(), inlet))
+    }
+
+    /// The application is done with messages. Acknowledgements leave in the order of arrival, whatever is done first.
+    pub fn acknowledge(&self, deliveries: Vec<Delivery>) {
+        if !deliveries.is_empty() {
+            self.post(Command::Done(deliveries));
+        }
+    }
+
+    /// Where the connection stands.
+    pub fn state(&self) -> State {
+        self.shared.monitor.state()
+    }
+
+    /// What ended the last connection or attempt, while there is no other.
+    pub fn last_error(&self) -> Option<String> {
+        self.shared.monitor.last_error()
+    }
+
+    /// Everything that is counted or measured.
+    pub fn stats(&self) -> Stats {
+        let (messages, bytes) = self.shared.budget.used();
+        Stats {
+            outstanding: messages as u64,
+            outstanding_bytes: bytes as u64,
+            messages_waiting: self.shared.inlets.waiting() as u64,
+            ..self.shared.monitor.read()
+        }
+    }
+
+    /// A queue of the changes of the state from now on. It ends with [`State::Closed`].
+    pub fn state_changes(&self) -> Arc<Inbox<StateChange>> {
+        self.shared.monitor.watchers.states(|| self.state() == State::Closed)
+    }
+
+    /// Puts what happens to the connection from now on into `log`, under the name `client`.
+    pub fn log_to(&self, log: &Arc<Log>, client: Arc<str>) {
+        self.shared.monitor.watchers.log(log, client);
+    }
+
+    /// What the client was made with.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// Whether both handles are of one client.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// A handle for bursts: its operations are accepted as ever, and the task is not woken for them until somebody calls
+    /// [`Client::wake`] or uses another handle.
+    #[must_use]
+    pub fn quiet(&self) -> Self {
+        Self { quiet: true, ..self.clone() }
+    }
+
+    /// Wakes the task for what quiet handles have accepted.
+    pub fn wake(&self) {
+        self.shared.commands.wake();
+    }
+
+    /// Says what is wrong with a message, as far as it can be told before there is a connection.
+    pub fn check(&self, publish: &Publish) -> Result<(), Error> {
+        if !publish.properties.is_empty() {
+            self.is_v5("properties of messages")?;
+        }
+        if publish.fits(LARGEST_PACKET) {
+            return Ok(());
+        }
+        filter::check_topic(&publish.topic)?;
+        Err(Error::PacketTooLarge { limit: LARGEST_PACKET })
+    }
+
+    fn is_v5(&self, what: &'static str) -> Result<(), Error> {
+        match self.config().level {
+            Level::Mqtt5 => Ok(()),
+            Level::Mqtt31 | Level::Mqtt311 => Err(Error::NotSupported { what }),
+        }
+    }
+
+    /// Takes room in the outbox; how much.
+    fn admit(&self, publish: &Publish) -> Result<u32, Error> {
+        self.check(publish)?;
+        let size = size_of(publish);
+        self.shared.budget.take(size as usize)?;
+        Ok(size)
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// Tells the task, if there is one.
+    pub(super) fn post(&self, command: Command) {
+        // Without a task there is nothing to be done about it.
+        let _ = self.shared.commands.push(command, !self.quiet);
+    }
+
+    fn command(&self, command: Command) {
+        match self.shared.commands.push(command, !self.quiet) {
+            // The first command waits for the task, so that the task finds it at once.
+            Ok(()) => self.start(),
+            Err(command) => command.reject(&self.shared, &Error::Closed),
+        }
+    }
+
+    fn start(&self) {
+        self.start.started.get_or_init(|| {
+            if let Some(task) = self.start.task.lock().take() {
+                self.runtime().spawn(task.run());
+            }
+        });
+    }
+}
+
+/// Many messages by one call: a message that the broker refuses does not stop the others.
+impl TakesMany for Client {
+    type Message = Publish;
+    type Error = Error;
+
+    fn send_batch(&self, messages: &mut Vec<Publish>, batch: &Arc<Batch<Error>>, timeout: Duration) {
+        let Time { deadline, timeout } = until(timeout);
+        let mut sizes = Vec::with_capacity(messages.len());
+        let mut failure = None;
+        for message in messages.iter() {
+            match self.admit(message) {
+                Ok(size) => sizes.push(size),
+                Err(Error::OutboxFull { .. }) => break,
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        let accepted: Vec<_> = messages
+            .drain(..sizes.len())
+            .zip(sizes)
+            .map(|(message, size)| {
+                let owner = Owner::Member(Member::of(batch));
+                (message, Ticket { deadline, sent: 0, timeout, size, owner })
+            })
+            .collect();
+        if let Some(error) = failure {
+            // The call ends with it, and what follows is not sent.
+            messages.remove(0);
+            Member::of(batch).settle(Err(error));
+        }
+        if !accepted.is_empty() {
+            self.command(Command::PublishMany(accepted));
+        }
+    }
+
+    fn share(&self) -> usize {
+        let config = self.config();
+        (config.outbox.messages / 4 * 3).min(2 * usize::from(config.max_in_flight))
+    }
+
+    fn outbox_full(&self) -> Error {
+        let (messages, bytes) = self.shared.budget.used();
+        Error::OutboxFull { messages, bytes }
+    }
+
+    fn runtime(&self) -> Handle {
+        (self.start.runtime)()
+    }
+}
+
+fn until(timeout: Duration) -> Time {
+    Time { deadline: later(Instant::now(), timeout), timeout }
+}
+
+fn not_none<T>(filters: &[T]) -> Result<(), Error> {
+    if filters.is_empty() {
+        Err(Error::Invalid { reason: "there is no topic filter".to_owned() })
+    } else {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("client_id", &self.config().client_id)
+            .field("state", &self.state())
+            .finish_non_exhaustive()
+    }
+}

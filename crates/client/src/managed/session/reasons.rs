@@ -1,0 +1,145 @@
+//! Codes and ends, in words and as errors.
+
+use std::time::Instant;
+
+use super::mqtt::{PublishError, SubscribeError};
+use super::state::{End, Session};
+use crate::managed::error::Error;
+use azmqtt_mqtt::{Dead, Properties, QoS, ReasonCode};
+use azmqtt_net::Step;
+
+impl Session {
+    /// Why an operation may have had no answer.
+    pub(super) fn why_no_answer(&self, now: Instant) -> String {
+        if self.link.accepted_at().is_none() {
+            let why = self.why_not_connected();
+            return format!("not connected: {}", why.as_deref().unwrap_or("no connection was made"));
+        }
+        if let Some(silence) = self.mqtt.silence_after_ping(now) {
+            return format!(
+                "connected, but nothing has come from the broker for {:.1} s, not even the answer to a ping: the line may \
+                 be dead",
+                silence.as_secs_f64()
+            );
+        }
+        let reason = self.shared.monitor.last_error().map(|reason| format!("; {reason}"));
+        format!("connected{}", reason.unwrap_or_default())
+    }
+
+    fn why_not_connected(&self) -> Option<String> {
+        let monitor = &self.shared.monitor;
+        let step = monitor.connect_progress.describe(&self.shared.config.broker);
+        match (monitor.last_error(), step) {
+            (Some(error), Some(step)) => Some(format!("{error}; {step}")),
+            (error, step) => error.or(step),
+        }
+    }
+
+    /// The broker refused CONNECT.
+    pub(super) fn refusal(&self, code: ReasonCode, properties: &Properties) -> End {
+        if let Some(moved) = moved(code, properties) {
+            return End::Final(moved);
+        }
+        let broker = &self.shared.config.broker;
+        let id = &self.client_id;
+        let said = said(properties);
+        match code {
+            ReasonCode::NotAuthorized
+            | ReasonCode::BadUserNameOrPassword
+            | ReasonCode::BadAuthenticationMethod
+            | ReasonCode::Banned => {
+                let reason = format!("{broker} refused {id:?}: {code}{said}");
+                End::Refused(Error::AuthenticationFailed { reason, code: Some(code) })
+            }
+            code => {
+                let reason = format!("{broker} refused {id:?}: {code}{said}");
+                End::Failed(Error::ConnectionFailed { step: Step::Mqtt, reason, code: Some(code) })
+            }
+        }
+    }
+
+    /// The broker said goodbye.
+    pub(super) fn goodbye(&self, code: ReasonCode, properties: &Properties) -> End {
+        if code == ReasonCode::SessionTakenOver {
+            return End::Final(Error::TakenOver);
+        }
+        if let Some(moved) = moved(code, properties) {
+            return End::Final(moved);
+        }
+        let said = said(properties);
+        let is_refusal = matches!(
+            code,
+            ReasonCode::NotAuthorized
+                | ReasonCode::BadAuthenticationMethod
+                | ReasonCode::BadUserNameOrPassword
+        );
+        if is_refusal && self.is_renewing() {
+            return self.not_renewed(&format!("{code}{said}"), Some(code));
+        }
+        self.ended(format!("the broker disconnected: {code}{said}"), Some(code))
+    }
+
+    /// The connection is over for a reason that is none of the application's.
+    pub(super) fn ended(&self, reason: String, code: Option<ReasonCode>) -> End {
+        if let Some(since) = self.link.accepted_at() {
+            return End::Lost { since, error: Error::ConnectionLost { reason, code } };
+        }
+        let reason = format!("{}: {reason} before its CONNACK", self.shared.config.broker);
+        End::Failed(Error::ConnectionFailed { step: Step::Mqtt, reason, code })
+    }
+}
+
+/// The credentials are not what the broker wants, or there are none.
+pub(super) fn unauthenticated(reason: &str, code: Option<ReasonCode>) -> Error {
+    Error::AuthenticationFailed { reason: reason.to_owned(), code }
+}
+
+fn moved(code: ReasonCode, properties: &Properties) -> Option<Error> {
+    matches!(code, ReasonCode::UseAnotherServer | ReasonCode::ServerMoved)
+        .then(|| Error::ServerMoved { code, reference: properties.server_reference().map(str::to_owned) })
+}
+
+/// The reason string, as it ends in errors and logs: not all of it, and no control characters.
+fn said(properties: &Properties) -> String {
+    properties.reason_string().map_or_else(String::new, |reason| {
+        let short: String = reason.chars().take(200).collect();
+        format!(" ({})", short.escape_debug())
+    })
+}
+
+/// Why a message is not published on this connection.
+pub(super) fn unpublished(why: PublishError) -> Error {
+    match why {
+        PublishError::PacketTooLarge { limit, .. } => Error::PacketTooLarge { limit },
+        PublishError::QosNotSupported { maximum } => {
+            Error::NotSupported { what: if maximum == QoS::AtMostOnce { "QoS 1 and 2" } else { "QoS 2" } }
+        }
+        PublishError::RetainNotSupported => Error::NotSupported { what: "retained messages" },
+        PublishError::Expired => Error::Expired,
+        PublishError::NotConnected | PublishError::NoRoom => Error::DeliveryUnknown,
+    }
+}
+
+/// Why a SUBSCRIBE or UNSUBSCRIBE is not sent.
+pub(super) fn unasked(why: &SubscribeError) -> Error {
+    match why {
+        SubscribeError::PacketTooLarge { limit, .. } => Error::PacketTooLarge { limit: *limit },
+        SubscribeError::WildcardNotSupported(_) => Error::NotSupported { what: "wildcards in filters" },
+        SubscribeError::SharedNotSupported(_) => Error::NotSupported { what: "shared subscriptions" },
+        SubscribeError::IdentifiersNotSupported => Error::NotSupported { what: "subscription identifiers" },
+        other => Error::Invalid { reason: other.to_string() },
+    }
+}
+
+/// What ended a connection whose peer did not.
+pub(super) fn why_dead(dead: Dead) -> String {
+    match dead {
+        Dead::Silent(span) => format!("the broker did not answer a ping within {:.1} s", span.as_secs_f64()),
+        Dead::Dripping(size, span) => {
+            format!(
+                "a packet of {size} bytes from the broker did not arrive within {:.0} s",
+                span.as_secs_f64()
+            )
+        }
+    }
+}

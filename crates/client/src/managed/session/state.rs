@@ -1,0 +1,230 @@
+//! What a session consists of.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::arrivals::Arrivals;
+use super::goal::Goal;
+use super::link::{Lease, Link};
+use super::mqtt::Client;
+use super::requests::Requests;
+use super::subscriptions::Subscriptions;
+use crate::managed::authenticator::Credential;
+use crate::managed::commands::Time;
+use crate::managed::config::Config;
+use crate::managed::error::Error;
+use crate::managed::inlets;
+use crate::managed::message::{Owner, Ticket};
+use crate::managed::shared::Shared;
+use crate::outbox::Outbox;
+use crate::reply::Reply;
+use azmqtt_mqtt::{Connect, Level, PropertiesBuilder};
+use azmqtt_net::ClockOffset;
+use azmqtt_net::deadlines::later;
+
+/// A client's side of everything that is said to its broker, over one connection after the other.
+///
+/// Outcomes go where the commands said, what comes in goes to the receivers.
+pub(in crate::managed) struct Session {
+    pub(super) shared: Arc<Shared>,
+    pub(super) mqtt: Client<Ticket>,
+    pub(super) link: Link,
+    pub(super) goal: Goal,
+    /// Somebody asked for a connection by name: a wait before the next attempt is over.
+    pub(super) hurry: bool,
+    pub(super) outbox: Outbox<Owner>,
+    pub(super) arrivals: Arrivals,
+    pub(super) inlets: inlets::Copy,
+    pub(super) subscriptions: Subscriptions,
+    /// When a filter that was refused after a lost session may be tried again.
+    pub(super) refused: Option<(Instant, Vec<azmqtt_mqtt::SubscribeFilter>)>,
+    pub(super) requests: Requests,
+    /// A challenge of the broker's without an answer.
+    pub(super) challenge: Option<bytes::Bytes>,
+    /// A re-authentication waits for its credential, and the authenticator was not asked yet.
+    pub(super) asks_for_credential: bool,
+    /// When the last re-authentication was over.
+    pub(super) renewed_at: Option<Instant>,
+    /// Callers that wait for a connection.
+    pub(super) waiting: Vec<(Time, Reply<()>)>,
+    /// Not later than the earliest deadline of any operation.
+    pub(super) earliest: Option<Instant>,
+    /// Not longer than the shortest time that any operation had.
+    pub(super) shortest_timeout: Option<Duration>,
+    /// The configured one, or the one that the broker has assigned.
+    pub(super) client_id: String,
+    /// A connection of this client was accepted before: the next one goes on with its session.
+    pub(super) was_accepted: bool,
+}
+
+/// Why a connection is over.
+#[derive(Debug)]
+pub(in crate::managed) enum End {
+    /// The client is being closed.
+    Closed,
+    /// The broker refused the credentials at CONNECT.
+    Refused(Error),
+    /// It ended before the broker accepted.
+    Failed(Error),
+    /// It ended afterwards.
+    Lost { since: Instant, error: Error },
+    /// The application is to judge whether to go on.
+    Final(Error),
+}
+
+impl End {
+    /// Whether the broker is told by DISCONNECT.
+    pub(in crate::managed) fn is_planned(&self) -> bool {
+        matches!(self, Self::Closed | Self::Final(Error::SessionLost))
+    }
+
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::Lost { error: Error::ConnectionLost { reason, .. }, .. } => reason.clone(),
+            Self::Lost { error, .. } | Self::Failed(error) | Self::Refused(error) | Self::Final(error) => {
+                error.to_string()
+            }
+            Self::Closed => "the client is closing".to_owned(),
+        }
+    }
+}
+
+impl Session {
+    /// A session without a connection.
+    pub(in crate::managed) fn new(shared: Arc<Shared>, now: Instant) -> Self {
+        let config = &shared.config;
+        let largest = usize::try_from(config.max_packet_size).unwrap_or(usize::MAX);
+        let mqtt = Client::new(config.max_in_flight, now)
+            .with_max_packet_size(largest.min(azmqtt_mqtt::LARGEST_PACKET))
+            .with_qos2();
+        Self {
+            mqtt,
+            link: Link::new(),
+            goal: Goal::Rest,
+            hurry: false,
+            outbox: Outbox::new(now),
+            arrivals: Arrivals::default(),
+            inlets: inlets::Copy::default(),
+            subscriptions: Subscriptions::default(),
+            refused: None,
+            requests: Requests::default(),
+            challenge: None,
+            asks_for_credential: false,
+            renewed_at: None,
+            waiting: Vec::new(),
+            earliest: None,
+            shortest_timeout: None,
+            client_id: config.client_id.clone(),
+            was_accepted: false,
+            shared,
+        }
+    }
+
+    /// Begins with CONNECT on a fresh stream. `clock` is what its opening said about this machine's clock.
+    ///
+    /// # Errors
+    /// CONNECT cannot be written.
+    pub(in crate::managed) fn connect(
+        &mut self,
+        credential: Option<&Credential>,
+        clock: Option<ClockOffset>,
+        now: Instant,
+    ) -> Result<(), Error> {
+        let config = &self.shared.config;
+        if config.level == Level::Mqtt5 {
+            return Err(Error::NotSupported { what: "MQTT 5, in this build" });
+        }
+        let lease = credential.map(|credential| Lease::of(credential, now));
+        let connect = connect_packet(config, &self.client_id, credential, !self.was_accepted)?;
+        self.link.begin(later(now, config.deadlines.connack), lease, clock);
+        self.challenge = None;
+        (self.asks_for_credential, self.renewed_at) = (false, None);
+        // An hour is as good as any longer time.
+        let ping_timeout = config.ping_timeout.min(Duration::from_secs(3600));
+        self.mqtt.connect(&connect, ping_timeout, now);
+        Ok(())
+    }
+
+    /// How many connections the broker has accepted.
+    pub(in crate::managed) fn connections(&self) -> u64 {
+        self.link.number
+    }
+
+    /// Whether a connection is wanted.
+    pub(in crate::managed) fn wants_connection(&self) -> bool {
+        self.goal.wants_connection()
+    }
+
+    /// Whether somebody has asked for a connection by name since [`Self::begin_wait`].
+    pub(in crate::managed) fn is_hurried(&self) -> bool {
+        self.hurry
+    }
+
+    /// A wait before the next attempt begins.
+    pub(in crate::managed) fn begin_wait(&mut self) {
+        self.hurry = false;
+    }
+
+    /// Whether the application was promised to be told of what the broker sends.
+    pub(in crate::managed) fn any_listening(&self) -> bool {
+        self.subscriptions.any_standing()
+    }
+
+    /// Shows how long the session's own queues are.
+    pub(in crate::managed) fn show_depths(&self) {
+        self.shared.monitor.outbox.set(self.outbox.len() as u64);
+        self.shared.monitor.in_flight.set(self.mqtt.in_flight() as u64);
+    }
+
+    /// Whether every accepted operation has its outcome.
+    pub(super) fn is_settled(&self) -> bool {
+        self.outbox.is_empty()
+            && self.mqtt.in_flight() == 0
+            && self.requests.is_empty()
+            && self.subscriptions.is_settled()
+    }
+}
+
+impl Lease {
+    pub(super) fn of(credential: &Credential, now: Instant) -> Self {
+        Self { renew_at: credential.renew_after.map(|after| later(now, after)), expiry: credential.expiry }
+    }
+}
+
+fn connect_packet(
+    config: &Config,
+    client_id: &str,
+    credential: Option<&Credential>,
+    is_first: bool,
+) -> Result<Connect, Error> {
+    let mut connect = Connect::new(client_id);
+    connect.level = config.level;
+    connect.keep_alive = config.keep_alive;
+    connect.will.clone_from(&config.will);
+    connect.username.clone_from(&config.username);
+    connect.password.clone_from(&config.password);
+    let begins = config.clean_start && is_first;
+    // In MQTT 3.1.1 the session ends with a connection that began it cleanly (§3.1.2.4).
+    connect.clean_start = match config.level {
+        Level::Mqtt5 => begins,
+        Level::Mqtt31 | Level::Mqtt311 => begins || !config.is_persistent(),
+    };
+    if config.level == Level::Mqtt5 {
+        let mut properties = PropertiesBuilder::new()
+            .session_expiry(config.session_expiry)
+            .receive_maximum(config.receive_maximum.max(1))
+            .maximum_packet_size(config.max_packet_size.max(1))
+            .topic_alias_maximum(config.topic_alias_maximum);
+        for (name, value) in &config.user_properties {
+            properties = properties.user_property(name, value);
+        }
+        if let (Some(authenticator), Some(credential)) = (&config.authenticator, credential) {
+            properties = properties
+                .authentication_method(authenticator.method())
+                .authentication_data(&credential.data);
+        }
+        connect.properties =
+            properties.build().map_err(|error| Error::Invalid { reason: format!("CONNECT: {error}") })?;
+    }
+    Ok(connect)
+}

@@ -1,0 +1,8 @@
+//! A client against brokers of which a test writes every packet, over real sockets.
+
+mod closing;
+mod connecting;
+mod publishing;
+mod receiving;
+mod subscribing;
+mod support;
