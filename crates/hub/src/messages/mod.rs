@@ -2,7 +2,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`telemetry`] | the recording of device-to-cloud messages |
+//! | [`telemetry`], [`properties`] | the recording of device-to-cloud messages, and of what stands beside their bodies |
 //! | `cloud_messages`, `sending` | a device's queue of cloud-to-device messages, and how a message gets there |
 //! | `cloud_clock` | locks and lives that end |
 //! | [`feedback`], [`feedback_queue`] | what became of messages; in batches for services |
@@ -13,6 +13,7 @@ pub(crate) mod cloud_messages;
 pub mod feedback;
 pub mod feedback_queue;
 mod lock_token;
+pub mod properties;
 pub(crate) mod sending;
 pub mod telemetry;
 

@@ -1,26 +1,24 @@
 //! What came in: recorded in a ring, counted, waited for.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 
+use super::properties::RecordedProperties;
 use crate::config::Recording;
 use crate::id::{Id, Whose};
 use azmqtt_dialect::property_bag::system;
-use azmqtt_dialect::{MessageProperties, time};
+use azmqtt_dialect::time;
 use azmqtt_net::sync::{Condvar, Mutex};
 
 /// Bodies up to this size are copied out of the read buffer, so that one of them does not hold the whole of it.
 const COPY_BELOW: usize = 16 << 10;
 
-/// The memory of a message besides its texts, roughly: for the ring's bound.
-const OVERHEAD: usize = 640;
-
-/// The memory of an application property besides its texts, roughly: two texts of few bytes each take this much.
-const PROPERTY_OVERHEAD: usize = 112;
+/// The memory of a message besides its body and properties, roughly: for the ring's bound.
+const OVERHEAD: usize = 224;
 
 /// A device-to-cloud message as the hub took it.
 #[derive(Clone, Debug)]
@@ -32,7 +30,7 @@ pub struct TelemetryMessage {
     /// The bytes as sent.
     pub body: Bytes,
     /// What the device wrote on the topic.
-    pub properties: MessageProperties,
+    pub properties: RecordedProperties,
     /// When the hub took it.
     pub enqueued_time: SystemTime,
     /// The model id that the connection announced.
@@ -115,11 +113,7 @@ impl TelemetryMessage {
     }
 
     fn weight(&self) -> usize {
-        let system: usize = self.properties.system().map(|(_, value)| value.len()).sum();
-        let application = &self.properties.application;
-        let application: usize =
-            application.iter().map(|(name, value)| PROPERTY_OVERHEAD + name.len() + value.len()).sum();
-        OVERHEAD + self.body.len() + system + application
+        OVERHEAD + self.body.len() + self.properties.weight()
     }
 }
 
@@ -147,26 +141,6 @@ pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
 
 pub(crate) fn unix_now() -> u64 {
     unix_seconds(SystemTime::now())
-}
-
-/// The application property that services find a message's `$.ctime` in.
-const CREATION_TIME: &str = "iothub-creation-time-utc";
-
-/// The properties as services read them. The creation time is one of the application's (azure-docs#114510). Names of
-/// these are not case-sensitive: of some that differ in case alone the first one is kept (IoT Hub docs, "Send
-/// device-to-cloud messages": one of them).
-fn for_services(mut properties: MessageProperties) -> MessageProperties {
-    if let Some(time) = properties.creation_time.take() {
-        properties.application.push((CREATION_TIME.to_owned(), time));
-    }
-    let application = &mut properties.application;
-    if application.len() > 1 {
-        let mut seen = HashSet::with_capacity(application.len());
-        application.retain(|(name, _)| seen.insert(name.to_lowercase()));
-        // Room for thousands of names that were one would be kept as long as the message, and count for nothing.
-        application.shrink_to_fit();
-    }
-    properties
 }
 
 /// The ring of all telemetry of a hub.
@@ -200,7 +174,7 @@ impl Target {
 pub(crate) struct Incoming {
     pub source: Arc<Source>,
     pub body: Bytes,
-    pub properties: MessageProperties,
+    pub properties: RecordedProperties,
     pub model_id: Option<Arc<str>>,
     /// It came with a token of one of the hub's policies.
     pub of_hub: bool,
@@ -214,7 +188,7 @@ impl Recorder {
     /// Takes a message.
     pub fn record(&self, mut incoming: Incoming) {
         if let Recording::Keep { .. } = self.policy {
-            incoming.properties = for_services(incoming.properties);
+            incoming.properties.turn_to_services();
         }
         let mut log = self.log.lock();
         log.total += 1;
@@ -305,7 +279,7 @@ mod tests {
         Incoming {
             source: source.clone(),
             body: Bytes::from_static(body),
-            properties: MessageProperties::default(),
+            properties: RecordedProperties::default(),
             model_id: None,
             of_hub: false,
         }
@@ -335,19 +309,10 @@ mod tests {
         let source = Arc::new(Source::new("d", "1"));
         for _ in 0..10 {
             let mut message = incoming(&source, b"");
-            message.properties.application =
-                (0..5000).map(|name| (name.to_string(), String::new())).collect();
+            (0..5000).for_each(|name| message.properties.push(&name.to_string(), ""));
             recorder.record(message);
         }
         assert_eq!(recorder.messages(None, 0).len(), 1);
-    }
-
-    #[test]
-    fn names_that_are_one_keep_the_room_of_one() {
-        let application = vec![("a".to_owned(), String::new()); 5000];
-        let kept = for_services(MessageProperties { application, ..MessageProperties::default() });
-        assert_eq!(kept.application.len(), 1);
-        assert!(kept.application.capacity() < 10, "{}", kept.application.capacity());
     }
 
     #[test]

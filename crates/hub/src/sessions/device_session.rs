@@ -10,6 +10,7 @@ use crate::faults;
 use crate::id::Id;
 use crate::messages::cloud_messages::DeliveryTag;
 use crate::messages::feedback::FeedbackStatus;
+use crate::messages::properties::RecordedProperties;
 use crate::messages::telemetry::Incoming;
 use crate::methods::{Caller, Invocation, OpenCalls};
 use crate::registry::device::{CloseReason, Command, Device};
@@ -259,12 +260,12 @@ impl DeviceSession {
     }
 
     fn record(&self, properties: PropertyBag, retain: bool, body: Bytes) -> Result<(), CloseReason> {
-        let mut properties = MessageProperties::from_bag(properties);
+        let mut properties = RecordedProperties::from(properties);
         if properties.size(body.len()) > MAX_MESSAGE_SIZE {
             return Err(forbidden("a message over 262,144 bytes"));
         }
         if retain {
-            properties.application.push(("mqtt-retain".to_owned(), "True".to_owned()));
+            properties.push("mqtt-retain", "True");
         }
         if faults::sdk::asks(&properties.application) {
             faults::sdk::obey(&self.shared, &self.device, &properties.application);

@@ -60,7 +60,7 @@ async fn take(
 
 fn record(shared: &Shared, device: &Device, of_hub: bool, properties: MessageProperties, body: Bytes) {
     device.state().last_activity = Some(Timestamp::now());
-    let source = device.source.clone();
+    let (source, properties) = (device.source.clone(), properties.into());
     shared.recorder.record(Incoming { source, body, properties, model_id: None, of_hub });
 }
 
