@@ -99,15 +99,35 @@ def test_the_record_has_the_digest_of_each_file(installed: Distribution):
         assert (file.hash.mode, file.hash.value, file.size) == ("sha256", digest, len(content)), file
 
 
-def test_the_extension_module_names_no_directory_of_the_builder(installed: Distribution):
+@pytest.fixture(scope="module")
+def extension(installed: Distribution) -> bytes:
     (module,) = [
         file for file in installed.files or [] if file.match("azmqtt/_core.*") and file.suffix in {".so", ".pyd"}
     ]
-    content = Path(str(module.locate())).read_bytes()
+    return Path(str(module.locate())).read_bytes()
+
+
+def test_the_functions_of_a_client_lie_side_by_side(extension: bytes):
+    if b"Linker: LLD" not in extension:
+        pytest.skip("not linked by LLD, which is sure to take the script of build.rs")
+    assert b"\0.text.client\0" in extension
+
+
+def test_the_order_names_functions_of_every_layer():
+    _, *patterns = (ROOT / "packaging" / "order.txt").read_text(encoding="utf-8").splitlines()
+    assert len(set(patterns)) == len(patterns) < 1000
+    assert not [each for each in patterns if not re.fullmatch(r"[\w$.*]+", each)]
+    assert not [each for each in patterns if re.search("17h[0-9a-f]{16}", each)], "hashes change with each build"
+    for crate in ("azmqtt", "azmqtt_client", "azmqtt_device", "azmqtt_mqtt", "azmqtt_net", "rustls", "ring", "tokio"):
+        assert any(each.startswith(f"_ZN{len(crate)}{crate}") for each in patterns), crate
+    assert not [each for each in patterns if "azmqtt_hub" in each]
+
+
+def test_the_extension_module_names_no_directory_of_the_builder(extension: bytes):
     # What panics say of the place: remapped, not absent.
-    assert b"cargo/registry/src/" in content
+    assert b"cargo/registry/src/" in extension
     home = os.environ.get("CARGO_HOME", str(Path.home() / ".cargo"))
     for directory in (home, str(ROOT), str(Path.home())):
         if len(directory) > 1:
-            assert os.fsencode(directory) + b"/" not in content, directory
-    assert not re.findall(rb"/(?:root|home|Users)/[ -~]{0,60}", content)
+            assert os.fsencode(directory) + b"/" not in extension, directory
+    assert not re.findall(rb"/(?:root|home|Users)/[ -~]{0,60}", extension)
