@@ -2,6 +2,7 @@
 
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedStr;
 use serde_json::Value;
 use tokio::task::AbortHandle;
 
@@ -18,6 +19,34 @@ use azmqtt_dialect::provisioning::{Registrant, RegistrationState};
 use azmqtt_dialect::{Identity, SymmetricKey};
 use azmqtt_net::sync::Mutex;
 
+/// What to register, by the names of Python's `Registering`.
+#[derive(FromPyObject)]
+struct Registering<'py> {
+    id_scope: PyBackedStr,
+    registration_id: PyBackedStr,
+    symmetric_key: Option<PyBackedStr>,
+    group_key: Option<PyBackedStr>,
+    certificate: Option<Bound<'py, Certificate>>,
+    payload: Option<Bound<'py, PyAny>>,
+    provisioning_host: PyBackedStr,
+    /// In seconds.
+    poll_interval: f64,
+}
+
+impl Registering<'_> {
+    /// From the one secret that is given.
+    fn credentials(&self) -> PyResult<Credentials> {
+        match (&self.symmetric_key, &self.group_key, &self.certificate) {
+            (Some(key), None, None) => Ok(Credentials::key(read_key("symmetric_key", key)?)),
+            (None, Some(key), None) => {
+                Ok(Credentials::key(read_key("group_key", key)?.derive(&self.registration_id)))
+            }
+            (None, None, Some(certificate)) => Ok(Credentials::x509(certificate.get().0.clone())),
+            _ => Err(PyValueError::new_err("one of symmetric_key, group_key and certificate must be given")),
+        }
+    }
+}
+
 /// One registration, to be run once. Shows no secret.
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct Provisioning {
@@ -28,46 +57,28 @@ pub(super) struct Provisioning {
 
 #[pymethods]
 impl Provisioning {
-    /// With one of the secrets. `options` are those of the connection to `host`; `poll_interval` in seconds.
+    /// `connection` has the options of the connection to the service, laid out as for a hub.
     #[new]
-    #[pyo3(signature = (id_scope, registration_id, symmetric_key, group_key, certificate, host, payload, poll_interval, options))]
-    #[expect(clippy::too_many_arguments, reason = "called in one place, by position")]
-    fn new(
-        id_scope: &str,
-        registration_id: &str,
-        symmetric_key: Option<&str>,
-        group_key: Option<&str>,
-        certificate: Option<&Certificate>,
-        host: &str,
-        payload: Option<&Bound<'_, PyAny>>,
-        poll_interval: f64,
-        options: Options,
-    ) -> PyResult<Self> {
+    fn new(registering: Registering<'_>, connection: Options) -> PyResult<Self> {
+        let Registering {
+            id_scope, registration_id, payload, provisioning_host: host, poll_interval, ..
+        } = &registering;
         let registrant = Registrant::new(id_scope, registration_id).map_err(|error| value_error(&error))?;
-        let credentials = match (symmetric_key, group_key, certificate) {
-            (Some(key), None, None) => Credentials::key(read_key("symmetric_key", key)?),
-            (None, Some(key), None) => Credentials::key(read_key("group_key", key)?.derive(registration_id)),
-            (None, None, Some(certificate)) => Credentials::x509(certificate.0.clone()),
-            _ => {
-                return Err(PyValueError::new_err(
-                    "one of symmetric_key, group_key and certificate must be given",
-                ));
-            }
-        };
-        let payload = payload.map(|payload| convert::to_json("payload", payload)).transpose()?;
+        let credentials = registering.credentials()?;
+        let payload = payload.as_ref().map(|payload| convert::to_json("payload", payload)).transpose()?;
         let payload: Option<Value> = payload
             .map(|payload| serde_json::from_slice(&payload))
             .transpose()
             .map_err(|error| PyValueError::new_err(format!("payload: {error}")))?;
-        // The options are laid out as for a hub; what only a hub needs stays unused.
+        // What only a hub needs stays unused.
         let identity = Identity::new(host, "registrant", None)
             .map_err(|error| PyValueError::new_err(format!("provisioning_host: {}", error.rule())))?;
         let access = Access { identity, credentials, gateway: None, trust: Trust::default() };
-        let (options, _) = options.build(&access)?;
+        let (options, _) = connection.build(&access)?;
         let config = ProvisioningConfig {
             endpoint: options.endpoint,
             payload,
-            poll: PollWaits { floor: span("poll_interval", poll_interval)?, ..PollWaits::default() },
+            poll: PollWaits { floor: span("poll_interval", *poll_interval)?, ..PollWaits::default() },
             sas_ttl: options.sas_ttl,
             retry: options.retry,
             deadlines: options.deadlines,

@@ -8,7 +8,7 @@ from typing_extensions import Self, disjoint_base
 
 from azmqtt._options import CoreOptions, InvokeOptions
 from azmqtt._types import MethodResult, ReportedPatch, Twin
-from azmqtt.provisioning import Registration
+from azmqtt.provisioning import Registering, Registration
 
 __all__ = [
     "Access",
@@ -461,18 +461,7 @@ class MqttClient:
 class Provisioning:
     """One registration with the Device Provisioning Service. Shows no secret."""
 
-    def __new__(
-        cls,
-        id_scope: str,
-        registration_id: str,
-        symmetric_key: str | None,
-        group_key: str | None,
-        certificate: Certificate | None,
-        host: str,
-        payload: Any,
-        poll_interval: float,
-        options: CoreOptions,
-    ) -> Self: ...
+    def __new__(cls, registering: Registering, connection: CoreOptions) -> Self: ...
     def run(self, timeout: float) -> Registration: ...
     def run_async(self, timeout: float) -> Future[Registration]: ...
     def abandon(self) -> None: ...

@@ -46,6 +46,12 @@ if TYPE_CHECKING:
         response_timeout: int
         connect_timeout: int
 
+#: The provisioning service's host name for every public region.
+GLOBAL_HOST = "global.azure-devices-provisioning.net"
+
+#: Seconds between two questions how far a registration is, as in the provisioning service's own clients.
+POLL_INTERVAL = 2.0
+
 
 class ClientOptions(TypedDict, total=False):
     """The options of :class:`~azmqtt.DeviceClient`, all by name, all optional.

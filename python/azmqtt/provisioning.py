@@ -16,30 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
 from azmqtt._client.certificates import load_certificate
-from azmqtt._options import core_options
+from azmqtt._options import GLOBAL_HOST, POLL_INTERVAL, core_options
 from azmqtt._support.arguments import seconds_within, texts, texts_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from typing_extensions import Unpack
 
     from azmqtt._core import Certificate
-    from azmqtt._options import ClientOptions
+    from azmqtt._options import ClientOptions, CoreOptions
     from azmqtt._support.pem import Pem
 
 __all__ = ["GLOBAL_HOST", "Registration", "derive_device_key", "register", "register_async"]
 
-#: The service's host name for every public region.
-GLOBAL_HOST = "global.azure-devices-provisioning.net"
-
 #: Seconds that a registration may take by default: the service needs 5 to 20 as a rule, and may be busy.
 TIMEOUT = 120.0
 
-#: Seconds between two questions how far a registration is, as in the service's own clients.
-POLL_INTERVAL = 2.0
-
-#: Bounds of that, in seconds.
+#: Bounds of ``poll_interval``, in seconds.
 _SHORTEST_POLL, _LONGEST_POLL = 0.01, 3600.0
 
 #: Options of a client that concern its hub alone.
@@ -118,11 +110,10 @@ def register(
         TypeError: Names the argument, or the part of the payload, that is of a wrong type.
     """
     loaded = load_certificate(certificate, private_key, passphrase)
-    core = provisioning(
+    return Registering(
         id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
         poll_interval, options,
-    )  # fmt: skip
-    return run(core, options)
+    ).run()  # fmt: skip
 
 
 async def register_async(
@@ -142,11 +133,10 @@ async def register_async(
 ) -> Registration:
     """Register a device; see :func:`register`. Cancelling it ends the connection."""
     loaded = load_certificate(certificate, private_key, passphrase)
-    core = provisioning(
+    return await Registering(
         id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
         poll_interval, options,
-    )  # fmt: skip
-    return await run_async(core, options)
+    ).run_async()  # fmt: skip
 
 
 def derive_device_key(group_key: str, registration_id: str) -> str:
@@ -166,46 +156,53 @@ def derive_device_key(group_key: str, registration_id: str) -> str:
     return _core.derive_device_key(group_key, registration_id)
 
 
-def provisioning(
-    id_scope: str,
-    registration_id: str,
-    symmetric_key: str | None,
-    group_key: str | None,
-    certificate: Certificate | None,
-    payload: Any,
-    host: str,
-    port: int | None,
-    poll_interval: float,
-    options: Mapping[str, Any],
-) -> _core.Provisioning:
-    """Check the arguments of a registration. No I/O but reading files."""
-    texts(id_scope=id_scope, registration_id=registration_id, provisioning_host=host)
-    texts_or_none(symmetric_key=symmetric_key, group_key=group_key)
-    seconds_within("poll_interval", poll_interval, _SHORTEST_POLL, _LONGEST_POLL)
-    # The hub's options are checked along, so that a slip shows before anything is registered.
-    core_options(options)
-    own = {name: value for name, value in options.items() if name not in _OF_THE_HUB}
-    try:
-        connection = core_options(own if port is None else {**own, "port": port})
-    except (TypeError, ValueError) as error:
-        # The others were found good above.
-        raise type(error)(f"provisioning_{error}") from None
-    return _core.Provisioning(
-        id_scope, registration_id, symmetric_key, group_key, certificate, host, payload, poll_interval, connection
-    )
+@dataclass(frozen=True, repr=False)
+class Registering:
+    """A registration to be made: what all its forms take, blocking or not, with a client or without.
 
+    The core reads the fields by their names. Making one checks everything, without I/O.
+    """
 
-def run(core: _core.Provisioning, options: Mapping[str, Any]) -> Registration:
-    """Run a registration; when it is interrupted, its connection ends."""
-    try:
-        return core.run(options.get("timeout", TIMEOUT))
-    finally:
-        core.abandon()
+    id_scope: str
+    registration_id: str
+    symmetric_key: str | None
+    group_key: str | None
+    certificate: Certificate | None
+    payload: Any
+    provisioning_host: str
+    provisioning_port: int | None
+    poll_interval: float
+    options: ClientOptions
+    core: _core.Provisioning = field(init=False)
 
+    def __post_init__(self) -> None:
+        """Check what Python checks; the core judges the rest."""
+        texts(id_scope=self.id_scope, registration_id=self.registration_id, provisioning_host=self.provisioning_host)
+        texts_or_none(symmetric_key=self.symmetric_key, group_key=self.group_key)
+        seconds_within("poll_interval", self.poll_interval, _SHORTEST_POLL, _LONGEST_POLL)
+        object.__setattr__(self, "core", _core.Provisioning(self, self._connection()))
 
-async def run_async(core: _core.Provisioning, options: Mapping[str, Any]) -> Registration:
-    """Run a registration; when it is cancelled, its connection ends."""
-    try:
-        return await core.run_async(options.get("timeout", TIMEOUT))
-    finally:
-        core.abandon()
+    def _connection(self) -> CoreOptions:
+        """Check the options, and lay out those of the connection to the service."""
+        # The hub's options are checked along, so that a slip shows before anything is registered.
+        core_options(self.options)
+        own: dict[str, Any] = {name: value for name, value in self.options.items() if name not in _OF_THE_HUB}
+        try:
+            return core_options(own if self.provisioning_port is None else {**own, "port": self.provisioning_port})
+        except (TypeError, ValueError) as error:
+            # The others were found good above.
+            raise type(error)(f"provisioning_{error}") from None
+
+    def run(self) -> Registration:
+        """Run it; when it is interrupted, its connection ends."""
+        try:
+            return self.core.run(self.options.get("timeout", TIMEOUT))
+        finally:
+            self.core.abandon()
+
+    async def run_async(self) -> Registration:
+        """Run it; when it is cancelled, its connection ends."""
+        try:
+            return await self.core.run_async(self.options.get("timeout", TIMEOUT))
+        finally:
+            self.core.abandon()

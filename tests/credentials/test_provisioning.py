@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import threading
 import time
 from dataclasses import FrozenInstanceError
@@ -329,3 +330,10 @@ def test_an_async_policy_is_refused_at_once(hub):
 
     with pytest.raises(TypeError, match="policy must be a plain function"):
         hub.on_allocation(policy)
+
+
+def test_every_form_takes_the_same_arguments():
+    forms = (register, register_async, azmqtt.DeviceClient.provision, azmqtt.DeviceClient.provision_async)
+    first, *others = [inspect.signature(form).parameters for form in forms]
+    for other in others:
+        assert other == first

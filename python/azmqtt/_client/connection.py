@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
 from azmqtt._client.observed import Observed
-from azmqtt._options import core_options
+from azmqtt._options import GLOBAL_HOST, POLL_INTERVAL, core_options
 from azmqtt._support.arguments import texts, texts_or_none
 
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from azmqtt._client.credential_callbacks import Callback
-    from azmqtt._core import Access, Certificate, Provisioning
+    from azmqtt._core import Access, Certificate
     from azmqtt._handlers.handlers import Handlers
     from azmqtt._options import ClientOptions
     from azmqtt._support.pem import Pem
-    from azmqtt.provisioning import Registration
+    from azmqtt.provisioning import Registering, Registration
 
 
 class Connection(Observed):
@@ -264,9 +264,9 @@ class Connection(Observed):
         private_key: Pem | None = None,
         passphrase: str | bytes | None = None,
         payload: Any = None,
-        provisioning_host: str = "global.azure-devices-provisioning.net",
+        provisioning_host: str = GLOBAL_HOST,
         provisioning_port: int | None = None,
-        poll_interval: float = 2.0,
+        poll_interval: float = POLL_INTERVAL,
         **options: Unpack[ClientOptions],
     ) -> Self:
         """Ask the Device Provisioning Service for this device's hub and make a client for it.
@@ -302,14 +302,14 @@ class Connection(Observed):
             ValueError: Names the argument that breaks a rule; nothing was sent.
             TypeError: Names the argument, or the part of the payload, that is of a wrong type.
         """
-        from azmqtt import provisioning
+        from azmqtt.provisioning import Registering
 
         loaded = _certificate(certificate, private_key, passphrase)
-        core = provisioning.provisioning(
+        registering = Registering(
             id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
             poll_interval, options,
         )  # fmt: skip
-        return cls._provisioned(core, provisioning.run(core, options), options)
+        return cls._provisioned(registering, registering.run())
 
     @classmethod
     async def provision_async(
@@ -323,24 +323,25 @@ class Connection(Observed):
         private_key: Pem | None = None,
         passphrase: str | bytes | None = None,
         payload: Any = None,
-        provisioning_host: str = "global.azure-devices-provisioning.net",
+        provisioning_host: str = GLOBAL_HOST,
         provisioning_port: int | None = None,
-        poll_interval: float = 2.0,
+        poll_interval: float = POLL_INTERVAL,
         **options: Unpack[ClientOptions],
     ) -> Self:
         """Ask for this device's hub and make a client for it; see :meth:`provision`. Cancelling it ends it."""
-        from azmqtt import provisioning
+        from azmqtt.provisioning import Registering
 
         loaded = _certificate(certificate, private_key, passphrase)
-        core = provisioning.provisioning(
+        registering = Registering(
             id_scope, registration_id, symmetric_key, group_key, loaded, payload, provisioning_host, provisioning_port,
             poll_interval, options,
         )  # fmt: skip
-        return cls._provisioned(core, await provisioning.run_async(core, options), options)
+        return cls._provisioned(registering, await registering.run_async())
 
     @classmethod
-    def _provisioned(cls, core: Provisioning, registration: Registration, options: ClientOptions) -> Self:
-        client = cls(core.access(registration.assigned_hub, registration.device_id), **options)
+    def _provisioned(cls, registering: Registering, registration: Registration) -> Self:
+        access = registering.core.access(registration.assigned_hub, registration.device_id)
+        client = cls(access, **registering.options)
         client._registration = registration
         return client
 
