@@ -116,13 +116,13 @@ class Robot:
         return self._wait()
 
     def disconnect(self, _call: dict) -> None:
-        """Say goodbye."""
+        """Send DISCONNECT."""
         self.client.disconnect()
         self._wait()
         self.client.loop_stop()
 
     def drop(self, _call: dict) -> None:
-        """Be gone without a goodbye."""
+        """Be gone without DISCONNECT."""
         self.client.loop_stop(*([] if VERSION_2 else [True]))
         self.client.socket().close()
         self.client = None

@@ -87,7 +87,7 @@ def test_twin(hub: azmqtt.LocalHub) -> None:
     run([PUB, *who, "-t", "$iothub/twin/PATCH/properties/reported/?$rid=1", "-m", '{"a": {"b": 1}}'])
     assert hub.twin(device)["properties"]["reported"]["a"] == {"b": 1}
     for _ in range(5):
-        # At QoS 0 it says goodbye right behind the question. If the answer overtakes that, it has taken it.
+        # At QoS 0 it sends DISCONNECT right behind the question. If the answer overtakes that, it has taken it.
         run([PUB, *who, "-q", "0", "-t", "$iothub/twin/GET/?$rid=g1", "-n"])
         hub.wait_for_connection(device, connected=False)
         command = [*subscribe, "-F", "%t %p", "-W", "5", "-C", "1"]

@@ -195,7 +195,7 @@ def test_clean_session_both_ways(client: Client) -> None:
 
 
 def test_wills(client: Client) -> None:
-    """A device's and a module's, with properties and RETAIN; a goodbye forgets it."""
+    """A device's and a module's, with properties and RETAIN; DISCONNECT forgets it."""
     hub, device = client.hub, client.hub.create_device().device_id
     hub.create_module(device, "m-1")
     for module, retain in ((None, True), ("m-1", False)):

@@ -44,7 +44,7 @@ fn run() -> Result<()> {
     println!("{{\"connected\":{connected},\"elapsed_s\":{elapsed:.3},\"error\":{error}}}");
     // Kept until the caller has read its figures.
     std::io::stdin().read_to_end(&mut Vec::new())?;
-    // No goodbyes: ten thousand of them take time that nobody measures.
+    // No DISCONNECT: ten thousand of them take time that nobody measures.
     std::mem::forget(links);
     Ok(())
 }

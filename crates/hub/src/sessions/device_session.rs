@@ -152,7 +152,7 @@ impl DeviceSession {
             }
             Event::Subscribe(subscribe) => self.subscribe(subscribe),
             Event::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe),
-            Event::Disconnect => Err(CloseReason::Goodbye),
+            Event::Disconnect => Err(CloseReason::Disconnect),
             // The session yields one CONNECT, which was answered before.
             Event::Connect(_) => Ok(()),
         }
@@ -314,7 +314,7 @@ impl DeviceSession {
         let _ = changed.await;
     }
 
-    /// The device is gone without a goodbye: emits its will.
+    /// The device is gone without DISCONNECT: emits its will.
     pub fn emit_will(&self, will: Will) {
         if let Ok(mut properties) = will_properties(&self.device, &will) {
             properties.push("iothub-MessageType", Some("Will".to_owned()));

@@ -195,7 +195,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
         self.flush().await;
     }
 
-    /// Says goodbye.
+    /// Sends DISCONNECT.
     pub async fn disconnect(mut self) {
         self.mqtt.disconnect();
         self.flush().await;

@@ -43,7 +43,7 @@ async fn a_device_connects_and_leaves() {
     client.disconnect().await;
     assert!(hub.wait_for_connection("dev1", false, Duration::from_secs(5)).unwrap());
     assert_eq!(hub.connection_count("dev1").unwrap(), 1);
-    assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::Goodbye));
+    assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::Disconnect));
 }
 
 #[tokio::test]

@@ -155,7 +155,7 @@ async fn half_of_a_packet_and_the_end() {
             client.publish(GET, QoS::AtMostOnce, "").await;
         }
         let mut rest = Vec::new();
-        // A connection without a goodbye of TLS ends in an error of the TLS library.
+        // A connection without close_notify ends in an error of the TLS library.
         let _ = timeout(DEADLINE, client.into_stream().read_to_end(&mut rest)).await.unwrap();
         assert!(!rest.is_empty() && rest.len() < whole, "{on}: {rest:?}");
     }
@@ -289,7 +289,7 @@ async fn a_connection_ends_at_once() {
         assert_eq!(hub.wait_for_fault(id, 1, Duration::ZERO), Some(1), "one connection was hit");
         let mut rest = Vec::new();
         let ended = timeout(DEADLINE, client.into_stream().read_to_end(&mut rest)).await.unwrap();
-        // An orderly end says goodbye in TLS; the others do not.
+        // An orderly end sends close_notify; the others do not.
         assert_eq!(ended.is_ok(), fault == "shut_down", "{fault}");
         assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());
         assert_eq!(hub.last_close("dev1").unwrap(), Some(reason));

@@ -204,7 +204,7 @@ async fn devices_that_come_again_with_large_wills() {
     served_during(hub(), 1, |hub| async move {
         let mut options = Options::new(&hub, "dev1").will(EVENTS, QoS::AtMostOnce);
         options.connect.will.as_mut().unwrap().message = Bytes::from(vec![b'x'; 65_000]);
-        // Gone without a goodbye: each of the wills is recorded.
+        // Gone without DISCONNECT: each of the wills is recorded.
         drop(TestClient::open(&hub, &options).await);
     })
     .await;

@@ -234,7 +234,7 @@ async fn the_pings_of_a_client_over_its_rate_are_answered() {
 }
 
 #[tokio::test]
-async fn what_a_client_over_its_rate_sent_before_its_goodbye_counts() {
+async fn what_a_client_over_its_rate_sent_before_disconnect_counts() {
     let hub = throttled(Tier::S1, Duration::from_secs(60));
     let mut client = TestClient::connect(&hub, "dev1").await;
     for _ in 0..20 {
@@ -242,7 +242,7 @@ async fn what_a_client_over_its_rate_sent_before_its_goodbye_counts() {
     }
     client.disconnect().await;
     assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());
-    assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::Goodbye));
+    assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::Disconnect));
     assert_eq!(hub.telemetry_count(None).unwrap(), 20);
 }
 

@@ -120,7 +120,7 @@ async fn a_device_lives_on_a_websocket() {
     client.acknowledge(&message).await;
     client.disconnect().await;
     assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());
-    assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::Goodbye));
+    assert_eq!(hub.last_close("dev1").unwrap(), Some(CloseReason::Disconnect));
     assert_eq!(hub.telemetry_count(None).unwrap(), 1);
 }
 

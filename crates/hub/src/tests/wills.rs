@@ -47,7 +47,7 @@ async fn a_replaced_device_leaves_its_will() {
 }
 
 #[tokio::test]
-async fn a_goodbye_forgets_the_will() {
+async fn disconnect_forgets_the_will() {
     let hub = hub();
     connect_with_will(&hub).await.disconnect().await;
     assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());

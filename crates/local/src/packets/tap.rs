@@ -177,7 +177,7 @@ mod tests {
                 rest = later;
             }
             tap.received(rest);
-            tap.ends("goodbye");
+            tap.ends("done");
             drop(tap);
             prop_assert_eq!(kinds(&log), ["CONNECT", "PUBLISH", "PINGREQ", "DISCONNECT", "CLOSED"]);
         }

@@ -54,7 +54,7 @@ pub enum Command {
 #[non_exhaustive]
 pub enum CloseReason {
     /// The client sent DISCONNECT.
-    Goodbye,
+    Disconnect,
     /// The client's end of the stream closed or broke.
     Lost,
     /// The client was silent for one and a half of its keep-alive intervals.
@@ -84,7 +84,7 @@ pub enum CloseReason {
 impl CloseReason {
     /// Whether the device's will is due: on every end but an orderly one [MQTT-3.1.2-8].
     pub fn wants_will(&self) -> bool {
-        !matches!(self, Self::Goodbye | Self::HubStopped)
+        !matches!(self, Self::Disconnect | Self::HubStopped)
     }
 }
 
@@ -94,7 +94,7 @@ impl fmt::Display for CloseReason {
             Self::Protocol(error) => return error.fmt(f),
             Self::Forbidden(what) => what,
             Self::Throttled(why) => why,
-            Self::Goodbye => "the client said goodbye",
+            Self::Disconnect => "the client said goodbye",
             Self::Lost => "the connection was lost",
             Self::KeepAlive => "the client was silent for longer than its keep-alive allows",
             Self::NotReading => "the client does not read or acknowledge what is sent to it",
