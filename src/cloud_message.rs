@@ -54,8 +54,8 @@ impl CloudMessage {
 
     /// The body read as JSON.
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        LOADS.import(py, "json", "loads")?.call1((self.body(py),))
+        static READ: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        READ.import(py, "azmqtt._support.strict_json", "read")?.call1((self.body(py),))
     }
 
     /// The application's properties, a new dictionary each time. A property without a value is "".

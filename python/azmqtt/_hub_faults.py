@@ -42,11 +42,11 @@ class InjectedFault:
     @property
     def rule(self) -> dict[str, Any]:
         """The fault, whose traffic it is on and when, as the hub's REST API has it; empty once it is forgotten."""
-        import json
+        from azmqtt._support import strict_json
 
         for fault_id, rule, _, _ in self._faults.rules():
             if fault_id == self.fault_id:
-                found: dict[str, Any] = json.loads(rule)
+                found: dict[str, Any] = strict_json.read(rule)
                 return found
         return {}
 

@@ -83,11 +83,11 @@ class TelemetryMessage:
         """Return the body, parsed as JSON.
 
         Raises:
-            ValueError: The body is something else.
+            ValueError: The body is something else; NaN and infinities are no JSON.
         """
-        import json
+        from azmqtt._support import strict_json
 
-        return json.loads(self.body)
+        return strict_json.read(self.body)
 
 
 @dataclass(frozen=True)

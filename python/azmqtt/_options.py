@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         response_timeout: int
         connect_timeout: int
 
+
 #: The provisioning service's host name for every public region.
 GLOBAL_HOST = "global.azure-devices-provisioning.net"
 

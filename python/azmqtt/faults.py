@@ -25,12 +25,12 @@ Each class is a fault; ``on`` is the moment at which it happens. A device sees e
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from azmqtt import _core
+from azmqtt._support import strict_json
 from azmqtt._support.arguments import json_text
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Reset(Fault):
 
 @dataclass(frozen=True)
 class ShutDown(Fault):
-    """The connection closes in an orderly way: TLS says goodbye, then TCP does."""
+    """The connection closes in an orderly way: TLS sends close_notify (RFC 8446 §6.1), then TCP ends."""
 
     name: ClassVar[str] = "shut_down"
     on: Literal["now"] = "now"
@@ -304,7 +304,7 @@ def parse(text: str) -> dict[str, Any]:
     """
     if text.lstrip().startswith("{"):
         try:
-            document: dict[str, Any] = json.loads(text)
+            document: dict[str, Any] = strict_json.read(text)
         except ValueError as error:
             raise ValueError(f"{text!r} is not JSON: {error}") from None
         return document
@@ -315,7 +315,7 @@ def parse(text: str) -> dict[str, Any]:
         if not equals:
             raise ValueError(f"{part!r} is not name=value")
         try:
-            found[member.strip()] = json.loads(value)
+            found[member.strip()] = strict_json.read(value)
         except ValueError:
             found[member.strip()] = value
     return found
@@ -337,5 +337,5 @@ def _document(fault: Fault | str) -> dict[str, Any]:
 
 
 def _planned(plan: list[str]) -> list[PlannedFault]:
-    rules = [json.loads(planned) for planned in plan]
+    rules = [strict_json.read(planned) for planned in plan]
     return [PlannedFault(rule.pop("at"), rule) for rule in rules]

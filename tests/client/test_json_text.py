@@ -141,3 +141,16 @@ def test_an_integer_with_more_digits_than_python_writes(hub, client):
 def test_an_answer_that_is_not_json(hub, body):
     with raw_device(hub, {"m": body}) as device_id, pytest.raises(azmqtt.BadAnswer, match="a body that is not JSON"):
         hub.invoke_method(device_id, "m", connect_timeout=10)
+
+
+@pytest.mark.parametrize("body", [b"[NaN]", b"-Infinity", b"{", b"[" * 60_000])
+def test_a_body_that_is_not_json(hub, client, body):
+    client.connect()
+    incoming = client.messages(timeout=10)
+    hub.send_c2d(client.device_id, body)
+    with pytest.raises(ValueError, match=r"not JSON|nested too deeply|Expecting"):
+        next(incoming).json()
+    client.send_message(body)
+    (telemetry,) = hub.telemetry(device_id=client.device_id)
+    with pytest.raises(ValueError, match=r"not JSON|nested too deeply|Expecting"):
+        telemetry.json()

@@ -11,6 +11,8 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from azmqtt._support import strict_json
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
@@ -211,15 +213,15 @@ def json_text(name: str, text: str) -> str:
     """Return JSON as it is written in an argument, which has one of the forms of :func:`text_or_file`."""
     text = text_or_file(text)
     try:
-        json.loads(text)
-    except json.JSONDecodeError as error:
+        strict_json.read(text)
+    except ValueError as error:
         raise ValueError(f"{name} is not JSON: {error}") from None
     return text
 
 
 def json_argument(name: str, text: str) -> Any:
     """Read JSON from an argument in one of the forms of :func:`text_or_file`."""
-    return json.loads(json_text(name, text))
+    return strict_json.read(json_text(name, text))
 
 
 def properties(text: str | None) -> dict[str, str]:
@@ -244,7 +246,7 @@ def body(data: bytes) -> dict[str, Any]:
 
         return {"data_base64": b64encode(data).decode()}
     try:
-        return {"data": json.loads(text)}
+        return {"data": strict_json.read(text)}
     except ValueError:
         return {"data": text}
 

@@ -172,8 +172,8 @@ def _refusal(status: int, reason: str, content: bytes) -> RequestFailed:
     code: int | None = None
     message = reason
     try:
-        message = json.loads(content)["Message"]
-        inner = json.loads(message)
+        message = strict_json.read(content)["Message"]
+        inner = strict_json.read(message)
         code, message = inner["errorCode"], inner["message"]
     except (ValueError, TypeError, LookupError):
         # The older spelling, "ErrorCode:{name};{message}", or no body of the service's.

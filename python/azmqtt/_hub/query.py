@@ -30,12 +30,12 @@ class QueriesMixin:
             TypeError: The query is no text.
             ValueError: The query is not of the language; says where and why.
         """
-        import json
+        from azmqtt._support import strict_json
 
         rows: list[dict[str, Any]] = []
         continuation: str | None = None
         while True:
             page, continuation = self._core.query(query, PAGE, continuation)
-            rows += json.loads(page)
+            rows += strict_json.read(page)
             if continuation is None:
                 return rows

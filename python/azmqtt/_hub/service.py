@@ -31,9 +31,9 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         Raises:
             LookupError: There is no such device.
         """
-        import json
+        from azmqtt._support import strict_json
 
-        twin: dict[str, Any] = json.loads(self._core.twin(device_id, module_id))
+        twin: dict[str, Any] = strict_json.read(self._core.twin(device_id, module_id))
         return twin
 
     def patch_desired(self, device_id: str, patch: Mapping[str, Any] | None, *, module_id: str | None = None) -> int:
