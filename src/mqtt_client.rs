@@ -16,8 +16,8 @@ use super::greenlets::Greenlets;
 use super::{runtime, waiter};
 use azmqtt_client::{Broker, End, Event, EventKind, Refused};
 use azmqtt_mqtt::{Connect, LARGEST_PACKET, Level, Properties, Publish, QoS, SubscribeFilter, Will};
-use azmqtt_net::tls::{self, Roots, Verification, Versions};
-use azmqtt_net::{ConnectError, ProxyChoice};
+use azmqtt_net::tls::{self, Verification, Versions};
+use azmqtt_net::{ConnectError, ProxyChoice, Trust};
 
 /// How long Ctrl-C may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);
@@ -42,10 +42,10 @@ impl TlsOptions {
         certificate: Option<&Certificate>,
         alpn: Vec<String>,
     ) -> PyResult<Self> {
-        let roots = match roots {
-            None => Roots::Default,
-            Some(PemOrDer::Pem(pem)) => Roots::from_pem(&pem).map_err(|error| value_error(&error))?,
-            Some(PemOrDer::Der(certificates)) => Roots::from_der(certificates)
+        let trust = match roots {
+            None => Trust::default(),
+            Some(PemOrDer::Pem(pem)) => Trust::from_pem(&pem).map_err(|error| value_error(&error))?,
+            Some(PemOrDer::Der(certificates)) => Trust::from_der(certificates)
                 .ok_or_else(|| PyValueError::new_err("there is no certificate that can be read"))?,
         };
         let verification = match (check_chain, check_name, common_name) {
@@ -57,7 +57,7 @@ impl TlsOptions {
         let versions = if only_tls12 { Versions::OnlyTls12 } else { Versions::All };
         let certificate = certificate.map(|certificate| certificate.0.clone());
         let alpn = alpn.into_iter().map(String::into_bytes).collect();
-        Ok(Self(tls::TlsOptions::new(roots, verification, versions, certificate, alpn)))
+        Ok(Self(tls::TlsOptions::new(trust, verification, versions, certificate, alpn)))
     }
 }
 

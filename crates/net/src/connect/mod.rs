@@ -91,7 +91,7 @@ pub async fn open_to_server(
     deadlines: ConnectDeadlines,
 ) -> Result<Stream, ConnectError> {
     let config = match tls {
-        Some(options) => Some(options.config().await),
+        Some(options) => Some(options.config().await?),
         None => None,
     };
     Attempt::new(endpoint, deadlines).plain_or_encrypted(config, upgrade).await

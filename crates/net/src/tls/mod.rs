@@ -1,8 +1,8 @@
 //! TLS: which server certificates are accepted, and what else a client's side is made of.
 //!
-//! * [`Trust`]: the roots of a careful client, see [`crate::Endpoint`].
+//! * [`Trust`]: the roots; alone, as in [`crate::Endpoint`], they make a careful client.
 //! * [`TlsOptions`]: TLS as strict as an application asks for.
-//! * [`Verification`], [`Anchors`]: the one verifier behind both.
+//! * [`Verification`]: what the one verifier behind both checks.
 
 mod options;
 mod trust;
@@ -14,11 +14,11 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 
-pub use self::options::{Roots, TlsOptions};
+pub use self::options::TlsOptions;
 pub use self::trust::{BoxFuture, Hints, RootSource, Trust, TrustError, bundled_certificates, checked_pem};
 pub(crate) use self::verifier::Fault;
-use self::verifier::ServerVerifier;
-pub use self::verifier::{Anchors, Verification};
+pub use self::verifier::Verification;
+use self::verifier::{Anchors, ServerVerifier};
 
 /// The versions of TLS that are offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

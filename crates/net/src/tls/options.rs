@@ -1,57 +1,37 @@
 //! TLS, as strict as asked for: other libraries let an application turn off what a careful client never does.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use tokio_rustls::rustls::pki_types::CertificateDer;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::ClientConfig;
 
-use super::trust::{self, TrustError};
+use super::trust::Trust;
 use super::verifier::{Anchors, Verification};
 use super::{Versions, client_config};
 use crate::certificate::ClientCertificate;
-
-/// Which roots a server's certificate must chain to.
-#[derive(Clone)]
-pub enum Roots {
-    /// Mozilla's, as bundled, and the system's.
-    Default,
-    /// These and no others.
-    Own(Arc<Anchors>),
-}
-
-impl Roots {
-    /// The certificates of a PEM text.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, TrustError> {
-        trust::parse_anchors(pem).map(Self::Own)
-    }
-
-    /// Certificates in DER; `None` if none of them can be read.
-    pub fn from_der(certificates: Vec<Vec<u8>>) -> Option<Self> {
-        let certificates = certificates.into_iter().map(CertificateDer::from).collect();
-        let anchors = Anchors::new(RootCertStore::empty(), certificates);
-        (!anchors.is_empty()).then(|| Self::Own(Arc::new(anchors)))
-    }
-}
+use crate::error::ConnectError;
+use crate::sync::Mutex;
 
 /// What TLS is made of. Clones share the configuration, and with it the sessions to resume. `Debug` shows no key.
 #[derive(Clone)]
 pub struct TlsOptions(Arc<Inner>);
 
 struct Inner {
-    roots: Roots,
+    trust: Trust,
     verification: Verification,
     versions: Versions,
     certificate: Option<ClientCertificate>,
     /// Application protocols, by preference (RFC 7301).
     alpn: Vec<Vec<u8>>,
-    made: OnceLock<Arc<ClientConfig>>,
+    /// The configuration for the roots that it was made of.
+    made: Mutex<Option<(Arc<Anchors>, Arc<ClientConfig>)>>,
 }
 
 impl fmt::Debug for TlsOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { verification, versions, certificate, .. } = &*self.0;
+        let Inner { trust, verification, versions, certificate, .. } = &*self.0;
         f.debug_struct("TlsOptions")
+            .field("trust", trust)
             .field("verification", verification)
             .field("versions", versions)
             .field("certificate", certificate)
@@ -62,25 +42,25 @@ impl fmt::Debug for TlsOptions {
 impl TlsOptions {
     /// Does no I/O.
     pub fn new(
-        roots: Roots,
+        trust: Trust,
         verification: Verification,
         versions: Versions,
         certificate: Option<ClientCertificate>,
         alpn: Vec<Vec<u8>>,
     ) -> Self {
-        Self(Arc::new(Inner { roots, verification, versions, certificate, alpn, made: OnceLock::new() }))
+        Self(Arc::new(Inner { trust, verification, versions, certificate, alpn, made: Mutex::default() }))
     }
 
-    /// The configuration, made once.
-    pub(crate) async fn config(&self) -> Arc<ClientConfig> {
-        if let Some(made) = self.0.made.get() {
-            return Arc::clone(made);
+    /// The configuration, made once for the same roots.
+    pub(crate) async fn config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
+        let anchors = self.0.trust.anchors().await?;
+        let mut made = self.0.made.lock();
+        if let Some((_, config)) = made.as_ref().filter(|(before, _)| Arc::ptr_eq(before, &anchors)) {
+            return Ok(Arc::clone(config));
         }
-        let anchors = match &self.0.roots {
-            Roots::Own(anchors) => Arc::clone(anchors),
-            Roots::Default => trust::default_anchors().await,
-        };
-        Arc::clone(self.0.made.get_or_init(|| self.0.build(anchors)))
+        let config = self.0.build(Arc::clone(&anchors));
+        *made = Some((anchors, Arc::clone(&config)));
+        Ok(config)
     }
 }
 

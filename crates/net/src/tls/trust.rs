@@ -55,9 +55,23 @@ enum Source {
     /// Mozilla's roots as bundled, which include those of IoT Hub, and the system's.
     #[default]
     Default,
-    Own(Arc<ClientConfig>),
+    Own(Roots),
     /// Whatever they are at the moment of a handshake.
     Asked(Arc<dyn RootSource>),
+}
+
+/// Certificates to trust and no others, with the configuration of a careful client.
+#[derive(Clone)]
+struct Roots {
+    anchors: Arc<Anchors>,
+    config: Arc<ClientConfig>,
+}
+
+impl From<Arc<Anchors>> for Roots {
+    fn from(anchors: Arc<Anchors>) -> Self {
+        let config = Arc::new(client_config(Arc::clone(&anchors), Verification::Full, Versions::All));
+        Self { anchors, config }
+    }
 }
 
 /// Says which roots to trust when a connection is made: they may change while a client lives.
@@ -114,7 +128,14 @@ impl std::error::Error for TrustError {}
 impl Trust {
     /// Trusts the certificates in `pem` and no others: PEM text, or DER, see [`material::read`].
     pub fn from_pem(pem: &[u8]) -> Result<Self, TrustError> {
-        own_config(pem).map(|config| Source::Own(config).into())
+        shared_roots(pem).map(|roots| Source::Own(roots).into())
+    }
+
+    /// Trusts certificates in DER and no others; `None` if none of them can be read.
+    pub fn from_der(certificates: Vec<Vec<u8>>) -> Option<Self> {
+        let certificates = certificates.into_iter().map(CertificateDer::from).collect();
+        let anchors = Anchors::new(RootCertStore::empty(), certificates);
+        (!anchors.is_empty()).then(|| Source::Own(Arc::new(anchors).into()).into())
     }
 
     /// Asks `source` at each connection, and trusts what it names and no others.
@@ -133,19 +154,21 @@ impl Trust {
         self.hints
     }
 
-    /// The TLS configuration. The default one is made once.
+    /// The TLS configuration of a careful client.
     pub(crate) async fn config(&self) -> Result<Arc<ClientConfig>, ConnectError> {
-        static DEFAULT: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+        self.roots().await.map(|roots| roots.config)
+    }
+
+    /// The roots alone.
+    pub(super) async fn anchors(&self) -> Result<Arc<Anchors>, ConnectError> {
+        self.roots().await.map(|roots| roots.anchors)
+    }
+
+    async fn roots(&self) -> Result<Roots, ConnectError> {
         match &self.source {
-            Source::Own(config) => Ok(Arc::clone(config)),
+            Source::Own(roots) => Ok(roots.clone()),
             Source::Asked(source) => ask(source.as_ref()).await,
-            Source::Default => {
-                if let Some(config) = DEFAULT.get() {
-                    return Ok(Arc::clone(config));
-                }
-                let anchors = default_anchors().await;
-                Ok(Arc::clone(DEFAULT.get_or_init(|| Arc::new(full(anchors)))))
-            }
+            Source::Default => Ok(default_roots().await),
         }
     }
 }
@@ -166,27 +189,30 @@ impl fmt::Debug for Trust {
     }
 }
 
-async fn ask(source: &dyn RootSource) -> Result<Arc<ClientConfig>, ConnectError> {
+async fn ask(source: &dyn RootSource) -> Result<Roots, ConnectError> {
     let failed = |reason: &str| ConnectError::new(Step::TrustBundle, format!("{}: {reason}", source.name()));
     let pem = timeout(ROOTS_DEADLINE, source.roots()).await;
     let pem = pem.map_err(|_| failed(&format!("no roots within {} s", ROOTS_DEADLINE.as_secs())))?;
     let pem = pem.map_err(|reason| failed(&reason))?;
-    own_config(pem.as_bytes()).map_err(|error| failed(&error.to_string()))
+    shared_roots(pem.as_bytes()).map_err(|error| failed(&error.to_string()))
 }
 
-/// The configuration for the roots in a PEM text, shared with whoever uses the same ones now.
-fn own_config(pem: &[u8]) -> Result<Arc<ClientConfig>, TrustError> {
-    // Configurations in use, by the digest of their PEM text.
-    static SHARED: OnceLock<Mutex<HashMap<[u8; 32], Weak<ClientConfig>>>> = OnceLock::new();
+/// Roots in use, by the digest of their PEM text. A configuration keeps its anchors.
+type InUse = HashMap<[u8; 32], (Weak<Anchors>, Weak<ClientConfig>)>;
+
+/// The roots in a PEM text, shared with those who use the same ones now.
+fn shared_roots(pem: &[u8]) -> Result<Roots, TrustError> {
+    static SHARED: OnceLock<Mutex<InUse>> = OnceLock::new();
     let key: [u8; 32] = Sha256::digest(pem).into();
     let mut shared = SHARED.get_or_init(Mutex::default).lock();
-    if let Some(config) = shared.get(&key).and_then(Weak::upgrade) {
-        return Ok(config);
+    let in_use = shared.get(&key).map(|(anchors, config)| (anchors.upgrade(), config.upgrade()));
+    if let Some((Some(anchors), Some(config))) = in_use {
+        return Ok(Roots { anchors, config });
     }
-    let config = Arc::new(full(parse_anchors(pem)?));
-    shared.retain(|_, config| config.strong_count() > 0);
-    shared.insert(key, Arc::downgrade(&config));
-    Ok(config)
+    let roots = Roots::from(Arc::new(Anchors::new(RootCertStore::empty(), certificates(pem)?)));
+    shared.retain(|_, (_, config)| config.strong_count() > 0);
+    shared.insert(key, (Arc::downgrade(&roots.anchors), Arc::downgrade(&roots.config)));
+    Ok(roots)
 }
 
 fn bundled_roots() -> RootCertStore {
@@ -214,29 +240,20 @@ thread_local! {
 }
 
 /// Mozilla's and the system's, which are read once. While a file system hangs, the bundled ones must do.
-pub(super) async fn default_anchors() -> Arc<Anchors> {
-    static READ: OnceLock<Arc<Anchors>> = OnceLock::new();
-    if let Some(anchors) = READ.get() {
-        return Arc::clone(anchors);
+async fn default_roots() -> Roots {
+    static READ: OnceLock<Roots> = OnceLock::new();
+    if let Some(roots) = READ.get() {
+        return roots.clone();
     }
     let read = timeout(ROOTS_DEADLINE, SYSTEM.with(Arc::clone).call(&())).await;
     let read = read.ok().and_then(io::Result::ok);
     let anchors = read.unwrap_or_else(|| Arc::new(Anchors::new(bundled_roots(), Vec::new())));
-    Arc::clone(READ.get_or_init(|| anchors))
+    READ.get_or_init(|| anchors.into()).clone()
 }
 
 fn read_default_anchors() -> Anchors {
     // Systems carry roots that rustls cannot read, and some carry none: the bundled ones remain.
     Anchors::new(bundled_roots(), rustls_native_certs::load_native_certs().certs)
-}
-
-fn full(anchors: Arc<Anchors>) -> ClientConfig {
-    client_config(anchors, Verification::Full, Versions::All)
-}
-
-/// What a file or text has one trust.
-pub(super) fn parse_anchors(text: &[u8]) -> Result<Arc<Anchors>, TrustError> {
-    Ok(Arc::new(Anchors::new(RootCertStore::empty(), certificates(text)?)))
 }
 
 /// The certificates of a file or text that are trusted for servers, each fit to be a root.
@@ -293,6 +310,6 @@ mod tests {
         let pem = certificate();
         let (a, b) = (Trust::from_pem(pem.as_bytes()).unwrap(), Trust::from_pem(pem.as_bytes()).unwrap());
         let (Source::Own(a), Source::Own(b)) = (&a.source, &b.source) else { panic!("not own") };
-        assert!(Arc::ptr_eq(a, b));
+        assert!(Arc::ptr_eq(&a.config, &b.config) && Arc::ptr_eq(&a.anchors, &b.anchors));
     }
 }
