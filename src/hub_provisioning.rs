@@ -176,7 +176,6 @@ impl ProvisioningService {
 }
 
 fn attestation((keys, thumbprints, ca): Shown) -> PyResult<Attestation> {
-    let refuse = |error| to_python(HubError::Key(error));
     let thumbprint = |text: String| {
         Thumbprint::from_pasted(&text)
             .map_err(|error| PyValueError::new_err(format!("x509_thumbprint: {error}")))
@@ -188,10 +187,11 @@ fn attestation((keys, thumbprints, ca): Shown) -> PyResult<Attestation> {
         let (primary, secondary) = (Some(thumbprint(primary)?), secondary.map(thumbprint).transpose()?);
         return Ok(Attestation::Certificate(Authentication::SelfSigned { primary, secondary }));
     }
-    let key = |key: Option<String>| {
-        key.map_or_else(SymmetricKey::generate, |key| SymmetricKey::from_pasted(&key)).map_err(refuse)
+    let key = |key: Option<String>| match key {
+        Some(key) => SymmetricKey::from_pasted(&key).map_err(HubError::Key),
+        None => azmqtt_hub::random_key().map_err(HubError::System),
     };
-    let [primary, secondary] = keys.map(key);
+    let [primary, secondary] = keys.map(|text| key(text).map_err(to_python));
     Ok([primary?, secondary?].into())
 }
 

@@ -189,7 +189,7 @@ fn a_cloud_message_is_acknowledged_after_hand_over() {
 fn wrong_credentials_fail_with_the_reason() {
     let hub = hub();
     let mut config = config(&hub, "d6");
-    config.credentials = Credentials::key(azmqtt_dialect::SymmetricKey::generate().unwrap());
+    config.credentials = Credentials::key(azmqtt_dialect::SymmetricKey::generate(getrandom::fill).unwrap());
     let device = Device::new(config, runtime);
     let error = wait(|reply| device.connect(TIMEOUT, reply)).unwrap_err();
     assert!(

@@ -110,7 +110,7 @@ fn what_cannot_be_called_has_the_services_error() {
 fn only_modules_with_their_own_key_may_call() {
     let hub = hub();
     let wrong_key = DeviceConfig {
-        credentials: Credentials::key(SymmetricKey::generate().unwrap()),
+        credentials: Credentials::key(SymmetricKey::generate(getrandom::fill).unwrap()),
         ..config(&hub, ("edge", "a"))
     };
     for config in [wrong_key, config(&hub, "edge")] {

@@ -34,7 +34,7 @@ fn hub() -> Hub {
 }
 
 fn keys() -> [SymmetricKey; 2] {
-    [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()]
+    [SymmetricKey::generate(getrandom::fill).unwrap(), SymmetricKey::generate(getrandom::fill).unwrap()]
 }
 
 fn config(hub: &Hub, registration_id: &str, key: &SymmetricKey) -> ProvisioningConfig {

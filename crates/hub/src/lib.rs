@@ -29,6 +29,7 @@
 //! | [`throttle`] | what a hub of a tier takes in a time |
 //! | `storage` | what the state directory keeps, and how it survives a crash |
 //! | `if_match` | conditions on etags |
+//! | `random` | random numbers and new keys |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
 //! everything that it does not like: MQTT 3.1.1 has no words for "no".
@@ -49,6 +50,7 @@ pub mod messages;
 mod methods;
 pub mod provisioning;
 mod query;
+mod random;
 mod registry;
 mod security;
 mod server;
@@ -73,6 +75,7 @@ pub use messages::feedback::{FeedbackRecord, FeedbackStatus};
 pub use messages::telemetry::TelemetryMessage;
 pub use methods::{MethodResult, PendingCall};
 pub use query::QueryPage;
+pub use random::key as random_key;
 pub use registry::MAX_MODULES;
 pub use registry::device::CloseReason;
 pub use security::client_certificates::Authentication;

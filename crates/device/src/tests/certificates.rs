@@ -71,7 +71,7 @@ async fn a_server_that_does_not_like_the_certificate_is_quoted() {
         for (credentials, expected) in [
             (pair().credentials(), "the server refused the client certificate"),
             (
-                Credentials::key(azmqtt_dialect::SymmetricKey::generate().unwrap()),
+                Credentials::key(azmqtt_dialect::SymmetricKey::generate(getrandom::fill).unwrap()),
                 "the server wants a client certificate",
             ),
         ] {

@@ -137,7 +137,7 @@ async fn credentials_that_are_refused() {
 async fn a_token_that_has_expired() {
     let hub = Hub::new().await;
     let mut config = hub.config();
-    let key = SymmetricKey::generate().unwrap();
+    let key = SymmetricKey::generate(getrandom::fill).unwrap();
     let token = SasToken::sign(&config.identity.sas_resource(), &key, 1_000_000_000, None);
     let signature = token.as_str().split("sig=").nth(1).unwrap().to_owned();
     config.credentials = Credentials::token(token, None);

@@ -93,7 +93,7 @@ async fn a_whole_registration() {
     let mut config = provisioning(&hub);
     config.payload = Some(json!({ "model": "x" }));
     config.product_info = Some("test/1".into());
-    let key = SymmetricKey::generate().unwrap();
+    let key = SymmetricKey::generate(getrandom::fill).unwrap();
     config.credentials = Credentials::key(key.clone());
     let registered = start(config, LONG);
 

@@ -20,7 +20,7 @@ fn the_fields_of_connect() {
         registrant.username(Some("azmqtt/0.1")),
         "0ne00000A0A/registrations/my-device.1/api-version=2019-03-31&ClientVersion=azmqtt%2F0.1"
     );
-    let key = SymmetricKey::generate().unwrap();
+    let key = SymmetricKey::from_base64("c2VjcmV0").unwrap();
     let token = SasToken::sign(&registrant.sas_resource(), &key, 1_700_000_000, Some(registrant::SAS_POLICY));
     assert!(token.as_str().contains("sr=0ne00000A0A%2Fregistrations%2Fmy-device.1&"));
     assert!(token.as_str().ends_with("&skn=registration"));

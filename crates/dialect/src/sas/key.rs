@@ -32,11 +32,14 @@ impl SymmetricKey {
         })
     }
 
-    /// A new random key of 32 bytes, from the system's random source.
-    pub fn generate() -> Result<Self, KeyError> {
-        let mut bytes = vec![0; 32];
-        getrandom::fill(&mut bytes).map_err(|_| KeyError::NoRandomness)?;
-        Ok(Self(bytes))
+    /// A new key of 32 bytes, which `fill` takes from a source of random numbers fit for secrets.
+    ///
+    /// # Errors
+    /// What `fill` says.
+    pub fn generate<E>(fill: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<Self, E> {
+        let mut key = Self(vec![0; 32]);
+        fill(&mut key.0)?;
+        Ok(key)
     }
 
     /// The key in base64. A secret: for connection strings and the service's answers only.
@@ -115,8 +118,6 @@ pub enum KeyError {
     Cut,
     /// A whole connection string.
     ConnectionString,
-    /// The system's random source failed.
-    NoRandomness,
 }
 
 impl fmt::Display for KeyError {
@@ -130,7 +131,6 @@ impl fmt::Display for KeyError {
             Self::ConnectionString => {
                 "this is a whole connection string; pass what stands behind SharedAccessKey= alone"
             }
-            Self::NoRandomness => "the system's random source failed",
         })
     }
 }

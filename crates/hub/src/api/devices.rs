@@ -12,6 +12,7 @@ use crate::id::{Id, Whose};
 use crate::if_match::IfMatch;
 use crate::messages::telemetry::TelemetryMessage;
 use crate::methods::{self, MethodResult, PendingCall};
+use crate::random;
 use crate::registry::device::{CloseReason, Credentials, END_TIMEOUT};
 use crate::registry::identities::{self, LoginDraft};
 use crate::security::client_certificates::Authentication;
@@ -35,7 +36,7 @@ impl Hub {
         self.check_running()?;
         let login = match authentication {
             Authentication::Sas => match key {
-                Some(key) => LoginDraft::Keys([key, SymmetricKey::generate().map_err(HubError::Key)?]),
+                Some(key) => LoginDraft::Keys([key, random::key().map_err(HubError::System)?]),
                 None => LoginDraft::RandomKeys,
             },
             other => LoginDraft::Other(other),

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::random;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::time::{Timestamp, format_utc};
 
@@ -14,9 +15,8 @@ pub struct Tracking {
 impl Tracking {
     /// Of a request that comes now.
     pub fn new() -> Self {
-        let mut random = [0; 16];
         // Without randomness the id says nothing, which harms nobody.
-        let _ = getrandom::fill(&mut random);
+        let random = random::bytes().unwrap_or_default();
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         // A random GUID says so in two places (RFC 9562 §5.4).
         let id = u128::from_ne_bytes(random) & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;

@@ -127,13 +127,14 @@ mod tests {
 
     use super::*;
     use crate::messages::cloud_messages::CloudMessage;
+    use crate::random;
     use crate::registry::device::{Credentials, Kept};
-    use azmqtt_dialect::{PropertyBag, SymmetricKey, Twin};
+    use azmqtt_dialect::{PropertyBag, Twin};
 
     const LOCK: Duration = Duration::from_secs(60);
 
     fn device(id: &str) -> Arc<Device> {
-        let keys = [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()];
+        let keys = random::keys().unwrap();
         let kept = Kept::new(id, "1", Credentials::from(keys), true, Twin::of_module());
         Arc::new(Device::new(id, "1", kept))
     }

@@ -8,6 +8,7 @@ use super::cloud_messages::{CloudMessage, MAX_PENDING, MAX_SIZE};
 use super::feedback::FeedbackStatus;
 use super::telemetry::unix_now;
 use crate::error::HubError;
+use crate::random;
 use crate::shared::Shared;
 use azmqtt_dialect::{MessageProperties, time};
 
@@ -90,8 +91,6 @@ fn life(properties: &mut MessageProperties, ttl: Option<Duration>, default: Dura
 
 /// A message id that no other message has.
 fn random_id() -> Result<String, HubError> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)
-        .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;
+    let random = random::bytes().map_err(HubError::System)?;
     Ok(format!("{:032x}", u128::from_be_bytes(random)))
 }

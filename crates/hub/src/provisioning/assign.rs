@@ -10,6 +10,7 @@ use super::registry::{AllocationStage, Assigning, Record, State};
 use super::service::etag;
 use crate::HubError;
 use crate::id::Id;
+use crate::random;
 use crate::registry::device::{Credentials, Device, Kept, Unsaved};
 use crate::registry::identities::generation_id;
 use crate::registry::identity_record::Traits;
@@ -20,7 +21,7 @@ use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::provisioning::{RegistrationState, Status, Substatus};
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::Timestamp;
-use azmqtt_dialect::{ServiceError, SymmetricKey, Twin};
+use azmqtt_dialect::{ServiceError, Twin};
 
 /// Error codes of failed registrations (DPS docs, "Device Registration Result").
 const ALLOCATION_FAILED: u32 = 400_207;
@@ -146,11 +147,13 @@ fn knows(device: &Device, login: &Login) -> bool {
 }
 
 fn credentials(login: Login) -> Result<Credentials, Failure> {
-    let key = || SymmetricKey::generate().map_err(|error| refused_by_hub(ErrorCode::SERVER_ERROR, &error));
     Ok(match login {
         Login::Keys(keys) => keys.into(),
         // Every device has keys, of use or not.
-        Login::Certificate(authentication) => Credentials { keys: [key()?, key()?], authentication },
+        Login::Certificate(authentication) => {
+            let keys = random::keys().map_err(|error| refused_by_hub(ErrorCode::SERVER_ERROR, &error))?;
+            Credentials { keys, authentication }
+        }
     })
 }
 

@@ -7,6 +7,7 @@ use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, Revisi
 use super::owner::Owner;
 use super::registry::{Record, Registry, State};
 use crate::HubError;
+use crate::random;
 use crate::security::client_certificates::{Authentication, Authorities};
 use crate::storage::state_dir::{Kind, StateDir};
 use azmqtt_dialect::SymmetricKey;
@@ -20,9 +21,7 @@ const X509: &str = "x509";
 impl Registry {
     /// A new service, with a random id scope.
     pub fn generate() -> Result<Self, HubError> {
-        let mut random = [0; 4];
-        getrandom::fill(&mut random)
-            .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;
+        let random = random::bytes().map_err(HubError::System)?;
         // The service's begin with "0ne", too.
         let id_scope = format!("0ne{:08X}", u32::from_ne_bytes(random));
         Ok(Self::new(id_scope, Owner::generate()?, State::default()))

@@ -1,6 +1,7 @@
 //! Enrolments as the service's REST API has them (DPS docs, REST: "Individual Enrollment", "Enrollment Group").
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde_json::{Map, Value, json};
 
@@ -8,11 +9,11 @@ use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, Revisi
 use super::registry::{Record, State};
 use super::x509;
 use crate::error::refused::Refused;
+use crate::random;
 use crate::storage::state_dir::Kind;
 use azmqtt_dialect::SymmetricKey;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::provisioning::check_registration_id;
-use azmqtt_dialect::sas::KeyError;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// Members that are stored and shown: there is one hub to be assigned to, and it calls no webhooks.
@@ -265,8 +266,8 @@ fn read_attestation<M: Managed>(
             if let ([None, None], Some(kept)) = (&keys, kept(false)) {
                 return Ok(kept);
             }
-            let [primary, secondary] = keys.map(|key| key.map_or_else(SymmetricKey::generate, Ok));
-            let failed = |error: KeyError| Refused::new(ErrorCode::SERVER_ERROR, error.to_string());
+            let [primary, secondary] = keys.map(|key| key.map_or_else(random::key, Ok));
+            let failed = |error: io::Error| Refused::new(ErrorCode::SERVER_ERROR, error.to_string());
             Ok((Attestation::SymmetricKeys([primary.map_err(failed)?, secondary.map_err(failed)?]), None))
         }
         Some("x509") => match x509::read(attestation.get("x509").unwrap_or(&Value::Null))? {

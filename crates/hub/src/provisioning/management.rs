@@ -195,8 +195,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Hub, HubConfig};
-    use azmqtt_dialect::SymmetricKey;
+    use crate::{Hub, HubConfig, random};
 
     #[test]
     fn enrolments_are_bounded_in_number_and_in_bytes() {
@@ -216,7 +215,7 @@ mod tests {
         // In its own place there is room.
         put(Table::Enrollments, "first", Some(&IfMatch::Any)).unwrap();
         put(Table::Groups, "g", None).unwrap();
-        let keys = [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()];
+        let keys = random::keys().unwrap();
         for number in 2..MAX_ENTRIES {
             let id = number.to_string();
             let enrollment = Enrollment::new(&id, keys.clone());

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::HubError;
+use crate::random;
 use crate::security::authentication::host_as_in;
 use azmqtt_dialect::{SasToken, SymmetricKey};
 
@@ -14,8 +15,7 @@ pub(crate) struct Owner([SymmetricKey; 2]);
 
 impl Owner {
     pub(super) fn generate() -> Result<Self, HubError> {
-        let key = || SymmetricKey::generate().map_err(HubError::Key);
-        Ok(Self([key()?, key()?]))
+        random::keys().map(Self).map_err(HubError::System)
     }
 
     /// `HostName=…;SharedAccessKeyName=…;SharedAccessKey=…`: a secret.

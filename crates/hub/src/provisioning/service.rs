@@ -9,6 +9,7 @@ use super::assign;
 use super::enrollment::{Enrollment, Login, Proof, key_of};
 use super::registry::{AllocationStage, Assigning, Fault, Operation, Stage, State};
 use crate::error::tracking::Tracking;
+use crate::random;
 use crate::registry::device::Unsaved;
 use crate::shared::Shared;
 use azmqtt_dialect::ServiceError;
@@ -265,9 +266,8 @@ pub(super) fn etag(now: Timestamp, count: u64) -> String {
 
 /// In the shape of the service's own, `4.{16 digits}.{GUID}`.
 fn new_operation_id() -> Result<String, ServiceError> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random)
-        .map_err(|_| ServiceError::new(INTERNAL, "the system's random source failed"))?;
+    let random =
+        random::bytes().map_err(|_| ServiceError::new(INTERNAL, "the system's random source failed"))?;
     Ok(format!("4.{:016x}.{}", u64::from_ne_bytes(random), Tracking::new().request_id()))
 }
 

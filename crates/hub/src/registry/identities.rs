@@ -12,6 +12,7 @@ use crate::id::Id;
 use crate::if_match::IfMatch;
 use crate::messages::cloud_messages::CloudMessages;
 use crate::messages::feedback::FeedbackStatus;
+use crate::random;
 use crate::security::client_certificates::Authentication;
 use crate::shared::Shared;
 use crate::storage::device_file;
@@ -273,12 +274,12 @@ fn close(shared: &Shared, device: &Arc<Device>) {
 
 /// Every identity has keys, of use or not: one that proves itself by certificate keeps those that it had.
 fn credentials(draft: LoginDraft, known: Option<&Credentials>) -> Result<Credentials, HubError> {
-    let random = || Ok([SymmetricKey::generate()?, SymmetricKey::generate()?]);
+    let random = || random::keys().map_err(HubError::System);
     match draft {
-        LoginDraft::RandomKeys => random().map(Credentials::from).map_err(HubError::Key),
+        LoginDraft::RandomKeys => random().map(Credentials::from),
         LoginDraft::Keys(keys) => Ok(keys.into()),
         LoginDraft::Other(authentication) => {
-            let keys = known.map_or_else(random, |known| Ok(known.keys.clone())).map_err(HubError::Key)?;
+            let keys = known.map_or_else(random, |known| Ok(known.keys.clone()))?;
             Ok(Credentials { keys, authentication })
         }
     }
@@ -306,8 +307,6 @@ pub fn add_edge_modules(shared: &Shared, device: &Arc<Device>) -> Result<(), Hub
 
 /// A number that no other device of that id has had, in decimal digits as the service writes it.
 pub fn generation_id() -> Result<String, HubError> {
-    let mut random = [0; 8];
-    getrandom::fill(&mut random)
-        .map_err(|error| HubError::System(std::io::Error::other(error.to_string())))?;
+    let random = random::bytes().map_err(HubError::System)?;
     Ok(format!("{:018}", u64::from_ne_bytes(random) % 1_000_000_000_000_000_000))
 }

@@ -1,11 +1,13 @@
 //! Shared access policies: keys of the hub itself, and what their holders may do (IoT Hub docs, "Control access to IoT Hub
 //! by using shared access signatures": permissions and the default policies).
 
+use std::io;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use crate::error::HubError;
+use crate::random;
 use crate::storage::state_dir::StateDir;
 use azmqtt_dialect::sas::SymmetricKey;
 
@@ -93,10 +95,9 @@ impl Policies {
     /// The default policies, with random keys.
     pub fn generate() -> Result<Self, HubError> {
         let policies = DEFAULTS.iter().map(|(name, rights)| {
-            let keys = [SymmetricKey::generate()?, SymmetricKey::generate()?];
-            Ok(Policy { name: (*name).to_owned(), keys, rights: rights.to_vec() })
+            Ok(Policy { name: (*name).to_owned(), keys: random::keys()?, rights: rights.to_vec() })
         });
-        Ok(Self(policies.collect::<Result<_, _>>().map_err(HubError::Key)?))
+        Ok(Self(policies.collect::<io::Result<_>>().map_err(HubError::System)?))
     }
 
     /// Those that a state directory keeps, made at the first call ever.

@@ -39,7 +39,7 @@ fn start(dir: &Path) -> Hub {
 }
 
 fn keys() -> [SymmetricKey; 2] {
-    [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()]
+    [SymmetricKey::generate(getrandom::fill).unwrap(), SymmetricKey::generate(getrandom::fill).unwrap()]
 }
 
 /// A process with a hub in it, which a test here kills.

@@ -24,7 +24,7 @@ use azmqtt_mqtt::QoS;
 use azmqtt_net::websocket::{Role, WebSocketBytes};
 
 fn keys() -> [SymmetricKey; 2] {
-    [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()]
+    [SymmetricKey::generate(getrandom::fill).unwrap(), SymmetricKey::generate(getrandom::fill).unwrap()]
 }
 
 pub async fn connect(hub: &Hub, registration_id: &str, key: &SymmetricKey) -> TestClient {

@@ -155,7 +155,7 @@ async fn each_route_is_for_its_own() {
     let hub = hub();
     hub.create_module("dev1", "m", None).unwrap();
     let tls = Arc::new(tls_config(&hub, &[&version::TLS13]));
-    let random = SymmetricKey::generate().unwrap();
+    let random = SymmetricKey::generate(getrandom::fill).unwrap();
     let (device, module) = ("localhost/devices/dev1", "localhost/devices/dev1/modules/m");
     let other = "localhost/devices/dev2";
     let token = |resource: &str, key: &SymmetricKey, life: i64, policy: Option<&str>| {

@@ -10,6 +10,7 @@ use bytes::Bytes;
 
 use crate::config::FileUploads;
 use crate::messages::telemetry::unix_now;
+use crate::random;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::storage::{BlockSource, MAX_BLOCKS};
 use azmqtt_dialect::time;
@@ -140,7 +141,7 @@ fn compact(content: Bytes) -> Bytes {
 
 impl Uploads {
     pub fn new(config: FileUploads) -> Self {
-        let key = SymmetricKey::generate().ok();
+        let key = random::key().ok();
         Self { config, key, inner: Mutex::default(), ended: Condvar::new() }
     }
 
@@ -336,7 +337,6 @@ impl Inner {
 }
 
 fn random_text() -> Option<String> {
-    let mut random = [0; 16];
-    getrandom::fill(&mut random).ok()?;
+    let random = random::bytes().ok()?;
     Some(format!("{:032x}", u128::from_be_bytes(random)))
 }

@@ -17,7 +17,9 @@ const INPUTS: u64 = 60;
 fn damaged_files_are_typed_errors() {
     let dir = make_temp_dir().unwrap();
     let start = || Hub::start(HubConfig { state_dir: Some(dir.clone()), ..HubConfig::default() });
-    let keys = || [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()];
+    let keys = || {
+        [SymmetricKey::generate(getrandom::fill).unwrap(), SymmetricKey::generate(getrandom::fill).unwrap()]
+    };
     {
         let hub = start().unwrap();
         hub.create_device("d", None).unwrap();

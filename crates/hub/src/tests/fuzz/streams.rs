@@ -136,7 +136,8 @@ async fn a_device_at_the_hub() {
 #[tokio::test]
 async fn a_device_at_the_provisioning_service() {
     let hub = hub();
-    let keys = [SymmetricKey::generate().unwrap(), SymmetricKey::generate().unwrap()];
+    let keys =
+        [SymmetricKey::generate(getrandom::fill).unwrap(), SymmetricKey::generate(getrandom::fill).unwrap()];
     hub.create_enrollment(Enrollment::new("r", keys.clone())).unwrap();
     let registrant = Registrant::new(hub.id_scope(), "r").unwrap();
     let mut connect = Connect::new("r");
