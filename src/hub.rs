@@ -18,7 +18,7 @@ use azmqtt_device::Error;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::twin;
 use azmqtt_dialect::x509::Thumbprint;
-use azmqtt_hub::{Authentication, HubError, SignedBy, TelemetryMessage, Whose};
+use azmqtt_hub::{Authentication, HubError, ListenError, SignedBy, TelemetryMessage, Whose};
 use azmqtt_net::sync::Mutex;
 
 /// A running hub.
@@ -472,8 +472,12 @@ fn seconds(seconds: f64) -> PyResult<Duration> {
 pub(super) fn to_python(error: HubError) -> PyErr {
     let text = error.to_string();
     match error {
-        HubError::Bind { source, .. } | HubError::File { source, .. } => os_error(&source, text),
-        HubError::Resolve { .. } | HubError::System(_) | HubError::StateInUse(_) => PyOSError::new_err(text),
+        HubError::Listen(ListenError::Bind { source, .. }) | HubError::File { source, .. } => {
+            os_error(&source, text)
+        }
+        HubError::Listen(ListenError::Resolve { .. }) | HubError::System(_) | HubError::StateInUse(_) => {
+            PyOSError::new_err(text)
+        }
         HubError::Corrupt { .. } => errors::damaged_state(&text),
         HubError::ClientAuthority(_)
         | HubError::Identity(_)

@@ -66,6 +66,7 @@ mod tests;
 
 pub use api::certificates::{DeviceCertificate, SignedBy};
 pub use api::{Hub, packets};
+pub use azmqtt_local::listener::ListenError;
 pub use azmqtt_local::packets::PacketRecording;
 pub use config::{DisabledAnswer, HubConfig, Recording};
 pub use error::HubError;

@@ -40,8 +40,13 @@ pub enum ListenError {
 impl fmt::Display for ListenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve { host, source } => write!(f, "cannot resolve {host}: {source}"),
-            Self::Bind { host, port, source } => write!(f, "cannot listen on {host}:{port}: {source}"),
+            Self::Resolve { host, source } => write!(f, "cannot listen on {host}: {source}"),
+            Self::Bind { host, port, source } if source.kind() == io::ErrorKind::AddrInUse => {
+                write!(f, "port {port} of {host} is in use by another program")
+            }
+            Self::Bind { host, port, source } => {
+                write!(f, "cannot listen on port {port} of {host}: {source}")
+            }
         }
     }
 }

@@ -23,22 +23,8 @@ use azmqtt_local::state_dir::StateError;
 /// Why a call to the hub failed. Never shows a key.
 #[derive(Debug)]
 pub enum HubError {
-    /// The host to listen on has no address.
-    Resolve {
-        /// As configured.
-        host: String,
-        /// What the resolver said.
-        source: io::Error,
-    },
-    /// The address cannot be listened on; "address in use" is the common reason.
-    Bind {
-        /// As configured.
-        host: String,
-        /// As configured.
-        port: u16,
-        /// What the system said.
-        source: io::Error,
-    },
+    /// A listener cannot be opened; "address in use" is the common reason.
+    Listen(ListenError),
     /// The system gave no thread, runtime or random numbers.
     System(io::Error),
     /// A file or directory cannot be read or written.
@@ -162,10 +148,7 @@ impl From<CertificateError> for HubError {
 
 impl From<ListenError> for HubError {
     fn from(error: ListenError) -> Self {
-        match error {
-            ListenError::Resolve { host, source } => Self::Resolve { host, source },
-            ListenError::Bind { host, port, source } => Self::Bind { host, port, source },
-        }
+        Self::Listen(error)
     }
 }
 
@@ -188,13 +171,7 @@ impl From<StateError> for HubError {
 impl fmt::Display for HubError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Resolve { host, source } => write!(f, "the hub cannot listen on {host}: {source}"),
-            Self::Bind { host, port, source } if source.kind() == io::ErrorKind::AddrInUse => {
-                write!(f, "port {port} of {host} is in use by another program")
-            }
-            Self::Bind { host, port, source } => {
-                write!(f, "the hub cannot listen on port {port} of {host}: {source}")
-            }
+            Self::Listen(error) => error.fmt(f),
             Self::System(source) => write!(f, "the hub cannot run: {source}"),
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::Corrupt { path, reason } => write!(f, "{} is damaged: {reason}", path.display()),
@@ -267,10 +244,8 @@ fn version_of(etag: &str) -> Cow<'_, str> {
 impl std::error::Error for HubError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Resolve { source, .. } | Self::Bind { source, .. } | Self::File { source, .. } => {
-                Some(source)
-            }
-            Self::System(source) => Some(source),
+            Self::Listen(error) => Some(error),
+            Self::File { source, .. } | Self::System(source) => Some(source),
             _ => None,
         }
     }

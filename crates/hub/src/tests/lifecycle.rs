@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::client::{TestClient, hub, tls_with};
 use crate::{CloseReason, Hub, HubConfig, HubError};
+use azmqtt_local::listener::ListenError;
 use tokio_rustls::rustls::version::TLS13;
 
 fn at(host: &str, port: u16) -> HubConfig {
@@ -14,7 +15,10 @@ fn at(host: &str, port: u16) -> HubConfig {
 async fn a_port_in_use_is_a_typed_error_that_names_it() {
     let first = hub();
     let error = Hub::start(at("127.0.0.1", first.port())).err().unwrap();
-    assert!(matches!(error, HubError::Bind { port, .. } if port == first.port()), "{error:?}");
+    assert!(
+        matches!(error, HubError::Listen(ListenError::Bind { port, .. }) if port == first.port()),
+        "{error:?}"
+    );
     assert!(error.to_string().contains(&first.port().to_string()));
 }
 
@@ -22,9 +26,9 @@ async fn a_port_in_use_is_a_typed_error_that_names_it() {
 fn an_address_that_is_not_here_is_a_typed_error() {
     // 192.0.2.0/24 is reserved for documentation (RFC 5737).
     let error = Hub::start(at("192.0.2.1", 0)).err().unwrap();
-    assert!(matches!(error, HubError::Bind { .. }), "{error:?}");
+    assert!(matches!(error, HubError::Listen(ListenError::Bind { .. })), "{error:?}");
     let error = Hub::start(at("not a host", 0)).err().unwrap();
-    assert!(matches!(error, HubError::Resolve { .. }), "{error:?}");
+    assert!(matches!(error, HubError::Listen(ListenError::Resolve { .. })), "{error:?}");
 }
 
 #[test]
