@@ -2,37 +2,31 @@
 
 use std::sync::OnceLock;
 
-use bytes::Bytes;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
-use azmqtt_dialect::{MessageProperties, PropertyBag};
+use azmqtt_dialect::MessageProperties;
+use azmqtt_dialect::property_bag::BagError;
 
 /// A message from the cloud.
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct CloudMessage {
-    input: Option<String>,
-    bag: String,
-    payload: Bytes,
-    properties: OnceLock<Result<MessageProperties, String>>,
+    message: azmqtt_device::CloudMessage,
+    properties: OnceLock<Result<MessageProperties, BagError>>,
 }
 
 impl From<azmqtt_device::CloudMessage> for CloudMessage {
     fn from(message: azmqtt_device::CloudMessage) -> Self {
-        Self { input: message.input, bag: message.bag, payload: message.payload, properties: OnceLock::new() }
+        Self { message, properties: OnceLock::new() }
     }
 }
 
 impl CloudMessage {
     fn parsed(&self) -> PyResult<&MessageProperties> {
-        let parse = || match PropertyBag::parse(&self.bag) {
-            Ok(bag) => Ok(MessageProperties::from_bag(bag)),
-            Err(error) => Err(error.to_string()),
-        };
         self.properties
-            .get_or_init(parse)
+            .get_or_init(|| self.message.properties())
             .as_ref()
             .map_err(|error| PyValueError::new_err(format!("the message's properties: {error}")))
     }
@@ -43,12 +37,12 @@ impl CloudMessage {
     /// The body as it came.
     #[getter]
     fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &self.payload)
+        PyBytes::new(py, &self.message.payload)
     }
 
     /// The body as text in UTF-8.
     fn text(&self) -> PyResult<&str> {
-        std::str::from_utf8(&self.payload)
+        std::str::from_utf8(&self.message.payload)
             .map_err(|error| PyValueError::new_err(format!("the body is not UTF-8: {error}")))
     }
 
@@ -119,7 +113,7 @@ impl CloudMessage {
     /// The module's input that it came to.
     #[getter]
     fn input_name(&self) -> Option<&str> {
-        self.input.as_deref()
+        self.message.input.as_deref()
     }
 
     /// `$.cdid`: the device that a message to an input comes from.
@@ -141,7 +135,7 @@ impl CloudMessage {
     }
 
     fn __len__(&self) -> usize {
-        self.payload.len()
+        self.message.payload.len()
     }
 
     /// A message with an empty body is a message all the same.
@@ -159,7 +153,8 @@ impl CloudMessage {
     fn __repr__(&self) -> String {
         let id = self.parsed().ok().and_then(|properties| properties.message_id.as_deref());
         let id = id.map(|id| format!("message_id={id:?}, ")).unwrap_or_default();
-        let input = self.input.as_ref().map(|name| format!("input_name={name:?}, ")).unwrap_or_default();
-        format!("CloudMessage({input}{id}{} bytes)", self.payload.len())
+        let input =
+            self.message.input.as_ref().map(|name| format!("input_name={name:?}, ")).unwrap_or_default();
+        format!("CloudMessage({input}{id}{} bytes)", self.message.payload.len())
     }
 }

@@ -3,6 +3,8 @@
 use std::time::Instant;
 
 pub use azmqtt_client::Inbox;
+use azmqtt_dialect::property_bag::BagError;
+use azmqtt_dialect::{MessageProperties, PropertyBag};
 
 /// A cloud-to-device message, or one to an input of a module, as it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +22,14 @@ pub struct CloudMessage {
 }
 
 impl CloudMessage {
+    /// The properties of the system's and of the application's, read from the bag.
+    ///
+    /// # Errors
+    /// What is wrong with the bag.
+    pub fn properties(&self) -> Result<MessageProperties, BagError> {
+        PropertyBag::parse(&self.bag).map(MessageProperties::from_bag)
+    }
+
     /// In bytes, as it waits.
     pub(super) fn size(&self) -> usize {
         self.input.as_ref().map_or(0, String::len) + self.bag.len() + self.payload.len()

@@ -46,6 +46,9 @@ async fn a_message_is_acknowledged_when_the_application_says_so() {
     peer.deliver(TOPIC, "again", 2).await;
     let first = next(&device).await;
     assert_eq!((first.bag.as_str(), &first.payload[..]), ("%24.mid=7&key=value", &b"hello"[..]));
+    let properties = first.properties().unwrap();
+    assert_eq!(properties.message_id.as_deref(), Some("7"));
+    assert_eq!(properties.application, [("key".to_owned(), "value".to_owned())]);
     let second = next(&device).await;
     hears_nothing(&device, &mut peer).await;
     device.acknowledge(vec![first.delivery.unwrap(), second.delivery.unwrap()]);
