@@ -17,10 +17,7 @@ use super::{bridge, convert, errors, waiter};
 use azmqtt_device::{
     CloudMessage, DesiredPatch, Error, Incoming, MethodRequest, Receiver, Reply, StateChanges,
 };
-
-/// The first and the longest wait before a handler's subscription is tried again.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
+use azmqtt_net::BoxFuture;
 
 /// What an iterator yields.
 pub(super) trait Item: Incoming {
@@ -54,6 +51,8 @@ trait Position: Send + Sync {
     fn listen(&self, reply: Reply<()>) -> PyResult<usize>;
     fn forget(&self, key: usize);
     fn subscribed(&self, reply: Reply<()>) -> PyResult<()>;
+    /// See [`Receiver::keep_subscribed`].
+    fn keep_subscribed(&self, failed: Box<dyn FnMut(Error) + Send>) -> BoxFuture<'static, ()>;
     fn done(&self);
 }
 
@@ -81,6 +80,10 @@ impl<T: Item> Position for Cursor<T> {
         self.core.device()?;
         self.receiver.when_subscribed(reply);
         Ok(())
+    }
+
+    fn keep_subscribed(&self, failed: Box<dyn FnMut(Error) + Send>) -> BoxFuture<'static, ()> {
+        Box::pin(Receiver::keep_subscribed(Arc::downgrade(&self.receiver), failed))
     }
 
     fn done(&self) {
@@ -126,6 +129,10 @@ impl Position for States {
     fn subscribed(&self, reply: Reply<()>) -> PyResult<()> {
         reply.send(Ok(()));
         Ok(())
+    }
+
+    fn keep_subscribed(&self, _failed: Box<dyn FnMut(Error) + Send>) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
     }
 
     fn done(&self) {}
@@ -251,27 +258,9 @@ impl Events {
 
     /// Has the hub asked for items until it has granted that, with backoff. Each failure puts `key` into `wakeups`.
     fn keep_subscribed(&self, wakeups: &Wakeups, key: u64) -> PyResult<()> {
-        let (position, wakeups) = (Arc::downgrade(&self.position), Arc::clone(wakeups.shared()));
-        super::runtime::ensure()?.spawn(async move {
-            let mut retry = FIRST_RETRY;
-            loop {
-                let (reply, outcome) = Reply::channel();
-                let Some(position) = position.upgrade() else { return };
-                drop(position.subscribed(reply));
-                drop(position);
-                let error = match outcome.await.unwrap_or(Err(Error::ClientClosed)) {
-                    Ok(()) => return,
-                    Err(error) => error,
-                };
-                let is_over = error == Error::ClientClosed;
-                wakeups.push(key, Some(error));
-                if is_over {
-                    return;
-                }
-                tokio::time::sleep(retry).await;
-                retry = (2 * retry).min(LONGEST_RETRY);
-            }
-        });
+        let wakeups = Arc::clone(wakeups.shared());
+        let failed = Box::new(move |error| wakeups.push(key, Some(error)));
+        super::runtime::ensure()?.spawn(self.position.keep_subscribed(failed));
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::kind::Incoming;
@@ -16,6 +16,10 @@ use crate::stats::State;
 use azmqtt_client::acknowledge::Place;
 use azmqtt_client::watch::StateChange;
 use azmqtt_net::sync::Mutex;
+
+/// The first and the longest wait before [`Receiver::keep_subscribed`] tries again.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
 
 /// Receives items of one kind, each by one of the receivers that there are for it. Asking for the next item is how the
 /// application says that it is done with the one before, which is acknowledged then (at QoS 1): the hub delivers again what
@@ -93,6 +97,27 @@ impl<T: Incoming> Receiver<T> {
         self.subscription.then(|reply| T::subscribe(&self.device, self.timeout, reply), reply);
     }
 
+    /// Has the hub asked for items until it has granted that, with backoff, or until the receiver is dropped. `failed` is
+    /// told of each failure; the last one may be [`Error::ClientClosed`].
+    pub async fn keep_subscribed(receiver: Weak<Self>, mut failed: impl FnMut(Error)) {
+        let mut retry = FIRST_RETRY;
+        loop {
+            let (reply, outcome) = Reply::channel();
+            match receiver.upgrade() {
+                Some(receiver) => receiver.when_subscribed(reply),
+                None => return,
+            }
+            let Err(error) = outcome.await.unwrap_or(Err(Error::ClientClosed)) else { return };
+            let is_over = error == Error::ClientClosed;
+            failed(error);
+            if is_over {
+                return;
+            }
+            tokio::time::sleep(retry).await;
+            retry = (2 * retry).min(LONGEST_RETRY);
+        }
+    }
+
     /// The application is done with the last item, which is acknowledged at once.
     pub fn done(&self) {
         self.settle_current();
@@ -144,7 +169,7 @@ pub struct StateChanges {
 impl StateChanges {
     /// Begins now.
     pub fn new(device: &Device) -> Self {
-        Self { inbox: device.state_changes(), stream: Default::default() }
+        Self { inbox: device.state_changes(), stream: azmqtt_client::stream::Stream::default() }
     }
 
     /// Takes the next change if one waits.

@@ -1,5 +1,6 @@
 //! Receivers: each item goes to one of them, and is acknowledged once the application is done with it, in order.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::support::{Hub, LONG, Peer, ask, close, send, until, within};
@@ -82,6 +83,32 @@ async fn a_refused_subscription_is_told_and_tried_again() {
     assert!(matches!(outcome, Err(Error::BadAnswer { .. })), "{outcome:?}");
     let (again, _) = within(async { tokio::join!(receiver.next(), peer.answer_subscribe(false)) }).await;
     assert!(matches!(again, Err(Error::BadAnswer { .. })), "{again:?}");
+}
+
+#[tokio::test]
+async fn a_subscription_is_kept_until_it_is_granted_or_the_device_ends() {
+    let hub = Hub::new().await;
+    let device = hub.device();
+    let mut peer = hub.connect(&device).await;
+    let receiver = Arc::new(Receiver::<CloudMessage>::new(device.clone(), LONG));
+    let told = Mutex::new(Vec::new());
+    let keep =
+        || Receiver::keep_subscribed(Arc::downgrade(&receiver), |error| told.lock().unwrap().push(error));
+    let answers = async {
+        peer.answer_subscribe(false).await;
+        peer.answer_subscribe(true).await;
+    };
+    within(async { tokio::join!(keep(), answers) }).await;
+    let told_before_it_was_granted = std::mem::take(&mut *told.lock().unwrap());
+    assert!(
+        matches!(told_before_it_was_granted[..], [Error::BadAnswer { .. }]),
+        "{told_before_it_was_granted:?}"
+    );
+    within(keep()).await;
+    assert!(told.lock().unwrap().is_empty());
+    // Of a receiver that is gone nobody is told.
+    drop(receiver);
+    drop(peer);
 }
 
 #[tokio::test]
