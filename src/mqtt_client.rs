@@ -14,15 +14,13 @@ use super::errors::value_error;
 use super::fork::Generation;
 use super::greenlets::Greenlets;
 use super::{runtime, waiter};
-use azmqtt_client::{Broker, End, Event, EventKind, Refused};
-use azmqtt_mqtt::{Connect, LARGEST_PACKET, Level, Properties, Publish, QoS, SubscribeFilter, Will};
+use azmqtt_client::{Broker, End, Event, EventKind, Refused, check_connect};
+use azmqtt_mqtt::{Connect, Level, Properties, Publish, QoS, SubscribeFilter, Will};
 use azmqtt_net::tls::{self, Verification, Versions};
 use azmqtt_net::{ConnectError, ProxyChoice, Trust};
 
 /// How long Ctrl-C may go unnoticed.
 const TICK: Duration = Duration::from_millis(50);
-/// The longest text or will that CONNECT can hold, in bytes (§1.5.3).
-const MAX_FIELD: usize = 65_535;
 
 /// What TLS is made of. Shows no key.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -126,46 +124,25 @@ struct ConnectFields {
 
 impl ConnectFields {
     fn build(self) -> PyResult<Connect> {
-        if self.username.is_none() && self.password.is_some() {
-            return Err(PyValueError::new_err(
-                "username: a password needs one in MQTT 3.1.1 [MQTT-3.1.2-22]",
-            ));
-        }
-        if self.password.as_ref().is_some_and(|password| password.len() > MAX_FIELD) {
-            return Err(PyValueError::new_err("password: it may have 65,535 bytes"));
-        }
-        let username = self.username.map(|username| text("username", username)).transpose()?;
         let will = self
             .will
             .map(|(topic, payload, qos, retain)| {
-                let will = publish(topic, payload, qos, retain)?;
-                if will.payload.len() > MAX_FIELD {
-                    return Err(PyValueError::new_err("will: its payload may have 65,535 bytes (§3.1.3.3)"));
-                }
-                Ok(Will::new(will.topic, will.payload, will.qos, retain))
+                PyResult::Ok(Will::new(topic, payload, quality(qos)?, retain))
             })
             .transpose()?;
-        Ok(Connect {
+        let connect = Connect {
             level: if self.level == 3 { Level::Mqtt31 } else { Level::Mqtt311 },
-            client_id: text("client_id", self.client_id)?,
+            client_id: self.client_id,
             clean_start: self.clean_session,
             keep_alive: self.keepalive,
             properties: Properties::default(),
             will,
-            username,
+            username: self.username,
             password: self.password.map(Bytes::from),
-        })
+        };
+        check_connect(&connect).map_err(|error| value_error(&error))?;
+        Ok(connect)
     }
-}
-
-/// What a field of CONNECT can hold (§1.5.3). The text itself stays out of the error: it may be a password.
-fn text(name: &str, text: String) -> PyResult<String> {
-    if text.len() > MAX_FIELD || text.contains('\0') {
-        return Err(PyValueError::new_err(format!(
-            "{name}: it may have 65,535 bytes of UTF-8, none of them 0"
-        )));
-    }
-    Ok(text)
 }
 
 fn quality(qos: u8) -> PyResult<QoS> {
@@ -174,11 +151,6 @@ fn quality(qos: u8) -> PyResult<QoS> {
         1 => Ok(QoS::AtLeastOnce),
         _ => Err(PyValueError::new_err("qos must be 0 or 1")),
     }
-}
-
-fn publish(topic: String, payload: Vec<u8>, qos: u8, retain: bool) -> PyResult<Publish> {
-    let publish = Publish { retain, ..Publish::new(topic, quality(qos)?, payload) };
-    if publish.fits(LARGEST_PACKET) { Ok(publish) } else { Err(refused(Refused::Message)) }
 }
 
 fn refused(reason: Refused) -> PyErr {
@@ -246,7 +218,9 @@ impl MqttClient {
     }
 
     fn publish(&self, mid: u16, topic: String, payload: &[u8], qos: u8, retain: bool) -> PyResult<()> {
-        self.client()?.publish(mid, publish(topic, payload.to_vec(), qos, retain)?).map_err(refused)
+        let payload = Bytes::copy_from_slice(payload);
+        let publish = Publish { retain, ..Publish::new(topic, quality(qos)?, payload) };
+        self.client()?.publish(mid, publish).map_err(refused)
     }
 
     fn subscribe(&self, mid: u16, filters: Vec<(String, u8)>) -> PyResult<()> {

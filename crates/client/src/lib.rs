@@ -51,7 +51,7 @@ pub use managed::{
     Authenticator, Client, Config, Credential, Delivery, Error, InboxLimits, Published, Purpose, Received,
     Receiver, StateChanges, Stats,
 };
-pub use manual::{End, Event, EventKind, Events, MqttClient, Refused};
+pub use manual::{BadConnect, End, Event, EventKind, Events, MqttClient, Refused, check_connect};
 pub use monitor::Monitor;
 pub use reply::Reply;
 pub use ticket::Ticket;

@@ -5,11 +5,13 @@
 //! | module | subject |
 //! |---|---|
 //! | [`client`] | what can be asked, and how it reaches the task |
+//! | [`connect`] | what CONNECT can hold |
 //! | `task` | a session and its connection |
 //! | `session` | what is said, without I/O |
 //! | [`events`] | what came of it |
 
 pub mod client;
+pub mod connect;
 pub mod events;
 mod session;
 mod task;
@@ -18,4 +20,5 @@ mod task;
 mod tests;
 
 pub use client::{MqttClient, Refused};
+pub use connect::{BadConnect, check_connect};
 pub use events::{End, Event, EventKind, Events};
