@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::client::{DEADLINE, TestClient, hub, start};
-use super::rest::{RestAnswer, ask_as, ask_rest};
+use super::http::{Answer, ask, ask_as};
 use crate::id::Id;
 use crate::security::policies::OWNER;
 use crate::storage::state_dir::make_temp_dir;
@@ -32,50 +32,50 @@ fn with(name: &str, value: Value) -> Value {
     body
 }
 
-async fn put(hub: &Hub, if_match: &str, body: &Value) -> RestAnswer {
+async fn put(hub: &Hub, if_match: &str, body: &Value) -> Answer {
     let headers = if if_match.is_empty() { String::new() } else { format!("If-Match: {if_match}\r\n") };
-    ask_as(hub, OWNER, "PUT /configurations/chiller", &headers, body).await
+    ask_as(hub, OWNER, "PUT", "/configurations/chiller", &headers, body).await
 }
 
 #[tokio::test]
 async fn their_life() {
     let hub = hub();
     let missing = (404, "ConfigurationNotFound");
-    assert_eq!(ask_rest(&hub, "GET /configurations/chiller", &Value::Null).await.refusal(), missing);
+    assert_eq!(ask(&hub, "GET", "/configurations/chiller", &Value::Null).await.refusal(), missing);
     assert_eq!(put(&hub, "*", &body()).await.refusal(), missing);
     let made = put(&hub, "", &body()).await;
-    assert_eq!(made.status, 200, "{}", made.json);
-    assert_eq!(made.json["etag"], "MQ==", "base64 of 1");
-    let etag = made.json["etag"].as_str().unwrap().to_owned();
+    assert_eq!(made.status, 200, "{made}");
+    assert_eq!(made.json()["etag"], "MQ==", "base64 of 1");
+    let etag = made.json()["etag"].as_str().unwrap().to_owned();
     assert_eq!(made.header("etag"), Some(format!("\"{etag}\"").as_str()));
     for field in ["id", "schemaVersion", "labels", "content", "targetCondition", "priority"] {
-        assert_eq!(made.json[field], body()[field], "{field}");
+        assert_eq!(made.json()[field], body()[field], "{field}");
     }
-    assert_eq!(made.json["systemMetrics"]["results"]["targetedCount"], 1);
-    assert_eq!(made.json["metrics"]["results"], json!({ "all": 2, "none": 0 }));
-    let shown = made.json["systemMetrics"]["queries"]["targetedCount"].as_str().unwrap();
-    assert_eq!(hub.query(shown, None, None).unwrap().body, "[{\"deviceId\":\"dev1\"}]");
+    assert_eq!(made.json()["systemMetrics"]["results"]["targetedCount"], 1);
+    assert_eq!(made.json()["metrics"]["results"], json!({ "all": 2, "none": 0 }));
+    let shown = made.json()["systemMetrics"]["queries"]["targetedCount"].as_str().unwrap().to_owned();
+    assert_eq!(hub.query(&shown, None, None).unwrap().body, "[{\"deviceId\":\"dev1\"}]");
     assert_eq!(put(&hub, "", &body()).await.refusal(), (409, "ConfigurationAlreadyExists"));
     let changed = with("targetCondition", "*".into());
     assert_eq!(put(&hub, "\"old\"", &changed).await.refusal(), (412, "PreconditionFailed"));
     let updated = put(&hub, &format!("\"{etag}\""), &changed).await;
     assert_eq!(
-        (updated.status, &updated.json["systemMetrics"]["results"]["targetedCount"]),
+        (updated.status, &updated.json()["systemMetrics"]["results"]["targetedCount"]),
         (200, &2.into())
     );
-    assert_ne!(updated.json["etag"], etag.as_str());
-    assert_eq!(updated.json["createdTimeUtc"], made.json["createdTimeUtc"]);
-    let bare = put(&hub, updated.json["etag"].as_str().unwrap(), &body()).await;
+    assert_ne!(updated.json()["etag"], etag.as_str());
+    assert_eq!(updated.json()["createdTimeUtc"], made.json()["createdTimeUtc"]);
+    let bare = put(&hub, updated.json()["etag"].as_str().unwrap(), &body()).await;
     assert_eq!(bare.refusal(), (409, "ConfigurationAlreadyExists"));
     let other = with("content", json!({ "deviceContent": {} }));
     let kept = put(&hub, "*", &other).await;
-    assert_eq!((kept.status, &kept.json["content"]), (200, &body()["content"]));
-    let list = ask_rest(&hub, "GET /configurations?top=1", &Value::Null).await;
-    assert_eq!((list.json.as_array().unwrap().len(), &list.json[0]["id"]), (1, &"chiller".into()));
+    assert_eq!((kept.status, &kept.json()["content"]), (200, &body()["content"]));
+    let list = ask(&hub, "GET", "/configurations?top=1", &Value::Null).await;
+    assert_eq!((list.json().as_array().unwrap().len(), &list.json()[0]["id"]), (1, &"chiller".into()));
     let delete = |if_match: &'static str| {
         let headers = format!("If-Match: {if_match}\r\n");
         let hub = &hub;
-        async move { ask_as(hub, OWNER, "DELETE /configurations/chiller", &headers, &Value::Null).await }
+        async move { ask_as(hub, OWNER, "DELETE", "/configurations/chiller", &headers, &Value::Null).await }
     };
     assert_eq!(delete("\"old\"").await.refusal(), (412, "PreconditionFailed"));
     assert_eq!(delete("*").await.status, 204);
@@ -110,26 +110,26 @@ async fn rules() {
         assert_eq!(answer.refusal(), (400, error), "{name} {value}");
     }
     let plain = json!({ "id": "plain", "content": { "deviceContent": {} } });
-    let plain = ask_rest(&hub, "PUT /configurations/plain", &plain).await.json;
+    let plain = ask(&hub, "PUT", "/configurations/plain", &plain).await.json();
     assert_eq!((&plain["schemaVersion"], &plain["labels"]), (&Value::Null, &Value::Null));
     assert_eq!((&plain["priority"], &plain["targetCondition"]), (&0.into(), &"".into()));
-    assert_eq!(ask_rest(&hub, "DELETE /configurations/plain", &Value::Null).await.status, 204);
+    assert_eq!(ask(&hub, "DELETE", "/configurations/plain", &Value::Null).await.status, 204);
     for id in ["UPPER", "a%20b", &"x".repeat(129)] {
         let mut body = body();
         body.as_object_mut().unwrap().shift_remove("id");
-        let answer = ask_rest(&hub, &format!("PUT /configurations/{id}"), &body).await;
+        let answer = ask(&hub, "PUT", &format!("/configurations/{id}"), &body).await;
         assert_eq!(answer.refusal(), (400, "ArgumentInvalid"), "{id}");
     }
     assert_eq!(
-        ask_rest(&hub, "PUT /configurations/x", &Value::Null).await.refusal(),
+        ask(&hub, "PUT", "/configurations/x", &Value::Null).await.refusal(),
         (400, "IotHubFormatError")
     );
-    let stranger = ask_as(&hub, "registryRead", "PUT /configurations/chiller", "", &body()).await;
+    let stranger = ask_as(&hub, "registryRead", "PUT", "/configurations/chiller", "", &body()).await;
     assert_eq!(stranger.status, 401);
     for number in 0..100 {
         let mut body = body();
         body["id"] = format!("c{number}").into();
-        assert_eq!(ask_rest(&hub, &format!("PUT /configurations/c{number}"), &body).await.status, 200);
+        assert_eq!(ask(&hub, "PUT", &format!("/configurations/c{number}"), &body).await.status, 200);
     }
     assert_eq!(put(&hub, "", &body()).await.refusal(), (413, "ConfigurationCountLimitExceeded"));
 }
@@ -143,7 +143,7 @@ async fn the_memory_of_all_is_bounded() {
     large["content"]["modulesContent"]["$edgeAgent"] = json!({});
     let mut taken = 0;
     let refused = loop {
-        let answer = ask_rest(&hub, &format!("PUT /configurations/c{taken}"), &large).await;
+        let answer = ask(&hub, "PUT", &format!("/configurations/c{taken}"), &large).await;
         if answer.status != 200 {
             break answer;
         }
@@ -164,8 +164,8 @@ fn named(id: &str, priority: i64, condition: &str, level: i64) -> Value {
 
 async fn make(hub: &Hub, body: &Value) {
     let id = body["id"].as_str().unwrap();
-    let made = ask_rest(hub, &format!("PUT /configurations/{id}"), body).await;
-    assert_eq!(made.status, 200, "{}", made.json);
+    let made = ask(hub, "PUT", &format!("/configurations/{id}"), body).await;
+    assert_eq!(made.status, 200, "{made}");
 }
 
 /// Waits until a twin is as it should be.
@@ -182,7 +182,7 @@ async fn until(hub: &Hub, id: impl Into<Id<'_>>, wanted: impl Fn(&Value) -> bool
 }
 
 async fn set_floor(hub: &Hub, floor: u64) {
-    let patched = ask_rest(hub, "PATCH /twins/dev1", &json!({ "tags": { "floor": floor } })).await;
+    let patched = ask(hub, "PATCH", "/twins/dev1", &json!({ "tags": { "floor": floor } })).await;
     assert_eq!(patched.status, 200);
 }
 
@@ -204,18 +204,18 @@ async fn the_highest_priority_that_targets_a_device_is_applied() {
     make(&hub, &named("between", 4, "tags.floor >= 3", 3)).await;
     set_floor(&hub, 3).await;
     until(&hub, "dev1", |twin| level(twin) == 2).await;
-    let seen = ask_rest(&hub, "GET /configurations/high", &Value::Null).await.json;
+    let seen = ask(&hub, "GET", "/configurations/high", &Value::Null).await.json();
     assert_eq!(seen["systemMetrics"]["results"], json!({ "targetedCount": 1, "appliedCount": 1 }));
     let query = seen["systemMetrics"]["queries"]["appliedCount"].as_str().unwrap();
     assert_eq!(hub.query(query, None, None).unwrap().body, "[{\"deviceId\":\"dev1\"}]");
-    let seen = ask_rest(&hub, "GET /configurations/between", &Value::Null).await.json;
+    let seen = ask(&hub, "GET", "/configurations/between", &Value::Null).await.json();
     assert_eq!(seen["systemMetrics"]["results"], json!({ "targetedCount": 1, "appliedCount": 0 }));
     // Without it the next one applies; without any the properties stay.
-    ask_rest(&hub, "DELETE /configurations/high", &Value::Null).await;
+    ask(&hub, "DELETE", "/configurations/high", &Value::Null).await;
     until(&hub, "dev1", |twin| level(twin) == 3).await;
     set_floor(&hub, 2).await;
     until(&hub, "dev1", |twin| level(twin) == 1).await;
-    ask_rest(&hub, "DELETE /configurations/low", &Value::Null).await;
+    ask(&hub, "DELETE", "/configurations/low", &Value::Null).await;
     let twin = until(&hub, "dev1", |twin| twin["configurations"].is_null()).await;
     assert_eq!(level(&twin), 1);
     // What a device reports counts, and a device that is made later.
@@ -258,7 +258,7 @@ async fn modules_and_edge_devices_get_theirs() {
     assert_eq!(hub.twin(("edge", "m1")).unwrap()["properties"]["desired"]["x"], 1);
     // The module that the deployment made is a module like any other.
     until(&hub, ("edge", "m1"), |twin| level(twin) == 4).await;
-    let seen = ask_rest(&hub, "GET /configurations/deployment", &Value::Null).await.json;
+    let seen = ask(&hub, "GET", "/configurations/deployment", &Value::Null).await.json();
     assert_eq!(seen["systemMetrics"]["results"]["targetedCount"], 1);
     assert!(!hub.has_module("dev2", "m1"));
 }
@@ -268,7 +268,7 @@ async fn conditions_and_metrics_are_tried() {
     let hub = hub();
     let ask = |body: Value| {
         let hub = &hub;
-        async move { ask_rest(hub, "POST /configurations/testQueries", &body).await.json }
+        async move { ask(hub, "POST", "/configurations/testQueries", &body).await.json() }
     };
     let good = json!({
         "targetCondition": "from devices.modules where tags.building=9",
@@ -286,7 +286,7 @@ async fn conditions_and_metrics_are_tried() {
 async fn hub_with_gateway() -> Hub {
     let hub = hub();
     let edge = json!({ "capabilities": { "iotEdge": true } });
-    assert_eq!(ask_rest(&hub, "PUT /devices/edge", &edge).await.status, 200);
+    assert_eq!(ask(&hub, "PUT", "/devices/edge", &edge).await.status, 200);
     hub
 }
 
@@ -297,7 +297,7 @@ async fn content_is_applied_to_one_device() {
     hub.patch_desired(("edge", "old"), &json!({ "keep": 1, "a": { "b": 1, "c": 2 } })).unwrap();
     let apply = |device: &'static str, content: Value| {
         let hub = &hub;
-        async move { ask_rest(hub, &format!("POST /devices/{device}/applyConfigurationContent"), &content).await }
+        async move { ask(hub, "POST", &format!("/devices/{device}/applyConfigurationContent"), &content).await }
     };
     let content = json!({ "modulesContent": {
         "$edgeAgent": { "properties.desired": { "schemaVersion": "1.1", "modules": {} } },
@@ -328,7 +328,7 @@ async fn content_is_applied_to_one_device() {
     assert_eq!(hub.twin("edge").unwrap()["properties"]["desired"]["x"], 1);
     let refused = apply("dev2", content.clone()).await;
     assert_eq!(refused.refusal(), (400, "ArgumentInvalid"));
-    assert!(refused.json["Message"].as_str().unwrap().contains("Not an Azure IoT Edge device"));
+    assert!(refused.json()["Message"].as_str().unwrap().contains("Not an Azure IoT Edge device"));
     assert_eq!(apply("nobody", content).await.refusal(), (404, "DeviceNotFound"));
     assert_eq!(apply("edge", json!({ "moduleContent": {} })).await.refusal(), (400, "ArgumentInvalid"));
 }
@@ -340,13 +340,13 @@ async fn they_outlast_the_hub() {
     let first = start(config.clone());
     put(&first, "", &body()).await;
     until(&first, "dev1", |twin| twin["configurations"]["chiller"].is_object()).await;
-    let made = ask_rest(&first, "GET /configurations/chiller", &Value::Null).await;
+    let made = ask(&first, "GET", "/configurations/chiller", &Value::Null).await;
     drop(first);
     let again = Hub::start(config).unwrap();
     let twin = until(&again, "dev1", |twin| twin["configurations"]["chiller"].is_object()).await;
     assert_eq!(twin["properties"]["desired"]["chiller"], json!({ "level": 3 }));
-    let read = ask_rest(&again, "GET /configurations/chiller", &Value::Null).await;
-    assert_eq!(read.json, made.json);
+    let read = ask(&again, "GET", "/configurations/chiller", &Value::Null).await;
+    assert_eq!(read.json(), made.json());
     drop(again);
     std::fs::write(dir.join("state/configurations.json"), "{}").unwrap();
     let config = HubConfig { state_dir: Some(dir.join("state")), ..HubConfig::default() };
@@ -363,11 +363,11 @@ async fn content_for_more_modules_than_there_may_be_makes_none() {
         let modules = (0..count).map(|number| (format!("m{number}"), json!({ "properties.desired.x": 1 })));
         json!({ "modulesContent": modules.collect::<serde_json::Map<_, _>>() })
     };
-    let request = "POST /devices/edge/applyConfigurationContent";
-    assert_eq!(ask_rest(&hub, request, &content(49)).await.refusal(), (413, "TooManyModulesOnDevice"));
+    let path = "/devices/edge/applyConfigurationContent";
+    assert_eq!(ask(&hub, "POST", path, &content(49)).await.refusal(), (413, "TooManyModulesOnDevice"));
     assert_eq!(hub.module_ids("edge").unwrap(), ["$edgeAgent", "$edgeHub", "m0"]);
     assert_eq!(hub.twin(("edge", "m0")).unwrap()["properties"]["desired"]["x"], Value::Null);
-    assert_eq!(ask_rest(&hub, request, &content(48)).await.status, 204);
+    assert_eq!(ask(&hub, "POST", path, &content(48)).await.status, 204);
     assert_eq!(hub.module_ids("edge").unwrap().len(), 50);
 }
 

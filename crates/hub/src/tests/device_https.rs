@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::client::{TestClient, hub, key, start};
-use super::service::{Answer, Http, VERSION, ask, ask_as, policy_token};
+use super::http::{Answer, Http, VERSION, ask, ask_as, policy_token};
 use crate::config::CloudToDevice;
 use crate::messages::feedback_queue::FeedbackDelivery;
 use crate::messages::telemetry::unix_now;

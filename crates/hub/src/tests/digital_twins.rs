@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{TestClient, hub};
-use super::service::{ask, ask_if};
+use super::http::{ask, ask_if};
 use azmqtt_mqtt::QoS;
 
 #[tokio::test]

@@ -4,8 +4,8 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 
 use super::client::{DEADLINE, ends, provisioning, start};
+use super::http::{Answer, Http};
 use super::provisioning::{connect, register};
-use super::service::{Answer, Http};
 use crate::http::listed_routes;
 use crate::messages::telemetry::unix_now;
 use crate::storage::state_dir::make_temp_dir;
@@ -165,7 +165,7 @@ async fn only_the_owner_is_let_in() {
         format!("Authorization: {}\r\n", SasToken::sign(resource, key, expiry, policy).to_token())
     };
     let key = owner_key(&hub);
-    let hub_key = super::service::policy_key(&hub, "iothubowner");
+    let hub_key = super::http::policy_key(&hub, "iothubowner");
     for headers in [
         String::new(),
         "Authorization: Bearer x\r\n".to_owned(),

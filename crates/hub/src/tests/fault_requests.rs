@@ -1,45 +1,25 @@
 //! Faults over HTTPS, asked for by honest and hostile callers.
 
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
 
-use super::client::{DEADLINE, TestClient, https, hub};
+use super::client::{TestClient, hub};
+use super::http::{Http, VERSION, policy_token};
 use crate::Hub;
-use crate::messages::telemetry::unix_now;
-use azmqtt_dialect::{SasToken, SymmetricKey};
 use azmqtt_mqtt::QoS;
 
 const EVENTS: &str = "devices/dev1/messages/events/";
 
-fn owner(hub: &Hub) -> String {
-    let connection_string = hub.service_connection_string().unwrap();
-    let key = connection_string.rsplit_once("SharedAccessKey=").unwrap().1;
-    let key = SymmetricKey::from_base64(key).unwrap();
-    SasToken::sign("localhost", &key, unix_now() + 60, Some("iothubowner")).to_token()
-}
-
 /// A request as the hub's owner; status and body.
 async fn ask(hub: &Hub, method: &str, path: &str, body: &str) -> (u16, Value) {
-    ask_as(hub, &owner(hub), method, path, body).await
+    ask_with(hub, &policy_token(hub, "iothubowner"), method, path, body).await
 }
 
-async fn ask_as(hub: &Hub, token: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
-    let mut stream = https(hub).await;
-    let separator = if path.contains('?') { '&' } else { '?' };
-    let request = format!(
-        "{method} /azmqtt/faults{path}{separator}api-version=2021-04-12 HTTP/1.1\r\nHost: localhost\r\n\
-         Authorization: {token}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    // A hub that refuses may close before it has read all.
-    let _ = stream.write_all(request.as_bytes()).await;
-    let mut answer = Vec::new();
-    let _ = timeout(DEADLINE, stream.read_to_end(&mut answer)).await.unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_default();
-    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+async fn ask_with(hub: &Hub, token: &str, method: &str, path: &str, body: &str) -> (u16, Value) {
+    let target = format!("/azmqtt/faults{path}{}{VERSION}", if path.contains('?') { '&' } else { '?' });
+    let headers = format!("Authorization: {token}\r\n");
+    let answer = Http::connect(hub).await.send(method, &target, &headers, body.as_bytes()).await;
+    let answer = answer.expect("an answer");
+    (answer.status, serde_json::from_slice(&answer.body).unwrap_or_default())
 }
 
 #[tokio::test]
@@ -85,7 +65,7 @@ async fn requests_are_answered_by_the_service_s_codes() {
     for (status, code) in [(401, 401_002), (404, 404_001), (503, 503_001)] {
         let rule = format!(r#"{{"fault": "answer", "on": "request", "status": {status}, "lasting": 600}}"#);
         assert_eq!(ask(&hub, "POST", "", &rule).await.0, 201);
-        let answer = super::service::ask(&hub, "GET", "/twins/dev1", &Value::Null).await;
+        let answer = super::http::ask(&hub, "GET", "/twins/dev1", &Value::Null).await;
         assert_eq!((answer.status, answer.code()), (status, code));
         assert_eq!(ask(&hub, "DELETE", "", "").await.0, 204);
     }
@@ -116,7 +96,7 @@ async fn what_is_no_rule_is_refused() {
     assert_eq!(ask(&hub, "POST", "", r#"{"fault": "drop", "device_id": "nobody"}"#).await.0, 404);
     assert_eq!(ask(&hub, "GET", "/fired?after=x", "").await.0, 400);
     assert_eq!(ask(&hub, "DELETE", "/99999999999999999999999", "").await.0, 400);
-    assert_eq!(ask_as(&hub, "", "GET", "", "").await.0, 401);
-    assert_eq!(ask_as(&hub, "", "POST", "", r#"{"fault": "drop"}"#).await.0, 401);
+    assert_eq!(ask_with(&hub, "", "GET", "", "").await.0, 401);
+    assert_eq!(ask_with(&hub, "", "POST", "", r#"{"fault": "drop"}"#).await.0, 401);
     assert!(hub.faults().is_empty());
 }

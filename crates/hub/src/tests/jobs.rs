@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::client::{DEADLINE, TestClient, hub, start};
-use super::rest::{RestAnswer, ask_as, ask_rest};
+use super::http::{Answer, ask, ask_as};
 use crate::messages::telemetry::unix_now;
 use crate::storage::state_dir::make_temp_dir;
 use crate::throttle::{Throttling, Tier};
@@ -41,16 +41,16 @@ fn with(mut body: Value, name: &str, value: Value) -> Value {
     body
 }
 
-async fn put(hub: &Hub, id: &str, body: &Value) -> RestAnswer {
-    ask_as(hub, "service", &format!("PUT /jobs/v2/{id}"), "", body).await
+async fn put(hub: &Hub, id: &str, body: &Value) -> Answer {
+    ask_as(hub, "service", "PUT", &format!("/jobs/v2/{id}"), "", body).await
 }
 
 async fn get(hub: &Hub, id: &str) -> Value {
-    ask_rest(hub, &format!("GET /jobs/v2/{id}"), &Value::Null).await.json
+    ask(hub, "GET", &format!("/jobs/v2/{id}"), &Value::Null).await.json()
 }
 
-async fn cancel(hub: &Hub, id: &str) -> RestAnswer {
-    ask_rest(hub, &format!("POST /jobs/v2/{id}/cancel"), &Value::Null).await
+async fn cancel(hub: &Hub, id: &str) -> Answer {
+    ask(hub, "POST", &format!("/jobs/v2/{id}/cancel"), &Value::Null).await
 }
 
 /// Asks until the job is as wanted.
@@ -78,9 +78,9 @@ async fn twins_are_updated() {
     let mut client = TestClient::connect(&hub, "dev1").await;
     client.subscribe("$iothub/twin/PATCH/properties/desired/#", QoS::AtMostOnce).await.unwrap();
     let made = put(&hub, "all", &update("*")).await;
-    assert_eq!(made.status, 200, "{}", made.json);
-    assert_eq!((&made.json["jobId"], &made.json["type"]), (&"all".into(), &"scheduleUpdateTwin".into()));
-    assert_eq!(made.json["status"], "queued");
+    assert_eq!(made.status, 200, "{made}");
+    assert_eq!((&made.json()["jobId"], &made.json()["type"]), (&"all".into(), &"scheduleUpdateTwin".into()));
+    assert_eq!(made.json()["status"], "queued");
     let job = until(&hub, "all", |job| job["status"] == "completed").await;
     let statistics = json!({
         "deviceCount": 2, "failedCount": 0, "succeededCount": 2, "runningCount": 0, "pendingCount": 0,
@@ -143,7 +143,7 @@ async fn a_job_begins_at_its_time() {
     let hub = hub();
     let at = format_utc(unix_now() + 2);
     let made = put(&hub, "later", &with(update("*"), "startTime", at.as_str().into())).await;
-    assert_eq!((&made.json["status"], &made.json["startTime"]), (&"queued".into(), &at.as_str().into()));
+    assert_eq!((&made.json()["status"], &made.json()["startTime"]), (&"queued".into(), &at.as_str().into()));
     assert_eq!(get(&hub, "later").await["status"], "scheduled");
     // One that comes after it is not held up.
     put(&hub, "now", &update("deviceId = 'dev2'")).await;
@@ -160,7 +160,7 @@ async fn only_a_job_that_waits_can_be_cancelled() {
     let soon = with(update("*"), "startTime", format_utc(unix_now() + 2).into());
     put(&hub, "soon", &soon).await;
     let cancelled = cancel(&hub, "soon").await;
-    assert_eq!((cancelled.status, &cancelled.json["status"]), (200, &"cancelled".into()));
+    assert_eq!((cancelled.status, &cancelled.json()["status"]), (200, &"cancelled".into()));
     assert_eq!(cancel(&hub, "soon").await.refusal(), (405, "OperationNotAllowedInCurrentState"));
     assert_eq!(cancel(&hub, "none").await.refusal(), (404, "JobNotFound"));
     let mut waits = call("deviceId = 'dev1'");
@@ -178,7 +178,7 @@ async fn only_a_job_that_waits_can_be_cancelled() {
 async fn a_job_whose_condition_cannot_be_read_fails() {
     let hub = hub();
     for (id, condition) in [("a", ""), ("b", "deviceId ="), ("c", "FROM devices.jobs")] {
-        assert_eq!(put(&hub, id, &update(condition)).await.json["status"], "queued");
+        assert_eq!(put(&hub, id, &update(condition)).await.json()["status"], "queued");
         let job = until(&hub, id, |job| job["status"] == "failed").await;
         assert!(job["failureReason"].as_str().unwrap().starts_with("queryCondition: "), "{job}");
         assert_eq!(job["deviceJobStatistics"]["deviceCount"], 0);
@@ -234,12 +234,17 @@ async fn jobs_are_listed_page_by_page() {
     let list = |parameters: String, headers: String| {
         let hub = &hub;
         async move {
-            ask_as(hub, "service", &format!("GET /jobs/v2/query?{parameters}"), &headers, &Value::Null).await
+            ask_as(hub, "service", "GET", &format!("/jobs/v2/query?{parameters}"), &headers, &Value::Null)
+                .await
         }
     };
-    let ids = |answer: &RestAnswer| {
-        let ids = answer.json.as_array().unwrap().iter().map(|job| job["jobId"].as_str().unwrap().to_owned());
-        ids.collect::<Vec<_>>()
+    let ids = |answer: &Answer| {
+        let jobs = answer.json();
+        jobs.as_array()
+            .unwrap()
+            .iter()
+            .map(|job| job["jobId"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
     };
     let all = list("x=1".to_owned(), String::new()).await;
     assert_eq!(
@@ -307,7 +312,7 @@ async fn rules() {
         assert_eq!(put(&hub, id, &update("*")).await.refusal(), (400, "ArgumentInvalid"), "{id}");
     }
     assert_eq!(put(&hub, "a", &Value::Null).await.refusal(), (400, "IotHubFormatError"));
-    let stranger = ask_as(&hub, "registryReadWrite", "PUT /jobs/v2/a", "", &update("*")).await;
+    let stranger = ask_as(&hub, "registryReadWrite", "PUT", "/jobs/v2/a", "", &update("*")).await;
     assert_eq!(stranger.status, 401);
     let far = with(update("*"), "startTime", far_ahead());
     for number in 0..100 {
@@ -317,10 +322,10 @@ async fn rules() {
     assert_eq!(put(&hub, "more", &far).await.refusal(), (403, "JobQuotaExceeded"));
     let unknown = json!({ "jobId": "none", "type": "unknown", "status": "unknown" });
     assert_eq!(get(&hub, "none").await, unknown);
-    let transfer = ask_rest(&hub, "POST /jobs/create", &json!({ "type": "export" })).await;
+    let transfer = ask(&hub, "POST", "/jobs/create", &json!({ "type": "export" })).await;
     assert_eq!(transfer.refusal(), (403, "OperationNotAvailableInCurrentTier"));
-    assert_eq!(ask_rest(&hub, "GET /jobs", &Value::Null).await.json, json!([]));
-    assert_eq!(ask_rest(&hub, "GET /jobs/x", &Value::Null).await.refusal(), (404, "JobNotFound"));
+    assert_eq!(ask(&hub, "GET", "/jobs", &Value::Null).await.json(), json!([]));
+    assert_eq!(ask(&hub, "GET", "/jobs/x", &Value::Null).await.refusal(), (404, "JobNotFound"));
 }
 
 #[tokio::test]

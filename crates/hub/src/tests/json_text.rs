@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{TestClient, hub};
-use super::rest::ask_rest;
-use super::service::{Http, VERSION, policy_token};
+use super::http::{self, Http, VERSION, policy_token};
 use super::state::Dir;
 use crate::Hub;
 use azmqtt_mqtt::QoS;
@@ -83,7 +82,7 @@ async fn jobs_keep_what_a_method_answered() {
         let topic = format!("$iothub/methods/res/200/?$rid={:x}", number + 1);
         client.publish(&topic, QoS::AtMostOnce, body).await;
         loop {
-            let job = ask_rest(&hub, &format!("GET /jobs/v2/{id}"), &Value::Null).await.json;
+            let job = http::ask(&hub, "GET", &format!("/jobs/v2/{id}"), &Value::Null).await.json();
             if job["status"] == "completed" {
                 break;
             }

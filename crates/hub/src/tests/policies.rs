@@ -2,7 +2,7 @@
 //! signatures").
 
 use super::client::{Options, TestClient, hub};
-use super::service::policy_key;
+use super::http::policy_key;
 use crate::messages::telemetry::unix_now;
 use crate::{Authentication, Hub, Id};
 use azmqtt_dialect::sas::SasToken;

@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::client::{TestClient, hub};
-use super::rest::{RestAnswer, ask_as, ask_rest};
+use super::http::{Answer, ask, ask_as};
 use crate::Hub;
 
-async fn query(hub: &Hub, text: &str, headers: &str) -> RestAnswer {
-    ask_as(hub, "service", "POST /devices/query", headers, &json!({ "query": text })).await
+async fn query(hub: &Hub, text: &str, headers: &str) -> Answer {
+    ask_as(hub, "service", "POST", "/devices/query", headers, &json!({ "query": text })).await
 }
 
-fn ids(answer: &RestAnswer) -> Vec<&str> {
-    assert_eq!(answer.status, 200, "{}", answer.json);
-    answer.json.as_array().unwrap().iter().map(|row| row["deviceId"].as_str().unwrap()).collect()
+fn ids(answer: &Answer) -> Vec<String> {
+    assert_eq!(answer.status, 200, "{answer}");
+    let rows = answer.json();
+    rows.as_array().unwrap().iter().map(|row| row["deviceId"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]
@@ -28,15 +29,15 @@ async fn twins_figures_and_modules() {
     assert_eq!(all.header("x-ms-continuation"), None);
     let mut twin = hub.twin("dev1").unwrap();
     assert_eq!(twin.as_object_mut().unwrap().shift_remove("tags"), Some(json!({})), "a row has none");
-    assert_eq!(all.json[0], twin);
+    assert_eq!(all.json()[0], twin);
     let some = query(&hub, "select deviceId from devices where properties.desired.level >= 5", "").await;
-    assert_eq!(some.json, json!([{ "deviceId": "dev1" }]));
+    assert_eq!(some.json(), json!([{ "deviceId": "dev1" }]));
     assert_eq!(some.header("x-ms-item-type"), Some("Raw"));
     let count =
         query(&hub, "SELECT COUNT() AS n FROM devices WHERE connectionState = 'Disconnected'", "").await;
-    assert_eq!(count.json, json!([{ "n": 2 }]));
+    assert_eq!(count.json(), json!([{ "n": 2 }]));
     let modules = query(&hub, "SELECT * FROM devices.modules WHERE moduleId = 'm1'", "").await;
-    assert_eq!((ids(&modules), &modules.json[0]["moduleId"]), (vec!["dev1"], &"m1".into()));
+    assert_eq!((ids(&modules), &modules.json()[0]["moduleId"]), (vec!["dev1".to_owned()], &"m1".into()));
     // Every property, also those that only the whole document has.
     for condition in [
         "lastActivityTime < '2001-01-01'",
@@ -68,23 +69,23 @@ async fn pages_go_on_where_they_ended() {
     hub.remove_device("x2").unwrap();
     hub.remove_device("x4").unwrap();
     hub.create_device("x10", None).unwrap();
-    let next = |answer: &RestAnswer| {
+    let next = |answer: &Answer| {
         let token = answer.header("x-ms-continuation").expect("a token").to_owned();
         format!("x-ms-max-item-count: 3\r\nx-ms-continuation: {token}\r\n")
     };
     let second = query(&hub, text, &next(&first)).await;
     assert_eq!(ids(&second), ["x3", "x5", "x6"]);
     let third = query(&hub, text, &next(&second)).await;
-    assert_eq!((ids(&third), third.header("x-ms-continuation")), (vec!["x7"], None));
+    assert_eq!((ids(&third), third.header("x-ms-continuation")), (vec!["x7".to_owned()], None));
     // TOP counts over all pages; rows of groups have pages, too.
     let top = "SELECT TOP 4 deviceId FROM devices";
     let first = query(&hub, top, "x-ms-max-item-count: 3\r\n").await;
     let second = query(&hub, top, &next(&first)).await;
-    assert_eq!((ids(&second), second.header("x-ms-continuation")), (vec!["x1"], None));
+    assert_eq!((ids(&second), second.header("x-ms-continuation")), (vec!["x1".to_owned()], None));
     let groups = "SELECT deviceId, COUNT() AS n FROM devices GROUP BY deviceId";
     let first = query(&hub, groups, "x-ms-max-item-count: 5\r\n").await;
     let second = query(&hub, groups, &next(&first)).await;
-    assert_eq!((ids(&first).len(), ids(&second)), (5, vec!["x3", "x5", "x6"]));
+    assert_eq!((ids(&first).len(), ids(&second)), (5, ["x3", "x5", "x6"].map(str::to_owned).to_vec()));
     let beyond = query(&hub, groups, "x-ms-max-item-count: 5000\r\n").await;
     assert_eq!(ids(&beyond).len(), 9);
 }
@@ -96,7 +97,7 @@ async fn what_is_wrong_is_refused() {
     for text in ["", "SELECT", "SELECT * FROM devices ORDER BY deviceId", "DELETE FROM devices"] {
         let answer = query(&hub, text, "").await;
         assert_eq!(answer.refusal(), invalid, "{text}");
-        assert!(answer.json["Message"].as_str().unwrap().contains("at character"), "{}", answer.json);
+        assert!(answer.json()["Message"].as_str().unwrap().contains("at character"), "{answer}");
     }
     let nested = format!("SELECT * FROM devices WHERE {}1{}", "(".repeat(4000), ")".repeat(4000));
     assert_eq!(query(&hub, &nested, "").await.refusal(), invalid);
@@ -117,13 +118,10 @@ async fn what_is_wrong_is_refused() {
         let headers = format!("x-ms-max-item-count: {size}\r\n");
         assert_eq!(ids(&query(&hub, text, &headers).await).len(), 2, "{size}");
     }
-    assert_eq!(ask_rest(&hub, "POST /devices/query", &json!({})).await.refusal(), invalid);
-    assert_eq!(
-        ask_rest(&hub, "POST /devices/query", &Value::Null).await.refusal(),
-        (400, "IotHubFormatError")
-    );
+    assert_eq!(ask(&hub, "POST", "/devices/query", &json!({})).await.refusal(), invalid);
+    assert_eq!(ask(&hub, "POST", "/devices/query", &Value::Null).await.refusal(), (400, "IotHubFormatError"));
     let body = json!({ "query": text });
-    let stranger = ask_as(&hub, "registryReadWrite", "POST /devices/query", "", &body).await;
+    let stranger = ask_as(&hub, "registryReadWrite", "POST", "/devices/query", "", &body).await;
     assert_eq!(stranger.status, 401);
 }
 

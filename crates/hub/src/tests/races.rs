@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::task::{JoinSet, spawn_blocking};
 
 use super::client::{Options, TestClient, https, hub, start};
-use super::service::{Http, VERSION, ask, ask_if, policy_token};
+use super::http::{Http, VERSION, ask, ask_if, policy_token};
 use super::state::Dir;
 use crate::{Hub, HubConfig, HubError};
 use azmqtt_mqtt::QoS;

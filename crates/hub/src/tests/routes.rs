@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_rustls::rustls::version;
 
 use super::client::{hub, key, tls_config, tls_over_https};
-use super::service::{Http, VERSION, policy_key};
+use super::http::{Http, VERSION, policy_key};
 use crate::http::listed_routes;
 use crate::messages::telemetry::unix_now;
 use crate::throttle::Operation;
@@ -258,7 +258,7 @@ async fn other_spellings_of_a_path_are_no_way_in() {
 }
 
 fn owner(hub: &crate::Hub) -> String {
-    format!("Authorization: {}\r\n", super::service::policy_token(hub, "iothubowner"))
+    format!("Authorization: {}\r\n", super::http::policy_token(hub, "iothubowner"))
 }
 
 /// What is asked with GET may lock a message: HEAD, which has no effect by its definition (RFC 9110 §9.2.1), is none of it.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{TestClient, hub};
-use super::service::{Answer, ask};
+use super::http::{Answer, ask};
 use crate::Hub;
 use azmqtt_mqtt::QoS;
 

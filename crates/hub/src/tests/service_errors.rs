@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{TestClient, hub, key};
-use super::service::{Answer, Http, VERSION, ask, ask_as, ask_if, policy_token};
+use super::http::{Answer, Http, VERSION, ask, ask_as, ask_if, policy_token};
 use super::service_identity_rules::message;
 use crate::Hub;
 use crate::messages::telemetry::unix_now;

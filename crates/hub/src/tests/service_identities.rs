@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Options, TestClient, hub};
-use super::service::{Answer, ask, ask_if};
+use super::http::{Answer, ask, ask_if};
 use super::state::Dir;
 use crate::{CloseReason, Hub};
 use azmqtt_dialect::sas::SymmetricKey;

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::client::hub;
-use super::service::{Answer, ask, ask_if};
+use super::http::{Answer, ask, ask_if};
 use crate::{Hub, HubError};
 use azmqtt_dialect::ServiceError;
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::client::{DEADLINE, TestClient, hub};
-use super::service::{Http, VERSION, ask, ask_if, policy_token};
+use super::http::{Http, VERSION, ask, ask_if, policy_token};
 use super::state::Dir;
 use crate::Hub;
 use azmqtt_mqtt::QoS;

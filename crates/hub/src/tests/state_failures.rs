@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::json;
 
 use super::client::{Options, TestClient};
-use super::service::{ask, ask_if};
+use super::http::{ask, ask_if};
 use super::state::Dir;
 use crate::HubError;
 use azmqtt_local::files::write_whole;

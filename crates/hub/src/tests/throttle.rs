@@ -8,11 +8,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::client::{DEADLINE, Options, TestClient, https, start};
+use super::http::{Http, VERSION, policy_token};
 use crate::faults::Rule;
-use crate::messages::telemetry::unix_now;
 use crate::throttle::{Throttling, Tier};
 use crate::{CloseReason, Hub, HubConfig};
-use azmqtt_dialect::{SasToken, SymmetricKey};
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, Publish, QoS, Version, codec};
 
@@ -30,20 +29,11 @@ fn throttled(tier: Tier, patience: Duration) -> Hub {
 
 /// A request of the hub's owner; the head and the body of its answer, or nothing where the connection closed.
 async fn ask(hub: &Hub, request: &str) -> (String, String) {
-    let connection_string = hub.service_connection_string().unwrap();
-    let key = connection_string.rsplit_once("SharedAccessKey=").unwrap().1;
-    let key = SymmetricKey::from_base64(key).unwrap();
-    let token = SasToken::sign("localhost", &key, unix_now() + 60, Some("iothubowner")).to_token();
-    let mut stream = https(hub).await;
-    let head = format!(
-        "{request}?api-version=2021-04-12 HTTP/1.1\r\nHost: localhost\r\nAuthorization: {token}\r\n\
-         Connection: close\r\nContent-Length: 0\r\n\r\n"
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    let _ = timeout(DEADLINE, stream.read_to_end(&mut answer)).await.unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    answer.split_once("\r\n\r\n").map(|(head, body)| (head.to_owned(), body.to_owned())).unwrap_or_default()
+    let (method, path) = request.split_once(' ').unwrap();
+    let headers = format!("Authorization: {}\r\n", policy_token(hub, "iothubowner"));
+    let target = format!("{path}?{VERSION}");
+    let answer = Http::connect(hub).await.send(method, &target, &headers, b"").await;
+    answer.map(|answer| (answer.head, String::from_utf8(answer.body).unwrap())).unwrap_or_default()
 }
 
 #[tokio::test]

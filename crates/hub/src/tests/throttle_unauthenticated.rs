@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client::{key, start};
-use super::service::{Answer, Http, VERSION, policy_token};
+use super::http::{Answer, Http, VERSION, policy_token};
 use crate::messages::telemetry::unix_now;
 use crate::throttle::{Throttling, Tier};
 use crate::{Hub, HubConfig};

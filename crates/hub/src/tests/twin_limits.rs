@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{TestClient, hub};
-use super::rest::ask_rest;
+use super::http::ask;
 use crate::Hub;
 use azmqtt_mqtt::QoS;
 
@@ -28,13 +28,13 @@ fn parsed(text: &str) -> Value {
 }
 
 /// What a request is answered.
-async fn status(hub: &Hub, request: &str, body: &Value) -> u16 {
-    ask_rest(hub, request, body).await.status
+async fn status(hub: &Hub, method: &str, path: &str, body: &Value) -> u16 {
+    ask(hub, method, path, body).await.status
 }
 
 async fn bulk(hub: &Hub, entry: Value) -> bool {
-    let answer = ask_rest(hub, "POST /devices", &json!([entry])).await;
-    answer.json["isSuccessful"] == true
+    let answer = ask(hub, "POST", "/devices", &json!([entry])).await;
+    answer.json()["isSuccessful"] == true
 }
 
 fn job(section: &Value) -> Value {
@@ -57,16 +57,12 @@ async fn a_service_s_writes() {
             let expected = if good { 200 } else { 400 };
             for target in ["/twins/dev1", "/twins/dev1/modules/m"] {
                 for method in ["PATCH", "PUT"] {
-                    assert_eq!(
-                        status(&hub, &format!("{method} {target}"), body).await,
-                        expected,
-                        "{method} {body}"
-                    );
+                    assert_eq!(status(&hub, method, target, body).await, expected, "{method} {body}");
                 }
             }
             let id = format!("j{number}-{index}");
-            let answer = ask_rest(&hub, &format!("PUT /jobs/v2/{id}"), &job(body)).await;
-            assert_eq!(answer.status, expected, "job {body}: {}", answer.json);
+            let answer = ask(&hub, "PUT", &format!("/jobs/v2/{id}"), &job(body)).await;
+            assert_eq!(answer.status, expected, "job {body}: {answer}");
             for (id, mode) in [("dev1", "updateTwin"), ("new", "create")] {
                 let mut entry = body.clone();
                 (entry["id"], entry["importMode"]) = (id.into(), mode.into());
@@ -102,7 +98,7 @@ async fn configurations() {
         ] {
             let id = format!("c{number}-{kind}");
             let body = json!({ "id": id, "content": part, "targetCondition": "*" });
-            let made = status(&hub, &format!("PUT /configurations/{id}"), &body).await;
+            let made = status(&hub, "PUT", &format!("/configurations/{id}"), &body).await;
             assert_eq!(made < 300, good, "{made} {body}");
             assert!(good || made == 400, "{made} {body}");
         }
@@ -139,8 +135,8 @@ async fn methods_and_messages_take_any_json() {
             assert!(client.send("devices/dev1/messages/events/", *text).await);
         };
         let body = json!({ "methodName": "m", "payload": parsed(text) });
-        let (answer, ()) = tokio::join!(ask_rest(&hub, "POST /twins/dev1/methods", &body), device);
-        assert_eq!((answer.status, &answer.json["payload"]), (200, &parsed(text)));
+        let (answer, ()) = tokio::join!(ask(&hub, "POST", "/twins/dev1/methods", &body), device);
+        assert_eq!((answer.status, &answer.json()["payload"]), (200, &parsed(text)));
         assert_eq!(hub.telemetry("dev1").last().unwrap().body, text.as_bytes());
     }
 }

@@ -2,59 +2,29 @@
 
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout;
-
-use super::client::{DEADLINE, https, hub, key, start};
+use super::client::{hub, key, start};
+use super::http::{Answer, Http};
 use crate::config::FileUploads;
 use crate::messages::telemetry::unix_now;
 use crate::{Hub, HubConfig};
+use azmqtt_dialect::Identity;
 use azmqtt_dialect::sas::SasToken;
 use azmqtt_dialect::storage::{StorageError, block_list_body, listed_blocks};
 use azmqtt_dialect::upload::UploadTarget;
-use azmqtt_dialect::{Identity, ServiceError};
 
 /// A request, and the code of its refusal.
-type Case<'a> = (String, &'a str, &'a [u8], (u16, u64));
+type Case<'a> = (String, &'a str, &'a [u8], u32);
 
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    /// The code of a refusal, which stands in the header and in the body.
-    pub fn code(&self) -> (u16, String) {
-        let code = StorageError::parse(None, &self.body).code.unwrap();
-        assert!(self.head.contains(&format!("x-ms-error-code: {code}\r\n")), "{}", self.head);
-        (self.status, code)
-    }
-
-    pub fn hub_code(&self) -> (u16, u64) {
-        assert!(self.head.contains("iothub-errorcode: "), "{}", self.head);
-        let error = ServiceError::parse(self.status, &self.body);
-        (self.status, error.error_code.unwrap().into())
-    }
+/// The code of a refusal by Storage, which stands in the header and in the body.
+fn storage_code(answer: &Answer) -> (u16, String) {
+    let code = StorageError::parse(None, &answer.body).code.unwrap();
+    assert_eq!(answer.header("x-ms-error-code"), Some(code.as_str()), "{answer}");
+    (answer.status, code)
 }
 
 /// Sends one request on a connection of its own; `headers` end with a line break each.
 pub async fn ask(hub: &Hub, method: &str, target: &str, headers: &str, body: &[u8]) -> Answer {
-    let mut stream = https(hub).await;
-    let head = format!(
-        "{method} {target} HTTP/1.1\r\nHost: localhost:{}\r\nConnection: close\r\nContent-Length: {}\r\n{headers}\r\n",
-        hub.https_port(),
-        body.len()
-    );
-    stream.write_all(head.as_bytes()).await.unwrap();
-    // A refusal may come before the whole body is read.
-    let _ = stream.write_all(body).await;
-    let mut bytes = Vec::new();
-    let _ = timeout(DEADLINE, stream.read_to_end(&mut bytes)).await.expect("an answer in time");
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;
-    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer { status, head, body: bytes[end..].to_vec() }
+    Http::connect(hub).await.send(method, target, headers, body).await.expect("an answer")
 }
 
 pub fn token(hub: &Hub, device_id: &str) -> String {
@@ -94,9 +64,9 @@ async fn a_blob_in_one_request_and_its_notification() {
         r#"{{"correlationId":"{}","isSuccess":true,"statusCode":200,"statusDescription":"OK"}}"#,
         place.correlation_id
     );
-    assert_eq!(end(&hub, "dev2", &body).await.hub_code(), (400, 400_004), "another device's");
+    assert_eq!(end(&hub, "dev2", &body).await.code(), 400_004, "another device's");
     assert_eq!(end(&hub, "dev1", &body).await.status, 204);
-    assert_eq!(end(&hub, "dev1", &body).await.hub_code(), (400, 400_004), "it has ended");
+    assert_eq!(end(&hub, "dev1", &body).await.code(), 400_004, "it has ended");
     assert!(hub.wait_for_upload(Some("dev1"), 1, Duration::ZERO));
     let [record] = &hub.uploads(None)[..] else { panic!("one upload") };
     assert_eq!((record.blob_name.as_str(), record.size), ("dev1/a b/c.txt", Some(5)));
@@ -109,7 +79,7 @@ async fn blocks_until_they_are_listed() {
     let hub = hub();
     let place = place(&hub, "x").await;
     let list = place.path_and_query("comp=blocklist&blocklisttype=uncommitted");
-    assert_eq!(ask(&hub, "GET", &list, "", b"").await.code(), (404, "BlobNotFound".to_owned()));
+    assert_eq!(storage_code(&ask(&hub, "GET", &list, "", b"").await), (404, "BlobNotFound".to_owned()));
     for (id, content) in [("YQ%3D%3D", "one"), ("Yg%3D%3D", "two"), ("YQ%3D%3D", "ONE")] {
         let block = place.path_and_query(&format!("comp=block&blockid={id}"));
         assert_eq!(ask(&hub, "PUT", &block, "", content.as_bytes()).await.status, 201);
@@ -121,7 +91,7 @@ async fn blocks_until_they_are_listed() {
     let commit = place.path_and_query("comp=blocklist");
     let missing = block_list_body(&["YQ==".to_owned(), "Yw==".to_owned()]);
     let refused = ask(&hub, "PUT", &commit, "", missing.as_bytes()).await;
-    assert_eq!(refused.code(), (400, "InvalidBlockList".to_owned()));
+    assert_eq!(storage_code(&refused), (400, "InvalidBlockList".to_owned()));
     let ids = block_list_body(&["Yg==".to_owned(), "YQ==".to_owned()]);
     assert_eq!(ask(&hub, "PUT", &commit, "", ids.as_bytes()).await.status, 201);
     assert_eq!(hub.blob("dev1/x").unwrap().parts.concat(), b"twoONE");
@@ -150,20 +120,20 @@ async fn what_storage_refuses() {
     ];
     for (target, headers, code, status) in refusals {
         let refused = ask(&hub, "PUT", &target, headers, b"rubbish").await;
-        assert_eq!(refused.code(), (status, code.to_owned()), "{target}");
+        assert_eq!(storage_code(&refused), (status, code.to_owned()), "{target}");
     }
     let blob = "x-ms-blob-type: BlockBlob\r\n";
     let large = vec![0; 60_000];
     assert_eq!(ask(&hub, "PUT", &put(""), blob, &large).await.status, 201);
     let other = self::place(&hub, "y").await.path_and_query("");
     let refused = ask(&hub, "PUT", &other, blob, &large).await;
-    assert_eq!(refused.code(), (413, "RequestBodyTooLarge".to_owned()));
+    assert_eq!(storage_code(&refused), (413, "RequestBodyTooLarge".to_owned()));
     // What it replaces makes room.
     assert_eq!(ask(&hub, "PUT", &put(""), blob, &large).await.status, 201);
     // Ids are of one length.
     assert_eq!(ask(&hub, "PUT", &put("comp=block&blockid=YQ%3D%3D"), "", b"x").await.status, 201);
     let refused = ask(&hub, "PUT", &put("comp=block&blockid=YWJjZA%3D%3D"), "", b"x").await;
-    assert_eq!(refused.code(), (400, "InvalidBlobOrBlock".to_owned()));
+    assert_eq!(storage_code(&refused), (400, "InvalidBlobOrBlock".to_owned()));
 }
 
 #[tokio::test]
@@ -175,19 +145,19 @@ async fn what_the_hub_refuses() {
     let version = "?api-version=2021-04-12";
     let foreign = token(&hub, "dev2");
     let refusals: [Case; 7] = [
-        (path.to_owned(), &good, body, (400, 400_001)),
-        (format!("{path}{version}"), "", body, (401, 401_002)),
-        (format!("{path}{version}"), &foreign, body, (401, 401_002)),
-        (format!("/devices/nobody/files{version}"), &good, body, (401, 401_002)),
-        (format!("{path}{version}"), &good, b"{", (400, 400_006)),
-        (format!("{path}{version}"), &good, b"{}", (400, 400_004)),
-        (format!("{path}{version}"), &good, br#"{"blobName":"../x"}"#, (400, 400_004)),
+        (path.to_owned(), &good, body, 400_001),
+        (format!("{path}{version}"), "", body, 401_002),
+        (format!("{path}{version}"), &foreign, body, 401_002),
+        (format!("/devices/nobody/files{version}"), &good, body, 401_002),
+        (format!("{path}{version}"), &good, b"{", 400_006),
+        (format!("{path}{version}"), &good, b"{}", 400_004),
+        (format!("{path}{version}"), &good, br#"{"blobName":"../x"}"#, 400_004),
     ];
     for (target, headers, body, code) in refusals {
-        assert_eq!(ask(&hub, "POST", &target, headers, body).await.hub_code(), code, "{target}");
+        assert_eq!(ask(&hub, "POST", &target, headers, body).await.code(), code, "{target}");
     }
     hub.set_enabled("dev1", false).unwrap();
-    assert_eq!(begin(&hub, "x").await.hub_code(), (403, 403_012));
+    assert_eq!(begin(&hub, "x").await.code(), 403_012);
 }
 
 #[tokio::test]
@@ -199,10 +169,10 @@ async fn ten_at_a_time_until_their_places_close() {
     for number in 1..10 {
         place(&hub, &format!("x{number}")).await;
     }
-    assert_eq!(begin(&hub, "x10").await.hub_code(), (403, 403_006));
+    assert_eq!(begin(&hub, "x10").await.code(), 403_006);
     tokio::time::sleep_until(closed).await;
     place(&hub, "x10").await;
     let headers = "x-ms-blob-type: BlockBlob\r\n";
     let late = ask(&hub, "PUT", &first.path_and_query(""), headers, b"").await;
-    assert_eq!(late.code(), (403, "AuthenticationFailed".to_owned()));
+    assert_eq!(storage_code(&late), (403, "AuthenticationFailed".to_owned()));
 }
