@@ -200,7 +200,7 @@ impl KeepAlive {
     }
 
     fn allowance(&self, size: usize) -> Duration {
-        Duration::from_secs((size / SLOWEST) as u64).max(self.interval)
+        Duration::from_secs(size.div_ceil(SLOWEST) as u64).max(self.interval)
     }
 
     /// What is due at `now`. After [`Due::Ping`] the ping counts as sent.

@@ -68,7 +68,7 @@ fn a_large_packet_on_a_slow_line_arrives() {
 fn a_packet_has_as_long_as_its_size_needs_and_no_longer() {
     let start = Instant::now();
     let packet = large(100_000);
-    let allowance = Duration::from_secs((packet.len() / 256) as u64);
+    let allowance = Duration::from_secs(packet.len().div_ceil(256) as u64);
     let end = drip(&mut connected(start), &packet, 200, start).unwrap_err();
     // It is known to be late since its first byte, a second after the start.
     assert_eq!(end, (allowance + SECOND, Dead::Dripping(packet.len(), allowance)));
