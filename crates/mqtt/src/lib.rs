@@ -11,7 +11,7 @@
 //! * [`session`]: what both roles share: the output buffer and the messages in flight.
 //! * [`client`]: the role of the side that opens the connection. [`server`]: of the side that accepts it.
 //!
-//! MQTT 5 goes beside `codec/v4`, with the fields that it adds to [`packets`].
+//! Values do not say in which version they are written: the fields that MQTT 5 adds stay empty in 3.1.1.
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -33,6 +33,6 @@ pub use keep_alive::Dead;
 pub use packets::{
     Auth, ConnAck, Connect, Disconnect, InvalidProperty, Level, Packet, Properties, PropertiesBuilder,
     Property, PubAck, PubComp, PubRec, PubRel, Publish, QoS, ReasonCode, RetainHandling, SubAck, Subscribe,
-    SubscribeFilter, Text, UnsubAck, Unsubscribe, Version, Will,
+    SubscribeFilter, Text, TopicAlias, UnsubAck, Unsubscribe, Version, Will,
 };
 pub use server::Server;

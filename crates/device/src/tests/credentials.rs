@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::support::{Hub, LONG, ask, device, send, until};
 use crate::{Credentials, Device, Error, State};
 use azmqtt_dialect::{SasToken, SymmetricKey};
-use azmqtt_mqtt::ReasonCode;
+use azmqtt_mqtt::{ReasonCode, codec};
 
 const KEY: &str = "c2VjcmV0IGtleSBvZiBhIHRlc3Q=";
 
@@ -37,7 +37,8 @@ async fn a_refused_token_is_signed_anew_once_then_it_is_the_end() {
         for outcome in [connecting.get().await, sending.get().await] {
             let Err(Error::AuthenticationFailed { reason }) = outcome else { panic!("{outcome:?}") };
             assert!(
-                reason.contains("refused dev") && reason.contains(&format!("CONNACK {}", code as u8)),
+                reason.contains("refused dev")
+                    && reason.contains(&format!("CONNACK {}", codec::return_code(code))),
                 "{reason}"
             );
         }

@@ -4,7 +4,9 @@ use bytes::{BufMut, BytesMut};
 
 use crate::codec::error::ProtocolError;
 use crate::codec::frame::Frame;
-use crate::codec::topic::is_valid_filter;
+use crate::codec::topic::{is_valid_filter, is_valid_share};
+use crate::packets::properties::read_variable;
+use crate::packets::{Kind, ReasonCode};
 
 /// A reader over a packet's body.
 pub(super) struct Fields<'a> {
@@ -19,6 +21,15 @@ impl<'a> Fields<'a> {
 
     pub(super) fn malformed(&self, rule: &'static str) -> ProtocolError {
         self.frame.malformed(rule)
+    }
+
+    pub(super) fn forbidden(&self, rule: &'static str) -> ProtocolError {
+        ProtocolError::Forbidden { packet: self.packet(), rule, reason: ReasonCode::ProtocolError }
+    }
+
+    /// The packet's name.
+    pub(super) fn packet(&self) -> &'static str {
+        self.frame.kind().map_or("packet", Kind::name)
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -40,7 +51,7 @@ impl<'a> Fields<'a> {
         if self.is_empty() { Ok(()) } else { Err(self.malformed("trailing bytes")) }
     }
 
-    fn take(&mut self, len: usize) -> Result<&'a [u8], ProtocolError> {
+    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], ProtocolError> {
         let (head, rest) =
             self.rest.split_at_checked(len).ok_or_else(|| self.malformed("a field crosses the end"))?;
         self.rest = rest;
@@ -63,19 +74,22 @@ impl<'a> Fields<'a> {
 
     pub(super) fn string(&mut self) -> Result<&'a str, ProtocolError> {
         let bytes = self.bytes()?;
-        let text =
-            std::str::from_utf8(bytes).map_err(|_| self.malformed("text is not UTF-8 [MQTT-1.5.3-1]"))?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| self.malformed("text is not UTF-8 [MQTT-1.5.3-1, in 5 MQTT-1.5.4-1]"))?;
         if bytes.contains(&0) {
-            return Err(self.malformed("U+0000 in text [MQTT-1.5.3-2]"));
+            return Err(self.malformed("U+0000 in text [MQTT-1.5.3-2, in 5 MQTT-1.5.4-2]"));
         }
         Ok(text)
     }
 
     pub(super) fn topic_name(&mut self) -> Result<&'a str, ProtocolError> {
+        let topic = self.topic_name_or_none()?;
+        if topic.is_empty() { Err(self.malformed("empty topic name [MQTT-4.7.3-1]")) } else { Ok(topic) }
+    }
+
+    /// A topic name, or an empty one, for which an alias may stand.
+    pub(super) fn topic_name_or_none(&mut self) -> Result<&'a str, ProtocolError> {
         let topic = self.string()?;
-        if topic.is_empty() {
-            return Err(self.malformed("empty topic name [MQTT-4.7.3-1]"));
-        }
         if topic.bytes().any(|byte| matches!(byte, b'+' | b'#')) {
             return Err(self.malformed("wildcard in a topic name [MQTT-3.3.2-2]"));
         }
@@ -87,9 +101,28 @@ impl<'a> Fields<'a> {
         if is_valid_filter(filter) { Ok(filter) } else { Err(self.malformed("topic filter (§4.7)")) }
     }
 
+    /// A topic filter, or a shared subscription (MQTT 5 §4.8.2).
+    pub(super) fn topic_filter_or_share(&mut self) -> Result<&'a str, ProtocolError> {
+        let filter = self.topic_filter()?;
+        if is_valid_share(filter) {
+            Ok(filter)
+        } else {
+            Err(self.malformed("shared subscription [MQTT-4.8.2-1, MQTT-4.8.2-2]"))
+        }
+    }
+
+    /// A variable byte integer (MQTT 5 §1.5.5).
+    pub(super) fn variable(&mut self) -> Result<u32, ProtocolError> {
+        let Some((number, len)) = read_variable(self.rest) else {
+            return Err(self.malformed("variable byte integer [MQTT-1.5.5-1]"));
+        };
+        self.rest = &self.rest[len..];
+        Ok(number)
+    }
+
     pub(super) fn packet_id(&mut self) -> Result<u16, ProtocolError> {
         match self.u16()? {
-            0 => Err(self.malformed("packet identifier 0 [MQTT-2.3.1-1]")),
+            0 => Err(self.malformed("packet identifier 0 [MQTT-2.3.1-1, in 5 MQTT-2.2.1-3]")),
             id => Ok(id),
         }
     }

@@ -78,6 +78,11 @@ impl Frame {
         self.header_len + self.remaining
     }
 
+    /// Whether the remaining length takes no more bytes than it needs.
+    pub(super) fn is_minimal(&self) -> bool {
+        self.header_len == 1 + length_bytes(self.remaining)
+    }
+
     pub(super) fn malformed(&self, rule: &'static str) -> ProtocolError {
         ProtocolError::Malformed { packet: self.kind().map_or("packet", Kind::name), rule }
     }
@@ -98,7 +103,7 @@ impl Frame {
             Kind::Publish if flags & 0b1110 == 0b1000 => Err(self.malformed("DUP with QoS 0 [MQTT-3.3.1-2]")),
             Kind::Publish => Ok(()),
             _ if flags == reserved_flags(kind) => Ok(()),
-            _ => Err(self.malformed("reserved flags [MQTT-2.2.2-2]")),
+            _ => Err(self.malformed("reserved flags [MQTT-2.2.2-2, in 5 MQTT-2.1.3-1]")),
         }
     }
 }
@@ -147,7 +152,7 @@ pub(super) fn put_header(
 }
 
 /// How many bytes a variable length takes.
-fn length_bytes(length: usize) -> usize {
+pub(super) fn length_bytes(length: usize) -> usize {
     match length {
         0..=0x7F => 1,
         0x80..=0x3FFF => 2,
@@ -157,7 +162,7 @@ fn length_bytes(length: usize) -> usize {
 }
 
 /// Seven bits a byte, the lowest first (§2.2.3).
-fn put_length(output: &mut BytesMut, mut length: usize) {
+pub(super) fn put_length(output: &mut BytesMut, mut length: usize) {
     loop {
         let byte = (length % 0x80) as u8;
         length /= 0x80;

@@ -9,6 +9,7 @@ mod fields;
 mod frame;
 mod topic;
 mod v4;
+mod v5;
 
 use bytes::{Buf, BytesMut};
 
@@ -17,7 +18,7 @@ pub use frame::{LARGEST_PACKET, Sender, announced, packet_length};
 pub use topic::is_valid_filter;
 pub use v4::return_code;
 
-use crate::packets::{Connect, Kind, Level, Packet, Publish, Version};
+use crate::packets::{Connect, Kind, Level, Packet, Publish, TopicAlias, Version};
 use fields::Fields;
 use frame::Frame;
 
@@ -47,17 +48,21 @@ pub fn decode(
     if input.len() < size {
         return Ok(None);
     }
-    match version {
-        Version::Mqtt311 => v4::decode(&frame, input).map(Some),
-        Version::Mqtt5 => Err(ProtocolError::UnsupportedLevel(5)),
-    }
+    let is_of_v5 = match (version, frame.kind()) {
+        (Version::Mqtt311, _) => false,
+        (Version::Mqtt5, Some(Kind::Connect)) => v5::is_of_v5(&input[frame.header_len()..size]),
+        (Version::Mqtt5, _) => true,
+    };
+    if is_of_v5 { v5::decode(&frame, input, sender) } else { v4::decode(&frame, input) }.map(Some)
 }
 
 /// Appends `packet` to `output`; a CONNECT by its own level. What MQTT 3.1.1 has no word for is left out: properties, and
-/// reason codes, of which CONNACK and SUBACK say the nearest ([`return_code`]). What is too long for a field of 65,535 bytes is cut off: it is checked where it is made.
+/// reason codes, of which CONNACK and SUBACK say the nearest ([`return_code`]). What is too long for a field of 65,535
+/// bytes is cut off: it is checked where it is made.
 ///
 /// # Errors
-/// The packet would have more than `limit` bytes, or is AUTH in MQTT 3.1.1; nothing is written then.
+/// The packet would have more than `limit` bytes, is AUTH in MQTT 3.1.1, or has a property or reason code that packets of
+/// its kind never have. Nothing is written then.
 pub fn encode(
     packet: &Packet,
     version: Version,
@@ -67,7 +72,7 @@ pub fn encode(
     match (packet, version) {
         (Packet::Connect(connect), _) => encode_connect(connect, output, limit),
         (_, Version::Mqtt311) => v4::encode(packet, output, limit),
-        (_, Version::Mqtt5) => Err(ProtocolError::UnsupportedLevel(5)),
+        (_, Version::Mqtt5) => v5::encode(packet, output, limit),
     }
 }
 
@@ -79,7 +84,7 @@ pub(crate) fn encode_connect(
 ) -> Result<(), ProtocolError> {
     match connect.level {
         Level::Mqtt31 | Level::Mqtt311 => v4::encode_connect(connect, output, limit),
-        Level::Mqtt5 => Err(ProtocolError::UnsupportedLevel(5)),
+        Level::Mqtt5 => v5::encode_connect(connect, output, limit),
     }
 }
 
@@ -92,8 +97,23 @@ pub(crate) fn encode_publish(
 ) -> Result<(), ProtocolError> {
     match version {
         Version::Mqtt311 => v4::encode_publish(publish, output, limit),
-        Version::Mqtt5 => Err(ProtocolError::UnsupportedLevel(5)),
+        Version::Mqtt5 => v5::encode_publish(publish, TopicAlias::None, None, output, limit),
     }
+}
+
+/// Appends `publish` as MQTT 5 has it, with an alias for its topic, and with `expiry` in the place of its message expiry
+/// interval, if it has one.
+///
+/// # Errors
+/// As those of [`encode`].
+pub fn encode_publish_with(
+    publish: &Publish,
+    alias: TopicAlias,
+    expiry: Option<u32>,
+    output: &mut BytesMut,
+    limit: usize,
+) -> Result<(), ProtocolError> {
+    v5::encode_publish(publish, alias, expiry, output, limit)
 }
 
 /// Takes a PUBLISH of the server's off the front of `input` in which nothing is wrong but the topic, which [`decode`] has

@@ -23,7 +23,7 @@ pub use connect::{Connect, Level, Version, Will};
 pub use disconnect::Disconnect;
 pub(crate) use kind::Kind;
 pub use properties::{InvalidProperty, Properties, PropertiesBuilder, Property};
-pub use publish::Publish;
+pub use publish::{Publish, TopicAlias};
 pub use qos::QoS;
 pub use reason::ReasonCode;
 pub use subscribe::{RetainHandling, SubAck, Subscribe, SubscribeFilter};

@@ -55,6 +55,17 @@ impl Publish {
     }
 }
 
+/// How the topic of a message is written in MQTT 5 (§3.3.2.3.4). A message keeps its name; an alias is a connection's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TopicAlias {
+    /// The topic name alone.
+    None,
+    /// The topic name, with an alias for the next time; not 0.
+    New(u16),
+    /// The alias alone; not 0.
+    Known(u16),
+}
+
 /// By hand, because the payload is of any size and the application's own.
 impl fmt::Debug for Publish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

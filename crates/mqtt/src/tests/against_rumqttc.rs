@@ -26,7 +26,7 @@ fn their_connect(connect: Connect) -> v4::Connect {
     theirs
 }
 
-fn their_connack(ack: ConnAck) -> v4::ConnAck {
+fn their_connack(ack: &ConnAck) -> v4::ConnAck {
     use v4::ConnectReturnCode as Theirs;
     let code = match ack.reason {
         ReasonCode::Success => Theirs::Success,
@@ -44,7 +44,7 @@ fn theirs(packet: Packet) -> v4::Packet {
     use v4::Packet as Theirs;
     match packet {
         Packet::Connect(connect) => Theirs::Connect(their_connect(connect)),
-        Packet::ConnAck(ack) => Theirs::ConnAck(their_connack(ack)),
+        Packet::ConnAck(ack) => Theirs::ConnAck(their_connack(&ack)),
         Packet::Publish(publish) => {
             let mut theirs =
                 v4::Publish::new(publish.topic.as_str(), their_qos(publish.qos), publish.payload);

@@ -10,6 +10,7 @@ mod lossy_pipe;
 mod order;
 mod sessions;
 mod slow_lines;
+mod v5;
 mod vectors;
 
 use bytes::BytesMut;

@@ -12,7 +12,10 @@ use std::fmt;
 use bytes::Bytes;
 
 pub use builder::{InvalidProperty, PropertiesBuilder};
+pub(crate) use check::{Broken, check};
+pub(crate) use table::Place;
 pub use table::Property;
+pub(crate) use value::read_variable;
 use value::{Value, split_value};
 
 /// The properties of one packet, each of which is valid. [`PropertiesBuilder`] makes some; `default()` is none, and is
@@ -140,6 +143,42 @@ impl Properties {
             Value::Pair(name, value) => Some((checked_text(name), checked_text(value))),
             _ => None,
         })
+    }
+
+    /// # Safety
+    /// [`check`] has returned `present` for these bytes.
+    pub(crate) unsafe fn from_checked(block: Bytes, present: u64) -> Self {
+        debug_assert_eq!(check(&block, Place::ANY), Ok(present), "a property block that was not checked");
+        Self { block, present }
+    }
+
+    /// As they are written, without the length before them.
+    pub(crate) fn block(&self) -> &[u8] {
+        &self.block
+    }
+
+    /// # Errors
+    /// One of them may not stand there.
+    pub(crate) fn check_legal(&self, place: Place) -> Result<(), Broken> {
+        if self.present & !table::legal(place) == 0 {
+            return Ok(());
+        }
+        check(&self.block, place).map(drop)
+    }
+
+    /// Where in [`Self::block`] the first of this kind begins.
+    pub(crate) fn position(&self, property: Property) -> Option<usize> {
+        if !self.has(property) {
+            return None;
+        }
+        let mut position = 0;
+        for entry in Entries::of(&self.block) {
+            if entry.property == property {
+                return Some(position);
+            }
+            position += entry.bytes.len();
+        }
+        None
     }
 
     /// How many bytes they take, without the length before them.

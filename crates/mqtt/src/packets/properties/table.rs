@@ -43,7 +43,7 @@ impl Property {
     }
 
     /// Its place in a set of properties.
-    pub(super) fn bit(self) -> u64 {
+    pub(crate) fn bit(self) -> u64 {
         1 << self as u8
     }
 }
@@ -98,11 +98,11 @@ impl Place {
         Self(Self::from_client(kind).0 | Self::from_server(kind).0)
     }
 
-    const fn or(self, other: Self) -> Self {
+    pub(crate) const fn or(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    const fn overlaps(self, other: Self) -> bool {
+    pub(crate) const fn overlaps(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 }
