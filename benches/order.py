@@ -1,7 +1,7 @@
 """Writes the list of functions that the linker puts side by side: ``python benches/order.py WHEEL``.
 
-The wheel has to have its symbols: ``maturin build --release --locked --strip false``. A client's session is run under
-callgrind, which names the functions that it enters, over TLS 1.3 and 1.2. See README.md.
+The wheel has to have its symbols, and its functions in no order: valgrind names what is in ``.text`` alone. A client's
+session is run under callgrind, which tells the functions that it enters, over TLS 1.3 and 1.2. See README.md.
 """
 
 from __future__ import annotations
@@ -159,6 +159,8 @@ def main() -> None:
         zipfile.ZipFile(wheel).extractall(directory)
         unpacked = Path(directory).resolve()
         (library,) = unpacked.glob("azmqtt/_core.*.so")
+        if b"\0.text.client\0" in library.read_bytes():
+            sys.exit(f"{wheel} was built with an order: README.md says how to build it without")
         run = {name for tls12 in (False, True) for name in entered(unpacked, library, programs, tls12=tls12)}
         chosen = shortest(run, sizes(library))
     LIST.write_text("\n".join([FIRST_LINE, *sorted(chosen), ""]))
