@@ -60,25 +60,24 @@ impl Provisioning {
     /// `connection` has the options of the connection to the service, laid out as for a hub.
     #[new]
     fn new(registering: Registering<'_>, connection: Options) -> PyResult<Self> {
-        let Registering {
-            id_scope, registration_id, payload, provisioning_host: host, poll_interval, ..
-        } = &registering;
-        let registrant = Registrant::new(id_scope, registration_id).map_err(|error| value_error(&error))?;
+        let registrant = Registrant::new(&registering.id_scope, &registering.registration_id)
+            .map_err(|error| value_error(&error))?;
         let credentials = registering.credentials()?;
-        let payload = payload.as_ref().map(|payload| convert::to_json("payload", payload)).transpose()?;
+        let Registering { payload, provisioning_host: host, poll_interval, .. } = registering;
+        let payload = payload.map(|payload| convert::to_json("payload", &payload)).transpose()?;
         let payload: Option<Value> = payload
             .map(|payload| serde_json::from_slice(&payload))
             .transpose()
             .map_err(|error| PyValueError::new_err(format!("payload: {error}")))?;
         // What only a hub needs stays unused.
-        let identity = Identity::new(host, "registrant", None)
+        let identity = Identity::new(&host, "registrant", None)
             .map_err(|error| PyValueError::new_err(format!("provisioning_host: {}", error.rule())))?;
         let access = Access { identity, credentials, gateway: None, trust: Trust::default() };
         let (options, _) = connection.build(&access)?;
         let config = ProvisioningConfig {
             endpoint: options.endpoint,
             payload,
-            poll: PollWaits { floor: span("poll_interval", *poll_interval)?, ..PollWaits::default() },
+            poll: PollWaits { floor: span("poll_interval", poll_interval)?, ..PollWaits::default() },
             sas_ttl: options.sas_ttl,
             retry: options.retry,
             deadlines: options.deadlines,
