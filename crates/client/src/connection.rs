@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Sleep, sleep_until};
 
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{Client, Dead, ProtocolError};
+use azmqtt_mqtt::{Client, Dead, Properties, ProtocolError, ReasonCode};
 use azmqtt_net::Framed;
 
 /// Encoded bytes past which a session should encode no more messages until some have left: enough to fill the socket.
@@ -114,6 +114,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(None) => return Ok(()),
                 Err(error) => {
                     let is_http = self.framed.input.starts_with(b"HTTP/");
+                    if session.mqtt().has_last_words() {
+                        self.send_output(session);
+                    }
                     return Err(session.lost(Loss::Protocol { error, is_http }));
                 }
             }
@@ -182,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Sends DISCONNECT, as far as the stream takes it at once: a peer that does not read cannot hold the end up.
     pub fn send_disconnect<D: Dispatch>(&mut self, session: &mut D) {
-        session.mqtt().disconnect();
+        session.mqtt().disconnect(ReasonCode::Success, Properties::default());
         self.send_output(session);
     }
 

@@ -1,299 +1,437 @@
-//! Packet identifiers, and the QoS 1 messages that wait for their PUBACK.
+//! The messages at QoS 1 and 2 that this side has sent, until the peer answers for them.
 //!
-//! Identifiers are handed out in order over 1..=65535 and kept in a ring: the slot of an identifier is
-//! found by subtraction, whatever order the acknowledgements come in. An identifier whose answer does not
-//! come while many later ones do is set aside, so that it neither stretches the ring nor stops the others.
+//! QoS 1 (§4.3.2): PUBLISH is out until PUBACK. QoS 2 (§4.3.3): PUBLISH is out until PUBREC, and PUBREL from then until
+//! PUBCOMP; the message itself is not needed any more. All are sent again on the next connection, and at no other time
+//! [MQTT-4.4.0-1].
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::time::Instant;
 
-use crate::packets::{Publish, QoS};
-
-/// How many identifiers there are: 1..=65535, 0 is forbidden [MQTT-2.3.1-1].
-const IDENTIFIERS: usize = 65_535;
+use crate::errors::PublishError;
+use crate::packets::{Publish, QoS, ReasonCode};
+use crate::ring::{Place, Ring};
 
 /// The outstanding identifiers of one side of a session. `T` is what the caller wants back with the
 /// acknowledgement of a message.
 #[derive(Debug)]
 pub struct InFlight<T> {
-    /// The front is never free.
-    slots: VecDeque<Slot<T>>,
-    /// The identifier of `slots[0]`, or the next one to be given when there is none.
-    first: u16,
-    /// The identifiers that were overtaken by a whole [`Self::span`], each with the count of those before
-    /// it. All are older than the ring's; none is free.
-    aside: HashMap<u16, (u64, Slot<T>)>,
-    set_aside: u64,
-    /// Identifiers that may not be given, of messages and otherwise.
-    out: usize,
-    /// Messages without their PUBACK.
+    ring: Ring<Slot<T>>,
+    /// Messages whose token is kept.
     messages: usize,
+    /// Messages that were given up, and whose answer may still come on this connection.
+    given_up: usize,
+    /// How many messages this side wants in flight.
     limit: u16,
+    /// How many the peer takes: its Receive Maximum.
+    quota: u16,
+    /// What is to be sent again on this connection and was not yet, oldest first.
+    again: VecDeque<u16>,
+    /// Tokens of messages that were to be sent again, and why they were not.
+    returned: VecDeque<(T, PublishError)>,
 }
 
-/// A message that was acknowledged.
+/// What an identifier is out for.
+#[derive(Debug)]
+enum Slot<T> {
+    /// PUBLISH is out.
+    Published(Publish, T, Option<Instant>),
+    /// PUBREL is out. PUBREC said this; the token is gone with a message that was given up.
+    Released(Option<T>, ReasonCode),
+    /// PUBLISH is out, and its sender has given up on it. Its answer may still come.
+    Abandoned(QoS),
+    /// A SUBSCRIBE or UNSUBSCRIBE is out.
+    Asked(Question),
+}
+
+/// A packet that is answered once, in this connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Question {
+    /// SUBSCRIBE with this many filters.
+    Subscribe(usize),
+    /// UNSUBSCRIBE that wants this many reason codes: in MQTT 3.1.1 none.
+    Unsubscribe(usize),
+}
+
+/// A message at QoS 1 that was acknowledged.
 #[derive(Debug)]
 pub struct Acknowledged<T> {
     publish: Publish,
     /// What its sender wants back.
     pub token: T,
-    /// Among those that stood aside.
-    age: Option<u64>,
+    expires: Option<Instant>,
+    place: Place,
 }
 
 impl<T> Acknowledged<T> {
     /// The same message with another token, and its own.
     pub fn swap<U>(self, token: U) -> (Acknowledged<U>, T) {
-        (Acknowledged { publish: self.publish, token, age: self.age }, self.token)
+        let Self { publish, token: own, expires, place } = self;
+        (Acknowledged { publish, token, expires, place }, own)
     }
 }
 
-#[derive(Debug)]
-enum Slot<T> {
-    /// Given back, but an older identifier is still out; or set aside.
-    Free,
-    /// A message that will be sent again if the connection is lost.
-    Message(Publish, T),
-    /// The identifier of a message that its sender gave up on; its PUBACK may still come.
-    Abandoned,
-    /// An identifier in use by a SUBSCRIBE, which wants this many answers, or by an UNSUBSCRIBE with none.
-    Reserved { answers: usize },
+/// What PUBREC means for the message with its identifier.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Recorded<T> {
+    /// The peer has it: send PUBREL.
+    Release,
+    /// The peer refuses it: the exchange is over. Without a token it was given up before.
+    Refused(Option<T>),
+    /// No such message is out at QoS 2.
+    Unknown,
+}
+
+/// What is sent again.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Again<'a> {
+    /// PUBLISH, and when the message expires.
+    Publish(&'a Publish, Option<Instant>),
+    /// PUBREL.
+    Release,
+}
+
+/// What became of a message whose session is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unacknowledged<T> {
+    /// It was written, and no answer has come: the peer may have it or not. It is as it was before it was published.
+    Written(Publish, T),
+    /// At QoS 2, the peer answered with PUBREC and this reason: it has the message.
+    Received(T, ReasonCode),
+    /// It was written, then it was to be sent again, and could not be for this reason. The peer may have it or not.
+    NotSentAgain(T, PublishError),
+}
+
+impl<T> Unacknowledged<T> {
+    /// The token of the message.
+    pub fn token(&self) -> &T {
+        match self {
+            Self::Written(_, token) | Self::Received(token, _) | Self::NotSentAgain(token, _) => token,
+        }
+    }
+
+    /// The same.
+    pub fn into_token(self) -> T {
+        match self {
+            Self::Written(_, token) | Self::Received(token, _) | Self::NotSentAgain(token, _) => token,
+        }
+    }
+
+    /// The message and its token, if it was written and not answered.
+    pub fn into_written(self) -> Option<(Publish, T)> {
+        match self {
+            Self::Written(publish, token) => Some((publish, token)),
+            Self::Received(..) | Self::NotSentAgain(..) => None,
+        }
+    }
 }
 
 impl<T> InFlight<T> {
     /// Nothing yet, and at most `limit` (at least 1) messages in flight.
     pub fn new(limit: u16) -> Self {
+        let limit = limit.max(1);
         Self {
-            slots: VecDeque::new(),
-            first: 1,
-            aside: HashMap::new(),
-            set_aside: 0,
-            out: 0,
+            ring: Ring::new(limit),
             messages: 0,
-            limit: limit.max(1),
+            given_up: 0,
+            limit,
+            quota: u16::MAX,
+            again: VecDeque::new(),
+            returned: VecDeque::new(),
         }
     }
 
     /// Changes how many messages (at least 1) may be in flight; more that are stay.
     pub fn set_limit(&mut self, limit: u16) {
         self.limit = limit.max(1);
+        self.ring.expect(self.limit);
     }
 
     /// Whether one more message may be sent.
+    #[inline]
     pub fn has_room(&self) -> bool {
-        self.messages < usize::from(self.limit) && self.out < IDENTIFIERS
+        self.messages < usize::from(self.limit)
+            && self.has_quota()
+            && self.again.is_empty()
+            && !self.ring.is_exhausted()
     }
 
-    /// Messages without their PUBACK.
+    /// Whether the peer takes one more (MQTT 5 §4.9). A message that was given up counts: the peer has not heard of that.
+    #[inline]
+    fn has_quota(&self) -> bool {
+        // Those that wait to be sent again were not sent on this connection.
+        self.messages + self.given_up < usize::from(self.quota) + self.again.len()
+    }
+
+    /// Messages without their last answer.
     pub fn count(&self) -> usize {
-        self.messages
+        self.messages + self.returned.len()
     }
 
-    /// Gives `publish` the next identifier, keeps a copy until it is acknowledged, and hands it back for
-    /// encoding, at QoS 1 and as a first sending whatever it was before.
-    ///
-    /// Callers ask [`Self::has_room`] first; without room the message comes back with its token.
-    pub fn insert(&mut self, mut publish: Publish, token: T) -> Result<&Publish, (Publish, T)> {
-        if !self.has_room() {
-            return Err((publish, token));
-        }
-        let Some(id) = self.next_free() else { return Err((publish, token)) };
-        publish.packet_id = id;
-        publish.qos = QoS::AtLeastOnce;
-        publish.dup = false;
+    /// The identifier that the next message will have; `None` without room.
+    pub fn next_id(&mut self) -> Option<u16> {
+        if self.has_room() { self.ring.next() } else { None }
+    }
+
+    /// Keeps a message that has just been sent with the identifier of [`Self::next_id`].
+    pub fn insert(&mut self, publish: Publish, token: T, expires: Option<Instant>) {
+        debug_assert_eq!(Some(publish.packet_id), self.ring.next(), "another identifier was named");
+        self.ring.push(Slot::Published(publish, token, expires));
         self.messages += 1;
-        self.out += 1;
-        self.slots.push_back(Slot::Message(publish, token));
-        match self.slots.back() {
-            Some(Slot::Message(publish, _)) => Ok(publish),
-            _ => unreachable!("the slot was just pushed"),
-        }
     }
 
-    /// Takes an identifier for a packet that is not a message and wants that many `answers` (return codes),
-    /// or `None` when all are out.
-    pub fn reserve(&mut self, answers: usize) -> Option<u16> {
-        let id = self.next_free()?;
-        self.out += 1;
-        self.slots.push_back(Slot::Reserved { answers });
+    /// Takes an identifier for a packet that is not a message, or `None` when all are out.
+    pub fn ask(&mut self, question: Question) -> Option<u16> {
+        let id = self.ring.next()?;
+        self.ring.push(Slot::Asked(question));
         Some(id)
     }
 
-    /// The message `id` was acknowledged: what it was, or `None` if no such message is out (a repeated or made-up
+    /// The answer to the packet that asked `question` under `id`. False if nothing waits for it.
+    pub fn answer(&mut self, id: u16, question: Question) -> bool {
+        self.ring.take(id, |slot| matches!(slot, Slot::Asked(asked) if *asked == question)).is_some()
+    }
+
+    /// PUBACK: what it acknowledges, or `None` if no such message is out (a repeated or made-up
     /// acknowledgement, or one for a message that was given up).
     pub fn acknowledge(&mut self, id: u16) -> Option<Acknowledged<T>> {
-        let (slot, age) = self.take(id, |slot| matches!(slot, Slot::Message(..) | Slot::Abandoned))?;
-        let Slot::Message(publish, token) = slot else { return None };
+        let (slot, place) = self.ring.take(id, |slot| slot.is_published(QoS::AtLeastOnce))?;
+        self.is_done(id);
+        let Slot::Published(publish, token, expires) = slot else {
+            self.given_up -= 1;
+            return None;
+        };
         self.messages -= 1;
-        Some(Acknowledged { publish, token, age })
+        Some(Acknowledged { publish, token, expires, place })
     }
 
-    /// The acknowledgement that came last does not count: its message is in flight as before, under its identifier. False
+    /// The PUBACK that came last does not count: its message is in flight as before, under its identifier. False
     /// if that was given to another one since.
     pub fn restore(&mut self, acknowledged: Acknowledged<T>) -> bool {
-        let Acknowledged { publish, token, age } = acknowledged;
-        let id = publish.packet_id;
-        if id == 0 || self.aside.contains_key(&id) {
-            return false;
-        }
-        let index = (usize::from(id) + IDENTIFIERS - usize::from(self.first)) % IDENTIFIERS;
-        match self.slots.get_mut(index).filter(|_| age.is_none()) {
-            Some(slot @ Slot::Free) => *slot = Slot::Message(publish, token),
-            Some(_) => return false,
-            // It stood aside, or was the oldest of the ring and is older than what is left of it.
-            None => {
-                let age = age.unwrap_or(self.set_aside);
-                self.set_aside = self.set_aside.max(age + 1);
-                self.aside.insert(id, (age, Slot::Message(publish, token)));
-            }
-        }
-        self.messages += 1;
-        self.out += 1;
-        true
+        let Acknowledged { publish, token, expires, place } = acknowledged;
+        let restored = self.ring.restore(place, Slot::Published(publish, token, expires));
+        self.messages += usize::from(restored);
+        restored
     }
 
-    /// The packet that reserved `id` was answered, `answers` times. False if nothing waits for this many
-    /// answers under that identifier.
-    pub fn release(&mut self, id: u16, answers: usize) -> bool {
-        self.take(id, |slot| matches!(*slot, Slot::Reserved { answers: wanted } if wanted == answers))
-            .is_some()
-    }
-
-    /// Gives up on the messages that `expired` picks: they will not be sent again. Their identifiers stay
-    /// out until the peer answers or the connection ends, because the answer may still come.
-    pub fn abandon(&mut self, mut expired: impl FnMut(&T) -> bool) -> Vec<T> {
-        let mut tokens = Vec::new();
-        for slot in self.by_age_mut() {
-            if matches!(slot, Slot::Message(_, token) if expired(token))
-                && let Slot::Message(_, token) = std::mem::replace(slot, Slot::Abandoned)
+    /// PUBREC with this reason.
+    pub fn record(&mut self, id: u16, reason: ReasonCode) -> Recorded<T> {
+        match self.ring.get_mut(id) {
+            Some(slot @ (Slot::Published(..) | Slot::Abandoned(_)))
+                if slot.is_published(QoS::ExactlyOnce) =>
             {
-                tokens.push(token);
+                if reason.is_error() {
+                    return Recorded::Refused(self.end(id));
+                }
+                let token = std::mem::replace(slot, Slot::Released(None, reason)).into_token();
+                *slot = Slot::Released(token, reason);
+                Recorded::Release
+            }
+            Some(Slot::Released(..)) => Recorded::Release,
+            Some(_) | None => Recorded::Unknown,
+        }
+    }
+
+    /// PUBCOMP: the token of the message and what PUBREC said; `None` if PUBREL is not out for that identifier, or its
+    /// message was given up.
+    pub fn complete(&mut self, id: u16) -> Option<(T, ReasonCode)> {
+        let Some(Slot::Released(_, reason)) = self.ring.get_mut(id) else { return None };
+        let reason = *reason;
+        Some((self.end(id)?, reason))
+    }
+
+    /// The exchange under `id` is over.
+    fn end(&mut self, id: u16) -> Option<T> {
+        let token = self.ring.take(id, |_| true)?.0.into_token();
+        self.is_done(id);
+        match token {
+            Some(_) => self.messages -= 1,
+            None => self.given_up -= 1,
+        }
+        token
+    }
+
+    /// What was answered is not sent again, even where the answer came before its time.
+    fn is_done(&mut self, id: u16) {
+        if !self.again.is_empty() {
+            self.again.retain(|waiting| *waiting != id);
+        }
+    }
+
+    /// Gives up on the messages that `given_up` picks: they will not be sent again. Their identifiers stay
+    /// out until the peer answers or the connection ends, because the answer may still come.
+    pub fn abandon(&mut self, mut given_up: impl FnMut(&T) -> bool) -> Vec<T> {
+        let (returned, kept): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.returned).into_iter().partition(|(token, _)| given_up(token));
+        self.returned = kept.into();
+        let mut tokens: Vec<T> = returned.into_iter().map(|(token, _)| token).collect();
+        for slot in self.ring.values_mut() {
+            if slot.token().is_some_and(&mut given_up) {
+                tokens.extend(slot.abandon());
+                self.messages -= 1;
+                self.given_up += 1;
             }
         }
-        self.messages -= tokens.len();
         tokens
     }
 
     /// The tokens of the messages in flight, oldest first.
     pub fn tokens(&self) -> impl Iterator<Item = &T> {
-        self.messages().map(|(_, token)| token)
+        self.returned.iter().map(|(token, _)| token).chain(self.ring.values().filter_map(Slot::token))
     }
 
-    /// A new connection continues the session: the identifiers of given-up messages and of other packets
-    /// of the old connection come back, for no answer can come any more, and the messages are yielded,
-    /// oldest first, marked as sent before [MQTT-4.4.0-1].
-    pub fn resume(&mut self) -> impl Iterator<Item = &Publish> {
-        for slot in self.by_age_mut() {
+    /// A new connection continues the session, and the peer takes `quota` messages at a time: what [`Self::send_again`]
+    /// yields is due. The identifiers of other packets of the old connection come back, for no answer can come any more.
+    pub fn resume(&mut self, quota: u16) {
+        self.quota = quota.max(1);
+        self.again.clear();
+        self.ring.retain(|id, slot| {
             match slot {
-                Slot::Abandoned | Slot::Reserved { .. } => *slot = Slot::Free,
-                Slot::Message(publish, _) => publish.dup = true,
-                Slot::Free => {}
+                Slot::Asked(_) => return false,
+                Slot::Abandoned(QoS::AtMostOnce | QoS::AtLeastOnce) => {
+                    self.given_up -= 1;
+                    return false;
+                }
+                Slot::Published(publish, ..) => publish.dup = true,
+                Slot::Abandoned(QoS::ExactlyOnce) | Slot::Released(..) => {}
             }
-        }
-        self.aside.retain(|_, (_, slot)| !matches!(slot, Slot::Free));
-        self.out = self.messages;
-        self.advance();
-        self.messages().map(|(publish, _)| publish)
+            self.again.push_back(id);
+            true
+        });
     }
 
-    /// The peer forgot the session: takes every message out, oldest first, to be sent as new or given up.
-    pub fn drain(&mut self) -> impl Iterator<Item = (Publish, T)> + use<T> {
-        self.first = self.next();
-        (self.out, self.messages) = (0, 0);
-        let mut aside: Vec<_> = std::mem::take(&mut self.aside).into_values().collect();
-        aside.sort_unstable_by_key(|(age, _)| *age);
-        let slots = aside.into_iter().map(|(_, slot)| slot).chain(std::mem::take(&mut self.slots));
-        slots.filter_map(|slot| match slot {
-            Slot::Message(mut publish, token) => {
-                publish.dup = false;
-                publish.packet_id = 0;
-                Some((publish, token))
+    /// Whether something waits to be sent again until the peer takes more.
+    #[inline]
+    pub fn owes(&self) -> bool {
+        !self.again.is_empty()
+    }
+
+    /// The next packet to be sent again, oldest first, once the peer takes it, and its identifier.
+    pub fn send_again(&mut self) -> Option<(u16, Again<'_>)> {
+        let id = loop {
+            if !self.has_quota() {
+                return None;
             }
-            _ => None,
-        })
-    }
-
-    /// How long the ring may be. The limit alone seldom fills a quarter of it, so a front that is still out
-    /// then is late.
-    fn span(&self) -> usize {
-        (1024 + 4 * usize::from(self.limit)).min(IDENTIFIERS)
-    }
-
-    /// The identifier that the next slot pushed will have, or `None` when all are out.
-    fn next_free(&mut self) -> Option<u16> {
-        if self.out == IDENTIFIERS {
-            return None;
-        }
-        loop {
-            while self.slots.len() >= self.span() {
-                self.set_front_aside();
+            let id = self.again.pop_front()?;
+            match self.ring.get_mut(id) {
+                Some(Slot::Published(..) | Slot::Released(..)) => break id,
+                Some(slot @ Slot::Abandoned(QoS::ExactlyOnce)) => {
+                    // The peer may know the identifier, and would take another message under it for a copy.
+                    *slot = Slot::Released(None, ReasonCode::Success);
+                    break id;
+                }
+                Some(Slot::Abandoned(_)) => drop(self.end(id)),
+                Some(Slot::Asked(_)) | None => {}
             }
-            let id = self.next();
-            if !self.aside.contains_key(&id) {
-                return Some(id);
-            }
-            self.slots.push_back(Slot::Free);
-            self.advance();
-        }
-    }
-
-    fn set_front_aside(&mut self) {
-        if let Some(slot) = self.slots.pop_front() {
-            self.aside.insert(self.first, (self.set_aside, slot));
-            self.set_aside += 1;
-            self.first = successor(self.first);
-            self.advance();
-        }
-    }
-
-    /// The identifier after the newest one.
-    fn next(&self) -> u16 {
-        let index = (usize::from(self.first) - 1 + self.slots.len()) % IDENTIFIERS;
-        index as u16 + 1
-    }
-
-    /// Frees `id` if it is out for what `wanted` says. What it was, with its age if it stood aside.
-    fn take(&mut self, id: u16, wanted: impl Fn(&Slot<T>) -> bool) -> Option<(Slot<T>, Option<u64>)> {
-        let index = usize::from(id).checked_sub(1)?;
-        let index = (index + IDENTIFIERS - (usize::from(self.first) - 1)) % IDENTIFIERS;
-        let taken = match self.slots.get_mut(index) {
-            Some(Slot::Free) | None => {
-                self.aside.get(&id).filter(|(_, slot)| wanted(slot))?;
-                let (age, slot) = self.aside.remove(&id)?;
-                (slot, Some(age))
-            }
-            Some(slot) if wanted(slot) => (std::mem::replace(slot, Slot::Free), None),
-            Some(_) => return None,
         };
-        self.out -= 1;
-        self.advance();
-        Some(taken)
+        let again = match self.ring.get_mut(id)? {
+            Slot::Published(publish, _, expires) => Again::Publish(publish, *expires),
+            _ => Again::Release,
+        };
+        Some((id, again))
     }
 
-    /// Forgets the free slots at the front.
-    fn advance(&mut self) {
-        while let Some(Slot::Free) = self.slots.front() {
-            self.slots.pop_front();
-            self.first = successor(self.first);
+    /// What [`Self::send_again`] yielded last cannot be sent, for this reason. Whether PUBREL is to be sent instead, so
+    /// that the peer forgets the identifier.
+    pub fn give_back(&mut self, id: u16, why: PublishError) -> bool {
+        let Some(slot) = self.ring.get_mut(id) else { return false };
+        let is_exactly_once = slot.is_published(QoS::ExactlyOnce);
+        let Some(token) = slot.abandon() else { return false };
+        self.returned.push_back((token, why));
+        self.messages -= 1;
+        self.given_up += 1;
+        if is_exactly_once {
+            *slot = Slot::Released(None, ReasonCode::Success);
+        } else {
+            self.end(id);
         }
+        is_exactly_once
     }
 
-    fn messages(&self) -> impl Iterator<Item = (&Publish, &T)> {
-        let mut aside: Vec<_> = self.aside.values().collect();
-        aside.sort_unstable_by_key(|(age, _)| *age);
-        aside.into_iter().map(|(_, slot)| slot).chain(&self.slots).filter_map(|slot| match slot {
-            Slot::Message(publish, token) => Some((publish, token)),
-            _ => None,
-        })
+    /// The token of a message that was not sent again, and why. The peer may have it all the same.
+    pub fn take_returned(&mut self) -> Option<(T, PublishError)> {
+        self.returned.pop_front()
     }
 
-    fn by_age_mut(&mut self) -> impl Iterator<Item = &mut Slot<T>> {
-        let mut aside: Vec<_> = self.aside.values_mut().collect();
-        aside.sort_unstable_by_key(|(age, _)| *age);
-        aside.into_iter().map(|(_, slot)| slot).chain(&mut self.slots)
+    /// Takes every message out, oldest first, to be sent as new or given up. There is no connection; the peer may remember
+    /// the session, and with it the identifiers of messages at QoS 2: it is told to forget those on the next one.
+    pub fn take(&mut self) -> Vec<Unacknowledged<T>> {
+        let mut taken: Vec<_> = std::mem::take(&mut self.returned)
+            .into_iter()
+            .map(|(token, why)| Unacknowledged::NotSentAgain(token, why))
+            .collect();
+        self.given_up = 0;
+        self.ring.retain(|_, slot| {
+            let without = match slot {
+                Slot::Published(Publish { qos: QoS::ExactlyOnce, .. }, ..)
+                | Slot::Abandoned(QoS::ExactlyOnce) => Some(Slot::Abandoned(QoS::ExactlyOnce)),
+                Slot::Released(_, reason) => Some(Slot::Released(None, *reason)),
+                Slot::Published(..) | Slot::Abandoned(_) | Slot::Asked(_) => None,
+            };
+            let is_kept = without.is_some();
+            self.given_up += usize::from(is_kept);
+            let without = without.unwrap_or(Slot::Abandoned(QoS::AtMostOnce));
+            taken.extend(std::mem::replace(slot, without).into_unacknowledged());
+            is_kept
+        });
+        self.messages = 0;
+        self.again.clear();
+        taken
+    }
+
+    /// The same when the peer forgot the session.
+    pub fn drain(&mut self) -> Vec<Unacknowledged<T>> {
+        let taken = self.take();
+        self.ring.clear();
+        self.given_up = 0;
+        taken
     }
 }
 
-/// The identifier after `id`.
-fn successor(id: u16) -> u16 {
-    if usize::from(id) == IDENTIFIERS { 1 } else { id + 1 }
+impl<T> Slot<T> {
+    fn token(&self) -> Option<&T> {
+        match self {
+            Self::Published(_, token, _) => Some(token),
+            Self::Released(token, _) => token.as_ref(),
+            Self::Abandoned(_) | Self::Asked(_) => None,
+        }
+    }
+
+    fn into_token(self) -> Option<T> {
+        match self {
+            Self::Published(_, token, _) => Some(token),
+            Self::Released(token, _) => token,
+            Self::Abandoned(_) | Self::Asked(_) => None,
+        }
+    }
+
+    fn into_unacknowledged(self) -> Option<Unacknowledged<T>> {
+        match self {
+            Self::Published(mut publish, token, _) => {
+                publish.dup = false;
+                publish.packet_id = 0;
+                Some(Unacknowledged::Written(publish, token))
+            }
+            Self::Released(token, reason) => token.map(|token| Unacknowledged::Received(token, reason)),
+            Self::Abandoned(_) | Self::Asked(_) => None,
+        }
+    }
+
+    /// Gives up on the message.
+    fn abandon(&mut self) -> Option<T> {
+        let without = match self {
+            Self::Published(publish, ..) => Self::Abandoned(publish.qos),
+            Self::Released(_, reason) => Self::Released(None, *reason),
+            Self::Abandoned(_) | Self::Asked(_) => return None,
+        };
+        std::mem::replace(self, without).into_token()
+    }
+
+    /// Whether PUBLISH is out at this QoS.
+    fn is_published(&self, qos: QoS) -> bool {
+        match self {
+            Self::Published(publish, ..) => publish.qos == qos,
+            Self::Abandoned(its) => *its == qos,
+            Self::Released(..) | Self::Asked(_) => false,
+        }
+    }
 }

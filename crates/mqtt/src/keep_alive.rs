@@ -101,6 +101,16 @@ impl KeepAlive {
         }
     }
 
+    /// The server has its own idea of the interval, in seconds: it is kept to [MQTT-3.2.2-21].
+    pub fn set_interval(&mut self, seconds: u16) {
+        self.interval = Duration::from_secs(u64::from(seconds));
+    }
+
+    /// The interval in force; zero for none.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
     /// A packet was sent.
     pub fn sent(&mut self, now: Instant) {
         self.last_sent = now;

@@ -16,11 +16,19 @@
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+mod aliases;
+mod authentication;
 pub mod client;
 pub mod codec;
+mod errors;
+mod expiry;
 mod in_flight;
+mod incoming;
 pub mod keep_alive;
+mod limits;
+mod link;
 pub mod packets;
+mod ring;
 pub mod server;
 pub mod session;
 
@@ -29,7 +37,10 @@ mod tests;
 
 pub use client::Client;
 pub use codec::{LARGEST_PACKET, MAX_PACKET_SIZE, ProtocolError};
+pub use errors::{AuthenticateError, PublishError, SubscribeError, Unpublished};
+pub use in_flight::Unacknowledged;
 pub use keep_alive::Dead;
+pub use limits::Limits;
 pub use packets::{
     Auth, ConnAck, Connect, Disconnect, InvalidProperty, Level, Packet, Properties, PropertiesBuilder,
     Property, PubAck, PubComp, PubRec, PubRel, Publish, QoS, ReasonCode, RetainHandling, SubAck, Subscribe,

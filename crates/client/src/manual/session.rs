@@ -12,7 +12,10 @@ use crate::connection::{Dispatch, Loss, MAX_OUTPUT, OUTPUT_HIGH_WATER, Progress}
 use crate::manual::client::Request;
 use crate::manual::events::{End, Event, EventKind, Events};
 use azmqtt_mqtt::client::Event as MqttEvent;
-use azmqtt_mqtt::{Client, Connect, LARGEST_PACKET, Publish, QoS, ReasonCode, SubscribeFilter, codec};
+use azmqtt_mqtt::{
+    Client, Connect, LARGEST_PACKET, Properties, Publish, QoS, ReasonCode, Subscribe, SubscribeFilter,
+    Unacknowledged, Unsubscribe, codec,
+};
 
 /// How long CONNACK, or the answer to a ping, may take where the keep-alive interval is longer, or there is none. IoT Hub
 /// delays a throttled CONNECT by up to a minute.
@@ -149,7 +152,7 @@ impl Session {
             }
             Request::Acknowledge { connection, packet_id } => {
                 if self.current.as_ref().is_some_and(|current| current.number == connection) {
-                    self.mqtt.acknowledge(packet_id, now);
+                    self.mqtt.acknowledge(packet_id, ReasonCode::Success, now);
                 }
                 return;
             }
@@ -170,7 +173,7 @@ impl Session {
             let idle = self.waiting.is_empty() && !current.pending.iter().any(Pending::is_publish);
             if idle {
                 // Nothing depends on the answer to CONNECT.
-                self.mqtt.disconnect();
+                self.mqtt.disconnect(ReasonCode::Success, Properties::default());
                 current.phase = Phase::Leaving(now + LEAVE);
                 return;
             }
@@ -186,31 +189,33 @@ impl Session {
             if self.mqtt.has_room()
                 && let Some((publish, mid)) = self.waiting.pop_front()
             {
-                if let Err(message) = self.mqtt.publish_qos1(publish, mid, now) {
-                    self.waiting.push_front(message);
+                if let Err(unpublished) = self.mqtt.publish(publish, mid, now, now) {
+                    self.waiting.push_front((unpublished.publish, unpublished.token));
+                    return;
                 }
                 continue;
             }
             let Some(pending) = current.pending.pop_front() else { return };
             match pending {
                 Pending::Publish(mid, publish) => {
-                    self.mqtt.publish_qos0(&publish, now);
+                    let written = self.mqtt.publish_qos0(&publish, now, now);
+                    debug_assert_eq!(written, Ok(()), "messages are bounded where they are made");
                     let end = current.written + self.mqtt.output().len() as u64;
                     current.unflushed.push_back((end, mid));
                 }
                 Pending::Subscribe(mid, filters) => {
                     // Without one of 65,535 identifiers there is no answer, as if the broker gave none.
-                    if let Some(packet_id) = self.mqtt.subscribe(filters, now) {
+                    if let Ok(packet_id) = self.mqtt.subscribe(Subscribe::of(filters), now) {
                         current.asked.insert(packet_id, mid);
                     }
                 }
                 Pending::Unsubscribe(mid, filters) => {
-                    if let Some(packet_id) = self.mqtt.unsubscribe(filters, now) {
+                    if let Ok(packet_id) = self.mqtt.unsubscribe(Unsubscribe::of(filters), now) {
                         current.asked.insert(packet_id, mid);
                     }
                 }
                 Pending::Disconnect => {
-                    self.mqtt.disconnect();
+                    self.mqtt.disconnect(ReasonCode::Success, Properties::default());
                     current.phase = Phase::Leaving(now + LEAVE);
                 }
             }
@@ -245,26 +250,28 @@ impl Dispatch for Session {
     fn handle_event(&mut self, event: MqttEvent<u16>, _: Instant) -> Result<(), Ended> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let kind = match event {
-            MqttEvent::Connected { session_present } => {
+            MqttEvent::Connected { session_present, .. } => {
                 current.phase = Phase::Connected;
                 // What the broker forgot is published as new, before everything else.
-                let forgotten: Vec<_> = self.mqtt.take_unacknowledged().collect();
-                for message in forgotten.into_iter().rev() {
+                let forgotten = self.mqtt.take_unacknowledged();
+                for message in forgotten.into_iter().rev().filter_map(Unacknowledged::into_written) {
                     self.waiting.push_front(message);
                 }
                 EventKind::Connected { session_present }
             }
-            MqttEvent::Refused(reason) => return Err(Ended::Refused(codec::return_code(reason))),
-            MqttEvent::Acknowledged(mid) => EventKind::Acknowledged(mid),
-            MqttEvent::Subscribed { packet_id, reasons } => {
+            MqttEvent::Refused { reason, .. } => return Err(Ended::Refused(codec::return_code(reason))),
+            MqttEvent::Acknowledged { token: mid, .. } => EventKind::Acknowledged(mid),
+            MqttEvent::Subscribed { packet_id, reasons, .. } => {
                 let Some(mid) = current.asked.remove(&packet_id) else { return Ok(()) };
                 EventKind::Subscribed(mid, reasons.into_iter().map(granted).collect())
             }
-            MqttEvent::Unsubscribed { packet_id } => {
+            MqttEvent::Unsubscribed { packet_id, .. } => {
                 let Some(mid) = current.asked.remove(&packet_id) else { return Ok(()) };
                 EventKind::Unsubscribed(mid)
             }
             MqttEvent::BadTopic => EventKind::BadTopic,
+            // MQTT 3.1.1 has none of these.
+            MqttEvent::Auth(_) | MqttEvent::NotSentAgain { .. } | MqttEvent::Disconnected(_) => return Ok(()),
             MqttEvent::Message(mut publish) => {
                 if publish.payload.len() < SMALL {
                     publish.payload = publish.payload.to_vec().into();

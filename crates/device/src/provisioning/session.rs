@@ -10,7 +10,7 @@ use crate::error::{Error, Step};
 use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES};
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{Client, Connect, Publish, QoS, ReasonCode, SubscribeFilter, codec};
+use azmqtt_mqtt::{Client, Connect, Publish, QoS, ReasonCode, Subscribe, codec};
 use azmqtt_net::deadlines::later;
 use azmqtt_net::{ClockOffset, connect};
 
@@ -88,8 +88,8 @@ impl<'a> Session<'a> {
 
     /// Subscribes to the answers.
     pub(super) fn subscribe(&mut self, now: Instant) {
-        let filters = vec![SubscribeFilter::new(RESPONSES.to_owned(), QoS::AtLeastOnce)];
-        self.mqtt.subscribe(filters, now);
+        let asked = self.mqtt.subscribe(Subscribe::new(RESPONSES, QoS::AtLeastOnce), now);
+        debug_assert!(asked.is_ok(), "the connection is new: {asked:?}");
         self.wait_for(Awaited::Suback, Some(later(now, self.config.deadlines.suback)));
     }
 
@@ -103,7 +103,7 @@ impl<'a> Session<'a> {
         self.requests += 1;
         let request_id = self.requests.to_string();
         let publish = Publish::new(make(request_id.clone()).to_string(), QoS::AtLeastOnce, body);
-        if self.mqtt.publish_qos1(publish, (), now).is_err() {
+        if self.mqtt.publish(publish, (), now, now).is_err() {
             return Err(self.ended("the service does not acknowledge what it gets"));
         }
         self.wait_for(Awaited::Answer(request_id), Some(later(now, self.config.answer)));
@@ -191,14 +191,14 @@ impl Dispatch for Session<'_> {
                 self.accepted = true;
                 Some(Outcome::Accepted)
             }
-            (Event::Refused(code), _) => Some(Outcome::Refused(code)),
+            (Event::Refused { reason, .. }, _) => Some(Outcome::Refused(reason)),
             (Event::Subscribed { reasons, .. }, Awaited::Suback) => {
                 let granted = !reasons.iter().any(|reason| reason.is_error());
                 Some(Outcome::Subscribed { granted })
             }
             (Event::Message(message), awaited) => {
                 if message.qos == QoS::AtLeastOnce {
-                    self.mqtt.acknowledge(message.packet_id, now);
+                    self.mqtt.acknowledge(message.packet_id, ReasonCode::Success, now);
                 }
                 match (ProvisioningResponse::parse(&message.topic), awaited) {
                     (Ok(topic), Awaited::Answer(request_id)) if topic.request_id == *request_id => {

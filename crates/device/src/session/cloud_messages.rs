@@ -1,5 +1,6 @@
 //! Messages for the application, from the cloud or to an input of a module.
 
+use azmqtt_mqtt::ReasonCode;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -49,7 +50,7 @@ impl Session {
     pub(super) fn acknowledge(&mut self, deliveries: &[Delivery], now: Instant) {
         for delivery in deliveries {
             if delivery.connection == self.link.number && self.mqtt.is_connected() {
-                self.mqtt.acknowledge(delivery.packet_id, now);
+                self.mqtt.acknowledge(delivery.packet_id, ReasonCode::Success, now);
             }
         }
     }

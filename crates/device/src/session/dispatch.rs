@@ -14,7 +14,7 @@ use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_client::watch;
 use azmqtt_dialect::HubTopic;
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{Client, Publish, QoS};
+use azmqtt_mqtt::{Client, Publish, QoS, ReasonCode};
 use azmqtt_net::connect;
 use azmqtt_net::deadlines::later;
 
@@ -30,15 +30,20 @@ impl Dispatch for Session {
     #[inline]
     fn handle_event(&mut self, event: Event<Ticket>, now: Instant) -> Result<(), End> {
         match event {
-            Event::Acknowledged(ticket) => self.acknowledged(ticket, now),
+            Event::Acknowledged { token: ticket, .. } => self.acknowledged(ticket, now),
             Event::Message(publish) => self.take_in(publish, now),
-            Event::Connected { session_present } => self.accepted(session_present, now),
-            Event::Refused(code) => return Err(End::Refused(code)),
-            Event::Subscribed { packet_id, reasons } => {
+            Event::Connected { session_present, .. } => self.accepted(session_present, now),
+            Event::Refused { reason, .. } => return Err(End::Refused(reason)),
+            Event::Subscribed { packet_id, reasons, .. } => {
                 let granted = !reasons.iter().any(|reason| reason.is_error());
                 self.subscription_answered(packet_id, granted, now);
             }
-            Event::Unsubscribed { .. } | Event::BadTopic => {}
+            // The hub speaks MQTT 3.1.1, which has no more.
+            Event::Unsubscribed { .. }
+            | Event::BadTopic
+            | Event::Auth(_)
+            | Event::NotSentAgain { .. }
+            | Event::Disconnected(_) => {}
         }
         Ok(())
     }
@@ -130,7 +135,7 @@ impl Session {
             Ok(_) | Err(_) => self.answered_badly(&publish.topic, now),
         }
         if let Some(packet_id) = packet_id {
-            self.mqtt.acknowledge(packet_id, now);
+            self.mqtt.acknowledge(packet_id, ReasonCode::Success, now);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The end of a connection, for now or for good, and what becomes of what was under way.
 
+use azmqtt_mqtt::Unacknowledged;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -139,7 +140,9 @@ impl Session {
     /// The hub forgot the session: what was unacknowledged goes out again as new, before anything younger,
     /// or fails, as the caller chose.
     pub(super) fn session_lost(&mut self) {
-        let unacknowledged: Vec<_> = self.mqtt.take_unacknowledged().collect();
+        // All of them are at QoS 1.
+        let unacknowledged: Vec<_> =
+            self.mqtt.take_unacknowledged().into_iter().filter_map(Unacknowledged::into_written).collect();
         match self.shared.config.lost_session {
             LostSession::Resend => {
                 self.shared.monitor.counters.messages_resent.add(unacknowledged.len() as u64);

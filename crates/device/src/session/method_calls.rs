@@ -48,7 +48,9 @@ impl Session {
     pub(super) fn publish_responses(&mut self, now: Instant) {
         while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
             let Some((topic, body, reply)) = self.methods.next_unsent() else { break };
-            self.mqtt.publish_qos0(&Publish::new(topic, QoS::AtMostOnce, body), now);
+            let response = Publish::new(topic, QoS::AtMostOnce, body);
+            let written = self.mqtt.publish_qos0(&response, now, now);
+            debug_assert_eq!(written, Ok(()), "responses are bounded where they are made");
             self.methods.leaves(self.link.written + self.mqtt.output().len() as u64, reply);
         }
     }

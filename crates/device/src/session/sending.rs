@@ -6,17 +6,16 @@ use super::state::Session;
 use crate::error::Error;
 use crate::message::Ticket;
 use azmqtt_client::connection::OUTPUT_HIGH_WATER;
-use azmqtt_mqtt::{QoS, SubscribeFilter};
+use azmqtt_mqtt::{QoS, Subscribe};
 
 impl Session {
     /// Encodes what is ready, up to what the socket can use.
     pub(super) fn put_out(&mut self, now: Instant) {
         while let Some(feed) = self.subscriptions.next_to_ask() {
             let filter = feed.filter(&self.shared.config.identity);
-            let filters = vec![SubscribeFilter::new(filter, QoS::AtLeastOnce)];
-            match self.mqtt.subscribe(filters, now) {
-                Some(packet_id) => self.subscriptions.asked(feed, packet_id, now),
-                None => break,
+            match self.mqtt.subscribe(Subscribe::new(filter, QoS::AtLeastOnce), now) {
+                Ok(packet_id) => self.subscriptions.asked(feed, packet_id, now),
+                Err(_) => break,
             }
         }
         if self.subscriptions.hold_others() {
@@ -32,11 +31,12 @@ impl Session {
             let Some((publish, mut ticket)) = self.outbox.queued.pop_front() else { break };
             ticket.sent = tick;
             if publish.qos == QoS::AtMostOnce {
-                self.mqtt.publish_qos0(&publish, now);
+                let written = self.mqtt.publish_qos0(&publish, now, now);
+                debug_assert_eq!(written, Ok(()), "messages are bounded where they are made");
                 let end = self.link.written + self.mqtt.output().len() as u64;
                 self.outbox.unflushed.push_back((end, publish, ticket));
-            } else if let Err(message) = self.mqtt.publish_qos1(publish, ticket, now) {
-                self.outbox.queued.push_front(message);
+            } else if let Err(unpublished) = self.mqtt.publish(publish, ticket, now, now) {
+                self.outbox.queued.push_front((unpublished.publish, unpublished.token));
                 break;
             }
         }

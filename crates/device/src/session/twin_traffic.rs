@@ -32,7 +32,9 @@ impl Session {
         }
         while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
             let Some((topic, body)) = self.twin.next_unsent(now) else { break };
-            self.mqtt.publish_qos0(&Publish::new(topic, QoS::AtMostOnce, body), now);
+            let request = Publish::new(topic, QoS::AtMostOnce, body);
+            let written = self.mqtt.publish_qos0(&request, now, now);
+            debug_assert_eq!(written, Ok(()), "requests are bounded where they are made");
         }
     }
 

@@ -1,5 +1,6 @@
 //! Client certificates: shown to servers that ask, and what is said when one does not like them.
 
+use azmqtt_mqtt::Properties;
 use std::sync::Arc;
 
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -55,7 +56,7 @@ async fn a_certificate_stands_in_for_the_password() {
         let (username, password) = (connect.username.as_deref().unwrap(), connect.password_text().unwrap());
         assert_eq!((password, username.starts_with("localhost/dev/")), ("", true));
         assert_eq!(peer.stream.get_ref().1.peer_certificates(), Some(&[own.0.clone()][..]));
-        peer.server.refuse(azmqtt_mqtt::ReasonCode::NotAuthorized);
+        peer.server.refuse(azmqtt_mqtt::ReasonCode::NotAuthorized, Properties::default());
         peer.flush().await;
         // The same certificate again would not be better.
         let error = connecting.get().await.unwrap_err();

@@ -10,7 +10,7 @@ use super::support::{Answer, Hub, LONG, ask, config, within};
 use crate::check::{CheckReport, CheckedStep, check};
 use crate::{Credentials, DeviceConfig, Trust};
 use azmqtt_dialect::{SasToken, SymmetricKey};
-use azmqtt_mqtt::ReasonCode;
+use azmqtt_mqtt::{Properties, ReasonCode};
 
 fn start(config: DeviceConfig, limit: Duration) -> Answer<CheckReport> {
     ask(|reply| drop(check(config, limit, Handle::current, reply)))
@@ -125,7 +125,7 @@ async fn credentials_that_are_refused() {
     passes_looks(&hub).await;
     for _ in 0..2 {
         let (mut peer, _) = hub.accept_mqtt().await;
-        peer.server.refuse(ReasonCode::NotAuthorized);
+        peer.server.refuse(ReasonCode::NotAuthorized, Properties::default());
         peer.flush().await;
     }
     let report = within(checked.get()).await.unwrap();

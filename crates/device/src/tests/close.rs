@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{Hub, LONG, ask, close, device, message, send, until};
 use crate::{Error, State};
-use azmqtt_mqtt::{QoS, ReasonCode};
+use azmqtt_mqtt::{Properties, QoS, ReasonCode};
 
 #[tokio::test]
 async fn a_client_that_was_never_used() {
@@ -86,7 +86,7 @@ async fn what_fails_while_closing_counts_too() {
     let sent = send(&device, "b");
     let (mut peer, _) = hub.accept_mqtt().await;
     let closing = close(&device);
-    peer.server.refuse(ReasonCode::ServerUnavailable);
+    peer.server.refuse(ReasonCode::ServerUnavailable, Properties::default());
     peer.flush().await;
     assert!(matches!(sent.get().await, Err(Error::ConnectionFailed { .. })));
     assert_eq!(closing.get().await, Ok(1));

@@ -52,8 +52,8 @@ async fn a_message_is_acknowledged_when_the_application_says_so() {
     let second = next(&device).await;
     hears_nothing(&device, &mut peer).await;
     device.acknowledge(vec![first.delivery.unwrap(), second.delivery.unwrap()]);
-    assert_eq!(peer.event().await, Some(Event::Acknowledged(1)));
-    assert_eq!(peer.event().await, Some(Event::Acknowledged(2)));
+    assert_eq!(peer.event().await, Some(Event::acknowledged(1)));
+    assert_eq!(peer.event().await, Some(Event::acknowledged(2)));
 }
 
 #[tokio::test]
@@ -68,7 +68,7 @@ async fn qos_0_and_foreign_topics() {
     peer.publish(TOPIC, "ours").await;
     let message = next(&device).await;
     assert_eq!((&message.payload[..], message.delivery), (&b"ours"[..], None));
-    assert_eq!(peer.event().await, Some(Event::Acknowledged(9)));
+    assert_eq!(peer.event().await, Some(Event::acknowledged(9)));
     assert_eq!(device.stats().messages_received, 1);
 }
 
@@ -87,7 +87,7 @@ async fn an_old_delivery_is_not_acknowledged_on_a_new_connection() {
     device.acknowledge(vec![old.delivery.unwrap()]);
     hears_nothing(&device, &mut peer).await;
     device.acknowledge(vec![new.delivery.unwrap()]);
-    assert_eq!(peer.event().await, Some(Event::Acknowledged(2)));
+    assert_eq!(peer.event().await, Some(Event::acknowledged(2)));
 }
 
 #[tokio::test]
@@ -99,7 +99,7 @@ async fn acknowledgements_leave_before_disconnect() {
     let last = next(&device).await;
     device.acknowledge(vec![last.delivery.unwrap()]);
     let closing = close(&device);
-    assert_eq!(peer.event().await, Some(Event::Acknowledged(1)));
+    assert_eq!(peer.event().await, Some(Event::acknowledged(1)));
     peer.expect_disconnect().await;
     closing.get().await.unwrap();
     let error = ask(|reply| device.messages().when_ready(reply)).get().await.unwrap_err();

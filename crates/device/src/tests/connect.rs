@@ -7,7 +7,7 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::support::{Hub, LONG, ask, config, device, send, within};
 use crate::{DeviceConfig, Error, State, Step, Trust};
-use azmqtt_mqtt::ReasonCode;
+use azmqtt_mqtt::{Properties, ReasonCode};
 
 /// What `connect` ends with, while `peer` plays the other side.
 pub(super) async fn connect(config: DeviceConfig, peer: impl Future<Output = ()>) -> (Error, Duration) {
@@ -162,7 +162,7 @@ async fn refusals_by_their_code() {
         let hub = Hub::new().await;
         let peer = async {
             let (mut peer, _) = hub.accept_mqtt().await;
-            peer.server.refuse(code);
+            peer.server.refuse(code, Properties::default());
             peer.flush().await;
         };
         let (error, _) = connect(hub.config(), peer).await;

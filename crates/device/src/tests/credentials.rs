@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::support::{Hub, LONG, ask, device, send, until};
 use crate::{Credentials, Device, Error, State};
 use azmqtt_dialect::{SasToken, SymmetricKey};
-use azmqtt_mqtt::{ReasonCode, codec};
+use azmqtt_mqtt::{Properties, ReasonCode, codec};
 
 const KEY: &str = "c2VjcmV0IGtleSBvZiBhIHRlc3Q=";
 
 async fn refuse(hub: &Hub, code: ReasonCode) -> String {
     let (mut peer, connect) = hub.accept_mqtt().await;
-    peer.server.refuse(code);
+    peer.server.refuse(code, Properties::default());
     peer.flush().await;
     connect.password_text().unwrap().to_owned()
 }

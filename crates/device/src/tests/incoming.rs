@@ -38,13 +38,13 @@ async fn asking_for_the_next_acknowledges_the_one_before() {
     assert_eq!(next(&receiver).await, "one");
     hears_nothing(&device, &mut peer).await;
     assert!(receiver.take().is_none());
-    assert_eq!(peer.event().await, Some(Event::Acknowledged(1)));
+    assert_eq!(peer.event().await, Some(Event::acknowledged(1)));
 
     peer.deliver(TOPIC, "two", 2).await;
     assert_eq!(next(&receiver).await, "two");
     hears_nothing(&device, &mut peer).await;
     drop(receiver);
-    assert_eq!(peer.event().await, Some(Event::Acknowledged(2)));
+    assert_eq!(peer.event().await, Some(Event::acknowledged(2)));
 }
 
 #[tokio::test]
@@ -65,8 +65,8 @@ async fn two_receivers_share_the_items_and_keep_the_order_of_acknowledgements() 
     second.done();
     hears_nothing(&device, &mut peer).await;
     first.done();
-    assert_eq!(peer.event().await, Some(Event::Acknowledged(1)));
-    assert_eq!(peer.event().await, Some(Event::Acknowledged(2)));
+    assert_eq!(peer.event().await, Some(Event::acknowledged(1)));
+    assert_eq!(peer.event().await, Some(Event::acknowledged(2)));
     // Whoever goes leaves the rest to the others.
     drop(first);
     assert_eq!(next(&second).await, "three");

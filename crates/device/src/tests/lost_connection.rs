@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::support::{Hub, LONG, ask, config, device, message, send, text, until, within};
 use crate::{Error, LostSession, RetryPolicy, State};
-use azmqtt_mqtt::{QoS, ReasonCode};
+use azmqtt_mqtt::{Properties, QoS, ReasonCode};
 
 #[tokio::test]
 async fn a_kept_session_gets_the_unacknowledged_again_as_duplicates() {
@@ -81,7 +81,7 @@ async fn answers_that_came_before_the_end_count() {
     let sent: Vec<_> = (0..50).map(|n| send(&device, &n.to_string())).collect();
     for _ in 0..50 {
         let publish = peer.message().await;
-        peer.server.acknowledge(publish.packet_id);
+        peer.server.acknowledge(publish.packet_id, ReasonCode::Success);
     }
     peer.flush().await;
     drop(peer);
@@ -266,7 +266,7 @@ async fn after_a_refusal_the_next_call_fails_fast_again() {
     drop(peer);
     for _ in 0..2 {
         let (mut peer, _) = hub.accept_mqtt().await;
-        peer.server.refuse(ReasonCode::NotAuthorized);
+        peer.server.refuse(ReasonCode::NotAuthorized, Properties::default());
         peer.flush().await;
     }
     until("the device gives up", || device.state() == State::Disconnected).await;

@@ -63,7 +63,7 @@ async fn a_call_at_qos_1_is_acknowledged_at_once() {
     let device = hub.device();
     let mut peer = serving(&hub, &device).await;
     peer.deliver("$iothub/methods/POST/x/?$rid=1", "{}", 5).await;
-    assert_eq!(peer.event().await, Some(Event::Acknowledged(5)));
+    assert_eq!(peer.event().await, Some(Event::acknowledged(5)));
     assert_eq!(device.methods().len(), 1);
 }
 

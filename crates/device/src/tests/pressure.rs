@@ -6,7 +6,7 @@ use tokio::io::AsyncWriteExt;
 
 use super::support::{Hub, LONG, ask, close, device, message, send, text, until};
 use crate::{Error, LostSession};
-use azmqtt_mqtt::QoS;
+use azmqtt_mqtt::{QoS, ReasonCode};
 
 #[tokio::test]
 async fn a_hub_that_sends_but_does_not_read() {
@@ -91,7 +91,7 @@ async fn late_answers_are_waited_for_in_parallel() {
         ids
     };
     for id in ids.into_iter().rev() {
-        peer.server.acknowledge(id);
+        peer.server.acknowledge(id, ReasonCode::Success);
     }
     peer.flush().await;
     for sent in sent {

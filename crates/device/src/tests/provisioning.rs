@@ -12,7 +12,7 @@ use azmqtt_dialect::provisioning::{
     ProvisioningRequest, RESPONSES, Registrant, Registration, RegistrationState, Substatus,
 };
 use azmqtt_dialect::{SasToken, SymmetricKey};
-use azmqtt_mqtt::{QoS, ReasonCode};
+use azmqtt_mqtt::{Properties, QoS, ReasonCode};
 
 const FLOOR: Duration = Duration::from_millis(5);
 
@@ -324,7 +324,7 @@ async fn refused_credentials_are_told_at_once() {
     let hub = Hub::new().await;
     let registered = start(provisioning(&hub), LONG);
     let (mut peer, _) = hub.accept_mqtt().await;
-    peer.server.refuse(ReasonCode::NotAuthorized);
+    peer.server.refuse(ReasonCode::NotAuthorized, Properties::default());
     peer.flush().await;
     let Err(Error::AuthenticationFailed { reason }) = registered.get().await else { panic!("not refused") };
     assert!(reason.contains("reg-1") && reason.contains("CONNACK 5"), "{reason}");

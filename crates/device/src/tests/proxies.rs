@@ -8,7 +8,7 @@ use super::connect::{connect, failed_at, short};
 use super::proxy_peer::{ProxyPeer, pass_on, passing_on};
 use super::support::{DEVICE_HOST, Hub, LONG, ask, config, device, send, within};
 use crate::{Error, Step};
-use azmqtt_mqtt::ReasonCode;
+use azmqtt_mqtt::{Properties, ReasonCode};
 
 const OK: &[u8] = b"HTTP/1.1 200 Connection established\r\n\r\n";
 
@@ -199,7 +199,7 @@ async fn a_wrong_clock_is_told_with_a_refusal() {
                 let (_, tcp) = proxy.answer(answer.as_bytes()).await;
                 let refusal = async {
                     let (mut peer, _) = hub.accept_mqtt().await;
-                    peer.server.refuse(ReasonCode::NotAuthorized);
+                    peer.server.refuse(ReasonCode::NotAuthorized, Properties::default());
                     peer.flush().await;
                 };
                 tokio::join!(refusal, pass_on(tcp, hub.port()));

@@ -1,5 +1,6 @@
 //! Tokens are renewed by a planned reconnect that nobody notices.
 
+use azmqtt_mqtt::Properties;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -20,7 +21,7 @@ async fn serve(peer: &mut Peer, received: &mut HashMap<String, u32>) {
                 *received.entry(text(&publish)).or_default() += 1;
                 peer.acknowledge(publish.packet_id).await;
             }
-            Some(Event::Disconnect) => return,
+            Some(Event::Disconnect(_)) => return,
             other => panic!("{other:?} in place of a message or DISCONNECT"),
         }
     }
@@ -150,10 +151,10 @@ async fn a_hub_that_refuses_the_new_token_ends_it_with_the_reason() {
     peer.expect_disconnect().await;
     assert!(matches!(next.event().await, Some(Event::Connect(_))));
     let sent = send(&device, "a");
-    next.server.refuse(azmqtt_mqtt::ReasonCode::NotAuthorized);
+    next.server.refuse(azmqtt_mqtt::ReasonCode::NotAuthorized, Properties::default());
     next.flush().await;
     let (mut next, _) = hub.accept_mqtt().await;
-    next.server.refuse(azmqtt_mqtt::ReasonCode::NotAuthorized);
+    next.server.refuse(azmqtt_mqtt::ReasonCode::NotAuthorized, Properties::default());
     next.flush().await;
     let outcome = sent.get().await;
     assert!(matches!(outcome, Err(Error::AuthenticationFailed { .. })), "{outcome:?}");

@@ -9,7 +9,7 @@ use super::support::{Answer, Hub, LONG, Peer, ask, close, device, send, until};
 use crate::{BoxFuture, Credentials, Device, Error, Signer, State, Step, TokenSource};
 use azmqtt_dialect::sas::UnsignedToken;
 use azmqtt_dialect::{SasToken, SymmetricKey};
-use azmqtt_mqtt::{Connect, ReasonCode};
+use azmqtt_mqtt::{Connect, Properties, ReasonCode};
 
 const RESOURCE: &str = "localhost/devices/dev";
 
@@ -31,7 +31,7 @@ fn password(connect: &Connect) -> SasToken {
 
 async fn refuse(hub: &Hub) -> SasToken {
     let (mut peer, connect) = hub.accept_mqtt().await;
-    peer.server.refuse(ReasonCode::NotAuthorized);
+    peer.server.refuse(ReasonCode::NotAuthorized, Properties::default());
     peer.flush().await;
     password(&connect)
 }

@@ -60,7 +60,7 @@ async fn unreliable_hub(
                 Event::Subscribe(subscribe) => {
                     peer.server.suback(subscribe.packet_id, vec![ReasonCode::Success]);
                 }
-                Event::Disconnect => return received,
+                Event::Disconnect(_) => return received,
                 other => panic!("{other:?}"),
             }
             if left == 0 {

@@ -24,7 +24,7 @@ use crate::{
 use azmqtt_dialect::{Identity, SymmetricKey};
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::session::Session;
-use azmqtt_mqtt::{Connect, Publish, QoS, ReasonCode, Server, Subscribe};
+use azmqtt_mqtt::{Connect, Disconnect, Properties, Publish, QoS, ReasonCode, Server, Subscribe};
 
 /// Longer than anything here takes on a busy machine; a test that waits for it has failed.
 pub(super) const LONG: Duration = Duration::from_secs(10);
@@ -284,7 +284,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     pub(super) async fn accept(&mut self, session_present: bool) {
-        self.server.accept(session_present.then(|| Session::new(1000)), Instant::now());
+        self.server.accept(
+            session_present.then(|| Session::new(1000)),
+            Properties::default(),
+            Instant::now(),
+        );
         self.flush().await;
     }
 
@@ -308,7 +312,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     }
 
     pub(super) async fn acknowledge(&mut self, packet_id: u16) {
-        self.server.acknowledge(packet_id);
+        self.server.acknowledge(packet_id, ReasonCode::Success);
         self.flush().await;
     }
 
@@ -346,20 +350,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
 
     /// Publishes to the device at QoS 0.
     pub(super) async fn publish(&mut self, topic: &str, body: &str) {
-        self.server.publish_qos0(&Publish::new(topic, QoS::AtMostOnce, body.to_owned()));
+        let now = Instant::now();
+        let publish = Publish::new(topic, QoS::AtMostOnce, body.to_owned());
+        self.server.publish_qos0(&publish, now, now).expect("a connection");
         self.flush().await;
     }
 
     /// Publishes to the device at QoS 1; `token` comes back with its acknowledgement.
     pub(super) async fn deliver(&mut self, topic: &str, body: &str, token: u32) {
         let publish = Publish::new(topic, QoS::AtLeastOnce, body.to_owned());
-        self.server.publish_qos1(publish, token).expect("the window has room");
+        let now = Instant::now();
+        self.server.publish(publish, token, now, now).expect("the window has room");
         self.flush().await;
     }
 
     /// DISCONNECT and the end of the device's bytes.
     pub(super) async fn expect_disconnect(&mut self) {
-        assert_eq!(self.event().await, Some(Event::Disconnect));
+        assert_eq!(self.event().await, Some(Event::Disconnect(Disconnect::new(ReasonCode::Success))));
         assert_eq!(within(self.stream.read_buf(&mut self.input)).await.unwrap(), 0);
     }
 }

@@ -1,5 +1,6 @@
 //! Desired properties across reconnects: no change missed, none twice.
 
+use azmqtt_mqtt::{Disconnect, ReasonCode};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -230,7 +231,7 @@ async fn who_waits_for_changes_hears_of_the_end() {
     let waiting = ask(|reply| device.desired().when_ready(reply));
     assert_eq!(super::support::close(&device).get().await, Ok(0));
     assert_eq!(waiting.get().await, Err(Error::ClientClosed));
-    assert_eq!(peer.event().await, Some(Event::Disconnect));
+    assert_eq!(peer.event().await, Some(Event::Disconnect(Disconnect::new(ReasonCode::Success))));
 }
 
 #[tokio::test]

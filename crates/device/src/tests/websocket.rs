@@ -15,7 +15,7 @@ use super::connect::{connect, failed_at, short};
 use super::proxy_peer::{ProxyPeer, pass_on, passing_on, read_head};
 use super::support::{Hub, LONG, Peer, ask, close, device, send, until, within};
 use crate::{Device, DeviceConfig, Error, State, Step};
-use azmqtt_mqtt::ReasonCode;
+use azmqtt_mqtt::{Disconnect, Properties, ReasonCode};
 use azmqtt_net::websocket::{WebSocketBytes, derive_accept_key};
 
 fn config(hub: &Hub) -> DeviceConfig {
@@ -226,7 +226,7 @@ async fn a_wrong_clock_is_told_with_a_refusal() {
             within(stream.write_all(answer.as_bytes())).await.unwrap();
             let mut peer = Peer::new(WebSocketBytes::new(stream, Role::Server, Vec::new()).await);
             peer.connect().await;
-            peer.server.refuse(ReasonCode::NotAuthorized);
+            peer.server.refuse(ReasonCode::NotAuthorized, Properties::default());
             peer.flush().await;
         }
     };
@@ -277,7 +277,10 @@ async fn a_renewal_that_meets_a_refusal_or_a_server_that_hangs_keeps_the_connect
     assert_eq!(peer.take_message().await, "b");
     sent.get().await.unwrap();
     let stream = WebSocketBytes::new(upgrade(&hub).await, Role::Server, Vec::new()).await;
-    assert_eq!(peer.event().await, Some(azmqtt_mqtt::server::Event::Disconnect));
+    assert_eq!(
+        peer.event().await,
+        Some(azmqtt_mqtt::server::Event::Disconnect(Disconnect::new(ReasonCode::Success)))
+    );
     let mut next = Peer::new(stream);
     next.connect().await;
     next.accept(true).await;

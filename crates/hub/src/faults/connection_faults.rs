@@ -292,9 +292,9 @@ fn kind(event: &Event<Delivery>) -> Option<Received> {
         }
         Event::Publish(_) => Some(Received::Telemetry),
         Event::Subscribe(_) => Some(Received::Subscribe),
-        Event::Acknowledged(_) => Some(Received::Acknowledgement),
+        Event::Acknowledged { .. } => Some(Received::Acknowledgement),
         Event::Unsubscribe(_) => Some(Received::Any),
-        Event::Connect(_) | Event::Disconnect => None,
+        Event::Connect(_) | Event::Auth(_) | Event::NotSentAgain { .. } | Event::Disconnect(_) => None,
     }
 }
 

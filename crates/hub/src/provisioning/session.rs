@@ -22,7 +22,7 @@ use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::{Connect, MAX_PACKET_SIZE, ProtocolError, Publish, QoS, ReasonCode, Server};
+use azmqtt_mqtt::{Connect, MAX_PACKET_SIZE, Properties, ProtocolError, Publish, QoS, ReasonCode, Server};
 
 /// Answers without their PUBACK; a client that lets more of them wait is closed.
 const MAX_IN_FLIGHT: u16 = 64;
@@ -72,7 +72,7 @@ pub(crate) async fn authenticate<S, T>(
         Err(_) => return,
         Ok(connect) => match judge(&shared, &connect, chain) {
             Ok((username, proof)) => {
-                server.accept(None, Instant::now());
+                server.accept(None, Properties::default(), Instant::now());
                 let until = Instant::now() + shared.config.limits.registration_timeout;
                 let stranger = Some(Stranger { _place: unauthenticated, until });
                 let session = Session { shared, username, proof, transport, server, granted: None, stranger };
@@ -86,7 +86,7 @@ pub(crate) async fn authenticate<S, T>(
             }
         },
     };
-    server.refuse(refused);
+    server.refuse(refused, Properties::default());
     let _ = timeout(LINGER, send_refusal(&mut transport, &mut server)).await;
     drop(unauthenticated);
 }
@@ -190,12 +190,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
             }
             Event::Unsubscribe(unsubscribe) => {
                 self.granted = None;
-                self.server.unsuback(unsubscribe.packet_id);
+                self.server.unsuback(unsubscribe.packet_id, Vec::new());
                 Ok(())
             }
             Event::Publish(publish) => self.answer(publish).await,
-            Event::Acknowledged(_) => Ok(()),
-            Event::Connect(_) | Event::Disconnect => Err(Closed),
+            Event::Acknowledged { .. } => Ok(()),
+            Event::Connect(_) | Event::Auth(_) | Event::NotSentAgain { .. } | Event::Disconnect(_) => {
+                Err(Closed)
+            }
         }
     }
 
@@ -203,7 +205,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
         let request = ProvisioningRequest::parse(&publish.topic).map_err(|_| Closed)?;
         match publish.qos {
             QoS::AtMostOnce => {}
-            QoS::AtLeastOnce => self.server.acknowledge(publish.packet_id),
+            QoS::AtLeastOnce => self.server.acknowledge(publish.packet_id, ReasonCode::Success),
             QoS::ExactlyOnce => return Err(Closed),
         }
         let now = SystemTime::now();
@@ -245,10 +247,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
             self.shared.note_refusal("provisioning: a request id that fits into no answer".to_owned());
             return Err(Closed);
         }
+        let now = Instant::now();
         if qos == QoS::AtMostOnce {
-            self.server.publish_qos0(&message);
-            return Ok(());
+            return self.server.publish_qos0(&message, now, now).map_err(|_| Closed);
         }
-        self.server.publish_qos1(message, T::default()).map_err(|_| Closed)
+        self.server.publish(message, T::default(), now, now).map_err(|_| Closed)
     }
 }

@@ -23,7 +23,7 @@ use azmqtt_local::packets::PacketLog;
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::{Connect, ProtocolError, ReasonCode, Server, Will};
+use azmqtt_mqtt::{Connect, Properties, ProtocolError, ReasonCode, Server, Will};
 
 /// How long a refused client may take to read its CONNACK.
 const LINGER: Duration = Duration::from_secs(1);
@@ -118,7 +118,7 @@ pub(crate) async fn authenticate<S>(
             }
         },
     };
-    server.refuse(refused);
+    server.refuse(refused, Properties::default());
     // The place is kept: lingering is bounded like the rest of what strangers may take.
     let _ = timeout(LINGER, send_refusal(&mut transport, &mut server)).await;
 }

@@ -23,7 +23,9 @@ use azmqtt_dialect::twin::desired_notification;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag, ServiceError};
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::session::Session;
-use azmqtt_mqtt::{MAX_PACKET_SIZE, Publish, QoS, ReasonCode, Server, Subscribe, Unsubscribe, Will};
+use azmqtt_mqtt::{
+    MAX_PACKET_SIZE, Properties, Publish, QoS, ReasonCode, Server, Subscribe, Unsubscribe, Will,
+};
 
 /// Messages to a device without their PUBACK; a device that lets more of them wait is closed.
 pub const MAX_IN_FLIGHT: u16 = 8192;
@@ -103,7 +105,7 @@ impl DeviceSession {
             }
             None => (None, Subscriptions::default(), 0),
         };
-        server.accept(session, Instant::now());
+        server.accept(session, Properties::default(), Instant::now());
         let telemetry_topic = telemetry_topic(&admitted.device);
         let session = Self {
             shared,
@@ -143,7 +145,7 @@ impl DeviceSession {
     pub async fn handle(&mut self, event: Event<Delivery>) -> Result<(), CloseReason> {
         match event {
             Event::Publish(publish) => self.publish(publish).await,
-            Event::Acknowledged(delivery) => {
+            Event::Acknowledged { token: delivery, .. } => {
                 self.unacknowledged = self.unacknowledged.saturating_sub(delivery.size);
                 if let Some(tag) = delivery.cloud_message {
                     self.complete(tag);
@@ -152,16 +154,16 @@ impl DeviceSession {
             }
             Event::Subscribe(subscribe) => self.subscribe(subscribe),
             Event::Unsubscribe(unsubscribe) => self.unsubscribe(&unsubscribe),
-            Event::Disconnect => Err(CloseReason::Disconnect),
-            // The session yields one CONNECT, which was answered before.
-            Event::Connect(_) => Ok(()),
+            Event::Disconnect(_) => Err(CloseReason::Disconnect),
+            // The session yields one CONNECT, which was answered before, and MQTT 3.1.1 has none of the others.
+            Event::Connect(_) | Event::Auth(_) | Event::NotSentAgain { .. } => Ok(()),
         }
     }
 
     /// A packet, the last one that came, is to have no effect. Of most of them nothing is known yet; a message whose
     /// acknowledgement is lost is still in flight, and is sent again in the device's next connection.
     pub fn forget(&mut self, event: Event<Delivery>) {
-        if let Event::Acknowledged(delivery) = event {
+        if let Event::Acknowledged { token: delivery, .. } = event {
             self.server.unacknowledge(delivery);
         }
     }
@@ -225,7 +227,7 @@ impl DeviceSession {
             self.publish_elsewhere(publish).await?
         };
         if qos == QoS::AtLeastOnce {
-            self.server.acknowledge(packet_id);
+            self.server.acknowledge(packet_id, ReasonCode::Success);
         }
         answer.map_or(Ok(()), |answer| self.answer(answer))
     }
@@ -289,7 +291,7 @@ impl DeviceSession {
             Err(error) => return Err(CloseReason::Forbidden(error.to_string())),
         };
         if request.qos == QoS::AtLeastOnce {
-            self.server.acknowledge(request.packet_id);
+            self.server.acknowledge(request.packet_id, ReasonCode::Success);
         }
         self.answer(answer)
     }
@@ -348,7 +350,7 @@ impl DeviceSession {
             self.subscriptions.revoke(&subscription);
         }
         self.tell_takes_methods();
-        self.server.unsuback(unsubscribe.packet_id);
+        self.server.unsuback(unsubscribe.packet_id, Vec::new());
         Ok(())
     }
 
@@ -407,8 +409,8 @@ impl DeviceSession {
             return Err(forbidden("a request id that fits into no answer"));
         }
         if qos == QoS::AtMostOnce {
-            self.server.publish_qos0(&publish);
-            return Ok(());
+            let now = Instant::now();
+            return self.server.publish_qos0(&publish, now, now).map_err(|_| CloseReason::NotReading);
         }
         let size = publish.topic.len() + publish.payload.len();
         self.unacknowledged += size;
@@ -416,7 +418,8 @@ impl DeviceSession {
             return Err(CloseReason::NotReading);
         }
         let delivery = Delivery { size, cloud_message };
-        self.server.publish_qos1(publish, delivery).map_err(|_| CloseReason::NotReading)
+        let now = Instant::now();
+        self.server.publish(publish, delivery, now, now).map_err(|_| CloseReason::NotReading)
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use azmqtt_mqtt::{Connect, Will};
+use azmqtt_mqtt::{Connect, Properties, Subscribe, Unsubscribe, Will};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -20,7 +20,7 @@ use crate::{Hub, HubConfig, Id};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 use azmqtt_dialect::{Auth, ConnectionString, Identity, UsernameOptions};
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{Client, Publish, QoS, ReasonCode, SubscribeFilter};
+use azmqtt_mqtt::{Client, Publish, QoS, ReasonCode};
 
 /// No wait of a test is longer.
 pub const DEADLINE: Duration = Duration::from_secs(10);
@@ -117,8 +117,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
         let mut client = Self { stream, mqtt, input: BytesMut::new(), session_present: false };
         client.flush().await;
         match client.next().await {
-            Some(Event::Connected { session_present }) => client.session_present = session_present,
-            Some(Event::Refused(code)) => return Err(Some(code)),
+            Some(Event::Connected { session_present, .. }) => client.session_present = session_present,
+            Some(Event::Refused { reason, .. }) => return Err(Some(reason)),
             _ => return Err(None),
         }
         Ok(client)
@@ -160,9 +160,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
     /// Sends a message without waiting for anything.
     pub async fn publish(&mut self, topic: &str, qos: QoS, body: impl Into<Bytes>) {
         let publish = Publish::new(topic, qos, body.into());
+        let now = Instant::now();
         match qos {
-            QoS::AtMostOnce => self.mqtt.publish_qos0(&publish, Instant::now()),
-            _ => self.mqtt.publish_qos1(publish, (), Instant::now()).expect("room in the window"),
+            QoS::AtMostOnce => self.mqtt.publish_qos0(&publish, now, now).expect("a connection"),
+            _ => self.mqtt.publish(publish, (), now, now).expect("room in the window"),
         }
         self.flush().await;
     }
@@ -170,12 +171,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
     /// Sends a telemetry message and waits for its PUBACK. False if the connection ended instead.
     pub async fn send(&mut self, topic: &str, body: impl Into<Bytes>) -> bool {
         self.publish(topic, QoS::AtLeastOnce, body).await;
-        self.next().await == Some(Event::Acknowledged(()))
+        self.next().await == Some(Event::acknowledged(()))
     }
 
     /// Subscribes and returns what was granted; `None` if the connection ended instead.
     pub async fn subscribe(&mut self, filter: &str, qos: QoS) -> Option<ReasonCode> {
-        self.mqtt.subscribe(vec![SubscribeFilter::new(filter.to_owned(), qos)], Instant::now());
+        self.mqtt.subscribe(Subscribe::new(filter, qos), Instant::now()).expect("a connection");
         self.flush().await;
         match self.next().await? {
             Event::Subscribed { reasons, .. } => reasons.first().copied(),
@@ -185,19 +186,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
 
     /// Unsubscribes; `false` if the connection ended instead.
     pub async fn unsubscribe(&mut self, filter: &str) -> bool {
-        self.mqtt.unsubscribe(vec![filter.to_owned()], Instant::now());
+        let unsubscribe = Unsubscribe::of(vec![filter.to_owned()]);
+        self.mqtt.unsubscribe(unsubscribe, Instant::now()).expect("a connection");
         self.flush().await;
         matches!(self.next().await, Some(Event::Unsubscribed { .. }))
     }
 
     pub async fn acknowledge(&mut self, publish: &Publish) {
-        self.mqtt.acknowledge(publish.packet_id, Instant::now());
+        self.mqtt.acknowledge(publish.packet_id, ReasonCode::Success, Instant::now());
         self.flush().await;
     }
 
     /// Sends DISCONNECT.
     pub async fn disconnect(mut self) {
-        self.mqtt.disconnect();
+        self.mqtt.disconnect(ReasonCode::Success, Properties::default());
         self.flush().await;
         assert!(self.is_closed().await);
     }

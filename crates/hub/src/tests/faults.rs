@@ -196,7 +196,7 @@ async fn a_twin_request_is_refused() {
     inject(&hub, json!({"fault": "answer", "on": "twin_patch", "status": 503}));
     for _ in 0..2 {
         client.publish(GET, QoS::AtLeastOnce, "").await;
-        assert_eq!(client.next().await, Some(Event::Acknowledged(())));
+        assert_eq!(client.next().await, Some(Event::acknowledged(())));
         let answer = client.message().await;
         assert_eq!(answer.topic, "$iothub/twin/res/429/?$rid=1");
         assert_eq!((&body(&answer)["errorCode"], &body(&answer)["retryAfter"]), (&json!(429_001), &json!(7)));
@@ -232,7 +232,7 @@ async fn a_silent_hub_neither_reads_nor_writes_until_it_is_over() {
     client.publish(EVENTS, QoS::AtLeastOnce, "one").await;
     client.message().await;
     assert!(begun.elapsed() >= Duration::from_millis(250), "{:?}", begun.elapsed());
-    assert_eq!(client.next().await, Some(Event::Acknowledged(())));
+    assert_eq!(client.next().await, Some(Event::acknowledged(())));
 }
 
 #[tokio::test]

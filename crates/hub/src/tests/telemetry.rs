@@ -116,7 +116,7 @@ async fn many_messages_are_acknowledged_and_recorded_in_order() {
         client.publish(EVENTS, QoS::AtLeastOnce, number.to_string()).await;
     }
     for _ in 0..COUNT {
-        assert_eq!(client.next().await, Some(Event::Acknowledged(())));
+        assert_eq!(client.next().await, Some(Event::acknowledged(())));
     }
     let recorded = hub.telemetry("dev1");
     assert_eq!(recorded.len(), COUNT);

@@ -45,7 +45,7 @@ async fn telemetry_over_the_rate_waits() {
         client.publish(EVENTS, QoS::AtLeastOnce, "x").await;
     }
     for _ in 0..30 {
-        assert_eq!(client.next().await, Some(Event::Acknowledged(())));
+        assert_eq!(client.next().await, Some(Event::acknowledged(())));
     }
     // A hundred a second.
     assert!(begun.elapsed() > Duration::from_millis(280), "{:?}", begun.elapsed());

@@ -125,7 +125,7 @@ async fn qos_1_requests_are_acknowledged_before_they_are_answered() {
     let hub = hub();
     let mut client = subscribed(&hub, QoS::AtMostOnce).await;
     client.publish("$iothub/twin/GET/?$rid=1", QoS::AtLeastOnce, "").await;
-    assert_eq!(client.next().await, Some(Event::Acknowledged(())));
+    assert_eq!(client.next().await, Some(Event::acknowledged(())));
     assert_eq!(client.message().await.topic, "$iothub/twin/res/200/?$rid=1");
 }
 

@@ -55,6 +55,13 @@ impl SubscribeFilter {
     }
 }
 
+impl SubscribeFilter {
+    /// Whether it is a shared subscription (MQTT 5 §4.8.2).
+    pub fn is_shared(&self) -> bool {
+        self.filter.starts_with("$share/")
+    }
+}
+
 /// Which of the messages that the server keeps a subscription gets (MQTT 5 §3.8.3.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]

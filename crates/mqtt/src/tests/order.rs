@@ -69,7 +69,7 @@ pub(super) fn asked_server(clean_start: bool) -> TestServer {
 
 pub(super) fn connected_server() -> TestServer {
     let mut server = asked_server(true);
-    server.accept(None, Instant::now());
+    server.accept(None, Properties::default(), Instant::now());
     server.output().clear();
     server
 }
@@ -122,9 +122,9 @@ fn a_session_after_a_clean_start_is_a_lie() {
 fn a_puback_for_an_unknown_identifier_is_ignored() {
     let mut client = connected_client();
     assert_eq!(client_polled(&mut client, &Packet::PubAck(PubAck::new(9))), Ok(None));
-    assert!(client.publish_qos1(message(QoS::AtLeastOnce), "m", Instant::now()).is_ok());
+    assert!(client.publish(message(QoS::AtLeastOnce), "m", Instant::now(), Instant::now()).is_ok());
     let puback = Packet::PubAck(PubAck::new(1));
-    assert_eq!(client_polled(&mut client, &puback), Ok(Some(client::Event::Acknowledged("m"))));
+    assert_eq!(client_polled(&mut client, &puback), Ok(Some(client::Event::acknowledged("m"))));
     assert_eq!(client_polled(&mut client, &puback), Ok(None));
     let mut server = connected_server();
     assert_eq!(server_polled(&mut server, &puback), Ok(None));
@@ -136,32 +136,34 @@ fn answers_match_their_questions() {
     let failed = |count| vec![ReasonCode::UnspecifiedError; count];
     let filters = || vec![SubscribeFilter::new("a", QoS::AtLeastOnce); 2];
     let mut client = connected_client();
-    let id = client.subscribe(filters(), now).unwrap();
+    let id = client.subscribe(Subscribe::of(filters()), now).unwrap();
     // A PUBACK is none.
     assert_eq!(client_polled(&mut client, &Packet::PubAck(PubAck::new(id))), Ok(None));
-    let subscribed = client::Event::Subscribed { packet_id: id, reasons: failed(2) };
+    let subscribed =
+        client::Event::Subscribed { packet_id: id, reasons: failed(2), properties: Properties::default() };
     assert_eq!(client_polled(&mut client, &Packet::SubAck(SubAck::new(id, failed(2)))), Ok(Some(subscribed)));
-    let id = client.unsubscribe(vec!["a".into()], now).unwrap();
-    let unsubscribed = client::Event::Unsubscribed { packet_id: id };
+    let id = client.unsubscribe(Unsubscribe::of(vec!["a".into()]), now).unwrap();
+    let unsubscribed =
+        client::Event::Unsubscribed { packet_id: id, reasons: vec![], properties: Properties::default() };
     assert_eq!(
         client_polled(&mut client, &Packet::UnsubAck(UnsubAck::new(id, vec![]))),
         Ok(Some(unsubscribed))
     );
 
     // One code for two filters, an UNSUBACK for a SUBSCRIBE, a SUBACK for a message that was given up.
-    let id = client.subscribe(filters(), now).unwrap();
+    let id = client.subscribe(Subscribe::of(filters()), now).unwrap();
     assert_eq!(
         client_polled(&mut client, &Packet::SubAck(SubAck::new(id, failed(1)))),
         Err(unexpected("SUBACK"))
     );
     let mut client = connected_client();
-    let id = client.subscribe(filters(), now).unwrap();
+    let id = client.subscribe(Subscribe::of(filters()), now).unwrap();
     assert_eq!(
         client_polled(&mut client, &Packet::UnsubAck(UnsubAck::new(id, vec![]))),
         Err(unexpected("UNSUBACK"))
     );
     let mut client = connected_client();
-    assert!(client.publish_qos1(message(QoS::AtLeastOnce), "m", now).is_ok());
+    assert!(client.publish(message(QoS::AtLeastOnce), "m", now, now).is_ok());
     assert_eq!(client.abandon(|_| true), ["m"]);
     assert_eq!(
         client_polled(&mut client, &Packet::SubAck(SubAck::new(1, failed(1)))),
@@ -194,14 +196,14 @@ fn packets_behind_connect_wait_for_the_decision() {
     let mut server = asked_server(true);
     assert_eq!(server.poll(&mut input, Instant::now()), Ok(None));
     assert!(!input.is_empty() && server.output().is_empty());
-    server.accept(None, Instant::now());
+    server.accept(None, Properties::default(), Instant::now());
     assert_eq!(server.poll(&mut input, Instant::now()), Ok(None));
     let expected: Vec<u8> = [connack(false), Packet::PingResp].iter().flat_map(encoded).collect();
     assert_eq!(server.output(), &expected[..]);
     // A refused client's are left alone.
     let mut input = BytesMut::from(&encoded(&Packet::PingReq)[..]);
     let mut server = asked_server(true);
-    server.refuse(ReasonCode::NotAuthorized);
+    server.refuse(ReasonCode::NotAuthorized, Properties::default());
     assert_eq!(server.poll(&mut input, Instant::now()), Ok(None));
     assert_eq!(server.output(), &[0x20, 2, 0, 5][..]);
 }
@@ -213,7 +215,7 @@ fn an_unsupported_level_may_be_refused_with_words() {
     let mut server = TestServer::new(10, Instant::now());
     let polled = server.poll(&mut BytesMut::from(&bytes[..]), Instant::now());
     assert_eq!(polled, Err(ProtocolError::UnsupportedLevel(5)));
-    server.refuse(ReasonCode::UnsupportedProtocolVersion);
+    server.refuse(ReasonCode::UnsupportedProtocolVersion, Properties::default());
     assert_eq!(server.output(), &[0x20, 2, 0, 1][..]);
 }
 
@@ -222,28 +224,34 @@ fn nothing_is_said_outside_an_accepted_connection() {
     let now = Instant::now();
     let talk = |client: &mut TestClient| {
         client.output().clear();
-        client.publish_qos0(&message(QoS::AtMostOnce), now);
-        client.acknowledge(1, now);
-        assert_eq!(client.subscribe(vec![SubscribeFilter::new("a", QoS::AtMostOnce)], now), None);
-        assert_eq!(client.unsubscribe(vec!["a".into()], now), None);
-        assert!(client.publish_qos1(message(QoS::AtLeastOnce), "m", now).is_err());
+        assert_eq!(client.publish_qos0(&message(QoS::AtMostOnce), now, now), Err(PublishError::NotConnected));
+        client.acknowledge(1, ReasonCode::Success, now);
+        assert_eq!(
+            client.subscribe(Subscribe::new("a", QoS::AtMostOnce), now),
+            Err(SubscribeError::NotConnected)
+        );
+        assert_eq!(
+            client.unsubscribe(Unsubscribe::of(vec!["a".into()]), now),
+            Err(SubscribeError::NotConnected)
+        );
+        assert!(client.publish(message(QoS::AtLeastOnce), "m", now, now).is_err());
         assert_eq!(client.handle_timeout(now + Duration::from_secs(100_000)), Ok(()));
         assert!(client.output().is_empty() && client.deadline().is_none() && !client.has_room());
     };
     talk(&mut Client::new(10, now));
     talk(&mut connecting_client());
     let mut client = connected_client();
-    client.disconnect();
+    client.disconnect(ReasonCode::Success, Properties::default());
     assert_eq!(client.output(), &encoded(&Packet::Disconnect(Disconnect::normal()))[..]);
     talk(&mut client);
 
     let talk = |server: &mut TestServer| {
         server.output().clear();
-        server.publish_qos0(&message(QoS::AtMostOnce));
-        server.acknowledge(1);
+        assert_eq!(server.publish_qos0(&message(QoS::AtMostOnce), now, now), Err(PublishError::NotConnected));
+        server.acknowledge(1, ReasonCode::Success);
         server.suback(1, vec![ReasonCode::UnspecifiedError]);
-        server.unsuback(1);
-        assert!(server.publish_qos1(message(QoS::AtLeastOnce), "m").is_err());
+        server.unsuback(1, Vec::new());
+        assert!(server.publish(message(QoS::AtLeastOnce), "m", now, now).is_err());
         assert!(server.output().is_empty() && !server.has_room());
     };
     talk(&mut Server::new(10, now));
@@ -251,10 +259,10 @@ fn nothing_is_said_outside_an_accepted_connection() {
     let mut server = connected_server();
     assert_eq!(
         server_polled(&mut server, &Packet::Disconnect(Disconnect::normal())),
-        Ok(Some(server::Event::Disconnect))
+        Ok(Some(server::Event::Disconnect(Disconnect::new(ReasonCode::Success))))
     );
     talk(&mut server);
-    server.accept(None, now);
-    server.refuse(ReasonCode::NotAuthorized);
+    server.accept(None, Properties::default(), now);
+    server.refuse(ReasonCode::NotAuthorized, Properties::default());
     talk(&mut server);
 }

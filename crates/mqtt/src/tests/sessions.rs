@@ -10,20 +10,23 @@ use crate::tests::*;
 #[test]
 fn a_clean_start_drops_the_stored_session() {
     let mut old = connected_server();
-    assert!(old.publish_qos1(message(QoS::AtLeastOnce), "m").is_ok());
+    assert!(old.publish(message(QoS::AtLeastOnce), "m", Instant::now(), Instant::now()).is_ok());
     let mut server = asked_server(true);
-    server.accept(Some(old.into_session()), Instant::now());
+    server.accept(Some(old.into_session()), Properties::default(), Instant::now());
     assert_eq!(server.output(), &encoded(&connack(false))[..]);
 
     let mut old = connected_server();
-    assert!(old.publish_qos1(message(QoS::AtLeastOnce), "m").is_ok());
+    assert!(old.publish(message(QoS::AtLeastOnce), "m", Instant::now(), Instant::now()).is_ok());
     let mut server = asked_server(false);
-    server.accept(Some(old.into_session()), Instant::now());
+    server.accept(Some(old.into_session()), Properties::default(), Instant::now());
     let mut again = message(QoS::AtLeastOnce);
     again.dup = true;
     let expected: Vec<u8> = [connack(true), Packet::Publish(again)].iter().flat_map(encoded).collect();
     assert_eq!(server.output(), &expected[..]);
-    assert_eq!(server.into_session().in_flight.drain().map(|(_, token)| token).collect::<Vec<_>>(), ["m"]);
+    assert_eq!(
+        server.into_session().take_unacknowledged(),
+        [Unacknowledged::Written(Publish { packet_id: 0, ..message(QoS::AtLeastOnce) }, "m")]
+    );
 }
 
 #[test]
@@ -35,7 +38,7 @@ fn the_server_waits_for_connect_and_then_for_the_keep_alive() {
     let asked = start + Duration::from_secs(1);
     assert!(matches!(server.poll(&mut input, asked), Ok(Some(server::Event::Connect(_)))));
     let accepted = asked + Duration::from_secs(1);
-    server.accept(None, accepted);
+    server.accept(None, Properties::default(), accepted);
     assert_eq!(server.deadline(), accepted + Duration::from_secs(15));
     input.extend_from_slice(&encoded(&Packet::PingReq));
     let pinged = accepted + Duration::from_secs(5);
@@ -60,13 +63,13 @@ fn no_password_in_debug_output() {
 #[test]
 fn a_new_connection_starts_with_connect_alone() {
     let mut client = connected_client();
-    client.publish_qos0(&message(QoS::AtMostOnce), Instant::now());
+    client.publish_qos0(&message(QoS::AtMostOnce), Instant::now(), Instant::now()).unwrap();
     let connect = connect(false);
     client.connect(&connect, Duration::from_secs(1), Instant::now());
     assert_eq!(client.output(), &encoded(&Packet::Connect(connect))[..]);
 
     let mut server = connected_server();
-    server.publish_qos0(&message(QoS::AtMostOnce));
+    server.publish_qos0(&message(QoS::AtMostOnce), Instant::now(), Instant::now()).unwrap();
     assert!(server.into_session().output().is_empty());
 }
 
@@ -75,7 +78,7 @@ fn a_forgotten_message_waits_to_be_taken() {
     let now = Instant::now();
     let mut client = connected_client();
     let publish = |client: &mut TestClient, token| {
-        assert!(client.publish_qos1(message(QoS::AtLeastOnce), token, now).is_ok());
+        assert!(client.publish(message(QoS::AtLeastOnce), token, now, now).is_ok());
     };
     publish(&mut client, "first");
     publish(&mut client, "second");
@@ -87,9 +90,12 @@ fn a_forgotten_message_waits_to_be_taken() {
     assert_eq!(client.in_flight(), 3);
     assert_eq!(client.abandon(|token| *token == "first"), ["first"]);
     // The third is on its way: it is not to be taken.
-    assert_eq!(client.take_unacknowledged().map(|(_, token)| token).collect::<Vec<_>>(), ["second"]);
-    let acknowledged = client_polled(&mut client, &Packet::PubAck(PubAck::new(3)));
-    assert_eq!(acknowledged, Ok(Some(client::Event::Acknowledged("third"))));
+    assert_eq!(
+        client.take_unacknowledged().into_iter().map(Unacknowledged::into_token).collect::<Vec<_>>(),
+        ["second"]
+    );
+    let polled = client_polled(&mut client, &Packet::PubAck(PubAck::new(3)));
+    assert_eq!(polled, Ok(Some(client::Event::acknowledged("third"))));
     assert_eq!(client.in_flight(), 0);
 }
 
@@ -105,7 +111,13 @@ fn the_client_pings_and_wants_an_answer() {
     let mut input = BytesMut::from(&encoded(&connack(false))[..]);
     assert!(matches!(client.poll(&mut input, accepted), Ok(Some(client::Event::Connected { .. }))));
     client.output().clear();
-    client.publish_qos0(&message(QoS::AtMostOnce), start + Duration::from_secs(3));
+    client
+        .publish_qos0(
+            &message(QoS::AtMostOnce),
+            start + Duration::from_secs(3),
+            start + Duration::from_secs(3),
+        )
+        .unwrap();
     client.output().clear();
 
     let due = accepted + Duration::from_secs(60);

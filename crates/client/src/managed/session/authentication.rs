@@ -92,7 +92,7 @@ impl Session {
                 self.link.set_renewal(Renewal::Sent(exchange));
                 Ok(())
             }
-            Err(error) => Err(self.not_renewed(error, None)),
+            Err(error) => Err(self.not_renewed(&error.to_string(), None)),
         }
     }
 
@@ -110,7 +110,7 @@ impl Session {
         };
         let written = answer.and_then(|data| {
             let sent = self.mqtt.authenticate(ReasonCode::ContinueAuthentication, &data, now);
-            sent.map_err(str::to_owned)
+            sent.map_err(|error| error.to_string())
         });
         match (written, exchange) {
             (Ok(()), Some(exchange)) => self.link.set_renewal(Renewal::Sent(exchange)),

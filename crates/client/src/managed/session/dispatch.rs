@@ -4,13 +4,13 @@ use std::io;
 use std::time::Instant;
 
 use super::link::Phase;
-use super::mqtt::Event;
 use super::reasons::why_dead;
 use super::state::{End, Session};
 use crate::connection::{Dispatch, Loss, Progress};
 use crate::managed::error::Error;
 use crate::managed::message::Ticket;
 use crate::watch::State;
+use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{Client, Properties};
 use azmqtt_net::Step;
 use azmqtt_net::connect;
@@ -21,13 +21,13 @@ impl Dispatch for Session {
     type End = End;
 
     fn mqtt(&mut self) -> &mut Client<Ticket> {
-        &mut self.mqtt.inner
+        &mut self.mqtt
     }
 
     // Events are large; into a call they would be copied.
     #[inline]
-    fn handle_event(&mut self, event: azmqtt_mqtt::client::Event<Ticket>, now: Instant) -> Result<(), End> {
-        match Event::of(event) {
+    fn handle_event(&mut self, event: Event<Ticket>, now: Instant) -> Result<(), End> {
+        match event {
             Event::Acknowledged { token, reason, properties } => {
                 self.acknowledged(token, reason, &properties, now);
             }

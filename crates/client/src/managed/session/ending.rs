@@ -3,13 +3,12 @@
 use std::time::Instant;
 
 use super::goal::Goal;
-use super::mqtt::Unacknowledged;
 use super::state::{End, Session};
 use crate::limits::LostSession;
 use crate::managed::error::Error;
 use crate::managed::message::Published;
 use crate::watch::State;
-use azmqtt_mqtt::{Properties, PropertiesBuilder, QoS, ReasonCode};
+use azmqtt_mqtt::{Properties, PropertiesBuilder, QoS, ReasonCode, Unacknowledged};
 
 impl Session {
     /// Whether the client is being closed and there is nothing to wait for.

@@ -27,7 +27,6 @@ mod dispatch;
 mod ending;
 mod goal;
 mod link;
-mod mqtt;
 mod reasons;
 mod receiving;
 mod requesting;

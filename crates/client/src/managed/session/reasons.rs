@@ -2,10 +2,9 @@
 
 use std::time::Instant;
 
-use super::mqtt::{PublishError, SubscribeError};
 use super::state::{End, Session};
 use crate::managed::error::Error;
-use azmqtt_mqtt::{Dead, Properties, QoS, ReasonCode};
+use azmqtt_mqtt::{Dead, Properties, PublishError, QoS, ReasonCode, SubscribeError};
 use azmqtt_net::Step;
 
 impl Session {
@@ -116,6 +115,7 @@ pub(super) fn unpublished(why: PublishError) -> Error {
         }
         PublishError::RetainNotSupported => Error::NotSupported { what: "retained messages" },
         PublishError::Expired => Error::Expired,
+        PublishError::Invalid => Error::Invalid { reason: why.to_string() },
         PublishError::NotConnected | PublishError::NoRoom => Error::DeliveryUnknown,
     }
 }

@@ -2,13 +2,12 @@
 
 use std::time::Instant;
 
-use super::mqtt::{PublishError, Unpublished};
 use super::reasons;
 use super::state::Session;
 use crate::connection::OUTPUT_HIGH_WATER;
 use crate::managed::error::Error;
 use crate::managed::message::{Owner, Published, Ticket};
-use azmqtt_mqtt::{Properties, QoS, ReasonCode};
+use azmqtt_mqtt::{Properties, PublishError, QoS, ReasonCode, Unpublished};
 
 impl Session {
     /// Encodes what is ready, up to what the socket can use.

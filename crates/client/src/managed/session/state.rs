@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::arrivals::Arrivals;
 use super::goal::Goal;
 use super::link::{Lease, Link};
-use super::mqtt::Client;
 use super::requests::Requests;
 use super::subscriptions::Subscriptions;
 use crate::managed::authenticator::Credential;
@@ -18,7 +17,7 @@ use crate::managed::message::{Owner, Ticket};
 use crate::managed::shared::Shared;
 use crate::outbox::Outbox;
 use crate::reply::Reply;
-use azmqtt_mqtt::{Connect, Level, PropertiesBuilder};
+use azmqtt_mqtt::{Client, Connect, Level, PropertiesBuilder};
 use azmqtt_net::ClockOffset;
 use azmqtt_net::deadlines::later;
 

@@ -2,12 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::mqtt::SubscribeError;
 use super::reasons;
 use super::state::Session;
 use super::subscriptions::{Ask, Caller, What};
 use crate::managed::error::Error;
-use azmqtt_mqtt::{Properties, ReasonCode, Subscribe, Unsubscribe};
+use azmqtt_mqtt::{Properties, ReasonCode, Subscribe, SubscribeError, Unsubscribe};
 use azmqtt_net::deadlines::later;
 
 /// After a refused filter that was granted before the session was lost.

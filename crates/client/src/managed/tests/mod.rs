@@ -1,4 +1,4 @@
-//! A client against brokers of which a test writes every packet, over real sockets.
+//! A client against brokers of which a test writes every packet, and against Mosquitto, over real sockets.
 
 mod closing;
 mod connecting;

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use super::support::Peer;
 use crate::connection::{Connection, Dispatch, Loss, Progress};
 use azmqtt_mqtt::client::Event;
-use azmqtt_mqtt::{Client, Dead};
+use azmqtt_mqtt::{Client, Dead, Properties};
 
 /// Notes what happens.
 struct Notes {
@@ -73,7 +73,10 @@ async fn what_came_before_the_end_is_handed_over_first() {
     drop(far);
     let end = connection.until(&mut session, |_| None::<()>).await.unwrap_err();
     assert!(matches!(end, Loss::Stream(_)), "{end:?}");
-    assert_eq!(session.events, [Event::Connected { session_present: false }]);
+    assert_eq!(
+        session.events,
+        [Event::Connected { session_present: false, properties: Properties::default() }]
+    );
 }
 
 #[tokio::test]

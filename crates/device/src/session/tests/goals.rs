@@ -5,8 +5,8 @@ use crate::commands::Command;
 use crate::session::End;
 use crate::{Error, State};
 use azmqtt_client::connection::Dispatch;
-use azmqtt_mqtt::QoS;
 use azmqtt_mqtt::server::Event;
+use azmqtt_mqtt::{QoS, ReasonCode};
 use azmqtt_net::deadlines::later;
 
 #[test]
@@ -16,7 +16,7 @@ fn a_disconnect_waits_for_what_is_under_way() {
     let sent = bench.send(QoS::AtLeastOnce, "1", 60 * SECOND);
     let left = bench.disconnect(10 * SECOND);
     let [Event::Publish(publish)] = &bench.turn()[..] else { panic!("no message") };
-    bench.hub.acknowledge(publish.packet_id);
+    bench.hub.acknowledge(publish.packet_id, ReasonCode::Success);
     let Err(end @ End::Left) = bench.try_turn() else { panic!("it stays") };
     assert!(end.is_planned());
     bench.session.disconnected(&end);
@@ -66,7 +66,7 @@ fn a_close_tells_how_many_did_not_make_it() {
     let left = bench.disconnect(60 * SECOND);
     let closed = bench.close(SECOND);
     let [Event::Publish(first), Event::Publish(_)] = &bench.turn()[..] else { panic!("no messages") };
-    bench.hub.acknowledge(first.packet_id);
+    bench.hub.acknowledge(first.packet_id, ReasonCode::Success);
     bench.turn();
     bench.pass(SECOND);
     assert!(matches!(bench.try_turn(), Err(End::Closed)));

@@ -8,8 +8,8 @@ use super::support::{Answer, Bench, SECOND, request_id};
 use crate::session::End;
 use crate::{LostSession, ReportedPatch};
 use azmqtt_client::connection::Dispatch;
-use azmqtt_mqtt::QoS;
 use azmqtt_mqtt::server::Event;
+use azmqtt_mqtt::{QoS, ReasonCode};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -105,7 +105,7 @@ impl History {
     fn turn(&mut self, answers: usize) {
         let count = self.hub.puback.len().min(answers);
         for packet_id in self.hub.puback.drain(..count) {
-            self.bench.hub.acknowledge(packet_id);
+            self.bench.hub.acknowledge(packet_id, ReasonCode::Success);
         }
         let count = self.hub.answers.len().min(answers);
         for id in self.hub.answers.drain(..count) {

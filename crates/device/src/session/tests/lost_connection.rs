@@ -5,8 +5,8 @@ use crate::commands::Command;
 use crate::session::End;
 use crate::{Error, LostSession};
 use azmqtt_client::connection::Dispatch;
-use azmqtt_mqtt::QoS;
 use azmqtt_mqtt::server::Event;
+use azmqtt_mqtt::{QoS, ReasonCode};
 
 #[test]
 fn a_message_whose_socket_dies_before_its_puback_is_sent_again() {
@@ -25,7 +25,7 @@ fn a_message_whose_socket_dies_before_its_puback_is_sent_again() {
         assert_eq!(bodies(&again), [(session_present, "first"), (false, "second")]);
         assert_eq!(bench.shared.monitor.read().messages_resent, 1);
         for publish in &again {
-            bench.hub.acknowledge(publish.packet_id);
+            bench.hub.acknowledge(publish.packet_id, ReasonCode::Success);
         }
         bench.turn();
         assert_eq!((first.get(), second.get()), (Ok(()), Ok(())));

@@ -3,8 +3,8 @@
 use super::support::{Bench, SECOND, bodies};
 use crate::session::End;
 use azmqtt_client::connection::Dispatch;
-use azmqtt_mqtt::QoS;
 use azmqtt_mqtt::server::Event;
+use azmqtt_mqtt::{QoS, ReasonCode};
 
 /// Connected, with a message under way and the next connection open.
 fn draining() -> (Bench, u16) {
@@ -44,7 +44,7 @@ fn what_is_under_way_may_finish_and_what_is_new_waits() {
     let (mut bench, packet_id) = draining();
     let queued = bench.send(QoS::AtLeastOnce, "new", 600 * SECOND);
     assert_eq!(bench.messages().len(), 0);
-    bench.hub.acknowledge(packet_id);
+    bench.hub.acknowledge(packet_id, ReasonCode::Success);
     let Err(end @ End::Renewed) = bench.try_turn() else { panic!("it stays") };
     assert!(end.is_planned());
     bench.session.disconnected(&end);

@@ -3,8 +3,8 @@
 use super::support::{Bench, SECOND, request_id};
 use crate::Error;
 use azmqtt_client::connection::Dispatch;
-use azmqtt_mqtt::QoS;
 use azmqtt_mqtt::server::Event;
+use azmqtt_mqtt::{QoS, ReasonCode};
 
 fn filters(events: &[Event<u32>]) -> Vec<&str> {
     let filters = events.iter().filter_map(|event| match event {
@@ -40,7 +40,7 @@ fn nothing_else_is_said_until_the_hub_has_answered() {
     assert_eq!(watched.get(), Ok(()));
     let changes = bench.shared.desired.take(10);
     assert_eq!(changes.iter().map(|change| change.version).collect::<Vec<_>>(), [3]);
-    bench.hub.acknowledge(events[1].packet_id);
+    bench.hub.acknowledge(events[1].packet_id, ReasonCode::Success);
     bench.turn();
     assert_eq!(sent.get(), Ok(()));
 }

@@ -15,7 +15,7 @@ use crate::{Credentials, DeviceConfig, Error, Outgoing, Reply, ReportedPatch, Re
 use azmqtt_client::connection::{Dispatch, Loss, Progress};
 use azmqtt_dialect::{Identity, SymmetricKey};
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::{Publish, QoS, ReasonCode, Server};
+use azmqtt_mqtt::{Properties, Publish, QoS, ReasonCode, Server};
 use azmqtt_net::deadlines::later;
 
 pub(super) const SECOND: Duration = Duration::from_secs(1);
@@ -74,7 +74,7 @@ impl Bench {
         self.open(None);
         let last = std::mem::replace(&mut self.hub, Server::new(100, self.now));
         assert!(matches!(&self.turn()[..], [Event::Connect(_)]));
-        self.hub.accept(session_present.then(|| last.into_session()), self.now);
+        self.hub.accept(session_present.then(|| last.into_session()), Properties::default(), self.now);
     }
 
     /// CONNECT goes out, with a token that is to be renewed after `renew_after`.
@@ -89,7 +89,7 @@ impl Bench {
         self.open(Some(renew_after));
         self.hub = Server::new(100, self.now);
         assert!(matches!(&self.turn()[..], [Event::Connect(_)]));
-        self.hub.accept(None, self.now);
+        self.hub.accept(None, Properties::default(), self.now);
     }
 
     /// One round: what the hub wrote goes to the device, what the device has ready to the hub.
@@ -170,7 +170,8 @@ impl Bench {
 
     /// The hub publishes something.
     pub(super) fn say(&mut self, topic: &str, body: &str) {
-        self.hub.publish_qos0(&Publish::new(topic, QoS::AtMostOnce, body.to_owned()));
+        let publish = Publish::new(topic, QoS::AtMostOnce, body.to_owned());
+        self.hub.publish_qos0(&publish, self.now, self.now).unwrap();
     }
 
     pub(super) fn handle(&mut self, command: Command) {

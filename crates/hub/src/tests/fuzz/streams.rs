@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use azmqtt_mqtt::{Connect, Disconnect, Packet, Subscribe, Version};
+use azmqtt_mqtt::{Connect, Disconnect, Packet, Properties, ReasonCode, Subscribe, Version};
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::Semaphore;
@@ -71,9 +71,11 @@ fn the_mqtt_session() {
             bytes.extend_from_slice(piece);
             loop {
                 match server.poll(&mut bytes, now) {
-                    Ok(Some(Event::Connect(_))) => server.accept(None, now),
-                    Ok(Some(Event::Publish(publish))) => server.acknowledge(publish.packet_id),
-                    Ok(Some(_)) => drop(server.publish_qos1(Publish::new("a", QoS::AtLeastOnce, ""), 1)),
+                    Ok(Some(Event::Connect(_))) => server.accept(None, Properties::default(), now),
+                    Ok(Some(Event::Publish(publish))) => {
+                        server.acknowledge(publish.packet_id, ReasonCode::Success)
+                    }
+                    Ok(Some(_)) => drop(server.publish(Publish::new("a", QoS::AtLeastOnce, ""), 1, now, now)),
                     Ok(None) => break,
                     Err(_) => return,
                 }
