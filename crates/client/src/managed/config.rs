@@ -122,10 +122,10 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Bounds of what waits in one receiver.
+/// Bounds of what waits in one receiver; and for all together, of what is not acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InboxLimits {
-    /// Messages.
+    /// Messages. In MQTT 5 those at QoS 1 and 2 are bounded by the Receive Maximum instead.
     pub messages: usize,
     /// The size of their topics and payloads in bytes.
     pub bytes: usize,

@@ -99,7 +99,7 @@ impl Task {
     /// Goes on after the end of a connection, or an attempt at one.
     async fn judge(&mut self, end: End) {
         match end {
-            End::Closed => {}
+            End::Closed | End::Again => {}
             End::Lost { since, error } => {
                 self.shared.monitor.counters.connections_lost.add(1);
                 self.backoff.connection_ended(since, Instant::now());
@@ -142,7 +142,7 @@ impl Task {
         };
         let is_planned = end.is_planned();
         if is_planned {
-            let ends_session = self.shared.config.end_session_on_close;
+            let ends_session = matches!(end, End::Closed) && self.shared.config.end_session_on_close;
             self.session.say_goodbye(ends_session);
             connection.send_output(&mut self.session);
         }

@@ -159,7 +159,7 @@ impl Session {
             return Err(self.ended(reason, None));
         }
         if self.has_room_again() {
-            return Err(self.ended("for the messages that found no room".to_owned(), None));
+            return Err(End::Again);
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use super::state::Session;
 use crate::connection::MAX_OUTPUT;
 use crate::managed::inlets::Inlet;
 use crate::managed::message::{Delivery, Received, size_of};
-use azmqtt_mqtt::{Publish, QoS, ReasonCode};
+use azmqtt_mqtt::{Level, Publish, QoS, ReasonCode};
 
 /// Payloads smaller than this are copied out of the buffer that they were read into.
 const SMALL: usize = 8 * 1024;
@@ -69,13 +69,12 @@ impl Session {
         }
     }
 
-    /// Whether a message more would be too many. In MQTT 5 the Receive Maximum bounds them.
+    /// Whether a message more would be too many. In MQTT 5 the Receive Maximum bounds their number.
     fn is_full(&self, size: usize) -> bool {
         let config = &self.shared.config;
+        let too_many = config.level != Level::Mqtt5 && self.arrivals.owed() >= config.inbox.messages.max(1);
         let too_large = self.arrivals.bytes() > 0 && self.arrivals.bytes() + size > config.inbox.bytes;
-        self.link.left_to_the_broker
-            || self.arrivals.owed() >= usize::from(config.receive_maximum.max(1))
-            || (too_large && config.is_persistent())
+        self.link.left_to_the_broker || too_many || (too_large && config.is_persistent())
     }
 
     /// A message at QoS 1 or 2 finds no room. The broker sends it again on the next connection, and keeps what follows.

@@ -44,6 +44,7 @@ impl Session {
             reply,
             unsent: Some((publish, size)),
             unmatched: false,
+            sequence: 0,
         };
         self.requests.insert(correlation, request);
         match granted {

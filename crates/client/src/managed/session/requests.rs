@@ -14,6 +14,8 @@ pub(super) struct Requests {
     open: HashMap<Correlation, Open>,
     /// The response topics that were asked for, and whether the broker has granted them.
     topics: HashMap<String, bool>,
+    /// Requests so far, for their order.
+    count: u64,
 }
 
 /// A request without its answer.
@@ -27,6 +29,8 @@ pub(super) struct Open {
     pub(super) unsent: Option<(Publish, u32)>,
     /// The broker knows nobody who would answer.
     pub(super) unmatched: bool,
+    /// Its place among the requests; given by [`Requests::insert`].
+    pub(super) sequence: u64,
 }
 
 impl Requests {
@@ -34,7 +38,9 @@ impl Requests {
         self.open.is_empty()
     }
 
-    pub(super) fn insert(&mut self, correlation: Correlation, request: Open) {
+    pub(super) fn insert(&mut self, correlation: Correlation, mut request: Open) {
+        self.count += 1;
+        request.sequence = self.count;
         self.open.insert(correlation, request);
     }
 
@@ -84,10 +90,10 @@ impl Requests {
         let mut released: Vec<_> = waiting
             .filter_map(|(correlation, request)| {
                 let (publish, size) = request.unsent.take()?;
-                Some((request.started, (*correlation, request.time, publish, size)))
+                Some((request.sequence, (*correlation, request.time, publish, size)))
             })
             .collect();
-        released.sort_by_key(|(started, _)| *started);
+        released.sort_unstable_by_key(|(sequence, _)| *sequence);
         released.into_iter().map(|(_, message)| message).collect()
     }
 

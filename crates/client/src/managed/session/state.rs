@@ -12,6 +12,7 @@ use crate::managed::authenticator::Credential;
 use crate::managed::commands::Time;
 use crate::managed::config::Config;
 use crate::managed::error::Error;
+use crate::managed::filter;
 use crate::managed::inlets;
 use crate::managed::message::{Owner, Ticket};
 use crate::managed::shared::Shared;
@@ -67,6 +68,8 @@ pub(in crate::managed) enum End {
     Failed(Error),
     /// It ended afterwards.
     Lost { since: Instant, error: Error },
+    /// The planned end: the next connection brings what found no room on this one.
+    Again,
     /// The application is to judge whether to go on.
     Final(Error),
 }
@@ -74,7 +77,7 @@ pub(in crate::managed) enum End {
 impl End {
     /// Whether the broker is told by DISCONNECT.
     pub(in crate::managed) fn is_planned(&self) -> bool {
-        matches!(self, Self::Closed | Self::Final(Error::SessionLost))
+        matches!(self, Self::Closed | Self::Again | Self::Final(Error::SessionLost))
     }
 
     pub(super) fn reason(&self) -> String {
@@ -83,6 +86,7 @@ impl End {
             Self::Lost { error, .. } | Self::Failed(error) | Self::Refused(error) | Self::Final(error) => {
                 error.to_string()
             }
+            Self::Again => "reconnecting for the messages that found no room".to_owned(),
             Self::Closed => "the client is closing".to_owned(),
         }
     }
@@ -130,9 +134,6 @@ impl Session {
         now: Instant,
     ) -> Result<(), Error> {
         let config = &self.shared.config;
-        if config.level == Level::Mqtt5 {
-            return Err(Error::NotSupported { what: "MQTT 5, in this build" });
-        }
         let lease = credential.map(|credential| Lease::of(credential, now));
         let connect = connect_packet(config, &self.client_id, credential, !self.was_accepted)?;
         self.link.begin(later(now, config.deadlines.connack), lease, clock);
@@ -196,6 +197,7 @@ fn connect_packet(
     credential: Option<&Credential>,
     is_first: bool,
 ) -> Result<Connect, Error> {
+    check(config)?;
     let mut connect = Connect::new(client_id);
     connect.level = config.level;
     connect.keep_alive = config.keep_alive;
@@ -226,4 +228,27 @@ fn connect_packet(
             properties.build().map_err(|error| Error::Invalid { reason: format!("CONNECT: {error}") })?;
     }
     Ok(connect)
+}
+
+/// Says what cannot be written in a CONNECT: each field has at most 65,535 bytes.
+fn check(config: &Config) -> Result<(), Error> {
+    let will = config.will.as_ref();
+    let fields = [
+        ("the client id", config.client_id.len()),
+        ("the user name", config.username.as_ref().map_or(0, String::len)),
+        ("the password", config.password.as_ref().map_or(0, bytes::Bytes::len)),
+        ("the payload of the will", will.map_or(0, |will| will.message.len())),
+    ];
+    for (name, length) in fields {
+        if length > usize::from(u16::MAX) {
+            return Err(Error::Invalid { reason: format!("{name} is longer than 65,535 bytes") });
+        }
+    }
+    if config.client_id.contains('\0') || config.username.as_ref().is_some_and(|name| name.contains('\0')) {
+        return Err(Error::Invalid { reason: "the client id or the user name holds U+0000".to_owned() });
+    }
+    if config.level != Level::Mqtt5 && config.authenticator.is_some() {
+        return Err(Error::NotSupported { what: "enhanced authentication in MQTT 3.1.1" });
+    }
+    will.map_or(Ok(()), |will| filter::check_topic(&will.topic))
 }

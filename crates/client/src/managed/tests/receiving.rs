@@ -3,7 +3,7 @@
 use super::support::{Peer, body, client, connect, next, until};
 use crate::managed::{Config, InboxLimits, Received, StateChanges};
 use crate::watch::State;
-use azmqtt_mqtt::Level;
+use azmqtt_mqtt::{Level, Packet};
 
 async fn begin(change: impl FnOnce(&mut Config)) -> (crate::managed::Client, Peer, super::support::Line) {
     let (peer, mut config) = Peer::new(Level::Mqtt311).await;
@@ -149,8 +149,8 @@ async fn what_waits_when_the_session_is_lost_is_still_handed_over() {
 }
 
 #[tokio::test]
-async fn past_the_receive_maximum_messages_are_left_to_the_broker() {
-    let (client, peer, mut line) = begin(|config| config.receive_maximum = 2).await;
+async fn what_finds_no_room_is_left_to_the_broker() {
+    let (client, peer, mut line) = begin(|config| config.inbox.messages = 2).await;
     let receiver = client.receiver(None).unwrap();
     for (id, text) in [(1, "1"), (2, "2"), (3, "3")] {
         line.deliver("t", text, id).await;
@@ -159,6 +159,7 @@ async fn past_the_receive_maximum_messages_are_left_to_the_broker() {
     assert_eq!(body(&next(&receiver).await), "2");
     receiver.done();
     assert_eq!([line.acknowledged().await, line.acknowledged().await], [1, 2]);
+    assert!(matches!(line.rest().await[..], [Packet::Disconnect(_)]));
     // It asks for the third one by another connection.
     let mut line = peer.connected(true).await;
     line.deliver("t", "3", 3).await;
