@@ -25,16 +25,19 @@ use std::borrow::Cow;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names that their programs and their folders in `corpora/` have.
-pub const TARGETS: [(&str, Target); 28] = [
+pub const TARGETS: [(&str, Target); 33] = [
+    ("answer_heads", net::answer_heads),
     ("block_lists", bodies::block_lists),
     ("certificates", files::certificates),
     ("conditions", queries::conditions),
     ("connection_strings", credentials::connection_strings),
     ("digital_twin_patches", twins::digital_twin_patches),
+    ("etag_conditions", hub::etag_conditions),
     ("fault_rules", hub::fault_rules),
     ("fault_schedules", hub::fault_schedules),
     ("header_tokens", net::header_tokens),
     ("keys", credentials::keys),
+    ("message_headers", hub::message_headers),
     ("mqtt_client_session", mqtt::client_session),
     ("mqtt_from_client", mqtt::from_client),
     ("mqtt_from_server", mqtt::from_server),
@@ -47,8 +50,10 @@ pub const TARGETS: [(&str, Target); 28] = [
     ("proxies", net::proxies),
     ("queries", queries::queries),
     ("registrations", provisioning::registrations),
+    ("request_addresses", hub::request_addresses),
     ("sas_tokens", credentials::sas_tokens),
     ("service_errors", bodies::service_errors),
+    ("socks5_answers", net::socks5_answers),
     ("times", messages::times),
     ("topics", messages::topics),
     ("twins", twins::twins),

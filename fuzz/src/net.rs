@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use azmqtt_net::connect::fuzzing::{answer_head, pass_socks5};
 use azmqtt_net::websocket::has_token;
 use azmqtt_net::{EnvironmentProxies, Proxy};
 
@@ -37,4 +38,23 @@ pub fn proxies(data: &[u8]) -> bool {
         let _ = proxies.for_host(host, 8883);
     }
     parsed.is_ok()
+}
+
+/// The heads of HTTP answers.
+pub fn answer_heads(data: &[u8]) -> bool {
+    let Ok(Some((status, length))) = answer_head(data) else { return false };
+    assert_eq!(answer_head(&data[..length]), Ok(Some((status, length))), "it ends where it ends");
+    // One that is not whole yet is not refused, or the answer would depend on how it was cut.
+    assert_eq!(answer_head(&data[..length - 1]), Ok(None));
+    true
+}
+
+/// What a SOCKS5 proxy answers, to a client without a login and to one with it.
+pub fn socks5_answers(data: &[u8]) -> bool {
+    let outcomes = [None, Some(("user", "password"))].map(|login| pass_socks5(data, login));
+    for rest in outcomes.iter().flatten() {
+        let read = data.len() - rest.len();
+        assert!(read <= 2 + 2 + 5 + 255 + 2, "it takes no more than the protocol has");
+    }
+    outcomes.iter().any(Result::is_ok)
 }

@@ -64,6 +64,10 @@ pub mod uploads;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub use http::fuzzing;
+
 pub use api::certificates::{DeviceCertificate, SignedBy};
 pub use api::{Hub, packets};
 pub use azmqtt_local::listener::ListenError;

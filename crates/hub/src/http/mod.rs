@@ -31,6 +31,8 @@ mod device;
 mod enrollments;
 mod faults;
 mod files;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod limits;
 mod message_headers;
 mod methods;

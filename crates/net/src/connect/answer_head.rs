@@ -86,7 +86,7 @@ impl Head {
     }
 
     /// `None` if there is more to come.
-    fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Option<Self>, String> {
         if bytes.is_empty() {
             return Ok(None);
         }

@@ -13,6 +13,9 @@
 
 mod answer_head;
 pub mod dial;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http_proxy;
 pub mod probe;
 mod socks5;
