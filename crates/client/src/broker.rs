@@ -95,6 +95,16 @@ impl Broker {
         &self.endpoint
     }
 
+    /// Whether TLS is spoken with it.
+    pub fn is_encrypted(&self) -> bool {
+        !matches!(self.tls, Tls::None)
+    }
+
+    /// Whether MQTT goes over a WebSocket.
+    pub fn is_websocket(&self) -> bool {
+        self.upgrade.is_some()
+    }
+
     /// Opens a stream that is ready for CONNECT.
     pub(super) async fn open(&self) -> Result<Stream, ConnectError> {
         Ok(self.open_for_mqtt().await?.stream)

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`broker`], [`connection`] | where a connection goes, and its streams, which are [`azmqtt_net`]'s; the driver of a connection, for sessions of any kind |
 //! | [`managed`] | a client that keeps its connection and its promises by itself: [`Client`] |
+//! | [`check`] | which step of a connection fails, and what to do about it |
 //! | [`manual`] | a client whose connections the application makes: [`MqttClient`] |
 //!
 //! The parts that any client with a task is made of:
@@ -27,6 +28,7 @@ pub mod batch;
 pub mod broker;
 pub mod budget;
 pub mod bulk;
+pub mod check;
 pub mod connection;
 pub mod counter;
 pub mod histogram;
@@ -48,8 +50,8 @@ pub use bulk::Bulk;
 pub use connection::{Connection, Dispatch};
 pub use inbox::Inbox;
 pub use managed::{
-    Authenticator, Client, Config, Credential, Delivery, Error, InboxLimits, Published, Purpose, Received,
-    Receiver, StateChanges, Stats,
+    Accepted, Authenticator, Client, Config, Credential, Delivery, EndSession, Error, InboxLimits, Published,
+    Purpose, Received, Receiver, StateChanges, Stats,
 };
 pub use manual::{BadConnect, End, Event, EventKind, Events, MqttClient, Refused, check_connect};
 pub use monitor::Monitor;

@@ -1,7 +1,7 @@
 //! Foreign text in errors.
 
 /// At most `limit` characters of foreign text, control characters replaced: fit for an error message.
-pub(crate) fn excerpt(text: &str, limit: usize) -> String {
+pub fn excerpt(text: &str, limit: usize) -> String {
     let mut out: String =
         text.chars().take(limit).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
     if text.chars().nth(limit).is_some() {

@@ -17,6 +17,7 @@
 //! | [`clock`] | how wrong this machine's clock is, by the date of an HTTP answer |
 //! | [`sync`] | `Mutex` and `Condvar` without poisoning |
 //! | [`text`] | text in files: byte order marks, UTF-16 |
+//! | [`excerpt`] | foreign text in errors |
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -29,7 +30,7 @@ pub mod connect_step;
 pub mod deadlines;
 pub mod endpoint;
 pub mod error;
-mod excerpt;
+pub mod excerpt;
 pub mod framed;
 pub mod http;
 pub mod meter;

@@ -16,7 +16,6 @@ pub const NEVER_EXPIRES: u32 = u32::MAX;
 
 /// Everything about a client's connection. Building it does no I/O. `Debug` shows no secret.
 #[derive(Clone)]
-#[expect(clippy::struct_excessive_bools, reason = "as many as there are choices of yes and no")]
 pub struct Config {
     /// Where it connects to.
     pub broker: Broker,
@@ -65,10 +64,10 @@ pub struct Config {
     pub manual_acknowledge: bool,
     /// Whether operations connect by themselves; otherwise they fail until `connect` is called.
     pub auto_connect: bool,
-    /// Whether [`Client::close`] ends the session: the broker forgets it, with its subscriptions.
+    /// Whether [`Client::close`] ends the session.
     ///
     /// [`Client::close`]: super::handle::Client::close
-    pub end_session_on_close: bool,
+    pub end_session: EndSession,
     /// Deadlines of the steps of a connection.
     pub deadlines: ConnectDeadlines,
 }
@@ -100,7 +99,7 @@ impl Config {
             lost_session: LostSession::Resend,
             manual_acknowledge: false,
             auto_connect: true,
-            end_session_on_close: false,
+            end_session: EndSession::Never,
             deadlines: ConnectDeadlines::default(),
         }
     }
@@ -120,6 +119,17 @@ impl fmt::Debug for Config {
             .field("client_id", &self.client_id)
             .finish_non_exhaustive()
     }
+}
+
+/// Whether the end of a client ends the session, which MQTT 5 alone can say: the broker forgets it, with its subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndSession {
+    /// It lasts for its expiry interval.
+    Never,
+    /// It ends.
+    OnClose,
+    /// It ends if the client's first connection has begun it.
+    IfBegun,
 }
 
 /// Bounds of what waits in one receiver; and for all together, of what is not acknowledged.

@@ -11,7 +11,7 @@ use super::config::Config;
 use super::error::Error;
 use super::filter::{self, Filter};
 use super::inlets::Inlet;
-use super::message::{Delivery, Owner, Published, Received, Ticket, size_of};
+use super::message::{Accepted, Delivery, Owner, Published, Received, Ticket, size_of};
 use super::shared::Shared;
 use super::stats::Stats;
 use super::task::Task;
@@ -21,6 +21,7 @@ use crate::inbox::Inbox;
 use crate::reply::Reply;
 use crate::watch::{Log, State, StateChange};
 use azmqtt_mqtt::{LARGEST_PACKET, Level, Publish, ReasonCode, SubscribeFilter};
+use azmqtt_net::ConnectProgress;
 use azmqtt_net::deadlines::later;
 use azmqtt_net::sync::Mutex;
 
@@ -177,6 +178,16 @@ impl Client {
     /// What ended the last connection or attempt, while there is no other.
     pub fn last_error(&self) -> Option<String> {
         self.shared.monitor.last_error()
+    }
+
+    /// What the broker said when it last accepted a connection; `None` before.
+    pub fn accepted(&self) -> Option<Accepted> {
+        self.shared.monitor.accepted.lock().clone()
+    }
+
+    /// Which step of an attempt to connect is under way.
+    pub fn connect_progress(&self) -> &Arc<ConnectProgress> {
+        &self.shared.monitor.connect_progress
     }
 
     /// Everything that is counted or measured.

@@ -6,7 +6,7 @@ use crate::batch::Member;
 use crate::managed::error::Error;
 use crate::reply::Reply;
 use crate::ticket;
-use azmqtt_mqtt::{Publish, ReasonCode};
+use azmqtt_mqtt::{Properties, Publish, ReasonCode};
 
 /// The broker has a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,15 @@ pub struct Published {
     /// The code of PUBACK or PUBCOMP: [`ReasonCode::Success`], or [`ReasonCode::NoMatchingSubscribers`]. At QoS 0 the
     /// message has left, and the code says nothing.
     pub code: ReasonCode,
+}
+
+/// What a broker said when it accepted a connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The session is that of before.
+    pub session_present: bool,
+    /// CONNACK's properties: the broker's limits, and what it decided itself. Empty in MQTT 3.1.1.
+    pub properties: Properties,
 }
 
 /// What travels with a message until its outcome is known.

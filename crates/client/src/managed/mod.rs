@@ -32,9 +32,9 @@ mod task;
 mod tests;
 
 pub use authenticator::{Authenticator, Credential, Purpose};
-pub use config::{Config, InboxLimits};
+pub use config::{Config, EndSession, InboxLimits};
 pub use error::Error;
 pub use handle::Client;
-pub use message::{Delivery, Published, Received};
+pub use message::{Accepted, Delivery, Published, Received};
 pub use receiver::{Receiver, StateChanges};
 pub use stats::Stats;

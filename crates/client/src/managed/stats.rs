@@ -3,15 +3,19 @@
 use std::ops::Deref;
 use std::time::SystemTime;
 
+use super::message::Accepted;
 use crate::counter::Counter;
 use crate::histogram::{Histogram, RoundTrips};
 use crate::monitor;
+use azmqtt_net::sync::Mutex;
 
 /// Written by the connection task, read from any thread.
 #[derive(Debug, Default)]
 pub(super) struct Monitor {
     standing: monitor::Monitor,
     pub(super) counters: Counters,
+    /// The broker's last CONNACK that accepted.
+    pub(super) accepted: Mutex<Option<Accepted>>,
     /// Messages that are not on the wire yet, when the task last looked.
     pub(super) outbox: Counter,
     /// Messages in flight, when the task last looked.

@@ -116,6 +116,12 @@ impl ClientCertificate {
         self.0.certified.cert.first().map_or(&[], AsRef::as_ref)
     }
 
+    /// The SHA-256 thumbprint of the first certificate, in small hexadecimal digits.
+    pub fn thumbprint(&self) -> String {
+        let digest = Sha256::digest(self.der());
+        digest.iter().fold(String::with_capacity(64), |text, byte| text + &format!("{byte:02x}"))
+    }
+
     /// `base` with this certificate for the servers that ask for one.
     pub(crate) fn config(&self, base: &Arc<ClientConfig>) -> Arc<ClientConfig> {
         let mut configs = self.0.configs.lock();
@@ -136,9 +142,7 @@ impl ClientCertificate {
 
 impl fmt::Debug for ClientCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ClientCertificate(")?;
-        Sha256::digest(self.der()).iter().try_for_each(|byte| write!(f, "{byte:02X}"))?;
-        f.write_str(")")
+        write!(f, "ClientCertificate({})", self.thumbprint().to_uppercase())
     }
 }
 
@@ -184,6 +188,8 @@ mod tests {
             assert_eq!(CertificateFacts::read(&chain[0]).unwrap().common_name.as_deref(), Some("dev1"));
             assert_eq!((loaded.common_name(), chain.len()), (Some("dev1"), 2));
             assert!(!format!("{loaded:?}").contains("PRIVATE"));
+            assert_eq!(loaded.thumbprint().len(), 64);
+            assert!(format!("{loaded:?}").to_lowercase().contains(&loaded.thumbprint()));
         }
     }
 

@@ -61,7 +61,7 @@ impl CertificateNames {
 }
 
 /// Unix seconds, as errors show a time: `2050-01-01T00:00:00Z`.
-pub(super) fn in_utc(seconds: u64) -> String {
+pub fn in_utc(seconds: u64) -> String {
     let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
     let Ok(time) = ASN1Time::from_timestamp(seconds) else { return format!("Unix time {seconds}") };
     let time = time.to_datetime();

@@ -8,7 +8,7 @@ use super::reasons::why_dead;
 use super::state::{End, Session};
 use crate::connection::{Dispatch, Loss, Progress};
 use crate::managed::error::Error;
-use crate::managed::message::Ticket;
+use crate::managed::message::{Accepted, Ticket};
 use crate::watch::State;
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{Client, Properties};
@@ -116,7 +116,9 @@ impl Session {
             assigned.clone_into(&mut self.client_id);
         }
         let is_known = std::mem::replace(&mut self.was_accepted, true);
+        self.is_own |= !is_known && !session_present;
         let monitor = &self.shared.monitor;
+        *monitor.accepted.lock() = Some(Accepted { session_present, properties: properties.compact() });
         monitor.set_last_error(None);
         monitor.set_token_expiry(lease.and_then(|lease| lease.expiry));
         monitor.connect_progress.set(None);

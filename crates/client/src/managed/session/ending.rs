@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::goal::Goal;
 use super::state::{End, Session};
 use crate::limits::LostSession;
+use crate::managed::config::EndSession;
 use crate::managed::error::Error;
 use crate::managed::message::Published;
 use crate::watch::State;
@@ -95,6 +96,15 @@ impl Session {
         }
         self.shared.monitor.counters.messages_resent.add(again.len() as u64);
         self.outbox.requeue(again);
+    }
+
+    /// Whether the session is to end with the client.
+    pub(in crate::managed) fn ends_session(&self) -> bool {
+        match self.shared.config.end_session {
+            EndSession::Never => false,
+            EndSession::OnClose => true,
+            EndSession::IfBegun => self.is_own,
+        }
     }
 
     /// Encodes DISCONNECT.

@@ -25,6 +25,7 @@ use azmqtt_net::deadlines::later;
 /// A client's side of everything that is said to its broker, over one connection after the other.
 ///
 /// Outcomes go where the commands said, what comes in goes to the receivers.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(in crate::managed) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) mqtt: Client<Ticket>,
@@ -55,6 +56,8 @@ pub(in crate::managed) struct Session {
     pub(super) client_id: String,
     /// A connection of this client was accepted before: the next one goes on with its session.
     pub(super) was_accepted: bool,
+    /// The first connection found no session at the broker, and began one.
+    pub(super) is_own: bool,
 }
 
 /// Why a connection is over.
@@ -119,6 +122,7 @@ impl Session {
             shortest_timeout: None,
             client_id: config.client_id.clone(),
             was_accepted: false,
+            is_own: false,
             shared,
         }
     }

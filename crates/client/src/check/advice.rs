@@ -1,7 +1,7 @@
 //! What to do about a step that failed.
 
 use super::chain::Shown;
-use crate::error::Step;
+use azmqtt_net::Step;
 
 /// What was seen until then.
 #[derive(Debug, Default)]
@@ -10,6 +10,10 @@ pub(super) struct Seen {
     pub(super) websocket: bool,
     /// The connection goes through a proxy.
     pub(super) proxy: bool,
+    /// The port of the connection.
+    pub(super) port: u16,
+    /// Why the host is the wrong one, if that is known.
+    pub(super) wrong_host: Option<String>,
     /// Port 443 can be connected to, where that was tried.
     pub(super) https: Option<bool>,
     /// What the server showed.
@@ -22,6 +26,9 @@ pub(super) struct Seen {
 
 /// What to do when `step` failed; `None` where the failure's own words say it.
 pub(super) fn advise(step: Step, failure: &str, seen: &Seen) -> Option<String> {
+    if seen.wrong_host.is_some() {
+        return seen.wrong_host.clone();
+    }
     let clock = seen.clock.as_ref().map(|words| format!("{words}; set it"));
     match step {
         Step::Dns => Some(
@@ -30,9 +37,10 @@ pub(super) fn advise(step: Step, failure: &str, seen: &Seen) -> Option<String> {
                 .to_owned(),
         ),
         Step::Tcp if seen.proxy => Some("check the proxy's address and port".to_owned()),
-        Step::Tcp if !seen.websocket && seen.https == Some(true) => Some(
-            "port 8883 is blocked, as in many company networks, and 443 is open: try --websocket".to_owned(),
-        ),
+        Step::Tcp if !seen.websocket && seen.https == Some(true) => Some(format!(
+            "port {} is blocked, as in many company networks, and 443 is open: try --websocket",
+            seen.port
+        )),
         Step::Tcp => Some(
             "a firewall, no way to the network, or a server that is down; behind a company proxy pass --proxy, and \
              --websocket"
@@ -52,6 +60,14 @@ pub(super) fn advise(step: Step, failure: &str, seen: &Seen) -> Option<String> {
 }
 
 fn certificate(failure: &str, seen: &Seen, clock: Option<String>) -> Option<String> {
+    if failure.contains("wants a client certificate") {
+        return Some("pass --certificate and --private-key".to_owned());
+    }
+    if failure.contains("refused the client certificate") {
+        return Some(
+            "the server does not trust what signed it, or it has expired there: look at what the server was given".to_owned(),
+        );
+    }
     let own = seen.chain.first()?;
     if let Some(out_of_time) = seen.chain.iter().find(|shown| !shown.is_valid(seen.now)) {
         let words = out_of_time.in_words();
@@ -64,7 +80,8 @@ fn certificate(failure: &str, seen: &Seen, clock: Option<String>) -> Option<Stri
         return None;
     }
     if failure.contains("another host name") {
-        return Some(format!("the certificate is that of {}: check the host name", own.subject));
+        let hosts = own.hosts_in_words().map(|hosts| format!(", for {hosts}")).unwrap_or_default();
+        return Some(format!("the certificate is that of {}{hosts}: check the host name", own.subject));
     }
     // What signed the last one that the server sent is the root that this machine would have to know.
     let root = &seen.chain.last().unwrap_or(own).issuer;
@@ -80,7 +97,13 @@ mod tests {
     use super::*;
 
     fn shown(not_after: u64) -> Shown {
-        Shown { subject: "CN=hub".into(), issuer: "CN=Contoso Inspection".into(), not_before: 0, not_after }
+        Shown {
+            subject: "CN=hub".into(),
+            issuer: "CN=Contoso Inspection".into(),
+            hosts: vec!["hub.example".into()],
+            not_before: 0,
+            not_after,
+        }
     }
 
     fn seen(https: Option<bool>, not_after: u64) -> Seen {
@@ -91,6 +114,8 @@ mod tests {
     fn a_blocked_port() {
         assert!(advise(Step::Tcp, "", &seen(Some(true), 200)).unwrap().contains("--websocket"));
         assert!(advise(Step::Tcp, "", &seen(Some(false), 200)).unwrap().contains("firewall"));
+        let wrong = Seen { wrong_host: Some("elsewhere".into()), ..seen(Some(true), 200) };
+        assert_eq!(advise(Step::Tcp, "", &wrong).unwrap(), "elsewhere");
         let proxied = Seen { proxy: true, ..Seen::default() };
         assert!(advise(Step::Tcp, "", &proxied).unwrap().contains("proxy's address"));
     }
@@ -103,7 +128,10 @@ mod tests {
         let late = Seen { clock: Some("this machine's clock is 1 h slow".into()), ..seen(None, 50) };
         assert_eq!(advise(Step::Tls, "x", &late).unwrap(), "this machine's clock is 1 h slow; set it");
         let other = advise(Step::Tls, "is for another host name", &seen(None, 200)).unwrap();
-        assert!(other.contains("CN=hub"), "{other}");
+        assert!(other.contains("CN=hub, for hub.example"), "{other}");
+        let refused =
+            advise(Step::Tls, "the server refused the client certificate", &seen(None, 200)).unwrap();
+        assert!(!refused.contains("--trust"), "{refused}");
         assert_eq!(advise(Step::Tls, "no TLS at all", &Seen::default()), None);
         assert_eq!(advise(Step::Tls, "it has no subjectAltName", &seen(None, 200)), None);
     }

@@ -1,0 +1,251 @@
+//! The broker's answer to CONNECT: what to do about a refusal, and what an acceptance announces.
+
+use super::host::is_event_grid;
+use crate::check::report::Fact;
+use crate::managed::{Accepted, Config, Error};
+use azmqtt_mqtt::{Level, ReasonCode};
+use azmqtt_net::excerpt::excerpt;
+
+/// The longest text of the broker's that is shown, in characters.
+const MAX_SHOWN: usize = 200;
+
+/// CONNACK's code in an error, if it was that.
+pub(super) fn code_of(error: &Error) -> Option<ReasonCode> {
+    match error {
+        Error::ConnectionFailed { code, .. } | Error::AuthenticationFailed { code, .. } => *code,
+        Error::ServerMoved { code, .. } => Some(*code),
+        _ => None,
+    }
+}
+
+/// What to do about a refusal. `doubts` are what the credentials made one think.
+pub(super) fn advise(code: ReasonCode, config: &Config, doubts: &[String]) -> Option<String> {
+    let other = if config.level == Level::Mqtt5 { 4 } else { 5 };
+    let advice = match code {
+        ReasonCode::MalformedPacket | ReasonCode::ProtocolError => {
+            format!("the broker does not understand the CONNECT: try --protocol {other}")
+        }
+        ReasonCode::ImplementationSpecificError => {
+            "the broker does not take something in the CONNECT: Event Grid answers so to user properties there, which \
+             bridges like to add"
+                .to_owned()
+        }
+        ReasonCode::UnsupportedProtocolVersion => {
+            format!("the broker does not speak this version of MQTT: try --protocol {other}")
+        }
+        ReasonCode::ClientIdentifierNotValid if config.client_id.is_empty() => {
+            "the broker gives out no client ids: pass --client-id".to_owned()
+        }
+        ReasonCode::ClientIdentifierNotValid => {
+            "the broker does not allow this --client-id: its length, its characters, or that name".to_owned()
+        }
+        ReasonCode::BadUserNameOrPassword | ReasonCode::NotAuthorized => unauthorized(config, doubts),
+        ReasonCode::ServerUnavailable => {
+            "the broker has a problem of its own: try again later; on an Event Grid namespace with webhook authentication \
+             the endpoint failed or took longer than about 5 s"
+                .to_owned()
+        }
+        ReasonCode::ServerBusy | ReasonCode::ServerShuttingDown => "try again later".to_owned(),
+        ReasonCode::ConnectionRateExceeded => {
+            "too many connections in a time: try again later, and have clients back off".to_owned()
+        }
+        ReasonCode::Banned => "the broker has banned this client: ask whoever runs it".to_owned(),
+        ReasonCode::BadAuthenticationMethod => method(config),
+        ReasonCode::PacketTooLarge => "the CONNECT is too large: how long is the token?".to_owned(),
+        ReasonCode::QuotaExceeded => {
+            "the broker has as many sessions or clients as it may have: of an Event Grid namespace, raise its throughput \
+             units, or wait until sessions expire"
+                .to_owned()
+        }
+        ReasonCode::UseAnotherServer | ReasonCode::ServerMoved => {
+            "pass the host that the broker names as --hostname".to_owned()
+        }
+        _ => return None,
+    };
+    Some(advice)
+}
+
+/// The broker does not let the client in, and does not say which of many reasons it has.
+fn unauthorized(config: &Config, doubts: &[String]) -> String {
+    let mut advice = doubts.to_vec();
+    let has_certificate = config.broker.endpoint().client_certificate.is_some();
+    if config.authenticator.is_none() && config.password.is_none() && !has_certificate {
+        advice.push("no credentials were shown: pass a certificate, a password or a token".to_owned());
+    }
+    let host = &config.broker.endpoint().host;
+    if !is_event_grid(host) {
+        advice.push(
+            "check user name, password, certificate or token, and what the broker allows this client"
+                .to_owned(),
+        );
+    }
+    let where_ = if is_event_grid(host) { "" } else { "on an Event Grid namespace: " };
+    advice.push(format!(
+        "{where_}--username must be the authentication name of a client that exists and is enabled; a session of this \
+         client id that belongs to another name refuses it until it expires; and so does a session of the same name with \
+         another client id, as long as maximumClientSessionsPerAuthenticationName is 1"
+    ));
+    advice.join("; ")
+}
+
+fn method(config: &Config) -> String {
+    let known = "OAUTH2-JWT and CUSTOM-JWT are Event Grid's, K8S-SAT is that of IoT Operations with ServiceAccountToken \
+                 in its BrokerAuthentication";
+    match &config.authenticator {
+        Some(authenticator) => {
+            format!("the broker does not take the method {}: {known}", authenticator.method())
+        }
+        None => format!("the broker wants a token: pass --token-file and --method; {known}"),
+    }
+}
+
+/// What to do when the broker ended the connection instead of an answer.
+pub(super) fn advise_on_silence(failure: &str, config: &Config) -> Option<String> {
+    let closed = failure.contains("before its CONNACK") && !failure.contains("HTTP");
+    match (closed, config.level) {
+        (false, _) => None,
+        (true, Level::Mqtt5) => Some(
+            "brokers that do not know MQTT 5 may close so: try --protocol 4; or the credentials are wrong"
+                .to_owned(),
+        ),
+        (true, Level::Mqtt31 | Level::Mqtt311) => Some(
+            "brokers may close so instead of refusing credentials, or what they do not take in a CONNECT"
+                .to_owned(),
+        ),
+    }
+}
+
+/// What the broker announced when it accepted.
+pub(super) fn announced(accepted: &Accepted, config: &Config) -> Vec<Fact> {
+    let session = if accepted.session_present { "the one of before" } else { "a new one" };
+    let mut facts = vec![("session", session.to_owned())];
+    if config.level != Level::Mqtt5 {
+        return facts;
+    }
+    let properties = &accepted.properties;
+    let seconds = |seconds: u32| match seconds {
+        u32::MAX => "never".to_owned(),
+        seconds => format!("{seconds} s"),
+    };
+    // What is absent has the value of the standard (§3.2.2.3), or the one that was asked for.
+    let yes = |flag: Option<bool>| if flag.unwrap_or(true) { "yes" } else { "no" }.to_owned();
+    let keep_alive = properties.server_keep_alive().unwrap_or(config.keep_alive);
+    let maximum_qos = match properties.maximum_qos() {
+        None => "2",
+        Some(true) => "1",
+        Some(false) => "0",
+    };
+    let packet_size = properties.maximum_packet_size();
+    facts.extend([
+        ("session expiry", seconds(properties.session_expiry().unwrap_or(config.session_expiry))),
+        ("keep alive", format!("{keep_alive} s")),
+        ("receive maximum", properties.receive_maximum().unwrap_or(u16::MAX).to_string()),
+        ("maximum QoS", maximum_qos.to_owned()),
+        (
+            "maximum packet size",
+            packet_size.map_or_else(|| "not limited".to_owned(), |size| format!("{size} bytes")),
+        ),
+        ("topic alias maximum", properties.topic_alias_maximum().unwrap_or(0).to_string()),
+        ("retained messages", yes(properties.retain_available())),
+        ("wildcards", yes(properties.wildcard_available())),
+        ("shared subscriptions", yes(properties.shared_available())),
+        ("subscription identifiers", yes(properties.subscription_ids_available())),
+    ]);
+    let texts = [
+        ("assigned client id", properties.assigned_client_id()),
+        ("response information", properties.response_information()),
+        ("server reference", properties.server_reference()),
+        ("reason", properties.reason_string()),
+    ];
+    facts.extend(texts.into_iter().filter_map(|(name, text)| Some((name, excerpt(text?, MAX_SHOWN)))));
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use azmqtt_mqtt::{Properties, PropertiesBuilder};
+    use azmqtt_net::{ConnectDeadlines, Endpoint};
+
+    use super::*;
+    use crate::broker::Broker;
+
+    fn config(host: &str) -> Config {
+        Config::new(Broker::plain(Endpoint::new(host, 1883), ConnectDeadlines::default()), "one")
+    }
+
+    #[test]
+    fn a_refusal_names_what_was_suspected_first() {
+        let config = config("ns.westeurope-1.ts.eventgrid.azure.net");
+        let doubts = ["the audience is wrong".to_owned()];
+        for code in [ReasonCode::NotAuthorized, ReasonCode::BadUserNameOrPassword] {
+            let advice = advise(code, &config, &doubts).unwrap();
+            assert!(advice.starts_with("the audience is wrong; no credentials were shown"), "{advice}");
+            for hint in ["authentication name", "is enabled", "another name", "another client id"] {
+                assert!(advice.contains(hint), "{hint}: {advice}");
+            }
+            assert!(!advice.contains("on an Event Grid namespace"), "{advice}");
+        }
+    }
+
+    #[test]
+    fn what_a_code_is_usually_about() {
+        let mut config = config("localhost");
+        for (code, hint) in [
+            (ReasonCode::ImplementationSpecificError, "user properties"),
+            (ReasonCode::UnsupportedProtocolVersion, "--protocol 4"),
+            (ReasonCode::ServerUnavailable, "webhook"),
+            (ReasonCode::BadAuthenticationMethod, "--method"),
+            (ReasonCode::NotAuthorized, "on an Event Grid namespace: "),
+            (ReasonCode::QuotaExceeded, "sessions"),
+            (ReasonCode::ServerMoved, "--hostname"),
+            (ReasonCode::ClientIdentifierNotValid, "--client-id"),
+        ] {
+            let advice = advise(code, &config, &[]).unwrap();
+            assert!(advice.contains(hint), "{advice}");
+        }
+        assert_eq!(advise(ReasonCode::UnspecifiedError, &config, &[]), None);
+        config.level = Level::Mqtt311;
+        let advice = advise(ReasonCode::UnsupportedProtocolVersion, &config, &[]).unwrap();
+        assert!(advice.contains("--protocol 5"), "{advice}");
+    }
+
+    #[test]
+    fn what_is_not_announced_has_the_standard_s_value() {
+        let config = config("localhost");
+        let fact = |properties: &Properties, name: &str| {
+            let accepted = Accepted { session_present: false, properties: properties.clone() };
+            let facts = announced(&accepted, &config);
+            facts.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value).unwrap()
+        };
+        let none = Properties::default();
+        for (name, value) in [
+            ("session", "a new one"),
+            ("session expiry", "3600 s"),
+            ("keep alive", "60 s"),
+            ("receive maximum", "65535"),
+            ("maximum QoS", "2"),
+            ("maximum packet size", "not limited"),
+            ("topic alias maximum", "0"),
+            ("wildcards", "yes"),
+        ] {
+            assert_eq!(fact(&none, name), value);
+        }
+        let some = PropertiesBuilder::new()
+            .session_expiry(u32::MAX)
+            .server_keep_alive(1160)
+            .maximum_qos(true)
+            .maximum_packet_size(524_288)
+            .reason_string("a\nb")
+            .build()
+            .unwrap();
+        for (name, value) in [
+            ("session expiry", "never"),
+            ("keep alive", "1160 s"),
+            ("maximum QoS", "1"),
+            ("maximum packet size", "524288 bytes"),
+            ("reason", "a\u{fffd}b"),
+        ] {
+            assert_eq!(fact(&some, name), value);
+        }
+    }
+}
