@@ -8,6 +8,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import trustme
 
@@ -114,11 +115,13 @@ class Link:
         await self.reader.read()
 
 
-Script = Callable[[Link], Awaitable[None]]
+Script = Callable[[Any], Awaitable[None]]
 
 
 class ScriptedHub:
     """Runs one script per connection, the last one for all further ones, on a thread of its own."""
+
+    link = Link
 
     def __init__(self, ca_dir: Path, *scripts: Script, tls: bool = True) -> None:
         """Prepare; `with` starts it. Without ``tls`` the scripts see the bare TCP stream."""
@@ -158,7 +161,7 @@ class ScriptedHub:
             script = self.scripts[min(self.connections, len(self.scripts) - 1)]
             self.connections += 1
             try:
-                await script(Link(reader, writer))
+                await script(self.link(reader, writer))
             except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
                 pass
             finally:
