@@ -97,7 +97,7 @@ impl Client {
     ) -> PyResult<Bound<'py, PyAny>> {
         let timeout = self.0.timeout(timeout)?;
         let message = outgoing::message(message, &self.0.topic)?;
-        bridge::submit_many(py, &self.0, |device, reply| device.send(message, timeout, reply))
+        bridge::submit_many(py, &*self.0, |device, reply| device.send(message, timeout, reply))
     }
 
     /// A call to `send_messages`: `Sending.run` is its blocking form.
@@ -118,7 +118,7 @@ impl Client {
 
     fn get_twin_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
         let timeout = self.0.timeout(timeout)?;
-        bridge::submit_many(py, &self.0, |device, reply| device.get_twin(timeout, reply))
+        bridge::submit_many(py, &*self.0, |device, reply| device.get_twin(timeout, reply))
     }
 
     /// Calls a method of another device or module through the gateway; both timeouts of the method in seconds.
@@ -167,7 +167,7 @@ impl Client {
     ) -> PyResult<Bound<'py, PyAny>> {
         let timeout = self.0.timeout(timeout)?;
         let patch = reported_patch(patch)?;
-        bridge::submit_many(py, &self.0, |device, reply| {
+        bridge::submit_many(py, &*self.0, |device, reply| {
             device.patch_reported(patch, if_version, timeout, reply);
         })
     }

@@ -8,6 +8,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt};
 
+use super::bridge::Bursts;
 use super::fork::Generation;
 use super::runtime;
 use azmqtt_device::{Device, DeviceConfig};
@@ -96,11 +97,6 @@ impl Core {
         Ok(&self.device)
     }
 
-    /// The device for bursts of operations; check with [`Self::device`] first.
-    pub(super) fn quiet(&self) -> &Device {
-        &self.quiet
-    }
-
     /// The device to look at, or to work with where nobody can be told of an error; `None` after a fork.
     pub(super) fn device_if_alive(&self) -> Option<&Device> {
         self.generation.is_current().then_some(&self.device)
@@ -114,6 +110,18 @@ impl Core {
     /// The timeout of one call.
     pub(super) fn timeout(&self, seconds: Option<impl Into<f64>>) -> PyResult<Duration> {
         seconds.map_or(Ok(self.timeout), |seconds| span("timeout", seconds.into()))
+    }
+}
+
+impl Bursts for Core {
+    type Handle = Device;
+
+    fn handle_for_call(&self, py: Python<'_>) -> PyResult<&Device> {
+        self.device_for_call(py)
+    }
+
+    fn quiet_handle(&self) -> &Device {
+        &self.quiet
     }
 }
 

@@ -5,9 +5,63 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
 
-use super::convert;
+use super::{broker, convert};
+use azmqtt_client::Reply;
+use azmqtt_client::reply::Closed;
 use azmqtt_device::Error;
 use azmqtt_dialect::MessageError;
+
+/// What went wrong in any core.
+#[derive(Debug, Clone)]
+pub(super) enum Failure {
+    /// Between a device and its hub.
+    Device(Error),
+    /// Between a client and its broker.
+    Broker(azmqtt_client::Error),
+}
+
+impl Failure {
+    /// Whether it is only that the client is closed.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self, Self::Device(Error::ClientClosed) | Self::Broker(azmqtt_client::Error::Closed))
+    }
+
+    /// Makes the exception for it.
+    pub(super) fn raise(&self, py: Python<'_>) -> PyErr {
+        match self {
+            Self::Device(error) => raise(py, error),
+            Self::Broker(error) => broker::raise(py, error),
+        }
+    }
+}
+
+impl Closed for Failure {
+    fn closed() -> Self {
+        Self::Device(Error::closed())
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Device(error)
+    }
+}
+
+impl From<azmqtt_client::Error> for Failure {
+    fn from(error: azmqtt_client::Error) -> Self {
+        Self::Broker(error)
+    }
+}
+
+/// The error of a core.
+pub(super) trait Fails: Closed + Into<Failure> + Send + 'static {}
+
+impl<E: Closed + Into<Failure> + Send + 'static> Fails for E {}
+
+/// A reply for a core whose errors are of one kind, in the place of one that takes any.
+pub(super) fn of_any<T: 'static, E: Fails>(reply: Reply<T, Failure>) -> Reply<T, E> {
+    Reply::new(move |outcome: Result<T, E>| reply.send(outcome.map_err(Into::into)))
+}
 
 /// Makes the exception for `error`.
 pub(super) fn raise(py: Python<'_>, error: &Error) -> PyErr {
@@ -96,7 +150,12 @@ pub(super) fn value_error(error: &impl std::fmt::Display) -> PyErr {
     PyValueError::new_err(error.to_string())
 }
 
-fn new(py: Python<'_>, class: &str, text: &str, details: Option<&Bound<'_, PyDict>>) -> PyResult<PyErr> {
+pub(super) fn new(
+    py: Python<'_>,
+    class: &str,
+    text: &str,
+    details: Option<&Bound<'_, PyDict>>,
+) -> PyResult<PyErr> {
     static MODULE: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
     let module = MODULE.get_or_try_init(py, || py.import("azmqtt._errors").map(Bound::unbind))?;
     let class = module.bind(py).getattr(class)?.cast_into::<PyType>()?;

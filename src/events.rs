@@ -11,12 +11,13 @@ use pyo3::sync::PyOnceLock;
 
 use super::cloud_message::CloudMessage as PyCloudMessage;
 use super::core::Core;
+use super::errors::{Failure, of_any};
 use super::method_call::MethodCall;
 use super::wakeups::Wakeups;
-use super::{bridge, convert, errors, waiter};
-use azmqtt_device::{
-    CloudMessage, DesiredPatch, Error, Incoming, MethodRequest, Receiver, Reply, StateChanges,
-};
+use super::{bridge, broker, convert, errors, waiter};
+use azmqtt_client::Reply;
+use azmqtt_client::watch::StateChange;
+use azmqtt_device::{CloudMessage, DesiredPatch, Incoming, MethodRequest, Receiver, StateChanges};
 use azmqtt_net::BoxFuture;
 
 /// What an iterator yields.
@@ -46,14 +47,24 @@ impl Item for MethodRequest {
 }
 
 /// An iterator's position, whatever it yields.
-trait Position: Send + Sync {
+pub(super) trait Position: Send + Sync {
+    /// The next item if one waits. Says that the application is done with the one before.
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>>;
-    fn listen(&self, reply: Reply<()>) -> PyResult<usize>;
+
+    /// Answers `reply` when it is worth trying `take` again; the key is for `forget`.
+    fn listen(&self, reply: Reply<(), Failure>) -> PyResult<usize>;
+
+    /// Takes a wait back.
     fn forget(&self, key: usize);
-    fn subscribed(&self, reply: Reply<()>) -> PyResult<()>;
-    /// See [`Receiver::keep_subscribed`].
-    fn keep_subscribed(&self, failed: Box<dyn FnMut(Error) + Send>) -> BoxFuture<'static, ()>;
-    fn done(&self);
+
+    /// Has the server asked for items, and answers `reply` when it has granted that.
+    fn subscribed(&self, reply: Reply<(), Failure>) -> PyResult<()>;
+
+    /// The same for as long as it takes; each failure is told.
+    fn keep_subscribed(&self, failed: Box<dyn FnMut(Failure) + Send>) -> BoxFuture<'static, ()>;
+
+    /// The application is done with the last item.
+    fn done(&self) {}
 }
 
 struct Cursor<T: Item> {
@@ -67,22 +78,23 @@ impl<T: Item> Position for Cursor<T> {
         self.receiver.take().map(|item| item.into_python(py, &self.core)).transpose()
     }
 
-    fn listen(&self, reply: Reply<()>) -> PyResult<usize> {
+    fn listen(&self, reply: Reply<(), Failure>) -> PyResult<usize> {
         self.core.device()?;
-        Ok(self.receiver.listen(reply))
+        Ok(self.receiver.listen(of_any(reply)))
     }
 
     fn forget(&self, key: usize) {
         self.receiver.forget(key);
     }
 
-    fn subscribed(&self, reply: Reply<()>) -> PyResult<()> {
+    fn subscribed(&self, reply: Reply<(), Failure>) -> PyResult<()> {
         self.core.device()?;
-        self.receiver.when_subscribed(reply);
+        self.receiver.when_subscribed(of_any(reply));
         Ok(())
     }
 
-    fn keep_subscribed(&self, failed: Box<dyn FnMut(Error) + Send>) -> BoxFuture<'static, ()> {
+    fn keep_subscribed(&self, mut failed: Box<dyn FnMut(Failure) + Send>) -> BoxFuture<'static, ()> {
+        let failed = move |error: azmqtt_device::Error| failed(error.into());
         Box::pin(Receiver::keep_subscribed(Arc::downgrade(&self.receiver), failed))
     }
 
@@ -110,32 +122,34 @@ struct States {
 
 impl Position for States {
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         self.core.device()?;
-        let Some(change) = self.changes.take() else { return Ok(None) };
-        let class = CLASS.import(py, "azmqtt._types", "StateChange")?;
-        class.call1((change.state.as_str(), change.previous.as_str(), change.reason, change.at)).map(Some)
+        self.changes.take().map(|change| state_change(py, change)).transpose()
     }
 
-    fn listen(&self, reply: Reply<()>) -> PyResult<usize> {
+    fn listen(&self, reply: Reply<(), Failure>) -> PyResult<usize> {
         self.core.device()?;
-        Ok(self.changes.listen(reply))
+        Ok(self.changes.listen(of_any(reply)))
     }
 
     fn forget(&self, key: usize) {
         self.changes.forget(key);
     }
 
-    fn subscribed(&self, reply: Reply<()>) -> PyResult<()> {
+    fn subscribed(&self, reply: Reply<(), Failure>) -> PyResult<()> {
         reply.send(Ok(()));
         Ok(())
     }
 
-    fn keep_subscribed(&self, _failed: Box<dyn FnMut(Error) + Send>) -> BoxFuture<'static, ()> {
+    fn keep_subscribed(&self, _failed: Box<dyn FnMut(Failure) + Send>) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
     }
+}
 
-    fn done(&self) {}
+/// A `StateChange` of Python.
+pub(super) fn state_change(py: Python<'_>, change: StateChange) -> PyResult<Bound<'_, PyAny>> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let class = CLASS.import(py, "azmqtt._types", "StateChange")?;
+    class.call1((change.state.as_str(), change.previous.as_str(), change.reason, change.at))
 }
 
 /// An iterator over cloud messages, changes of the desired properties, calls of methods, or changes of the state.
@@ -149,40 +163,53 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn new<T: Item>(
-        py: Python<'_>,
-        core: &Arc<Core>,
-        timeout: Option<Duration>,
-    ) -> PyResult<Self> {
-        let device = core.device_for_call(py)?.clone();
-        let receiver = Arc::new(Receiver::<T>::new(device, core.timeout));
-        let cursor = Cursor { core: Arc::clone(core), receiver };
-        Ok(Self { position: Arc::new(cursor), armed: Arc::default(), timeout })
+    fn at(position: impl Position + 'static, timeout: Option<Duration>) -> Self {
+        Self { position: Arc::new(position), armed: Arc::default(), timeout }
     }
 
-    fn states(core: &Arc<Core>, timeout: Option<Duration>) -> PyResult<Self> {
-        let changes = StateChanges::new(core.device()?);
-        let position = States { core: Arc::clone(core), changes };
-        Ok(Self { position: Arc::new(position), armed: Arc::default(), timeout })
+    fn of<T: Item>(py: Python<'_>, core: &Arc<Core>, timeout: Option<Duration>) -> PyResult<Self> {
+        let device = core.device_for_call(py)?.clone();
+        let receiver = Arc::new(Receiver::<T>::new(device, core.timeout));
+        Ok(Self::at(Cursor { core: Arc::clone(core), receiver }, timeout))
     }
+
+    fn of_states(core: &Arc<Core>, timeout: Option<Duration>) -> PyResult<Self> {
+        let changes = StateChanges::new(core.device()?);
+        Ok(Self::at(States { core: Arc::clone(core), changes }, timeout))
+    }
+}
+
+/// Whose events they are.
+#[derive(FromPyObject)]
+enum Owner<'py> {
+    Device(Bound<'py, super::client::Client>),
+    Broker(Bound<'py, broker::BrokerClient>),
 }
 
 #[pymethods]
 impl Events {
-    /// `kind` says what to iterate over.
+    /// `kind` says what to iterate over; messages of a broker may be those of a topic filter alone.
     #[new]
+    #[pyo3(signature = (client, kind, timeout, topic_filter = None))]
     fn py_new(
         py: Python<'_>,
-        client: &super::client::Client,
+        client: Owner<'_>,
         kind: &str,
         timeout: Option<super::core::Seconds>,
+        topic_filter: Option<&str>,
     ) -> PyResult<Self> {
         let timeout = timeout.map(|seconds| super::core::span("timeout", seconds.into())).transpose()?;
-        match kind {
-            "messages" => Self::new::<CloudMessage>(py, client.core(), timeout),
-            "desired" => Self::new::<DesiredPatch>(py, client.core(), timeout),
-            "methods" => Self::new::<MethodRequest>(py, client.core(), timeout),
-            "state" => Self::states(client.core(), timeout),
+        match (client, kind) {
+            (Owner::Device(client), "messages") => Self::of::<CloudMessage>(py, client.get().core(), timeout),
+            (Owner::Device(client), "desired") => Self::of::<DesiredPatch>(py, client.get().core(), timeout),
+            (Owner::Device(client), "methods") => Self::of::<MethodRequest>(py, client.get().core(), timeout),
+            (Owner::Device(client), "state") => Self::of_states(client.get().core(), timeout),
+            (Owner::Broker(client), "messages") => {
+                Ok(Self::at(broker::Messages::new(py, client.get().core(), topic_filter)?, timeout))
+            }
+            (Owner::Broker(client), "state") => {
+                Ok(Self::at(broker::States::new(client.get().core())?, timeout))
+            }
             _ => Err(errors::value_error(&"kind must be 'messages', 'desired', 'methods' or 'state'")),
         }
     }
@@ -209,8 +236,9 @@ impl Events {
             match woken? {
                 Some(Ok(())) => {}
                 // The time is over, or the client is closed: what came at the last moment still counts.
-                None | Some(Err(Error::ClientClosed)) => return self.position.take(py),
-                Some(Err(error)) => return Err(errors::raise(py, &error)),
+                None => return self.position.take(py),
+                Some(Err(error)) if error.is_closed() => return self.position.take(py),
+                Some(Err(error)) => return Err(error.raise(py)),
             }
         }
     }
@@ -249,7 +277,7 @@ impl Events {
             return Ok(());
         }
         let (armed, wakeups) = (Arc::clone(&self.armed), Arc::clone(wakeups.shared()));
-        let reply = Reply::new(move |outcome: Result<(), Error>| {
+        let reply = Reply::new(move |outcome: Result<(), Failure>| {
             armed.store(false, SeqCst);
             wakeups.push(key, outcome.err());
         });
@@ -271,7 +299,7 @@ impl Events {
 }
 
 impl Events {
-    fn subscribed_or_fail(&self, reply: Reply<()>) {
+    fn subscribed_or_fail(&self, reply: Reply<(), Failure>) {
         // Dropping the reply on failure (after a fork) answers it; `take` has said why before.
         drop(self.position.subscribed(reply));
     }

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! * [`azmqtt_device`]: one device's connection, on tokio.
-//! * [`azmqtt_client`]: a client of any MQTT 3.1.1 broker, on tokio, and the driver of a connection.
+//! * [`azmqtt_client`]: a client of any MQTT broker, on tokio, and the driver of a connection.
 //! * [`azmqtt_hub`]: the local IoT Hub, on tokio. Device and hub meet only across a socket.
 //! * [`azmqtt_dialect`]: the language of IoT Hub (connection strings, SAS tokens, topics, property bags, twin
 //!   documents, error bodies). Pure: no I/O, no clock, no runtime. Both sides of the wire speak it.
@@ -20,14 +20,16 @@
 //!
 //! * [`client`]: the operations, each blocking and for asyncio; [`sending`]: many messages by one call;
 //!   [`events`]: iterators over what comes in; [`wakeups`]: which handlers have something to do.
-//! * [`access`]: who a client is; [`credential_callbacks`]: the Python functions that its credentials call.
+//! * [`access`]: who a client is; [`credential_callbacks`]: the Python functions that its credentials call, through
+//!   [`calls`].
+//! * [`broker`]: the client of any broker that keeps its connection.
 //! * [`upload`]: the steps of a file upload.
 //! * [`method_call`]: calls of direct methods, and their responses.
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits, [`greenlets`]: also under gevent and eventlet; [`bridge`]: how asyncio is
 //!   woken.
 //! * [`log`]: what happens to connections, for Python's `logging`.
-//! * [`check`]: which step of a connection fails. [`mqtt_client`]: sessions with any broker.
+//! * [`check`]: which step of a connection fails. [`mqtt_client`]: sessions with any broker, for `azmqtt.paho`.
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
 //! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_packets`], [`hub_provisioning`]: the local hub.
@@ -39,6 +41,8 @@
 
 mod access;
 mod bridge;
+mod broker;
+mod calls;
 mod check;
 mod client;
 mod cloud_message;
@@ -81,6 +85,8 @@ mod _core {
     use super::access::{Access, Certificate};
     #[pymodule_export]
     use super::bridge::{Bridge, running_loop};
+    #[pymodule_export]
+    use super::broker::{AuthenticationCalls, BrokerClient, MqttMessage, Publishing};
     #[pymodule_export]
     use super::check::check_connection;
     #[pymodule_export]

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 
+use super::errors::Failure;
 use super::waiter;
+use azmqtt_client::Reply;
 use azmqtt_device::{Event, LogEntry};
 
 /// Client, what happened, its reason or request id, and its seconds or status.
@@ -37,7 +39,9 @@ impl Log {
     /// Waits for entries and takes them all, with how many found no room before them; none after the end.
     fn take(&self, py: Python<'_>) -> PyResult<(u64, Vec<Entry>)> {
         // The end of the log counts as an outcome too.
-        waiter::wait_without_signals(py, None, |reply| self.0.entries().when_ready(reply))?;
+        waiter::wait_without_signals(py, None, |reply: Reply<(), Failure>| {
+            self.0.entries().when_ready(reply);
+        })?;
         let entries = self.0.entries().take(usize::MAX);
         Ok((self.0.left_out(), entries.into_iter().map(entry).collect()))
     }

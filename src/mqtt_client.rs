@@ -10,11 +10,11 @@ use pyo3::types::{PyBytes, PyTuple};
 
 use super::access::Certificate;
 use super::core::span;
-use super::errors::value_error;
+use super::errors::{Failure, value_error};
 use super::fork::Generation;
 use super::greenlets::Greenlets;
 use super::{runtime, waiter};
-use azmqtt_client::{Broker, End, Event, EventKind, Refused, check_connect};
+use azmqtt_client::{Broker, End, Event, EventKind, Refused, Reply, check_connect};
 use azmqtt_mqtt::{Connect, Level, Properties, Publish, QoS, SubscribeFilter, Will};
 use azmqtt_net::tls::{self, Verification, Versions};
 use azmqtt_net::{ConnectError, ProxyChoice, Trust};
@@ -205,7 +205,7 @@ impl MqttClient {
         let (client, server, connect) = (self.client()?, server.build()?, connect.build()?);
         let opening = client.open(server, connect);
         // Whoever is interrupted leaves the attempt to itself.
-        let opened = waiter::wait(py, |reply| {
+        let opened = waiter::wait(py, |reply: Reply<_, Failure>| {
             runtime::handle().spawn(async move { reply.send(Ok(opening.await)) });
         })?;
         match opened {
@@ -280,7 +280,9 @@ impl MqttClient {
         loop {
             let left = until.saturating_duration_since(Instant::now());
             if has_greenlets && !left.is_zero() {
-                waiter::wait_until(py, Some(until), |reply| events.when_some(move || reply.send(Ok(()))))?;
+                waiter::wait_until(py, Some(until), |reply: Reply<(), Failure>| {
+                    events.when_some(move || reply.send(Ok(())));
+                })?;
             }
             let left = if has_greenlets { Duration::ZERO } else { left };
             let wait = if interruptible { left.min(TICK) } else { left };

@@ -1,9 +1,11 @@
 //! What operations result in, on its way to Python.
 
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
-use super::{convert, provisioning};
+use super::{broker, convert, provisioning};
+use azmqtt_client::Received;
 use azmqtt_device::{MethodAnswer, Registered, ReportedPatch, TwinDocument};
 
 /// The result of one operation, still without Python.
@@ -15,6 +17,11 @@ pub(super) enum Outcome {
     Patched(ReportedPatch),
     Registered(Box<Registered>),
     Answered(MethodAnswer),
+    /// The reason code of a broker.
+    Code(u8),
+    /// Those of filters.
+    Codes(Vec<u16>),
+    Message(Box<Received>),
 }
 
 impl From<()> for Outcome {
@@ -59,6 +66,9 @@ impl Outcome {
         match self {
             Self::Nothing => Ok(py.None().into_bound(py)),
             Self::Count(count) => Ok(count.into_pyobject(py)?.into_any()),
+            Self::Code(code) => Ok(code.into_pyobject(py)?.into_any()),
+            Self::Codes(codes) => codes.into_bound_py_any(py),
+            Self::Message(message) => broker::reply_into_python(py, *message),
             Self::Twin(twin) => {
                 static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
                 let desired = convert::to_python(py, &twin.desired)?;

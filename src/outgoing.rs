@@ -1,9 +1,7 @@
 //! From what the application sends to a message for the wire.
 
-use std::ffi::CString;
-
 use bytes::Bytes;
-use pyo3::exceptions::{PyTypeError, PyUserWarning, PyValueError};
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyMapping, PyMemoryView, PyString};
@@ -23,7 +21,7 @@ pub(super) fn message(object: &Bound<'_, PyAny>, topic: &str) -> PyResult<Outgoi
     if object.get_type().is(message_class(object.py())?) {
         return full(object, topic);
     }
-    let body = Body::of(object)?;
+    let body = Body::of("body", object)?;
     let properties = MessageProperties {
         content_type: body.content_type(),
         content_encoding: body.encoding(),
@@ -68,20 +66,20 @@ fn build(
             "the properties {one:?} and {other:?} differ in case only: the names of application properties have no case on \
              IoT Hub, which keeps one of them"
         );
-        // Of the caller of the client's method.
-        PyErr::warn(py, &py.get_type::<PyUserWarning>(), &CString::new(text)?, 2)?;
+        py.import("azmqtt._support.warnings")?.call_method1("of_the_caller", (text,))?;
     }
     Ok(Outgoing { topic, payload, qos })
 }
 
 /// A body, and the content type that goes with the kind of object it came from: none with bytes.
-struct Body {
-    bytes: Bytes,
-    kind: Option<&'static str>,
+pub(super) struct Body {
+    pub(super) bytes: Bytes,
+    pub(super) kind: Option<&'static str>,
 }
 
 impl Body {
-    fn of(object: &Bound<'_, PyAny>) -> PyResult<Self> {
+    /// `name` is what errors call it.
+    pub(super) fn of(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
         if let Ok(bytes) = object.cast::<PyBytes>() {
             return Ok(Self { bytes: Bytes::copy_from_slice(bytes.as_bytes()), kind: None });
         }
@@ -93,10 +91,10 @@ impl Body {
             return Ok(Self { bytes: Bytes::copy_from_slice(bytes.as_bytes()), kind: None });
         }
         if let Ok(text) = object.cast::<PyString>() {
-            let text = utf8(text, || "body".to_owned())?;
+            let text = utf8(text, || name.to_owned())?;
             return Ok(Self { bytes: text.into(), kind: Some("text/plain") });
         }
-        let bytes = convert::to_json("body", object)?.into();
+        let bytes = convert::to_json(name, object)?.into();
         Ok(Self { bytes, kind: Some("application/json") })
     }
 
@@ -114,7 +112,7 @@ impl Body {
 /// A `Message` with its fields.
 fn full(message: &Bound<'_, PyAny>, topic: &str) -> PyResult<Outgoing> {
     let py = message.py();
-    let body = Body::of(&message.getattr(intern!(py, "body"))?)?;
+    let body = Body::of("body", &message.getattr(intern!(py, "body"))?)?;
     let properties = MessageProperties {
         content_type: field(message, intern!(py, "content_type"))?.or_else(|| body.content_type()),
         content_encoding: field(message, intern!(py, "content_encoding"))?.or_else(|| body.encoding()),

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 
 use super::core::span;
-use super::{errors, runtime, waiter};
-use azmqtt_device::reply::afterwards;
-use azmqtt_device::{Error, Reply};
+use super::errors::Failure;
+use super::{runtime, waiter};
+use azmqtt_client::Reply;
+use azmqtt_client::reply::afterwards;
 use azmqtt_net::sync::Mutex;
 
 /// The reserve is woken when no thread has come for a key for so long,
@@ -34,7 +35,7 @@ pub(super) struct Shared(Mutex<State>);
 struct State {
     ready: VecDeque<Entry>,
     /// Threads that wait, the last one first.
-    waiters: Vec<(u64, Reply<()>)>,
+    waiters: Vec<(u64, Reply<(), Failure>)>,
     next_waiter: u64,
     /// Threads that have taken a key and not come back.
     running: usize,
@@ -52,7 +53,7 @@ struct State {
 struct Entry {
     key: u64,
     since: Instant,
-    error: Option<Error>,
+    error: Option<Failure>,
 }
 
 /// A key that was taken.
@@ -106,7 +107,7 @@ impl State {
 
 impl Shared {
     /// `key` has something to do, or `error` has happened to it.
-    pub(super) fn push(self: &Arc<Self>, key: u64, error: Option<Error>) {
+    pub(super) fn push(self: &Arc<Self>, key: u64, error: Option<Failure>) {
         let mut state = self.0.lock();
         if state.closed {
             return;
@@ -148,7 +149,7 @@ impl Shared {
     }
 
     /// Answers `reply` when it is worth trying to take a key.
-    fn wait(self: &Arc<Self>, id: u64, reply: Reply<()>) {
+    fn wait(self: &Arc<Self>, id: u64, reply: Reply<(), Failure>) {
         let mut state = self.0.lock();
         if !state.closed
             && state.superfluous == 0
@@ -232,7 +233,7 @@ impl Wakeups {
         let deadline = deadline.map(|timeout| Instant::now() + timeout);
         let taken = self.0.take(py, worked, deadline)?;
         let Some(Taken { entry, wanted }) = taken else { return Ok(None) };
-        let error = entry.error.map(|error| errors::raise(py, &error));
+        let error = entry.error.map(|error| error.raise(py));
         Ok(Some((entry.key, entry.since.elapsed().as_secs_f64(), error, wanted)))
     }
 

@@ -1,4 +1,4 @@
-"""Unofficial Azure IoT Hub device client and local hub: a Rust core with a Python face.
+"""Unofficial client of Azure IoT Hub and of any MQTT broker, and a local hub: a Rust core with a Python face.
 
     from azmqtt import DeviceClient
 
@@ -7,10 +7,11 @@
         print(client.get_twin().desired)
 
 Every call exists twice: the bare name blocks, the ``_async`` suffix is an ``async def``. Names are IoT Hub's own
-terms, ``timeout=`` is in seconds, and whatever comes from the hub is an :class:`IotHubError`.
+terms, ``timeout=`` is in seconds, and whatever comes from a hub or broker is an :class:`Error`.
 
 ==========================  =====================================================================
 :class:`DeviceClient`       a device or module: messages, twin, methods
+:class:`MqttClient`         a client of any MQTT broker: Event Grid, IoT Operations, others
 :class:`LocalHub`           a local IoT Hub, for tests and for trying things out
 :class:`Message`            a message with its properties
 :mod:`azmqtt.faults`        faults on demand, for a local hub
@@ -25,7 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._client import DeviceClient
-from azmqtt._core import CloudMessage, __version__
+from azmqtt._core import CloudMessage, MqttMessage, __version__
 from azmqtt._errors import (
     AuthenticationFailed,
     BadAnswer,
@@ -36,6 +37,7 @@ from azmqtt._errors import (
     DeliveryUnknown,
     Error,
     IotHubError,
+    MessageExpired,
     MessageTooLarge,
     NotSupported,
     OutboxFull,
@@ -76,8 +78,11 @@ if TYPE_CHECKING:
     from azmqtt._hub_packets import Packet
     from azmqtt._hub_provisioning import Allocation, AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
     from azmqtt._hub_types import FeedbackRecord, FileUpload, LocalDevice, LocalModule, TelemetryMessage
+    from azmqtt._mqtt import MqttClient
     from azmqtt._mqtt.authentication import Enhanced, EntraToken, JsonWebToken
+    from azmqtt._mqtt.options import MqttOptions
     from azmqtt._mqtt.service_account import ServiceAccountToken
+    from azmqtt._mqtt.stats import MqttStats
     from azmqtt._mqtt.types import Published, Will
     from azmqtt._stats import RoundTrips, Stats
     from azmqtt._streams import Stream
@@ -113,10 +118,15 @@ __all__ = [
     "LocalModule",
     "LocalRegistration",
     "Message",
+    "MessageExpired",
     "MessageTooLarge",
     "MethodRequest",
     "MethodResponse",
     "MethodResult",
+    "MqttClient",
+    "MqttMessage",
+    "MqttOptions",
+    "MqttStats",
     "NotSupported",
     "Outbox",
     "OutboxFull",
@@ -172,6 +182,9 @@ _ELSEWHERE = {
     "LocalHub": "azmqtt._hub",
     "LocalModule": "azmqtt._hub_types",
     "LocalRegistration": "azmqtt._hub_provisioning",
+    "MqttClient": "azmqtt._mqtt",
+    "MqttOptions": "azmqtt._mqtt.options",
+    "MqttStats": "azmqtt._mqtt.stats",
     "Packet": "azmqtt._hub_packets",
     "Published": "azmqtt._mqtt.types",
     "Registration": "azmqtt.provisioning",

@@ -6,13 +6,16 @@ from typing import Any, TypeAlias, final
 
 from typing_extensions import Self, disjoint_base
 
+from azmqtt._core_broker import AuthenticationCalls, BrokerClient, MqttMessage, Publishing
 from azmqtt._options import CoreOptions, InvokeOptions
 from azmqtt._types import MethodResult, ReportedPatch, Twin
 from azmqtt.provisioning import Registering, Registration
 
 __all__ = [
     "Access",
+    "AuthenticationCalls",
     "Bridge",
+    "BrokerClient",
     "Certificate",
     "Client",
     "CloudMessage",
@@ -24,10 +27,12 @@ __all__ = [
     "Login",
     "MethodCall",
     "MqttClient",
+    "MqttMessage",
     "PacketLog",
     "PendingCall",
     "Provisioning",
     "ProvisioningService",
+    "Publishing",
     "Sending",
     "TlsOptions",
     "TwinRequests",
@@ -173,7 +178,9 @@ class Sending:
 class Events:
     """An iterator over cloud messages, changes of the desired properties, calls of methods, or changes of the state."""
 
-    def __new__(cls, client: Client, kind: str, timeout: float | None) -> Self: ...
+    def __new__(
+        cls, client: Client | BrokerClient, kind: str, timeout: float | None, topic_filter: str | None = None
+    ) -> Self: ...
     def __iter__(self) -> Self: ...
     def __next__(self) -> Any: ...
     def take(self) -> Any: ...

@@ -36,20 +36,30 @@ class ConnectionFailed(IotHubError, ConnectionError):
         step: Where it failed: ``"DNS"``, ``"TCP"``, ``"proxy"``, ``"trust bundle"`` (the IoT Edge runtime did not say
             which roots to trust), ``"TLS"``, ``"credentials"`` (a signature or token that was not to be had),
             ``"WebSocket"`` or ``"MQTT CONNECT"``.
+        reason_code: The code of a broker's CONNACK (MQTT 5 §2.4); ``None`` from a hub, or if it came to none.
     """
 
-    def __init__(self, text: str, *, step: str | None = None) -> None:
+    def __init__(self, text: str, *, step: str | None = None, reason_code: int | None = None) -> None:
         """Take the text and the step."""
         super().__init__(text)
         self.step = step
+        self.reason_code = reason_code
 
 
 class AuthenticationFailed(IotHubError):
-    """The hub refused the credentials.
+    """The hub or broker refused the credentials, or there were none to show.
 
     IoT Hub answers CONNECT with code 5 for a wrong key, an expired token and an unknown device alike, so that
     the text names the usual causes.
+
+    Attributes:
+        reason_code: The broker's code (MQTT 5 §2.4), such as 0x87; ``None`` from a hub, or if there was none.
     """
+
+    def __init__(self, text: str, *, reason_code: int | None = None) -> None:
+        """Take the text and the code."""
+        super().__init__(text)
+        self.reason_code = reason_code
 
 
 class CertificateExpiresSoon(UserWarning):
@@ -57,7 +67,16 @@ class CertificateExpiresSoon(UserWarning):
 
 
 class ConnectionLost(IotHubError, ConnectionError):
-    """The connection was lost, and whether the hub carried the operation out is not known."""
+    """The connection was lost, and whether the hub or broker carried the operation out is not known.
+
+    Attributes:
+        reason_code: The code of a broker's DISCONNECT (MQTT 5 §2.4), if it sent one.
+    """
+
+    def __init__(self, text: str, *, reason_code: int | None = None) -> None:
+        """Take the text and the code."""
+        super().__init__(text)
+        self.reason_code = reason_code
 
 
 class RequestTimeout(IotHubError, TimeoutError):
@@ -172,10 +191,11 @@ class OutboxFull(IotHubError):
 
 
 class MessageTooLarge(IotHubError, ValueError):
-    """A message has more than 262,144 bytes by the service's own count, or its topic more than 65,535.
+    """A message to a hub has more than 262,144 bytes by the service's own count, or its topic more than 65,535.
 
     The service counts the body, the values of system properties, and the names and values of the
-    application's (IoT Hub docs, "Create and read IoT Hub messages"). Nothing was sent.
+    application's (IoT Hub docs, "Create and read IoT Hub messages"). To another broker: the packet is larger than the
+    broker's Maximum Packet Size. Nothing was sent.
     """
 
 
@@ -225,6 +245,10 @@ class SubscribeRefused(Error):
         self.reason_string = reason_string
 
 
+class MessageExpired(Error):
+    """A message waited here for longer than its ``message_expiry``; it was not sent."""
+
+
 class DeliveryUnknown(Error):
     """Whether a message at QoS 2 arrived is not known: the session was lost before the broker said PUBREC.
 
@@ -239,8 +263,11 @@ class SessionLost(Error):
     """
 
 
-class SessionTakenOver(ClientClosed):
-    """Another connection has the client id now (reason code 0x8E); this client is closed and does not fight back."""
+class SessionTakenOver(ConnectionLost):
+    """Another connection has the client id now (reason code 0x8E), and this client does not fight for it.
+
+    Its calls end with this until :meth:`~azmqtt.MqttClient.connect` takes the client id back.
+    """
 
 
 class ServerMoved(ConnectionFailed):
@@ -248,16 +275,19 @@ class ServerMoved(ConnectionFailed):
 
     Attributes:
         server_reference: Which, if it says so.
-        permanent: Whether that is for good (0x9D).
     """
 
     def __init__(
-        self, text: str, *, step: str | None = None, server_reference: str | None = None, permanent: bool = False
+        self,
+        text: str,
+        *,
+        step: str | None = None,
+        reason_code: int | None = None,
+        server_reference: str | None = None,
     ) -> None:
         """Take the text and what the broker said."""
-        super().__init__(text, step=step)
+        super().__init__(text, step=step, reason_code=reason_code)
         self.server_reference = server_reference
-        self.permanent = permanent
 
 
 class NotSupported(Error, ValueError):

@@ -9,16 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+#: The figures by subject, in the order in which they are shown.
 _GROUPS = {
     "connection": "connected_since token_valid_until connects reconnects connections_lost tokens_renewed",
     "messages": "messages_sent messages_failed messages_resent messages_received",
     "twin and methods": "twin_requests_answered twin_answers_unmatched desired_changes methods_called",
-    "waiting now": "outstanding outstanding_bytes outbox in_flight messages_waiting desired_waiting methods_waiting "
-    "methods_open handler_wait handler_wait_longest",
+    "waiting now": "outstanding outstanding_bytes outbox in_flight messages_waiting desired_waiting "
+    "methods_waiting methods_open handler_wait handler_wait_longest",
     "round trips": "publish_round_trip twin_round_trip ping_round_trip",
     "bytes": "bytes_sent bytes_received",
 }
-_NAMES = " ".join(_GROUPS.values()).split()
 
 
 class RoundTrips(NamedTuple):
@@ -120,11 +120,15 @@ class Stats(Mapping[str, Any]):
 
     def __init__(self, figures: Mapping[str, Any]) -> None:
         """Take the core's figures, by their names."""
-        ordered = {name: figures[name] for name in _NAMES}
-        for name in _GROUPS["round trips"].split():
+        ordered = {name: figures[name] for names in self._groups().values() for name in names.split()}
+        for name in self._groups()["round trips"].split():
             if ordered[name] is not None:
                 ordered[name] = RoundTrips(*ordered[name])
         object.__setattr__(self, "_figures", ordered)
+
+    @staticmethod
+    def _groups() -> dict[str, str]:
+        return _GROUPS
 
     if not TYPE_CHECKING:
 
@@ -140,7 +144,7 @@ class Stats(Mapping[str, Any]):
 
     def __reduce__(self) -> tuple[type[Stats], tuple[dict[str, Any]]]:
         """Copy and pickle by the figures."""
-        return Stats, (dict(self),)
+        return type(self), (dict(self),)
 
     def __getitem__(self, name: str) -> Any:
         """Return a figure by its name."""
@@ -158,16 +162,15 @@ class Stats(Mapping[str, Any]):
         """Show a line for each group."""
         lines = [
             f"  {group}: " + ", ".join(f"{name}={shown(self[name])}" for name in names.split())
-            for group, names in _GROUPS.items()
+            for group, names in self._groups().items()
         ]
-        return "Stats(\n" + "\n".join(lines) + "\n)"
+        return f"{type(self).__name__}(\n" + "\n".join(lines) + "\n)"
 
     def _repr_html_(self) -> str:
         """Show a table in Jupyter."""
         from azmqtt._support import html
 
-        rows = [(name, shown(self[name])) for name in _NAMES]
-        return html.table("Stats", rows)
+        return html.table(type(self).__name__, [(name, shown(figure)) for name, figure in self.items()])
 
 
 def shown(figure: Any) -> str:

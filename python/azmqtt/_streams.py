@@ -1,4 +1,4 @@
-"""Iterators over what the hub sends, for ``for`` and ``async for``."""
+"""Iterators over what a hub or broker sends, for ``for`` and ``async for``."""
 
 from __future__ import annotations
 
@@ -17,20 +17,22 @@ if TYPE_CHECKING:
     class Owner(Protocol):
         """A client, as far as its iterators know it."""
 
-        _core: _core.Client
+        @property
+        def _core(self) -> _core.Client | _core.BrokerClient:
+            """Its core."""
 
 
 T = TypeVar("T")
 
 
 class Stream(Uncopied, _core.Events, Generic[T]):
-    """An endless iterator over cloud messages or over changes of the desired properties.
+    """An endless iterator over messages, over changes of the desired properties, or over changes of the state.
 
     Use it in ``for`` or ``async for``; ``next(stream)`` works too. Iteration ends when the client is closed, or when
     nothing came for ``timeout`` seconds. What this iterator leaves is there for the next one.
 
     A QoS 1 message is acknowledged when the next one is asked for, when the iteration ends, or when the iterator
-    goes: from then on the hub will not deliver it again.
+    goes: from then on the server will not deliver it again.
     """
 
     __slots__ = ("_owner", "_subscribed", "_timeout")
@@ -39,9 +41,9 @@ class Stream(Uncopied, _core.Events, Generic[T]):
     _timeout: float | None
     _subscribed: bool
 
-    def __new__(cls, owner: Owner, kind: str, timeout: float | None) -> Self:
-        """Start to listen. ``kind`` is ``"messages"`` or ``"desired"``."""
-        self = super().__new__(cls, owner._core, kind, timeout)  # noqa: SLF001 - one class in two files
+    def __new__(cls, owner: Owner, kind: str, timeout: float | None, topic_filter: str | None = None) -> Self:
+        """Start to listen. ``kind`` is ``"messages"``, ``"desired"`` or ``"state"``."""
+        self = super().__new__(cls, owner._core, kind, timeout, topic_filter)  # noqa: SLF001 - one class in two files
         # A client that nobody else holds lives as long as somebody iterates over it.
         self._owner = owner
         self._timeout = timeout
@@ -58,7 +60,7 @@ class Stream(Uncopied, _core.Events, Generic[T]):
 
             Raises:
                 StopIteration: Nothing came for ``timeout`` seconds, or the client was closed.
-                IotHubError: The hub could not be asked for items.
+                Error: The server could not be asked for items.
             """
 
     def __aiter__(self) -> Self:
@@ -70,7 +72,7 @@ class Stream(Uncopied, _core.Events, Generic[T]):
 
         Raises:
             StopAsyncIteration: Nothing came for ``timeout`` seconds, or the client was closed.
-            IotHubError: The hub could not be asked for items.
+            Error: The server could not be asked for items.
         """
         item = self.take()
         if item is None:

@@ -27,12 +27,12 @@ use pyo3::{PyTraverseError, intern};
 use self::futures::Futures;
 pub(super) use self::loop_waker::Descriptor;
 use self::loop_waker::LoopWaker;
-use super::core::Core;
-use super::errors;
+use super::errors::{Fails, Failure};
 use super::fork::Generation;
 use super::outcome::Outcome;
-use azmqtt_device::reply::afterwards;
-use azmqtt_device::{Device, Error, Reply};
+use azmqtt_client::Reply;
+use azmqtt_client::reply::afterwards;
+use azmqtt_device::Device;
 use azmqtt_net::sync::Mutex;
 
 /// Seconds between two looks at signals where a kernel needs them.
@@ -43,8 +43,8 @@ const TICK: f64 = 0.1;
 pub(super) struct Bridge {
     shared: Arc<Shared>,
     futures: Mutex<Futures>,
-    /// Devices that are to be told of their operations with the loop's next round.
-    untold: Mutex<Vec<Device>>,
+    /// Cores that are to be told of their operations with the loop's next round.
+    untold: Mutex<Vec<Untold>>,
     /// A Jupyter kernel's signal handler cancels the cell's future, which the loop notices when it next
     /// wakes up. So it is woken regularly while operations are open.
     needs_tick: bool,
@@ -54,12 +54,12 @@ pub(super) struct Bridge {
 
 /// The side of the runtime's thread. No Python in here.
 struct Shared {
-    queue: Mutex<Vec<(usize, Result<Outcome, Error>)>>,
+    queue: Mutex<Vec<(usize, Result<Outcome, Failure>)>>,
     waker: LoopWaker,
 }
 
 impl Shared {
-    fn push(self: &Arc<Self>, key: usize, outcome: Result<Outcome, Error>) {
+    fn push(self: &Arc<Self>, key: usize, outcome: Result<Outcome, Failure>) {
         let mut queue = self.queue.lock();
         let was_empty = queue.is_empty();
         queue.push((key, outcome));
@@ -72,9 +72,9 @@ impl Shared {
 }
 
 /// Starts an operation whose outcome sets the future that this returns. Call it on a running event loop.
-pub(super) fn submit<T: Into<Outcome> + 'static>(
+pub(super) fn submit<T: Into<Outcome> + 'static, E: Fails>(
     py: Python<'_>,
-    start: impl FnOnce(Reply<T>),
+    start: impl FnOnce(Reply<T, E>),
 ) -> PyResult<Bound<'_, PyAny>> {
     open(py, |_, _, reply| {
         start(reply);
@@ -82,25 +82,73 @@ pub(super) fn submit<T: Into<Outcome> + 'static>(
     })
 }
 
-/// [`submit`] for the operations that come in bursts: with others open, the device hears of it with the loop's
-/// next round.
-pub(super) fn submit_many<'py, T: Into<Outcome> + 'static>(
+/// The cores whose operations come in bursts.
+pub(super) trait Bursts {
+    /// The handle that operations start with.
+    type Handle: Clone + Into<Untold>;
+
+    /// The handle for an operation that connects by itself, if clients do.
+    fn handle_for_call(&self, py: Python<'_>) -> PyResult<&Self::Handle>;
+
+    /// The same, with which operations start without waking the core's task.
+    fn quiet_handle(&self) -> &Self::Handle;
+}
+
+/// A core that has operations without knowing.
+pub(super) enum Untold {
+    Device(Device),
+    Broker(azmqtt_client::Client),
+}
+
+impl Untold {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Device(one), Self::Device(other)) => one.is_same(other),
+            (Self::Broker(one), Self::Broker(other)) => one.is_same(other),
+            _ => false,
+        }
+    }
+
+    fn wake(&self) {
+        match self {
+            Self::Device(device) => device.wake(),
+            Self::Broker(client) => client.wake(),
+        }
+    }
+}
+
+impl From<Device> for Untold {
+    fn from(device: Device) -> Self {
+        Self::Device(device)
+    }
+}
+
+impl From<azmqtt_client::Client> for Untold {
+    fn from(client: azmqtt_client::Client) -> Self {
+        Self::Broker(client)
+    }
+}
+
+/// [`submit`] for the operations that come in bursts: with others open, the core hears of it with the loop's next
+/// round.
+pub(super) fn submit_many<'py, C: Bursts, T: Into<Outcome> + 'static, E: Fails>(
     py: Python<'py>,
-    core: &Core,
-    start: impl FnOnce(&Device, Reply<T>),
+    core: &C,
+    start: impl FnOnce(&C::Handle, Reply<T, E>),
 ) -> PyResult<Bound<'py, PyAny>> {
-    let device = core.device_for_call(py)?;
+    let handle = core.handle_for_call(py)?;
     open(py, |event_loop, bridge, reply| {
         let this = bridge.get();
         if this.futures.lock().len() == 1 {
-            start(device, reply);
+            start(handle, reply);
             return Ok(());
         }
-        start(core.quiet(), reply);
+        start(core.quiet_handle(), reply);
         let mut untold = this.untold.lock();
         let flush_is_due = !untold.is_empty();
-        if !untold.last().is_some_and(|last| last.is_same(device)) {
-            untold.push(device.clone());
+        let this_one = handle.clone().into();
+        if !untold.last().is_some_and(|last| last.is_same(&this_one)) {
+            untold.push(this_one);
         }
         drop(untold);
         if !flush_is_due {
@@ -112,16 +160,18 @@ pub(super) fn submit_many<'py, T: Into<Outcome> + 'static>(
 }
 
 /// Opens a future and starts its operation by `start`.
-fn open<'py, T: Into<Outcome> + 'static>(
+fn open<'py, T: Into<Outcome> + 'static, E: Fails>(
     py: Python<'py>,
-    start: impl FnOnce(&Bound<'py, PyAny>, &Bound<'py, Bridge>, Reply<T>) -> PyResult<()>,
+    start: impl FnOnce(&Bound<'py, PyAny>, &Bound<'py, Bridge>, Reply<T, E>) -> PyResult<()>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let event_loop = running_loop(py)?;
     let bridge = bridge_of(&event_loop)?;
     let future = event_loop.call_method0(intern!(py, "create_future"))?;
     let key = bridge.get().futures.lock().insert(future.clone().unbind());
     let shared = Arc::clone(&bridge.get().shared);
-    let reply = Reply::new(move |outcome: Result<T, Error>| shared.push(key, outcome.map(Into::into)));
+    let reply = Reply::new(move |outcome: Result<T, E>| {
+        shared.push(key, outcome.map(Into::into).map_err(Into::into));
+    });
     start(&event_loop, &bridge, reply)?;
     if bridge.get().needs_tick && !bridge.get().ticking.swap(true, Ordering::Relaxed) {
         bridge.call_method0(intern!(py, "tick"))?;
@@ -189,13 +239,13 @@ impl Bridge {
     }
 
     /// Sets one future, unless it was cancelled meanwhile.
-    fn settle(py: Python<'_>, future: &Bound<'_, PyAny>, outcome: Result<Outcome, Error>) -> PyResult<()> {
+    fn settle(py: Python<'_>, future: &Bound<'_, PyAny>, outcome: Result<Outcome, Failure>) -> PyResult<()> {
         if future.call_method0(intern!(py, "done"))?.is_truthy()? {
             return Ok(());
         }
         let converted = match outcome {
             Ok(outcome) => outcome.into_python(py),
-            Err(error) => Err(errors::raise(py, &error)),
+            Err(error) => Err(error.raise(py)),
         };
         match converted {
             Ok(value) => future.call_method1(intern!(py, "set_result"), (value,))?,
@@ -221,10 +271,10 @@ impl Bridge {
         }
     }
 
-    /// Tells the devices of what they were not told yet. Runs in the loop's thread.
+    /// Tells the cores of what they were not told yet. Runs in the loop's thread.
     fn flush(&self) {
-        for device in std::mem::take(&mut *self.untold.lock()) {
-            device.wake();
+        for core in std::mem::take(&mut *self.untold.lock()) {
+            core.wake();
         }
     }
 

@@ -297,6 +297,12 @@ def test_errors_can_be_pickled(error):
     assert (str(copy), vars(copy)) == ("text", vars(error))
 
 
+#: What no hub is the cause of.
+OF_BROKERS = {
+    "DeliveryUnknown", "Error", "MessageExpired", "NotSupported", "PublishRefused", "SessionLost", "SubscribeRefused",
+}  # fmt: skip
+
+
 def test_families_of_errors():
     assert issubclass(azmqtt.RequestTimeout, TimeoutError)
     assert issubclass(azmqtt.ConnectionFailed, ConnectionError)
@@ -306,7 +312,8 @@ def test_families_of_errors():
     for name in azmqtt.__all__:
         public = getattr(azmqtt, name)
         if isinstance(public, type) and issubclass(public, Exception) and not issubclass(public, Warning):
-            assert issubclass(public, azmqtt.IotHubError)
+            assert issubclass(public, azmqtt.Error)
+            assert issubclass(public, azmqtt.IotHubError) == (name not in OF_BROKERS)
 
 
 def test_messages_can_be_compared_copied_and_shown():

@@ -128,7 +128,7 @@ def test_an_exception_without_room_for_the_count(client):
     with pytest.raises(Stubborn) as caught:
         client.send_messages(produce())
     if sys.version_info >= (3, 11):
-        assert caught.value.__notes__ == ["the hub had acknowledged 1 messages"]
+        assert caught.value.__notes__ == ["1 messages had been acknowledged"]
 
 
 def test_unreachable_hub_is_told_and_fails():

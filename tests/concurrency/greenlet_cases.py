@@ -361,6 +361,32 @@ def closing(hub):
         client.close()
 
 
+def any_broker(hub):
+    """The client of any broker, and a local hub as one: MQTT 3.1.1 with a token as password."""
+    login = hub.create_device("m")
+    key = login.connection_string.partition("SharedAccessKey=")[2]
+    client = azmqtt.MqttClient(
+        "localhost",
+        "m",
+        port=hub.port,
+        trust=hub.ca_file,
+        protocol=4,
+        username="localhost/m/?api-version=2021-04-12",
+        password=azmqtt.sas.generate("localhost/devices/m", key),
+    )
+    received = queue.Queue()
+    client.on_message("devices/m/messages/devicebound/#", received.put)
+    client.subscribe("devices/m/messages/devicebound/#")
+    assert client.publish_many(("devices/m/messages/events/", str(number)) for number in range(10)) == 10
+    hub.send_c2d("m", "x")
+    with others_run():
+        assert received.get(timeout=WAIT).payload == b"x"
+        time.sleep(0.2)
+    with others_run():
+        assert list(client.messages(timeout=0.2)) == []
+    client.close()
+
+
 with azmqtt.LocalHub() as the_hub:
     the_hub.create_device("d")
     threading.Thread(target=tick, daemon=True).start()

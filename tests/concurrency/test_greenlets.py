@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 CASES = [
+    "any_broker",
     "calls",
     "closing",
     "coroutines",

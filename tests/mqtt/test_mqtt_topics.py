@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from azmqtt._mqtt.properties import pairs
 from azmqtt._mqtt.topics import ANY_BROKER, EVENT_GRID, check_filter, check_topic, limits_of
-from azmqtt._mqtt.types import Published, Will, checked_will, published
+from azmqtt._mqtt.types import Published, Will, published, will_fields
 
 
 @pytest.mark.parametrize("topic", ["a", "/", "a//b", "$SYS/x", "Ü/€", "a" * 65_535])
@@ -117,10 +117,12 @@ def test_user_properties_that_cannot_be_written(given, error, text):
 
 
 def test_a_will():
-    will = checked_will(Will("a/b", b"gone", user_properties={"a": "1"}), ANY_BROKER)
-    assert will is not None
-    assert will.user_properties == [("a", "1")]
-    assert checked_will(None, ANY_BROKER) is None
+    properties = ([("a", "1")], None, None, None, None, None)
+    assert will_fields(Will("a/b", b"gone", user_properties={"a": "1"}), ANY_BROKER) == (
+        "a/b", b"gone", 0, False, 0, properties,
+    )  # fmt: skip
+    assert will_fields(Will("a/b"), ANY_BROKER) == ("a/b", b"", 0, False, 0, None)
+    assert will_fields(None, ANY_BROKER) is None
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_will():
 )
 def test_wills_that_may_not_be(will, error, text):
     with pytest.raises(error, match=text):
-        checked_will(will, ANY_BROKER)
+        will_fields(will, ANY_BROKER)
 
 
 def test_whether_anybody_has_subscribed_is_known_only_if_nobody_has():

@@ -16,9 +16,10 @@ PYTHON = Path(__file__).parents[2] / "python"
 #: What tracebacks, pickles and ``help`` name.
 MODULES = {
     "_client": "DeviceClient",
-    "_core": "CloudMessage",
+    "_core": "CloudMessage MqttMessage",
     "_errors": "AuthenticationFailed BadAnswer CertificateExpiresSoon ClientClosed ConnectionFailed ConnectionLost "
-    "DeliveryUnknown Error IotHubError MessageTooLarge NotSupported OutboxFull PreconditionFailed ProvisioningFailed "
+    "DeliveryUnknown Error IotHubError MessageExpired MessageTooLarge NotSupported OutboxFull PreconditionFailed "
+    "ProvisioningFailed "
     "PublishRefused RequestFailed RequestTimeout ServerMoved SessionLost SessionTakenOver SubscribeRefused "
     "ThreadUnavailable Throttled UploadFailed",
     "_hub": "LocalHub",
@@ -28,8 +29,11 @@ MODULES = {
     "_hub_provisioning": "Allocation AllocationRequest Enrollment EnrollmentGroup LocalRegistration",
     "_hub_types": "FeedbackRecord FileUpload LocalDevice LocalModule TelemetryMessage",
     "_message": "Message",
+    "_mqtt": "MqttClient",
     "_mqtt.authentication": "Enhanced EntraToken JsonWebToken",
+    "_mqtt.options": "MqttOptions",
     "_mqtt.service_account": "ServiceAccountToken",
+    "_mqtt.stats": "MqttStats",
     "_mqtt.types": "Published Will",
     "_options": "ClientOptions",
     "_stats": "RoundTrips Stats",

@@ -183,3 +183,87 @@ def local_hub() -> None:
         with hub.inject_fault(faults.Lose("puback"), device_id="d") as fault:
             assert_type(fault, azmqtt.InjectedFault)
         assert_type(client, azmqtt.DeviceClient)
+
+
+class AccessToken:
+    """As azure-core has it."""
+
+    token = "…"
+    expires_on = 2**31
+
+
+class TokenCredential:
+    """As azure-identity has them."""
+
+    def get_token(self, *scopes: str) -> AccessToken:
+        print(scopes)
+        return AccessToken()
+
+
+def answer(challenge: bytes | None) -> bytes | None:
+    return challenge
+
+
+def any_broker() -> list[azmqtt.MqttClient]:
+    options: azmqtt.MqttOptions = {"protocol": 5, "session_expiry": 60, "lost_session": "fail", "ack": "manual"}
+    will = azmqtt.Will("gone/d", {"why": "lost"}, qos=1, delay=5, user_properties=[("a", "b")])
+    return [
+        azmqtt.MqttClient("h", "d", username="u", password=b"p", will=will, protocol=5),
+        azmqtt.MqttClient("h", authentication=azmqtt.EntraToken(TokenCredential())),
+        azmqtt.MqttClient("h", authentication=azmqtt.JsonWebToken(token), certificate=Path("c"), private_key="k"),
+        azmqtt.MqttClient("h", authentication=azmqtt.ServiceAccountToken(Path("sat")), trust=b""),
+        azmqtt.MqttClient("h", authentication=azmqtt.Enhanced("SCRAM", answer, renew_after=60)),
+        azmqtt.MqttClient.from_environment(**options),
+    ]
+
+
+def broker(client: azmqtt.MqttClient) -> None:
+    with client as same:
+        assert_type(same, azmqtt.MqttClient)
+    published: azmqtt.Published = client.publish("t", {"t": 1}, user_properties={"a": "b"}, qos=2, retain=True)
+    assert_type(published.matched, bool | None)
+    assert_type(client.publish_many([("t", 1), azmqtt.MqttMessage("t", b"", qos=0)], progress=report), int)
+    assert_type(client.subscribe("a/#", "b", no_local=True, retain_handling=2), tuple[int, ...])
+    assert_type(client.unsubscribe("a/#"), tuple[int, ...])
+    messages: azmqtt.Stream[azmqtt.MqttMessage] = client.messages("a/+", timeout=1)
+    for message in messages:
+        assert_type(message.user_properties, list[tuple[str, str]])
+        message.ack()
+        assert_type(client.respond(message, "x"), azmqtt.Published)
+    assert_type(client.request("t", b"", response_topic="r").payload, bytes)
+    stats: azmqtt.MqttStats = client.stats()
+    assert_type(stats.messages_unclaimed, int)
+    assert_type(client.close(), int)
+
+    @client.on_message
+    def everything(message: azmqtt.MqttMessage) -> None: ...
+
+    @client.on_message("a/#")
+    async def some(message: azmqtt.MqttMessage) -> None: ...
+
+    @client.on_state_change
+    def state(change: azmqtt.StateChange) -> None: ...
+
+
+async def async_broker(client: azmqtt.MqttClient) -> None:
+    async with client as same:
+        assert_type(same, azmqtt.MqttClient)
+    assert_type(await client.publish_async("t", "x"), azmqtt.Published)
+    assert_type(await client.publish_many_async([("t", 1)]), int)
+    assert_type(await client.subscribe_async("a"), tuple[int, ...])
+    assert_type(await client.request_async("t"), azmqtt.MqttMessage)
+    async for message in client.messages():
+        assert_type(message, azmqtt.MqttMessage)
+
+
+def errors_of_any_client(error: azmqtt.Error) -> int | str | tuple[int, ...] | None:
+    if isinstance(error, azmqtt.PublishRefused):
+        return error.reason_code + error.refused
+    if isinstance(error, azmqtt.SubscribeRefused):
+        return error.reason_codes
+    if isinstance(error, azmqtt.ServerMoved):
+        return error.server_reference
+    if isinstance(error, azmqtt.SessionTakenOver | azmqtt.ConnectionLost | azmqtt.AuthenticationFailed):
+        return error.reason_code
+    others = (azmqtt.DeliveryUnknown, azmqtt.SessionLost, azmqtt.NotSupported, azmqtt.MessageExpired)
+    return f"{isinstance(error, others)}"

@@ -7,6 +7,7 @@ import queue
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import azmqtt
 import mqtt5
 from mqtt5 import AUTH, CONNECT, DISCONNECT, PINGREQ, PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL, SUBSCRIBE, UNSUBSCRIBE
 from scripted_hub import Link, ScriptedHub
@@ -126,3 +127,12 @@ class ScriptedBroker(ScriptedHub):
     def drop(self, link: Link) -> None:
         """End a connection without a word, from the test's thread."""
         self._loop.call_soon_threadsafe(link.writer.transport.abort)
+
+
+def until_error(client: azmqtt.MqttClient, expected: type[azmqtt.Error]) -> Any:
+    """Publish until that ends with an error, and return it."""
+    while True:
+        try:
+            client.publish("a", b"", timeout=5)
+        except expected as error:
+            return error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
 from azmqtt import _core
@@ -12,12 +11,11 @@ from azmqtt._message import Message
 from azmqtt._support.arguments import function, text, whole
 
 if TYPE_CHECKING:
-    from asyncio import Future
-    from collections.abc import AsyncIterable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 
-    from azmqtt._client.progress import Progress, Reporter
+    from azmqtt._client.progress import Progress
     from azmqtt._client.upload import Source
-    from azmqtt._core import CloudMessage
+    from azmqtt._core import Client, CloudMessage
     from azmqtt._handlers.handlers import Handlers
     from azmqtt._streams import Stream
     from azmqtt._types import DesiredPatch, MethodRequest, ReportedPatch, Twin, UploadResult
@@ -49,6 +47,8 @@ class DeviceClient(MethodCallsMixin, Connection):
     """
 
     __slots__ = ()
+
+    _core: Client
 
     # Telemetry
 
@@ -159,18 +159,10 @@ class DeviceClient(MethodCallsMixin, Connection):
             Exception: What the iterable raised, or a ``ValueError`` or ``TypeError`` for one of its messages. What was
                 taken before is sent first; ``acknowledged`` is set on the exception where it can be.
         """
-        iterator, reporter = _many(messages), _reporter(progress, messages)
-        sending = self._core.sending(timeout)
-        try:
-            if reporter is None:
-                sending.run(iterator, None)
-            else:
-                sending.run(iterator, lambda: reporter.report(sending.acknowledged))
-                reporter.finish(sending.acknowledged)
-        except BaseException as error:
-            _note_acknowledged(error, sending.acknowledged)
-            raise
-        return sending.acknowledged
+        from azmqtt._client.many import iterate, run
+
+        iterator = iterate(messages, "send_messages", "send_message")
+        return run(self._core.sending(timeout), iterator, messages, progress)
 
     async def send_messages_async(
         self,
@@ -180,30 +172,12 @@ class DeviceClient(MethodCallsMixin, Connection):
         progress: Progress | None = None,
     ) -> int:
         """Send many messages, pipelined; see :meth:`send_messages`. Takes an async iterable, too."""
+        from azmqtt._client.many import iterate, run_async
+
         _core.running_loop()  # before anything is sent
-        iterator = None if hasattr(messages, "__aiter__") else _many(messages)
-        reporter = _reporter(progress, messages)
-        sending = self._core.sending(timeout)
-        try:
-            try:
-                if iterator is None:
-                    async for message in cast("AsyncIterable[Any]", messages):
-                        if sending.push(message):
-                            await _reported(sending.room_async(), sending, reporter)
-                else:
-                    while sending.pull(iterator):
-                        await _reported(sending.room_async(), sending, reporter)
-            except Exception:
-                # What was accepted is accounted for, whatever stopped the iterable.
-                await _settled_quietly(sending)
-                raise
-            await _reported(sending.settled_async(), sending, reporter)
-            if reporter is not None:
-                reporter.finish(sending.acknowledged)
-        except BaseException as error:
-            _note_acknowledged(error, sending.acknowledged)
-            raise
-        return sending.acknowledged
+        is_async = hasattr(messages, "__aiter__")
+        iterator = None if is_async else iterate(cast("Iterable[Any]", messages), "send_messages", "send_message")
+        return await run_async(self._core.sending(timeout), iterator, messages, progress)
 
     # Twin
 
@@ -496,52 +470,8 @@ def _message(
     )
 
 
-def _reporter(progress: Progress | None, messages: Any) -> Reporter | None:
-    """Make what tells how far ``send_messages`` is, if somebody wants to be told."""
-    if progress is None:
-        return None
-    from azmqtt._client.progress import reporter
-
-    return reporter(progress, messages)
-
-
-async def _reported(step: Future[None], sending: _core.Sending, reporter: Reporter | None) -> None:
-    """Await a step of ``sending``, reporting meanwhile."""
-    await (step if reporter is None else reporter.reported(step, sending))
-
-
 def _version(if_version: int | None) -> int | None:
     """Check a ``$version``."""
     if if_version is None:
         return None
     return whole("if_version", if_version, 0, 2**64 - 1)
-
-
-def _many(messages: Iterable[Any]) -> Iterator[Any]:
-    """Iterate over messages, and not over the letters or keys of a single one."""
-    if isinstance(messages, str | bytes | bytearray | memoryview | dict):
-        kind = type(messages).__name__
-        raise TypeError(f"send_messages takes an iterable of messages, and this {kind} is one: use send_message")
-    try:
-        return iter(messages)
-    except TypeError:
-        raise TypeError(f"messages must be an iterable of messages, not {type(messages).__name__}") from None
-
-
-def _note_acknowledged(error: BaseException, count: int) -> None:
-    """Leave the count on the exception, or at least in its text (Python 3.11). It must not be hidden by that."""
-    try:
-        error.acknowledged = count  # type: ignore[attr-defined]
-    except Exception:  # noqa: BLE001 - it may be of any class
-        with suppress(Exception):
-            error.add_note(f"the hub had acknowledged {count} messages")  # type: ignore[attr-defined,unused-ignore]
-
-
-async def _settled_quietly(sending: _core.Sending) -> None:
-    from azmqtt._errors import IotHubError
-
-    try:
-        await sending.settled_async()
-    except IotHubError:
-        # The caller is told of what came first.
-        return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
@@ -12,13 +11,11 @@ from azmqtt._support.arguments import texts, texts_or_none
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from types import TracebackType
 
     from typing_extensions import Self, Unpack
 
     from azmqtt._client.credential_callbacks import Callback
     from azmqtt._core import Access, Certificate
-    from azmqtt._handlers.handlers import Handlers
     from azmqtt._options import ClientOptions
     from azmqtt._support.pem import Pem
     from azmqtt.provisioning import Registering, Registration
@@ -27,11 +24,7 @@ if TYPE_CHECKING:
 class Connection(Observed):
     """The part of :class:`~azmqtt.DeviceClient` that is about its connection."""
 
-    __slots__ = ("__weakref__", "_callback", "_closed", "_handlers")
-
-    _handlers: Handlers | None
-    _callback: Callback | None
-    _closed: bool
+    __slots__ = ()
 
     def __init__(self, access: Access, /, **options: Unpack[ClientOptions]) -> None:
         """Take an identity with its credentials. The constructors with names make one."""
@@ -42,12 +35,8 @@ class Connection(Observed):
             raise TypeError(
                 f"make a client with {name}.from_connection_string, {name}.provision or another {name}.from_…"
             )
-        self._core = _core.Client(access, core_options(options))
-        self._handlers = None
-        self._callback = None
-        self._states = None
+        self._begin(_core.Client(access, core_options(options)))
         self._registration = None
-        self._closed = False
         self._watch()
 
     @classmethod
@@ -382,73 +371,6 @@ class Connection(Observed):
         """Disconnect until the next call; see :meth:`disconnect`."""
         await self._core.disconnect_async(timeout)
 
-    def close(self, *, timeout: float | None = None) -> int:
-        """Send what was accepted, within the timeout, then disconnect for good.
-
-        Returns:
-            How many messages and requests did not make it. Their own callers get ``ClientClosed``.
-        """
-        self._closed = True
-        unsent = self._core.close(timeout)
-        if self._handlers is not None:
-            self._handlers.stop(1.0)
-        if self._callback is not None:
-            self._callback.stop(1.0)
-        if self._states is not None:
-            self._states.stop(1.0)
-        return unsent
-
-    async def close_async(self, *, timeout: float | None = None) -> int:
-        """Send what was accepted, within the timeout, then disconnect for good.
-
-        Returns:
-            How many messages and requests did not make it. Their own callers get ``ClientClosed``.
-        """
-        _core.running_loop()  # otherwise the client stays as it is
-        self._closed = True
-        unsent = await self._core.close_async(timeout)
-        if self._handlers is not None:
-            self._handlers.stop(0.0)
-        if self._callback is not None:
-            self._callback.stop(0.0)
-        if self._states is not None:
-            await self._states.stop_async(1.0)
-        return unsent
-
-    def __enter__(self) -> Self:
-        """Return the client, not yet connected."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the client; after an interrupt within a second, so that it does not look stuck."""
-        self.close(timeout=_leaving(error))
-
-    async def __aenter__(self) -> Self:
-        """Return the client, not yet connected."""
-        _core.running_loop()  # which the end of the block needs
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Close the client; after a cancellation within a second."""
-        await self.close_async(timeout=_leaving(error))
-
-    def __del__(self, _warn: Any = warnings.warn) -> None:
-        """Warn of a client that was never closed, and let its connection end."""
-        # The argument is at hand even where the interpreter is going down and globals are not.
-        if getattr(self, "_closed", True) or self._core.state == "closed":
-            return
-        if self._core.state == "disconnected":
-            return
-        try:
-            _warn(f"{self!r} was never closed", ResourceWarning, stacklevel=2, source=self)
-        finally:
-            # Handlers would otherwise go on for a client that nobody has.
-            self._core.abandon()
-
 
 # These wait with the import until somebody needs it.
 
@@ -465,9 +387,3 @@ def _callback(field: str, function: Callable[..., Any], returns: type[bytes | st
     from azmqtt._client.credential_callbacks import Callback
 
     return Callback(field, function, returns)
-
-
-def _leaving(error: BaseException | None) -> float | None:
-    """Choose the timeout of the close that ends a ``with`` block."""
-    # KeyboardInterrupt, CancelledError, SystemExit: somebody wants to go.
-    return 1.0 if error is not None and not isinstance(error, Exception) else None

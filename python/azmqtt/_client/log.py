@@ -72,7 +72,7 @@ _writer: _Writer | None = None
 _lock = threading.Lock()
 
 
-def attach(core: _core.Client) -> None:
+def attach(core: _core.Client | _core.BrokerClient, name: str) -> None:
     """Log what happens to a client from now on, if somebody listens."""
     global _writer  # noqa: PLW0603 - one for the process
     details = _twin.isEnabledFor(logging.DEBUG)
@@ -84,8 +84,7 @@ def attach(core: _core.Client) -> None:
             _writer = _Writer()
         writer = _writer
     writer.log.set_details(details)
-    module = core.module_id
-    core.log_to(writer.log, core.device_id if module is None else f"{core.device_id}/{module}")
+    core.log_to(writer.log, name)
 
 
 def _is_heard() -> bool:

@@ -1,59 +1,24 @@
-"""What can be seen of a client from outside: its state, its figures, its picture in a notebook."""
+"""What can be seen of a device's client from outside: its names, its figures, its picture in a notebook."""
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any
 
-from azmqtt._support.arguments import function
-from azmqtt._support.uncopied import Uncopied
+from azmqtt._client.life import Life
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from azmqtt._core import Client
-    from azmqtt._handlers.handlers import Handlers
-    from azmqtt._handlers.states import States
     from azmqtt._stats import Stats
-    from azmqtt._streams import Stream
-    from azmqtt._types import State, StateChange
     from azmqtt.provisioning import Registration
 
-    StateHandler = TypeVar("StateHandler", bound=Callable[[StateChange], Any])
 
-
-class Observed(Uncopied):
+class Observed(Life):
     """The part of :class:`~azmqtt.DeviceClient` that is for watching it."""
 
-    __slots__ = ("_core", "_registration", "_states")
+    __slots__ = ("_registration",)
 
     _core: Client
-    _handlers: Handlers | None
     _registration: Registration | None
-    _states: States | None
-
-    @property
-    def state(self) -> State:
-        """Where the connection stands.
-
-        One of ``disconnected``, ``connecting``, ``connected``, ``reconnecting`` and ``closed``.
-        """
-        return cast("State", self._core.state)
-
-    @property
-    def connected(self) -> bool:
-        """Whether the hub has accepted the connection and it stands, as far as is known."""
-        return self._core.state == "connected"
-
-    @property
-    def last_error(self) -> str | None:
-        """What ended the last connection or attempt, while there is no other."""
-        return self._core.last_error
-
-    @property
-    def hostname(self) -> str:
-        """The hub's host name."""
-        return self._core.hostname
 
     @property
     def device_id(self) -> str:
@@ -74,56 +39,7 @@ class Observed(Uncopied):
         """Read what was counted and measured since the client was made, and what waits now."""
         from azmqtt._stats import Stats
 
-        figures = self._core.stats()
-        handlers, states = self._handlers, self._states
-        waits = [(0.0, 0.0)]
-        if handlers is not None:
-            waits.append(handlers.wait)
-        if states is not None:
-            waits.append((states.wait, states.longest_wait))
-        figures["handler_wait"] = max(now for now, _ in waits)
-        figures["handler_wait_longest"] = max(longest for _, longest in waits)
-        return Stats(figures)
-
-    def on_state_change(self, handler: StateHandler) -> StateHandler:
-        """Call ``handler`` with every :class:`~azmqtt.StateChange`, from now on. Also a decorator.
-
-        Every change comes, one after the other and in order; only when 1,024 wait for a handler that is slow are the
-        oldest dropped. The last one is to ``closed``; closing the client waits up to a second for it to be told. A
-        plain function is called on a thread of the package's; an ``async def`` on the event loop that is running now,
-        or else on one of the package's. A handler that raises is logged under ``azmqtt.handlers``. It may close the
-        client. There is one handler.
-
-        Raises:
-            ClientClosed: The client is closed.
-            RuntimeError: There is a handler already.
-            TypeError: ``handler`` is not callable.
-        """
-        function("the handler", handler)
-        if self._core.state == "closed":
-            raise self._core.closed_error
-        if self._states is not None:
-            raise RuntimeError("a handler for changes of the state is registered already; there is one per client")
-        from azmqtt._handlers.states import States
-
-        self._states = States(self._core, handler, self)
-        return handler
-
-    def state_changes(self, *, timeout: float | None = None) -> Stream[StateChange]:
-        """Watch the state of the connection, from now on.
-
-        Each iterator has every change, in order; when 1,024 wait the oldest are dropped.
-
-        Args:
-            timeout: How many seconds to wait for each change before the iteration ends; ``None`` for ever.
-
-        Returns:
-            An iterator for ``for`` and ``async for`` over :class:`~azmqtt.StateChange`, which ends after the change to
-            ``closed``.
-        """
-        from azmqtt._streams import Stream
-
-        return Stream(self, "state", timeout)
+        return Stats({**self._core.stats(), **self._waits()})
 
     def __repr__(self) -> str:
         """Show identity and state, no secret."""
@@ -162,10 +78,6 @@ class Observed(Uncopied):
             ("round trip", trips and str(trips)),
         ]
 
-    def _watch(self) -> None:
-        """Write to Python's log what happens from now on, if somebody listens to it."""
-        # Where nobody has loaded `logging`, nobody listens.
-        if "logging" in sys.modules:
-            from azmqtt._client import log
-
-            log.attach(self._core)
+    @property
+    def _log_name(self) -> str:
+        return self.device_id if self.module_id is None else f"{self.device_id}/{self.module_id}"

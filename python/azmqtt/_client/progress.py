@@ -11,7 +11,7 @@ from azmqtt._support.arguments import function
 if TYPE_CHECKING:
     from asyncio import Future
 
-    from azmqtt import _core
+    from azmqtt._client.many import Sending
 
 #: Told how many the hub has, and how many there are or ``None``.
 Progress: TypeAlias = Callable[[int, "int | None"], object]
@@ -37,7 +37,7 @@ class Reporter:
             self._told = done
             self._progress(done, self._total)
 
-    async def reported(self, step: Future[None], sending: _core.Sending) -> None:
+    async def reported(self, step: Future[None], sending: Sending) -> None:
         """Await a step of ``sending``, reporting meanwhile."""
         import asyncio
 

@@ -21,7 +21,7 @@ import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
-from azmqtt._errors import ClientClosed, IotHubError
+from azmqtt._errors import ClientClosed, Error
 from azmqtt._handlers.async_loop import LoopTasks
 from azmqtt._handlers.consume import FIRST_RETRY, LONGEST_RETRY, consume
 from azmqtt._handlers.pool import Serial, log_unsubscribed
@@ -53,7 +53,7 @@ class _Handler(NamedTuple):
 class Handlers:
     """The handlers of one client."""
 
-    def __init__(self, core: _core.Client, owner: Any) -> None:
+    def __init__(self, core: _core.Client | _core.BrokerClient, owner: Any) -> None:
         """Take the client as ``owner``, which is kept from the first handler on."""
         self.core = core
         self.lock = threading.Lock()
@@ -163,7 +163,7 @@ class Handlers:
                 break
             except ClientClosed:
                 return
-            except IotHubError as error:
+            except Error as error:
                 _log.warning("cannot subscribe yet, next attempt in %g s: %s", retry, error)
                 await asyncio.sleep(retry)
                 retry = min(2 * retry, LONGEST_RETRY)

@@ -39,7 +39,9 @@ _TURN = 64
 class States(Serial):
     """The state handler of one client, which is kept as long as it is open."""
 
-    def __init__(self, core: _core.Client, function: Callable[[StateChange], Any], owner: Any) -> None:
+    def __init__(
+        self, core: _core.Client | _core.BrokerClient, function: Callable[[StateChange], Any], owner: Any
+    ) -> None:
         """Begin to listen."""
         super().__init__()
         self._core = core

@@ -50,6 +50,12 @@ def check_topic(field: str, topic: object, limits: TopicLimits = ANY_BROKER) -> 
     return text
 
 
+def check_topic_within(field: str, topic: object, length: int, levels: int) -> str:
+    """Do the same for the core, which knows the limits as numbers."""
+    found = (limits for limits in (ANY_BROKER, EVENT_GRID) if (limits.bytes, limits.levels) == (length, levels))
+    return check_topic(field, topic, next(found, TopicLimits(length, levels, "the broker")))
+
+
 def check_filter(field: str, topic_filter: object, limits: TopicLimits = ANY_BROKER) -> str:
     """Check what a subscription asks for, and return it (MQTT 5 §4.7, §4.8.2).
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from azmqtt._mqtt.properties import UserProperties, pairs, writable
+from azmqtt._mqtt.properties import Fields, UserProperties, fields
 from azmqtt._mqtt.topics import check_topic
 from azmqtt._support import arguments
 
 if TYPE_CHECKING:
     from azmqtt._mqtt.topics import TopicLimits
+
+#: A will as the core takes it: topic, payload, QoS, retain, delay, properties.
+WillFields: TypeAlias = "tuple[str, Any, int, bool, int, Fields | None]"
 
 #: Of PUBACK and PUBREC: accepted, and nobody has subscribed to the topic (MQTT 5 §3.4.2.1).
 _NO_MATCHING_SUBSCRIBERS = 0x10
@@ -64,8 +67,8 @@ class Will(NamedTuple):
     payload_format: Literal[0, 1] | None = None
 
 
-def checked_will(will: Any, limits: TopicLimits) -> Will | None:
-    """Check a will, all but its payload, and return it with its properties in pairs.
+def will_fields(will: Any, limits: TopicLimits) -> WillFields | None:
+    """Check a will, all but its payload, and return it as the core takes it.
 
     Raises:
         TypeError: A part is of the wrong type.
@@ -74,18 +77,20 @@ def checked_will(will: Any, limits: TopicLimits) -> Will | None:
     if will is None:
         return None
     given: Will = arguments.instance("will", will, Will)
-    check_topic("will.topic", given.topic, limits)
-    if given.response_topic is not None:
-        check_topic("will.response_topic", given.response_topic, limits)
-    if given.content_type is not None:
-        writable("will.content_type", given.content_type)
-    if given.correlation_data is not None:
-        arguments.instance("will.correlation_data", given.correlation_data, bytes)
-    if given.message_expiry is not None:
-        arguments.whole("will.message_expiry", given.message_expiry, 0, 2**32 - 1, "s")
-    if given.payload_format is not None:
-        arguments.whole("will.payload_format", given.payload_format, 0, 1)
-    arguments.whole("will.qos", given.qos, 0, 2)
-    arguments.instance("will.retain", given.retain, bool)
-    arguments.whole("will.delay", given.delay, 0, 2**32 - 1, "s")
-    return given._replace(user_properties=pairs("will.user_properties", given.user_properties))
+    try:
+        properties = fields(
+            given.user_properties,
+            given.content_type,
+            given.response_topic,
+            given.correlation_data,
+            given.message_expiry,
+            given.payload_format,
+            limits,
+        )
+        topic = check_topic("topic", given.topic, limits)
+        qos = arguments.whole("qos", given.qos, 0, 2)
+        retain = arguments.instance("retain", given.retain, bool)
+        delay = arguments.whole("delay", given.delay, 0, 2**32 - 1, "s")
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"will.{error}") from None
+    return topic, given.payload, qos, retain, delay, properties

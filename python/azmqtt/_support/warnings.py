@@ -25,6 +25,15 @@ def takes_a_place(client_id: str) -> None:
     warnings.warn_explicit(message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
+def of_the_caller(message: str) -> None:
+    """Warn, by a ``UserWarning``, the nearest code outside of this package."""
+    frame = caller()
+    registry = frame.f_globals.setdefault("__warningregistry__", {})
+    warnings.warn_explicit(
+        message, UserWarning, frame.f_code.co_filename, frame.f_lineno, frame.f_globals.get("__name__"), registry
+    )
+
+
 def blocks_its_loop() -> None:
     """Warn if a coroutine has called a public function that blocks: it holds up the tasks that it may be waiting for.
 

@@ -1,0 +1,320 @@
+//! `_core.BrokerClient`: every operation in its blocking and its asyncio form, side by side.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use pyo3::IntoPyObjectExt;
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+
+use super::core::BrokerCore;
+use super::errors::raise;
+use super::message::MqttMessage;
+use super::options::{Made, Options};
+use super::outgoing::{self, Fields, quality};
+use super::publishing::Publishing;
+use crate::core::Seconds;
+use crate::log::Log;
+use crate::outcome::Outcome;
+use crate::{bridge, waiter};
+use azmqtt_client::histogram::RoundTrips;
+use azmqtt_client::{Client, Error, Reply};
+use azmqtt_mqtt::{Publish, RetainHandling, SubscribeFilter};
+
+/// One client of a broker.
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(crate) struct BrokerClient(Arc<BrokerCore>);
+
+impl BrokerClient {
+    pub(crate) fn core(&self) -> &Arc<BrokerCore> {
+        &self.0
+    }
+
+    fn message(
+        &self,
+        topic: &Bound<'_, PyAny>,
+        payload: &Bound<'_, PyAny>,
+        qos: &Bound<'_, PyAny>,
+        retain: bool,
+        fields: Option<Fields<'_>>,
+    ) -> PyResult<Publish> {
+        let topic = outgoing::topic(topic, self.0.topics)?;
+        let qos = quality("qos", qos)?;
+        outgoing::message(topic, payload, qos, retain, fields, self.0.config().level)
+    }
+}
+
+#[pymethods]
+impl BrokerClient {
+    #[new]
+    fn new(options: Options<'_>) -> PyResult<Self> {
+        let Made { config, hostname, topics, timeout } = options.build()?;
+        Ok(Self(Arc::new(BrokerCore::new(config, hostname, topics, timeout))))
+    }
+
+    fn connect(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
+        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        waiter::wait(py, |reply| client.connect(timeout, reply))
+    }
+
+    fn connect_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
+        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        bridge::submit(py, |reply| client.connect(timeout, reply))
+    }
+
+    fn close(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<usize> {
+        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        waiter::wait(py, |reply| client.close(timeout, reply))
+    }
+
+    fn close_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
+        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        bridge::submit(py, |reply| client.close(timeout, reply))
+    }
+
+    /// Ends the connection without waiting for anything, for a client that nobody has any more.
+    fn abandon(&self) {
+        if let Some(client) = self.0.client_if_alive() {
+            client.close(Duration::ZERO, Reply::ignore());
+        }
+    }
+
+    /// Publishes a message; `fields` are its properties, if any is given. Returns the reason code.
+    #[expect(clippy::too_many_arguments, reason = "as PUBLISH has fields")]
+    fn publish(
+        &self,
+        py: Python<'_>,
+        topic: &Bound<'_, PyAny>,
+        payload: &Bound<'_, PyAny>,
+        qos: &Bound<'_, PyAny>,
+        retain: bool,
+        fields: Option<Fields<'_>>,
+        timeout: Option<Seconds>,
+    ) -> PyResult<u8> {
+        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let message = self.message(topic, payload, qos, retain, fields)?;
+        waiter::wait(py, |reply| client.publish(message, timeout, reply))
+            .map(|published| published.code as u8)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "as PUBLISH has fields")]
+    fn publish_async<'py>(
+        &self,
+        py: Python<'py>,
+        topic: &Bound<'py, PyAny>,
+        payload: &Bound<'py, PyAny>,
+        qos: &Bound<'py, PyAny>,
+        retain: bool,
+        fields: Option<Fields<'py>>,
+        timeout: Option<Seconds>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let timeout = self.0.timeout(timeout)?;
+        let message = self.message(topic, payload, qos, retain, fields)?;
+        bridge::submit_many(py, &*self.0, |client, reply| client.publish(message, timeout, reply))
+    }
+
+    /// A call to `publish_many`: `Publishing.run` is its blocking form.
+    fn publishing(&self, qos: &Bound<'_, PyAny>, timeout: Option<Seconds>) -> PyResult<Publishing> {
+        Publishing::new(&self.0, qos, timeout)
+    }
+
+    /// Asks for filters, each with the same options; returns the code of each.
+    #[expect(clippy::too_many_arguments, reason = "as a subscription has options")]
+    fn subscribe(
+        &self,
+        py: Python<'_>,
+        filters: Vec<String>,
+        qos: &Bound<'_, PyAny>,
+        no_local: bool,
+        retain_as_published: bool,
+        retain_handling: u8,
+        timeout: Option<Seconds>,
+    ) -> PyResult<Vec<u16>> {
+        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let filters = asked(filters, qos, no_local, retain_as_published, retain_handling)?;
+        let codes = waiter::wait(py, |reply| client.subscribe(filters, timeout, reply))?;
+        Ok(codes.into_iter().map(|code| u16::from(code as u8)).collect())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "as a subscription has options")]
+    fn subscribe_async<'py>(
+        &self,
+        py: Python<'py>,
+        filters: Vec<String>,
+        qos: &Bound<'py, PyAny>,
+        no_local: bool,
+        retain_as_published: bool,
+        retain_handling: u8,
+        timeout: Option<Seconds>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let filters = asked(filters, qos, no_local, retain_as_published, retain_handling)?;
+        bridge::submit(py, |reply| client.subscribe(filters, timeout, reply))
+    }
+
+    fn unsubscribe(
+        &self,
+        py: Python<'_>,
+        filters: Vec<String>,
+        timeout: Option<Seconds>,
+    ) -> PyResult<Vec<u16>> {
+        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let codes = waiter::wait(py, |reply| client.unsubscribe(filters, timeout, reply))?;
+        Ok(codes.into_iter().map(|code| u16::from(code as u8)).collect())
+    }
+
+    fn unsubscribe_async<'py>(
+        &self,
+        py: Python<'py>,
+        filters: Vec<String>,
+        timeout: Option<Seconds>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        bridge::submit(py, |reply| client.unsubscribe(filters, timeout, reply))
+    }
+
+    /// Publishes a request and waits for the message that answers it.
+    #[expect(clippy::too_many_arguments, reason = "as PUBLISH has fields")]
+    fn request(
+        &self,
+        py: Python<'_>,
+        topic: &Bound<'_, PyAny>,
+        payload: &Bound<'_, PyAny>,
+        qos: &Bound<'_, PyAny>,
+        fields: Option<Fields<'_>>,
+        response_topic: Option<String>,
+        timeout: Option<Seconds>,
+    ) -> PyResult<MqttMessage> {
+        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let message = self.message(topic, payload, qos, false, fields)?;
+        let reply = waiter::wait(py, |reply| client.request(message, response_topic, timeout, reply))?;
+        Ok(MqttMessage::received(py, reply, None))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "as PUBLISH has fields")]
+    fn request_async<'py>(
+        &self,
+        py: Python<'py>,
+        topic: &Bound<'py, PyAny>,
+        payload: &Bound<'py, PyAny>,
+        qos: &Bound<'py, PyAny>,
+        fields: Option<Fields<'py>>,
+        response_topic: Option<String>,
+        timeout: Option<Seconds>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let timeout = self.0.timeout(timeout)?;
+        let message = self.message(topic, payload, qos, false, fields)?;
+        bridge::submit_many(py, &*self.0, |client, reply| {
+            client.request(message, response_topic, timeout, reply);
+        })
+    }
+
+    /// Where the connection stands.
+    #[getter]
+    fn state(&self) -> &'static str {
+        self.0.client_if_alive().map_or("disconnected", |client| client.state().as_str())
+    }
+
+    /// What ended the last connection or attempt.
+    #[getter]
+    fn last_error(&self) -> Option<String> {
+        self.0.client_if_alive().and_then(Client::last_error)
+    }
+
+    /// Why nothing can be asked of the client any more, once it is closed.
+    #[getter]
+    #[expect(clippy::unused_self, reason = "as for a device's client")]
+    fn closed_error(&self, py: Python<'_>) -> PyErr {
+        raise(py, &Error::Closed)
+    }
+
+    /// Everything that is counted or measured, by its name. Round trips are tuples, in seconds.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let read = self.0.seen()?.stats();
+        let stats = PyDict::new(py);
+        for (name, count) in read.counts() {
+            stats.set_item(name, count)?;
+        }
+        let expiry = read.token_expiry.and_then(|expiry| UNIX_EPOCH.checked_add(Duration::from_secs(expiry)));
+        stats.set_item("connected_since", time(py, read.connected_since))?;
+        stats.set_item("token_valid_until", time(py, expiry))?;
+        stats.set_item("publish_round_trip", read.publish_round_trip.map(round_trips))?;
+        stats.set_item("request_round_trip", read.request_round_trip.map(round_trips))?;
+        stats.set_item("ping_round_trip", read.ping_round_trip.map(round_trips))?;
+        Ok(stats)
+    }
+
+    /// Puts what happens to the connection from now on into `log`, under the name `client`; once.
+    fn log_to(&self, log: &Log, client: &str) {
+        if let Some(alive) = self.0.client_if_alive()
+            && !self.0.logged.swap(true, Ordering::Relaxed)
+        {
+            alive.log_to(log.inner(), client.into());
+        }
+    }
+
+    #[getter]
+    fn hostname(&self) -> &str {
+        &self.0.hostname
+    }
+
+    #[getter]
+    fn client_id(&self) -> &str {
+        &self.0.config().client_id
+    }
+}
+
+fn asked(
+    filters: Vec<String>,
+    qos: &Bound<'_, PyAny>,
+    no_local: bool,
+    retain_as_published: bool,
+    retain_handling: u8,
+) -> PyResult<Vec<SubscribeFilter>> {
+    let qos = quality("qos", qos)?;
+    let retain_handling = match retain_handling {
+        0 => RetainHandling::Always,
+        1 => RetainHandling::IfNew,
+        _ => RetainHandling::Never,
+    };
+    let filter = |filter| SubscribeFilter { filter, qos, no_local, retain_as_published, retain_handling };
+    Ok(filters.into_iter().map(filter).collect())
+}
+
+impl From<azmqtt_client::Published> for Outcome {
+    fn from(published: azmqtt_client::Published) -> Self {
+        Self::Code(published.code as u8)
+    }
+}
+
+impl From<Vec<azmqtt_mqtt::ReasonCode>> for Outcome {
+    fn from(codes: Vec<azmqtt_mqtt::ReasonCode>) -> Self {
+        Self::Codes(codes.into_iter().map(|code| u16::from(code as u8)).collect())
+    }
+}
+
+impl From<azmqtt_client::Received> for Outcome {
+    fn from(message: azmqtt_client::Received) -> Self {
+        Self::Message(Box::new(message))
+    }
+}
+
+/// A message as Python sees it, for the bridge.
+pub(crate) fn reply_into_python(
+    py: Python<'_>,
+    message: azmqtt_client::Received,
+) -> PyResult<Bound<'_, PyAny>> {
+    MqttMessage::received(py, message, None).into_bound_py_any(py)
+}
+
+/// Count, p50, p90, p99 and maximum.
+fn round_trips(trips: RoundTrips) -> (u64, f64, f64, f64, f64) {
+    let [p50, p90, p99, max] = [trips.p50, trips.p90, trips.p99, trips.max].map(|span| span.as_secs_f64());
+    (trips.count, p50, p90, p99, max)
+}
+
+/// A `datetime` in UTC; `None` too for one that Python's calendar does not reach.
+fn time(py: Python<'_>, at: Option<SystemTime>) -> Option<Bound<'_, PyAny>> {
+    at?.into_bound_py_any(py).ok()
+}
