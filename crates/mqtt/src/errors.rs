@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::packets::QoS;
+use crate::packets::{Publish, QoS};
 
 /// Why a message is not published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl std::error::Error for PublishError {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unpublished<T> {
     /// The message, as it was.
-    pub publish: crate::Publish,
+    pub publish: Publish,
     /// What was to come back with its acknowledgement.
     pub token: T,
     /// Why.

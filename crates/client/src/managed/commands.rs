@@ -16,14 +16,14 @@ pub(super) type Commands = Mailbox<Command>;
 
 /// When an operation is to be over, and how long it had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Time {
+pub(crate) struct Time {
     pub(super) deadline: Instant,
     pub(super) timeout: Duration,
 }
 
 /// What the application asks of the connection task.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(crate) enum Command {
     Connect {
         time: Time,
         reply: Reply<()>,
@@ -53,7 +53,7 @@ pub(super) enum Command {
 
 /// A message that wants another one in return.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(crate) struct Request {
     /// Without a packet identifier, response topic and correlation data.
     pub(super) publish: Publish,
     /// `None` for one of the client's own.

@@ -26,14 +26,14 @@ pub struct Accepted {
 }
 
 /// What travels with a message until its outcome is known.
-pub(super) type Ticket = ticket::Ticket<Owner>;
+pub(crate) type Ticket = ticket::Ticket<Owner>;
 
 /// The name of a request: its correlation data.
-pub(super) type Correlation = [u8; 16];
+pub(crate) type Correlation = [u8; 16];
 
 /// Who is told.
 #[derive(Debug)]
-pub(super) enum Owner {
+pub(crate) enum Owner {
     One(Reply<Published>),
     Member(Member<Error>),
     /// The request that the message carries: its answer is another message.

@@ -173,7 +173,7 @@ impl Task {
                 let limit = shared.config.deadlines.credentials;
                 beside.asked = Some(attempt::ask(authenticator, question, limit));
             }
-            listens = session.listens_to_changes(Instant::now());
+            listens = session.listens_to_changes();
             if listens && beside.changed.is_none() {
                 let authenticator = Arc::clone(authenticator);
                 beside.changed = Some(Box::pin(async move { authenticator.changed().await }));

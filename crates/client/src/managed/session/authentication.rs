@@ -20,14 +20,14 @@ const LATER: Duration = Duration::from_secs(10);
 
 /// What the authenticator is to say.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::managed) enum Question {
+pub(crate) enum Question {
     Begin(Purpose),
     Challenge(Bytes),
 }
 
 impl Session {
     /// What the authenticator is to be asked now. Each is told once.
-    pub(in crate::managed) fn question(&mut self) -> Option<Question> {
+    pub(crate) fn question(&mut self) -> Option<Question> {
         self.challenge.take().map(Question::Challenge).or_else(|| {
             let is_asked = std::mem::take(&mut self.asks_for_credential);
             is_asked.then_some(Question::Begin(Purpose::Renew))
@@ -35,13 +35,12 @@ impl Session {
     }
 
     /// Whether the authenticator's changes are listened to: not while a re-authentication is under way.
-    pub(in crate::managed) fn listens_to_changes(&self, now: Instant) -> bool {
-        matches!(self.link.renewal(), Renewal::Due(_))
-            && self.renewed_at.is_none_or(|at| at + AT_MOST_EVERY <= now)
+    pub(crate) fn listens_to_changes(&self) -> bool {
+        matches!(self.link.renewal(), Renewal::Due(_)) && self.deaf_until.is_none()
     }
 
     /// The authenticator has something new.
-    pub(in crate::managed) fn renew_now(&mut self, now: Instant) {
+    pub(crate) fn renew_now(&mut self, now: Instant) {
         if matches!(self.link.renewal(), Renewal::Due(_)) {
             self.link.set_renewal(Renewal::Due(Some(now)));
         }
@@ -49,6 +48,7 @@ impl Session {
 
     /// Begins a re-authentication when it is due, and ends a connection whose broker does not answer AUTH.
     pub(super) fn keep_authenticated(&mut self, now: Instant) -> Result<(), End> {
+        self.deaf_until = self.deaf_until.filter(|until| *until > now);
         match self.link.renewal() {
             Renewal::Due(Some(at)) if at <= now => {
                 self.link.set_renewal(Renewal::Asking);
@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// The authenticator has made a credential for a re-authentication, or could not.
-    pub(in crate::managed) fn credential_made(
+    pub(crate) fn credential_made(
         &mut self,
         made: Result<Credential, String>,
         now: Instant,
@@ -97,7 +97,7 @@ impl Session {
     }
 
     /// The authenticator has answered a challenge, or could not.
-    pub(in crate::managed) fn challenge_answered(
+    pub(crate) fn challenge_answered(
         &mut self,
         answer: Result<Bytes, String>,
         now: Instant,
@@ -136,7 +136,7 @@ impl Session {
         }
         let Renewal::Sent(mut exchange) = self.link.renewal() else { return Ok(()) };
         if !challenged {
-            self.renewed_at = Some(now);
+            self.deaf_until = Some(now + AT_MOST_EVERY);
             self.link.set_renewal(Renewal::Due(exchange.lease.renew_at));
             self.shared.monitor.counters.tokens_renewed.add(1);
             self.shared.monitor.set_token_expiry(exchange.lease.expiry);

@@ -14,7 +14,7 @@ use azmqtt_net::Step;
 
 impl Session {
     /// Takes commands in; `None` means that every handle is gone.
-    pub(in crate::managed) fn handle_all(&mut self, commands: Option<Vec<Command>>, now: Instant) {
+    pub(crate) fn handle_all(&mut self, commands: Option<Vec<Command>>, now: Instant) {
         match commands {
             None => self.close(now, None),
             Some(commands) => commands.into_iter().for_each(|command| self.handle(command, now)),
@@ -22,7 +22,7 @@ impl Session {
     }
 
     /// Takes a command in.
-    pub(in crate::managed) fn handle(&mut self, command: Command, now: Instant) {
+    pub(crate) fn handle(&mut self, command: Command, now: Instant) {
         match command {
             Command::Close { deadline, reply } => self.close(deadline, Some(reply)),
             Command::Done(deliveries) => self.done(&deliveries, now),

@@ -53,7 +53,7 @@ impl Session {
     }
 
     /// Ends everything that has no outcome yet with `error`.
-    pub(in crate::managed) fn fail_all(&mut self, error: &Error) {
+    pub(crate) fn fail_all(&mut self, error: &Error) {
         for request in self.requests.drain() {
             self.fail_request(request, error.clone());
         }

@@ -91,6 +91,7 @@ impl Dispatch for Session {
             self.link.deadline(),
             self.suback_deadline(),
             self.refused.as_ref().map(|(at, _)| *at),
+            self.deaf_until,
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -13,7 +13,7 @@ use azmqtt_mqtt::{Properties, PropertiesBuilder, QoS, ReasonCode, Unacknowledged
 
 impl Session {
     /// Whether the client is being closed and there is nothing to wait for.
-    pub(in crate::managed) fn should_close(&self, now: Instant) -> bool {
+    pub(crate) fn should_close(&self, now: Instant) -> bool {
         match &self.goal {
             Goal::Close(closing) => !closing.wanted || closing.deadline <= now || self.is_settled(),
             Goal::Rest | Goal::Connected | Goal::Ended(_) => false,
@@ -21,12 +21,12 @@ impl Session {
     }
 
     /// The application gets no connection: tells everybody who waits, and rests until the next call.
-    pub(in crate::managed) fn give_up(&mut self, error: &Error) {
+    pub(crate) fn give_up(&mut self, error: &Error) {
         self.rest(Goal::Rest, error);
     }
 
     /// The same, and calls end with `error` until somebody asks for a connection by name.
-    pub(in crate::managed) fn end(&mut self, error: &Error) {
+    pub(crate) fn end(&mut self, error: &Error) {
         self.rest(Goal::Ended(error.clone()), error);
         // What comes next is a session of its own.
         if matches!(error, Error::SessionLost) {
@@ -48,7 +48,7 @@ impl Session {
     }
 
     /// The end: whatever is left did not make it.
-    pub(in crate::managed) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.shared.monitor.set_state(State::Closed, None);
         self.fail_all(&Error::Closed);
         self.show_depths();
@@ -99,7 +99,7 @@ impl Session {
     }
 
     /// Whether the session is to end with the client.
-    pub(in crate::managed) fn ends_session(&self) -> bool {
+    pub(crate) fn ends_session(&self) -> bool {
         match self.shared.config.end_session {
             EndSession::Never => false,
             EndSession::OnClose => true,
@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// Encodes DISCONNECT.
-    pub(in crate::managed) fn say_goodbye(&mut self, ends_session: bool) {
+    pub(crate) fn say_goodbye(&mut self, ends_session: bool) {
         let properties = PropertiesBuilder::new().session_expiry(0);
         let properties =
             if ends_session { properties.build().unwrap_or_default() } else { Properties::default() };
@@ -116,7 +116,7 @@ impl Session {
     }
 
     /// The connection ended: whatever was on its way waits for the next one, or has failed with it.
-    pub(in crate::managed) fn disconnected(&mut self, end: &End) {
+    pub(crate) fn disconnected(&mut self, end: &End) {
         let reason = end.reason();
         self.mqtt.disconnected();
         self.link.ended();

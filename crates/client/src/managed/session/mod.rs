@@ -36,5 +36,8 @@ mod state;
 mod subscribing;
 mod subscriptions;
 
+#[cfg(test)]
+mod tests;
+
 pub(super) use authentication::Question;
 pub(super) use state::{End, Session};

@@ -26,7 +26,7 @@ use azmqtt_net::deadlines::later;
 ///
 /// Outcomes go where the commands said, what comes in goes to the receivers.
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
-pub(in crate::managed) struct Session {
+pub(crate) struct Session {
     pub(super) shared: Arc<Shared>,
     pub(super) mqtt: Client<Ticket>,
     pub(super) link: Link,
@@ -44,8 +44,8 @@ pub(in crate::managed) struct Session {
     pub(super) challenge: Option<bytes::Bytes>,
     /// A re-authentication waits for its credential, and the authenticator was not asked yet.
     pub(super) asks_for_credential: bool,
-    /// When the last re-authentication was over.
-    pub(super) renewed_at: Option<Instant>,
+    /// Until when the authenticator's changes are not listened to, after a re-authentication.
+    pub(super) deaf_until: Option<Instant>,
     /// Callers that wait for a connection.
     pub(super) waiting: Vec<(Time, Reply<()>)>,
     /// Not later than the earliest deadline of any operation.
@@ -62,7 +62,7 @@ pub(in crate::managed) struct Session {
 
 /// Why a connection is over.
 #[derive(Debug)]
-pub(in crate::managed) enum End {
+pub(crate) enum End {
     /// The client is being closed.
     Closed,
     /// The broker refused the credentials at CONNECT.
@@ -79,7 +79,7 @@ pub(in crate::managed) enum End {
 
 impl End {
     /// Whether the broker is told by DISCONNECT.
-    pub(in crate::managed) fn is_planned(&self) -> bool {
+    pub(crate) fn is_planned(&self) -> bool {
         matches!(self, Self::Closed | Self::Again | Self::Final(Error::SessionLost))
     }
 
@@ -97,7 +97,7 @@ impl End {
 
 impl Session {
     /// A session without a connection.
-    pub(in crate::managed) fn new(shared: Arc<Shared>, now: Instant) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, now: Instant) -> Self {
         let config = &shared.config;
         let largest = usize::try_from(config.max_packet_size).unwrap_or(usize::MAX);
         let mqtt = Client::new(config.max_in_flight, now)
@@ -116,7 +116,7 @@ impl Session {
             requests: Requests::default(),
             challenge: None,
             asks_for_credential: false,
-            renewed_at: None,
+            deaf_until: None,
             waiting: Vec::new(),
             earliest: None,
             shortest_timeout: None,
@@ -131,7 +131,7 @@ impl Session {
     ///
     /// # Errors
     /// CONNECT cannot be written.
-    pub(in crate::managed) fn connect(
+    pub(crate) fn connect(
         &mut self,
         credential: Option<&Credential>,
         clock: Option<ClockOffset>,
@@ -142,7 +142,7 @@ impl Session {
         let connect = connect_packet(config, &self.client_id, credential, !self.was_accepted)?;
         self.link.begin(later(now, config.deadlines.connack), lease, clock);
         self.challenge = None;
-        (self.asks_for_credential, self.renewed_at) = (false, None);
+        (self.asks_for_credential, self.deaf_until) = (false, None);
         // An hour is as good as any longer time.
         let ping_timeout = config.ping_timeout.min(Duration::from_secs(3600));
         self.mqtt.connect(&connect, ping_timeout, now);
@@ -150,32 +150,32 @@ impl Session {
     }
 
     /// How many connections the broker has accepted.
-    pub(in crate::managed) fn connections(&self) -> u64 {
+    pub(crate) fn connections(&self) -> u64 {
         self.link.number
     }
 
     /// Whether a connection is wanted.
-    pub(in crate::managed) fn wants_connection(&self) -> bool {
+    pub(crate) fn wants_connection(&self) -> bool {
         self.goal.wants_connection()
     }
 
     /// Whether somebody has asked for a connection by name since [`Self::begin_wait`].
-    pub(in crate::managed) fn is_hurried(&self) -> bool {
+    pub(crate) fn is_hurried(&self) -> bool {
         self.hurry
     }
 
     /// A wait before the next attempt begins.
-    pub(in crate::managed) fn begin_wait(&mut self) {
+    pub(crate) fn begin_wait(&mut self) {
         self.hurry = false;
     }
 
     /// Whether the application was promised to be told of what the broker sends.
-    pub(in crate::managed) fn any_listening(&self) -> bool {
+    pub(crate) fn any_listening(&self) -> bool {
         self.subscriptions.any_standing()
     }
 
     /// Shows how long the session's own queues are.
-    pub(in crate::managed) fn show_depths(&self) {
+    pub(crate) fn show_depths(&self) {
         self.shared.monitor.outbox.set(self.outbox.len() as u64);
         self.shared.monitor.in_flight.set(self.mqtt.in_flight() as u64);
     }
