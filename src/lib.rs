@@ -88,7 +88,7 @@ mod _core {
     #[pymodule_export]
     use super::broker::{AuthenticationCalls, BrokerClient, MqttMessage, Publishing};
     #[pymodule_export]
-    use super::check::check_connection;
+    use super::check::{check_broker, check_connection};
     #[pymodule_export]
     use super::client::Client;
     #[pymodule_export]

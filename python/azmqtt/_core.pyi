@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, final
 from typing_extensions import Self, disjoint_base
 
 from azmqtt._core_broker import AuthenticationCalls, BrokerClient, MqttMessage, Publishing
+from azmqtt._mqtt.layout import BrokerOptions
 from azmqtt._options import CoreOptions, InvokeOptions
 from azmqtt._types import MethodResult, ReportedPatch, Twin
 from azmqtt.provisioning import Registering, Registration
@@ -41,6 +42,7 @@ __all__ = [
     "__version__",
     "bare_connection_string",
     "bundled_roots",
+    "check_broker",
     "check_connection",
     "check_method_name",
     "decode_text",
@@ -52,6 +54,8 @@ __all__ = [
     "sas_parse",
 ]
 
+#: A step of a check: name, whether it was good, what was seen, what to do, more of what was seen, seconds.
+Step: TypeAlias = tuple[str, bool, str, str | None, list[tuple[str, str]], float]
 _Shown: TypeAlias = tuple[tuple[str | None, str | None], tuple[str, str | None] | None, bool]
 
 __version__: str
@@ -530,9 +534,8 @@ class ProvisioningService:
     def allocate(self, operation_id: str, payload: Any, device_id: str | None, initial_twin: Any) -> bool: ...
     def refuse(self, operation_id: str, message: str) -> bool: ...
 
-def check_connection(
-    access: Access, options: CoreOptions, timeout: float
-) -> list[tuple[str, bool, str, str | None, list[tuple[str, str]], float]]: ...
+def check_broker(options: BrokerOptions, token: tuple[str, bytes] | None, timeout: float) -> list[Step]: ...
+def check_connection(access: Access, options: CoreOptions, timeout: float) -> list[Step]: ...
 def check_method_name(name: str) -> None: ...
 def bare_connection_string(text: str) -> str: ...
 def bundled_roots() -> bytes: ...

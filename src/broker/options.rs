@@ -21,7 +21,7 @@ use azmqtt_net::{ConnectDeadlines, Endpoint, ProxyChoice, Trust};
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
 #[expect(clippy::struct_excessive_bools, reason = "as many as Python has options that are true or false")]
-pub(super) struct Options<'py> {
+pub(crate) struct Options<'py> {
     hostname: String,
     port: u16,
     tls: bool,
@@ -63,15 +63,15 @@ pub(super) struct Options<'py> {
 type WillFields<'py> = (String, Bound<'py, PyAny>, u8, bool, u32, Option<Fields<'py>>);
 
 /// What a client is made of.
-pub(super) struct Made {
-    pub(super) config: Config,
+pub(crate) struct Made {
+    pub(crate) config: Config,
     pub(super) hostname: String,
     pub(super) topics: TopicLimits,
     pub(super) timeout: Duration,
 }
 
 impl Options<'_> {
-    pub(super) fn build(self) -> PyResult<Made> {
+    pub(crate) fn build(self) -> PyResult<Made> {
         check_host_name(&self.hostname)
             .map_err(|error| PyValueError::new_err(format!("hostname {}", error.rule())))?;
         let broker = self.broker()?;

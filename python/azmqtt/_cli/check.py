@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._cli import common
+from azmqtt._cli import check_broker, common
 
 if TYPE_CHECKING:
     import argparse
@@ -20,21 +20,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "check",
         parents=[common.connection_options(timeout=60)],
         help="find out why a connection fails",
-        description="Check a device's connection step by step: DNS, TCP, TLS, credentials, CONNECT. A client that is "
-        "connected as the same device loses its connection to the check.",
+        description="Check a connection step by step: DNS, TCP, TLS, credentials, CONNECT: that of a device, by its "
+        "connection string, or with --hostname or --environment that of a client of any other broker. A client that is "
+        "connected as the same device, or with the same client id, loses its connection to the check.",
     )
+    check_broker.add_options(parser)
     parser.add_argument("--output", "-o", choices=("text", "json"), default="text", help="(default: %(default)s)")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Check and report; 1 if a step failed."""
-    from azmqtt import _core
-    from azmqtt._options import core_options
-
-    options = core_options(common.client_options(arguments))
-    access = _core.Access.from_connection_string(common.connection_string(arguments), _certificate(arguments))
-    steps = [_step(step) for step in _core.check_connection(access, options, arguments.timeout)]
+    found = check_broker.check(arguments) if check_broker.is_meant(arguments) else _check_device(arguments)
+    steps = [_step(step) for step in found]
     failed = next((step for step in steps if not step["ok"]), None)
     if arguments.output == "json":
         common.say({"ok": failed is None, "steps": steps}, pretty=True)
@@ -46,6 +44,15 @@ def run(arguments: argparse.Namespace) -> int:
     return 1
 
 
+def _check_device(arguments: argparse.Namespace) -> list[_core.Step]:
+    from azmqtt import _core
+    from azmqtt._options import core_options
+
+    options = core_options(common.client_options(arguments))
+    access = _core.Access.from_connection_string(common.connection_string(arguments), _certificate(arguments))
+    return _core.check_connection(access, options, arguments.timeout)
+
+
 def _certificate(arguments: argparse.Namespace) -> _core.Certificate | None:
     if arguments.certificate is None and arguments.private_key is None:
         return None
@@ -55,7 +62,7 @@ def _certificate(arguments: argparse.Namespace) -> _core.Certificate | None:
     return load_certificate(arguments.certificate, arguments.private_key, passphrase)
 
 
-def _step(step: tuple[str, bool, str, str | None, list[tuple[str, str]], float]) -> dict[str, Any]:
+def _step(step: _core.Step) -> dict[str, Any]:
     name, ok, detail, advice, facts, took = step
     return {
         "step": name,

@@ -97,6 +97,9 @@ _OPTIONS = {
     "private_key": "--private-key",
     "passphrase": f"${common.PASSPHRASE}",
     "proxy": "--proxy",
+    "username": "--username",
+    "client_id": "--client-id",
+    "path": "--path",
 }
 
 
