@@ -257,8 +257,7 @@ def test_what_waits_in_a_session_stays_there(scripted):
     left: list[mqtt5.Packet] = []
 
     async def deliver(link: BrokerLink, _: mqtt5.Packet) -> None:
-        await link.send(mqtt5.connack(0, session_present=True))
-        await link.send(mqtt5.publish("t", b"x", qos=1))
+        await link.send(mqtt5.connack(0, session_present=True) + mqtt5.publish("t", b"x", qos=1))
         left.append(await link.next())
 
     code, out, _ = run(*scripted(deliver), "--client-id", "one")

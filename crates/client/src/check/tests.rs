@@ -63,8 +63,14 @@ impl Peer {
 
 impl Line {
     async fn write(&mut self, packet: Packet) {
+        self.write_at_once([packet]).await;
+    }
+
+    async fn write_at_once<const N: usize>(&mut self, packets: [Packet; N]) {
         let mut output = BytesMut::new();
-        encode(&packet, self.level.version(), &mut output, LARGEST_PACKET).unwrap();
+        for packet in packets {
+            encode(&packet, self.level.version(), &mut output, LARGEST_PACKET).unwrap();
+        }
         self.stream.write_all(&output).await.unwrap();
     }
 
@@ -144,9 +150,9 @@ async fn what_waits_in_a_session_stays_there() {
         let (peer, config) = Peer::new(level).await;
         let report = start(config, None);
         let (mut line, _) = peer.looked_at().await;
-        line.write(Packet::ConnAck(ConnAck::new(ReasonCode::Success, true))).await;
+        let accepted = Packet::ConnAck(ConnAck::new(ReasonCode::Success, true));
         let waiting = Publish { packet_id: 1, ..Publish::new("t", QoS::AtLeastOnce, "x") };
-        line.write(Packet::Publish(waiting)).await;
+        line.write_at_once([accepted, Packet::Publish(waiting)]).await;
         let Some(Packet::Disconnect(disconnect)) = line.read().await else { panic!("no DISCONNECT") };
         assert_eq!(disconnect.properties.session_expiry(), None);
         assert!(line.read().await.is_none());

@@ -67,7 +67,6 @@ impl Check {
     fn new(mut config: Config, token: Option<Token>, runtime: fn() -> Handle) -> Self {
         config.retry = RetryPolicy { first_connect: false, ..config.retry };
         config.deadlines.connack = config.deadlines.connack.min(CONNACK_TIMEOUT);
-        config.manual_acknowledge = true;
         config.end_session = EndSession::IfBegun;
         if let Some(token) = &token {
             config.authenticator = Some(Arc::new(token.clone()));
