@@ -3,7 +3,10 @@
 use std::time::{Duration, Instant};
 
 use azmqtt_mqtt::codec::{self, Sender};
-use azmqtt_mqtt::{Client, Connect, MAX_PACKET_SIZE, Packet, Publish, QoS, Server, Version, client, server};
+use azmqtt_mqtt::{
+    Client, Connect, Level, MAX_PACKET_SIZE, Packet, Properties, Publish, QoS, ReasonCode, Server, Version,
+    client, server,
+};
 use bytes::BytesMut;
 
 /// Packets that a client sent.
@@ -58,16 +61,23 @@ fn in_pieces<E>(data: &[u8], mut poll: impl FnMut(&mut BytesMut) -> Result<bool,
     input.is_empty()
 }
 
-/// What a hub is sent on one connection. The first byte is the size of the pieces in which it comes.
+/// What a hub, and a server of both versions, is sent on one connection. The first byte is the size of the pieces in which
+/// it comes.
 pub fn server_session(data: &[u8]) -> bool {
     let now = Instant::now();
-    let mut server = Server::<u32>::new(8, now);
+    server_of(Server::new(8, now).with_mqtt5().with_qos2(), data, now);
+    server_of(Server::new(8, now), data, now)
+}
+
+fn server_of(mut server: Server<u32>, data: &[u8], now: Instant) -> bool {
     in_pieces(data, |input| {
         let event = server.poll(input, now);
         match &event {
-            Ok(Some(server::Event::Connect(_))) => server.accept(None, now),
-            Ok(Some(server::Event::Publish(publish))) => server.acknowledge(publish.packet_id),
-            Ok(Some(_)) => drop(server.publish_qos1(Publish::new("a", QoS::AtLeastOnce, ""), 1)),
+            Ok(Some(server::Event::Connect(_))) => server.accept(None, Properties::default(), now),
+            Ok(Some(server::Event::Publish(publish))) => {
+                server.acknowledge(publish.packet_id, ReasonCode::Success);
+            }
+            Ok(Some(_)) => drop(server.publish(Publish::new("a", QoS::AtLeastOnce, ""), 1, now, now)),
             Ok(None) | Err(_) => {}
         }
         assert!(server.output().len() < 64 * data.len() + 1024);
@@ -75,17 +85,27 @@ pub fn server_session(data: &[u8]) -> bool {
     })
 }
 
-/// What a client is sent on one connection. The first byte is the size of the pieces in which it comes.
+/// What a client of either version is sent on one connection. The first byte is the size of the pieces in which it comes.
 pub fn client_session(data: &[u8]) -> bool {
+    client_of(Level::Mqtt5, data);
+    client_of(Level::Mqtt311, data)
+}
+
+fn client_of(level: Level, data: &[u8]) -> bool {
     let now = Instant::now();
     let mut client = Client::<u32>::new(8, now).skipping_bad_topics();
-    client.connect(&Connect::new("device"), Duration::from_secs(10), now);
+    if level == Level::Mqtt5 {
+        client = client.with_qos2();
+    }
+    client.connect(&Connect { level, ..Connect::new("device") }, Duration::from_secs(10), now);
     in_pieces(data, |input| {
         let event = client.poll(input, now);
         match &event {
-            Ok(Some(client::Event::Message(publish))) => client.acknowledge(publish.packet_id, now),
+            Ok(Some(client::Event::Message(publish))) => {
+                client.acknowledge(publish.packet_id, ReasonCode::Success, now);
+            }
             Ok(Some(_)) if client.has_room() => {
-                drop(client.publish_qos1(Publish::new("a", QoS::AtLeastOnce, ""), 1, now));
+                drop(client.publish(Publish::new("a", QoS::AtLeastOnce, ""), 1, now, now));
             }
             Ok(_) | Err(_) => {}
         }

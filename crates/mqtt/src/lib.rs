@@ -2,16 +2,18 @@
 //!
 //! # Modules
 //!
-//! The same [`session::Session`] drives both sides of the connection, inside a shell for each role:
+//! The same [`session::Session`] drives both sides of the connection, in both versions, inside a shell for each role:
 //!
 //! * [`packets`]: the packets as values, one file for each.
 //! * [`codec`]: packets from and to bytes; it refuses what the standard forbids.
-//! * `in_flight`: packet identifiers and the QoS 1 messages that wait for their PUBACK.
+//! * `ring`: packet identifiers. `in_flight`: the messages that this side has sent at QoS 1 and 2. `incoming`: those that
+//!   the peer has sent.
+//! * `link`: what belongs to one connection: its version, the [`Limits`] of both sides, topic `aliases`, the output.
+//! * `expiry`: the time for which a message is worth delivering. `authentication`: whose turn it is to send AUTH.
 //! * [`keep_alive`]: when to ping, and when silence means that the peer is gone.
-//! * [`session`]: what both roles share: the output buffer and the messages in flight.
+//! * [`session`]: what both roles share.
 //! * [`client`]: the role of the side that opens the connection. [`server`]: of the side that accepts it.
-//!
-//! Values do not say in which version they are written: the fields that MQTT 5 adds stay empty in 3.1.1.
+//! * `errors`: why a call writes nothing.
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]

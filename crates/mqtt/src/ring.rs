@@ -95,13 +95,12 @@ impl<V> Ring<V> {
     /// Takes `id` back if it is out for what `wanted` says.
     pub fn take(&mut self, id: u16, wanted: impl Fn(&V) -> bool) -> Option<(V, Place)> {
         let index = self.index(id)?;
-        let taken = match self.slots.get_mut(index) {
-            Some(slot @ Some(_)) => (slot.take_if(|value| wanted(value))?, Place { id, age: None }),
-            Some(None) | None => {
-                self.aside.get(&id).filter(|(_, value)| wanted(value))?;
-                let (age, value) = self.aside.remove(&id)?;
-                (value, Place { id, age: Some(age) })
-            }
+        let taken = if let Some(slot @ Some(_)) = self.slots.get_mut(index) {
+            (slot.take_if(|value| wanted(value))?, Place { id, age: None })
+        } else {
+            self.aside.get(&id).filter(|(_, value)| wanted(value))?;
+            let (age, value) = self.aside.remove(&id)?;
+            (value, Place { id, age: Some(age) })
         };
         self.out -= 1;
         self.advance();

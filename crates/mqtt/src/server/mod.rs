@@ -14,6 +14,7 @@ use crate::errors::{AuthenticateError, PublishError, Unpublished};
 use crate::in_flight::Acknowledged;
 use crate::keep_alive::IdleLimit;
 use crate::limits::Limits;
+use crate::link::Link;
 use crate::packets::{
     ConnAck, Disconnect, Packet, Properties, PropertiesBuilder, Property, Publish, ReasonCode, SubAck,
     UnsubAck, Version,
@@ -140,18 +141,25 @@ impl<T> Server<T> {
     /// Encodes CONNACK, if need be without what is for people to read [MQTT-3.2.2-19]. False if the client does not take
     /// it even so.
     fn connack(&mut self, reason: ReasonCode, session_present: bool, properties: Properties) -> bool {
-        let mut builder = PropertiesBuilder::from(&properties);
-        if let Some(method) = self.authentication.method()
-            && properties.authentication_method().is_none()
-        {
-            builder = builder.authentication_method(method);
-        }
-        let bare = builder.clone().without(Property::ReasonString).without(Property::UserProperty);
-        [builder, bare].into_iter().any(|builder| {
-            let properties = builder.build().unwrap_or_default();
+        let properties = self.with_method(properties);
+        let words = [Property::ReasonString, Property::UserProperty];
+        let bare = words.into_iter().fold(PropertiesBuilder::from(&properties), PropertiesBuilder::without);
+        let bare = bare.build().unwrap_or_default();
+        [properties, bare].into_iter().any(|properties| {
             let connack = ConnAck { session_present, reason, properties };
             self.session.link.try_encode(&Packet::ConnAck(connack)).is_ok()
         })
+    }
+
+    /// Adds the authentication method, where there is one.
+    fn with_method(&self, properties: Properties) -> Properties {
+        match self.authentication.method() {
+            Some(method) if properties.authentication_method().is_none() => {
+                let builder = PropertiesBuilder::from(&properties).authentication_method(method);
+                builder.build().unwrap_or(properties)
+            }
+            _ => properties,
+        }
     }
 
     /// Sends the next step of the enhanced authentication (MQTT 5 §4.12): [`ReasonCode::ContinueAuthentication`] asks the
@@ -256,6 +264,7 @@ impl<T> Server<T> {
     ///
     /// # Errors
     /// The message itself, when too many are in flight, the client is not accepted, or it does not fit the connection.
+    #[expect(clippy::result_large_err, reason = "the message comes back as it was, and seldom")]
     pub fn publish(
         &mut self,
         publish: Publish,
@@ -311,7 +320,7 @@ impl<T> Server<T> {
     /// The connection ended: what a persistent session keeps (messages without their last acknowledgement, and the
     /// identifiers of those that came at QoS 2), for a later [`Self::accept`].
     pub fn into_session(mut self) -> Session<T> {
-        self.session.link = Default::default();
+        self.session.link = Link::default();
         self.session
     }
 }

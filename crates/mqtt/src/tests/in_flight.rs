@@ -153,7 +153,9 @@ fn apply(step: &Step, in_flight: &mut InFlight<u32>, model: &mut Model, token: u
             let room = model.has_room();
             let id = insert(in_flight, qos, token);
             assert_eq!(id.is_some(), room);
-            id.into_iter().for_each(|id| model.add(id, Out::Published(token, qos)));
+            if let Some(id) = id {
+                model.add(id, Out::Published(token, qos));
+            }
         }
         Step::Ask(filters) => {
             let id = in_flight.ask(Question::Subscribe(filters)).unwrap();
@@ -251,7 +253,9 @@ fn send_again(in_flight: &mut InFlight<u32>, model: &mut Model, is_impossible: b
             let Some(id) = model.again.pop_front() else { break None };
             match model.get(id) {
                 Some(Out::Abandoned(QoS::ExactlyOnce)) => {
-                    model.get(id).into_iter().for_each(|out| *out = Out::Released(None));
+                    if let Some(out) = model.get(id) {
+                        *out = Out::Released(None);
+                    }
                     break Some(id);
                 }
                 Some(Out::Abandoned(_)) => {
@@ -278,7 +282,9 @@ fn send_again(in_flight: &mut InFlight<u32>, model: &mut Model, is_impossible: b
             assert_eq!(wants_release, qos == QoS::ExactlyOnce);
             assert_eq!(in_flight.take_returned(), Some((token, PublishError::Expired)));
             model.take(id, |_| qos == QoS::AtLeastOnce);
-            model.get(id).into_iter().for_each(|out| *out = Out::Released(None));
+            if let Some(out) = model.get(id) {
+                *out = Out::Released(None);
+            }
         }
     }
 }

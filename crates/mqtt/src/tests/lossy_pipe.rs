@@ -1,6 +1,6 @@
 //! Client and server over a pipe that delivers in pieces and breaks at any byte, in both versions.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crate::session::Session;
@@ -320,8 +320,8 @@ proptest! {
             world.step(step);
         }
         world.settle();
-        prop_assert_eq!(&world.up.open, &Default::default());
-        prop_assert_eq!(&world.down.open, &Default::default());
+        prop_assert_eq!(&world.up.open, &BTreeMap::default());
+        prop_assert_eq!(&world.down.open, &BTreeMap::default());
         prop_assert_eq!(world.client.in_flight(), 0);
         prop_assert_eq!(world.client.tokens().count(), 0);
         prop_assert_eq!(&world.subscribing, &BTreeSet::new());

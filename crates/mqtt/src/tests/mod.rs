@@ -3,6 +3,7 @@
 mod against_rumqttc;
 mod codec_properties;
 mod codec_rules;
+mod connections_v5;
 mod in_flight;
 mod keep_alive;
 mod ledger;
