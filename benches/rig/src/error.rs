@@ -11,7 +11,7 @@ pub enum Error {
     Io(std::io::Error),
     /// The TLS layer refused something.
     Tls(String),
-    /// The peer sent what MQTT 3.1.1 does not allow, or what this rig does not expect.
+    /// The peer sent what MQTT does not allow, or what this rig does not expect.
     Protocol(&'static str),
 }
 

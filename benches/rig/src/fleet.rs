@@ -9,7 +9,7 @@ use rustls::ClientConfig;
 use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::measure::Stopwatch;
-use crate::wire::{self, kind};
+use crate::wire::{self, Level, kind};
 
 /// How a device logs in.
 pub struct Login {
@@ -38,7 +38,10 @@ impl Login {
     pub fn send_one(&self, link: &mut Link, bytes: usize) -> Result<()> {
         let topic = format!("devices/{}/messages/events/", self.client_id);
         let mut message = Vec::new();
-        wire::put_publish(&mut message, topic.as_bytes(), Some(NonZeroU16::MIN), &vec![b'x'; bytes]);
+        wire::put_publish(
+            &mut message,
+            &Level::Four.publish(topic.as_bytes(), Some(NonZeroU16::MIN), &vec![b'x'; bytes]),
+        );
         link.send(&message)?;
         link.until(|packet| Ok(packet.kind() == kind::PUBACK))
     }
@@ -82,7 +85,10 @@ pub fn send(hub: &Hub, config: &Arc<ClientConfig>, login: &Login, load: &Load) -
     let ring_len = 2 * load.window;
     let (mut ring, mut id) = (Vec::new(), NonZeroU16::MIN);
     for _ in 0..ring_len {
-        wire::put_publish(&mut ring, topic.as_bytes(), Some(id), &vec![b'x'; load.payload]);
+        wire::put_publish(
+            &mut ring,
+            &Level::Four.publish(topic.as_bytes(), Some(id), &vec![b'x'; load.payload]),
+        );
         id = wire::next_id(id);
     }
     let size = ring.len() / ring_len;

@@ -10,7 +10,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection};
 
 use crate::error::{Error, Result};
-use crate::wire::{self, Packet, kind};
+use crate::wire::{self, Level, Packet, kind};
 
 /// Nothing on loopback takes longer than this unless it hangs.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -19,20 +19,32 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Link {
     socket: TcpStream,
     tls: ClientConnection,
+    level: Level,
     partial: Vec<u8>,
 }
 
 impl Link {
     /// TCP, TLS, CONNECT and CONNACK, with a login that the sink takes.
-    pub fn connect(port: u16, config: &Arc<ClientConfig>, client_id: &str) -> Result<Self> {
+    pub fn connect(port: u16, config: &Arc<ClientConfig>, level: Level, client_id: &str) -> Result<Self> {
         let user = format!("localhost/{client_id}/?api-version=2021-04-12");
-        Self::log_in(port, config, client_id, &user, "any")
+        Self::open(port, config, level, client_id, &user, "any")
     }
 
-    /// [`Self::connect`] with a login that a hub takes.
+    /// [`Self::connect`] with a login that a hub takes, which speaks MQTT 3.1.1.
     pub fn log_in(
         port: u16,
         config: &Arc<ClientConfig>,
+        client_id: &str,
+        user: &str,
+        password: &str,
+    ) -> Result<Self> {
+        Self::open(port, config, Level::Four, client_id, user, password)
+    }
+
+    fn open(
+        port: u16,
+        config: &Arc<ClientConfig>,
+        level: Level,
         client_id: &str,
         user: &str,
         password: &str,
@@ -44,11 +56,11 @@ impl Link {
         let name = ServerName::try_from("localhost").map_err(|e| Error::Tls(e.to_string()))?;
         let mut tls = ClientConnection::new(Arc::clone(config), name)?;
         tls.set_buffer_limit(None);
-        let mut link = Self { socket, tls, partial: Vec::new() };
+        let mut link = Self { socket, tls, level, partial: Vec::new() };
         let mut hello = Vec::new();
-        wire::put_connect(&mut hello, client_id.as_bytes(), user.as_bytes(), password.as_bytes());
+        wire::put_connect(&mut hello, level, client_id.as_bytes(), user.as_bytes(), password.as_bytes());
         link.send(&hello)?;
-        link.until(|packet| Ok(packet.kind() == kind::CONNACK && packet.body == [0, 0]))?;
+        link.until(|packet| Ok(packet.kind() == kind::CONNACK && packet.body.starts_with(&[0, 0])))?;
         Ok(link)
     }
 
@@ -113,7 +125,7 @@ impl Link {
     /// Subscribes to `filter` at QoS 1 and waits for the SUBACK.
     pub fn subscribe(&mut self, filter: &str) -> Result<()> {
         let mut out = Vec::new();
-        wire::put_subscribe(&mut out, NonZeroU16::MIN, filter.as_bytes());
+        wire::put_subscribe(&mut out, self.level, NonZeroU16::MIN, filter.as_bytes());
         self.send(&out)?;
         self.until(|packet| Ok(packet.kind() == kind::SUBACK))
     }

@@ -53,13 +53,17 @@ impl Drop for Sink {
     }
 }
 
-const TASKS: [(&str, u32); 8] = [
+const TASKS: [(&str, u32); 12] = [
     ("qos1_pipelined", 5_001),
     ("qos1_one_at_a_time", 50),
     ("twin_patch_rtt", 50),
     ("twin_patch_100", 250),
     ("receive_qos0", 5_001),
     ("receive_qos1", 5_001),
+    ("v5_qos1_pipelined", 5_001),
+    ("v5_qos1_one", 50),
+    ("v5_request", 50),
+    ("v5_receive", 5_001),
     ("connect", 5),
     ("footprint_20", 20),
 ];

@@ -30,7 +30,7 @@ pub fn footprint(job: &Job, config: &Arc<ClientConfig>) -> Result<Outcome> {
     let clock = Stopwatch::start();
     let mut links = Vec::with_capacity(job.n);
     for i in 0..job.n {
-        links.push(Link::connect(job.port, config, &format!("bench-bare-{i}"))?);
+        links.push(Link::connect(job.port, config, job.level(), &format!("bench-bare-{i}"))?);
     }
     let outcome = Outcome::rate(clock.stop(), links.len());
     // Kept open until the process ends, so that the caller's reading has them.

@@ -4,6 +4,7 @@
 
 mod connections;
 mod receiving;
+mod requests;
 mod sending;
 mod twin;
 
@@ -17,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::link::Link;
 use crate::measure::{footprint, percentile_us};
 use crate::tls;
+use crate::wire::Level;
 
 /// The device that the bare client plays.
 const DEVICE: &str = "bench-bare";
@@ -39,7 +41,12 @@ pub struct Job {
 
 impl Job {
     fn link(&self, config: &Arc<ClientConfig>) -> Result<Link> {
-        Link::connect(self.port, config, DEVICE)
+        Link::connect(self.port, config, self.level(), DEVICE)
+    }
+
+    /// The tasks named `v5_…` speak MQTT 5, all others MQTT 3.1.1.
+    fn level(&self) -> Level {
+        if self.task.starts_with("v5_") { Level::Five } else { Level::Four }
     }
 }
 
@@ -87,12 +94,15 @@ impl Outcome {
 pub fn run(job: &Job) -> Result<Outcome> {
     let config = tls::client(&job.ca)?;
     match job.task.as_str() {
-        "qos1_pipelined" | "qos1_pipelined_late20ms" => sending::pipelined(job, &config),
-        "qos1_one_at_a_time" => sending::one_at_a_time(job, &config),
+        "qos1_pipelined" | "qos1_pipelined_late20ms" | "v5_qos1_pipelined" => {
+            sending::pipelined(job, &config)
+        }
+        "qos1_one_at_a_time" | "v5_qos1_one" => sending::one_at_a_time(job, &config),
         "twin_patch_rtt" => twin::rtt(job, &config),
         "twin_patch_100" => twin::concurrent(job, &config, 100),
         "receive_qos0" => receiving::flood(job, &config, 0),
-        "receive_qos1" => receiving::flood(job, &config, 1),
+        "receive_qos1" | "v5_receive" => receiving::flood(job, &config, 1),
+        "v5_request" => requests::rtt(job, &config),
         "connect" => connections::connect(job, &config),
         name if name.starts_with("footprint_") => connections::footprint(job, &config),
         other => Err(Error::Usage(format!("no task {other:?}"))),

@@ -17,7 +17,8 @@ pub fn flood(job: &Job, config: &Arc<ClientConfig>, qos: u8) -> Result<Outcome> 
     let mut request = Vec::new();
     let topic = format!("devices/{DEVICE}/messages/events/");
     let text = format!("FLOOD {} {qos}", job.n);
-    wire::put_publish(&mut request, topic.as_bytes(), Some(NonZeroU16::MIN), text.as_bytes());
+    let message = job.level().publish(topic.as_bytes(), Some(NonZeroU16::MIN), text.as_bytes());
+    wire::put_publish(&mut request, &message);
 
     let clock = Stopwatch::start();
     link.send(&request)?;
@@ -27,7 +28,7 @@ pub fn flood(job: &Job, config: &Arc<ClientConfig>, qos: u8) -> Result<Outcome> 
         link.receive(|packet| {
             if packet.kind() == kind::PUBLISH {
                 received += 1;
-                if let Some(id) = packet.publish()?.id {
+                if let Some(id) = packet.publish(job.level())?.id {
                     wire::put_puback(&mut acks, id);
                 }
             }

@@ -24,7 +24,7 @@ pub fn pipelined(job: &Job, config: &Arc<ClientConfig>) -> Result<Outcome> {
     let ring_len = 2 * WINDOW;
     let (topic, mut ring, mut id) = (topic(), Vec::new(), NonZeroU16::MIN);
     for _ in 0..ring_len {
-        wire::put_publish(&mut ring, &topic, Some(id), &[b'x'; PAYLOAD]);
+        wire::put_publish(&mut ring, &job.level().publish(&topic, Some(id), &[b'x'; PAYLOAD]));
         id = wire::next_id(id);
     }
     let size = ring.len() / ring_len;
@@ -55,7 +55,7 @@ pub fn pipelined(job: &Job, config: &Arc<ClientConfig>) -> Result<Outcome> {
 pub fn one_at_a_time(job: &Job, config: &Arc<ClientConfig>) -> Result<Outcome> {
     let mut message = Vec::new();
     let id = NonZeroU16::MIN;
-    wire::put_publish(&mut message, &topic(), Some(id), &[b'x'; PAYLOAD]);
+    wire::put_publish(&mut message, &job.level().publish(&topic(), Some(id), &[b'x'; PAYLOAD]));
 
     let mut link = job.link(config)?;
     let mut samples = Vec::with_capacity(job.n);

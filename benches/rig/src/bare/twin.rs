@@ -8,14 +8,14 @@ use rustls::ClientConfig;
 use super::{Job, Outcome};
 use crate::error::{Error, Result};
 use crate::measure::Stopwatch;
-use crate::wire::{self, Packet};
+use crate::wire::{self, Level, Packet};
 
 const ANSWERS: &str = "$iothub/twin/res/#";
 const ANSWERED: &[u8] = b"$iothub/twin/res/204/?$rid=";
 
 fn put_patch(out: &mut Vec<u8>, rid: usize) {
     let topic = format!("$iothub/twin/PATCH/properties/reported/?$rid={rid}");
-    wire::put_publish(out, topic.as_bytes(), None, br#"{"temperature":21.5}"#);
+    wire::put_publish(out, &Level::Four.publish(topic.as_bytes(), None, br#"{"temperature":21.5}"#));
 }
 
 /// The request that a packet answers, if it is an answer.
@@ -23,7 +23,7 @@ fn answered(packet: &Packet<'_>) -> Result<Option<usize>> {
     if packet.first != 0x30 {
         return Ok(None);
     }
-    let Some(bag) = packet.publish()?.topic.strip_prefix(ANSWERED) else { return Ok(None) };
+    let Some(bag) = packet.publish(Level::Four)?.topic.strip_prefix(ANSWERED) else { return Ok(None) };
     let digits = bag.split(|b| *b == b'&').next().unwrap_or_default();
     let rid = std::str::from_utf8(digits).ok().and_then(|d| d.parse().ok());
     rid.map(Some).ok_or(Error::Protocol("answer with a foreign $rid"))

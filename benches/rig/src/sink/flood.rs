@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::num::NonZeroU16;
 
-use crate::wire;
+use crate::wire::{self, Level};
 
 /// Payload of every flooded message, in bytes.
 pub const PAYLOAD: usize = 256;
@@ -17,13 +17,16 @@ pub struct Flood {
     next: u64,
     total: u64,
     qos1: bool,
+    level: Level,
+    window: usize,
     id: NonZeroU16,
     outstanding: usize,
 }
 
 impl Flood {
-    /// Reads `FLOOD <n> <qos>`; anything else is not a request.
-    pub fn parse(payload: &[u8]) -> Option<Self> {
+    /// Reads `FLOOD <n> <qos>`; anything else is not a request. `receive_maximum` makes the window smaller where the
+    /// client takes less.
+    pub fn parse(payload: &[u8], level: Level, receive_maximum: u16) -> Option<Self> {
         let text = std::str::from_utf8(payload.strip_prefix(b"FLOOD ")?).ok()?;
         let (n, qos) = text.trim_end().split_once(' ')?;
         let total = n.parse().ok().filter(|n| *n <= MAX)?;
@@ -32,7 +35,8 @@ impl Flood {
             "1" => true,
             _ => return None,
         };
-        Some(Self { next: 0, total, qos1, id: NonZeroU16::MIN, outstanding: 0 })
+        let window = WINDOW.min(receive_maximum.into());
+        Some(Self { next: 0, total, qos1, level, window, id: NonZeroU16::MIN, outstanding: 0 })
     }
 
     /// Notes one PUBACK.
@@ -49,12 +53,12 @@ impl Flood {
         topic.extend_from_slice(client_id);
         topic.extend_from_slice(b"/messages/devicebound/%24.mid=");
         let stem = topic.len();
-        while self.next < self.total && out.len() < room && !(self.qos1 && self.outstanding >= WINDOW) {
+        while self.next < self.total && out.len() < room && !(self.qos1 && self.outstanding >= self.window) {
             topic.truncate(stem);
             // Writing to a Vec cannot fail.
             let _ = write!(topic, "{}", self.next);
             let id = self.qos1.then_some(self.id);
-            wire::put_publish(out, &topic, id, &[b'x'; PAYLOAD]);
+            wire::put_publish(out, &self.level.publish(&topic, id, &[b'x'; PAYLOAD]));
             self.next += 1;
             if self.qos1 {
                 self.id = wire::next_id(self.id);
@@ -75,7 +79,7 @@ mod tests {
     use super::*;
 
     fn flood(text: &str) -> Flood {
-        Flood::parse(text.as_bytes()).unwrap_or_else(|| panic!("{text} refused"))
+        Flood::parse(text.as_bytes(), Level::Four, u16::MAX).unwrap_or_else(|| panic!("{text} refused"))
     }
 
     fn count(mut bytes: &[u8]) -> usize {
@@ -90,7 +94,7 @@ mod tests {
     #[test]
     fn only_whole_requests_count() {
         for bad in ["FLOOD", "FLOOD 5", "FLOOD 5 2", "FLOOD x 1", "FLOOD 99999999999 0", "flood 5 1"] {
-            assert!(Flood::parse(bad.as_bytes()).is_none(), "{bad}");
+            assert!(Flood::parse(bad.as_bytes(), Level::Four, u16::MAX).is_none(), "{bad}");
         }
     }
 
@@ -118,5 +122,15 @@ mod tests {
         assert!(f.fill(&mut out, b"dev", usize::MAX));
         assert_eq!(count(&out), 1);
         assert!(!f.done());
+    }
+
+    #[test]
+    fn the_window_is_no_larger_than_the_client_takes() {
+        let parsed = Flood::parse(b"FLOOD 1500 1", Level::Five, 20);
+        let mut out = Vec::new();
+        assert!(parsed.is_some_and(|mut f| f.fill(&mut out, b"dev", usize::MAX)));
+        assert_eq!(count(&out), 20);
+        let first = wire::scan(&out).ok().flatten().and_then(|packet| packet.publish(Level::Five).ok());
+        assert_eq!(first.map(|p| (p.properties, p.payload.len())), Some((Some(&[][..]), PAYLOAD)));
     }
 }
