@@ -13,10 +13,12 @@ import aiomqtt
 from common import (
     PATCH_BYTES,
     PAYLOAD,
+    REQUESTS,
     TIMEOUT,
     TWIN_RESPONSES,
     Job,
     Result,
+    correlations,
     gathered,
     main,
     measured,
@@ -24,6 +26,8 @@ from common import (
     repeat_async,
     request_id,
 )
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
 
 def make(job: Job, device: str | None = None) -> aiomqtt.Client:
@@ -34,6 +38,7 @@ def make(job: Job, device: str | None = None) -> aiomqtt.Client:
         username=job.username,
         password="any",  # noqa: S106 -- the sink takes anything
         identifier=device or job.device,
+        protocol=aiomqtt.ProtocolVersion.V5 if job.v5 else aiomqtt.ProtocolVersion.V311,
         keepalive=240,
         timeout=TIMEOUT,
         max_inflight_messages=job.window,
@@ -102,6 +107,34 @@ async def twin_patch_100(job: Job) -> Result:
     return await gathered(job.n, 100, await twin(job))
 
 
+async def request(job: Job) -> Result:
+    """Send a request, wait for the message with its correlation data, each in turn."""
+    client = await connect(make(job))
+    waiting: dict[bytes, asyncio.Future[None]] = {}
+    made = correlations()
+    await client.subscribe(job.answers, qos=1)
+
+    async def read() -> None:
+        async for message in client.messages:
+            future = waiting.pop(message.properties.CorrelationData, None)
+            if future is not None:
+                future.set_result(None)
+
+    reader = asyncio.create_task(read())
+
+    async def once() -> None:
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.ResponseTopic = job.answers
+        properties.CorrelationData = correlation = next(made)
+        future = waiting[correlation] = asyncio.get_running_loop().create_future()
+        await client.publish(REQUESTS, PAYLOAD, qos=1, properties=properties)
+        await future
+        if reader.done():
+            raise RuntimeError("the reader has ended")
+
+    return await repeat_async(job.n, once)
+
+
 async def count(client: aiomqtt.Client, n: int) -> None:
     """Read ``n`` messages."""
     async for _ in client.messages:
@@ -147,6 +180,10 @@ if __name__ == "__main__":
             "twin_patch_100": lambda job: asyncio.run(twin_patch_100(job)),
             "receive_qos0": lambda job: asyncio.run(receive(job, 0)),
             "receive_qos1": lambda job: asyncio.run(receive(job, 1)),
+            "v5_qos1_gather": lambda job: asyncio.run(qos1_pipelined_gather(job)),
+            "v5_qos1_one": lambda job: asyncio.run(qos1_one_at_a_time(job)),
+            "v5_request": lambda job: asyncio.run(request(job)),
+            "v5_receive": lambda job: asyncio.run(receive(job, 1)),
             "connect": lambda job: asyncio.run(connect_task(job)),
             "footprint": lambda job: asyncio.run(footprint(job)),
         }

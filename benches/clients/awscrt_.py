@@ -1,4 +1,7 @@
-"""awscrt: the AWS common runtime's MQTT 3.1.1 client, C underneath, ``concurrent.futures`` on top."""
+"""awscrt: the AWS common runtime's MQTT clients, C underneath, ``concurrent.futures`` on top.
+
+Its client of MQTT 5 is another one than that of MQTT 3.1.1, and has a script of its own.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+import awscrt_v5
 from awscrt import io, mqtt
 from common import (
     PATCH_BYTES,
@@ -183,6 +187,11 @@ if __name__ == "__main__":
             "twin_patch_100": lambda job: asyncio.run(twin_patch_100(job)),
             "receive_qos0": lambda job: receive(job, 0),
             "receive_qos1": lambda job: receive(job, 1),
+            "v5_qos1_pipelined": awscrt_v5.qos1_pipelined,
+            "v5_qos1_gather": lambda job: asyncio.run(awscrt_v5.qos1_gather(job)),
+            "v5_qos1_one": awscrt_v5.qos1_one,
+            "v5_request": awscrt_v5.request,
+            "v5_receive": awscrt_v5.receive,
             "connect": connect_task,
             "footprint": footprint,
         }

@@ -1,4 +1,4 @@
-"""azmqtt: both faces of the package that this repository builds."""
+"""azmqtt: both clients of the package that this repository builds, each with both of its faces."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import azmqtt
 from common import (
     PATCH,
     PAYLOAD,
+    REQUESTS,
     TIMEOUT,
     Job,
     Result,
@@ -111,6 +112,64 @@ def connect_task(job: Job) -> Result:
     return result
 
 
+def broker_client(job: Job, protocol: int = 5) -> Any:
+    """Make a connected client of any broker."""
+    client = azmqtt.MqttClient(
+        job.host,
+        job.device,
+        username=job.username,
+        password="any",  # noqa: S106 -- the sink takes anything
+        trust=job.ca,
+        port=job.port,
+        timeout=TIMEOUT,
+        protocol=protocol,
+    )
+    client.connect()
+    return client
+
+
+def broker_pipelined(job: Job, protocol: int = 5) -> Result:
+    """One call with an iterable of topics and bytes."""
+    client = broker_client(job, protocol)
+    with measured(job.n) as result:
+        acknowledged = client.publish_many(itertools.repeat((job.events, PAYLOAD), job.n))
+    if acknowledged != job.n:
+        raise RuntimeError(f"{acknowledged} of {job.n} acknowledged")
+    return result
+
+
+async def broker_gather(job: Job) -> Result:
+    """Await a thousand gathered messages at a time."""
+    client = broker_client(job)
+    return await gathered(job.n, 1000, lambda: client.publish_async(job.events, PAYLOAD))
+
+
+def broker_one(job: Job) -> Result:
+    """Publish and wait for the acknowledgement, each in turn."""
+    client = broker_client(job)
+    return repeat(job.n, lambda: client.publish(job.events, PAYLOAD))
+
+
+def broker_request(job: Job) -> Result:
+    """One request after the other; the first, which subscribes, is not counted."""
+    client = broker_client(job)
+    client.request(REQUESTS, PAYLOAD, response_topic=job.answers)
+    return repeat(job.n, lambda: client.request(REQUESTS, PAYLOAD, response_topic=job.answers))
+
+
+def broker_receive(job: Job) -> Result:
+    """Count messages of the iterator."""
+    client = broker_client(job)
+    messages = client.messages(timeout=TIMEOUT)
+    client.subscribe(job.devicebound)
+    with measured(job.n) as result:
+        client.publish(job.events, job.flood(1))
+        received = sum(1 for _ in itertools.islice(messages, job.n))
+    if received != job.n:
+        raise RuntimeError(f"{received} of {job.n} received")
+    return result
+
+
 if __name__ == "__main__":
     main(
         {
@@ -124,6 +183,12 @@ if __name__ == "__main__":
             "twin_patch_100": lambda job: asyncio.run(twin_patch_100(job)),
             "receive_qos0": lambda job: receive(job, 0),
             "receive_qos1": lambda job: receive(job, 1),
+            "v5_qos1_pipelined": broker_pipelined,
+            "v4_qos1_pipelined": lambda job: broker_pipelined(job, 4),
+            "v5_qos1_gather": lambda job: asyncio.run(broker_gather(job)),
+            "v5_qos1_one": broker_one,
+            "v5_request": broker_request,
+            "v5_receive": broker_receive,
             "connect": connect_task,
             "footprint": lambda job: open_many(job.n, lambda i: connected(job, f"bench-{i}")),
         }

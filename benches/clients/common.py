@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gc
+import itertools
 import json
 import os
 import resource
@@ -26,6 +27,9 @@ PATCH_BYTES = json.dumps(PATCH).encode()
 TIMEOUT = 60.0
 """Seconds that any single wait may take before the run counts as failed."""
 
+REQUESTS = "requests"
+"""Where the requests of MQTT 5 go; the sink answers on any topic."""
+
 TWIN_RESPONSES = "$iothub/twin/res/#"
 TWIN_STATUS_OK = "204"
 
@@ -42,6 +46,16 @@ class Job:
     window: int | None
     """QoS 1 messages on their way at once, for clients that can be told; ``None`` leaves their default."""
     device: str = "bench"
+
+    @property
+    def v5(self) -> bool:
+        """Whether the task speaks MQTT 5; all others speak MQTT 3.1.1."""
+        return self.task.startswith("v5_")
+
+    @property
+    def answers(self) -> str:
+        """The response topic of its requests."""
+        return f"clients/{self.device}/{REQUESTS}"
 
     @property
     def username(self) -> str:
@@ -204,6 +218,11 @@ async def open_many_async(n: int, connect: Callable[[int], Any]) -> Result:
     except Exception as e:  # noqa: BLE001 -- whatever stops it is the finding
         error = e
     return reading.result(len(kept), error)
+
+
+def correlations() -> Iterator[bytes]:
+    """Count in correlation data of 16 bytes."""
+    return (number.to_bytes(16, "big") for number in itertools.count(1))
 
 
 def request_id(topic: str) -> str:

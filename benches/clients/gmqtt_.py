@@ -13,10 +13,12 @@ import gmqtt
 from common import (
     PATCH_BYTES,
     PAYLOAD,
+    REQUESTS,
     TIMEOUT,
     TWIN_RESPONSES,
     Job,
     Result,
+    correlations,
     gathered,
     main,
     measured,
@@ -24,7 +26,7 @@ from common import (
     repeat_async,
     request_id,
 )
-from gmqtt.mqtt.constants import MQTTv311
+from gmqtt.mqtt.constants import MQTTv50, MQTTv311
 from gmqtt.storage import PersistentStorage
 
 
@@ -59,7 +61,8 @@ def make(job: Job, device: str | None = None, storage: PersistentStorage | None 
 async def connect(job: Job, client: gmqtt.Client) -> gmqtt.Client:
     """Connect and return when the CONNACK is there."""
     context = ssl.create_default_context(cafile=job.ca)
-    await asyncio.wait_for(client.connect(job.host, job.port, ssl=context, keepalive=240, version=MQTTv311), 15)
+    version = MQTTv50 if job.v5 else MQTTv311
+    await asyncio.wait_for(client.connect(job.host, job.port, ssl=context, keepalive=240, version=version), 15)
     return client
 
 
@@ -141,6 +144,31 @@ async def twin_patch_100(job: Job) -> Result:
     return await gathered(job.n, 100, await twin(job))
 
 
+async def request(job: Job) -> Result:
+    """Send a request, wait for the message with its correlation data, each in turn."""
+    waiting: dict[bytes, asyncio.Future[None]] = {}
+    made = correlations()
+    client = make(job)
+
+    def on_message(_client: Any, _topic: str, _payload: bytes, _qos: int, properties: dict[str, Any]) -> int:
+        future = waiting.pop(bytes(properties["correlation_data"][0]), None)
+        if future is not None:
+            future.set_result(None)
+        return 0
+
+    client.on_message = on_message
+    await connect(job, client)
+    await subscribe(client, job.answers)
+
+    async def once() -> None:
+        correlation = next(made)
+        future = waiting[correlation] = asyncio.get_running_loop().create_future()
+        client.publish(REQUESTS, PAYLOAD, qos=1, response_topic=job.answers, correlation_data=correlation)
+        await future
+
+    return await repeat_async(job.n, once)
+
+
 async def receive(job: Job, qos: int) -> Result:
     """Count messages in ``on_message``."""
     client = make(job)
@@ -189,6 +217,11 @@ if __name__ == "__main__":
             "twin_patch_100": lambda job: asyncio.run(twin_patch_100(job)),
             "receive_qos0": lambda job: asyncio.run(receive(job, 0)),
             "receive_qos1": lambda job: asyncio.run(receive(job, 1)),
+            "v5_qos1_pipelined": lambda job: asyncio.run(qos1_pipelined(job)),
+            "v5_qos1_gather": lambda job: asyncio.run(qos1_pipelined_gather(job)),
+            "v5_qos1_one": lambda job: asyncio.run(qos1_one_at_a_time(job)),
+            "v5_request": lambda job: asyncio.run(request(job)),
+            "v5_receive": lambda job: asyncio.run(receive(job, 1)),
             "connect": lambda job: asyncio.run(connect_task(job)),
             "footprint": lambda job: asyncio.run(footprint(job)),
         }

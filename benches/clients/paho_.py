@@ -16,10 +16,12 @@ from common import (
     PATCH,
     PATCH_BYTES,
     PAYLOAD,
+    REQUESTS,
     TIMEOUT,
     TWIN_RESPONSES,
     Job,
     Result,
+    correlations,
     main,
     measured,
     open_many,
@@ -38,7 +40,8 @@ else:
 
 def make(job: Job, device: str | None = None) -> mqtt.Client:
     """Make a client that is set up and not connected."""
-    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=device or job.device, protocol=mqtt.MQTTv311)
+    protocol = mqtt.MQTTv5 if job.v5 else mqtt.MQTTv311
+    client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=device or job.device, protocol=protocol)
     client.username_pw_set(job.username, "any")
     client.tls_set(ca_certs=job.ca)
     if job.window is not None:
@@ -140,6 +143,35 @@ def twin_patch_100(job: Job) -> Result:
     return result
 
 
+def request(job: Job) -> Result:
+    """Send a request, wait for the message with its correlation data, each in turn."""
+    from paho.mqtt.packettypes import PacketTypes  # noqa: PLC0415 -- only MQTT 5 needs them
+    from paho.mqtt.properties import Properties  # noqa: PLC0415
+
+    client = connect(job, make(job))
+    waiting: dict[bytes, threading.Event] = {}
+    made = correlations()
+
+    def on_message(_client: Any, _userdata: Any, message: mqtt.MQTTMessage) -> None:
+        answered = waiting.pop(message.properties.CorrelationData, None)
+        if answered is not None:
+            answered.set()
+
+    client.on_message = on_message
+    subscribe(client, job.answers)
+
+    def once() -> None:
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.ResponseTopic = job.answers
+        properties.CorrelationData = correlation = next(made)
+        answered = waiting[correlation] = threading.Event()
+        client.publish(REQUESTS, PAYLOAD, qos=1, properties=properties)
+        if not answered.wait(TIMEOUT):
+            raise TimeoutError("no answer")
+
+    return repeat(job.n, once)
+
+
 def receive(job: Job, qos: int) -> Result:
     """Count messages in ``on_message``."""
     client = connect(job, make(job))
@@ -187,6 +219,10 @@ if __name__ == "__main__":
             "twin_patch_100": twin_patch_100,
             "receive_qos0": lambda job: receive(job, 0),
             "receive_qos1": lambda job: receive(job, 1),
+            "v5_qos1_pipelined": qos1_pipelined,
+            "v5_qos1_one": qos1_one_at_a_time,
+            "v5_request": request,
+            "v5_receive": lambda job: receive(job, 1),
             "connect": connect_task,
             "footprint": footprint,
         }
