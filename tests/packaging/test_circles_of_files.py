@@ -46,9 +46,10 @@ def expand(path: str) -> list[str]:
 def named(module: Module, text: str, known: set[Module]) -> set[Module]:
     """Return the modules that a file names, each as deep as it is a file of its own."""
     code = re.sub(r"//.*", "", re.split(r"#\[cfg\(test\)\]\nmod tests? \{", text)[0])
+    code = re.sub(r"pub\(in [^)]*\)", "pub", code)  # who may use a thing, not what it uses
     uses = re.findall(r"^\s*(?:pub(?:\([^)]*\))? )?use ([^;]+);", code, re.MULTILINE)
     paths = [path for use in uses for path in expand(" ".join(use.split()))]
-    paths += re.findall(r"\b(?:crate|super|self)(?:::\w+)+", code)
+    paths += re.findall(r"\b(?:crate|super|self)(?:::\w+)+\b(?!::)", code)
     found = set()
     for path in paths:
         parts = [part.strip() for part in path.split("::")]

@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use crate::messages::telemetry::unix_seconds;
+use crate::unix_time::unix_seconds;
 use azmqtt_dialect::sas::CLOCK_SKEW;
 
-use crate::messages::feedback_queue::FeedbackDelivery;
-use crate::throttle::Throttling;
+use crate::throttle::tier::Throttling;
 use azmqtt_local::packets::PacketRecording;
 
 /// How a hub is set up. `HubConfig::default()` listens on a free port of 127.0.0.1 and keeps nothing on disk.
@@ -152,6 +151,30 @@ impl Default for CloudToDevice {
             ttl: Duration::from_secs(3600),
             max_deliveries: 10,
             feedback: FeedbackDelivery::default(),
+        }
+    }
+}
+
+/// How feedback is handed to services.
+#[derive(Clone, Copy, Debug)]
+pub struct FeedbackDelivery {
+    /// How long records wait for others before fewer than 64 make a batch.
+    pub interval: Duration,
+    /// For how long a batch is locked; the service takes 5 to 300 s.
+    pub lock: Duration,
+    /// How long a batch lives; the service takes 1 minute to 2 days.
+    pub ttl: Duration,
+    /// How often a batch may be given back; the service takes 1 to 100.
+    pub max_deliveries: u32,
+}
+
+impl Default for FeedbackDelivery {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(15),
+            lock: Duration::from_secs(60),
+            ttl: Duration::from_secs(3600),
+            max_deliveries: 10,
         }
     }
 }

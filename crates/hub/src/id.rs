@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+/// How many modules a device may have (IoT Hub docs, "quotas and throttling"; error 413003 beyond).
+pub const MAX_MODULES: usize = 50;
+
 /// A device, or a module of a device. Every call that takes one also takes what it is made from: `"device"` or
 /// `("device", "module")`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,6 @@
-//! What every connection of a hub shares.
+//! The parts of a hub, put together: what connections, requests and the application's calls have in common.
+//!
+//! Only those know it. What is below takes the parts that it needs.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -10,19 +12,21 @@ use crate::configurations::Configurations;
 use crate::error::HubError;
 use crate::faults::Faults;
 use crate::jobs::Jobs;
-use crate::messages::cloud_clock::CloudClock;
 use crate::messages::feedback::Feedback;
 use crate::messages::telemetry::Recorder;
 use crate::provisioning;
+use crate::provisioning::assign::Hub;
+use crate::provisioning::service::Service;
+use crate::refusals::Refusals;
 use crate::registry::Registry;
+use crate::security::authentication::Judge;
 use crate::security::client_certificates::Authorities;
 use crate::security::policies::Policies;
-use crate::storage::state_dir::{Kind, StateDir};
+use crate::storage::disk::Disk;
 use crate::throttle::Limiter;
 use crate::uploads::Uploads;
 use azmqtt_local::packets::PacketLog;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
-use azmqtt_net::sync::Mutex;
 
 /// Requests of services that are at work at the same time: far fewer than the runtime has threads.
 const SERVICE_WORK: usize = 16;
@@ -30,7 +34,9 @@ const SERVICE_WORK: usize = 16;
 /// The hub without its sockets.
 pub struct Shared {
     pub config: HubConfig,
-    pub registry: Registry,
+    /// Given up when the hub stops.
+    pub disk: Disk,
+    pub registry: Arc<Registry>,
     pub policies: Policies,
     pub recorder: Recorder,
     /// Where packets are recorded, if they are.
@@ -38,85 +44,85 @@ pub struct Shared {
     /// Whose signatures on client certificates are taken.
     pub client_authorities: Authorities,
     pub feedback: Feedback,
-    pub cloud_clock: CloudClock,
     pub uploads: Uploads,
     pub unauthenticated: UnauthenticatedLimits,
-    pub provisioning: provisioning::Registry,
-    pub configurations: Configurations,
+    pub provisioning: Arc<provisioning::Registry>,
+    pub configurations: Arc<Configurations>,
     pub faults: Faults,
     /// Which run of the hub it is, for what must not outlast it.
     pub run: u64,
-    pub jobs: Jobs,
+    pub jobs: Arc<Jobs>,
     /// How many requests of services may be at work on threads of their own.
     pub service_work: Arc<Semaphore>,
     pub throttle: Limiter,
-    /// Taken out when the hub stops, so that another can have it.
-    pub state_dir: Mutex<Option<Arc<StateDir>>>,
-    last_refusal: Mutex<Option<String>>,
+    refusals: Refusals,
 }
 
 impl Shared {
-    pub fn new(
-        config: HubConfig,
-        registry: Registry,
-        policies: Policies,
-        client_authorities: Authorities,
-        provisioning: provisioning::Registry,
-        state_dir: Option<Arc<StateDir>>,
-    ) -> Self {
-        let recorder = Recorder::new(config.recording);
-        let packets = PacketLog::new(config.packets);
-        let uploads = Uploads::new(config.file_uploads);
-        let throttle = Limiter::new(config.throttling);
-        Self {
+    /// A hub as the disk keeps it; a new one if it keeps none.
+    ///
+    /// # Errors
+    /// A file cannot be read or written, or is damaged.
+    pub fn open(config: HubConfig, disk: Disk) -> Result<Self, HubError> {
+        let registry = Arc::new(Registry::load(disk.clone())?);
+        let provisioning = provisioning::Registry::load(config.hostname.clone(), disk.clone())?;
+        let policies = match disk.dir() {
+            Some(dir) => Policies::load(&dir)?,
+            None => Policies::generate()?,
+        };
+        let client_authorities = Authorities::default();
+        let configurations = Configurations::load(registry.clone(), disk.clone())?;
+        let jobs = Jobs::load(registry.clone(), disk.clone())?;
+        Ok(Self {
+            recorder: Recorder::new(config.recording),
+            packets: PacketLog::new(config.packets),
+            uploads: Uploads::new(config.file_uploads),
+            throttle: Limiter::new(config.throttling),
             config,
+            disk,
             registry,
             policies,
-            provisioning,
+            provisioning: Arc::new(provisioning),
             run: run_number(),
-            recorder,
-            packets,
             client_authorities,
             faults: Faults::default(),
-            throttle,
             feedback: Feedback::default(),
-            cloud_clock: CloudClock::default(),
-            uploads,
-            configurations: Configurations::default(),
+            configurations: Arc::new(configurations),
             unauthenticated: UnauthenticatedLimits::default(),
-            jobs: Jobs::default(),
+            jobs: Arc::new(jobs),
             service_work: Arc::new(Semaphore::new(SERVICE_WORK)),
-            state_dir: Mutex::new(state_dir),
-            last_refusal: Mutex::default(),
+            refusals: Refusals::default(),
+        })
+    }
+
+    /// Who says which devices may connect.
+    pub fn judge(&self) -> Judge<'_> {
+        Judge {
+            config: &self.config,
+            registry: &self.registry,
+            policies: &self.policies,
+            authorities: &self.client_authorities,
         }
     }
 
-    /// Brings the file of an enrolment, a group or a registration up to date, returns when it is safe on the disk.
-    pub fn save_provisioning(&self, kind: Kind, key: &str) -> Result<(), HubError> {
-        self.state_dir().map_or(Ok(()), |dir| self.provisioning.save(&dir, kind, key))
-    }
-
-    /// [`Self::save_provisioning`] for tasks.
-    pub async fn save_provisioning_async(self: &Arc<Self>, kind: Kind, key: String) -> Result<(), HubError> {
-        if self.state_dir().is_none() {
-            return Ok(());
+    /// The provisioning service, which assigns devices to this hub.
+    pub fn provisioning_service(&self) -> Service<'_> {
+        Service {
+            registry: &self.provisioning,
+            config: &self.config,
+            authorities: &self.client_authorities,
+            hub: Hub { hostname: &self.config.hostname, registry: &self.registry, refusals: &self.refusals },
         }
-        let shared = self.clone();
-        let saved = tokio::task::spawn_blocking(move || shared.save_provisioning(kind, &key)).await;
-        saved.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))))
     }
 
-    pub fn state_dir(&self) -> Option<Arc<StateDir>> {
-        self.state_dir.lock().clone()
-    }
-
-    /// Why a CONNECT was refused: MQTT has no words for it, and somebody will want to know.
+    /// Notes why a client was refused.
     pub fn note_refusal(&self, reason: String) {
-        *self.last_refusal.lock() = Some(reason);
+        self.refusals.note(reason);
     }
 
+    /// Why the last client was refused.
     pub fn last_refusal(&self) -> Option<String> {
-        self.last_refusal.lock().clone()
+        self.refusals.last()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Hub;
 use crate::error::HubError;
-use crate::security::client_certificates::Authentication;
+use crate::registry::credentials::Authentication;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::x509::Thumbprint;
 use azmqtt_local::certificate_authority::client_certificate;
@@ -44,8 +44,8 @@ impl Hub {
     pub fn add_client_authority(&self, pem: &[u8]) -> Result<(), HubError> {
         self.check_running()?;
         self.shared.client_authorities.add(pem)?;
-        let dir = self.shared.state_dir();
-        dir.map_or(Ok(()), |dir| dir.save_client_authorities(&self.shared.client_authorities))
+        let dir = self.shared.disk.dir();
+        dir.map_or(Ok(()), |dir| self.shared.client_authorities.save(&dir))
     }
 
     /// Makes a certificate with a new key (ECDSA, P-256) and the common name of an identity: `device`, or

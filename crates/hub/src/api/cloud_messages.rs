@@ -5,9 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::Hub;
+use crate::delivery::sending::{self, CloudSend};
 use crate::error::HubError;
 use crate::messages::feedback::FeedbackRecord;
-use crate::messages::sending::{self, CloudSend};
 use azmqtt_dialect::MessageProperties;
 
 impl Hub {
@@ -29,7 +29,7 @@ impl Hub {
     /// [`HubError::TopicTooLong`] when its properties, encoded, have more than that.
     pub fn send_c2d_message(&self, device_id: &str, message: CloudSend) -> Result<String, HubError> {
         self.check_running()?;
-        sending::send(&self.shared, device_id, message)
+        sending::send(&self.shared.registry, device_id, message, self.shared.config.cloud_to_device.ttl)
     }
 
     /// Cloud-to-device messages that the device has not acknowledged.
@@ -41,7 +41,7 @@ impl Hub {
     /// they were.
     pub fn purge_c2d(&self, device_id: &str) -> Result<usize, HubError> {
         self.check_running()?;
-        sending::purge(&self.shared, device_id)
+        sending::purge(&self.shared.registry, &self.shared.feedback, device_id)
     }
 
     /// What became of messages whose senders asked by `ack`, of a device or of all, oldest first: the newest 10,000.

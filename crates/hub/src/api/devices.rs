@@ -11,11 +11,12 @@ use crate::error::HubError;
 use crate::id::{Id, Whose};
 use crate::if_match::IfMatch;
 use crate::messages::telemetry::TelemetryMessage;
-use crate::methods::{self, MethodResult, PendingCall};
+use crate::methods::pending::{self, PendingCall};
 use crate::random;
-use crate::registry::device::{CloseReason, Credentials, END_TIMEOUT};
+use crate::registry::credentials::Authentication;
+use crate::registry::credentials::Credentials;
+use crate::registry::device::{CloseReason, END_TIMEOUT, MethodResult};
 use crate::registry::identities::{self, LoginDraft};
-use crate::security::client_certificates::Authentication;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::twin::desired_notification;
@@ -41,7 +42,7 @@ impl Hub {
             },
             other => LoginDraft::Other(other),
         };
-        identities::create(&self.shared, id.into(), login.into(), None).map(drop)
+        identities::create(&self.shared.registry, id.into(), login.into(), None).map(drop)
     }
 
     /// Whether there is such a device.
@@ -63,13 +64,13 @@ impl Hub {
     /// Forgets a device with its modules, or a module.
     pub(crate) fn remove(&self, id: Id<'_>) -> Result<(), HubError> {
         self.check_running()?;
-        identities::remove(&self.shared, id, &IfMatch::Any)
+        identities::remove(&self.shared.registry, &self.shared.feedback, id, &IfMatch::Any)
     }
 
     /// Lets a device and its modules connect or not; the connections of those that may not end.
     pub fn set_enabled(&self, device_id: &str, enabled: bool) -> Result<(), HubError> {
         self.check_running()?;
-        identities::set_enabled(&self.shared, device_id, enabled)
+        identities::set_enabled(&self.shared.registry, device_id, enabled)
     }
 
     /// `HostName=…;DeviceId=…[;ModuleId=…];SharedAccessKey=…`, with the primary key, a secret; or with
@@ -96,7 +97,7 @@ impl Hub {
     pub fn twin<'a>(&self, id: impl Into<Id<'a>>) -> Result<Value, HubError> {
         let device = self.shared.registry.get(id)?;
         let state = device.state();
-        let mut view = state.twin().service_view(&state.facts(&device));
+        let mut view = state.twin().service_view(&state.facts(device.key()));
         if view.get("tags").is_none() {
             view["tags"] = Value::Object(Map::new());
         }
@@ -108,7 +109,7 @@ impl Hub {
     pub fn patch_desired<'a>(&self, id: impl Into<Id<'a>>, patch: &Value) -> Result<u64, HubError> {
         self.check_running()?;
         let device = self.shared.registry.get(id)?;
-        self.shared.change(&device, |change| {
+        self.shared.registry.change(&device, |change| {
             let now = Timestamp::now();
             let patched = change.twin_by(|twin| {
                 let notification = if patch.is_null() {
@@ -156,7 +157,7 @@ impl Hub {
         connect_timeout: Duration,
     ) -> Result<PendingCall, HubError> {
         self.check_running()?;
-        methods::begin(&self.shared.registry, id.into(), name, payload, response_timeout, connect_timeout)
+        pending::begin(&self.shared.registry, id.into(), name, payload, response_timeout, connect_timeout)
     }
 
     /// The recorded messages of a device or module, oldest first; one that was removed may have some.

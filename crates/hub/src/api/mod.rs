@@ -15,13 +15,11 @@ use std::sync::Arc;
 
 use crate::config::HubConfig;
 use crate::error::HubError;
-use crate::registry::Registry;
-use crate::security::certificates::{generate, server_config, server_names};
-use crate::security::client_certificates::Authorities;
-use crate::security::policies::{OWNER, Policies};
+use crate::security::certificates::{generate, load, server_config, server_names};
+use crate::security::policies::OWNER;
 use crate::server::runtime::{self, Ports, Thread};
 use crate::shared::Shared;
-use crate::storage::device_file;
+use crate::storage::disk::Disk;
 use crate::storage::state_dir::{CA_FILE, StateDir, TEMP_DIR_PREFIX};
 use azmqtt_dialect::identity::check_host_name;
 use azmqtt_local::certificate_authority::Authority;
@@ -48,64 +46,37 @@ impl Hub {
     /// Starts a hub; returns when it listens.
     pub fn start(config: HubConfig) -> Result<Self, HubError> {
         check_host_name(&config.hostname).map_err(HubError::Identity)?;
-        let state_dir = config.state_dir.as_deref().map(StateDir::open).transpose()?.map(Arc::new);
-        let registry = Registry::default();
-        if let Some(dir) = &state_dir {
-            for (path, content) in dir.identities()? {
-                let device = Arc::new(device_file::load(&path, &content, &registry)?);
-                registry.insert(device).map_err(|error| HubError::corrupt(&path, error))?;
-            }
-        }
-        let provisioning = match &state_dir {
-            Some(dir) => crate::provisioning::Registry::load(dir)?,
-            None => crate::provisioning::Registry::generate()?,
-        };
-        let policies = match &state_dir {
-            Some(dir) => Policies::load(dir)?,
-            None => Policies::generate()?,
-        };
-        let authority = match &state_dir {
-            Some(dir) => dir.authority()?,
+        let state_dir = config.state_dir.as_deref().map(StateDir::open).transpose()?;
+        let disk = Disk::new(state_dir);
+        let shared = Shared::open(config, disk.clone())?;
+        let dir = disk.dir();
+        let authority = match &dir {
+            Some(dir) => load(dir)?,
             None => generate()?,
         };
-        let tls = server_config(&authority, &server_names(&config))?;
-        let client_authorities = Authorities::default();
-        client_authorities.add(authority.certificate.as_bytes())?;
-        if let Some(dir) = &state_dir {
-            dir.load_client_authorities(&client_authorities)?;
-        }
-        let temp_dir = if state_dir.is_none() { Some(TempDir::make(TEMP_DIR_PREFIX)?) } else { None };
+        let tls = server_config(&authority, &server_names(&shared.config))?;
+        shared.client_authorities.add(authority.certificate.as_bytes())?;
+        let (temp_dir, ca_file) = match &dir {
+            Some(dir) => {
+                shared.client_authorities.load(dir)?;
+                (None, dir.ca_file())
+            }
+            None => {
+                let temp_dir = TempDir::make(TEMP_DIR_PREFIX)?;
+                let ca_file = temp_dir.join(CA_FILE);
+                write_whole(&ca_file, authority.certificate.as_bytes())?;
+                (Some(temp_dir), ca_file)
+            }
+        };
         let mut hub = Self {
-            ca_file: match (&temp_dir, &state_dir) {
-                (Some(temp), _) => temp.join(CA_FILE),
-                (None, Some(dir)) => dir.ca_file(),
-                (None, None) => PathBuf::new(),
-            },
-            shared: Arc::new(Shared::new(
-                config,
-                registry,
-                policies,
-                client_authorities,
-                provisioning,
-                state_dir,
-            )),
+            shared: Arc::new(shared),
             ports: Ports::default(),
             authority,
+            ca_file,
             temp_dir,
             thread: Mutex::default(),
             process: std::process::id(),
         };
-        if hub.temp_dir.is_some() {
-            write_whole(&hub.ca_file, hub.ca_pem().as_bytes())?;
-        }
-        if let Some(dir) = hub.shared.state_dir() {
-            hub.shared.configurations.load(&dir)?;
-            hub.shared.jobs.load(&dir)?;
-        }
-        // Messages may have expired since the last run.
-        for device in hub.shared.registry.all() {
-            hub.shared.cloud_clock.due(&device, &mut device.state());
-        }
         let (thread, ports) = runtime::spawn(hub.shared.clone(), tls)?;
         hub.thread = Mutex::new(Some(thread));
         hub.ports = ports;
@@ -123,15 +94,12 @@ impl Hub {
         }
         self.shared.provisioning.stop();
         thread.stop();
-        self.shared.jobs.stop(&self.shared);
+        self.shared.jobs.stop();
         for device in self.shared.registry.all() {
             // What cannot be saved now is as an unexpected end would leave it: messages come again.
-            let _ = self.shared.unsaved(&device).save();
+            let _ = self.shared.registry.unsaved(&device).save();
         }
-        let state_dir = self.shared.state_dir.lock().take();
-        if let Some(dir) = state_dir {
-            dir.release();
-        }
+        self.shared.disk.release();
         self.remove_temp_dir();
     }
 

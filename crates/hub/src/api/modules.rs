@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::Hub;
 use crate::error::HubError;
 use crate::messages::cloud_messages::{CloudMessage, MAX_INPUTS};
-use crate::messages::telemetry::unix_now;
-use crate::security::client_certificates::Authentication;
+use crate::registry::credentials::Authentication;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MessageProperties};
 
@@ -88,7 +88,7 @@ impl Hub {
             input: Some(input.to_owned()),
         };
         message.check_topic(module.key())?;
-        let pushed = self.shared.change_queue(&module, |queue| queue.push(message));
+        let pushed = self.shared.registry.change_queue(&module, |queue| queue.push(message));
         pushed.map_err(|_| HubError::QueueFull { device_id: module.key().to_string(), limit: MAX_INPUTS })
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::Hub;
+use super::Hub;
 use crate::id::Whose;
 
 pub use azmqtt_local::packets::{ClientName, Content, Direction, PacketRecord, Will};

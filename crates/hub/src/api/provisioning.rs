@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Hub;
-use crate::HubError;
+use crate::error::HubError;
 use crate::provisioning::allocation::{Allocation, AllocationRequest};
 use crate::provisioning::enrollment::{Attestation, Enrollment, EnrollmentGroup, check_twin, key_of};
 use crate::provisioning::{Fault, Record};
@@ -34,7 +34,7 @@ impl Hub {
             }
             state.enrollments.insert(key.clone(), enrollment);
         }
-        self.shared.save_provisioning(Kind::Enrollment, &key).inspect_err(|_| {
+        self.shared.provisioning.save(Kind::Enrollment, &key).inspect_err(|_| {
             self.shared.provisioning.state().enrollments.remove(&key);
         })
     }
@@ -53,7 +53,7 @@ impl Hub {
             }
             state.groups.insert(name.clone(), group);
         }
-        self.shared.save_provisioning(Kind::EnrollmentGroup, &name).inspect_err(|_| {
+        self.shared.provisioning.save(Kind::EnrollmentGroup, &name).inspect_err(|_| {
             self.shared.provisioning.state().groups.remove(&name);
         })
     }
@@ -84,7 +84,7 @@ impl Hub {
             found.policy.enabled = enabled;
             found.policy.revision = found.policy.revision.next();
         }
-        self.shared.save_provisioning(Kind::Enrollment, &key)
+        self.shared.provisioning.save(Kind::Enrollment, &key)
     }
 
     /// The same for a group.
@@ -97,7 +97,7 @@ impl Hub {
             found.policy.enabled = enabled;
             found.policy.revision = found.policy.revision.next();
         }
-        self.shared.save_provisioning(Kind::EnrollmentGroup, name)
+        self.shared.provisioning.save(Kind::EnrollmentGroup, name)
     }
 
     /// Forgets an enrolment; the device in the hub stays.
@@ -106,7 +106,7 @@ impl Hub {
         let key = key_of(registration_id);
         let removed = self.shared.provisioning.state().enrollments.remove(&key);
         let removed = removed.ok_or_else(|| HubError::EnrollmentNotFound(registration_id.to_owned()))?;
-        self.shared.save_provisioning(Kind::Enrollment, &key).inspect_err(|_| {
+        self.shared.provisioning.save(Kind::Enrollment, &key).inspect_err(|_| {
             // Still in its file, it would be back after a restart.
             self.shared.provisioning.state().enrollments.entry(key.clone()).or_insert(removed);
         })
@@ -117,7 +117,7 @@ impl Hub {
         self.check_running()?;
         let removed = self.shared.provisioning.state().groups.remove(name);
         let removed = removed.ok_or_else(|| HubError::EnrollmentNotFound(name.to_owned()))?;
-        self.shared.save_provisioning(Kind::EnrollmentGroup, name).inspect_err(|_| {
+        self.shared.provisioning.save(Kind::EnrollmentGroup, name).inspect_err(|_| {
             self.shared.provisioning.state().groups.entry(name.to_owned()).or_insert(removed);
         })
     }
@@ -133,7 +133,7 @@ impl Hub {
         let key = key_of(registration_id);
         let removed = self.shared.provisioning.state().records.remove(&key);
         let removed = removed.ok_or_else(|| HubError::RegistrationNotFound(registration_id.to_owned()))?;
-        self.shared.save_provisioning(Kind::Registration, &key).inspect_err(|_| {
+        self.shared.provisioning.save(Kind::Registration, &key).inspect_err(|_| {
             self.shared.provisioning.state().records.entry(key.clone()).or_insert(removed);
         })
     }

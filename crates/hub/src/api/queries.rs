@@ -17,6 +17,6 @@ impl Hub {
         size: Option<usize>,
         continuation: Option<&str>,
     ) -> Result<QueryPage, HubError> {
-        query::run(&self.shared, query, size, continuation)
+        query::run(&self.shared.registry, &self.shared.jobs, query, size, continuation)
     }
 }

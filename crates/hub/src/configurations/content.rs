@@ -6,11 +6,10 @@ use serde_json::{Map, Value, json};
 
 use crate::error::HubError;
 use crate::error::refused::Refused;
-use crate::id::Id;
-use crate::registry::MAX_MODULES;
+use crate::id::{Id, MAX_MODULES};
+use crate::registry::Registry;
 use crate::registry::device::Device;
 use crate::registry::identities::{self, Draft};
-use crate::shared::Shared;
 use crate::twins::writes;
 use azmqtt_dialect::Twin;
 use azmqtt_dialect::identity::check_id;
@@ -78,32 +77,32 @@ fn names(place: &str) -> Option<Vec<&str>> {
 }
 
 /// Applies a content to one IoT Edge device, as `POST /devices/{id}/applyConfigurationContent` does.
-pub fn apply(shared: &Shared, device_id: &str, content: &Value) -> Result<(), HubError> {
-    let device = shared.registry.get(device_id)?;
+pub fn apply(registry: &Registry, device_id: &str, content: &Value) -> Result<(), HubError> {
+    let device = registry.get(device_id)?;
     let refused = |message: &str| Err(Refused::new(ErrorCode::ARGUMENT_INVALID, message).into());
     if !device.state().record.traits.iot_edge {
         return refused("Not an Azure IoT Edge device");
     }
     match Content::read(content).map_err(HubError::from)? {
         Content::Module(_) => refused("moduleContent is for configurations alone"),
-        content => apply_to(shared, &device, &content),
+        content => apply_to(registry, &device, &content),
     }
 }
 
 /// Applies a content to a device or module, or to the modules of a device, which are made where they are missing. All of it,
 /// or nothing.
-pub(super) fn apply_to(shared: &Shared, owner: &Arc<Device>, content: &Content) -> Result<(), HubError> {
+pub(super) fn apply_to(registry: &Registry, owner: &Arc<Device>, content: &Content) -> Result<(), HubError> {
     let device_id = owner.id.as_str();
     let modules = match content {
         Content::Device(settings) | Content::Module(settings) => {
-            return writes::replace_by(shared, owner, |twin| replacement(twin, settings));
+            return writes::replace_by(registry, owner, |twin| replacement(twin, settings));
         }
         Content::Modules(modules) => modules,
     };
     // Tried on copies first.
-    let mut count = shared.registry.modules(device_id)?.len();
+    let mut count = registry.modules(device_id)?.len();
     for (module_id, settings) in modules {
-        let found = shared.registry.find((device_id, module_id.as_str()));
+        let found = registry.find((device_id, module_id.as_str()));
         if found.is_none() {
             identities::check_reserved(owner, module_id)?;
             count += 1;
@@ -117,8 +116,8 @@ pub(super) fn apply_to(shared: &Shared, owner: &Arc<Device>, content: &Content) 
         return Err(HubError::TooManyModules(device_id.to_owned()));
     }
     for (module_id, settings) in modules {
-        let target = module(shared, (device_id, module_id.as_str()).into())?;
-        writes::replace_by(shared, &target, |twin| replacement(twin, settings))?;
+        let target = module(registry, (device_id, module_id.as_str()).into())?;
+        writes::replace_by(registry, &target, |twin| replacement(twin, settings))?;
     }
     Ok(())
 }
@@ -153,12 +152,12 @@ fn put(at: &mut Value, names: &[&str], value: &Value) {
 }
 
 /// A module, made if it is missing.
-fn module(shared: &Shared, id: Id<'_>) -> Result<Arc<Device>, HubError> {
-    match shared.registry.find(id) {
+fn module(registry: &Registry, id: Id<'_>) -> Result<Arc<Device>, HubError> {
+    match registry.find(id) {
         Some(module) => Ok(module),
-        None => match identities::create(shared, id, Draft::default(), None) {
+        None => match identities::create(registry, id, Draft::default(), None) {
             // By somebody else, meanwhile.
-            Err(HubError::ModuleExists(_)) => shared.registry.get(id),
+            Err(HubError::ModuleExists(_)) => registry.get(id),
             made => made,
         },
     }

@@ -9,8 +9,6 @@ use serde_json::{Map, Value, json};
 
 use super::content::Content;
 use crate::error::refused::Refused;
-use crate::query::count;
-use crate::shared::Shared;
 use azmqtt_dialect::query::{Path, Query, QueryError, Source, Target};
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::format_utc;
@@ -150,7 +148,7 @@ fn check_target(condition: &str) -> Result<Target, String> {
 }
 
 /// Metrics count twins, so that they cannot ask for jobs.
-fn check_metric(query: &str) -> Result<Query, QueryError> {
+pub fn check_metric(query: &str) -> Result<Query, QueryError> {
     let query = Query::parse(query)?;
     if query.source == Source::Jobs {
         return Err(QueryError {
@@ -193,37 +191,6 @@ impl Configuration {
             "etag": self.etag(),
         })
     }
-
-    /// As services see it, with the figures of this moment.
-    pub fn view(&self, shared: &Shared) -> Value {
-        let mut view = self.to_json();
-        let all = shared.registry.all();
-        let targeted = all.iter().filter(|device| self.targets(device)).count();
-        let applied_count = all.iter().filter(|device| self.is_applied_to(device)).count();
-        let (source, clause) = match &self.body.target {
-            Some(target) => (target.source.name(), where_clause(target)),
-            None => (Source::Devices.name(), " WHERE false".to_owned()),
-        };
-        let applied =
-            format!("SELECT deviceId FROM {source} WHERE configurations.[[{}]].status = 'Applied'", self.id);
-        view["systemMetrics"] = json!({
-            "results": { "targetedCount": targeted, "appliedCount": applied_count },
-            "queries": {
-                "targetedCount": format!("SELECT deviceId FROM {source}{clause}"),
-                "appliedCount": applied,
-            },
-        });
-        let results = self.body.metrics.iter().map(|(name, query)| {
-            let rows = check_metric(query).map_or(0, |query| count(shared, &query));
-            (name.clone(), Value::from(rows))
-        });
-        view["metrics"]["results"] = Value::Object(results.collect::<Map<_, _>>());
-        view
-    }
-}
-
-fn where_clause(target: &Target) -> String {
-    target.condition.as_ref().map_or_else(String::new, |condition| format!(" WHERE {condition}"))
 }
 
 /// What is wrong with a condition, and with queries by name: `{targetConditionError, customMetricQueryErrors}`.

@@ -5,14 +5,9 @@ mod content;
 mod document;
 mod enforce;
 mod store;
+mod view;
 
 pub(super) use content::apply;
 pub(super) use document::{ConfigurationBody, test_queries};
-pub(super) use enforce::{Applied, run};
-pub(super) use store::Configurations;
-
-/// How many a hub keeps (IoT Hub docs, "quotas and throttling"; a free hub has 10).
-pub const MAX_CONFIGURATIONS: usize = 100;
-
-/// What the contents of all may take, in bytes of JSON.
-const MAX_BYTES: usize = 16 << 20;
+pub(super) use enforce::run;
+pub(super) use store::{Configurations, MAX_CONFIGURATIONS};

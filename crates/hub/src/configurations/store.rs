@@ -1,55 +1,57 @@
 //! The configurations of a hub, in memory and in one file of the state directory.
 
 use std::collections::BTreeMap;
-use std::sync::MutexGuard;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, MutexGuard};
 
 use serde_json::{Value, json};
-use tokio::sync::Notify;
 
 use super::document::{Configuration, ConfigurationBody};
-use super::enforce::Pending;
-use crate::configurations::{MAX_BYTES, MAX_CONFIGURATIONS};
 use crate::error::HubError;
 use crate::error::refused::Refused;
 use crate::if_match::IfMatch;
-use crate::messages::telemetry::unix_now;
-use crate::registry::device::Device;
-use crate::shared::Shared;
-use crate::storage::state_dir::StateDir;
+use crate::registry::Registry;
+use crate::storage::disk::Disk;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::parse_utc;
 use azmqtt_net::sync::Mutex;
 
 const FILE: &str = "configurations.json";
 
+/// How many a hub keeps (IoT Hub docs, "quotas and throttling"; a free hub has 10).
+pub const MAX_CONFIGURATIONS: usize = 100;
+
+/// What the contents of all may take, in bytes of JSON.
+const MAX_BYTES: usize = 16 << 20;
+
 /// Configurations by id.
-#[derive(Default)]
 pub struct Configurations {
+    /// Whom they are for.
+    pub(super) registry: Arc<Registry>,
+    disk: Disk,
     all: Mutex<BTreeMap<String, Configuration>>,
-    /// Whether there are any: changes of devices need no look at them otherwise.
-    any: AtomicBool,
-    pending: Mutex<Pending>,
-    /// Something is pending.
-    pub(super) changed: Notify,
     serials: AtomicU64,
     /// Held while the file is written, so that an older one never overwrites a newer one.
     saving: Mutex<()>,
 }
 
 impl Configurations {
-    /// Adds what the state directory keeps.
-    pub fn load(&self, dir: &StateDir) -> Result<(), HubError> {
-        let Some((path, content)) = dir.document(FILE)? else { return Ok(()) };
+    /// Those that the disk keeps.
+    pub fn load(registry: Arc<Registry>, disk: Disk) -> Result<Self, HubError> {
+        let kept = disk.dir().map_or(Ok(None), |dir| dir.document(FILE))?;
+        let (all, serials, saving) = (Mutex::default(), AtomicU64::new(0), Mutex::default());
+        let configurations = Self { registry, disk, all, serials, saving };
+        let Some((path, content)) = kept else { return Ok(configurations) };
         let list = content.get("configurations").and_then(Value::as_array);
         let list = list.ok_or_else(|| HubError::corrupt(&path, "'configurations' is missing or no list"))?;
         for entry in list {
             let configuration =
-                read(entry, self.serial()).map_err(|reason| HubError::corrupt(&path, reason))?;
-            self.all().insert(configuration.id.clone(), configuration);
+                read(entry, configurations.serial()).map_err(|reason| HubError::corrupt(&path, reason))?;
+            configurations.all().insert(configuration.id.clone(), configuration);
         }
-        self.judge_all();
-        Ok(())
+        configurations.judge_all();
+        Ok(configurations)
     }
 
     pub fn get(&self, id: &str) -> Result<Configuration, Refused> {
@@ -64,7 +66,6 @@ impl Configurations {
     /// Makes a configuration, or changes one if there is a condition on its etag.
     pub fn put(
         &self,
-        shared: &Shared,
         id: &str,
         body: ConfigurationBody,
         if_match: Option<&IfMatch>,
@@ -91,25 +92,25 @@ impl Configurations {
                 Configuration { body, updated: now, revision: old.revision + 1, ..old.clone() }
             }
         };
-        self.replace(shared, id, Some(configuration.clone()))?;
+        self.replace(id, Some(configuration.clone()))?;
         Ok(configuration)
     }
 
-    pub fn delete(&self, shared: &Shared, id: &str, if_match: Option<&IfMatch>) -> Result<(), Refused> {
+    pub fn delete(&self, id: &str, if_match: Option<&IfMatch>) -> Result<(), Refused> {
         let _saving = self.saving.lock();
         let old = self.get(id)?;
         if_match.map_or(Ok(()), |wanted| expect(&old, wanted))?;
-        self.replace(shared, id, None)
+        self.replace(id, None)
     }
 
     /// Changes one in memory and on the disk, or in neither. The caller holds `saving`.
-    fn replace(&self, shared: &Shared, id: &str, new: Option<Configuration>) -> Result<(), Refused> {
+    fn replace(&self, id: &str, new: Option<Configuration>) -> Result<(), Refused> {
         let mut after = self.all().clone();
         match new {
             Some(new) => drop(after.insert(id.to_owned(), new)),
             None => drop(after.remove(id)),
         }
-        if let Some(dir) = shared.state_dir() {
+        if let Some(dir) = self.disk.dir() {
             let list: Vec<Value> = after.values().map(to_file).collect();
             dir.save_document(FILE, &json!({ "configurations": list }))
                 .map_err(|error| Refused::new(ErrorCode::SERVER_ERROR, error.to_string()))?;
@@ -134,22 +135,8 @@ impl Configurations {
         Err(Refused::new(ErrorCode::TOO_MANY_CONFIGURATIONS, message))
     }
 
-    /// A device or module has changed, or is new.
-    pub fn touch(&self, device: &Device) {
-        if self.any.load(Ordering::Relaxed) {
-            self.pending().add(device);
-            self.changed.notify_one();
-        }
-    }
-
     fn judge_all(&self) {
-        self.any.store(!self.all().is_empty(), Ordering::Relaxed);
-        *self.pending() = Pending::All;
-        self.changed.notify_one();
-    }
-
-    pub(super) fn pending(&self) -> MutexGuard<'_, Pending> {
-        self.pending.lock()
+        self.registry.unjudged.add_all(!self.all().is_empty());
     }
 
     fn serial(&self) -> u64 {

@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 
-use crate::faults::FaultError;
+use crate::id::MAX_MODULES;
 use azmqtt_dialect::identity::IdentityError;
 use azmqtt_dialect::query::QueryError;
 use azmqtt_dialect::sas::KeyError;
 use azmqtt_dialect::{MethodNameError, ServiceError, TwinError};
 use azmqtt_local::certificate_authority::CertificateError;
+use azmqtt_local::faults::FaultError;
 use azmqtt_local::files::FileError;
 use azmqtt_local::listener::ListenError;
 use azmqtt_local::state_dir::StateError;
@@ -193,7 +194,7 @@ impl fmt::Display for HubError {
             Self::ModuleExists(id) => write!(f, "the module {id} exists already"),
             Self::ModuleNotFound(id) => write!(f, "there is no module {id}"),
             Self::TooManyModules(id) => {
-                write!(f, "the device {id} has {} modules already, the limit of a hub", crate::MAX_MODULES)
+                write!(f, "the device {id} has {} modules already, the limit of a hub", MAX_MODULES)
             }
             Self::EtagMismatch { existing, wanted } => {
                 let (existing, wanted) = (version_of(existing), version_of(wanted));

@@ -7,12 +7,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
+use super::agenda::Agenda;
 use super::fault::{
     AcceptFault, Answer, ConnectFault, Fault, Received, ReceivedFault, RequestFault, Sent, SentFault,
     TwinRequest,
 };
 use super::rule::{Active, Rule, Target};
-use super::schedule::Agenda;
 use crate::id::Id;
 use azmqtt_local::faults::FaultError;
 use azmqtt_net::sync::{Condvar, Mutex};

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use azmqtt_dialect::ServiceError;
+use azmqtt_dialect::service_error::ErrorCode;
+
 /// A fault together with the moment at which it happens.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
@@ -119,6 +122,28 @@ pub struct Answer {
     pub status: u16,
     /// In seconds.
     pub retry_after: Option<u64>,
+}
+
+impl Answer {
+    /// The error that goes with the status, by the service's own codes.
+    pub(crate) fn to_error(self) -> ServiceError {
+        let code = match self.status {
+            400 => ErrorCode::ARGUMENT_INVALID,
+            401 => ErrorCode::UNAUTHORIZED_ACCESS,
+            403 => ErrorCode::QUOTA_EXCEEDED,
+            404 => ErrorCode::DEVICE_NOT_FOUND,
+            412 => ErrorCode::PRECONDITION_FAILED,
+            429 => ErrorCode::THROTTLING,
+            500 => ErrorCode::SERVER_ERROR,
+            503 => ErrorCode::SERVICE_UNAVAILABLE,
+            504 => ErrorCode::GATEWAY_TIMEOUT,
+            other => u32::from(other) * 1000,
+        };
+        let mut error = ServiceError::new(code, "a fault that was asked for");
+        error.status = self.status;
+        error.retry_after = self.retry_after;
+        error
+    }
 }
 
 /// A packet to a device.

@@ -10,19 +10,19 @@
 //! | `rule` | whose and when; when a rule fires, decided alike in every run with the same seed |
 //! | `document` | rules as JSON, the one form that Python, REST and the command line send |
 //! | `engine` | the rules of a hub, and what has fired |
-//! | `connection_faults` | what faults do to one connection; `filter` to the packets that it is sent |
-//! | `schedule` | faults that wait for no packet; the clock of those that are due later |
+//! | `schedule` | faults that wait for no packet; the clock of those that are due later, which are in the `agenda` |
 //! | `plan` | seeded schedules: the same seed, the same faults |
 //! | `sdk` | the fault properties that the tests of Microsoft's SDKs send |
+//!
+//! What they do to a connection is in `sessions`, to a request in `http`. Nothing here knows of either.
 
-mod connection_faults;
+mod agenda;
 mod document;
-mod engine;
-mod fault;
-mod filter;
+pub(crate) mod engine;
+pub(crate) mod fault;
 mod plan;
-mod rule;
-mod schedule;
+pub(crate) mod rule;
+pub(crate) mod schedule;
 pub(super) mod sdk;
 #[cfg(test)]
 mod tests;
@@ -36,6 +36,4 @@ pub use fault::{
 pub use plan::{Planned, Schedule};
 pub use rule::{Chance, Rule, Target, When};
 
-pub(super) use connection_faults::{ConnectionFaults, refusal};
 pub(super) use engine::Faults;
-pub(super) use schedule::{inject, run, start};

@@ -9,9 +9,8 @@ use std::time::Duration;
 use super::engine::Faults;
 use super::fault::{ConnectFault, Fault, NowFault};
 use super::rule::{Rule, Target, When};
-use super::schedule;
-use crate::registry::device::Device;
-use crate::shared::Shared;
+use super::schedule::{self, Connections};
+use crate::id::Id;
 
 const PREFIX: &str = "AzIoTHub_FaultOperation";
 
@@ -23,8 +22,8 @@ pub fn asks(application: &[(String, String)]) -> bool {
     application.iter().any(|(name, _)| name.starts_with(PREFIX))
 }
 
-/// Has the fault happen that the message asks for. Kinds that are not MQTT's, and properties that make no sense, are ignored.
-pub fn obey(shared: &Shared, device: &Device, application: &[(String, String)]) {
+/// Has the fault happen that a message of `id` asks for. Kinds that are not MQTT's, and properties that make no sense, are ignored.
+pub fn obey(faults: &Faults, connections: &impl Connections, id: Id<'_>, application: &[(String, String)]) {
     let value = |name: &str| {
         let found = application.iter().find(|(key, _)| key.strip_prefix(PREFIX) == Some(name));
         found.map(|(_, value)| value.as_str())
@@ -33,7 +32,7 @@ pub fn obey(shared: &Shared, device: &Device, application: &[(String, String)]) 
     let delay = value("DelayInSecs").and_then(time).unwrap_or_default();
     let duration = value("DurationInSecs").and_then(time);
     let reason = value("CloseReason").filter(|reason| ["boom", "byebye"].contains(reason)).unwrap_or("boom");
-    let faults: &[Fault] = match kind {
+    let wanted: &[Fault] = match kind {
         "KillTcp" => &[Fault::Now(NowFault::Drop)],
         "ShutDownMqtt" => &[Fault::Now(NowFault::ShutDown)],
         "InvokeThrottling" => &[Fault::Throttle],
@@ -44,9 +43,9 @@ pub fn obey(shared: &Shared, device: &Device, application: &[(String, String)]) 
         }
         _ => return,
     };
-    let target = Target::One { device: device.id.clone(), module: device.module_id.clone() };
-    note(&shared.faults, device, kind, reason);
-    for fault in faults {
+    let target = Target::One { device: id.device.to_owned(), module: id.module.map(str::to_owned) };
+    faults.note(id.to_string(), format!("the device asked for {kind} ({reason})"));
+    for fault in wanted {
         let when = match fault {
             Fault::Now(_) => When { after: delay, ..When::default() },
             _ => When {
@@ -56,13 +55,14 @@ pub fn obey(shared: &Shared, device: &Device, application: &[(String, String)]) 
                 ..When::default()
             },
         };
-        if !shared.faults.make_room(&target, fault) {
+        if !faults.make_room(&target, fault) {
             continue;
         }
         // A hub that has too many rules set already has enough faults.
-        if let Ok(id) = schedule::inject(shared, Rule { fault: fault.clone(), target: target.clone(), when })
+        if let Ok(id) =
+            schedule::inject(faults, connections, Rule { fault: fault.clone(), target: target.clone(), when })
         {
-            shared.faults.asked_for(target.clone(), fault, id);
+            faults.asked_for(target.clone(), fault, id);
         }
     }
 }
@@ -72,10 +72,6 @@ const NOT_AUTHORIZED: u8 = 5;
 
 /// How long a fault lasts when the message does not say.
 const DURATION: Duration = Duration::from_secs(5);
-
-fn note(faults: &Faults, device: &Device, kind: &str, reason: &str) {
-    faults.note(device.key().to_string(), format!("the device asked for {kind} ({reason})"));
-}
 
 /// A number of seconds, or `hh:mm:ss` as .NET writes a time.
 fn time(text: &str) -> Option<Duration> {

@@ -2,20 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 
-use super::admission::Asker;
+use super::admission::{Asker, CALLER};
 use super::answer::{Refusal, Spelling};
-use super::enrollments;
-use super::limits::identity;
-use super::methods::CALLER;
-use super::service::Caller;
+use super::caller::Caller;
+use super::owner;
+use super::paths::identity;
 use crate::id::Id;
-use crate::registry::device::Device;
 use crate::security::policies::Right;
 use crate::shared::Shared;
-use azmqtt_dialect::service_error::ErrorCode;
 
 /// Whom a route is for. Everybody else is refused before the handler is called, and before the body is read.
 #[derive(Clone, Copy, Debug)]
@@ -66,7 +62,7 @@ impl Access {
         Self::of(Who::PolicyOrModule(right))
     }
 
-    /// For the device of the path; the handler gets it as [`Admitted`].
+    /// For the device of the path; the handler gets it as [`Admitted`](super::admission::Admitted).
     pub(super) const fn device() -> Self {
         Self::of(Who::Device)
     }
@@ -123,24 +119,7 @@ impl Who {
                 parts.extensions.insert(admitted);
                 Ok(())
             }
-            Self::ProvisioningOwner => enrollments::check_owner(shared, parts),
+            Self::ProvisioningOwner => owner::check(shared, parts),
         }
-    }
-}
-
-/// The device that asks, by a route that is for [`Access::device`].
-#[derive(Clone)]
-pub(super) struct Admitted {
-    pub(super) device: Arc<Device>,
-    /// It came with a token of the hub's.
-    pub(super) of_hub: bool,
-}
-
-impl<S: Sync> FromRequestParts<S> for Admitted {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let nobody = || Refusal::new(ErrorCode::SERVER_ERROR, "the route is not for devices");
-        parts.extensions.get::<Self>().cloned().ok_or_else(nobody)
     }
 }

@@ -1,22 +1,43 @@
 //! Who may ask over HTTPS: devices and modules with a token of their own, as in the password of CONNECT, or with the client
 //! certificate of the handshake.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use super::access::Admitted;
 use super::answer::{Refusal, parameter};
 use crate::id::Id;
 use crate::registry::device::Device;
-use crate::security::authentication::{Proof, prove};
+use crate::security::authentication::Proof;
 use crate::shared::Shared;
 use azmqtt_dialect::Identity;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::http::Peer;
+
+/// The header that names the module that calls.
+pub(super) const CALLER: &str = "x-ms-edge-moduleid";
+
+/// The device that asks, by a route that is for [`Access::device`](super::access::Access::device).
+#[derive(Clone)]
+pub(super) struct Admitted {
+    pub(super) device: Arc<Device>,
+    /// It came with a token of the hub's.
+    pub(super) of_hub: bool,
+}
+
+impl<S: Sync> FromRequestParts<S> for Admitted {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let nobody = || Refusal::new(ErrorCode::SERVER_ERROR, "the route is not for devices");
+        parts.extensions.get::<Self>().cloned().ok_or_else(nobody)
+    }
+}
 
 /// What a request shows of the device that asks.
 pub(super) struct Asker<'a> {
@@ -63,5 +84,5 @@ pub(super) fn prove_by(
     let identity = identity.map_err(|error| error.to_string())?;
     // A header that is there and no text is no certificate either.
     let token = headers.get(AUTHORIZATION).map(|token| token.to_str().unwrap_or("?"));
-    prove(shared, device, &identity, token.unwrap_or_default(), chain, SystemTime::now())
+    shared.judge().prove(device, &identity, token.unwrap_or_default(), chain, SystemTime::now())
 }

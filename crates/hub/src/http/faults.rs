@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::answer::{JsonBody, Refusal, parameter, read_body};
-use crate::faults::{self, FaultError, Fired, Rule, RuleStatus, Schedule};
+use crate::faults::{FaultError, Fired, Planned, Rule, RuleStatus, Schedule, schedule};
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
 use crate::security::policies::Right;
@@ -39,20 +39,25 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .delete("/azmqtt/faults", services, rate, clear)
         .delete("/azmqtt/faults/{id}", services, rate, remove)
         .get("/azmqtt/faults/fired", services, rate, fired)
-        .post("/azmqtt/faults/schedules", services, rate, schedule)
+        .post("/azmqtt/faults/schedules", services, rate, begin)
 }
 
 async fn set(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
     let rule = read(body, Rule::from_json).await?;
-    let status = RuleStatus { id: faults::inject(&shared, rule.clone())?, rule, fired: 0, over: false };
+    let status = RuleStatus {
+        id: schedule::inject(&shared.faults, &*shared.registry, rule.clone())?,
+        rule,
+        fired: 0,
+        over: false,
+    };
     let status = shared.faults.rules().into_iter().find(|found| found.id == status.id).unwrap_or(status);
     Ok((StatusCode::CREATED, JsonBody(to_json(&status))).into_response())
 }
 
-async fn schedule(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
-    let schedule = read(body, Schedule::from_json).await?;
-    let plan = faults::start(&shared, &schedule)?;
-    let plan = plan.iter().map(faults::Planned::to_json).collect();
+async fn begin(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
+    let plan = read(body, Schedule::from_json).await?;
+    let plan = schedule::start(&shared.faults, &*shared.registry, &plan)?;
+    let plan = plan.iter().map(Planned::to_json).collect();
     Ok((StatusCode::CREATED, JsonBody(Value::Array(plan))).into_response())
 }
 

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::access::Admitted;
+use super::admission::Admitted;
 use super::answer::{Refusal, read_body};
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};

@@ -8,28 +8,24 @@ use axum::http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use axum::http::{Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use percent_encoding::percent_decode_str;
 use tokio::time::sleep;
 
-use super::admission::is_known;
+use super::admission::{CALLER, is_known};
 use super::answer::Refusal;
-use super::methods::CALLER;
-use super::route::Rate;
-use super::service::Caller;
-use crate::faults::{Answer, RequestFault, refusal};
+use super::caller::Caller;
+use super::paths::identity;
+use super::rate::Rate;
+use crate::faults::RequestFault;
 use crate::id::Id;
-use crate::messages::telemetry::unix_now;
 use crate::shared::Shared;
 use crate::throttle::{Operation, Shaping};
+use crate::unix_time::unix_now;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::http::{Abort, Peer};
 
 /// Where faults are set and taken away: neither faults nor limits are in the way of that.
 const FAULTS: &str = "/azmqtt/faults";
-
-/// What stands before the other routes that are this hub's own.
-const OWN: &str = "/azmqtt";
 
 /// Lets a request through, as far as it is allowed.
 pub(super) async fn before(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
@@ -50,9 +46,7 @@ pub(super) async fn before(State(shared): State<Arc<Shared>>, request: Request, 
             Some(RequestFault::Drop) => return aborted(),
             Some(RequestFault::Lose) => lost = true,
             Some(RequestFault::Delay(time)) => sleep(time).await,
-            Some(RequestFault::Answer(Answer { status, retry_after })) => {
-                return refused(refusal(status, retry_after));
-            }
+            Some(RequestFault::Answer(answer)) => return refused(answer.to_error()),
         }
     }
     let answer = next.run(request).await;
@@ -133,32 +127,4 @@ fn aborted() -> Response {
     let mut answer = StatusCode::SERVICE_UNAVAILABLE.into_response();
     answer.extensions_mut().insert(Abort);
     answer
-}
-
-/// Whom a request is about: `/devices/{device}[/modules/{module}]…`, and the same of twins.
-pub(super) fn identity(path: &str) -> Option<(String, Option<String>)> {
-    let path = path.strip_prefix(OWN).unwrap_or(path);
-    let mut parts = path.trim_matches('/').split('/');
-    if !matches!(parts.next(), Some("devices" | "twins" | "digitaltwins")) {
-        return None;
-    }
-    let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
-    let device = decoded(parts.next()?);
-    let module = (parts.next() == Some("modules")).then(|| parts.next().map(decoded)).flatten();
-    Some((device, module))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whom_a_request_is_about() {
-        let text = |device: &str, module: Option<&str>| Some((device.to_owned(), module.map(str::to_owned)));
-        assert_eq!(identity("/twins/a%20b/modules/m/methods"), text("a b", Some("m")));
-        assert_eq!(identity("/devices/d/files"), text("d", None));
-        assert_eq!(identity("/azmqtt/devices/d/messages/deviceBound"), text("d", None));
-        assert_eq!(identity("/statistics/devices"), None);
-        assert_eq!(identity("/devices"), None);
-    }
 }

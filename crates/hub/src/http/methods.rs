@@ -16,14 +16,11 @@ use super::answer::{JSON, Refusal, Spelling, read_body};
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
 use crate::id::Id;
-use crate::methods;
+use crate::methods::pending;
 use crate::security::policies::Right;
 use crate::shared::Shared;
 use azmqtt_dialect::MAX_METHOD_BODY;
 use azmqtt_dialect::service_error::ErrorCode;
-
-/// The header that names the module that calls.
-pub(super) const CALLER: &str = "x-ms-edge-moduleid";
 
 /// Of a request's body: the largest payload, and what is around it.
 const MAX_BODY: usize = MAX_METHOD_BODY + (64 << 10);
@@ -68,9 +65,9 @@ async fn answer(shared: &Arc<Shared>, id: Id<'_>, body: Body) -> Result<Response
     let name = name.as_ref().and_then(Value::as_str).ok_or_else(|| invalid("there is no methodName"))?;
     let response = seconds(&body, "responseTimeoutInSeconds", 30, 5).map_err(|rule| invalid(&rule))?;
     let connect = seconds(&body, "connectTimeoutInSeconds", 0, 0).map_err(|rule| invalid(&rule))?;
-    methods::check_timeouts(connect, response).map_err(|rule| invalid(&rule))?;
+    pending::check_timeouts(connect, response).map_err(|rule| invalid(&rule))?;
     let payload = body.get("payload").map_or("", |payload| payload.get());
-    let call = methods::begin(&shared.registry, id, name, payload.as_bytes(), response, connect)?;
+    let call = pending::begin(&shared.registry, id, name, payload.as_bytes(), response, connect)?;
     Ok(([JSON], call.outcome().await?.to_body()).into_response())
 }
 

@@ -2,14 +2,15 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | `paths` | one spelling of each path, whatever case it comes in |
-//! | `route`, `access` | the one way to add a route: with who may use it, and what it counts against |
+//! | `paths` | one spelling of each path, whatever case it comes in; whom it is about |
+//! | `route`, `access`, `rate` | the one way to add a route: with who may use it, and what it counts against |
 //! | `router` | the table of routes |
 //! | `websocket` | MQTT over WebSockets: the upgrade, then the same way as on the MQTT port |
 //! | `files`, `blobs` | file upload: the hub's half, and Blob Storage's |
 //! | `methods` | calls of direct methods, by services, and by modules as an IoT Edge gateway takes them |
 //! | `device`, `message_headers` | sending and receiving as a device; a message's properties as headers |
-//! | `admission`, `answer` | which device asks; refusals as the service writes them |
+//! | `admission`, `caller`, `owner` | which device asks; which service; which holder of the provisioning service's policy |
+//! | `request`, `answer` | what requests have in common; refusals as the service writes them |
 //! | `service` | the REST API for back-end applications |
 //! | `enrollments` | the provisioning service's REST API |
 //! | `faults` | faults on demand, for tests in any language |
@@ -27,6 +28,7 @@ mod access;
 mod admission;
 mod answer;
 mod blobs;
+mod caller;
 mod device;
 mod enrollments;
 mod faults;
@@ -36,7 +38,10 @@ pub mod fuzzing;
 mod limits;
 mod message_headers;
 mod methods;
+mod owner;
 mod paths;
+mod rate;
+mod request;
 mod route;
 mod router;
 mod service;

@@ -1,8 +1,9 @@
-//! The spelling of paths. The service's have no case but in their ids, and a slash at the end means nothing: Microsoft's clients
+//! The spelling of paths, and whom they are about. The service's have no case but in their ids, and a slash at the end means nothing: Microsoft's clients
 //! for Node and C ask for `/messages/devicebound`, those for .NET and Java for `/messages/deviceBound`.
 
 use axum::http::uri::PathAndQuery;
 use axum::http::{Method, Uri};
+use percent_encoding::percent_decode_str;
 
 /// What paths of the hub begin with. Blobs are none of them: their names have case.
 const ROOTS: [&str; 12] = [
@@ -116,6 +117,22 @@ fn spelled(words: &[&'static str], segment: &str) -> Option<&'static str> {
     words.iter().find(|word| word.eq_ignore_ascii_case(segment)).copied()
 }
 
+/// What stands before the other routes that are this hub's own.
+const OWN: &str = "/azmqtt";
+
+/// Whom a request is about: `/devices/{device}[/modules/{module}]…`, and the same of twins.
+pub(super) fn identity(path: &str) -> Option<(String, Option<String>)> {
+    let path = path.strip_prefix(OWN).unwrap_or(path);
+    let mut parts = path.trim_matches('/').split('/');
+    if !matches!(parts.next(), Some("devices" | "twins" | "digitaltwins")) {
+        return None;
+    }
+    let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    let device = decoded(parts.next()?);
+    let module = (parts.next() == Some("modules")).then(|| parts.next().map(decoded)).flatten();
+    Some((device, module))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -168,5 +185,15 @@ mod tests {
                 prop_assert!(once.eq_ignore_ascii_case(path.strip_suffix('/').unwrap_or(&path)));
             }
         }
+    }
+
+    #[test]
+    fn whom_a_request_is_about() {
+        let text = |device: &str, module: Option<&str>| Some((device.to_owned(), module.map(str::to_owned)));
+        assert_eq!(identity("/twins/a%20b/modules/m/methods"), text("a b", Some("m")));
+        assert_eq!(identity("/devices/d/files"), text("d", None));
+        assert_eq!(identity("/azmqtt/devices/d/messages/deviceBound"), text("d", None));
+        assert_eq!(identity("/statistics/devices"), None);
+        assert_eq!(identity("/devices"), None);
     }
 }

@@ -18,9 +18,9 @@ use tokio::time::timeout;
 
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
-use crate::provisioning;
-use crate::sessions::connection;
+use crate::sessions::connect::read_connect;
 use crate::sessions::device_session::MAX_IN_FLIGHT;
+use crate::sessions::{connection, provisioning};
 use crate::shared::Shared;
 use azmqtt_dialect::WEBSOCKET_PATH;
 use azmqtt_local::client_certificates::ClientChain;
@@ -83,7 +83,7 @@ async fn serve(
     if matches!(service, Service::Provisioning) {
         return provisioning::serve(stream, chain, shared, place).await;
     }
-    let Some(received) = connection::read_connect(stream, MAX_IN_FLIGHT, &shared).await else { return };
+    let Some(received) = read_connect(stream, MAX_IN_FLIGHT, &shared).await else { return };
     if provisioning::is_meant(&received, &shared.config.hostname) {
         provisioning::authenticate(received, chain, shared, place).await;
     } else {

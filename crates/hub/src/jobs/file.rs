@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::job::{Job, JobStatus};
+use super::job::{HUB_ENDED, Job, JobStatus};
 use super::outcome::{DeviceStatus, Outcome};
 use super::request::JobRequest;
 
@@ -50,7 +50,7 @@ pub fn from_json(content: &Value, now: u64) -> Result<Job, String> {
         job.outcomes.insert(outcome.key(), Arc::new(outcome));
     }
     if status == JobStatus::Running {
-        job.end(JobStatus::Failed, DeviceStatus::Failed, Some(super::store::HUB_ENDED), now);
+        job.end(JobStatus::Failed, DeviceStatus::Failed, Some(HUB_ENDED), now);
     } else if status.has_ended() {
         job.status = status;
     }

@@ -7,29 +7,11 @@ use serde_json::{Value, json};
 
 use super::outcome::{DeviceStatus, Outcome};
 use super::request::JobRequest;
+use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::format_utc;
 
-/// What jobs do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum JobType {
-    UpdateTwin,
-    DeviceMethod,
-}
-
-impl JobType {
-    const ALL: [Self; 2] = [Self::UpdateTwin, Self::DeviceMethod];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::UpdateTwin => "scheduleUpdateTwin",
-            Self::DeviceMethod => "scheduleDeviceMethod",
-        }
-    }
-
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
-    }
-}
+/// Why a job failed that ran when the hub ended.
+pub const HUB_ENDED: (u32, &str) = (ErrorCode::SERVER_ERROR, "The hub ended while the job ran.");
 
 /// How far a job is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

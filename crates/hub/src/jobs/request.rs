@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::job::JobType;
 use crate::error::refused::Refused;
-use crate::methods::check_timeouts;
+use crate::methods::pending::check_timeouts;
 use crate::twins::writes;
 use azmqtt_dialect::query::Target;
 use azmqtt_dialect::service_error::ErrorCode;
@@ -22,6 +21,28 @@ const MAX_AHEAD: u64 = 168 * 3600;
 /// How long a job may take that says nothing, and at most; in seconds.
 const DEFAULT_EXECUTION: u64 = 3600;
 const MAX_EXECUTION: u64 = 30 * 24 * 3600;
+
+/// What jobs do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JobType {
+    UpdateTwin,
+    DeviceMethod,
+}
+
+impl JobType {
+    const ALL: [Self; 2] = [Self::UpdateTwin, Self::DeviceMethod];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UpdateTwin => "scheduleUpdateTwin",
+            Self::DeviceMethod => "scheduleDeviceMethod",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name().eq_ignore_ascii_case(name))
+    }
+}
 
 /// What a job does to each device.
 #[derive(Clone, Debug)]

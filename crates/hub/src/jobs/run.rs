@@ -9,16 +9,17 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::job::JobStatus;
+use super::limits::{CONCURRENCY, MAX_RESPONSES};
 use super::outcome::{DeviceStatus, Outcome};
 use super::request::{JobRequest, Work};
+use super::store::Jobs;
 use crate::error::HubError;
-use crate::jobs::{CONCURRENCY, MAX_RESPONSES};
-use crate::messages::telemetry::unix_now;
-use crate::methods;
-use crate::query::TwinRecord;
+use crate::methods::pending;
+use crate::registry::Registry;
 use crate::registry::device::Device;
-use crate::shared::Shared;
+use crate::registry::twin_record::TwinRecord;
 use crate::twins::writes::{self, Write};
+use crate::unix_time::unix_now;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::query::{Source, Target};
 use azmqtt_dialect::service_error::ErrorCode;
@@ -27,13 +28,13 @@ use azmqtt_dialect::service_error::ErrorCode;
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Begins jobs at their time, for ever.
-pub async fn run(shared: Arc<Shared>) {
+pub async fn run(jobs: Arc<Jobs>) {
     loop {
-        let changed = shared.jobs.changed.notified();
+        let changed = jobs.changed.notified();
         let now = unix_millis();
-        let (due, next) = shared.jobs.begin_due(now);
+        let (due, next) = jobs.begin_due(now);
         for request in due {
-            tokio::spawn(work(shared.clone(), request));
+            tokio::spawn(work(jobs.clone(), request));
         }
         let wait = next.map_or(LOOK_AGAIN, |next| Duration::from_millis(next.saturating_sub(now)));
         tokio::select! {
@@ -44,13 +45,13 @@ pub async fn run(shared: Arc<Shared>) {
 }
 
 /// A job from its begin to its end.
-async fn work(shared: Arc<Shared>, request: Arc<JobRequest>) {
-    save(&shared, &request).await;
+async fn work(jobs: Arc<Jobs>, request: Arc<JobRequest>) {
+    save(&jobs, &request).await;
     let (status, reason) = match &request.target {
         Err(reason) => (JobStatus::Failed, Some((ErrorCode::ARGUMENT_INVALID, reason.as_str()))),
         Ok(target) => {
             let time = Duration::from_secs(request.max_execution);
-            match timeout(time, all_devices(&shared, &request, target)).await {
+            match timeout(time, all_devices(&jobs, &request, target)).await {
                 Ok(()) => (JobStatus::Completed, None),
                 Err(_) => {
                     (JobStatus::Failed, Some((ErrorCode::TIMEOUT, "The maximum execution time is over.")))
@@ -59,24 +60,24 @@ async fn work(shared: Arc<Shared>, request: Arc<JobRequest>) {
         }
     };
     let now = unix_now();
-    shared.jobs.with_running(&request.id, |job| job.end(status, DeviceStatus::Failed, reason, now));
-    save(&shared, &request).await;
+    jobs.with_running(&request.id, |job| job.end(status, DeviceStatus::Failed, reason, now));
+    save(&jobs, &request).await;
     // There is room for another one.
-    shared.jobs.changed.notify_one();
+    jobs.changed.notify_one();
 }
 
-async fn save(shared: &Arc<Shared>, request: &Arc<JobRequest>) {
-    let (shared, request) = (shared.clone(), request.clone());
+async fn save(jobs: &Arc<Jobs>, request: &Arc<JobRequest>) {
+    let (jobs, request) = (jobs.clone(), request.clone());
     // Without its file the job is as an unexpected end would leave it.
-    let _ = spawn_blocking(move || shared.jobs.save(&shared, &request.id)).await;
+    let _ = spawn_blocking(move || jobs.save(&request.id)).await;
 }
 
-async fn all_devices(shared: &Arc<Shared>, request: &Arc<JobRequest>, target: &Target) {
-    let (all, of) = (shared.clone(), target.clone());
+async fn all_devices(jobs: &Arc<Jobs>, request: &Arc<JobRequest>, target: &Target) {
+    let (registry, of) = (jobs.registry.clone(), target.clone());
     // If the runtime ends there are no devices, and no job either.
-    let devices = spawn_blocking(move || targets(&all, &of)).await.unwrap_or_default();
+    let devices = spawn_blocking(move || targets(&registry, &of)).await.unwrap_or_default();
     let now = unix_now();
-    let running = shared.jobs.with_running(&request.id, |job| {
+    let running = jobs.with_running(&request.id, |job| {
         let outcomes = devices.iter().map(|device| {
             let outcome = Outcome::new(&device.id, device.module_id.as_deref(), now);
             (outcome.key(), Arc::new(outcome))
@@ -85,12 +86,12 @@ async fn all_devices(shared: &Arc<Shared>, request: &Arc<JobRequest>, target: &T
     });
     if running {
         let devices = stream::iter(devices);
-        devices.for_each_concurrent(CONCURRENCY, |device| one_device(shared, request, device)).await;
+        devices.for_each_concurrent(CONCURRENCY, |device| one_device(jobs, request, device)).await;
     }
 }
 
-fn targets(shared: &Shared, target: &Target) -> Vec<Arc<Device>> {
-    let mut all = shared.registry.all();
+fn targets(registry: &Registry, target: &Target) -> Vec<Arc<Device>> {
+    let mut all = registry.all();
     all.retain(|device| {
         device.module_id.is_some() == (target.source == Source::Modules)
             && target.matches(&TwinRecord::new(device))
@@ -98,14 +99,14 @@ fn targets(shared: &Shared, target: &Target) -> Vec<Arc<Device>> {
     all
 }
 
-async fn one_device(shared: &Arc<Shared>, request: &JobRequest, device: Arc<Device>) {
+async fn one_device(jobs: &Arc<Jobs>, request: &JobRequest, device: Arc<Device>) {
     let key: Arc<str> = device.key().to_string().into();
-    note(shared, request, &key, |outcome| outcome.in_status(DeviceStatus::Running, unix_now()));
+    note(jobs, request, &key, |outcome| outcome.in_status(DeviceStatus::Running, unix_now()));
     let done = match &request.work {
-        Work::UpdateTwin { patch } => update_twin(shared, &device, patch).await.map(|()| None),
+        Work::UpdateTwin { patch } => update_twin(&jobs.registry, &device, patch).await.map(|()| None),
         Work::CallMethod { name, payload, response_timeout, connect_timeout } => {
-            let call = methods::begin(
-                &shared.registry,
+            let call = pending::begin(
+                &jobs.registry,
                 device.key(),
                 name,
                 payload.as_bytes(),
@@ -119,7 +120,7 @@ async fn one_device(shared: &Arc<Shared>, request: &JobRequest, device: Arc<Devi
         }
     };
     let now = unix_now();
-    shared.jobs.with_running(&request.id, |job| {
+    jobs.with_running(&request.id, |job| {
         let Some(before) = job.outcomes.get(&key).cloned() else { return };
         let outcome = match done {
             Ok(response) => {
@@ -142,16 +143,16 @@ async fn one_device(shared: &Arc<Shared>, request: &JobRequest, device: Arc<Devi
     });
 }
 
-fn note(shared: &Shared, request: &JobRequest, key: &str, change: impl FnOnce(&Outcome) -> Outcome) {
-    shared.jobs.with_running(&request.id, |job| {
+fn note(jobs: &Jobs, request: &JobRequest, key: &str, change: impl FnOnce(&Outcome) -> Outcome) {
+    jobs.with_running(&request.id, |job| {
         if let Some(outcome) = job.outcomes.get_mut(key) {
             *outcome = Arc::new(change(outcome));
         }
     });
 }
 
-async fn update_twin(shared: &Arc<Shared>, device: &Arc<Device>, patch: &Value) -> Result<(), HubError> {
-    let changed = shared.change_async(device, |change| {
+async fn update_twin(registry: &Registry, device: &Arc<Device>, patch: &Value) -> Result<(), HubError> {
+    let changed = registry.change_async(device, |change| {
         if change.is_removed() {
             return Err(HubError::DeviceNotFound(device.id.clone()));
         }

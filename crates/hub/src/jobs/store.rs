@@ -6,25 +6,26 @@ use std::sync::{Arc, MutexGuard};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::job::{Job, JobStatus};
+use super::file;
+use super::job::{HUB_ENDED, Job, JobStatus};
+use super::limits::{MAX_BYTES, MAX_JOBS, MAX_OPEN, MAX_OPEN_BYTES, MAX_OUTCOMES, MAX_RUNNING};
 use super::outcome::{DeviceStatus, Outcome};
+use super::record::JobRecord;
 use super::request::JobRequest;
 use crate::error::HubError;
 use crate::error::refused::Refused;
-use crate::jobs::{MAX_BYTES, MAX_JOBS, MAX_OPEN, MAX_OPEN_BYTES, MAX_OUTCOMES, MAX_RUNNING, file};
-use crate::messages::telemetry::unix_now;
-use crate::query::JobRecord;
-use crate::shared::Shared;
-use crate::storage::state_dir::{Kind, StateDir};
+use crate::registry::Registry;
+use crate::storage::disk::Disk;
+use crate::storage::state_dir::Kind;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_net::sync::Mutex;
 
-/// Why a job failed that ran when the hub ended.
-pub(super) const HUB_ENDED: (u32, &str) = (ErrorCode::SERVER_ERROR, "The hub ended while the job ran.");
-
 /// Jobs by id.
-#[derive(Default)]
 pub struct Jobs {
+    /// Whom jobs are for.
+    pub(super) registry: Arc<Registry>,
+    disk: Disk,
     all: Mutex<BTreeMap<String, Job>>,
     /// Something may be due sooner than was thought.
     pub(super) changed: Notify,
@@ -33,38 +34,41 @@ pub struct Jobs {
 }
 
 impl Jobs {
-    /// Adds what the state directory keeps.
-    pub fn load(&self, dir: &StateDir) -> Result<(), HubError> {
+    /// Those that the disk keeps.
+    pub fn load(registry: Arc<Registry>, disk: Disk) -> Result<Self, HubError> {
+        let (all, changed, saving) = (Mutex::default(), Notify::new(), Mutex::default());
+        let jobs = Self { registry, disk, all, changed, saving };
+        let Some(dir) = jobs.disk.dir() else { return Ok(jobs) };
         for (path, content) in dir.all(Kind::Job)? {
             let job = file::from_json(&content, unix_now());
             let job = job.map_err(|reason| HubError::corrupt(&path, reason))?;
-            self.jobs().insert(job.request.id.clone(), job);
+            jobs.jobs().insert(job.request.id.clone(), job);
         }
-        Ok(())
+        Ok(jobs)
     }
 
     /// Takes a job in; it is on the disk, if there is one, before it can begin. It is shown as the service shows a new job:
     /// queued, whenever it begins.
     ///
     /// # Errors
-    /// 409104 for an id that is taken, 403003 over the limits of this hub, 429004 over those of its tier.
-    pub fn create(&self, shared: &Shared, request: JobRequest) -> Result<Value, Refused> {
+    /// 409104 for an id that is taken, 403003 over the limits of this hub, 429004 with as many active jobs as its tier takes.
+    pub fn create(&self, request: JobRequest, most_active: Option<usize>) -> Result<Value, Refused> {
         let _saving = self.saving.lock();
         let now = unix_now();
         request.check_new(now)?;
         let id = request.id.clone();
         let job = Job::new(request, now);
-        self.check_room(shared, &job)?;
-        write(shared, &job)?;
+        self.check_room(&job, most_active)?;
+        self.write(&job)?;
         let mut shown = job.to_json();
         shown["status"] = JobStatus::Queued.name().into();
         self.jobs().insert(id, job);
-        self.make_room(shared);
+        self.make_room();
         self.changed.notify_one();
         Ok(shown)
     }
 
-    fn check_room(&self, shared: &Shared, new: &Job) -> Result<(), Refused> {
+    fn check_room(&self, new: &Job, most_active: Option<usize>) -> Result<(), Refused> {
         let jobs = self.jobs();
         let id = &new.request.id;
         if jobs.contains_key(id) {
@@ -81,7 +85,7 @@ impl Jobs {
             return Err(Refused::new(ErrorCode::JOB_QUOTA_EXCEEDED, message));
         }
         let active = || jobs.values().filter(|job| job.status.is_active()).count();
-        if shared.throttle.active_jobs().is_some_and(|most| new.status.is_active() && active() >= most) {
+        if most_active.is_some_and(|most| new.status.is_active() && active() >= most) {
             let message = "The number of active jobs has reached the limit of the tier.";
             return Err(Refused::new(ErrorCode::TOO_MANY_ACTIVE_JOBS, message));
         }
@@ -107,7 +111,7 @@ impl Jobs {
     ///
     /// # Errors
     /// 404002 for an unknown id, 405102 for a job that runs or has ended.
-    pub fn cancel(&self, shared: &Shared, id: &str) -> Result<Value, Refused> {
+    pub fn cancel(&self, id: &str) -> Result<Value, Refused> {
         let _saving = self.saving.lock();
         let job = {
             let mut jobs = self.jobs();
@@ -121,7 +125,7 @@ impl Jobs {
             job.clone()
         };
         self.changed.notify_one();
-        write(shared, &job)?;
+        self.write(&job)?;
         Ok(job.to_json())
     }
 
@@ -157,18 +161,18 @@ impl Jobs {
     }
 
     /// Writes a job down as it is now, after it has begun or ended.
-    pub(super) fn save(&self, shared: &Shared, id: &str) {
+    pub(super) fn save(&self, id: &str) {
         let _saving = self.saving.lock();
         let job = self.jobs().get(id).cloned();
         if let Some(job) = job {
             // A job that cannot be written down is as an unexpected end would leave it.
-            let _ = write(shared, &job);
+            let _ = self.write(&job);
         }
-        self.make_room(shared);
+        self.make_room();
     }
 
     /// The hub's thread has stopped: what ran has ended.
-    pub fn stop(&self, shared: &Shared) {
+    pub fn stop(&self) {
         let running: Vec<String> = {
             let mut jobs = self.jobs();
             let running = jobs.values_mut().filter(|job| job.status == JobStatus::Running);
@@ -185,13 +189,13 @@ impl Jobs {
                 .collect()
         };
         for id in running {
-            self.save(shared, &id);
+            self.save(&id);
         }
     }
 
     /// Forgets the oldest jobs that have ended, if there is too much of them. The caller holds `saving`, so that no file of
     /// theirs is written afterwards.
-    fn make_room(&self, shared: &Shared) {
+    fn make_room(&self) {
         let forgotten: Vec<String> = {
             let mut jobs = self.jobs();
             let mut ended: Vec<_> = jobs.values().filter(|job| job.status.has_ended()).collect();
@@ -212,7 +216,7 @@ impl Jobs {
             jobs.retain(|id, _| !forgotten.contains(id));
             forgotten
         };
-        let Some(dir) = shared.state_dir().filter(|_| !forgotten.is_empty()) else { return };
+        let Some(dir) = self.disk.dir().filter(|_| !forgotten.is_empty()) else { return };
         for id in forgotten {
             // One that stays is forgotten at the next start.
             let _ = dir.remove_one(Kind::Job, &id);
@@ -233,15 +237,15 @@ impl Jobs {
         records
     }
 
+    fn write(&self, job: &Job) -> Result<(), Refused> {
+        let Some(dir) = self.disk.dir() else { return Ok(()) };
+        let saved = dir.save_one(Kind::Job, &job.request.id, &file::to_json(job));
+        saved.map_err(|error| Refused::new(ErrorCode::SERVER_ERROR, error.to_string()))
+    }
+
     fn jobs(&self) -> MutexGuard<'_, BTreeMap<String, Job>> {
         self.all.lock()
     }
-}
-
-fn write(shared: &Shared, job: &Job) -> Result<(), Refused> {
-    let Some(dir) = shared.state_dir() else { return Ok(()) };
-    let saved = dir.save_one(Kind::Job, &job.request.id, &file::to_json(job));
-    saved.map_err(|error| Refused::new(ErrorCode::SERVER_ERROR, error.to_string()))
 }
 
 fn not_found(id: &str) -> Refused {

@@ -2,10 +2,11 @@
 //! cloud-to-device messages": message feedback). No clock is read here: `now` is passed in.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::feedback::FeedbackRecord;
+use super::feedback_record::FeedbackRecord;
 use super::lock_token;
+pub use crate::config::FeedbackDelivery;
 
 /// How many records one batch has at most.
 pub const BATCH: usize = 64;
@@ -13,30 +14,6 @@ pub const BATCH: usize = 64;
 /// Records and batches that are kept; the oldest of more make room.
 const MAX_RECORDS: usize = 10_000;
 const MAX_BATCHES: usize = 1_000;
-
-/// How feedback is handed to services.
-#[derive(Clone, Copy, Debug)]
-pub struct FeedbackDelivery {
-    /// How long records wait for others before fewer than 64 make a batch.
-    pub interval: Duration,
-    /// For how long a batch is locked; the service takes 5 to 300 s.
-    pub lock: Duration,
-    /// How long a batch lives; the service takes 1 minute to 2 days.
-    pub ttl: Duration,
-    /// How often a batch may be given back; the service takes 1 to 100.
-    pub max_deliveries: u32,
-}
-
-impl Default for FeedbackDelivery {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(15),
-            lock: Duration::from_secs(60),
-            ttl: Duration::from_secs(3600),
-            max_deliveries: 10,
-        }
-    }
-}
 
 /// The lock of one delivery of one batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -162,6 +139,7 @@ impl FeedbackQueue {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+    use std::time::Duration;
 
     use super::*;
     use crate::messages::feedback::FeedbackStatus;

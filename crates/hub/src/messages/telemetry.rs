@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::properties::RecordedProperties;
 use crate::config::Recording;
 use crate::id::{Id, Whose};
+use crate::unix_time::unix_seconds;
 use azmqtt_dialect::property_bag::system;
 use azmqtt_dialect::time;
 use azmqtt_net::sync::{Condvar, Mutex};
@@ -133,14 +134,6 @@ fn long_name(wire: &'static str) -> &'static str {
         system::SCHEMA => "iothub-message-schema",
         other => other,
     }
-}
-
-pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-pub(crate) fn unix_now() -> u64 {
-    unix_seconds(SystemTime::now())
 }
 
 /// The ring of all telemetry of a hub.

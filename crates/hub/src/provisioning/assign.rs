@@ -5,18 +5,20 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::allocation::Allocation;
 use super::enrollment::{Login, key_of};
-use super::registry::{AllocationStage, Assigning, Record, State};
-use super::service::etag;
-use crate::HubError;
+use super::registry::{AllocationStage, Assigning, Record, State, etag};
+use crate::error::HubError;
 use crate::id::Id;
 use crate::random;
-use crate::registry::device::{Credentials, Device, Kept, Unsaved};
-use crate::registry::identities::generation_id;
-use crate::registry::identity_record::Traits;
+use crate::refusals::Refusals;
+use crate::registry::Registry;
+use crate::registry::change::Unsaved;
+use crate::registry::credentials::Authentication;
+use crate::registry::credentials::Credentials;
+use crate::registry::device::{Device, Kept};
+use crate::registry::identity_record::{Traits, generation_id};
 use crate::registry::identity_scopes;
-use crate::security::client_certificates::Authentication;
-use crate::shared::Shared;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::provisioning::{RegistrationState, Status, Substatus};
 use azmqtt_dialect::service_error::ErrorCode;
@@ -30,6 +32,14 @@ const BAD_TWIN: u32 = 400_208;
 /// The service names the status of the webhook (azure-docs#48511), which is 500 for one that failed by itself.
 const WEBHOOK_FAILED: &str = "Custom allocation failed with status code: 500";
 
+/// The hub that devices are assigned to.
+#[derive(Clone, Copy)]
+pub(crate) struct Hub<'a> {
+    pub hostname: &'a str,
+    pub registry: &'a Registry,
+    pub refusals: &'a Refusals,
+}
+
 /// The registration's state, and the device if it is new in the hub or has changed there.
 type Assigned = (RegistrationState, Option<Unsaved>);
 
@@ -40,7 +50,7 @@ type Failure = (u32, String);
 /// which registers again, or one that the application made); it gets the enrolment's keys, or its
 /// certificate, for its next connection.
 pub(super) fn assign(
-    shared: &Shared,
+    hub: Hub<'_>,
     state: &mut State,
     assigning: Assigning,
     now: Timestamp,
@@ -49,12 +59,11 @@ pub(super) fn assign(
     let registration_id = registrant.registrant.registration_id;
     let allocation = match allocation {
         AllocationStage::Answered(answer) => answer.map_err(|reason| {
-            shared.note_refusal(format!(
-                "provisioning {registration_id}: the allocation policy failed: {reason}"
-            ));
+            hub.refusals
+                .note(format!("provisioning {registration_id}: the allocation policy failed: {reason}"));
             (ALLOCATION_FAILED, WEBHOOK_FAILED.to_owned())
         })?,
-        AllocationStage::NotNeeded | AllocationStage::Asked => super::Allocation::default(),
+        AllocationStage::NotNeeded | AllocationStage::Asked => Allocation::default(),
     };
     let key = key_of(&registration_id);
     // A registration id is the same in other letters, an id in the hub is another one.
@@ -62,7 +71,7 @@ pub(super) fn assign(
     let device_id = allocation.device_id.or(enrollment.device_id);
     let device_id = device_id.or_else(before).unwrap_or_else(|| registration_id.clone());
     check_id("device id", &device_id).map_err(|error| refused_by_hub(ErrorCode::ARGUMENT_INVALID, &error))?;
-    let found = shared.registry.find(&*device_id);
+    let found = hub.registry.find(&*device_id);
     // Whoever the hub knows already is assigned to it again, though it be for the first time through this service
     // (azure-iot-sdk-csharp#2397).
     let substatus = match found {
@@ -74,7 +83,7 @@ pub(super) fn assign(
         Some(device) if knows(&device, &login) => None,
         Some(device) => {
             let new = credentials(login)?;
-            let changed = shared.change_unsaved(&device, |change| {
+            let changed = hub.registry.change_unsaved(&device, |change| {
                 change.credentials = new;
                 change.record.touch();
                 Ok::<_, Failure>(())
@@ -87,14 +96,13 @@ pub(super) fn assign(
             let generation = generation_id().map_err(failed)?;
             let mut kept = Kept::new(&*device_id, &generation, credentials(login)?, true, twin);
             let traits = Traits { iot_edge: enrollment.policy.iot_edge, ..Traits::default() };
-            kept.record.traits =
-                identity_scopes::resolve(&shared.registry, Id::from(&*device_id), traits, None)
-                    .map_err(failed)?;
+            kept.record.traits = identity_scopes::resolve(hub.registry, Id::from(&*device_id), traits, None)
+                .map_err(failed)?;
             let device = Arc::new(Device::new(&*device_id, &generation, kept));
             // The application may have made one meanwhile.
             let there = |error: HubError| refused_by_hub(ErrorCode::DEVICE_ALREADY_EXISTS, &error);
-            shared.registry.insert(device.clone()).map_err(there)?;
-            Some(shared.unsaved(&device))
+            hub.registry.insert(device.clone()).map_err(there)?;
+            Some(hub.registry.unsaved(&device))
         }
     };
     let known = state.records.get(&key);
@@ -111,7 +119,7 @@ pub(super) fn assign(
     };
     let over = RegistrationState {
         registration_id: Some(record.registration_id.clone()),
-        assigned_hub: Some(shared.config.hostname.clone()),
+        assigned_hub: Some(hub.hostname.to_owned()),
         device_id: Some(record.device_id.clone()),
         status: Some(Status::Assigned),
         substatus: Some(record.substatus.clone().for_version(&registrant.api_version)),

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use super::management::Table;
-use crate::HubError;
+use super::registry::Registry;
+use crate::error::HubError;
 use crate::error::refused::Refused;
 use crate::if_match::IfMatch;
-use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// Enrolments of one request (DPS docs, "Quotas and limits").
@@ -21,7 +21,7 @@ enum Mode {
 }
 
 /// Does what the body asks for; `BulkEnrollmentOperationResult`.
-pub(crate) fn bulk(shared: &Shared, body: &Value) -> Result<Value, HubError> {
+pub(crate) fn bulk(registry: &Registry, body: &Value) -> Result<Value, HubError> {
     let mode = body.get("mode").and_then(Value::as_str).unwrap_or_default().to_ascii_lowercase();
     let mode = match mode.as_str() {
         "create" => Mode::Create,
@@ -38,7 +38,7 @@ pub(crate) fn bulk(shared: &Shared, body: &Value) -> Result<Value, HubError> {
     let id = |enrollment: &Value| enrollment.get("registrationId").and_then(Value::as_str).map(str::to_owned);
     let ids: Option<Vec<_>> = enrollments.iter().map(id).collect();
     let ids = ids.ok_or_else(|| invalid("an enrolment has no registrationId"))?;
-    let done = ids.iter().zip(enrollments).map(|(id, enrollment)| (id, one(shared, mode, id, enrollment)));
+    let done = ids.iter().zip(enrollments).map(|(id, enrollment)| (id, one(registry, mode, id, enrollment)));
     let errors: Vec<Value> = done
         .filter_map(|(id, done)| {
             let (code, status) = match done.err()? {
@@ -52,7 +52,7 @@ pub(crate) fn bulk(shared: &Shared, body: &Value) -> Result<Value, HubError> {
     Ok(json!({ "isSuccessful": errors.is_empty(), "errors": errors }))
 }
 
-fn one(shared: &Shared, mode: Mode, id: &str, enrollment: &Value) -> Result<(), HubError> {
+fn one(registry: &Registry, mode: Mode, id: &str, enrollment: &Value) -> Result<(), HubError> {
     let etag = || {
         let etag = enrollment.get("etag").and_then(Value::as_str).unwrap_or_default();
         IfMatch::parse(etag).map_err(|_| invalid("etag is no etag"))
@@ -61,9 +61,9 @@ fn one(shared: &Shared, mode: Mode, id: &str, enrollment: &Value) -> Result<(), 
         Mode::Create => None,
         Mode::Update => Some(IfMatch::Any),
         Mode::UpdateIfMatch => Some(etag()?.ok_or_else(|| invalid("there is no etag"))?),
-        Mode::Delete => return Table::Enrollments.delete(shared, id, etag()?.as_ref()),
+        Mode::Delete => return Table::Enrollments.delete(registry, id, etag()?.as_ref()),
     };
-    Table::Enrollments.put(shared, id, enrollment, condition.as_ref()).map(drop)
+    Table::Enrollments.put(registry, id, enrollment, condition.as_ref()).map(drop)
 }
 
 fn invalid(message: &str) -> HubError {

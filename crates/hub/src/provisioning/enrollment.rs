@@ -7,8 +7,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
 use crate::error::HubError;
-use crate::security::client_certificates::{self, Authentication, Authorities};
-use crate::shared::Shared;
+use crate::registry::credentials::Authentication;
+use crate::security::client_certificates::{self, Authorities};
 use azmqtt_dialect::provisioning::{Registrant, Shown};
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::x509::Thumbprint;
@@ -111,7 +111,7 @@ pub enum Attestation {
 }
 
 /// What a client showed when it connected.
-pub(super) enum Proof {
+pub(crate) enum Proof {
     /// A SAS token.
     Token(SasToken),
     /// A client certificate.
@@ -137,23 +137,25 @@ impl Login {
 }
 
 impl Proof {
-    /// How the client will show itself to the hub, if it is who the attestation says; the reason if it is not.
+    /// How the client will show itself to the hub, if it is who the attestation says; the reason if it is not. `authorities`
+    /// are the hub's, `sas_time` is [`HubConfig::sas_time`](crate::config::HubConfig::sas_time) of `now`.
     pub(super) fn check(
         &self,
         attestation: &Attestation,
         registrant: &Registrant,
-        shared: &Shared,
+        authorities: &Authorities,
+        sas_time: u64,
         now: SystemTime,
     ) -> Result<Login, String> {
         match (self, attestation) {
             (Self::Token(token), Attestation::SymmetricKeys(keys)) => {
                 token
-                    .verify(&registrant.sas_resource(), &keys.each_ref(), shared.config.sas_time(now))
+                    .verify(&registrant.sas_resource(), &keys.each_ref(), sas_time)
                     .map_err(|error| error.to_string())?;
                 Ok(Login::Keys(keys.clone()))
             }
             (Self::Certificate(chain), Attestation::Certificate(how)) => {
-                certified(how, &shared.client_authorities, chain, registrant, now)
+                certified(how, authorities, chain, registrant, now)
             }
             (Self::Certificate(chain), Attestation::SignedBy(own)) => {
                 certified(&Authentication::CertificateAuthority, own, chain, registrant, now)

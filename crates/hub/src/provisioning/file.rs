@@ -1,15 +1,20 @@
 //! The service as the state directory keeps it: each enrolment, group and registration in a file of its own, so that a
 //! change writes what has changed. Operations end with the hub, as they do with a restart of any service.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
+use tokio::task::spawn_blocking;
 
 use super::enrollment::{Attestation, Enrollment, EnrollmentGroup, Policy, Revision, key_of};
 use super::owner::Owner;
 use super::registry::{Record, Registry, State};
-use crate::HubError;
+use crate::error::HubError;
 use crate::random;
-use crate::security::client_certificates::{Authentication, Authorities};
-use crate::storage::state_dir::{Kind, StateDir};
+use crate::registry::credentials::Authentication;
+use crate::security::client_certificates::Authorities;
+use crate::storage::disk::Disk;
+use crate::storage::state_dir::Kind;
 use azmqtt_dialect::SymmetricKey;
 use azmqtt_dialect::provisioning::{Registrant, Shown, Substatus};
 use azmqtt_dialect::time::Timestamp;
@@ -20,17 +25,19 @@ const X509: &str = "x509";
 
 impl Registry {
     /// A new service, with a random id scope.
-    pub fn generate() -> Result<Self, HubError> {
+    fn generate(hub: String, disk: Disk) -> Result<Self, HubError> {
         let random = random::bytes().map_err(HubError::System)?;
         // The service's begin with "0ne", too.
         let id_scope = format!("0ne{:08X}", u32::from_ne_bytes(random));
-        Ok(Self::new(id_scope, Owner::generate()?, State::default()))
+        Ok(Self::new(hub, disk, id_scope, Owner::generate()?, State::default()))
     }
 
-    /// The service that a state directory keeps; a new one, whose id scope is kept at once, if it keeps none.
-    pub fn load(dir: &StateDir) -> Result<Self, HubError> {
+    /// The service that the disk keeps; a new one, whose id scope is kept at once, if it keeps none. `hub` is the host name of
+    /// the hub that devices are assigned to.
+    pub fn load(hub: String, disk: Disk) -> Result<Self, HubError> {
+        let Some(dir) = disk.dir() else { return Self::generate(hub, disk) };
         let Some((path, content)) = dir.provisioning()? else {
-            let made = Self::generate()?;
+            let made = Self::generate(hub, disk)?;
             dir.save_provisioning(&made.to_state())?;
             return Ok(made);
         };
@@ -48,7 +55,7 @@ impl Registry {
                 state.read(kind, &content).map_err(|error| HubError::corrupt(&path, error))?;
             }
         }
-        let loaded = Self::new(id_scope, owner, state);
+        let loaded = Self::new(hub, disk, id_scope, owner, state);
         if content.get("owner").is_none() {
             dir.save_provisioning(&loaded.to_state())?;
         }
@@ -60,13 +67,24 @@ impl Registry {
     }
 
     /// Brings one file up to date, whether its subject is there or gone; returns when that is safe on the disk.
-    pub fn save(&self, dir: &StateDir, kind: Kind, key: &str) -> Result<(), HubError> {
+    pub fn save(&self, kind: Kind, key: &str) -> Result<(), HubError> {
+        let Some(dir) = self.disk.dir() else { return Ok(()) };
         let _saving = self.saving(key).lock();
         let content = self.state().write(kind, key);
         match content {
             Some(content) => dir.save_one(kind, key, &content),
             None => dir.remove_one(kind, key),
         }
+    }
+
+    /// [`Self::save`] for tasks.
+    pub async fn save_async(self: &Arc<Self>, kind: Kind, key: String) -> Result<(), HubError> {
+        if self.disk.dir().is_none() {
+            return Ok(());
+        }
+        let registry = self.clone();
+        let saved = spawn_blocking(move || registry.save(kind, &key)).await;
+        saved.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))))
     }
 }
 

@@ -31,6 +31,12 @@ const SHOWN_X509: &str = "x509";
 
 const ALLOCATION_POLICIES: [&str; 4] = ["hashed", "geoLatency", "static", "custom"];
 
+/// An enrolment as an answer shows it.
+pub(crate) struct Shown {
+    pub body: Value,
+    pub etag: String,
+}
+
 /// Either kind of enrolment.
 pub(super) trait Managed: Clone {
     const KIND: Kind;

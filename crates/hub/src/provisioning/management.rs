@@ -3,14 +3,13 @@
 use serde_json::Value;
 
 use super::enrollment::{Enrollment, EnrollmentGroup, Policy};
-use super::managed::{self, Managed};
+use super::managed::{self, Managed, Shown};
 use super::pages::{self, Page, Wanted};
 use super::registrations;
-use super::registry::State;
-use crate::HubError;
+use super::registry::{Registry, State};
+use crate::error::HubError;
 use crate::error::refused::Refused;
 use crate::if_match::IfMatch;
-use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 
 /// Enrolments and groups that are made over REST.
@@ -29,79 +28,73 @@ pub(crate) enum Table {
     Groups,
 }
 
-/// An enrolment as an answer shows it.
-pub(crate) struct Shown {
-    pub body: Value,
-    pub etag: String,
-}
-
 impl Table {
     /// One enrolment, without its keys.
-    pub fn get(self, shared: &Shared, id: &str) -> Result<Shown, HubError> {
+    pub fn get(self, registry: &Registry, id: &str) -> Result<Shown, HubError> {
         match self {
-            Self::Enrollments => get::<Enrollment>(shared, id),
-            Self::Groups => get::<EnrollmentGroup>(shared, id),
+            Self::Enrollments => get::<Enrollment>(registry, id),
+            Self::Groups => get::<EnrollmentGroup>(registry, id),
         }
     }
 
     /// `AttestationMechanism`, with its keys: secrets.
-    pub fn attestation(self, shared: &Shared, id: &str) -> Result<Value, HubError> {
+    pub fn attestation(self, registry: &Registry, id: &str) -> Result<Value, HubError> {
         match self {
-            Self::Enrollments => attestation::<Enrollment>(shared, id),
-            Self::Groups => attestation::<EnrollmentGroup>(shared, id),
+            Self::Enrollments => attestation::<Enrollment>(registry, id),
+            Self::Groups => attestation::<EnrollmentGroup>(registry, id),
         }
     }
 
     /// Makes one, or with a condition changes the one there is; the answer has its keys.
     pub fn put(
         self,
-        shared: &Shared,
+        registry: &Registry,
         id: &str,
         body: &Value,
         if_match: Option<&IfMatch>,
     ) -> Result<Shown, HubError> {
         match self {
-            Self::Enrollments => put::<Enrollment>(shared, id, body, if_match),
-            Self::Groups => put::<EnrollmentGroup>(shared, id, body, if_match),
+            Self::Enrollments => put::<Enrollment>(registry, id, body, if_match),
+            Self::Groups => put::<EnrollmentGroup>(registry, id, body, if_match),
         }
     }
 
     /// Those that follow, by their ids, without their keys.
-    pub fn page(self, shared: &Shared, wanted: &Wanted) -> Page {
+    pub fn page(self, registry: &Registry, wanted: &Wanted) -> Page {
         match self {
-            Self::Enrollments => page::<Enrollment>(shared, wanted),
-            Self::Groups => page::<EnrollmentGroup>(shared, wanted),
+            Self::Enrollments => page::<Enrollment>(registry, wanted),
+            Self::Groups => page::<EnrollmentGroup>(registry, wanted),
         }
     }
 
     /// Forgets one; its devices in the hub, and their registrations, stay.
-    pub fn delete(self, shared: &Shared, id: &str, if_match: Option<&IfMatch>) -> Result<(), HubError> {
+    pub fn delete(self, registry: &Registry, id: &str, if_match: Option<&IfMatch>) -> Result<(), HubError> {
         match self {
-            Self::Enrollments => delete::<Enrollment>(shared, id, if_match),
-            Self::Groups => delete::<EnrollmentGroup>(shared, id, if_match),
+            Self::Enrollments => delete::<Enrollment>(registry, id, if_match),
+            Self::Groups => delete::<EnrollmentGroup>(registry, id, if_match),
         }
     }
 }
 
-fn get<M: Managed>(shared: &Shared, id: &str) -> Result<Shown, HubError> {
-    let mut state = shared.provisioning.state();
+fn get<M: Managed>(registry: &Registry, id: &str) -> Result<Shown, HubError> {
+    let mut state = registry.state();
     let entry = find::<M>(&mut state, id)?;
-    Ok(show(shared, &state, &entry, false))
+    Ok(show(registry, &state, &entry, false))
 }
 
-fn attestation<M: Managed>(shared: &Shared, id: &str) -> Result<Value, HubError> {
-    let mut state = shared.provisioning.state();
+fn attestation<M: Managed>(registry: &Registry, id: &str) -> Result<Value, HubError> {
+    let mut state = registry.state();
     Ok(managed::attestation(&find::<M>(&mut state, id)?, true))
 }
 
-fn page<M: Managed>(shared: &Shared, wanted: &Wanted) -> Page {
-    let mut state = shared.provisioning.state();
+fn page<M: Managed>(registry: &Registry, wanted: &Wanted) -> Page {
+    let mut state = registry.state();
     let entries = pages::cut(M::table(&mut state), wanted, |entry| Some(entry.policy().size));
-    entries.map(|entry| show(shared, &state, &entry, false).body)
+    entries.map(|entry| show(registry, &state, &entry, false).body)
 }
 
 fn put<M: Managed>(
-    shared: &Shared,
+    registry: &Registry,
     id: &str,
     body: &Value,
     if_match: Option<&IfMatch>,
@@ -110,7 +103,7 @@ fn put<M: Managed>(
     let body = body.as_object();
     let body = body.ok_or_else(|| Refused::new(ErrorCode::ARGUMENT_INVALID, "the body is no object"))?;
     let (before, entry) = {
-        let mut state = shared.provisioning.state();
+        let mut state = registry.state();
         let before = M::table(&mut state).get(&key).cloned();
         match (&before, if_match) {
             (None, None) => {}
@@ -123,28 +116,28 @@ fn put<M: Managed>(
         M::table(&mut state).insert(key.clone(), entry.clone());
         (before, entry)
     };
-    shared.save_provisioning(M::KIND, &key).inspect_err(|_| {
-        let mut state = shared.provisioning.state();
+    registry.save(M::KIND, &key).inspect_err(|_| {
+        let mut state = registry.state();
         match before {
             Some(before) => drop(M::table(&mut state).insert(key.clone(), before)),
             None => drop(M::table(&mut state).remove(&key)),
         }
     })?;
-    Ok(show(shared, &shared.provisioning.state(), &entry, true))
+    Ok(show(registry, &registry.state(), &entry, true))
 }
 
-fn delete<M: Managed>(shared: &Shared, id: &str, if_match: Option<&IfMatch>) -> Result<(), HubError> {
+fn delete<M: Managed>(registry: &Registry, id: &str, if_match: Option<&IfMatch>) -> Result<(), HubError> {
     let key = M::key(id);
     let removed = {
-        let mut state = shared.provisioning.state();
+        let mut state = registry.state();
         let entry = find::<M>(&mut state, id)?;
         if_match.map_or(Ok(()), |wanted| expect(&entry, wanted))?;
         M::table(&mut state).remove(&key);
         entry
     };
-    shared.save_provisioning(M::KIND, &key).inspect_err(|_| {
+    registry.save(M::KIND, &key).inspect_err(|_| {
         // Still in its file, it would be back after a restart.
-        M::table(&mut shared.provisioning.state()).entry(key.clone()).or_insert(removed);
+        M::table(&mut registry.state()).entry(key.clone()).or_insert(removed);
     })
 }
 
@@ -152,10 +145,10 @@ fn find<M: Managed>(state: &mut State, id: &str) -> Result<M, HubError> {
     M::table(state).get(&M::key(id)).cloned().ok_or_else(missing::<M>)
 }
 
-fn show<M: Managed>(shared: &Shared, state: &State, entry: &M, with_keys: bool) -> Shown {
+fn show<M: Managed>(registry: &Registry, state: &State, entry: &M, with_keys: bool) -> Shown {
     let mut body = managed::view(entry, with_keys);
     if let Some(record) = entry.registration(state) {
-        body.insert("registrationState".to_owned(), registrations::view(shared, record));
+        body.insert("registrationState".to_owned(), registrations::view(&registry.hub, record));
     }
     Shown { body: body.into(), etag: entry.policy().revision.etag() }
 }
@@ -202,7 +195,7 @@ mod tests {
         let hub = Hub::start(HubConfig::default()).unwrap();
         let body = json!({ "attestation": { "type": "symmetricKey" } });
         let put = |table: Table, id: &str, if_match: Option<&IfMatch>| {
-            let put = table.put(&hub.shared, id, &body, if_match);
+            let put = table.put(&hub.shared.provisioning, id, &body, if_match);
             put.map(drop).map_err(|error| error.to_string())
         };
         put(Table::Enrollments, "first", None).unwrap();

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::HubError;
+use crate::error::HubError;
 use crate::random;
 use crate::security::authentication::host_as_in;
 use azmqtt_dialect::{SasToken, SymmetricKey};

@@ -6,7 +6,7 @@ use std::ops::Bound;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
-use crate::HubError;
+use crate::error::HubError;
 
 /// Entries of a page, when nobody says otherwise, and at most.
 const USUAL: usize = 100;

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::MutexGuard;
 use std::time::Duration;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use super::allocation::{Allocation, AllocationRequest};
 use super::enrollment::{Enrollment, EnrollmentGroup, Login};
 use super::owner::Owner;
+use crate::storage::disk::Disk;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::provisioning::{RegistrationState, Shown, Substatus, Username};
 use azmqtt_dialect::time::Timestamp;
@@ -22,6 +24,9 @@ const MAX_OPERATIONS_EACH: usize = 8;
 
 /// The state of the service.
 pub(crate) struct Registry {
+    /// The host name of the hub that devices are assigned to.
+    pub hub: String,
+    pub(super) disk: Disk,
     /// Names this service to its devices.
     pub id_scope: String,
     /// Whose holders manage enrolments.
@@ -133,9 +138,15 @@ pub(crate) enum AllocationStage {
     Answered(Result<Allocation, String>),
 }
 
+/// The etag of a registration that has changed so often, the last time now.
+pub(super) fn etag(now: Timestamp, count: u64) -> String {
+    STANDARD.encode(format!("\"{}-{count}\"", now.seconds()))
+}
+
 impl Registry {
-    pub(crate) fn new(id_scope: String, owner: Owner, state: State) -> Self {
-        Self { id_scope, owner, state: Mutex::new(state), asked: Condvar::new(), saving: Default::default() }
+    pub(super) fn new(hub: String, disk: Disk, id_scope: String, owner: Owner, state: State) -> Self {
+        let (state, asked) = (Mutex::new(state), Condvar::new());
+        Self { hub, disk, id_scope, owner, state, asked, saving: Default::default() }
     }
 
     /// Nothing in the state is left half-done by a panic, so a poisoned lock is taken all the same.

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 
 use super::enrollment::Attestation;
 use crate::error::refused::Refused;
-use crate::security::client_certificates::{Authentication, Authorities};
+use crate::registry::credentials::Authentication;
+use crate::security::client_certificates::Authorities;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::format_utc;
 use azmqtt_dialect::x509::Thumbprint;

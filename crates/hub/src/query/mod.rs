@@ -3,19 +3,18 @@
 //! Rows come in the order of their ids, and a page begins behind the last row of the one before: devices that come and go
 //! meanwhile neither repeat nor hide others. Rows of aggregates are made anew for each page.
 
-mod records;
+pub mod count;
 mod token;
-
-use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::error::HubError;
-use crate::registry::device::Device;
-use crate::shared::Shared;
-use azmqtt_dialect::query::{Groups, Query, Record, Source};
+use crate::jobs::Jobs;
+use crate::registry::Registry;
+use crate::registry::twin_record::TwinRecord;
+use azmqtt_dialect::query::{Query, Record, Source};
 
-pub(super) use records::{JobRecord, TwinRecord};
+use self::count::groups;
 use token::Position;
 
 /// The page of who asks for no size (IoT Hub docs, "Get device twins": the service decides).
@@ -40,7 +39,8 @@ pub struct QueryPage {
 
 /// A page of a query's answer. `size` is a wish: the service takes 1 to 1000.
 pub(super) fn run(
-    shared: &Shared,
+    registry: &Registry,
+    jobs: &Jobs,
     text: &str,
     size: Option<usize>,
     continuation: Option<&str>,
@@ -51,7 +51,7 @@ pub(super) fn run(
     let mut page = PageWriter::new(begin, size, left);
     if query.aggregates() {
         let skip = page.last.rows;
-        let rows = groups(shared, &query).rows();
+        let rows = groups(registry, &query).rows();
         for row in rows.into_iter().skip(skip) {
             if !page.push(&row.to_string(), None) {
                 break;
@@ -59,8 +59,8 @@ pub(super) fn run(
         }
     } else {
         match query.source {
-            Source::Jobs => jobs(shared, &query, &mut page),
-            Source::Devices | Source::Modules => twins(shared, &query, &mut page),
+            Source::Jobs => of_jobs(jobs, &query, &mut page),
+            Source::Devices | Source::Modules => twins(registry, &query, &mut page),
         }
     }
     let item_type = match query.source {
@@ -96,8 +96,8 @@ fn begin(continuation: Option<&str>, of: &str) -> Result<Position, HubError> {
     }
 }
 
-fn twins(shared: &Shared, query: &Query, page: &mut PageWriter) {
-    for device in shared.registry.all() {
+fn twins(registry: &Registry, query: &Query, page: &mut PageWriter) {
+    for device in registry.all() {
         let key = [device.id.as_str(), device.module_id.as_deref().unwrap_or_default()];
         if device.module_id.is_some() != (query.source == Source::Modules) || page.is_behind(key) {
             continue;
@@ -112,8 +112,8 @@ fn twins(shared: &Shared, query: &Query, page: &mut PageWriter) {
     }
 }
 
-fn jobs(shared: &Shared, query: &Query, page: &mut PageWriter) {
-    for record in shared.jobs.records() {
+fn of_jobs(jobs: &Jobs, query: &Query, page: &mut PageWriter) {
+    for record in jobs.records() {
         let [job, device] = record.key();
         if page.is_behind([job, device]) || !query.matches(&record) {
             continue;
@@ -122,32 +122,6 @@ fn jobs(shared: &Shared, query: &Query, page: &mut PageWriter) {
             return;
         }
     }
-}
-
-fn groups<'a>(shared: &Shared, query: &'a Query) -> Groups<'a> {
-    let mut groups = Groups::new(query);
-    for device in shared.registry.all() {
-        if device.module_id.is_some() == (query.source == Source::Modules) {
-            let record = TwinRecord::new(&device);
-            if query.matches(&record) {
-                groups.add(&record);
-            }
-        }
-    }
-    groups
-}
-
-/// How many rows a query of twins has.
-pub(super) fn count(shared: &Shared, query: &Query) -> usize {
-    let rows = if query.aggregates() {
-        groups(shared, query).rows().len()
-    } else {
-        let all = shared.registry.all();
-        let of_source =
-            |device: &&Arc<Device>| device.module_id.is_some() == (query.source == Source::Modules);
-        all.iter().filter(of_source).filter(|device| query.matches(&TwinRecord::new(device))).count()
-    };
-    rows.min(query.top.unwrap_or(usize::MAX))
 }
 
 /// A page on its way.

@@ -4,18 +4,17 @@
 
 use std::sync::Arc;
 
-use super::device::{CloseReason, Credentials, Device, END_TIMEOUT, Kept, Unsaved};
-use super::identity_record::{IdentityRecord, Traits};
-use super::identity_scopes;
+use super::change::Unsaved;
+use super::credentials::{Authentication, Credentials};
+use super::device::{CloseReason, Device, END_TIMEOUT, Kept};
+use super::identity_record::{IdentityRecord, Traits, generation_id};
+use super::{Registry, identity_scopes};
 use crate::error::HubError;
 use crate::id::Id;
 use crate::if_match::IfMatch;
 use crate::messages::cloud_messages::CloudMessages;
-use crate::messages::feedback::FeedbackStatus;
+use crate::messages::feedback::{Feedback, FeedbackStatus};
 use crate::random;
-use crate::security::client_certificates::Authentication;
-use crate::shared::Shared;
-use crate::storage::device_file;
 use azmqtt_dialect::Twin;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::sas::SymmetricKey;
@@ -60,7 +59,7 @@ impl From<LoginDraft> for Draft {
 
 /// Makes a device, or a module of one; with `twin`, if there is one.
 pub fn create(
-    shared: &Shared,
+    registry: &Registry,
     id: Id<'_>,
     draft: Draft,
     twin: Option<Twin>,
@@ -70,7 +69,7 @@ pub fn create(
     let owner = match id.module {
         Some(module_id) => {
             check_id("module id", module_id).map_err(HubError::Identity)?;
-            let owner = shared.registry.get(id.device)?;
+            let owner = registry.get(id.device)?;
             check_reserved(&owner, module_id)?;
             Some(owner)
         }
@@ -78,7 +77,7 @@ pub fn create(
     };
     let now = Timestamp::now();
     let credentials = credentials(draft.login, None)?;
-    let traits = identity_scopes::resolve(&shared.registry, id, draft.traits, None)?;
+    let traits = identity_scopes::resolve(registry, id, draft.traits, None)?;
     let twin = twin.unwrap_or_else(|| if owner.is_some() { Twin::of_module() } else { Twin::new(now) });
     let enabled = draft.enabled || id.module.is_some();
     let generation_id = generation_id()?;
@@ -89,9 +88,9 @@ pub fn create(
         Some(owner) => device.of(owner),
         None => device,
     });
-    shared.registry.insert(device.clone())?;
-    shared.unsaved(&device).save().inspect_err(|_| give_up(shared, &device))?;
-    add_edge_modules(shared, &device)?;
+    registry.insert(device.clone())?;
+    registry.unsaved(&device).save().inspect_err(|_| give_up(registry, &device))?;
+    add_edge_modules(registry, &device)?;
     Ok(device)
 }
 
@@ -106,13 +105,11 @@ pub fn check_reserved(owner: &Device, module_id: &str) -> Result<(), HubError> {
 
 /// Takes back an identity that could not be written down. Somebody may have found it meanwhile: it is gone for them, too,
 /// so that nothing of it is ever written over another one of its id.
-fn give_up(shared: &Shared, device: &Arc<Device>) {
+fn give_up(registry: &Registry, device: &Arc<Device>) {
     device.state().removed = true;
-    if let Some(dir) = shared.state_dir() {
-        // What is left of it cannot be worse than what is there.
-        let _ = device_file::remove(&dir, device);
-    }
-    shared.registry.remove(device);
+    // What is left of it cannot be worse than what is there.
+    let _ = registry.delete_file(device);
+    registry.remove(device);
     device.close_and_block(CloseReason::Removed, END_TIMEOUT);
 }
 
@@ -123,18 +120,18 @@ fn give_up(shared: &Shared, device: &Arc<Device>) {
 /// [`HubError::EtagMismatch`] when `if_match` does not hold, whatever `draft` breaks, and a disk that does not take it;
 /// nothing has changed then.
 pub fn update(
-    shared: &Shared,
+    registry: &Registry,
     id: Id<'_>,
     draft: Draft,
     if_match: &IfMatch,
 ) -> Result<Arc<Device>, HubError> {
     draft.traits.check()?;
-    let device = shared.registry.get(id)?;
+    let device = registry.get(id)?;
     expect(&device.state(), if_match)?;
     // Looks at other devices, each under its own lock.
     let known = device.state().record.traits.clone();
-    let traits = identity_scopes::resolve(&shared.registry, id, draft.traits, Some(&known))?;
-    let changed = shared.change_unsaved(&device, |change| {
+    let traits = identity_scopes::resolve(registry, id, draft.traits, Some(&known))?;
+    let changed = registry.change_unsaved(&device, |change| {
         if change.is_removed() {
             return Err(None);
         }
@@ -148,24 +145,24 @@ pub fn update(
     });
     // Of one that is gone another lock has to be asked.
     let ((before, closed), unsaved) =
-        changed.map_err(|error: Option<HubError>| error.unwrap_or_else(|| shared.registry.missing(id)))?;
-    before.save(shared, unsaved)?;
+        changed.map_err(|error: Option<HubError>| error.unwrap_or_else(|| registry.missing(id)))?;
+    before.save(registry, unsaved)?;
     if closed {
-        close(shared, &device);
+        close(registry, &device);
     }
-    add_edge_modules(shared, &device)?;
+    add_edge_modules(registry, &device)?;
     Ok(device)
 }
 
 /// Lets a device and its modules connect or not; the connections of those that may not have ended when it returns.
-pub fn set_enabled(shared: &Shared, device_id: &str, enabled: bool) -> Result<(), HubError> {
-    let device = shared.registry.get(device_id)?;
-    let ((before, closed), unsaved) = shared.change_unsaved(&device, |change| {
+pub fn set_enabled(registry: &Registry, device_id: &str, enabled: bool) -> Result<(), HubError> {
+    let device = registry.get(device_id)?;
+    let ((before, closed), unsaved) = registry.change_unsaved(&device, |change| {
         Ok::<_, HubError>((Before::of(change), set_status(change, enabled)))
     })?;
-    before.save(shared, unsaved)?;
+    before.save(registry, unsaved)?;
     if closed {
-        close(shared, &device);
+        close(registry, &device);
     }
     Ok(())
 }
@@ -184,12 +181,12 @@ impl Before {
     }
 
     /// Writes the change down, or takes it back; what was changed after it stays as it is.
-    fn save(self, shared: &Shared, unsaved: Unsaved) -> Result<(), HubError> {
+    fn save(self, registry: &Registry, unsaved: Unsaved) -> Result<(), HubError> {
         let mut changed = self.record.clone();
         changed.touch();
         let device = unsaved.device().clone();
         unsaved.save().inspect_err(|_| {
-            let undone = shared.change(&device, |change| {
+            let undone = registry.change(&device, |change| {
                 if change.record.etag() != changed.etag() {
                     return Err(None);
                 }
@@ -208,8 +205,12 @@ impl Before {
 ///
 /// # Errors
 /// [`HubError::EtagMismatch`] when `if_match` does not hold.
-pub fn remove(shared: &Shared, id: Id<'_>, if_match: &IfMatch) -> Result<(), HubError> {
-    let registry = &shared.registry;
+pub fn remove(
+    registry: &Registry,
+    feedback: &Feedback,
+    id: Id<'_>,
+    if_match: &IfMatch,
+) -> Result<(), HubError> {
     let last = registry.get(id)?;
     {
         let mut state = last.state();
@@ -225,19 +226,17 @@ pub fn remove(shared: &Shared, id: Id<'_>, if_match: &IfMatch) -> Result<(), Hub
     let modules = if id.module.is_none() { registry.modules(id.device)? } else { Vec::new() };
     let all = modules.into_iter().chain([last.clone()]);
     all.into_iter()
-        .try_for_each(|identity| remove_one(shared, &identity))
+        .try_for_each(|identity| remove_one(registry, feedback, &identity))
         .inspect_err(|_| last.state().removed = false)
 }
 
 /// The file goes before the identity does: nobody can make another one of that id, and its file, meanwhile.
-fn remove_one(shared: &Shared, identity: &Arc<Device>) -> Result<(), HubError> {
+fn remove_one(registry: &Registry, feedback: &Feedback, identity: &Arc<Device>) -> Result<(), HubError> {
     identity.state().removed = true;
-    let dir = shared.state_dir();
-    dir.map_or(Ok(()), |dir| device_file::remove(&dir, identity))
-        .inspect_err(|_| identity.state().removed = false)?;
-    let purged = shared.change_queue(identity, CloudMessages::purge);
-    shared.feedback.report(&identity.source, &purged, FeedbackStatus::Purged);
-    shared.registry.remove(identity);
+    registry.delete_file(identity).inspect_err(|_| identity.state().removed = false)?;
+    let purged = registry.change_queue(identity, CloudMessages::purge);
+    feedback.report(&identity.source, &purged, FeedbackStatus::Purged);
+    registry.remove(identity);
     identity.close_and_block(CloseReason::Removed, END_TIMEOUT);
     Ok(())
 }
@@ -261,10 +260,10 @@ fn set_status(kept: &mut Kept, enabled: bool) -> bool {
 }
 
 /// Ends the connections of a device that was disabled, and of its modules.
-fn close(shared: &Shared, device: &Arc<Device>) {
+fn close(registry: &Registry, device: &Arc<Device>) {
     let modules = match device.module_id {
         // One that is gone meanwhile has none.
-        None => shared.registry.modules(&device.id).unwrap_or_default(),
+        None => registry.modules(&device.id).unwrap_or_default(),
         Some(_) => Vec::new(),
     };
     for identity in modules.iter().chain([device]) {
@@ -287,7 +286,7 @@ fn credentials(draft: LoginDraft, known: Option<&Credentials>) -> Result<Credent
 
 /// Makes the modules of the runtime, which an IoT Edge device has from the start. Nobody logs in as them until they are
 /// given keys.
-pub fn add_edge_modules(shared: &Shared, device: &Arc<Device>) -> Result<(), HubError> {
+pub fn add_edge_modules(registry: &Registry, device: &Arc<Device>) -> Result<(), HubError> {
     if !device.state().record.traits.iot_edge {
         return Ok(());
     }
@@ -297,16 +296,10 @@ pub fn add_edge_modules(shared: &Shared, device: &Arc<Device>) -> Result<(), Hub
             traits: Traits { managed_by: Some("iotEdge".to_owned()), ..Traits::default() },
             ..Draft::default()
         };
-        match create(shared, (device.id.as_str(), module_id).into(), draft, None) {
+        match create(registry, (device.id.as_str(), module_id).into(), draft, None) {
             Ok(_) | Err(HubError::ModuleExists(_)) => {}
             Err(error) => return Err(error),
         }
     }
     Ok(())
-}
-
-/// A number that no other device of that id has had, in decimal digits as the service writes it.
-pub fn generation_id() -> Result<String, HubError> {
-    let random = random::bytes().map_err(HubError::System)?;
-    Ok(format!("{:018}", u64::from_ne_bytes(random) % 1_000_000_000_000_000_000))
 }

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::error::HubError;
 use crate::id::Id;
+use crate::random;
 use azmqtt_dialect::time::Timestamp;
 
 /// The longest `statusReason` and `managedBy`, in characters.
@@ -16,6 +17,12 @@ const MAX_SCOPE: usize = 512;
 
 /// Levels of nested gateways that an identity may have above it.
 const MAX_SCOPES: usize = 16;
+
+/// A number that no other device of that id has had, in decimal digits as the service writes it.
+pub fn generation_id() -> Result<String, HubError> {
+    let random = random::bytes().map_err(HubError::System)?;
+    Ok(format!("{:018}", u64::from_ne_bytes(random) % 1_000_000_000_000_000_000))
+}
 
 /// What callers say about an identity, checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,7 @@
 //! a device behind it shows it as its own and as its parent's.
 
 use super::Registry;
-use super::identities::generation_id;
-use super::identity_record::Traits;
+use super::identity_record::{Traits, generation_id};
 use crate::error::HubError;
 use crate::id::Id;
 

@@ -1,25 +1,49 @@
 //! The devices that a hub knows, each with its modules.
+//!
+//! | module | subject |
+//! |---|---|
+//! | `device` | one device or module: its twin, its queue, its live connection |
+//! | `credentials`, `identity_record`, `identity_scopes` | how it proves itself; what else the registry keeps of it |
+//! | `identities` | making, changing and removing devices and modules |
+//! | `change` | the one way to change what is kept of a device |
+//! | `device_file`, `cloud_file` | what the state directory keeps of it |
+//! | `cloud_clock`, `unjudged` | whose queue is to be looked at, and when; who has changed since configurations were judged |
+//! | `connections` | the live connections, as faults strike them |
+//! | `twin_record` | a twin as queries see it |
 
+pub mod change;
+pub mod cloud_clock;
+mod cloud_file;
+mod connections;
+pub mod credentials;
 pub mod device;
+mod device_file;
 pub mod identities;
 pub mod identity_record;
 pub mod identity_scopes;
+pub mod twin_record;
+pub mod unjudged;
 
 use std::collections::{BTreeMap, HashMap, btree_map, hash_map};
 use std::sync::{Arc, MutexGuard};
 
+use self::cloud_clock::CloudClock;
+use self::device::Device;
+use self::unjudged::Unjudged;
 use crate::error::HubError;
-use crate::id::Id;
-use crate::registry::device::Device;
+use crate::id::{Id, MAX_MODULES};
+use crate::storage::disk::Disk;
 use azmqtt_net::sync::Mutex;
-
-/// How many modules a device may have (IoT Hub docs, "quotas and throttling"; error 413003 beyond).
-pub const MAX_MODULES: usize = 50;
 
 /// Devices by id, which is case-sensitive. A device owns its modules: they come after it and go with it.
 #[derive(Default)]
 pub struct Registry {
     devices: Mutex<HashMap<String, Owner>>,
+    /// When queues are to be looked at.
+    pub clock: CloudClock,
+    /// Who has changed.
+    pub unjudged: Unjudged,
+    disk: Disk,
 }
 
 struct Owner {
@@ -28,6 +52,11 @@ struct Owner {
 }
 
 impl Registry {
+    /// An empty one, whose devices are kept on this disk.
+    pub fn new(disk: Disk) -> Self {
+        Self { disk, ..Self::default() }
+    }
+
     /// Adds a device, or a module to its device.
     pub fn insert(&self, new: Arc<Device>) -> Result<(), HubError> {
         let mut devices = self.devices();

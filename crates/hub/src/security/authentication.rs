@@ -5,12 +5,13 @@ use std::time::{Duration, SystemTime};
 
 use percent_encoding::percent_decode_str;
 
-use super::client_certificates::{self, Authentication};
-use super::policies::{Policy, Right};
-use crate::config::DisabledAnswer;
-use crate::messages::telemetry::unix_seconds;
-use crate::registry::device::{Credentials, Device};
-use crate::shared::Shared;
+use super::client_certificates::{self, Authorities};
+use super::policies::{Policies, Policy, Right};
+use crate::config::{DisabledAnswer, HubConfig};
+use crate::registry::Registry;
+use crate::registry::credentials::{Authentication, Credentials};
+use crate::registry::device::Device;
+use crate::unix_time::unix_seconds;
 use azmqtt_dialect::{Identity, SasToken, Username};
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_mqtt::{Connect, ReasonCode};
@@ -41,87 +42,104 @@ pub struct Refusal {
     pub reason: String,
 }
 
-/// Judges a CONNECT. Whatever is wrong with the credentials, the client is told 5; only with good ones does it learn
-/// that its device is disabled (3, unless the hub is set up otherwise).
-pub fn judge(
-    shared: &Shared,
-    connect: &Connect,
-    chain: &ClientChain,
-    now: SystemTime,
-) -> Result<Admitted, Refusal> {
-    let refuse = |reason: String| Refusal { code: ReasonCode::NotAuthorized, reason };
-    let username = connect.username.as_deref().ok_or_else(|| refuse("no user name".to_owned()))?;
-    let password = connect.password_text().ok_or_else(|| refuse("the password is not text".to_owned()))?;
-    let username = Username::parse(username).map_err(|error| refuse(error.to_string()))?;
-    let identity = username.identity();
-    if connect.client_id != identity.client_id() {
-        return Err(refuse("the client id is not the device of the user name".to_owned()));
-    }
-    let hostname = &shared.config.hostname;
-    if !identity.host_name.eq_ignore_ascii_case(hostname) {
-        return Err(refuse(format!(
-            "the user name is for the hub {}, this is {hostname}",
-            identity.host_name
-        )));
-    }
-    let device = find(shared, &identity).ok_or_else(|| refuse("there is no such device".to_owned()))?;
-    let proof = prove(shared, &device, &identity, password, chain, now).map_err(refuse)?;
-    if !device.may_connect() {
-        let code = match shared.config.disabled_answer {
-            DisabledAnswer::ServiceUnavailable => ReasonCode::ServerUnavailable,
-            DisabledAnswer::NotAuthorized => ReasonCode::NotAuthorized,
-        };
-        return Err(Refusal { code, reason: "the device is disabled".to_owned() });
-    }
-    Ok(Admitted {
-        device,
-        model_id: username.model_id.map(Arc::from),
-        has_api_version: username.api_version.is_some(),
-        proof,
-    })
+/// Judges clients: what it goes by.
+#[derive(Clone, Copy)]
+pub struct Judge<'a> {
+    pub config: &'a HubConfig,
+    pub registry: &'a Registry,
+    pub policies: &'a Policies,
+    /// Whose signatures on client certificates are taken.
+    pub authorities: &'a Authorities,
 }
 
-/// What the credentials of `device`, which is `identity`, are worth; the reason if nothing. An empty `password` means a client certificate: `chain` is what the handshake showed.
-pub fn prove(
-    shared: &Shared,
-    device: &Device,
-    identity: &Identity,
-    password: &str,
-    chain: &ClientChain,
-    now: SystemTime,
-) -> Result<Proof, String> {
-    let Credentials { keys, authentication } = device.state().credentials.clone();
-    if password.is_empty() {
-        client_certificates::judge(
-            &authentication,
-            chain,
-            &shared.client_authorities,
-            &identity.client_id(),
-            now,
-        )
-        .map_err(|error| error.to_string())?;
-        // A connection outlasts its certificate; only the next one is refused.
-        return Ok(Proof { valid_for: Duration::MAX, of_hub: false });
+impl<'a> Judge<'a> {
+    /// Judges a CONNECT. Whatever is wrong with the credentials, the client is told 5; only with good ones does it learn
+    /// that its device is disabled (3, unless the hub is set up otherwise).
+    pub fn judge(self, connect: &Connect, chain: &ClientChain, now: SystemTime) -> Result<Admitted, Refusal> {
+        let refuse = |reason: String| Refusal { code: ReasonCode::NotAuthorized, reason };
+        let username = connect.username.as_deref().ok_or_else(|| refuse("no user name".to_owned()))?;
+        let password =
+            connect.password_text().ok_or_else(|| refuse("the password is not text".to_owned()))?;
+        let username = Username::parse(username).map_err(|error| refuse(error.to_string()))?;
+        let identity = username.identity();
+        if connect.client_id != identity.client_id() {
+            return Err(refuse("the client id is not the device of the user name".to_owned()));
+        }
+        let hostname = &self.config.hostname;
+        if !identity.host_name.eq_ignore_ascii_case(hostname) {
+            return Err(refuse(format!(
+                "the user name is for the hub {}, this is {hostname}",
+                identity.host_name
+            )));
+        }
+        let device = self.find(&identity).ok_or_else(|| refuse("there is no such device".to_owned()))?;
+        let proof = self.prove(&device, &identity, password, chain, now).map_err(refuse)?;
+        if !device.may_connect() {
+            let code = match self.config.disabled_answer {
+                DisabledAnswer::ServiceUnavailable => ReasonCode::ServerUnavailable,
+                DisabledAnswer::NotAuthorized => ReasonCode::NotAuthorized,
+            };
+            return Err(Refusal { code, reason: "the device is disabled".to_owned() });
+        }
+        Ok(Admitted {
+            device,
+            model_id: username.model_id.map(Arc::from),
+            has_api_version: username.api_version.is_some(),
+            proof,
+        })
     }
-    match authentication {
-        Authentication::Sas => {}
-        Authentication::Absent => return Err(client_certificates::CertificateRefusal::Absent.to_string()),
-        Authentication::SelfSigned { .. } | Authentication::CertificateAuthority => {
-            return Err("the device authenticates with X.509, and there is a password".to_owned());
+
+    /// What the credentials of `device`, which is `identity`, are worth; the reason if nothing. An empty `password` means a client certificate: `chain` is what the handshake showed.
+    pub fn prove(
+        self,
+        device: &Device,
+        identity: &Identity,
+        password: &str,
+        chain: &ClientChain,
+        now: SystemTime,
+    ) -> Result<Proof, String> {
+        let Credentials { keys, authentication } = device.state().credentials.clone();
+        if password.is_empty() {
+            client_certificates::judge(&authentication, chain, self.authorities, &identity.client_id(), now)
+                .map_err(|error| error.to_string())?;
+            // A connection outlasts its certificate; only the next one is refused.
+            return Ok(Proof { valid_for: Duration::MAX, of_hub: false });
+        }
+        match authentication {
+            Authentication::Sas => {}
+            Authentication::Absent => return Err(client_certificates::CertificateRefusal::Absent.to_string()),
+            Authentication::SelfSigned { .. } | Authentication::CertificateAuthority => {
+                return Err("the device authenticates with X.509, and there is a password".to_owned());
+            }
+        }
+        let token = SasToken::parse(password).map_err(|error| error.to_string())?;
+        let policy = token.policy().map(|name| self.policy(name)).transpose()?;
+        let keys = policy.map_or(&keys, |policy| &policy.keys);
+        let resource = identity.sas_resource();
+        let path = resource.strip_prefix(&identity.host_name).unwrap_or_default();
+        let resource = format!("{}{path}", host_as_in(&token, &identity.host_name));
+        token
+            .verify(&resource, &keys.each_ref(), self.config.sas_time(now))
+            .map_err(|error| error.to_string())?;
+        let taken_until = token.expiry().saturating_add(self.config.sas_skew.as_secs());
+        let valid_for = Duration::from_secs(taken_until.saturating_sub(unix_seconds(now)));
+        Ok(Proof { valid_for, of_hub: policy.is_some() })
+    }
+
+    /// The policy that a token names, if its holders may do what devices do, in the name of any of them.
+    fn policy(self, name: &str) -> Result<&'a Policy, String> {
+        let policy =
+            self.policies.find(name).ok_or("the SAS token names a policy (skn) that there is not")?;
+        if policy.may(Right::DeviceConnect) {
+            Ok(policy)
+        } else {
+            Err(format!("the policy {name} lacks the permission DeviceConnect"))
         }
     }
-    let token = SasToken::parse(password).map_err(|error| error.to_string())?;
-    let policy = token.policy().map(|name| policy(shared, name)).transpose()?;
-    let keys = policy.map_or(&keys, |policy| &policy.keys);
-    let resource = identity.sas_resource();
-    let path = resource.strip_prefix(&identity.host_name).unwrap_or_default();
-    let resource = format!("{}{path}", host_as_in(&token, &identity.host_name));
-    token
-        .verify(&resource, &keys.each_ref(), shared.config.sas_time(now))
-        .map_err(|error| error.to_string())?;
-    let taken_until = token.expiry().saturating_add(shared.config.sas_skew.as_secs());
-    let valid_for = Duration::from_secs(taken_until.saturating_sub(unix_seconds(now)));
-    Ok(Proof { valid_for, of_hub: policy.is_some() })
+
+    fn find(self, identity: &Identity) -> Option<Arc<Device>> {
+        self.registry.find((identity.device_id.as_str(), identity.module_id.as_deref()))
+    }
 }
 
 /// The host name, with the port if the token's resource has one: clients that were given a port write it there.
@@ -132,18 +150,4 @@ pub fn host_as_in(token: &SasToken, host: &str) -> String {
         Some((_, port)) if port.parse::<u16>().is_ok() => format!("{host}:{port}"),
         _ => host.to_owned(),
     }
-}
-
-/// The policy that a token names, if its holders may do what devices do, in the name of any of them.
-fn policy<'a>(shared: &'a Shared, name: &str) -> Result<&'a Policy, String> {
-    let policy = shared.policies.find(name).ok_or("the SAS token names a policy (skn) that there is not")?;
-    if policy.may(Right::DeviceConnect) {
-        Ok(policy)
-    } else {
-        Err(format!("the policy {name} lacks the permission DeviceConnect"))
-    }
-}
-
-fn find(shared: &Shared, identity: &Identity) -> Option<Arc<Device>> {
-    shared.registry.find((identity.device_id.as_str(), identity.module_id.as_deref()))
 }

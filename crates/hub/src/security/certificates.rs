@@ -1,5 +1,6 @@
 //! The hub's certificate authority and the names of its server.
 
+use std::fs;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -9,11 +10,31 @@ use super::client_certificates::Authorities;
 use super::tls_rules::HostKind;
 use crate::config::HubConfig;
 use crate::error::HubError;
+use crate::storage::state_dir::{CA_KEY_FILE, StateDir};
 use azmqtt_local::certificate_authority::Authority;
+use azmqtt_local::files::{read_if_there, write_whole};
 
 /// Makes a new authority.
 pub fn generate() -> Result<Authority, HubError> {
     Ok(Authority::generate("azmqtt local hub test authority")?)
+}
+
+/// The authority that a state directory keeps, made at the first call ever.
+pub fn load(dir: &StateDir) -> Result<Authority, HubError> {
+    let (path, key_path) = (dir.ca_file(), dir.ca_key_file());
+    let Some(certificate) = read_if_there(&path)? else {
+        let authority = generate()?;
+        // The key goes first: a crash in between leaves no certificate, and the next start makes both anew.
+        write_whole(&key_path, authority.key.as_bytes())?;
+        write_whole(&path, authority.certificate.as_bytes())?;
+        return Ok(authority);
+    };
+    let key = fs::read(&key_path).map_err(|error| HubError::file(&key_path, error))?;
+    let text = |path, bytes| String::from_utf8(bytes).map_err(|_| HubError::corrupt(path, "not text"));
+    let authority = Authority { certificate: text(&path, certificate)?, key: text(&key_path, key)? };
+    let both = format!("it and {CA_KEY_FILE} are not a certificate and its key");
+    check(&authority).map_err(|error| HubError::corrupt(&path, format!("{both}: {error}")))?;
+    Ok(authority)
 }
 
 /// Whether certificate and key can be read and belong together, with nothing damaged behind them; the reason if not.

@@ -7,74 +7,15 @@ use tokio_rustls::rustls::RootCertStore;
 use tokio_rustls::rustls::pki_types::CertificateDer;
 
 use crate::error::HubError;
-use crate::messages::telemetry::unix_seconds;
-use azmqtt_dialect::x509::Thumbprint;
+use crate::registry::credentials::Authentication;
+use crate::storage::state_dir::StateDir;
+use crate::unix_time::unix_seconds;
 use azmqtt_local::client_certificates::{ChainError, ClientChain, verify};
 use azmqtt_net::certificate::{CertificateFacts, material, pem};
 use azmqtt_net::sync::Mutex;
 
 /// Authorities that a hub keeps (IoT Hub docs, quotas: 25 registered X.509 CA certificates).
 const MAX_AUTHORITIES: usize = 25;
-
-/// How an identity proves itself (IoT Hub docs, "Identity registry": authentication type).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Authentication {
-    /// By tokens, signed with either of its keys.
-    #[default]
-    Sas,
-    /// By a certificate that the hub knows by its thumbprint, whoever signed it.
-    SelfSigned {
-        /// Either one is taken; without any, no certificate is.
-        primary: Option<Thumbprint>,
-        /// For the next certificate, while the first is still in use.
-        secondary: Option<Thumbprint>,
-    },
-    /// By a certificate that is signed by an authority of the hub and has the identity's name.
-    CertificateAuthority,
-    /// Not at all: it cannot connect. A module that IoT Edge manages is like this until it is started.
-    Absent,
-}
-
-impl Authentication {
-    /// The service's name for it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Sas => "sas",
-            Self::SelfSigned { .. } => "selfSigned",
-            Self::CertificateAuthority => "certificateAuthority",
-            Self::Absent => "none",
-        }
-    }
-
-    /// The thumbprints, as the service shows them.
-    pub fn thumbprints(&self) -> [Option<String>; 2] {
-        match self {
-            Self::SelfSigned { primary, secondary } => {
-                [primary, secondary].map(|thumbprint| thumbprint.as_ref().map(Thumbprint::to_string))
-            }
-            Self::Sas | Self::CertificateAuthority | Self::Absent => [None, None],
-        }
-    }
-
-    /// Whether it is by certificate.
-    pub fn is_x509(&self) -> bool {
-        matches!(self, Self::SelfSigned { .. } | Self::CertificateAuthority)
-    }
-
-    /// From its name and thumbprints; `None` if they do not go together.
-    pub fn from_parts(name: &str, primary: Option<&str>, secondary: Option<&str>) -> Option<Self> {
-        let read = |text: Option<&str>| text.map(Thumbprint::parse).transpose().ok();
-        match (name, primary, secondary) {
-            ("sas", None, None) => Some(Self::Sas),
-            ("certificateAuthority", None, None) => Some(Self::CertificateAuthority),
-            ("none", None, None) => Some(Self::Absent),
-            ("selfSigned", primary, secondary) => {
-                Some(Self::SelfSigned { primary: read(primary)?, secondary: read(secondary)? })
-            }
-            _ => None,
-        }
-    }
-}
 
 /// The authorities whose signatures a hub takes for devices, in DER.
 #[derive(Debug, Default)]
@@ -101,6 +42,19 @@ impl Authorities {
         }
         known.extend(added);
         Ok(())
+    }
+
+    /// Adds those that a state directory keeps.
+    pub fn load(&self, dir: &StateDir) -> Result<(), HubError> {
+        match dir.client_authorities()? {
+            None => Ok(()),
+            Some((path, pem)) => self.add(&pem).map_err(|error| HubError::corrupt(&path, error)),
+        }
+    }
+
+    /// Has a state directory keep them.
+    pub fn save(&self, dir: &StateDir) -> Result<(), HubError> {
+        dir.save_client_authorities(|| self.to_pem())
     }
 
     /// All of them in PEM.

@@ -13,8 +13,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::faults::AcceptFault;
 use crate::http;
-use crate::provisioning;
-use crate::sessions::connection;
+use crate::sessions::{connection, provisioning};
 use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::handshake::{self, HandshakeError, ServerStream, first_byte};

@@ -11,11 +11,11 @@ use tokio_rustls::rustls::ServerConfig;
 
 use super::listener::{self, Protocol};
 use crate::configurations;
+use crate::delivery::deadlines;
 use crate::error::HubError;
-use crate::faults;
+use crate::faults::schedule;
 use crate::http;
 use crate::jobs;
-use crate::messages::cloud_clock;
 use crate::registry::device::{CloseReason, END_TIMEOUT};
 use crate::shared::Shared;
 
@@ -106,10 +106,12 @@ async fn run(
             accepting.push(tokio::spawn(accept));
         }
     }
-    tokio::spawn(cloud_clock::run(shared.clone()));
-    tokio::spawn(faults::run(shared.clone()));
-    tokio::spawn(jobs::run(shared.clone()));
-    tokio::spawn(configurations::run(shared.clone()));
+    let hub = shared.clone();
+    tokio::spawn(async move { deadlines::run(&hub.registry, &hub.feedback).await });
+    let hub = shared.clone();
+    tokio::spawn(async move { schedule::run(&hub.faults, &*hub.registry).await });
+    tokio::spawn(jobs::run(shared.jobs.clone()));
+    tokio::spawn(configurations::run(shared.configurations.clone()));
     // Nobody waits for the answer only if the hub was dropped, and then `stopped` resolves too.
     let _ = ready.send(Ok(Ports {
         mqtt: mqtt_port,

@@ -10,23 +10,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::consume_budget;
 use tokio::time::{Sleep, sleep_until, timeout};
 
-use super::device_session::{Delivery, DeviceSession, MAX_IN_FLIGHT, check_will};
-use crate::faults::{ConnectFault, ConnectionFaults};
+use super::connect::{LINGER, ReceivedConnect, read_connect, send_refusal};
+use super::connection_faults::ConnectionFaults;
+use super::device_session::{DeviceSession, MAX_IN_FLIGHT, check_will};
+use super::gate;
+use crate::faults::fault::ConnectFault;
 use crate::id::Id;
 use crate::messages::feedback::FeedbackStatus;
-use crate::registry::device::{CloseReason, Command, LinkEnd};
-use crate::security::authentication::{self, Admitted};
+use crate::registry::device::{CloseReason, Command, Delivery, LinkEnd};
+use crate::security::authentication::Admitted;
 use crate::shared::Shared;
-use crate::throttle;
 use azmqtt_local::client_certificates::ClientChain;
-use azmqtt_local::packets::PacketLog;
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
-use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{Connect, Properties, ProtocolError, ReasonCode, Server, Will};
-
-/// How long a refused client may take to read its CONNACK.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// How long a fault leaves a client without an answer to its CONNECT; every honest one has gone by then.
 pub(crate) const SILENCE: Duration = Duration::from_secs(600);
@@ -39,29 +36,6 @@ const READ_AHEAD: usize = 32 << 10;
 
 /// A deadline that is always in the future of what anybody waits for.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// A client that has said who it wants to be, or broken MQTT while it did.
-pub(crate) struct ReceivedConnect<S, T> {
-    pub transport: Transport<S>,
-    pub server: Server<T>,
-    pub connect: Result<Connect, ProtocolError>,
-}
-
-/// Waits for the CONNECT of a client whose TLS handshake is done; `None` if it does not come in time.
-pub(crate) async fn read_connect<S, T>(
-    stream: S,
-    max_in_flight: u16,
-    shared: &Shared,
-) -> Option<ReceivedConnect<S, T>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut transport = Transport::new(stream, shared.packets.as_ref().map(PacketLog::tap));
-    let mut server = Server::new(max_in_flight, Instant::now());
-    let connecting = receive_connect(&mut transport, &mut server);
-    let connect = timeout(shared.config.limits.connect_timeout, connecting).await.ok()??;
-    Some(ReceivedConnect { transport, server, connect })
-}
 
 /// Serves a client whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is accepted.
 pub async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauthenticated: Unauthenticated)
@@ -84,7 +58,7 @@ pub(crate) async fn authenticate<S>(
 {
     let ReceivedConnect { mut transport, mut server, connect } = received;
     if shared.throttle.is_on() {
-        let Some(wait) = throttle::admit(&shared) else { return };
+        let Some(wait) = gate::admit(&shared) else { return };
         if !stays(&mut transport, wait).await {
             return;
         }
@@ -105,7 +79,7 @@ pub(crate) async fn authenticate<S>(
             ReasonCode::UnsupportedProtocolVersion
         }
         Err(_) => return,
-        Ok(connect) => match authentication::judge(&shared, &connect, &chain, SystemTime::now()) {
+        Ok(connect) => match shared.judge().judge(&connect, &chain, SystemTime::now()) {
             Ok(admitted) => {
                 drop(unauthenticated);
                 // In a place of its own, so that a stranger does not take as much room as a device.
@@ -178,41 +152,6 @@ where
     timeout(time, leaves).await.is_err()
 }
 
-/// The first packet, or why it is none; `None` if the client went.
-async fn receive_connect<S, T>(
-    transport: &mut Transport<S>,
-    server: &mut Server<T>,
-) -> Option<Result<Connect, ProtocolError>>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    loop {
-        match poll_fn(|cx| transport.poll_read(cx)).await {
-            Err(_) | Ok(0) => return None,
-            Ok(_) => match server.poll(transport.input(), Instant::now()) {
-                Ok(Some(Event::Connect(connect))) => return Some(Ok(connect)),
-                Ok(_) => {}
-                Err(error) => return Some(Err(error)),
-            },
-        }
-    }
-}
-
-/// Writes the refusal and waits for the client to go: closing on unread input would reset the connection, and the
-/// client might never see the answer.
-pub(crate) async fn send_refusal<S, T>(transport: &mut Transport<S>, server: &mut Server<T>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let written = poll_fn(|cx| transport.poll_write(cx, server.output(), Instant::now())).await;
-    if written.is_err() || poll_fn(|cx| transport.poll_shutdown(cx)).await.is_err() {
-        return;
-    }
-    while let Ok(1..) = poll_fn(|cx| transport.poll_read(cx)).await {
-        transport.input().clear();
-    }
-}
-
 /// Makes the client the device's connection, in the place of any older one, and serves it to its end.
 async fn accept<S>(
     mut transport: Transport<S>,
@@ -245,7 +184,7 @@ async fn accept<S>(
             state.session.take()
         };
         if connect.clean_start {
-            let purged = shared.change_queue(&device, |queue| {
+            let purged = shared.registry.change_queue(&device, |queue| {
                 // What the session held is sent as new, or not at all. A module's inputs are the gateway's to keep.
                 queue.connection_ended(false, u32::MAX);
                 let empty = shared.config.clean_session_purges && device.module_id.is_none();
@@ -254,7 +193,7 @@ async fn accept<S>(
             (None, purged)
         } else {
             let lock = shared.config.cloud_to_device.lock;
-            shared.change_queue(&device, |queue| queue.session_resumed(Instant::now(), lock));
+            shared.registry.change_queue(&device, |queue| queue.session_resumed(Instant::now(), lock));
             (stored, Vec::new())
         }
     };

@@ -6,14 +6,17 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::error::HubError;
-use crate::faults;
+use crate::faults::fault::Change;
+use crate::faults::sdk;
 use crate::id::Id;
 use crate::messages::cloud_messages::DeliveryTag;
 use crate::messages::feedback::FeedbackStatus;
 use crate::messages::properties::RecordedProperties;
 use crate::messages::telemetry::Incoming;
-use crate::methods::{Caller, Invocation, OpenCalls};
-use crate::registry::device::{CloseReason, Command, Device};
+use crate::methods::open_calls::OpenCalls;
+use crate::registry::device::{
+    Caller, CloseReason, Command, Delivery, Device, Invocation, StoredSession, Subscriptions,
+};
 use crate::security::authentication::Admitted;
 use crate::shared::Shared;
 use crate::twins::requests::{self, TwinAnswer};
@@ -22,51 +25,12 @@ use azmqtt_dialect::topic::{DeviceTopic, HubTopic, Subscription, TopicError};
 use azmqtt_dialect::twin::desired_notification;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag, ServiceError};
 use azmqtt_mqtt::server::Event;
-use azmqtt_mqtt::session::Session;
 use azmqtt_mqtt::{
     MAX_PACKET_SIZE, Properties, Publish, QoS, ReasonCode, Server, Subscribe, Unsubscribe, Will,
 };
 
 /// Messages to a device without their PUBACK; a device that lets more of them wait is closed.
 pub const MAX_IN_FLIGHT: u16 = 8192;
-
-/// A QoS 1 message to a device, for when its PUBACK comes.
-#[derive(Debug, Default)]
-pub struct Delivery {
-    /// Of the packet, in bytes.
-    size: usize,
-    /// Of a cloud-to-device message; twin answers and notifications have none.
-    cloud_message: Option<DeliveryTag>,
-}
-
-/// What a client with `CleanSession` = 0 finds again.
-#[derive(Debug)]
-pub struct StoredSession {
-    session: Session<Delivery>,
-    subscriptions: Subscriptions,
-    unacknowledged: usize,
-}
-
-/// The granted filters.
-#[derive(Debug, Default)]
-pub struct Subscriptions(Vec<(Subscription, QoS)>);
-
-impl Subscriptions {
-    fn grant(&mut self, subscription: Subscription, qos: QoS) {
-        self.revoke(&subscription);
-        self.0.push((subscription, qos));
-    }
-
-    fn revoke(&mut self, subscription: &Subscription) {
-        self.0.retain(|(granted, _)| granted != subscription);
-    }
-
-    /// The highest of the filters that match [MQTT-3.3.5-1].
-    fn qos(&self, wanted: impl Fn(&Subscription) -> bool) -> Option<QoS> {
-        let matching = self.0.iter().filter(|(granted, _)| wanted(granted));
-        matching.map(|(_, qos)| *qos).max_by_key(|qos| *qos as u8)
-    }
-}
 
 /// One accepted connection, without its bytes.
 pub struct DeviceSession {
@@ -246,9 +210,9 @@ impl DeviceSession {
                 Ok(Some(requests::no_api_version(request_id)))
             }
             DeviceTopic::ReportedPatch { request_id, if_version } => {
-                let (shared, device) = (&self.shared, &self.device);
+                let (registry, device) = (&self.shared.registry, &self.device);
                 let patched =
-                    requests::patch_reported(shared, device, request_id, if_version, &publish.payload);
+                    requests::patch_reported(registry, device, request_id, if_version, &publish.payload);
                 Ok(Some(patched.await))
             }
             DeviceTopic::MethodResponse { .. } if publish.payload.len() > MAX_METHOD_BODY => {
@@ -269,8 +233,13 @@ impl DeviceSession {
         if retain {
             properties.push("mqtt-retain", "True");
         }
-        if faults::sdk::asks(&properties.application) {
-            faults::sdk::obey(&self.shared, &self.device, &properties.application);
+        if sdk::asks(&properties.application) {
+            sdk::obey(
+                &self.shared.faults,
+                &*self.shared.registry,
+                self.device.key(),
+                &properties.application,
+            );
         }
         let (source, model_id) = (self.device.source.clone(), self.model_id.clone());
         let of_hub = self.of_hub;
@@ -298,9 +267,9 @@ impl DeviceSession {
 
     /// Somebody else writes to the twin: a service application to the desired properties, another connection with the
     /// device's credentials to the reported ones. A patch that breaks a limit changes nothing.
-    pub async fn change_twin(&self, change: &faults::Change) {
+    pub async fn change_twin(&self, change: &Change) {
         let now = Timestamp::now();
-        let changed = self.shared.change_async(&self.device, |device| {
+        let changed = self.shared.registry.change_async(&self.device, |device| {
             if let Some(patch) = &change.reported {
                 let _ = device.twin_by(|twin| Ok((twin.patch_reported(patch, None, now)?, None)));
             }
@@ -369,8 +338,10 @@ impl DeviceSession {
         // The larger half of the limit is left to twin answers, which cannot wait.
         while self.server.has_room() && self.unacknowledged <= limit / 4 {
             let lock = self.shared.config.cloud_to_device.lock;
-            let next =
-                self.shared.change_queue(&self.device, |queue| queue.next_to_send(Instant::now(), lock));
+            let next = self
+                .shared
+                .registry
+                .change_queue(&self.device, |queue| queue.next_to_send(Instant::now(), lock));
             let Some((tag, message)) = next else { break };
             let topic = message.topic(self.device.key()).to_string();
             self.deliver(topic, message.body, qos, Some(tag))?;
@@ -383,7 +354,7 @@ impl DeviceSession {
 
     /// The device has the message, unless its lock was lost before.
     fn complete(&self, tag: DeliveryTag) {
-        let completed = self.shared.change_queue(&self.device, |queue| queue.complete(tag));
+        let completed = self.shared.registry.change_queue(&self.device, |queue| queue.complete(tag));
         if let Some(message) = completed {
             self.shared.feedback.report(&self.device.source, &[message], FeedbackStatus::Success);
         }

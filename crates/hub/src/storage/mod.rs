@@ -1,5 +1,4 @@
 //! What `--state` keeps, and how it survives a crash.
 
-mod cloud_file;
-pub mod device_file;
+pub mod disk;
 pub mod state_dir;

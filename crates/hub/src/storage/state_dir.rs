@@ -17,16 +17,12 @@
 //!
 //! Files are replaced whole: written beside their place, synced, renamed. A crash leaves the old or the new one.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use crate::error::HubError;
 use crate::id::Id;
-use crate::security::certificates;
-use crate::security::client_certificates::Authorities;
-use azmqtt_local::certificate_authority::Authority;
 use azmqtt_local::files::{read_if_there, write_whole};
 use azmqtt_net::sync::Mutex;
 
@@ -37,7 +33,8 @@ pub const TEMP_DIR_PREFIX: &str = "azmqtt-hub-";
 pub const CA_FILE: &str = "ca.pem";
 const POLICIES_FILE: &str = "policies.json";
 const PROVISIONING_FILE: &str = "provisioning.json";
-const CA_KEY_FILE: &str = "ca-key.pem";
+/// The name of the file with its key.
+pub const CA_KEY_FILE: &str = "ca-key.pem";
 /// Holds [`CA_FILE`]'s certificate too.
 const CLIENT_CA_FILE: &str = "client-ca.pem";
 
@@ -95,38 +92,21 @@ impl StateDir {
         self.dir.path(CA_FILE)
     }
 
-    /// The authority kept here, made at the first call ever.
-    pub fn authority(&self) -> Result<Authority, HubError> {
-        let (path, key_path) = (self.ca_file(), self.dir.path(CA_KEY_FILE));
-        let Some(certificate) = read_if_there(&path)? else {
-            let authority = certificates::generate()?;
-            // The key goes first: a crash in between leaves no certificate, and the next start makes both anew.
-            write_whole(&key_path, authority.key.as_bytes())?;
-            write_whole(&path, authority.certificate.as_bytes())?;
-            return Ok(authority);
-        };
-        let key = fs::read(&key_path).map_err(|error| HubError::file(&key_path, error))?;
-        let text = |path, bytes| String::from_utf8(bytes).map_err(|_| HubError::corrupt(path, "not text"));
-        let authority = Authority { certificate: text(&path, certificate)?, key: text(&key_path, key)? };
-        let both = format!("it and {CA_KEY_FILE} are not a certificate and its key");
-        certificates::check(&authority)
-            .map_err(|error| HubError::corrupt(&path, format!("{both}: {error}")))?;
-        Ok(authority)
+    /// Where the authority's private key lies.
+    pub fn ca_key_file(&self) -> PathBuf {
+        self.dir.path(CA_KEY_FILE)
     }
 
-    /// Adds the authorities for client certificates that are kept here.
-    pub fn load_client_authorities(&self, authorities: &Authorities) -> Result<(), HubError> {
+    /// The authorities for client certificates that are kept here, in PEM: their path, for errors, and their text.
+    pub fn client_authorities(&self) -> Result<Option<(PathBuf, Vec<u8>)>, HubError> {
         let path = self.dir.path(CLIENT_CA_FILE);
-        match read_if_there(&path)? {
-            None => Ok(()),
-            Some(pem) => authorities.add(&pem).map_err(|error| HubError::corrupt(&path, error)),
-        }
+        Ok(read_if_there(&path)?.map(|pem| (path, pem)))
     }
 
-    /// Keeps the authorities for client certificates.
-    pub fn save_client_authorities(&self, authorities: &Authorities) -> Result<(), HubError> {
+    /// Keeps the authorities for client certificates, as they are when it is their turn to be written.
+    pub fn save_client_authorities(&self, pem: impl FnOnce() -> String) -> Result<(), HubError> {
         let _writing = self.authorities.lock();
-        Ok(write_whole(&self.dir.path(CLIENT_CA_FILE), authorities.to_pem().as_bytes())?)
+        Ok(write_whole(&self.dir.path(CLIENT_CA_FILE), pem().as_bytes())?)
     }
 
     /// What the provisioning service keeps, if it has kept anything: its path, for errors, and its content.

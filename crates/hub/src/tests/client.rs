@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion, crypto, version};
 
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use crate::{Hub, HubConfig, Id};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 use azmqtt_dialect::{Auth, ConnectionString, Identity, UsernameOptions};

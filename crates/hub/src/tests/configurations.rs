@@ -382,7 +382,7 @@ async fn content_overwrites_nobody() {
         let applying = scope.spawn(|| {
             for number in 0..400 {
                 let content = json!({ "deviceContent": { "properties.desired.a": number } });
-                crate::configurations::apply(&hub.shared, "edge", &content).unwrap();
+                crate::configurations::apply(&hub.shared.registry, "edge", &content).unwrap();
             }
         });
         let mut number = 0;

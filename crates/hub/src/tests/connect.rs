@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_rustls::rustls::version::{TLS12, TLS13};
 
 use super::client::{DEADLINE, Options, TestClient, hub, key, start, tls, tls_with};
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use crate::{CloseReason, DisabledAnswer, HubConfig};
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_mqtt::ReasonCode::{NotAuthorized, ServerUnavailable};

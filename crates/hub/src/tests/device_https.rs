@@ -8,7 +8,7 @@ use super::client::{TestClient, hub, key, start};
 use super::http::{Answer, Http, VERSION, ask, ask_as, policy_token};
 use crate::config::CloudToDevice;
 use crate::messages::feedback_queue::FeedbackDelivery;
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use crate::{FeedbackStatus, Hub, HubConfig, Id};
 use azmqtt_dialect::Identity;
 use azmqtt_dialect::sas::SasToken;

@@ -8,7 +8,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::client::{DEADLINE, https};
 use crate::Hub;
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 

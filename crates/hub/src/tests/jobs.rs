@@ -7,9 +7,10 @@ use tokio::time::sleep;
 
 use super::client::{DEADLINE, TestClient, hub, start};
 use super::http::{Answer, ask, ask_as};
-use crate::messages::telemetry::unix_now;
 use crate::storage::state_dir::make_temp_dir;
 use crate::throttle::{Throttling, Tier};
+use crate::unix_time::unix_now;
+use crate::unix_time::unix_now;
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::time::format_utc;
 use azmqtt_mqtt::QoS;

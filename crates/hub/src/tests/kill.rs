@@ -19,9 +19,9 @@ use super::provisioning::{connect as connect_registrant, register};
 use crate::configurations::ConfigurationBody;
 use crate::faults::Rule;
 use crate::jobs::JobRequest;
-use crate::messages::telemetry::unix_now;
 use crate::provisioning::{Enrollment, EnrollmentGroup};
 use crate::storage::state_dir::make_temp_dir;
+use crate::unix_time::unix_now;
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::MessageProperties;
 use azmqtt_dialect::sas::SymmetricKey;
@@ -122,9 +122,9 @@ fn schedule(hub: &Hub) {
         let body = json!({ "content": { "deviceContent": { "properties.desired.x": round } } });
         let body = ConfigurationBody::read(&id, &body).unwrap();
         // What a killed run has done of this is there already; so below.
-        let _ = shared.configurations.put(shared, &id, body, None);
+        let _ = shared.configurations.put(&id, body, None);
         if round > 3 {
-            let _ = shared.configurations.delete(shared, &format!("r{}", round - 3), None);
+            let _ = shared.configurations.delete(&format!("r{}", round - 3), None);
         }
         let job = |id: &str, start: &str| {
             let body = json!({
@@ -133,13 +133,13 @@ fn schedule(hub: &Hub) {
                 "updateTwin": { "etag": "*", "tags": { "round": round } },
                 "startTime": start,
             });
-            let _ = shared.jobs.create(shared, JobRequest::read(id, &body).unwrap());
+            let _ = shared.jobs.create(JobRequest::read(id, &body).unwrap(), None);
         };
         job(&id, "2020-01-01T00:00:00Z");
         let later = format!("later{round}");
         job(&later, &format_utc(unix_now() + 100 * 3600));
         if round > 3 {
-            let _ = shared.jobs.cancel(shared, &format!("later{}", round - 3));
+            let _ = shared.jobs.cancel(&format!("later{}", round - 3));
         }
         hub.patch_desired("scheduler", &json!({ "n": round })).unwrap();
         say("scheduled", round);

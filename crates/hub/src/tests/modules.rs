@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::task::spawn_blocking;
 
 use super::client::{DEADLINE, Options, TestClient, hub, key};
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use crate::{CloseReason, Hub, HubError, Id, MAX_MODULES};
 use azmqtt_dialect::{ConnectionString, Identity, MessageProperties};
 use azmqtt_mqtt::{QoS, ReasonCode};

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::client::{DEADLINE, Options, TestClient, hub, key, start, tls};
 use super::websocket::websocket;
 use crate::api::packets::{Content, Direction, PacketRecord};
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use crate::{Hub, HubConfig, PacketRecording};
 use azmqtt_mqtt::QoS;
 

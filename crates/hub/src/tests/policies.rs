@@ -3,7 +3,7 @@
 
 use super::client::{Options, TestClient, hub};
 use super::http::policy_key;
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use crate::{Authentication, Hub, Id};
 use azmqtt_dialect::sas::SasToken;
 

@@ -12,10 +12,10 @@ use super::client::{DEADLINE, Options, TestClient, ends, provisioning, start, tc
 use super::websocket::{UPGRADE, ask_on};
 use crate::Authentication::CertificateAuthority;
 use crate::config::Limits;
-use crate::messages::telemetry::unix_now;
 use crate::provisioning::enrollment::Attestation;
 use crate::provisioning::{Allocation, Enrollment, EnrollmentGroup};
 use crate::storage::state_dir::make_temp_dir;
+use crate::unix_time::unix_now;
 use crate::{Hub, HubConfig, SignedBy};
 use azmqtt_dialect::provisioning::{API_VERSION, ProvisioningRequest, RESPONSES, Registrant};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};

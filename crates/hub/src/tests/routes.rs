@@ -8,8 +8,8 @@ use tokio_rustls::rustls::version;
 use super::client::{hub, key, tls_config, tls_over_https};
 use super::http::{Http, VERSION, policy_key};
 use crate::http::listed_routes;
-use crate::messages::telemetry::unix_now;
 use crate::throttle::Operation;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::WEBSOCKET_PATH;
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::client::{hub, start};
 use super::http::{Http, VERSION, ask, ask_as, policy_key, policy_token};
 use crate::HubConfig;
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 use azmqtt_dialect::{ServiceError, time};
 

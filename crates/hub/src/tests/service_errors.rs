@@ -6,7 +6,7 @@ use super::client::{TestClient, hub, key};
 use super::http::{Answer, Http, VERSION, ask, ask_as, ask_if, policy_token};
 use super::service_identity_rules::message;
 use crate::Hub;
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::sas::SasToken;
 
 /// By the device's own token, which names no policy.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use super::client::{key, start};
 use super::http::{Answer, Http, VERSION, policy_token};
-use crate::messages::telemetry::unix_now;
 use crate::throttle::{Throttling, Tier};
+use crate::unix_time::unix_now;
+use crate::unix_time::unix_now;
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::sas::SasToken;
 

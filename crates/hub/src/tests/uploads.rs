@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::client::{hub, key, start};
 use super::http::{Answer, Http};
 use crate::config::FileUploads;
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::Identity;
 use azmqtt_dialect::sas::SasToken;

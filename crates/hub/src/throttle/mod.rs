@@ -7,15 +7,12 @@
 //! | `bucket` | one rate: bursts, then waiting, then refusal; the time is passed in |
 //! | `quota` | the messages of a day; the time is passed in |
 //! | `limiter` | all of them for one hub |
-//! | `gate` | what they do to the packets of one connection |
 
-mod bucket;
-mod gate;
-mod limiter;
+pub(crate) mod bucket;
+pub(crate) mod limiter;
 mod quota;
-mod tier;
+pub(crate) mod tier;
 
 pub use tier::{Operation, Throttling, Tier};
 
-pub(super) use gate::{Gate, Passage, admit};
 pub(super) use limiter::{Limiter, Shaping};

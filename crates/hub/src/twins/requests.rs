@@ -6,8 +6,8 @@ use bytes::Bytes;
 
 use crate::error::HubError;
 use crate::error::tracking::Tracking;
+use crate::registry::Registry;
 use crate::registry::device::Device;
-use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::topic::HubTopic;
@@ -27,14 +27,14 @@ pub fn get(device: &Device, request_id: &str) -> TwinAnswer {
 
 /// Applies a patch of the reported properties; what it answers is safe on the disk, where there is one.
 pub async fn patch_reported(
-    shared: &Shared,
+    registry: &Registry,
     device: &Arc<Device>,
     request_id: &str,
     if_version: Option<u64>,
     body: &[u8],
 ) -> TwinAnswer {
     let patched = twin::parse_patch(body).and_then(|patch| {
-        shared.change_unsaved(device, |change| {
+        registry.change_unsaved(device, |change| {
             change.twin_by(|twin| Ok((twin.patch_reported(&patch, if_version, Timestamp::now())?, None)))
         })
     });

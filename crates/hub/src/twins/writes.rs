@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::error::HubError;
 use crate::id::Id;
+use crate::registry::Registry;
 use crate::registry::device::{Change, Device};
-use crate::shared::Shared;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::{Twin, TwinError};
 
@@ -31,14 +31,14 @@ pub fn parts(document: &Value) -> Option<Value> {
 /// properties that changed: after a replacement as the patch that leads to it. What it returns from is on the disk, if there
 /// is one. `if_match` is an etag of the twin, or `*`.
 pub fn write(
-    shared: &Shared,
+    registry: &Registry,
     id: Id<'_>,
     how: Write,
     body: &Value,
     if_match: Option<&str>,
 ) -> Result<(), HubError> {
-    let device = shared.registry.get(id)?;
-    shared.change(&device, |change| {
+    let device = registry.get(id)?;
+    registry.change(&device, |change| {
         apply(change, how, body, if_match).map_err(|error| match error {
             TwinError::EtagMismatch => HubError::TwinEtagMismatch(device.id.clone()),
             error => HubError::Twin(error),
@@ -48,11 +48,11 @@ pub fn write(
 
 /// [`write()`] of a replacement that depends on the twin: nobody changes it in between.
 pub fn replace_by(
-    shared: &Shared,
+    registry: &Registry,
     device: &Arc<Device>,
     body: impl FnOnce(&Twin) -> Value,
 ) -> Result<(), HubError> {
-    shared.change(device, |change| {
+    registry.change(device, |change| {
         let body = body(change.twin());
         apply(change, Write::Replace, &body, None).map_err(HubError::Twin)
     })

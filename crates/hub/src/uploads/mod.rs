@@ -9,8 +9,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 
 use crate::config::FileUploads;
-use crate::messages::telemetry::unix_now;
 use crate::random;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::storage::{BlockSource, MAX_BLOCKS};
 use azmqtt_dialect::time;

@@ -10,7 +10,7 @@ use axum::http::header::{ETAG, HeaderMap, HeaderValue};
 use axum::http::{Response, StatusCode};
 
 use crate::http::access::Access;
-use crate::http::access::Admitted;
+use crate::http::admission::Admitted;
 use crate::http::answer::Refusal;
 use crate::http::message_headers;
 use crate::http::route::{Rate, Routes};
@@ -40,7 +40,7 @@ async fn fetch(
 ) -> Result<Response<Body>, Refusal> {
     device.state().last_activity = Some(Timestamp::now());
     let lock = shared.config.cloud_to_device.lock;
-    let next = shared.change_queue(&device, |queue| queue.fetch(Instant::now(), lock));
+    let next = shared.registry.change_queue(&device, |queue| queue.fetch(Instant::now(), lock));
     let Some((tag, message)) = next else {
         let mut empty = Response::new(Body::empty());
         *empty.status_mut() = StatusCode::NO_CONTENT;
@@ -81,7 +81,7 @@ async fn complete(
     let tag = tag(&shared, &lock)?;
     let query = query.unwrap_or_default();
     let rejected = query.split('&').any(|part| part.split('=').next() == Some("reject"));
-    let message = shared.change_queue(&device, |queue| queue.complete(tag)).ok_or_else(lost)?;
+    let message = shared.registry.change_queue(&device, |queue| queue.complete(tag)).ok_or_else(lost)?;
     let status = if rejected { FeedbackStatus::Rejected } else { FeedbackStatus::Success };
     shared.feedback.report(&device.source, &[message], status);
     Ok(StatusCode::NO_CONTENT)
@@ -98,7 +98,7 @@ async fn abandon(
 
 fn give_back(shared: &Shared, device: &Arc<Device>, tag: DeliveryTag) -> Result<(), Refusal> {
     let most = shared.config.cloud_to_device.max_deliveries;
-    let ended = shared.change_queue(device, |queue| queue.abandon(tag, most)).map_err(|_| lost())?;
+    let ended = shared.registry.change_queue(device, |queue| queue.abandon(tag, most)).map_err(|_| lost())?;
     let ended: Vec<_> = ended.into_iter().collect();
     shared.feedback.report(&device.source, &ended, FeedbackStatus::DeliveryCountExceeded);
     Ok(())

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::error::HubError;
 use crate::http::access::Access;
-use crate::http::access::Admitted;
+use crate::http::admission::Admitted;
 use crate::http::answer::{Refusal, read_body};
 use crate::http::message_headers;
 use crate::http::route::{Rate, Routes};

@@ -7,15 +7,13 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde_json::Value;
 
-use crate::error::HubError;
+use super::forms::{MAX_BODY, Refused, answer, json_of, read_query};
 use crate::http::access::Access;
-use crate::http::answer::{JsonBody, Refusal};
-use crate::http::enrollments::{MAX_BODY, Refused, json_of};
+use crate::http::answer::JsonBody;
+use crate::http::request::off_thread;
 use crate::http::route::{Rate, Routes};
-use crate::http::service::request::off_thread;
-use crate::provisioning::{MAX_BULK, Page, Table, Wanted, bulk};
+use crate::provisioning::{MAX_BULK, Table, bulk};
 use crate::shared::Shared;
 
 pub(super) fn routes(routes: Routes) -> Routes {
@@ -24,7 +22,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 async fn run_bulk(State(shared): State<Arc<Shared>>, body: Body) -> Result<JsonBody, Refused> {
     let body = json_of(body, MAX_BULK * MAX_BODY).await?;
-    Ok(JsonBody(off_thread(&shared, move |shared| bulk(shared, &body)).await?))
+    Ok(JsonBody(off_thread(&shared, move |shared| bulk(&shared.provisioning, &body)).await?))
 }
 
 pub(super) async fn query(
@@ -43,35 +41,6 @@ pub(super) async fn query(
         Table::Groups => ("enrollmentGroups", "enrollmentGroup"),
     };
     let wanted = read_query(&body, &headers, source)?;
-    let page = off_thread(&shared, move |shared| Ok(table.page(shared, &wanted))).await?;
+    let page = off_thread(&shared, move |shared| Ok(table.page(&shared.provisioning, &wanted))).await?;
     Ok(answer(page, item_type))
-}
-
-/// The part of a list that a query asks for: `*`, or `SELECT * FROM` what the path names.
-pub(super) fn read_query(body: &Value, headers: &HeaderMap, source: &str) -> Result<Wanted, Refusal> {
-    let query = body.get("query").and_then(Value::as_str).unwrap_or_default();
-    let words: Vec<_> = query.split_ascii_whitespace().map(str::to_ascii_lowercase).collect();
-    let words: Vec<_> = words.iter().map(String::as_str).collect();
-    let fits = match words[..] {
-        ["*"] => true,
-        ["select", "*", "from", from] => from == source.to_ascii_lowercase(),
-        _ => false,
-    };
-    if !fits {
-        let message =
-            format!("the query is neither * nor SELECT * FROM {source}, which are those known here");
-        return Err(HubError::Argument(message).into());
-    }
-    let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
-    Ok(Wanted::read(header("x-ms-max-item-count"), header("x-ms-continuation"))?)
-}
-
-pub(super) fn answer(page: Page, item_type: &'static str) -> Response {
-    let continuation = page.continuation.map(|token| [("x-ms-continuation", token)]);
-    let body = JsonBody(page.items.into());
-    let typed = [("x-ms-item-type", item_type)];
-    match continuation {
-        Some(continuation) => (typed, continuation, body).into_response(),
-        None => (typed, body).into_response(),
-    }
 }

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::header::ETAG;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
+use super::forms::{MAX_BODY, Refused, json_of, with_etag};
+use super::many;
 use crate::http::access::Access;
 use crate::http::answer::JsonBody;
-use crate::http::enrollments::{MAX_BODY, Refused, json_of, many};
+use crate::http::request::{condition, off_thread};
 use crate::http::route::{Rate, Routes};
-use crate::http::service::request::{condition, off_thread, quoted};
-use crate::provisioning::{Shown, Table};
+use crate::provisioning::Table;
 use crate::shared::Shared;
 
 /// `POST` to the id `query` is a query; it is an id for the other methods.
@@ -36,7 +36,7 @@ async fn read(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
 ) -> Result<Response, Refused> {
-    Ok(with_etag(off_thread(&shared, move |shared| table.get(shared, &id)).await?))
+    Ok(with_etag(off_thread(&shared, move |shared| table.get(&shared.provisioning, &id)).await?))
 }
 
 async fn write(
@@ -48,7 +48,7 @@ async fn write(
 ) -> Result<Response, Refused> {
     let body = json_of(body, MAX_BODY).await?;
     let condition = condition(&headers)?;
-    let put = move |shared: &Shared| table.put(shared, &id, &body, condition.as_ref());
+    let put = move |shared: &Shared| table.put(&shared.provisioning, &id, &body, condition.as_ref());
     Ok(with_etag(off_thread(&shared, put).await?))
 }
 
@@ -59,7 +59,7 @@ async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refused> {
     let condition = condition(&headers)?;
-    off_thread(&shared, move |shared| table.delete(shared, &id, condition.as_ref())).await?;
+    off_thread(&shared, move |shared| table.delete(&shared.provisioning, &id, condition.as_ref())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -68,9 +68,5 @@ async fn attestation(
     State(shared): State<Arc<Shared>>,
     Path(id): Path<String>,
 ) -> Result<JsonBody, Refused> {
-    Ok(JsonBody(off_thread(&shared, move |shared| table.attestation(shared, &id)).await?))
-}
-
-pub(super) fn with_etag(Shown { body, etag }: Shown) -> Response {
-    ([(ETAG, quoted(&etag))], JsonBody(body)).into_response()
+    Ok(JsonBody(off_thread(&shared, move |shared| table.attestation(&shared.provisioning, &id)).await?))
 }

@@ -7,12 +7,10 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::many::{answer, read_query};
-use super::one::with_etag;
+use super::forms::{MAX_BODY, Refused, answer, json_of, read_query, with_etag};
 use crate::http::access::Access;
-use crate::http::enrollments::{MAX_BODY, Refused, json_of};
+use crate::http::request::{condition, off_thread};
 use crate::http::route::{Rate, Routes};
-use crate::http::service::request::{condition, off_thread};
 use crate::provisioning::{delete_registration, get_registration, registrations_of_group};
 use crate::shared::Shared;
 
@@ -25,7 +23,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 }
 
 async fn read(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<Response, Refused> {
-    Ok(with_etag(off_thread(&shared, move |shared| get_registration(shared, &id)).await?))
+    Ok(with_etag(off_thread(&shared, move |shared| get_registration(&shared.provisioning, &id)).await?))
 }
 
 async fn remove(
@@ -34,7 +32,7 @@ async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refused> {
     let condition = condition(&headers)?;
-    let remove = move |shared: &Shared| delete_registration(shared, &id, condition.as_ref());
+    let remove = move |shared: &Shared| delete_registration(&shared.provisioning, &id, condition.as_ref());
     off_thread(&shared, remove).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -47,6 +45,6 @@ async fn query(
 ) -> Result<Response, Refused> {
     let body = json_of(body, MAX_BODY).await?;
     let wanted = read_query(&body, &headers, "registrations")?;
-    let query = move |shared: &Shared| registrations_of_group(shared, &group, &wanted);
+    let query = move |shared: &Shared| registrations_of_group(&shared.provisioning, &group, &wanted);
     Ok(answer(off_thread(&shared, query).await?, "deviceRegistration"))
 }

@@ -11,10 +11,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::identity_json::{self, text};
-use super::request::{json_of, off_thread};
 use crate::error::HubError;
 use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal};
+use crate::http::request::{json_of, off_thread};
 use crate::http::route::{Rate, Routes};
 use crate::id::Id;
 use crate::if_match::IfMatch;
@@ -132,10 +132,10 @@ fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> 
     match mode {
         Mode::Create => create(shared, id, entry),
         Mode::Update | Mode::CreateOrUpdate => update(shared, id, entry, &etag("eTag")?),
-        Mode::Delete => identities::remove(shared, id, &etag("eTag")?),
+        Mode::Delete => identities::remove(&shared.registry, &shared.feedback, id, &etag("eTag")?),
         Mode::UpdateTwin => {
             let body = writes::parts(entry).unwrap_or_else(|| json!({}));
-            writes::write(shared, id, Write::Patch, &body, Some(etag("twinETag")?.as_str()))
+            writes::write(&shared.registry, id, Write::Patch, &body, Some(etag("twinETag")?.as_str()))
         }
     }
 }
@@ -143,14 +143,14 @@ fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> 
 fn create(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> {
     let draft = identity_json::read(id.into(), entry)?;
     let twin = writes::parts(entry).map(|body| Twin::with(&body, Timestamp::now())).transpose();
-    identities::create(shared, id, draft, twin.map_err(HubError::Twin)?).map(drop)
+    identities::create(&shared.registry, id, draft, twin.map_err(HubError::Twin)?).map(drop)
 }
 
 fn update(shared: &Shared, id: Id<'_>, entry: &Value, if_match: &IfMatch) -> Result<(), HubError> {
     let draft = identity_json::read(id.into(), entry)?;
-    identities::update(shared, id, draft, if_match)?;
+    identities::update(&shared.registry, id, draft, if_match)?;
     // The condition was on the identity; its twin may be at any etag.
-    writes::parts(entry).map_or(Ok(()), |body| writes::write(shared, id, Write::Patch, &body, None))
+    writes::parts(entry).map_or(Ok(()), |body| writes::write(&shared.registry, id, Write::Patch, &body, None))
 }
 
 /// What an entry may have: of an identity, of its twin, and of the request.

@@ -9,13 +9,13 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::request::off_thread;
+use crate::delivery::sending::{self, CloudSend};
 use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal, read_body};
 use crate::http::message_headers;
+use crate::http::request::off_thread;
 use crate::http::route::{Rate, Routes};
 use crate::messages::cloud_messages::MAX_SIZE;
-use crate::messages::sending::{self, CloudSend};
 use crate::security::policies::Right;
 use crate::shared::Shared;
 use crate::throttle::Operation;
@@ -38,6 +38,9 @@ async fn send(
 ) -> Result<Response, Refusal> {
     let body = read_body(body, MAX_SIZE).await?;
     let message = CloudSend { body, properties: message_headers::read(&headers)?, ..CloudSend::default() };
-    let id = off_thread(&shared, move |shared| sending::send(shared, &device_id, message)).await?;
+    let id = off_thread(&shared, move |shared| {
+        sending::send(&shared.registry, &device_id, message, shared.config.cloud_to_device.ttl)
+    })
+    .await?;
     Ok((StatusCode::CREATED, JsonBody(json!({ "messageId": id }))).into_response())
 }

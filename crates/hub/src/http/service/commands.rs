@@ -5,11 +5,11 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use serde_json::json;
 
-use super::request::off_thread;
+use crate::delivery::sending;
 use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal};
+use crate::http::request::off_thread;
 use crate::http::route::{Rate, Routes};
-use crate::messages::sending;
 use crate::security::policies::Right;
 use crate::shared::Shared;
 use crate::throttle::Operation;
@@ -24,6 +24,7 @@ async fn purge(
     Path(device_id): Path<String>,
 ) -> Result<JsonBody, Refusal> {
     let id = device_id.clone();
-    let purged = off_thread(&shared, move |shared| sending::purge(shared, &id)).await?;
+    let purged =
+        off_thread(&shared, move |shared| sending::purge(&shared.registry, &shared.feedback, &id)).await?;
     Ok(JsonBody(json!({ "totalMessagesPurged": purged, "deviceId": device_id, "moduleId": null })))
 }

@@ -10,11 +10,11 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::request::{condition, json_of, off_thread, quoted, top};
 use crate::configurations::{ConfigurationBody, MAX_CONFIGURATIONS, apply, test_queries};
 use crate::error::HubError;
 use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal};
+use crate::http::request::{condition, json_of, off_thread, quoted, top};
 use crate::http::route::{Rate, Routes};
 use crate::security::policies::Right;
 use crate::shared::Shared;
@@ -39,7 +39,7 @@ async fn list(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> R
     let top = top(query.as_deref(), MAX_CONFIGURATIONS)?;
     let list = move |shared: &Shared| {
         let all = shared.configurations.list(top);
-        Ok(all.iter().map(|configuration| configuration.view(shared)).collect::<Vec<Value>>())
+        Ok(all.iter().map(|configuration| configuration.view(&shared.registry)).collect::<Vec<Value>>())
     };
     off_thread(&shared, list).await.map(|list| JsonBody(list.into()))
 }
@@ -47,7 +47,7 @@ async fn list(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> R
 async fn read(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<Response, Refusal> {
     let read = move |shared: &Shared| {
         let configuration = shared.configurations.get(&id).map_err(HubError::from)?;
-        Ok((StatusCode::OK, configuration.etag(), configuration.view(shared)))
+        Ok((StatusCode::OK, configuration.etag(), configuration.view(&shared.registry)))
     };
     off_thread(&shared, read).await.map(with_etag)
 }
@@ -65,9 +65,9 @@ async fn write(
     let condition = if is_bare { None } else { condition(&headers)? };
     let write = move |shared: &Shared| {
         let body = ConfigurationBody::read(&id, &body).map_err(HubError::from)?;
-        let put = shared.configurations.put(shared, &id, body, condition.as_ref());
+        let put = shared.configurations.put(&id, body, condition.as_ref());
         let configuration = put.map_err(HubError::from)?;
-        Ok((StatusCode::OK, configuration.etag(), configuration.view(shared)))
+        Ok((StatusCode::OK, configuration.etag(), configuration.view(&shared.registry)))
     };
     off_thread(&shared, write).await.map(with_etag)
 }
@@ -78,9 +78,8 @@ async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let condition = condition(&headers)?;
-    let remove = move |shared: &Shared| {
-        shared.configurations.delete(shared, &id, condition.as_ref()).map_err(HubError::from)
-    };
+    let remove =
+        move |shared: &Shared| shared.configurations.delete(&id, condition.as_ref()).map_err(HubError::from);
     off_thread(&shared, remove).await.map(|()| StatusCode::NO_CONTENT)
 }
 
@@ -95,7 +94,7 @@ async fn apply_content(
     body: Body,
 ) -> Result<StatusCode, Refusal> {
     let body = json_of(body, MAX_BODY).await?;
-    let applied = move |shared: &Shared| apply(shared, &device_id, &body);
+    let applied = move |shared: &Shared| apply(&shared.registry, &device_id, &body);
     off_thread(&shared, applied).await.map(|()| StatusCode::NO_CONTENT)
 }
 

@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::identity_json::{self, Kind};
-use super::request::{condition, json_of, off_thread, quoted, required_condition, top};
 use crate::error::HubError;
 use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal};
+use crate::http::request::{condition, json_of, off_thread, quoted, required_condition, top};
 use crate::http::route::{Rate, Routes};
 use crate::registry::device::Device;
 use crate::registry::identities;
@@ -61,8 +61,8 @@ async fn write(
     let draft = identity_json::read(Kind::Device, &body)?;
     let shown = if condition.is_none() { identity_json::write_new } else { identity_json::write };
     let device = off_thread(&shared, move |shared| match condition {
-        None => identities::create(shared, (&device_id).into(), draft, None),
-        Some(condition) => identities::update(shared, (&device_id).into(), draft, &condition),
+        None => identities::create(&shared.registry, (&device_id).into(), draft, None),
+        Some(condition) => identities::update(&shared.registry, (&device_id).into(), draft, &condition),
     });
     Ok(answer(&*device.await?, shown))
 }
@@ -73,7 +73,10 @@ async fn remove(
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
     let condition = required_condition(&headers)?;
-    off_thread(&shared, move |shared| identities::remove(shared, (&device_id).into(), &condition)).await?;
+    off_thread(&shared, move |shared| {
+        identities::remove(&shared.registry, &shared.feedback, (&device_id).into(), &condition)
+    })
+    .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

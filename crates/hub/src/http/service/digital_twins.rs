@@ -11,14 +11,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::request::{condition, json_of, off_thread, quoted};
 use crate::error::HubError;
 use crate::http::access::Access;
 use crate::http::answer::{JSON, JsonBody, Refusal, Spelling, parameter, read_body};
+use crate::http::request::{condition, json_of, off_thread, quoted};
 use crate::http::route::{Rate, Routes};
 use crate::id::Id;
 use crate::if_match::IfMatch;
-use crate::methods;
+use crate::methods::pending;
 use crate::security::policies::Right;
 use crate::shared::Shared;
 use crate::throttle::Operation;
@@ -62,7 +62,7 @@ async fn write(
     let location = format!("https://{}/digitaltwins/{device_id}", shared.config.hostname);
     let written = off_thread(&shared, move |shared| {
         let if_match = condition.as_ref().map(IfMatch::as_str);
-        writes::write(shared, Id::from(&device_id), Write::Patch, &patch, if_match)?;
+        writes::write(&shared.registry, Id::from(&device_id), Write::Patch, &patch, if_match)?;
         view(shared, &device_id)
     });
     Ok((StatusCode::ACCEPTED, [etag(&written.await?), (LOCATION, location)]).into_response())
@@ -100,8 +100,8 @@ async fn invoke(
     let payload = read_body(body, MAX_METHOD_BODY).await?;
     let response = seconds(query, "responseTimeoutInSeconds", 30, 5)?;
     let connect = seconds(query, "connectTimeoutInSeconds", 0, 0)?;
-    methods::check_timeouts(connect, response).map_err(invalid)?;
-    let call = methods::begin(&shared.registry, Id::from(device_id), method, &payload, response, connect)?;
+    pending::check_timeouts(connect, response).map_err(invalid)?;
+    let call = pending::begin(&shared.registry, Id::from(device_id), method, &payload, response, connect)?;
     let result = call.outcome().await?;
     let status = [("x-ms-command-statuscode", result.status.to_string())];
     Ok(([JSON], status, result.payload).into_response())
@@ -119,7 +119,7 @@ fn seconds(query: Option<&str>, name: &str, default: u64, least: u64) -> Result<
 fn view(shared: &Shared, device_id: &str) -> Result<Value, HubError> {
     let device = shared.registry.get(device_id)?;
     let state = device.state();
-    Ok(state.twin().service_view(&state.facts(&device)))
+    Ok(state.twin().service_view(&state.facts(device.key())))
 }
 
 /// The twin's.

@@ -10,16 +10,16 @@ use axum::http::header::{CONTENT_TYPE, ETAG};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use super::request::quoted;
 use crate::http::access::Access;
 use crate::http::answer::Refusal;
+use crate::http::request::quoted;
 use crate::http::route::{Rate, Routes};
 use crate::messages::feedback::FeedbackRecord;
 use crate::messages::feedback_queue::BatchLock;
-use crate::messages::telemetry::unix_now;
 use crate::security::policies::Right;
 use crate::shared::Shared;
 use crate::throttle::Operation;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::format_utc;
 

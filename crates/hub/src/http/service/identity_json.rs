@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use crate::error::HubError;
 use crate::id::Id;
+use crate::registry::credentials::Authentication;
 use crate::registry::device::{Credentials, Device};
 use crate::registry::identities::{Draft, LoginDraft};
 use crate::registry::identity_record::Traits;
-use crate::security::client_certificates::Authentication;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::x509::Thumbprint;

@@ -10,10 +10,10 @@ use axum::response::Response;
 use serde_json::Value;
 
 use super::query::{CONTINUATION, page_size, paged};
-use super::request::{json_of, off_thread};
 use crate::error::HubError;
 use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal, parameter};
+use crate::http::request::{json_of, off_thread};
 use crate::http::route::{Rate, Routes};
 use crate::jobs::{Job, JobRequest, JobStatus, JobType};
 use crate::query::page_of;
@@ -48,7 +48,7 @@ async fn create(
     let body = json_of(body, MAX_BODY).await?;
     let create = move |shared: &Shared| {
         let request = JobRequest::read(&id, &body).map_err(HubError::from)?;
-        shared.jobs.create(shared, request).map_err(HubError::from)
+        shared.jobs.create(request, shared.throttle.active_jobs()).map_err(HubError::from)
     };
     off_thread(&shared, create).await.map(JsonBody)
 }
@@ -58,7 +58,7 @@ async fn read(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Resu
 }
 
 async fn cancel(State(shared): State<Arc<Shared>>, Path(id): Path<String>) -> Result<JsonBody, Refusal> {
-    let cancel = move |shared: &Shared| shared.jobs.cancel(shared, &id).map_err(HubError::from);
+    let cancel = move |shared: &Shared| shared.jobs.cancel(&id).map_err(HubError::from);
     off_thread(&shared, cancel).await.map(JsonBody)
 }
 

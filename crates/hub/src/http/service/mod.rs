@@ -1,6 +1,5 @@
 //! The service's REST API: what back-end applications ask of a hub. Each subject has a module with its `routes()`.
 
-mod admission;
 mod bulk;
 mod cloud_send;
 mod commands;
@@ -12,11 +11,9 @@ mod identity_json;
 mod jobs;
 mod modules;
 mod query;
-pub(super) mod request;
 mod statistics;
 mod twins;
 
-pub(super) use self::admission::Caller;
 use super::route::Routes;
 
 pub(super) fn routes(routes: Routes) -> Routes {

@@ -9,9 +9,9 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::devices::{MAX_BODY, same};
 use super::identity_json::{self, Kind};
-use super::request::{condition, json_of, off_thread, required_condition};
 use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal, Spelling};
+use crate::http::request::{condition, json_of, off_thread, required_condition};
 use crate::http::route::{Rate, Routes};
 use crate::id::Id;
 use crate::registry::identities;
@@ -60,8 +60,8 @@ async fn write(
     let module = off_thread(&shared, move |shared| {
         let id = Id::from((&*device_id, &*module_id));
         match condition {
-            None => identities::create(shared, id, draft, None),
-            Some(condition) => identities::update(shared, id, draft, &condition),
+            None => identities::create(&shared.registry, id, draft, None),
+            Some(condition) => identities::update(&shared.registry, id, draft, &condition),
         }
     });
     let module = module.await.map_err(|refusal| match refusal.code() {
@@ -83,7 +83,7 @@ async fn remove(
 ) -> Result<StatusCode, Refusal> {
     let condition = required_condition(&headers)?;
     let removed = off_thread(&shared, move |shared| {
-        identities::remove(shared, (&*device_id, &*module_id).into(), &condition)
+        identities::remove(&shared.registry, &shared.feedback, (&*device_id, &*module_id).into(), &condition)
     });
     removed.await?;
     Ok(StatusCode::NO_CONTENT)

@@ -8,9 +8,9 @@ use axum::http::HeaderMap;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use serde_json::Value;
 
-use super::request::{json_of, off_thread};
 use crate::http::access::Access;
 use crate::http::answer::{JSON, Refusal};
+use crate::http::request::{json_of, off_thread};
 use crate::http::route::{Rate, Routes};
 use crate::query::{self, QueryPage};
 use crate::security::policies::Right;
@@ -36,7 +36,10 @@ async fn run(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) 
     let token = headers.get(CONTINUATION).map(|token| token.to_str().unwrap_or("?").to_owned());
     let token = token.filter(|token| !token.is_empty());
     // A query goes through all twins: other connections need not wait for it.
-    let page = off_thread(&shared, move |shared| query::run(shared, &text, size, token.as_deref())).await?;
+    let page = off_thread(&shared, move |shared| {
+        query::run(&shared.registry, &shared.jobs, &text, size, token.as_deref())
+    })
+    .await?;
     Ok(paged(page))
 }
 

@@ -8,10 +8,10 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use serde_json::Value;
 
-use super::request::{condition, json_of, off_thread};
 use crate::error::HubError;
 use crate::http::access::Access;
 use crate::http::answer::{JsonBody, Refusal};
+use crate::http::request::{condition, json_of, off_thread};
 use crate::http::route::{Rate, Routes};
 use crate::id::Id;
 use crate::if_match::IfMatch;
@@ -109,7 +109,8 @@ async fn write(
     let condition = condition(headers)?;
     let written = off_thread(shared, move |shared| {
         let id = id(&ids);
-        let written = writes::write(shared, id, how, &body, condition.as_ref().map(IfMatch::as_str));
+        let written =
+            writes::write(&shared.registry, id, how, &body, condition.as_ref().map(IfMatch::as_str));
         written.map_err(missing)?;
         view(shared, id)
     });
@@ -127,5 +128,5 @@ fn missing(error: HubError) -> HubError {
 fn view(shared: &Shared, id: Id<'_>) -> Result<Value, HubError> {
     let device = shared.registry.get(id).map_err(missing)?;
     let state = device.state();
-    Ok(state.twin().service_view(&state.facts(&device)))
+    Ok(state.twin().service_view(&state.facts(device.key())))
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::faults::NowFault;
-use crate::methods::{Caller, Invocation};
+use super::call::{Caller, Invocation};
+use crate::faults::fault::NowFault;
 use azmqtt_mqtt::ProtocolError;
 
 /// Commands that may wait for a connection; one that lets more of them wait is closed.

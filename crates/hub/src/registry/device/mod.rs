@@ -1,7 +1,9 @@
 //! One device or module of the registry: who it is, its twin, its queue, and who is connected as it.
 
+mod call;
 mod change;
 mod link;
+mod session;
 mod state;
 
 use std::pin::pin;
@@ -13,13 +15,15 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use crate::id::Id;
 use crate::messages::cloud_messages::CloudMessage;
 use crate::messages::telemetry::Source;
-use crate::sessions::device_session::StoredSession;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_net::sync::{Condvar, Mutex};
 
-pub use change::{Change, Unsaved};
+pub use super::credentials::Credentials;
+pub use call::{Caller, Invocation, MethodResult, Slot};
+pub use change::Change;
 pub use link::{CloseReason, Command, END_TIMEOUT, Link, LinkEnd, MAILBOX};
-pub use state::{Credentials, DeviceState, Kept};
+pub use session::{Delivery, StoredSession, Subscriptions};
+pub use state::{Applied, DeviceState, Kept};
 
 /// A device, or a module of one: to a hub both are an identity with keys, a twin and a connection. Locks are taken one
 /// at a time and never across an await.

@@ -6,36 +6,18 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
-use super::Device;
 use super::link::{CloseReason, Command, Link};
-use crate::configurations::Applied;
+use super::session::StoredSession;
 use crate::id::Id;
 use crate::messages::cloud_messages::CloudMessages;
+use crate::registry::credentials::Credentials;
 use crate::registry::identity_record::IdentityRecord;
-use crate::security::client_certificates::Authentication;
-use crate::sessions::device_session::StoredSession;
 use azmqtt_dialect::Twin;
-use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::twin::DeviceFacts;
 
-/// How an identity proves itself.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// Primary and secondary: either one signs.
-    pub keys: [SymmetricKey; 2],
-    /// With a certificate, the keys are not taken.
-    pub authentication: Authentication,
-}
-
-impl From<[SymmetricKey; 2]> for Credentials {
-    fn from(keys: [SymmetricKey; 2]) -> Self {
-        Self { keys, authentication: Authentication::Sas }
-    }
-}
-
 /// What the state directory keeps. Of a device in the registry it can be read by anybody; it is changed by
-/// [`Shared::change`](crate::shared::Shared::change) and its kin alone, which see to it that the change is kept, too.
+/// [`Registry::change`](crate::registry::Registry::change) and its kin alone, which see to it that the change is kept, too.
 pub struct Kept {
     pub credentials: Credentials,
     pub enabled: bool,
@@ -61,6 +43,14 @@ impl Kept {
     pub fn twin(&self) -> &Twin {
         &self.twin
     }
+}
+
+/// A configuration whose content a device or module has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    pub id: String,
+    /// Which one of that id; counts the configurations of the hub.
+    pub serial: u64,
 }
 
 /// All that changes.
@@ -128,13 +118,13 @@ impl DeviceState {
         &mut self.kept.cloud_messages
     }
 
-    /// What the twin's service view shows of the device besides the twin.
-    pub fn facts(&self, device: &Device) -> DeviceFacts {
+    /// What the twin's service view shows of the device, whose `id` it is, besides the twin.
+    pub fn facts(&self, id: Id<'_>) -> DeviceFacts {
         let authentication = &self.credentials.authentication;
         let [primary_thumbprint, secondary_thumbprint] = authentication.thumbprints();
         DeviceFacts {
-            device_id: device.id.clone(),
-            module_id: device.module_id.clone(),
+            device_id: id.device.to_owned(),
+            module_id: id.module.map(str::to_owned),
             device_etag: self.record.etag(),
             disabled: !self.enabled,
             status_reason: self.record.traits.status_reason.clone(),

@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::{Budget, Mutator, fuzz};
+use crate::Hub;
 use crate::provisioning::Enrollment;
-use crate::sessions::connection;
+use crate::sessions::{connection, provisioning};
 use crate::tests::client::{DEADLINE, Options, TestClient, hub, tls_over_https};
-use crate::{Hub, provisioning};
 use azmqtt_dialect::provisioning::{ProvisioningRequest, RESPONSES, Registrant};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 use azmqtt_local::client_certificates::ClientChain;

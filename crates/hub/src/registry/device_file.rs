@@ -1,18 +1,37 @@
 //! A device or module as the state directory keeps it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::cloud_file;
-use super::state_dir::StateDir;
+use super::credentials::{Authentication, Credentials};
+use super::device::{Device, Kept};
+use super::{Registry, cloud_file};
 use crate::error::HubError;
-use crate::registry::Registry;
-use crate::registry::device::{Credentials, Device, Kept};
-use crate::security::client_certificates::Authentication;
+use crate::storage::disk::Disk;
+use crate::storage::state_dir::StateDir;
 use azmqtt_dialect::Twin;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::sas::SymmetricKey;
+
+impl Registry {
+    /// Those that the disk keeps.
+    ///
+    /// # Errors
+    /// A file cannot be read, or is damaged.
+    pub fn load(disk: Disk) -> Result<Self, HubError> {
+        let dir = disk.dir();
+        let registry = Self::new(disk);
+        for (path, content) in dir.map_or(Ok(Vec::new()), |dir| dir.identities())? {
+            let device = Arc::new(load(&path, &content, &registry)?);
+            registry.insert(device.clone()).map_err(|error| HubError::corrupt(&path, error))?;
+            // Messages may have expired since the last run.
+            registry.clock.due(&device, &mut device.state());
+        }
+        Ok(registry)
+    }
+}
 
 /// Writes a device's file unless what is there is as new. Returns when it is safe on the disk.
 pub fn save(dir: &StateDir, device: &Device) -> Result<(), HubError> {
@@ -56,7 +75,7 @@ pub fn remove(dir: &StateDir, device: &Device) -> Result<(), HubError> {
 }
 
 /// Reads a device, or a module of one in `registry`, back; an error names the file and the field, never a key.
-pub fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device, HubError> {
+fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device, HubError> {
     let text = |name: &str| {
         let value = content.get(name).and_then(Value::as_str);
         value.ok_or_else(|| HubError::corrupt(path, format!("'{name}' is missing or not text")))

@@ -8,8 +8,8 @@ use axum::http::header::IF_MATCH;
 use serde_json::Value;
 use tokio::task::spawn_blocking;
 
+use super::answer::{Refusal, parameter, read_body};
 use crate::error::HubError;
-use crate::http::answer::{Refusal, parameter, read_body};
 use crate::if_match::IfMatch;
 use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
@@ -18,7 +18,7 @@ use azmqtt_dialect::service_error::ErrorCode;
 const BRIEF: usize = 64 << 10;
 
 /// The body of a request, which is JSON.
-pub(in crate::http) async fn json_of(body: Body, most: usize) -> Result<Value, Refusal> {
+pub(super) async fn json_of(body: Body, most: usize) -> Result<Value, Refusal> {
     let body = read_body(body, most).await?;
     let length = body.len();
     let read = move || serde_json::from_slice(&body);
@@ -41,7 +41,7 @@ pub(super) fn top(query: Option<&str>, most: usize) -> Result<usize, Refusal> {
 }
 
 /// The condition of a request, if it has one: an empty etag is none, as .NET's client sends it to create.
-pub(in crate::http) fn condition(headers: &HeaderMap) -> Result<Option<IfMatch>, Refusal> {
+pub(super) fn condition(headers: &HeaderMap) -> Result<Option<IfMatch>, Refusal> {
     let Some(header) = headers.get(IF_MATCH) else { return Ok(None) };
     let wrong = || Refusal::new(ErrorCode::ARGUMENT_INVALID, "If-Match must be an etag in quotes, or *");
     header.to_str().ok().and_then(|text| IfMatch::parse(text).ok()).ok_or_else(wrong)
@@ -53,13 +53,13 @@ pub(super) fn required_condition(headers: &HeaderMap) -> Result<IfMatch, Refusal
 }
 
 /// An etag as a header has it.
-pub(in crate::http) fn quoted(etag: &str) -> String {
+pub(super) fn quoted(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
 /// Does what may wait for the disk, or for connections to end, where nobody is held up. Once begun, it is done to its end
 /// though the caller may go. A few are done at a time: the threads are those that write down what devices do, too.
-pub(in crate::http) async fn off_thread<T: Send + 'static>(
+pub(super) async fn off_thread<T: Send + 'static>(
     shared: &Arc<Shared>,
     work: impl FnOnce(&Shared) -> Result<T, HubError> + Send + 'static,
 ) -> Result<T, Refusal> {

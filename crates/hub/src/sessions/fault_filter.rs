@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::engine::Faults;
-use super::fault::{Sent, SentFault};
+use crate::faults::engine::Faults;
+use crate::faults::fault::{Sent, SentFault};
 use crate::id::Id;
 
 /// What the session has written goes in, what the socket gets comes out.

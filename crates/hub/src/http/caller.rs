@@ -8,9 +8,9 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
-use crate::http::admission::prove_by;
-use crate::http::answer::{Refusal, parameter};
-use crate::http::limits::identity;
+use super::admission::prove_by;
+use super::answer::{Refusal, parameter};
+use super::paths::identity;
 use crate::id::Id;
 use crate::security::authentication::host_as_in;
 use crate::security::policies::{Policy, Right};
@@ -20,7 +20,7 @@ use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::http::Peer;
 
 /// Somebody who was let in, before it is known whether they have the right that the request takes.
-pub(in crate::http) struct Caller {
+pub(super) struct Caller {
     who: Who,
     shared: Arc<Shared>,
 }
@@ -34,7 +34,7 @@ enum Who {
 
 impl Caller {
     /// The holder of a policy's key. Judges the token first: only somebody with a key learns what else is wrong.
-    pub(in crate::http) fn of(
+    pub(super) fn of(
         shared: &Arc<Shared>,
         query: Option<&str>,
         headers: &HeaderMap,
@@ -44,7 +44,7 @@ impl Caller {
     }
 
     /// The device of the path, or the holder of a policy's key.
-    pub(in crate::http) fn from_parts(parts: &Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
+    pub(super) fn from_parts(parts: &Parts, shared: &Arc<Shared>) -> Result<Self, Refusal> {
         match own_device(parts, shared) {
             Some(device_id) => Self::admit(shared, Who::Device(device_id), parts.uri.query()),
             None => Self::of(shared, parts.uri.query(), &parts.headers),
@@ -59,7 +59,7 @@ impl Caller {
     }
 
     /// Refuses a caller whose policy lacks the right.
-    pub(in crate::http) fn require(&self, right: Right) -> Result<(), Refusal> {
+    pub(super) fn require(&self, right: Right) -> Result<(), Refusal> {
         let reason = match &self.who {
             Who::Policy(policy) if policy.may(right) => return Ok(()),
             Who::Policy(policy) => format!("the policy {} lacks the permission {right:?}", policy.name),
@@ -69,7 +69,7 @@ impl Caller {
     }
 
     /// [`Self::require`] of what the device `device_id` may do itself.
-    pub(in crate::http) fn require_or_be(&self, right: Right, device_id: &str) -> Result<(), Refusal> {
+    pub(super) fn require_or_be(&self, right: Right, device_id: &str) -> Result<(), Refusal> {
         match &self.who {
             Who::Device(id) if id == device_id => Ok(()),
             _ => self.require(right),
@@ -77,7 +77,7 @@ impl Caller {
     }
 
     /// Whether it is somebody with a policy's key, whatever else is wrong.
-    pub(in crate::http) fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
+    pub(super) fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
         judge(shared, headers).is_ok()
     }
 }

@@ -6,32 +6,26 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 use std::sync::{Arc, MutexGuard, Weak};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::Notify;
-use tokio::task::coop::consume_budget;
-use tokio::time::{sleep, timeout_at};
+use tokio::sync::futures::Notified;
 
-use super::feedback::FeedbackStatus;
-use crate::registry::device::{Device, DeviceState};
-use crate::shared::Shared;
+use super::device::{Device, DeviceState};
 use azmqtt_net::sync::Mutex;
-
-/// Deadlines that are this close together are met in one go.
-const GRAIN: Duration = Duration::from_millis(5);
 
 /// Which queue is to be looked at when.
 #[derive(Default)]
-pub(crate) struct CloudClock {
+pub struct CloudClock {
     /// The next one first.
     entries: Mutex<BinaryHeap<Entry>>,
     sooner: Notify,
 }
 
 /// One look at one device. It counts only if the device still waits for a look at that time.
-struct Entry {
-    at: Instant,
-    device: Weak<Device>,
+pub struct Entry {
+    pub at: Instant,
+    pub device: Weak<Device>,
 }
 
 impl CloudClock {
@@ -51,53 +45,25 @@ impl CloudClock {
         }
     }
 
-    fn next(&self) -> Option<Instant> {
+    /// When the next look is due.
+    pub fn next(&self) -> Option<Instant> {
         self.entries().peek().map(|entry| entry.at)
     }
 
     /// One look that is due by `now`.
-    fn take(&self, now: Instant) -> Option<Entry> {
+    pub fn take(&self, now: Instant) -> Option<Entry> {
         let mut entries = self.entries();
         if entries.peek()?.at <= now { entries.pop() } else { None }
+    }
+
+    /// Resolves when a look is due sooner than all others before.
+    pub fn sooner(&self) -> Notified<'_> {
+        self.sooner.notified()
     }
 
     fn entries(&self) -> MutexGuard<'_, BinaryHeap<Entry>> {
         self.entries.lock()
     }
-}
-
-/// Looks at the queues whenever something is due, for ever.
-pub(crate) async fn run(shared: Arc<Shared>) {
-    loop {
-        let sooner = shared.cloud_clock.sooner.notified();
-        match shared.cloud_clock.next() {
-            None => sooner.await,
-            Some(next) if next <= Instant::now() => {
-                let now = Instant::now();
-                while let Some(entry) = shared.cloud_clock.take(now) {
-                    if let Some(device) = entry.device.upgrade() {
-                        sweep(&shared, &device, entry.at, now);
-                    }
-                    consume_budget().await;
-                }
-                sleep(GRAIN).await;
-            }
-            // Either way, look again.
-            Some(next) => drop(timeout_at(next.into(), sooner).await),
-        }
-    }
-}
-
-fn sweep(shared: &Shared, device: &Arc<Device>, at: Instant, now: Instant) {
-    {
-        let mut state = device.state();
-        if state.next_sweep != Some(at) {
-            return; // an earlier look has taken its place
-        }
-        state.next_sweep = None;
-    }
-    let swept = shared.change_queue(device, |queue| queue.sweep(now));
-    shared.feedback.report(&device.source, &swept.expired, FeedbackStatus::Expired);
 }
 
 /// By time alone, and the next one is the greatest, as [`BinaryHeap`] has it.
@@ -123,6 +89,8 @@ impl Eq for Entry {}
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
 
     use super::*;

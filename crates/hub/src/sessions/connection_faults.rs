@@ -5,15 +5,14 @@ use std::time::{Duration, Instant};
 
 use bytes::{BufMut, BytesMut};
 
-use super::engine::Disturbance;
-use super::fault::{Change, NowFault, Received, ReceivedFault};
-use super::filter::{Filter, NO_PACKET};
+use super::device_session::DeviceSession;
+use super::fault_filter::{Filter, NO_PACKET};
+use super::gate::{Gate, Passage};
+use crate::faults::engine::Disturbance;
+use crate::faults::fault::{Change, NowFault, Received, ReceivedFault};
+use crate::registry::device::Delivery;
 use crate::registry::device::{CloseReason, Command, Device, MAILBOX};
-use crate::sessions::device_session::{Delivery, DeviceSession};
 use crate::shared::Shared;
-use crate::throttle::{Gate, Passage};
-use azmqtt_dialect::ServiceError;
-use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_mqtt::server::Event;
 
 /// After a time without reading, the client's own packets have that long to be read before it counts as silent.
@@ -230,7 +229,7 @@ impl ConnectionFaults {
             }
             Disturbance::Refuse(answer) => {
                 let Event::Publish(publish) = event else { return Ok(Some(event)) };
-                session.refuse_twin_request(&publish, refusal(answer.status, answer.retry_after))?;
+                session.refuse_twin_request(&publish, answer.to_error())?;
                 Ok(None)
             }
             // To lose it; the others have ended the connection.
@@ -296,24 +295,4 @@ fn kind(event: &Event<Delivery>) -> Option<Received> {
         Event::Unsubscribe(_) => Some(Received::Any),
         Event::Connect(_) | Event::Auth(_) | Event::NotSentAgain { .. } | Event::Disconnect(_) => None,
     }
-}
-
-/// The error that goes with a status, by the service's own codes.
-pub(crate) fn refusal(status: u16, retry_after: Option<u64>) -> ServiceError {
-    let code = match status {
-        400 => ErrorCode::ARGUMENT_INVALID,
-        401 => ErrorCode::UNAUTHORIZED_ACCESS,
-        403 => ErrorCode::QUOTA_EXCEEDED,
-        404 => ErrorCode::DEVICE_NOT_FOUND,
-        412 => ErrorCode::PRECONDITION_FAILED,
-        429 => ErrorCode::THROTTLING,
-        500 => ErrorCode::SERVER_ERROR,
-        503 => ErrorCode::SERVICE_UNAVAILABLE,
-        504 => ErrorCode::GATEWAY_TIMEOUT,
-        other => u32::from(other) * 1000,
-    };
-    let mut error = ServiceError::new(code, "a fault that was asked for");
-    error.status = status;
-    error.retry_after = retry_after;
-    error
 }

@@ -1,13 +1,12 @@
-//! What queries go through. A twin answers for each property by itself; the whole document is made only where it is needed.
+//! A twin as queries see it: it answers for each property by itself; the whole document is made only where it is needed.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
-use std::sync::{Arc, MutexGuard};
+use std::sync::MutexGuard;
 
 use serde_json::{Map, Value};
 
-use crate::jobs::Outcome;
-use crate::registry::device::{Device, DeviceState};
+use super::device::{Device, DeviceState};
 use azmqtt_dialect::query::{Path, Record};
 
 /// The twin of a device or module. Holds its lock.
@@ -23,7 +22,7 @@ impl<'a> TwinRecord<'a> {
     }
 
     fn document(&self) -> &Value {
-        self.whole.get_or_init(|| self.state.twin().service_view(&self.state.facts(self.device)))
+        self.whole.get_or_init(|| self.state.twin().service_view(&self.state.facts(self.device.key())))
     }
 }
 
@@ -60,44 +59,4 @@ impl Record for TwinRecord<'_> {
 fn inside<'a>(fields: &'a Map<String, Value>, names: &[String]) -> Option<Cow<'a, Value>> {
     let (first, rest) = names.split_first()?;
     Path::walk(rest, fields.get(first)?).map(Cow::Borrowed)
-}
-
-/// What a job did to a device or module.
-pub struct JobRecord {
-    job_id: Arc<str>,
-    job_type: Arc<str>,
-    /// In the form `device/module` for a module.
-    target: Arc<str>,
-    outcome: Arc<Outcome>,
-    whole: OnceCell<Value>,
-}
-
-impl JobRecord {
-    pub fn new(job_id: Arc<str>, job_type: Arc<str>, target: Arc<str>, outcome: Arc<Outcome>) -> Self {
-        Self { job_id, job_type, target, outcome, whole: OnceCell::new() }
-    }
-
-    pub fn key(&self) -> [&str; 2] {
-        [&self.job_id, &self.target]
-    }
-
-    fn document(&self) -> &Value {
-        self.whole.get_or_init(|| self.outcome.to_json(&self.job_id, &self.job_type))
-    }
-}
-
-impl Record for JobRecord {
-    fn get(&self, path: &Path) -> Option<Cow<'_, Value>> {
-        let text = |text: &str| Some(Cow::Owned(Value::from(text)));
-        match path.names() {
-            [name] if name == "jobId" => text(&self.job_id),
-            [name] if name == "deviceId" => text(&self.outcome.device_id),
-            [name] if name == "status" => text(self.outcome.status.name()),
-            names => Path::walk(names, self.document()).map(Cow::Borrowed),
-        }
-    }
-
-    fn whole(&self) -> Value {
-        self.document().clone()
-    }
 }

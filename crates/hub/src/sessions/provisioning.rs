@@ -1,4 +1,4 @@
-//! One client's connection to the service: CONNECT, the subscription, requests and their answers.
+//! One client's connection to the provisioning service: CONNECT, the subscription, requests and their answers.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -10,10 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep_until, timeout};
 
-use super::enrollment::{Proof, key_of};
-use super::service::{self, Outcome};
+use super::connect::{LINGER, ReceivedConnect, read_connect, send_refusal};
+use crate::provisioning::enrollment::{Proof, key_of};
+use crate::provisioning::service::Outcome;
 use crate::registry::identities::add_edge_modules;
-use crate::sessions::connection::{ReceivedConnect, read_connect, send_refusal};
 use crate::shared::Shared;
 use crate::storage::state_dir::Kind;
 use azmqtt_dialect::provisioning::{ProvisioningRequest, ProvisioningResponse, RESPONSES, Username};
@@ -26,9 +26,6 @@ use azmqtt_mqtt::{Connect, MAX_PACKET_SIZE, Properties, ProtocolError, Publish, 
 
 /// Answers without their PUBACK; a client that lets more of them wait is closed.
 const MAX_IN_FLIGHT: u16 = 64;
-
-/// How long a refused client may take to read its CONNACK.
-const LINGER: Duration = Duration::from_secs(1);
 
 /// Serves a client whose TLS handshake is done. `unauthenticated` is kept until it has shown an enrolment, for which it
 /// has a limited time: anybody can connect with any token.
@@ -210,7 +207,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
         }
         let now = SystemTime::now();
         let body = &publish.payload;
-        let outcome = service::serve(&self.shared, &self.username, &self.proof, &request, body, now);
+        let outcome =
+            self.shared.provisioning_service().serve(&self.username, &self.proof, &request, body, now);
         let answer = match outcome {
             Outcome::Answer(answer) => answer,
             Outcome::Silence => return Ok(()),
@@ -227,14 +225,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
             // A device that is told of its hub finds it there after a crash, too.
             changed.save_async().await.map_err(|_| Closed)?;
             if device.state().record.traits.iot_edge {
-                let shared = self.shared.clone();
-                let made = spawn_blocking(move || add_edge_modules(&shared, &device));
+                let registry = self.shared.registry.clone();
+                let made = spawn_blocking(move || add_edge_modules(&registry, &device));
                 made.await.map_err(|_| Closed)?.map_err(|_| Closed)?;
             }
         }
         if answer.assigned {
             let key = key_of(&self.username.registrant.registration_id);
-            self.shared.save_provisioning_async(Kind::Registration, key).await.map_err(|_| Closed)?;
+            self.shared.provisioning.save_async(Kind::Registration, key).await.map_err(|_| Closed)?;
         }
         let Some(qos) = self.granted else { return Ok(()) };
         let topic = ProvisioningResponse {

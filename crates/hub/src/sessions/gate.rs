@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::bucket::Verdict;
-use super::tier::Operation;
-use crate::messages::telemetry::unix_now;
-use crate::registry::device::CloseReason;
-use crate::sessions::device_session::{Delivery, DeviceSession};
+use super::device_session::DeviceSession;
+use crate::registry::device::{CloseReason, Delivery};
 use crate::shared::Shared;
+use crate::throttle::bucket::Verdict;
+use crate::throttle::tier::Operation;
+use crate::unix_time::unix_now;
 use azmqtt_mqtt::Publish;
 use azmqtt_mqtt::server::Event;
 

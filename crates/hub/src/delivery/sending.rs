@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::cloud_messages::{CloudMessage, MAX_PENDING, MAX_SIZE};
-use super::feedback::FeedbackStatus;
-use super::telemetry::unix_now;
 use crate::error::HubError;
+use crate::messages::cloud_messages::{CloudMessage, MAX_PENDING, MAX_SIZE};
+use crate::messages::feedback::{Feedback, FeedbackStatus};
 use crate::random;
-use crate::shared::Shared;
+use crate::registry::Registry;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::{MessageProperties, time};
 
 /// A message for a device.
@@ -25,12 +25,17 @@ pub struct CloudSend {
     pub ttl: Option<Duration>,
 }
 
-/// Queues a message, for whatever takes messages from senders. With a state directory it is on the disk afterwards.
-pub fn send(shared: &Shared, device_id: &str, send: CloudSend) -> Result<String, HubError> {
+/// Queues a message, for whatever takes messages from senders; it lives as long as `usual` unless it says otherwise. With a state directory it is on the disk afterwards.
+pub fn send(
+    registry: &Registry,
+    device_id: &str,
+    send: CloudSend,
+    usual: Duration,
+) -> Result<String, HubError> {
     let CloudSend { body, mut properties, nulls, ttl } = send;
-    let device = shared.registry.get(device_id)?;
+    let device = registry.get(device_id)?;
     let (now, unix) = (Instant::now(), unix_now());
-    let ttl = life(&mut properties, ttl, shared.config.cloud_to_device.ttl, unix);
+    let ttl = life(&mut properties, ttl, usual, unix);
     let nulls_size: usize = nulls.iter().map(String::len).sum();
     let (size, limit) = (properties.size(body.len()) + nulls_size, MAX_SIZE);
     if size > limit {
@@ -56,7 +61,7 @@ pub fn send(shared: &Shared, device_id: &str, send: CloudSend) -> Result<String,
         input: None,
     };
     message.check_topic(device.key())?;
-    shared.change(&device, |change| {
+    registry.change(&device, |change| {
         let limit = MAX_PENDING;
         let pushed = change.cloud_messages.push(message);
         pushed.map_err(|_| HubError::QueueFull { device_id: device_id.to_owned(), limit })
@@ -65,11 +70,11 @@ pub fn send(shared: &Shared, device_id: &str, send: CloudSend) -> Result<String,
 }
 
 /// Empties the device's queue, with the messages on their way. Returns how many they were.
-pub fn purge(shared: &Shared, device_id: &str) -> Result<usize, HubError> {
-    let device = shared.registry.get(device_id)?;
+pub fn purge(registry: &Registry, feedback: &Feedback, device_id: &str) -> Result<usize, HubError> {
+    let device = registry.get(device_id)?;
     let (purged, unsaved) =
-        shared.change_unsaved(&device, |change| Ok::<_, HubError>(change.cloud_messages.purge()))?;
-    shared.feedback.report(&device.source, &purged, FeedbackStatus::Purged);
+        registry.change_unsaved(&device, |change| Ok::<_, HubError>(change.cloud_messages.purge()))?;
+    feedback.report(&device.source, &purged, FeedbackStatus::Purged);
     unsaved.save().map(|()| purged.len())
 }
 

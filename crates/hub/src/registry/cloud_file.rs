@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::messages::cloud_messages::{CloudMessage, CloudMessages};
-use crate::messages::telemetry::unix_now;
+use crate::unix_time::unix_now;
 use azmqtt_dialect::PropertyBag;
 
 pub fn to_json(queue: &CloudMessages) -> Value {
