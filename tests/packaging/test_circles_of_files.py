@@ -12,8 +12,18 @@ CRATES = Path(__file__).parent.parent.parent / "crates"
 #: Files that may import each other in a circle, as a folder's and those that it leads to.
 LARGEST = 3
 
-#: The hub's are untied one after the other.
-UNTIED = sorted(path.name for path in CRATES.iterdir() if (path / "src").is_dir() and path.name != "hub")
+ALL = sorted(path.name for path in CRATES.iterdir() if (path / "src").is_dir())
+
+#: The folders and files of the hub: what is in a line uses what is further down, and of the same line nothing that uses it.
+LAYERS = [
+    {"lib"},
+    {"api", "server", "http", "sessions"},
+    {"shared"},
+    {"configurations", "query", "jobs", "twins", "delivery", "methods", "provisioning", "security"},
+    {"registry"},
+    {"faults", "messages", "throttle", "uploads", "storage", "refusals", "config"},
+    {"error", "id", "if_match", "random", "unix_time"},
+]
 
 Module = tuple[str, ...]
 
@@ -66,18 +76,46 @@ def named(module: Module, text: str, known: set[Module]) -> set[Module]:
     return found & known - {module}
 
 
-@pytest.mark.parametrize("crate", UNTIED)
-def test_no_more_than_three_files_of_a_crate_import_each_other_in_a_circle(crate: str):
-    files = modules(CRATES / crate / "src")
+def imports(source: Path) -> dict[Module, set[Module]]:
+    """Return which files of a crate each of them names."""
+    files = modules(source)
     known = set(files)
-    reached = {module: named(module, file.read_text(encoding="utf-8"), known) for module, file in files.items()}
-    assert any(reached.values())
+    found = {module: named(module, file.read_text(encoding="utf-8"), known) for module, file in files.items()}
+    assert any(found.values())
+    return found
+
+
+def circles_of(graph: dict[Module, set[Module]]) -> set[frozenset[Module]]:
+    """Return what names each other, directly or by way of others."""
+    reached = {place: set(others) for place, others in graph.items()}
     for middle, further in reached.items():
         for behind in reached.values():
             if middle in behind:
                 behind.update(further)
-    circles = {frozenset(other for other in behind if module in reached[other]) for module, behind in reached.items()}
+    return {frozenset(other for other in behind if place in reached[other]) for place, behind in reached.items()}
+
+
+@pytest.mark.parametrize("crate", ALL)
+def test_no_more_than_three_files_of_a_crate_import_each_other_in_a_circle(crate: str):
+    circles = circles_of(imports(CRATES / crate / "src"))
     assert [sorted("/".join(file) for file in circle) for circle in circles if len(circle) > LARGEST] == []
+
+
+def test_the_folders_of_the_hub_lie_in_layers():
+    floors = {place: floor for floor, places in enumerate(LAYERS) for place in places}
+    folders: dict[Module, set[Module]] = {}
+    for module, others in imports(CRATES / "hub" / "src").items():
+        folder = module[:1] or ("lib",)
+        folders.setdefault(folder, set()).update(other[:1] or ("lib",) for other in others)
+    assert {folder for (folder,) in folders} == set(floors)
+    upwards = [
+        f"{folder} uses {other}"
+        for (folder,), others in folders.items()
+        for (other,) in others
+        if floors[other] < floors[folder]
+    ]
+    assert upwards == []
+    assert [circle for circle in circles_of(folders) if len(circle) > 1] == []
 
 
 def test_paths_are_expanded():

@@ -4,19 +4,21 @@
 //!
 //! [`Hub::start`] opens its TLS listeners (MQTT, HTTPS for devices and for services, provisioning) on a thread of its own and
 //! answers until [`Hub::stop`]. A message's way in: `server` accepts and shakes hands, `security` judges the CONNECT,
-//! `sessions` moves the bytes of one device and decides what each packet means, `twins`, `methods` and [`messages`] do it.
+//! `sessions` moves the bytes of one device and decides what each packet means, `twins`, `methods` and [`messages`] do it. A
+//! module uses those of its own layer and of lower ones, which the README lists.
 //!
 //! | module | subject |
 //! |---|---|
 //! | `api` | [`Hub`], the facade: start and stop; what an application may ask. Nothing below uses it |
 //! | [`config`], [`error`], [`id`] | options and their defaults; everything that can go wrong in a call; names of devices and modules |
 //! | `server` | the thread and its listeners |
-//! | `shared` | what every connection of a hub shares |
-//! | `sessions` | connections of devices |
+//! | `shared` | the parts of a hub put together: what `api`, `server`, `http` and `sessions` have in common, and nobody else knows |
+//! | `sessions` | connections of devices, to the hub and to the provisioning service |
 //! | `registry` | devices and their modules: keys, who is connected, what is queued; making, changing and removing them |
 //! | `security` | certificates, keys, policies: who is let in, and what for |
 //! | `twins` | reads and writes of twins, by devices and by services |
-//! | [`messages`] | telemetry, cloud-to-device messages, feedback |
+//! | [`messages`] | telemetry, queues of cloud-to-device messages, feedback |
+//! | `delivery` | how messages get into these queues, and what becomes of those whose time is over |
 //! | `methods` | calls of direct methods, from the request to the answer |
 //! | [`uploads`] | file uploads, and Blob Storage for them |
 //! | `query` | queries of twins and jobs, page by page |
@@ -28,8 +30,9 @@
 //! | [`packets`] | the recording of every MQTT packet, for tests |
 //! | [`throttle`] | what a hub of a tier takes in a time |
 //! | `storage` | what the state directory keeps, and how it survives a crash |
-//! | `if_match` | conditions on etags |
+//! | `if_match`, `unix_time` | conditions on etags; times in seconds |
 //! | `random` | random numbers and new keys |
+//! | `refusals` | why clients were refused |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
 //! everything that it does not like: MQTT 3.1.1 has no words for "no".

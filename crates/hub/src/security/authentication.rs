@@ -55,7 +55,7 @@ pub struct Judge<'a> {
 impl<'a> Judge<'a> {
     /// Judges a CONNECT. Whatever is wrong with the credentials, the client is told 5; only with good ones does it learn
     /// that its device is disabled (3, unless the hub is set up otherwise).
-    pub fn judge(self, connect: &Connect, chain: &ClientChain, now: SystemTime) -> Result<Admitted, Refusal> {
+    pub fn admit(self, connect: &Connect, chain: &ClientChain, now: SystemTime) -> Result<Admitted, Refusal> {
         let refuse = |reason: String| Refusal { code: ReasonCode::NotAuthorized, reason };
         let username = connect.username.as_deref().ok_or_else(|| refuse("no user name".to_owned()))?;
         let password =

@@ -79,7 +79,7 @@ pub(crate) async fn authenticate<S>(
             ReasonCode::UnsupportedProtocolVersion
         }
         Err(_) => return,
-        Ok(connect) => match shared.judge().judge(&connect, &chain, SystemTime::now()) {
+        Ok(connect) => match shared.judge().admit(&connect, &chain, SystemTime::now()) {
             Ok(admitted) => {
                 drop(unauthenticated);
                 // In a place of its own, so that a stranger does not take as much room as a device.

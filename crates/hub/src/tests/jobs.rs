@@ -10,7 +10,6 @@ use super::http::{Answer, ask, ask_as};
 use crate::storage::state_dir::make_temp_dir;
 use crate::throttle::{Throttling, Tier};
 use crate::unix_time::unix_now;
-use crate::unix_time::unix_now;
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::time::format_utc;
 use azmqtt_mqtt::QoS;

@@ -11,7 +11,6 @@ use super::client::{DEADLINE, Options, TestClient, https, start};
 use super::http::{Http, VERSION, policy_token};
 use crate::faults::Rule;
 use crate::throttle::{Throttling, Tier};
-use crate::unix_time::unix_now;
 use crate::{CloseReason, Hub, HubConfig};
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{MAX_PACKET_SIZE, Packet, Publish, QoS, Version, codec};

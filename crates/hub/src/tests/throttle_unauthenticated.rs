@@ -6,7 +6,6 @@ use super::client::{key, start};
 use super::http::{Answer, Http, VERSION, policy_token};
 use crate::throttle::{Throttling, Tier};
 use crate::unix_time::unix_now;
-use crate::unix_time::unix_now;
 use crate::{Hub, HubConfig};
 use azmqtt_dialect::sas::SasToken;
 
