@@ -136,7 +136,7 @@ impl PropertiesBuilder {
             return Err(InvalidProperty { property: property.name(), rule: "over 65,535 bytes (§1.5)" });
         }
         match check(&self.block, Place::ANY) {
-            Ok(present) => Ok(Properties { block: self.block.freeze(), present }),
+            Ok(present) => Ok(Properties::of(self.block.freeze(), present)),
             Err(Broken { property, rule, .. }) => Err(InvalidProperty { property, rule }),
         }
     }
@@ -189,7 +189,7 @@ impl PropertiesBuilder {
 /// Properties to be changed.
 impl From<&Properties> for PropertiesBuilder {
     fn from(properties: &Properties) -> Self {
-        Self { block: BytesMut::from(&properties.block[..]), too_long: None }
+        Self { block: BytesMut::from(properties.block()), too_long: None }
     }
 }
 

@@ -8,6 +8,7 @@ mod table;
 mod value;
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 
@@ -24,8 +25,12 @@ use value::{Value, split_value};
 /// `Debug` shows their names, and no value. The bytes may be a part of a read buffer, which is kept in memory as a whole
 /// then: what is kept for long, keep as [`Self::compact`].
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Properties {
-    block: Bytes,
+pub struct Properties(Option<Arc<Block>>);
+
+/// Packets with properties are few, and all packets are moved: what they hold is elsewhere.
+#[derive(PartialEq, Eq)]
+struct Block {
+    bytes: Bytes,
     /// Which there are, as a set of bits.
     present: u64,
 }
@@ -147,23 +152,31 @@ impl Properties {
 
     /// # Safety
     /// [`check`] has returned `present` for these bytes.
-    pub(crate) unsafe fn from_checked(block: Bytes, present: u64) -> Self {
-        debug_assert_eq!(check(&block, Place::ANY), Ok(present), "a property block that was not checked");
-        Self { block, present }
+    pub(crate) unsafe fn from_checked(bytes: Bytes, present: u64) -> Self {
+        debug_assert_eq!(check(&bytes, Place::ANY), Ok(present), "a property block that was not checked");
+        Self::of(bytes, present)
+    }
+
+    fn of(bytes: Bytes, present: u64) -> Self {
+        Self((!bytes.is_empty()).then(|| Arc::new(Block { bytes, present })))
     }
 
     /// As they are written, without the length before them.
     pub(crate) fn block(&self) -> &[u8] {
-        &self.block
+        self.0.as_ref().map_or(&[], |block| &block.bytes)
+    }
+
+    fn present(&self) -> u64 {
+        self.0.as_ref().map_or(0, |block| block.present)
     }
 
     /// # Errors
     /// One of them may not stand there.
     pub(crate) fn check_legal(&self, place: Place) -> Result<(), Broken> {
-        if self.present & !table::legal(place) == 0 {
+        if self.present() & !table::legal(place) == 0 {
             return Ok(());
         }
-        check(&self.block, place).map(drop)
+        check(self.block(), place).map(drop)
     }
 
     /// Where in [`Self::block`] the first of this kind begins.
@@ -172,7 +185,7 @@ impl Properties {
             return None;
         }
         let mut position = 0;
-        for entry in Entries::of(&self.block) {
+        for entry in Entries::of(self.block()) {
             if entry.property == property {
                 return Some(position);
             }
@@ -183,23 +196,23 @@ impl Properties {
 
     /// How many bytes they take, without the length before them.
     pub fn len(&self) -> usize {
-        self.block.len()
+        self.block().len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.block.is_empty()
+        self.0.is_none()
     }
 
     /// Whether this one is among them.
     pub fn has(&self, property: Property) -> bool {
-        self.present & property.bit() != 0
+        self.present() & property.bit() != 0
     }
 
     /// A copy that keeps no read buffer in memory.
     #[must_use]
     pub fn compact(&self) -> Self {
-        Self { block: Bytes::copy_from_slice(&self.block), present: self.present }
+        Self::of(Bytes::copy_from_slice(self.block()), self.present())
     }
 
     fn number(&self, property: Property) -> Option<u32> {
@@ -218,7 +231,7 @@ impl Properties {
 
     /// The values of those of this kind. Nothing is looked through for one that is not there.
     fn all(&self, property: Property) -> impl Iterator<Item = Value<'_>> {
-        let block = if self.has(property) { &self.block[..] } else { &[] };
+        let block = if self.has(property) { self.block() } else { &[] };
         Entries::of(block).filter(move |entry| entry.property == property).map(|entry| entry.value)
     }
 }
@@ -226,7 +239,7 @@ impl Properties {
 /// Each once, by its name.
 impl fmt::Debug for Properties {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(Entries::of(&self.block).map(|entry| entry.property.name())).finish()
+        f.debug_list().entries(Entries::of(self.block()).map(|entry| entry.property.name())).finish()
     }
 }
 
