@@ -37,7 +37,10 @@ pub fn request_addresses(data: &[u8]) -> bool {
     let Some(spelled) = canonical_address(method, address) else { return false };
     // Of several slashes at the end one goes.
     let again = canonical_address(method, &spelled).expect("what is written is an address");
-    assert!(again.len() <= spelled.len() && spelled.starts_with(again.split('?').next().unwrap_or_default().trim_end_matches('/')));
+    assert!(
+        again.len() <= spelled.len()
+            && spelled.starts_with(again.split('?').next().unwrap_or_default().trim_end_matches('/'))
+    );
     true
 }
 

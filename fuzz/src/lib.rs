@@ -14,6 +14,7 @@ pub mod hub;
 pub mod identities;
 pub mod messages;
 pub mod mqtt;
+pub mod mqtt5;
 pub mod net;
 pub mod provisioning;
 pub mod queries;
@@ -25,7 +26,7 @@ use std::borrow::Cow;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names that their programs and their folders in `corpora/` have.
-pub const TARGETS: [(&str, Target); 33] = [
+pub const TARGETS: [(&str, Target); 48] = [
     ("answer_heads", net::answer_heads),
     ("block_lists", bodies::block_lists),
     ("certificates", files::certificates),
@@ -38,6 +39,21 @@ pub const TARGETS: [(&str, Target); 33] = [
     ("header_tokens", net::header_tokens),
     ("keys", credentials::keys),
     ("message_headers", hub::message_headers),
+    ("mqtt5_auth", mqtt5::auth),
+    ("mqtt5_connack", mqtt5::connack),
+    ("mqtt5_connect", mqtt5::connect),
+    ("mqtt5_disconnect", mqtt5::disconnect),
+    ("mqtt5_from_client", mqtt5::from_client),
+    ("mqtt5_from_server", mqtt5::from_server),
+    ("mqtt5_puback", mqtt5::puback),
+    ("mqtt5_pubcomp", mqtt5::pubcomp),
+    ("mqtt5_publish", mqtt5::publish),
+    ("mqtt5_pubrec", mqtt5::pubrec),
+    ("mqtt5_pubrel", mqtt5::pubrel),
+    ("mqtt5_suback", mqtt5::suback),
+    ("mqtt5_subscribe", mqtt5::subscribe),
+    ("mqtt5_unsuback", mqtt5::unsuback),
+    ("mqtt5_unsubscribe", mqtt5::unsubscribe),
     ("mqtt_client_session", mqtt::client_session),
     ("mqtt_from_client", mqtt::from_client),
     ("mqtt_from_server", mqtt::from_server),

@@ -11,23 +11,23 @@ use bytes::BytesMut;
 
 /// Packets that a client sent.
 pub fn from_client(data: &[u8]) -> bool {
-    decode(data, Sender::Client)
+    decode(data, Sender::Client, Version::Mqtt311)
 }
 
 /// Packets that a server sent.
 pub fn from_server(data: &[u8]) -> bool {
-    decode(data, Sender::Server)
+    decode(data, Sender::Server, Version::Mqtt311)
 }
 
 /// All packets of a stream, each written and read again.
-fn decode(data: &[u8], sender: Sender) -> bool {
+pub(crate) fn decode(data: &[u8], sender: Sender, version: Version) -> bool {
     let mut input = BytesMut::from(data);
     loop {
         let (before, announced) = (input.len(), codec::packet_length(&input));
-        match codec::decode(&mut input, sender, Version::Mqtt311, MAX_PACKET_SIZE) {
+        match codec::decode(&mut input, sender, version, MAX_PACKET_SIZE) {
             Ok(Some(packet)) => {
                 assert_eq!(announced, Some(before - input.len()), "{packet:?}");
-                check_written(packet, sender);
+                check_written(packet, sender, version);
             }
             // A part of a packet waits for the rest of it.
             Ok(None) => return input.is_empty(),
@@ -36,10 +36,10 @@ fn decode(data: &[u8], sender: Sender) -> bool {
     }
 }
 
-fn check_written(packet: Packet, sender: Sender) {
+fn check_written(packet: Packet, sender: Sender, version: Version) {
     let mut written = BytesMut::new();
-    codec::encode(&packet, Version::Mqtt311, &mut written, usize::MAX).expect("what was read can be written");
-    assert_eq!(codec::decode(&mut written, sender, Version::Mqtt311, MAX_PACKET_SIZE), Ok(Some(packet)));
+    codec::encode(&packet, version, &mut written, usize::MAX).expect("what was read can be written");
+    assert_eq!(codec::decode(&mut written, sender, version, MAX_PACKET_SIZE), Ok(Some(packet)));
     assert!(written.is_empty());
 }
 
