@@ -14,7 +14,7 @@ LARGEST = 3
 
 ALL = sorted(path.name for path in CRATES.iterdir() if (path / "src").is_dir())
 
-#: The folders and files of the hub: what is in a line uses what is further down, and of the same line nothing that uses it.
+#: The folders and files of the hub: each uses what is further down, and in its own line nothing that uses it.
 LAYERS = [
     {"lib"},
     {"api", "server", "http", "sessions"},

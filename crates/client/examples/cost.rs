@@ -12,7 +12,7 @@ use std::time::Duration;
 use azmqtt_client::{Broker, Bulk, Client, Config, Reply};
 use azmqtt_mqtt::codec::{Sender, decode, encode};
 use azmqtt_mqtt::{
-    ConnAck, LARGEST_PACKET, Level, Packet, PropertiesBuilder, PubAck, Publish, QoS, ReasonCode,
+    ConnAck, LARGEST_PACKET, Level, Packet, Properties, PropertiesBuilder, PubAck, Publish, QoS, ReasonCode,
 };
 use azmqtt_net::{ConnectDeadlines, Endpoint};
 use bytes::BytesMut;
@@ -101,7 +101,7 @@ fn serve(listener: &TcpListener, level: Level, role: Role) -> Result<(), Box<dyn
         properties: if level == Level::Mqtt5 {
             PropertiesBuilder::new().receive_maximum(WINDOW).build()?
         } else {
-            Default::default()
+            Properties::default()
         },
         ..ConnAck::new(ReasonCode::Success, false)
     });
@@ -136,7 +136,7 @@ fn serve(listener: &TcpListener, level: Level, role: Role) -> Result<(), Box<dyn
 }
 
 fn read(stream: &mut TcpStream, input: &mut BytesMut) -> Result<(), Box<dyn Error>> {
-    let mut buffer = [0; 65_536];
+    let mut buffer = vec![0; 65_536];
     let count = stream.read(&mut buffer)?;
     input.extend_from_slice(&buffer[..count]);
     if count == 0 { Err("the client closed".into()) } else { Ok(()) }

@@ -77,7 +77,6 @@ impl<T> Session<T> {
     }
 
     /// Encodes a message at QoS 1 or 2 and keeps it until its last acknowledgement; QoS 0 counts as 1.
-    #[expect(clippy::result_large_err, reason = "the message comes back as it was, and seldom")]
     pub(crate) fn publish(
         &mut self,
         mut publish: Publish,

@@ -56,17 +56,14 @@ impl Hub {
         };
         let tls = server_config(&authority, &server_names(&shared.config))?;
         shared.client_authorities.add(authority.certificate.as_bytes())?;
-        let (temp_dir, ca_file) = match &dir {
-            Some(dir) => {
-                shared.client_authorities.load(dir)?;
-                (None, dir.ca_file())
-            }
-            None => {
-                let temp_dir = TempDir::make(TEMP_DIR_PREFIX)?;
-                let ca_file = temp_dir.join(CA_FILE);
-                write_whole(&ca_file, authority.certificate.as_bytes())?;
-                (Some(temp_dir), ca_file)
-            }
+        let (temp_dir, ca_file) = if let Some(dir) = &dir {
+            shared.client_authorities.load(dir)?;
+            (None, dir.ca_file())
+        } else {
+            let temp_dir = TempDir::make(TEMP_DIR_PREFIX)?;
+            let ca_file = temp_dir.join(CA_FILE);
+            write_whole(&ca_file, authority.certificate.as_bytes())?;
+            (Some(temp_dir), ca_file)
         };
         let mut hub = Self {
             shared: Arc::new(shared),

@@ -194,7 +194,7 @@ impl fmt::Display for HubError {
             Self::ModuleExists(id) => write!(f, "the module {id} exists already"),
             Self::ModuleNotFound(id) => write!(f, "there is no module {id}"),
             Self::TooManyModules(id) => {
-                write!(f, "the device {id} has {} modules already, the limit of a hub", MAX_MODULES)
+                write!(f, "the device {id} has {MAX_MODULES} modules already, the limit of a hub")
             }
             Self::EtagMismatch { existing, wanted } => {
                 let (existing, wanted) = (version_of(existing), version_of(wanted));

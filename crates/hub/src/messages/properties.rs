@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn names_that_are_one_keep_the_room_of_one() {
-        let mut properties = application(&["a"; 5000]);
+        let mut properties = application(&vec!["a"; 5000]);
         properties.turn_to_services();
         assert_eq!(properties.application.len(), 1);
         assert!(properties.application.capacity() < 10, "{}", properties.application.capacity());

@@ -207,7 +207,6 @@ impl<T> Client<T> {
     ///
     /// # Errors
     /// The message itself, when too many are in flight, there is no connection, or it does not fit the connection.
-    #[expect(clippy::result_large_err, reason = "the message comes back as it was, and seldom")]
     pub fn publish(
         &mut self,
         publish: Publish,

@@ -264,7 +264,6 @@ impl<T> Server<T> {
     ///
     /// # Errors
     /// The message itself, when too many are in flight, the client is not accepted, or it does not fit the connection.
-    #[expect(clippy::result_large_err, reason = "the message comes back as it was, and seldom")]
     pub fn publish(
         &mut self,
         publish: Publish,

@@ -139,7 +139,7 @@ async fn options_of_subscriptions_are_on_the_wire_and_refusals_have_their_words(
     };
     let outcome = ask(|reply| client.subscribe(vec![filter.clone()], LONG, reply));
     let asked = line.subscription().await;
-    assert_eq!(asked.filters, [filter.clone()]);
+    assert_eq!(asked.filters, std::slice::from_ref(&filter));
     let codes = vec![ReasonCode::NotAuthorized];
     let answer = SubAck::new(asked.packet_id, codes.clone());
     line.write(Packet::SubAck(SubAck { properties: saying("no"), ..answer })).await;

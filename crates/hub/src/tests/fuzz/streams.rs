@@ -73,7 +73,7 @@ fn the_mqtt_session() {
                 match server.poll(&mut bytes, now) {
                     Ok(Some(Event::Connect(_))) => server.accept(None, Properties::default(), now),
                     Ok(Some(Event::Publish(publish))) => {
-                        server.acknowledge(publish.packet_id, ReasonCode::Success)
+                        server.acknowledge(publish.packet_id, ReasonCode::Success);
                     }
                     Ok(Some(_)) => drop(server.publish(Publish::new("a", QoS::AtLeastOnce, ""), 1, now, now)),
                     Ok(None) => break,
