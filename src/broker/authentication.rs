@@ -27,6 +27,7 @@ enum Question {
 pub(crate) struct AuthenticationCalls {
     shared: Arc<Shared>,
     method: String,
+    name: String,
     waits: bool,
 }
 
@@ -41,21 +42,27 @@ struct Shared {
 struct Caller {
     shared: Arc<Shared>,
     method: String,
+    name: String,
     waits: bool,
 }
 
 impl AuthenticationCalls {
     pub(super) fn authenticator(&self) -> Arc<dyn Authenticator> {
-        Arc::new(Caller { shared: Arc::clone(&self.shared), method: self.method.clone(), waits: self.waits })
+        Arc::new(Caller {
+            shared: Arc::clone(&self.shared),
+            method: self.method.clone(),
+            name: self.name.clone(),
+            waits: self.waits,
+        })
     }
 }
 
 #[pymethods]
 impl AuthenticationCalls {
-    /// `waits` is whether 0x18 in answer to a renewal means to try again later.
+    /// `name` is what errors call it; `waits` is whether 0x18 in answer to a renewal means to try again later.
     #[new]
-    fn new(method: String, waits: bool) -> Self {
-        Self { shared: Arc::default(), method, waits }
+    fn new(method: String, name: String, waits: bool) -> Self {
+        Self { shared: Arc::default(), method, name, waits }
     }
 
     /// Waits for at most `timeout` seconds for the next call: its number, what is asked (`connect`, `renew` or
@@ -135,5 +142,9 @@ impl Authenticator for Caller {
 
     fn changed(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.shared.changed.notified())
+    }
+
+    fn name(&self) -> &str {
+        &self.name
     }
 }

@@ -11,6 +11,7 @@ use super::outgoing::{self, Fields, TopicLimits};
 use crate::access::Certificate;
 use crate::core::span;
 use azmqtt_client::limits::{LostSession, OutboxLimits, RetryPolicy};
+use azmqtt_client::managed::config::EndSession;
 use azmqtt_client::{Broker, Config};
 use azmqtt_dialect::identity::check_host_name;
 use azmqtt_mqtt::{Level, PropertiesBuilder, QoS, Will};
@@ -98,6 +99,8 @@ impl Options<'_> {
             },
             outbox: OutboxLimits { messages: self.outbox_messages, bytes: self.outbox_bytes },
             lost_session: if self.resend { LostSession::Resend } else { LostSession::Fail },
+            // The contract of the clients of IoT Operations has both.
+            end_session: if self.resend { EndSession::Never } else { EndSession::OnClose },
             manual_acknowledge: self.manual_acknowledge,
             auto_connect: self.auto_connect,
             ..base

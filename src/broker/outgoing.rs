@@ -184,7 +184,7 @@ fn is_topic(text: &str, limits: TopicLimits) -> bool {
     !bytes.is_empty()
         && bytes.len() <= limits.bytes
         && !bytes.iter().any(|byte| matches!(byte, b'+' | b'#' | 0))
-        && (limits.levels >= bytes.len() || levels() <= limits.levels)
+        && (limits.levels > bytes.len() || levels() <= limits.levels)
 }
 
 /// A quality of service, `field` for errors.

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mosquitto import Mosquitto, needs_mosquitto
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,12 +35,26 @@ def test_the_first_example():
         assert f"  # {line}" in code
 
 
+#: Pages that need a broker.
+WITH_BROKER = {"docs/mqtt-client.md"}
 #: Pages whose Python blocks make one script.
 PAGES = sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md") if examples(f"docs/{path.name}"))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", sorted(set(PAGES) - WITH_BROKER))
 def test_the_page_from_top_to_bottom(page: str):
     # Nobody sends anything, so that its iterators would wait for as long as they may.
     code = "\n".join(examples(page)).replace("timeout=10)", "timeout=0.3)")
     run(f"{code}\nif 'client' in globals():\n    client.close(timeout=0)\n")
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("page", sorted(WITH_BROKER))
+def test_the_page_against_a_broker(page: str, tmp_path: Path):
+    code = "\n".join(examples(page))
+    with Mosquitto(tmp_path) as broker:
+        plain, encrypted = "port=1883, tls=False", f"port={broker.tls_port}, trust={str(broker.ca_file)!r}"
+        assert plain in code
+        printed = run(code.replace(plain, encrypted))
+    said = [line.partition("# ")[2] for line in code.splitlines() if line.startswith("print(")]
+    assert [said_line for said_line in said if said_line.partition(":")[0] not in printed] == []

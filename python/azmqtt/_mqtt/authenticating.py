@@ -17,8 +17,9 @@ class Authenticating(CredentialThread):
 
     def __init__(self, authentication: Authentication) -> None:
         """Take it; nothing is asked yet."""
-        self.calls = _core.AuthenticationCalls(authentication.method, authentication.waits)
-        super().__init__(f"authentication ({type(authentication).__name__})", self.calls)
+        name = type(authentication).__name__
+        self.calls = _core.AuthenticationCalls(authentication.method, name, authentication.waits)
+        super().__init__(f"authentication ({name})", self.calls)
         self._authentication = authentication
         if authentication.poll is not None:
             self.longest_wait = authentication.poll

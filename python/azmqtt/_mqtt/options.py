@@ -55,7 +55,8 @@ class MqttOptions(TypedDict, total=False):
     outbox: How much may wait to be acknowledged; see :class:`~azmqtt.Outbox`.
     lost_session: What happens when the broker has forgotten the session at a reconnect: ``"resend"`` (subscribe again,
         send again what was not acknowledged, and go on), or ``"fail"`` (calls end with
-        :class:`~azmqtt.SessionLost`, and the client connects no more until it is told to).
+        :class:`~azmqtt.SessionLost`, and the client connects no more until it is told to; closing the client ends the
+        session then, as the contract of IoT Operations' clients has it).
     ack: Whether a message is acknowledged when the next one is asked for (``"auto"``), or by ``message.ack()``
         (``"manual"``).
     timeout: Seconds that a call may take unless it names its own (30).

@@ -139,7 +139,7 @@ impl Client {
         reply: Reply<Received>,
     ) {
         let time = until(timeout);
-        let admitted = self.is_v5("requests").and_then(|()| {
+        let admitted = self.is_v5("requests in MQTT 3.1.1").and_then(|()| {
             response_topic.as_deref().map_or(Ok(()), filter::check_topic)?;
             self.admit(&publish)
         });
@@ -236,7 +236,7 @@ impl Client {
     /// Says what is wrong with a message, as far as it can be told before there is a connection.
     pub fn check(&self, publish: &Publish) -> Result<(), Error> {
         if !publish.properties.is_empty() {
-            self.is_v5("properties of messages")?;
+            self.is_v5("properties of messages in MQTT 3.1.1")?;
         }
         if publish.fits(LARGEST_PACKET) {
             return Ok(());
