@@ -146,9 +146,13 @@ impl fmt::Display for Error {
     }
 }
 
+/// Text of the broker's, which ends in errors and logs, without control characters.
+pub(super) fn on_one_line(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
 fn explain(f: &mut fmt::Formatter<'_>, reason: Option<&str>) -> fmt::Result {
-    // What a broker sends ends in errors and logs: no control characters.
-    reason.map_or(Ok(()), |reason| write!(f, ": {}", reason.escape_debug()))
+    reason.map_or(Ok(()), |reason| write!(f, ": {}", on_one_line(reason)))
 }
 
 impl std::error::Error for Error {}

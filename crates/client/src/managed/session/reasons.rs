@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::state::{End, Session};
-use crate::managed::error::Error;
+use crate::managed::error::{Error, on_one_line};
 use azmqtt_mqtt::{Dead, Properties, PublishError, QoS, ReasonCode, SubscribeError};
 use azmqtt_net::Step;
 
@@ -102,7 +102,7 @@ fn moved(code: ReasonCode, properties: &Properties) -> Option<Error> {
 fn said(properties: &Properties) -> String {
     properties.reason_string().map_or_else(String::new, |reason| {
         let short: String = reason.chars().take(200).collect();
-        format!(" ({})", short.escape_debug())
+        format!(" ({})", on_one_line(&short))
     })
 }
 
