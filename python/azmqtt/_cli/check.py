@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 1
 
 
-def _check_device(arguments: argparse.Namespace) -> list[_core.Step]:
+def _check_device(arguments: argparse.Namespace) -> list[_core._Step]:
     from azmqtt import _core
     from azmqtt._options import core_options
 
@@ -62,7 +62,7 @@ def _certificate(arguments: argparse.Namespace) -> _core.Certificate | None:
     return load_certificate(arguments.certificate, arguments.private_key, passphrase)
 
 
-def _step(step: _core.Step) -> dict[str, Any]:
+def _step(step: _core._Step) -> dict[str, Any]:
     name, ok, detail, advice, facts, took = step
     return {
         "step": name,

@@ -10,7 +10,7 @@ from azmqtt._cli import common
 if TYPE_CHECKING:
     import argparse
 
-    from azmqtt._core import Step
+    from azmqtt._core import _Step as Step
 
 #: Where a password is looked for.
 PASSWORD = "AZMQTT_PASSWORD"  # noqa: S105 - the name of a variable
