@@ -18,7 +18,7 @@
 //!
 //! # Modules
 //!
-//! * [`client`]: the operations, each blocking and for asyncio; [`sending`]: many messages by one call;
+//! * [`client`]: the operations, each blocking and for asyncio; [`sending`], [`many`]: many messages by one call;
 //!   [`events`]: iterators over what comes in; [`wakeups`]: which handlers have something to do.
 //! * [`access`]: who a client is; [`credential_callbacks`]: the Python functions that its credentials call, through
 //!   [`calls`].
@@ -62,6 +62,7 @@ mod hub_provisioning;
 mod invoke;
 mod log;
 mod login;
+mod many;
 mod method_call;
 mod mqtt_client;
 mod options;

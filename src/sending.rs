@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
 use super::core::{Core, Seconds};
-use super::{bridge, errors, outgoing, waiter};
+use super::{bridge, many, outgoing};
 use azmqtt_device::Bulk;
 
 /// One call to `send_messages`.
@@ -30,44 +29,18 @@ impl Sending {
     /// Sends everything that `messages` yields and waits for the last acknowledgement. Meanwhile `progress` is called
     /// now and then, without arguments.
     fn run(&self, messages: &Bound<'_, PyIterator>, progress: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-        let py = messages.py();
-        let report = || progress.map_or(Ok(()), |progress| progress.call0().map(drop));
-        let pulled = loop {
-            match self.pull(messages).and_then(|more| report().map(|()| more)) {
-                // An iterable without Python code of its own gives signals no other chance.
-                Ok(true) => {
-                    py.check_signals()?;
-                    waiter::wait_with(py, |reply| self.bulk.when_room(reply), report)?;
-                }
-                Ok(false) => break Ok(()),
-                // An interrupt waits for nothing.
-                Err(error) if !error.is_instance_of::<PyException>(py) => return Err(error),
-                Err(error) => break Err(error),
-            }
-        };
-        // What was accepted is accounted for, whatever stopped the iterable.
-        let settled = waiter::wait_with(py, |reply| self.bulk.when_settled(reply), report);
-        pulled?;
-        settled
+        many::run(&self.bulk, messages, progress, |message| self.push(message))
     }
 
     /// Pulls messages and passes them on until the iterator ends (`False`) or it is time to wait for room or
     /// to give way to others (`True`).
     fn pull(&self, messages: &Bound<'_, PyIterator>) -> PyResult<bool> {
-        for message in messages.clone() {
-            if self.push(&message?)? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        many::pull(messages, |message| self.push(message))
     }
 
     /// Takes one message; whether it is time to wait for room.
     fn push(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
-        if let Some(error) = self.bulk.failure() {
-            return Err(errors::raise(message.py(), &error));
-        }
-        Ok(self.bulk.push(outgoing::message(message, &self.core.topic)?))
+        many::push(message.py(), &self.bulk, || outgoing::message(message, &self.core.topic))
     }
 
     /// A future that is done when there is room for more.
