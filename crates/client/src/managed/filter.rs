@@ -1,7 +1,7 @@
 //! Topic filters (§4.7).
 
 use super::error::Error;
-use azmqtt_mqtt::codec::is_valid_filter;
+use azmqtt_mqtt::codec::{is_valid_filter, is_valid_share};
 
 /// A topic filter that selects what a receiver gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,48 +35,42 @@ impl Filter {
 
 /// Says what is wrong with a filter.
 pub(super) fn check(filter: &str) -> Result<(), Error> {
-    let shared = filter.strip_prefix("$share/");
-    let bad_share = shared.is_some_and(|rest| {
-        // A group is a level without wildcards, and a filter follows [MQTT-4.8.2-1, MQTT-4.8.2-2].
-        rest.split_once('/').is_none_or(|(group, filter)| {
-            group.is_empty() || group.contains(['+', '#']) || !is_valid_filter(filter)
-        })
+    let broken = unwritable(filter).or_else(|| {
+        if !is_valid_filter(filter) {
+            Some("a wildcard takes a whole level, and # the last one")
+        } else if !is_valid_share(filter) {
+            Some("a shared subscription is $share/GROUP/FILTER")
+        } else {
+            None
+        }
     });
-    let problem = if filter.is_empty() {
-        "it is empty"
-    } else if filter.len() > usize::from(u16::MAX) {
-        "it is longer than 65,535 bytes"
-    } else if filter.contains('\0') {
-        "it holds U+0000"
-    } else if !is_valid_filter(filter) {
-        "a wildcard takes a whole level, and # the last one"
-    } else if bad_share {
-        "a shared subscription is $share/GROUP/FILTER"
-    } else {
-        return Ok(());
-    };
-    Err(Error::Invalid { reason: format!("the topic filter {:?} is invalid: {problem}", shorten(filter)) })
+    broken.map_or(Ok(()), |problem| Err(invalid("topic filter", filter, problem)))
 }
 
 /// Says what is wrong with the name of a topic.
 pub(super) fn check_topic(topic: &str) -> Result<(), Error> {
-    let problem = if topic.is_empty() {
-        "it is empty"
-    } else if topic.len() > usize::from(u16::MAX) {
-        "it is longer than 65,535 bytes"
-    } else if topic.contains('\0') {
-        "it holds U+0000"
-    } else if topic.contains(['+', '#']) {
-        "wildcards are for filters"
-    } else {
-        return Ok(());
-    };
-    Err(Error::Invalid { reason: format!("the topic {:?} is invalid: {problem}", shorten(topic)) })
+    let broken =
+        unwritable(topic).or_else(|| topic.contains(['+', '#']).then_some("wildcards are for filters"));
+    broken.map_or(Ok(()), |problem| Err(invalid("topic", topic, problem)))
 }
 
-/// As much of it as an error should hold.
-fn shorten(text: &str) -> &str {
-    text.char_indices().nth(100).map_or(text, |(end, _)| &text[..end])
+/// Why no topic name or filter can be this text (§4.7.3).
+fn unwritable(text: &str) -> Option<&'static str> {
+    if text.is_empty() {
+        Some("it is empty")
+    } else if text.len() > usize::from(u16::MAX) {
+        Some("it is longer than 65,535 bytes")
+    } else if text.contains('\0') {
+        Some("it holds U+0000")
+    } else {
+        None
+    }
+}
+
+/// Shows as much of the text as an error should hold.
+fn invalid(what: &str, text: &str, problem: &str) -> Error {
+    let shown = text.char_indices().nth(100).map_or(text, |(end, _)| &text[..end]);
+    Error::Invalid { reason: format!("the {what} {shown:?} is invalid: {problem}") }
 }
 
 #[cfg(test)]

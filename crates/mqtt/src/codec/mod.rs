@@ -15,7 +15,7 @@ use bytes::{Buf, BytesMut};
 
 pub use error::ProtocolError;
 pub use frame::{LARGEST_PACKET, Sender, announced, packet_length};
-pub use topic::is_valid_filter;
+pub use topic::{is_valid_filter, is_valid_share};
 pub use v4::return_code;
 
 use crate::packets::{Connect, Kind, Level, Packet, Publish, TopicAlias, Version};

@@ -16,8 +16,8 @@ pub fn is_valid_filter(filter: &str) -> bool {
 }
 
 /// Whether `filter`, a valid one, is a shared subscription as MQTT 5 §4.8.2 has it, or none: `$share`, a name without
-/// wildcards, and a filter that is not empty.
-pub(super) fn is_valid_share(filter: &str) -> bool {
+/// wildcards, and a filter that is not empty [MQTT-4.8.2-1, MQTT-4.8.2-2].
+pub fn is_valid_share(filter: &str) -> bool {
     let Some(rest) = filter.strip_prefix("$share/") else { return true };
     rest.split_once('/')
         .is_some_and(|(name, filter)| !name.is_empty() && !name.contains(['+', '#']) && !filter.is_empty())
