@@ -151,7 +151,7 @@ impl Properties {
     }
 
     /// # Safety
-    /// [`check`] has returned `present` for these bytes.
+    /// [`check()`] has returned `present` for these bytes.
     pub(crate) unsafe fn from_checked(bytes: Bytes, present: u64) -> Self {
         debug_assert_eq!(check(&bytes, Place::ANY), Ok(present), "a property block that was not checked");
         Self::of(bytes, present)
