@@ -188,6 +188,40 @@ class Life(Uncopied):
             "handler_wait_longest": max(longest for _, longest in waits),
         }
 
+    def stats(self) -> Any:
+        """Read what was counted and measured since the client was made, and what waits now."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        """Show a table in Jupyter, without a secret."""
+        from azmqtt._support import html
+
+        return html.table(type(self).__name__, self._rows())
+
+    def _rows(self) -> list[tuple[str, Any]]:
+        from azmqtt._stats import shown
+
+        rows = [*self._names(), ("state", self.state), ("last error", self.last_error)]
+        try:
+            stats = self.stats()
+        except RuntimeError:
+            # Made before a fork: its figures are the parent's.
+            return rows
+        since, trips = stats.connected_since, stats.publish_round_trip
+        again = f", {stats.reconnects:,} after a loss" if stats.reconnects else ""
+        return [
+            *rows,
+            ("connected since", since and shown(since)),
+            ("connections", f"{stats.connects:,}{again}"),
+            ("messages", f"{stats.messages_sent:,} sent, {stats.messages_received:,} received"),
+            ("not acknowledged", f"{stats.outstanding:,}"),
+            ("round trip", trips and str(trips)),
+        ]
+
+    def _names(self) -> list[tuple[str, str | None]]:
+        """Name the server and the client, for tables."""
+        raise NotImplementedError
+
     @property
     def _log_name(self) -> str:
         """What lines of the log call the client."""

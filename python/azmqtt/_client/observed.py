@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from azmqtt._client.life import Life
 
@@ -46,37 +46,8 @@ class Observed(Life):
         module = f", module_id={self.module_id!r}" if self.module_id else ""
         return f"{type(self).__name__}({self.hostname!r}, {self.device_id!r}{module}, {self.state})"
 
-    def _repr_html_(self) -> str:
-        """Show a table in Jupyter, without a secret."""
-        from azmqtt._support import html
-
-        return html.table(type(self).__name__, self._rows())
-
-    def _rows(self) -> list[tuple[str, Any]]:
-        from azmqtt._stats import shown
-
-        rows: list[tuple[str, Any]] = [
-            ("hub", self.hostname),
-            ("device", self.device_id),
-            ("module", self.module_id),
-            ("state", self.state),
-            ("last error", self.last_error),
-        ]
-        try:
-            stats = self.stats()
-        except RuntimeError:
-            # Made before a fork: its figures are the parent's.
-            return rows
-        since, trips = stats.connected_since, stats.publish_round_trip
-        again = f", {stats.reconnects:,} after a loss" if stats.reconnects else ""
-        return [
-            *rows,
-            ("connected since", since and shown(since)),
-            ("connections", f"{stats.connects:,}{again}"),
-            ("messages", f"{stats.messages_sent:,} sent, {stats.messages_received:,} received"),
-            ("not acknowledged", f"{stats.outstanding:,}"),
-            ("round trip", trips and str(trips)),
-        ]
+    def _names(self) -> list[tuple[str, str | None]]:
+        return [("hub", self.hostname), ("device", self.device_id), ("module", self.module_id)]
 
     @property
     def _log_name(self) -> str:

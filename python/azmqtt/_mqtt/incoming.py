@@ -116,33 +116,5 @@ class Incoming(Life):
         """Show names and state, no secret."""
         return f"{type(self).__name__}({self.hostname!r}, {self.client_id!r}, {self.state})"
 
-    def _repr_html_(self) -> str:
-        """Show a table in Jupyter, without a secret."""
-        from azmqtt._support import html
-
-        return html.table(type(self).__name__, self._rows())
-
-    def _rows(self) -> list[tuple[str, Any]]:
-        from azmqtt._stats import shown
-
-        rows: list[tuple[str, Any]] = [
-            ("broker", self.hostname),
-            ("client", self.client_id),
-            ("state", self.state),
-            ("last error", self.last_error),
-        ]
-        try:
-            stats = self.stats()
-        except RuntimeError:
-            # Made before a fork: its figures are the parent's.
-            return rows
-        since, trips = stats.connected_since, stats.publish_round_trip
-        again = f", {stats.reconnects:,} after a loss" if stats.reconnects else ""
-        return [
-            *rows,
-            ("connected since", since and shown(since)),
-            ("connections", f"{stats.connects:,}{again}"),
-            ("messages", f"{stats.messages_sent:,} sent, {stats.messages_received:,} received"),
-            ("not acknowledged", f"{stats.outstanding:,}"),
-            ("round trip", trips and str(trips)),
-        ]
+    def _names(self) -> list[tuple[str, str | None]]:
+        return [("broker", self.hostname), ("client", self.client_id)]
