@@ -42,7 +42,7 @@ def expiry(token: str) -> float | None:
     if exp is None:
         return None
     if isinstance(exp, bool) or not isinstance(exp, int | float) or not 0 <= exp <= _LATEST:
-        raise ValueError("the claim 'exp' of the JSON Web Token is no number of seconds since 1970")
+        raise ValueError("the claim 'exp' of the JSON Web Token must be a number of seconds since 1970")
     return float(exp)
 
 

@@ -345,7 +345,7 @@ fn until(timeout: Duration) -> Time {
 
 fn not_none<T>(filters: &[T]) -> Result<(), Error> {
     if filters.is_empty() {
-        Err(Error::Invalid { reason: "there is no topic filter".to_owned() })
+        Err(Error::Invalid { reason: "no topic filter was given".to_owned() })
     } else {
         Ok(())
     }

@@ -143,7 +143,7 @@ impl Task {
         let is_planned = end.is_planned();
         if is_planned {
             let ends_session = matches!(end, End::Closed) && self.session.ends_session();
-            self.session.say_goodbye(ends_session);
+            self.session.send_disconnect(ends_session);
             connection.send_output(&mut self.session);
         }
         self.session.disconnected(&end);

@@ -37,7 +37,7 @@ impl Wanted {
             Some(text) => {
                 let most = text.trim().parse().ok().filter(|most| *most > 0);
                 most.ok_or_else(|| {
-                    HubError::Argument("x-ms-max-item-count is no number from 1 on".to_owned())
+                    HubError::Argument("x-ms-max-item-count must be a number from 1 up".to_owned())
                 })?
             }
         };

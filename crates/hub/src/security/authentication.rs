@@ -128,8 +128,7 @@ impl<'a> Judge<'a> {
 
     /// The policy that a token names, if its holders may do what devices do, in the name of any of them.
     fn policy(self, name: &str) -> Result<&'a Policy, String> {
-        let policy =
-            self.policies.find(name).ok_or("the SAS token names a policy (skn) that there is not")?;
+        let policy = self.policies.find(name).ok_or("the SAS token names an unknown policy (skn)")?;
         if policy.may(Right::DeviceConnect) {
             Ok(policy)
         } else {

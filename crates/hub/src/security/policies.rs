@@ -66,7 +66,7 @@ impl Policy {
         let key = |name| SymmetricKey::from_base64(text(name)?).map_err(|error| format!("'{name}': {error}"));
         let rights = text("rights")?.split(',').map(|name| {
             let found = RIGHTS.iter().find(|(_, known)| *known == name.trim());
-            found.map(|(right, _)| *right).ok_or("'rights' holds one that there is not".to_owned())
+            found.map(|(right, _)| *right).ok_or("'rights' names an unknown right".to_owned())
         });
         Ok(Self {
             name: text("keyName")?.to_owned(),

@@ -74,7 +74,7 @@ pub enum Event<T> {
     ///
     /// [`Client::authenticate`]: super::Client::authenticate
     Auth(Auth),
-    /// The server says goodbye; it closes the connection next.
+    /// The server sent DISCONNECT; it closes the connection next.
     Disconnected(Disconnect),
     /// A message was skipped, see [`Client::skipping_bad_topics`].
     ///

@@ -125,7 +125,7 @@ impl<T> Client<T> {
         self.state = State::Offline;
     }
 
-    /// Says goodbye: the server drops the will and closes, or publishes it after [`ReasonCode::DisconnectWithWill`].
+    /// Sends DISCONNECT: the server drops the will and closes, or publishes it after [`ReasonCode::DisconnectWithWill`].
     /// Nothing may follow [MQTT-3.14.4-2]. The answer to CONNECT need not be waited for (§3.1.4). MQTT 3.1.1 has no reasons
     /// and no properties.
     ///

@@ -3,7 +3,7 @@
 use crate::packets::properties::Properties;
 use crate::packets::reason::ReasonCode;
 
-/// A side is about to close the connection. In MQTT 3.1.1 it is the client's goodbye, and says nothing else.
+/// A side is about to close the connection. In MQTT 3.1.1 only the client sends it, without a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Disconnect {
     /// Why; [`ReasonCode::Success`] is a normal end.

@@ -55,7 +55,7 @@ pub enum Event<T> {
     ///
     /// [`Server::unsuback`]: super::Server::unsuback
     Unsubscribe(Unsubscribe),
-    /// The client said goodbye: drop its will, unless it says [`ReasonCode::DisconnectWithWill`], and close
+    /// The client sent DISCONNECT: drop its will, unless it says [`ReasonCode::DisconnectWithWill`], and close
     /// [MQTT-3.14.4-3].
     Disconnect(Disconnect),
 }

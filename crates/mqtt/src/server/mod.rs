@@ -48,7 +48,7 @@ enum State {
     Authenticating(Asked),
     /// CONNACK 0 is out.
     Connected,
-    /// Refused, or one side said goodbye.
+    /// Refused, or one side sent DISCONNECT.
     Closed,
 }
 
@@ -200,7 +200,7 @@ impl<T> Server<T> {
         self.state = State::Closed;
     }
 
-    /// Whether the client is accepted and has not said goodbye.
+    /// Whether the client is accepted and has not sent DISCONNECT.
     pub fn is_connected(&self) -> bool {
         self.state == State::Connected
     }
@@ -224,7 +224,7 @@ impl<T> Server<T> {
     /// Acknowledges an incoming message at QoS 1 or 2, or refuses it with a reason.
     ///
     /// This and the other answers and deliveries below do nothing before [`Self::accept`], because CONNACK
-    /// goes first [MQTT-3.2.0-1], nor after the client's goodbye.
+    /// goes first [MQTT-3.2.0-1], nor after the client's DISCONNECT.
     pub fn acknowledge(&mut self, packet_id: u16, reason: ReasonCode) {
         self.session.acknowledge(packet_id, reason, self.is_connected());
     }

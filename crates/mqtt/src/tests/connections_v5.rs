@@ -404,25 +404,25 @@ fn what_connack_says_of_the_connection_holds() {
 }
 
 #[test]
-fn either_side_says_goodbye_with_a_reason() {
+fn either_side_disconnects_with_a_reason() {
     let now = Instant::now();
     let expiry = || properties(|p| p.session_expiry(60).user_property("why", "dinner"));
     let mut client = connected(properties(|p| p.session_expiry(10)), none());
     let mut server = accepted(properties(|p| p.session_expiry(10)), none());
     client.disconnect(ReasonCode::DisconnectWithWill, expiry());
-    let goodbye = Disconnect { reason: ReasonCode::DisconnectWithWill, properties: expiry() };
-    assert_eq!(server.poll(client.output(), now), Ok(Some(server::Event::Disconnect(goodbye))));
+    let disconnect = Disconnect { reason: ReasonCode::DisconnectWithWill, properties: expiry() };
+    assert_eq!(server.poll(client.output(), now), Ok(Some(server::Event::Disconnect(disconnect))));
     assert_eq!(server.session_expiry(), 60);
 
     // A session of one connection is not made to last.
     let mut client = connected(none(), none());
     client.disconnect(ReasonCode::Success, expiry());
     let properties = properties(|p| p.user_property("why", "dinner"));
-    let goodbye = Packet::Disconnect(Disconnect { reason: ReasonCode::Success, properties });
-    assert_eq!(sent(client.output(), Sender::Client), [goodbye]);
+    let disconnect = Packet::Disconnect(Disconnect { reason: ReasonCode::Success, properties });
+    assert_eq!(sent(client.output(), Sender::Client), [disconnect]);
     let mut server = accepted(none(), none());
-    let goodbye = Packet::Disconnect(Disconnect { reason: ReasonCode::Success, properties: expiry() });
-    assert!(server_polled(&mut server, &goodbye).is_err());
+    let disconnect = Packet::Disconnect(Disconnect { reason: ReasonCode::Success, properties: expiry() });
+    assert!(server_polled(&mut server, &disconnect).is_err());
 
     let mut client = connected(none(), none());
     let mut server = accepted(none(), none());

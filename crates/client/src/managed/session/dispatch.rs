@@ -37,7 +37,7 @@ impl Dispatch for Session {
             }
             Event::Refused { reason, properties } => return Err(self.refusal(reason, &properties)),
             Event::Disconnected(disconnect) => {
-                return Err(self.goodbye(disconnect.reason, &disconnect.properties));
+                return Err(self.ended_by_broker(disconnect.reason, &disconnect.properties));
             }
             Event::Auth(auth) => return self.auth_came(&auth, now),
             Event::Subscribed { packet_id, reasons, properties }

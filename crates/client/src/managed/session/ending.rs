@@ -108,7 +108,7 @@ impl Session {
     }
 
     /// Encodes DISCONNECT.
-    pub(crate) fn say_goodbye(&mut self, ends_session: bool) {
+    pub(crate) fn send_disconnect(&mut self, ends_session: bool) {
         let properties = PropertiesBuilder::new().session_expiry(0);
         let properties =
             if ends_session { properties.build().unwrap_or_default() } else { Properties::default() };

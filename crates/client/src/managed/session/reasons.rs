@@ -57,8 +57,8 @@ impl Session {
         }
     }
 
-    /// The broker said goodbye.
-    pub(super) fn goodbye(&self, code: ReasonCode, properties: &Properties) -> End {
+    /// The broker sent DISCONNECT.
+    pub(super) fn ended_by_broker(&self, code: ReasonCode, properties: &Properties) -> End {
         if code == ReasonCode::SessionTakenOver {
             return End::Final(Error::TakenOver);
         }

@@ -246,6 +246,6 @@ async fn another_method_breaks_the_protocol() {
     line.write(Packet::Auth(Auth { reason: ReasonCode::ContinueAuthentication, properties: other })).await;
     let Err(Error::ConnectionFailed { reason, .. }) = connected.get().await else { panic!("it goes on") };
     assert!(reason.contains("authentication method"), "{reason}");
-    let [Packet::Disconnect(goodbye)] = &line.rest().await[..] else { panic!("no DISCONNECT") };
-    assert_eq!(goodbye.reason, ReasonCode::BadAuthenticationMethod);
+    let [Packet::Disconnect(disconnect)] = &line.rest().await[..] else { panic!("no DISCONNECT") };
+    assert_eq!(disconnect.reason, ReasonCode::BadAuthenticationMethod);
 }

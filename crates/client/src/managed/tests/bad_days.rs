@@ -1,4 +1,4 @@
-//! Brokers that say goodbye for any reason, or break the protocol.
+//! Brokers that disconnect for any reason, or break the protocol.
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
@@ -57,18 +57,18 @@ async fn where_the_broker_moved_to_is_told() {
 }
 
 /// The codes that a server may send in DISCONNECT (MQTT 5 §3.14.2.1).
-const GOODBYES: [u8; 25] = [
+const DISCONNECTS: [u8; 25] = [
     0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98,
     0x99, 0x9A, 0x9B, 0x9E, 0x9F, 0xA0, 0xA1, 0xA2,
 ];
 
 #[tokio::test]
-async fn every_other_goodbye_is_followed_by_another_connection() {
+async fn every_other_disconnect_is_followed_by_another_connection() {
     let (client, peer, mut line) = begin().await;
     let changes = StateChanges::new(&client);
     let sent = publish(&client, message("t", "x"));
     line.message().await;
-    for code in GOODBYES {
+    for code in DISCONNECTS {
         let code = ReasonCode::from_byte(code).unwrap();
         line.write(Packet::Disconnect(Disconnect::new(code))).await;
         let reason = until(&changes, State::Reconnecting).await.reason.unwrap();
@@ -96,13 +96,13 @@ async fn a_broken_rule_ends_the_connection_with_its_code() {
         let first = line.message().await;
         line.stream.write_all(&BytesMut::from(bytes)).await.unwrap();
         let packets = line.rest().await;
-        let Some(Packet::Disconnect(goodbye)) = packets.last() else {
+        let Some(Packet::Disconnect(disconnect)) = packets.last() else {
             panic!("{name}: no DISCONNECT: {packets:?}")
         };
         if name != "unknown topic alias" && expected != ReasonCode::ProtocolError {
-            assert_eq!(goodbye.reason, expected, "{name}");
+            assert_eq!(disconnect.reason, expected, "{name}");
         }
-        assert!(goodbye.reason.is_error(), "{name}");
+        assert!(disconnect.reason.is_error(), "{name}");
         let mut line = peer.connected(true).await;
         assert_eq!((line.message().await.payload, name), (first.payload, name));
         line.puback(first.packet_id).await;

@@ -8,7 +8,7 @@ use crate::watch::State;
 use azmqtt_mqtt::{Level, Packet};
 
 #[tokio::test]
-async fn what_was_accepted_leaves_before_the_goodbye() {
+async fn what_was_accepted_leaves_before_the_disconnect() {
     let (peer, config) = Peer::new(Level::Mqtt311).await;
     let client = client(config);
     let sent = publish(&client, message("t", "x"));
