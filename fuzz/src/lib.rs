@@ -15,6 +15,7 @@ pub mod identities;
 pub mod messages;
 pub mod mqtt;
 pub mod mqtt5;
+pub mod mqtt5_sessions;
 pub mod net;
 pub mod provisioning;
 pub mod queries;
@@ -26,7 +27,7 @@ use std::borrow::Cow;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names that their programs and their folders in `corpora/` have.
-pub const TARGETS: [(&str, Target); 48] = [
+pub const TARGETS: [(&str, Target); 50] = [
     ("answer_heads", net::answer_heads),
     ("block_lists", bodies::block_lists),
     ("certificates", files::certificates),
@@ -40,6 +41,7 @@ pub const TARGETS: [(&str, Target); 48] = [
     ("keys", credentials::keys),
     ("message_headers", hub::message_headers),
     ("mqtt5_auth", mqtt5::auth),
+    ("mqtt5_client_session", mqtt5_sessions::client_session),
     ("mqtt5_connack", mqtt5::connack),
     ("mqtt5_connect", mqtt5::connect),
     ("mqtt5_disconnect", mqtt5::disconnect),
@@ -50,6 +52,7 @@ pub const TARGETS: [(&str, Target); 48] = [
     ("mqtt5_publish", mqtt5::publish),
     ("mqtt5_pubrec", mqtt5::pubrec),
     ("mqtt5_pubrel", mqtt5::pubrel),
+    ("mqtt5_server_session", mqtt5_sessions::server_session),
     ("mqtt5_suback", mqtt5::suback),
     ("mqtt5_subscribe", mqtt5::subscribe),
     ("mqtt5_unsuback", mqtt5::unsuback),

@@ -43,12 +43,15 @@ fn check_written(packet: Packet, sender: Sender, version: Version) {
     assert!(written.is_empty());
 }
 
-/// Feeds a stream to `poll` in pieces whose size its first byte gives, until it refuses or all has been taken. `poll` returns
-/// whether there may be more.
-fn in_pieces<E>(data: &[u8], mut poll: impl FnMut(&mut BytesMut) -> Result<bool, E>) -> bool {
-    let Some((size, stream)) = data.split_first() else { return false };
+/// Feeds a stream to `poll` in pieces of this size, until it refuses or all has been taken. `poll` returns whether there may
+/// be more.
+pub(crate) fn in_pieces<E>(
+    size: u8,
+    stream: &[u8],
+    mut poll: impl FnMut(&mut BytesMut) -> Result<bool, E>,
+) -> bool {
     let mut input = BytesMut::new();
-    for piece in stream.chunks(usize::from(*size).max(1)) {
+    for piece in stream.chunks(usize::from(size).max(1)) {
         input.extend_from_slice(piece);
         loop {
             match poll(&mut input) {
@@ -70,7 +73,8 @@ pub fn server_session(data: &[u8]) -> bool {
 }
 
 fn server_of(mut server: Server<u32>, data: &[u8], now: Instant) -> bool {
-    in_pieces(data, |input| {
+    let Some((size, stream)) = data.split_first() else { return false };
+    in_pieces(*size, stream, |input| {
         let event = server.poll(input, now);
         match &event {
             Ok(Some(server::Event::Connect(_))) => server.accept(None, Properties::default(), now),
@@ -92,13 +96,14 @@ pub fn client_session(data: &[u8]) -> bool {
 }
 
 fn client_of(level: Level, data: &[u8]) -> bool {
+    let Some((size, stream)) = data.split_first() else { return false };
     let now = Instant::now();
     let mut client = Client::<u32>::new(8, now).skipping_bad_topics();
     if level == Level::Mqtt5 {
         client = client.with_qos2();
     }
     client.connect(&Connect { level, ..Connect::new("device") }, Duration::from_secs(10), now);
-    in_pieces(data, |input| {
+    in_pieces(*size, stream, |input| {
         let event = client.poll(input, now);
         match &event {
             Ok(Some(client::Event::Message(publish))) => {

@@ -11,8 +11,8 @@ use crate::errors::{AuthenticateError, PublishError, SubscribeError};
 use crate::expiry;
 use crate::limits::Limits;
 use crate::packets::{
-    Auth, Connect, Disconnect, Packet, Properties, PropertiesBuilder, Publish, ReasonCode, TopicAlias,
-    Version,
+    Auth, Connect, Disconnect, Packet, Properties, PropertiesBuilder, Property, Publish, ReasonCode,
+    TopicAlias, Version,
 };
 
 /// The writing and reading of packets on one connection.
@@ -95,10 +95,19 @@ impl Link {
         codec::decode(input, sender, self.version, self.ours.maximum_packet_size)
     }
 
-    /// Encodes a packet whose size its maker bounds.
+    /// Encodes a packet. One that is larger than the peer takes is dropped, as if it had been sent [MQTT-3.1.2-25].
     pub fn encode(&mut self, packet: &Packet) {
         let written = self.try_encode(packet);
-        debug_assert!(written.is_ok(), "an outgoing packet must be bounded where it is made: {written:?}");
+        debug_assert!(!matches!(written, Err(Unwritten::Invalid)), "no packet has this: {packet:?}");
+    }
+
+    /// Encodes PUBACK, PUBREC, SUBACK or UNSUBACK with a reason string and user properties, where the peer wants them
+    /// [MQTT-3.1.2-29] and they fit [MQTT-3.4.2-2, MQTT-3.4.2-3]; otherwise without.
+    pub fn encode_answer(&mut self, words: Properties, packet: impl Fn(Properties) -> Packet) {
+        let has_words = !words.is_empty() && self.is_v5() && self.theirs.problem_information;
+        if !has_words || self.try_encode(&packet(words)).is_err() {
+            self.encode(&packet(Properties::default()));
+        }
     }
 
     /// Encodes a packet, if the peer takes one of its size. Nothing is written otherwise.
@@ -138,8 +147,10 @@ impl Link {
     /// Encodes DISCONNECT: in MQTT 5, where it fits, with its properties.
     pub fn encode_disconnect(&mut self, disconnect: Disconnect) {
         let reason = disconnect.reason;
+        let bare = without_words(&disconnect.properties);
+        let least = [Disconnect { reason, properties: bare }, Disconnect::new(reason)];
         if self.try_encode(&Packet::Disconnect(disconnect)).is_err() {
-            self.encode(&Packet::Disconnect(Disconnect::new(reason)));
+            let _ = least.into_iter().any(|least| self.try_encode(&Packet::Disconnect(least)).is_ok());
         }
     }
 
@@ -215,6 +226,13 @@ impl Link {
         let rule = "a reason string or user property that was not asked for [MQTT-3.1.2-29]";
         Err(ProtocolError::Forbidden { packet, rule, reason: ReasonCode::ProtocolError })
     }
+}
+
+/// The properties without those that are for people to read.
+pub fn without_words(properties: &Properties) -> Properties {
+    let words = [Property::ReasonString, Property::UserProperty];
+    let bare = words.into_iter().fold(PropertiesBuilder::from(properties), PropertiesBuilder::without);
+    bare.build().unwrap_or_default()
 }
 
 /// Why a packet is not written.

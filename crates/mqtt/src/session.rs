@@ -155,7 +155,13 @@ impl<T> Session<T> {
     }
 
     /// Acknowledges an incoming message with PUBACK or PUBREC. Not an error: the application has it.
-    pub(crate) fn acknowledge(&mut self, packet_id: u16, reason: ReasonCode, is_connected: bool) {
+    pub(crate) fn acknowledge(
+        &mut self,
+        packet_id: u16,
+        reason: ReasonCode,
+        words: Properties,
+        is_connected: bool,
+    ) {
         let is_refused = self.link.is_v5() && reason.is_error();
         let acknowledgement = self.incoming.acknowledge(packet_id, is_refused);
         if !is_connected {
@@ -163,10 +169,12 @@ impl<T> Session<T> {
         }
         match acknowledgement {
             Some(Acknowledgement::PubAck) => {
-                self.link.encode(&Packet::PubAck(PubAck::with_reason(packet_id, reason)));
+                let puback = |properties| Packet::PubAck(PubAck { packet_id, reason, properties });
+                self.link.encode_answer(words, puback);
             }
             Some(Acknowledgement::PubRec) => {
-                self.link.encode(&Packet::PubRec(PubRec::with_reason(packet_id, reason)));
+                let pubrec = |properties| Packet::PubRec(PubRec { packet_id, reason, properties });
+                self.link.encode_answer(words, pubrec);
             }
             None => {}
         }

@@ -231,7 +231,7 @@ impl<T> Client<T> {
         if self.state == State::Connected {
             self.keep_alive.sent(now);
         }
-        self.session.acknowledge(packet_id, reason, self.state == State::Connected);
+        self.session.acknowledge(packet_id, reason, Properties::default(), self.state == State::Connected);
     }
 
     /// Asks for topics; the answer carries the returned packet identifier.

@@ -14,10 +14,10 @@ use crate::errors::{AuthenticateError, PublishError, Unpublished};
 use crate::in_flight::Acknowledged;
 use crate::keep_alive::IdleLimit;
 use crate::limits::Limits;
-use crate::link::Link;
+use crate::link::{Link, without_words};
 use crate::packets::{
-    ConnAck, Disconnect, Packet, Properties, PropertiesBuilder, Property, Publish, ReasonCode, SubAck,
-    UnsubAck, Version,
+    ConnAck, Disconnect, Packet, Properties, PropertiesBuilder, Publish, QoS, ReasonCode, SubAck, UnsubAck,
+    Version,
 };
 use crate::session::Session;
 
@@ -57,6 +57,8 @@ enum State {
 struct Asked {
     keep_alive: u16,
     clean_start: bool,
+    /// Quality of service and retain flag of the will, if there is one.
+    will: Option<(QoS, bool)>,
 }
 
 impl<T> Server<T> {
@@ -104,9 +106,17 @@ impl<T> Server<T> {
     /// `resumed` is dropped [MQTT-3.1.2-6]. Does nothing unless [`Event::Connect`] or [`Event::Auth`] came last.
     ///
     /// In MQTT 5 the client is told `properties`, and what they say holds: limits, Server Keep Alive, Session Expiry
-    /// Interval. The authentication method is added where there is one.
+    /// Interval. The authentication method is added where there is one, and without [`Self::with_qos2`] the Maximum QoS. A
+    /// client whose will is over these limits is refused instead [MQTT-3.2.2-12, MQTT-3.2.2-13], and so is one that
+    /// takes no CONNACK of this size: then it is not [`Self::is_connected`].
     pub fn accept(&mut self, resumed: Option<Session<T>>, properties: Properties, now: Instant) {
         let State::Deciding(asked) = self.state else { return };
+        let properties = self.with_own_limits(properties);
+        self.session.link.announce(&properties);
+        if let Err(reason) = self.check_will(asked) {
+            self.refuse(reason, Properties::default());
+            return;
+        }
         let resumed = resumed.filter(|_| !asked.clean_start);
         let session_present = resumed.is_some();
         if let Some(session) = resumed {
@@ -115,7 +125,6 @@ impl<T> Server<T> {
         }
         self.idle = IdleLimit::new(properties.server_keep_alive().unwrap_or(asked.keep_alive), now);
         self.session_expiry = properties.session_expiry().unwrap_or(self.session_expiry);
-        self.session.link.announce(&properties);
         if !self.connack(ReasonCode::Success, session_present, properties) {
             self.refuse(ReasonCode::PacketTooLarge, Properties::default());
             return;
@@ -142,13 +151,29 @@ impl<T> Server<T> {
     /// it even so.
     fn connack(&mut self, reason: ReasonCode, session_present: bool, properties: Properties) -> bool {
         let properties = self.with_method(properties);
-        let words = [Property::ReasonString, Property::UserProperty];
-        let bare = words.into_iter().fold(PropertiesBuilder::from(&properties), PropertiesBuilder::without);
-        let bare = bare.build().unwrap_or_default();
+        let bare = without_words(&properties);
         [properties, bare].into_iter().any(|properties| {
             let connack = ConnAck { session_present, reason, properties };
             self.session.link.try_encode(&Packet::ConnAck(connack)).is_ok()
         })
+    }
+
+    /// Adds the Maximum QoS, where that is not the standard's [MQTT-3.2.2-9].
+    fn with_own_limits(&self, properties: Properties) -> Properties {
+        if self.session.has_qos2 || !self.session.link.is_v5() || properties.maximum_qos().is_some() {
+            return properties;
+        }
+        PropertiesBuilder::from(&properties).maximum_qos(true).build().unwrap_or(properties)
+    }
+
+    /// Whether the client's will is within what this side takes. MQTT 3.1.1 has no word for it.
+    fn check_will(&self, asked: Asked) -> Result<(), ReasonCode> {
+        let ours = &self.session.link.ours;
+        match asked.will {
+            Some((qos, _)) if qos > ours.maximum_qos => Err(ReasonCode::QoSNotSupported),
+            Some((_, true)) if !ours.retain_available => Err(ReasonCode::RetainNotSupported),
+            _ => Ok(()),
+        }
     }
 
     /// Adds the authentication method, where there is one.
@@ -226,20 +251,41 @@ impl<T> Server<T> {
     /// This and the other answers and deliveries below do nothing before [`Self::accept`], because CONNACK
     /// goes first [MQTT-3.2.0-1], nor after the client's DISCONNECT.
     pub fn acknowledge(&mut self, packet_id: u16, reason: ReasonCode) {
-        self.session.acknowledge(packet_id, reason, self.is_connected());
+        self.acknowledge_with(packet_id, reason, Properties::default());
+    }
+
+    /// The same with `words`: a reason string and user properties. This and the like below leave them out where the client
+    /// does not want them [MQTT-3.1.2-29], where they would make the packet larger than it takes [MQTT-3.4.2-2], and in
+    /// MQTT 3.1.1.
+    pub fn acknowledge_with(&mut self, packet_id: u16, reason: ReasonCode, words: Properties) {
+        self.session.acknowledge(packet_id, reason, words, self.is_connected());
     }
 
     /// Answers a SUBSCRIBE, one code for each filter in its order.
     pub fn suback(&mut self, packet_id: u16, reasons: Vec<ReasonCode>) {
+        self.suback_with(packet_id, reasons, Properties::default());
+    }
+
+    /// The same with a reason string and user properties.
+    pub fn suback_with(&mut self, packet_id: u16, reasons: Vec<ReasonCode>, words: Properties) {
         if self.is_connected() {
-            self.session.link.encode(&Packet::SubAck(SubAck::new(packet_id, reasons)));
+            let suback =
+                |properties| Packet::SubAck(SubAck { packet_id, properties, reasons: reasons.clone() });
+            self.session.link.encode_answer(words, suback);
         }
     }
 
     /// Answers an UNSUBSCRIBE, one code for each filter in its order. MQTT 3.1.1 has none.
     pub fn unsuback(&mut self, packet_id: u16, reasons: Vec<ReasonCode>) {
+        self.unsuback_with(packet_id, reasons, Properties::default());
+    }
+
+    /// The same with a reason string and user properties.
+    pub fn unsuback_with(&mut self, packet_id: u16, reasons: Vec<ReasonCode>, words: Properties) {
         if self.is_connected() {
-            self.session.link.encode(&Packet::UnsubAck(UnsubAck::new(packet_id, reasons)));
+            let unsuback =
+                |properties| Packet::UnsubAck(UnsubAck { packet_id, properties, reasons: reasons.clone() });
+            self.session.link.encode_answer(words, unsuback);
         }
     }
 

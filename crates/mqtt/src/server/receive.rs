@@ -6,6 +6,7 @@ use bytes::BytesMut;
 
 use super::{Asked, Event, Server, State};
 use crate::codec::{self, ProtocolError, Sender};
+use crate::errors::SubscribeError;
 use crate::packets::{
     Auth, ConnAck, Connect, Disconnect, Packet, PubAck, Publish, QoS, ReasonCode, Subscribe, Version,
 };
@@ -134,8 +135,11 @@ impl<T> Server<T> {
             Version::Mqtt311 => u32::MAX,
         };
         self.session_expiry = self.asked_expiry;
-        let (keep_alive, clean_start) = (connect.keep_alive, connect.clean_start);
-        self.state = State::Deciding(Asked { keep_alive, clean_start });
+        self.state = State::Deciding(Asked {
+            keep_alive: connect.keep_alive,
+            clean_start: connect.clean_start,
+            will: connect.will.as_ref().map(|will| (will.qos, will.retain)),
+        });
         Event::Connect(connect)
     }
 
@@ -153,7 +157,7 @@ impl<T> Server<T> {
             Packet::PubComp(pubcomp) if self.session.has_qos2 => {
                 self.session.completed(pubcomp, now).map(answered)
             }
-            Packet::Subscribe(subscribe) => Some(Event::Subscribe(check_subscribe(subscribe)?)),
+            Packet::Subscribe(subscribe) => Some(Event::Subscribe(self.subscribed(subscribe)?)),
             Packet::Unsubscribe(unsubscribe) => Some(Event::Unsubscribe(unsubscribe)),
             Packet::PingReq => {
                 self.session.link.encode(&Packet::PingResp);
@@ -176,6 +180,27 @@ impl<T> Server<T> {
             return Ok(Some(publish));
         }
         self.session.published(publish)
+    }
+
+    /// A client that was told what this side does not have may not ask for it (MQTT 5 §3.2.2.3.11 to 13).
+    fn subscribed(&self, subscribe: Subscribe) -> Result<Subscribe, ProtocolError> {
+        let (rule, reason) = match self.session.link.ours.check_subscribe(&subscribe) {
+            Ok(()) => return Ok(subscribe),
+            Err(SubscribeError::IdentifiersNotSupported) => (
+                "a subscription identifier, which is not supported (§3.2.2.3.12)",
+                ReasonCode::SubscriptionIdentifiersNotSupported,
+            ),
+            Err(SubscribeError::WildcardNotSupported(_)) => (
+                "a wildcard, which is not supported (§3.2.2.3.11)",
+                ReasonCode::WildcardSubscriptionsNotSupported,
+            ),
+            Err(SubscribeError::SharedNotSupported(_)) => (
+                "a shared subscription, which is not supported (§3.2.2.3.13)",
+                ReasonCode::SharedSubscriptionsNotSupported,
+            ),
+            Err(_) => ("No Local on a shared subscription [MQTT-3.8.3-4]", ReasonCode::ProtocolError),
+        };
+        Err(ProtocolError::Forbidden { packet: "SUBSCRIBE", rule, reason })
     }
 
     fn acknowledged(&mut self, puback: PubAck, now: Instant) -> Option<Event<T>> {
@@ -212,18 +237,6 @@ impl<T> Server<T> {
 
 fn answered<T>(Answered { token, reason, properties }: Answered<T>) -> Event<T> {
     Event::Acknowledged { token, reason, properties }
-}
-
-/// A shared subscription with No Local is an error [MQTT-3.8.3-4].
-fn check_subscribe(subscribe: Subscribe) -> Result<Subscribe, ProtocolError> {
-    if subscribe.filters.iter().any(|filter| filter.no_local && filter.is_shared()) {
-        return Err(ProtocolError::Forbidden {
-            packet: "SUBSCRIBE",
-            rule: "No Local on a shared subscription [MQTT-3.8.3-4]",
-            reason: ReasonCode::ProtocolError,
-        });
-    }
-    Ok(subscribe)
 }
 
 fn unexpected(packet: &Packet) -> ProtocolError {

@@ -9,6 +9,7 @@ mod keep_alive;
 mod ledger;
 mod lossy_pipe;
 mod order;
+mod server_v5;
 mod sessions;
 mod slow_lines;
 mod v5;
