@@ -6,7 +6,7 @@ use crate::codec::error::ProtocolError;
 use crate::codec::frame::Frame;
 use crate::codec::topic::{is_valid_filter, is_valid_share};
 use crate::packets::properties::read_variable;
-use crate::packets::{Kind, ReasonCode};
+use crate::packets::{Kind, NotText, ReasonCode, has_wildcard, text_of};
 
 /// A reader over a packet's body.
 pub(super) struct Fields<'a> {
@@ -73,13 +73,10 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn string(&mut self) -> Result<&'a str, ProtocolError> {
-        let bytes = self.bytes()?;
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| self.malformed("text is not UTF-8 [MQTT-1.5.3-1, in 5 MQTT-1.5.4-1]"))?;
-        if bytes.contains(&0) {
-            return Err(self.malformed("U+0000 in text [MQTT-1.5.3-2, in 5 MQTT-1.5.4-2]"));
-        }
-        Ok(text)
+        text_of(self.bytes()?).map_err(|error| match error {
+            NotText::NotUtf8 => self.malformed("text is not UTF-8 [MQTT-1.5.3-1, in 5 MQTT-1.5.4-1]"),
+            NotText::HasNul => self.malformed("U+0000 in text [MQTT-1.5.3-2, in 5 MQTT-1.5.4-2]"),
+        })
     }
 
     pub(super) fn topic_name(&mut self) -> Result<&'a str, ProtocolError> {
@@ -90,7 +87,7 @@ impl<'a> Fields<'a> {
     /// A topic name, or an empty one, for which an alias may stand.
     pub(super) fn topic_name_or_none(&mut self) -> Result<&'a str, ProtocolError> {
         let topic = self.string()?;
-        if topic.bytes().any(|byte| matches!(byte, b'+' | b'#')) {
+        if has_wildcard(topic) {
             return Err(self.malformed("wildcard in a topic name [MQTT-3.3.2-2]"));
         }
         Ok(topic)

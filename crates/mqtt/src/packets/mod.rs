@@ -28,6 +28,7 @@ pub use qos::QoS;
 pub use reason::ReasonCode;
 pub use subscribe::{RetainHandling, SubAck, Subscribe, SubscribeFilter};
 pub use text::Text;
+pub(crate) use text::{NotText, has_wildcard, text_of};
 pub use unsubscribe::{UnsubAck, Unsubscribe};
 
 /// Any packet (§2.2.1).

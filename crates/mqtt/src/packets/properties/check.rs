@@ -3,6 +3,7 @@
 use crate::packets::properties::table::{self, Place, Property, Row, Wire};
 use crate::packets::properties::value::{Value, split_value};
 use crate::packets::reason::ReasonCode;
+use crate::packets::text::{NotText, has_wildcard, text_of};
 
 /// Which rule a property breaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,28 +65,25 @@ fn check_value(value: Value<'_>, row: &Row) -> Result<(), Broken> {
         (Wire::ShortNotZero | Wire::LongNotZero | Wire::VariableNotZero, Value::Number(0)) => {
             Err(Broken::forbidden(row.name, "0 (§2.2.2.2)"))
         }
-        (Wire::Text, Value::Bytes(text)) => check_text(text, row),
+        (Wire::Text, Value::Bytes(text)) => check_text(text, row).map(drop),
         (Wire::Topic, Value::Bytes(topic)) => {
-            check_text(topic, row)?;
-            if topic.iter().any(|byte| matches!(byte, b'+' | b'#')) {
+            if has_wildcard(check_text(topic, row)?) {
                 return Err(Broken::forbidden(row.name, "wildcard in a topic name [MQTT-3.3.2-14]"));
             }
             Ok(())
         }
         (Wire::Pair, Value::Pair(name, value)) => {
             check_text(name, row)?;
-            check_text(value, row)
+            check_text(value, row).map(drop)
         }
         _ => Ok(()),
     }
 }
 
-fn check_text(text: &[u8], row: &Row) -> Result<(), Broken> {
-    if std::str::from_utf8(text).is_err() {
-        return Err(Broken::malformed(row.name, "not UTF-8 [MQTT-1.5.4-1]"));
+fn check_text<'a>(text: &'a [u8], row: &Row) -> Result<&'a str, Broken> {
+    match text_of(text) {
+        Ok(text) => Ok(text),
+        Err(NotText::NotUtf8) => Err(Broken::malformed(row.name, "not UTF-8 [MQTT-1.5.4-1]")),
+        Err(NotText::HasNul) => Err(Broken::malformed(row.name, "U+0000 [MQTT-1.5.4-2]")),
     }
-    if text.contains(&0) {
-        return Err(Broken::malformed(row.name, "U+0000 [MQTT-1.5.4-2]"));
-    }
-    Ok(())
 }

@@ -154,3 +154,41 @@ fn text_is_what_it_holds() {
     );
     assert!(HashSet::from([text]).contains("a/é"));
 }
+
+/// As the standard library has it, wherever in a text the byte is.
+#[test]
+fn bytes_are_text_or_not() {
+    use crate::packets::{NotText, text_of};
+    for len in 0..20 {
+        for at in 0..len {
+            for byte in 0..=0xFF {
+                let mut bytes = vec![b'a'; len];
+                bytes[at] = byte;
+                let expected = match std::str::from_utf8(&bytes) {
+                    Err(_) => Err(NotText::NotUtf8),
+                    Ok(_) if byte == 0 => Err(NotText::HasNul),
+                    Ok(text) => Ok(text),
+                };
+                assert_eq!(text_of(&bytes), expected, "{bytes:?}");
+            }
+        }
+    }
+    assert_eq!(text_of("aaaaaaaé\u{10FFFF}aaaaaaaa".as_bytes()), Ok("aaaaaaaé\u{10FFFF}aaaaaaaa"));
+    assert_eq!(text_of(b""), Ok(""));
+}
+
+#[test]
+fn wildcards_wherever_they_are() {
+    use crate::packets::has_wildcard;
+    for len in 1..20 {
+        for at in 0..len {
+            for byte in 0..0x80_u8 {
+                let mut text = vec![b'a'; len];
+                text[at] = byte;
+                let text = String::from_utf8(text).unwrap();
+                assert_eq!(has_wildcard(&text), text.contains(['+', '#']), "{text:?}");
+            }
+        }
+    }
+    assert!(!has_wildcard("é\u{2B2B}\u{AB}\u{A3}aaaaaaaa\u{32B}\u{323}"));
+}
