@@ -168,11 +168,13 @@ impl<T> InFlight<T> {
     }
 
     /// The identifier that the next message will have; `None` without room.
+    #[inline]
     pub fn next_id(&mut self) -> Option<u16> {
         if self.has_room() { self.ring.next() } else { None }
     }
 
     /// Keeps a message that has just been sent with the identifier of [`Self::next_id`].
+    #[inline]
     pub fn insert(&mut self, publish: Publish, token: T, expires: Option<Instant>) {
         debug_assert_eq!(Some(publish.packet_id), self.ring.next(), "another identifier was named");
         self.ring.push(Slot::Published(publish, token, expires));
@@ -193,6 +195,7 @@ impl<T> InFlight<T> {
 
     /// PUBACK: what it acknowledges, or `None` if no such message is out (a repeated or made-up
     /// acknowledgement, or one for a message that was given up).
+    #[inline]
     pub fn acknowledge(&mut self, id: u16) -> Option<Acknowledged<T>> {
         let (slot, place) = self.ring.take(id, |slot| slot.is_published(QoS::AtLeastOnce))?;
         self.is_done(id);

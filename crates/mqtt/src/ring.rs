@@ -60,6 +60,7 @@ impl<V> Ring<V> {
     }
 
     /// The identifier that [`Self::push`] gives, or `None` when all are out.
+    #[inline]
     pub fn next(&mut self) -> Option<u16> {
         if self.is_exhausted() {
             return None;
@@ -78,6 +79,7 @@ impl<V> Ring<V> {
     }
 
     /// Gives the identifier that [`Self::next`] has just named.
+    #[inline]
     pub fn push(&mut self, value: V) {
         self.slots.push_back(Some(value));
         self.out += 1;
@@ -93,6 +95,7 @@ impl<V> Ring<V> {
     }
 
     /// Takes `id` back if it is out for what `wanted` says.
+    #[inline]
     pub fn take(&mut self, id: u16, wanted: impl Fn(&V) -> bool) -> Option<(V, Place)> {
         let index = self.index(id)?;
         let taken = if let Some(slot @ Some(_)) = self.slots.get_mut(index) {
@@ -191,9 +194,11 @@ impl<V> Ring<V> {
     }
 
     /// Forgets the free slots at the front.
+    #[inline]
     fn advance(&mut self) {
         while let Some(None) = self.slots.front() {
-            self.slots.pop_front();
+            // There is nothing to drop in it; without that, it is not copied either.
+            std::mem::forget(self.slots.pop_front());
             self.first = successor(self.first);
         }
     }

@@ -96,6 +96,7 @@ impl<T> Session<T> {
         Err(Unpublished { publish, token, why })
     }
 
+    #[inline]
     fn try_publish(
         &mut self,
         publish: &mut Publish,
@@ -181,6 +182,7 @@ impl<T> Session<T> {
     }
 
     /// PUBLISH: the message, unless it is a copy of one that was handed over at QoS 2.
+    #[inline]
     pub(crate) fn published(&mut self, mut publish: Publish) -> Result<Option<Publish>, ProtocolError> {
         if self.link.is_v5() {
             self.link.admit(&mut publish)?;
@@ -207,15 +209,12 @@ impl<T> Session<T> {
         }
     }
 
-    /// PUBACK: the message, with its reason and properties.
-    pub(crate) fn acknowledged(
-        &mut self,
-        puback: PubAck,
-        now: Instant,
-    ) -> Option<(Acknowledged<T>, ReasonCode, Properties)> {
-        let acknowledged = self.in_flight.acknowledge(puback.packet_id);
+    /// PUBACK: the message.
+    #[inline]
+    pub(crate) fn acknowledged(&mut self, packet_id: u16, now: Instant) -> Option<Acknowledged<T>> {
+        let acknowledged = self.in_flight.acknowledge(packet_id);
         self.answered(now);
-        acknowledged.map(|acknowledged| (acknowledged, puback.reason, puback.properties))
+        acknowledged
     }
 
     /// PUBREC: the message, if it is refused.

@@ -51,7 +51,7 @@ impl Peer {
     async fn connect(&self) -> (Line, Connect) {
         let mut line = Line { stream: self.accept().await, input: BytesMut::new(), level: self.level };
         let Some(Packet::Connect(connect)) = line.read().await else { panic!("no CONNECT") };
-        (line, connect)
+        (line, *connect)
     }
 
     /// The same, after the look at the port.

@@ -259,7 +259,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Peer<S> {
     /// Reads CONNECT.
     pub(super) async fn connect(&mut self) -> Connect {
         match self.event().await {
-            Some(Event::Connect(connect)) => connect,
+            Some(Event::Connect(connect)) => *connect,
             other => panic!("{other:?} in place of CONNECT"),
         }
     }

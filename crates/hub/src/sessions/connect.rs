@@ -50,7 +50,7 @@ where
         match poll_fn(|cx| transport.poll_read(cx)).await {
             Err(_) | Ok(0) => return None,
             Ok(_) => match server.poll(transport.input(), Instant::now()) {
-                Ok(Some(Event::Connect(connect))) => return Some(Ok(connect)),
+                Ok(Some(Event::Connect(connect))) => return Some(Ok(*connect)),
                 Ok(_) => {}
                 Err(error) => return Some(Err(error)),
             },

@@ -188,7 +188,8 @@ async fn the_refusal_reaches_a_client_that_does_not_wait_for_it() {
     let hub = hub();
     let options = Options::new(&hub, "dev1").username("localhost/nobody/?api-version=2021-04-12");
     let mut bytes = bytes::BytesMut::new();
-    codec::encode(&Packet::Connect(options.connect), Version::Mqtt311, &mut bytes, MAX_PACKET_SIZE).unwrap();
+    codec::encode(&Packet::Connect(Box::new(options.connect)), Version::Mqtt311, &mut bytes, MAX_PACKET_SIZE)
+        .unwrap();
     for _ in 0..10_000 {
         bytes.extend_from_slice(b"\x30\x10\x00\x0ddevices/dev1/x");
     }
@@ -204,7 +205,7 @@ async fn packets_may_follow_the_connect_at_once() {
     let hub = hub();
     let mut bytes = bytes::BytesMut::new();
     codec::encode(
-        &Packet::Connect(Options::new(&hub, "dev1").connect),
+        &Packet::Connect(Box::new(Options::new(&hub, "dev1").connect)),
         Version::Mqtt311,
         &mut bytes,
         MAX_PACKET_SIZE,

@@ -54,7 +54,7 @@ async fn a_connect_that_trickles_in_is_closed() {
     let hub = impatient();
     let mut packet = BytesMut::new();
     codec::encode(
-        &Packet::Connect(Options::new(&hub, "dev1").connect),
+        &Packet::Connect(Box::new(Options::new(&hub, "dev1").connect)),
         Version::Mqtt311,
         &mut packet,
         MAX_PACKET_SIZE,
@@ -142,7 +142,7 @@ async fn rubbish_after_the_connect_ends_the_connection() {
     let hub = hub();
     let mut connect = BytesMut::new();
     codec::encode(
-        &Packet::Connect(Options::new(&hub, "dev1").connect),
+        &Packet::Connect(Box::new(Options::new(&hub, "dev1").connect)),
         Version::Mqtt311,
         &mut connect,
         MAX_PACKET_SIZE,

@@ -59,7 +59,7 @@ async fn foreign(hub: &Hub) -> WebSocketStream<TlsStream<TcpStream>> {
     assert_eq!(response.headers()["Sec-WebSocket-Protocol"], "mqtt");
     let mut connect = bytes::BytesMut::new();
     codec::encode(
-        &Packet::Connect(Options::new(hub, "dev1").connect),
+        &Packet::Connect(Box::new(Options::new(hub, "dev1").connect)),
         Version::Mqtt311,
         &mut connect,
         MAX_PACKET_SIZE,

@@ -194,7 +194,7 @@ impl From<Packet> for Content {
     fn from(packet: Packet) -> Self {
         let acknowledgement = |name, packet_id| Self::Acknowledgement { name, packet_id };
         match packet {
-            Packet::Connect(connect) => connect.into(),
+            Packet::Connect(connect) => (*connect).into(),
             Packet::ConnAck(ack) => {
                 Self::ConnAck { session_present: ack.session_present, code: codec::return_code(ack.reason) }
             }

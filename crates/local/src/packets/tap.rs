@@ -147,7 +147,7 @@ mod tests {
     fn connect() -> Packet {
         let mut connect = Connect::new("d");
         connect.set_login("user", "hunter2");
-        Packet::Connect(connect)
+        Packet::Connect(Box::new(connect))
     }
 
     fn publish() -> Packet {

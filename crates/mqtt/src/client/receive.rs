@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use super::{Client, Event, State};
 use crate::codec::{self, ProtocolError, Sender};
 use crate::in_flight::Question;
-use crate::packets::{Auth, ConnAck, Packet, Publish, QoS, ReasonCode, SubAck, UnsubAck};
+use crate::packets::{Auth, ConnAck, Packet, PubAck, Publish, QoS, ReasonCode, SubAck, UnsubAck};
 use crate::session::Answered;
 
 impl<T> Client<T> {
@@ -89,9 +89,9 @@ impl<T> Client<T> {
         Ok(match packet {
             Packet::PubAck(puback) => {
                 self.session.link.check_problem_information("PUBACK", &puback.properties)?;
-                self.session.acknowledged(puback, now).map(|(acknowledged, reason, properties)| {
-                    Event::Acknowledged { token: acknowledged.token, reason, properties }
-                })
+                let PubAck { packet_id, reason, properties } = puback;
+                let token = self.session.acknowledged(packet_id, now).map(|acknowledged| acknowledged.token);
+                token.map(|token| Event::Acknowledged { token, reason, properties })
             }
             Packet::Publish(publish) => self.published(publish)?.map(Event::Message),
             Packet::PubRec(pubrec) if self.session.has_qos2 => {

@@ -35,7 +35,7 @@ pub use unsubscribe::{UnsubAck, Unsubscribe};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Packet {
     /// CONNECT (§3.1).
-    Connect(Connect),
+    Connect(Box<Connect>),
     /// CONNACK (§3.2).
     ConnAck(ConnAck),
     /// PUBLISH (§3.3).

@@ -12,7 +12,7 @@ pub enum Event<T> {
     /// [`Server::accept`]: super::Server::accept
     /// [`Server::refuse`]: super::Server::refuse
     /// [`Server::authenticate`]: super::Server::authenticate
-    Connect(Connect),
+    Connect(Box<Connect>),
     /// A step of the enhanced authentication (MQTT 5 §4.12). Before the client is accepted, answer as with
     /// [`Event::Connect`]. Afterwards [`ReasonCode::ReAuthenticate`] begins it anew, and other packets go on: answer with
     /// [`Server::authenticate`] or [`Server::disconnect`].

@@ -125,7 +125,7 @@ impl<T> Server<T> {
         }
     }
 
-    fn connect(&mut self, connect: Connect) -> Event<T> {
+    fn connect(&mut self, connect: Box<Connect>) -> Event<T> {
         self.session.link.reset(connect.level.version());
         self.session.link.learn(&connect.properties);
         self.authentication.asked(&connect.properties);
@@ -204,8 +204,8 @@ impl<T> Server<T> {
     }
 
     fn acknowledged(&mut self, puback: PubAck, now: Instant) -> Option<Event<T>> {
-        let (acknowledged, reason, properties) = self.session.acknowledged(puback, now)?;
-        let (rest, token) = acknowledged.swap(());
+        let PubAck { packet_id, reason, properties } = puback;
+        let (rest, token) = self.session.acknowledged(packet_id, now)?.swap(());
         self.acknowledged = Some(Box::new(rest));
         Some(Event::Acknowledged { token, reason, properties })
     }

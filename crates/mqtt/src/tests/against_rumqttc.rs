@@ -43,7 +43,7 @@ fn their_connack(ack: &ConnAck) -> v4::ConnAck {
 fn theirs(packet: Packet) -> v4::Packet {
     use v4::Packet as Theirs;
     match packet {
-        Packet::Connect(connect) => Theirs::Connect(their_connect(connect)),
+        Packet::Connect(connect) => Theirs::Connect(their_connect(*connect)),
         Packet::ConnAck(ack) => Theirs::ConnAck(their_connack(&ack)),
         Packet::Publish(publish) => {
             let mut theirs =

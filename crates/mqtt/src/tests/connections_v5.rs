@@ -64,7 +64,7 @@ fn connected(asked: Properties, told: Properties) -> TestClient {
 /// The same of a server.
 fn accepted(asked: Properties, told: Properties) -> TestServer {
     let mut server = Server::new(10, Instant::now()).with_mqtt5().with_qos2();
-    let polled = server_polled(&mut server, &Packet::Connect(connect(asked)));
+    let polled = server_polled(&mut server, &Packet::Connect(Box::new(connect(asked))));
     assert!(matches!(polled, Ok(Some(server::Event::Connect(_)))), "{polled:?}");
     server.accept(None, told, Instant::now());
     server.output().clear();
@@ -376,13 +376,13 @@ fn the_method_stays_and_nothing_else_comes_before_the_end() {
     assert_eq!(sent(client.output(), Sender::Client), words);
 
     let mut server = TestServer::new(10, Instant::now()).with_mqtt5();
-    server_polled(&mut server, &Packet::Connect(connect(method("K")))).unwrap();
+    server_polled(&mut server, &Packet::Connect(Box::new(connect(method("K"))))).unwrap();
     assert!(server_polled(&mut server, &Packet::PingReq).is_err());
     let [Packet::ConnAck(connack)] = &sent(server.output(), Sender::Server)[..] else { panic!() };
     assert_eq!((connack.reason, connack.session_present), (ReasonCode::ProtocolError, false));
 
     let mut server = TestServer::new(10, Instant::now()).with_mqtt5();
-    server_polled(&mut server, &Packet::Connect(connect(method("K")))).unwrap();
+    server_polled(&mut server, &Packet::Connect(Box::new(connect(method("K"))))).unwrap();
     server.authenticate(ReasonCode::ContinueAuthentication, b"x").unwrap();
     server.output().clear();
     assert!(server_polled(&mut server, &auth("L")).is_err());

@@ -50,7 +50,7 @@ fn frame(first_byte: u8, body: &[u8]) -> Vec<u8> {
 /// A legal packet, and who may send it.
 fn any_packet() -> impl Strategy<Value = (Packet, Sender)> {
     prop_oneof![
-        1 => any_connect().prop_map(|connect| (Packet::Connect(connect), Sender::Client)),
+        1 => any_connect().prop_map(|connect| (Packet::Connect(Box::new(connect)), Sender::Client)),
         1 => any_connack().prop_map(|connack| (Packet::ConnAck(connack), Sender::Server)),
         4 => (any_publish(), any_sender()).prop_map(|(publish, from)| (Packet::Publish(publish), from)),
         1 => (1u16.., any_sender()).prop_map(|(packet_id, from)| (Packet::PubAck(PubAck::new(packet_id)), from)),

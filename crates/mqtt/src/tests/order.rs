@@ -62,7 +62,7 @@ pub(super) fn connected_client() -> TestClient {
 /// A server whose client has sent CONNECT.
 pub(super) fn asked_server(clean_start: bool) -> TestServer {
     let mut server = Server::new(10, Instant::now());
-    let asked = server_polled(&mut server, &Packet::Connect(connect(clean_start)));
+    let asked = server_polled(&mut server, &Packet::Connect(Box::new(connect(clean_start))));
     assert!(matches!(asked, Ok(Some(server::Event::Connect(_)))));
     server
 }
@@ -178,10 +178,13 @@ fn the_server_takes_nothing_before_connect_and_no_second_one() {
     {
         let mut server = TestServer::new(10, Instant::now());
         assert_eq!(server_polled(&mut server, &packet), Err(unexpected(packet.name())));
-        assert_eq!(server_polled(&mut server, &Packet::Connect(connect(true))), Ok(None), "closed");
+        assert_eq!(server_polled(&mut server, &Packet::Connect(Box::new(connect(true)))), Ok(None), "closed");
     }
     let mut server = connected_server();
-    assert_eq!(server_polled(&mut server, &Packet::Connect(connect(true))), Err(unexpected("CONNECT")));
+    assert_eq!(
+        server_polled(&mut server, &Packet::Connect(Box::new(connect(true)))),
+        Err(unexpected("CONNECT"))
+    );
     assert!(!server.is_connected());
     for first_byte in [0x50, 0x62, 0x70] {
         let mut server = connected_server();
@@ -210,7 +213,7 @@ fn packets_behind_connect_wait_for_the_decision() {
 
 #[test]
 fn an_unsupported_level_may_be_refused_with_words() {
-    let mut bytes = encoded(&Packet::Connect(connect(true)));
+    let mut bytes = encoded(&Packet::Connect(Box::new(connect(true))));
     bytes[8] = 5;
     let mut server = TestServer::new(10, Instant::now());
     let polled = server.poll(&mut BytesMut::from(&bytes[..]), Instant::now());

@@ -34,7 +34,7 @@ fn the_server_waits_for_connect_and_then_for_the_keep_alive() {
     let start = Instant::now();
     let mut server = TestServer::new(10, start);
     assert_eq!(server.deadline(), start + TestServer::CONNECT_TIMEOUT);
-    let mut input = BytesMut::from(&encoded(&Packet::Connect(connect(true)))[..]);
+    let mut input = BytesMut::from(&encoded(&Packet::Connect(Box::new(connect(true))))[..]);
     let asked = start + Duration::from_secs(1);
     assert!(matches!(server.poll(&mut input, asked), Ok(Some(server::Event::Connect(_)))));
     let accepted = asked + Duration::from_secs(1);
@@ -66,7 +66,7 @@ fn a_new_connection_starts_with_connect_alone() {
     client.publish_qos0(&message(QoS::AtMostOnce), Instant::now(), Instant::now()).unwrap();
     let connect = connect(false);
     client.connect(&connect, Duration::from_secs(1), Instant::now());
-    assert_eq!(client.output(), &encoded(&Packet::Connect(connect))[..]);
+    assert_eq!(client.output(), &encoded(&Packet::Connect(Box::new(connect)))[..]);
 
     let mut server = connected_server();
     server.publish_qos0(&message(QoS::AtMostOnce), Instant::now(), Instant::now()).unwrap();

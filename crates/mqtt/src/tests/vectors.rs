@@ -23,10 +23,10 @@ fn vectors() -> Vec<(&'static str, Sender, Packet, &'static [u8])> {
     (again.dup, again.retain, again.qos) = (true, true, QoS::ExactlyOnce);
     vec![
         // Figure 3.6: protocol "MQTT", level 4, flags 0xCE and a keep-alive of 10, here with RETAIN of the will as well.
-        ("§3.1.2", Client, Packet::Connect(connect),
+        ("§3.1.2", Client, Packet::Connect(Box::new(connect)),
             b"\x10\x1B\0\x04MQTT\x04\xEE\0\x0A\0\x01c\0\x01w\0\x03bye\0\x01u\0\x01p"),
-        ("§3.1.3.1", Client, Packet::Connect(anonymous), b"\x10\x0C\0\x04MQTT\x04\x02\0\0\0\0"),
-        ("§3.1.2.8", Client, Packet::Connect(empty_login), b"\x10\x11\0\x04MQTT\x04\xC2\0\x0A\0\x01c\0\0\0\0"),
+        ("§3.1.3.1", Client, Packet::Connect(Box::new(anonymous)), b"\x10\x0C\0\x04MQTT\x04\x02\0\0\0\0"),
+        ("§3.1.2.8", Client, Packet::Connect(Box::new(empty_login)), b"\x10\x11\0\x04MQTT\x04\xC2\0\x0A\0\x01c\0\0\0\0"),
         ("§3.2.2.2", Server, Packet::ConnAck(ConnAck::new(ReasonCode::Success, true)), b"\x20\x02\x01\0"),
         ("§3.2.2.3", Server, Packet::ConnAck(ConnAck::new(ReasonCode::NotAuthorized, false)), b"\x20\x02\0\x05"),
         // Figure 3.11: topic "a/b", packet identifier 10.
@@ -90,7 +90,7 @@ fn connect_to_an_old_server() {
     let mut connect = Connect::new("c");
     connect.level = Level::Mqtt31;
     connect.set_login("u", &b"\xFF"[..]);
-    let bytes = encoded(&Packet::Connect(connect));
+    let bytes = encoded(&Packet::Connect(Box::new(connect)));
     assert_eq!(&bytes[..], b"\x10\x15\0\x06MQIsdp\x03\xC2\0\x0A\0\x01c\0\x01u\0\x01\xFF");
 }
 
@@ -98,14 +98,15 @@ fn connect_to_an_old_server() {
 fn no_password_without_a_user_name() {
     let mut connect = Connect::new("c");
     connect.password = Some(Bytes::from_static(b"p"));
-    assert_eq!(encoded(&Packet::Connect(connect)), b"\x10\x0D\0\x04MQTT\x04\x02\0\x0A\0\x01c");
+    assert_eq!(encoded(&Packet::Connect(Box::new(connect))), b"\x10\x0D\0\x04MQTT\x04\x02\0\x0A\0\x01c");
 }
 
 /// What its source should have bounded makes no packet that says something else.
 #[test]
 fn a_field_is_cut_off_at_its_largest_length() {
     let connect = Connect::new("c".repeat(70_000));
-    let Ok(Some(Packet::Connect(read))) = decoded(&encoded(&Packet::Connect(connect)), Client) else {
+    let Ok(Some(Packet::Connect(read))) = decoded(&encoded(&Packet::Connect(Box::new(connect))), Client)
+    else {
         panic!("it is no CONNECT")
     };
     assert_eq!(read.client_id.len(), 65_535);

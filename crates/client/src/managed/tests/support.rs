@@ -57,7 +57,7 @@ impl Peer {
         let (stream, _) = timeout(LONG, self.listener.accept()).await.expect("nobody connects").unwrap();
         let mut line = Line { stream, input: BytesMut::new(), version: self.version };
         let Packet::Connect(connect) = line.read().await else { panic!("no CONNECT") };
-        (line, connect)
+        (line, *connect)
     }
 
     /// The same, and accepts.

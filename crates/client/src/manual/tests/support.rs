@@ -47,7 +47,7 @@ impl Peer {
         let (number, accepted) = tokio::join!(opening, accepting);
         let (number, (stream, _)) = (number.unwrap(), accepted.unwrap().unwrap());
         let mut line = Line { stream, input: BytesMut::new() };
-        assert_eq!(line.read().await, Packet::Connect(connect));
+        assert_eq!(line.read().await, Packet::Connect(Box::new(connect)));
         (number, line)
     }
 

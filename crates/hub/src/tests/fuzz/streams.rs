@@ -47,7 +47,7 @@ fn session(hub: &Hub) -> Vec<u8> {
     let connect =
         Options::new(hub, "dev1").will("devices/dev1/messages/events/a=b", QoS::AtLeastOnce).connect;
     encoded(&[
-        Packet::Connect(connect),
+        Packet::Connect(Box::new(connect)),
         subscribe("$iothub/twin/res/#"),
         subscribe("$iothub/methods/POST/#"),
         subscribe("devices/dev1/messages/devicebound/#"),
@@ -149,7 +149,7 @@ async fn a_device_at_the_provisioning_service() {
     let status =
         ProvisioningRequest::OperationStatus { request_id: "2".into(), operation_id: "4.a.b".into() };
     let session = encoded(&[
-        Packet::Connect(connect),
+        Packet::Connect(Box::new(connect)),
         subscribe(RESPONSES),
         publish(&register, QoS::AtLeastOnce, r#"{"registrationId":"r","payload":{"a":1}}"#),
         publish(&status.to_string(), QoS::AtMostOnce, ""),

@@ -26,7 +26,7 @@ pub(super) fn decode(frame: &Frame, input: &mut BytesMut) -> Result<Packet, Prot
     }
     let mut fields = Fields::new(frame, &input[frame.header_len()..frame.size()]);
     let packet = match kind {
-        Kind::Connect => Packet::Connect(connect::decode(&mut fields)?),
+        Kind::Connect => Packet::Connect(Box::new(connect::decode(&mut fields)?)),
         Kind::ConnAck => Packet::ConnAck(connack::decode(&mut fields)?),
         Kind::PubAck => Packet::PubAck(PubAck::new(fields.packet_id()?)),
         Kind::PubRec => Packet::PubRec(PubRec::new(fields.packet_id()?)),

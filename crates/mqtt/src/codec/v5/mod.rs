@@ -45,7 +45,7 @@ pub(super) fn decode(frame: &Frame, input: &mut BytesMut, sender: Sender) -> Res
 
 fn decode_body(fields: &mut Fields<'_>, kind: Kind, sender: Sender) -> Result<Packet, ProtocolError> {
     Ok(match kind {
-        Kind::Connect => Packet::Connect(connect::decode(fields)?),
+        Kind::Connect => Packet::Connect(Box::new(connect::decode(fields)?)),
         Kind::ConnAck => Packet::ConnAck(connack::decode(fields)?),
         Kind::PubAck => {
             let (packet_id, reason, properties) = acknowledgement::decode(fields, kind, sender)?;

@@ -244,7 +244,7 @@ fn any_connect() -> impl Strategy<Value = (Packet, Sender)> {
                 username,
                 password: password.map(Into::into),
             };
-            (Packet::Connect(connect), Sender::Client)
+            (Packet::Connect(Box::new(connect)), Sender::Client)
         },
     )
 }

@@ -131,10 +131,10 @@ fn a_message_with_its_alias_and_the_rest_of_its_time() {
 #[test]
 fn connect_says_its_version() {
     for level in [Level::Mqtt311, Level::Mqtt5] {
-        let connect = Packet::Connect(Connect { level, ..Connect::new("c") });
+        let connect = Packet::Connect(Box::new(Connect { level, ..Connect::new("c") }));
         assert_eq!(decoded(&encoded(&connect), Sender::Client), Ok(Some(connect)));
     }
-    let connect = encoded(&Packet::Connect(Connect { level: Level::Mqtt5, ..Connect::new("c") }));
+    let connect = encoded(&Packet::Connect(Box::new(Connect { level: Level::Mqtt5, ..Connect::new("c") })));
     let mut input = BytesMut::from(&connect[..]);
     let refused = codec::decode(&mut input, Sender::Client, Version::Mqtt311, MAX_PACKET_SIZE);
     assert_eq!(refused, Err(ProtocolError::UnsupportedLevel(5)));

@@ -23,10 +23,10 @@ fn vectors() -> Vec<(&'static str, Sender, Packet, &'static [u8])> {
     (filters[1].no_local, filters[1].retain_as_published) = (true, true);
     filters[1].retain_handling = RetainHandling::Never;
     vec![
-        ("§3.1", Client, Packet::Connect(plain), b"\x10\x0E\0\x04MQTT\x05\x02\0\x0A\0\0\x01c"),
-        ("§3.1.2", Client, Packet::Connect(full),
+        ("§3.1", Client, Packet::Connect(Box::new(plain)), b"\x10\x0E\0\x04MQTT\x05\x02\0\x0A\0\0\x01c"),
+        ("§3.1.2", Client, Packet::Connect(Box::new(full)),
             b"\x10\x27\0\x04MQTT\x05\xEE\0\x0A\x05\x11\0\0\0\x0A\0\x01c\x05\x18\0\0\0\x05\0\x01w\0\x03bye\0\x01u\0\x01p"),
-        ("§3.1.2.9", Client, Packet::Connect(password_alone), b"\x10\x11\0\x04MQTT\x05\x40\0\x0A\0\0\x01c\0\x01p"),
+        ("§3.1.2.9", Client, Packet::Connect(Box::new(password_alone)), b"\x10\x11\0\x04MQTT\x05\x40\0\x0A\0\0\x01c\0\x01p"),
         ("§3.2", Server, Packet::ConnAck(ConnAck::new(ReasonCode::Success, true)), b"\x20\x03\x01\0\0"),
         ("§3.2.2.3", Server, Packet::ConnAck(ConnAck {
             properties: of(new().receive_maximum(16).maximum_qos(true)), ..ConnAck::new(ReasonCode::Success, false)
