@@ -213,14 +213,16 @@ impl Link {
     ///
     /// # Errors
     /// It explains itself to a client that asked for no explanations [MQTT-3.1.2-29].
+    #[inline]
     pub fn check_problem_information(
         &self,
         packet: &'static str,
         properties: &Properties,
     ) -> Result<(), ProtocolError> {
-        let is_explained =
-            properties.reason_string().is_some() || properties.user_properties().next().is_some();
-        if self.ours.problem_information || !is_explained {
+        if self.ours.problem_information || properties.is_empty() {
+            return Ok(());
+        }
+        if properties.reason_string().is_none() && properties.user_properties().next().is_none() {
             return Ok(());
         }
         let rule = "a reason string or user property that was not asked for [MQTT-3.1.2-29]";

@@ -197,7 +197,7 @@ impl<V> Ring<V> {
     #[inline]
     fn advance(&mut self) {
         while let Some(None) = self.slots.front() {
-            // There is nothing to drop in it; without that, it is not copied either.
+            // It is None: without a drop, nothing of it is copied.
             std::mem::forget(self.slots.pop_front());
             self.first = successor(self.first);
         }

@@ -181,22 +181,22 @@ impl<T> Session<T> {
         }
     }
 
-    /// PUBLISH: the message, unless it is a copy of one that was handed over at QoS 2.
+    /// PUBLISH: whether the message is to be handed over, and is not a copy of one that was at QoS 2.
     #[inline]
-    pub(crate) fn published(&mut self, mut publish: Publish) -> Result<Option<Publish>, ProtocolError> {
+    pub(crate) fn admit(&mut self, publish: &mut Publish) -> Result<bool, ProtocolError> {
         if self.link.is_v5() {
-            self.link.admit(&mut publish)?;
+            self.link.admit(publish)?;
         }
         if publish.qos == QoS::AtMostOnce {
-            return Ok(Some(publish));
+            return Ok(true);
         }
         let forbidden = |rule, reason| ProtocolError::Forbidden { packet: "PUBLISH", rule, reason };
         match self.incoming.arrived(publish.qos, publish.packet_id) {
-            Ok(Arrival::New) => Ok(Some(publish)),
-            Ok(Arrival::Copy) => Ok(None),
+            Ok(Arrival::New) => Ok(true),
+            Ok(Arrival::Copy) => Ok(false),
             Ok(Arrival::CopyOfAcknowledged) => {
                 self.link.encode(&Packet::PubRec(PubRec::new(publish.packet_id)));
-                Ok(None)
+                Ok(false)
             }
             Err(Offence::Exceeded) => Err(forbidden(
                 "more messages at a time than the Receive Maximum [MQTT-3.3.4-9]",
@@ -209,12 +209,17 @@ impl<T> Session<T> {
         }
     }
 
-    /// PUBACK: the message.
+    /// PUBACK: what `take` keeps of the message. The rest of it is dropped where it stands, and not moved.
     #[inline]
-    pub(crate) fn acknowledged(&mut self, packet_id: u16, now: Instant) -> Option<Acknowledged<T>> {
-        let acknowledged = self.in_flight.acknowledge(packet_id);
+    pub(crate) fn acknowledged<R>(
+        &mut self,
+        packet_id: u16,
+        now: Instant,
+        take: impl FnOnce(Acknowledged<T>) -> R,
+    ) -> Option<R> {
+        let taken = self.in_flight.acknowledge(packet_id).map(take);
         self.answered(now);
-        acknowledged
+        taken
     }
 
     /// PUBREC: the message, if it is refused.

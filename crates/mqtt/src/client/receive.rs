@@ -17,12 +17,20 @@ impl<T> Client<T> {
     /// The peer broke the protocol: drop the connection. In MQTT 5 [`Self::output`] ends with a DISCONNECT that tells it
     /// so; write that first, as far as the stream takes it at once. Nothing is published on the connection any more.
     pub fn poll(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
-        self.next_event(input, now).inspect_err(|error| {
-            if self.state != State::Offline {
-                self.session.link.complain(error);
-            }
-            self.state = State::Offline;
-        })
+        let event = self.next_event(input, now);
+        if let Err(error) = &event {
+            self.broken(error);
+        }
+        event
+    }
+
+    /// The server broke the protocol.
+    #[cold]
+    fn broken(&mut self, error: &ProtocolError) {
+        if self.state != State::Offline {
+            self.session.link.complain(error);
+        }
+        self.state = State::Offline;
     }
 
     fn next_event(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
@@ -90,10 +98,16 @@ impl<T> Client<T> {
             Packet::PubAck(puback) => {
                 self.session.link.check_problem_information("PUBACK", &puback.properties)?;
                 let PubAck { packet_id, reason, properties } = puback;
-                let token = self.session.acknowledged(packet_id, now).map(|acknowledged| acknowledged.token);
+                let token = self.session.acknowledged(packet_id, now, |message| message.token);
                 token.map(|token| Event::Acknowledged { token, reason, properties })
             }
-            Packet::Publish(publish) => self.published(publish)?.map(Event::Message),
+            Packet::Publish(mut publish) => {
+                if self.admit(&mut publish)? {
+                    Some(Event::Message(publish))
+                } else {
+                    None
+                }
+            }
             Packet::PubRec(pubrec) if self.session.has_qos2 => {
                 self.session.link.check_problem_information("PUBREC", &pubrec.properties)?;
                 self.keep_alive.sent(now);
@@ -169,11 +183,12 @@ impl<T> Client<T> {
         Ok(Event::Auth(auth))
     }
 
-    fn published(&mut self, publish: Publish) -> Result<Option<Publish>, ProtocolError> {
+    /// Whether the message is to be handed over.
+    fn admit(&mut self, publish: &mut Publish) -> Result<bool, ProtocolError> {
         if publish.qos == QoS::ExactlyOnce && !self.session.has_qos2 {
             return Err(ProtocolError::Unexpected { packet: "QoS 2 PUBLISH" });
         }
-        self.session.published(publish)
+        self.session.admit(publish)
     }
 
     fn suback(&mut self, suback: SubAck) -> Result<Event<T>, ProtocolError> {

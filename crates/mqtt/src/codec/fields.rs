@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 
 use crate::codec::error::ProtocolError;
 use crate::codec::frame::Frame;
-use crate::codec::topic::{has_wildcard, is_valid_filter, is_valid_share};
+use crate::codec::topic::{is_valid_filter, is_valid_share};
 use crate::packets::properties::read_variable;
 use crate::packets::{Kind, NotText, ReasonCode, has_wildcard, text_of};
 

@@ -151,6 +151,25 @@ pub(super) fn put_header(
     Ok(())
 }
 
+/// Writes a packet that is a packet identifier and nothing else, in one piece: every second packet is one.
+///
+/// # Errors
+/// As those of [`put_header`].
+pub(super) fn put_bare(
+    output: &mut BytesMut,
+    kind: Kind,
+    packet_id: u16,
+    limit: usize,
+) -> Result<(), ProtocolError> {
+    const SIZE: usize = 4;
+    if SIZE > limit {
+        return Err(ProtocolError::TooLarge { size: SIZE, limit });
+    }
+    let [high, low] = packet_id.to_be_bytes();
+    output.put_slice(&[first_byte(kind), 2, high, low]);
+    Ok(())
+}
+
 /// How many bytes a variable length takes.
 pub(super) fn length_bytes(length: usize) -> usize {
     match length {

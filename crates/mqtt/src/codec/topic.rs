@@ -1,11 +1,5 @@
 //! Topic names and topic filters (§4.7).
 
-/// Whether one of the wildcards is in `topic`. All of it is looked at, because many bytes at a time are faster than the first
-/// that is one.
-pub(super) fn has_wildcard(topic: &str) -> bool {
-    topic.bytes().fold(false, |found, byte| found | matches!(byte, b'+' | b'#'))
-}
-
 /// Whether `filter` follows §4.7.1: `#` alone in the last level, `+` alone in its level, not empty.
 pub fn is_valid_filter(filter: &str) -> bool {
     if filter.is_empty() {

@@ -20,21 +20,29 @@ impl<T> Server<T> {
     /// CONNACK, that tells it so; write that first, as far as the stream takes it at once. After
     /// [`ProtocolError::UnsupportedLevel`], [`Self::refuse`] still works [MQTT-3.1.2-2].
     pub fn poll(&mut self, input: &mut BytesMut, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
-        self.next_event(input, now).inspect_err(|error| {
-            if matches!(error, ProtocolError::UnsupportedLevel(_)) {
-                return;
+        let event = self.next_event(input, now);
+        if let Err(error) = &event {
+            self.broken(error);
+        }
+        event
+    }
+
+    /// The client broke the protocol.
+    #[cold]
+    fn broken(&mut self, error: &ProtocolError) {
+        if matches!(error, ProtocolError::UnsupportedLevel(_)) {
+            return;
+        }
+        match self.state {
+            State::Connected => self.session.link.complain(error),
+            // DISCONNECT may not come before CONNACK [MQTT-3.14.0-1].
+            State::Deciding(_) | State::Authenticating(_) if self.session.link.is_v5() => {
+                let connack = ConnAck::new(error.reason(), false);
+                self.session.link.encode(&Packet::ConnAck(connack));
             }
-            match self.state {
-                State::Connected => self.session.link.complain(error),
-                // DISCONNECT may not come before CONNACK [MQTT-3.14.0-1].
-                State::Deciding(_) | State::Authenticating(_) if self.session.link.is_v5() => {
-                    let connack = ConnAck::new(error.reason(), false);
-                    self.session.link.encode(&Packet::ConnAck(connack));
-                }
-                State::AwaitingConnect | State::Deciding(_) | State::Authenticating(_) | State::Closed => {}
-            }
-            self.state = State::Closed;
-        })
+            State::AwaitingConnect | State::Deciding(_) | State::Authenticating(_) | State::Closed => {}
+        }
+        self.state = State::Closed;
     }
 
     /// Answers the pings in `input` and takes them out, wherever they stand between whole packets: for a client whose
@@ -106,8 +114,10 @@ impl<T> Server<T> {
     }
 
     fn receive(&mut self, packet: Packet, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
+        if self.state == State::Connected {
+            return self.receive_connected(packet, now);
+        }
         match (self.state, packet) {
-            (State::Connected, packet) => self.receive_connected(packet, now),
             (State::AwaitingConnect, Packet::Connect(connect)) => Ok(Some(self.connect(connect))),
             (State::Authenticating(asked), Packet::Auth(auth)) => {
                 self.authentication.received(&auth)?;
@@ -145,7 +155,13 @@ impl<T> Server<T> {
 
     fn receive_connected(&mut self, packet: Packet, now: Instant) -> Result<Option<Event<T>>, ProtocolError> {
         Ok(match packet {
-            Packet::Publish(publish) => self.published(publish)?.map(Event::Publish),
+            Packet::Publish(mut publish) => {
+                if self.admit(&mut publish)? {
+                    Some(Event::Publish(publish))
+                } else {
+                    None
+                }
+            }
             Packet::PubAck(puback) => self.acknowledged(puback, now),
             Packet::PubRec(pubrec) if self.session.has_qos2 => {
                 self.session.recorded(pubrec, now).map(answered)
@@ -170,16 +186,17 @@ impl<T> Server<T> {
         })
     }
 
-    fn published(&mut self, publish: Publish) -> Result<Option<Publish>, ProtocolError> {
+    /// Whether the message is to be handed over.
+    fn admit(&mut self, publish: &mut Publish) -> Result<bool, ProtocolError> {
         if publish.qos == QoS::ExactlyOnce && !self.session.has_qos2 {
             if self.session.link.is_v5() {
                 let rule = "a message with QoS 2, which is not supported [MQTT-3.2.2-11]";
                 let reason = ReasonCode::QoSNotSupported;
                 return Err(ProtocolError::Forbidden { packet: "PUBLISH", rule, reason });
             }
-            return Ok(Some(publish));
+            return Ok(true);
         }
-        self.session.published(publish)
+        self.session.admit(publish)
     }
 
     /// A client that was told what this side does not have may not ask for it (MQTT 5 §3.2.2.3.11 to 13).
@@ -205,7 +222,7 @@ impl<T> Server<T> {
 
     fn acknowledged(&mut self, puback: PubAck, now: Instant) -> Option<Event<T>> {
         let PubAck { packet_id, reason, properties } = puback;
-        let (rest, token) = self.session.acknowledged(packet_id, now)?.swap(());
+        let (rest, token) = self.session.acknowledged(packet_id, now, |message| message.swap(()))?;
         self.acknowledged = Some(Box::new(rest));
         Some(Event::Acknowledged { token, reason, properties })
     }

@@ -33,7 +33,10 @@ fn polled(
 fn asked(connect: Connect, told: Properties) -> TestServer {
     let mut server = Server::new(10, Instant::now()).with_mqtt5().with_qos2();
     let version = connect.level.version();
-    assert!(matches!(polled(&mut server, &Packet::Connect(connect), version), Ok(Some(Event::Connect(_)))));
+    assert!(matches!(
+        polled(&mut server, &Packet::Connect(Box::new(connect)), version),
+        Ok(Some(Event::Connect(_)))
+    ));
     server.accept(None, told, Instant::now());
     server
 }
@@ -145,7 +148,7 @@ fn a_will_over_the_limits_is_refused() {
 fn a_server_without_qos_2_tells_so() {
     let accept = |told| {
         let mut server = TestServer::new(10, Instant::now()).with_mqtt5();
-        polled(&mut server, &Packet::Connect(connect(Level::Mqtt5, none())), Version::Mqtt5).unwrap();
+        polled(&mut server, &Packet::Connect(connect(Level::Mqtt5, none()).into()), Version::Mqtt5).unwrap();
         server.accept(None, told, Instant::now());
         let connacks = sent(&mut server);
         let [Packet::ConnAck(connack)] = &connacks[..] else { panic!("{connacks:?}") };

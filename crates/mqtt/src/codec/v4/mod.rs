@@ -6,11 +6,11 @@ mod publish;
 mod subscribe;
 mod unsubscribe;
 
-use bytes::{Buf, BufMut, BytesMut};
+use bytes::{Buf, BytesMut};
 
 use crate::codec::error::ProtocolError;
 use crate::codec::fields::Fields;
-use crate::codec::frame::{Frame, first_byte, put_header};
+use crate::codec::frame::{Frame, first_byte, put_bare, put_header};
 use crate::packets::{Disconnect, Kind, Packet, PubAck, PubComp, PubRec, PubRel, UnsubAck};
 
 pub use connack::return_code;
@@ -49,17 +49,12 @@ pub(super) fn decode(frame: &Frame, input: &mut BytesMut) -> Result<Packet, Prot
 
 /// Appends `packet` to `output`, unless it would have more than `limit` bytes.
 pub(super) fn encode(packet: &Packet, output: &mut BytesMut, limit: usize) -> Result<(), ProtocolError> {
-    let mut put_acknowledgement = |kind: Kind, packet_id: u16| {
-        put_header(output, first_byte(kind), 2, limit)?;
-        output.put_u16(packet_id);
-        Ok(())
-    };
     match packet {
-        Packet::PubAck(ack) => put_acknowledgement(Kind::PubAck, ack.packet_id),
-        Packet::PubRec(ack) => put_acknowledgement(Kind::PubRec, ack.packet_id),
-        Packet::PubRel(ack) => put_acknowledgement(Kind::PubRel, ack.packet_id),
-        Packet::PubComp(ack) => put_acknowledgement(Kind::PubComp, ack.packet_id),
-        Packet::UnsubAck(ack) => put_acknowledgement(Kind::UnsubAck, ack.packet_id),
+        Packet::PubAck(ack) => put_bare(output, Kind::PubAck, ack.packet_id, limit),
+        Packet::PubRec(ack) => put_bare(output, Kind::PubRec, ack.packet_id, limit),
+        Packet::PubRel(ack) => put_bare(output, Kind::PubRel, ack.packet_id, limit),
+        Packet::PubComp(ack) => put_bare(output, Kind::PubComp, ack.packet_id, limit),
+        Packet::UnsubAck(ack) => put_bare(output, Kind::UnsubAck, ack.packet_id, limit),
         Packet::Publish(publish) => publish::encode(publish, output, limit),
         Packet::Connect(connect) => connect::encode(connect, output, limit),
         Packet::ConnAck(ack) => connack::encode(ack, output, limit),

@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 
 use crate::codec::error::ProtocolError;
 use crate::codec::fields::Fields;
-use crate::codec::frame::{Sender, first_byte, put_header};
+use crate::codec::frame::{Sender, first_byte, put_bare, put_header};
 use crate::codec::v5::{properties, reasons};
 use crate::packets::{Kind, Properties, ReasonCode};
 
@@ -30,9 +30,7 @@ pub(super) fn encode(
     limit: usize,
 ) -> Result<(), ProtocolError> {
     if properties.is_empty() && reason == ReasonCode::Success {
-        put_header(output, first_byte(kind), 2, limit)?;
-        output.put_u16(packet_id);
-        return Ok(());
+        return put_bare(output, kind, packet_id, limit);
     }
     reasons::check_legal(reason, kind)?;
     properties::check_legal(properties, kind)?;
