@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use super::core::span;
 use super::hub::{Hub, whose};
-use azmqtt_hub::packets::{Content, Direction, PacketRecord};
+use azmqtt_hub::packets::{Content, Direction, PacketRecord, RecordedProperty, RecordedValue};
+use azmqtt_mqtt::{ReasonCode, SubscribeFilter, Version};
 
 /// Sequence number, client id, connection, Unix time in seconds, whether it went to the hub, kind, its other fields.
 type Record<'py> = (u64, String, u64, f64, bool, &'static str, Bound<'py, PyDict>);
@@ -58,14 +60,23 @@ fn to_tuple<'py>(py: Python<'py>, record: &PacketRecord) -> PyResult<Record<'py>
         since.as_secs_f64(),
         record.direction == Direction::ToServer,
         record.content.kind(),
-        fields(py, &record.content)?,
+        fields(py, record)?,
     ))
 }
 
+/// The name of a reason code of MQTT 5 (§2.4); `None` for one that is reserved.
+#[pyfunction]
+pub(super) fn reason_name(code: u8) -> Option<&'static str> {
+    ReasonCode::from_byte(code).map(ReasonCode::name)
+}
+
 /// By the names of `azmqtt.Packet`.
-fn fields<'py>(py: Python<'py>, content: &Content) -> PyResult<Bound<'py, PyDict>> {
+fn fields<'py>(py: Python<'py>, record: &PacketRecord) -> PyResult<Bound<'py, PyDict>> {
     let fields = PyDict::new(py);
-    match content {
+    if !record.properties.is_empty() {
+        fields.set_item("properties", properties(py, &record.properties)?)?;
+    }
+    match &record.content {
         Content::Connect { level, clean_session, keep_alive, username, has_password, will } => {
             fields.set_item("protocol_level", level)?;
             fields.set_item("clean_session", clean_session)?;
@@ -78,6 +89,7 @@ fn fields<'py>(py: Python<'py>, content: &Content) -> PyResult<Bound<'py, PyDict
                 fields.set_item("qos", will.qos)?;
                 fields.set_item("retain", will.retain)?;
                 fields.set_item("payload", PyBytes::new(py, &will.payload))?;
+                fields.set_item("will_properties", properties(py, &will.properties)?)?;
             }
         }
         Content::ConnAck { session_present, code } => {
@@ -92,12 +104,19 @@ fn fields<'py>(py: Python<'py>, content: &Content) -> PyResult<Bound<'py, PyDict
             fields.set_item("retain", retain)?;
             fields.set_item("payload", PyBytes::new(py, payload))?;
         }
-        Content::Subscribe { packet_id, filters } => {
+        Content::Subscribe { version, packet_id, filters } => {
             fields.set_item("packet_id", packet_id)?;
-            fields.set_item("filters", PyTuple::new(py, filters.iter().map(|(filter, _)| filter))?)?;
-            fields.set_item("requested_qos", PyTuple::new(py, filters.iter().map(|(_, qos)| qos))?)?;
+            fields.set_item("filters", PyTuple::new(py, filters.iter().map(|one| &one.filter))?)?;
+            fields.set_item("requested_qos", PyTuple::new(py, filters.iter().map(|one| one.qos as u8))?)?;
+            if *version == Version::Mqtt5 {
+                let flags = |of: fn(&SubscribeFilter) -> bool| PyTuple::new(py, filters.iter().map(of));
+                fields.set_item("no_local", flags(|one| one.no_local)?)?;
+                fields.set_item("retain_as_published", flags(|one| one.retain_as_published)?)?;
+                let handling = filters.iter().map(|one| one.retain_handling as u8);
+                fields.set_item("retain_handling", PyTuple::new(py, handling)?)?;
+            }
         }
-        Content::SubAck { packet_id, codes } => {
+        Content::SubAck { packet_id, codes } | Content::Acknowledgement { packet_id, codes, .. } => {
             fields.set_item("packet_id", packet_id)?;
             fields.set_item("return_codes", PyTuple::new(py, codes)?)?;
         }
@@ -105,8 +124,7 @@ fn fields<'py>(py: Python<'py>, content: &Content) -> PyResult<Bound<'py, PyDict
             fields.set_item("packet_id", packet_id)?;
             fields.set_item("filters", PyTuple::new(py, filters)?)?;
         }
-        Content::Acknowledgement { packet_id, .. } => fields.set_item("packet_id", packet_id)?,
-        Content::Bare { .. } => {}
+        Content::Bare { code, .. } => fields.set_item("return_codes", PyTuple::new(py, code)?)?,
         Content::Malformed { rule } => fields.set_item("reason", rule)?,
         Content::Incomplete { bytes } => {
             fields.set_item("reason", format!("{bytes} bytes of a packet that never ended"))?;
@@ -114,4 +132,20 @@ fn fields<'py>(py: Python<'py>, content: &Content) -> PyResult<Bound<'py, PyDict
         Content::Closed { reason } => fields.set_item("reason", reason)?,
     }
     Ok(fields)
+}
+
+/// Pairs of name and value, in their order.
+fn properties<'py>(py: Python<'py>, recorded: &[RecordedProperty]) -> PyResult<Bound<'py, PyTuple>> {
+    let pairs = recorded.iter().map(|property| {
+        let name = property.property.name().to_ascii_lowercase().replace(' ', "_");
+        let value = match &property.value {
+            RecordedValue::Number(number) => number.into_bound_py_any(py)?,
+            RecordedValue::Text(text) => text.into_bound_py_any(py)?,
+            RecordedValue::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
+            RecordedValue::Pair(name, value) => (name, value).into_bound_py_any(py)?,
+            RecordedValue::Secret => py.None().into_bound(py),
+        };
+        Ok((name, value))
+    });
+    PyTuple::new(py, pairs.collect::<PyResult<Vec<_>>>()?)
 }

@@ -105,7 +105,7 @@ mod _core {
     #[pymodule_export]
     use super::hub_faults::{HubFaults, plan_faults};
     #[pymodule_export]
-    use super::hub_packets::PacketLog;
+    use super::hub_packets::{PacketLog, reason_name};
     #[pymodule_export]
     use super::hub_provisioning::ProvisioningService;
     #[pymodule_export]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +19,17 @@ _CONNACK = {
 }
 
 
+#: The protocol levels whose CONNECT is read.
+_MQTT_311, _MQTT_5 = 4, 5
+#: Codes from here on are refusals.
+_REFUSED = 0x80
+#: So much of binary data is shown.
+_SHOWN_BYTES = 16
+
+#: Properties of MQTT 5 in the order in which they were sent: name and value of each.
+_Properties: TypeAlias = "tuple[tuple[str, Any], ...]"
+
+
 @dataclass(frozen=True)
 class Packet:
     """An MQTT packet as it was on the wire, or what came in the place of one.
@@ -26,7 +37,7 @@ class Packet:
     ``str()`` makes one short line of it. A field that the kind of packet does not have is as by default.
 
     Attributes:
-        kind: ``"CONNECT"``, ``"PUBLISH"``, ``"PUBACK"``, …: the packet's name as MQTT 3.1.1 writes it. Besides packets
+        kind: ``"CONNECT"``, ``"PUBLISH"``, ``"PUBACK"``, …: the packet's name as MQTT writes it. Besides packets
             there are ``"MALFORMED"`` for bytes that are none, ``"INCOMPLETE"`` for a connection that ended in the
             middle of one, and ``"CLOSED"`` for its end.
         direction: ``"to_hub"`` or ``"to_device"``.
@@ -42,14 +53,22 @@ class Packet:
         payload: The body of a PUBLISH, or of a will.
         filters: The topic filters of a SUBSCRIBE or UNSUBSCRIBE.
         requested_qos: The QoS that a SUBSCRIBE asks for, one for each filter.
-        return_codes: The return code of a CONNACK; those of a SUBACK, one for each filter: the granted QoS, or 128.
+        return_codes: The return code of a CONNACK; those of a SUBACK, one for each filter: the granted QoS, or 128. In
+            MQTT 5 the reason codes of any packet that has them.
         session_present: Whether a CONNACK says that the session is remembered.
-        protocol_level: The version of MQTT in a CONNECT: 4 is 3.1.1.
-        clean_session: Whether a CONNECT asks for a fresh session.
+        protocol_level: The version of MQTT in a CONNECT: 4 is 3.1.1, 5 is 5.
+        clean_session: Whether a CONNECT asks for a fresh session; MQTT 5 calls it Clean Start.
         keep_alive: The keep-alive interval of a CONNECT, in seconds.
         username: The user name of a CONNECT.
         has_password: Whether a CONNECT had a password, which itself is not kept.
         reason: Why it is malformed or incomplete, or why the connection ended.
+        properties: The properties of MQTT 5, in the order in which they were sent: pairs of the standard's name, such
+            as ``"message_expiry_interval"``, and the value: ``int``, ``str``, ``bytes``, or a pair for a
+            ``"user_property"``. The value of ``"authentication_data"`` is ``None``: it is a secret, and not kept.
+        will_properties: Those of the will of a CONNECT.
+        no_local: The option of MQTT 5 in a SUBSCRIBE, one for each filter; and so the next two.
+        retain_as_published: See ``no_local``.
+        retain_handling: See ``no_local``.
     """
 
     kind: str
@@ -74,40 +93,85 @@ class Packet:
     username: str | None = None
     has_password: bool = False
     reason: str | None = None
+    properties: _Properties = ()
+    will_properties: _Properties = ()
+    no_local: tuple[bool, ...] = ()
+    retain_as_published: tuple[bool, ...] = ()
+    retain_handling: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         """Show it in one line, such as ``→ PUBLISH id=3 qos=1 devices/d/messages/events/ 12 B``."""
         if self.kind == "CLOSED":
             return f"■ closed: {self.reason}"
         arrow = "→" if self.direction == "to_hub" else "←"
-        return " ".join([arrow, self.kind, *self._details()])
+        return " ".join([arrow, self.kind, *self._details(), *_shown(self.properties)])
 
     def _details(self) -> list[str]:
         shown = [] if self.packet_id is None else [f"id={self.packet_id}"]
         if self.kind == "CONNECT":
             shown += self._login()
         elif self.kind == "CONNACK":
-            code = self.return_codes[0]
-            shown += [f"{code} ({_CONNACK.get(code, 'reserved')})"]
+            shown += [_code(self.return_codes[0], _CONNACK)]
             shown += ["session-present"] if self.session_present else []
         elif self.kind == "SUBSCRIBE":
-            both = zip(self.filters, self.requested_qos, strict=True)
-            shown += [f"{topic_filter} qos={qos}" for topic_filter, qos in both]
+            shown += self._subscriptions()
         elif self.kind == "SUBACK":
-            shown += [f"qos={code}" if code < 128 else "refused" for code in self.return_codes]  # noqa: PLR2004 - §3.9.3
+            shown += [
+                f"qos={code}" if code < _REFUSED else _code(code, {_REFUSED: "refused"}) for code in self.return_codes
+            ]
         elif self.kind == "UNSUBSCRIBE":
             shown += self.filters
         elif self.reason is not None:
             shown += [self.reason]
+        else:
+            shown += [_code(code) for code in self.return_codes if code != 0]
         if self.topic is not None:
             shown += ["will" if self.kind == "CONNECT" else ""]
             shown += [f"qos={self.qos}", "dup" if self.dup else "", "retain" if self.retain else "", self.topic]
-            shown += [f"{len(self.payload)} B"]
+            shown += [f"{len(self.payload)} B", *_shown(self.will_properties)]
         return [part for part in shown if part]
 
     def _login(self) -> list[str]:
-        if self.protocol_level != 4:  # noqa: PLR2004 - MQTT 3.1.1
-            return [f"protocol-level={self.protocol_level}", self.client_id]
-        shown = [self.username or "without-username", f"keep-alive={self.keep_alive}"]
+        shown = [] if self.protocol_level == _MQTT_311 else [f"protocol-level={self.protocol_level}", self.client_id]
+        if self.protocol_level not in {_MQTT_311, _MQTT_5}:
+            return shown
+        shown += [self.username or "without-username", f"keep-alive={self.keep_alive}"]
         shown += ["clean-session"] if self.clean_session else []
         return [*shown, "password" if self.has_password else "without-password"]
+
+    def _subscriptions(self) -> list[str]:
+        shown = []
+        for index, (topic_filter, qos) in enumerate(zip(self.filters, self.requested_qos, strict=True)):
+            shown += [f"{topic_filter} qos={qos}"]
+            if self.no_local:
+                shown += ["no-local"] if self.no_local[index] else []
+                shown += ["retain-as-published"] if self.retain_as_published[index] else []
+                handling = self.retain_handling[index]
+                shown += [f"retain-handling={handling}"] if handling else []
+        return shown
+
+
+def _code(code: int, names: dict[int, str] | None = None) -> str:
+    """Name a return code of MQTT 3.1.1, or a reason code of MQTT 5, which begin at 128."""
+    name = (names or {}).get(code)
+    if name is None:
+        from azmqtt import _core
+
+        name = _core.reason_name(code) or "reserved"
+        return f"0x{code:02X} ({name})"
+    return name if names is not _CONNACK else f"{code} ({name})"
+
+
+def _shown(properties: _Properties) -> list[str]:
+    return [f"{name.replace('_', '-')}={_value(value)}" for name, value in properties]
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "(secret)"
+    if isinstance(value, tuple):
+        return ":".join(map(_value, value))
+    if isinstance(value, bytes):
+        return value.hex() if len(value) <= _SHOWN_BYTES else f"{value[:_SHOWN_BYTES].hex()}…"
+    text = str(value)
+    return text if text.isprintable() else ascii(text)

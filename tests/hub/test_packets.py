@@ -93,7 +93,7 @@ def test_each_kind_in_one_line():
     publish = {"packet_id": 3, "qos": 1, "topic": "devices/d/messages/events/", "payload": b"twelve bytes"}
     assert packet("PUBLISH", **publish) == "→ PUBLISH id=3 qos=1 devices/d/messages/events/ 12 B"
     assert packet("PUBLISH", **publish, dup=True, retain=True).split()[4:6] == ["dup", "retain"]
-    assert packet("CONNECT", protocol_level=5) == "→ CONNECT protocol-level=5 d"
+    assert packet("CONNECT", protocol_level=6) == "→ CONNECT protocol-level=6 d"
     will = {"topic": "t", "qos": 0, "payload": b"gone"}
     connect = packet("CONNECT", protocol_level=4, keep_alive=60, clean_session=True, username="u", **will)
     assert connect == "→ CONNECT u keep-alive=60 clean-session without-password will qos=0 t 4 B"
@@ -105,6 +105,87 @@ def test_each_kind_in_one_line():
     assert packet("PUBACK", packet_id=2) == "→ PUBACK id=2"
     assert packet("PINGREQ") == "→ PINGREQ"
     assert packet("MALFORMED", reason="why") == "→ MALFORMED why"
+
+
+def test_each_kind_of_mqtt_5_in_one_line():
+    def packet(kind: str, *properties: tuple[str, object], **fields: object) -> str:
+        given = {"properties": properties, **fields}
+        return str(Packet(kind, "to_hub", datetime.now(timezone.utc), 1, "d", 1, **given))
+
+    secret = [("authentication_method", "K8S-SAT"), ("authentication_data", None)]
+    will = {"topic": "t", "qos": 0, "payload": b"gone", "will_properties": (("will_delay_interval", 30),)}
+    assert packet("CONNECT", *secret, protocol_level=5, keep_alive=60, **will) == (
+        "→ CONNECT protocol-level=5 d without-username keep-alive=60 without-password will qos=0 t 4 B "
+        "will-delay-interval=30 authentication-method=K8S-SAT authentication-data=(secret)"
+    )
+    assert packet("CONNACK", ("reason_string", "no\n"), return_codes=(0x87,)) == (
+        "→ CONNACK 0x87 (Not authorized) reason-string='no\\n'"
+    )
+    publish = {"packet_id": 3, "qos": 1, "topic": "t", "payload": b"1"}
+    properties = [("user_property", ("unit", "°C")), ("correlation_data", bytes(20))]
+    assert packet("PUBLISH", *properties, **publish) == (
+        f"→ PUBLISH id=3 qos=1 t 1 B user-property=unit:°C correlation-data={'00' * 16}…"
+    )
+    assert packet("PUBACK", packet_id=3, return_codes=(0x10,)) == "→ PUBACK id=3 0x10 (No matching subscribers)"
+    assert packet("PUBACK", packet_id=3, return_codes=(0,)) == "→ PUBACK id=3"
+    options = {"no_local": (True, False), "retain_as_published": (False, True), "retain_handling": (2, 0)}
+    subscribe = {"packet_id": 1, "filters": ("a/#", "b"), "requested_qos": (1, 0), **options}
+    assert packet("SUBSCRIBE", **subscribe) == (
+        "→ SUBSCRIBE id=1 a/# qos=1 no-local retain-handling=2 b qos=0 retain-as-published"
+    )
+    assert packet("SUBACK", packet_id=1, return_codes=(2, 0x87)) == "→ SUBACK id=1 qos=2 0x87 (Not authorized)"
+    assert packet("DISCONNECT", return_codes=(0x8E,)) == "→ DISCONNECT 0x8E (Session taken over)"
+    assert packet("AUTH", return_codes=(0x19,)) == "→ AUTH 0x19 (Re-authenticate)"
+
+
+def test_a_client_of_mqtt_5_is_shown_with_its_properties_and_without_its_secrets(recording):
+    """The hub speaks 3.1.1 alone; what came is on record all the same."""
+    device_id = recording.create_device().device_id
+    will = azmqtt.Will("gone", "bye", delay=30, user_properties=[("a", "1"), ("a", "2")])
+    client = azmqtt.MqttClient(
+        "localhost",
+        device_id,
+        port=recording.port,
+        trust=recording.ca_file,
+        username="name",
+        password="hunter2",
+        session_expiry=77,
+        user_properties=[("unit", "°C"), ("unit", "K")],
+        will=will,
+    )
+    with client, pytest.raises(azmqtt.Error):
+        client.connect(timeout=5)
+    with (
+        azmqtt.MqttClient(
+            "localhost",
+            device_id,
+            port=recording.port,
+            trust=recording.ca_file,
+            authentication=azmqtt.Enhanced("SCRAM-SHA-256", lambda _: b"hunter2"),
+        ) as client,
+        pytest.raises(azmqtt.Error),
+    ):
+        client.connect(timeout=5)
+    packets = recording.packets(device_id)
+    connect, connack = packets[:2]
+    assert (connect.kind, connect.protocol_level, connect.username, connect.has_password) == (
+        "CONNECT",
+        5,
+        "name",
+        True,
+    )
+    given = dict(connect.properties)
+    assert given["session_expiry_interval"] == 77
+    assert [value for name, value in connect.properties if name == "user_property"] == [("unit", "°C"), ("unit", "K")]
+    assert ("will_delay_interval", 30) in connect.will_properties
+    assert ("user_property", ("a", "2")) in connect.will_properties
+    assert (connack.kind, connack.return_codes) == ("CONNACK", (1,))
+    enhanced = next(packet for packet in packets if "authentication_method" in dict(packet.properties))
+    assert dict(enhanced.properties)["authentication_data"] is None
+    shown = recording.packet_log(device_id) + repr(packets)
+    assert "session-expiry-interval=77" in shown
+    assert "authentication-data=(secret)" in shown
+    assert "hunter2" not in shown
 
 
 def test_without_recording(hub):

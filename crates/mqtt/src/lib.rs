@@ -45,7 +45,7 @@ pub use keep_alive::Dead;
 pub use limits::Limits;
 pub use packets::{
     Auth, ConnAck, Connect, Disconnect, InvalidProperty, Level, Packet, Properties, PropertiesBuilder,
-    Property, PubAck, PubComp, PubRec, PubRel, Publish, QoS, ReasonCode, RetainHandling, SubAck, Subscribe,
-    SubscribeFilter, Text, TopicAlias, UnsubAck, Unsubscribe, Version, Will,
+    Property, PropertyValue, PubAck, PubComp, PubRec, PubRel, Publish, QoS, ReasonCode, RetainHandling,
+    SubAck, Subscribe, SubscribeFilter, Text, TopicAlias, UnsubAck, Unsubscribe, Version, Will,
 };
 pub use server::Server;

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 #: So much of a body is shown, in characters.
 _PREVIEW = 60
 
-#: MQTT 3.1.1 §2.2.1, and what stands for no packet.
+#: MQTT §2.2.1, and what stands for no packet.
 _KINDS = (
     "CONNECT",
     "CONNACK",
@@ -33,6 +33,7 @@ _KINDS = (
     "PINGREQ",
     "PINGRESP",
     "DISCONNECT",
+    "AUTH",
     "MALFORMED",
     "INCOMPLETE",
     "CLOSED",

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::Hub;
 use crate::id::Whose;
 
-pub use azmqtt_local::packets::{ClientName, Content, Direction, PacketRecord, Will};
+pub use azmqtt_local::packets::{
+    ClientName, Content, Direction, PacketRecord, RecordedProperty, RecordedValue, Will,
+};
 
 impl Whose<'_> {
     /// The client id that is asked for; `None` for all.

@@ -90,7 +90,7 @@ async fn a_session_is_recorded_packet_by_packet_on_either_port() {
             payload: "hello".into()
         }
     );
-    assert_eq!(records[3].content, Content::Acknowledgement { name: "PUBACK", packet_id: 1 });
+    assert_eq!(records[3].content, Content::Acknowledgement { name: "PUBACK", packet_id: 1, codes: vec![] });
     let sequences: Vec<_> = records.iter().map(|record| record.sequence).collect();
     assert!(sequences.is_sorted());
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::properties::RecordedProperty;
 use super::record::{ClientName, Content, Direction, PacketRecord};
 use super::tap::Tap;
 use azmqtt_net::sync::{Condvar, Mutex};
@@ -81,12 +82,15 @@ impl PacketLog {
         connection: u64,
         direction: Direction,
         content: Content,
+        properties: Vec<RecordedProperty>,
     ) {
         let mut ring = self.ring.lock();
         ring.total += 1;
-        let weight = content.weight() + client.client_id.len();
+        let weight = content.weight()
+            + client.client_id.len()
+            + properties.iter().map(RecordedProperty::weight).sum::<usize>();
         let (sequence, client, time) = (ring.total, client.clone(), SystemTime::now());
-        let record = PacketRecord { sequence, client, connection, time, direction, content };
+        let record = PacketRecord { sequence, client, connection, time, direction, content, properties };
         ring.bytes += weight;
         ring.records.push_back((weight, Arc::new(record)));
         while ring.records.len() > self.max_packets || ring.bytes > self.max_bytes {
@@ -158,17 +162,19 @@ impl Ring {
 mod tests {
     use super::*;
 
+    const PING: Content = Content::Bare { name: "PINGREQ", code: None };
+
     fn log(packets: usize, bytes: usize) -> Arc<PacketLog> {
         PacketLog::new(PacketRecording::Keep { packets, bytes }).unwrap()
     }
 
     fn ping(log: &PacketLog, client: &(Arc<ClientName>, u64)) {
-        log.record(&client.0, client.1, Direction::ToServer, Content::Bare { name: "PINGREQ" });
+        log.record(&client.0, client.1, Direction::ToServer, PING, Vec::new());
     }
 
     #[test]
     fn the_oldest_make_room() {
-        let one = Content::Bare { name: "PINGREQ" }.weight() + 1;
+        let one = PING.weight() + 1;
         for log in [log(2, usize::MAX), log(100, 2 * one)] {
             let client = log.begin("d");
             for _ in 0..3 {

@@ -7,15 +7,18 @@
 //! | file | subject |
 //! |---|---|
 //! | `record` | what is kept of a packet: everything but passwords |
+//! | `properties` | what is kept of the properties of MQTT 5: everything but authentication data |
 //! | `log` | the ring, and waiting for what comes |
 //! | `tap` | bytes to records |
-//! | `foreign` | who sent a CONNECT of another version of MQTT |
+//! | `foreign` | who sent a CONNECT of a version of MQTT that is not known, or one that is malformed |
 
 mod foreign;
 mod log;
+mod properties;
 mod record;
 mod tap;
 
 pub use log::{PacketLog, PacketRecording};
+pub use properties::{RecordedProperty, RecordedValue};
 pub use record::{ClientName, Content, Direction, PacketRecord, Will};
 pub use tap::Tap;

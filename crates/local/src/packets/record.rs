@@ -6,7 +6,9 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 
-use azmqtt_mqtt::{Connect, Packet, Publish, QoS, codec};
+use azmqtt_mqtt::{Connect, Level, Packet, Publish, QoS, ReasonCode, SubscribeFilter, Version, codec};
+
+use super::properties::RecordedProperty;
 
 /// What a client called itself in its CONNECT; nobody has checked whether it may.
 #[derive(Debug)]
@@ -47,16 +49,18 @@ pub struct PacketRecord {
     pub direction: Direction,
     /// What it was.
     pub content: Content,
+    /// Its properties in their order. MQTT 3.1.1 has none.
+    pub properties: Vec<RecordedProperty>,
 }
 
-/// The fields of a packet (MQTT 3.1.1 §3), and what a connection may show besides packets.
+/// The fields of a packet (§3), and what a connection may show besides packets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     /// CONNECT. Of the password only that there was one.
     Connect {
-        /// The protocol level: 4 for MQTT 3.1.1. Of other versions nothing else is known but who sent it.
+        /// The protocol level: 4 for MQTT 3.1.1, 5 for MQTT 5. Of other versions nothing else is known but who sent it.
         level: u8,
-        /// Whether a fresh session is asked for.
+        /// Whether a fresh session is asked for: Clean Start in MQTT 5.
         clean_session: bool,
         /// In seconds.
         keep_alive: u16,
@@ -67,11 +71,11 @@ pub enum Content {
         /// The will, if there is one.
         will: Option<Will>,
     },
-    /// CONNACK with its return code.
+    /// CONNACK with its code.
     ConnAck {
-        /// Whether the hub remembers the session.
+        /// Whether the server remembers the session.
         session_present: bool,
-        /// 0 for yes; 1 to 5 are refusals (§3.2.2.3).
+        /// 0 for yes. In MQTT 3.1.1 1 to 5 are refusals (§3.2.2.3), in MQTT 5 the reason codes from 0x80 on.
         code: u8,
     },
     /// PUBLISH.
@@ -89,14 +93,16 @@ pub enum Content {
         /// The body.
         payload: Bytes,
     },
-    /// SUBSCRIBE with its filters and the QoS asked for.
+    /// SUBSCRIBE with its filters and their options; MQTT 3.1.1 has no option but the QoS.
     Subscribe {
+        /// Which version it is of.
+        version: Version,
         /// Never 0.
         packet_id: u16,
         /// In their order.
-        filters: Vec<(String, u8)>,
+        filters: Vec<SubscribeFilter>,
     },
-    /// SUBACK with a code for each filter: the granted QoS, or 128 for no.
+    /// SUBACK with a code for each filter: the granted QoS, or no from 128 on.
     SubAck {
         /// That of the SUBSCRIBE.
         packet_id: u16,
@@ -110,19 +116,23 @@ pub enum Content {
         /// In their order.
         filters: Vec<String>,
     },
-    /// A packet that holds a packet identifier alone: PUBACK, UNSUBACK and those of QoS 2.
+    /// An answer to a packet identifier: PUBACK, UNSUBACK and those of QoS 2.
     Acknowledgement {
         /// The packet's name.
         name: &'static str,
         /// Of what it acknowledges.
         packet_id: u16,
+        /// In MQTT 5 the reason code; of UNSUBACK one for each filter. MQTT 3.1.1 has none.
+        codes: Vec<u8>,
     },
-    /// A packet without fields: PINGREQ, PINGRESP, DISCONNECT.
+    /// A packet that says nothing but its name and, in MQTT 5, why: PINGREQ, PINGRESP, DISCONNECT, AUTH.
     Bare {
         /// The packet's name.
         name: &'static str,
+        /// The reason code of DISCONNECT and AUTH in MQTT 5.
+        code: Option<u8>,
     },
-    /// Bytes that are no MQTT 3.1.1. Nothing after them could be read.
+    /// Bytes that are no MQTT of the version that CONNECT has named. Nothing after them could be read.
     Malformed {
         /// The rule that they break.
         rule: String,
@@ -150,6 +160,8 @@ pub struct Will {
     pub retain: bool,
     /// The body.
     pub payload: Bytes,
+    /// Its properties in their order. MQTT 3.1.1 has none.
+    pub properties: Vec<RecordedProperty>,
 }
 
 impl Content {
@@ -162,7 +174,7 @@ impl Content {
             Self::Subscribe { .. } => "SUBSCRIBE",
             Self::SubAck { .. } => "SUBACK",
             Self::Unsubscribe { .. } => "UNSUBSCRIBE",
-            Self::Acknowledgement { name, .. } | Self::Bare { name } => name,
+            Self::Acknowledgement { name, .. } | Self::Bare { name, .. } => name,
             Self::Malformed { .. } => "MALFORMED",
             Self::Incomplete { .. } => "INCOMPLETE",
             Self::Closed { .. } => "CLOSED",
@@ -174,54 +186,71 @@ impl Content {
         OVERHEAD
             + match self {
                 Self::Connect { username, will, .. } => {
-                    let will = will.as_ref().map_or(0, |will| will.topic.len() + will.payload.len());
+                    let will = will.as_ref().map_or(0, |will| {
+                        let properties: usize = will.properties.iter().map(RecordedProperty::weight).sum();
+                        will.topic.len() + will.payload.len() + properties
+                    });
                     username.as_ref().map_or(0, String::len) + will
                 }
                 Self::Publish { topic, payload, .. } => topic.len() + payload.len(),
-                Self::Subscribe { filters, .. } => filters.iter().map(|(filter, _)| 32 + filter.len()).sum(),
+                Self::Subscribe { filters, .. } => filters.iter().map(|one| 32 + one.filter.len()).sum(),
                 Self::Unsubscribe { filters, .. } => filters.iter().map(|filter| 32 + filter.len()).sum(),
-                Self::SubAck { codes, .. } => codes.len(),
+                Self::SubAck { codes, .. } | Self::Acknowledgement { codes, .. } => codes.len(),
                 Self::Malformed { rule: text } | Self::Closed { reason: text } => text.len(),
-                Self::ConnAck { .. }
-                | Self::Acknowledgement { .. }
-                | Self::Bare { .. }
-                | Self::Incomplete { .. } => 0,
+                Self::ConnAck { .. } | Self::Bare { .. } | Self::Incomplete { .. } => 0,
             }
     }
 }
 
-impl From<Packet> for Content {
-    fn from(packet: Packet) -> Self {
-        let acknowledgement = |name, packet_id| Self::Acknowledgement { name, packet_id };
+impl Content {
+    /// What is kept of a packet, besides its properties.
+    pub(super) fn of(packet: Packet, version: Version) -> Self {
+        let acknowledgement = |name, packet_id, reasons: &[ReasonCode]| Self::Acknowledgement {
+            name,
+            packet_id,
+            codes: if version == Version::Mqtt5 { bytes_of(reasons) } else { Vec::new() },
+        };
+        let bare = |name, reason: Option<ReasonCode>| {
+            let code = reason.filter(|_| version == Version::Mqtt5).map(|reason| reason as u8);
+            Self::Bare { name, code }
+        };
         match packet {
             Packet::Connect(connect) => (*connect).into(),
             Packet::ConnAck(ack) => {
-                Self::ConnAck { session_present: ack.session_present, code: codec::return_code(ack.reason) }
+                let code = match version {
+                    Version::Mqtt311 => codec::return_code(ack.reason),
+                    Version::Mqtt5 => ack.reason as u8,
+                };
+                Self::ConnAck { session_present: ack.session_present, code }
             }
             Packet::Publish(publish) => publish.into(),
-            Packet::PubAck(ack) => acknowledgement("PUBACK", ack.packet_id),
-            Packet::PubRec(ack) => acknowledgement("PUBREC", ack.packet_id),
-            Packet::PubRel(ack) => acknowledgement("PUBREL", ack.packet_id),
-            Packet::PubComp(ack) => acknowledgement("PUBCOMP", ack.packet_id),
+            Packet::PubAck(ack) => acknowledgement("PUBACK", ack.packet_id, &[ack.reason]),
+            Packet::PubRec(ack) => acknowledgement("PUBREC", ack.packet_id, &[ack.reason]),
+            Packet::PubRel(ack) => acknowledgement("PUBREL", ack.packet_id, &[ack.reason]),
+            Packet::PubComp(ack) => acknowledgement("PUBCOMP", ack.packet_id, &[ack.reason]),
             Packet::Subscribe(subscribe) => {
-                let filters = subscribe.filters.into_iter().map(|filter| (filter.filter, filter.qos as u8));
-                Self::Subscribe { packet_id: subscribe.packet_id, filters: filters.collect() }
+                Self::Subscribe { version, packet_id: subscribe.packet_id, filters: subscribe.filters }
             }
             Packet::SubAck(ack) => {
-                let codes =
-                    ack.reasons.iter().map(|reason| if reason.is_error() { 0x80 } else { *reason as u8 });
+                // MQTT 3.1.1 has one code for no.
+                let highest = if version == Version::Mqtt311 { 0x80 } else { u8::MAX };
+                let codes = bytes_of(&ack.reasons).into_iter().map(|code| code.min(highest));
                 Self::SubAck { packet_id: ack.packet_id, codes: codes.collect() }
             }
             Packet::Unsubscribe(unsubscribe) => {
                 Self::Unsubscribe { packet_id: unsubscribe.packet_id, filters: unsubscribe.filters }
             }
-            Packet::UnsubAck(ack) => acknowledgement("UNSUBACK", ack.packet_id),
-            Packet::PingReq => Self::Bare { name: "PINGREQ" },
-            Packet::PingResp => Self::Bare { name: "PINGRESP" },
-            Packet::Disconnect(_) => Self::Bare { name: "DISCONNECT" },
-            Packet::Auth(_) => Self::Bare { name: "AUTH" },
+            Packet::UnsubAck(ack) => acknowledgement("UNSUBACK", ack.packet_id, &ack.reasons),
+            Packet::PingReq => bare("PINGREQ", None),
+            Packet::PingResp => bare("PINGRESP", None),
+            Packet::Disconnect(disconnect) => bare("DISCONNECT", Some(disconnect.reason)),
+            Packet::Auth(auth) => bare("AUTH", Some(auth.reason)),
         }
     }
+}
+
+fn bytes_of(reasons: &[ReasonCode]) -> Vec<u8> {
+    reasons.iter().map(|reason| *reason as u8).collect()
 }
 
 impl From<Connect> for Content {
@@ -231,11 +260,16 @@ impl From<Connect> for Content {
             qos: will.qos as u8,
             retain: will.retain,
             payload: compact(will.message),
+            properties: RecordedProperty::all(&will.properties),
         });
         // An empty password is as good as none, to the hub as well.
         let has_password = connect.password.is_some_and(|password| !password.is_empty());
         Self::Connect {
-            level: 4,
+            level: match connect.level {
+                Level::Mqtt31 => 3,
+                Level::Mqtt311 => 4,
+                Level::Mqtt5 => 5,
+            },
             clean_session: connect.clean_start,
             keep_alive: connect.keep_alive,
             username: connect.username,

@@ -22,7 +22,7 @@ pub use connack::ConnAck;
 pub use connect::{Connect, Level, Version, Will};
 pub use disconnect::Disconnect;
 pub(crate) use kind::Kind;
-pub use properties::{InvalidProperty, Properties, PropertiesBuilder, Property};
+pub use properties::{InvalidProperty, Properties, PropertiesBuilder, Property, PropertyValue};
 pub use publish::{Publish, TopicAlias};
 pub use qos::QoS;
 pub use reason::ReasonCode;
@@ -84,6 +84,26 @@ impl Packet {
             Self::PingResp => Kind::PingResp,
             Self::Disconnect(_) => Kind::Disconnect,
             Self::Auth(_) => Kind::Auth,
+        }
+    }
+
+    /// Its properties; those of a will are in the will.
+    pub fn properties(&self) -> Option<&Properties> {
+        match self {
+            Self::Connect(packet) => Some(&packet.properties),
+            Self::ConnAck(packet) => Some(&packet.properties),
+            Self::Publish(packet) => Some(&packet.properties),
+            Self::PubAck(packet) => Some(&packet.properties),
+            Self::PubRec(packet) => Some(&packet.properties),
+            Self::PubRel(packet) => Some(&packet.properties),
+            Self::PubComp(packet) => Some(&packet.properties),
+            Self::Subscribe(packet) => Some(&packet.properties),
+            Self::SubAck(packet) => Some(&packet.properties),
+            Self::Unsubscribe(packet) => Some(&packet.properties),
+            Self::UnsubAck(packet) => Some(&packet.properties),
+            Self::Disconnect(packet) => Some(&packet.properties),
+            Self::Auth(packet) => Some(&packet.properties),
+            Self::PingReq | Self::PingResp => None,
         }
     }
 

@@ -150,6 +150,19 @@ impl Properties {
         })
     }
 
+    /// All of them, in the order in which they are written.
+    pub fn iter(&self) -> impl Iterator<Item = (Property, PropertyValue<'_>)> {
+        Entries::of(self.block()).map(|entry| {
+            let value = match entry.value {
+                Value::Number(number) => PropertyValue::Number(number),
+                Value::Bytes(bytes) if entry.property.is_binary() => PropertyValue::Bytes(bytes),
+                Value::Bytes(text) => PropertyValue::Text(checked_text(text)),
+                Value::Pair(name, value) => PropertyValue::Pair(checked_text(name), checked_text(value)),
+            };
+            (entry.property, value)
+        })
+    }
+
     /// # Safety
     /// [`check()`] has returned `present` for these bytes.
     pub(crate) unsafe fn from_checked(bytes: Bytes, present: u64) -> Self {
@@ -234,6 +247,19 @@ impl Properties {
         let block = if self.has(property) { self.block() } else { &[] };
         Entries::of(block).filter(move |entry| entry.property == property).map(|entry| entry.value)
     }
+}
+
+/// The value of a property, by its type (§2.2.2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PropertyValue<'a> {
+    /// Of any width; 0 or 1 for one that says whether.
+    Number(u32),
+    /// A UTF-8 text.
+    Text(&'a str),
+    /// Binary data.
+    Bytes(&'a [u8]),
+    /// Name and value of a user property.
+    Pair(&'a str, &'a str),
 }
 
 /// Each once, by its name.

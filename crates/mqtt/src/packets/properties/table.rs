@@ -42,6 +42,11 @@ impl Property {
         row(self as u8).map_or("", |row| row.name)
     }
 
+    /// Whether its value is binary data.
+    pub(super) fn is_binary(self) -> bool {
+        row(self as u8).is_some_and(|row| row.wire == Wire::Bytes)
+    }
+
     /// Its place in a set of properties.
     pub(crate) fn bit(self) -> u64 {
         1 << self as u8
