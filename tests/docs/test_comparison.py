@@ -1,4 +1,4 @@
-"""The comparison with Microsoft's client leaves none of its names out, and tells the truth about ours."""
+"""The comparison with other clients leaves no name of Microsoft's out, and tells the truth about ours."""
 
 from __future__ import annotations
 
@@ -33,3 +33,21 @@ def test_every_name_of_ours_exists():
         for part in re.sub(r"\(.*", "", name.removeprefix("azmqtt.")).split("."):
             found = getattr(found, part)
         assert callable(found) or isinstance(found, property), name
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table under a heading, without its head."""
+    section = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_whatever_we_claim_beside_clients_of_mqtt_5_is_shown_by_a_test():
+    found = rows("MqttClient beside other clients of MQTT 5")
+    assert len(found) > 5
+    text = "".join(path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py"))
+    defined = set(re.findall(r"^(?:async )?def (test_\w+)\(", text, re.MULTILINE))
+    for what, *_, _ours, shown_by in found:
+        named = re.findall(r"`(test_\w+)`", shown_by)
+        assert named, f"nothing shows: {what}"
+        assert [name for name in named if name not in defined] == [], what

@@ -135,6 +135,16 @@ def test_one_message_at_a_time(scripted, connect):
     assert most == [1] * 50
 
 
+def test_topics_get_an_alias_without_being_asked_for_one(scripted, connect):
+    """An alias is given with the first message of a topic, and stands in its place after that."""
+    manners = Manners(topic_alias_maximum=2)
+    client = connect(scripted(manners))
+    assert client.publish_many((f"topic/{name}", b"") for name in "ababcc") == 6
+    seen = [(packet.topic, packet.get("topic_alias")) for packet in manners.received]
+    # The third topic takes the alias that was not used for longest.
+    assert seen == [("topic/a", 1), ("topic/b", 2), ("", 1), ("", 2), ("topic/c", 1), ("", 1)]
+
+
 # PUBLISH
 
 
