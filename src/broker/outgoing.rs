@@ -156,7 +156,11 @@ impl Many {
 #[cold]
 fn no_message(object: &Bound<'_, PyAny>) -> PyErr {
     let what = convert::type_name(object);
-    PyTypeError::new_err(format!("a message must be MqttMessage or a pair of topic and payload, not {what}"))
+    // What one finds in a single pair that was given in the place of many.
+    let hint = if object.is_instance_of::<PyString>() { "; for a single message use publish" } else { "" };
+    PyTypeError::new_err(format!(
+        "a message must be MqttMessage or a pair of topic and payload, not {what}{hint}"
+    ))
 }
 
 /// A topic that may be published to.

@@ -49,7 +49,11 @@ def _check_device(arguments: argparse.Namespace) -> list[_core._Step]:
     from azmqtt._options import core_options
 
     options = core_options(common.client_options(arguments))
-    access = _core.Access.from_connection_string(common.connection_string(arguments), _certificate(arguments))
+    try:
+        text = common.connection_string(arguments)
+    except common.UsageError as error:
+        raise common.UsageError(f"{error}; for any other broker --hostname") from None
+    access = _core.Access.from_connection_string(text, _certificate(arguments))
     return _core.check_connection(access, options, arguments.timeout)
 
 

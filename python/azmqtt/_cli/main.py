@@ -120,7 +120,10 @@ def _line(error: Exception) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="azmqtt", description="Unofficial Azure IoT Hub device client and local hub.")
+    parser = argparse.ArgumentParser(
+        prog="azmqtt",
+        description="Unofficial: a device client of Azure IoT Hub, a local hub, and a check of any MQTT broker.",
+    )
     parser.add_argument("--version", action="version", version=f"azmqtt {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     device.add_parser(commands)

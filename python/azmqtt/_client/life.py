@@ -86,7 +86,9 @@ class Life(Uncopied):
         if self._core.state == "closed":
             raise self._core.closed_error
         if self._states is not None:
-            raise RuntimeError("a handler for changes of the state is registered already; there is one per client")
+            raise RuntimeError(
+                "a handler for changes of the state is registered already; a client has one, until it is closed"
+            )
         from azmqtt._handlers.states import States
 
         self._states = States(self._core, handler, self)

@@ -447,6 +447,16 @@ class MqttClient(Incoming):
     def _filters(self, topic_filters: tuple[str, ...], call: str) -> list[str]:
         if not topic_filters:
             raise TypeError(f"{call} takes at least one topic filter")
+        for topic_filter in topic_filters:
+            if isinstance(topic_filter, (list, tuple)):
+                kind = type(topic_filter).__name__
+                raise TypeError(
+                    f"topic_filter must be str, not {kind}: {call} takes filters one by one, {call}(*filters)"
+                )
+            if callable(topic_filter):
+                raise TypeError(
+                    f"topic_filter must be str, not a function: handlers are for on_message, not for {call}"
+                )
         return [check_filter("topic_filter", topic_filter, self._limits) for topic_filter in topic_filters]
 
 

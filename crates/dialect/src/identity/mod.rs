@@ -99,7 +99,7 @@ pub fn check_host_name(host_name: &str) -> Result<(), IdentityError> {
     if host_name.is_empty() {
         refuse("must not be empty")
     } else if host_name.contains("://") {
-        refuse("must be a bare name, without a scheme such as https://")
+        refuse("must be a bare name, without a scheme such as mqtts:// or https://")
     } else if host_name.contains(['/', '\\']) {
         refuse("must be a bare name, without a slash or path")
     } else if host_name.contains(':') {

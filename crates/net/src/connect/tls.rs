@@ -55,8 +55,8 @@ pub fn explain(error: &io::Error, clock: Option<ClockOffset>, endpoint: &Endpoin
     let hint = match tls {
         Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) => {
             return format!(
-                "the server's certificate does not chain to a trusted root; for a local hub or a private gateway pass \
-                 its CA as {} ({error})",
+                "the server's certificate does not chain to a trusted root; pass the CA of a broker, gateway or local \
+                 hub of your own as {} ({error})",
                 hints.roots
             );
         }
