@@ -46,6 +46,7 @@ class BrokerClient:
         no_local: bool,
         retain_as_published: bool,
         retain_handling: int,
+        identifier: int | None,
         timeout: float | None,
     ) -> list[int]: ...
     def subscribe_async(
@@ -55,6 +56,7 @@ class BrokerClient:
         no_local: bool,
         retain_as_published: bool,
         retain_handling: int,
+        identifier: int | None,
         timeout: float | None,
     ) -> Future[list[int]]: ...
     def unsubscribe(self, filters: list[str], timeout: float | None) -> list[int]: ...

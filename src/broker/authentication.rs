@@ -91,7 +91,7 @@ impl AuthenticationCalls {
         expiry: Option<u64>,
     ) -> PyResult<()> {
         let renew_after = renew_after.map(|seconds| span("renew_after", seconds)).transpose()?;
-        let credential = Credential { data: Bytes::copy_from_slice(data), renew_after, expiry };
+        let credential = Credential { data: Bytes::copy_from_slice(data), renew_after, expiry, doubts: None };
         self.shared.calls.settle(number, Ok(credential));
         Ok(())
     }

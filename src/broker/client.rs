@@ -19,7 +19,7 @@ use crate::log::Log;
 use crate::outcome::Outcome;
 use crate::{bridge, waiter};
 use azmqtt_client::histogram::RoundTrips;
-use azmqtt_client::{Client, Error, Reply};
+use azmqtt_client::{Client, Error, Reply, Subscription};
 use azmqtt_mqtt::{Publish, RetainHandling, SubscribeFilter};
 
 /// One client of a broker.
@@ -129,11 +129,13 @@ impl BrokerClient {
         no_local: bool,
         retain_as_published: bool,
         retain_handling: u8,
+        identifier: Option<u32>,
         timeout: Option<Seconds>,
     ) -> PyResult<Vec<u16>> {
         let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
         let filters = asked(filters, qos, no_local, retain_as_published, retain_handling)?;
-        let codes = waiter::wait(py, |reply| client.subscribe(filters, timeout, reply))?;
+        let wanted = Subscription { filters, identifier };
+        let codes = waiter::wait(py, |reply| client.subscribe(wanted, timeout, reply))?;
         Ok(codes.into_iter().map(|code| u16::from(code as u8)).collect())
     }
 
@@ -146,11 +148,13 @@ impl BrokerClient {
         no_local: bool,
         retain_as_published: bool,
         retain_handling: u8,
+        identifier: Option<u32>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
         let filters = asked(filters, qos, no_local, retain_as_published, retain_handling)?;
-        bridge::submit(py, |reply| client.subscribe(filters, timeout, reply))
+        let wanted = Subscription { filters, identifier };
+        bridge::submit(py, |reply| client.subscribe(wanted, timeout, reply))
     }
 
     fn unsubscribe(

@@ -11,7 +11,7 @@ use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use super::core::BrokerCore;
 use super::outgoing::{self, Fields, TopicLimits, quality};
 use azmqtt_client::{Delivery, Received};
-use azmqtt_mqtt::{Level, Properties, Publish, QoS};
+use azmqtt_mqtt::{Level, Properties, PropertiesBuilder, Property, Publish, QoS};
 
 /// A message.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -60,12 +60,21 @@ impl MqttMessage {
         }
     }
 
+    /// Its properties without the subscription identifiers that it came with [MQTT-3.3.4-6].
+    fn to_publish(&self) -> PyResult<Properties> {
+        if !self.properties.has(Property::SubscriptionIdentifier) {
+            return Ok(self.properties.clone());
+        }
+        let builder = PropertiesBuilder::from(&self.properties).without(Property::SubscriptionIdentifier);
+        builder.build().map_err(|error| crate::errors::value_error(&error))
+    }
+
     /// The message to be published.
     pub(super) fn outgoing(&self, py: Python<'_>, limits: TopicLimits, level: Level) -> PyResult<Publish> {
         let topic = outgoing::topic(self.topic.bind(py), limits)?;
         let payload = bytes::Bytes::copy_from_slice(self.payload.bind(py).as_bytes());
         let left_out = self.implied && level != Level::Mqtt5;
-        let properties = if left_out { Properties::default() } else { self.properties.clone() };
+        let properties = if left_out { Properties::default() } else { self.to_publish()? };
         Ok(Publish { retain: self.retain, properties, ..Publish::new(topic, self.qos, payload) })
     }
 }

@@ -112,7 +112,12 @@ impl Options<'_> {
         let named = |field, error: &dyn std::error::Error| PyValueError::new_err(format!("{field}: {error}"));
         let trust = self.trust.as_deref().map(Trust::from_pem).transpose();
         let trust = trust.map_err(|error| named("trust", &error))?.unwrap_or_default();
-        let hints = Hints { roots: "trust", websocket: "websocket=True", ..Hints::default() };
+        let hints = Hints {
+            roots: "trust",
+            websocket: "websocket=True",
+            plain: Some("pass tls=False"),
+            ..Hints::default()
+        };
         let proxy = self.proxy.as_deref().map(ProxyChoice::parse).transpose();
         let endpoint = Endpoint {
             trust: trust.with_hints(hints),

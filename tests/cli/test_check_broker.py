@@ -313,3 +313,15 @@ def test_a_token_is_for_mqtt_5(tmp_path, capsys):
     options = ["--token-file", str(tmp_path / "token"), "--method", "K8S-SAT", "--protocol", "4"]
     assert main(["check", "--hostname", "h", *options]) == 2
     assert "MQTT 5" in capsys.readouterr().err
+
+
+@needs_mosquitto
+def test_tls_where_there_is_none_and_the_reverse(mosquitto):
+    where = ["--hostname", "localhost", "--client-id", "one", "-o", "json"]
+    code, out, err = run(*where, "--port", mosquitto.port)
+    assert (code, err) == (1, "azmqtt: the connection fails at TLS\n")
+    assert "pass --no-tls" in report(out)["TLS"]["advice"]
+    for protocol in (5, 4):
+        code, out, err = run(*where, "--port", mosquitto.tls_port, "--no-tls", "--protocol", protocol)
+        assert (code, err) == (1, "azmqtt: the connection fails at MQTT CONNECT\n")
+        assert "leave --no-tls out" in report(out)["MQTT CONNECT"]["advice"]

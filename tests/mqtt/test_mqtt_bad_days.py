@@ -233,7 +233,14 @@ def test_a_packet_that_breaks_a_rule_ends_the_connection(scripted, connect, bad)
     assert [next(messages).topic for _ in range(2)] == ["good", "good"]
 
 
-@pytest.mark.parametrize("reason", [0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x93, 0x95, 0x96, 0x97, 0x98, 0xA1])
+#: Those that a server may send (MQTT 5 §3.14.2.1), but for the ones that are the application's to judge.
+REASONS = [
+    *(0x00, 0x80, 0x81, 0x82, 0x83, 0x87, 0x89, 0x8B, 0x8D, 0x8F, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99),
+    *(0x9A, 0x9B, 0x9E, 0x9F, 0xA0, 0xA1, 0xA2),
+]
+
+
+@pytest.mark.parametrize("reason", REASONS)
 def test_a_broker_that_disconnects_with_a_reason(scripted, connect, reason):
     async def once(link: BrokerLink, found: mqtt5.Packet) -> None:
         await link.send(mqtt5.disconnect(reason, reason_string="because"))
@@ -259,14 +266,16 @@ def test_a_session_that_is_taken_over(scripted, connect):
     assert broker.connections == 2
 
 
-def test_a_broker_that_has_moved(scripted, connect):
+@pytest.mark.parametrize("reason", [0x9C, 0x9D])
+def test_a_broker_that_has_moved(scripted, connect, reason):
     first = Manners()
     broker = scripted(first)
     client = connect(broker, "me", retry=RETRY)
     client.connect()
-    broker.send(first.link, mqtt5.disconnect(0x9D, server_reference="other.example.com"))
+    broker.send(first.link, mqtt5.disconnect(reason, server_reference="other.example.com"))
     error = until_error(client, azmqtt.ServerMoved)
-    assert (error.reason_code, error.server_reference) == (0x9D, "other.example.com")
+    assert (error.reason_code, error.server_reference) == (reason, "other.example.com")
+    assert broker.connections == 1
 
 
 # Requests
@@ -343,6 +352,45 @@ def test_a_broker_that_lies_about_the_session(scripted, connect):
     except azmqtt.Error:
         client.connect()
     assert client.publish("a", b"").reason_code == 0
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_a_broker_that_says_it_has_the_session_and_has_not(scripted, connect, qos):
+    """It has forgotten the packet identifiers: every call has its outcome all the same, and nothing is sent twice."""
+
+    async def unknown(link: BrokerLink, found: mqtt5.Packet) -> None:
+        await link.send(mqtt5.answer(mqtt5.PUBCOMP, found.packet_id, 0x92))
+
+    second = Manners(session_present=True, on={PUBREL: unknown})
+    broker = scripted(Forgetful(PUBLISH if qos == 1 else PUBREL), second)
+    client = connect(broker, "me", retry=RETRY)
+    assert client.publish("a", b"x", qos=qos).reason_code == 0
+    client.publish("a", b"y", qos=qos)
+    assert [message.payload for message in second.received] == ([b"x", b"y"] if qos == 1 else [b"y"])
+    assert broker.connections == 2
+
+
+def test_qos_1_is_doubled_only_where_its_acknowledgement_was_lost(scripted, connect):
+    """A connection is lost in a flood; what comes again is what was never acknowledged, in its order."""
+    acknowledged, seen = [], []
+
+    async def half(link: BrokerLink, found: mqtt5.Packet) -> None:
+        seen.append(found.payload)
+        if len(seen) > 60:
+            link.writer.transport.abort()
+        elif len(seen) <= 50:
+            await link.send(mqtt5.answer(PUBACK, found.packet_id))
+            acknowledged.append(found.payload)
+
+    second = Manners(session_present=True)
+    client = connect(scripted(Manners(on={PUBLISH: half}, receive_maximum=20), second), "me", retry=RETRY)
+    everything = [str(number).encode() for number in range(200)]
+    assert client.publish_many(("a", payload) for payload in everything) == 200
+    again = [message.payload for message in second.received if message.dup]
+    fresh = [message.payload for message in second.received if not message.dup]
+    assert not set(again) & set(acknowledged)
+    assert seen[50:] == again[: len(seen) - 50]
+    assert acknowledged + again + fresh == everything
 
 
 @pytest.mark.parametrize(("at", "error"), [(PUBLISH, azmqtt.DeliveryUnknown), (PUBREL, None)])

@@ -112,6 +112,9 @@ def test_event_grid_is_known_by_its_name():
             client.subscribe("a" * 257)
         with pytest.raises(ValueError, match="has 257 bytes, and Event Grid takes 256"):
             client.publish_many([("a" * 257, b"")])
+        # The response topic of a request, where none is given, is two levels deeper than its own.
+        with pytest.raises(ValueError, match=r"response_topic: .* has 16 levels, and Event Grid takes 15"):
+            client.request("/" * 13)
 
 
 def test_a_message():

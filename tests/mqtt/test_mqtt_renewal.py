@@ -70,6 +70,52 @@ def test_a_token_is_renewed_while_messages_flow(scripted, connect):
     assert tokens.threads == {"azmqtt-credentials"}
 
 
+def test_tokens_that_expire_in_a_flood(scripted, connect):
+    """A broker that closes without a word when a token is over (IoT Operations): nothing is lost."""
+    received, lives = [], iter([100, 250, 10**6])
+
+    class Expiring(Manners):
+        async def __call__(self, link: BrokerLink) -> None:
+            self.left = next(lives)
+            await super().__call__(link)
+
+    async def take(link: BrokerLink, found: mqtt5.Packet) -> None:
+        broker_script.left -= 1
+        if broker_script.left < 0:
+            link.writer.transport.abort()
+            return
+        received.append((found.payload, found.dup))
+        await link.send(mqtt5.answer(mqtt5.PUBACK, found.packet_id))
+
+    async def accept(link: BrokerLink, found: mqtt5.Packet) -> None:
+        broker_script.connects.append(found)
+        await link.send(mqtt5.connack(session_present=len(broker_script.connects) > 1, receive_maximum=50))
+
+    broker_script = Expiring(on={mqtt5.PUBLISH: take, CONNECT: accept, AUTH: accept_auth})
+    tokens = Tokens(life=3600)
+    client = connect(scripted(broker_script), "me", authentication=EntraToken(tokens), retry=RETRY)
+    assert client.publish_many(("a", str(number)) for number in range(1000)) == 1000
+    assert [packet.get("authentication_data").decode() for packet in broker_script.connects] == tokens.made
+    assert len(tokens.made) == 3
+    once = [payload for payload, _ in received]
+    assert once == [str(number).encode() for number in range(1000)], "in order, and none twice: each was acknowledged"
+
+
+def test_a_broker_that_never_answers_auth_at_connect(scripted, connect):
+    async def ask(link: BrokerLink, found: mqtt5.Packet) -> None:
+        await link.send(mqtt5.auth(0x18, authentication_method="M", authentication_data=b"?"))
+
+    async def ignore(link: BrokerLink, found: mqtt5.Packet) -> None:
+        pass
+
+    manners = Manners(on={CONNECT: ask, AUTH: ignore})
+    client = connect(scripted(manners), authentication=Enhanced("M", lambda _: b"x"))
+    with pytest.raises(azmqtt.RequestTimeout):
+        client.connect(timeout=0.5)
+    assert manners.next(AUTH).reason == 0x18
+    assert client.close(timeout=1) == 0
+
+
 def test_an_async_credential_runs_on_one_loop(scripted, connect):
     loops, tokens = set(), Tokens()
 

@@ -45,6 +45,7 @@ impl Broker {
             roots: "ca_certs",
             common_name: Some("call tls_common_name_set(True)"),
             websocket: "transport=\"websockets\"",
+            plain: Some("do not call tls_set()"),
         };
         let trust = Trust::default().with_hints(hints);
         let endpoint = Endpoint { trust, ..Endpoint::new(host, port) };

@@ -67,11 +67,35 @@ pub enum Loss {
     Protocol {
         /// How.
         error: ProtocolError,
-        /// What came is the beginning of an answer in HTTP.
-        is_http: bool,
+        /// What it speaks in place of MQTT, if that can be seen.
+        speaks: Option<Foreign>,
     },
     /// The peer is silent, or as good as that.
     Dead(Dead),
+}
+
+/// What a peer may speak in place of MQTT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreign {
+    /// HTTP/1.
+    Http,
+    /// TLS: it has no other answer to what is no handshake.
+    Tls,
+}
+
+impl Foreign {
+    /// By what came first.
+    fn of(input: &[u8]) -> Option<Self> {
+        /// A record with an alert, and the first byte of its version (RFC 8446 §5.1).
+        const ALERT: [u8; 2] = [21, 3];
+        if input.starts_with(b"HTTP/") {
+            Some(Self::Http)
+        } else if input.starts_with(&ALERT) {
+            Some(Self::Tls)
+        } else {
+            None
+        }
+    }
 }
 
 /// What one turn of the stream brought.
@@ -113,11 +137,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Ok(Some(event)) => session.handle_event(event, now)?,
                 Ok(None) => return Ok(()),
                 Err(error) => {
-                    let is_http = self.framed.input.starts_with(b"HTTP/");
+                    let speaks = Foreign::of(&self.framed.input);
                     if session.mqtt().has_last_words() {
                         self.send_output(session);
                     }
-                    return Err(session.lost(Loss::Protocol { error, is_http }));
+                    return Err(session.lost(Loss::Protocol { error, speaks }));
                 }
             }
         }

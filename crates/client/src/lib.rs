@@ -29,6 +29,7 @@ pub mod broker;
 pub mod budget;
 pub mod bulk;
 pub mod check;
+mod claims;
 pub mod connection;
 pub mod counter;
 pub mod histogram;
@@ -51,7 +52,7 @@ pub use connection::{Connection, Dispatch};
 pub use inbox::Inbox;
 pub use managed::{
     Accepted, Authenticator, Client, Config, Credential, Delivery, EndSession, Error, InboxLimits, Published,
-    Purpose, Received, Receiver, StateChanges, Stats,
+    Purpose, Received, Receiver, StateChanges, Stats, Subscription,
 };
 pub use manual::{BadConnect, End, Event, EventKind, Events, MqttClient, Refused, check_connect};
 pub use monitor::Monitor;

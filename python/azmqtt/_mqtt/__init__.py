@@ -256,6 +256,7 @@ class MqttClient(Incoming):
         no_local: bool = False,
         retain_as_published: bool = False,
         retain_handling: Literal[0, 1, 2] = 0,
+        subscription_identifier: int | None = None,
         timeout: float | None = None,
     ) -> tuple[int, ...]:
         """Subscribe to topics. The subscriptions come back after every reconnect, until :meth:`unsubscribe`.
@@ -270,6 +271,8 @@ class MqttClient(Incoming):
             no_local: Whether to leave out what this client publishes.
             retain_as_published: Whether messages keep their retain flag.
             retain_handling: Whether the broker sends what it keeps: 0 now, 1 if the subscription is new, 2 never.
+            subscription_identifier: A number from 1 to 268,435,455 that the broker adds to the messages that match
+                one of these filters: ``message.subscription_identifiers`` has those of all that a message matches.
             timeout: Seconds.
 
         Returns:
@@ -277,12 +280,13 @@ class MqttClient(Incoming):
 
         Raises:
             SubscribeRefused: The broker did not grant one of them; has the codes of all. The others are granted.
-            NotSupported: The broker has no such subscriptions, or MQTT 3.1.1 not these options.
+            NotSupported: The broker has no such subscriptions or no identifiers, or MQTT 3.1.1 not these options.
             ValueError: Names the filter that breaks a rule. Nothing was sent.
         """
         asked = self._filters(topic_filters, "subscribe")
         handling = arguments.whole("retain_handling", retain_handling, 0, 2)
-        return tuple(self._core.subscribe(asked, qos, no_local, retain_as_published, handling, timeout))
+        number = _identifier(subscription_identifier)
+        return tuple(self._core.subscribe(asked, qos, no_local, retain_as_published, handling, number, timeout))
 
     async def subscribe_async(
         self,
@@ -291,12 +295,15 @@ class MqttClient(Incoming):
         no_local: bool = False,
         retain_as_published: bool = False,
         retain_handling: Literal[0, 1, 2] = 0,
+        subscription_identifier: int | None = None,
         timeout: float | None = None,
     ) -> tuple[int, ...]:
         """Subscribe to topics; see :meth:`subscribe`."""
         asked = self._filters(topic_filters, "subscribe")
         handling = arguments.whole("retain_handling", retain_handling, 0, 2)
-        return tuple(await self._core.subscribe_async(asked, qos, no_local, retain_as_published, handling, timeout))
+        number = _identifier(subscription_identifier)
+        options = (qos, no_local, retain_as_published, handling, number)
+        return tuple(await self._core.subscribe_async(asked, *options, timeout))
 
     def unsubscribe(self, *topic_filters: str, timeout: float | None = None) -> tuple[int, ...]:
         """Give subscriptions up.
@@ -352,10 +359,8 @@ class MqttClient(Incoming):
             SubscribeRefused: The broker did not grant the response topic.
             NotSupported: MQTT 3.1.1 has no response topics.
         """
-        given = (user_properties, content_type, None, None, message_expiry, payload_format)
-        if response_topic is not None:
-            check_topic("response_topic", response_topic, self._limits)
-        properties = fields(*given, self._limits)
+        self._check_response_topic(topic, response_topic)
+        properties = fields(user_properties, content_type, None, None, message_expiry, payload_format, self._limits)
         return self._core.request(topic, payload, qos, properties, response_topic, timeout)
 
     async def request_async(
@@ -372,10 +377,8 @@ class MqttClient(Incoming):
         timeout: float | None = None,
     ) -> MqttMessage:
         """Publish a request and wait for its answer; see :meth:`request`."""
-        given = (user_properties, content_type, None, None, message_expiry, payload_format)
-        if response_topic is not None:
-            check_topic("response_topic", response_topic, self._limits)
-        properties = fields(*given, self._limits)
+        self._check_response_topic(topic, response_topic)
+        properties = fields(user_properties, content_type, None, None, message_expiry, payload_format, self._limits)
         return await self._core.request_async(topic, payload, qos, properties, response_topic, timeout)
 
     def respond(
@@ -444,6 +447,13 @@ class MqttClient(Incoming):
             timeout=timeout,
         )
 
+    def _check_response_topic(self, topic: str, response_topic: str | None) -> None:
+        # A broker that assigns the client identifier judges the topic of it.
+        if response_topic is None and self.client_id:
+            response_topic = f"clients/{self.client_id}/{check_topic('topic', topic, self._limits)}"
+        if response_topic is not None:
+            check_topic("response_topic", response_topic, self._limits)
+
     def _filters(self, topic_filters: tuple[str, ...], call: str) -> list[str]:
         if not topic_filters:
             raise TypeError(f"{call} takes at least one topic filter")
@@ -460,6 +470,8 @@ class MqttClient(Incoming):
         return [check_filter("topic_filter", topic_filter, self._limits) for topic_filter in topic_filters]
 
 
+#: MQTT 5 §3.8.2.1.2.
+_LARGEST_IDENTIFIER = 2**28 - 1
 #: No property of a message is given.
 _NONE = (None,) * 6
 
@@ -474,6 +486,10 @@ def _authenticating(authentication: Any) -> Any:
         kind = type(authentication).__name__
         raise TypeError(f"authentication must be EntraToken, JsonWebToken, ServiceAccountToken or Enhanced, not {kind}")
     return Authenticating(authentication)
+
+
+def _identifier(number: Any) -> int | None:
+    return None if number is None else arguments.whole("subscription_identifier", number, 1, _LARGEST_IDENTIFIER)
 
 
 def _unless_refused(publishing: _core.Publishing, acknowledged: int) -> int:

@@ -63,6 +63,12 @@ fn certificate(failure: &str, seen: &Seen, clock: Option<String>) -> Option<Stri
     if failure.contains("wants a client certificate") {
         return Some("pass --certificate and --private-key".to_owned());
     }
+    if failure.contains("if it takes MQTT without TLS") {
+        return Some(
+            "check the port: 8883 usually is that of MQTT with TLS; for a broker without it pass --no-tls"
+                .to_owned(),
+        );
+    }
     if failure.contains("refused the client certificate") {
         return Some(
             "the server does not trust what signed it, or it has expired there: look at what the server was given".to_owned(),

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use tokio::time::timeout;
@@ -12,6 +12,7 @@ use super::authenticator::{Authenticator, Credential, Purpose};
 use super::config::Config;
 use super::error::Error;
 use super::session::Question;
+use crate::claims;
 use azmqtt_net::connect;
 use azmqtt_net::connect_step::{Step, begins};
 
@@ -30,6 +31,7 @@ pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Opened, Error>> + S
 pub(super) fn open(config: &Config) -> Opening {
     let (broker, authenticator, limit) =
         (config.broker.clone(), config.authenticator.clone(), config.deadlines.credentials);
+    let username = config.username.clone();
     Box::pin(async move {
         let credential = match authenticator {
             None => None,
@@ -37,10 +39,16 @@ pub(super) fn open(config: &Config) -> Opening {
                 begins(Step::Credentials);
                 let name = authenticator.name().to_owned();
                 let made = within(limit, authenticator.begin(Purpose::Connect)).await;
-                Some(made.map_err(|reason| Error::AuthenticationFailed {
+                let made = made.map_err(|reason| Error::AuthenticationFailed {
                     reason: format!("{name}: {reason}"),
                     code: None,
-                })?)
+                })?;
+                Some(judged(
+                    made,
+                    authenticator.method(),
+                    broker.endpoint().host.as_str(),
+                    username.as_deref(),
+                ))
             }
         };
         Ok(Opened { link: broker.open_for_mqtt().await?, credential })
@@ -56,17 +64,29 @@ pub(super) enum Answer {
 /// An authenticator that was asked.
 pub(super) type Asked = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-/// Asks the authenticator, and waits no longer than `limit`.
-pub(super) fn ask(authenticator: &Arc<dyn Authenticator>, question: Question, limit: Duration) -> Asked {
-    let authenticator = Arc::clone(authenticator);
+/// Asks the authenticator, and waits no longer than it may take.
+pub(super) fn ask(config: &Config, authenticator: &Arc<dyn Authenticator>, question: Question) -> Asked {
+    let (authenticator, limit) = (Arc::clone(authenticator), config.deadlines.credentials);
+    let (host, username) = (config.broker.endpoint().host.clone(), config.username.clone());
     Box::pin(async move {
         match question {
-            Question::Begin(purpose) => Answer::Credential(within(limit, authenticator.begin(purpose)).await),
+            Question::Begin(purpose) => {
+                let made = within(limit, authenticator.begin(purpose)).await;
+                let judged = |made| judged(made, authenticator.method(), &host, username.as_deref());
+                Answer::Credential(made.map(judged))
+            }
             Question::Challenge(data) => {
                 Answer::Challenge(within(limit, authenticator.challenge(data)).await)
             }
         }
     })
+}
+
+/// The credential with what can be told of it here, if it is a token.
+fn judged(made: Credential, method: &str, host: &str, username: Option<&str>) -> Credential {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let doubts = made.doubts.or_else(|| claims::doubts(method, &made.data, host, username, now));
+    Credential { doubts, ..made }
 }
 
 async fn within<T>(limit: Duration, made: impl Future<Output = Result<T, String>>) -> Result<T, String> {

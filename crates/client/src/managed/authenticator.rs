@@ -25,6 +25,9 @@ pub struct Credential {
     pub renew_after: Option<Duration>,
     /// Until when it is valid, in seconds of Unix time; `None` if that is not known.
     pub expiry: Option<u64>,
+    /// What the broker may not like about it, for the error if it does not; nothing that is secret. With `None` the client
+    /// looks itself, where the data of the method are JSON Web Tokens.
+    pub doubts: Option<String>,
 }
 
 impl fmt::Debug for Credential {

@@ -7,9 +7,10 @@ use super::error::Error;
 use super::inlets::Inlet;
 use super::message::{Delivery, Owner, Published, Received, Ticket};
 use super::shared::Shared;
+use super::subscription::Subscription;
 use crate::mailbox::Mailbox;
 use crate::reply::Reply;
-use azmqtt_mqtt::{Publish, ReasonCode, SubscribeFilter};
+use azmqtt_mqtt::{Publish, ReasonCode};
 
 /// Commands on their way.
 pub(super) type Commands = Mailbox<Command>;
@@ -35,7 +36,7 @@ pub(crate) enum Command {
     Publish(Publish, Ticket),
     PublishMany(Vec<(Publish, Ticket)>),
     Subscribe {
-        filters: Vec<SubscribeFilter>,
+        wanted: Subscription,
         time: Time,
         reply: Reply<Vec<ReasonCode>>,
     },

@@ -14,13 +14,14 @@ use super::inlets::Inlet;
 use super::message::{Accepted, Delivery, Owner, Published, Received, Ticket, size_of};
 use super::shared::Shared;
 use super::stats::Stats;
+use super::subscription::Subscription;
 use super::task::Task;
 use crate::batch::{Batch, Member};
 use crate::bulk::TakesMany;
 use crate::inbox::Inbox;
 use crate::reply::Reply;
 use crate::watch::{Log, State, StateChange};
-use azmqtt_mqtt::{LARGEST_PACKET, Level, Publish, ReasonCode, SubscribeFilter};
+use azmqtt_mqtt::{LARGEST_PACKET, Level, Publish, ReasonCode};
 use azmqtt_net::ConnectProgress;
 use azmqtt_net::deadlines::later;
 use azmqtt_net::sync::Mutex;
@@ -98,24 +99,16 @@ impl Client {
 
     /// Asks for topics. Answered with the granted QoS of each filter, in their order; [`Error::SubscribeRefused`] if the
     /// broker refused one of them, with the codes of all.
-    pub fn subscribe(&self, filters: Vec<SubscribeFilter>, timeout: Duration, reply: Reply<Vec<ReasonCode>>) {
-        let checked = filters.iter().try_for_each(|asked| {
-            filter::check(&asked.filter)?;
-            let plain = SubscribeFilter::new(asked.filter.as_str(), asked.qos);
-            match self.config().level {
-                Level::Mqtt5 if asked.no_local && asked.filter.starts_with("$share/") => {
-                    let reason = "no_local is not for shared subscriptions [MQTT-3.8.3-4]".to_owned();
-                    Err(Error::Invalid { reason })
-                }
-                Level::Mqtt5 => Ok(()),
-                Level::Mqtt31 | Level::Mqtt311 if *asked == plain => Ok(()),
-                Level::Mqtt31 | Level::Mqtt311 => {
-                    Err(Error::NotSupported { what: "subscription options in MQTT 3.1.1" })
-                }
-            }
-        });
-        match checked.and_then(|()| not_none(&filters)) {
-            Ok(()) => self.command(Command::Subscribe { filters, time: until(timeout), reply }),
+    pub fn subscribe(
+        &self,
+        wanted: impl Into<Subscription>,
+        timeout: Duration,
+        reply: Reply<Vec<ReasonCode>>,
+    ) {
+        let wanted = wanted.into();
+        let checked = wanted.check(self.config().level);
+        match checked.and_then(|()| not_none(&wanted.filters)) {
+            Ok(()) => self.command(Command::Subscribe { wanted, time: until(timeout), reply }),
             Err(error) => reply.send(Err(error)),
         }
     }

@@ -7,7 +7,7 @@
 //! |---|---|
 //! | [`handle`], `commands` | what can be asked; on its way to the task |
 //! | [`config`], [`authenticator`], [`error`] | what a connection is made of; who proves the client's identity; what can go wrong |
-//! | [`message`], `filter` | messages and their outcome; topic filters |
+//! | [`message`], [`subscription`], `filter` | messages and their outcome; what is subscribed to; topic filters |
 //! | [`receiver`], `inlets` | who takes what came in; where it waits |
 //! | `shared`, [`stats`] | what handles and task both see; what can be seen from outside |
 //! | `task`, `attempt` | the life of the connection; a stream and a credential |
@@ -26,6 +26,7 @@ pub mod receiver;
 mod session;
 mod shared;
 pub mod stats;
+pub mod subscription;
 mod task;
 
 #[cfg(test)]
@@ -38,3 +39,4 @@ pub use handle::Client;
 pub use message::{Accepted, Delivery, Published, Received};
 pub use receiver::{Receiver, StateChanges};
 pub use stats::Stats;
+pub use subscription::Subscription;

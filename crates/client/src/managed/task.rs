@@ -170,8 +170,7 @@ impl Task {
         let mut listens = false;
         if let Some(authenticator) = &shared.config.authenticator {
             if let Some(question) = session.question() {
-                let limit = shared.config.deadlines.credentials;
-                beside.asked = Some(attempt::ask(authenticator, question, limit));
+                beside.asked = Some(attempt::ask(&shared.config, authenticator, question));
             }
             listens = session.listens_to_changes();
             if listens && beside.changed.is_none() {

@@ -10,7 +10,7 @@ use crate::destination::Destination;
 use crate::error::{Error, Step};
 use crate::message::Ticket;
 use crate::stats::State;
-use azmqtt_client::connection::{Dispatch, Loss, Progress};
+use azmqtt_client::connection::{Dispatch, Foreign, Loss, Progress};
 use azmqtt_client::watch;
 use azmqtt_dialect::HubTopic;
 use azmqtt_mqtt::client::Event;
@@ -51,8 +51,8 @@ impl Dispatch for Session {
     fn lost(&mut self, loss: Loss) -> End {
         match loss {
             Loss::Stream(error) => self.stream_ended(&error),
-            Loss::Protocol { error, is_http } => {
-                let hint = if is_http {
+            Loss::Protocol { error, speaks } => {
+                let hint = if speaks == Some(Foreign::Http) {
                     "; it answers in HTTP: is this the port of HTTPS and WebSockets?"
                 } else {
                     ""

@@ -194,7 +194,7 @@ impl<'a> Attempt<'a> {
             Ok(Err(error)) => {
                 let reason = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
                 self.bad_certificate = matches!(reason, Some(TlsError::InvalidCertificate(_)));
-                Err(self.failed(Step::Tls, &tls::explain(&error, self.clock, self.endpoint)))
+                Err(self.failed(Step::Tls, &tls::explain_handshake(&error, self.clock, self.endpoint)))
             }
             Err(_) => Err(self.late(Step::Tls, self.deadlines.tls)),
         }

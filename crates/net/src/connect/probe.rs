@@ -61,7 +61,7 @@ pub async fn look(endpoint: &Endpoint, deadlines: ConnectDeadlines) -> Result<Sh
     let stream = match timeout(deadlines.tls, tls::handshake(endpoint, lenient(), tcp)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
-            return Err(attempt.failed(Step::Tls, &tls::explain(&error, attempt.clock, endpoint)));
+            return Err(attempt.failed(Step::Tls, &tls::explain_handshake(&error, attempt.clock, endpoint)));
         }
         Err(_) => return Err(attempt.late(Step::Tls, deadlines.tls)),
     };

@@ -45,6 +45,25 @@ fn explain_fault(fault: &Fault, hints: Hints) -> String {
     }
 }
 
+/// Says what the failure of a handshake usually means.
+pub(super) fn explain_handshake(
+    error: &io::Error,
+    clock: Option<ClockOffset>,
+    endpoint: &Endpoint,
+) -> String {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    if matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe) {
+        let hint = without_tls(endpoint.trust.hints());
+        return format!("the server closed the connection in the handshake{hint} ({error})");
+    }
+    explain(error, clock, endpoint)
+}
+
+/// What to do about a server that may not speak TLS.
+fn without_tls(hints: Hints) -> String {
+    hints.plain.map(|way| format!("; if it takes MQTT without TLS, {way}")).unwrap_or_default()
+}
+
 /// Says what a TLS failure usually means.
 pub fn explain(error: &io::Error, clock: Option<ClockOffset>, endpoint: &Endpoint) -> String {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
@@ -87,7 +106,9 @@ pub fn explain(error: &io::Error, clock: Option<ClockOffset>, endpoint: &Endpoin
             | AlertDescription::AccessDenied
             | AlertDescription::DecryptError,
         )) => "the server refused the client certificate",
-        Some(TlsError::InvalidMessage(_)) => "the server does not speak TLS on this port",
+        Some(TlsError::InvalidMessage(_)) => {
+            return format!("the server does not speak TLS on this port{} ({error})", without_tls(hints));
+        }
         _ => return error.to_string(),
     };
     format!("{hint} ({error})")

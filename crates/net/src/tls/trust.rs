@@ -42,11 +42,13 @@ pub struct Hints {
     pub common_name: Option<&'static str>,
     /// How to go over WebSockets, for networks that let port 443 through alone; completes "try …".
     pub websocket: &'static str,
+    /// How to go without TLS, if there is a way; completes "if it takes MQTT without TLS, …".
+    pub plain: Option<&'static str>,
 }
 
 impl Default for Hints {
     fn default() -> Self {
-        Self { roots: "trust", common_name: None, websocket: "WebSockets" }
+        Self { roots: "trust", common_name: None, websocket: "WebSockets", plain: None }
     }
 }
 

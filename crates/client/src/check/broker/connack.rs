@@ -101,6 +101,9 @@ fn method(config: &Config) -> String {
 
 /// What to do when the broker ended the connection instead of an answer.
 pub(super) fn advise_on_silence(failure: &str, config: &Config) -> Option<String> {
+    if failure.contains("answers in TLS") || failure.contains("if it expects TLS") {
+        return Some("check the port: 1883 usually is that of MQTT without TLS; for a broker with it leave --no-tls out".to_owned());
+    }
     let closed = failure.contains("before its CONNACK") && !failure.contains("HTTP");
     match (closed, config.level) {
         (false, _) => None,

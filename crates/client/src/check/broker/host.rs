@@ -25,12 +25,6 @@ fn event_grid(host: &str) -> Option<String> {
     host.to_ascii_lowercase().strip_suffix(EVENT_GRID).map(str::to_owned)
 }
 
-/// Whether an audience names the host: alone, as a URL, or with a slash at its end.
-pub(super) fn is_same_host(audience: &str, host: &str) -> bool {
-    let name = audience.strip_prefix("https://").unwrap_or(audience);
-    name.strip_suffix('/').unwrap_or(name).eq_ignore_ascii_case(host)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,6 +35,5 @@ mod tests {
         assert!(is_event_grid(mqtt) && !is_event_grid(http) && !is_event_grid("localhost"));
         assert!(wrong_host(http).unwrap().contains(mqtt));
         assert_eq!((wrong_host(mqtt), wrong_host("localhost")), (None, None));
-        assert!(is_same_host(&format!("https://{mqtt}/"), mqtt) && !is_same_host(http, mqtt));
     }
 }

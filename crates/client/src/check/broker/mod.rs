@@ -17,10 +17,10 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use self::certificate::Fields;
-use self::token::Claims;
 pub use self::token::Token;
 use super::report::CheckReport;
 use super::steps::{GLANCE, Over, Steps, Validity};
+use crate::claims::Claims;
 use crate::limits::RetryPolicy;
 use crate::managed::{Accepted, Client, Config, EndSession, Error};
 use crate::reply::Reply;
@@ -109,7 +109,8 @@ impl Check {
                 let (host, name) = (&self.config.broker.endpoint().host, self.config.username.as_deref());
                 doubts.extend(claims.doubts(&token.method, host, name));
                 facts.extend(claims.facts());
-                validity = claims.validity();
+                let (from, to) = claims.times();
+                validity = Validity { from, to };
             }
             Err(why) => doubts.push(format!("the token is no JSON Web Token: {why}")),
         }

@@ -85,6 +85,7 @@ impl Session {
                 return Ok(());
             }
         };
+        self.doubts.clone_from(&credential.doubts);
         match self.mqtt.authenticate(ReasonCode::ReAuthenticate, &credential.data, now) {
             Ok(()) => {
                 let until = later(now, self.shared.config.deadlines.connack);
@@ -165,7 +166,7 @@ impl Session {
 
     /// A re-authentication has failed, and the connection with it.
     pub(super) fn not_renewed(&self, reason: &str, code: Option<ReasonCode>) -> End {
-        let reason = format!("the re-authentication failed: {reason}");
+        let reason = format!("the re-authentication failed: {reason}{}", self.doubted());
         let error = reasons::unauthenticated(&reason, code);
         self.link
             .accepted_at()

@@ -53,8 +53,8 @@ impl Session {
                     self.accept_message(publish, ticket);
                 }
             }
-            Command::Subscribe { filters, time, reply } => {
-                self.ask(What::Subscribe(filters), time, Caller::Application(reply));
+            Command::Subscribe { wanted, time, reply } => {
+                self.ask(What::Subscribe(wanted), time, Caller::Application(reply));
             }
             Command::Unsubscribe { filters, time, reply } => {
                 self.ask(What::Unsubscribe(filters), time, Caller::Application(reply));

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::link::Phase;
 use super::reasons::why_dead;
 use super::state::{End, Session};
-use crate::connection::{Dispatch, Loss, Progress};
+use crate::connection::{Dispatch, Foreign, Loss, Progress};
 use crate::managed::error::Error;
 use crate::managed::message::{Accepted, Ticket};
 use crate::watch::State;
@@ -53,11 +53,11 @@ impl Dispatch for Session {
     fn lost(&mut self, loss: Loss) -> End {
         match loss {
             Loss::Stream(error) => self.stream_ended(&error),
-            Loss::Protocol { error, is_http } => {
-                let hint = if is_http {
-                    "; it answers in HTTP: is this the port of HTTPS and WebSockets?"
-                } else {
-                    ""
+            Loss::Protocol { error, speaks } => {
+                let hint = match speaks {
+                    Some(Foreign::Http) => "; it answers in HTTP: is this the port of HTTPS and WebSockets?",
+                    Some(Foreign::Tls) => "; it answers in TLS: leave tls=False out",
+                    None => "",
                 };
                 self.ended(format!("the broker broke the protocol: {error}{hint}"), None)
             }
@@ -185,9 +185,15 @@ impl Session {
             return self.not_renewed("the broker closed the connection", None);
         }
         let reason = match error.kind() {
-            io::ErrorKind::UnexpectedEof => "the broker closed the connection without a reason".to_owned(),
+            io::ErrorKind::UnexpectedEof => self.why_closed(),
             _ => connect::explain_tls(error, self.link.clock, endpoint),
         };
-        self.ended(reason, None)
+        let mut end = self.ended(reason, None);
+        if let End::Failed(Error::ConnectionFailed { reason, .. }) = &mut end
+            && !self.shared.config.broker.is_encrypted()
+        {
+            reason.push_str("; if it expects TLS, leave tls=False out");
+        }
+        end
     }
 }

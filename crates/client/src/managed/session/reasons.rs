@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::state::{End, Session};
 use crate::managed::error::{Error, on_one_line};
-use azmqtt_mqtt::{Dead, Properties, PublishError, QoS, ReasonCode, SubscribeError};
+use azmqtt_mqtt::{Dead, Level, Properties, PublishError, QoS, ReasonCode, SubscribeError};
 use azmqtt_net::Step;
 
 impl Session {
@@ -47,7 +47,7 @@ impl Session {
             | ReasonCode::BadUserNameOrPassword
             | ReasonCode::BadAuthenticationMethod
             | ReasonCode::Banned => {
-                let reason = format!("{broker} refused {id:?}: {code}{said}");
+                let reason = format!("{broker} refused {id:?}: {code}{said}{}", self.doubted());
                 End::Refused(Error::AuthenticationFailed { reason, code: Some(code) })
             }
             code => {
@@ -55,6 +55,12 @@ impl Session {
                 End::Failed(Error::ConnectionFailed { step: Step::Mqtt, reason, code: Some(code) })
             }
         }
+    }
+
+    /// What is to be seen of the token that was shown, to add to a refusal.
+    pub(super) fn doubted(&self) -> String {
+        let doubts = self.doubts.as_ref().filter(|doubts| !doubts.is_empty());
+        doubts.map(|doubts| format!("; of the token: {doubts}")).unwrap_or_default()
     }
 
     /// The broker sent DISCONNECT.
@@ -76,6 +82,21 @@ impl Session {
             return self.not_renewed(&format!("{code}{said}"), Some(code));
         }
         self.ended(format!("the broker disconnected: {code}{said}"), Some(code))
+    }
+
+    /// Why the broker may have closed the connection, which it did without words.
+    pub(super) fn why_closed(&self) -> String {
+        let closed = "the broker closed the connection without a reason";
+        let id = &self.client_id;
+        let is_accepted = self.link.accepted_at().is_some();
+        if !is_accepted || self.shared.config.level == Level::Mqtt5 || id.is_empty() {
+            return closed.to_owned();
+        }
+        format!(
+            "{closed}; in MQTT 3.1.1 most often because another client has connected as {id:?} (a second program, a \
+             notebook that still runs), of which a broker keeps only the newest [MQTT-3.1.4-2], or because it may not do \
+             what it has done"
+        )
     }
 
     /// The connection is over for a reason that is none of the application's.

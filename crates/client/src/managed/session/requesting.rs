@@ -53,7 +53,7 @@ impl Session {
             None => {
                 self.requests.set_granted(&topic, false);
                 let filter = SubscribeFilter::new(topic.as_str(), QoS::AtLeastOnce);
-                let what = What::Subscribe(vec![filter]);
+                let what = What::Subscribe(vec![filter].into());
                 self.subscriptions.queue(Ask { what, time: None, caller: Caller::Requests(topic) });
             }
         }

@@ -16,6 +16,7 @@ use crate::managed::filter;
 use crate::managed::inlets;
 use crate::managed::message::{Owner, Ticket};
 use crate::managed::shared::Shared;
+use crate::managed::subscription::Subscription;
 use crate::outbox::Outbox;
 use crate::reply::Reply;
 use azmqtt_mqtt::{Client, Connect, Level, PropertiesBuilder};
@@ -38,10 +39,12 @@ pub(crate) struct Session {
     pub(super) inlets: inlets::Copy,
     pub(super) subscriptions: Subscriptions,
     /// When a filter that was refused after a lost session may be tried again.
-    pub(super) refused: Option<(Instant, Vec<azmqtt_mqtt::SubscribeFilter>)>,
+    pub(super) refused: Option<(Instant, Subscription)>,
     pub(super) requests: Requests,
     /// A challenge of the broker's without an answer.
     pub(super) challenge: Option<bytes::Bytes>,
+    /// What the broker may not like about the credential that it was shown last.
+    pub(super) doubts: Option<String>,
     /// A re-authentication waits for its credential, and the authenticator was not asked yet.
     pub(super) asks_for_credential: bool,
     /// Until when the authenticator's changes are not listened to, after a re-authentication.
@@ -115,6 +118,7 @@ impl Session {
             refused: None,
             requests: Requests::default(),
             challenge: None,
+            doubts: None,
             asks_for_credential: false,
             deaf_until: None,
             waiting: Vec::new(),
@@ -142,6 +146,7 @@ impl Session {
         let connect = connect_packet(config, &self.client_id, credential, !self.was_accepted)?;
         self.link.begin(later(now, config.deadlines.connack), lease, clock);
         self.challenge = None;
+        self.doubts = credential.and_then(|credential| credential.doubts.clone());
         (self.asks_for_credential, self.deaf_until) = (false, None);
         // An hour is as good as any longer time.
         let ping_timeout = config.ping_timeout.min(Duration::from_secs(3600));

@@ -6,7 +6,8 @@ use super::reasons;
 use super::state::Session;
 use super::subscriptions::{Ask, Caller, What};
 use crate::managed::error::Error;
-use azmqtt_mqtt::{Properties, ReasonCode, Subscribe, SubscribeError, Unsubscribe};
+use crate::managed::subscription::Subscription;
+use azmqtt_mqtt::{Properties, ReasonCode, SubscribeError, Unsubscribe};
 use azmqtt_net::deadlines::later;
 
 /// After a refused filter that was granted before the session was lost.
@@ -17,7 +18,7 @@ impl Session {
     pub(super) fn ask_broker(&mut self, now: Instant) {
         while let Some(ask) = self.subscriptions.next() {
             let asked = match &ask.what {
-                What::Subscribe(filters) => self.mqtt.subscribe(Subscribe::of(filters.clone()), now),
+                What::Subscribe(wanted) => self.mqtt.subscribe(wanted.packet(), now),
                 What::Unsubscribe(filters) => self.mqtt.unsubscribe(Unsubscribe::of(filters.clone()), now),
             };
             match asked {
@@ -27,9 +28,9 @@ impl Session {
                 }
                 Err(why) => {
                     let error = reasons::unasked(&why);
-                    if let (Caller::Again, What::Subscribe(filters)) = (&ask.caller, &ask.what) {
+                    if let (Caller::Again, What::Subscribe(wanted)) = (&ask.caller, &ask.what) {
                         // The broker does not even know them any more.
-                        for filter in filters {
+                        for filter in &wanted.filters {
                             self.subscriptions.forget(&filter.filter);
                         }
                         self.shared.monitor.set_last_error(Some(error.to_string()));
@@ -52,7 +53,7 @@ impl Session {
         let refused = codes.iter().any(|code| code.is_error());
         let mut codes = codes;
         match what {
-            What::Subscribe(filters) => {
+            What::Subscribe(Subscription { filters, identifier }) => {
                 let again = matches!(caller, Caller::Again);
                 let (granted, not) =
                     filters.into_iter().zip(&codes).partition::<Vec<_>, _>(|(_, code)| !code.is_error());
@@ -62,10 +63,10 @@ impl Session {
                     let names = names.join(", ");
                     let reason = format!("after the session was lost, the broker refused {names}");
                     self.shared.monitor.set_last_error(Some(reason));
-                    self.refused = Some((later(now, AGAIN), filters));
+                    self.refused = Some((later(now, AGAIN), Subscription { filters, identifier }));
                 } else if !matches!(caller, Caller::Nobody) {
                     for (filter, _) in granted {
-                        self.subscriptions.stands(filter);
+                        self.subscriptions.stands(filter, identifier);
                     }
                 }
             }
@@ -86,9 +87,9 @@ impl Session {
     /// Time has passed since a refusal.
     pub(super) fn ask_refused_again(&mut self, now: Instant) {
         if self.refused.as_ref().is_some_and(|(at, _)| *at <= now)
-            && let Some((_, filters)) = self.refused.take()
+            && let Some((_, wanted)) = self.refused.take()
         {
-            self.subscriptions.ask_for(filters);
+            self.subscriptions.ask_for(wanted);
         }
     }
 

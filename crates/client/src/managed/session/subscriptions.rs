@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::managed::commands::Time;
+use crate::managed::subscription::Subscription;
 use crate::reply::Reply;
 use azmqtt_mqtt::{ReasonCode, SubscribeFilter};
 
@@ -21,7 +22,7 @@ pub(super) struct Ask {
 
 #[derive(Debug)]
 pub(super) enum What {
-    Subscribe(Vec<SubscribeFilter>),
+    Subscribe(Subscription),
     Unsubscribe(Vec<String>),
 }
 
@@ -37,11 +38,18 @@ pub(super) enum Caller {
     Again,
 }
 
+/// A filter that the broker has granted.
+#[derive(Debug)]
+struct Standing {
+    filter: SubscribeFilter,
+    identifier: Option<u32>,
+}
+
 /// The subscriptions of a session.
 #[derive(Debug, Default)]
 pub(super) struct Subscriptions {
     /// What the broker has granted: the application counts on it.
-    standing: Vec<SubscribeFilter>,
+    standing: Vec<Standing>,
     /// To be asked on this connection, oldest first.
     queued: VecDeque<Ask>,
     /// On the wire, by packet identifier, oldest first, and since when.
@@ -87,14 +95,14 @@ impl Subscriptions {
     }
 
     /// The broker has granted a filter.
-    pub(super) fn stands(&mut self, filter: SubscribeFilter) {
+    pub(super) fn stands(&mut self, filter: SubscribeFilter, identifier: Option<u32>) {
         self.forget(&filter.filter);
-        self.standing.push(filter);
+        self.standing.push(Standing { filter, identifier });
     }
 
     /// A filter does not stand any more.
     pub(super) fn forget(&mut self, filter: &str) {
-        self.standing.retain(|standing| standing.filter != filter);
+        self.standing.retain(|standing| standing.filter.filter != filter);
     }
 
     /// The connection ended: what has no answer is asked again on the next one, in its order.
@@ -109,15 +117,17 @@ impl Subscriptions {
     /// The broker forgot the session: everything that it had granted is asked for again, before anything else.
     pub(super) fn ask_again(&mut self) {
         self.queued.retain(|ask| !matches!(ask.caller, Caller::Again));
-        let chunks: Vec<_> = self.standing.chunks(FILTERS_A_PACKET).map(<[_]>::to_vec).collect();
-        for filters in chunks.into_iter().rev() {
-            self.queued.push_front(Ask { what: What::Subscribe(filters), time: None, caller: Caller::Again });
+        // One packet has one identifier.
+        let alike = self.standing.chunk_by(|one, next| one.identifier == next.identifier);
+        for standing in alike.flat_map(|alike| alike.chunks(FILTERS_A_PACKET)).rev() {
+            let filters = standing.iter().map(|standing| standing.filter.clone()).collect();
+            self.queued.push_front(again(Subscription { filters, identifier: standing[0].identifier }));
         }
     }
 
     /// Asks for these again, which were granted before and refused now.
-    pub(super) fn ask_for(&mut self, filters: Vec<SubscribeFilter>) {
-        self.queue(Ask { what: What::Subscribe(filters), time: None, caller: Caller::Again });
+    pub(super) fn ask_for(&mut self, wanted: Subscription) {
+        self.queue(again(wanted));
     }
 
     /// Takes out whom the answer does not reach in time.
@@ -155,6 +165,10 @@ impl Subscriptions {
     pub(super) fn times(&self) -> impl Iterator<Item = Time> {
         self.queued.iter().chain(self.asked.iter().map(|(_, _, ask)| ask)).filter_map(|ask| ask.time)
     }
+}
+
+fn again(wanted: Subscription) -> Ask {
+    Ask { what: What::Subscribe(wanted), time: None, caller: Caller::Again }
 }
 
 fn take(ask: Ask, expired: &mut Vec<(Time, bool, Caller)>) {

@@ -50,7 +50,7 @@ impl Bench {
 
     /// CONNECT is out, with a credential.
     fn open(&mut self, renew_after: Option<Duration>) {
-        let credential = Credential { data: "first".into(), renew_after, expiry: None };
+        let credential = Credential { data: "first".into(), renew_after, expiry: None, doubts: None };
         let credential = self.session.shared.config.authenticator.is_some().then_some(credential);
         self.session.connect(credential.as_ref(), None, self.now).unwrap();
         self.written = 0;
@@ -111,7 +111,7 @@ impl Bench {
         let (reply, outcome) = Reply::channel();
         let filters = vec![SubscribeFilter::new(filter, QoS::AtLeastOnce)];
         let time = self.time(300 * SECOND);
-        self.session.handle(Command::Subscribe { filters, time, reply }, self.now);
+        self.session.handle(Command::Subscribe { wanted: filters.into(), time, reply }, self.now);
         outcome
     }
 
@@ -212,7 +212,7 @@ fn authenticated(waits: bool, renew_after: Duration) -> Bench {
 }
 
 fn credential(renew_after: Option<Duration>) -> Credential {
-    Credential { data: "next".into(), renew_after, expiry: None }
+    Credential { data: "next".into(), renew_after, expiry: None, doubts: None }
 }
 
 fn auth(reason: ReasonCode) -> Packet {

@@ -42,6 +42,7 @@ impl Authenticator for Tokens {
                 data: format!("token-{number}").into(),
                 renew_after,
                 expiry: Some(number as u64),
+                doubts: None,
             })
         };
         Box::pin(std::future::ready(made))

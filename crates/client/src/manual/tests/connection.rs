@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 
 use super::support::Peer;
-use crate::connection::{Connection, Dispatch, Loss, Progress};
+use crate::connection::{Connection, Dispatch, Foreign, Loss, Progress};
 use azmqtt_mqtt::client::Event;
 use azmqtt_mqtt::{Client, Dead, Properties};
 
@@ -84,7 +84,7 @@ async fn an_answer_in_http_is_known() {
     let (mut session, mut connection, mut far) = begin();
     far.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     let end = connection.until(&mut session, |_| None::<()>).await.unwrap_err();
-    assert!(matches!(end, Loss::Protocol { is_http: true, .. }), "{end:?}");
+    assert!(matches!(end, Loss::Protocol { speaks: Some(Foreign::Http), .. }), "{end:?}");
 }
 
 #[tokio::test]
