@@ -103,11 +103,16 @@ impl Link {
 
     /// Encodes PUBACK, PUBREC, SUBACK or UNSUBACK with a reason string and user properties, where the peer wants them
     /// [MQTT-3.1.2-29] and they fit [MQTT-3.4.2-2, MQTT-3.4.2-3]; otherwise without.
-    pub fn encode_answer(&mut self, words: Properties, packet: impl Fn(Properties) -> Packet) {
-        let has_words = !words.is_empty() && self.is_v5() && self.theirs.problem_information;
-        if !has_words || self.try_encode(&packet(words)).is_err() {
-            self.encode(&packet(Properties::default()));
+    pub fn encode_answer(&mut self, mut packet: Packet) {
+        let is_wanted = self.is_v5() && self.theirs.problem_information;
+        let has_words = words_of(&mut packet).is_some_and(|words| !words.is_empty());
+        if has_words && is_wanted && self.try_encode(&packet).is_ok() {
+            return;
         }
+        if let Some(words) = words_of(&mut packet) {
+            *words = Properties::default();
+        }
+        self.encode(&packet);
     }
 
     /// Encodes a packet, if the peer takes one of its size. Nothing is written otherwise.
@@ -227,6 +232,17 @@ impl Link {
         }
         let rule = "a reason string or user property that was not asked for [MQTT-3.1.2-29]";
         Err(ProtocolError::Forbidden { packet, rule, reason: ReasonCode::ProtocolError })
+    }
+}
+
+/// The properties of an answer, which are all for people to read.
+fn words_of(packet: &mut Packet) -> Option<&mut Properties> {
+    match packet {
+        Packet::PubAck(puback) => Some(&mut puback.properties),
+        Packet::PubRec(pubrec) => Some(&mut pubrec.properties),
+        Packet::SubAck(suback) => Some(&mut suback.properties),
+        Packet::UnsubAck(unsuback) => Some(&mut unsuback.properties),
+        _ => None,
     }
 }
 

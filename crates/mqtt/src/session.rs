@@ -170,12 +170,10 @@ impl<T> Session<T> {
         }
         match acknowledgement {
             Some(Acknowledgement::PubAck) => {
-                let puback = |properties| Packet::PubAck(PubAck { packet_id, reason, properties });
-                self.link.encode_answer(words, puback);
+                self.link.encode_answer(Packet::PubAck(PubAck { packet_id, reason, properties: words }));
             }
             Some(Acknowledgement::PubRec) => {
-                let pubrec = |properties| Packet::PubRec(PubRec { packet_id, reason, properties });
-                self.link.encode_answer(words, pubrec);
+                self.link.encode_answer(Packet::PubRec(PubRec { packet_id, reason, properties: words }));
             }
             None => {}
         }

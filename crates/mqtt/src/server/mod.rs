@@ -269,9 +269,8 @@ impl<T> Server<T> {
     /// The same with a reason string and user properties.
     pub fn suback_with(&mut self, packet_id: u16, reasons: Vec<ReasonCode>, words: Properties) {
         if self.is_connected() {
-            let suback =
-                |properties| Packet::SubAck(SubAck { packet_id, properties, reasons: reasons.clone() });
-            self.session.link.encode_answer(words, suback);
+            let suback = SubAck { packet_id, properties: words, reasons };
+            self.session.link.encode_answer(Packet::SubAck(suback));
         }
     }
 
@@ -283,9 +282,8 @@ impl<T> Server<T> {
     /// The same with a reason string and user properties.
     pub fn unsuback_with(&mut self, packet_id: u16, reasons: Vec<ReasonCode>, words: Properties) {
         if self.is_connected() {
-            let unsuback =
-                |properties| Packet::UnsubAck(UnsubAck { packet_id, properties, reasons: reasons.clone() });
-            self.session.link.encode_answer(words, unsuback);
+            let unsuback = UnsubAck { packet_id, properties: words, reasons };
+            self.session.link.encode_answer(Packet::UnsubAck(unsuback));
         }
     }
 
