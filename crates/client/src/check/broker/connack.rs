@@ -101,21 +101,23 @@ fn method(config: &Config) -> String {
 
 /// What to do when the broker ended the connection instead of an answer.
 pub(super) fn advise_on_silence(failure: &str, config: &Config) -> Option<String> {
-    if failure.contains("answers in TLS") || failure.contains("if it expects TLS") {
-        return Some("check the port: 1883 usually is that of MQTT without TLS; for a broker with it leave --no-tls out".to_owned());
+    const TLS: &str =
+        "check the port, 1883 usually is that of MQTT without TLS: for a broker with it leave --no-tls out";
+    if failure.contains("answers in TLS") {
+        return Some(TLS.to_owned());
     }
-    let closed = failure.contains("before its CONNACK") && !failure.contains("HTTP");
-    match (closed, config.level) {
-        (false, _) => None,
-        (true, Level::Mqtt5) => Some(
+    if !failure.contains("before its CONNACK") || failure.contains("HTTP") {
+        return None;
+    }
+    let closed = match config.level {
+        Level::Mqtt5 => {
             "brokers that do not know MQTT 5 may close so: try --protocol 4; or the credentials are wrong"
-                .to_owned(),
-        ),
-        (true, Level::Mqtt31 | Level::Mqtt311) => Some(
+        }
+        Level::Mqtt31 | Level::Mqtt311 => {
             "brokers may close so instead of refusing credentials, or what they do not take in a CONNECT"
-                .to_owned(),
-        ),
-    }
+        }
+    };
+    Some(if config.broker.is_encrypted() { closed.to_owned() } else { format!("{closed}; or {TLS}") })
 }
 
 /// What the broker announced when it accepted.
