@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::client::{DEADLINE, TestClient, hub, start};
-use super::http::{Answer, ask, ask_as};
 use crate::id::Id;
 use crate::security::policies::OWNER;
 use crate::storage::state_dir::make_temp_dir;
+use crate::tests::support::client::{DEADLINE, TestClient, hub, start};
+use crate::tests::support::http::{Answer, ask, ask_as};
 use crate::{Hub, HubConfig};
 use azmqtt_mqtt::QoS;
 

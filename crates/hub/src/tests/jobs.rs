@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::client::{DEADLINE, TestClient, hub, start};
-use super::http::{Answer, ask, ask_as};
 use crate::storage::state_dir::make_temp_dir;
+use crate::tests::support::client::{DEADLINE, TestClient, hub, start};
+use crate::tests::support::http::{Answer, ask, ask_as};
 use crate::throttle::{Throttling, Tier};
 use crate::unix_time::unix_now;
 use crate::{Hub, HubConfig};

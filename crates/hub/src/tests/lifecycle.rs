@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::{TestClient, hub, tls_with};
+use crate::tests::support::client::{TestClient, hub, tls_with};
 use crate::{CloseReason, Hub, HubConfig, HubError};
 use azmqtt_local::listener::ListenError;
 use tokio_rustls::rustls::version::TLS13;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::client::{DEADLINE, Options, TestClient, hub};
+use crate::tests::support::client::{DEADLINE, Options, TestClient, hub};
 use crate::{CloseReason, Hub, HubError, MethodResult};
 use azmqtt_mqtt::{Publish, QoS};
 

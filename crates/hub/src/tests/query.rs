@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::client::{TestClient, hub};
-use super::http::{Answer, ask, ask_as};
 use crate::Hub;
+use crate::tests::support::client::{TestClient, hub};
+use crate::tests::support::http::{Answer, ask, ask_as};
 
 async fn query(hub: &Hub, text: &str, headers: &str) -> Answer {
     ask_as(hub, "service", "POST", "/devices/query", headers, &json!({ "query": text })).await

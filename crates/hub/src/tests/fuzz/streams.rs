@@ -14,7 +14,7 @@ use super::{Budget, Mutator, fuzz};
 use crate::Hub;
 use crate::provisioning::Enrollment;
 use crate::sessions::{connection, provisioning};
-use crate::tests::client::{DEADLINE, Options, TestClient, hub, tls_over_https};
+use crate::tests::support::client::{DEADLINE, Options, TestClient, hub, tls_over_https};
 use azmqtt_dialect::provisioning::{ProvisioningRequest, RESPONSES, Registrant};
 use azmqtt_dialect::sas::{SasToken, SymmetricKey};
 use azmqtt_local::client_certificates::ClientChain;
@@ -200,7 +200,8 @@ async fn requests_over_https() {
     ];
     let mut mutator = Mutator::new("HTTPS", &requests);
     let (budget, mut done) = (Budget::new(60), 0);
-    let config = Arc::new(crate::tests::client::tls_config(&hub, &[&tokio_rustls::rustls::version::TLS13]));
+    let config =
+        Arc::new(crate::tests::support::client::tls_config(&hub, &[&tokio_rustls::rustls::version::TLS13]));
     while budget.goes_on(done) {
         let input = mutator.next_input();
         let mut stream = tls_over_https(&hub, &config).await;

@@ -1,0 +1,4 @@
+//! Faults, over real sockets.
+
+mod connections;
+mod requests;

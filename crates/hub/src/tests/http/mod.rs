@@ -1,0 +1,8 @@
+//! The HTTPS listener: its routes, its answers, and WebSockets.
+
+mod device;
+mod errors;
+mod routes;
+mod service;
+pub mod websocket;
+mod websocket_hostile;

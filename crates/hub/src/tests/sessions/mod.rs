@@ -1,0 +1,5 @@
+//! MQTT sessions of devices.
+
+mod connect;
+mod life;
+mod wills;

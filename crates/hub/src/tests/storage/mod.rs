@@ -1,0 +1,6 @@
+//! The state directory.
+
+mod failures;
+mod kill;
+mod old_state;
+pub mod state;

@@ -1,0 +1,4 @@
+//! The limits of a tier.
+
+mod limits;
+mod unauthenticated;

@@ -1,0 +1,4 @@
+//! File uploads.
+
+mod hostile;
+mod requests;
