@@ -53,9 +53,9 @@ def cargo(session: nox.Session, *arguments: str, **environment: str) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Install as README.md says, and run pytest (arguments: ``nox -s tests -- tests/hub/test_hub.py``)."""
+    """Install and run pytest as README.md says (arguments: ``nox -s tests -- tests/hub/test_hub.py``)."""
     install(session, ".[test]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or ["-n", "auto"]))
 
 
 @nox.session

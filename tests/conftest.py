@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 
 import azmqtt
 from environments import PAHO, SDK, SERVICE_SDK, make_venv, node_modules, paho_directory
+from one_process import one_process
 
 # Whatever starts the tests in the background may have them ignore Ctrl-C and SIGHUP, and their children with them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -62,3 +64,10 @@ def node_sdk() -> Callable[[Path], tuple[list[str | Path], dict[str, str]]]:
 def paho(request: pytest.FixtureRequest) -> Path:
     """A directory for ``PYTHONPATH`` with one version of paho-mqtt; made once, kept for the next run."""
     return paho_directory(request.param)
+
+
+@pytest.fixture
+def fixed_ports() -> Iterator[None]:
+    """Ports 8883 and 443 of 127.0.0.1, which some clients cannot be told to change, are for one test at a time."""
+    with one_process(Path(tempfile.gettempdir(), "azmqtt-tests-fixed-ports.lock")):
+        yield

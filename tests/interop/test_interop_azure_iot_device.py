@@ -34,6 +34,7 @@ def test_paho_over_websockets(sdk_python: Path) -> None:
         assert [len(message.body) for message in hub.wait_for_telemetry("paho", count=3)] == [1, 1000, 200_000]
 
 
+@pytest.mark.usefixtures("fixed_ports")
 @pytest.mark.timeout(420)
 def test_sdk_upload(sdk_python: Path) -> None:
     """A place, a blob, a notification. The SDK knows no other port than 443, so that one must be free and allowed."""
@@ -51,6 +52,7 @@ def test_sdk_upload(sdk_python: Path) -> None:
         assert hub.blob("sdk-device/folder/notes.txt") == b"by the SDK"
 
 
+@pytest.mark.usefixtures("fixed_ports")
 @pytest.mark.timeout(420)
 def test_sdk_with_client_certificates(sdk_python: Path, tmp_path: Path) -> None:
     """By thumbprint and by authority, with an encrypted key, and with a certificate that is refused."""

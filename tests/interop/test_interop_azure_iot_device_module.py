@@ -21,6 +21,8 @@ HUB = "myhub.azure-devices.net"
 
 DEVICE, MODULE = "sdk-device", "sdk-module"
 
+pytestmark = pytest.mark.usefixtures("fixed_ports")
+
 
 def run(hub: azmqtt.LocalHub, command: list[str | Path], environment: dict[str, str] | None = None) -> None:
     """Run the session, be its other side, and compare what both have seen."""

@@ -6,7 +6,10 @@ import shutil
 import subprocess
 import sys
 import venv
+from collections.abc import Callable
 from pathlib import Path
+
+from one_process import one_process
 
 VENVS = Path(__file__).parents[1] / ".venvs"
 
@@ -20,41 +23,57 @@ SERVICE_SDK = "azure-iot-hub==2.7.0"
 PAHO = {"paho-1.6.1": "paho-mqtt==1.6.1", "paho-2": "paho-mqtt>=2.1,<3"}
 
 
+def make_once(name: str, contents: str, make: Callable[[Path], None]) -> Path:
+    """Return the directory that ``make`` fills, unless it has these contents already.
+
+    One process makes it; others that run tests wait for it.
+    """
+    VENVS.mkdir(exist_ok=True)
+    home = VENVS / name
+    with one_process(VENVS / f"{name}.lock"):
+        marker = home / "installed"
+        if not marker.exists() or marker.read_text() != contents:
+            make(home)
+            marker.write_text(contents)
+    return home
+
+
 def make_venv(package: str, *more: str) -> Path:
     """Return the interpreter of a venv with a package, and what else it takes."""
-    home = VENVS / package.replace("==", "-")
-    python = home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
-    marker = home / "installed"
-    if not marker.exists():
+
+    def make(home: Path) -> None:
         venv.create(home, with_pip=True, clear=True)
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package, *more]
+        pip = [python_of(home), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", package, *more]
         subprocess.run(pip, check=True, timeout=300)
-        marker.touch()
-    return python
+
+    return python_of(make_once(package.replace("==", "-"), "\n".join([package, *more]), make))
+
+
+def python_of(home: Path) -> Path:
+    """Return the interpreter of a venv."""
+    return home / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
 
 
 def node_modules(npm: str) -> Path:
     """Return the directory of Node's modules, with Microsoft's clients among them."""
-    versions = Path(__file__).parents[1] / "interop" / "package.json"
-    home = VENVS / "node-azure-iot"
-    marker = home / "installed"
     # The versions in it are exact.
-    if not marker.exists() or marker.read_text() != versions.read_text():
-        home.mkdir(parents=True, exist_ok=True)
+    versions = Path(__file__).parents[1] / "interop" / "package.json"
+
+    def make(home: Path) -> None:
+        home.mkdir(exist_ok=True)
         shutil.copy(versions, home)
         options = ["--no-audit", "--no-fund", "--no-package-lock", "--ignore-scripts", "--loglevel=error"]
         subprocess.run([npm, "install", *options], cwd=home, check=True, timeout=300)
-        marker.write_text(versions.read_text())
-    return home / "node_modules"
+
+    return make_once("node-azure-iot", versions.read_text(), make) / "node_modules"
 
 
 def paho_directory(name: str) -> Path:
     """Return a directory for ``PYTHONPATH`` with one version of paho-mqtt, by its name in :data:`PAHO`."""
-    home = VENVS / name
-    marker = home / "installed"
-    if not marker.exists():
+
+    def make(home: Path) -> None:
         # Names the interpreter that runs the tests, which has this package.
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
         subprocess.run([*pip, "--target", home, PAHO[name]], check=True, timeout=300)
-        marker.touch()
-    return home
+
+    return make_once(name, PAHO[name], make)
