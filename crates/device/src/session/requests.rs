@@ -12,10 +12,10 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::error::Error;
-use crate::reported::ReportedProperties;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::encoding::excerpt;
 use azmqtt_dialect::topic::DeviceTopic;
+use azmqtt_dialect::twin::{PatchTextError, Section, check_patch_text};
 
 /// What is asked of the twin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,40 @@ impl Request {
             Self::Get => "get_twin",
             Self::Patch { .. } => "patch_reported_properties",
         }
+    }
+}
+
+/// A JSON merge patch for the reported properties, within the service's limits: there is no other way to make one than
+/// to have its text checked.
+///
+/// ```
+/// use azmqtt_device::ReportedProperties;
+///
+/// assert!(ReportedProperties::from_json(r#"{"fan": {"speed": 3}}"#).is_ok());
+/// assert!(ReportedProperties::from_json(r#"{"a.b": 3}"#).is_err());
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportedProperties(Bytes);
+
+impl ReportedProperties {
+    /// Checks `text`, a JSON object in UTF-8, in one pass, and keeps it as it is.
+    ///
+    /// # Errors
+    /// [`PatchTextError`], which names the rule and where the text breaks it.
+    pub fn from_json(text: impl Into<Bytes>) -> Result<Self, PatchTextError> {
+        let text = text.into();
+        check_patch_text(Section::Reported, &text)?;
+        Ok(Self(text))
+    }
+
+    /// What it takes of the outbox, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The payload to publish; a clone of [`Bytes`] copies no text.
+    pub(crate) fn payload(&self) -> Bytes {
+        self.0.clone()
     }
 }
 

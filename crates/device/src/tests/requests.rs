@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::session::requests::{Answer, Request, Requests};
 use crate::{Error, ReportedProperties};
+use azmqtt_dialect::twin::{PatchTextError, TwinRule};
 
 const TWIN: &[u8] = br#"{"desired":{"a":1,"$version":4},"reported":{"b":2,"$version":7}}"#;
 
@@ -215,4 +217,23 @@ fn what_ends_unsent_leaves_nothing_behind() {
     }
     let shown = format!("{requests:?}");
     assert!(shown.contains("unsent: []"), "{shown}");
+}
+
+#[test]
+fn the_text_is_kept_as_it_is() {
+    let text = Bytes::from_static(b" {\"a\" : 1.50} ");
+    let patch = ReportedProperties::from_json(text.clone()).unwrap();
+    assert_eq!((patch.payload().as_ptr(), patch.size()), (text.as_ptr(), text.len()));
+}
+
+#[test]
+fn no_patch_is_made_of_what_the_service_refuses() {
+    for (text, rule) in [("[1]", TwinRule::NotAnObject), ("{\"$a\":1}", TwinRule::KeyCharacter('$'))] {
+        match ReportedProperties::from_json(text) {
+            Err(PatchTextError::Refused(error)) => assert_eq!(error.rule, rule),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(matches!(ReportedProperties::from_json("{\"a\":"), Err(PatchTextError::NotJson(_))));
+    assert!(matches!(ReportedProperties::from_json(&b"{\"\xff\":1}"[..]), Err(PatchTextError::NotJson(_))));
 }
