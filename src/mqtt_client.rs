@@ -44,7 +44,7 @@ impl TlsOptions {
             None => Trust::default(),
             Some(PemOrDer::Pem(pem)) => Trust::from_pem(&pem).map_err(|error| value_error(&error))?,
             Some(PemOrDer::Der(certificates)) => Trust::from_der(certificates)
-                .ok_or_else(|| PyValueError::new_err("there is no certificate that can be read"))?,
+                .ok_or_else(|| PyValueError::new_err("the certificate cannot be read"))?,
         };
         let verification = match (check_chain, check_name, common_name) {
             (true, true, false) => Verification::Full,
@@ -158,7 +158,7 @@ fn refused(reason: Refused) -> PyErr {
         Refused::Message => {
             "topic: it must not be empty, and hold no wildcard and no U+0000; with the payload it may have 256 MiB"
         }
-        Refused::Filter => "topic: it is no valid filter (MQTT 3.1.1 §4.7)",
+        Refused::Filter => "topic: it is not a valid filter (MQTT 3.1.1 §4.7)",
     })
 }
 

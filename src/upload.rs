@@ -84,6 +84,6 @@ fn step(name: &str, content: Option<&[u8]>, text: Option<String>, status: i32) -
             status_code: status,
             description: text.unwrap_or_default(),
         },
-        _ => return Err(PyValueError::new_err(format!("there is no step {name}"))),
+        _ => return Err(PyValueError::new_err(format!("unknown step {name}"))),
     })
 }

@@ -20,7 +20,7 @@ class Client:
     name: str
     speed: int
     venv: str | None
-    """Name of its virtual environment; ``None`` for the bare client, which is no Python."""
+    """Name of its virtual environment; ``None`` for the bare client, which is not a Python."""
     script: tuple[str, ...] = ()
     imports: str = ""
     """The import that an application begins with."""

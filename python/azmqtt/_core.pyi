@@ -435,7 +435,7 @@ class PendingCall:
 
 @final
 class TlsOptions:
-    """What TLS is made of, for a broker that is no hub. Shows no key."""
+    """What TLS is made of, for a broker that is not a hub. Shows no key."""
 
     def __new__(
         cls,

@@ -83,7 +83,7 @@ class TelemetryMessage:
         """Return the body, parsed as JSON.
 
         Raises:
-            ValueError: The body is something else; NaN and infinities are no JSON.
+            ValueError: The body is something else; NaN and infinities are not JSON.
         """
         from azmqtt._support import strict_json
 

@@ -122,7 +122,7 @@ def utc_text(name: str, value: object) -> str:
     """Write a time as the service wants it: ISO 8601 in UTC.
 
     Raises:
-        TypeError: ``value`` is no ``datetime``.
+        TypeError: ``value`` is not a ``datetime``.
         ValueError: It does not know its time zone.
     """
     from datetime import datetime, timezone

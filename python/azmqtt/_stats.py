@@ -135,7 +135,7 @@ class Stats(Mapping[str, Any]):
         def __getattr__(self, name: str) -> Any:
             """Return a figure."""
             if name == "_figures" or name not in self._figures:
-                raise AttributeError(f"there is no figure {name!r}")
+                raise AttributeError(f"unknown figure {name!r}")
             return self._figures[name]
 
     def __setattr__(self, name: str, value: object) -> None:

@@ -163,7 +163,7 @@ class Cut(Fault):
 
 @dataclass(frozen=True)
 class Corrupt(Fault):
-    """Bytes that are no MQTT come in place of a packet."""
+    """Bytes that are not MQTT come in place of a packet."""
 
     name: ClassVar[str] = "corrupt"
     on: Outgoing | Literal["now"] = "now"

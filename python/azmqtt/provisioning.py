@@ -150,7 +150,7 @@ def derive_device_key(group_key: str, registration_id: str) -> str:
 
     Raises:
         ValueError: The key is not base64, or the registration id breaks a rule.
-        TypeError: An argument is no ``str``.
+        TypeError: An argument is not a ``str``.
     """
     texts(group_key=group_key, registration_id=registration_id)
     return _core.derive_device_key(group_key, registration_id)

@@ -291,7 +291,7 @@ impl Bridge {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // A lock that is taken means that somebody works with the bridge: it is no garbage.
+        // A lock that is taken means that somebody works with the bridge: it is not garbage.
         self.futures.try_lock().map_or(Ok(()), |futures| futures.traverse(&visit))
     }
 

@@ -45,7 +45,7 @@ def test_a_fault_from_the_command_line(hub, command):
 
 def test_what_goes_wrong_says_why(hub, command, monkeypatch):
     for arguments, expected, text in [
-        (("set", "explode"), 1, 'the hub answered 400: "explode" is no fault'),
+        (("set", "explode"), 1, 'the hub answered 400: unknown fault "explode"'),
         (("set", "drop:device_id=nobody"), 1, "the hub answered 404"),
         (("set", "drop:on"), 2, "'on' is not name=value"),
     ]:
@@ -56,7 +56,7 @@ def test_what_goes_wrong_says_why(hub, command, monkeypatch):
     for connection_string, text in [
         ("", "a service connection string is needed"),
         (f"SharedAccessKey={secret}", "has no HostName"),
-        (f"HostName=localhost:x;SharedAccessKeyName=p;SharedAccessKey={secret}", "a port that is no number"),
+        (f"HostName=localhost:x;SharedAccessKeyName=p;SharedAccessKey={secret}", "a port that is not a number"),
         (f"HostName=localhost:1;SharedAccessKeyName=p;SharedAccessKey={secret}", "localhost:1: nobody listens there"),
         (
             f"HostName=localhost:{hub.port};SharedAccessKeyName=p;SharedAccessKey={secret}",
@@ -79,7 +79,7 @@ def test_a_file_with_roots_that_is_none(command, tmp_path):
     )
     (tmp_path / "empty.pem").write_text("no certificate")
     code, _, err = command("list", trust=str(tmp_path / "empty.pem"))
-    assert (code, err) == (2, "azmqtt: --trust: there is no certificate in it, neither in PEM nor in DER\n")
+    assert (code, err) == (2, "azmqtt: --trust: it contains no certificate, neither in PEM nor in DER\n")
 
 
 def test_options_of_the_hub_command():

@@ -106,9 +106,9 @@ def test_what_a_disabled_device_is_told(options, error):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--c2d-lock", "0"], "0 is no number of seconds: more than 0, at most 31536000"),
-        (["--c2d-lock", "99999999"], "99999999 is no number of seconds: more than 0, at most 31536000"),
-        (["--service-port", "x"], "x is no port: 0 to 65535"),
+        (["--c2d-lock", "0"], "0 is not a number of seconds: more than 0, at most 31536000"),
+        (["--c2d-lock", "99999999"], "99999999 is not a number of seconds: more than 0, at most 31536000"),
+        (["--service-port", "x"], "x is not a port: 0 to 65535"),
         (["--c2d-max-delivery-count", "0"], "c2d_max_delivery_count must be from 1 to 100, not 0"),
         (["--hostname", "a b"], "host name"),
     ],

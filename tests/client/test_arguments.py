@@ -56,7 +56,7 @@ def online(hub):
         ({"trust": "x\0y"}, ValueError, "trust: 'x\\x00y' cannot be read"),
         ({"model_id": "dtmi:a\0"}, ValueError, "model_id must be at most 1024 printable characters"),
         ({"product_info": "a" * 70_000}, ValueError, "product_info must be at most 1024 printable characters"),
-        ({"trust": b"no PEM"}, ValueError, "trust: there is no certificate in it"),
+        ({"trust": b"no PEM"}, ValueError, "trust: it contains no certificate"),
     ],
 )
 def test_options(options, error, text):

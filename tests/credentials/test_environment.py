@@ -127,7 +127,7 @@ def _refusal(text, status):
     [
         ("trust-bundle", ("no", "403 Forbidden"), "trust bundle", "it answered 403 Forbidden: no"),
         ("trust-bundle", b"rubbish\r\n\r\n", "trust bundle", "not a whole answer in HTTP/1.1"),
-        ("trust-bundle", {"certificate": "rubbish"}, "trust bundle", "there is no certificate in it"),
+        ("trust-bundle", {"certificate": "rubbish"}, "trust bundle", "it contains no certificate"),
         ("trust-bundle", {}, "trust bundle", "no text named 'certificate'"),
         ("sign", ("gone", "404 Not Found"), "credentials", "it answered 404 Not Found: gone"),
         ("sign", {"digest": "AAAA"}, "credentials", "the signature has 3 bytes"),

@@ -144,7 +144,7 @@ def test_a_certificate_that_its_file_distrusts_is_no_root(hub, tmp_path: Path):
 @pytest.mark.parametrize(
     ("trust", "words"),
     [
-        (b"rubbish", "there is no certificate in it, neither in PEM nor in DER"),
+        (b"rubbish", "it contains no certificate, neither in PEM nor in DER"),
         (b"-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n", "but CERTIFICATE REQUEST"),
         (pkcs7.serialize_certificates([issue("a").certificate], PEM), "openssl pkcs7 -print_certs"),
         (pkcs7.serialize_certificates([issue("a").certificate], DER), "openssl pkcs7 -print_certs"),
@@ -230,9 +230,9 @@ def test_the_arguments_keep_their_names(tmp_path: Path):
     both.write_bytes(issue("a").pem + issue("a").key_pem)
     client = dropin.Client(dropin.CallbackAPIVersion.VERSION2)
     for words, arguments in {
-        "ca_certs: there": {"ca_certs": file},
-        "certfile: there": {"certfile": file},
-        "keyfile: there": {"certfile": certificate, "keyfile": file},
+        "ca_certs: it contains": {"ca_certs": file},
+        "certfile: it contains": {"certfile": file},
+        "keyfile: it contains": {"certfile": certificate, "keyfile": file},
     }.items():
         with pytest.raises(ValueError, match=words):
             client.tls_set(**arguments)
@@ -244,7 +244,7 @@ def test_the_arguments_keep_their_names(tmp_path: Path):
     ):
         said = run(*command, *(part for pair in files.items() for part in pair), ok=False)
         name = next(name for name, path in files.items() if path == file)
-        assert said.startswith(f"azmqtt: {name}: there is no "), said
+        assert said.startswith((f"azmqtt: {name}: it contains no ", f"azmqtt: {name}: it contains neither ")), said
 
 
 # Connection strings

@@ -192,7 +192,7 @@ def test_a_chain_to_an_authority_of_the_hub(hub):
     assert refusal(issue("other", issuer=sub).pem + sub.pem) == (
         f"the client certificate's common name is not {device}"
     )
-    with pytest.raises(ValueError, match="the authority's certificate cannot be used: there is no certificate"):
+    with pytest.raises(ValueError, match="the authority's certificate cannot be used: it contains no certificate"):
         hub.add_ca(own.key_pem)
 
 
@@ -201,7 +201,7 @@ def test_tokens_and_certificates_do_not_replace_each_other(hub):
     with_keys = hub.create_device().device_id
     with client(hub, with_keys, issued.pem, issued.key_pem) as refused, pytest.raises(AuthenticationFailed):
         refused.connect()
-    assert hub.last_refusal == "the device authenticates with SAS tokens, and there is no password"
+    assert hub.last_refusal == "the device authenticates with SAS tokens, but sent no password"
     with_certificate = hub.create_device(x509_thumbprint=issued.thumbprint).device_id
     options = {"port": hub.port, "trust": hub.ca_file}
     with (
@@ -209,7 +209,7 @@ def test_tokens_and_certificates_do_not_replace_each_other(hub):
         pytest.raises(AuthenticationFailed),
     ):
         refused.connect()
-    assert hub.last_refusal == "the device authenticates with X.509, and there is a password"
+    assert hub.last_refusal == "the device authenticates with X.509, but sent a password"
     with pytest.raises(ValueError, match="exclude each other"):
         hub.create_device(key="AAEC", ca=True)
     with pytest.raises(ValueError, match="x509_thumbprint: a thumbprint has 40"):
@@ -318,10 +318,10 @@ def test_what_is_wrong_is_named(tmp_path: Path):
     missing = tmp_path / "missing.pem"
     assert wrong(missing).startswith(f"certificate: {str(missing)!r} cannot be read: No such file")
     assert wrong(own.pem, missing).startswith(f"private_key: {str(missing)!r} cannot be read")
-    assert wrong(b"rubbish") == "certificate: there is no PEM text (-----BEGIN …) and no DER in it"
+    assert wrong(b"rubbish") == "certificate: it contains neither PEM text (-----BEGIN …) nor DER"
     assert wrong(own.key_pem) == "certificate: there is a private key in it and no certificate"
-    assert wrong(own.pem) == "private_key: it must be given, there is none beside the certificate"
-    assert wrong(own.pem, own.pem).startswith("private_key: there is none in it")
+    assert wrong(own.pem) == "private_key: it must be given, as the certificate's PEM contains none"
+    assert wrong(own.pem, own.pem).startswith("private_key: it contains none")
     assert wrong(own.pem, own.key_pem + other.key_pem) == "private_key: there is more than one in it"
     assert wrong(own.pem, other.key_pem) == "private_key: it does not belong to the certificate"
     assert wrong(own.pem[:-40], own.key_pem) == "certificate: section 1 in it is damaged or cut off"

@@ -396,7 +396,7 @@ def test_the_command_refuses_what_is_no_port(port: str) -> None:
     process = command(f"--port={port}")
     _, err = process.communicate(timeout=TIMEOUT)
     assert process.returncode == 2
-    assert "is no port: 0 to 65535" in err
+    assert "is not a port: 0 to 65535" in err
 
 
 def test_a_client_is_made_for_a_device(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None:

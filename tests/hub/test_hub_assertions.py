@@ -123,7 +123,7 @@ def test_telemetry_that_differs(hub, client):
         '  messages[0].properties.a: expected "c", got "b"',
         '  messages[0].properties.d: expected "e", got nothing',
         '  messages[0].system_properties.message-id: expected "m2", got "m1"',
-        "  messages[1].body: expected {\"n\": 2}, got b'\\xff', which is no JSON",
+        "  messages[1].body: expected {\"n\": 2}, got b'\\xff', which is not JSON",
         '  messages[2]: is_nice says no to {"n": 3}',
         "  messages[3]: unexpected b'extra'",
     ]

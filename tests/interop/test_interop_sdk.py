@@ -314,7 +314,7 @@ def test_drops_while_it_sends(client: Client) -> None:
     for position, drop in enumerate((client.hub.disconnect, client.hub.expire_token), start=1):
         drop(device.device_id)
         # paho 1.6, below Python's client, ends its thread when it writes on a TLS connection that is gone (from
-        # Python 3.10 on that is no ConnectionError). So it is let notice first.
+        # Python 3.10 on that is not a ConnectionError). So it is let notice first.
         if not client.is_node:
             client.robot.event("connected", lambda connected: not connected)
         acknowledged += client.robot.call("send_numbers", first=50 * position, count=50)

@@ -215,7 +215,7 @@ def test_a_file_that_is_written_in_place(volume):
     assert sat.begin().data == first.encode()
     whole = jwt(n=22)
     volume.file.write_text(whole[:25])
-    assert not sat.changed(), "half of a token is no news"
+    assert not sat.changed(), "half of a token is not news"
     volume.file.write_text(whole + "\n")
     assert sat.changed()
     assert sat.begin().data == whole.encode()
@@ -265,7 +265,7 @@ def test_a_file_that_never_comes_or_never_is_a_token(volume, monkeypatch):
     with pytest.raises(ValueError, match="holds no token"):
         ServiceAccountToken(volume.file).begin()
     volume.file.write_text("s3cret")
-    with pytest.raises(ValueError, match="no JSON Web Token") as raised:
+    with pytest.raises(ValueError, match="not a JSON Web Token") as raised:
         ServiceAccountToken(volume.file).begin()
     assert "s3cret" not in str(raised.value)
 

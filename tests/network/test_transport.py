@@ -157,7 +157,7 @@ def test_the_environment(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None
         ({"proxy": "https://user:hunter2@proxy:3128"}, ValueError, "proxy: TLS to the proxy itself"),
         ({"proxy": "socks4://proxy"}, ValueError, "proxy: it must begin with http://, socks5:// or socks5h://"),
         ({"proxy": "http://user:hunter2@proxy:0"}, ValueError, "proxy: the port must be"),
-        ({"proxy": "http://user:hunter2@pro xy"}, ValueError, "proxy: there is no host name"),
+        ({"proxy": "http://user:hunter2@pro xy"}, ValueError, "proxy: its host name is missing"),
         ({"proxy": "socks5://user@proxy"}, ValueError, "proxy: SOCKS5 takes a user name and a password"),
         ({"gateway_hostname": b"edge"}, TypeError, "gateway_hostname must be str, not bytes"),
         ({"gateway_hostname": ""}, ValueError, "gateway_hostname: "),

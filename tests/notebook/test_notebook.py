@@ -107,7 +107,7 @@ def test_interrupt(kernel, wait):
 
 @pytest.mark.timeout(120)
 def test_only_coroutines_are_warned_of_waits_that_block(kernel):
-    """A cell is no coroutine, although it runs on an event loop; one with ``await`` is compiled by statements."""
+    """A cell is not a coroutine, although it runs on an event loop; one with ``await`` is compiled by statements."""
     kernel.run("local = azmqtt.LocalHub(); there = local.device_client('n'); there.connect()")
     assert "Warning" not in kernel.run("local.wait_for_connection('n')\nlocal.assert_telemetry('n', [])")
     assert "Warning" not in kernel.run("await there.send_message_async('x')\nlocal.wait_for_connection('n')")

@@ -114,7 +114,7 @@ def test_tls_settings(tmp_path: Path):
         client.tls_insecure_set(value=True)
     with pytest.raises(FileNotFoundError):
         client.tls_set(str(tmp_path / "none.pem"))
-    with pytest.raises(ValueError, match="ca_certs: there is no certificate"):
+    with pytest.raises(ValueError, match="ca_certs: it contains no certificate"):
         client.tls_set(str(rubbish))
     with pytest.raises(ValueError, match=r"TLS 1\.2"):
         client.tls_set(str(ca_file), tls_version=ssl.PROTOCOL_TLSv1_1)

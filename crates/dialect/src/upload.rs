@@ -80,10 +80,10 @@ impl UploadTarget {
             sas: field("sasToken", "the answer has no sasToken")?.trim_start_matches('?').to_owned(),
         };
         if target.host_and_port().is_none() {
-            return Err("hostName is no host name");
+            return Err("hostName is not a host name");
         }
         if target.sas.is_empty() || !target.sas.bytes().all(|b| b.is_ascii_graphic() && b != b'#') {
-            return Err("sasToken is no query");
+            return Err("sasToken is not a query");
         }
         Ok(target)
     }
@@ -210,10 +210,10 @@ mod tests {
         };
         assert_eq!(UploadTarget::parse(b"<html>"), Err("the answer is not JSON"));
         assert_eq!(UploadTarget::parse(b"[]"), Err("the answer has no correlationId"));
-        assert_eq!(bad("hostName", json!("a host")), "hostName is no host name");
-        assert_eq!(bad("hostName", json!("host:0")), "hostName is no host name");
-        assert_eq!(bad("sasToken", json!("?sig=a b")), "sasToken is no query");
-        assert_eq!(bad("sasToken", json!("sig\r\nX-Evil: 1")), "sasToken is no query");
+        assert_eq!(bad("hostName", json!("a host")), "hostName is not a host name");
+        assert_eq!(bad("hostName", json!("host:0")), "hostName is not a host name");
+        assert_eq!(bad("sasToken", json!("?sig=a b")), "sasToken is not a query");
+        assert_eq!(bad("sasToken", json!("sig\r\nX-Evil: 1")), "sasToken is not a query");
         assert_eq!(bad("blobName", json!(7)), "the answer has no blobName");
     }
 

@@ -62,7 +62,7 @@ impl fmt::Debug for Thumbprint {
     }
 }
 
-/// Text that is no thumbprint.
+/// Text that is not a thumbprint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThumbprintError;
 

@@ -9,7 +9,7 @@ pub enum IfMatch {
     Etag(String),
 }
 
-/// A text that is no condition.
+/// A text that is not a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotAnEtag;
 

@@ -13,7 +13,7 @@ pub struct ClockOffset {
 const NOTABLE: u64 = 60;
 
 impl ClockOffset {
-    /// From the `Date` of an answer that came at `now`; `None` if it is no date.
+    /// From the `Date` of an answer that came at `now`; `None` if it is not a date.
     pub(crate) fn from_date(date: &[u8], now: SystemTime) -> Option<Self> {
         let date = httpdate::parse_http_date(str::from_utf8(date).ok()?).ok()?;
         let seconds = match date.duration_since(now) {

@@ -118,7 +118,7 @@ def _token(arguments: argparse.Namespace) -> tuple[str, bytes] | None:
         return None
     text = _content("--token-file", arguments.token_file).strip()
     if not text:
-        raise ValueError("--token-file: there is no token in it")
+        raise ValueError("--token-file: the file contains no token")
     return arguments.method, text
 
 

@@ -92,7 +92,7 @@ def port_or_any(text: str) -> int:
 
 def _port(text: str, least: int) -> int:
     if not (text.isascii() and text.isdigit() and least <= int(text) <= _MAX_PORT):
-        raise argparse.ArgumentTypeError(f"{text} is no port: {least} to {_MAX_PORT}")
+        raise argparse.ArgumentTypeError(f"{text} is not a port: {least} to {_MAX_PORT}")
     return int(text)
 
 
@@ -103,14 +103,14 @@ def seconds(text: str) -> float:
     except ValueError:
         value = 0
     if not 0 < value <= _LONGEST:
-        raise argparse.ArgumentTypeError(f"{text} is no number of seconds: more than 0, at most {_LONGEST}")
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds: more than 0, at most {_LONGEST}")
     return value
 
 
 def count(text: str) -> int:
     """Read a number from 0 on."""
     if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text} is no number from 0 on")
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
     return int(text)
 
 
@@ -120,7 +120,7 @@ def connection_string(arguments: argparse.Namespace) -> str:
     if text == "-":
         text = line_of_stdin()
         if not text:
-            raise UsageError("--connection-string: there is no connection string on stdin")
+            raise UsageError("--connection-string: stdin contains no connection string")
     elif text is None:
         text = os.environ.get(CONNECTION_STRING)
     if not text:
@@ -159,7 +159,7 @@ def text_or_file(text: str) -> str:
     """Return the text itself, the content of ``@file``, or for ``-`` what comes from stdin.
 
     Raises:
-        ValueError: The content is no text; names the file.
+        ValueError: The content is not a string; names the file.
         OSError: The file cannot be read.
     """
     if text == "-":
@@ -173,7 +173,7 @@ def line_of_stdin() -> str:
     """Return a line from stdin; all of it if the line begins JSON, as ``az`` prints it, or UTF-16.
 
     Raises:
-        ValueError: It is no text.
+        ValueError: It is not a string.
     """
     line = sys.stdin.buffer.readline()
     if b"\0" in line or line.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"{", b"[")):

@@ -130,7 +130,7 @@ def _status(text: str) -> int:
     except ValueError:
         status = _STATUSES
     if not -_STATUSES <= status < _STATUSES:
-        raise argparse.ArgumentTypeError(f"{text} is no status: a whole number of 32 bits")
+        raise argparse.ArgumentTypeError(f"{text} is not a status: a whole number of 32 bits")
     return status
 
 

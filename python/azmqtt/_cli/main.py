@@ -87,7 +87,7 @@ def _check_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) ->
             from difflib import get_close_matches
 
             close = get_close_matches(name, options, 1)
-            parser.error(f"there is no option {name}" + (f"; did you mean {close[0]}?" if close else ""))
+            parser.error(f"unknown option {name}" + (f"; did you mean {close[0]}?" if close else ""))
 
 
 #: What the arguments of a client are called here.
@@ -172,5 +172,5 @@ def _connection_string(given: object) -> str | None:
     where = "the standard input" if given == "-" else f"the environment variable {common.CONNECTION_STRING}"
     text = (common.line_of_stdin() if given == "-" else os.environ.get(common.CONNECTION_STRING, "")).strip()
     if not text:
-        raise ValueError(f"there is no connection string in {where}")
+        raise ValueError(f"{where} contains no connection string")
     return text

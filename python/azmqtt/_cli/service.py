@@ -217,7 +217,7 @@ def _update_twin(arguments: argparse.Namespace) -> int:
     if arguments.tags is not None:
         parts.append(f'"tags":{common.json_text("--tags", arguments.tags)}')
     if not parts:
-        raise common.UsageError("there is nothing to change: --desired or --tags")
+        raise common.UsageError("nothing to change: --desired or --tags")
     body = JsonText(f"{{{','.join(parts)}}}")
     common.say(service_api(arguments).request("PATCH", _path(arguments, "twins"), body)[0], pretty=True)
     return 0

@@ -64,7 +64,7 @@ class ServiceApi:
             raise ValueError(f"the service connection string has no {missing[0]}{hint}")
         self._host, _, port = parts["HostName"].partition(":")
         if port and not (port.isascii() and port.isdigit()):
-            raise ValueError("the service connection string's HostName has a port that is no number")
+            raise ValueError("the service connection string's HostName has a port that is not a number")
         self._port = int(port or 443)
         self._policy, self._key = parts["SharedAccessKeyName"], parts["SharedAccessKey"]
         self._timeout = timeout

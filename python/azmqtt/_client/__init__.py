@@ -372,7 +372,7 @@ class DeviceClient(MethodCallsMixin, Connection):
 
         Raises:
             ValueError: The client is a device, which has no inputs, or the name is empty.
-            TypeError: The name is no ``str``, or the handler not callable.
+            TypeError: The name is not a ``str``, or the handler not callable.
             RuntimeError: There is a handler for it already.
         """
         if callable(input_name):

@@ -196,7 +196,7 @@ class Connection(Observed):
 
         Raises:
             ValueError: A malformed name, or an option out of its bounds.
-            TypeError: ``sign`` is no function, or an option is unknown or of the wrong type.
+            TypeError: ``sign`` is not a function, or an option is unknown or of the wrong type.
         """
         texts(hostname=hostname, device_id=device_id)
         texts_or_none(module_id=module_id)

@@ -157,7 +157,7 @@ def _parts(response: Any) -> tuple[int, Any]:
     """Split what a handler returned into status and payload.
 
     Raises:
-        TypeError: A tuple that is no status and payload.
+        TypeError: A tuple that is not a status and payload.
     """
     if not isinstance(response, tuple):
         return 200, response

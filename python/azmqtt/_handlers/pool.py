@@ -299,7 +299,7 @@ def set_handler_threads(maximum: int) -> None:
 
     Raises:
         ValueError: ``maximum`` is not from 1 to 65,536.
-        TypeError: It is no ``int``.
+        TypeError: It is not an ``int``.
     """
     current().set_bound(whole("maximum", maximum, 1, 65_536))
 

@@ -56,7 +56,7 @@ class AssertionsMixin:
         Raises:
             AssertionError: There are others; says what differs.
             LookupError: There is no such device.
-            TypeError: What is expected is no list of messages.
+            TypeError: What is expected is not a list of messages.
         """
         __tracebackhide__ = True
         return run(self._has_sent(device_id, expected, module_id, after, timeout), self._core)
@@ -130,7 +130,7 @@ class AssertionsMixin:
             AssertionError: They are others; says what differs, as in
                 ``properties.reported.firmware: expected "1.1", got "1.0"``.
             LookupError: There is no such device.
-            TypeError: What is expected is no mapping.
+            TypeError: What is expected is not a mapping.
         """
         __tracebackhide__ = True
         run(self._section("reported", device_id, expected, module_id, timeout, exact=exact), self._core)
@@ -257,7 +257,7 @@ def _against_body(expected: Any, message: TelemetryMessage, path: str) -> list[s
     try:
         actual = message.json()
     except ValueError:
-        return [f"{path}: expected {show(expected)}, got {_body(message)}, which is no JSON"]
+        return [f"{path}: expected {show(expected)}, got {_body(message)}, which is not JSON"]
     return differences(expected, actual, path)
 
 

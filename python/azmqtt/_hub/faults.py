@@ -93,7 +93,7 @@ class FaultsMixin:
         """Start faults by chance, now; return what is going to happen, the same for the same seed.
 
         Raises:
-            TypeError: It is no schedule.
+            TypeError: It is not a schedule.
             ValueError: A fault makes no sense; says why.
             LookupError: There is no such device.
             RuntimeError: The hub is stopped.

@@ -27,7 +27,7 @@ class QueriesMixin:
                 ``devices``, ``devices.modules`` or ``devices.jobs``.
 
         Raises:
-            TypeError: The query is no text.
+            TypeError: The query is not a string.
             ValueError: The query is not of the language; says where and why.
         """
         from azmqtt._support import strict_json

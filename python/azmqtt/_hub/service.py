@@ -50,7 +50,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
             Their new ``$version``.
 
         Raises:
-            TypeError: The patch is no mapping, or holds what JSON does not.
+            TypeError: The patch is not a mapping, or holds what JSON does not.
             ValueError: The patch breaks a limit of twins; names the path.
             LookupError: There is no such device.
         """

@@ -48,7 +48,7 @@ class Authentication:
 
     #: The authentication method of CONNECT (MQTT 5 §3.1.2.11.9).
     method: str
-    #: Whether 0x18 in answer to a renewal means to try again later, and is no challenge.
+    #: Whether 0x18 in answer to a renewal means to try again later, and is not a challenge.
     waits = False
     #: Seconds between two looks whether there is something new, for what does not go by time alone.
     poll: float | None = None

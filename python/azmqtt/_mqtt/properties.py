@@ -96,8 +96,8 @@ def writable(field: str, value: Any) -> str:
     """Check a text that is to be written in a packet, and return it (MQTT 5 §1.5.4).
 
     Raises:
-        TypeError: It is no text.
-        ValueError: It is too long, holds U+0000, or is no UTF-8.
+        TypeError: It is not a string.
+        ValueError: It is too long, holds U+0000, or is not UTF-8.
     """
     text = arguments.text(field, value)
     if "\0" in text:

@@ -48,7 +48,7 @@ class ServiceAccountToken(Authentication):
         """Read the token, within 5 s.
 
         Raises:
-            ValueError: It is missing, cannot be read, or is no whole JSON Web Token.
+            ValueError: It is missing, cannot be read, or is not a whole JSON Web Token.
         """
         deadline = time.monotonic() + _PATIENCE
         while True:

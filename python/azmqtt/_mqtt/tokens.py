@@ -19,14 +19,14 @@ def claims(token: str) -> dict[str, Any]:
     """Read the claims of a token.
 
     Raises:
-        ValueError: It is no whole JSON Web Token in compact form. The text never quotes it.
+        ValueError: It is not a whole JSON Web Token in compact form. The text never quotes it.
     """
     parts = token.split(".")
     if len(token) > LONGEST or len(parts) != 3 or not all(parts):  # noqa: PLR2004 - header, claims, signature
-        raise ValueError("it is no JSON Web Token, which has three parts with dots in between")
+        raise ValueError("it is not a JSON Web Token, which has three parts with dots in between")
     header, payload = _part("header", parts[0]), _part("claims", parts[1])
     if not (isinstance(header, dict) and isinstance(payload, dict)):
-        raise ValueError("header and claims of the JSON Web Token are no JSON objects")  # noqa: TRY004 - of its text
+        raise ValueError("header and claims of the JSON Web Token are not JSON objects")  # noqa: TRY004 - of its text
     if not _BASE64URL.issuperset(parts[2]) or len(parts[2]) % 4 == 1:
         raise ValueError("the signature of the JSON Web Token is not whole")
     return payload
@@ -36,7 +36,7 @@ def expiry(token: str) -> float | None:
     """Read when a token expires, in Unix seconds: its claim ``exp``, if it has one.
 
     Raises:
-        ValueError: It is no JSON Web Token, or ``exp`` is no time.
+        ValueError: It is not a JSON Web Token, or ``exp`` is not a time.
     """
     exp = claims(token).get("exp")
     if exp is None:

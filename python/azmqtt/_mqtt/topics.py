@@ -40,7 +40,7 @@ def check_topic(field: str, topic: object, limits: TopicLimits = ANY_BROKER) -> 
     """Check what a message is published to, and return it (MQTT 5 §4.7).
 
     Raises:
-        TypeError: It is no text.
+        TypeError: It is not a string.
         ValueError: It breaks a rule, which is named.
     """
     text = _check_text(field, topic, limits)
@@ -60,7 +60,7 @@ def check_filter(field: str, topic_filter: object, limits: TopicLimits = ANY_BRO
     """Check what a subscription asks for, and return it (MQTT 5 §4.7, §4.8.2).
 
     Raises:
-        TypeError: It is no text.
+        TypeError: It is not a string.
         ValueError: It breaks a rule, which is named.
     """
     text = _check_text(field, topic_filter, limits)

@@ -58,7 +58,7 @@ def user_name_text(name: str, value: Any) -> str | None:
     """Check what becomes part of the MQTT user name, and return it.
 
     Raises:
-        TypeError: It is no text.
+        TypeError: It is not a string.
         ValueError: It is too long, or cannot be printed.
     """
     if value is not None and (len(text(name, value)) > _LONGEST_TEXT or not value.isprintable()):
@@ -135,7 +135,7 @@ def seconds(name: str, value: Any) -> float:
     """Check a number of seconds, which may be negative or infinite, and return it.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: It is not a number.
         ValueError: It is NaN, or an ``int`` that is larger than any ``float``.
     """
     checked_value = number(name, value, _SECONDS)
@@ -148,7 +148,7 @@ def seconds_within(name: str, value: Any, least: float, most: float) -> float:
     """Check a number of seconds and its bounds, and return it.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: It is not a number.
         ValueError: It is out of its bounds, or NaN.
     """
     if isinstance(value, bool) or not hasattr(type(value), "__float__"):
@@ -161,7 +161,7 @@ def seconds_above_zero(name: str, value: Any, most: float) -> float:
     """Check a number of seconds that is more than 0, and return it.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: It is not a number.
         ValueError: It is 0 or less, more than ``most``, or NaN.
     """
     checked_value = number(name, value, _SECONDS)
@@ -175,7 +175,7 @@ def timeout(value: Any) -> None:
     """Check how long a call may wait: seconds, of which there may be infinitely many; ``None`` for ever.
 
     Raises:
-        TypeError: It is no number.
+        TypeError: It is not a number.
         ValueError: It is negative, or NaN.
     """
     if value is not None:
@@ -187,7 +187,7 @@ def method_timeouts(response_timeout: Any, connect_timeout: Any) -> tuple[float,
     """Check the times that a call of a direct method may take, by the service's bounds, and return them.
 
     Raises:
-        TypeError: One is no number.
+        TypeError: One is not a number.
         ValueError: One is out of its bounds, or a device would get longer to connect than to answer, which the service
             refuses (400004).
     """
@@ -247,7 +247,7 @@ def checked(cls: C) -> C:
 
     What is checked are parameters annotated as ``str``, ``int``, ``float`` (of seconds), ``bool``, a path (``str |
     os.PathLike[str]``) or ``Mapping[str, str…]``, each perhaps with ``| None``; others are the methods' own business,
-    and so is ``probability``, a number that is no time.
+    and so is ``probability``, a number that is not a time.
     """
     for base in cls.__mro__[:-1]:
         for name, member in list(vars(base).items()):

@@ -42,5 +42,5 @@ def read_pem(name: str, value: Any) -> bytes:
 
 
 def _may_be_secret(path: str) -> bool:
-    """Whether what is no path looks like a key: several lines, or the base64 of one."""
+    """Whether what is not a path looks like a key: several lines, or the base64 of one."""
     return "\n" in path or len(path) > _LONGEST_PATH or path.lstrip().startswith(("MI", "MC", "MH", "LS0t"))

@@ -395,7 +395,7 @@ def _tell(method: Callable[..., None], *args: Any) -> None:
 
 
 def _topic(message: Any) -> str:
-    # A topic that is no UTF-8 is none of ours.
+    # A topic that is not UTF-8 is none of ours.
     with suppress(UnicodeDecodeError):
         return str(message.topic)
     return ""

@@ -48,7 +48,7 @@ def run(
         OSError: There is no connection.
     """
     if unknown := options.keys() - _NAMES:
-        raise TypeError(f"there is no argument {min(unknown)!r}")
+        raise TypeError(f"unknown argument {min(unknown)!r}")
     client = Client(
         CallbackAPIVersion.VERSION2,
         client_id=options.get("client_id", ""),

@@ -68,7 +68,7 @@ class TwinPatcher(Uncopied):
 
     Raises:
         ImportError: paho-mqtt is not installed.
-        TypeError: ``client`` is no paho client.
+        TypeError: ``client`` is not a paho client.
         ValueError: Names an argument that is out of its bounds; ``client`` is for another version of MQTT.
     """
 

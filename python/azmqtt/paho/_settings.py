@@ -38,7 +38,7 @@ def check_qos(qos: int) -> int:
     """
     if qos not in {0, 1, 2}:
         raise ValueError("qos must be 0 or 1")
-    if qos == 2:  # noqa: PLR2004 - it is no magic number
+    if qos == 2:  # noqa: PLR2004 - it is not a magic number
         raise NotImplementedError(
             "qos=2 is not supported: this client is made for IoT Hub, which closes the connection on it; use qos=1"
         )
@@ -334,7 +334,7 @@ class Settings(Callbacks):
         """Set how many QoS 1 messages may wait for their PUBACK or a connection; 0 for any number.
 
         Raises:
-            TypeError: It is no integer.
+            TypeError: It is not an integer.
             ValueError: It is negative.
         """
         if not isinstance(queue_size, int):
@@ -351,8 +351,8 @@ class Settings(Callbacks):
         """Do nothing, as in paho: messages are sent again after a reconnect."""
 
     def enable_bridge_mode(self) -> None:
-        """Not supported: it is no part of MQTT 3.1.1."""
-        raise NotImplementedError("bridge mode is no part of MQTT 3.1.1, and not supported")
+        """Not supported: it is not part of MQTT 3.1.1."""
+        raise NotImplementedError("bridge mode is not part of MQTT 3.1.1, and not supported")
 
     def _set_server(self, host: str, port: int, keepalive: int, bind_address: str, bind_port: int) -> None:
         host, port, keepalive = check_host(host), check_port(port), check_keepalive(keepalive)

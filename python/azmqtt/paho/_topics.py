@@ -38,7 +38,7 @@ def check_filter(topic: object) -> str:
     levels = topic.split("/")
     wrong = any(len(level) > 1 and ("+" in level or "#" in level) for level in levels) or "#" in levels[:-1]
     if wrong or "\0" in topic or len(topic.encode()) > _MAX_LENGTH:
-        raise ValueError(f"topic is no valid filter: {topic!r} (# alone in the last level, + alone in its level)")
+        raise ValueError(f"topic is not a valid filter: {topic!r} (# alone in the last level, + alone in its level)")
     return topic
 
 

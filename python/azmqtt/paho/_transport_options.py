@@ -31,7 +31,7 @@ def proxy_url(options: Mapping[str, Any]) -> str:
     """
     known = {"proxy_type", "proxy_addr", "proxy_port", "proxy_rdns", "proxy_username", "proxy_password"}
     if unknown := options.keys() - known:
-        raise ValueError(f"{min(unknown)} is no option of a proxy")
+        raise ValueError(f"unknown option of a proxy: {min(unknown)}")
     kind, host = options.get("proxy_type"), options.get("proxy_addr")
     if kind == _SOCKS4:
         raise NotImplementedError("proxy_type: SOCKS4 is not supported; most proxies that speak it speak SOCKS5 too")

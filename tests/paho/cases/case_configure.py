@@ -119,7 +119,7 @@ def test_what_is_refused_is_named_and_shows_no_key(hub: azmqtt.LocalHub):
     refused(ValueError, "x509=true", "HostName=h;DeviceId=d;x509=true")
     refused(ValueError, "sas_ttl must be from 1", sas_ttl=0)
     refused(TypeError, "sas_ttl must be a number", sas_ttl="1h")
-    refused(ValueError, "trust: there is no certificate", trust=b"nothing")
+    refused(ValueError, "trust: it contains no certificate", trust=b"nothing")
     refused(ValueError, "trust", trust="/nowhere.pem")
     refused(TypeError, "connection_string must be str", string=b"HostName=h")
     refused(TypeError, "client must be a paho", client=object())

@@ -177,7 +177,7 @@ impl Sink {
             Ok(Some(false)) => {}
             Ok(None) => drop(self.conns.remove(&token)),
             Err(e) => {
-                // A client that simply leaves is no news.
+                // A client that simply leaves is not news.
                 if !matches!(&e, Error::Io(io) if gone(io.kind())) {
                     eprintln!("sink: connection dropped: {e}");
                 }

@@ -108,7 +108,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Message => "the message cannot be sent: its topic is invalid, or it is too large",
-            Self::Filter => "there is no topic filter, or an invalid one",
+            Self::Filter => "the topic filter is missing or invalid",
         })
     }
 }

@@ -181,7 +181,7 @@ impl DesiredTracker {
         changes
     }
 
-    /// A notification came in; a patch that is no object stands for one that could not be read. Yields the
+    /// A notification came in; a patch that is not an object stands for one that could not be read. Yields the
     /// change to hand on; `None` for one that is already known, that must wait, or that is unreadable or
     /// showed a gap (then [`Self::wants_read`] is true).
     pub fn notified(&mut self, notification: DesiredPatch) -> Option<DesiredPatch> {

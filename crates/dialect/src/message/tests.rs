@@ -139,6 +139,6 @@ fn names_that_differ_in_case_are_found() {
         assert_eq!(named(names).names_that_differ_in_case(), Some(("Temp", "temP")));
     }
     assert_eq!(named(&many[..11]).names_that_differ_in_case(), None);
-    // They are no error: the service takes the message.
+    // They are not errors: the service takes the message.
     assert_eq!(named(&["Temp", "temp"]).validate(), Ok(()));
 }

@@ -262,7 +262,7 @@ impl RegistrationState {
 /// Why a body of the provisioning dialect cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnswerError {
-    /// It is no JSON object.
+    /// It is not a JSON object.
     NotJson,
     /// A member is missing or is not what it should be.
     Member(&'static str),

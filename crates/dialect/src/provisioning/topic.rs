@@ -73,7 +73,7 @@ pub struct ProvisioningResponse {
 }
 
 impl ProvisioningResponse {
-    /// Parses a topic that the service published. A `retry-after` that is no number counts as none.
+    /// Parses a topic that the service published. A `retry-after` that is not a number counts as none.
     pub fn parse(topic: &str) -> Result<Self, TopicError> {
         let rest = topic.strip_prefix(RESPONSE).ok_or(TopicError::Unknown)?;
         let (status, query) = rest.split_once("/?").ok_or(TopicError::Unknown)?;

@@ -145,7 +145,7 @@ fn constant(f: &mut Formatter<'_>, value: &Value) -> fmt::Result {
         // Without the ".0" of JSON, and never with an exponent.
         Value::Number(number) => number.as_f64().unwrap_or_default().fmt(f),
         Value::Array(list) => constants(f, list),
-        // Literals are no objects.
+        // Literals are not objects.
         other => other.fmt(f),
     }
 }

@@ -166,7 +166,7 @@ impl Lexer {
                     self.at += 4;
                     digits.iter().fold(0, |code, digit| code * 16 + digit)
                 });
-                // Half of a surrogate pair is no character; the other half would have to follow.
+                // Half of a surrogate pair is not a character; the other half would have to follow.
                 code.and_then(char::from_u32)
                     .ok_or_else(|| QueryError::new(begin, "\\u takes four hexadecimal digits of a character"))
             }

@@ -134,7 +134,7 @@ pub fn function(name: &str) -> Result<(Function, usize), String> {
         name if OF_ROUTES.contains(&name) => {
             format!("{name} is a function of message routes, not of twins and jobs")
         }
-        name => format!("there is no function {name}"),
+        name => format!("unknown function {name}"),
     })
 }
 

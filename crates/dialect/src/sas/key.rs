@@ -91,7 +91,7 @@ impl fmt::Debug for SymmetricKey {
 
 impl PartialEq for SymmetricKey {
     fn eq(&self, other: &Self) -> bool {
-        // Only the length, which is no secret, may end the comparison early.
+        // Only the length, which is not a secret, may end the comparison early.
         self.0.len() == other.0.len()
             && std::hint::black_box(self.0.iter().zip(&other.0).fold(0, |diff, (a, b)| diff | (a ^ b))) == 0
     }

@@ -36,7 +36,7 @@ pub fn check_patch_text(section: Section, patch: &[u8]) -> Result<(), PatchTextE
     checker.finish(section, outcome).map_err(PatchTextError::Refused)
 }
 
-/// A text that is no patch.
+/// A text that is not a patch.
 #[derive(Debug)]
 pub enum PatchTextError {
     /// It is not JSON.

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 /// Applies `patch` to `target`. An object patch for an absent or non-object value makes a new object, even when all it
-/// holds is nulls; a patch that is no object replaces the target.
+/// holds is nulls; a patch that is not an object replaces the target.
 pub fn merge_patch(target: &mut Value, patch: &Value) {
     let Value::Object(patch) = patch else {
         target.clone_from(patch);

@@ -63,14 +63,14 @@ impl ConfigurationBody {
     pub fn read(id: &str, body: &Value) -> Result<Self, Refused> {
         check_id(id)?;
         let invalid = |message: String| Refused::new(ErrorCode::ARGUMENT_INVALID, message);
-        let fields = body.as_object().ok_or_else(|| invalid("the body is no object".to_owned()))?;
+        let fields = body.as_object().ok_or_else(|| invalid("the body is not an object".to_owned()))?;
         if fields.get("id").and_then(Value::as_str).is_some_and(|other| other != id) {
             return Err(invalid("the id of the body is not that of the path".to_owned()));
         }
         let text = |name: &str, default: &str| match fields.get(name) {
             None | Some(Value::Null) => Ok(default.to_owned()),
             Some(Value::String(text)) => Ok(text.clone()),
-            Some(_) => Err(invalid(format!("{name} is no text"))),
+            Some(_) => Err(invalid(format!("{name} is not a string"))),
         };
         let priority = match fields.get("priority") {
             None | Some(Value::Null) => 0,

@@ -44,7 +44,8 @@ impl Configurations {
         let configurations = Self { registry, disk, all, serials, saving };
         let Some((path, content)) = kept else { return Ok(configurations) };
         let list = content.get("configurations").and_then(Value::as_array);
-        let list = list.ok_or_else(|| HubError::corrupt(&path, "'configurations' is missing or no list"))?;
+        let list =
+            list.ok_or_else(|| HubError::corrupt(&path, "'configurations' is missing or not a list"))?;
         for entry in list {
             let configuration =
                 read(entry, configurations.serial()).map_err(|reason| HubError::corrupt(&path, reason))?;

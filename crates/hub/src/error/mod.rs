@@ -188,7 +188,7 @@ impl fmt::Display for HubError {
             Self::DeviceExists(id) => write!(f, "the device {id} exists already"),
             Self::PolicyNotFound(name) => write!(
                 f,
-                "there is no policy {name}: there are iothubowner, service, device, registryRead and registryReadWrite"
+                "unknown policy {name}: expected iothubowner, service, device, registryRead or registryReadWrite"
             ),
             Self::DeviceNotFound(id) => write!(f, "there is no device {id}"),
             Self::ModuleExists(id) => write!(f, "the module {id} exists already"),
@@ -207,7 +207,7 @@ impl fmt::Display for HubError {
             Self::EtagMissing => f.write_str("Etag missing"),
             Self::Argument(reason) => f.write_str(reason),
             Self::InputName(rule) => write!(f, "the name of an input {rule}"),
-            Self::EnrollmentExists(name) => write!(f, "there is an enrolment {name} already"),
+            Self::EnrollmentExists(name) => write!(f, "the enrolment {name} exists already"),
             Self::EnrollmentNotFound(name) => write!(f, "there is no enrolment {name}"),
             Self::RegistrationNotFound(id) => write!(f, "there is no registration {id}"),
             Self::Query(error) => error.fmt(f),

@@ -193,7 +193,7 @@ impl Fault {
             "answer" => "twin_request",
             "change_twin" => "twin_patch",
             "lose" | "delay" | "duplicate" | "cut" | "corrupt" => "",
-            _ => return error(format!("{name:?} is no fault: it is one of {}", FAULTS.join(", "))),
+            _ => return error(format!("unknown fault {name:?}: expected one of {}", FAULTS.join(", "))),
         };
         let on = fields.text("on")?.unwrap_or_else(|| default.to_owned());
         if on.is_empty() {
@@ -274,7 +274,7 @@ impl Fault {
             return fits(fault.map(|fault| Self::Received(what, fault)));
         }
         let Some(what) = Sent::from_name(on).filter(|what| *what != Sent::Other) else {
-            return error(format!("{on:?} is no moment: it is one of {}", MOMENTS.join(", ")));
+            return error(format!("unknown moment {on:?}: expected one of {}", MOMENTS.join(", ")));
         };
         let fault = match name {
             "drop" => Some(SentFault::Drop),

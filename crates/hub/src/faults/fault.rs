@@ -182,7 +182,7 @@ pub enum SentFault {
     Duplicate,
     /// Half of it is sent, and the connection closes.
     Cut,
-    /// Bytes that are no MQTT come in its place.
+    /// Bytes that are not MQTT come in its place.
     Corrupt,
 }
 
@@ -219,7 +219,7 @@ pub enum NowFault {
     Silence(Option<Duration>),
     /// The hub stops reading for that time.
     Delay(Duration),
-    /// Bytes that are no MQTT.
+    /// Bytes that are not MQTT.
     Corrupt,
     /// The token expires: it closes without words.
     ExpireToken,

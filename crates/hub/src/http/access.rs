@@ -103,7 +103,7 @@ impl Who {
                 match shared.registry.find(&*device_id) {
                     Some(device) if device.may_connect() => Ok(()),
                     Some(_) => refuse("the device of the module is disabled"),
-                    None => refuse("there is no such device"),
+                    None => refuse("unknown device"),
                 }
             }
             Self::PolicyOrModule(right) => {

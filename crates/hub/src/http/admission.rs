@@ -55,13 +55,13 @@ impl<'a> Asker<'a> {
     /// The device or module that asks, if it shows a token of its own or, without one, its certificate.
     pub(super) fn admit(&self, shared: &Shared, id: Id<'_>) -> Result<Admitted, Refusal> {
         let refuse = |reason: String| Refusal::unauthorized(shared, &reason);
-        let device = shared.registry.find(id).ok_or_else(|| refuse("there is no such device".to_owned()))?;
+        let device = shared.registry.find(id).ok_or_else(|| refuse("unknown device".to_owned()))?;
         let proof = prove_by(shared, &device, id, self.headers, &self.chain).map_err(refuse)?;
         if !device.may_connect() {
             return Err(Refusal::new(ErrorCode::DEVICE_DISABLED, "the device is disabled"));
         }
         if parameter(self.query, "api-version").is_none() {
-            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
+            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "api-version is missing"));
         }
         Ok(Admitted { device, of_hub: proof.of_hub })
     }
@@ -82,7 +82,7 @@ pub(super) fn prove_by(
 ) -> Result<Proof, String> {
     let identity = Identity::new(&shared.config.hostname, id.device, id.module);
     let identity = identity.map_err(|error| error.to_string())?;
-    // A header that is there and no text is no certificate either.
+    // A header that is not text is not a certificate either.
     let token = headers.get(AUTHORIZATION).map(|token| token.to_str().unwrap_or("?"));
     shared.judge().prove(device, &identity, token.unwrap_or_default(), chain, SystemTime::now())
 }

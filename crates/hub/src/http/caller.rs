@@ -53,7 +53,7 @@ impl Caller {
 
     fn admit(shared: &Arc<Shared>, who: Who, query: Option<&str>) -> Result<Self, Refusal> {
         if parameter(query, "api-version").is_none_or(|version| version.is_empty()) {
-            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "there is no api-version"));
+            return Err(Refusal::new(ErrorCode::INVALID_PROTOCOL_VERSION, "api-version is missing"));
         }
         Ok(Self { who, shared: shared.clone() })
     }
@@ -94,10 +94,10 @@ fn own_device(parts: &Parts, shared: &Shared) -> Option<String> {
 /// The policy whose key signed the token, for this hub as a whole.
 fn judge(shared: &Shared, headers: &HeaderMap) -> Result<Policy, String> {
     let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
-    let token = token.ok_or("there is no SAS token in the header Authorization")?;
+    let token = token.ok_or("the Authorization header holds no SAS token")?;
     let token = SasToken::parse(token).map_err(|error| error.to_string())?;
     let name = token.policy().ok_or("the SAS token names no policy (skn)")?;
-    let policy = shared.policies.find(name).ok_or("there is no such policy")?.clone();
+    let policy = shared.policies.find(name).ok_or("unknown policy")?.clone();
     let audience = host_as_in(&token, &shared.config.hostname);
     token
         .verify(&audience, &policy.keys.each_ref(), shared.config.sas_time(SystemTime::now()))

@@ -42,7 +42,7 @@ async fn start(
     let body: Value = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not JSON"))?;
     let name = body.get("blobName").and_then(Value::as_str);
-    let name = name.ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "there is no blobName"))?;
+    let name = name.ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "blobName is missing"))?;
     check_blob_name(&device.id, name)
         .map_err(|error| Refusal::new(ErrorCode::ARGUMENT_INVALID, error.to_string()))?;
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
@@ -83,6 +83,6 @@ async fn notified(
     if shared.uploads.end(&device.id, notification) {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err(Refusal::new(ErrorCode::ARGUMENT_INVALID, "there is no upload of this correlationId"))
+        Err(Refusal::new(ErrorCode::ARGUMENT_INVALID, "unknown correlationId"))
     }
 }

@@ -8,13 +8,13 @@ use crate::error::HubError;
 use crate::if_match::{IfMatch, NotAnEtag};
 use azmqtt_dialect::MessageProperties;
 
-/// The address of a request as the routes spell it; `None` if the text is no address.
+/// The address of a request as the routes spell it; `None` if the text is not an address.
 pub fn canonical_address(method: &str, address: &str) -> Option<String> {
     let (method, uri) = (Method::from_bytes(method.as_bytes()).ok()?, address.parse::<Uri>().ok()?);
     Some(paths::canonical(&method, uri).to_string())
 }
 
-/// The properties that header fields give a message; `None` if they are no header fields.
+/// The properties that header fields give a message; `None` if they are not header fields.
 pub fn message_properties(fields: &[(&[u8], &[u8])]) -> Option<Result<MessageProperties, HubError>> {
     let mut headers = HeaderMap::new();
     for (name, value) in fields {

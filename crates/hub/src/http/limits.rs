@@ -110,7 +110,7 @@ fn counts(shared: &Shared, request: &Request, operation: Operation) -> bool {
         let chain = request.extensions().get::<Peer>().map(|peer| peer.chain.clone()).unwrap_or_default();
         [path, module].into_iter().flatten().any(|id| is_known(shared, id, headers, &chain))
     };
-    // Only devices send, so that a service's token is no good for it.
+    // Only devices send, so that a service's token is not good for it.
     (operation != Operation::DeviceToCloud && Caller::is_known(shared, headers)) || of_device()
 }
 

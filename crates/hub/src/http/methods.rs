@@ -62,7 +62,7 @@ async fn answer(shared: &Arc<Shared>, id: Id<'_>, body: Body) -> Result<Response
     let body: Fields<'_> = serde_json::from_slice(&body)
         .map_err(|_| Refusal::new(ErrorCode::FORMAT_ERROR, "the body is not a JSON object"))?;
     let name = field(&body, "methodName");
-    let name = name.as_ref().and_then(Value::as_str).ok_or_else(|| invalid("there is no methodName"))?;
+    let name = name.as_ref().and_then(Value::as_str).ok_or_else(|| invalid("methodName is missing"))?;
     let response = seconds(&body, "responseTimeoutInSeconds", 30, 5).map_err(|rule| invalid(&rule))?;
     let connect = seconds(&body, "connectTimeoutInSeconds", 0, 0).map_err(|rule| invalid(&rule))?;
     pending::check_timeouts(connect, response).map_err(|rule| invalid(&rule))?;

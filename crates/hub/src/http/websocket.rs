@@ -122,7 +122,7 @@ fn check(request: &Request) -> Result<(&[u8], &'static str), Refusal> {
         return Err(bad("a WebSocket begins with GET in HTTP/1.1"));
     }
     if one(headers, HOST).is_none() {
-        return Err(bad("there is no Host header"));
+        return Err(bad("the Host header is missing"));
     }
     if !asks(CONNECTION, "upgrade") || !asks(UPGRADE, "websocket") {
         let reason = "here is MQTT over WebSockets: ask for the upgrade";
@@ -132,7 +132,7 @@ fn check(request: &Request) -> Result<(&[u8], &'static str), Refusal> {
         let reason = "the version of the WebSocket protocol must be 13";
         return Err(Refusal { status: StatusCode::UPGRADE_REQUIRED, reason });
     }
-    let key = one(headers, SEC_WEBSOCKET_KEY).ok_or_else(|| bad("there is no Sec-WebSocket-Key"))?;
+    let key = one(headers, SEC_WEBSOCKET_KEY).ok_or_else(|| bad("Sec-WebSocket-Key is missing"))?;
     if STANDARD.decode(key).map_or(0, |nonce| nonce.len()) != 16 {
         return Err(bad("Sec-WebSocket-Key must be 16 bytes in base64"));
     }

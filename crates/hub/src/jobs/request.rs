@@ -81,18 +81,18 @@ impl JobRequest {
             kind.ok_or_else(|| invalid("type is neither scheduleUpdateTwin nor scheduleDeviceMethod"))?;
         let (work, name, shown_work) = match kind {
             JobType::UpdateTwin => {
-                let update = field("updateTwin").ok_or_else(|| invalid("there is no updateTwin"))?;
+                let update = field("updateTwin").ok_or_else(|| invalid("updateTwin is missing"))?;
                 let work = update_twin(update)?;
                 (work, "updateTwin", update.clone())
             }
             JobType::DeviceMethod => {
                 let method = field("cloudToDeviceMethod");
-                let method = method.ok_or_else(|| invalid("there is no cloudToDeviceMethod"))?;
+                let method = method.ok_or_else(|| invalid("cloudToDeviceMethod is missing"))?;
                 (call_method(method)?, "cloudToDeviceMethod", method.clone())
             }
         };
         let condition = field("queryCondition").and_then(Value::as_str);
-        let condition = condition.ok_or_else(|| invalid("there is no queryCondition"))?;
+        let condition = condition.ok_or_else(|| invalid("queryCondition is missing"))?;
         let target = Target::parse(condition).map_err(|error| format!("queryCondition: {error}"));
         let start = field("startTime").map_or(Some(0), |time| time.as_str().and_then(millis));
         let start = start.ok_or_else(|| invalid("startTime is not a time in ISO 8601 and UTC"))?;
@@ -150,7 +150,7 @@ fn update_twin(update: &Value) -> Result<Work, Refused> {
 
 fn call_method(method: &Value) -> Result<Work, Refused> {
     let name = method.get("methodName").and_then(Value::as_str);
-    let name = name.ok_or_else(|| invalid("there is no methodName"))?;
+    let name = name.ok_or_else(|| invalid("methodName is missing"))?;
     check_method_name(name).map_err(|error| invalid(error.to_string()))?;
     let payload = method.get("payload").map(Value::to_string).unwrap_or_default();
     if payload.len() > MAX_METHOD_BODY {

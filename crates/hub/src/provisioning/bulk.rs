@@ -29,12 +29,12 @@ pub(crate) fn bulk(registry: &Registry, body: &Value) -> Result<Value, HubError>
         // Clients write "Etag" and "ETag".
         "updateifmatchetag" => Mode::UpdateIfMatch,
         "delete" => Mode::Delete,
-        _ => return Err(invalid("mode is none of create, update, updateIfMatchETag, delete")),
+        _ => return Err(invalid("mode is not one of create, update, updateIfMatchETag, delete")),
     };
     let enrollments = body.get("enrollments").and_then(Value::as_array);
     let enrollments = enrollments.filter(|list| (1..=MAX_BULK).contains(&list.len()));
     let enrollments =
-        enrollments.ok_or_else(|| invalid(&format!("enrollments is no list of 1 to {MAX_BULK}")))?;
+        enrollments.ok_or_else(|| invalid(&format!("enrollments is not a list of 1 to {MAX_BULK}")))?;
     let id = |enrollment: &Value| enrollment.get("registrationId").and_then(Value::as_str).map(str::to_owned);
     let ids: Option<Vec<_>> = enrollments.iter().map(id).collect();
     let ids = ids.ok_or_else(|| invalid("an enrolment has no registrationId"))?;
@@ -55,12 +55,12 @@ pub(crate) fn bulk(registry: &Registry, body: &Value) -> Result<Value, HubError>
 fn one(registry: &Registry, mode: Mode, id: &str, enrollment: &Value) -> Result<(), HubError> {
     let etag = || {
         let etag = enrollment.get("etag").and_then(Value::as_str).unwrap_or_default();
-        IfMatch::parse(etag).map_err(|_| invalid("etag is no etag"))
+        IfMatch::parse(etag).map_err(|_| invalid("etag is not an etag"))
     };
     let condition = match mode {
         Mode::Create => None,
         Mode::Update => Some(IfMatch::Any),
-        Mode::UpdateIfMatch => Some(etag()?.ok_or_else(|| invalid("there is no etag"))?),
+        Mode::UpdateIfMatch => Some(etag()?.ok_or_else(|| invalid("etag is missing"))?),
         Mode::Delete => return Table::Enrollments.delete(registry, id, etag()?.as_ref()),
     };
     Table::Enrollments.put(registry, id, enrollment, condition.as_ref()).map(drop)

@@ -164,7 +164,7 @@ impl Proof {
                 Err("the enrolment is for a certificate, and there is a token".to_owned())
             }
             (Self::Certificate(_), Attestation::SymmetricKeys(_)) => {
-                Err("the enrolment is for a symmetric key, and there is no token".to_owned())
+                Err("the enrolment is for a symmetric key, but the device sent no token".to_owned())
             }
         }
     }

@@ -219,10 +219,10 @@ fn policy_from_json(entry: &Value) -> Result<Policy, String> {
 
 fn revision_from_json(entry: &Value) -> Result<Revision, String> {
     let time = |name: &str| {
-        Timestamp::parse(&text(entry, name)?).ok_or_else(|| format!("'revision.{name}' is no time"))
+        Timestamp::parse(&text(entry, name)?).ok_or_else(|| format!("'revision.{name}' is not a time"))
     };
     let number = entry.get("number").and_then(Value::as_u64);
-    let number = number.ok_or("'revision.number' is missing or no number")?;
+    let number = number.ok_or("'revision.number' is missing or not a number")?;
     Ok(Revision { created: time("created")?, updated: time("updated")?, number })
 }
 
@@ -246,7 +246,7 @@ fn record_to_json(record: &Record) -> Value {
 fn record_from_json(entry: &Value) -> Result<Record, String> {
     let time = |name: &str| {
         let found = entry.get(name).and_then(Timestamp::from_state);
-        found.ok_or_else(|| format!("'{name}' is missing or no time"))
+        found.ok_or_else(|| format!("'{name}' is missing or not a time"))
     };
     let count = entry.get("count").and_then(Value::as_u64);
     Ok(Record {
@@ -259,7 +259,7 @@ fn record_from_json(entry: &Value) -> Result<Record, String> {
         },
         created: time("created")?,
         updated: time("updated")?,
-        count: count.ok_or("'count' is missing or no number")?,
+        count: count.ok_or("'count' is missing or not a number")?,
         substatus: Substatus::parse(&text(entry, "substatus")?),
         payload: entry.get("payload").filter(|payload| !payload.is_null()).cloned(),
     })

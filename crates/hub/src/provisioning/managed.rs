@@ -230,8 +230,9 @@ fn read_parts<M: Managed>(
 fn check_kept(kept: &mut Map<String, Value>) -> Result<(), Refused> {
     let policy = kept.entry("allocationPolicy").or_insert_with(|| "hashed".into());
     let policy = policy.as_str().filter(|policy| ALLOCATION_POLICIES.contains(policy));
-    let policy = policy
-        .ok_or_else(|| invalid(&format!("allocationPolicy is none of {}", ALLOCATION_POLICIES.join(", "))))?;
+    let policy = policy.ok_or_else(|| {
+        invalid(&format!("allocationPolicy is not one of {}", ALLOCATION_POLICIES.join(", ")))
+    })?;
     if policy == "custom" && !kept.contains_key("customAllocationDefinition") {
         return Err(invalid("allocationPolicy custom takes a customAllocationDefinition"));
     }
@@ -248,7 +249,7 @@ fn check_kept(kept: &mut Map<String, Value>) -> Result<(), Refused> {
     }
     let texts = |list: &Value| list.as_array().is_some_and(|list| list.iter().all(Value::is_string));
     match kept.get("iotHubs") {
-        Some(list) if !texts(list) => Err(invalid("iotHubs is no list of texts")),
+        Some(list) if !texts(list) => Err(invalid("iotHubs is not a list of strings")),
         _ => Ok(()),
     }
 }
@@ -259,7 +260,7 @@ fn read_attestation<M: Managed>(
     before: Option<&M>,
 ) -> Result<(Attestation, Option<Value>), Refused> {
     let attestation = attestation.filter(|attestation| attestation.is_object());
-    let attestation = attestation.ok_or_else(|| invalid("there is no attestation"))?;
+    let attestation = attestation.ok_or_else(|| invalid("attestation is missing"))?;
     let kept = |is_x509: bool| {
         let before = before?;
         let same = matches!(before.attestation(), Attestation::SymmetricKeys(_)) != is_x509;

@@ -101,7 +101,7 @@ fn put<M: Managed>(
 ) -> Result<Shown, HubError> {
     let key = M::key(id);
     let body = body.as_object();
-    let body = body.ok_or_else(|| Refused::new(ErrorCode::ARGUMENT_INVALID, "the body is no object"))?;
+    let body = body.ok_or_else(|| Refused::new(ErrorCode::ARGUMENT_INVALID, "the body is not an object"))?;
     let (before, entry) = {
         let mut state = registry.state();
         let before = M::table(&mut state).get(&key).cloned();

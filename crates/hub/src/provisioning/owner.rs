@@ -29,7 +29,7 @@ impl Owner {
         let token = SasToken::parse(token).map_err(|error| error.to_string())?;
         match token.policy() {
             Some(NAME) => {}
-            Some(_) => return Err("there is no such policy of the provisioning service".to_owned()),
+            Some(_) => return Err("unknown policy of the provisioning service".to_owned()),
             None => return Err("the SAS token names no policy (skn)".to_owned()),
         }
         // azure-iot-provisioning-service for Node writes milliseconds into `se`, which is a time far away.

@@ -87,11 +87,11 @@ fn read_certificate(name: &str, text: &str) -> Result<Vec<u8>, Refused> {
         let found = material::read(text.as_bytes());
         let found = found.map_err(|error| invalid(&format!("x509.{name}: {error}")))?;
         let first = found.certificates.into_iter().next();
-        first.ok_or_else(|| invalid(&format!("x509.{name}: there is no certificate")))?.der
+        first.ok_or_else(|| invalid(&format!("x509.{name}: the certificate is missing")))?.der
     };
     match CertificateFacts::read(&der) {
         Some(_) => Ok(der),
-        None => Err(invalid(&format!("x509.{name}: it is no certificate"))),
+        None => Err(invalid(&format!("x509.{name}: it is not a certificate"))),
     }
 }
 

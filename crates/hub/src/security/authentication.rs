@@ -72,7 +72,7 @@ impl<'a> Judge<'a> {
                 identity.host_name
             )));
         }
-        let device = self.find(&identity).ok_or_else(|| refuse("there is no such device".to_owned()))?;
+        let device = self.find(&identity).ok_or_else(|| refuse("unknown device".to_owned()))?;
         let proof = self.prove(&device, &identity, password, chain, now).map_err(refuse)?;
         if !device.may_connect() {
             let code = match self.config.disabled_answer {
@@ -109,7 +109,7 @@ impl<'a> Judge<'a> {
             Authentication::Sas => {}
             Authentication::Absent => return Err(client_certificates::CertificateRefusal::Absent.to_string()),
             Authentication::SelfSigned { .. } | Authentication::CertificateAuthority => {
-                return Err("the device authenticates with X.509, and there is a password".to_owned());
+                return Err("the device authenticates with X.509, but sent a password".to_owned());
             }
         }
         let token = SasToken::parse(password).map_err(|error| error.to_string())?;

@@ -33,7 +33,7 @@ impl Authorities {
             added.push(der);
         }
         if added.is_empty() {
-            return Err(refused("there is no certificate in it (BEGIN CERTIFICATE)".to_owned()));
+            return Err(refused("it contains no certificate (BEGIN CERTIFICATE)".to_owned()));
         }
         let mut known = self.0.lock();
         added.retain(|der| !known.contains(der));
@@ -95,9 +95,9 @@ pub enum CertificateRefusal {
 impl fmt::Display for CertificateRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NotForThis => "the device authenticates with SAS tokens, and there is no password",
+            Self::NotForThis => "the device authenticates with SAS tokens, but sent no password",
             Self::Absent => "the identity's authentication is none: it cannot connect",
-            Self::Missing => "the device authenticates with X.509, and there is no client certificate",
+            Self::Missing => "the device authenticates with X.509, but presented no client certificate",
             Self::Unreadable => "the client certificate cannot be read",
             Self::Thumbprint => "the client certificate has neither of the device's thumbprints",
             Self::Name { expected } => {

@@ -112,7 +112,7 @@ impl Policies {
 
     fn from_state(path: &Path, content: &Value) -> Result<Self, HubError> {
         let corrupt = |reason: String| HubError::corrupt(path, reason);
-        let policies = content.as_array().ok_or_else(|| corrupt("it is no list".to_owned()))?;
+        let policies = content.as_array().ok_or_else(|| corrupt("it is not a list".to_owned()))?;
         let policies =
             Self(policies.iter().map(Policy::from_state).collect::<Result<_, _>>().map_err(corrupt)?);
         match policies.find(OWNER) {

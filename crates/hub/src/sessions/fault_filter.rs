@@ -178,5 +178,5 @@ fn again(packet: &Bytes) -> Bytes {
     marked.freeze()
 }
 
-/// The first byte of what is no packet: type 15 is reserved (MQTT 3.1.1 §2.2.1).
+/// The first byte of what is not a packet: type 15 is reserved (MQTT 3.1.1 §2.2.1).
 pub(super) const NO_PACKET: u8 = 0xf5;

@@ -213,7 +213,7 @@ impl Uploads {
         let expiry = sas("se").as_deref().and_then(time::parse_utc).ok_or(refused)?;
         let signature = sas("sig").ok_or(refused)?;
         let wanted = self.signature(blob_name, expiry).ok_or(refused)?;
-        // A local hub is no target of timing attacks, and the comparison is of digests.
+        // A local hub is not a target of timing attacks, and the comparison is of digests.
         if signature == wanted && expiry > unix_now() { Ok(()) } else { Err(refused) }
     }
 

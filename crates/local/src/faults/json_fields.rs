@@ -14,7 +14,7 @@ const MAX_TEXT: usize = 1024;
 /// The longest object of a rule, as text: more than a twin's properties may have.
 const MAX_OBJECT: usize = 64 << 10;
 
-/// Why something is no rule: names the field and what it should be.
+/// Why something is not a rule: names the field and what it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultError(pub String);
 
@@ -108,7 +108,7 @@ impl JsonFields {
             None => Ok(()),
             Some(name) => {
                 let name: String = name.chars().take(40).collect();
-                error(format!("{name:?} is no member of this rule: it has {}", self.asked.join(", ")))
+                error(format!("unknown member {name:?} of a rule: expected one of {}", self.asked.join(", ")))
             }
         }
     }

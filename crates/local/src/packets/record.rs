@@ -64,7 +64,7 @@ pub enum Content {
         clean_session: bool,
         /// In seconds.
         keep_alive: u16,
-        /// The user name, which is no secret.
+        /// The user name, which is not a secret.
         username: Option<String>,
         /// Whether there was a password.
         has_password: bool,
@@ -132,7 +132,7 @@ pub enum Content {
         /// The reason code of DISCONNECT and AUTH in MQTT 5.
         code: Option<u8>,
     },
-    /// Bytes that are no MQTT of the version that CONNECT has named. Nothing after them could be read.
+    /// Bytes that are not MQTT of the version that CONNECT has named. Nothing after them could be read.
     Malformed {
         /// The rule that they break.
         rule: String,

@@ -29,11 +29,11 @@ pub struct Tap {
     reason: Option<String>,
 }
 
-/// The bytes of one direction that are no whole packet yet.
+/// The bytes of one direction that are not a whole packet yet.
 #[derive(Default)]
 struct Stream {
     pending: BytesMut,
-    /// They are no MQTT.
+    /// They are not MQTT.
     broken: bool,
 }
 

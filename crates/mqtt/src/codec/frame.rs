@@ -125,7 +125,7 @@ fn reserved_flags(kind: Kind) -> u8 {
     }
 }
 
-/// The first byte of a packet that is no PUBLISH.
+/// The first byte of a packet that is not a PUBLISH.
 pub(super) fn first_byte(kind: Kind) -> u8 {
     (kind as u8) << 4 | reserved_flags(kind)
 }

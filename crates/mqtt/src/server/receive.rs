@@ -46,7 +46,7 @@ impl<T> Server<T> {
     }
 
     /// Answers the pings in `input` and takes them out, wherever they stand between whole packets: for a client whose
-    /// packets are not taken for a while. Anything that is no packet is left to [`Self::poll`].
+    /// packets are not taken for a while. Anything that is not a packet is left to [`Self::poll`].
     pub fn answer_pings(&mut self, input: &mut BytesMut, now: Instant) {
         const PINGREQ: [u8; 2] = [0xc0, 0];
         if !self.is_connected() {

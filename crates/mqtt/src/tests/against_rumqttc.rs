@@ -35,7 +35,7 @@ fn their_connack(ack: &ConnAck) -> v4::ConnAck {
         ReasonCode::ServerUnavailable => Theirs::ServiceUnavailable,
         ReasonCode::BadUserNameOrPassword => Theirs::BadUserNamePassword,
         ReasonCode::NotAuthorized => Theirs::NotAuthorized,
-        reason => panic!("{reason} is no return code"),
+        reason => panic!("{reason} is not a return code"),
     };
     v4::ConnAck::new(code, ack.session_present)
 }

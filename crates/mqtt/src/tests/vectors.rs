@@ -107,7 +107,7 @@ fn a_field_is_cut_off_at_its_largest_length() {
     let connect = Connect::new("c".repeat(70_000));
     let Ok(Some(Packet::Connect(read))) = decoded(&encoded(&Packet::Connect(Box::new(connect))), Client)
     else {
-        panic!("it is no CONNECT")
+        panic!("it is not a CONNECT")
     };
     assert_eq!(read.client_id.len(), 65_535);
 }

@@ -63,12 +63,12 @@ impl fmt::Display for CertificateError {
                 f.write_str("certificate: there is a private key in it and no certificate")
             }
             Self::NoCertificate { key: false, others } => {
-                write!(f, "certificate: there is none in it, but {}", others.join(", "))
+                write!(f, "certificate: it contains none, but {}", others.join(", "))
             }
             Self::LongChain { limit } => write!(f, "certificate: the chain has more than {limit} certificates"),
-            Self::NoKey { given: true } => f.write_str("private_key: there is none in it (BEGIN … PRIVATE KEY)"),
+            Self::NoKey { given: true } => f.write_str("private_key: it contains none (BEGIN … PRIVATE KEY)"),
             Self::NoKey { given: false } => {
-                f.write_str("private_key: it must be given, there is none beside the certificate")
+                f.write_str("private_key: it must be given, as the certificate's PEM contains none")
             }
             Self::SeveralKeys => f.write_str("private_key: there is more than one in it"),
             Self::LegacyEncryption => f.write_str(

@@ -70,7 +70,7 @@ impl fmt::Display for MaterialError {
             Self::Pkcs12 => {
                 "this is PKCS #12 (.pfx, .p12); convert it: openssl pkcs12 -in FILE -out FILE.pem -nodes"
             }
-            Self::Nothing { base64: false } => "there is no PEM text (-----BEGIN …) and no DER in it",
+            Self::Nothing { base64: false } => "it contains neither PEM text (-----BEGIN …) nor DER",
             Self::Nothing { base64: true } => {
                 "this is base64 alone; put the lines -----BEGIN …----- and -----END …----- around it, or decode it"
             }

@@ -65,7 +65,7 @@ fn refusal(head: &Head, endpoint: &Endpoint, with_login: bool) -> String {
         ),
         403 | 451 => "the proxy does not allow connections to this host; ask its operator".to_owned(),
         502..=504 => "the proxy could not reach the host".to_owned(),
-        404 | 405 | 501 => "this seems to be no proxy, or one that does not know CONNECT".to_owned(),
+        404 | 405 | 501 => "this does not seem to be a proxy that supports CONNECT".to_owned(),
         429 => "the proxy has too much to do".to_owned(),
         _ => "the proxy refused".to_owned(),
     }

@@ -7,7 +7,7 @@ use hyper::body::{Body, Incoming};
 
 /// Why there is no whole body.
 pub enum BodyError {
-    /// It ended early, or was no HTTP any more.
+    /// It ended early, or was not HTTP any more.
     Broken(hyper::Error),
     /// There is more of it than there may be.
     TooLong,

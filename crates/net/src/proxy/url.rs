@@ -19,7 +19,7 @@ pub enum ProxyError {
     Scheme,
     /// The host is missing or no host name.
     Host,
-    /// The port is no number from 1 to 65,535.
+    /// The port is not a number from 1 to 65,535.
     Port,
     /// Something follows the port.
     Path,
@@ -27,7 +27,7 @@ pub enum ProxyError {
     Login(&'static str),
     /// A variable of the environment is to blame, and why.
     Variable(&'static str, Box<ProxyError>),
-    /// A variable of the environment is no text.
+    /// A variable of the environment is not a string.
     NotText(&'static str),
 }
 
@@ -41,14 +41,14 @@ impl fmt::Display for ProxyError {
             ),
             Self::Scheme => f.write_str("it must begin with http://, socks5:// or socks5h://"),
             Self::Host => f.write_str(
-                "there is no host name in it, or a malformed one; http://user:password@host:port is expected, with \
+                "its host name is missing or malformed; http://user:password@host:port is expected, with \
                  special characters of user name and password percent-encoded",
             ),
             Self::Port => f.write_str("the port must be a number from 1 to 65535"),
             Self::Path => f.write_str("nothing may follow the port"),
             Self::Login(reason) => f.write_str(reason),
             Self::Variable(name, error) => write!(f, "the environment's {name}: {error}"),
-            Self::NotText(name) => write!(f, "the environment's {name} is no text"),
+            Self::NotText(name) => write!(f, "the environment's {name} is not a string"),
         }
     }
 }

@@ -111,10 +111,10 @@ impl fmt::Display for TrustError {
         match self {
             Self::Unreadable(error) => error.fmt(f),
             Self::NoCertificate { others } if others.is_empty() => {
-                f.write_str("there is no certificate in it, neither in PEM nor in DER")
+                f.write_str("it contains no certificate, neither in PEM nor in DER")
             }
             Self::NoCertificate { others } => {
-                write!(f, "there is no certificate in it, but {}", others.join(", "))
+                write!(f, "it contains no certificate, but {}", others.join(", "))
             }
             Self::BadCertificate(n) => write!(f, "certificate {n} in it cannot be read"),
             Self::PrivateKey => f.write_str("it holds a private key; root certificates are expected"),
@@ -299,7 +299,7 @@ mod tests {
             TrustError::NoCertificate { others: Vec::new() }
         );
         let request = Trust::from_pem(pem::write("CERTIFICATE REQUEST", &[0]).as_bytes()).unwrap_err();
-        assert_eq!(request.to_string(), "there is no certificate in it, but CERTIFICATE REQUEST");
+        assert_eq!(request.to_string(), "it contains no certificate, but CERTIFICATE REQUEST");
         let key = rcgen::KeyPair::generate().unwrap().serialize_pem();
         assert_eq!(Trust::from_pem(key.as_bytes()).unwrap_err(), TrustError::PrivateKey);
         let mut broken = certificate();

@@ -1,7 +1,7 @@
 //! A byte stream in the binary frames of a WebSocket (RFC 6455; MQTT 3.1.1 §6).
 //!
 //! Clients and servers wrap their sockets in a [`WebSocketBytes`] once the HTTP upgrade is done; how they come to that
-//! differs, and stands on either side. Frames are no packets: one may hold half a packet, or many.
+//! differs, and stands on either side. Frames are not packets: one may hold half a packet, or many.
 
 mod bytes;
 mod token;

@@ -112,7 +112,7 @@ impl Check {
                 let (from, to) = claims.times();
                 validity = Validity { from, to };
             }
-            Err(why) => doubts.push(format!("the token is no JSON Web Token: {why}")),
+            Err(why) => doubts.push(format!("the token is not a JSON Web Token: {why}")),
         }
         let advice = (!doubts.is_empty()).then(|| doubts.join("; "));
         self.doubts.extend(doubts);

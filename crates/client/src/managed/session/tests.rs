@@ -277,7 +277,7 @@ fn later_is_ten_seconds_and_a_change_counts_at_once() {
     bench.session.credential_made(Ok(credential(None)), bench.now).unwrap();
     bench.turn();
     bench.comes(&auth(ReasonCode::ContinueAuthentication)).unwrap();
-    assert!(bench.session.question().is_none(), "it is no challenge");
+    assert!(bench.session.question().is_none(), "it is not a challenge");
     assert_eq!(bench.session.deadline(), Some(bench.now + 10 * SECOND));
     assert!(bench.session.listens_to_changes());
     bench.session.renew_now(bench.now);

@@ -43,7 +43,7 @@ fn errors_name_the_place() {
         ("SELECT * FROM devices WHERE CONTAINS(status, 'x')", 28, "function of message routes"),
         ("SELECT * FROM devices WHERE ABS(tags.x) = 1", 28, "function of message routes"),
         ("SELECT * FROM devices WHERE COUNT() = 1", 28, "only in the SELECT clause"),
-        ("SELECT * FROM devices WHERE nonsense(1)", 28, "no function NONSENSE"),
+        ("SELECT * FROM devices WHERE nonsense(1)", 28, "unknown function NONSENSE"),
         ("SELECT * FROM devices WHERE IS_DEFINED('x')", 28, "takes a property"),
         ("SELECT * FROM devices WHERE STARTSWITH(status)", 28, "takes 2 value"),
         ("SELECT * FROM devices WHERE status = 'a' ; DROP", 41, "';' has no meaning"),

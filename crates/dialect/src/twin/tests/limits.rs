@@ -43,7 +43,7 @@ fn what_is_accepted() {
         json!({"k": null, "é-_/\\\"": [1, {"a": 0}, "x"], "": {"": null}}),
         json!({"k": "x".repeat(4096), "x".repeat(1024): 1}),
         json!({"min": -4_503_599_627_370_496_i64, "max": 4_503_599_627_370_495_i64, "float": 1e300}),
-        // With a fraction or an exponent it is no integer.
+        // With a fraction or an exponent it is not an integer.
         parsed(r#"{"a": 4503599627370496.0, "b": 1e16, "c": 123456789012345678901.5, "d": 1e-400}"#),
         // Ten levels of objects below the section, as in the docs' example.
         nested(11, json!("value")),

@@ -110,5 +110,5 @@ fn tag(shared: &Shared, lock: &str) -> Result<DeliveryTag, Refusal> {
 }
 
 fn lost() -> Refusal {
-    Refusal::new(ErrorCode::MESSAGE_LOCK_LOST, "the lock of the message is lost or is none")
+    Refusal::new(ErrorCode::MESSAGE_LOCK_LOST, "the lock of the message is lost or unknown")
 }

@@ -119,7 +119,7 @@ fn apply_to(shared: &Shared, id: Id<'_>, entry: &Value) -> Result<(), HubError> 
     // An entry without an etag is as one with `*`, whatever its mode.
     let etag = |name: &str| {
         let etag = text(entry, name)?.filter(|_| conditional).unwrap_or_default();
-        let etag = IfMatch::parse(etag).map_err(|_| HubError::Argument(format!("{name} is no etag")))?;
+        let etag = IfMatch::parse(etag).map_err(|_| HubError::Argument(format!("{name} is not an etag")))?;
         Ok::<_, HubError>(etag.unwrap_or(IfMatch::Any))
     };
     if matches!(mode, Mode::CreateOrUpdate) && shared.registry.find(id).is_none() {

@@ -83,6 +83,6 @@ fn read(shared: &Shared, lock: &str) -> Option<BatchLock> {
 }
 
 fn answer(done: bool) -> Result<StatusCode, Refusal> {
-    let lost = || Refusal::new(ErrorCode::MESSAGE_LOCK_LOST, "the lock of the feedback is lost or is none");
+    let lost = || Refusal::new(ErrorCode::MESSAGE_LOCK_LOST, "the lock of the feedback is lost or unknown");
     done.then_some(StatusCode::NO_CONTENT).ok_or_else(lost)
 }

@@ -30,7 +30,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 async fn run(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
     let body = json_of(body, MAX_BODY).await?;
     let text = body.get("query").and_then(Value::as_str);
-    let text = text.ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "there is no query"))?.to_owned();
+    let text = text.ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "query is missing"))?.to_owned();
     let size = page_size(headers.get("x-ms-max-item-count").map(|size| size.to_str().unwrap_or("?")))?;
     // Clients send an empty one for the first page.
     let token = headers.get(CONTINUATION).map(|token| token.to_str().unwrap_or("?").to_owned());

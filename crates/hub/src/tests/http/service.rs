@@ -160,6 +160,6 @@ async fn other_methods_and_paths_are_refused() {
         let answer = ask(&hub, method, path, &Value::Null).await;
         assert_eq!((answer.status, answer.header("connection")), (status, Some("close")), "{method} {path}");
     }
-    // An id that is no text.
+    // An id that is not a string.
     assert_eq!(ask(&hub, "GET", "/devices/%ff", &Value::Null).await.status, 400);
 }

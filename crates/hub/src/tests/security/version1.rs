@@ -190,7 +190,7 @@ async fn what_is_no_authority_signs_for_nobody() {
         let refused = refusal(&hub, "dev", &issued(&between, "dev"), &[between.der().clone()]).await;
         assert!(refused.is_some_and(|why| why.contains("no authority of this hub")), "{name}");
     }
-    // A certificate of version 1 is no authority, unless it is a registered one.
+    // A certificate of version 1 is not an authority, unless it is a registered one.
     let old = issued(&root, "old");
     let old_params = params("old");
     let old_issuer = Issuer::from_params(&old_params, &old.key);

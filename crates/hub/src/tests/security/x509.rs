@@ -127,9 +127,9 @@ async fn what_is_wrong_with_a_certificate_is_a_refusal_with_5() {
     assert_eq!(nothing.err(), Some(Some(NotAuthorized)));
     assert_eq!(
         hub.last_refusal().unwrap(),
-        "the device authenticates with X.509, and there is no client certificate"
+        "the device authenticates with X.509, but presented no client certificate"
     );
-    let keys = "the device authenticates with SAS tokens, and there is no password";
+    let keys = "the device authenticates with SAS tokens, but sent no password";
     assert_eq!(refused(&hub, "dev1", &current(&hub, "dev1")).await, keys);
 }
 
@@ -145,7 +145,7 @@ async fn a_certificate_beside_a_token_does_no_harm() {
 async fn a_thumbprint_does_not_outlast_its_certificate() {
     let hub = hub();
     let expired = hub.create_certificate("any name", 2 * DAY, DAY, SignedBy::Itself);
-    assert!(matches!(expired, Err(HubError::Identity(_))), "a space is no part of an id");
+    assert!(matches!(expired, Err(HubError::Identity(_))), "a space is not part of an id");
     let expired = hub.create_certificate("any", 2 * DAY, DAY, SignedBy::Itself).unwrap();
     let valid = hub.create_certificate("any", DAY, 2 * DAY, SignedBy::Itself).unwrap();
     let secondary = Some(Thumbprint::sha1(&der(&expired.certificate)));
@@ -184,7 +184,7 @@ async fn a_token_does_not_let_a_device_with_a_certificate_in() {
     let mut options = without_password("ca");
     options.connect.password = Options::new(&hub, "dev1").connect.password;
     assert_eq!(TestClient::open(&hub, &options).await.err(), Some(Some(NotAuthorized)));
-    assert_eq!(hub.last_refusal().unwrap(), "the device authenticates with X.509, and there is a password");
+    assert_eq!(hub.last_refusal().unwrap(), "the device authenticates with X.509, but sent a password");
 }
 
 #[tokio::test]

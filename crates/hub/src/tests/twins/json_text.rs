@@ -42,7 +42,7 @@ async fn a_method_s_payloads_are_passed_on_as_they_are_written() {
         br#"{"z":4.20,"a":1e2,"b":[1E2,-0]}"#,
         HUGE.as_bytes(),
         b" { \"spaced\" : [ 1 , 2 ] } ",
-        // What is no JSON is as visible as on the service.
+        // What is not JSON is as visible as on the service.
         b"{'filename': 'logs.zip'}",
         b"Some Response Message",
         b"\xff\xfe{\x00",

@@ -160,7 +160,7 @@ impl PropertiesBuilder {
 
     fn variable(mut self, property: Property, value: u32) -> Self {
         self.block.put_u8(property as u8);
-        // What is over four bytes is found out by `build`: five bytes are no such integer.
+        // What is over four bytes is found out by `build`: five bytes are not such an integer.
         put_variable(&mut self.block, value);
         self
     }
