@@ -72,7 +72,7 @@ def _show_warning(message: Warning | str, *_where: Any) -> None:
 
 
 def _check_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    """Name an option that there is not, where argparse would complain of the value behind it as a command."""
+    """Name an unknown option, where argparse would complain of the value behind it as a command."""
     commands: dict[str, argparse.ArgumentParser] = {}
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way to ask
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same

@@ -92,7 +92,7 @@ impl Jobs {
         Ok(())
     }
 
-    /// A job; one that there is not has the status `unknown`.
+    /// A job; an unknown one has the status `unknown`.
     pub fn get(&self, id: &str) -> Value {
         let unknown = || json!({ "jobId": id, "type": "unknown", "status": "unknown" });
         self.jobs().get(id).map_or_else(unknown, Job::to_json)
