@@ -167,18 +167,18 @@ def test_a_renewal_that_is_refused(scripted, connect):
     assert len(tokens.made) >= 3
 
 
-@pytest.mark.timeout(200)  # A broker has 75 s for an answer.
-def test_a_broker_that_never_answers_auth(scripted, connect):
+def test_a_broker_that_does_not_answer_auth(scripted, connect):
+    """What was accepted goes on. That the connection ends after 75 s is a test in Rust, which invents the time."""
+
     async def ignore(link: BrokerLink, found: mqtt5.Packet) -> None:
         pass
 
-    first, second = Manners(on={AUTH: ignore}), Manners(on={AUTH: accept_auth})
-    client = connect(scripted(first, second), authentication=EntraToken(Tokens()), retry=RETRY)
+    manners = Manners(on={AUTH: ignore})
+    client = connect(scripted(manners), authentication=EntraToken(Tokens()), retry=RETRY)
     client.connect()
-    first.next(AUTH)
-    # What was accepted goes on.
+    manners.next(AUTH)
     client.publish("a", b"")
-    assert second.next(CONNECT, timeout=150).get("authentication_data")
+    assert len(manners.connects) == 1
 
 
 def test_an_answer_with_another_method(scripted, connect):
