@@ -159,13 +159,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> TestClient<S> {
 
     /// Sends a message without waiting for anything.
     pub async fn publish(&mut self, topic: &str, qos: QoS, body: impl Into<Bytes>) {
+        self.queue(topic, qos, body);
+        self.flush().await;
+    }
+
+    /// Has a message leave with the next flush, in one piece with others.
+    pub fn queue(&mut self, topic: &str, qos: QoS, body: impl Into<Bytes>) {
         let publish = Publish::new(topic, qos, body.into());
         let now = Instant::now();
         match qos {
             QoS::AtMostOnce => self.mqtt.publish_qos0(&publish, now, now).expect("a connection"),
             _ => self.mqtt.publish(publish, (), now, now).expect("room in the window"),
         }
-        self.flush().await;
     }
 
     /// Sends a telemetry message and waits for its PUBACK. False if the connection ended instead.

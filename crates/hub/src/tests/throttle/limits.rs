@@ -57,8 +57,9 @@ async fn telemetry_that_is_over_the_rate_for_too_long_ends_the_connection() {
     let mut client = TestClient::connect(&hub, "dev1").await;
     let begun = Instant::now();
     for _ in 0..100 {
-        client.publish(EVENTS, QoS::AtMostOnce, "x").await;
+        client.queue(EVENTS, QoS::AtMostOnce, "x");
     }
+    client.flush().await;
     assert!(client.is_closed().await);
     assert!(begun.elapsed() > Duration::from_millis(200));
     assert!(hub.wait_for_connection("dev1", false, DEADLINE).unwrap());
@@ -93,18 +94,25 @@ async fn twin_requests_over_the_rate_are_answered_429() {
     let hub = throttled(Tier::S1, Duration::from_secs(60));
     let mut client = TestClient::connect(&hub, "dev1").await;
     client.subscribe(RESPONSES, QoS::AtMostOnce).await;
+    let ids = 0..20;
+    for id in ids.clone() {
+        client.queue(&format!("$iothub/twin/PATCH/properties/reported/?$rid={id}"), QoS::AtMostOnce, "{}");
+    }
+    client.flush().await;
     let mut statuses = Vec::new();
-    for id in 0..2 {
-        let topic = format!("$iothub/twin/PATCH/properties/reported/?$rid={id}");
-        client.publish(&topic, QoS::AtMostOnce, "{}").await;
+    for _ in ids {
         let answer = client.message().await;
-        statuses.push(answer.topic.split('/').nth(3).unwrap().to_owned());
-        if id == 1 {
+        let status = answer.topic.split('/').nth(3).unwrap().to_owned();
+        if status == "429" {
             let body: Value = serde_json::from_slice(&answer.payload).unwrap();
             assert_eq!((&body["errorCode"], &body["retryAfter"]), (&json!(429_001), &json!(1)));
         }
+        statuses.push(status);
     }
-    assert_eq!(statuses, ["204", "429"]);
+    // Ten a second; a busy hub may take more than a tenth of a second for one.
+    assert_eq!(statuses[0], "204");
+    assert!(statuses.iter().any(|status| status == "429"), "{statuses:?}");
+    assert!(statuses.iter().all(|status| status == "204" || status == "429"), "{statuses:?}");
 }
 
 #[tokio::test]
