@@ -5,7 +5,7 @@
 //! accepted, so that the name of a corpus file can say what should become of it.
 //!
 //! * `cargo test --manifest-path fuzz/Cargo.toml` runs each target over its corpus, with the compiler of the project.
-//! * `cargo +nightly fuzz run --features libfuzzer topics` has libFuzzer look for inputs that break it.
+//! * `cargo fuzz run --features libfuzzer --sanitizer none topics` has libFuzzer look for inputs that break it.
 
 pub mod bodies;
 pub mod credentials;

@@ -174,7 +174,7 @@ fn accept(server: &mut Server<u32>, wishes: Wishes, now: Instant) {
     server.accept(None, told.build().expect("they are in order"), now);
 }
 
-/// Takes the output, and returns its size. Every packet can be read, is not a larger than the peer takes, and explains itself
+/// Takes the output, and returns its size. Every packet can be read, is no larger than the peer takes, and explains itself
 /// only where the peer wants that.
 fn check_output(output: &mut BytesMut, sender: Sender, version: Version, limits: &Limits) -> usize {
     let size = output.len();
