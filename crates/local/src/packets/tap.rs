@@ -422,9 +422,9 @@ mod tests {
 
         #[test]
         fn properties_count_for_the_bound_of_the_ring() {
-            let long = "x".repeat(10_000);
+            let value = "x".repeat(10_000);
             let mut publish = Publish::new("t", QoS::AtMostOnce, "");
-            publish.properties = PropertiesBuilder::new().user_property("a", &long).build().unwrap();
+            publish.properties = PropertiesBuilder::new().user_property("a", &value).build().unwrap();
             let log = PacketLog::new(PacketRecording::Keep { packets: 100, bytes: 15_000 }).unwrap();
             let mut tap = log.tap();
             tap.received(&encode(&[connect(), Packet::Publish(publish.clone()), Packet::Publish(publish)]));
