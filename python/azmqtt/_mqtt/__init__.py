@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from azmqtt import _core
+from azmqtt._mqtt import neighbours
 from azmqtt._mqtt.incoming import Incoming
 from azmqtt._mqtt.options import DEFAULTS, broker_options
 from azmqtt._mqtt.properties import fields
@@ -66,14 +67,20 @@ class MqttClient(Incoming):
         Raises:
             ValueError: Names the option that is out of its bounds, or the file that cannot be read.
             TypeError: An option that is unknown or of the wrong type.
+
+        Warns:
+            RuntimeWarning: Another client of this process is connected with this client id. A broker keeps only the
+                newest, so that the two would end each other's connection.
         """
         self._closed = True
         if not options.keys() <= DEFAULTS.keys():
             raise TypeError(_unknown(options))
         authenticating = _authenticating(options.get("authentication"))
         calls = None if authenticating is None else authenticating.calls
-        core = _core.BrokerClient(broker_options(hostname, client_id, options, calls))
-        self._begin(core)
+        given = broker_options(hostname, client_id, options, calls)
+        neighbours.look_around(given)
+        self._begin(_core.BrokerClient(given))
+        neighbours.enter(self, given)
         self._limits = limits_of(hostname)
         if authenticating is not None:
             self._callback = authenticating

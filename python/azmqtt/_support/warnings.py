@@ -25,6 +25,17 @@ def takes_a_place(client_id: str) -> None:
     warnings.warn_explicit(message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
+def shares_a_client_id(hostname: str, client_id: str) -> None:
+    """Warn that the client that is being made and another one of this process would end each other's connection."""
+    frame = caller()
+    message = (
+        f"another client of this process is connected to {hostname} as {client_id!r}, and a broker keeps only the "
+        "newest: they would end each other's connection. Close the other one first, or use another client_id"
+    )
+    # Without a registry: each time counts, also where a notebook's cell runs again.
+    warnings.warn_explicit(message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno)
+
+
 def of_the_caller(message: str) -> None:
     """Warn, by a ``UserWarning``, the nearest code outside of this package."""
     frame = caller()
