@@ -193,7 +193,7 @@ impl BrokerClient {
         let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
         let message = self.message(topic, payload, qos, false, fields)?;
         let reply = waiter::wait(py, |reply| client.request(message, response_topic, timeout, reply))?;
-        Ok(MqttMessage::received(py, reply, None))
+        Ok(MqttMessage::received(reply, None))
     }
 
     #[expect(clippy::too_many_arguments, reason = "as PUBLISH has fields")]
@@ -309,7 +309,7 @@ pub(crate) fn reply_into_python(
     py: Python<'_>,
     message: azmqtt_client::Received,
 ) -> PyResult<Bound<'_, PyAny>> {
-    MqttMessage::received(py, message, None).into_bound_py_any(py)
+    MqttMessage::received(message, None).into_bound_py_any(py)
 }
 
 /// Count, p50, p90, p99 and maximum.

@@ -31,7 +31,7 @@ impl Position for Messages {
         self.core.client()?;
         let Some(message) = self.receiver.take() else { return Ok(None) };
         let by_hand = self.core.config().manual_acknowledge.then_some(&self.core);
-        MqttMessage::received(py, message, by_hand).into_bound_py_any(py).map(Some)
+        MqttMessage::received(message, by_hand).into_bound_py_any(py).map(Some)
     }
 
     fn listen(&self, reply: Reply<(), Failure>) -> PyResult<usize> {

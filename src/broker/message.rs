@@ -16,12 +16,8 @@ use azmqtt_mqtt::{Level, Properties, PropertiesBuilder, Property, Publish, QoS};
 /// A message.
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(crate) struct MqttMessage {
-    topic: Py<PyString>,
-    payload: Py<PyBytes>,
-    qos: QoS,
-    retain: bool,
-    dup: bool,
-    properties: Properties,
+    /// None of it is a part of a read buffer: the application may keep it for long.
+    publish: Publish,
     /// Whether the kind of payload alone has made the properties.
     implied: bool,
     acknowledgement: Option<Acknowledgement>,
@@ -36,46 +32,33 @@ struct Acknowledgement {
 
 impl MqttMessage {
     /// A message that came in; with `core` the application acknowledges it itself.
-    pub(super) fn received(py: Python<'_>, message: Received, core: Option<&Arc<BrokerCore>>) -> Self {
+    pub(super) fn received(message: Received, core: Option<&Arc<BrokerCore>>) -> Self {
         let Received { publish, delivery, .. } = message;
         let acknowledgement = core.zip(delivery).map(|(core, delivery)| Acknowledgement {
             core: Arc::clone(core),
             delivery,
             done: AtomicBool::new(false),
         });
-        Self {
-            topic: PyString::new(py, &publish.topic).unbind(),
-            payload: PyBytes::new(py, &publish.payload).unbind(),
-            qos: publish.qos,
-            retain: publish.retain,
-            dup: publish.dup,
-            // Not a part of the read buffer: the application may keep it for long.
-            properties: if publish.properties.is_empty() {
-                publish.properties
-            } else {
-                publish.properties.compact()
-            },
-            implied: false,
-            acknowledgement,
-        }
+        Self { publish, implied: false, acknowledgement }
     }
 
     /// Its properties without the subscription identifiers that it came with [MQTT-3.3.4-6].
     fn to_publish(&self) -> PyResult<Properties> {
-        if !self.properties.has(Property::SubscriptionIdentifier) {
-            return Ok(self.properties.clone());
+        let properties = &self.publish.properties;
+        if !properties.has(Property::SubscriptionIdentifier) {
+            return Ok(properties.clone());
         }
-        let builder = PropertiesBuilder::from(&self.properties).without(Property::SubscriptionIdentifier);
+        let builder = PropertiesBuilder::from(properties).without(Property::SubscriptionIdentifier);
         builder.build().map_err(|error| crate::errors::value_error(&error))
     }
 
     /// The message to be published.
     pub(super) fn outgoing(&self, py: Python<'_>, limits: TopicLimits, level: Level) -> PyResult<Publish> {
-        let topic = outgoing::topic(self.topic.bind(py), limits)?;
-        let payload = bytes::Bytes::copy_from_slice(self.payload.bind(py).as_bytes());
+        let Publish { topic, payload, qos, retain, .. } = &self.publish;
+        outgoing::check_topic(py, topic, limits)?;
         let left_out = self.implied && level != Level::Mqtt5;
         let properties = if left_out { Properties::default() } else { self.to_publish()? };
-        Ok(Publish { retain: self.retain, properties, ..Publish::new(topic, self.qos, payload) })
+        Ok(Publish { retain: *retain, properties, ..Publish::new(topic.clone(), *qos, payload.clone()) })
     }
 }
 
@@ -109,60 +92,51 @@ impl MqttMessage {
         let implied = fields.is_none();
         let payload = payload.unwrap_or(&empty);
         let publish = outgoing::message(text, payload, qos, retain, fields, Level::Mqtt5)?;
-        Ok(Self {
-            topic: PyString::new(py, &publish.topic).unbind(),
-            payload: PyBytes::new(py, &publish.payload).unbind(),
-            qos,
-            retain,
-            dup: false,
-            properties: publish.properties,
-            implied,
-            acknowledgement: None,
-        })
+        Ok(Self { publish, implied, acknowledgement: None })
     }
 
     #[getter]
-    fn topic(&self, py: Python<'_>) -> Py<PyString> {
-        self.topic.clone_ref(py)
+    fn topic(&self) -> &str {
+        &self.publish.topic
     }
 
     #[getter]
-    fn payload(&self, py: Python<'_>) -> Py<PyBytes> {
-        self.payload.clone_ref(py)
+    fn payload<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.publish.payload)
     }
 
     /// The payload as text in UTF-8.
-    fn text<'py>(&'py self, py: Python<'py>) -> PyResult<&'py str> {
-        std::str::from_utf8(self.payload.bind(py).as_bytes())
+    fn text(&self) -> PyResult<&str> {
+        std::str::from_utf8(&self.publish.payload)
             .map_err(|error| PyValueError::new_err(format!("the payload is not UTF-8: {error}")))
     }
 
     /// The payload read as JSON.
     fn json<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        LOADS.import(py, "json", "loads")?.call1((&self.payload,))
+        LOADS.import(py, "json", "loads")?.call1((self.payload(py),))
     }
 
     #[getter]
     fn qos(&self) -> u8 {
-        self.qos as u8
+        self.publish.qos as u8
     }
 
     #[getter]
     fn retain(&self) -> bool {
-        self.retain
+        self.publish.retain
     }
 
     #[getter]
     fn duplicate(&self) -> bool {
-        self.dup
+        self.publish.dup
     }
 
     /// Pairs of names and values, a new list each time.
     #[getter]
     fn user_properties<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         let list = PyList::empty(py);
-        for pair in self.properties.user_properties() {
+        for pair in self.publish.properties.user_properties() {
             list.append(pair)?;
         }
         Ok(list)
@@ -170,39 +144,39 @@ impl MqttMessage {
 
     #[getter]
     fn content_type(&self) -> Option<&str> {
-        self.properties.content_type()
+        self.publish.properties.content_type()
     }
 
     #[getter]
     fn response_topic(&self) -> Option<&str> {
-        self.properties.response_topic()
+        self.publish.properties.response_topic()
     }
 
     #[getter]
     fn correlation_data<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.properties.correlation_data().map(|data| PyBytes::new(py, data))
+        self.publish.properties.correlation_data().map(|data| PyBytes::new(py, data))
     }
 
     /// Seconds that were left when it came in.
     #[getter]
     fn message_expiry(&self) -> Option<u32> {
-        self.properties.message_expiry()
+        self.publish.properties.message_expiry()
     }
 
     #[getter]
     fn payload_format(&self) -> Option<u8> {
-        self.properties.payload_format().map(u8::from)
+        self.publish.properties.payload_format().map(u8::from)
     }
 
     #[getter]
     fn subscription_identifiers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, self.properties.subscription_identifiers().collect::<Vec<_>>())
+        PyTuple::new(py, self.publish.properties.subscription_identifiers().collect::<Vec<_>>())
     }
 
     /// Acknowledges a message of a client that leaves that to the application.
     fn ack(&self) -> PyResult<()> {
         let Some(Acknowledgement { core, delivery, done }) = &self.acknowledgement else {
-            if self.qos == QoS::AtMostOnce {
+            if self.publish.qos == QoS::AtMostOnce {
                 return Ok(());
             }
             return Err(PyRuntimeError::new_err(
@@ -216,8 +190,8 @@ impl MqttMessage {
         Ok(())
     }
 
-    fn __len__(&self, py: Python<'_>) -> usize {
-        self.payload.bind(py).as_bytes().len()
+    fn __len__(&self) -> usize {
+        self.publish.payload.len()
     }
 
     /// A message with an empty payload is a message all the same.
@@ -227,9 +201,10 @@ impl MqttMessage {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let topic = self.topic.bind(py).repr()?;
-        let length = self.payload.bind(py).as_bytes().len();
-        let retain = if self.retain { ", retained" } else { "" };
-        Ok(format!("MqttMessage({topic}, {length} bytes, qos={}{retain})", self.qos as u8))
+        let Publish { topic, payload, qos, retain, .. } = &self.publish;
+        let topic = PyString::new(py, topic).repr()?;
+        let length = payload.len();
+        let retain = if *retain { ", retained" } else { "" };
+        Ok(format!("MqttMessage({topic}, {length} bytes, qos={}{retain})", *qos as u8))
     }
 }

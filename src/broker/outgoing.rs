@@ -174,6 +174,11 @@ pub(super) fn topic(object: &Bound<'_, PyAny>, limits: TopicLimits) -> PyResult<
     Err(no_topic(object, limits).err().unwrap_or_else(|| PyValueError::new_err("topic: it is none")))
 }
 
+/// Checks the topic of a message that was made before, for a broker with these limits.
+pub(super) fn check_topic(py: Python<'_>, topic: &Text, limits: TopicLimits) -> PyResult<()> {
+    if is_topic(topic, limits) { Ok(()) } else { no_topic(PyString::new(py, topic).as_any(), limits) }
+}
+
 /// Says what is wrong with a topic.
 #[cold]
 fn no_topic(object: &Bound<'_, PyAny>, limits: TopicLimits) -> PyResult<()> {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::packets::properties::Properties;
 use crate::packets::qos::QoS;
-use crate::packets::text::Text;
+use crate::packets::text::{Text, has_wildcard};
 
 /// A message.
 #[derive(Clone, PartialEq, Eq)]
@@ -50,7 +50,8 @@ impl Publish {
         let topic = &self.topic;
         !topic.is_empty()
             && u16::try_from(topic.len()).is_ok()
-            && !topic.bytes().any(|byte| matches!(byte, b'+' | b'#' | 0))
+            && !has_wildcard(topic)
+            && !topic.as_bytes().contains(&0)
             && OVERHEAD + topic.len() + properties + self.payload.len() <= limit
     }
 }

@@ -42,7 +42,7 @@ impl Session {
             connection: if outlives { Delivery::ANY } else { self.link.number },
             place: self.arrivals.arrived(packet_id, outlives, receivers, size),
         });
-        let message = Received { publish: compact(publish), received: now, delivery };
+        let message = Received { publish: self.compact(publish), received: now, delivery };
         let mut left = receivers;
         let mut dropped = 0;
         let mut message = Some(message);
@@ -121,19 +121,15 @@ impl Session {
     pub(super) fn may_listen(&mut self) -> bool {
         self.link.accepted_at().is_none() || self.mqtt.output().len() < MAX_OUTPUT
     }
-}
 
-/// As it came, a few bytes would hold on to the whole buffer that they were read into.
-pub(super) fn compact(publish: Publish) -> Publish {
-    let payload = if publish.payload.len() < SMALL {
-        Bytes::copy_from_slice(&publish.payload)
-    } else {
-        publish.payload
-    };
-    Publish {
-        topic: publish.topic.as_str().into(),
-        properties: publish.properties.compact(),
-        payload,
-        ..publish
+    /// As it came, a few bytes would hold on to the whole buffer that they were read into. Most messages come on the topic
+    /// of the one before.
+    pub(super) fn compact(&mut self, publish: Publish) -> Publish {
+        let Publish { topic, properties, payload, .. } = publish;
+        if topic != self.last_topic {
+            self.last_topic = topic.as_str().into();
+        }
+        let payload = if payload.len() < SMALL { Bytes::copy_from_slice(&payload) } else { payload };
+        Publish { topic: self.last_topic.clone(), properties: properties.compact(), payload, ..publish }
     }
 }

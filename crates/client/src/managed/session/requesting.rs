@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::receiving::compact;
 use super::requests::Open;
 use super::state::Session;
 use super::subscriptions::{Ask, Caller, What};
@@ -105,7 +104,8 @@ impl Session {
         self.shared.monitor.counters.requests_answered.add(1);
         self.shared.monitor.request_times.record(now.saturating_duration_since(request.started));
         let packet_id = publish.packet_id;
-        request.reply.send(Ok(Received { publish: compact(publish), received: now, delivery: None }));
+        let publish = self.compact(publish);
+        request.reply.send(Ok(Received { publish, received: now, delivery: None }));
         Ok(packet_id)
     }
 

@@ -19,7 +19,7 @@ use crate::managed::shared::Shared;
 use crate::managed::subscription::Subscription;
 use crate::outbox::Outbox;
 use crate::reply::Reply;
-use azmqtt_mqtt::{Client, Connect, Level, PropertiesBuilder};
+use azmqtt_mqtt::{Client, Connect, Level, PropertiesBuilder, Text};
 use azmqtt_net::ClockOffset;
 use azmqtt_net::deadlines::later;
 
@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(super) outbox: Outbox<Owner>,
     pub(super) arrivals: Arrivals,
     pub(super) inlets: inlets::Copy,
+    /// The topic of the last message that came in.
+    pub(super) last_topic: Text,
     pub(super) subscriptions: Subscriptions,
     /// When a filter that was refused after a lost session may be tried again.
     pub(super) refused: Option<(Instant, Subscription)>,
@@ -114,6 +116,7 @@ impl Session {
             outbox: Outbox::new(now),
             arrivals: Arrivals::default(),
             inlets: inlets::Copy::default(),
+            last_topic: Text::default(),
             subscriptions: Subscriptions::default(),
             refused: None,
             requests: Requests::default(),
