@@ -464,8 +464,9 @@ class MqttClient(Incoming):
     def _filters(self, topic_filters: tuple[str, ...], call: str) -> list[str]:
         if not topic_filters:
             raise TypeError(f"{call} takes at least one topic filter")
-        for topic_filter in topic_filters:
-            if isinstance(topic_filter, (list, tuple)):
+        given: tuple[Any, ...] = topic_filters
+        for topic_filter in given:
+            if isinstance(topic_filter, list | tuple):
                 kind = type(topic_filter).__name__
                 raise TypeError(
                     f"topic_filter must be str, not {kind}: {call} takes filters one by one, {call}(*filters)"
