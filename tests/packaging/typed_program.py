@@ -223,7 +223,7 @@ def broker(client: azmqtt.MqttClient) -> None:
     published: azmqtt.Published = client.publish("t", {"t": 1}, user_properties={"a": "b"}, qos=2, retain=True)
     assert_type(published.matched, bool | None)
     assert_type(client.publish_many([("t", 1), azmqtt.MqttMessage("t", b"", qos=0)], progress=report), int)
-    assert_type(client.subscribe("a/#", "b", no_local=True, retain_handling=2), tuple[int, ...])
+    assert_type(client.subscribe("a/#", "b", no_local=True, subscription_identifier=2), tuple[int, ...])
     assert_type(client.unsubscribe("a/#"), tuple[int, ...])
     messages: azmqtt.Stream[azmqtt.MqttMessage] = client.messages("a/+", timeout=1)
     for message in messages:

@@ -8,6 +8,7 @@
 //! | [`managed`] | a client that keeps its connection and its promises by itself: [`Client`] |
 //! | [`check`] | which step of a connection fails, and what to do about it |
 //! | [`manual`] | a client whose connections the application makes: [`MqttClient`] |
+//! | `claims` | what a token says, for a check and for a client whose token is refused |
 //!
 //! The parts that any client with a task is made of:
 //!
