@@ -208,13 +208,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     /// Sends DISCONNECT, as far as the stream takes it at once: a peer that does not read cannot hold the end up.
-    pub fn send_disconnect<D: Dispatch>(&mut self, session: &mut D) {
-        session.mqtt().disconnect(ReasonCode::Success, Properties::default());
+    pub fn send_disconnect<D: Dispatch>(&mut self, session: &mut D, properties: Properties) {
+        session.mqtt().disconnect(ReasonCode::Success, properties);
         self.send_output(session);
     }
 
     /// Sends what is encoded, as far as the stream takes it at once.
-    pub fn send_output<D: Dispatch>(&mut self, session: &mut D) {
+    fn send_output<D: Dispatch>(&mut self, session: &mut D) {
         let mut cx = Context::from_waker(Waker::noop());
         let before = self.framed.written();
         let _ = self.framed.poll_turn(&mut cx, session.mqtt().output(), false);

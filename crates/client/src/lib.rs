@@ -5,6 +5,7 @@
 //! | module | subject |
 //! |---|---|
 //! | [`broker`], [`connection`] | where a connection goes, and its streams, which are [`azmqtt_net`]'s; the driver of a connection, for sessions of any kind |
+//! | [`lasting`] | sessions that outlive their connections, and the task that keeps them connected |
 //! | [`managed`] | a client that keeps its connection and its promises by itself: [`Client`] |
 //! | [`check`] | which step of a connection fails, and what to do about it |
 //! | [`manual`] | a client whose connections the application makes: [`MqttClient`] |
@@ -35,6 +36,7 @@ pub mod connection;
 pub mod counter;
 pub mod histogram;
 pub mod inbox;
+pub mod lasting;
 pub mod limits;
 pub mod mailbox;
 pub mod managed;

@@ -62,6 +62,21 @@ impl<O> Outbox<O> {
         (span <= self.round.age).then_some(span)
     }
 
+    /// The next message at QoS 0 that has left, with the first `flushed` bytes.
+    pub fn next_flushed(&mut self, flushed: u64) -> Option<Ticket<O>> {
+        self.unflushed.front().filter(|(end, _, _)| *end <= flushed)?;
+        self.unflushed.pop_front().map(|(_, _, ticket)| ticket)
+    }
+
+    /// The connection ended, and the stream has taken `written` bytes: messages at QoS 0 that were cut off wait for the next
+    /// one. Takes out those that may have left: the server may have them, and at most once is the promise of QoS 0.
+    pub fn cut_off(&mut self, written: u64) -> Vec<Ticket<O>> {
+        let (cut_off, left): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.unflushed).into_iter().partition(|(end, _, _)| *end > written);
+        self.requeue(cut_off.into_iter().map(|(_, publish, ticket)| (publish, ticket)).collect());
+        left.into_iter().map(|(_, _, ticket)| ticket).collect()
+    }
+
     /// Puts messages back in front, in their order.
     pub fn requeue(&mut self, messages: Vec<(Publish, Ticket<O>)>) {
         for message in messages.into_iter().rev() {

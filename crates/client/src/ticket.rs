@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::lasting::times::Time;
+
 /// What travels with a message; `O` is who is told.
 ///
 /// Size and time are small because thousands of tickets are in flight, and each is moved for every message.
@@ -17,4 +19,11 @@ pub struct Ticket<O> {
     pub sent: u32,
     /// Who is told.
     pub owner: O,
+}
+
+impl<O> Ticket<O> {
+    /// How long the caller waits.
+    pub fn time(&self) -> Time {
+        Time { deadline: self.deadline, timeout: self.timeout }
+    }
 }

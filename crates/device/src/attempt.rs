@@ -1,28 +1,24 @@
 //! One attempt to connect, up to where MQTT begins: an open stream, and a password that was made for it.
 
 use std::future::Future;
-use std::pin::Pin;
 
 use crate::config::DeviceConfig;
 use crate::credentials::{Credentials, Password, Purpose};
 use crate::error::Error;
 use azmqtt_dialect::WEBSOCKET_PATH;
 use azmqtt_net::connect::{self, Upgrade};
-use azmqtt_net::{ConnectDeadlines, Endpoint};
+use azmqtt_net::{BoxFuture, ConnectDeadlines, Endpoint};
 
 /// What CONNECT needs.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     pub(super) link: connect::Opened,
     pub(super) password: Password,
 }
 
-/// A connection that is being opened.
-pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>;
-
 /// Opens a stream to the hub, and makes the password: afterwards, so that it is as fresh as can be, or before where
 /// that is not in our hands. The future owns what it needs, so that it can run beside the task that asked for it,
-/// however long a signer takes. It is boxed, because its handshake takes kilobytes that a connected task should not keep.
-pub(super) fn open(config: &DeviceConfig, purpose: Purpose) -> Opening {
+/// however long a signer takes.
+pub(super) fn open(config: &DeviceConfig, purpose: Purpose) -> BoxFuture<'static, Result<Opened, Error>> {
     let (endpoint, deadlines) = (config.endpoint.clone(), config.deadlines);
     let (identity, credentials, ttl) = (config.identity.clone(), config.credentials.clone(), config.sas_ttl);
     Box::pin(async move {

@@ -1,6 +1,6 @@
 //! The way from the handles to the task: a queue that is taken whole.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::Error;
 use crate::inbox::Delivery;
@@ -9,14 +9,14 @@ use crate::reply::Reply;
 use crate::session::methods::MethodCall;
 use crate::session::requests::{ReportedPatch, Request, TwinDocument};
 use crate::shared::Shared;
+use azmqtt_client::lasting::times::Time;
 use bytes::Bytes;
 
 /// What the application asks of the connection task.
 #[derive(Debug)]
-pub(super) enum Command {
+pub(crate) enum Command {
     Connect {
-        deadline: Instant,
-        timeout: Duration,
+        time: Time,
         reply: Reply<()>,
     },
     Disconnect {
@@ -36,18 +36,15 @@ pub(super) enum Command {
         reply: TwinReply,
     },
     WatchDesired {
-        deadline: Instant,
-        timeout: Duration,
+        time: Time,
         reply: Reply<()>,
     },
     WatchMessages {
-        deadline: Instant,
-        timeout: Duration,
+        time: Time,
         reply: Reply<()>,
     },
     WatchMethods {
-        deadline: Instant,
-        timeout: Duration,
+        time: Time,
         reply: Reply<()>,
     },
     Respond {

@@ -1,11 +1,11 @@
 //! The application's side of a device: commands in, replies out. Nothing here waits.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
+use tokio::runtime;
 
 use crate::commands::{Command, TwinReply};
 use crate::config::DeviceConfig;
@@ -16,17 +16,19 @@ use crate::invoke::{MethodAnswer, MethodInvocation, invoke};
 use crate::message::{Batch, Member, Outgoing, Owner, Ticket};
 use crate::neighbours::Neighbours;
 use crate::reply::Reply;
+use crate::session::Session;
 use crate::session::desired::DesiredPatch;
 use crate::session::methods::{MethodCall, MethodRequest};
 use crate::session::requests::{ReportedPatch, ReportedProperties, Request, TwinDocument};
 use crate::shared::Shared;
 use crate::stats::{State, Stats};
-use crate::task::Task;
 use crate::upload::FileUpload;
+use azmqtt_client::backoff::random;
+use azmqtt_client::lasting::Handle;
+use azmqtt_client::lasting::times::Time;
 use azmqtt_client::watch::{Log, StateChange};
 use azmqtt_net::ConnectProgress;
 use azmqtt_net::deadlines::later;
-use azmqtt_net::sync::Mutex;
 
 /// A device. Clones share it; the connection ends when the last one is dropped or [`Device::close`] is
 /// called.
@@ -34,41 +36,18 @@ use azmqtt_net::sync::Mutex;
 /// Every operation takes a timeout and answers its reply within it: with the outcome, a typed error, or
 /// [`Error::RequestTimeout`]. Calls may come from any thread.
 #[derive(Clone)]
-pub struct Device {
-    shared: Arc<Shared>,
-    start: Arc<Start>,
-    /// Whether operations wait for [`Device::wake`].
-    quiet: bool,
-    _lifeline: Arc<Lifeline>,
-}
-
-/// Tells the task when the last handle goes.
-struct Lifeline(Arc<Shared>);
-
-impl Drop for Lifeline {
-    fn drop(&mut self) {
-        self.0.commands.abandon();
-    }
-}
-
-/// The connection task before the first command: making a client does no I/O and needs no thread.
-struct Start {
-    task: Mutex<Option<Box<Task>>>,
-    started: OnceLock<()>,
-    runtime: fn() -> Handle,
-    neighbours: Option<fn() -> &'static Neighbours>,
-}
+pub struct Device(Handle<Session>);
 
 impl Device {
     /// A device that connects on its first operation, on the runtime that `runtime` names then.
-    pub fn new(config: DeviceConfig, runtime: fn() -> Handle) -> Self {
+    pub fn new(config: DeviceConfig, runtime: fn() -> runtime::Handle) -> Self {
         Self::make(config, runtime, None)
     }
 
     /// The same among `neighbours`, one of which may have its identity.
     pub fn among(
         config: DeviceConfig,
-        runtime: fn() -> Handle,
+        runtime: fn() -> runtime::Handle,
         neighbours: fn() -> &'static Neighbours,
     ) -> Self {
         Self::make(config, runtime, Some(neighbours))
@@ -76,53 +55,43 @@ impl Device {
 
     fn make(
         config: DeviceConfig,
-        runtime: fn() -> Handle,
+        runtime: fn() -> runtime::Handle,
         neighbours: Option<fn() -> &'static Neighbours>,
     ) -> Self {
-        let shared = Arc::new(Shared::new(config));
-        let task = Mutex::new(Some(Box::new(Task::new(Arc::clone(&shared)))));
-        let start = Arc::new(Start { task, started: OnceLock::new(), runtime, neighbours });
-        Self { _lifeline: Arc::new(Lifeline(Arc::clone(&shared))), shared, start, quiet: false }
+        let shared = Arc::new(Shared { neighbours, ..Shared::new(config) });
+        Self(Handle::new(Session::new(shared, random(), Instant::now()), runtime))
     }
 
     /// Connects, if not connected yet.
     pub fn connect(&self, timeout: Duration, reply: Reply<()>) {
-        let deadline = later(Instant::now(), timeout);
-        self.command(Command::Connect { deadline, timeout, reply });
+        self.0.command(Command::Connect { time: Time::within(timeout), reply });
     }
 
     /// Sends what was accepted, within `timeout`, then disconnects until the next operation or
     /// [`connect`](Self::connect). What was not acknowledged by then waits for that, within its own time.
     pub fn disconnect(&self, timeout: Duration, reply: Reply<()>) {
-        self.command(Command::Disconnect { deadline: later(Instant::now(), timeout), reply });
+        self.0.command(Command::Disconnect { deadline: later(Instant::now(), timeout), reply });
     }
 
     /// Sends what was accepted, within `timeout`, then disconnects for good. The reply says how many
     /// messages and requests did not make it; their own callers get [`Error::ClientClosed`].
     pub fn close(&self, timeout: Duration, reply: Reply<usize>) {
-        // Never used: there is nothing to flush and no task to ask. Whoever has the task decides, so that
-        // a first command from another thread either starts it before or comes too late.
-        let unused = self.start.task.lock().take();
-        if let Some(task) = unused {
-            drop(task);
+        if self.0.end_unused() {
             return reply.send(Ok(0));
         }
-        if self.state() == State::Closed {
-            return reply.send(Ok(0));
-        }
-        self.command(Command::Close { deadline: later(Instant::now(), timeout), reply });
+        self.0.command(Command::Close { deadline: later(Instant::now(), timeout), reply });
     }
 
     /// Sends one message: QoS 1 is answered when the hub has it, QoS 0 when its bytes are written out.
     /// Without a connection it waits in the outbox; a full outbox answers [`Error::OutboxFull`] at once.
     pub fn send(&self, message: Outgoing, timeout: Duration, reply: Reply<()>) {
         let size = message.size();
-        if let Err(error) = self.shared.budget.take(size as usize) {
+        if let Err(error) = self.shared().budget.take(size as usize) {
             return reply.send(Err(error.into()));
         }
         let deadline = later(Instant::now(), timeout);
         let ticket = Ticket { deadline, sent: 0, timeout, size, owner: Owner::One(reply) };
-        self.command(Command::Send(message, ticket));
+        self.0.command(Command::Send(message, ticket));
     }
 
     /// Accepts as many of `messages`, front first, as the outbox has room for, and counts them in `batch`.
@@ -131,7 +100,7 @@ impl Device {
         let deadline = later(Instant::now(), timeout);
         let room = messages
             .iter()
-            .take_while(|message| self.shared.budget.take(message.size() as usize).is_ok())
+            .take_while(|message| self.shared().budget.take(message.size() as usize).is_ok())
             .count();
         if room == 0 {
             return;
@@ -144,7 +113,7 @@ impl Device {
                 (message, Ticket { deadline, sent: 0, timeout, size, owner })
             })
             .collect();
-        self.command(Command::SendBatch(accepted));
+        self.0.command(Command::SendBatch(accepted));
     }
 
     /// Reads the twin.
@@ -165,37 +134,34 @@ impl Device {
     }
 
     fn twin(&self, request: Request, size: usize, timeout: Duration, reply: TwinReply) {
-        if let Err(error) = self.shared.budget.take(size) {
+        if let Err(error) = self.shared().budget.take(size) {
             return reply.fail(error.into());
         }
         let started = Instant::now();
-        self.command(Command::Twin { request, started, deadline: later(started, timeout), reply });
+        self.0.command(Command::Twin { request, started, deadline: later(started, timeout), reply });
     }
 
     /// Subscribes to changes of the desired properties; they arrive in [`Device::desired`] from then on,
     /// each once, across reconnects. Answered once nothing can be missed any more.
     pub fn watch_desired(&self, timeout: Duration, reply: Reply<()>) {
-        let deadline = later(Instant::now(), timeout);
-        self.command(Command::WatchDesired { deadline, timeout, reply });
+        self.0.command(Command::WatchDesired { time: Time::within(timeout), reply });
     }
 
     /// Subscribes to cloud-to-device messages; they arrive in [`Device::messages`].
     pub fn watch_messages(&self, timeout: Duration, reply: Reply<()>) {
-        let deadline = later(Instant::now(), timeout);
-        self.command(Command::WatchMessages { deadline, timeout, reply });
+        self.0.command(Command::WatchMessages { time: Time::within(timeout), reply });
     }
 
     /// Acknowledges messages that were handed over, in the order in which they came.
     pub fn acknowledge(&self, deliveries: Vec<Delivery>) {
         if !deliveries.is_empty() {
-            self.command(Command::Acknowledge(deliveries));
+            self.0.command(Command::Acknowledge(deliveries));
         }
     }
 
     /// Subscribes to calls of direct methods; they arrive in [`Device::methods`].
     pub fn watch_methods(&self, timeout: Duration, reply: Reply<()>) {
-        let deadline = later(Instant::now(), timeout);
-        self.command(Command::WatchMethods { deadline, timeout, reply });
+        self.0.command(Command::WatchMethods { time: Time::within(timeout), reply });
     }
 
     /// Responds to a call with the method's own status and a body, which is JSON of at most
@@ -203,12 +169,12 @@ impl Device {
     /// the response is written out, or with [`Error::ConnectionLost`] when the call's connection is gone: nothing is
     /// sent then.
     pub fn respond(&self, call: MethodCall, status: i32, body: Bytes, reply: Reply<()>) {
-        self.command(Command::Respond { call, status, body, reply });
+        self.0.command(Command::Respond { call, status, body, reply });
     }
 
     /// Whether a response to the call can still be sent, as far as is known.
     pub fn is_open(&self, call: &MethodCall) -> bool {
-        self.state() == State::Connected && self.shared.monitor.counters.connects.get() == call.connection
+        self.state() == State::Connected && self.shared().monitor.counters.connects.get() == call.connection
     }
 
     /// Begins to upload a file as `blob_name`, which the caller has checked; see [`FileUpload`]. The whole of it takes no
@@ -222,7 +188,7 @@ impl Device {
         if self.state() == State::Closed {
             return Err(self.closed());
         }
-        Ok(FileUpload::new(self.config(), blob_name, timeout, idle_timeout, (self.start.runtime)()))
+        Ok(FileUpload::new(self.config(), blob_name, timeout, idle_timeout, self.runtime()))
     }
 
     /// Calls a method of another device or module through the gateway, for modules. Answered within `timeout`; whether
@@ -232,7 +198,7 @@ impl Device {
             return reply.send(Err(self.closed()));
         }
         let config = self.config().clone();
-        (self.start.runtime)().spawn(async move {
+        self.runtime().spawn(async move {
             let progress = Arc::new(ConnectProgress::default());
             let called = tokio::time::timeout(timeout, progress.watch(invoke(&config, call))).await;
             let operation = "the call of a method";
@@ -244,37 +210,37 @@ impl Device {
 
     /// Changes of the desired properties that nobody took yet.
     pub fn desired(&self) -> &Inbox<DesiredPatch> {
-        &self.shared.desired
+        &self.shared().desired
     }
 
     /// Cloud-to-device messages that nobody took yet.
     pub fn messages(&self) -> &Inbox<CloudMessage> {
-        &self.shared.messages
+        &self.shared().messages
     }
 
     /// Calls of direct methods that nobody took yet.
     pub fn methods(&self) -> &Inbox<MethodRequest> {
-        &self.shared.methods
+        &self.shared().methods
     }
 
     /// What waits for receivers.
     pub(super) fn streams(&self) -> &Streams {
-        &self.shared.streams
+        &self.shared().streams
     }
 
     /// Where the connection stands.
     pub fn state(&self) -> State {
-        self.shared.monitor.state()
+        self.shared().monitor.state()
     }
 
     /// What ended the last connection or attempt, while there is no other.
     pub fn last_error(&self) -> Option<String> {
-        self.shared.monitor.last_error()
+        self.shared().monitor.last_error()
     }
 
     /// Everything that is counted or measured.
     pub fn stats(&self) -> Stats {
-        let (messages, bytes) = self.shared.budget.used();
+        let (messages, bytes) = self.shared().budget.used();
         Stats {
             outstanding: messages as u64,
             outstanding_bytes: bytes as u64,
@@ -282,7 +248,7 @@ impl Device {
             messages_waiting: (self.messages().len() + self.streams().messages.waiting()) as u64,
             desired_waiting: (self.desired().len() + self.streams().desired.waiting()) as u64,
             methods_waiting: (self.methods().len() + self.streams().methods.waiting()) as u64,
-            ..self.shared.monitor.read()
+            ..self.shared().monitor.read()
         }
     }
 
@@ -291,79 +257,66 @@ impl Device {
     ///
     /// [`MAX_STATE_CHANGES`]: azmqtt_client::watch::MAX_STATE_CHANGES
     pub fn state_changes(&self) -> Arc<Inbox<StateChange>> {
-        self.shared.monitor.watchers.states(|| self.state() == State::Closed)
+        self.shared().monitor.watchers.states(|| self.state() == State::Closed)
     }
 
     /// Puts what happens to the connection from now on into `log`, under the name `client`.
     pub fn log_to(&self, log: &Arc<Log>, client: Arc<str>) {
-        self.shared.monitor.watchers.log(log, client);
+        self.shared().monitor.watchers.log(log, client);
     }
 
     /// Which step of an attempt to connect is under way.
     pub(super) fn connect_progress(&self) -> &Arc<ConnectProgress> {
-        &self.shared.monitor.connect_progress
+        &self.shared().monitor.connect_progress
     }
 
     /// Whether the next operation that connects takes the place of another client of the process.
     pub fn takes_a_place(&self) -> bool {
         self.state() == State::Disconnected
-            && self.start.neighbours.is_some_and(|neighbours| neighbours().has_rival(&self.shared))
+            && self.shared().neighbours.is_some_and(|neighbours| neighbours().has_rival(self.shared()))
     }
 
     /// Why nothing can be asked of it any more, once it is closed.
     pub fn closed(&self) -> Error {
-        self.shared.closed()
+        self.shared().closed()
     }
 
     /// What the device was made with.
     pub fn config(&self) -> &DeviceConfig {
-        &self.shared.config
+        &self.shared().config
     }
 
     /// Whether both handles are of one device.
     pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+        self.0.is_same(&other.0)
     }
 
     /// A handle for bursts: its operations are accepted as ever, and the task is not woken for them until
     /// somebody calls [`Device::wake`] or uses another handle.
     #[must_use]
     pub fn quiet(&self) -> Self {
-        Self { quiet: true, ..self.clone() }
+        Self(self.0.quiet())
     }
 
     /// Wakes the task for what quiet handles have accepted.
     pub fn wake(&self) {
-        self.shared.commands.wake();
+        self.0.wake();
     }
 
     /// Where the device's tasks run.
-    pub(super) fn runtime(&self) -> Handle {
-        (self.start.runtime)()
+    pub(super) fn runtime(&self) -> runtime::Handle {
+        self.0.runtime()
     }
 
-    fn command(&self, command: Command) {
-        match self.shared.commands.push(command, !self.quiet) {
-            // The first command waits for the task, so that the task finds it at once.
-            Ok(()) => self.start(),
-            Err(command) => command.reject(&self.shared),
-        }
-    }
-
-    fn start(&self) {
-        self.start.started.get_or_init(|| {
-            if let Some(task) = self.start.task.lock().take() {
-                let neighbours = self.start.neighbours.map(|neighbours| neighbours());
-                self.runtime().spawn(task.run(neighbours));
-            }
-        });
+    fn shared(&self) -> &Shared {
+        self.0.shared()
     }
 }
 
 impl fmt::Debug for Device {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Device")
-            .field("identity", &self.shared.config.identity)
+            .field("identity", &self.shared().config.identity)
             .field("state", &self.state())
             .finish_non_exhaustive()
     }

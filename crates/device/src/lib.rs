@@ -10,7 +10,7 @@
 //! | [`handle`], `commands`, [`reply`] | what can be asked; on its way to the task; how outcomes come back |
 //! | [`config`], [`credentials`], [`error`] | what a connection is made of, beside the byte stream, which is [`azmqtt_net`]'s; what can go wrong |
 //! | [`edge`] | signatures and roots from the IoT Edge runtime, for modules |
-//! | `task`, `connection`, `shared` | the life of the connection: connect, reconnect, close; one connection from CONNECT to its end; what handles and task both see |
+//! | `shared`, `beside` | what handles and task both see; what goes on beside a connection. The task is [`azmqtt_client::lasting`]'s |
 //! | `attempt` | a stream and a password |
 //! | [`session`], `destination` | all that is said, without I/O; where a message is addressed to |
 //! | [`twin_session`] | the twin's part of it, for a connection that somebody else holds |
@@ -27,11 +27,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod attempt;
+mod beside;
 pub mod bulk;
 pub mod check;
 mod commands;
 pub mod config;
-mod connection;
 pub mod credentials;
 mod destination;
 pub mod edge;
@@ -47,7 +47,6 @@ pub mod reply;
 pub mod session;
 mod shared;
 pub mod stats;
-mod task;
 pub mod twin_session;
 pub mod upload;
 

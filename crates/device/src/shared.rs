@@ -1,20 +1,23 @@
 //! What the handles of a device and its task both see.
 
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::commands::Commands;
-use crate::config::DeviceConfig;
+use crate::commands::{Command, Commands};
+use crate::config::{DeviceConfig, RetryPolicy};
 use crate::error::Error;
 use crate::inbox::{CloudMessage, Inbox};
 use crate::incoming::streams::Streams;
+use crate::neighbours::Neighbours;
 use crate::session::desired::DesiredPatch;
 use crate::session::methods::MethodRequest;
-use crate::stats::{Monitor, State};
+use crate::stats::Monitor;
 use azmqtt_client::budget::Budget;
+use azmqtt_client::lasting;
 
 /// What the handles of a device and its task both see.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub config: DeviceConfig,
     pub monitor: Monitor,
     pub budget: Budget,
@@ -24,6 +27,8 @@ pub(super) struct Shared {
     /// What was taken out of them for receivers, in batches.
     pub streams: Streams,
     pub commands: Commands,
+    /// Other clients of the process.
+    pub neighbours: Option<fn() -> &'static Neighbours>,
     /// Another client of the process has its place.
     pub replaced: AtomicBool,
 }
@@ -38,6 +43,7 @@ impl Shared {
             methods: Inbox::default(),
             streams: Streams::default(),
             commands: Commands::default(),
+            neighbours: None,
             replaced: AtomicBool::new(false),
             config,
         }
@@ -51,17 +57,37 @@ impl Shared {
             Error::ClientClosed
         }
     }
+}
 
-    /// The task is gone: nothing comes in any more.
-    pub(super) fn end(&self) {
-        self.monitor.set_state(State::Closed, None);
-        for command in self.commands.close() {
-            command.reject(self);
-        }
+impl lasting::Shared for Shared {
+    type Command = Command;
+
+    fn commands(&self) -> &Commands {
+        &self.commands
+    }
+
+    fn monitor(&self) -> &azmqtt_client::Monitor {
+        &self.monitor
+    }
+
+    fn retry(&self) -> RetryPolicy {
+        self.config.retry
+    }
+
+    fn reject(&self, command: Command) {
+        command.reject(self);
+    }
+
+    fn close_inboxes(&self) {
         self.desired.close();
         self.messages.close();
         self.methods.close();
         // Nobody can be answered any more.
         drop(self.methods.take(usize::MAX));
+    }
+
+    /// Changes of the desired properties are held back until the application has taken some.
+    fn room(&self) -> impl Future<Output = ()> + Send {
+        self.desired.room()
     }
 }

@@ -1,7 +1,6 @@
 //! One attempt to connect, up to where MQTT begins: an open stream, and a credential that was made for it.
 
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -13,22 +12,19 @@ use super::config::Config;
 use super::error::Error;
 use super::session::Question;
 use crate::claims;
+use azmqtt_net::BoxFuture;
 use azmqtt_net::connect;
 use azmqtt_net::connect_step::{Step, begins};
 
 /// What CONNECT needs.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     pub(super) link: connect::Opened,
     pub(super) credential: Option<Credential>,
 }
 
-/// A connection that is being opened. The future owns what it needs, so that it can run beside the task that asked for
-/// it. It is boxed, because its handshake takes kilobytes that a connected task should not keep.
-pub(super) type Opening = Pin<Box<dyn Future<Output = Result<Opened, Error>> + Send>>;
-
 /// Opens a stream to the broker, and has the credential made first: whoever makes it may take longer than a broker waits
 /// for CONNECT.
-pub(super) fn open(config: &Config) -> Opening {
+pub(super) fn open(config: &Config) -> BoxFuture<'static, Result<Opened, Error>> {
     let (broker, authenticator, limit) =
         (config.broker.clone(), config.authenticator.clone(), config.deadlines.credentials);
     let username = config.username.clone();
@@ -56,13 +52,13 @@ pub(super) fn open(config: &Config) -> Opening {
 }
 
 /// What the authenticator says on a connection that stands or is being made.
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Credential(Result<Credential, String>),
     Challenge(Result<Bytes, String>),
 }
 
 /// An authenticator that was asked.
-pub(super) type Asked = Pin<Box<dyn Future<Output = Answer> + Send>>;
+pub(super) type Asked = BoxFuture<'static, Answer>;
 
 /// Asks the authenticator, and waits no longer than it may take.
 pub(super) fn ask(config: &Config, authenticator: &Arc<dyn Authenticator>, question: Question) -> Asked {

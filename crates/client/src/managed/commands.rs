@@ -1,26 +1,20 @@
 //! What the handles ask of the task.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::error::Error;
 use super::inlets::Inlet;
 use super::message::{Delivery, Owner, Published, Received, Ticket};
 use super::shared::Shared;
 use super::subscription::Subscription;
+use crate::lasting::times::Time;
 use crate::mailbox::Mailbox;
 use crate::reply::Reply;
 use azmqtt_mqtt::{Publish, ReasonCode};
 
 /// Commands on their way.
 pub(super) type Commands = Mailbox<Command>;
-
-/// When an operation is to be over, and how long it had.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Time {
-    pub(super) deadline: Instant,
-    pub(super) timeout: Duration,
-}
 
 /// What the application asks of the connection task.
 #[derive(Debug)]

@@ -1,30 +1,31 @@
 //! The application's side of a client: commands in, replies out. Nothing here waits.
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
+use tokio::runtime;
 
-use super::commands::{Command, Request, Time};
+use super::commands::{Command, Request};
 use super::config::Config;
 use super::error::Error;
 use super::filter::{self, Filter};
 use super::inlets::Inlet;
 use super::message::{Accepted, Delivery, Owner, Published, Received, Ticket, size_of};
+use super::session::Session;
 use super::shared::Shared;
 use super::stats::Stats;
 use super::subscription::Subscription;
-use super::task::Task;
 use crate::batch::{Batch, Member};
 use crate::bulk::TakesMany;
 use crate::inbox::Inbox;
+use crate::lasting::Handle;
+use crate::lasting::times::Time;
 use crate::reply::Reply;
 use crate::watch::{Log, State, StateChange};
 use azmqtt_mqtt::{LARGEST_PACKET, Level, Publish, ReasonCode};
 use azmqtt_net::ConnectProgress;
 use azmqtt_net::deadlines::later;
-use azmqtt_net::sync::Mutex;
 
 /// A client of any broker. Clones share it; the connection ends when the last one is dropped or [`Client::close`] is
 /// called.
@@ -32,55 +33,27 @@ use azmqtt_net::sync::Mutex;
 /// Every operation takes a timeout and answers its reply within it: with the outcome, a typed error, or
 /// [`Error::Timeout`]. Calls may come from any thread.
 #[derive(Clone)]
-pub struct Client {
-    shared: Arc<Shared>,
-    start: Arc<Start>,
-    /// Whether operations wait for [`Client::wake`].
-    quiet: bool,
-    _lifeline: Arc<Lifeline>,
-}
-
-/// Tells the task when the last handle goes.
-struct Lifeline(Arc<Shared>);
-
-impl Drop for Lifeline {
-    fn drop(&mut self) {
-        self.0.commands.abandon();
-    }
-}
-
-/// The connection task before the first command: making a client does no I/O and needs no thread.
-struct Start {
-    task: Mutex<Option<Box<Task>>>,
-    started: OnceLock<()>,
-    runtime: fn() -> Handle,
-}
+pub struct Client(Handle<Session>);
 
 impl Client {
     /// A client that connects on its first operation, on the runtime that `runtime` names then.
-    pub fn new(config: Config, runtime: fn() -> Handle) -> Self {
+    pub fn new(config: Config, runtime: fn() -> runtime::Handle) -> Self {
         let shared = Arc::new(Shared::new(config));
-        let task = Mutex::new(Some(Box::new(Task::new(Arc::clone(&shared)))));
-        let start = Arc::new(Start { task, started: OnceLock::new(), runtime });
-        Self { _lifeline: Arc::new(Lifeline(Arc::clone(&shared))), shared, start, quiet: false }
+        Self(Handle::new(Session::new(shared, Instant::now()), runtime))
     }
 
     /// Connects, if not connected yet.
     pub fn connect(&self, timeout: Duration, reply: Reply<()>) {
-        self.command(Command::Connect { time: until(timeout), reply });
+        self.0.command(Command::Connect { time: Time::within(timeout), reply });
     }
 
     /// Sends what was accepted, within `timeout`, then disconnects for good. The reply says how many messages and requests
     /// did not make it; their own callers get [`Error::Closed`].
     pub fn close(&self, timeout: Duration, reply: Reply<usize>) {
-        // Never used: there is nothing to flush and no task to ask. Whoever has the task decides, so that a first command
-        // from another thread either starts it before or comes too late.
-        let unused = self.start.task.lock().take();
-        if let Some(task) = unused {
-            drop(task);
+        if self.0.end_unused() {
             return reply.send(Ok(0));
         }
-        self.command(Command::Close { deadline: later(Instant::now(), timeout), reply });
+        self.0.command(Command::Close { deadline: later(Instant::now(), timeout), reply });
     }
 
     /// Publishes one message: QoS 1 and 2 are answered when the broker has it, QoS 0 when its bytes are written out. Without
@@ -90,8 +63,8 @@ impl Client {
             Ok(size) => size,
             Err(error) => return reply.send(Err(error)),
         };
-        let Time { deadline, timeout } = until(timeout);
-        self.command(Command::Publish(
+        let Time { deadline, timeout } = Time::within(timeout);
+        self.0.command(Command::Publish(
             publish,
             Ticket { deadline, sent: 0, timeout, size, owner: Owner::One(reply) },
         ));
@@ -108,7 +81,7 @@ impl Client {
         let wanted = wanted.into();
         let checked = wanted.check(self.config().level);
         match checked.and_then(|()| not_none(&wanted.filters)) {
-            Ok(()) => self.command(Command::Subscribe { wanted, time: until(timeout), reply }),
+            Ok(()) => self.0.command(Command::Subscribe { wanted, time: Time::within(timeout), reply }),
             Err(error) => reply.send(Err(error)),
         }
     }
@@ -117,7 +90,7 @@ impl Client {
     pub fn unsubscribe(&self, filters: Vec<String>, timeout: Duration, reply: Reply<Vec<ReasonCode>>) {
         let checked = filters.iter().try_for_each(|asked| filter::check(asked));
         match checked.and_then(|()| not_none(&filters)) {
-            Ok(()) => self.command(Command::Unsubscribe { filters, time: until(timeout), reply }),
+            Ok(()) => self.0.command(Command::Unsubscribe { filters, time: Time::within(timeout), reply }),
             Err(error) => reply.send(Err(error)),
         }
     }
@@ -131,7 +104,7 @@ impl Client {
         timeout: Duration,
         reply: Reply<Received>,
     ) {
-        let time = until(timeout);
+        let time = Time::within(timeout);
         let admitted = self.is_v5("requests in MQTT 3.1.1").and_then(|()| {
             response_topic.as_deref().map_or(Ok(()), filter::check_topic)?;
             self.admit(&publish)
@@ -139,7 +112,7 @@ impl Client {
         match admitted {
             Ok(size) => {
                 let request = Request { publish, response_topic, size, time, reply };
-                self.command(Command::Request(Box::new(request)));
+                self.0.command(Command::Request(Box::new(request)));
             }
             Err(error) => reply.send(Err(error)),
         }
@@ -152,7 +125,7 @@ impl Client {
     pub fn receiver(&self, filter: Option<&str>) -> Result<super::receiver::Receiver, Error> {
         let filter = filter.map(Filter::parse).transpose()?;
         let inlet = Arc::new(Inlet::new(filter, self.config().inbox));
-        self.shared.inlets.add(&inlet);
+        self.shared().inlets.add(&inlet);
         Ok(super::receiver::Receiver::new(self.clone(), inlet))
     }
 
@@ -165,65 +138,65 @@ impl Client {
 
     /// Where the connection stands.
     pub fn state(&self) -> State {
-        self.shared.monitor.state()
+        self.shared().monitor.state()
     }
 
     /// What ended the last connection or attempt, while there is no other.
     pub fn last_error(&self) -> Option<String> {
-        self.shared.monitor.last_error()
+        self.shared().monitor.last_error()
     }
 
     /// What the broker said when it last accepted a connection; `None` before.
     pub fn accepted(&self) -> Option<Accepted> {
-        self.shared.monitor.accepted.lock().clone()
+        self.shared().monitor.accepted.lock().clone()
     }
 
     /// Which step of an attempt to connect is under way.
     pub fn connect_progress(&self) -> &Arc<ConnectProgress> {
-        &self.shared.monitor.connect_progress
+        &self.shared().monitor.connect_progress
     }
 
     /// Everything that is counted or measured.
     pub fn stats(&self) -> Stats {
-        let (messages, bytes) = self.shared.budget.used();
+        let (messages, bytes) = self.shared().budget.used();
         Stats {
             outstanding: messages as u64,
             outstanding_bytes: bytes as u64,
-            messages_waiting: self.shared.inlets.waiting() as u64,
-            ..self.shared.monitor.read()
+            messages_waiting: self.shared().inlets.waiting() as u64,
+            ..self.shared().monitor.read()
         }
     }
 
     /// A queue of the changes of the state from now on. It ends with [`State::Closed`].
     pub fn state_changes(&self) -> Arc<Inbox<StateChange>> {
-        self.shared.monitor.watchers.states(|| self.state() == State::Closed)
+        self.shared().monitor.watchers.states(|| self.state() == State::Closed)
     }
 
     /// Puts what happens to the connection from now on into `log`, under the name `client`.
     pub fn log_to(&self, log: &Arc<Log>, client: Arc<str>) {
-        self.shared.monitor.watchers.log(log, client);
+        self.shared().monitor.watchers.log(log, client);
     }
 
     /// What the client was made with.
     pub fn config(&self) -> &Config {
-        &self.shared.config
+        &self.shared().config
     }
 
     /// Whether both handles are of one client.
     pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+        self.0.is_same(&other.0)
     }
 
     /// A handle for bursts: its operations are accepted as ever, and the task is not woken for them until somebody calls
     /// [`Client::wake`] or uses another handle.
     #[must_use]
     pub fn quiet(&self) -> Self {
-        Self { quiet: true, ..self.clone() }
+        Self(self.0.quiet())
     }
 
     /// Wakes the task for what quiet handles have accepted.
     pub fn wake(&self) {
-        self.shared.commands.wake();
+        self.0.wake();
     }
 
     /// Says what is wrong with a message, as far as it can be told before there is a connection.
@@ -249,34 +222,17 @@ impl Client {
     fn admit(&self, publish: &Publish) -> Result<u32, Error> {
         self.check(publish)?;
         let size = size_of(publish);
-        self.shared.budget.take(size as usize)?;
+        self.shared().budget.take(size as usize)?;
         Ok(size)
     }
 
     pub(super) fn shared(&self) -> &Shared {
-        &self.shared
+        self.0.shared()
     }
 
     /// Tells the task, if there is one.
     pub(super) fn post(&self, command: Command) {
-        // Without a task there is nothing to be done about it.
-        let _ = self.shared.commands.push(command, !self.quiet);
-    }
-
-    fn command(&self, command: Command) {
-        match self.shared.commands.push(command, !self.quiet) {
-            // The first command waits for the task, so that the task finds it at once.
-            Ok(()) => self.start(),
-            Err(command) => command.reject(&self.shared, &Error::Closed),
-        }
-    }
-
-    fn start(&self) {
-        self.start.started.get_or_init(|| {
-            if let Some(task) = self.start.task.lock().take() {
-                self.runtime().spawn(task.run());
-            }
-        });
+        self.0.post(command);
     }
 }
 
@@ -286,7 +242,7 @@ impl TakesMany for Client {
     type Error = Error;
 
     fn send_batch(&self, messages: &mut Vec<Publish>, batch: &Arc<Batch<Error>>, timeout: Duration) {
-        let Time { deadline, timeout } = until(timeout);
+        let Time { deadline, timeout } = Time::within(timeout);
         let mut sizes = Vec::with_capacity(messages.len());
         let mut failure = None;
         for message in messages.iter() {
@@ -313,7 +269,7 @@ impl TakesMany for Client {
             Member::of(batch).settle(Err(error));
         }
         if !accepted.is_empty() {
-            self.command(Command::PublishMany(accepted));
+            self.0.command(Command::PublishMany(accepted));
         }
     }
 
@@ -323,17 +279,13 @@ impl TakesMany for Client {
     }
 
     fn outbox_full(&self) -> Error {
-        let (messages, bytes) = self.shared.budget.used();
+        let (messages, bytes) = self.shared().budget.used();
         Error::OutboxFull { messages, bytes }
     }
 
-    fn runtime(&self) -> Handle {
-        (self.start.runtime)()
+    fn runtime(&self) -> runtime::Handle {
+        self.0.runtime()
     }
-}
-
-fn until(timeout: Duration) -> Time {
-    Time { deadline: later(Instant::now(), timeout), timeout }
 }
 
 fn not_none<T>(filters: &[T]) -> Result<(), Error> {

@@ -10,11 +10,12 @@
 //! | [`message`], [`subscription`], `filter` | messages and their outcome; what is subscribed to; topic filters |
 //! | [`receiver`], `inlets` | who takes what came in; where it waits |
 //! | `shared`, [`stats`] | what handles and task both see; what can be seen from outside |
-//! | `task`, `attempt` | the life of the connection; a stream and a credential |
+//! | `attempt`, `beside` | a stream and a credential; what goes on beside a connection |
 //! | `session` | all that is said, without I/O |
 
 mod attempt;
 pub mod authenticator;
+mod beside;
 mod commands;
 pub mod config;
 pub mod error;
@@ -27,7 +28,6 @@ mod session;
 mod shared;
 pub mod stats;
 pub mod subscription;
-mod task;
 
 #[cfg(test)]
 mod tests;

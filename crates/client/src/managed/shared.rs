@@ -1,16 +1,18 @@
 //! What the handles of a client and its task both see.
 
-use super::commands::Commands;
+use super::commands::{Command, Commands};
 use super::config::Config;
 use super::error::Error;
 use super::inlets::Inlets;
 use super::stats::Monitor;
 use crate::budget::Budget;
-use crate::watch::State;
+use crate::lasting;
+use crate::limits::RetryPolicy;
+use crate::monitor;
 
 /// What the handles of a client and its task both see.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     pub(super) config: Config,
     pub(super) monitor: Monitor,
     pub(super) budget: Budget,
@@ -28,13 +30,28 @@ impl Shared {
             config,
         }
     }
+}
 
-    /// The task is gone: nothing comes in any more.
-    pub(super) fn end(&self) {
-        self.monitor.set_state(State::Closed, None);
-        for command in self.commands.close() {
-            command.reject(self, &Error::Closed);
-        }
+impl lasting::Shared for Shared {
+    type Command = Command;
+
+    fn commands(&self) -> &Commands {
+        &self.commands
+    }
+
+    fn monitor(&self) -> &monitor::Monitor {
+        &self.monitor
+    }
+
+    fn retry(&self) -> RetryPolicy {
+        self.config.retry
+    }
+
+    fn reject(&self, command: Command) {
+        command.reject(self, &Error::Closed);
+    }
+
+    fn close_inboxes(&self) {
         self.inlets.close();
     }
 }

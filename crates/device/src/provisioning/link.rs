@@ -9,6 +9,7 @@ use crate::error::{Error, Step};
 use azmqtt_client::connection::Connection;
 use azmqtt_dialect::provisioning::ProvisioningRequest;
 use azmqtt_dialect::provisioning::registrant::SAS_POLICY;
+use azmqtt_mqtt::Properties;
 use azmqtt_net::deadlines::later;
 use azmqtt_net::{Stream, connect, connect_step};
 
@@ -58,7 +59,7 @@ impl<'a> Link<'a> {
 
     /// Sends DISCONNECT, and leaves the end of the stream to a task of its own.
     pub(super) fn close(mut self) {
-        self.connection.send_disconnect(&mut self.session);
+        self.connection.send_disconnect(&mut self.session, Properties::default());
         tokio::spawn(self.connection.shut_down());
     }
 

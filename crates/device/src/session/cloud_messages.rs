@@ -33,9 +33,9 @@ impl Session {
             return;
         }
         if packet_id.is_none() {
-            self.link.flooded = true;
+            self.flooded = true;
         } else if self.shared.messages.is_full(MAX_DELIVERIES) {
-            self.link.left_to_the_hub = true;
+            self.link.left_behind = true;
             return;
         }
         self.shared.monitor.counters.messages_received.add(1);
@@ -57,7 +57,7 @@ impl Session {
 
     /// Whether the application has to take cloud messages before more of them come: their inbox tells of room.
     pub(crate) fn waits_for_room(&mut self) -> bool {
-        !self.may_listen() || self.link.left_to_the_hub
+        !self.may_listen() || self.link.left_behind
     }
 
     /// Whether to read the socket, which CONNACK and the answers that a closing client waits for always are
@@ -66,7 +66,7 @@ impl Session {
         if self.link.accepted_at().is_none() || self.goal.is_closing() {
             return true;
         }
-        let flooded = self.link.flooded && self.shared.messages.is_full(MAX_MESSAGES);
+        let flooded = self.flooded && self.shared.messages.is_full(MAX_MESSAGES);
         !flooded && self.mqtt.output().len() < MAX_OUTPUT
     }
 }

@@ -1,6 +1,6 @@
 //! What each command does.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::goal::Goal;
 use super::requests::Request;
@@ -10,18 +10,11 @@ use super::waiting::Awaited;
 use crate::commands::{Command, TwinReply};
 use crate::error::{Error, Step};
 use crate::message::{Outgoing, Ticket};
+use azmqtt_client::lasting::times::Time;
 
 impl Session {
-    /// Takes commands in; `None` means that every handle is gone.
-    pub(crate) fn handle_all(&mut self, commands: Option<Vec<Command>>, now: Instant) {
-        match commands {
-            None => self.close(now, None),
-            Some(commands) => commands.into_iter().for_each(|command| self.handle(command, now)),
-        }
-    }
-
     /// Takes a command in.
-    pub(crate) fn handle(&mut self, command: Command, now: Instant) {
+    pub(super) fn take_command(&mut self, command: Command, now: Instant) {
         match command {
             Command::Close { deadline, reply } => self.close(deadline, Some(reply)),
             Command::Acknowledge(deliveries) => self.acknowledge(&deliveries, now),
@@ -29,13 +22,13 @@ impl Session {
             Command::Respond { call, status, body, reply } => self.respond(&call, status, body, reply),
             command if self.goal.is_closing() => command.reject(&self.shared),
             Command::Disconnect { deadline, reply } => self.leave(deadline, reply),
-            Command::Connect { deadline, timeout, reply } => {
+            Command::Connect { time, reply } => {
                 // Who asks last is heard.
                 self.goal = Goal::Connected;
                 self.hurry = true;
                 // The hub may have changed its mind since.
                 self.twin.compare_soon();
-                self.wait_for(Awaited::Everything, deadline, timeout, reply);
+                self.wait_for(Awaited::Everything, time, reply);
             }
             command if !self.may_connect() => self.refuse_offline(command),
             Command::Send(message, ticket) => self.accept(message, ticket),
@@ -47,20 +40,20 @@ impl Session {
             Command::Twin { request, deadline, started, reply } => {
                 self.ask_twin(request, deadline, started, reply);
             }
-            Command::WatchDesired { deadline, timeout, reply } => {
+            Command::WatchDesired { time, reply } => {
                 // The comparison after each reconnect needs the answers too.
                 self.subscriptions.want(Feed::TwinAnswers);
                 self.subscriptions.want(Feed::DesiredChanges);
                 self.twin.compare_soon();
-                self.wait_for(Awaited::Feed(Feed::DesiredChanges), deadline, timeout, reply);
+                self.wait_for(Awaited::Feed(Feed::DesiredChanges), time, reply);
             }
-            Command::WatchMessages { deadline, timeout, reply } => {
+            Command::WatchMessages { time, reply } => {
                 self.subscriptions.want(Feed::CloudMessages);
-                self.wait_for(Awaited::Feed(Feed::CloudMessages), deadline, timeout, reply);
+                self.wait_for(Awaited::Feed(Feed::CloudMessages), time, reply);
             }
-            Command::WatchMethods { deadline, timeout, reply } => {
+            Command::WatchMethods { time, reply } => {
                 self.subscriptions.want(Feed::Methods);
-                self.wait_for(Awaited::Feed(Feed::Methods), deadline, timeout, reply);
+                self.wait_for(Awaited::Feed(Feed::Methods), time, reply);
             }
         }
     }
@@ -110,19 +103,13 @@ impl Session {
     }
 
     fn accept(&mut self, message: Outgoing, ticket: Ticket) {
-        self.note_deadline(ticket.deadline, ticket.timeout);
+        self.times.note(ticket.time());
         self.outbox.queued.push_back((message.into_publish(), ticket));
     }
 
     fn ask_twin(&mut self, request: Request, deadline: Instant, started: Instant, reply: TwinReply) {
         self.subscriptions.want(Feed::TwinAnswers);
-        self.note_deadline(deadline, deadline.saturating_duration_since(started));
+        self.times.note(Time { deadline, timeout: deadline.saturating_duration_since(started) });
         self.twin.ask(request, started, deadline, reply);
-    }
-
-    /// Remembers when an operation runs out of time.
-    pub(super) fn note_deadline(&mut self, deadline: Instant, timeout: Duration) {
-        self.earliest = Some(self.earliest.map_or(deadline, |earliest| earliest.min(deadline)));
-        self.shortest_timeout = Some(self.shortest_timeout.map_or(timeout, |shortest| shortest.min(timeout)));
     }
 }

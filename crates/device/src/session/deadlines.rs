@@ -1,16 +1,16 @@
 //! Operations that run out of time.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::state::Session;
 use crate::error::Error;
 use crate::message::Ticket;
+use azmqtt_client::lasting::times::Time;
 
 impl Session {
-    /// Ends the operations whose time is over. The earliest deadline is a lower bound that is corrected
-    /// here, so that a steady stream of operations is looked through about once in a timeout, not each time.
+    /// Ends the operations whose time is over.
     pub(super) fn expire(&mut self, now: Instant) {
-        if self.earliest.is_none_or(|earliest| earliest > now) {
+        if !self.times.is_over(now) {
             return;
         }
         let known = self.why_no_answer(now);
@@ -26,21 +26,13 @@ impl Session {
             self.fail_any_request(origin, late(request.operation(), after), now);
         }
         self.expire_waiting(now);
-        self.earliest = self.earliest_deadline();
-        self.shortest_timeout = self.find_shortest_timeout();
+        self.times = self.open_times().collect();
     }
 
-    fn earliest_deadline(&self) -> Option<Instant> {
-        let queued = self.outbox.tickets().map(|ticket| ticket.deadline);
-        let in_flight = self.mqtt.tokens().map(|ticket| ticket.deadline);
-        let waiting = self.waiting.iter().map(|waiting| waiting.deadline);
-        queued.chain(in_flight).chain(waiting).chain(self.twin.requests().deadline()).min()
-    }
-
-    fn find_shortest_timeout(&self) -> Option<Duration> {
-        let queued = self.outbox.queued.iter().map(|(_, ticket)| ticket.timeout);
-        let in_flight = self.mqtt.tokens().map(|ticket| ticket.timeout);
-        let waiting = self.waiting.iter().map(|waiting| waiting.timeout);
-        queued.chain(in_flight).chain(waiting).chain(self.twin.requests().shortest_timeout()).min()
+    /// Of all operations that have no outcome yet.
+    fn open_times(&self) -> impl Iterator<Item = Time> {
+        let messages = self.outbox.tickets().chain(self.mqtt.tokens()).map(Ticket::time);
+        let waiting = self.waiting.iter().map(|waiting| waiting.time);
+        messages.chain(waiting).chain(self.twin.requests().times())
     }
 }

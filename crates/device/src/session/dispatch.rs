@@ -4,13 +4,15 @@ use std::io;
 use std::time::Instant;
 
 use super::link::{Phase, Renewal};
-use super::reasons::why_dead;
+use super::reasons::HUB;
 use super::state::{End, Session};
+use crate::credentials::Refusals;
 use crate::destination::Destination;
 use crate::error::{Error, Step};
 use crate::message::Ticket;
 use crate::stats::State;
-use azmqtt_client::connection::{Dispatch, Foreign, Loss, Progress};
+use azmqtt_client::connection::{Dispatch, Loss, Progress};
+use azmqtt_client::lasting::{Lasting, reasons};
 use azmqtt_client::watch;
 use azmqtt_dialect::HubTopic;
 use azmqtt_mqtt::client::Event;
@@ -33,7 +35,7 @@ impl Dispatch for Session {
             Event::Acknowledged { token: ticket, .. } => self.acknowledged(ticket, now),
             Event::Message(publish) => self.take_in(publish, now),
             Event::Connected { session_present, .. } => self.accepted(session_present, now),
-            Event::Refused { reason, .. } => return Err(End::Refused(reason)),
+            Event::Refused { reason, .. } => return Err(self.refusal(reason)),
             Event::Subscribed { packet_id, reasons, .. } => {
                 let granted = !reasons.iter().any(|reason| reason.is_error());
                 self.subscription_answered(packet_id, granted, now);
@@ -51,15 +53,8 @@ impl Dispatch for Session {
     fn lost(&mut self, loss: Loss) -> End {
         match loss {
             Loss::Stream(error) => self.stream_ended(&error),
-            Loss::Protocol { error, speaks } => {
-                let hint = if speaks == Some(Foreign::Http) {
-                    "; it answers in HTTP: is this the port of HTTPS and WebSockets?"
-                } else {
-                    ""
-                };
-                self.ended(format!("the hub broke the protocol: {error}{hint}"))
-            }
-            Loss::Dead(dead) => self.ended(why_dead(dead)),
+            Loss::Protocol { error, speaks } => self.ended(reasons::broke_the_protocol(HUB, &error, speaks)),
+            Loss::Dead(dead) => self.ended(reasons::dead(HUB, dead)),
         }
     }
 
@@ -80,7 +75,7 @@ impl Dispatch for Session {
         if self.link.accepted_at().is_some() {
             // The hub takes a response on this connection only.
             self.publish_responses(now);
-            if !self.link.is_draining() {
+            if !matches!(self.link.renewal(), Some(Renewal::Draining(_))) {
                 self.put_out(now);
             }
             self.watch_silence(now);
@@ -90,7 +85,7 @@ impl Dispatch for Session {
 
     fn deadline(&self) -> Option<Instant> {
         let deadlines = [
-            self.earliest,
+            self.times.earliest,
             self.goal.deadline(),
             self.link.deadline(),
             self.suback_deadline(),
@@ -109,7 +104,7 @@ impl Dispatch for Session {
         let counters = &self.shared.monitor.counters;
         counters.bytes_received.add(progress.received as u64);
         counters.bytes_sent.add(progress.sent);
-        (self.link.written, self.link.flushed) = (progress.written, progress.flushed);
+        self.link.transferred(progress);
         self.settle_flushed();
     }
 }
@@ -141,6 +136,7 @@ impl Session {
 
     fn accepted(&mut self, session_present: bool, now: Instant) {
         self.link.accepted(now);
+        self.refusals = Refusals::default();
         self.shared.monitor.set_last_error(None);
         if self.seat.as_ref().is_some_and(|seat| !seat.accepted(&self.shared.config)) {
             self.replaced(now);
@@ -178,7 +174,7 @@ impl Session {
             let limit = deadlines.suback.as_secs_f64();
             return Err(self.ended(format!("the hub did not answer a subscription within {limit} s")));
         }
-        if self.link.left_to_the_hub && self.shared.messages.is_empty() {
+        if self.link.left_behind && self.shared.messages.is_empty() {
             return Err(self.ended("for the cloud messages that found no room".to_owned()));
         }
         if self.subscribe_again_at.is_some_and(|at| at <= now) {
@@ -187,7 +183,7 @@ impl Session {
         }
         match self.link.renewal() {
             Some(Renewal::Due(Some(at))) if at <= now => self.link.set_renewal(Renewal::Opening),
-            Some(Renewal::Draining(until)) if until <= now || self.is_quiet() => return Err(End::Renewed),
+            Some(Renewal::Draining(until)) if until <= now || self.is_quiet() => return Err(End::Again),
             Some(_) | None => {}
         }
         Ok(())
@@ -217,7 +213,7 @@ impl Session {
     fn ended(&self, reason: String) -> End {
         match self.link.phase {
             // The hub was quicker to end what was ending anyway.
-            Phase::Connected { renewal: Renewal::Draining(_), .. } => End::Renewed,
+            Phase::Connected { renewal: Renewal::Draining(_), .. } => End::Again,
             Phase::Connected { since, .. } => End::Lost { since, error: Error::ConnectionLost { reason } },
             Phase::Offline | Phase::Connecting { .. } => {
                 let reason = format!("{}: {reason} before its CONNACK", self.shared.config.endpoint);

@@ -10,7 +10,7 @@
 //!
 //! | subject | state | what is done with it |
 //! |---|---|---|
-//! | the whole | `state` | `commands`: what each command does. `dispatch`: packets, clock. `ending`: the end of a connection |
+//! | the whole | `state` | `commands`: what each command does. `dispatch`: packets, clock. `lasting`: what the task asks, the end of a connection. `ending`: lost sessions, last wishes |
 //! | messages of the application | [`Outbox`](azmqtt_client::outbox::Outbox) | `sending` |
 //! | messages of the hub | [`Inbox`](crate::Inbox) | `cloud_messages` |
 //! | the twin | `twin`, [`requests`], [`desired`] | `twin_traffic` |
@@ -27,6 +27,7 @@ pub mod desired;
 mod dispatch;
 mod ending;
 mod goal;
+mod lasting;
 mod link;
 mod method_calls;
 pub mod methods;

@@ -2,34 +2,24 @@
 
 use std::time::Instant;
 
-use super::state::Session;
-use crate::error::{Error, Step, not_connected, replaced_by};
-use azmqtt_mqtt::{Dead, ReasonCode, codec};
+use super::state::{End, Session};
+use crate::error::{Error, Step, replaced_by};
+use azmqtt_client::lasting::reasons;
+use azmqtt_mqtt::{ReasonCode, codec};
+
+/// What the server is called.
+pub(super) const HUB: &str = "the hub";
 
 impl Session {
     /// Why an operation may have had no answer.
     pub(super) fn why_no_answer(&self, now: Instant) -> String {
         if !self.mqtt.is_connected() {
-            return not_connected(self.why_not_connected().as_deref().unwrap_or("no connection was made"));
+            return reasons::not_connected(&self.shared.monitor, &self.shared.config.endpoint);
         }
         if let Some(silence) = self.mqtt.silence_after_ping(now) {
-            return format!(
-                "connected, but nothing has come from the hub for {:.1} s, not even the answer to a ping: the line may be \
-                 dead",
-                silence.as_secs_f64()
-            );
+            return reasons::silent(HUB, silence);
         }
         "connected; the hub may delay what is over its rate or its daily quota (throttling)".to_owned()
-    }
-
-    /// What an operation without a connection has waited for.
-    fn why_not_connected(&self) -> Option<String> {
-        let monitor = &self.shared.monitor;
-        let step = monitor.connect_progress.describe(&self.shared.config.endpoint);
-        match (monitor.last_error(), step) {
-            (Some(error), Some(step)) => Some(format!("{error}; {step}")),
-            (error, step) => error.or(step),
-        }
     }
 
     /// Why the hub may have closed the connection, which it does without words.
@@ -49,13 +39,13 @@ impl Session {
     }
 
     /// What a refused CONNECT means (MQTT 3.1.1 §3.2.2.3, and IoT Hub's use of it).
-    pub(crate) fn refusal(&self, code: ReasonCode) -> Error {
+    pub(super) fn refusal(&self, code: ReasonCode) -> End {
         let config = &self.shared.config;
         let id = config.identity.client_id();
         match code {
             ReasonCode::NotAuthorized
             | ReasonCode::BadUserNameOrPassword
-            | ReasonCode::ClientIdentifierNotValid => Error::AuthenticationFailed {
+            | ReasonCode::ClientIdentifierNotValid => End::Refused(Error::AuthenticationFailed {
                 reason: format!(
                     "{} refused {id} (CONNACK {}): {}{}",
                     config.endpoint.host,
@@ -67,28 +57,33 @@ impl Session {
                         .map(|clock| format!("; {}", clock.in_words()))
                         .unwrap_or_default(),
                 ),
-            },
-            ReasonCode::UnsupportedProtocolVersion => Error::ConnectionFailed {
+            }),
+            ReasonCode::UnsupportedProtocolVersion => End::Failed(Error::ConnectionFailed {
                 step: Step::Mqtt,
                 reason: format!("{} does not take MQTT 3.1.1 (CONNACK 1)", config.endpoint.host),
-            },
-            _ => Error::ConnectionFailed {
+            }),
+            _ => End::Failed(Error::ConnectionFailed {
                 step: Step::Mqtt,
                 reason: format!(
                     "{} does not serve {id} now (CONNACK 3): the device is disabled there, or the hub is unavailable",
                     config.endpoint.host
                 ),
-            },
+            }),
         }
     }
 }
 
-/// What ended a connection whose peer did not.
-pub(super) fn why_dead(dead: Dead) -> String {
-    match dead {
-        Dead::Silent(span) => format!("the hub did not answer a ping within {:.1} s", span.as_secs_f64()),
-        Dead::Dripping(size, span) => {
-            format!("a packet of {size} bytes from the hub did not arrive within {:.0} s", span.as_secs_f64())
-        }
+/// What ended a connection, to those who lose something with it.
+pub(super) fn of_end(end: &End) -> String {
+    match end {
+        End::Lost { error: Error::ConnectionLost { reason }, .. } => reason.clone(),
+        End::Lost { error, .. }
+        | End::Failed(error)
+        | End::Refused(error)
+        | End::Unwritable(error)
+        | End::Final(error) => error.to_string(),
+        End::Again => "reconnecting with a new token".to_owned(),
+        End::Left => "disconnected on request".to_owned(),
+        End::Closed => "the client is closing".to_owned(),
     }
 }

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::error::Error;
+use azmqtt_client::lasting::times::Time;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::encoding::excerpt;
 use azmqtt_dialect::topic::DeviceTopic;
@@ -276,9 +277,12 @@ impl<T> Requests<T> {
         self.pending.values().map(|pending| pending.deadline).min()
     }
 
-    /// The shortest time that one of them has.
-    pub fn shortest_timeout(&self) -> Option<Duration> {
-        self.pending.values().map(|pending| pending.deadline.saturating_duration_since(pending.started)).min()
+    /// The times of all.
+    pub(crate) fn times(&self) -> impl Iterator<Item = Time> {
+        self.pending.values().map(|&Pending { deadline, started, .. }| Time {
+            deadline,
+            timeout: deadline.saturating_duration_since(started),
+        })
     }
 
     /// Forgets the requests whose token `unwanted` picks; their answers will match nothing.

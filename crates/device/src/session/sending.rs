@@ -45,13 +45,13 @@ impl Session {
     /// A hub that owes answers is pinged as early as those who wait for them can do with a new connection.
     pub(super) fn watch_silence(&mut self, now: Instant) {
         if self.is_settled() && self.waiting.is_empty() {
-            self.shortest_timeout = None;
+            self.times.shortest = None;
         }
         let owes = self.mqtt.in_flight() > 0
             || self.twin.requests().awaits_answer()
             || self.subscriptions.asked_since().is_some();
         let sent = self.link.written + self.mqtt.output().len() as u64;
-        self.mqtt.awaits(self.shortest_timeout.filter(|_| owes), sent, now);
+        self.mqtt.awaits(self.times.shortest.filter(|_| owes), sent, now);
     }
 
     /// The hub has a message.
@@ -66,10 +66,8 @@ impl Session {
     pub(super) fn settle_flushed(&mut self) {
         let flushed = self.link.flushed;
         self.methods.settle_flushed(flushed);
-        while self.outbox.unflushed.front().is_some_and(|(end, _, _)| *end <= flushed) {
-            if let Some((_, _, ticket)) = self.outbox.unflushed.pop_front() {
-                self.settle(ticket, Ok(()));
-            }
+        while let Some(ticket) = self.outbox.next_flushed(flushed) {
+            self.settle(ticket, Ok(()));
         }
     }
 
@@ -80,7 +78,7 @@ impl Session {
             counters.messages_sent.add(1);
         } else {
             counters.messages_failed.add(1);
-            self.count_failures(1);
+            self.goal.count_failures(1);
         }
         self.shared.budget.give_back(ticket.size as usize);
         ticket.owner.settle(outcome);

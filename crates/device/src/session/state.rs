@@ -4,20 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::goal::Goal;
-use super::link::{Link, Renewal};
+use super::link::{DRAIN, Link, Renewal};
 use super::methods::Methods;
 use super::subscriptions::Subscriptions;
 use super::twin::Twin;
 use super::waiting::Waiting;
 use crate::commands::TwinReply;
-use crate::credentials::Password;
+use crate::credentials::{Password, Refusals};
 use crate::error::Error;
 use crate::message::{Owner, Ticket};
 use crate::neighbours::Seat;
 use crate::shared::Shared;
+use azmqtt_client::lasting;
+use azmqtt_client::lasting::times::Times;
 use azmqtt_client::outbox::Outbox;
 use azmqtt_dialect::UsernameOptions;
-use azmqtt_mqtt::{Client, Connect, ReasonCode};
+use azmqtt_mqtt::{Client, Connect};
 use azmqtt_net::ClockOffset;
 use azmqtt_net::deadlines::later;
 
@@ -39,48 +41,18 @@ pub(crate) struct Session {
     pub(super) methods: Methods,
     /// Callers that wait for a state of the connection.
     pub(super) waiting: Vec<Waiting>,
-    /// Not later than the earliest deadline of any operation.
-    pub(super) earliest: Option<Instant>,
-    /// Not longer than the shortest time that any operation had.
-    pub(super) shortest_timeout: Option<Duration>,
+    /// Of all operations.
+    pub(super) times: Times,
+    /// The hub sends cloud messages at QoS 0, which can be held back by not reading only.
+    pub(super) flooded: bool,
+    /// Since it last accepted.
+    pub(super) refusals: Refusals,
     /// While it is connected or wants to be, if there may be others.
     pub(super) seat: Option<Seat>,
 }
 
 /// Why a connection is over.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The client is being closed.
-    Closed,
-    /// The connection was to end for now.
-    Left,
-    /// The planned end: the next connection, with a new token, is open already.
-    Renewed,
-    /// The hub refused.
-    Refused(ReasonCode),
-    /// It ended before the hub accepted.
-    Failed(Error),
-    /// It ended afterwards.
-    Lost { since: Instant, error: Error },
-}
-
-impl End {
-    /// Whether the hub is told by DISCONNECT.
-    pub(crate) fn is_planned(&self) -> bool {
-        matches!(self, Self::Closed | Self::Left | Self::Renewed)
-    }
-
-    pub(super) fn reason(&self) -> String {
-        match self {
-            Self::Lost { error: Error::ConnectionLost { reason }, .. } => reason.clone(),
-            Self::Lost { error, .. } | Self::Failed(error) => error.to_string(),
-            Self::Refused(_) => "the hub refused the connection".to_owned(),
-            Self::Renewed => "reconnecting with a new token".to_owned(),
-            Self::Left => "disconnected on request".to_owned(),
-            Self::Closed => "the client is closing".to_owned(),
-        }
-    }
-}
+pub(crate) type End = lasting::End<Error>;
 
 /// After a comparison of desired properties that the hub has refused, unless somebody asks before.
 const REFUSED_RETRY: Duration = Duration::from_secs(300);
@@ -99,8 +71,9 @@ impl Session {
             subscribe_again_at: None,
             methods: Methods::default(),
             waiting: Vec::new(),
-            earliest: None,
-            shortest_timeout: None,
+            times: Times::default(),
+            flooded: false,
+            refusals: Refusals::default(),
             seat: None,
             shared,
         }
@@ -125,11 +98,6 @@ impl Session {
         self.mqtt.connect(&connect, ping_timeout, now);
     }
 
-    /// How many connections the hub has accepted.
-    pub(crate) fn connections(&self) -> u64 {
-        self.link.number
-    }
-
     /// Whether the next connection is to be opened beside this one, for its new token.
     pub(crate) fn wants_next(&self) -> bool {
         self.link.renewal() == Some(Renewal::Opening)
@@ -137,50 +105,12 @@ impl Session {
 
     /// It is open: see [`Self::wants_next`].
     pub(crate) fn next_is_open(&mut self, now: Instant) {
-        self.link.next_is_open(now);
+        self.link.set_renewal(Renewal::Draining(now + DRAIN));
     }
 
     /// It could not be opened; [`Self::wants_next`] is true again after `wait`.
     pub(crate) fn next_failed(&mut self, wait: Duration, now: Instant) {
-        self.link.next_failed(wait, now);
-    }
-
-    /// Its place among the other clients of the process, while it is connected or wants to be.
-    pub(crate) fn set_seat(&mut self, seat: Option<Seat>) {
-        self.seat = seat;
-    }
-
-    /// Whether a connection is wanted.
-    pub(crate) fn wants_connection(&self) -> bool {
-        self.goal.wants_connection()
-    }
-
-    /// Whether somebody has asked for a connection by name since [`Self::begin_wait`].
-    pub(crate) fn is_hurried(&self) -> bool {
-        self.hurry
-    }
-
-    /// A wait before the next attempt begins.
-    pub(crate) fn begin_wait(&mut self) {
-        self.hurry = false;
-    }
-
-    /// Whether the application was promised to be told of what the hub sends.
-    pub(crate) fn any_listening(&self) -> bool {
-        self.subscriptions.any_listening()
-    }
-
-    /// Whether a change of the desired properties waits for room.
-    pub(crate) fn is_holding_back(&self) -> bool {
-        self.twin.is_holding_back()
-    }
-
-    /// Shows how long the session's own queues are.
-    pub(crate) fn show_depths(&self) {
-        let depths = &self.shared.monitor.depths;
-        depths.outbox.set(self.outbox.len() as u64);
-        depths.in_flight.set(self.mqtt.in_flight() as u64);
-        depths.methods_open.set(self.methods.open() as u64);
+        self.link.set_renewal(Renewal::Due(Some(later(now, wait))));
     }
 
     /// Whether every accepted operation has its outcome.

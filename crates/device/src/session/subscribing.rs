@@ -7,14 +7,15 @@ use super::subscriptions::Feed;
 use super::waiting::{Awaited, Waiting};
 use crate::error::Error;
 use crate::reply::Reply;
+use azmqtt_client::lasting::times::Time;
 
 /// After a refused subscription that was granted on an earlier connection.
 const SUBSCRIPTION_RETRY: Duration = Duration::from_secs(10);
 
 impl Session {
-    pub(super) fn wait_for(&mut self, what: Awaited, deadline: Instant, timeout: Duration, reply: Reply<()>) {
-        self.note_deadline(deadline, timeout);
-        self.waiting.push(Waiting { what, deadline, timeout, reply });
+    pub(super) fn wait_for(&mut self, what: Awaited, time: Time, reply: Reply<()>) {
+        self.times.note(time);
+        self.waiting.push(Waiting { what, time, reply });
         self.tell_waiting();
     }
 
@@ -49,8 +50,8 @@ impl Session {
 
     /// Ends the waits whose time is over.
     pub(super) fn expire_waiting(&mut self, now: Instant) {
-        let late: Vec<_> = self.waiting.extract_if(.., |waiting| waiting.deadline <= now).collect();
-        for Waiting { what, timeout, reply, .. } in late {
+        let late: Vec<_> = self.waiting.extract_if(.., |waiting| waiting.time.deadline <= now).collect();
+        for Waiting { what, time, reply } in late {
             let (operation, feed) = match what {
                 Awaited::Everything => ("connect", self.missing()),
                 Awaited::Feed(feed) => (feed.subscription(), Some(feed)),
@@ -59,7 +60,7 @@ impl Session {
                 Some(feed) if self.mqtt.is_connected() => self.why_missing(feed),
                 _ => self.why_no_answer(now),
             };
-            reply.send(Err(Error::RequestTimeout { operation, after: timeout, known: Some(known) }));
+            reply.send(Err(Error::RequestTimeout { operation, after: time.timeout, known: Some(known) }));
         }
     }
 

@@ -10,6 +10,7 @@ use super::twin::{Answered, COMPARISON_TIMEOUT, Origin, is_final};
 use crate::commands::TwinReply;
 use crate::error::Error;
 use azmqtt_client::connection::OUTPUT_HIGH_WATER;
+use azmqtt_client::lasting::times::Time;
 use azmqtt_client::watch::Event;
 use azmqtt_mqtt::{Publish, QoS};
 
@@ -27,7 +28,7 @@ impl Session {
             && self.subscriptions.is_granted(Feed::DesiredChanges)
             && self.twin.wants_comparison(now)
         {
-            self.note_deadline(now + COMPARISON_TIMEOUT, COMPARISON_TIMEOUT);
+            self.times.note(Time::from(now, COMPARISON_TIMEOUT));
             self.twin.compare(None, now);
         }
         while self.mqtt.output().len() < OUTPUT_HIGH_WATER {
@@ -95,7 +96,7 @@ impl Session {
     /// Tells who asked for a request that it failed.
     pub(super) fn fail_request(&mut self, reply: TwinReply, error: Error) {
         self.shared.budget.give_back(reply.size());
-        self.count_failures(1);
+        self.goal.count_failures(1);
         reply.fail(error);
     }
 

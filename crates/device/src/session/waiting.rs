@@ -1,16 +1,14 @@
 //! Callers that wait for a state of the connection.
 
-use std::time::{Duration, Instant};
-
 use super::subscriptions::Feed;
 use crate::reply::Reply;
+use azmqtt_client::lasting::times::Time;
 
 /// A caller that waits for a state of the connection.
 #[derive(Debug)]
 pub(super) struct Waiting {
     pub(super) what: Awaited,
-    pub(super) deadline: Instant,
-    pub(super) timeout: Duration,
+    pub(super) time: Time,
     pub(super) reply: Reply<()>,
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::link::{Exchange, Lease, Phase, Renewal};
+use super::link::{Exchange, Lease, Phase, Renewal, Shown};
 use super::reasons;
 use super::state::{End, Session};
 use crate::managed::authenticator::{Credential, Purpose};
@@ -36,12 +36,12 @@ impl Session {
 
     /// Whether the authenticator's changes are listened to: not while a re-authentication is under way.
     pub(crate) fn listens_to_changes(&self) -> bool {
-        matches!(self.link.renewal(), Renewal::Due(_)) && self.deaf_until.is_none()
+        matches!(self.link.renewal(), Some(Renewal::Due(_))) && self.deaf_until.is_none()
     }
 
     /// The authenticator has something new.
     pub(crate) fn renew_now(&mut self, now: Instant) {
-        if matches!(self.link.renewal(), Renewal::Due(_)) {
+        if matches!(self.link.renewal(), Some(Renewal::Due(_))) {
             self.link.set_renewal(Renewal::Due(Some(now)));
         }
     }
@@ -50,16 +50,16 @@ impl Session {
     pub(super) fn keep_authenticated(&mut self, now: Instant) -> Result<(), End> {
         self.deaf_until = self.deaf_until.filter(|until| *until > now);
         match self.link.renewal() {
-            Renewal::Due(Some(at)) if at <= now => {
+            Some(Renewal::Due(Some(at))) if at <= now => {
                 self.link.set_renewal(Renewal::Asking);
                 self.asks_for_credential = true;
                 Ok(())
             }
-            Renewal::Sent(exchange) if exchange.until <= now => {
+            Some(Renewal::Sent(exchange)) if exchange.until <= now => {
                 let limit = self.shared.config.deadlines.connack.as_secs_f64();
                 Err(self.not_renewed(&format!("the broker did not answer AUTH within {limit} s"), None))
             }
-            Renewal::Challenged(exchange) if exchange.until <= now => {
+            Some(Renewal::Challenged(exchange)) if exchange.until <= now => {
                 Err(self.not_renewed("the challenge was not answered in time", None))
             }
             _ => Ok(()),
@@ -72,7 +72,7 @@ impl Session {
         made: Result<Credential, String>,
         now: Instant,
     ) -> Result<(), End> {
-        if self.link.renewal() != Renewal::Asking {
+        if self.link.renewal() != Some(Renewal::Asking) {
             // Of a connection that is gone.
             return Ok(());
         }
@@ -81,7 +81,7 @@ impl Session {
             Err(reason) => {
                 // The one in use is good until the broker says otherwise.
                 self.shared.monitor.set_last_error(Some(format!("no new credential: {reason}")));
-                self.link.renew_after(LATER, now);
+                self.link.set_renewal(Renewal::Due(Some(later(now, LATER))));
                 return Ok(());
             }
         };
@@ -105,7 +105,7 @@ impl Session {
     ) -> Result<(), End> {
         let exchange = match (&self.link.phase, self.link.renewal()) {
             (Phase::Connecting { .. }, _) => None,
-            (_, Renewal::Challenged(exchange)) => Some(exchange),
+            (_, Some(Renewal::Challenged(exchange))) => Some(exchange),
             // Of a connection that is gone.
             _ => return Ok(()),
         };
@@ -126,7 +126,7 @@ impl Session {
     pub(super) fn auth_came(&mut self, auth: &Auth, now: Instant) -> Result<(), End> {
         let data = Bytes::copy_from_slice(auth.properties.authentication_data().unwrap_or_default());
         let challenged = auth.reason == ReasonCode::ContinueAuthentication;
-        if let Phase::Connecting { rounds, .. } = &mut self.link.phase {
+        if let Phase::Connecting { shown: Shown { rounds, .. }, .. } = &mut self.link.phase {
             *rounds += 1;
             if *rounds > MAX_ROUNDS {
                 let reason = format!("more than {MAX_ROUNDS} challenges");
@@ -135,7 +135,7 @@ impl Session {
             self.challenge = Some(data);
             return Ok(());
         }
-        let Renewal::Sent(mut exchange) = self.link.renewal() else { return Ok(()) };
+        let Some(Renewal::Sent(mut exchange)) = self.link.renewal() else { return Ok(()) };
         if !challenged {
             self.deaf_until = Some(now + AT_MOST_EVERY);
             self.link.set_renewal(Renewal::Due(exchange.lease.renew_at));
@@ -147,7 +147,7 @@ impl Session {
         }
         let waits = self.shared.config.authenticator.as_ref().is_some_and(|known| known.wait_allowed());
         if waits {
-            self.link.renew_after(LATER, now);
+            self.link.set_renewal(Renewal::Due(Some(later(now, LATER))));
             return Ok(());
         }
         exchange.rounds += 1;
@@ -161,7 +161,7 @@ impl Session {
 
     /// Whether a re-authentication is under way that the broker has heard of.
     pub(super) fn is_renewing(&self) -> bool {
-        matches!(self.link.renewal(), Renewal::Sent(_) | Renewal::Challenged(_))
+        matches!(self.link.renewal(), Some(Renewal::Sent(_) | Renewal::Challenged(_)))
     }
 
     /// A re-authentication has failed, and the connection with it.

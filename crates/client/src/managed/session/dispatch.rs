@@ -4,9 +4,10 @@ use std::io;
 use std::time::Instant;
 
 use super::link::Phase;
-use super::reasons::why_dead;
+use super::reasons::BROKER;
 use super::state::{End, Session};
 use crate::connection::{Dispatch, Foreign, Loss, Progress};
+use crate::lasting::{Lasting, reasons};
 use crate::managed::error::Error;
 use crate::managed::message::{Accepted, Ticket};
 use crate::watch::State;
@@ -54,14 +55,13 @@ impl Dispatch for Session {
         match loss {
             Loss::Stream(error) => self.stream_ended(&error),
             Loss::Protocol { error, speaks } => {
-                let hint = match speaks {
-                    Some(Foreign::Http) => "; it answers in HTTP: is this the port of HTTPS and WebSockets?",
-                    Some(Foreign::Tls) => "; it answers in TLS: leave tls=False out",
-                    None => "",
-                };
-                self.ended(format!("the broker broke the protocol: {error}{hint}"), None)
+                let mut reason = reasons::broke_the_protocol(BROKER, &error, speaks);
+                if speaks == Some(Foreign::Tls) {
+                    reason.push_str("; it answers in TLS: leave tls=False out");
+                }
+                self.ended(reason, None)
             }
-            Loss::Dead(dead) => self.ended(why_dead(dead), None),
+            Loss::Dead(dead) => self.ended(reasons::dead(BROKER, dead), None),
         }
     }
 
@@ -86,7 +86,7 @@ impl Dispatch for Session {
 
     fn deadline(&self) -> Option<Instant> {
         let deadlines = [
-            self.earliest,
+            self.times.earliest,
             self.goal.deadline(),
             self.link.deadline(),
             self.suback_deadline(),
@@ -105,14 +105,14 @@ impl Dispatch for Session {
         let counters = &self.shared.monitor.counters;
         counters.bytes_received.add(progress.received as u64);
         counters.bytes_sent.add(progress.sent);
-        (self.link.written, self.link.flushed) = (progress.written, progress.flushed);
+        self.link.transferred(progress);
         self.settle_flushed();
     }
 }
 
 impl Session {
     fn accepted(&mut self, session_present: bool, properties: &Properties, now: Instant) -> Result<(), End> {
-        let lease = self.link.accepted(now);
+        let shown = self.link.accepted(now);
         if let Some(assigned) = properties.assigned_client_id() {
             assigned.clone_into(&mut self.client_id);
         }
@@ -121,7 +121,7 @@ impl Session {
         let monitor = &self.shared.monitor;
         *monitor.accepted.lock() = Some(Accepted { session_present, properties: properties.compact() });
         monitor.set_last_error(None);
-        monitor.set_token_expiry(lease.and_then(|lease| lease.expiry));
+        monitor.set_token_expiry(shown.and_then(|shown| shown.lease?.expiry));
         monitor.connect_progress.set(None);
         monitor.counters.connects.add(1);
         if session_present {

@@ -9,7 +9,7 @@
 //!
 //! | subject | state | what is done with it |
 //! |---|---|---|
-//! | the whole | `state` | `commands`: what each command does. `dispatch`: packets, clock. `ending`: the end of a connection |
+//! | the whole | `state` | `commands`: what each command does. `dispatch`: packets, clock. `lasting`: what the task asks, the end of a connection. `ending`: lost sessions |
 //! | messages that go out | [`Outbox`](crate::outbox::Outbox) | `sending` |
 //! | messages that come in | `arrivals` | `receiving` |
 //! | subscriptions | `subscriptions` | `subscribing` |
@@ -26,6 +26,7 @@ mod deadlines;
 mod dispatch;
 mod ending;
 mod goal;
+mod lasting;
 mod link;
 mod reasons;
 mod receiving;

@@ -3,35 +3,25 @@
 use std::time::Instant;
 
 use super::state::{End, Session};
+use crate::lasting::reasons;
 use crate::managed::error::{Error, on_one_line};
-use azmqtt_mqtt::{Dead, Level, Properties, PublishError, QoS, ReasonCode, SubscribeError};
+use azmqtt_mqtt::{Level, Properties, PublishError, QoS, ReasonCode, SubscribeError};
 use azmqtt_net::Step;
+
+/// What the server is called.
+pub(super) const BROKER: &str = "the broker";
 
 impl Session {
     /// Why an operation may have had no answer.
     pub(super) fn why_no_answer(&self, now: Instant) -> String {
         if self.link.accepted_at().is_none() {
-            let why = self.why_not_connected();
-            return format!("not connected: {}", why.as_deref().unwrap_or("no connection was made"));
+            return reasons::not_connected(&self.shared.monitor, &self.shared.config.broker);
         }
         if let Some(silence) = self.mqtt.silence_after_ping(now) {
-            return format!(
-                "connected, but nothing has come from the broker for {:.1} s, not even the answer to a ping: the line may \
-                 be dead",
-                silence.as_secs_f64()
-            );
+            return reasons::silent(BROKER, silence);
         }
         let reason = self.shared.monitor.last_error().map(|reason| format!("; {reason}"));
         format!("connected{}", reason.unwrap_or_default())
-    }
-
-    fn why_not_connected(&self) -> Option<String> {
-        let monitor = &self.shared.monitor;
-        let step = monitor.connect_progress.describe(&self.shared.config.broker);
-        match (monitor.last_error(), step) {
-            (Some(error), Some(step)) => Some(format!("{error}; {step}")),
-            (error, step) => error.or(step),
-        }
     }
 
     /// The broker refused CONNECT.
@@ -152,15 +142,17 @@ pub(super) fn unasked(why: &SubscribeError) -> Error {
     }
 }
 
-/// What ended a connection whose peer did not.
-pub(super) fn why_dead(dead: Dead) -> String {
-    match dead {
-        Dead::Silent(span) => format!("the broker did not answer a ping within {:.1} s", span.as_secs_f64()),
-        Dead::Dripping(size, span) => {
-            format!(
-                "a packet of {size} bytes from the broker did not arrive within {:.0} s",
-                span.as_secs_f64()
-            )
-        }
+/// What ended a connection, to those who lose something with it.
+pub(super) fn of_end(end: &End) -> String {
+    match end {
+        End::Lost { error: Error::ConnectionLost { reason, .. }, .. } => reason.clone(),
+        End::Lost { error, .. }
+        | End::Failed(error)
+        | End::Refused(error)
+        | End::Unwritable(error)
+        | End::Final(error) => error.to_string(),
+        End::Again => "reconnecting for the messages that found no room".to_owned(),
+        End::Left => "disconnected on request".to_owned(),
+        End::Closed => "the client is closing".to_owned(),
     }
 }

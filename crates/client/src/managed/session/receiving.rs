@@ -74,13 +74,13 @@ impl Session {
         let config = &self.shared.config;
         let too_many = config.level != Level::Mqtt5 && self.arrivals.owed() >= config.inbox.messages.max(1);
         let too_large = self.arrivals.bytes() > 0 && self.arrivals.bytes() + size > config.inbox.bytes;
-        self.link.left_to_the_broker || too_many || (too_large && config.is_persistent())
+        self.link.left_behind || too_many || (too_large && config.is_persistent())
     }
 
     /// A message at QoS 1 or 2 finds no room. The broker sends it again on the next connection, and keeps what follows.
     fn leave_to_the_broker(&mut self) {
         if self.shared.config.is_persistent() {
-            self.link.left_to_the_broker = true;
+            self.link.left_behind = true;
         } else {
             self.shared.monitor.counters.messages_dropped.add(1);
         }
@@ -114,7 +114,7 @@ impl Session {
     /// Whether the broker has to send again what found no room, and there is room now.
     pub(super) fn has_room_again(&mut self) -> bool {
         let is_written = self.mqtt.output().is_empty() && self.link.flushed == self.link.written;
-        self.link.left_to_the_broker && self.arrivals.owed() == 0 && is_written
+        self.link.left_behind && self.arrivals.owed() == 0 && is_written
     }
 
     /// Whether to read the socket: always, but a broker that does not read has to wait.

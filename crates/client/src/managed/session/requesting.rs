@@ -5,7 +5,8 @@ use std::time::Instant;
 use super::requests::Open;
 use super::state::Session;
 use super::subscriptions::{Ask, Caller, What};
-use crate::managed::commands::{Request, Time};
+use crate::lasting::times::Time;
+use crate::managed::commands::Request;
 use crate::managed::error::Error;
 use crate::managed::message::{Correlation, Owner, Published, Received, Ticket};
 use azmqtt_mqtt::{PropertiesBuilder, Property, Publish, QoS, ReasonCode, SubscribeFilter};
@@ -34,7 +35,7 @@ impl Session {
                 return reply.send(Err(error));
             }
         }
-        self.note(time);
+        self.times.note(time);
         let granted = self.requests.is_granted(&topic);
         let request = Open {
             response_topic: topic.clone(),
@@ -110,7 +111,7 @@ impl Session {
     }
 
     pub(super) fn fail_request(&mut self, request: Open, error: Error) {
-        self.count_failures(1);
+        self.goal.count_failures(1);
         self.give_back(&request);
         request.reply.send(Err(error));
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
-use crate::managed::commands::Time;
+use crate::lasting::times::Time;
 use crate::managed::message::{Correlation, Received};
 use crate::reply::Reply;
 use azmqtt_mqtt::Publish;

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use super::arrivals::Arrivals;
 use super::goal::Goal;
-use super::link::{Lease, Link};
+use super::link::{Lease, Link, Shown};
 use super::requests::Requests;
 use super::subscriptions::Subscriptions;
+use crate::lasting;
+use crate::lasting::times::{Time, Times};
 use crate::managed::authenticator::Credential;
-use crate::managed::commands::Time;
 use crate::managed::config::Config;
 use crate::managed::error::Error;
 use crate::managed::filter;
@@ -53,10 +54,8 @@ pub(crate) struct Session {
     pub(super) deaf_until: Option<Instant>,
     /// Callers that wait for a connection.
     pub(super) waiting: Vec<(Time, Reply<()>)>,
-    /// Not later than the earliest deadline of any operation.
-    pub(super) earliest: Option<Instant>,
-    /// Not longer than the shortest time that any operation had.
-    pub(super) shortest_timeout: Option<Duration>,
+    /// Of all operations.
+    pub(super) times: Times,
     /// The configured one, or the one that the broker has assigned.
     pub(super) client_id: String,
     /// A connection of this client was accepted before: the next one goes on with its session.
@@ -66,39 +65,7 @@ pub(crate) struct Session {
 }
 
 /// Why a connection is over.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The client is being closed.
-    Closed,
-    /// The broker refused the credentials at CONNECT.
-    Refused(Error),
-    /// It ended before the broker accepted.
-    Failed(Error),
-    /// It ended afterwards.
-    Lost { since: Instant, error: Error },
-    /// The planned end: the next connection brings what found no room on this one.
-    Again,
-    /// The application is to judge whether to go on.
-    Final(Error),
-}
-
-impl End {
-    /// Whether the broker is told by DISCONNECT.
-    pub(crate) fn is_planned(&self) -> bool {
-        matches!(self, Self::Closed | Self::Again | Self::Final(Error::SessionLost))
-    }
-
-    pub(super) fn reason(&self) -> String {
-        match self {
-            Self::Lost { error: Error::ConnectionLost { reason, .. }, .. } => reason.clone(),
-            Self::Lost { error, .. } | Self::Failed(error) | Self::Refused(error) | Self::Final(error) => {
-                error.to_string()
-            }
-            Self::Again => "reconnecting for the messages that found no room".to_owned(),
-            Self::Closed => "the client is closing".to_owned(),
-        }
-    }
-}
+pub(crate) type End = lasting::End<Error>;
 
 impl Session {
     /// A session without a connection.
@@ -125,8 +92,7 @@ impl Session {
             asks_for_credential: false,
             deaf_until: None,
             waiting: Vec::new(),
-            earliest: None,
-            shortest_timeout: None,
+            times: Times::default(),
             client_id: config.client_id.clone(),
             was_accepted: false,
             is_own: false,
@@ -147,7 +113,7 @@ impl Session {
         let config = &self.shared.config;
         let lease = credential.map(|credential| Lease::of(credential, now));
         let connect = connect_packet(config, &self.client_id, credential, !self.was_accepted)?;
-        self.link.begin(later(now, config.deadlines.connack), lease, clock);
+        self.link.begin(later(now, config.deadlines.connack), Shown { lease, rounds: 0 }, clock);
         self.challenge = None;
         self.doubts = credential.and_then(|credential| credential.doubts.clone());
         (self.asks_for_credential, self.deaf_until) = (false, None);
@@ -155,37 +121,6 @@ impl Session {
         let ping_timeout = config.ping_timeout.min(Duration::from_secs(3600));
         self.mqtt.connect(&connect, ping_timeout, now);
         Ok(())
-    }
-
-    /// How many connections the broker has accepted.
-    pub(crate) fn connections(&self) -> u64 {
-        self.link.number
-    }
-
-    /// Whether a connection is wanted.
-    pub(crate) fn wants_connection(&self) -> bool {
-        self.goal.wants_connection()
-    }
-
-    /// Whether somebody has asked for a connection by name since [`Self::begin_wait`].
-    pub(crate) fn is_hurried(&self) -> bool {
-        self.hurry
-    }
-
-    /// A wait before the next attempt begins.
-    pub(crate) fn begin_wait(&mut self) {
-        self.hurry = false;
-    }
-
-    /// Whether the application was promised to be told of what the broker sends.
-    pub(crate) fn any_listening(&self) -> bool {
-        self.subscriptions.any_standing()
-    }
-
-    /// Shows how long the session's own queues are.
-    pub(crate) fn show_depths(&self) {
-        self.shared.monitor.outbox.set(self.outbox.len() as u64);
-        self.shared.monitor.in_flight.set(self.mqtt.in_flight() as u64);
     }
 
     /// Whether every accepted operation has its outcome.

@@ -97,7 +97,7 @@ impl Session {
         match caller {
             Caller::Application(reply) => {
                 if outcome.is_err() {
-                    self.count_failures(1);
+                    self.goal.count_failures(1);
                 }
                 reply.send(outcome);
             }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use crate::managed::commands::Time;
+use crate::lasting::times::Time;
 use crate::managed::subscription::Subscription;
 use crate::reply::Reply;
 use azmqtt_mqtt::{ReasonCode, SubscribeFilter};

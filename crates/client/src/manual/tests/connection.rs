@@ -133,7 +133,7 @@ async fn a_server_that_does_not_answer_a_ping_is_dead() {
 #[tokio::test]
 async fn disconnect_leaves_before_the_stream_is_closed() {
     let (mut session, mut connection, mut far) = begin();
-    connection.send_disconnect(&mut session);
+    connection.send_disconnect(&mut session, Properties::default());
     tokio::spawn(connection.shut_down());
     let mut all = Vec::new();
     far.read_to_end(&mut all).await.unwrap();

@@ -5,9 +5,10 @@ use crate::commands::Command;
 use crate::session::End;
 use crate::{Error, State};
 use azmqtt_client::connection::Dispatch;
+use azmqtt_client::lasting::Lasting;
+use azmqtt_client::lasting::times::Time;
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{QoS, ReasonCode};
-use azmqtt_net::deadlines::later;
 
 #[test]
 fn a_disconnect_waits_for_what_is_under_way() {
@@ -18,7 +19,7 @@ fn a_disconnect_waits_for_what_is_under_way() {
     let [Event::Publish(publish)] = &bench.turn()[..] else { panic!("no message") };
     bench.hub.acknowledge(publish.packet_id, ReasonCode::Success);
     let Err(end @ End::Left) = bench.try_turn() else { panic!("it stays") };
-    assert!(end.is_planned());
+    assert!(bench.session.farewell(&end).is_some());
     bench.session.disconnected(&end);
     assert_eq!(sent.get(), Ok(()));
     assert!(left.is_open());
@@ -50,7 +51,7 @@ fn who_asks_last_is_heard() {
     let left = bench.disconnect(10 * SECOND);
     bench.turn();
     let (reply, connected) = Answer::new();
-    bench.handle(Command::Connect { deadline: later(bench.now, SECOND), timeout: SECOND, reply });
+    bench.handle(Command::Connect { time: Time::from(bench.now, SECOND), reply });
     assert_eq!((left.get(), connected.get()), (Ok(()), Ok(())));
     bench.pass(10 * SECOND);
     bench.turn();
@@ -96,7 +97,7 @@ fn without_auto_connect_an_operation_is_refused_until_somebody_connects() {
     assert!(matches!(refused, Err(Error::ConnectionFailed { .. })), "{refused:?}");
     assert!(!bench.session.wants_connection());
     let (reply, _connected) = Answer::new();
-    bench.handle(Command::Connect { deadline: later(bench.now, SECOND), timeout: SECOND, reply });
+    bench.handle(Command::Connect { time: Time::from(bench.now, SECOND), reply });
     assert!(bench.session.wants_connection() && bench.session.is_hurried());
     assert!(bench.send(QoS::AtLeastOnce, "2", SECOND).is_open());
 }

@@ -8,6 +8,7 @@ use super::support::{Answer, Bench, SECOND, request_id};
 use crate::session::End;
 use crate::{LostSession, ReportedPatch};
 use azmqtt_client::connection::Dispatch;
+use azmqtt_client::lasting::Lasting;
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{QoS, ReasonCode};
 

@@ -5,6 +5,7 @@ use crate::commands::Command;
 use crate::session::End;
 use crate::{Error, LostSession};
 use azmqtt_client::connection::Dispatch;
+use azmqtt_client::lasting::times::Time;
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{QoS, ReasonCode};
 
@@ -79,8 +80,7 @@ fn a_response_belongs_to_the_connection_of_its_call() {
     let mut bench = Bench::new();
     bench.connect(false);
     let (reply, watched) = Answer::new();
-    let deadline = bench.now + SECOND;
-    bench.handle(Command::WatchMethods { deadline, timeout: SECOND, reply });
+    bench.handle(Command::WatchMethods { time: Time::from(bench.now, SECOND), reply });
     let events = bench.turn();
     bench.grant(&events);
     bench.turn();

@@ -3,6 +3,7 @@
 use super::support::{Bench, SECOND, bodies};
 use crate::session::End;
 use azmqtt_client::connection::Dispatch;
+use azmqtt_client::lasting::Lasting;
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{QoS, ReasonCode};
 
@@ -45,8 +46,8 @@ fn what_is_under_way_may_finish_and_what_is_new_waits() {
     let queued = bench.send(QoS::AtLeastOnce, "new", 600 * SECOND);
     assert_eq!(bench.messages().len(), 0);
     bench.hub.acknowledge(packet_id, ReasonCode::Success);
-    let Err(end @ End::Renewed) = bench.try_turn() else { panic!("it stays") };
-    assert!(end.is_planned());
+    let Err(end @ End::Again) = bench.try_turn() else { panic!("it stays") };
+    assert!(bench.session.farewell(&end).is_some());
     bench.session.disconnected(&end);
     assert!(queued.is_open());
     bench.connect(true);
@@ -62,8 +63,8 @@ fn an_answer_that_does_not_come_is_not_waited_for() {
     bench.pass(SECOND);
     bench.turn();
     bench.pass(SECOND);
-    assert!(matches!(bench.try_turn(), Err(End::Renewed)));
-    bench.session.disconnected(&End::Renewed);
+    assert!(matches!(bench.try_turn(), Err(End::Again)));
+    bench.session.disconnected(&End::Again);
     bench.connect(true);
     assert_eq!(bodies(&bench.messages()), [(true, "under way")]);
 }
@@ -71,5 +72,5 @@ fn an_answer_that_does_not_come_is_not_waited_for() {
 #[test]
 fn a_hub_that_ends_the_old_connection_first_has_not_lost_it() {
     let (mut bench, _) = draining();
-    assert!(matches!(bench.lose(), End::Renewed));
+    assert!(matches!(bench.lose(), End::Again));
 }

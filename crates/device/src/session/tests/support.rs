@@ -13,6 +13,8 @@ use crate::session::{End, Session};
 use crate::shared::Shared;
 use crate::{Credentials, DeviceConfig, Error, Outgoing, Reply, ReportedPatch, ReportedProperties, Request};
 use azmqtt_client::connection::{Dispatch, Loss, Progress};
+use azmqtt_client::lasting::Lasting;
+use azmqtt_client::lasting::times::Time;
 use azmqtt_dialect::{Identity, SymmetricKey};
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{Properties, Publish, QoS, ReasonCode, Server};
@@ -206,8 +208,7 @@ impl Bench {
 
     pub(super) fn watch_desired(&mut self, timeout: Duration) -> Answer<()> {
         let (reply, answer) = Answer::new();
-        let deadline = later(self.now, timeout);
-        self.handle(Command::WatchDesired { deadline, timeout, reply });
+        self.handle(Command::WatchDesired { time: Time::from(self.now, timeout), reply });
         answer
     }
 
