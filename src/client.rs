@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -16,8 +14,8 @@ use super::options::Options;
 use super::outcome::Outcome;
 use super::sending::Sending;
 use super::upload::Upload;
-use super::{bridge, convert, errors, outgoing, waiter};
-use azmqtt_device::{Device, Error, Reply, ReportedProperties, RoundTrips};
+use super::{bridge, convert, errors, outgoing, stats, waiter};
+use azmqtt_device::{Device, Error, Reply, ReportedProperties};
 
 /// One device's client.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -198,17 +196,7 @@ impl Client {
     /// Everything that is counted or measured, by its name. Round trips are tuples, in seconds.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let read = self.0.seen()?.stats();
-        let stats = PyDict::new(py);
-        for (name, count) in read.counts() {
-            stats.set_item(name, count)?;
-        }
-        let expiry = read.token_expiry.and_then(|expiry| UNIX_EPOCH.checked_add(Duration::from_secs(expiry)));
-        stats.set_item("connected_since", time(py, read.connected_since))?;
-        stats.set_item("token_valid_until", time(py, expiry))?;
-        stats.set_item("publish_round_trip", read.publish_round_trip.map(round_trips))?;
-        stats.set_item("twin_round_trip", read.twin_round_trip.map(round_trips))?;
-        stats.set_item("ping_round_trip", read.ping_round_trip.map(round_trips))?;
-        Ok(stats)
+        stats::stats(py, read.counts(), read.connected_since, read.token_expiry, read.round_trips())
     }
 
     /// Puts what happens to the connection from now on into `log`, under the name `client`; once.
@@ -234,17 +222,6 @@ impl Client {
     fn module_id(&self) -> Option<&str> {
         self.0.config().identity.module_id.as_deref()
     }
-}
-
-/// Count, p50, p90, p99 and maximum.
-fn round_trips(trips: RoundTrips) -> (u64, f64, f64, f64, f64) {
-    let [p50, p90, p99, max] = [trips.p50, trips.p90, trips.p99, trips.max].map(|span| span.as_secs_f64());
-    (trips.count, p50, p90, p99, max)
-}
-
-/// A `datetime` in UTC; `None` too for one that Python's calendar does not reach.
-fn time(py: Python<'_>, at: Option<SystemTime>) -> Option<Bound<'_, PyAny>> {
-    at?.into_bound_py_any(py).ok()
 }
 
 /// A patch of Python's objects.

@@ -15,9 +15,9 @@ use super::errors::{Failure, of_any};
 use super::method_call::MethodCall;
 use super::wakeups::Wakeups;
 use super::{bridge, broker, convert, errors, waiter};
-use azmqtt_client::Reply;
 use azmqtt_client::watch::StateChange;
-use azmqtt_device::{CloudMessage, DesiredPatch, Incoming, MethodRequest, Receiver, StateChanges};
+use azmqtt_client::{Inbox, Reply, StateChanges};
+use azmqtt_device::{CloudMessage, DesiredPatch, Incoming, MethodRequest, Receiver};
 use azmqtt_net::BoxFuture;
 
 /// What an iterator yields.
@@ -115,20 +115,22 @@ impl<T: Item> Drop for Cursor<T> {
 }
 
 /// Changes of the connection's state. Nobody is asked for them, and each iterator has all of them.
-struct States {
-    core: Arc<Core>,
+struct States<C> {
+    core: Arc<C>,
+    /// Whether it can be worked with in this process.
+    check: fn(&C) -> PyResult<()>,
     changes: StateChanges,
 }
 
-impl Position for States {
+impl<C: Send + Sync> Position for States<C> {
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.core.device()?;
+        (self.check)(&self.core)?;
         self.changes.take().map(|change| state_change(py, change)).transpose()
     }
 
     fn listen(&self, reply: Reply<(), Failure>) -> PyResult<usize> {
-        self.core.device()?;
-        Ok(self.changes.listen(of_any(reply)))
+        (self.check)(&self.core)?;
+        Ok(self.changes.listen(reply))
     }
 
     fn forget(&self, key: usize) {
@@ -146,7 +148,7 @@ impl Position for States {
 }
 
 /// A `StateChange` of Python.
-pub(super) fn state_change(py: Python<'_>, change: StateChange) -> PyResult<Bound<'_, PyAny>> {
+fn state_change(py: Python<'_>, change: StateChange) -> PyResult<Bound<'_, PyAny>> {
     static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let class = CLASS.import(py, "azmqtt._types", "StateChange")?;
     class.call1((change.state.as_str(), change.previous.as_str(), change.reason, change.at))
@@ -173,9 +175,15 @@ impl Events {
         Ok(Self::at(Cursor { core: Arc::clone(core), receiver }, timeout))
     }
 
-    fn of_states(core: &Arc<Core>, timeout: Option<Duration>) -> PyResult<Self> {
-        let changes = StateChanges::new(core.device()?);
-        Ok(Self::at(States { core: Arc::clone(core), changes }, timeout))
+    /// The changes of the state that come into `inbox`, as long as `check` finds nothing wrong with `core`.
+    fn of_states<C: Send + Sync + 'static>(
+        core: &Arc<C>,
+        check: fn(&C) -> PyResult<()>,
+        inbox: Arc<Inbox<StateChange>>,
+        timeout: Option<Duration>,
+    ) -> Self {
+        let (core, changes) = (Arc::clone(core), StateChanges::of(inbox));
+        Self::at(States { core, check, changes }, timeout)
     }
 }
 
@@ -203,12 +211,18 @@ impl Events {
             (Owner::Device(client), "messages") => Self::of::<CloudMessage>(py, client.get().core(), timeout),
             (Owner::Device(client), "desired") => Self::of::<DesiredPatch>(py, client.get().core(), timeout),
             (Owner::Device(client), "methods") => Self::of::<MethodRequest>(py, client.get().core(), timeout),
-            (Owner::Device(client), "state") => Self::of_states(client.get().core(), timeout),
+            (Owner::Device(client), "state") => {
+                let core = client.get().core();
+                let inbox = core.device()?.state_changes();
+                Ok(Self::of_states(core, |core| core.device().map(drop), inbox, timeout))
+            }
             (Owner::Broker(client), "messages") => {
                 Ok(Self::at(broker::Messages::new(py, client.get().core(), topic_filter)?, timeout))
             }
             (Owner::Broker(client), "state") => {
-                Ok(Self::at(broker::States::new(client.get().core())?, timeout))
+                let core = client.get().core();
+                let inbox = core.client()?.state_changes();
+                Ok(Self::of_states(core, |core| core.client().map(drop), inbox, timeout))
             }
             _ => Err(errors::value_error(&"kind must be 'messages', 'desired', 'methods' or 'state'")),
         }

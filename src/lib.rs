@@ -28,7 +28,7 @@
 //! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
 //! * [`waiter`]: how a blocking call waits, [`greenlets`]: also under gevent and eventlet; [`bridge`]: how asyncio is
 //!   woken.
-//! * [`log`]: what happens to connections, for Python's `logging`.
+//! * [`log`]: what happens to connections, for Python's `logging`; [`stats`]: what is counted or measured.
 //! * [`check`]: which step of a connection fails. [`mqtt_client`]: sessions with any broker, for `azmqtt.paho`.
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
@@ -73,6 +73,7 @@ mod provisioning;
 mod runtime;
 mod sas;
 mod sending;
+mod stats;
 mod twin_requests;
 mod upload;
 mod waiter;

@@ -42,7 +42,7 @@ impl BrokerCore {
     }
 
     /// The client, if it can be worked with in this process.
-    pub(super) fn client(&self) -> PyResult<&Client> {
+    pub(crate) fn client(&self) -> PyResult<&Client> {
         self.generation.check()?;
         runtime::ensure()?;
         Ok(&self.client)

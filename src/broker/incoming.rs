@@ -1,4 +1,4 @@
-//! Iterators' positions: in what comes to a client of a broker, and in the changes of its state.
+//! Iterators' positions in what comes to a client of a broker.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::core::BrokerCore;
 use super::errors::raise;
 use super::message::MqttMessage;
 use crate::errors::{Failure, of_any};
-use crate::events::{Position, state_change};
-use azmqtt_client::{Receiver, Reply, StateChanges};
+use crate::events::Position;
+use azmqtt_client::{Receiver, Reply};
 use azmqtt_net::BoxFuture;
 
 /// Messages, all of them or those of a filter. Nobody is asked for them.
@@ -78,42 +78,5 @@ impl Drop for Messages {
             // After a fork the message is the parent's to acknowledge, and locks may be held for ever in this copy.
             std::mem::forget(Arc::clone(&self.receiver));
         }
-    }
-}
-
-/// Changes of the connection's state. Each iterator has all of them.
-pub(crate) struct States {
-    core: Arc<BrokerCore>,
-    changes: StateChanges,
-}
-
-impl States {
-    pub(crate) fn new(core: &Arc<BrokerCore>) -> PyResult<Self> {
-        Ok(Self { changes: StateChanges::new(core.client()?), core: Arc::clone(core) })
-    }
-}
-
-impl Position for States {
-    fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.core.client()?;
-        self.changes.take().map(|change| state_change(py, change)).transpose()
-    }
-
-    fn listen(&self, reply: Reply<(), Failure>) -> PyResult<usize> {
-        self.core.client()?;
-        Ok(self.changes.listen(reply))
-    }
-
-    fn forget(&self, key: usize) {
-        self.changes.forget(key);
-    }
-
-    fn subscribed(&self, reply: Reply<(), Failure>) -> PyResult<()> {
-        reply.send(Ok(()));
-        Ok(())
-    }
-
-    fn keep_subscribed(&self, _failed: Box<dyn FnMut(Failure) + Send>) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::ready(()))
     }
 }

@@ -19,7 +19,7 @@ mod publishing;
 pub(super) use self::authentication::AuthenticationCalls;
 pub(super) use self::client::{BrokerClient, reply_into_python};
 pub(super) use self::errors::raise;
-pub(super) use self::incoming::{Messages, States};
+pub(super) use self::incoming::Messages;
 pub(super) use self::message::MqttMessage;
 pub(super) use self::options::Options;
 pub(super) use self::publishing::Publishing;

@@ -19,7 +19,7 @@
 //! | [`ticket`], [`outbox`], [`budget`], [`batch`], [`bulk`] | messages on their way out: one, those that wait, how many may, many counted together, many by one call |
 //! | [`inbox`], [`stream`], [`acknowledge`] | what came in, one item after the other, acknowledged in order |
 //! | [`limits`], [`backoff`] | room, time, attempts; when to try again |
-//! | [`monitor`], [`watch`], [`counter`], [`histogram`] | what can be seen from outside |
+//! | [`monitor`], [`watch`], [`changes`], [`counter`], [`histogram`] | what can be seen from outside |
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -30,6 +30,7 @@ pub mod batch;
 pub mod broker;
 pub mod budget;
 pub mod bulk;
+pub mod changes;
 pub mod check;
 mod claims;
 pub mod connection;
@@ -51,11 +52,12 @@ pub mod watch;
 pub use batch::{Batch, Member};
 pub use broker::Broker;
 pub use bulk::Bulk;
+pub use changes::StateChanges;
 pub use connection::{Connection, Dispatch};
 pub use inbox::Inbox;
 pub use managed::{
     Accepted, Authenticator, Client, Config, Credential, Delivery, EndSession, Error, InboxLimits, Published,
-    Purpose, Received, Receiver, StateChanges, Stats, Subscription,
+    Purpose, Received, Receiver, Stats, Subscription,
 };
 pub use manual::{BadConnect, End, Event, EventKind, Events, MqttClient, Refused, check_connect};
 pub use monitor::Monitor;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::SystemTime;
 
+use crate::inbox::Inbox;
 use crate::watch::{Event, StateChange, Watchers};
 use azmqtt_net::ConnectProgress;
 use azmqtt_net::sync::Mutex;
@@ -49,6 +50,14 @@ impl Monitor {
                 .then(|| Event::State(StateChange { state, previous, reason: reason.map(str::to_owned), at }))
         });
         previous
+    }
+
+    /// A queue of the changes of the state from now on. It ends with [`State::Closed`]; past [`MAX_STATE_CHANGES`] it keeps the
+    /// newest.
+    ///
+    /// [`MAX_STATE_CHANGES`]: crate::watch::MAX_STATE_CHANGES
+    pub fn state_changes(&self) -> Arc<Inbox<StateChange>> {
+        self.watchers.states(|| self.state() == State::Closed)
     }
 
     /// What ended the last connection or attempt, while there is no other.

@@ -7,20 +7,17 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
 
 use super::config::{DeviceConfig, RetryPolicy};
 use super::error::{Error, Step};
 use super::handle::Device;
 use super::reply::Reply;
-use azmqtt_client::check::steps::GLANCE;
+use azmqtt_client::check::run;
+use azmqtt_client::check::steps::{CONNACK, FOREVER, GLANCE};
 use azmqtt_client::check::{Over, Steps, Validity};
 use azmqtt_net::ConnectError;
 
 pub use azmqtt_client::check::{CheckReport, CheckedStep};
-
-/// How long the hub may take to answer CONNECT.
-const CONNACK_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Checks a device's connection on `runtime`, within `limit`. Aborting the handle ends it.
 pub fn check(
@@ -29,22 +26,11 @@ pub fn check(
     runtime: fn() -> Handle,
     reply: Reply<CheckReport>,
 ) -> AbortHandle {
-    let task = async move {
-        let mut config = config;
-        // The service takes a minute for a CONNECT that it throttles. Who checks wants an answer before.
-        config.deadlines.connack = config.deadlines.connack.min(CONNACK_TIMEOUT);
-        let endpoint = config.endpoint.clone();
-        let steps = Steps::new(endpoint.clone(), endpoint.websocket, config.deadlines.stream);
-        let mut check = Check { config, runtime, steps };
-        let began = Instant::now();
-        let progress = check.steps.progress();
-        // Whatever failed, it is in the report.
-        if timeout(limit, progress.watch(check.run())).await.is_err() {
-            check.steps.late(limit, began);
-        }
-        reply.send(Ok(check.steps.into_report()));
-    };
-    runtime().spawn(task).abort_handle()
+    let mut config = config;
+    config.deadlines.connack = config.deadlines.connack.min(CONNACK);
+    let endpoint = config.endpoint.clone();
+    let steps = Steps::new(endpoint.clone(), endpoint.websocket, config.deadlines.stream);
+    run::start(Check { config, runtime, steps }, limit, runtime, reply)
 }
 
 struct Check {
@@ -53,7 +39,11 @@ struct Check {
     steps: Steps,
 }
 
-impl Check {
+impl run::Check for Check {
+    fn steps(&mut self) -> &mut Steps {
+        &mut self.steps
+    }
+
     async fn run(&mut self) -> Result<(), Over> {
         self.steps.reach(true).await?;
         self.credentials().await?;
@@ -64,7 +54,9 @@ impl Check {
         self.steps.add(Step::Mqtt, format!("{host} accepted {id}"), Vec::new(), began);
         Ok(())
     }
+}
 
+impl Check {
     /// What the device shows, as far as it can be judged here.
     async fn credentials(&mut self) -> Result<(), Over> {
         let began = Instant::now();
@@ -88,10 +80,8 @@ impl Check {
         let retry = RetryPolicy { first_connect: false, ..self.config.retry };
         let device = Device::new(DeviceConfig { retry, ..self.config.clone() }, self.runtime);
         self.steps.follow(device.connect_progress());
-        // The steps have deadlines of their own, and the whole check has one.
-        let forever = Duration::from_secs(24 * 3600);
         let (reply, connected) = Reply::channel();
-        device.connect(forever, reply);
+        device.connect(FOREVER, reply);
         let connected = connected.await.unwrap_or(Err(Error::ClientClosed));
         let (reply, closed) = Reply::channel();
         device.close(GLANCE, reply);

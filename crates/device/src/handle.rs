@@ -252,12 +252,9 @@ impl Device {
         }
     }
 
-    /// A queue of the changes of the state from now on. It ends with [`State::Closed`]; past [`MAX_STATE_CHANGES`] it
-    /// keeps the newest.
-    ///
-    /// [`MAX_STATE_CHANGES`]: azmqtt_client::watch::MAX_STATE_CHANGES
+    /// A queue of the changes of the state from now on: see [`Monitor::state_changes`](azmqtt_client::Monitor::state_changes).
     pub fn state_changes(&self) -> Arc<Inbox<StateChange>> {
-        self.shared().monitor.watchers.states(|| self.state() == State::Closed)
+        self.shared().monitor.state_changes()
     }
 
     /// Puts what happens to the connection from now on into `log`, under the name `client`.

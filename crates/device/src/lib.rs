@@ -53,6 +53,7 @@ pub mod upload;
 #[cfg(test)]
 mod tests;
 
+pub use azmqtt_client::changes::StateChanges;
 pub use azmqtt_client::histogram::RoundTrips;
 pub use azmqtt_client::watch::{Event, Log, LogEntry, StateChange};
 pub use azmqtt_net::{
@@ -67,7 +68,7 @@ pub use error::{Error, Step};
 pub use handle::Device;
 
 pub use inbox::{CloudMessage, Delivery, Inbox};
-pub use incoming::{Incoming, Receiver, StateChanges};
+pub use incoming::{Incoming, Receiver};
 pub use invoke::{MethodAnswer, MethodInvocation};
 pub use message::{Batch, Outgoing};
 pub use neighbours::Neighbours;

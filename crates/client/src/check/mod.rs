@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`report`] | what a check found |
 //! | [`steps`] | the steps that any connection has: DNS, TCP, TLS; how long credentials are valid |
+//! | [`run`] | a check under way, whatever it is of |
 //! | `chain`, `advice` | what the server's certificates say; what to do about a step that failed |
 //! | [`broker`] | a whole check of a client of any broker |
 
@@ -11,6 +12,7 @@ mod advice;
 pub mod broker;
 mod chain;
 pub mod report;
+pub mod run;
 pub mod steps;
 
 #[cfg(test)]

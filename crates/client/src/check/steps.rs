@@ -16,6 +16,12 @@ use azmqtt_net::{ClockOffset, ConnectDeadlines, ConnectError, ConnectProgress, E
 /// How long a look at something that is not the connection's own may take.
 pub const GLANCE: Duration = Duration::from_secs(5);
 
+/// How long a server may take to answer CONNECT: a service takes a minute for one that it throttles, and who checks wants an
+/// answer before.
+pub const CONNACK: Duration = Duration::from_secs(15);
+/// For a connection whose steps have deadlines of their own, within a check that has one.
+pub const FOREVER: Duration = Duration::from_secs(24 * 3600);
+
 /// A step failed: the check is over.
 #[derive(Debug)]
 pub struct Over;
@@ -86,8 +92,8 @@ impl Steps {
     }
 
     /// The report.
-    pub fn into_report(self) -> CheckReport {
-        self.report
+    pub fn take_report(&mut self) -> CheckReport {
+        std::mem::take(&mut self.report)
     }
 
     /// The steps up to where the protocol begins.

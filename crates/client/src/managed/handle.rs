@@ -167,9 +167,9 @@ impl Client {
         }
     }
 
-    /// A queue of the changes of the state from now on. It ends with [`State::Closed`].
+    /// A queue of the changes of the state from now on: see [`Monitor::state_changes`](crate::Monitor::state_changes).
     pub fn state_changes(&self) -> Arc<Inbox<StateChange>> {
-        self.shared().monitor.watchers.states(|| self.state() == State::Closed)
+        self.shared().monitor.state_changes()
     }
 
     /// Puts what happens to the connection from now on into `log`, under the name `client`.

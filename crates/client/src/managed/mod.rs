@@ -37,6 +37,6 @@ pub use config::{Config, EndSession, InboxLimits};
 pub use error::Error;
 pub use handle::Client;
 pub use message::{Accepted, Delivery, Published, Received};
-pub use receiver::{Receiver, StateChanges};
+pub use receiver::Receiver;
 pub use stats::Stats;
 pub use subscription::Subscription;

@@ -9,10 +9,8 @@ use super::handle::Client;
 use super::inlets::Inlet;
 use super::message::{Delivery, Received};
 use crate::acknowledge::Place;
-use crate::inbox::Inbox;
 use crate::reply::{Closed, Reply};
 use crate::stream::Stream;
-use crate::watch::StateChange;
 use azmqtt_net::sync::Mutex;
 
 /// Receives the messages that match a filter, from when it is made. Every matching receiver gets a message, and it is
@@ -128,35 +126,5 @@ struct Listening<'a> {
 impl Drop for Listening<'_> {
     fn drop(&mut self) {
         self.receiver.forget(self.key);
-    }
-}
-
-/// Receives the changes of a connection's state from when it is made. Each has all of them.
-#[derive(Debug)]
-pub struct StateChanges {
-    inbox: Arc<Inbox<StateChange>>,
-    stream: Stream<StateChange>,
-}
-
-impl StateChanges {
-    /// Begins now.
-    pub fn new(client: &Client) -> Self {
-        Self { inbox: client.state_changes(), stream: Stream::default() }
-    }
-
-    /// Takes the next change if one waits.
-    pub fn take(&self) -> Option<StateChange> {
-        let (change, _) = self.stream.take(&self.inbox, |_| None, |_| ())?;
-        Some(change)
-    }
-
-    /// As [`Receiver::listen`].
-    pub fn listen<E: Closed + 'static>(&self, reply: Reply<(), E>) -> usize {
-        self.stream.listen(&self.inbox, reply)
-    }
-
-    /// As [`Receiver::forget`].
-    pub fn forget(&self, key: usize) {
-        self.stream.forget(key);
     }
 }

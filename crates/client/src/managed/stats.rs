@@ -1,11 +1,10 @@
 //! What the connection task shows of itself: its state and its counters.
 
 use std::ops::Deref;
-use std::time::SystemTime;
 
 use super::message::Accepted;
 use crate::counter::Counter;
-use crate::histogram::{Histogram, RoundTrips};
+use crate::histogram::Histogram;
 use crate::monitor;
 use azmqtt_net::sync::Mutex;
 
@@ -52,90 +51,57 @@ impl Monitor {
     }
 }
 
-macro_rules! counters {
-    ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// Counters since the client was made.
-        #[derive(Debug, Default)]
-        pub(super) struct Counters { $(pub(super) $name: Counter,)* }
-
-        /// A reading of everything that is counted or measured.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-        pub struct Stats {
-            $($(#[$doc])* pub $name: u64,)*
-            /// Messages accepted and not yet answered.
-            pub outstanding: u64,
-            /// Their size in bytes.
-            pub outstanding_bytes: u64,
-            /// Messages that are not on the wire yet, of those that are outstanding.
-            pub outbox: u64,
-            /// Messages at QoS 1 and 2 on the wire without their acknowledgement.
-            pub in_flight: u64,
-            /// Messages that wait in receivers, counted once in each.
-            pub messages_waiting: u64,
-            /// Since when the connection stands.
-            pub connected_since: Option<SystemTime>,
-            /// Until when the credential in use is valid, in seconds of Unix time.
-            pub token_expiry: Option<u64>,
-            /// From PUBLISH to PUBACK or PUBCOMP, for messages acknowledged on the connection that they were sent on.
-            pub publish_round_trip: Option<RoundTrips>,
-            /// From a request to its answer.
-            pub request_round_trip: Option<RoundTrips>,
-            /// From PINGREQ to PINGRESP, where nothing else came in between.
-            pub ping_round_trip: Option<RoundTrips>,
-        }
-
-        impl Counters {
-            fn read(&self) -> Stats {
-                Stats { $($name: self.$name.get(),)* ..Stats::default() }
-            }
-        }
-
-        impl Stats {
-            /// Every count by its name.
-            pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [
-                    $((stringify!($name), self.$name),)*
-                    ("outstanding", self.outstanding),
-                    ("outstanding_bytes", self.outstanding_bytes),
-                    ("outbox", self.outbox),
-                    ("in_flight", self.in_flight),
-                    ("messages_waiting", self.messages_waiting),
-                ]
-                .into_iter()
-            }
-        }
-    };
-}
-
-counters! {
-    /// Messages acknowledged by the broker (QoS 1 and 2) or written out (QoS 0).
-    messages_sent,
-    /// Messages that ended in an error, refused ones included.
-    messages_failed,
-    /// Messages sent again after a reconnect.
-    messages_resent,
-    /// Messages that came in.
-    messages_received,
-    /// Messages that no receiver wanted: acknowledged, and gone.
-    messages_unclaimed,
-    /// Messages at QoS 0 that found no room in a receiver, and what else could not be kept.
-    messages_dropped,
-    /// Requests with their answer.
-    requests_answered,
-    /// Messages on the response topic of a request whose correlation data fits none that is open.
-    replies_unmatched,
-    /// Connections that the broker accepted.
-    connects,
-    /// Connections that the broker accepted after one was lost.
-    reconnects,
-    /// Connections that ended other than by `close`.
-    connections_lost,
-    /// Sessions that the broker had forgotten at a reconnect.
-    sessions_lost,
-    /// Authentications again on a live connection.
-    tokens_renewed,
-    /// Bytes written, before TLS.
-    bytes_sent,
-    /// Bytes read, after TLS.
-    bytes_received,
+crate::stats! {
+    counted {
+        /// Messages acknowledged by the broker (QoS 1 and 2) or written out (QoS 0).
+        messages_sent,
+        /// Messages that ended in an error, refused ones included.
+        messages_failed,
+        /// Messages sent again after a reconnect.
+        messages_resent,
+        /// Messages that came in.
+        messages_received,
+        /// Messages that no receiver wanted: acknowledged, and gone.
+        messages_unclaimed,
+        /// Messages at QoS 0 that found no room in a receiver, and what else could not be kept.
+        messages_dropped,
+        /// Requests with their answer.
+        requests_answered,
+        /// Messages on the response topic of a request whose correlation data fits none that is open.
+        replies_unmatched,
+        /// Connections that the broker accepted.
+        connects,
+        /// Connections that the broker accepted after one was lost.
+        reconnects,
+        /// Connections that ended other than by `close`.
+        connections_lost,
+        /// Sessions that the broker had forgotten at a reconnect.
+        sessions_lost,
+        /// Authentications again on a live connection.
+        tokens_renewed,
+        /// Bytes written, before TLS.
+        bytes_sent,
+        /// Bytes read, after TLS.
+        bytes_received,
+    }
+    held {
+        /// Messages accepted and not yet answered.
+        outstanding,
+        /// Their size in bytes.
+        outstanding_bytes,
+        /// Messages that are not on the wire yet, of those that are outstanding.
+        outbox,
+        /// Messages at QoS 1 and 2 on the wire without their acknowledgement.
+        in_flight,
+        /// Messages that wait in receivers, counted once in each.
+        messages_waiting,
+    }
+    round_trips {
+        /// From PUBLISH to PUBACK or PUBCOMP, for messages acknowledged on the connection that they were sent on.
+        publish_round_trip,
+        /// From a request to its answer.
+        request_round_trip,
+        /// From PINGREQ to PINGRESP, where nothing else came in between.
+        ping_round_trip,
+    }
 }

@@ -10,4 +10,4 @@ pub(crate) mod streams;
 mod subscription;
 
 pub use kind::Incoming;
-pub use receiver::{Receiver, StateChanges};
+pub use receiver::Receiver;

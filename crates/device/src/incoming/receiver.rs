@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, Weak};
+use std::sync::Weak;
 use std::time::Duration;
 
 use super::kind::Incoming;
@@ -10,11 +10,9 @@ use super::streams::Stream;
 use super::subscription::Subscription;
 use crate::error::Error;
 use crate::handle::Device;
-use crate::inbox::Inbox;
 use crate::reply::Reply;
 use crate::stats::State;
 use azmqtt_client::acknowledge::Place;
-use azmqtt_client::watch::StateChange;
 use azmqtt_net::sync::Mutex;
 
 /// The first and the longest wait before [`Receiver::keep_subscribed`] tries again.
@@ -156,35 +154,5 @@ struct Listening<'a, T: Incoming> {
 impl<T: Incoming> Drop for Listening<'_, T> {
     fn drop(&mut self) {
         self.receiver.forget(self.key);
-    }
-}
-
-/// Receives the changes of a connection's state from when it is made. Nobody is asked for them, and each has all of them.
-#[derive(Debug)]
-pub struct StateChanges {
-    inbox: Arc<Inbox<StateChange>>,
-    stream: azmqtt_client::stream::Stream<StateChange>,
-}
-
-impl StateChanges {
-    /// Begins now.
-    pub fn new(device: &Device) -> Self {
-        Self { inbox: device.state_changes(), stream: azmqtt_client::stream::Stream::default() }
-    }
-
-    /// Takes the next change if one waits.
-    pub fn take(&self) -> Option<StateChange> {
-        let (change, _) = self.stream.take(&self.inbox, |_| None, |_| ())?;
-        Some(change)
-    }
-
-    /// As [`Receiver::listen`].
-    pub fn listen(&self, reply: Reply<()>) -> usize {
-        self.stream.listen(&self.inbox, reply)
-    }
-
-    /// As [`Receiver::forget`].
-    pub fn forget(&self, key: usize) {
-        self.stream.forget(key);
     }
 }

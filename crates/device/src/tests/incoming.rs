@@ -115,7 +115,7 @@ async fn a_subscription_is_kept_until_it_is_granted_or_the_device_ends() {
 async fn the_end_of_the_device_is_the_end_of_the_items() {
     let hub = Hub::new().await;
     let device = hub.device();
-    let changes = StateChanges::new(&device);
+    let changes = StateChanges::of(device.state_changes());
     let (mut peer, receiver) = receiving(&hub, &device).await;
     // At QoS 0: one of QoS 1 that nobody took is delivered again.
     peer.publish(TOPIC, "last").await;

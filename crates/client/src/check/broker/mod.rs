@@ -14,23 +14,18 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
-use tokio::time::timeout;
 
 use self::certificate::Fields;
 pub use self::token::Token;
 use super::report::CheckReport;
-use super::steps::{GLANCE, Over, Steps, Validity};
+use super::run;
+use super::steps::{CONNACK, FOREVER, GLANCE, Over, Steps, Validity};
 use crate::claims::Claims;
 use crate::limits::RetryPolicy;
 use crate::managed::{Accepted, Client, Config, EndSession, Error};
 use crate::reply::Reply;
 use azmqtt_mqtt::Level;
 use azmqtt_net::{ConnectError, Step};
-
-/// How long the broker may take to answer CONNECT.
-const CONNACK_TIMEOUT: Duration = Duration::from_secs(15);
-/// The steps have deadlines of their own, and the whole check has one.
-const FOREVER: Duration = Duration::from_secs(24 * 3600);
 
 /// Checks a client's connection on `runtime`, within `limit`: a client of this configuration, which shows `token` in place
 /// of what its authenticator makes. Aborting the handle ends it.
@@ -41,17 +36,7 @@ pub fn check_broker(
     runtime: fn() -> Handle,
     reply: Reply<CheckReport, Error>,
 ) -> AbortHandle {
-    let task = async move {
-        let mut check = Check::new(config, token, runtime);
-        let began = Instant::now();
-        let progress = check.steps.progress();
-        // Whatever failed, it is in the report.
-        if timeout(limit, progress.watch(check.run())).await.is_err() {
-            check.steps.late(limit, began);
-        }
-        reply.send(Ok(check.steps.into_report()));
-    };
-    runtime().spawn(task).abort_handle()
+    run::start(Check::new(config, token, runtime), limit, runtime, reply)
 }
 
 struct Check {
@@ -63,10 +48,23 @@ struct Check {
     doubts: Vec<String>,
 }
 
+impl run::Check for Check {
+    fn steps(&mut self) -> &mut Steps {
+        &mut self.steps
+    }
+
+    async fn run(&mut self) -> Result<(), Over> {
+        self.steps.reach(self.config.broker.is_encrypted()).await?;
+        self.certificate()?;
+        self.shown_token()?;
+        self.connect().await
+    }
+}
+
 impl Check {
     fn new(mut config: Config, token: Option<Token>, runtime: fn() -> Handle) -> Self {
         config.retry = RetryPolicy { first_connect: false, ..config.retry };
-        config.deadlines.connack = config.deadlines.connack.min(CONNACK_TIMEOUT);
+        config.deadlines.connack = config.deadlines.connack.min(CONNACK);
         config.end_session = EndSession::IfBegun;
         if let Some(token) = &token {
             config.authenticator = Some(Arc::new(token.clone()));
@@ -77,13 +75,6 @@ impl Check {
         let mut steps = Steps::new(endpoint, broker.is_websocket(), config.deadlines.stream);
         steps.seen.wrong_host = wrong_host;
         Self { config, token, runtime, steps, doubts: Vec::new() }
-    }
-
-    async fn run(&mut self) -> Result<(), Over> {
-        self.steps.reach(self.config.broker.is_encrypted()).await?;
-        self.certificate()?;
-        self.shown_token()?;
-        self.connect().await
     }
 
     /// The certificate beside the name that the client is to have.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::support::{Line, Outcome, Peer, client, connect, message, publish, until};
-use crate::managed::{Authenticator, Client, Config, Credential, Error, Purpose, StateChanges};
+use crate::changes::StateChanges;
+use crate::managed::{Authenticator, Client, Config, Credential, Error, Purpose};
 use crate::watch::State;
 use azmqtt_mqtt::{
     Auth, ConnAck, Connect, Disconnect, Level, Packet, Properties, PropertiesBuilder, ReasonCode,
@@ -220,7 +221,7 @@ async fn a_broker_that_does_not_answer_auth_is_left() {
     let tokens = Tokens { renew_after: Some(Duration::from_millis(10)), ..Tokens::default() };
     let (client, _, _peer, mut line, _, connected) =
         begin_with(tokens, |config| config.deadlines.connack = Duration::from_millis(200)).await;
-    let changes = StateChanges::new(&client);
+    let changes = StateChanges::of(client.state_changes());
     line.write(accepted()).await;
     connected.get().await.unwrap();
     let reason = until(&changes, State::Reconnecting).await.reason.unwrap();
@@ -231,7 +232,7 @@ async fn a_broker_that_does_not_answer_auth_is_left() {
 async fn a_refused_renewal_is_told_as_what_it_is() {
     let tokens = Tokens { renew_after: Some(Duration::from_millis(10)), ..Tokens::default() };
     let (client, _, _peer, mut line, _, connected) = begin(tokens).await;
-    let changes = StateChanges::new(&client);
+    let changes = StateChanges::of(client.state_changes());
     line.write(accepted()).await;
     connected.get().await.unwrap();
     expect_auth(&mut line, ReasonCode::ReAuthenticate, "token-2").await;

@@ -3,24 +3,16 @@
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
 
-use super::support::{Line, Peer, client, connect, message, publish, until};
-use crate::managed::{Client, Error, StateChanges};
+use super::support::{Peer, client, connect, connected, message, publish, until};
+use crate::changes::StateChanges;
+use crate::managed::Error;
 use crate::watch::State;
 use azmqtt_mqtt::{ConnAck, Disconnect, Level, Packet, PropertiesBuilder, ReasonCode};
 
-async fn begin() -> (Client, Peer, Line) {
-    let (peer, config) = Peer::new(Level::Mqtt5).await;
-    let client = client(config);
-    let connected = connect(&client);
-    let line = peer.connected(false).await;
-    connected.get().await.unwrap();
-    (client, peer, line)
-}
-
 #[tokio::test]
 async fn a_client_that_is_taken_over_does_not_fight() {
-    let (client, peer, mut line) = begin().await;
-    let changes = StateChanges::new(&client);
+    let (client, peer, mut line) = connected(Level::Mqtt5, |_| {}).await;
+    let changes = StateChanges::of(client.state_changes());
     let sent = publish(&client, message("t", "x"));
     line.message().await;
     line.write(Packet::Disconnect(Disconnect::new(ReasonCode::SessionTakenOver))).await;
@@ -37,7 +29,7 @@ async fn a_client_that_is_taken_over_does_not_fight() {
 #[tokio::test]
 async fn where_the_broker_moved_to_is_told() {
     for code in [ReasonCode::UseAnotherServer, ReasonCode::ServerMoved] {
-        let (client, _peer, mut line) = begin().await;
+        let (client, _peer, mut line) = connected(Level::Mqtt5, |_| {}).await;
         let sent = publish(&client, message("t", "x"));
         line.message().await;
         let properties = PropertiesBuilder::new().server_reference("b.example").build().unwrap();
@@ -64,8 +56,8 @@ const DISCONNECTS: [u8; 25] = [
 
 #[tokio::test]
 async fn every_other_disconnect_is_followed_by_another_connection() {
-    let (client, peer, mut line) = begin().await;
-    let changes = StateChanges::new(&client);
+    let (client, peer, mut line) = connected(Level::Mqtt5, |_| {}).await;
+    let changes = StateChanges::of(client.state_changes());
     let sent = publish(&client, message("t", "x"));
     line.message().await;
     for code in DISCONNECTS {
@@ -91,7 +83,7 @@ async fn a_broken_rule_ends_the_connection_with_its_code() {
         ("a packet too large", b"\x30\xff\xff\xff\x7f", ReasonCode::PacketTooLarge),
     ];
     for (name, bytes, expected) in cases {
-        let (client, peer, mut line) = begin().await;
+        let (client, peer, mut line) = connected(Level::Mqtt5, |_| {}).await;
         let sent = publish(&client, message("t", "x"));
         let first = line.message().await;
         line.stream.write_all(&BytesMut::from(bytes)).await.unwrap();

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::support::{LONG, Peer, ask, client, connect, message, publish, subscribe, until};
-use crate::managed::{Error, StateChanges};
+use crate::changes::StateChanges;
+use crate::managed::Error;
 use crate::watch::State;
 use azmqtt_mqtt::{Level, Packet};
 
@@ -42,7 +43,7 @@ async fn what_does_not_make_it_is_counted_and_told() {
 async fn a_client_that_was_never_used_has_nothing_to_close() {
     let (_peer, config) = Peer::new(Level::Mqtt311).await;
     let client = client(config);
-    let changes = StateChanges::new(&client);
+    let changes = StateChanges::of(client.state_changes());
     assert_eq!(ask(|reply| client.close(LONG, reply)).get().await, Ok(0));
     assert_eq!(until(&changes, State::Closed).await.previous, State::Disconnected);
     assert_eq!(subscribe(&client, "a").get().await, Err(Error::Closed));

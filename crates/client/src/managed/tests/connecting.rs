@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::support::{Peer, ask, client, connect, message, publish, until};
-use crate::managed::{Error, StateChanges};
+use crate::changes::StateChanges;
+use crate::managed::Error;
 use crate::watch::State;
 use azmqtt_mqtt::{ConnAck, Level, Packet, ReasonCode};
 use azmqtt_net::Step;
@@ -68,7 +69,7 @@ async fn refused_credentials_are_an_error_of_their_own() {
 async fn a_lost_connection_comes_back_and_what_was_under_way_with_it() {
     let (peer, config) = Peer::new(Level::Mqtt311).await;
     let client = client(config);
-    let changes = StateChanges::new(&client);
+    let changes = StateChanges::of(client.state_changes());
     let sent = publish(&client, message("t", "x"));
     let mut line = peer.connected(false).await;
     assert!(!line.message().await.dup);

@@ -1,7 +1,8 @@
 //! QoS 2, both ways: exactly once while the session lives.
 
 use super::support::{Line, Outcome, Peer, body, client, connect, next, publish, until};
-use crate::managed::{Client, Error, Published, StateChanges};
+use crate::changes::StateChanges;
+use crate::managed::{Client, Error, Published};
 use crate::watch::State;
 use azmqtt_mqtt::{Level, Packet, PubComp, PubRec, PubRel, Publish, QoS, ReasonCode};
 
@@ -101,7 +102,7 @@ async fn a_message_comes_in_once() {
         while receiver.is_empty() {
             tokio::task::yield_now().await;
         }
-        let changes = StateChanges::new(&client);
+        let changes = StateChanges::of(client.state_changes());
         drop(line);
         // The application has not taken it, so the broker sends it again.
         let mut line = peer.connected(true).await;

@@ -1,23 +1,14 @@
 //! Messages that come in: to every receiver that wants them, acknowledged in order.
 
-use super::support::{Peer, body, client, connect, next, until};
-use crate::managed::{Config, InboxLimits, Received, StateChanges};
+use super::support::{body, connected, next, until};
+use crate::changes::StateChanges;
+use crate::managed::{InboxLimits, Received};
 use crate::watch::State;
 use azmqtt_mqtt::{Level, Packet};
 
-async fn begin(change: impl FnOnce(&mut Config)) -> (crate::managed::Client, Peer, super::support::Line) {
-    let (peer, mut config) = Peer::new(Level::Mqtt311).await;
-    change(&mut config);
-    let client = client(config);
-    let connected = connect(&client);
-    let line = peer.connected(false).await;
-    connected.get().await.unwrap();
-    (client, peer, line)
-}
-
 #[tokio::test]
 async fn every_receiver_that_wants_a_message_gets_it() {
-    let (client, _peer, mut line) = begin(|_| {}).await;
+    let (client, _peer, mut line) = connected(Level::Mqtt311, |_| {}).await;
     let all = client.receiver(None).unwrap();
     let some = client.receiver(Some("a/+")).unwrap();
     line.deliver("a/b", "1", 1).await;
@@ -34,7 +25,7 @@ async fn every_receiver_that_wants_a_message_gets_it() {
 
 #[tokio::test]
 async fn acknowledgements_keep_the_order_of_arrival_across_receivers() {
-    let (client, _peer, mut line) = begin(|_| {}).await;
+    let (client, _peer, mut line) = connected(Level::Mqtt311, |_| {}).await;
     let [a, b] = ["a", "b"].map(|filter| client.receiver(Some(filter)).unwrap());
     line.deliver("a", "1", 1).await;
     line.deliver("b", "2", 2).await;
@@ -51,7 +42,7 @@ async fn acknowledgements_keep_the_order_of_arrival_across_receivers() {
 
 #[tokio::test]
 async fn what_nobody_wants_is_acknowledged_and_counted() {
-    let (client, _peer, mut line) = begin(|_| {}).await;
+    let (client, _peer, mut line) = connected(Level::Mqtt311, |_| {}).await;
     line.deliver("t", "x", 7).await;
     assert_eq!(line.acknowledged().await, 7);
     assert_eq!(client.stats().messages_unclaimed, 1);
@@ -59,7 +50,7 @@ async fn what_nobody_wants_is_acknowledged_and_counted() {
 
 #[tokio::test]
 async fn a_receiver_that_goes_leaves_its_messages_unclaimed() {
-    let (client, _peer, mut line) = begin(|_| {}).await;
+    let (client, _peer, mut line) = connected(Level::Mqtt311, |_| {}).await;
     let receiver = client.receiver(None).unwrap();
     for id in 1..=3 {
         line.deliver("t", "x", id).await;
@@ -74,7 +65,8 @@ async fn a_receiver_that_goes_leaves_its_messages_unclaimed() {
 
 #[tokio::test]
 async fn by_hand_the_application_acknowledges_in_any_order() {
-    let (client, _peer, mut line) = begin(|config| config.manual_acknowledge = true).await;
+    let (client, _peer, mut line) =
+        connected(Level::Mqtt311, |config| config.manual_acknowledge = true).await;
     let receiver = client.receiver(None).unwrap();
     line.deliver("t", "1", 1).await;
     line.deliver("t", "2", 2).await;
@@ -88,7 +80,7 @@ async fn by_hand_the_application_acknowledges_in_any_order() {
 #[tokio::test]
 async fn a_full_receiver_drops_its_oldest_at_qos_0_only() {
     let limits = InboxLimits { messages: 3, bytes: 1000 };
-    let (client, _peer, mut line) = begin(|config| config.inbox = limits).await;
+    let (client, _peer, mut line) = connected(Level::Mqtt311, |config| config.inbox = limits).await;
     let receiver = client.receiver(Some("t")).unwrap();
     line.deliver("t", "kept", 1).await;
     for number in 0..10 {
@@ -109,12 +101,12 @@ async fn a_full_receiver_drops_its_oldest_at_qos_0_only() {
 
 #[tokio::test]
 async fn what_is_not_acknowledged_comes_again_and_is_handed_over_once() {
-    let (client, peer, mut line) = begin(|_| {}).await;
+    let (client, peer, mut line) = connected(Level::Mqtt311, |_| {}).await;
     let receiver = client.receiver(None).unwrap();
     line.deliver("t", "1", 1).await;
     line.deliver("t", "2", 2).await;
     assert_eq!(body(&next(&receiver).await), "1");
-    let changes = StateChanges::new(&client);
+    let changes = StateChanges::of(client.state_changes());
     drop(line);
     let mut line = peer.connected(true).await;
     until(&changes, State::Connected).await;
@@ -133,7 +125,7 @@ async fn what_is_not_acknowledged_comes_again_and_is_handed_over_once() {
 
 #[tokio::test]
 async fn what_waits_when_the_session_is_lost_is_still_handed_over() {
-    let (client, peer, mut line) = begin(|_| {}).await;
+    let (client, peer, mut line) = connected(Level::Mqtt311, |_| {}).await;
     let receiver = client.receiver(None).unwrap();
     line.deliver("t", "1", 1).await;
     while receiver.is_empty() {
@@ -150,7 +142,7 @@ async fn what_waits_when_the_session_is_lost_is_still_handed_over() {
 
 #[tokio::test]
 async fn what_finds_no_room_is_left_to_the_broker() {
-    let (client, peer, mut line) = begin(|config| config.inbox.messages = 2).await;
+    let (client, peer, mut line) = connected(Level::Mqtt311, |config| config.inbox.messages = 2).await;
     let receiver = client.receiver(None).unwrap();
     for (id, text) in [(1, "1"), (2, "2"), (3, "3")] {
         line.deliver("t", text, id).await;

@@ -2,18 +2,9 @@
 
 use std::time::Duration;
 
-use super::support::{LONG, Line, Outcome, Peer, ask, body, client, connect, message, next};
+use super::support::{LONG, Line, Outcome, ask, body, connected, message, next};
 use crate::managed::{Client, Error, Received};
 use azmqtt_mqtt::{Level, Packet, PropertiesBuilder, PubAck, Publish, QoS, ReasonCode, SubAck};
-
-async fn begin() -> (Client, Peer, Line) {
-    let (peer, config) = Peer::new(Level::Mqtt5).await;
-    let client = client(config);
-    let connected = connect(&client);
-    let line = peer.connected(false).await;
-    connected.get().await.unwrap();
-    (client, peer, line)
-}
 
 fn request(client: &Client, text: &str, response_topic: Option<&str>) -> Outcome<Received> {
     let response_topic = response_topic.map(str::to_owned);
@@ -31,7 +22,7 @@ async fn answer(line: &mut Line, request: &Publish, text: &str, correlation: Opt
 
 #[tokio::test]
 async fn a_request_subscribes_once_and_finds_its_answer() {
-    let (client, _peer, mut line) = begin().await;
+    let (client, _peer, mut line) = connected(Level::Mqtt5, |_| {}).await;
     let outcomes = ["1", "2"].map(|text| request(&client, text, None));
     assert_eq!(line.grant().await, ["clients/test/service"]);
     let asked = [line.message().await, line.message().await];
@@ -53,7 +44,7 @@ async fn a_request_subscribes_once_and_finds_its_answer() {
 
 #[tokio::test]
 async fn other_correlation_data_answer_nothing_and_are_counted() {
-    let (client, _peer, mut line) = begin().await;
+    let (client, _peer, mut line) = connected(Level::Mqtt5, |_| {}).await;
     let receiver = client.receiver(Some("answers")).unwrap();
     let short = Duration::from_millis(300);
     let outcome =
@@ -74,7 +65,7 @@ async fn other_correlation_data_answer_nothing_and_are_counted() {
 
 #[tokio::test]
 async fn a_request_that_cannot_be_is_told_why() {
-    let (client, _peer, mut line) = begin().await;
+    let (client, _peer, mut line) = connected(Level::Mqtt5, |_| {}).await;
     let outcome = request(&client, "x", Some("forbidden"));
     let asked = line.subscription().await;
     let codes = vec![ReasonCode::NotAuthorized];
@@ -94,7 +85,7 @@ async fn a_request_that_cannot_be_is_told_why() {
 
 #[tokio::test]
 async fn a_timeout_says_that_nobody_subscribes() {
-    let (client, _peer, mut line) = begin().await;
+    let (client, _peer, mut line) = connected(Level::Mqtt5, |_| {}).await;
     let short = Duration::from_millis(300);
     let outcome = ask(|reply| client.request(message("service", "x"), None, short, reply));
     line.grant().await;
@@ -106,7 +97,7 @@ async fn a_timeout_says_that_nobody_subscribes() {
 
 #[tokio::test]
 async fn an_answer_is_awaited_across_a_lost_connection() {
-    let (client, peer, mut line) = begin().await;
+    let (client, peer, mut line) = connected(Level::Mqtt5, |_| {}).await;
     let outcome = request(&client, "x", None);
     line.grant().await;
     let asked = line.message().await;

@@ -10,8 +10,9 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::broker::Broker;
+use crate::changes::StateChanges;
 use crate::limits::RetryPolicy;
-use crate::managed::{Client, Config, Error, Published, Received, Receiver, StateChanges};
+use crate::managed::{Client, Config, Error, Published, Received, Receiver};
 use crate::reply::Reply;
 use crate::watch::{State, StateChange};
 use azmqtt_mqtt::codec::{Sender, decode, encode};
@@ -147,6 +148,17 @@ impl Line {
 /// A client on the test's runtime.
 pub(super) fn client(config: Config) -> Client {
     Client::new(config, Handle::current)
+}
+
+/// A client, changed, that is connected for the first time.
+pub(super) async fn connected(level: Level, change: impl FnOnce(&mut Config)) -> (Client, Peer, Line) {
+    let (peer, mut config) = Peer::new(level).await;
+    change(&mut config);
+    let client = client(config);
+    let connected = connect(&client);
+    let line = peer.connected(false).await;
+    connected.get().await.unwrap();
+    (client, peer, line)
 }
 
 /// An outcome to wait for.
