@@ -174,9 +174,9 @@ impl KeepAlive {
         self.pinged
     }
 
-    /// When something came in last.
-    pub fn last_received(&self) -> Instant {
-        self.last_received
+    /// How long nothing has come in, while a ping is unanswered. One that leaves at `now` could not have been answered yet.
+    pub fn silence_after_ping(&self, now: Instant) -> Option<Duration> {
+        self.pinged.filter(|at| *at < now).map(|_| now.saturating_duration_since(self.last_received))
     }
 
     /// When [`Self::due`] is worth asking next; `None` when keep-alive is off.

@@ -334,9 +334,9 @@ impl<T> Client<T> {
         self.keep_alive.awaits(patience, sent, now);
     }
 
-    /// How long nothing has come in, while a ping is unanswered.
+    /// How long nothing has come in, while a ping is unanswered that has left before `now`.
     pub fn silence_after_ping(&self, now: Instant) -> Option<Duration> {
-        self.keep_alive.pinged_at().map(|_| now.saturating_duration_since(self.keep_alive.last_received()))
+        self.keep_alive.silence_after_ping(now)
     }
 
     /// How long the last PINGREQ waited for its PINGRESP, if that has come since the last call and nothing else came

@@ -45,6 +45,18 @@ fn an_unanswered_ping_is_the_end() {
 }
 
 #[test]
+fn a_ping_that_leaves_now_tells_of_no_silence() {
+    let start = Instant::now();
+    let mut keep_alive = KeepAlive::new(INTERVAL, ANSWER, start);
+    let pinged = start + INTERVAL;
+    assert_eq!(keep_alive.due(pinged), Due::Ping);
+    assert_eq!(keep_alive.silence_after_ping(pinged), None);
+    assert_eq!(keep_alive.silence_after_ping(pinged + TICK), Some(INTERVAL + TICK));
+    keep_alive.received(pinged + TICK);
+    assert_eq!(keep_alive.silence_after_ping(pinged + ANSWER), None);
+}
+
+#[test]
 fn who_waits_longer_than_an_interval_pings_on() {
     let start = Instant::now();
     let mut keep_alive = KeepAlive::new(ANSWER, INTERVAL, start);
