@@ -1,8 +1,9 @@
 //! The device and the local hub, joined across real TLS sockets.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use std::collections::HashSet;
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use azmqtt_device::{
@@ -15,21 +16,7 @@ use azmqtt_mqtt::QoS;
 use bytes::Bytes;
 use serde_json::json;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
-
-fn runtime() -> tokio::runtime::Handle {
-    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let build =
-        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    RUNTIME.get_or_init(build).handle().clone()
-}
-
-/// Runs one operation and waits for its outcome.
-fn wait<T: Send + 'static>(operation: impl FnOnce(Reply<T>)) -> Result<T, Error> {
-    let (reply, receiver) = Reply::channel();
-    operation(reply);
-    runtime().block_on(async { tokio::time::timeout(TIMEOUT, receiver).await }).unwrap().unwrap()
-}
+use common::{TIMEOUT, runtime, wait};
 
 fn hub() -> Hub {
     Hub::start(HubConfig { port: 0, ..HubConfig::default() }).unwrap()

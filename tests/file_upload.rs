@@ -1,7 +1,9 @@
 //! File upload between the device and the local hub, across real TLS sockets.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::sync::{Arc, Mutex, OnceLock};
+mod common;
+
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use azmqtt_device::{
@@ -13,19 +15,10 @@ use azmqtt_hub::config::FileUploads;
 use azmqtt_hub::{Hub, HubConfig};
 use bytes::Bytes;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
-
-fn runtime() -> tokio::runtime::Handle {
-    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let build =
-        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    RUNTIME.get_or_init(build).handle().clone()
-}
+use common::{TIMEOUT, runtime, wait};
 
 fn take(upload: &FileUpload, step: UploadStep) -> Result<usize, Error> {
-    let (reply, receiver) = Reply::channel();
-    upload.run(step, reply);
-    runtime().block_on(async { tokio::time::timeout(TIMEOUT, receiver).await }).unwrap().unwrap()
+    wait(|reply| upload.run(step, reply))
 }
 
 fn device(hub: &Hub) -> Device {

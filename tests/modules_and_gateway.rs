@@ -1,30 +1,16 @@
 //! A module that calls methods through its gateway, joined across real TLS sockets.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::sync::OnceLock;
+mod common;
+
 use std::time::Duration;
 
-use azmqtt_device::{
-    Credentials, Device, DeviceConfig, Error, MethodAnswer, MethodInvocation, Reply, Step, Trust,
-};
+use azmqtt_device::{Credentials, Device, DeviceConfig, Error, MethodAnswer, MethodInvocation, Step, Trust};
 use azmqtt_dialect::{Auth, ConnectionString, SymmetricKey};
 use azmqtt_hub::{Hub, HubConfig, Id};
 use serde_json::{Value, json};
 
-const TIMEOUT: Duration = Duration::from_secs(20);
-
-fn runtime() -> tokio::runtime::Handle {
-    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let build =
-        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    RUNTIME.get_or_init(build).handle().clone()
-}
-
-fn wait<T: Send + 'static>(operation: impl FnOnce(Reply<T>)) -> Result<T, Error> {
-    let (reply, receiver) = Reply::channel();
-    operation(reply);
-    runtime().block_on(async { tokio::time::timeout(TIMEOUT, receiver).await }).unwrap().unwrap()
-}
+use common::{TIMEOUT, runtime, wait};
 
 /// A hub with the device `edge` and its modules `a` and `b`.
 fn hub() -> Hub {

@@ -1,11 +1,13 @@
 //! The device and the local provisioning service, joined across real TLS sockets.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use std::sync::{Arc, OnceLock};
+mod common;
+
+use std::sync::Arc;
 use std::time::Duration;
 
 use azmqtt_device::{
-    Credentials, Device, DeviceConfig, Error, PollWaits, ProvisioningConfig, Registered, Reply, Trust,
+    Credentials, Device, DeviceConfig, Error, PollWaits, ProvisioningConfig, Registered, Trust,
     provisioning::register,
 };
 use azmqtt_dialect::provisioning::{Registrant, Substatus};
@@ -14,20 +16,7 @@ use azmqtt_hub::provisioning::{Allocation, Enrollment, EnrollmentGroup, Fault};
 use azmqtt_hub::{Hub, HubConfig, HubError};
 use serde_json::json;
 
-const TIMEOUT: Duration = Duration::from_secs(20);
-
-fn runtime() -> tokio::runtime::Handle {
-    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
-    let build =
-        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    RUNTIME.get_or_init(build).handle().clone()
-}
-
-fn wait<T: Send + 'static>(operation: impl FnOnce(Reply<T>)) -> Result<T, Error> {
-    let (reply, receiver) = Reply::channel();
-    operation(reply);
-    runtime().block_on(async { tokio::time::timeout(TIMEOUT, receiver).await }).unwrap().unwrap()
-}
+use common::{TIMEOUT, runtime, wait};
 
 fn hub() -> Hub {
     Hub::start(HubConfig::default()).unwrap()

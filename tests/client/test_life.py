@@ -6,7 +6,6 @@ import asyncio
 import gc
 import os
 import queue
-import signal
 import subprocess
 import sys
 import textwrap
@@ -17,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import azmqtt
+from interrupt import assert_interrupted
 
 
 def script(hub: azmqtt.LocalHub, body: str, *, device_id: str | None = None) -> list[str]:
@@ -135,11 +135,7 @@ def test_ctrl_c(hub, wait):
             print("interrupted", flush=True)
         client.close()
     """
-    with subprocess.Popen(script(hub, body), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "waiting\n"
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert (out, process.returncode) == ("interrupted\n", 0), err
+    assert_interrupted(script(hub, body))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent the POSIX way")
@@ -159,14 +155,12 @@ def test_ctrl_c_in_send_messages_waits_for_no_acknowledgement():
                 print("interrupted", flush=True)
             client.close(timeout=0)
         """
-        command = script(hub, body)
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            assert process.stdout.readline() == "waiting\n"
+
+        def lose_hub() -> None:
             hub.wait_for_telemetry(count=10)
             hub.close()
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=30)
-    assert (out, process.returncode) == ("interrupted\n", 0), err
+
+        assert_interrupted(script(hub, body), lose_hub)
 
 
 def test_a_with_block_left_by_an_interrupt_does_not_wait_for_what_cannot_be_sent():

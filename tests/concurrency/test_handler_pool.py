@@ -15,6 +15,7 @@ import pytest
 
 import azmqtt
 from azmqtt._handlers import pool
+from handlers import register
 
 WAIT = 30
 FORMS = ["def", "async def"]
@@ -30,16 +31,6 @@ def until(condition):
 
 def pool_threads():
     return [thread for thread in threading.enumerate() if thread.name.startswith("azmqtt-handlers")]
-
-
-def register(client, kind, handler):
-    {
-        "messages": client.on_message,
-        "desired": client.on_desired_properties,
-        "states": client.on_state_change,
-        "methods": lambda handler: client.on_method("m", handler),
-        "inputs": lambda handler: client.on_input_message("in", handler),
-    }[kind](handler)
 
 
 def give(hub, client, kind):

@@ -9,6 +9,8 @@ import threading
 
 import pytest
 
+from handlers import register
+
 
 class OddError(BaseException):
     """Not even an `Exception`."""
@@ -18,16 +20,6 @@ class OddError(BaseException):
 def client_name(hub):
     """A device that no other test uses."""
     return hub.create_device().device_id
-
-
-def register(client, kind, handler):
-    {
-        "messages": client.on_message,
-        "desired": client.on_desired_properties,
-        "states": client.on_state_change,
-        "methods": lambda handler: client.on_method("m", handler),
-        "inputs": lambda handler: client.on_input_message("in", handler),
-    }[kind](handler)
 
 
 def give(hub, client, kind, number):

@@ -6,7 +6,6 @@ import asyncio
 import copy
 import gc
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ import pytest
 import azmqtt
 import mqtt5
 from azmqtt import MqttClient
+from interrupt import assert_interrupted
 from mqtt5 import PUBACK, PUBLISH
 from scripted_broker import BrokerLink, Manners
 
@@ -276,12 +276,7 @@ def test_ctrl_c(scripted, wait):
             print("interrupted", flush=True)
         client.close(timeout=0)
     """
-    command = script(scripted(Manners(on={PUBLISH: never})), body)
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "waiting\n"
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert (out, process.returncode) == ("interrupted\n", 0), err
+    assert_interrupted(script(scripted(Manners(on={PUBLISH: never})), body))
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
