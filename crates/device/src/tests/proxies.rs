@@ -93,7 +93,7 @@ async fn refusals_say_what_to_do() {
         ("http://", "403 Forbidden", "port 8883; most allow 443: try WebSockets"),
         ("http://", "502 Bad Gateway", "could not reach the host"),
         ("http://", "504 Gateway Timeout", "could not reach the host"),
-        ("http://", "501 Not Implemented", "does not know CONNECT"),
+        ("http://", "501 Not Implemented", "not seem to be a proxy that supports CONNECT"),
         ("http://", "302 Found\r\nLocation: https://login.example/?sesame", "refused (HTTP status 302)"),
         ("http://", "100 Continue", "refused (HTTP status 100)"),
     ] {
