@@ -243,6 +243,19 @@ def test_a_client_certificate_and_a_websocket_do_not_go_together_here(mosquitto,
         client.publish("a", b"")
 
 
+def test_two_processes_of_one_client_id(mosquitto, connect):
+    """Mosquitto 2.0.11 sends no DISCONNECT to the first one, whose reason says what it most probably is."""
+    first = connect(mosquitto, "twice")
+    changes = first.state_changes(timeout=30)
+    first.connect()
+    program = "import azmqtt, sys; port, trust = sys.argv[1:]\n"
+    program += "with azmqtt.MqttClient('localhost', 'twice', port=int(port), trust=trust) as client: client.connect()"
+    arguments = [str(mosquitto.tls_port), mosquitto.ca_file]
+    subprocess.run([sys.executable, "-c", program, *arguments], check=True, timeout=50)
+    reasons = [next(changes).reason for _ in range(3)]
+    assert 'another client has connected as "twice"' in str(reasons[-1]) or first.state == "disconnected"
+
+
 def test_from_any_thread(mosquitto, connect, protocol):
     client = connect(mosquitto, protocol=protocol)
     outcomes = queue.Queue()

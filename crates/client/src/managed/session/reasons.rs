@@ -79,8 +79,12 @@ impl Session {
         let closed = "the broker closed the connection without a reason";
         let id = &self.client_id;
         let is_accepted = self.link.accepted_at().is_some();
-        if !is_accepted || self.shared.config.level == Level::Mqtt5 || id.is_empty() {
+        if !is_accepted || id.is_empty() {
             return closed.to_owned();
+        }
+        if self.shared.config.level == Level::Mqtt5 {
+            // It should have sent DISCONNECT with 0x8E [MQTT-3.1.4-3]; Mosquitto 2.0.11 does not when the session goes on.
+            return format!("{closed}; some do that when another client has connected as {id:?}");
         }
         format!(
             "{closed}; in MQTT 3.1.1 most often because another client has connected as {id:?} (a second program, a \
