@@ -484,6 +484,7 @@ def test_an_interrupt_is_seen(hub):
     assert hub.wait_for_upload(device.device_id)[0].status_code == 499
 
 
+@pytest.mark.timeout(180)  # A busy machine takes most of a minute for so much data.
 def test_memory_stays_small_for_a_large_file(tmp_path):
     """128 MiB that are not there, to a hub in another process."""
     hub_process = subprocess.Popen(

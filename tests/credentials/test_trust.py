@@ -194,7 +194,7 @@ def test_a_stranger_s_certificate_is_not(client, tmp_path: Path):
     trust.write_bytes(issue())
     with serve(tmp_path, issue(ca=False, common_name="stranger")) as server:
         said = said_of(client, server, trust)
-    assert f"pass its CA as {'ca_certs' if client is generic else 'trust'} (" in said
+    assert f"local hub of your own as {'ca_certs' if client is generic else 'trust'} (" in said
 
 
 @clients

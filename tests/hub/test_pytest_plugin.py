@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+# Each runs pytest in a process of its own, some twice.
+pytestmark = pytest.mark.timeout(180)
+
 pytest_plugins = ["pytester"]
 
 
