@@ -70,3 +70,5 @@ macro_rules! stats {
         }
     };
 }
+
+pub use stats;

@@ -53,7 +53,7 @@ pub(super) struct Depths {
     pub(super) methods_open: Counter,
 }
 
-azmqtt_client::stats! {
+azmqtt_client::counter::stats! {
     counted {
         /// Messages acknowledged by the hub (QoS 1) or written out (QoS 0).
         messages_sent,

@@ -51,7 +51,7 @@ impl Monitor {
     }
 }
 
-crate::stats! {
+crate::counter::stats! {
     counted {
         /// Messages acknowledged by the broker (QoS 1 and 2) or written out (QoS 0).
         messages_sent,
