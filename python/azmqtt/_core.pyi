@@ -49,6 +49,7 @@ __all__ = [
     "derive_device_key",
     "plain_roots",
     "plan_faults",
+    "reason_name",
     "running_loop",
     "sas_generate",
     "sas_parse",
