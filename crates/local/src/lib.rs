@@ -8,19 +8,21 @@
 //! | [`handshake`] | the TLS handshake of one connection, and what is said when it fails |
 //! | [`certificate_authority`], [`client_certificates`] | the authority of tests and what it signs; what clients show |
 //! | [`unauthenticated`] | clients that have not shown who they are: how many, and how much they may send |
+//! | [`connecting`] | the first packet of a client, and the answer to one that is refused |
 //! | [`transport`] | one byte stream of a client: when it counts as not reading, and its recording |
 //! | [`packets`] | the recording of every MQTT packet, for tests |
 //! | [`state_dir`] | what a service keeps across restarts |
 //! | [`temp_dir`] | the directory of a service that keeps nothing |
 //! | [`files`] | files that only this user can read, replaced as a whole |
 //! | [`faults`] | reading rules of faults; chance by a seed |
-//! | [`http`] | the requests of one connection, and peers that stop in the middle |
+//! | [`http`] | the requests of one connection, peers that stop in the middle, and requests for a WebSocket |
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod certificate_authority;
 pub mod client_certificates;
+pub mod connecting;
 pub mod faults;
 pub mod files;
 pub mod handshake;

@@ -26,6 +26,8 @@ pub struct Link {
     pub theirs: Limits,
     /// No packet is larger than this either way, in bytes, whatever the sides tell each other.
     largest: usize,
+    /// Whether this side gives aliases to topics, if the peer takes them.
+    gives_aliases: bool,
     outgoing_aliases: OutgoingAliases,
     incoming_aliases: IncomingAliases,
 }
@@ -50,6 +52,7 @@ impl Default for Link {
             ours: Limits::default(),
             theirs: Limits::default(),
             largest: MAX_PACKET_SIZE,
+            gives_aliases: true,
             outgoing_aliases: OutgoingAliases::default(),
             incoming_aliases: IncomingAliases::default(),
         };
@@ -63,6 +66,12 @@ impl Link {
     pub fn set_largest(&mut self, largest: usize) {
         self.largest = largest;
         self.reset(self.version);
+    }
+
+    /// Gives no aliases to topics, whatever the peer takes.
+    pub fn give_no_aliases(&mut self) {
+        self.gives_aliases = false;
+        self.outgoing_aliases.reset(0);
     }
 
     /// A new connection, on which nothing is written and nobody has told limits.
@@ -82,7 +91,8 @@ impl Link {
     /// The peer has told in these properties what it takes.
     pub fn learn(&mut self, properties: &Properties) {
         self.theirs = Limits::of(properties, self.largest);
-        self.outgoing_aliases.reset(self.theirs.topic_alias_maximum);
+        let aliases = if self.gives_aliases { self.theirs.topic_alias_maximum } else { 0 };
+        self.outgoing_aliases.reset(aliases);
     }
 
     pub fn is_v5(&self) -> bool {

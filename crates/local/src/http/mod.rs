@@ -2,6 +2,8 @@
 
 mod idle_timeout;
 mod server;
+mod websocket;
 
 pub use idle_timeout::{IdleTimeoutBody, IdleTimeoutWrites};
 pub use server::{Abort, Authenticated, HttpsStream, IdleTimeouts, Peer, serve};
+pub use websocket::{WebSocketAnswer, WebSocketRefusal, check_upgrade};

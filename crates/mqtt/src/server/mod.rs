@@ -101,6 +101,13 @@ impl<T> Server<T> {
         self
     }
 
+    /// The same, and topics are written by their names: the client's Topic Alias Maximum is not made use of.
+    #[must_use]
+    pub fn without_topic_aliases(mut self) -> Self {
+        self.session.link.give_no_aliases();
+        self
+    }
+
     /// Accepts the client. With `resumed`, the stored session continues: its messages are sent again, and
     /// the client is told that the session is present. A client that asked for a clean start gets one, and
     /// `resumed` is dropped [MQTT-3.1.2-6]. Does nothing unless [`Event::Connect`] or [`Event::Auth`] came last.

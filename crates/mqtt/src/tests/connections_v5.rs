@@ -477,3 +477,18 @@ fn a_refused_message_at_qos_2_is_over_and_its_reason_told() {
     let complete = PubComp::with_reason(9, ReasonCode::PacketIdentifierNotFound);
     assert_eq!(sent(client.output(), Sender::Client), [Packet::PubComp(complete)]);
 }
+
+#[test]
+fn a_server_without_topic_aliases_writes_topics() {
+    let now = Instant::now();
+    let mut server = TestServer::new(10, now).with_mqtt5().without_topic_aliases();
+    server_polled(&mut server, &Packet::Connect(connect(properties(|p| p.topic_alias_maximum(5))).into()))
+        .unwrap();
+    server.accept(None, none(), now);
+    server.output().clear();
+    for _ in 0..2 {
+        server.publish_qos0(&message("a/long/topic", QoS::AtMostOnce), now, now).unwrap();
+    }
+    let sent = sent(server.output(), Sender::Server);
+    assert_eq!(sent, [0; 2].map(|_| Packet::Publish(message("a/long/topic", QoS::AtMostOnce))));
+}
