@@ -20,9 +20,10 @@ MAY_USE = {
     "azmqtt-device": {"azmqtt-mqtt", "azmqtt-dialect", "azmqtt-net", "azmqtt-client"},
     "azmqtt-local": {"azmqtt-mqtt", "azmqtt-net"},
     "azmqtt-hub": {"azmqtt-mqtt", "azmqtt-dialect", "azmqtt-net", "azmqtt-local"},
+    "azmqtt-namespace": {"azmqtt-mqtt", "azmqtt-net", "azmqtt-local"},
 }
-#: What tests may use on top: none below the root reaches across a wall for its tests either.
-TESTS_MAY_USE: dict[str, set[str]] = {}
+#: What tests may use on top: none below the root reaches across a wall for its tests either, but for a client to talk with.
+TESTS_MAY_USE: dict[str, set[str]] = {"azmqtt-namespace": {"azmqtt-client"}}
 
 #: The package of the extension module, which may use every other.
 MODULE = "azmqtt"

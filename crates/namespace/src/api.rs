@@ -1,0 +1,237 @@
+//! [`Namespace`], the facade: start and stop; what an application may ask.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::broker::Broker;
+use crate::config::NamespaceConfig;
+use crate::error::NamespaceError;
+use crate::names::{ClientName, GroupRef, ResourceName};
+use crate::query::Query;
+use crate::resources::{Client, ClientGroup, Permission, PermissionBinding, ResourceError, TopicSpace};
+use crate::server::{Ports, Thread, spawn};
+use crate::shared::Shared;
+use crate::template::Template;
+use azmqtt_local::certificate_authority::Authority;
+use azmqtt_local::files::FileError;
+use azmqtt_local::files::{make_private_dir, read_if_there, write_whole};
+use azmqtt_local::state_dir::{StateDir, StateError};
+use azmqtt_local::temp_dir::TempDir;
+use azmqtt_net::sync::Mutex;
+use tokio_rustls::rustls::ALL_VERSIONS;
+use tokio_rustls::rustls::crypto::ring;
+
+/// The certificate that clients trust, and its key, in a state directory.
+const CA_FILE: &str = "ca.pem";
+const CA_KEY_FILE: &str = "ca-key.pem";
+
+/// A namespace that runs, until it is stopped or dropped.
+pub struct Namespace {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<Thread>>,
+    ports: Ports,
+    authority: Authority,
+    ca_file: PathBuf,
+    /// What holds the certificate while there is no state directory.
+    temp: Option<TempDir>,
+    state: Option<StateDir>,
+}
+
+impl Namespace {
+    /// Starts a namespace; returns when it listens.
+    pub fn start(config: NamespaceConfig) -> Result<Self, NamespaceError> {
+        let state = match &config.state_dir {
+            Some(root) => {
+                make_private_dir(root).map_err(|error| FileError::new(root, error))?;
+                Some(StateDir::open(root, &[], &[CA_FILE, CA_KEY_FILE])?)
+            }
+            None => None,
+        };
+        let temp = if state.is_none() { Some(TempDir::make("azmqtt-namespace-")?) } else { None };
+        let ca_file = match (&state, &temp) {
+            (Some(state), _) => state.path(CA_FILE),
+            (None, Some(temp)) => temp.join(CA_FILE),
+            (None, None) => PathBuf::from(CA_FILE),
+        };
+        let authority = if let Some(state) = &state {
+            load_authority(state)?
+        } else {
+            let authority = generate()?;
+            write_whole(&ca_file, authority.certificate.as_bytes())?;
+            authority
+        };
+        let names = server_names(&config);
+        let tls = authority.server_config(&names, ring::default_provider(), ALL_VERSIONS)?;
+        let shared = Arc::new(Shared::new(config));
+        let (thread, ports) = spawn(shared.clone(), tls)?;
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), ports, authority, ca_file, temp, state })
+    }
+
+    /// Ends every connection and stops listening. Nothing happens the second time.
+    pub fn stop(&self) {
+        let Some(thread) = self.thread.lock().take() else { return };
+        thread.stop();
+        if let Some(state) = &self.state {
+            state.release();
+        }
+        if let Some(temp) = &self.temp {
+            temp.remove();
+        }
+    }
+
+    /// The name by which clients reach it.
+    pub fn hostname(&self) -> &str {
+        &self.shared.config.hostname
+    }
+
+    /// The TCP port of MQTT.
+    pub fn port(&self) -> u16 {
+        self.ports.mqtt
+    }
+
+    /// The TCP port of HTTPS, and of MQTT over WebSockets.
+    pub fn https_port(&self) -> u16 {
+        self.ports.https
+    }
+
+    /// A file with the certificate that clients trust, in PEM.
+    pub fn ca_file(&self) -> &Path {
+        &self.ca_file
+    }
+
+    /// The authority of the server's certificate, which can sign others for tests.
+    pub fn authority(&self) -> &Authority {
+        &self.authority
+    }
+
+    /// Makes a client, or changes the one of its name. Whether it is new.
+    pub fn put_client(&self, client: Client) -> Result<bool, NamespaceError> {
+        Ok(self.shared.change(|broker, now| broker.put_client(client, now))?)
+    }
+
+    /// Deletes a client, and ends its connections. Whether there was one.
+    pub fn delete_client(&self, name: &str) -> Result<bool, NamespaceError> {
+        let name = ClientName::parse(name)?;
+        Ok(self.shared.change(|broker, now| broker.delete_client(&name, now)))
+    }
+
+    /// Makes a client group, or changes the one of its name. Whether it is new.
+    pub fn put_client_group(&self, name: &str, query: &str) -> Result<bool, NamespaceError> {
+        let (name, query) = (ResourceName::parse(name)?, Query::parse(query)?);
+        let group = ClientGroup { name, description: String::new(), query };
+        self.change(|directory| directory.put_group(group))
+    }
+
+    /// Deletes a client group that no binding names. Whether there was one.
+    pub fn delete_client_group(&self, name: &str) -> Result<bool, NamespaceError> {
+        let name = ResourceName::parse(name)?;
+        self.change(|directory| directory.delete_group(&name))
+    }
+
+    /// Makes a topic space, or changes the one of its name. Whether it is new.
+    pub fn put_topic_space(&self, name: &str, templates: &[&str]) -> Result<bool, NamespaceError> {
+        let name = ResourceName::parse(name)?;
+        let templates = templates.iter().map(|text| Template::parse(text)).collect::<Result<_, _>>()?;
+        let space = TopicSpace { name, description: String::new(), templates };
+        self.change(|directory| directory.put_topic_space(space))
+    }
+
+    /// Deletes a topic space that no binding names. Whether there was one.
+    pub fn delete_topic_space(&self, name: &str) -> Result<bool, NamespaceError> {
+        let name = ResourceName::parse(name)?;
+        self.change(|directory| directory.delete_topic_space(&name))
+    }
+
+    /// Makes a permission binding, or changes the one of its name. Whether it is new.
+    pub fn put_permission_binding(
+        &self,
+        name: &str,
+        client_group: &str,
+        topic_space: &str,
+        permission: Permission,
+    ) -> Result<bool, NamespaceError> {
+        let binding = PermissionBinding {
+            name: ResourceName::parse(name)?,
+            description: String::new(),
+            group: GroupRef::parse(client_group)?,
+            topic_space: ResourceName::parse(topic_space)?,
+            permission,
+        };
+        self.change(|directory| directory.put_binding(binding))
+    }
+
+    /// Deletes a permission binding. Whether there was one.
+    pub fn delete_permission_binding(&self, name: &str) -> Result<bool, NamespaceError> {
+        let name = ResourceName::parse(name)?;
+        self.change(|directory| Ok(directory.delete_binding(&name)))
+    }
+
+    /// Adds a CA certificate, in PEM or DER, or replaces the one of its name.
+    pub fn put_ca_certificate(&self, name: &str, certificate: &[u8]) -> Result<(), NamespaceError> {
+        let name = ResourceName::parse(name)?;
+        self.shared.authorities.lock().put(name, certificate).map_err(NamespaceError::Authority)
+    }
+
+    /// Deletes a CA certificate; who has connected by it stays. Whether there was one.
+    pub fn delete_ca_certificate(&self, name: &str) -> Result<bool, NamespaceError> {
+        let name = ResourceName::parse(name)?;
+        Ok(self.shared.authorities.lock().delete(&name))
+    }
+
+    /// Reads something of the broker: its resources, how many are connected.
+    pub fn with_broker<R>(&self, read: impl FnOnce(&Broker) -> R) -> R {
+        read(&self.shared.broker.lock())
+    }
+
+    /// Why the last client was refused.
+    pub fn last_refusal(&self) -> Option<String> {
+        self.shared.last_refusal()
+    }
+
+    fn change(
+        &self,
+        change: impl FnOnce(&mut crate::resources::Directory) -> Result<bool, ResourceError>,
+    ) -> Result<bool, NamespaceError> {
+        Ok(self.shared.change(|broker, now| broker.change(now, change))?)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn generate() -> Result<Authority, NamespaceError> {
+    Ok(Authority::generate("azmqtt local namespace test authority")?)
+}
+
+/// The authority that a state directory keeps, made at the first call ever.
+fn load_authority(state: &StateDir) -> Result<Authority, NamespaceError> {
+    let (path, key_path) = (state.path(CA_FILE), state.path(CA_KEY_FILE));
+    let (Some(certificate), Some(key)) = (read_if_there(&path)?, read_if_there(&key_path)?) else {
+        let authority = generate()?;
+        // The key goes first: a crash in between leaves no certificate, and the next start makes both anew.
+        write_whole(&key_path, authority.key.as_bytes())?;
+        write_whole(&path, authority.certificate.as_bytes())?;
+        return Ok(authority);
+    };
+    let text = |path: &Path, bytes| {
+        String::from_utf8(bytes).map_err(|_| StateError::corrupt(path, "it is not text"))
+    };
+    let authority = Authority { certificate: text(&path, certificate)?, key: text(&key_path, key)? };
+    authority.check().map_err(|error| StateError::corrupt(&path, error))?;
+    Ok(authority)
+}
+
+/// The names that the server's certificate is for.
+fn server_names(config: &NamespaceConfig) -> Vec<String> {
+    let mut names = vec![config.hostname.clone()];
+    for name in ["localhost", "127.0.0.1", "::1", &config.host] {
+        let unspecified = name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_unspecified());
+        if !unspecified && !names.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}

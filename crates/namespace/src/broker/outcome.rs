@@ -1,0 +1,111 @@
+//! How things end: connections that are refused, and those that are over.
+
+use std::fmt;
+
+use azmqtt_mqtt::{Disconnect, ProtocolError, ReasonCode};
+
+/// Why a client is not let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// What CONNACK says; MQTT 3.1.1 says the nearest.
+    pub code: ReasonCode,
+    /// For people; the client is not told.
+    pub reason: String,
+}
+
+impl Refusal {
+    /// A refusal with this code.
+    pub fn new(code: ReasonCode, reason: impl Into<String>) -> Self {
+        Self { code, reason: reason.into() }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The client said so.
+    Client(Disconnect),
+    /// The stream broke, or the client closed it without a word.
+    Lost,
+    /// Nothing came for one and a half times the keep-alive interval.
+    KeepAlive,
+    /// The client takes nothing of what is written.
+    NotReading,
+    /// Another connection continues the session.
+    TakenOver,
+    /// The client broke MQTT.
+    Protocol(ProtocolError),
+    /// The client did what it may not, or what is not supported: the code of DISCONNECT, and what it was.
+    Misbehaved(ReasonCode, &'static str),
+    /// The client may not do any more what it has subscribed for.
+    Unauthorized,
+    /// The client is disabled or deleted, or what it has shown has expired.
+    Unauthenticated,
+    /// Too much waits for the client; its session is over as well.
+    Overflow,
+    /// The namespace stops.
+    Stopped,
+}
+
+impl End {
+    /// What DISCONNECT says in MQTT 5; `None` if there is nobody to be told, or it has been said.
+    pub(super) fn code(&self) -> Option<ReasonCode> {
+        Some(match self {
+            Self::Client(_) | Self::Lost | Self::Protocol(_) | Self::NotReading => return None,
+            Self::KeepAlive => ReasonCode::KeepAliveTimeout,
+            Self::TakenOver => ReasonCode::SessionTakenOver,
+            Self::Misbehaved(code, _) => *code,
+            Self::Unauthorized | Self::Unauthenticated => ReasonCode::NotAuthorized,
+            Self::Overflow => ReasonCode::QuotaExceeded,
+            Self::Stopped => ReasonCode::ServerShuttingDown,
+        })
+    }
+
+    /// Whether the client's will is published: unless it left in order [MQTT-3.1.2-10].
+    pub(super) fn wants_will(&self) -> bool {
+        !matches!(self, Self::Client(disconnect) if disconnect.reason != ReasonCode::DisconnectWithWill)
+    }
+
+    /// As the life-cycle events of the service name it (`disconnectionReason`).
+    pub fn life_cycle_reason(&self) -> &'static str {
+        match self {
+            Self::Client(_) => "ClientInitiatedDisconnect",
+            Self::Lost | Self::KeepAlive => "ConnectionLost",
+            Self::TakenOver => "SessionTakenOver",
+            Self::Misbehaved(ReasonCode::NotAuthorized, _) | Self::Unauthorized => "ClientAuthorizationError",
+            Self::Misbehaved(ReasonCode::QuotaExceeded | ReasonCode::MessageRateTooHigh, _) => {
+                "QuotaExceeded"
+            }
+            Self::NotReading | Self::Protocol(_) | Self::Misbehaved(..) => "ClientError",
+            Self::Unauthenticated => "ClientAuthenticationError",
+            Self::Overflow => "SessionOverflow",
+            Self::Stopped => "ServerInitiatedDisconnect",
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(disconnect) => write!(f, "the client disconnected: {}", disconnect.reason),
+            Self::Lost => f.write_str("the connection was lost"),
+            Self::KeepAlive => f.write_str("the client was silent for too long"),
+            Self::NotReading => f.write_str("the client does not read"),
+            Self::TakenOver => f.write_str("another connection of the client took over"),
+            Self::Protocol(error) => write!(f, "the client broke MQTT: {error}"),
+            Self::Misbehaved(code, what) => write!(f, "{what}: {code}"),
+            Self::Unauthorized => f.write_str("the client lost the right to a subscription"),
+            Self::Unauthenticated => f.write_str("the client is not known any more"),
+            Self::Overflow => f.write_str("too many messages waited for the client"),
+            Self::Stopped => f.write_str("the namespace stopped"),
+        }
+    }
+}

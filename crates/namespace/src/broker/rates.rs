@@ -1,0 +1,88 @@
+//! What may come in within a second, if the rates of the service are on.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::limits::Rates;
+
+/// How much may come at once: what a second allows.
+const BURST: Duration = Duration::from_secs(1);
+
+/// An amount for each second. After a pause, that of a second may come at once.
+#[derive(Debug, Default, Clone, Copy)]
+struct Meter {
+    /// When all that came would have been due, had it come evenly.
+    due: Option<Instant>,
+}
+
+impl Meter {
+    /// Whether `amount` may come now, at `rate` a second. It does not count if it may not.
+    fn take(&mut self, amount: usize, rate: u32, now: Instant) -> bool {
+        let time = Duration::from_secs(amount as u64) / rate.max(1);
+        let due = self.due.map_or(now, |due| due.max(now)) + time;
+        let may = due <= now + BURST;
+        if may {
+            self.due = Some(due);
+        }
+        may
+    }
+
+    /// Whether it is as if nothing had come.
+    fn is_idle(&self, now: Instant) -> bool {
+        self.due.is_none_or(|due| due <= now)
+    }
+}
+
+/// Messages and their bytes, of a session or of all.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Inbound {
+    messages: Meter,
+    bytes: Meter,
+    subscribes: Meter,
+}
+
+/// The rates of a namespace, and what came of late.
+#[derive(Debug, Default)]
+pub struct Throttle {
+    rates: Option<Rates>,
+    all: Inbound,
+    connects: Meter,
+    /// By client identifier, of those that were there within a second or so.
+    of_clients: HashMap<Arc<str>, Meter>,
+    /// With more than this, those of before are forgotten.
+    tidy_at: usize,
+}
+
+impl Throttle {
+    /// Everything may come if there are no rates.
+    pub fn new(rates: Option<Rates>) -> Self {
+        Self { rates, tidy_at: 1024, ..Self::default() }
+    }
+
+    /// Whether a client may connect now.
+    pub fn connect(&mut self, client_id: &str, now: Instant) -> bool {
+        let Some(rates) = &self.rates else { return true };
+        if self.of_clients.len() >= self.tidy_at {
+            self.of_clients.retain(|_, meter| !meter.is_idle(now));
+            self.tidy_at = (2 * self.of_clients.len()).max(1024);
+        }
+        let own = self.of_clients.entry(client_id.into()).or_default();
+        own.take(1, rates.session.connects, now) && self.connects.take(1, rates.namespace.connects, now)
+    }
+
+    /// Whether a message of this size may come now from a session.
+    pub fn message(&mut self, session: &mut Inbound, bytes: usize, now: Instant) -> bool {
+        let Some(rates) = &self.rates else { return true };
+        [(session, &rates.session), (&mut self.all, &rates.namespace)].into_iter().all(|(meters, rate)| {
+            meters.messages.take(1, rate.messages, now) && meters.bytes.take(bytes, rate.bytes, now)
+        })
+    }
+
+    /// Whether a SUBSCRIBE or UNSUBSCRIBE may come now from a session.
+    pub fn subscribe(&mut self, session: &mut Inbound, now: Instant) -> bool {
+        let Some(rates) = &self.rates else { return true };
+        session.subscribes.take(1, rates.session.subscribes, now)
+            && self.all.subscribes.take(1, rates.namespace.subscribes, now)
+    }
+}

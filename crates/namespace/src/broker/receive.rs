@@ -1,0 +1,115 @@
+//! What comes in on a connection.
+
+use std::time::Instant;
+
+use bytes::BytesMut;
+
+use azmqtt_mqtt::server::Event;
+use azmqtt_mqtt::{Auth, Publish, ReasonCode};
+
+use super::connection::Connection;
+use super::outcome::End;
+use super::session::Token;
+use super::state::Broker;
+use crate::behaviours::RefusedMessage;
+
+/// Packets that are looked at in one turn; then others have theirs.
+const TURN: usize = 256;
+
+/// The input of a connection is left alone while so many bytes wait to be written to its client.
+const PAUSE: usize = 512 << 10;
+
+/// What became of the input.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Received {
+    /// All whole packets are taken.
+    All,
+    /// There may be more: come again, after others had their turn.
+    More,
+    /// The client should read first: come again when some of the output is written.
+    Paused,
+    /// The client authenticates anew: answer with [`Broker::reauthenticated`], or end the connection. There may be more.
+    Authenticate(Auth),
+    /// The connection is over.
+    Over,
+}
+
+impl Broker {
+    /// Takes packets off the front of what came in on a connection.
+    pub fn receive(&mut self, connection: Connection, input: &mut BytesMut, now: Instant) -> Received {
+        let received = self.receive_some(connection, input, now);
+        self.publish_due_wills(now);
+        received
+    }
+
+    fn receive_some(&mut self, connection: Connection, input: &mut BytesMut, now: Instant) -> Received {
+        for _ in 0..TURN {
+            let Some(online) = self.sessions.online(connection) else { return Received::Over };
+            if online.server.output().len() > PAUSE {
+                return Received::Paused;
+            }
+            match online.server.poll(input, now) {
+                Ok(Some(Event::Auth(auth))) => return Received::Authenticate(auth),
+                Ok(Some(event)) => self.handle(connection, event, now),
+                Ok(None) => return Received::All,
+                Err(error) => {
+                    self.end_session(connection.session, End::Protocol(error), now);
+                    return Received::Over;
+                }
+            }
+        }
+        Received::More
+    }
+
+    fn handle(&mut self, connection: Connection, event: Event<Token>, now: Instant) {
+        match event {
+            Event::Publish(publish) => self.published(connection, publish, now),
+            Event::Acknowledged { token, reason, .. } => {
+                self.answered(connection, token, now);
+                if reason.is_error() && self.behaviours.refused_message == RefusedMessage::Disconnected {
+                    let what = "the client refused a message";
+                    let end = End::Misbehaved(ReasonCode::ImplementationSpecificError, what);
+                    self.end_session(connection.session, end, now);
+                }
+            }
+            Event::NotSentAgain { token, .. } => self.answered(connection, token, now),
+            Event::Subscribe(subscribe) => self.subscribed(connection, &subscribe, now),
+            Event::Unsubscribe(unsubscribe) => self.unsubscribed(connection, &unsubscribe),
+            Event::Disconnect(disconnect) => {
+                self.end_session(connection.session, End::Client(disconnect), now);
+            }
+            // The session has refused the one, and `receive_some` returned the other.
+            Event::Connect(_) | Event::Auth(_) => {}
+        }
+    }
+
+    fn answered(&mut self, connection: Connection, token: Token, now: Instant) {
+        if let Some(online) = self.sessions.online(connection) {
+            online.answered(token);
+            self.send_waiting(connection.session, now);
+        }
+    }
+
+    /// The client has authenticated anew, and is told so.
+    pub fn reauthenticated(&mut self, connection: Connection, now: Instant) {
+        let Some(online) = self.sessions.online(connection) else { return };
+        if online.server.authenticate(ReasonCode::Success, &[]).is_err() {
+            let what = "AUTH does not fit";
+            self.end(connection, End::Misbehaved(ReasonCode::NotAuthorized, what), now);
+        }
+    }
+
+    /// Publishes as the namespace itself, without a judgement of rights; such as what comes over HTTP.
+    ///
+    /// # Errors
+    /// The topic is over the limits.
+    pub fn publish(&mut self, publish: Publish, now: Instant) -> Result<(), crate::topic::InvalidTopic> {
+        let topic = publish.topic.clone();
+        let levels = crate::topic::Levels::of(&topic)?;
+        if self.keep_if_retained(&publish, &levels, now).is_ok() {
+            self.route(publish, &levels, None, now);
+        }
+        self.publish_due_wills(now);
+        Ok(())
+    }
+}

@@ -1,0 +1,220 @@
+//! One session: what outlives a connection, and the connection while there is one.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Instant;
+
+use azmqtt_mqtt::{Publish, QoS, Server, Version, Will};
+
+use super::rates::Inbound;
+use crate::access::{Rights, TopicCache};
+use crate::limits::QueueLimit;
+use crate::principal::Principal;
+
+/// So many bytes wait to be written before messages wait for them.
+const OUTPUT_MARK: usize = 256 << 10;
+
+/// What comes back with the acknowledgement of a message: its size in bytes.
+pub type Token = u32;
+
+/// Who a client has shown itself to be.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// As groups and templates see it.
+    pub principal: Arc<Principal>,
+    /// Whether it is a client resource, and goes with it.
+    pub is_resource: bool,
+}
+
+/// A session.
+#[derive(Debug)]
+pub struct Session {
+    pub client_id: Arc<str>,
+    pub identity: Identity,
+    /// What is granted to the client.
+    pub rights: Arc<Rights>,
+    /// Verdicts on topics of before; they hold as long as the rights.
+    pub cache: TopicCache,
+    pub link: Link,
+    /// What it has subscribed to, as it asked; at most fifty.
+    pub filters: Vec<Box<str>>,
+    /// What waits to be sent.
+    pub queue: Queue,
+    /// What is published if the connection ends without a word.
+    pub will: Option<Will>,
+    /// When the will is published that waits for its delay.
+    pub will_at: Option<Instant>,
+    /// When the broker looks after it next, if it has said so.
+    pub deadline: Option<Instant>,
+    /// The message that it matched last, and where among the matches.
+    pub matched: (u64, usize),
+}
+
+/// Whether a client is there.
+#[derive(Debug)]
+pub enum Link {
+    Online(Box<Online>),
+    Offline(Box<Offline>),
+}
+
+/// A client that may come back.
+#[derive(Debug)]
+pub struct Offline {
+    /// What is in flight.
+    pub stored: azmqtt_mqtt::session::Session<Token>,
+    /// Its bytes.
+    pub in_flight: usize,
+    /// When the session is forgotten.
+    pub expires: Instant,
+}
+
+/// A client that is there.
+#[derive(Debug)]
+pub struct Online {
+    pub server: Server<Token>,
+    /// Which connection.
+    pub number: u64,
+    /// Its task, if it waits.
+    pub waker: Option<Waker>,
+    /// Bytes that are sent and not acknowledged.
+    pub in_flight: usize,
+    /// What came in of late.
+    pub inbound: Inbound,
+}
+
+impl Online {
+    /// Has the task wait for more.
+    pub fn park(&mut self, waker: &Waker) {
+        match &mut self.waker {
+            Some(known) if known.will_wake(waker) => {}
+            place => *place = Some(waker.clone()),
+        }
+    }
+
+    /// Wakes the task if it waits.
+    #[inline]
+    pub fn wake(&mut self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Whether a message of this QoS and size may be sent now.
+    #[inline]
+    pub fn has_room(&mut self, qos: QoS, size: usize, limit: QueueLimit) -> bool {
+        if self.server.output().len() >= OUTPUT_MARK {
+            return false;
+        }
+        // A message that is larger than the limit goes alone.
+        qos == QoS::AtMostOnce
+            || self.server.has_room() && (self.in_flight == 0 || self.in_flight + size <= limit.bytes)
+    }
+
+    /// Sends a message for which there is room. One that is too large for the client, or whose time is over, is as good as
+    /// sent [MQTT-3.1.2-25].
+    pub fn send(&mut self, publish: Publish, accepted: Instant, now: Instant) {
+        if publish.qos == QoS::AtMostOnce {
+            self.send_qos0(&publish, accepted, now);
+            return;
+        }
+        let size = size(&publish);
+        let sent = self.server.publish(publish, size as Token, accepted, now);
+        if sent.is_ok() {
+            self.in_flight += size;
+        }
+    }
+
+    /// The same at QoS 0.
+    pub fn send_qos0(&mut self, publish: &Publish, accepted: Instant, now: Instant) {
+        // As above.
+        let _ = self.server.publish_qos0(publish, accepted, now);
+    }
+
+    /// A message is not in flight any more.
+    pub fn answered(&mut self, size: Token) {
+        self.in_flight = self.in_flight.saturating_sub(size as usize);
+    }
+
+    pub fn is_v5(&self) -> bool {
+        self.server.version() == Version::Mqtt5
+    }
+}
+
+impl Session {
+    pub fn online(&mut self) -> Option<&mut Online> {
+        match &mut self.link {
+            Link::Online(online) => Some(online),
+            Link::Offline(_) => None,
+        }
+    }
+
+    pub fn is_online(&self) -> bool {
+        matches!(self.link, Link::Online(_))
+    }
+
+    /// When the session is forgotten.
+    pub fn expires(&self) -> Option<Instant> {
+        match self.link {
+            Link::Online(_) => None,
+            Link::Offline(ref offline) => Some(offline.expires),
+        }
+    }
+}
+
+/// Messages that wait for room, or for their client.
+#[derive(Debug, Default)]
+pub struct Queue {
+    messages: VecDeque<Waiting>,
+    bytes: usize,
+}
+
+/// A message that waits, as it is to be sent.
+#[derive(Debug)]
+pub struct Waiting {
+    pub publish: Publish,
+    /// From which its expiry counts.
+    pub accepted: Instant,
+}
+
+impl Queue {
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub fn front(&self) -> Option<&Waiting> {
+        self.messages.front()
+    }
+
+    pub fn push(&mut self, waiting: Waiting) {
+        self.bytes += size(&waiting.publish);
+        self.messages.push_back(waiting);
+    }
+
+    pub fn pop(&mut self) -> Option<Waiting> {
+        let waiting = self.messages.pop_front()?;
+        self.bytes -= size(&waiting.publish);
+        if self.messages.is_empty() {
+            self.messages = VecDeque::new();
+        }
+        Some(waiting)
+    }
+
+    pub fn retain(&mut self, keep: impl FnMut(&Waiting) -> bool) {
+        self.messages.retain(keep);
+        self.bytes = self.messages.iter().map(|waiting| size(&waiting.publish)).sum();
+    }
+}
+
+/// What counts of a message: bytes of its topic, properties and payload.
+pub fn size(publish: &Publish) -> usize {
+    publish.topic.len() + publish.properties.len() + publish.payload.len()
+}

@@ -1,0 +1,172 @@
+//! What a broker knows, and what may be asked of it.
+
+use std::collections::HashMap;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+use crate::access::Access;
+use crate::behaviours::Behaviours;
+use crate::limits::Limits;
+use crate::resources::Directory;
+use crate::routing::{Retained, Subscriptions};
+use azmqtt_local::faults::Random;
+
+use super::connection::Connection;
+use super::message::Match;
+use super::outcome::End;
+use super::rates::Throttle;
+use super::sessions::Sessions;
+use super::wills::DueWill;
+
+/// The last bytes of a connection, and why it is over.
+#[derive(Debug)]
+pub struct Farewell {
+    /// To be written, as far as the client takes them.
+    pub output: BytesMut,
+    /// Why.
+    pub end: End,
+}
+
+/// A namespace's broker.
+#[derive(Debug)]
+pub struct Broker {
+    pub(super) limits: Limits,
+    pub(super) behaviours: Behaviours,
+    pub(super) directory: Directory,
+    pub(super) access: Access,
+    /// How long a change of the resources takes to have an effect, and when the last one does.
+    pub(super) propagation: Duration,
+    pub(super) changes_at: Option<Instant>,
+    pub(super) sessions: Sessions,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) retained: Retained,
+    /// What comes in within a second.
+    pub(super) throttle: Throttle,
+    /// Connections that are over, until their tasks ask.
+    pub(super) farewells: HashMap<u64, Farewell>,
+    pub(super) connections: u64,
+    /// Which member of a shared group is next.
+    pub(super) random: Random,
+    /// Room for the matches of one message.
+    pub(super) matches: Vec<Match>,
+    /// How many messages were published.
+    pub(super) messages: u64,
+    /// Wills whose time has come.
+    pub(super) due_wills: Vec<DueWill>,
+    /// Messages that somebody did not get because too much was waiting.
+    pub(super) dropped: u64,
+}
+
+impl Broker {
+    /// Nobody is there yet.
+    pub fn new(limits: Limits, behaviours: Behaviours) -> Self {
+        Self {
+            directory: Directory::new(limits.clients),
+            retained: Retained::new(limits.retained),
+            throttle: Throttle::new(limits.rates.clone()),
+            limits,
+            behaviours,
+            access: Access::default(),
+            propagation: Duration::ZERO,
+            changes_at: None,
+            sessions: Sessions::default(),
+            subscriptions: Subscriptions::default(),
+            farewells: HashMap::new(),
+            connections: 0,
+            random: Random::new(0),
+            matches: Vec::new(),
+            messages: 0,
+            due_wills: Vec::new(),
+            dropped: 0,
+        }
+    }
+
+    /// The same, in which a change of the resources has its effect so much later.
+    #[must_use]
+    pub fn with_propagation(mut self, propagation: Duration) -> Self {
+        self.propagation = propagation;
+        self
+    }
+
+    /// What it bounds.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What it does where the service is unknown.
+    pub fn behaviours(&self) -> &Behaviours {
+        &self.behaviours
+    }
+
+    /// Its resources.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// How many sessions there are, connected or not.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// How many connections there are.
+    pub fn connected(&self) -> usize {
+        self.sessions.connected()
+    }
+
+    /// How many subscriptions there are.
+    pub fn subscriptions(&self) -> usize {
+        self.subscriptions.len()
+    }
+
+    /// The messages that are kept.
+    pub fn retained(&self) -> &Retained {
+        &self.retained
+    }
+
+    /// How many messages somebody did not get because too much was waiting for them.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Moves what is to be written to the connection's client to `output` if that is empty, and has `waker` woken when there
+    /// is more. False if the connection is over: ask for its [`Self::farewell`].
+    pub fn output(
+        &mut self,
+        connection: Connection,
+        output: &mut BytesMut,
+        waker: &Waker,
+        now: Instant,
+    ) -> bool {
+        self.send_waiting(connection.session, now);
+        let Some(online) = self.sessions.online(connection) else { return false };
+        if output.is_empty() && !online.server.output().is_empty() {
+            std::mem::swap(output, online.server.output());
+        }
+        online.park(waker);
+        true
+    }
+
+    /// When the connection's client counts as gone unless something comes before; `None` if the connection is over.
+    pub fn silent_at(&mut self, connection: Connection) -> Option<Instant> {
+        Some(self.sessions.online(connection)?.server.deadline())
+    }
+
+    /// Bytes came in of which nothing has come out yet, as within a TLS record.
+    pub fn received_part(&mut self, connection: Connection, at: Instant) {
+        if let Some(online) = self.sessions.online(connection) {
+            online.server.received_part(at);
+        }
+    }
+
+    /// What is left of a connection that is over; once.
+    pub fn farewell(&mut self, connection: Connection) -> Option<Farewell> {
+        self.farewells.remove(&connection.number)
+    }
+
+    /// Whether there are connections whose last words nobody has asked for.
+    pub fn has_farewells(&self) -> bool {
+        !self.farewells.is_empty()
+    }
+}

@@ -1,0 +1,56 @@
+//! Wills (§3.1.2.5): published when a connection ends without a word, after a delay, but no later than its session ends.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use azmqtt_mqtt::{PropertiesBuilder, Property, Publish, Will};
+
+use super::state::Broker;
+use crate::principal::Principal;
+use crate::routing::SessionKey;
+use crate::topic::Levels;
+
+/// A will whose time has come.
+#[derive(Debug)]
+pub struct DueWill {
+    pub will: Will,
+    /// Whose it is.
+    pub principal: Arc<Principal>,
+    /// The session, if it still is.
+    pub publisher: Option<SessionKey>,
+}
+
+impl Broker {
+    /// Has the will of a session published if it is due.
+    pub(super) fn check_will(&mut self, key: SessionKey, now: Instant) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if session.will_at.is_none_or(|due| now < due) {
+            return;
+        }
+        session.will_at = None;
+        if let Some(will) = session.will.take() {
+            let principal = session.identity.principal.clone();
+            self.due_wills.push(DueWill { will, principal, publisher: Some(key) });
+        }
+    }
+
+    /// Publishes the wills that are due. One may end another session, whose will is due then; each is published once.
+    pub(super) fn publish_due_wills(&mut self, now: Instant) {
+        while let Some(DueWill { will, principal, publisher }) = self.due_wills.pop() {
+            let topic = will.topic.clone();
+            let Ok(levels) = Levels::of(&topic) else { continue };
+            // The rights may have changed since CONNECT.
+            if !self.access.rights(&principal).may_publish(&principal, &levels) {
+                continue;
+            }
+            let properties = PropertiesBuilder::from(&will.properties).without(Property::WillDelayInterval);
+            let mut publish = Publish::new(will.topic, will.qos, will.message);
+            publish.retain = will.retain;
+            publish.properties = properties.build().unwrap_or_default();
+            // Nobody hears of it if it is one too many to be kept.
+            if self.keep_if_retained(&publish, &levels, now).is_ok() {
+                self.route(publish, &levels, publisher, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! One task for each connection: it moves bytes between a stream and the broker.
+
+mod admission;
+mod connection;
+
+pub use admission::serve;
+pub use connection::STOP_TIMEOUT;

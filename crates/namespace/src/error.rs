@@ -1,0 +1,93 @@
+//! Why a namespace does not start, or a call fails.
+
+use std::fmt;
+use std::io;
+
+use crate::names::InvalidName;
+use crate::query::InvalidQuery;
+use crate::resources::{InvalidThumbprint, ResourceError};
+use crate::template::InvalidTemplate;
+use azmqtt_local::certificate_authority::CertificateError;
+use azmqtt_local::files::FileError;
+use azmqtt_local::listener::ListenError;
+use azmqtt_local::state_dir::StateError;
+
+/// Everything that can go wrong.
+#[derive(Debug)]
+pub enum NamespaceError {
+    /// Nothing can listen there.
+    Listen(ListenError),
+    /// The state directory cannot be used.
+    State(StateError),
+    /// The system does not do what is asked, such as start a thread.
+    System(io::Error),
+    /// A certificate cannot be made.
+    Certificate(CertificateError),
+    /// A CA certificate cannot be taken; says why.
+    Authority(String),
+    /// A name breaks its rule.
+    Name(InvalidName),
+    /// A query cannot be read.
+    Query(InvalidQuery),
+    /// A topic template cannot be read.
+    Template(InvalidTemplate),
+    /// A thumbprint cannot be read.
+    Thumbprint(InvalidThumbprint),
+    /// A resource breaks a rule between resources.
+    Resource(ResourceError),
+}
+
+macro_rules! from {
+    ($($variant:ident($error:ty);)*) => {$(
+        impl From<$error> for NamespaceError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        }
+    )*};
+}
+
+from! {
+    Listen(ListenError);
+    State(StateError);
+    Certificate(CertificateError);
+    Name(InvalidName);
+    Query(InvalidQuery);
+    Template(InvalidTemplate);
+    Thumbprint(InvalidThumbprint);
+    Resource(ResourceError);
+}
+
+impl From<FileError> for NamespaceError {
+    fn from(error: FileError) -> Self {
+        Self::State(error.into())
+    }
+}
+
+impl fmt::Display for NamespaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(error) => error.fmt(f),
+            Self::State(error) => error.fmt(f),
+            Self::System(error) => write!(f, "the namespace does not start: {error}"),
+            Self::Certificate(error) => error.fmt(f),
+            Self::Authority(reason) => write!(f, "the CA certificate: {reason}"),
+            Self::Name(error) => error.fmt(f),
+            Self::Query(error) => write!(f, "the query: {error}"),
+            Self::Template(error) => write!(f, "the topic template: {error}"),
+            Self::Thumbprint(error) => error.fmt(f),
+            Self::Resource(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for NamespaceError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Listen(error) => Some(error),
+            Self::State(error) => Some(error),
+            Self::System(error) => Some(error),
+            _ => None,
+        }
+    }
+}

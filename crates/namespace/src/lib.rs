@@ -1,0 +1,53 @@
+#![doc = include_str!("../README.md")]
+//!
+//! # Modules
+//!
+//! A module uses those above it.
+//!
+//! | module | subject |
+//! |---|---|
+//! | [`limits`], [`behaviours`] | what a namespace bounds; what it does where the service is unknown |
+//! | [`names`], [`attributes`], [`principal`] | names of resources and clients; what is known of a client |
+//! | [`topic`] | topic names and filters |
+//! | [`query`] | the query of a client group |
+//! | [`template`] | topic templates with their variables |
+//! | [`resources`] | clients, client groups, topic spaces, permission bindings, and the rules between them |
+//! | [`routing`] | subscriptions in a tree of levels; kept messages |
+//! | [`access`] | who may publish and subscribe, and why |
+//! | [`broker`] | sessions, and the way of a message; without I/O |
+//! | [`authentication`] | who may connect: client certificates, and the six ways to show a name by one |
+//! | [`config`], [`error`] | options and their defaults; everything that can go wrong in a call |
+//! | `shared` | the parts of a running namespace put together |
+//! | `connections` | a task for each connection: bytes between a stream and the broker |
+//! | `server` | the thread and its listeners, for MQTT and for WebSockets |
+//! | `api` | [`Namespace`], the facade |
+
+// Tests may unwrap: a panic there is the report.
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod access;
+mod api;
+pub mod attributes;
+pub mod authentication;
+pub mod behaviours;
+pub mod broker;
+pub mod config;
+mod connections;
+pub mod error;
+pub mod limits;
+pub mod names;
+pub mod principal;
+pub mod query;
+pub mod resources;
+pub mod routing;
+mod server;
+mod shared;
+pub mod template;
+pub mod topic;
+
+#[cfg(test)]
+mod tests;
+
+pub use api::Namespace;
+pub use config::NamespaceConfig;
+pub use error::NamespaceError;
