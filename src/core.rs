@@ -13,6 +13,7 @@ use super::fork::Generation;
 use super::runtime;
 use azmqtt_device::{Device, DeviceConfig};
 use azmqtt_dialect::topic;
+use azmqtt_mqtt::Text;
 
 /// Time spans from Python end here: about 30 years in seconds, which no clock arithmetic overflows.
 const MAX_SECONDS: f64 = 1e9;
@@ -30,12 +31,12 @@ pub(super) struct Core {
     /// For calls that name no timeout.
     pub(super) timeout: Duration,
     /// The topic of a message without properties.
-    pub(super) topic: String,
+    pub(super) topic: Text,
 }
 
 impl Core {
     pub(super) fn new(config: DeviceConfig, timeout: Duration) -> Self {
-        let topic = topic::telemetry_prefix(&config.identity);
+        let topic = topic::telemetry_prefix(&config.identity).into();
         let device = Device::among(config, runtime::handle, runtime::neighbours);
         Self {
             quiet: device.quiet(),

@@ -10,11 +10,11 @@ use pyo3::{Borrowed, intern};
 use super::{convert, errors};
 use azmqtt_device::Outgoing;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MessageProperties};
-use azmqtt_mqtt::QoS;
+use azmqtt_mqtt::{QoS, Text};
 
 /// Makes a message of `bytes`, `str`, something JSON-able or a `Message`, checked against the service's
 /// rules. `topic` is the one of a message without properties.
-pub(super) fn message(object: &Bound<'_, PyAny>, topic: &str) -> PyResult<Outgoing> {
+pub(super) fn message(object: &Bound<'_, PyAny>, topic: &Text) -> PyResult<Outgoing> {
     if let Ok(bytes) = object.cast_exact::<PyBytes>() {
         return plain(bytes.as_bytes(), topic, object.py());
     }
@@ -35,13 +35,13 @@ fn message_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
     CLASS.import(py, "azmqtt._message", "Message")
 }
 
-/// The way of bytes without properties: two copies and no look at anything else.
-fn plain(payload: &[u8], topic: &str, py: Python<'_>) -> PyResult<Outgoing> {
+/// The way of bytes without properties: one copy and no look at anything else.
+fn plain(payload: &[u8], topic: &Text, py: Python<'_>) -> PyResult<Outgoing> {
     if payload.len() > MAX_MESSAGE_SIZE {
         return Err(oversize(payload.len(), py));
     }
     let payload = Bytes::copy_from_slice(payload);
-    Ok(Outgoing { topic: topic.to_owned(), payload, qos: QoS::AtLeastOnce })
+    Ok(Outgoing { topic: topic.clone(), payload, qos: QoS::AtLeastOnce })
 }
 
 fn oversize(length: usize, py: Python<'_>) -> PyErr {
@@ -68,7 +68,7 @@ fn build(
         );
         py.import("azmqtt._support.warnings")?.call_method1("of_the_caller", (text,))?;
     }
-    Ok(Outgoing { topic, payload, qos })
+    Ok(Outgoing { topic: topic.into(), payload, qos })
 }
 
 /// A body, and the content type that goes with the kind of object it came from: none with bytes.

@@ -41,7 +41,7 @@ fn device(hub: &Hub, id: &str) -> Device {
 
 fn telemetry(id: &str, body: &str) -> Outgoing {
     let topic = format!("devices/{id}/messages/events/");
-    Outgoing { topic, payload: Bytes::from(body.to_owned()), qos: QoS::AtLeastOnce }
+    Outgoing { topic: topic.into(), payload: Bytes::from(body.to_owned()), qos: QoS::AtLeastOnce }
 }
 
 fn next_change(device: &Device) -> DesiredPatch {

@@ -4,13 +4,13 @@ use bytes::Bytes;
 
 use crate::error::Error;
 use crate::reply::Reply;
-use azmqtt_mqtt::{Publish, QoS};
+use azmqtt_mqtt::{Publish, QoS, Text};
 
 /// A message ready for the wire. Whoever builds it has checked the service's limits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// The whole topic, property bag included.
-    pub topic: String,
+    pub topic: Text,
     /// The body.
     pub payload: Bytes,
     /// At most once or at least once; IoT Hub knows no QoS 2.
