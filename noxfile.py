@@ -111,10 +111,9 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Build the benchmarks' programs (to measure: ``python benches/run.py``, ``cargo bench`` in benches/codec)."""
+    """Build the benchmark rig (to measure: ``python benches/run.py``). Clippy checks the others in the session `rust`."""
     options = ("--locked", "--quiet", "--target-dir", TARGET_DIR)
     cargo(session, "cargo", "build", *options, "--manifest-path", "benches/rig/Cargo.toml")
-    cargo(session, "cargo", "bench", "--locked", "--no-run", "--quiet", "--manifest-path", "benches/codec/Cargo.toml")
 
 
 @nox.session(venv_backend="none")

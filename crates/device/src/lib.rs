@@ -16,7 +16,7 @@
 //! | [`twin_session`] | the twin's part of it, for a connection that somebody else holds |
 //! | [`neighbours`] | other clients of the process that connect as the same identity |
 //! | [`stats`] | what can be seen from outside |
-//! | [`message`], [`reported`], [`inbox`] | messages and changes of the twin on their way out; what came in |
+//! | [`message`], [`inbox`] | messages on their way out; what came in |
 //! | [`incoming`] | what came in, one item after the other, acknowledged in order |
 //! | [`bulk`] | many messages by one call, with flow control |
 //! | [`upload`], [`invoke`] | files, and calls of methods through a gateway: over HTTPS, never in the device's task |
