@@ -111,7 +111,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Build the benchmark rig (to measure: ``python benches/run.py``). Clippy checks the others in the session `rust`."""
+    """Build the benchmark rig (to measure: ``python benches/run.py``); clippy checks the others."""
     options = ("--locked", "--quiet", "--target-dir", TARGET_DIR)
     cargo(session, "cargo", "build", *options, "--manifest-path", "benches/rig/Cargo.toml")
 

@@ -22,7 +22,7 @@ MAY_USE = {
     "azmqtt-hub": {"azmqtt-mqtt", "azmqtt-dialect", "azmqtt-net", "azmqtt-local"},
     "azmqtt-namespace": {"azmqtt-mqtt", "azmqtt-net", "azmqtt-local"},
 }
-#: What tests may use on top: none below the root reaches across a wall for its tests either, but for a client to talk with.
+#: What tests may use on top: below the root none but a client to talk with.
 TESTS_MAY_USE: dict[str, set[str]] = {"azmqtt-namespace": {"azmqtt-client"}}
 
 #: The package of the extension module, which may use every other.
