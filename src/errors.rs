@@ -1,6 +1,8 @@
 //! From the core's errors to the exceptions that `azmqtt._errors` defines.
 
-use pyo3::exceptions::PyValueError;
+use std::io;
+
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyType};
@@ -160,4 +162,12 @@ pub(super) fn new(
     let module = MODULE.get_or_try_init(py, || py.import("azmqtt._errors").map(Bound::unbind))?;
     let class = module.bind(py).getattr(class)?.cast_into::<PyType>()?;
     Ok(PyErr::from_value(class.call((text,), details)?))
+}
+
+/// With the system's number Python picks the fitting subclass, such as `PermissionError`.
+pub(super) fn os_error(source: &io::Error, text: String) -> PyErr {
+    match source.raw_os_error() {
+        Some(number) => PyOSError::new_err((number, text)),
+        None => PyOSError::new_err(text),
+    }
 }

@@ -1,7 +1,6 @@
 //! `_core.Hub`: the local hub for Python. Every call that may wait gives the interpreter up meanwhile.
 
 use std::ffi::OsStr;
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -473,7 +472,7 @@ pub(super) fn to_python(error: HubError) -> PyErr {
     let text = error.to_string();
     match error {
         HubError::Listen(ListenError::Bind { source, .. }) | HubError::File { source, .. } => {
-            os_error(&source, text)
+            errors::os_error(&source, text)
         }
         HubError::Listen(ListenError::Resolve { .. }) | HubError::System(_) | HubError::StateInUse(_) => {
             PyOSError::new_err(text)
@@ -510,13 +509,5 @@ pub(super) fn to_python(error: HubError) -> PyErr {
         | HubError::Method(_)
         | HubError::Service(_)
         | HubError::Stopped => PyRuntimeError::new_err(text),
-    }
-}
-
-/// With the system's number Python picks the fitting subclass, such as `PermissionError`.
-fn os_error(source: &io::Error, text: String) -> PyErr {
-    match source.raw_os_error() {
-        Some(number) => PyOSError::new_err((number, text)),
-        None => PyOSError::new_err(text),
     }
 }

@@ -5,12 +5,14 @@
 //!
 //! ```text
 //! azmqtt  ──►  azmqtt-device  ──►  azmqtt-client  ──►  azmqtt-mqtt, azmqtt-dialect, azmqtt-net
-//!         ──►  azmqtt-hub     ──►  azmqtt-local   ──►
+//!         ──►  azmqtt-hub, azmqtt-namespace  ──►  azmqtt-local   ──►
 //! ```
 //!
 //! * [`azmqtt_device`]: one device's connection, on tokio.
 //! * [`azmqtt_client`]: a client of any MQTT broker, on tokio, and the driver of a connection.
 //! * [`azmqtt_hub`]: the local IoT Hub, on tokio. Device and hub meet only across a socket.
+//! * [`azmqtt_namespace`]: the local Event Grid namespace, on tokio.
+//! * [`azmqtt_local`]: what both local services stand on.
 //! * [`azmqtt_dialect`]: the language of IoT Hub (connection strings, SAS tokens, topics, property bags, twin
 //!   documents, error bodies). Pure: no I/O, no clock, no runtime. Both sides of the wire speak it.
 //! * [`azmqtt_mqtt`]: MQTT 3.1.1 on a byte stream, without I/O: bytes and `now` go in, bytes and events come out.
@@ -33,6 +35,7 @@
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
 //! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_packets`], [`hub_provisioning`]: the local hub.
+//! * [`namespace`], [`namespace_options`], [`namespace_resources`]: the local Event Grid namespace.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
 //! * [`core`]: what a client and its iterators share.
 
@@ -65,6 +68,9 @@ mod login;
 mod many;
 mod method_call;
 mod mqtt_client;
+mod namespace;
+mod namespace_options;
+mod namespace_resources;
 mod options;
 mod outcome;
 mod outgoing;
@@ -119,6 +125,8 @@ mod _core {
     use super::method_call::check_method_name;
     #[pymodule_export]
     use super::mqtt_client::{MqttClient, TlsOptions};
+    #[pymodule_export]
+    use super::namespace::{Namespace, namespace_behaviours};
     #[pymodule_export]
     use super::pasted::{bare_connection_string, decode_text};
     #[pymodule_export]

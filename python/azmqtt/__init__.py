@@ -1,4 +1,4 @@
-"""Unofficial client of Azure IoT Hub and of any MQTT broker, and a local hub: a Rust core with a Python face.
+"""Unofficial client of Azure IoT Hub and of any MQTT broker, and local services: a Rust core with a Python face.
 
     from azmqtt import DeviceClient
 
@@ -13,6 +13,7 @@ terms, ``timeout=`` is in seconds, and whatever comes from a hub or broker is an
 :class:`DeviceClient`       a device or module: messages, twin, methods
 :class:`MqttClient`         a client of any MQTT broker: Event Grid, IoT Operations, others
 :class:`LocalHub`           a local IoT Hub, for tests and for trying things out
+:class:`LocalNamespace`     a local Event Grid namespace, for the same
 :class:`Message`            a message with its properties
 :mod:`azmqtt.faults`        faults on demand, for a local hub
 :mod:`azmqtt.sas`           SAS tokens: sign and read
@@ -84,6 +85,8 @@ if TYPE_CHECKING:
     from azmqtt._mqtt.service_account import ServiceAccountToken
     from azmqtt._mqtt.stats import MqttStats
     from azmqtt._mqtt.types import Published, Will
+    from azmqtt._namespace import LocalNamespace
+    from azmqtt._namespace_types import ClientGroup, NamespaceClient, PermissionBinding, TopicSpace
     from azmqtt._stats import RoundTrips, Stats
     from azmqtt._streams import Stream
     from azmqtt.provisioning import Registration
@@ -95,6 +98,7 @@ __all__ = [
     "BadAnswer",
     "CertificateExpiresSoon",
     "ClientClosed",
+    "ClientGroup",
     "ClientOptions",
     "CloudMessage",
     "ConnectionFailed",
@@ -116,6 +120,7 @@ __all__ = [
     "LocalDevice",
     "LocalHub",
     "LocalModule",
+    "LocalNamespace",
     "LocalRegistration",
     "Message",
     "MessageExpired",
@@ -127,10 +132,12 @@ __all__ = [
     "MqttMessage",
     "MqttOptions",
     "MqttStats",
+    "NamespaceClient",
     "NotSupported",
     "Outbox",
     "OutboxFull",
     "Packet",
+    "PermissionBinding",
     "PreconditionFailed",
     "ProvisioningFailed",
     "PublishRefused",
@@ -152,6 +159,7 @@ __all__ = [
     "TelemetryMessage",
     "ThreadUnavailable",
     "Throttled",
+    "TopicSpace",
     "Twin",
     "UploadFailed",
     "UploadResult",
@@ -169,6 +177,7 @@ __all__ = [
 _ELSEWHERE = {
     "Allocation": "azmqtt._hub_provisioning",
     "AllocationRequest": "azmqtt._hub_provisioning",
+    "ClientGroup": "azmqtt._namespace_types",
     "DeviceCertificate": "azmqtt._hub_certificates",
     "Enhanced": "azmqtt._mqtt.authentication",
     "Enrollment": "azmqtt._hub_provisioning",
@@ -181,11 +190,14 @@ _ELSEWHERE = {
     "LocalDevice": "azmqtt._hub_types",
     "LocalHub": "azmqtt._hub",
     "LocalModule": "azmqtt._hub_types",
+    "LocalNamespace": "azmqtt._namespace",
     "LocalRegistration": "azmqtt._hub_provisioning",
     "MqttClient": "azmqtt._mqtt",
     "MqttOptions": "azmqtt._mqtt.options",
     "MqttStats": "azmqtt._mqtt.stats",
+    "NamespaceClient": "azmqtt._namespace_types",
     "Packet": "azmqtt._hub_packets",
+    "PermissionBinding": "azmqtt._namespace_types",
     "Published": "azmqtt._mqtt.types",
     "Registration": "azmqtt.provisioning",
     "RoundTrips": "azmqtt._stats",
@@ -193,6 +205,7 @@ _ELSEWHERE = {
     "Stats": "azmqtt._stats",
     "Stream": "azmqtt._streams",
     "TelemetryMessage": "azmqtt._hub_types",
+    "TopicSpace": "azmqtt._namespace_types",
     "Will": "azmqtt._mqtt.types",
     "set_handler_threads": "azmqtt._handlers.pool",
 }

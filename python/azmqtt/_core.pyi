@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, final
 from typing_extensions import Self, disjoint_base
 
 from azmqtt._core_broker import AuthenticationCalls, BrokerClient, MqttMessage, Publishing
+from azmqtt._core_namespace import Namespace, namespace_behaviours
 from azmqtt._mqtt.layout import BrokerOptions
 from azmqtt._options import CoreOptions, InvokeOptions
 from azmqtt._types import MethodResult, ReportedPatch, Twin
@@ -29,6 +30,7 @@ __all__ = [
     "MethodCall",
     "MqttClient",
     "MqttMessage",
+    "Namespace",
     "PacketLog",
     "PendingCall",
     "Provisioning",
@@ -47,6 +49,7 @@ __all__ = [
     "check_method_name",
     "decode_text",
     "derive_device_key",
+    "namespace_behaviours",
     "plain_roots",
     "plan_faults",
     "reason_name",

@@ -9,7 +9,7 @@ import pytest
 
 import azmqtt
 from azmqtt import Message
-from azmqtt._hub.diff import differences
+from azmqtt._local.diff import differences
 
 
 def test_wait_for_a_message_that_matches(hub, client):

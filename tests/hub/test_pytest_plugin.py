@@ -182,7 +182,7 @@ def test_a_wait_in_vain_shows_the_test_and_not_how_waiting_works(suite):
     )
     result = suite.runpytest_subprocess()
     result.assert_outcomes(failed=5)
-    for hidden in ("_hub/", "_hub_faults.py", "_support/", "testing.py:"):
+    for hidden in ("_hub/", "_local/", "_hub_faults.py", "_support/", "testing.py:"):
         assert hidden not in result.stdout.str()
 
 

@@ -35,6 +35,8 @@ MODULES = {
     "_mqtt.service_account": "ServiceAccountToken",
     "_mqtt.stats": "MqttStats",
     "_mqtt.types": "Published Will",
+    "_namespace": "LocalNamespace",
+    "_namespace_types": "ClientGroup NamespaceClient PermissionBinding TopicSpace",
     "_options": "ClientOptions",
     "_stats": "RoundTrips Stats",
     "_streams": "Stream",

@@ -256,6 +256,23 @@ async def async_broker(client: azmqtt.MqttClient) -> None:
         assert_type(message, azmqtt.MqttMessage)
 
 
+def namespace(state: Path) -> None:
+    with azmqtt.LocalNamespace(state=state, limits="service", behaviours={"zero_expiry": "at-once"}) as namespace:
+        made: azmqtt.NamespaceClient = namespace.create_client("client1", attributes={"floor": 3, "tags": ["a"]})
+        if made.certificate is not None:
+            assert_type(made.certificate, azmqtt.DeviceCertificate)
+        group: azmqtt.ClientGroup = namespace.create_client_group("pumps", "attributes.floor > 2")
+        space: azmqtt.TopicSpace = namespace.create_topic_space("topics", ["a/#"])
+        binding: azmqtt.PermissionBinding = namespace.create_permission_binding(
+            "publish", client_group_name=group.name, topic_space_name=space.name, permission="Publisher"
+        )
+        assert_type(namespace.list_permission_bindings(), list[azmqtt.PermissionBinding])
+        namespace.delete_permission_binding(binding.name)
+        assert_type(namespace.add_ca(namespace.ca_pem), str)
+        assert_type(namespace.mqtt_client("client1"), azmqtt.MqttClient)
+        assert_type(namespace.last_refusal, str | None)
+
+
 def errors_of_any_client(error: azmqtt.Error) -> int | str | tuple[int, ...] | None:
     if isinstance(error, azmqtt.PublishRefused):
         return error.reason_code + error.refused

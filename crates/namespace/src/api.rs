@@ -8,7 +8,9 @@ use crate::config::NamespaceConfig;
 use crate::error::NamespaceError;
 use crate::names::{ClientName, GroupRef, ResourceName};
 use crate::query::Query;
-use crate::resources::{Client, ClientGroup, Permission, PermissionBinding, ResourceError, TopicSpace};
+use crate::resources::{
+    Client, ClientGroup, Directory, Permission, PermissionBinding, ResourceError, TopicSpace,
+};
 use crate::server::{Ports, Thread, spawn};
 use crate::shared::Shared;
 use crate::template::Template;
@@ -77,6 +79,11 @@ impl Namespace {
         if let Some(temp) = &self.temp {
             temp.remove();
         }
+    }
+
+    /// Whether it was stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.thread.lock().is_none()
     }
 
     /// The name by which clients reach it.
@@ -188,10 +195,11 @@ impl Namespace {
         self.shared.last_refusal()
     }
 
-    fn change(
+    /// Changes client groups, topic spaces or permission bindings; who has lost a right by it is disconnected.
+    pub fn change<R>(
         &self,
-        change: impl FnOnce(&mut crate::resources::Directory) -> Result<bool, ResourceError>,
-    ) -> Result<bool, NamespaceError> {
+        change: impl FnOnce(&mut Directory) -> Result<R, ResourceError>,
+    ) -> Result<R, NamespaceError> {
         Ok(self.shared.change(|broker, now| broker.change(now, change))?)
     }
 }

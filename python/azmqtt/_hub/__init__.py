@@ -7,7 +7,6 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from azmqtt import _core
-from azmqtt._hub import forked
 from azmqtt._hub.assertions import AssertionsMixin
 from azmqtt._hub.certificates import CertificatesMixin
 from azmqtt._hub.connections import ConnectionsMixin
@@ -18,6 +17,7 @@ from azmqtt._hub.packets import PacketsMixin
 from azmqtt._hub.provisioning import Policy, ProvisioningMixin
 from azmqtt._hub.query import QueriesMixin
 from azmqtt._hub.service import ServiceMixin
+from azmqtt._local import forked
 from azmqtt._support.arguments import brief, checked, within
 from azmqtt._support.arguments import port as port_argument
 from azmqtt._support.uncopied import Uncopied
@@ -91,6 +91,9 @@ class LocalHub(
         ValueError: An argument is out of its range, or a file of the state directory is damaged; names
             it.
     """
+
+    _KIND = "hub"
+    _HALVES = ("_core", "_packets", "_provisioning", "_faults")
 
     def __init__(
         self,

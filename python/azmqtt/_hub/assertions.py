@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._hub.diff import differences, shorten, show, unequal
+from azmqtt._local.diff import differences, shorten, show, unequal
 from azmqtt._support.arguments import not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azmqtt._support.arguments import within
+from azmqtt._local.certificates import make_certificate
 
 if TYPE_CHECKING:
     import os
-    from datetime import datetime
 
     from azmqtt import _core
     from azmqtt._hub_certificates import DeviceCertificate
-
-_DAY = 86_400.0
-
-#: Days before now from which a new certificate is valid, for clocks that differ.
-_MARGIN = 1
 
 
 def both_thumbprints(thumbprint: str | tuple[str, str]) -> tuple[str, str | None]:
@@ -61,18 +55,5 @@ class CertificatesMixin:
         Raises:
             ValueError: An argument breaks a rule.
         """
-        from azmqtt._hub_certificates import DeviceCertificate
-
-        within("days", days, -36_500, 36_500)
         name = device_id if module_id is None else f"{device_id}/{module_id}"
-        ago = (_MARGIN - min(days, 0)) * _DAY
-        certificate, private_key, thumbprint, not_before, not_after = self._core.create_certificate(
-            name, ago, ago + days * _DAY, self_signed
-        )
-        return DeviceCertificate(certificate, private_key, thumbprint, _utc(not_before), _utc(not_after))
-
-
-def _utc(seconds: int) -> datetime:
-    from datetime import datetime, timezone
-
-    return datetime.fromtimestamp(seconds, timezone.utc)
+        return make_certificate(self._core, name, days=days, self_signed=self_signed)

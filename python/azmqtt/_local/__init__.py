@@ -1,0 +1,1 @@
+"""What the local hub and the local namespace share."""

@@ -1,0 +1,68 @@
+"""What a local service is in a forked child: an address.
+
+A hub or a namespace runs on a thread of the parent. The child has a copy of its memory and not of its threads: a call
+would wait for ever, or change the copy.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import Any
+
+#: What may be read in the child, too: enough for a client of its own.
+_ADDRESS = (
+    "hostname",
+    "port",
+    "websocket_port",
+    "https_port",
+    "service_port",
+    "ca_file",
+    "ca_pem",
+    "host",
+    "id_scope",
+)
+
+_live: weakref.WeakSet[Any] = weakref.WeakSet()
+
+
+def watch(service: Any) -> None:
+    """Take a service's halves in the core away from it in a forked child.
+
+    Args:
+        service: ``_HALVES`` names the attributes that hold them, ``_core`` among them; ``_KIND`` says what it is.
+    """
+    _live.add(service)
+
+
+class _OfTheParent:
+    """Stands for a half that is the parent's."""
+
+    def __init__(self, half: Any, kind: str) -> None:
+        # Getters of these take no lock.
+        self._address = {name: getattr(half, name) for name in _ADDRESS if hasattr(half, name)}
+        self._kind = kind
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._address:
+            return self._address[name]
+        raise RuntimeError(
+            f"this {self._kind} was made before fork() and runs in the parent process; connect to it by its host and "
+            f"port, or make a new {self._kind} in this process"
+        )
+
+
+def is_of_the_parent(service: Any) -> bool:
+    """Whether this process was forked since the service was made."""
+    return isinstance(service._core, _OfTheParent)  # noqa: SLF001 - as below
+
+
+def _after_fork() -> None:
+    for service in list(_live):
+        service._finalizer.detach()  # noqa: SLF001 - the other half of the class
+        for name in service._HALVES:  # noqa: SLF001 - the same
+            setattr(service, name, _OfTheParent(getattr(service, name), service._KIND))  # noqa: SLF001 - the same
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

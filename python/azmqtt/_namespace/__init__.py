@@ -1,0 +1,180 @@
+"""A local Event Grid namespace: a broker with topic spaces and permission bindings on this machine, with no account."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, Literal
+
+from azmqtt import _core
+from azmqtt._local import forked
+from azmqtt._namespace.certificates import CertificatesMixin
+from azmqtt._namespace.clients import ClientsMixin
+from azmqtt._namespace.permissions import PermissionsMixin
+from azmqtt._support.arguments import checked, seconds_within, text, within
+from azmqtt._support.arguments import port as port_argument
+from azmqtt._support.uncopied import Uncopied
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from azmqtt._hub_certificates import DeviceCertificate
+
+_HOUR = 3600
+_DAY = 86_400
+
+
+@checked
+class LocalNamespace(ClientsMixin, CertificatesMixin, PermissionsMixin, Uncopied):
+    """An Event Grid namespace on this machine: MQTT 5 and 3.1.1 over TLS and WebSockets, as the service speaks it.
+
+    It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
+
+        with azmqtt.LocalNamespace() as namespace:
+            namespace.create_topic_space("ContosoTopicSpace", ["contosotopics/topic1"])
+            namespace.create_permission_binding(
+                "contosopublisherbinding", topic_space_name="ContosoTopicSpace", permission="Publisher"
+            )
+            with namespace.mqtt_client("client1") as client:
+                client.publish("contosotopics/topic1", {"temperature": 21.5})
+
+    Nobody may do anything before a permission binding says so.
+
+    Args:
+        host: The address to listen on. The default is this machine alone.
+        port: The TCP port of MQTT; 0 picks a free one.
+        https_port: The TCP port of HTTPS, for MQTT over WebSockets; 0 picks a free one.
+        state: A directory where the certificate authority stays across restarts, made if it is missing.
+        hostname: The name in the certificate, by which clients reach it.
+        units: How many throughput units, 1 to 40: limits of clients, sessions and retained messages go with them.
+        limits: ``"service"`` for the service's rates as well, such as 1,000 messages a second from a session;
+            ``"sizes"`` for all limits but the rates.
+        maximum_session_expiry_in_hours: For how long sessions are kept without a connection at most, 1 to 8.
+        maximum_client_sessions_per_authentication_name: 1 to 100; sessions without a connection count.
+        propagation: Seconds until a change of clients, groups, spaces or bindings has its effect. The service takes
+            minutes.
+        allowed_origins: Origins of web pages that may connect by WebSockets, besides those of this machine, such as
+            ``"https://example.com"``.
+        behaviours: What it does where the service is unknown, by the names of the table in the docs ("What the local
+            namespace does and does not do"): ``{"denied_subscribe": "unspecified"}``.
+
+    Raises:
+        OSError: The port is in use, or a file cannot be read or written.
+        ValueError: An argument is out of its range, or a file of the state directory is damaged; names it.
+    """
+
+    _KIND = "namespace"
+    _HALVES = ("_core",)
+
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        https_port: int = 0,
+        state: str | os.PathLike[str] | None = None,
+        hostname: str = "localhost",
+        units: int = 1,
+        limits: Literal["sizes", "service"] = "sizes",
+        maximum_session_expiry_in_hours: int = 1,
+        maximum_client_sessions_per_authentication_name: int = 1,
+        propagation: float = 0,
+        allowed_origins: Sequence[str] = (),
+        behaviours: Mapping[str, str] | None = None,
+    ) -> None:
+        """Start the namespace."""
+        if not host:
+            raise ValueError("host must not be empty: an address to listen on, such as 127.0.0.1")
+        if state is not None and os.path.isfile(state):  # noqa: PTH113 - pathlib takes longer to import than this to start
+            raise NotADirectoryError(f"state must be a directory, and {state} is a file")
+        port_argument("port", port, 0)
+        port_argument("https_port", https_port, 0)
+        within("units", units, 1, 40)
+        if limits not in ("sizes", "service"):
+            raise ValueError(f"limits must be 'sizes' or 'service', not {limits!r}")
+        within("maximum_session_expiry_in_hours", maximum_session_expiry_in_hours, 1, 8)
+        sessions = maximum_client_sessions_per_authentication_name
+        within("maximum_client_sessions_per_authentication_name", sessions, 1, 100)
+        seconds_within("propagation", propagation, 0, _DAY)
+        if isinstance(allowed_origins, str):
+            raise TypeError("allowed_origins must be a list of str, not str")
+        options = {
+            "host": host,
+            "port": port,
+            "https_port": https_port,
+            "hostname": hostname,
+            "state_dir": state,
+            "limits": (units, limits == "service"),
+            "sessions_per_name": sessions,
+            "session_expiry": maximum_session_expiry_in_hours * _HOUR,
+            "propagation": propagation,
+            "allowed_origins": [text("allowed_origins", origin) for origin in allowed_origins],
+            "behaviours": list((behaviours or {}).items()),
+        }
+        self._core = _core.Namespace(options)
+        self._certificates: dict[str, DeviceCertificate] = {}
+        # Also at the interpreter's exit, so that no temporary file stays.
+        self._finalizer = weakref.finalize(self, self._core.stop)
+        forked.watch(self)
+
+    def __enter__(self) -> Self:
+        """Return the namespace, which runs already."""
+        self._check_running()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the namespace."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Say where it listens."""
+        if forked.is_of_the_parent(self):
+            return f"<LocalNamespace {self.hostname}:{self.port} of the parent process>"
+        state = "stopped" if self._core.stopped else f"{self.hostname}:{self.port}"
+        return f"<LocalNamespace {state}, {len(self._core.clients())} clients>"
+
+    def close(self) -> None:
+        """Stop the namespace: end every connection, free the ports.
+
+        What was recorded can still be read; whatever else is asked of it raises ``RuntimeError``.
+        """
+        self._finalizer()
+
+    def _check_running(self) -> None:
+        if self._core.stopped:
+            raise RuntimeError("the namespace is stopped")
+
+    @property
+    def hostname(self) -> str:
+        """The name by which clients reach it."""
+        return self._core.hostname
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on for MQTT."""
+        return self._core.port
+
+    @property
+    def https_port(self) -> int:
+        """The TCP port it listens on for MQTT over WebSockets, and for everything else that is HTTPS."""
+        return self._core.https_port
+
+    @property
+    def ca_file(self) -> str:
+        """The path of a PEM file with the certificate that clients must trust; there until the namespace stops."""
+        return self._core.ca_file
+
+    @property
+    def ca_pem(self) -> str:
+        """The certificate that clients must trust, in PEM."""
+        return self._core.ca_pem
+
+    @property
+    def last_refusal(self) -> str | None:
+        """Why the last refused connection was refused, in words; clients are not told."""
+        return self._core.last_refusal

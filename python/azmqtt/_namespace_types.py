@@ -1,0 +1,100 @@
+"""What a local namespace hands out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from azmqtt._hub_certificates import DeviceCertificate
+
+#: What of a certificate shows the authentication name; the last needs thumbprints, the others a CA certificate.
+ValidationScheme: TypeAlias = Literal[
+    "SubjectMatchesAuthenticationName",
+    "DnsMatchesAuthenticationName",
+    "UriMatchesAuthenticationName",
+    "IpMatchesAuthenticationName",
+    "EmailMatchesAuthenticationName",
+    "ThumbprintMatch",
+]
+
+#: What a permission binding grants.
+Permission: TypeAlias = Literal["Publisher", "Subscriber"]
+
+#: The value of a client's attribute.
+AttributeValue: TypeAlias = "int | str | list[str]"
+
+
+@dataclass(frozen=True)
+class NamespaceClient:
+    """A client of a local namespace, as the service's resource ``clients`` has it.
+
+    Attributes:
+        name: The name of the resource.
+        authentication_name: The name under which the client connects: the user name of CONNECT.
+        validation_scheme: What of its certificate shows who it is.
+        allowed_thumbprints: With ``ThumbprintMatch``, those of its certificates.
+        attributes: What queries of client groups and topic templates may use.
+        description: For people.
+        enabled: Whether it may connect.
+        certificate: The one that was made with the client; ``None`` if it has its own.
+    """
+
+    name: str
+    authentication_name: str
+    validation_scheme: ValidationScheme
+    allowed_thumbprints: tuple[str, ...] = ()
+    attributes: dict[str, AttributeValue] = field(default_factory=dict)
+    description: str = ""
+    enabled: bool = True
+    certificate: DeviceCertificate | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ClientGroup:
+    """A client group of a local namespace.
+
+    Attributes:
+        name: Its name.
+        query: Which clients belong to it, such as ``attributes.type = 'pump'``.
+        description: For people.
+    """
+
+    name: str
+    query: str
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class TopicSpace:
+    """A topic space of a local namespace.
+
+    Attributes:
+        name: Its name.
+        topic_templates: Its topics: filters, in which ``${client.authenticationName}`` and ``${client.attributes.key}``
+            stand for the client's own.
+        description: For people.
+    """
+
+    name: str
+    topic_templates: tuple[str, ...]
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class PermissionBinding:
+    """A permission binding of a local namespace: it grants the clients of a group the topics of a space.
+
+    Attributes:
+        name: Its name.
+        client_group_name: Whom; ``$all`` is every client.
+        topic_space_name: The topics.
+        permission: ``"Publisher"`` or ``"Subscriber"``.
+        description: For people.
+    """
+
+    name: str
+    client_group_name: str
+    topic_space_name: str
+    permission: Permission
+    description: str = ""
