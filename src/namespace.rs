@@ -304,6 +304,8 @@ pub(super) fn to_python(error: NamespaceError) -> PyErr {
         | NamespaceError::Query(_)
         | NamespaceError::Template(_)
         | NamespaceError::Thumbprint(_)
+        | NamespaceError::Issuer(_)
+        | NamespaceError::Webhook(_)
         | NamespaceError::Resource(_) => PyValueError::new_err(text),
     }
 }

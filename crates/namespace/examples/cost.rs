@@ -15,7 +15,7 @@ use azmqtt_namespace::behaviours::Behaviours;
 use azmqtt_namespace::broker::{Broker, Connection, Identity};
 use azmqtt_namespace::limits::Limits;
 use azmqtt_namespace::names::{AuthenticationName, GroupRef, ResourceName};
-use azmqtt_namespace::principal::Principal;
+use azmqtt_namespace::principal::{Principal, Standing};
 use azmqtt_namespace::query::Query;
 use azmqtt_namespace::resources::{ClientGroup, Directory, Permission, PermissionBinding, TopicSpace};
 use azmqtt_namespace::template::Template;
@@ -126,7 +126,7 @@ impl World {
         };
         let name = AuthenticationName::parse(client).expect("a name");
         let principal = Arc::new(Principal { name, attributes: Attributes::default() });
-        let identity = Identity { principal, is_resource: false };
+        let identity = Identity { principal, standing: Standing::Asserted };
         let accepted = self.broker.connect(server, *connect, identity, self.now);
         let connection = accepted.unwrap_or_else(|(_, refusal)| panic!("{refusal}")).connection;
         self.written(connection);

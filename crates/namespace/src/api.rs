@@ -2,14 +2,17 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::authentication::{AUDIENCE, ClientAuthentication, TokenIssuer};
 use crate::broker::Broker;
 use crate::config::NamespaceConfig;
 use crate::error::NamespaceError;
-use crate::names::{ClientName, GroupRef, ResourceName};
+use crate::names::{ClientName, GroupRef, ObjectId, ResourceName};
 use crate::query::Query;
 use crate::resources::{
-    Client, ClientGroup, Directory, Permission, PermissionBinding, ResourceError, TopicSpace,
+    Client, ClientGroup, Directory, Permission, PermissionBinding, ResourceError, RoleAssignment, RoleScope,
+    TopicSpace,
 };
 use crate::server::{Ports, Thread, spawn};
 use crate::shared::Shared;
@@ -26,6 +29,8 @@ use tokio_rustls::rustls::crypto::ring;
 /// The certificate that clients trust, and its key, in a state directory.
 const CA_FILE: &str = "ca.pem";
 const CA_KEY_FILE: &str = "ca-key.pem";
+/// The key of the issuer of tokens, in a state directory.
+const TOKEN_KEY_FILE: &str = "token-key.pem";
 
 /// A namespace that runs, until it is stopped or dropped.
 pub struct Namespace {
@@ -45,7 +50,7 @@ impl Namespace {
         let state = match &config.state_dir {
             Some(root) => {
                 make_private_dir(root).map_err(|error| FileError::new(root, error))?;
-                Some(StateDir::open(root, &[], &[CA_FILE, CA_KEY_FILE])?)
+                Some(StateDir::open(root, &[], &[CA_FILE, CA_KEY_FILE, TOKEN_KEY_FILE])?)
             }
             None => None,
         };
@@ -64,7 +69,8 @@ impl Namespace {
         };
         let names = server_names(&config);
         let tls = authority.server_config(&names, ring::default_provider(), ALL_VERSIONS)?;
-        let shared = Arc::new(Shared::new(config));
+        let issuer = TokenIssuer::open(state.as_ref().map(|state| state.path(TOKEN_KEY_FILE)))?;
+        let shared = Arc::new(Shared::new(config, issuer));
         let (thread, ports) = spawn(shared.clone(), tls)?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)), ports, authority, ca_file, temp, state })
     }
@@ -185,6 +191,49 @@ impl Namespace {
         Ok(self.shared.authorities.lock().delete(&name))
     }
 
+    /// Changes how clients may show who they are. Who is connected stays.
+    pub fn set_client_authentication(&self, settings: ClientAuthentication) {
+        *self.shared.client_authentication.lock() = settings;
+    }
+
+    /// How clients may show who they are besides a user name and a certificate.
+    pub fn client_authentication(&self) -> ClientAuthentication {
+        self.shared.client_authentication.lock().clone()
+    }
+
+    /// A token of Entra ID for this object id, from the local issuer and for the broker, valid from now for as long as that.
+    /// The first one takes a moment: the issuer's key is made, and kept in the state directory if there is one.
+    pub fn entra_token(&self, object_id: &str, lifetime: Duration) -> Result<String, NamespaceError> {
+        self.shared.issuer.mint(&ObjectId::parse(object_id)?, AUDIENCE, lifetime)
+    }
+
+    /// The issuer of tokens of Entra ID.
+    pub fn token_issuer(&self) -> &TokenIssuer {
+        &self.shared.issuer
+    }
+
+    /// Gives an identity of Entra ID a role in a topic space, or in all. Whether it had it not.
+    pub fn put_role_assignment(
+        &self,
+        object_id: &str,
+        role: Permission,
+        topic_space: Option<&str>,
+    ) -> Result<bool, NamespaceError> {
+        let assignment = role_assignment(object_id, role, topic_space)?;
+        self.change(|directory| directory.put_role(assignment))
+    }
+
+    /// Takes a role away from an identity of Entra ID. Whether it had it.
+    pub fn delete_role_assignment(
+        &self,
+        object_id: &str,
+        role: Permission,
+        topic_space: Option<&str>,
+    ) -> Result<bool, NamespaceError> {
+        let assignment = role_assignment(object_id, role, topic_space)?;
+        self.change(|directory| Ok(directory.delete_role(&assignment)))
+    }
+
     /// Reads something of the broker: its resources, how many are connected.
     pub fn with_broker<R>(&self, read: impl FnOnce(&Broker) -> R) -> R {
         read(&self.shared.broker.lock())
@@ -208,6 +257,18 @@ impl Drop for Namespace {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn role_assignment(
+    object_id: &str,
+    role: Permission,
+    topic_space: Option<&str>,
+) -> Result<RoleAssignment, NamespaceError> {
+    let scope = match topic_space {
+        Some(name) => RoleScope::TopicSpace(ResourceName::parse(name)?),
+        None => RoleScope::Namespace,
+    };
+    Ok(RoleAssignment { object_id: ObjectId::parse(object_id)?, role, scope })
 }
 
 fn generate() -> Result<Authority, NamespaceError> {

@@ -109,6 +109,62 @@ behaviours! {
         /// 0x86; 4 in MQTT 3.1.1.
         BadUserNameOrPassword = "bad-user-name-or-password",
     }
+    "The code of CONNACK for an authentication method that the namespace does not have, or a token of another issuer"
+    wrong_method: WrongMethod {
+        /// 0x87.
+        NotAuthorized = "not-authorized",
+        /// 0x8C.
+        BadAuthenticationMethod = "bad-authentication-method",
+    }
+    "A client whose token expires while it is connected"
+    expired_token: ExpiredToken {
+        /// DISCONNECT 0x87 at that time.
+        Disconnected = "disconnected",
+        /// It stays.
+        Kept = "kept",
+    }
+    "A token for CUSTOM-JWT in MQTT 3.1.1"
+    jwt_in_v3: JwtInV3 {
+        /// There is no way, as the how-to says.
+        Refused = "refused",
+        /// As the password, as an overview may mean.
+        Password = "password",
+    }
+    "A user name beside a token of Entra ID"
+    entra_user_name: EntraUserName {
+        /// As if it were not there.
+        Ignored = "ignored",
+        /// It must be the object id.
+        ObjectId = "object-id",
+    }
+    "An identity of Entra ID that has no role"
+    entra_without_role: EntraWithoutRole {
+        /// It may connect, and nothing else.
+        Accepted = "accepted",
+        /// CONNACK 0x87.
+        Refused = "refused",
+    }
+    "A user name while there are alternative sources of authentication names"
+    user_name_with_sources: UserNameWithSources {
+        /// It is the authentication name.
+        Counts = "counts",
+        /// The sources come first.
+        Ignored = "ignored",
+    }
+    "Whether the webhook is asked about a client resource that shows its certificate"
+    webhook_for_resources: WebhookForResources {
+        /// As about each CONNECT but for those with OAUTH2-JWT, and CUSTOM-JWT where there is an issuer for it.
+        Asked = "asked",
+        /// The certificate is enough.
+        NotAsked = "not-asked",
+    }
+    "The certificate that the webhook is told"
+    webhook_certificate: WebhookCertificate {
+        /// What the client has shown, and proved to have the key of.
+        AsShown = "as-shown",
+        /// The same if it leads to a CA certificate of the namespace; else the client is refused.
+        Verified = "verified",
+    }
     "A CONNECT with user properties"
     connect_user_properties: ConnectUserProperties {
         /// 0x83.

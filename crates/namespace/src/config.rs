@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::authentication::ClientAuthentication;
 use crate::behaviours::Behaviours;
 use crate::limits::Limits;
 
@@ -23,6 +24,8 @@ pub struct NamespaceConfig {
     pub limits: Limits,
     /// What it does where the service is unknown.
     pub behaviours: Behaviours,
+    /// How clients may show who they are besides a user name and a certificate.
+    pub client_authentication: ClientAuthentication,
     /// How much later a change of the resources has its effect.
     pub propagation: Duration,
     /// Origins besides those of this machine from which web pages may connect, such as `https://example.com`.
@@ -68,6 +71,7 @@ impl Default for NamespaceConfig {
             state_dir: None,
             limits: Limits::default(),
             behaviours: Behaviours::default(),
+            client_authentication: ClientAuthentication::default(),
             propagation: Duration::ZERO,
             allowed_origins: Vec::new(),
             connections: ConnectionLimits::default(),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use crate::authentication::{InvalidIssuer, InvalidWebhook};
 use crate::names::InvalidName;
 use crate::query::InvalidQuery;
 use crate::resources::{InvalidThumbprint, ResourceError};
@@ -33,6 +34,10 @@ pub enum NamespaceError {
     Template(InvalidTemplate),
     /// A thumbprint cannot be read.
     Thumbprint(InvalidThumbprint),
+    /// There cannot be such an issuer of tokens.
+    Issuer(InvalidIssuer),
+    /// There cannot be such a webhook.
+    Webhook(InvalidWebhook),
     /// A resource breaks a rule between resources.
     Resource(ResourceError),
 }
@@ -55,6 +60,8 @@ from! {
     Query(InvalidQuery);
     Template(InvalidTemplate);
     Thumbprint(InvalidThumbprint);
+    Issuer(InvalidIssuer);
+    Webhook(InvalidWebhook);
     Resource(ResourceError);
 }
 
@@ -76,6 +83,8 @@ impl fmt::Display for NamespaceError {
             Self::Query(error) => write!(f, "the query: {error}"),
             Self::Template(error) => write!(f, "the topic template: {error}"),
             Self::Thumbprint(error) => error.fmt(f),
+            Self::Issuer(error) => error.fmt(f),
+            Self::Webhook(error) => error.fmt(f),
             Self::Resource(error) => error.fmt(f),
         }
     }

@@ -15,7 +15,7 @@
 //! | [`routing`] | subscriptions in a tree of levels; kept messages |
 //! | [`access`] | who may publish and subscribe, and why |
 //! | [`broker`] | sessions, and the way of a message; without I/O |
-//! | [`authentication`] | who may connect: client certificates, and the six ways to show a name by one |
+//! | [`authentication`] | who may connect: certificates, tokens, a webhook |
 //! | [`config`], [`error`] | options and their defaults; everything that can go wrong in a call |
 //! | `shared` | the parts of a running namespace put together |
 //! | `connections` | a task for each connection: bytes between a stream and the broker |

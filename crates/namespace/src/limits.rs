@@ -42,6 +42,8 @@ pub const TEMPLATES_PER_SPACE: usize = 10;
 pub const PERMISSION_BINDINGS: usize = 100;
 /// CA certificates of a namespace.
 pub const CA_CERTIFICATES: usize = 10;
+/// Assignments of roles (Azure: of a subscription).
+pub const ROLE_ASSIGNMENTS: usize = 4000;
 /// Bytes of a client's attributes, names and values.
 pub const ATTRIBUTE_BYTES: usize = 4 << 10;
 

@@ -125,6 +125,42 @@ impl fmt::Display for AuthenticationName {
     }
 }
 
+/// The id of an identity of Entra ID: a GUID. Upper and lower case are the same.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectId(Arc<str>);
+
+impl ObjectId {
+    /// `text` as an id: `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, in hexadecimal digits.
+    pub fn parse(text: &str) -> Result<Self, InvalidName> {
+        let fits = |(index, byte): (usize, u8)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        };
+        if text.len() == 36 && text.bytes().enumerate().all(fits) {
+            Ok(Self(text.to_ascii_lowercase().into()))
+        } else {
+            Err(InvalidName { kind: "object id", rule: "the form of a GUID" })
+        }
+    }
+
+    /// The id, in lower case.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<&ObjectId> for AuthenticationName {
+    fn from(id: &ObjectId) -> Self {
+        Self { stored: id.0.clone(), folded: id.0.clone() }
+    }
+}
+
 /// Which client group a permission binding names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum GroupRef {

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use crate::authentication::Authorities;
+use crate::authentication::{Authorities, ClientAuthentication, TokenIssuer};
 use crate::broker::Broker;
 use crate::config::NamespaceConfig;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
@@ -15,6 +15,8 @@ pub struct Shared {
     pub config: NamespaceConfig,
     pub broker: Mutex<Broker>,
     pub authorities: Mutex<Authorities>,
+    pub client_authentication: Mutex<ClientAuthentication>,
+    pub issuer: TokenIssuer,
     pub unauthenticated: UnauthenticatedLimits,
     /// Told when the broker has something to do earlier than before.
     pub earlier: Notify,
@@ -22,11 +24,13 @@ pub struct Shared {
 }
 
 impl Shared {
-    pub fn new(config: NamespaceConfig) -> Self {
+    pub fn new(config: NamespaceConfig, issuer: TokenIssuer) -> Self {
         let broker = Broker::new(config.limits.clone(), config.behaviours.clone());
         Self {
             broker: Mutex::new(broker.with_propagation(config.propagation)),
+            client_authentication: Mutex::new(config.client_authentication.clone()),
             config,
+            issuer,
             authorities: Mutex::default(),
             unauthenticated: UnauthenticatedLimits::default(),
             earlier: Notify::new(),

@@ -1,5 +1,6 @@
 //! Who may publish and subscribe: the client groups to which a client belongs, the topic spaces to which permission bindings
-//! lead from there, and their templates. What no binding grants is denied.
+//! lead from there, and their templates. What no binding grants is denied. Identities of Entra ID have roles instead of
+//! bindings.
 
 mod cache;
 mod rights;
@@ -8,10 +9,10 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::names::{GroupRef, ResourceName};
-use crate::principal::Principal;
+use crate::names::{AuthenticationName, GroupRef, ResourceName};
+use crate::principal::{Principal, Standing};
 use crate::query::Query;
-use crate::resources::{Directory, Permission, TopicSpace};
+use crate::resources::{Directory, Permission, RoleScope, TopicSpace};
 use crate::topic::{InvalidTopic, Levels};
 
 pub use cache::TopicCache;
@@ -74,6 +75,9 @@ pub struct Access {
     /// In the order of the bits of a [`Membership`].
     groups: Vec<Query>,
     grants: Vec<Grant>,
+    spaces: Vec<Arc<TopicSpace>>,
+    /// By the names under which identities of Entra ID show themselves.
+    roles: HashMap<AuthenticationName, Vec<(Permission, RoleScope)>>,
     /// What is granted to those who belong to the same groups.
     rights: HashMap<Membership, Arc<Rights>>,
 }
@@ -108,10 +112,35 @@ impl Access {
             Some(Grant { group, space, permission: binding.permission })
         });
         let groups = directory.groups().map(|group| group.query.clone()).collect();
-        Self { groups, grants: grants.collect(), rights: HashMap::new() }
+        let mut roles: HashMap<_, Vec<_>> = HashMap::new();
+        for assignment in directory.roles() {
+            let name = AuthenticationName::from(&assignment.object_id);
+            roles.entry(name).or_default().push((assignment.role, assignment.scope.clone()));
+        }
+        let (grants, spaces) = (grants.collect(), directory.topic_spaces().cloned().collect());
+        Self { groups, grants, spaces, roles, rights: HashMap::new() }
     }
 
-    /// What is granted to this client. Clients of the same groups share it.
+    /// What is granted to this client, by what its standing says.
+    pub fn rights_of(&mut self, principal: &Principal, standing: Standing) -> Arc<Rights> {
+        match standing {
+            Standing::Resource | Standing::Asserted => self.rights(principal),
+            Standing::Roles => Arc::new(self.role_rights(principal)),
+        }
+    }
+
+    /// What roles grant to this identity of Entra ID.
+    fn role_rights(&self, principal: &Principal) -> Rights {
+        let mut rights = Rights::default();
+        for (role, scope) in self.roles.get(&principal.name).into_iter().flatten() {
+            for space in self.spaces.iter().filter(|space| scope.covers(&space.name)) {
+                rights.add(*role, space);
+            }
+        }
+        rights
+    }
+
+    /// What bindings grant to this client. Clients of the same groups share it.
     pub fn rights(&mut self, principal: &Principal) -> Arc<Rights> {
         let membership = self.membership(principal);
         let grants = &self.grants;

@@ -101,7 +101,7 @@ impl Broker {
         identity: Identity,
         now: Instant,
     ) -> Result<Accepted, (Box<Server<Token>>, Refusal)> {
-        let rights = self.access.rights(&identity.principal);
+        let rights = self.access.rights_of(&identity.principal, identity.standing);
         let existing = self.sessions.find(&connect.client_id);
         let mut connect = connect;
         let judged = if self.throttle.connect(&connect.client_id, now) {

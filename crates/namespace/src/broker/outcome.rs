@@ -49,6 +49,8 @@ pub enum End {
     Unauthorized,
     /// The client is disabled or deleted, or what it has shown has expired.
     Unauthenticated,
+    /// The client authenticated anew, and was refused.
+    Reauthentication(Refusal),
     /// Too much waits for the client; its session is over as well.
     Overflow,
     /// The namespace stops.
@@ -64,6 +66,12 @@ impl End {
             Self::TakenOver => ReasonCode::SessionTakenOver,
             Self::Misbehaved(code, _) => *code,
             Self::Unauthorized | Self::Unauthenticated => ReasonCode::NotAuthorized,
+            // DISCONNECT has not all codes of CONNACK.
+            Self::Reauthentication(refusal) => match refusal.code {
+                ReasonCode::ServerUnavailable => ReasonCode::ServerBusy,
+                ReasonCode::BadUserNameOrPassword => ReasonCode::NotAuthorized,
+                code => code,
+            },
             Self::Overflow => ReasonCode::QuotaExceeded,
             Self::Stopped => ReasonCode::ServerShuttingDown,
         })
@@ -85,7 +93,7 @@ impl End {
                 "QuotaExceeded"
             }
             Self::NotReading | Self::Protocol(_) | Self::Misbehaved(..) => "ClientError",
-            Self::Unauthenticated => "ClientAuthenticationError",
+            Self::Unauthenticated | Self::Reauthentication(_) => "ClientAuthenticationError",
             Self::Overflow => "SessionOverflow",
             Self::Stopped => "ServerInitiatedDisconnect",
         }
@@ -103,7 +111,10 @@ impl fmt::Display for End {
             Self::Protocol(error) => write!(f, "the client broke MQTT: {error}"),
             Self::Misbehaved(code, what) => write!(f, "{what}: {code}"),
             Self::Unauthorized => f.write_str("the client lost the right to a subscription"),
-            Self::Unauthenticated => f.write_str("the client is not known any more"),
+            Self::Unauthenticated => {
+                f.write_str("the client is not known any more, or what it has shown has expired")
+            }
+            Self::Reauthentication(refusal) => write!(f, "authenticating anew was refused: {refusal}"),
             Self::Overflow => f.write_str("too many messages waited for the client"),
             Self::Stopped => f.write_str("the namespace stopped"),
         }

@@ -8,8 +8,8 @@ use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{Auth, Publish, ReasonCode};
 
 use super::connection::Connection;
-use super::outcome::End;
-use super::session::Token;
+use super::outcome::{End, Refusal};
+use super::session::{Identity, Token};
 use super::state::Broker;
 use crate::behaviours::RefusedMessage;
 
@@ -90,13 +90,24 @@ impl Broker {
         }
     }
 
-    /// The client has authenticated anew, and is told so.
-    pub fn reauthenticated(&mut self, connection: Connection, now: Instant) {
-        let Some(online) = self.sessions.online(connection) else { return };
-        if online.server.authenticate(ReasonCode::Success, &[]).is_err() {
-            let what = "AUTH does not fit";
-            self.end(connection, End::Misbehaved(ReasonCode::NotAuthorized, what), now);
+    /// The client has authenticated anew as `identity`, and is told so. What it may do is judged again: its attributes may be
+    /// others. It must be who it was before, or is disconnected.
+    pub fn reauthenticated(&mut self, connection: Connection, identity: Identity, now: Instant) {
+        let Some(session) = self.sessions.of(connection) else { return };
+        let before = &session.identity;
+        if before.principal.name != identity.principal.name || before.standing != identity.standing {
+            let refusal = Refusal::new(ReasonCode::NotAuthorized, "the client authenticated anew as another");
+            return self.end(connection, End::Reauthentication(refusal), now);
         }
+        session.identity = identity;
+        let Some(online) = session.online() else { return };
+        if online.server.authenticate(ReasonCode::Success, &[]).is_err() {
+            let refusal = Refusal::new(ReasonCode::NotAuthorized, "AUTH does not fit");
+            return self.end(connection, End::Reauthentication(refusal), now);
+        }
+        online.wake();
+        self.rejudge(connection.session, now);
+        self.publish_due_wills(now);
     }
 
     /// Publishes as the namespace itself, without a judgement of rights; such as what comes over HTTP.

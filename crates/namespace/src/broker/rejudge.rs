@@ -7,6 +7,7 @@ use super::outcome::End;
 use super::state::Broker;
 use crate::access::Access;
 use crate::names::{AuthenticationName, ClientName};
+use crate::principal::Standing;
 use crate::resources::{Client, Directory, ResourceError};
 use crate::routing::SessionKey;
 use crate::topic::{Levels, RequestedFilter};
@@ -65,16 +66,17 @@ impl Broker {
         self.publish_due_wills(now);
     }
 
-    fn rejudge(&mut self, key: SessionKey, now: Instant) {
+    /// Judges the rights of one session anew.
+    pub(super) fn rejudge(&mut self, key: SessionKey, now: Instant) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        if session.identity.is_resource {
+        if session.identity.standing == Standing::Resource {
             match self.directory.client_of(&session.identity.principal.name) {
                 Some(client) if client.is_enabled => session.identity.principal = client.principal.clone(),
                 _ => return self.end_session(key, End::Unauthenticated, now),
             }
         }
         let principal = session.identity.principal.clone();
-        let rights = self.access.rights(&principal);
+        let rights = self.access.rights_of(&principal, session.identity.standing);
         let may = |filter: &str| {
             let levels = RequestedFilter::parse(filter).and_then(|asked| Levels::of_filter(asked.filter));
             levels.is_ok_and(|levels| rights.may_subscribe(&principal, &levels))

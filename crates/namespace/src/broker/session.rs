@@ -10,7 +10,7 @@ use azmqtt_mqtt::{Publish, QoS, Server, Version, Will};
 use super::rates::Inbound;
 use crate::access::{Rights, TopicCache};
 use crate::limits::QueueLimit;
-use crate::principal::Principal;
+use crate::principal::{Principal, Standing};
 
 /// So many bytes wait to be written before messages wait for them.
 const OUTPUT_MARK: usize = 256 << 10;
@@ -23,8 +23,8 @@ pub type Token = u32;
 pub struct Identity {
     /// As groups and templates see it.
     pub principal: Arc<Principal>,
-    /// Whether it is a client resource, and goes with it.
-    pub is_resource: bool,
+    /// By what it has shown that.
+    pub standing: Standing,
 }
 
 /// A session.

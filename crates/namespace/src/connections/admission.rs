@@ -1,13 +1,15 @@
 //! From a stream to a connection of the broker: CONNECT, and who sent it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
+use super::authenticating::{authenticate, valid_until};
 use super::connection::{Connected, run};
-use crate::authentication::{Admitted, Judge};
+use super::renewal::Renewal;
+use crate::authentication::{Admitted, Shown};
 use crate::broker::{Refusal, Token, check_connect};
 use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
@@ -15,9 +17,6 @@ use azmqtt_local::connecting::{LINGER, receive_connect, send_refusal};
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::{Connect, Properties, ProtocolError, ReasonCode, Server};
-
-/// A time that nobody lives to see.
-const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Serves a client whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is let in.
 pub async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauthenticated: Unauthenticated)
@@ -36,7 +35,16 @@ where
         }
         Err(_) => return,
     };
-    match accept(server, connect, &chain, &shared) {
+    let shown = Shown::in_connect(&connect, chain);
+    let admitted = match check_connect(&connect, &shared.config.behaviours) {
+        Ok(()) => Box::pin(authenticate(shared.clone(), shown.clone())).await,
+        Err(refusal) => Err(refusal),
+    };
+    let admitted = match admitted {
+        Ok(admitted) => admitted,
+        Err(refusal) => return refuse(transport, server, &shared, refusal).await,
+    };
+    match accept(server, connect, admitted, shown, &shared) {
         Ok(connected) => {
             drop(unauthenticated);
             // In a place of its own, so that a stranger does not take as much room as a client.
@@ -46,32 +54,18 @@ where
     }
 }
 
-/// Judges a CONNECT, and makes its sender a client of the broker.
+/// Makes the sender of a CONNECT a client of the broker.
 fn accept(
     server: Server<Token>,
     connect: Connect,
-    chain: &ClientChain,
+    admitted: Admitted,
+    shown: Shown,
     shared: &Shared,
 ) -> Result<Connected, (Box<Server<Token>>, Refusal)> {
-    let now = Instant::now();
-    let admitted = {
-        let broker = shared.broker.lock();
-        let judge = Judge {
-            directory: broker.directory(),
-            authorities: &shared.authorities.lock(),
-            behaviours: broker.behaviours(),
-        };
-        check_connect(&connect, broker.behaviours())
-            .and_then(|()| judge.admit(&connect, chain, SystemTime::now()))
-    };
-    let Admitted { identity, valid_for } = match admitted {
-        Ok(admitted) => admitted,
-        Err(refusal) => return Err((Box::new(server), refusal)),
-    };
+    let valid_until = valid_until(&admitted);
     // A clean start, or a session that is taken over, may have a will that waits.
-    let accepted = shared.change(|broker, now| broker.connect(server, connect, identity, now))?;
-    let valid_until = now.checked_add(valid_for.min(FAR)).unwrap_or(now + FAR);
-    Ok(Connected { connection: accepted.connection, valid_until })
+    let accepted = shared.change(|broker, now| broker.connect(server, connect, admitted.identity, now))?;
+    Ok(Connected { connection: accepted.connection, valid_until, renewal: Renewal::new(shown) })
 }
 
 /// Tells a client that it is not let in.

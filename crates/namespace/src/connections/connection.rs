@@ -11,17 +11,20 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::coop::consume_budget;
 use tokio::time::{Sleep, sleep_until, timeout};
 
-use crate::broker::{Connection, End, Farewell, Received};
+use super::authenticating::valid_until;
+use super::renewal::Renewal;
+use crate::authentication::Admitted;
+use crate::broker::{Connection, End, Farewell, Received, Refusal};
 use crate::shared::Shared;
 use azmqtt_local::connecting::{LINGER, send_last};
 use azmqtt_local::transport::Transport;
-use azmqtt_mqtt::ReasonCode;
 
 /// A client that was let in.
 pub struct Connected {
     pub connection: Connection,
     /// When what it has shown does not hold any more.
     pub valid_until: Instant,
+    pub renewal: Renewal,
 }
 
 /// What woke the task.
@@ -32,6 +35,8 @@ enum Wake {
     End(End),
     /// The broker has ended it.
     Over,
+    /// An AUTH of the client is judged.
+    Authenticated(Result<Admitted, Refusal>),
 }
 
 /// What became of the last look at the input.
@@ -74,6 +79,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 Wake::Over => return None,
                 Wake::End(end) => return Some(end),
                 Wake::Input => {}
+                Wake::Authenticated(Ok(admitted)) => {
+                    self.authenticated(admitted);
+                    continue;
+                }
+                Wake::Authenticated(Err(refusal)) => return Some(End::Reauthentication(refusal)),
             }
             loop {
                 let input = self.transport.input();
@@ -83,9 +93,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                     Received::All => self.input = Input::Taken,
                     Received::Paused => self.input = Input::Paused,
                     Received::Over => return None,
-                    Received::Authenticate(_) => {
-                        let what = "AUTH without an authentication method";
-                        return Some(End::Misbehaved(ReasonCode::BadAuthenticationMethod, what));
+                    Received::Authenticate(auth) => {
+                        if let Err(refusal) = self.connected.renewal.begin(&auth, &self.shared) {
+                            return Some(End::Reauthentication(refusal));
+                        }
+                        continue;
                     }
                     Received::More => {
                         // A flood from one client does not hold up the others.
@@ -99,8 +111,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         }
     }
 
+    /// The client has authenticated anew.
+    fn authenticated(&mut self, admitted: Admitted) {
+        self.connected.valid_until = valid_until(&admitted);
+        let connection = self.connected.connection;
+        self.shared.change(|broker, now| broker.reauthenticated(connection, admitted.identity, now));
+    }
+
     /// Writes what there is, and waits for something to do.
     fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
+        if let Poll::Ready(outcome) = self.connected.renewal.poll(cx) {
+            return Poll::Ready(Wake::Authenticated(outcome));
+        }
         let connection = self.connected.connection;
         let silent_at = loop {
             let now = Instant::now();
@@ -172,6 +194,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             broker.farewell(connection)
         });
         let Some(Farewell { output, end }) = farewell else { return };
+        if let End::Reauthentication(refusal) = &end {
+            self.shared.note_refusal(refusal.reason.clone());
+        }
         self.transport.ends(&end);
         if matches!(end, End::Lost | End::NotReading) {
             return;

@@ -1,12 +1,15 @@
 //! All resources of a namespace, each of them valid, and the rules between them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::limits::{CLIENT_GROUPS, PERMISSION_BINDINGS, TEMPLATES_PER_SPACE, TOPIC_SPACES};
+use crate::limits::{
+    CLIENT_GROUPS, PERMISSION_BINDINGS, ROLE_ASSIGNMENTS, TEMPLATES_PER_SPACE, TOPIC_SPACES,
+};
 use crate::names::{AuthenticationName, ClientName, GroupRef, ResourceName};
 use crate::resources::{
-    CertificateRule, Client, ClientGroup, PermissionBinding, ResourceError, ResourceKind, TopicSpace,
+    CertificateRule, Client, ClientGroup, PermissionBinding, ResourceError, ResourceKind, RoleAssignment,
+    TopicSpace,
 };
 
 /// The resources by their names.
@@ -17,6 +20,7 @@ pub struct Directory {
     groups: BTreeMap<ResourceName, ClientGroup>,
     spaces: BTreeMap<ResourceName, Arc<TopicSpace>>,
     bindings: BTreeMap<ResourceName, PermissionBinding>,
+    roles: BTreeSet<RoleAssignment>,
     most_clients: usize,
 }
 
@@ -29,6 +33,7 @@ impl Directory {
             groups: BTreeMap::new(),
             spaces: BTreeMap::new(),
             bindings: BTreeMap::new(),
+            roles: BTreeSet::new(),
             most_clients,
         }
     }
@@ -161,6 +166,24 @@ impl Directory {
     /// All permission bindings, by their names.
     pub fn bindings(&self) -> impl Iterator<Item = &PermissionBinding> {
         self.bindings.values()
+    }
+
+    /// Gives an identity a role. Whether it had it not. The topic space need not be there.
+    pub fn put_role(&mut self, assignment: RoleAssignment) -> Result<bool, ResourceError> {
+        if !self.roles.contains(&assignment) && self.roles.len() >= ROLE_ASSIGNMENTS {
+            return Err(ResourceError::LimitReached(ResourceKind::RoleAssignment, ROLE_ASSIGNMENTS));
+        }
+        Ok(self.roles.insert(assignment))
+    }
+
+    /// Takes a role away. Whether the identity had it.
+    pub fn delete_role(&mut self, assignment: &RoleAssignment) -> bool {
+        self.roles.remove(assignment)
+    }
+
+    /// All roles, by the identities that have them.
+    pub fn roles(&self) -> impl Iterator<Item = &RoleAssignment> {
+        self.roles.iter()
     }
 
     fn check_unused(

@@ -15,6 +15,8 @@ pub enum ResourceKind {
     PermissionBinding,
     /// `caCertificates`.
     CaCertificate,
+    /// `Microsoft.Authorization/roleAssignments`.
+    RoleAssignment,
 }
 
 impl ResourceKind {
@@ -26,6 +28,7 @@ impl ResourceKind {
             Self::TopicSpace => "topic space",
             Self::PermissionBinding => "permission binding",
             Self::CaCertificate => "CA certificate",
+            Self::RoleAssignment => "role assignment",
         }
     }
 }

@@ -4,6 +4,7 @@
 mod client;
 mod directory;
 mod error;
+mod role;
 mod thumbprint;
 
 use crate::names::{GroupRef, ResourceName};
@@ -13,6 +14,7 @@ use crate::template::Template;
 pub use client::{CertificateRule, Client};
 pub use directory::Directory;
 pub use error::{ResourceError, ResourceKind};
+pub use role::{RoleAssignment, RoleScope};
 pub use thumbprint::{InvalidThumbprint, Thumbprint};
 
 /// Clients by what is known of them.
@@ -38,7 +40,7 @@ pub struct TopicSpace {
 }
 
 /// What a permission binding grants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Permission {
     /// To publish on the topics.
     Publisher,
@@ -52,6 +54,14 @@ impl Permission {
         match self {
             Self::Publisher => "Publisher",
             Self::Subscriber => "Subscriber",
+        }
+    }
+
+    /// The role of Entra ID that grants the same.
+    pub fn role_name(self) -> &'static str {
+        match self {
+            Self::Publisher => "EventGrid TopicSpaces Publisher",
+            Self::Subscriber => "EventGrid TopicSpaces Subscriber",
         }
     }
 }

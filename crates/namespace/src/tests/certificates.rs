@@ -7,6 +7,7 @@ use rcgen::SanType;
 
 use super::support::*;
 use crate::NamespaceConfig;
+use crate::authentication::{ClientAuthentication, NameSource};
 use crate::names::{AuthenticationName, ClientName};
 use crate::resources::{CertificateRule, Client, Thumbprint};
 
@@ -163,4 +164,46 @@ async fn what_a_certificate_shows_ends_with_it() {
     until(|| world.namespace.with_broker(|broker| broker.connected() == 0)).await;
     close(&client).await;
     assert_eq!(world.refused(Level::Mqtt5, "pump", Some(certificate)).await, NO);
+}
+
+#[tokio::test]
+async fn a_client_without_a_user_name_is_known_by_a_field_of_its_certificate() {
+    let world = World::new();
+    let names = vec![
+        SanType::DnsName("pump.example".try_into().unwrap()),
+        SanType::URI("urn:pump".try_into().unwrap()),
+        SanType::IpAddress("10.0.0.1".parse().unwrap()),
+        SanType::Rfc822Name("pump@example.com".try_into().unwrap()),
+    ];
+    let certificate = world.authority.client("Pump", names);
+    let bare = world.authority.client("Bare", Vec::new());
+    let set = |sources: &[NameSource]| {
+        let alternative_names = sources.to_vec();
+        let settings = ClientAuthentication { alternative_names, ..ClientAuthentication::default() };
+        world.namespace.set_client_authentication(settings);
+    };
+    for (source, rule, name) in [
+        (NameSource::Subject, CertificateRule::Subject, "pump"),
+        (NameSource::Dns, CertificateRule::Dns, "PUMP.example"),
+        (NameSource::Uri, CertificateRule::Uri, "urn:pump"),
+        (NameSource::Ip, CertificateRule::Ip, "10.0.0.1"),
+        (NameSource::Email, CertificateRule::Email, "pump@example.com"),
+    ] {
+        world.known("client", name, rule);
+        set(&[]);
+        assert_eq!(world.refused(Level::Mqtt5, "", Some(certificate.clone())).await, NO, "{source:?}");
+        set(&[source]);
+        assert_eq!(world.refused(Level::Mqtt5, "", Some(certificate.clone())).await, None, "{source:?}");
+        assert_eq!(world.refused(Level::Mqtt311, "", Some(certificate.clone())).await, None, "{source:?}");
+        // The client identifier is no name any more, and neither is nothing.
+        assert_eq!(world.refused(Level::Mqtt5, "", None).await, NO, "{source:?}");
+        assert!(world.namespace.delete_client("client").unwrap());
+    }
+    // The first field that is not empty counts, and no other.
+    world.known("bare", "bare", CertificateRule::Subject);
+    set(&[NameSource::Dns, NameSource::Subject]);
+    assert_eq!(world.refused(Level::Mqtt5, "", Some(bare)).await, None);
+    world.known("pump", "pump", CertificateRule::Subject);
+    assert_eq!(world.refused(Level::Mqtt5, "", Some(certificate.clone())).await, NO);
+    assert_eq!(world.refused(Level::Mqtt5, "pump", Some(certificate)).await, None, "a user name counts");
 }

@@ -3,5 +3,8 @@
 mod bad_days;
 mod certificates;
 mod connecting;
+pub mod keys;
 mod story;
 mod support;
+mod tokens;
+mod webhooks;

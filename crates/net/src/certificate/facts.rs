@@ -1,6 +1,7 @@
 //! What a certificate says. No signature is checked here.
 
-use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
+use x509_parser::prelude::{ASN1Time, FromDer, SubjectPublicKeyInfo, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 /// What a certificate says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,12 @@ impl CertificateFacts {
             not_after: seconds(certificate.validity().not_after.timestamp()),
             public_key: certificate.public_key().raw.to_vec(),
         })
+    }
+
+    /// The public key if it is of RSA: DER of `RSAPublicKey` (RFC 8017 A.1.1).
+    pub fn rsa_public_key(&self) -> Option<Vec<u8>> {
+        let (_, key) = SubjectPublicKeyInfo::from_der(&self.public_key).ok()?;
+        matches!(key.parsed().ok()?, PublicKey::RSA(_)).then(|| key.subject_public_key.data.to_vec())
     }
 }
 

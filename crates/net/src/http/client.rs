@@ -1,4 +1,4 @@
-//! HTTPS requests: one at a time on one connection, every wait with a deadline, every answer bounded.
+//! HTTPS requests, and HTTP where it must be: one at a time on one connection, every wait with a deadline, every answer bounded.
 
 use std::fmt;
 use std::io;
@@ -114,6 +114,7 @@ pub struct Https {
     deadlines: ConnectDeadlines,
     /// How long a request may go without a sign of life, besides the time that its body takes.
     idle_timeout: Duration,
+    is_encrypted: bool,
     open: Option<Open>,
 }
 
@@ -132,7 +133,13 @@ impl Https {
     /// Opens nothing yet. A request may go without a sign of life for `idle_timeout`, and for as long as its body takes on a
     /// slow line.
     pub fn new(endpoint: Endpoint, deadlines: ConnectDeadlines, idle_timeout: Duration) -> Self {
-        Self { endpoint, deadlines, idle_timeout, open: None }
+        Self { endpoint, deadlines, idle_timeout, is_encrypted: true, open: None }
+    }
+
+    /// The same over a plain connection: HTTP.
+    #[must_use]
+    pub fn without_tls(self) -> Self {
+        Self { is_encrypted: false, ..self }
     }
 
     /// Sends a request and reads the answer. `what` names the request in errors.
@@ -164,7 +171,11 @@ impl Https {
     }
 
     async fn connect(&self, what: &'static str) -> Result<Open, RequestError> {
-        let stream = connect::open_tls(&self.endpoint, self.deadlines).await?;
+        let stream = if self.is_encrypted {
+            connect::open_tls(&self.endpoint, self.deadlines).await?
+        } else {
+            connect::open_to_server(&self.endpoint, None, None, self.deadlines).await?
+        };
         let lost = |error: hyper::Error| self.failed(what, &error).error;
         let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
         let driver = tokio::spawn(async move { drop(connection.await) }).abort_handle();
@@ -218,7 +229,9 @@ impl Https {
         } else {
             self.endpoint.host.clone()
         };
-        let host = if self.endpoint.port == 443 { host } else { format!("{host}:{}", self.endpoint.port) };
+        let usual_port = if self.is_encrypted { 443 } else { 80 };
+        let host =
+            if self.endpoint.port == usual_port { host } else { format!("{host}:{}", self.endpoint.port) };
         let mut built = hyper::Request::builder()
             .method(request.method)
             .uri(request.target)

@@ -27,7 +27,7 @@ use crate::attributes::Attributes;
 use crate::behaviours::Behaviours;
 use crate::limits::Limits;
 use crate::names::{AuthenticationName, ClientName, GroupRef, ResourceName};
-use crate::principal::Principal;
+use crate::principal::{Principal, Standing};
 use crate::resources::{Client, Directory, Permission, PermissionBinding, TopicSpace};
 use crate::template::Template;
 
@@ -109,7 +109,10 @@ impl World {
         let principal =
             Principal { name: AuthenticationName::parse(name).unwrap(), attributes: Attributes::default() };
         let known = self.broker.directory().client_of(&principal.name).is_some();
-        let identity = Identity { principal: Arc::new(principal), is_resource: known };
+        let identity = Identity {
+            principal: Arc::new(principal),
+            standing: if known { Standing::Resource } else { Standing::Asserted },
+        };
         let connack = |output: &mut BytesMut| match codec::decode(output, Sender::Server, version, usize::MAX)
             .unwrap()
         {

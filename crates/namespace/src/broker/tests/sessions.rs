@@ -164,7 +164,7 @@ fn a_client_that_takes_no_connack_is_gone() {
     let Ok(Some(Event::Connect(connect))) = server.poll(&mut bytes, world.now) else { panic!("no CONNECT") };
     let principal =
         Principal { name: AuthenticationName::parse("c").unwrap(), attributes: Attributes::default() };
-    let identity = Identity { principal: Arc::new(principal), is_resource: false };
+    let identity = Identity { principal: Arc::new(principal), standing: Standing::Asserted };
     let accepted = world.broker.connect(server, *connect, identity, world.now).unwrap();
     assert!(world.broker.farewell(accepted.connection).is_some());
     assert_eq!((world.broker.sessions(), world.broker.connected()), (0, 0));

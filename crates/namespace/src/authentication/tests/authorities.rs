@@ -1,4 +1,4 @@
-use super::*;
+use super::super::*;
 use crate::names::ResourceName;
 use azmqtt_local::certificate_authority::Authority;
 

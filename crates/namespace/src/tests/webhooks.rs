@@ -1,0 +1,280 @@
+//! A webhook over real connections, that answers, lies, and hangs.
+
+use std::sync::Arc;
+
+use azmqtt_client::managed::Config;
+use azmqtt_mqtt::{Level, ReasonCode};
+use azmqtt_net::Trust;
+use azmqtt_net::sync::Mutex;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ALL_VERSIONS;
+use tokio_rustls::rustls::crypto::ring;
+
+use super::support::*;
+use super::tokens::{Tokens, code, now};
+use crate::NamespaceConfig;
+use crate::authentication::{ClientAuthentication, TENANT_ID, Webhook};
+use crate::broker::Broker;
+use crate::resources::Permission;
+
+/// What the webhook does.
+#[derive(Clone)]
+enum Does {
+    Answer(Value),
+    Say(String),
+    Hang,
+    Close,
+}
+
+/// A webhook, and what it was asked.
+struct Hook {
+    does: Mutex<Does>,
+    asked: Mutex<Vec<(String, Value)>>,
+}
+
+impl Hook {
+    fn answer(&self, answer: Value) {
+        *self.does.lock() = Does::Answer(answer);
+    }
+
+    fn last(&self) -> (String, Value) {
+        self.asked.lock().last().unwrap().clone()
+    }
+
+    async fn serve<S: AsyncRead + AsyncWrite + Unpin>(&self, mut stream: S) {
+        let mut read = Vec::new();
+        let body_at = loop {
+            if stream.read_buf(&mut read).await.unwrap() == 0 {
+                return;
+            }
+            if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+        };
+        let head = String::from_utf8(read[..body_at].to_vec()).unwrap();
+        let length =
+            head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        while read.len() < body_at + length.unwrap_or(0_usize) {
+            assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0);
+        }
+        self.asked.lock().push((head, serde_json::from_slice(&read[body_at..]).unwrap()));
+        let does = self.does.lock().clone();
+        let said = match does {
+            Does::Answer(answer) => {
+                let body = answer.to_string();
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
+            }
+            Does::Say(said) => said,
+            Does::Hang => return std::future::pending().await,
+            Does::Close => return,
+        };
+        // The namespace may have gone.
+        let _ = stream.write_all(said.as_bytes()).await;
+        let _ = stream.shutdown().await;
+    }
+}
+
+/// A namespace with a webhook, which is encrypted or not.
+async fn world(is_encrypted: bool, behaviours: &[(&str, &str)]) -> (World, Arc<Hook>) {
+    let mut config = NamespaceConfig { ..config() };
+    for (row, choice) in behaviours {
+        config.behaviours.set(row, choice).unwrap();
+    }
+    let world = World::with(config);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let hook = Arc::new(Hook { does: Mutex::new(Does::Hang), asked: Mutex::default() });
+    let authority = world.namespace.authority();
+    let tls =
+        authority.server_config(&["localhost".to_owned()], ring::default_provider(), ALL_VERSIONS).unwrap();
+    let (tls, serving) = (TlsAcceptor::from(tls), hook.clone());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (tls, hook) = (tls.clone(), serving.clone());
+            tokio::spawn(async move {
+                if is_encrypted {
+                    hook.serve(tls.accept(stream).await.unwrap()).await;
+                } else {
+                    hook.serve(stream).await;
+                }
+            });
+        }
+    });
+    let scheme = if is_encrypted { "https" } else { "http" };
+    let trust = Trust::from_pem(authority.certificate.as_bytes()).unwrap();
+    let address = format!("{scheme}://localhost:{port}/api/auth?code=key");
+    let webhook = Webhook::new(&address, "api://app/.default", trust, false).unwrap();
+    let settings = ClientAuthentication { webhook: Some(webhook), ..ClientAuthentication::default() };
+    world.namespace.set_client_authentication(settings);
+    (world, hook)
+}
+
+fn allow(name: &str, floor: i64) -> Value {
+    json!({ "decision": "allow", "clientAuthenticationName": name, "attributes": { "floor": floor } })
+}
+
+/// How a client connects with a user name and a password.
+fn with_password(world: &World) -> Config {
+    let mut config = Config::new(world.broker(None), "session");
+    (config.username, config.password) = (Some("user".to_owned()), Some("secret".into()));
+    config
+}
+
+async fn refused(config: Config) -> Option<ReasonCode> {
+    let client = client(config);
+    let refused = code(connect(&client).await);
+    close(&client).await;
+    refused
+}
+
+const NO: Option<ReasonCode> = Some(ReasonCode::NotAuthorized);
+const UNAVAILABLE: Option<ReasonCode> = Some(ReasonCode::ServerUnavailable);
+
+#[tokio::test]
+async fn a_webhook_hears_all_that_a_client_shows() {
+    for is_encrypted in [false, true] {
+        let (world, hook) = world(is_encrypted, &[]).await;
+        hook.answer(allow("pump", 4));
+        for level in [Level::Mqtt5, Level::Mqtt311] {
+            assert_eq!(refused(Config { level, ..with_password(&world) }).await, None);
+            let (head, question) = hook.last();
+            let expected = json!({ "clientId": "session", "userName": "user", "password": "c2VjcmV0" });
+            assert_eq!(question, expected);
+            assert!(head.starts_with("POST /api/auth?code=key HTTP/1.1\r\n"), "{head}");
+            let bearer = head.lines().find_map(|line| line.strip_prefix("authorization: Bearer ")).unwrap();
+            let payload = bearer.split('.').nth(1).unwrap();
+            let payload = URL_SAFE_NO_PAD.decode(payload).unwrap();
+            let payload: Value = serde_json::from_slice(&payload).unwrap();
+            assert_eq!((&payload["aud"], &payload["tid"]), (&json!("api://app"), &json!(TENANT_ID)));
+        }
+        let certificate = world.authority.client("anybody", Vec::new());
+        let mut config = Config::new(world.broker(Some(certificate)), "session");
+        config.authenticator = Some(Tokens::new("OTHER", "data"));
+        assert_eq!(refused(config).await, None);
+        let (_, question) = hook.last();
+        assert_eq!(question["authenticationMethod"], "OTHER");
+        assert_eq!(question["authenticationData"], "ZGF0YQ==");
+        assert!(question["clientCertificate"].as_str().unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+        assert_eq!(question.get("userName"), None);
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_denies_and_gives_attributes() {
+    let (world, hook) = world(false, &[]).await;
+    hook.answer(json!({ "decision": "deny", "errorReason": "not today" }));
+    assert_eq!(refused(with_password(&world)).await, NO);
+    assert!(world.namespace.last_refusal().unwrap().contains("not today"));
+    hook.answer(json!({ "decision": "allow", "clientAuthenticationName": "pump", "expiration": now() - 1 }));
+    assert_eq!(refused(with_password(&world)).await, NO);
+
+    hook.answer(allow("pump", 4));
+    world.namespace.put_client_group("upstairs", "attributes.floor = 4").unwrap();
+    world.namespace.put_topic_space("upstairs", &["${client.authenticationName}/#"]).unwrap();
+    world
+        .namespace
+        .put_permission_binding("up-publisher", "upstairs", "upstairs", Permission::Publisher)
+        .unwrap();
+    let client = client(with_password(&world));
+    publish(&client, "pump/a", "x").await.unwrap();
+    assert!(publish(&client, "user/a", "x").await.is_err());
+}
+
+#[tokio::test]
+async fn a_webhook_that_lies_or_breaks_is_unavailable() {
+    let (world, hook) = world(false, &[]).await;
+    let with_body = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    for does in [
+        Does::Close,
+        Does::Say("rubbish\r\n\r\n".to_owned()),
+        Does::Say("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n".to_owned()),
+        Does::Say(
+            "HTTP/1.1 302 Found\r\nLocation: http://localhost/\r\nContent-Length: 0\r\n\r\n".to_owned(),
+        ),
+        Does::Say("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{".to_owned()),
+        Does::Say(with_body("{}")),
+        Does::Say(with_body(r#"{"decision": "allow"}"#)),
+        Does::Say(with_body(&" ".repeat(65 << 10))),
+    ] {
+        *hook.does.lock() = does;
+        assert_eq!(refused(with_password(&world)).await, UNAVAILABLE);
+        let refusal = world.namespace.last_refusal().unwrap();
+        assert!(refusal.starts_with("the webhook: ") && !refusal.contains("key"), "{refusal}");
+    }
+    let settings = world.namespace.client_authentication();
+    let webhook = Webhook::new("http://127.0.0.1:1/", "app", Trust::default(), false).unwrap();
+    world.namespace.set_client_authentication(ClientAuthentication { webhook: Some(webhook), ..settings });
+    assert_eq!(refused(with_password(&world)).await, UNAVAILABLE);
+    let config = Config { level: Level::Mqtt311, ..with_password(&world) };
+    assert_eq!(refused(config).await, UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn a_webhook_that_hangs_holds_up_nobody_and_is_unavailable() {
+    let (world, hook) = world(false, &[("webhook_for_resources", "not-asked")]).await;
+    let waiting = client(with_password(&world));
+    let refused = async { code(connect(&waiting).await) };
+    let others = async {
+        until(|| !hook.asked.lock().is_empty()).await;
+        // Meanwhile another connects by its certificate.
+        assert_eq!(code(connect(&world.client("other")).await), None);
+        assert_eq!(hook.asked.lock().len(), 1);
+    };
+    let (refused, ()) = tokio::join!(refused, others);
+    assert_eq!(refused, UNAVAILABLE);
+    assert!(world.namespace.last_refusal().unwrap().contains("5 s"));
+}
+
+#[tokio::test]
+async fn what_a_webhook_says_expires_and_is_renewed() {
+    let (world, hook) = world(false, &[]).await;
+    world.contoso(&["t/#"]);
+    let answer = |seconds: u64| json!({ "decision": "allow", "clientAuthenticationName": "pump", "expiration": now() + seconds });
+    hook.answer(answer(4));
+    let tokens = Tokens::new("OTHER", "first");
+    let mut config = world.token_config("session", tokens.clone());
+    config.session_expiry = 0;
+    let client = client(config);
+    connect(&client).await.unwrap();
+    hook.answer(answer(8));
+    tokens.renew("second");
+    until(|| hook.asked.lock().len() == 2).await;
+    assert_eq!(hook.last().1["authenticationData"], "c2Vjb25k");
+    let later = now() + 5;
+    until(|| now() >= later).await;
+    // While the webhook thinks, messages flow.
+    *hook.does.lock() = Does::Hang;
+    tokens.renew("third");
+    until(|| hook.asked.lock().len() == 3).await;
+    publish(&client, "t/a", "x").await.unwrap();
+    assert_eq!(client.stats().connects, 1);
+    until(|| world.namespace.with_broker(Broker::connected) == 0).await;
+}
+
+#[tokio::test]
+async fn a_renewal_that_the_webhook_does_not_answer_is_server_busy() {
+    let (world, hook) = world(false, &[]).await;
+    hook.answer(allow("pump", 4));
+    let tokens = Tokens::new("OTHER", "first");
+    let client = client(world.token_config("session", tokens.clone()));
+    connect(&client).await.unwrap();
+    *hook.does.lock() = Does::Close;
+    tokens.renew("second");
+    until(|| client.last_error().is_some_and(|error| error.to_lowercase().contains("server busy"))).await;
+}
+
+#[tokio::test]
+async fn certificates_go_to_the_webhook_as_rows_say() {
+    let (world, hook) = world(false, &[("webhook_certificate", "verified")]).await;
+    hook.answer(allow("pump", 4));
+    let shown = |certificate| Config::new(world.broker(Some(certificate)), "session");
+    assert_eq!(refused(shown(world.authority.client("pump", Vec::new()))).await, None);
+    let foreign = TestAuthority::new().client("pump", Vec::new());
+    assert_eq!(refused(shown(foreign)).await, NO);
+    assert_eq!(hook.asked.lock().len(), 1);
+}
