@@ -197,11 +197,11 @@ def test_the_environment_of_iot_operations(mosquitto, tmp_path):
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        (0x83, "user properties"),
+        (0x83, "something in the CONNECT"),
         (0x84, "--protocol 4"),
-        (0x86, "authentication name"),
-        (0x87, "maximumClientSessionsPerAuthenticationName"),
-        (0x88, "webhook"),
+        (0x86, "user name, password"),
+        (0x87, "what the broker allows this client"),
+        (0x88, "try again later"),
         (0x8C, "--method"),
     ],
 )

@@ -7,11 +7,11 @@ use serde_json::{Map, Value};
 use azmqtt_net::excerpt::excerpt;
 
 /// For tokens of Entra ID, on Event Grid namespaces.
-const ENTRA: &str = "OAUTH2-JWT";
+pub(crate) const ENTRA: &str = "OAUTH2-JWT";
 /// For tokens of any issuer that a namespace knows.
-const CUSTOM: &str = "CUSTOM-JWT";
+pub(crate) const CUSTOM: &str = "CUSTOM-JWT";
 /// For tokens of service accounts, on IoT Operations' broker.
-const SERVICE_ACCOUNT: &str = "K8S-SAT";
+pub(crate) const SERVICE_ACCOUNT: &str = "K8S-SAT";
 
 /// Whom Entra's tokens for Event Grid are for, with or without the slash at its end.
 const EVENT_GRID: &str = "https://eventgrid.azure.net";

@@ -1,6 +1,6 @@
 //! The broker's answer to CONNECT: what to do about a refusal, and what an acceptance announces.
 
-use super::host::is_event_grid;
+use super::host::Owner;
 use crate::check::report::Fact;
 use crate::managed::{Accepted, Config, Error};
 use azmqtt_mqtt::{Level, ReasonCode};
@@ -26,9 +26,8 @@ pub(super) fn advise(code: ReasonCode, config: &Config, doubts: &[String]) -> Op
             format!("the broker does not understand the CONNECT: try --protocol {other}")
         }
         ReasonCode::ImplementationSpecificError => {
-            "the broker does not take something in the CONNECT: Event Grid answers so to user properties there, which \
-             bridges like to add"
-                .to_owned()
+            let known = "; Event Grid answers so to user properties there, which bridges like to add";
+            format!("the broker does not take something in the CONNECT{}", of_event_grid(config, known))
         }
         ReasonCode::UnsupportedProtocolVersion => {
             format!("the broker does not speak this version of MQTT: try --protocol {other}")
@@ -41,9 +40,9 @@ pub(super) fn advise(code: ReasonCode, config: &Config, doubts: &[String]) -> Op
         }
         ReasonCode::BadUserNameOrPassword | ReasonCode::NotAuthorized => unauthorized(config, doubts),
         ReasonCode::ServerUnavailable => {
-            "the broker has a problem of its own: try again later; on an Event Grid namespace with webhook authentication \
-             the endpoint failed or took longer than about 5 s"
-                .to_owned()
+            let known =
+                "; with webhook authentication, the endpoint failed or took longer than about 5 s to answer";
+            format!("the broker has a problem of its own: try again later{}", of_event_grid(config, known))
         }
         ReasonCode::ServerBusy | ReasonCode::ServerShuttingDown => "try again later".to_owned(),
         ReasonCode::ConnectionRateExceeded => {
@@ -53,9 +52,11 @@ pub(super) fn advise(code: ReasonCode, config: &Config, doubts: &[String]) -> Op
         ReasonCode::BadAuthenticationMethod => method(config),
         ReasonCode::PacketTooLarge => "the CONNECT is too large: how long is the token?".to_owned(),
         ReasonCode::QuotaExceeded => {
-            "the broker has as many sessions or clients as it may have: of an Event Grid namespace, raise its throughput \
-             units, or wait until sessions expire"
-                .to_owned()
+            let known = ", or raise the namespace's throughput units";
+            let known = of_event_grid(config, known);
+            format!(
+                "the broker has as many sessions or clients as it may have: wait until sessions expire{known}"
+            )
         }
         ReasonCode::UseAnotherServer | ReasonCode::ServerMoved => {
             "pass the host that the broker names as --hostname".to_owned()
@@ -72,20 +73,28 @@ fn unauthorized(config: &Config, doubts: &[String]) -> String {
     if config.authenticator.is_none() && config.password.is_none() && !has_certificate {
         advice.push("no credentials were shown: pass a certificate, a password or a token".to_owned());
     }
-    let host = &config.broker.endpoint().host;
-    if !is_event_grid(host) {
-        advice.push(
+    let known = match Owner::of(config) {
+        Owner::EventGrid => {
+            "--username must be the authentication name of a client that exists and is enabled; a session of this client \
+             id that belongs to another name refuses it until it expires; and so does a session of the same name with \
+             another client id, as long as maximumClientSessionsPerAuthenticationName is 1"
+        }
+        Owner::IotOperations => {
+            "the listener's BrokerAuthentication must have a method for these credentials (ServiceAccountToken with the \
+             token's audience, X509 with the certificate's CA, Custom), and its BrokerAuthorization a rule that allows \
+             this client to Connect"
+        }
+        Owner::Unknown => {
             "check user name, password, certificate or token, and what the broker allows this client"
-                .to_owned(),
-        );
-    }
-    let where_ = if is_event_grid(host) { "" } else { "on an Event Grid namespace: " };
-    advice.push(format!(
-        "{where_}--username must be the authentication name of a client that exists and is enabled; a session of this \
-         client id that belongs to another name refuses it until it expires; and so does a session of the same name with \
-         another client id, as long as maximumClientSessionsPerAuthenticationName is 1"
-    ));
+        }
+    };
+    advice.push(known.to_owned());
     advice.join("; ")
+}
+
+/// What is known of Event Grid alone.
+fn of_event_grid<'a>(config: &Config, known: &'a str) -> &'a str {
+    if Owner::of(config) == Owner::EventGrid { known } else { "" }
 }
 
 fn method(config: &Config) -> String {
@@ -174,13 +183,15 @@ mod tests {
     use super::*;
     use crate::broker::Broker;
 
+    const NAMESPACE: &str = "ns.westeurope-1.ts.eventgrid.azure.net";
+
     fn config(host: &str) -> Config {
         Config::new(Broker::plain(Endpoint::new(host, 1883), ConnectDeadlines::default()), "one")
     }
 
     #[test]
     fn a_refusal_names_what_was_suspected_first() {
-        let config = config("ns.westeurope-1.ts.eventgrid.azure.net");
+        let config = config(NAMESPACE);
         let doubts = ["the audience is wrong".to_owned()];
         for code in [ReasonCode::NotAuthorized, ReasonCode::BadUserNameOrPassword] {
             let advice = advise(code, &config, &doubts).unwrap();
@@ -188,7 +199,37 @@ mod tests {
             for hint in ["authentication name", "is enabled", "another name", "another client id"] {
                 assert!(advice.contains(hint), "{hint}: {advice}");
             }
-            assert!(!advice.contains("on an Event Grid namespace"), "{advice}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_speaks_of_what_the_host_has() {
+        let advice = |host: &str| advise(ReasonCode::NotAuthorized, &config(host), &[]).unwrap();
+        let (namespace, cluster, other) =
+            (advice(NAMESPACE), advice("aio-broker.azure-iot-operations"), advice("localhost"));
+        for (text, own, others) in [
+            (
+                &namespace,
+                "maximumClientSessionsPerAuthenticationName",
+                ["BrokerAuthentication", "check user"],
+            ),
+            (&cluster, "BrokerAuthentication", ["maximumClientSessions", "check user"]),
+            (&other, "check user name, password", ["maximumClientSessions", "BrokerAuthentication"]),
+        ] {
+            assert!(text.contains(own), "{text}");
+            assert!(!others.iter().any(|other| text.contains(other)), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_namespace_has_the_causes_of_event_grid() {
+        for (code, cause) in [
+            (ReasonCode::ImplementationSpecificError, "user properties"),
+            (ReasonCode::ServerUnavailable, "webhook"),
+            (ReasonCode::QuotaExceeded, "throughput units"),
+        ] {
+            assert!(advise(code, &config(NAMESPACE), &[]).unwrap().contains(cause));
+            assert!(!advise(code, &config("localhost"), &[]).unwrap().contains(cause));
         }
     }
 
@@ -196,11 +237,10 @@ mod tests {
     fn what_a_code_is_usually_about() {
         let mut config = config("localhost");
         for (code, hint) in [
-            (ReasonCode::ImplementationSpecificError, "user properties"),
+            (ReasonCode::ImplementationSpecificError, "in the CONNECT"),
             (ReasonCode::UnsupportedProtocolVersion, "--protocol 4"),
-            (ReasonCode::ServerUnavailable, "webhook"),
+            (ReasonCode::ServerUnavailable, "try again later"),
             (ReasonCode::BadAuthenticationMethod, "--method"),
-            (ReasonCode::NotAuthorized, "on an Event Grid namespace: "),
             (ReasonCode::QuotaExceeded, "sessions"),
             (ReasonCode::ServerMoved, "--hostname"),
             (ReasonCode::ClientIdentifierNotValid, "--client-id"),
