@@ -18,9 +18,15 @@ MOSQUITTO = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sb
 needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="there is no mosquitto (apt-get install mosquitto)")
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+def reserve() -> socket.socket:
+    """Bind a free port, so that nobody else on the machine gets it before the broker listens, or while it restarts.
+
+    Two sockets may have a port as long as one of them does not listen (socket(7), ``SO_REUSEADDR``).
+    """
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind(("127.0.0.1", 0))
+    return taken
 
 
 class Mosquitto:
@@ -66,7 +72,10 @@ class Mosquitto:
 
     def _configure(self) -> None:
         home = self.home
-        self.port, self.tls_port, self.mutual_port, self.ws_port, self.wss_port = (free_port() for _ in range(5))
+        self._reserved = [reserve() for _ in range(5)]
+        self.port, self.tls_port, self.mutual_port, self.ws_port, self.wss_port = (
+            int(taken.getsockname()[1]) for taken in self._reserved
+        )
         tls = [f"certfile {home}/cert.pem", f"keyfile {home}/key.pem", f"cafile {home}/ca.pem"]
         lines = [*self._lines, f"listener {self.port} 127.0.0.1"]
         lines += [f"listener {self.tls_port} 127.0.0.1", *tls]
@@ -113,17 +122,10 @@ class Mosquitto:
         return ""
 
     def __enter__(self) -> Mosquitto:
-        for tries_left in reversed(range(5)):
-            try:
-                self.start()
-                break
-            except AssertionError:
-                # Between the choice of a free port and its use others may take it.
-                self.kill()
-                if not tries_left:
-                    raise
-                self._configure()
+        self.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.kill()
+        for taken in self._reserved:
+            taken.close()

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::support::{LONG, ask, body, client, message, next, publish, subscribe, until};
 use crate::Bulk;
@@ -23,6 +23,9 @@ const LEVELS: [Level; 2] = [Level::Mqtt311, Level::Mqtt5];
 struct Mosquitto {
     child: Child,
     port: u16,
+    /// Bound to the port, so that nobody else on the machine gets it before the broker listens, or while it restarts: two
+    /// sockets may have it as long as one of them does not listen (socket(7), `SO_REUSEADDR`).
+    _reserved: TcpSocket,
     directory: std::path::PathBuf,
 }
 
@@ -36,7 +39,10 @@ impl Mosquitto {
             }
             return None;
         }
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let reserved = TcpSocket::new_v4().unwrap();
+        reserved.set_reuseaddr(true).unwrap();
+        reserved.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let port = reserved.local_addr().unwrap().port();
         let directory = std::env::temp_dir().join(format!("azmqtt-mosquitto-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let text = format!(
@@ -45,7 +51,7 @@ impl Mosquitto {
         );
         std::fs::write(directory.join("conf"), text).unwrap();
         let child = Self::run(&directory);
-        let mosquitto = Self { child, port, directory };
+        let mosquitto = Self { child, port, _reserved: reserved, directory };
         mosquitto.ready().await;
         Some(mosquitto)
     }
