@@ -24,8 +24,7 @@ pub(super) struct Core {
     /// For bursts.
     quiet: Device,
     generation: Generation,
-    /// The application was warned that it takes the place of another client.
-    warned: AtomicBool,
+    warning: PlaceWarning,
     /// What happens to it goes into the log.
     pub(super) logged: AtomicBool,
     /// For calls that name no timeout.
@@ -37,12 +36,12 @@ pub(super) struct Core {
 impl Core {
     pub(super) fn new(config: DeviceConfig, timeout: Duration) -> Self {
         let topic = topic::telemetry_prefix(&config.identity).into();
-        let device = Device::among(config, runtime::handle, runtime::neighbours);
+        let device = Device::among(config, runtime::handle, runtime::devices);
         Self {
             quiet: device.quiet(),
             device,
             generation: Generation::now(),
-            warned: AtomicBool::new(false),
+            warning: PlaceWarning::default(),
             logged: AtomicBool::new(false),
             timeout,
             topic,
@@ -76,20 +75,13 @@ impl Core {
 
     /// The device, to disconnect. The next connection may take another client's place again.
     pub(super) fn device_to_disconnect(&self) -> PyResult<&Device> {
-        self.warned.store(false, Ordering::Relaxed);
+        self.warning.forget();
         self.device()
     }
 
-    /// Warns that another client is about to be closed: before anything is done, so that where warnings are errors
-    /// this client has not connected and the other one goes on.
     #[cold]
     fn warn(&self, py: Python<'_>) -> PyResult<()> {
-        if !self.warned.load(Ordering::Relaxed) {
-            let client_id = self.config().identity.client_id();
-            py.import("azmqtt._support.warnings")?.call_method1("takes_a_place", (client_id,))?;
-            self.warned.store(true, Ordering::Relaxed);
-        }
-        Ok(())
+        self.warning.tell(py, &self.config().identity.client_id(), "hub")
     }
 
     /// The device to look at: nothing is started for it.
@@ -132,6 +124,27 @@ impl Drop for Core {
             // The parent's connection is not ours to end, and its locks may be held for ever in this copy.
             std::mem::forget(self.device.clone());
         }
+    }
+}
+
+/// Whether the application was warned that a client takes the place of another one.
+#[derive(Default)]
+pub(super) struct PlaceWarning(AtomicBool);
+
+impl PlaceWarning {
+    /// Warns, once, that another client is about to be closed: before anything is done, so that where warnings are errors
+    /// this client has not connected and the other one goes on. `server` is what keeps the newest.
+    pub(super) fn tell(&self, py: Python<'_>, client_id: &str, server: &str) -> PyResult<()> {
+        if !self.0.load(Ordering::Relaxed) {
+            py.import("azmqtt._support.warnings")?.call_method1("takes_a_place", (client_id, server))?;
+            self.0.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The next connection may take another client's place again.
+    pub(super) fn forget(&self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 }
 

@@ -15,7 +15,6 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::errors;
 use super::fork::Generation;
-use azmqtt_device::Neighbours;
 
 /// Threads for the hashes of uploads go away after this time without work.
 const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);
@@ -23,8 +22,10 @@ const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(1);
 struct Entry {
     generation: Generation,
     runtime: Runtime,
-    /// As one lock for all clients it must not be shared with a forked child either.
-    neighbours: Neighbours,
+    /// As one lock for all devices it must not be shared with a forked child either.
+    devices: azmqtt_device::Neighbours,
+    /// The same for the clients of other brokers.
+    clients: azmqtt_client::Neighbours,
 }
 
 /// The newest runtime. Entries are leaked: after a fork the parent's must not be dropped in the child, where
@@ -49,9 +50,14 @@ pub(super) fn handle() -> Handle {
     entry().runtime.handle().clone()
 }
 
-/// The clients of this process, for those who have called [`ensure`] in it before.
-pub(super) fn neighbours() -> &'static Neighbours {
-    &entry().neighbours
+/// The devices of this process, for those who have called [`ensure`] in it before.
+pub(super) fn devices() -> &'static azmqtt_device::Neighbours {
+    &entry().devices
+}
+
+/// The clients of other brokers of this process, for those who have called [`ensure`] in it before.
+pub(super) fn clients() -> &'static azmqtt_client::Neighbours {
+    &entry().clients
 }
 
 fn entry() -> &'static Entry {
@@ -90,7 +96,8 @@ fn make() -> io::Result<&'static Entry> {
     let entry = Box::into_raw(Box::new(Entry {
         generation: Generation::now(),
         runtime,
-        neighbours: Neighbours::default(),
+        devices: azmqtt_device::Neighbours::default(),
+        clients: azmqtt_client::Neighbours::default(),
     }));
     if CURRENT.compare_exchange(before, entry, Ordering::AcqRel, Ordering::Acquire).is_ok() {
         // SAFETY: just leaked, see `current`.

@@ -53,12 +53,12 @@ impl BrokerClient {
     }
 
     fn connect(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
-        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.0.client_to_connect(py)?, self.0.timeout(timeout)?);
         waiter::wait(py, |reply| client.connect(timeout, reply))
     }
 
     fn connect_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
-        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.0.client_to_connect(py)?, self.0.timeout(timeout)?);
         bridge::submit(py, |reply| client.connect(timeout, reply))
     }
 
@@ -91,7 +91,7 @@ impl BrokerClient {
         fields: Option<Fields<'_>>,
         timeout: Option<Seconds>,
     ) -> PyResult<u8> {
-        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
         let message = self.message(topic, payload, qos, retain, fields)?;
         waiter::wait(py, |reply| client.publish(message, timeout, reply))
             .map(|published| published.code as u8)
@@ -115,6 +115,7 @@ impl BrokerClient {
 
     /// A call to `publish_many`: `Publishing.run` is its blocking form.
     fn publishing(&self, qos: &Bound<'_, PyAny>, timeout: Option<Seconds>) -> PyResult<Publishing> {
+        self.0.client_for_call(qos.py())?;
         Publishing::new(&self.0, qos, timeout)
     }
 
@@ -131,7 +132,7 @@ impl BrokerClient {
         identifier: Option<u32>,
         timeout: Option<Seconds>,
     ) -> PyResult<Vec<u16>> {
-        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
         let filters = asked(filters, qos, no_local, retain_as_published, retain_handling)?;
         let wanted = Subscription { filters, identifier };
         let codes = waiter::wait(py, |reply| client.subscribe(wanted, timeout, reply))?;
@@ -150,7 +151,7 @@ impl BrokerClient {
         identifier: Option<u32>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
         let filters = asked(filters, qos, no_local, retain_as_published, retain_handling)?;
         let wanted = Subscription { filters, identifier };
         bridge::submit(py, |reply| client.subscribe(wanted, timeout, reply))
@@ -162,7 +163,7 @@ impl BrokerClient {
         filters: Vec<String>,
         timeout: Option<Seconds>,
     ) -> PyResult<Vec<u16>> {
-        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
         let codes = waiter::wait(py, |reply| client.unsubscribe(filters, timeout, reply))?;
         Ok(codes.into_iter().map(|code| u16::from(code as u8)).collect())
     }
@@ -173,7 +174,7 @@ impl BrokerClient {
         filters: Vec<String>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
         bridge::submit(py, |reply| client.unsubscribe(filters, timeout, reply))
     }
 
@@ -189,7 +190,7 @@ impl BrokerClient {
         response_topic: Option<String>,
         timeout: Option<Seconds>,
     ) -> PyResult<MqttMessage> {
-        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
         let message = self.message(topic, payload, qos, false, fields)?;
         let reply = waiter::wait(py, |reply| client.request(message, response_topic, timeout, reply))?;
         Ok(MqttMessage::received(reply, None))
@@ -227,9 +228,8 @@ impl BrokerClient {
 
     /// Why nothing can be asked of the client any more, once it is closed.
     #[getter]
-    #[expect(clippy::unused_self, reason = "as for a device's client")]
     fn closed_error(&self, py: Python<'_>) -> PyErr {
-        raise(py, &Error::Closed)
+        raise(py, &self.0.client_if_alive().map_or(Error::Closed, Client::closed))
     }
 
     /// Everything that is counted or measured, by its name. Round trips are tuples, in seconds.

@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 
 use super::outgoing::TopicLimits;
 use crate::bridge::Bursts;
-use crate::core::span;
+use crate::core::{PlaceWarning, span};
 use crate::fork::Generation;
 use crate::runtime;
 use azmqtt_client::{Client, Config};
@@ -18,6 +18,7 @@ pub(crate) struct BrokerCore {
     /// For bursts.
     quiet: Client,
     generation: Generation,
+    warning: PlaceWarning,
     /// What happens to it goes into the log.
     pub(super) logged: AtomicBool,
     /// For calls that name no timeout.
@@ -29,11 +30,12 @@ pub(crate) struct BrokerCore {
 
 impl BrokerCore {
     pub(super) fn new(config: Config, hostname: String, topics: TopicLimits, timeout: Duration) -> Self {
-        let client = Client::new(config, runtime::handle);
+        let client = Client::among(config, runtime::handle, runtime::clients);
         Self {
             quiet: client.quiet(),
             client,
             generation: Generation::now(),
+            warning: PlaceWarning::default(),
             logged: AtomicBool::new(false),
             timeout,
             topics,
@@ -46,6 +48,29 @@ impl BrokerCore {
         self.generation.check()?;
         runtime::ensure()?;
         Ok(&self.client)
+    }
+
+    /// The client for an operation that connects by itself, if clients do.
+    pub(super) fn client_for_call(&self, py: Python<'_>) -> PyResult<&Client> {
+        let client = self.client()?;
+        if client.takes_a_place() && self.config().auto_connect {
+            self.warn(py)?;
+        }
+        Ok(client)
+    }
+
+    /// The client, to connect.
+    pub(super) fn client_to_connect(&self, py: Python<'_>) -> PyResult<&Client> {
+        let client = self.client()?;
+        if client.takes_a_place() {
+            self.warn(py)?;
+        }
+        Ok(client)
+    }
+
+    #[cold]
+    fn warn(&self, py: Python<'_>) -> PyResult<()> {
+        self.warning.tell(py, &self.config().client_id, "broker")
     }
 
     /// The client to look at: nothing is started for it.
@@ -73,8 +98,8 @@ impl BrokerCore {
 impl Bursts for BrokerCore {
     type Handle = Client;
 
-    fn handle_for_call(&self, _py: Python<'_>) -> PyResult<&Client> {
-        self.client()
+    fn handle_for_call(&self, py: Python<'_>) -> PyResult<&Client> {
+        self.client_for_call(py)
     }
 
     fn quiet_handle(&self) -> &Client {

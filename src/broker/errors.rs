@@ -58,7 +58,7 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
         }
         Error::NotSupported { .. } => "NotSupported",
         Error::Invalid { reason } => return Ok(PyValueError::new_err(reason.clone())),
-        Error::Closed => "ClientClosed",
+        Error::Closed | Error::Replaced { .. } => "ClientClosed",
     };
     new(py, class, &error.to_string(), Some(&details))
 }

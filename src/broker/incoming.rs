@@ -21,7 +21,7 @@ pub(crate) struct Messages {
 
 impl Messages {
     pub(crate) fn new(py: Python<'_>, core: &Arc<BrokerCore>, filter: Option<&str>) -> PyResult<Self> {
-        let receiver = core.client()?.receiver(filter).map_err(|error| raise(py, &error))?;
+        let receiver = core.client_for_call(py)?.receiver(filter).map_err(|error| raise(py, &error))?;
         Ok(Self { core: Arc::clone(core), receiver: Arc::new(receiver) })
     }
 }

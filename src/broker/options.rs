@@ -55,6 +55,7 @@ pub(crate) struct Options<'py> {
     resend: bool,
     manual_acknowledge: bool,
     auto_connect: bool,
+    exclusive: bool,
     timeout: f64,
     topic_bytes: usize,
     topic_levels: usize,
@@ -103,6 +104,7 @@ impl Options<'_> {
             end_session: if self.resend { EndSession::Never } else { EndSession::OnClose },
             manual_acknowledge: self.manual_acknowledge,
             auto_connect: self.auto_connect,
+            exclusive: self.exclusive,
             ..base
         };
         Ok(Made { config, hostname: self.hostname, topics, timeout: span("timeout", self.timeout)? })

@@ -33,10 +33,12 @@ def connect() -> Iterator[Connect]:
     """Make clients of a broker, and close them at the end."""
     clients: list[MqttClient] = []
 
-    def make(broker: Mosquitto | ScriptedBroker, client_id: str | None = None, **options: object) -> MqttClient:
+    def make(
+        broker: Mosquitto | ScriptedBroker, client_id: str | None = None, *, host: str = "localhost", **options: object
+    ) -> MqttClient:
         port = broker.tls_port if isinstance(broker, Mosquitto) else broker.port
         given = {"port": port, "trust": broker.ca_file, "timeout": 20, **options}
-        client = MqttClient("localhost", client_id, **given)
+        client = MqttClient(host, client_id, **given)
         clients.append(client)
         return client
 

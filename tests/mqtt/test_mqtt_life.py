@@ -9,7 +9,6 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -129,24 +128,6 @@ def test_a_message():
     assert len(azmqtt.MqttMessage("a")) == 0
     with pytest.raises(ValueError, match="the payload is not UTF-8"):
         azmqtt.MqttMessage("a", b"\xff").text()
-
-
-def test_two_clients_of_one_client_id(connect, scripted):
-    """They would end each other's connection, so the second one is warned of."""
-    broker = scripted()
-    connect(broker, "same")
-    first = connect(broker, "same")  # nobody is connected yet
-    first.connect()
-    connect(broker, "other").connect()
-    connect(broker).connect()
-    connect(broker).connect()
-    with pytest.warns(
-        RuntimeWarning, match="another client of this process is connected to localhost as 'same'"
-    ) as seen:
-        connect(broker, "same")
-    assert seen[0].filename == str(Path(__file__).with_name("conftest.py"))
-    first.close()
-    connect(broker, "same")
 
 
 def test_the_first_call_fails_fast(connect, scripted):

@@ -47,10 +47,10 @@ def test_cells(kernel, broker):
     assert kernel.run(read) == "{'t': 2}"
     assert "connected" in kernel.run("client")
     again = MAKE.format(port=broker.tls_port, ca_file=str(broker.ca_file))
-    assert "RuntimeWarning: another client of this process is connected to localhost as 'notebook'" in kernel.run(again)
-    kernel.run("client.close()")
-    kernel.run(f"messages.close()\ndel messages\n{again}")
+    shown = kernel.run(f"older = client\n{again}")
+    assert "RuntimeWarning: another client of this process is connected as notebook" in shown
     assert kernel.run(read) == "{'t': 2}"
+    assert "closed" in kernel.run("older")
 
 
 @pytest.mark.timeout(120)

@@ -15,7 +15,7 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`mailbox`], [`reply`] | commands on their way to the task; how outcomes come back |
+//! | [`mailbox`], [`reply`], [`cause`] | commands on their way to the task; how outcomes come back; why there is none |
 //! | [`ticket`], [`outbox`], [`budget`], [`batch`], [`bulk`] | messages on their way out: one, those that wait, how many may, many counted together, many by one call |
 //! | [`inbox`], [`stream`], [`acknowledge`] | what came in, one item after the other, acknowledged in order |
 //! | [`limits`], [`backoff`] | room, time, attempts; when to try again |
@@ -30,6 +30,7 @@ pub mod batch;
 pub mod broker;
 pub mod budget;
 pub mod bulk;
+pub mod cause;
 pub mod changes;
 pub mod check;
 mod claims;
@@ -56,8 +57,8 @@ pub use changes::StateChanges;
 pub use connection::{Connection, Dispatch};
 pub use inbox::Inbox;
 pub use managed::{
-    Accepted, Authenticator, Client, Config, Credential, Delivery, EndSession, Error, InboxLimits, Published,
-    Purpose, Received, Receiver, Stats, Subscription,
+    Accepted, Authenticator, Client, Config, Credential, Delivery, EndSession, Error, InboxLimits,
+    Neighbours, Published, Purpose, Received, Receiver, Stats, Subscription,
 };
 pub use manual::{BadConnect, End, Event, EventKind, Events, MqttClient, Refused, check_connect};
 pub use monitor::Monitor;

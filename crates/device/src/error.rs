@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::provisioning::failure::ProvisioningFailure;
 use azmqtt_client::budget::Full;
+use azmqtt_client::cause::{Cause, replaced_by};
 use azmqtt_dialect::ServiceError;
 use azmqtt_net::ConnectError;
 pub use azmqtt_net::Step;
@@ -116,12 +117,16 @@ impl fmt::Display for Error {
     }
 }
 
-/// Why a client has lost its place.
-pub(super) fn replaced_by(client_id: &str) -> String {
-    format!("another client of this process has connected as {client_id}")
-}
-
 impl std::error::Error for Error {}
+
+impl Cause for Error {
+    fn cause(&self) -> String {
+        match self {
+            Self::ConnectionLost { reason } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+}
 
 impl From<ConnectError> for Error {
     fn from(error: ConnectError) -> Self {

@@ -270,7 +270,7 @@ impl Device {
     /// Whether the next operation that connects takes the place of another client of the process.
     pub fn takes_a_place(&self) -> bool {
         self.state() == State::Disconnected
-            && self.shared().neighbours.is_some_and(|neighbours| neighbours().has_rival(self.shared()))
+            && self.shared().neighbours.is_some_and(|neighbours| neighbours().0.has_rival(self.shared()))
     }
 
     /// Why nothing can be asked of it any more, once it is closed.

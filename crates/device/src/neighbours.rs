@@ -1,124 +1,40 @@
-//! Clients of one process that connect as the same device or module.
+//! Clients of one process that connect as the same device or module: one takes the other's place
+//! ([`azmqtt_client::lasting::neighbours`]).
 //!
 //! A hub keeps only the newest connection of an identity (IoT Hub docs, "Use MQTT": a second connection with the same client
-//! id ends the first). Two clients that both reconnect would take it from each other for ever. So the one that was asked
-//! last to connect takes the other's place when the hub has accepted it, and the other one is closed.
+//! id ends the first).
 
-use std::collections::HashMap;
-use std::collections::hash_map::{DefaultHasher, Entry};
-use std::hash::{Hash, Hasher};
-use std::sync::{Arc, Weak};
+use std::borrow::Cow;
 
 use crate::commands::Command;
 use crate::config::DeviceConfig;
 use crate::shared::Shared;
-use azmqtt_net::sync::Mutex;
+use azmqtt_client::lasting::neighbours::{self, Neighbour};
 
-/// The clients of a process that are connected or want to be. Keeps none of them alive.
+/// The devices and modules of a process that are connected or want to be. Keeps none of them alive.
 #[derive(Debug, Default)]
-pub struct Neighbours(Mutex<Inner>);
+pub struct Neighbours(pub(crate) neighbours::Neighbours<Shared>);
 
-#[derive(Debug, Default)]
-struct Inner {
-    /// By a hash of the identity.
-    members: HashMap<u64, Vec<Member>>,
-    /// How many have come.
-    turns: u64,
-}
+/// A client's place among its neighbours.
+pub(super) type Seat = neighbours::Seat<Shared>;
 
-#[derive(Debug)]
-struct Member {
-    /// A higher number was asked to connect later.
-    turn: u64,
-    /// The hub has accepted it.
-    accepted: bool,
-    shared: Weak<Shared>,
-}
-
-impl Neighbours {
-    /// Whether `client` takes the place of another one when it connects.
-    pub(super) fn has_rival(&self, client: &Shared) -> bool {
-        let inner = self.0.lock();
-        client.config.exclusive
-            && inner
-                .of(&client.config)
-                .any(|(_, other)| !std::ptr::eq(client, &raw const *other) && other.config.exclusive)
+impl Neighbour for Shared {
+    fn client_id(&self) -> Cow<'_, str> {
+        self.config.identity.client_id().into()
     }
 
-    /// Adds a client that was asked to connect.
-    pub(super) fn enter(&'static self, shared: &Arc<Shared>) -> Seat {
-        let slot = slot(&shared.config);
-        let mut inner = self.0.lock();
-        inner.turns += 1;
-        let turn = inner.turns;
-        let member = Member { turn, accepted: false, shared: Arc::downgrade(shared) };
-        inner.members.entry(slot).or_insert_with(|| Vec::with_capacity(1)).push(member);
-        Seat { neighbours: self, slot, turn }
-    }
-}
-
-impl Inner {
-    /// The members that connect to the hub of `config` as the same identity.
-    fn of<'a>(&'a self, config: &'a DeviceConfig) -> impl Iterator<Item = (&'a Member, Arc<Shared>)> {
-        let members = self.members.get(&slot(config)).into_iter().flatten();
-        members.filter_map(|member| {
-            let shared = member.shared.upgrade()?;
-            is_same(config, &shared.config).then_some((member, shared))
-        })
-    }
-}
-
-/// A client's place among its neighbours, until it rests or ends.
-#[derive(Debug)]
-pub(super) struct Seat {
-    neighbours: &'static Neighbours,
-    slot: u64,
-    turn: u64,
-}
-
-impl Seat {
-    /// The hub has accepted this client: older ones are told. False if a newer one was accepted before.
-    pub(super) fn accepted(&self, config: &DeviceConfig) -> bool {
-        let mut inner = self.neighbours.0.lock();
-        let members = inner.members.get_mut(&self.slot).into_iter().flatten();
-        members.filter(|member| member.turn == self.turn).for_each(|member| member.accepted = true);
-        let mut newest = true;
-        for (member, other) in
-            inner.of(config).filter(|(_, other)| config.exclusive && other.config.exclusive)
-        {
-            if member.turn < self.turn {
-                // One that has ended needs no word.
-                drop(other.commands.push(Command::Replaced, true));
-            } else if member.turn > self.turn && member.accepted {
-                newest = false;
-            }
-        }
-        newest
+    fn has_session_of(&self, other: &Self) -> bool {
+        is_same(&self.config, &other.config)
     }
 
-    /// Whether another client of the process is, or wants to be, in the same place.
-    pub(super) fn is_shared(&self, config: &DeviceConfig) -> bool {
-        self.neighbours.0.lock().of(config).any(|(member, _)| member.turn != self.turn)
+    fn is_exclusive(&self) -> bool {
+        self.config.exclusive
     }
-}
 
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut inner = self.neighbours.0.lock();
-        if let Entry::Occupied(mut members) = inner.members.entry(self.slot) {
-            members.get_mut().retain(|member| member.turn != self.turn);
-            if members.get().is_empty() {
-                members.remove();
-            }
-        }
+    fn replace(&self) {
+        // One that has ended needs no word.
+        drop(self.commands.push(Command::Replaced, true));
     }
-}
-
-fn slot(config: &DeviceConfig) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    config.identity.device_id.hash(&mut hasher);
-    config.identity.module_id.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Whether two clients would have the same session of the same hub. Names of hosts know no case (RFC 4343).

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from azmqtt import _core
-from azmqtt._mqtt import neighbours
 from azmqtt._mqtt.incoming import Incoming
 from azmqtt._mqtt.options import DEFAULTS, broker_options
 from azmqtt._mqtt.properties import fields
@@ -51,6 +50,8 @@ class MqttClient(Incoming):
         RequestTimeout: No answer within the timeout.
         ClientClosed: The client is closed.
         RuntimeError: The client was made in another process, before ``fork()``.
+        RuntimeWarning: The call connects and takes the place of another client of this process with the same host, port
+            and client id, which is closed then; see ``exclusive``.
     """
 
     __slots__ = ()
@@ -67,10 +68,6 @@ class MqttClient(Incoming):
         Raises:
             ValueError: Names the option that is out of its bounds, or the file that cannot be read.
             TypeError: An option that is unknown or of the wrong type.
-
-        Warns:
-            RuntimeWarning: Another client of this process is connected with this client id. A broker keeps only the
-                newest, so that the two would end each other's connection.
         """
         self._closed = True
         if not options.keys() <= DEFAULTS.keys():
@@ -78,9 +75,7 @@ class MqttClient(Incoming):
         authenticating = _authenticating(options.get("authentication"))
         calls = None if authenticating is None else authenticating.calls
         given = broker_options(hostname, client_id, options, calls)
-        neighbours.look_around(given)
         self._begin(_core.BrokerClient(given))
-        neighbours.enter(self, given)
         self._limits = limits_of(hostname)
         if authenticating is not None:
             self._callback = authenticating

@@ -40,6 +40,7 @@ class BrokerOptions(TypedDict):
     resend: bool
     manual_acknowledge: bool
     auto_connect: bool
+    exclusive: bool
     timeout: float
     topic_bytes: int
     topic_levels: int

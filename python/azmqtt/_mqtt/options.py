@@ -61,6 +61,9 @@ class MqttOptions(TypedDict, total=False):
         (``"manual"``).
     timeout: Seconds that a call may take unless it names its own (30).
     auto_connect: Whether the first call connects by itself (``True``), or only ``connect`` does.
+    exclusive: Whether this client is the only one of its host, port and client id in this process (``True``): when it
+        connects, it takes the place of another one, which is closed; a ``RuntimeWarning`` says so. With ``False`` for
+        one of two, both stay, and the broker ends the connection of each when the other connects.
     """
 
     username: str | None
@@ -90,6 +93,7 @@ class MqttOptions(TypedDict, total=False):
     ack: Literal["auto", "manual"]
     timeout: float
     auto_connect: bool
+    exclusive: bool
 
 
 _DAY = 86_400
@@ -133,6 +137,7 @@ DEFAULTS: dict[str, Any] = {
     "ack": "auto",
     "timeout": 30,
     "auto_connect": True,
+    "exclusive": True,
 }
 
 
@@ -192,6 +197,7 @@ def broker_options(
         "resend": _choice(given, "lost_session", "resend", "fail"),
         "manual_acknowledge": _choice(given, "ack", "manual", "auto"),
         "auto_connect": arguments.instance("auto_connect", given["auto_connect"], bool),
+        "exclusive": arguments.instance("exclusive", given["exclusive"], bool),
         "timeout": arguments.seconds_within("timeout", given["timeout"], 0.001, 365 * _DAY),
         "topic_bytes": limits.bytes,
         "topic_levels": limits.levels,

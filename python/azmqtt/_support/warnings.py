@@ -14,23 +14,13 @@ if TYPE_CHECKING:
 _COROUTINE = 0x80 | 0x200
 
 
-def takes_a_place(client_id: str) -> None:
+def takes_a_place(client_id: str, server: str) -> None:
     """Warn that the client that is about to connect takes the place of another one of this process."""
     frame = caller()
     message = (
-        f"another client of this process is connected as {client_id}, and a hub keeps only the newest: it is closed as "
-        "soon as this one has connected. Close it before, or make one of the two with exclusive=False to keep both"
-    )
-    # Without a registry: each time counts, also where a notebook's cell runs again.
-    warnings.warn_explicit(message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno)
-
-
-def shares_a_client_id(hostname: str, client_id: str) -> None:
-    """Warn that the client that is being made and another one of this process would end each other's connection."""
-    frame = caller()
-    message = (
-        f"another client of this process is connected to {hostname} as {client_id!r}, and a broker keeps only the "
-        "newest: they would end each other's connection. Close the other one first, or use another client_id"
+        f"another client of this process is connected as {client_id}, and a {server} keeps only the newest: it is "
+        "closed as soon as this one has connected. Close it before, or make one of the two with exclusive=False to "
+        "keep both"
     )
     # Without a registry: each time counts, also where a notebook's cell runs again.
     warnings.warn_explicit(message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno)

@@ -6,12 +6,14 @@
 //! | [`task`] | the life of the connection: wait until it is wanted, connect, speak, reconnect, close |
 //! | [`handle`] | the application's side: commands in |
 //! | [`goal`], [`link`] | what the application wants of the connection; how far the current one is |
+//! | [`neighbours`] | other clients of the process that connect as the same client identifier |
 //! | [`times`] | when operations run out of time |
 //! | [`reasons`] | why there is no answer, or no connection any more, in words |
 
 pub mod goal;
 pub mod handle;
 pub mod link;
+pub mod neighbours;
 pub mod reasons;
 mod session;
 pub mod task;

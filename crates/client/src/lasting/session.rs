@@ -1,10 +1,10 @@
 //! A session that outlives its connections, as the task that keeps it connected sees it.
 
-use std::fmt::Display;
 use std::future::{Future, pending};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::cause::Cause;
 use crate::connection::Dispatch;
 use crate::limits::RetryPolicy;
 use crate::mailbox::Mailbox;
@@ -37,6 +37,22 @@ pub enum End<E> {
     Unwritable(E),
     /// The application is to judge whether to go on.
     Final(E),
+}
+
+impl<E: Cause> End<E> {
+    /// What ended the connection, to those who lose something with it. `again` says why the next one follows at once.
+    pub fn describe(&self, again: &str) -> String {
+        match self {
+            Self::Lost { error, .. }
+            | Self::Failed(error)
+            | Self::Refused(error)
+            | Self::Unwritable(error)
+            | Self::Final(error) => error.cause(),
+            Self::Again => again.to_owned(),
+            Self::Left => "disconnected on request".to_owned(),
+            Self::Closed => "the client is closing".to_owned(),
+        }
+    }
 }
 
 /// What the handles of a client and its task both see.
@@ -78,7 +94,7 @@ pub trait Shared: Send + Sync + 'static {
 /// A session without I/O that outlives its connections. What the application wants of it comes in as commands.
 pub trait Lasting: Dispatch<End = End<<Self as Lasting>::Error>> + Send + Sized + 'static {
     /// Why an operation did not succeed.
-    type Error: Clone + Display + Send;
+    type Error: Cause;
     /// What the handles see, too.
     type Shared: Shared;
     /// A stream that is open, and what is to be shown on it.

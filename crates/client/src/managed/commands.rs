@@ -40,6 +40,8 @@ pub(crate) enum Command {
         reply: Reply<Vec<ReasonCode>>,
     },
     Request(Box<Request>),
+    /// Another client of the process has connected as this one's client identifier.
+    Replaced,
     /// The receivers are done with these.
     Done(Vec<Delivery>),
     /// A receiver is gone, with these in its hands.
@@ -76,7 +78,7 @@ impl Command {
                 shared.budget.give_back(request.size as usize);
                 request.reply.send(Err(error.clone()));
             }
-            Self::Done(_) | Self::Leave(..) => {}
+            Self::Done(_) | Self::Leave(..) | Self::Replaced => {}
         }
     }
 }

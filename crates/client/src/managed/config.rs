@@ -16,6 +16,7 @@ pub const NEVER_EXPIRES: u32 = u32::MAX;
 
 /// Everything about a client's connection. Building it does no I/O. `Debug` shows no secret.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Config {
     /// Where it connects to.
     pub broker: Broker,
@@ -64,6 +65,10 @@ pub struct Config {
     pub manual_acknowledge: bool,
     /// Whether operations connect by themselves; otherwise they fail until `connect` is called.
     pub auto_connect: bool,
+    /// Whether this client is the only one of its client identifier in this process: see [`Neighbours`].
+    ///
+    /// [`Neighbours`]: super::Neighbours
+    pub exclusive: bool,
     /// Whether [`Client::close`] ends the session.
     ///
     /// [`Client::close`]: super::handle::Client::close
@@ -99,6 +104,7 @@ impl Config {
             lost_session: LostSession::Resend,
             manual_acknowledge: false,
             auto_connect: true,
+            exclusive: true,
             end_session: EndSession::Never,
             deadlines: ConnectDeadlines::default(),
         }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::budget::Full;
+use crate::cause::{Cause, replaced_by};
 use crate::reply::Closed;
 use azmqtt_mqtt::ReasonCode;
 use azmqtt_net::{ConnectError, Step};
@@ -101,6 +102,11 @@ pub enum Error {
     },
     /// The client was closed, or is being closed.
     Closed,
+    /// The client was closed because another one of this process has connected as the same client identifier.
+    Replaced {
+        /// The client identifier of both.
+        client_id: String,
+    },
 }
 
 impl fmt::Display for Error {
@@ -142,6 +148,9 @@ impl fmt::Display for Error {
             }
             Self::NotSupported { what } => write!(f, "the broker does not support {what}"),
             Self::Closed => f.write_str("the client is closed"),
+            Self::Replaced { client_id } => {
+                write!(f, "the client is closed: {}", replaced_by(client_id))
+            }
         }
     }
 }
@@ -156,6 +165,15 @@ fn explain(f: &mut fmt::Formatter<'_>, reason: Option<&str>) -> fmt::Result {
 }
 
 impl std::error::Error for Error {}
+
+impl Cause for Error {
+    fn cause(&self) -> String {
+        match self {
+            Self::ConnectionLost { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        }
+    }
+}
 
 impl Closed for Error {
     fn closed() -> Self {

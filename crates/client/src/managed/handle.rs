@@ -12,6 +12,7 @@ use super::error::Error;
 use super::filter::{self, Filter};
 use super::inlets::Inlet;
 use super::message::{Accepted, Delivery, Owner, Published, Received, Ticket, size_of};
+use super::neighbours::Neighbours;
 use super::session::Session;
 use super::shared::Shared;
 use super::stats::Stats;
@@ -38,8 +39,20 @@ pub struct Client(Handle<Session>);
 impl Client {
     /// A client that connects on its first operation, on the runtime that `runtime` names then.
     pub fn new(config: Config, runtime: fn() -> runtime::Handle) -> Self {
-        let shared = Arc::new(Shared::new(config));
-        Self(Handle::new(Session::new(shared, Instant::now()), runtime))
+        Self::make(Shared::new(config), runtime)
+    }
+
+    /// The same among `neighbours`, one of which may have its client identifier.
+    pub fn among(
+        config: Config,
+        runtime: fn() -> runtime::Handle,
+        neighbours: fn() -> &'static Neighbours,
+    ) -> Self {
+        Self::make(Shared { neighbours: Some(neighbours), ..Shared::new(config) }, runtime)
+    }
+
+    fn make(shared: Shared, runtime: fn() -> runtime::Handle) -> Self {
+        Self(Handle::new(Session::new(Arc::new(shared), Instant::now()), runtime))
     }
 
     /// Connects, if not connected yet.
@@ -175,6 +188,18 @@ impl Client {
     /// Puts what happens to the connection from now on into `log`, under the name `client`.
     pub fn log_to(&self, log: &Arc<Log>, client: Arc<str>) {
         self.shared().monitor.watchers.log(log, client);
+    }
+
+    /// Whether the next operation that connects takes the place of another client of the process.
+    pub fn takes_a_place(&self) -> bool {
+        let neighbours = self.shared().neighbours.filter(|_| self.state() == State::Disconnected);
+        let is_named = !self.config().client_id.is_empty();
+        is_named && neighbours.is_some_and(|neighbours| neighbours().0.has_rival(self.shared()))
+    }
+
+    /// Why nothing can be asked of it any more, once it is closed.
+    pub fn closed(&self) -> Error {
+        self.shared().closed()
     }
 
     /// What the client was made with.

@@ -1,9 +1,12 @@
 //! What the handles of a client and its task both see.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::commands::{Command, Commands};
 use super::config::Config;
 use super::error::Error;
 use super::inlets::Inlets;
+use super::neighbours::Neighbours;
 use super::stats::Monitor;
 use crate::budget::Budget;
 use crate::lasting;
@@ -18,6 +21,10 @@ pub(crate) struct Shared {
     pub(super) budget: Budget,
     pub(super) inlets: Inlets,
     pub(super) commands: Commands,
+    /// Other clients of the process.
+    pub(super) neighbours: Option<fn() -> &'static Neighbours>,
+    /// Another client of the process has its place.
+    pub(super) replaced: AtomicBool,
 }
 
 impl Shared {
@@ -27,7 +34,18 @@ impl Shared {
             budget: Budget::new(config.outbox),
             inlets: Inlets::default(),
             commands: Commands::default(),
+            neighbours: None,
+            replaced: AtomicBool::new(false),
             config,
+        }
+    }
+
+    /// Why nothing can be asked of it any more.
+    pub(super) fn closed(&self) -> Error {
+        if self.replaced.load(Ordering::Relaxed) {
+            Error::Replaced { client_id: self.config.client_id.clone() }
+        } else {
+            Error::Closed
         }
     }
 }
@@ -48,7 +66,7 @@ impl lasting::Shared for Shared {
     }
 
     fn reject(&self, command: Command) {
-        command.reject(self, &Error::Closed);
+        command.reject(self, &self.closed());
     }
 
     fn close_inboxes(&self) {

@@ -138,7 +138,7 @@ impl Session {
         self.link.accepted(now);
         self.refusals = Refusals::default();
         self.shared.monitor.set_last_error(None);
-        if self.seat.as_ref().is_some_and(|seat| !seat.accepted(&self.shared.config)) {
+        if self.seat.as_ref().is_some_and(|seat| !seat.accepted(&self.shared)) {
             self.replaced(now);
         }
         let monitor = &self.shared.monitor;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::goal::Goal;
-use super::reasons;
 use super::state::{End, Session};
 use super::waiting::Waiting;
 use crate::attempt::{self, Opened};
 use crate::beside::Beside;
 use crate::commands::Command;
 use crate::credentials::{Purpose, Refusals};
-use crate::error::{Error, replaced_by};
+use crate::error::Error;
 use crate::shared::Shared;
 use crate::stats::State;
+use azmqtt_client::cause::replaced_by;
 use azmqtt_client::lasting::times::Times;
 use azmqtt_client::lasting::{Lasting, Shared as _};
 use azmqtt_mqtt::Properties;
@@ -74,7 +74,7 @@ impl Lasting for Session {
     fn keeps_connected(&mut self, whether: bool) {
         self.refusals = Refusals::default();
         let neighbours = self.shared.neighbours.filter(|_| whether);
-        self.seat = neighbours.map(|neighbours| neighbours().enter(&self.shared));
+        self.seat = neighbours.map(|neighbours| neighbours().0.enter(&self.shared));
     }
 
     fn open(&self) -> BoxFuture<'static, Result<Opened, Error>> {
@@ -98,7 +98,7 @@ impl Lasting for Session {
     }
 
     fn disconnected(&mut self, end: &End) {
-        let reason = reasons::of_end(end);
+        let reason = end.describe("reconnecting with a new token");
         let counters = &self.shared.monitor.counters;
         match end {
             End::Again => counters.tokens_renewed.add(1),

@@ -3,7 +3,8 @@
 use std::time::Instant;
 
 use super::state::{End, Session};
-use crate::error::{Error, Step, replaced_by};
+use crate::error::{Error, Step};
+use azmqtt_client::cause::replaced_by;
 use azmqtt_client::lasting::reasons;
 use azmqtt_mqtt::{ReasonCode, codec};
 
@@ -28,7 +29,7 @@ impl Session {
             return "the hub closed the connection without a reason".to_owned();
         }
         let id = self.shared.config.identity.client_id();
-        if self.seat.as_ref().is_some_and(|seat| seat.is_shared(&self.shared.config)) {
+        if self.seat.as_ref().is_some_and(|seat| seat.is_shared(&self.shared)) {
             return replaced_by(&id);
         }
         format!(
@@ -70,20 +71,5 @@ impl Session {
                 ),
             }),
         }
-    }
-}
-
-/// What ended a connection, to those who lose something with it.
-pub(super) fn of_end(end: &End) -> String {
-    match end {
-        End::Lost { error: Error::ConnectionLost { reason }, .. } => reason.clone(),
-        End::Lost { error, .. }
-        | End::Failed(error)
-        | End::Refused(error)
-        | End::Unwritable(error)
-        | End::Final(error) => error.to_string(),
-        End::Again => "reconnecting with a new token".to_owned(),
-        End::Left => "disconnected on request".to_owned(),
-        End::Closed => "the client is closing".to_owned(),
     }
 }

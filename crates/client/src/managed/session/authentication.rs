@@ -147,6 +147,8 @@ impl Session {
         }
         let waits = self.shared.config.authenticator.as_ref().is_some_and(|known| known.wait_allowed());
         if waits {
+            let said = reasons::said(&auth.properties);
+            self.shared.monitor.set_last_error(Some(format!("the broker takes the new token later{said}")));
             self.link.set_renewal(Renewal::Due(Some(later(now, LATER))));
             return Ok(());
         }

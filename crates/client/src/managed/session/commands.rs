@@ -18,8 +18,9 @@ impl Session {
         match command {
             Command::Close { deadline, reply } => self.goal.close(deadline, Some(reply), false),
             Command::Done(deliveries) => self.done(&deliveries, now),
+            Command::Replaced => self.replaced(now),
             Command::Leave(inlet, held) => self.receiver_left(&inlet, held, now),
-            command if self.goal.is_closing() => command.reject(&self.shared, &Error::Closed),
+            command if self.goal.is_closing() => command.reject(&self.shared, &self.shared.closed()),
             Command::Connect { time, reply } => {
                 // Who asks by name has been told why it ended.
                 self.goal = Goal::Connected;
@@ -52,7 +53,11 @@ impl Session {
                 self.ask(What::Unsubscribe(filters), time, Caller::Application(reply));
             }
             Command::Request(request) => self.request(*request, now),
-            Command::Connect { .. } | Command::Close { .. } | Command::Done(_) | Command::Leave(..) => {}
+            Command::Connect { .. }
+            | Command::Close { .. }
+            | Command::Done(_)
+            | Command::Leave(..)
+            | Command::Replaced => {}
         }
     }
 

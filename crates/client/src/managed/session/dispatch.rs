@@ -38,7 +38,7 @@ impl Dispatch for Session {
             }
             Event::Refused { reason, properties } => return Err(self.refusal(reason, &properties)),
             Event::Disconnected(disconnect) => {
-                return Err(self.ended_by_broker(disconnect.reason, &disconnect.properties));
+                return Err(self.ended_by_broker(disconnect.reason, &disconnect.properties, now));
             }
             Event::Auth(auth) => return self.auth_came(&auth, now),
             Event::Subscribed { packet_id, reasons, properties }
@@ -115,6 +115,9 @@ impl Session {
         let shown = self.link.accepted(now);
         if let Some(assigned) = properties.assigned_client_id() {
             assigned.clone_into(&mut self.client_id);
+        }
+        if self.seat.as_ref().is_some_and(|seat| !seat.accepted(&self.shared)) {
+            self.replaced(now);
         }
         let is_known = std::mem::replace(&mut self.was_accepted, true);
         self.is_own |= !is_known && !session_present;

@@ -1,5 +1,8 @@
 //! What becomes of a session that the broker forgot, or that the client is done with.
 
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
 use super::state::{End, Session};
 use crate::limits::LostSession;
 use crate::managed::config::EndSession;
@@ -39,12 +42,19 @@ impl Session {
         self.outbox.requeue(again);
     }
 
-    /// Whether the session is to end with the client.
+    /// Another client of the process has connected as this one's client identifier, and the broker keeps one.
+    pub(super) fn replaced(&mut self, now: Instant) {
+        self.shared.replaced.store(true, Ordering::Relaxed);
+        self.goal.close(now, None, false);
+    }
+
+    /// Whether the session is to end with the client. It goes on with a client that has its place.
     pub(super) fn ends_session(&self) -> bool {
-        match self.shared.config.end_session {
-            EndSession::Never => false,
-            EndSession::OnClose => true,
-            EndSession::IfBegun => self.is_own,
-        }
+        !self.shared.replaced.load(Ordering::Relaxed)
+            && match self.shared.config.end_session {
+                EndSession::Never => false,
+                EndSession::OnClose => true,
+                EndSession::IfBegun => self.is_own,
+            }
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::goal::{Ended, Goal};
-use super::reasons;
 use super::state::{End, Session};
 use super::subscriptions::Caller;
+use crate::cause::replaced_by;
 use crate::lasting::times::Times;
 use crate::lasting::{Lasting, Shared as _};
 use crate::managed::attempt::{self, Opened};
@@ -52,6 +52,13 @@ impl Lasting for Session {
         self.goal.should_close(now, || self.is_settled())
     }
 
+    fn keeps_connected(&mut self, whether: bool) {
+        // The broker makes up the identifier of a client that has none.
+        let neighbours =
+            self.shared.neighbours.filter(|_| whether && !self.shared.config.client_id.is_empty());
+        self.seat = neighbours.map(|neighbours| neighbours().0.enter(&self.shared));
+    }
+
     fn open(&self) -> BoxFuture<'static, Result<Opened, Error>> {
         attempt::open(&self.shared.config)
     }
@@ -77,7 +84,7 @@ impl Lasting for Session {
     }
 
     fn disconnected(&mut self, end: &End) {
-        let reason = reasons::of_end(end);
+        let reason = end.describe("reconnecting for the messages that found no room");
         if matches!(end, End::Lost { .. }) {
             self.shared.monitor.counters.connections_lost.add(1);
         }
@@ -134,8 +141,13 @@ impl Lasting for Session {
     }
 
     fn finish(&mut self, now: Instant) {
-        self.shared.monitor.set_state(State::Closed, None);
-        self.fail_all(&Error::Closed, now);
+        let error = self.shared.closed();
+        let reason = match &error {
+            Error::Replaced { client_id } => Some(replaced_by(client_id)),
+            _ => None,
+        };
+        self.shared.monitor.set_state(State::Closed, reason.as_deref());
+        self.fail_all(&error, now);
         self.show_depths();
         self.shared.end();
         self.goal.closed();

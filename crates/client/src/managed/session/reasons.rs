@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::state::{End, Session};
+use crate::cause::replaced_by;
 use crate::lasting::reasons;
 use crate::managed::error::{Error, on_one_line};
 use azmqtt_mqtt::{Level, Properties, PublishError, QoS, ReasonCode, SubscribeError};
@@ -31,17 +32,18 @@ impl Session {
         }
         let broker = &self.shared.config.broker;
         let id = &self.client_id;
+        let who = if id.is_empty() { "a client without a client id".to_owned() } else { format!("{id:?}") };
         let said = said(properties);
         match code {
             ReasonCode::NotAuthorized
             | ReasonCode::BadUserNameOrPassword
             | ReasonCode::BadAuthenticationMethod
             | ReasonCode::Banned => {
-                let reason = format!("{broker} refused {id:?}: {code}{said}{}", self.doubted());
+                let reason = format!("{broker} refused {who}: {code}{said}{}", self.doubted());
                 End::Refused(Error::AuthenticationFailed { reason, code: Some(code) })
             }
             code => {
-                let reason = format!("{broker} refused {id:?}: {code}{said}");
+                let reason = format!("{broker} refused {who}: {code}{said}");
                 End::Failed(Error::ConnectionFailed { step: Step::Mqtt, reason, code: Some(code) })
             }
         }
@@ -54,8 +56,12 @@ impl Session {
     }
 
     /// The broker sent DISCONNECT.
-    pub(super) fn ended_by_broker(&self, code: ReasonCode, properties: &Properties) -> End {
+    pub(super) fn ended_by_broker(&mut self, code: ReasonCode, properties: &Properties, now: Instant) -> End {
         if code == ReasonCode::SessionTakenOver {
+            if self.seat.as_ref().is_some_and(|seat| seat.is_claimed(&self.shared)) {
+                self.replaced(now);
+                return self.ended(replaced_by(&self.client_id), Some(code));
+            }
             return End::Final(Error::TakenOver);
         }
         if let Some(moved) = moved(code, properties) {
@@ -81,6 +87,9 @@ impl Session {
         let is_accepted = self.link.accepted_at().is_some();
         if !is_accepted || id.is_empty() {
             return closed.to_owned();
+        }
+        if self.seat.as_ref().is_some_and(|seat| seat.is_shared(&self.shared)) {
+            return replaced_by(id);
         }
         if self.shared.config.level == Level::Mqtt5 {
             // It should have sent DISCONNECT with 0x8E [MQTT-3.1.4-3]; Mosquitto 2.0.11 does not when the session goes on.
@@ -114,7 +123,7 @@ fn moved(code: ReasonCode, properties: &Properties) -> Option<Error> {
 }
 
 /// The reason string, as it ends in errors and logs: not all of it, and no control characters.
-fn said(properties: &Properties) -> String {
+pub(super) fn said(properties: &Properties) -> String {
     properties.reason_string().map_or_else(String::new, |reason| {
         let short: String = reason.chars().take(200).collect();
         format!(" ({})", on_one_line(&short))
@@ -143,20 +152,5 @@ pub(super) fn unasked(why: &SubscribeError) -> Error {
         SubscribeError::SharedNotSupported(_) => Error::NotSupported { what: "shared subscriptions" },
         SubscribeError::IdentifiersNotSupported => Error::NotSupported { what: "subscription identifiers" },
         other => Error::Invalid { reason: other.to_string() },
-    }
-}
-
-/// What ended a connection, to those who lose something with it.
-pub(super) fn of_end(end: &End) -> String {
-    match end {
-        End::Lost { error: Error::ConnectionLost { reason, .. }, .. } => reason.clone(),
-        End::Lost { error, .. }
-        | End::Failed(error)
-        | End::Refused(error)
-        | End::Unwritable(error)
-        | End::Final(error) => error.to_string(),
-        End::Again => "reconnecting for the messages that found no room".to_owned(),
-        End::Left => "disconnected on request".to_owned(),
-        End::Closed => "the client is closing".to_owned(),
     }
 }

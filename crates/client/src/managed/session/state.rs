@@ -16,6 +16,7 @@ use crate::managed::error::Error;
 use crate::managed::filter;
 use crate::managed::inlets;
 use crate::managed::message::{Owner, Ticket};
+use crate::managed::neighbours::Seat;
 use crate::managed::shared::Shared;
 use crate::managed::subscription::Subscription;
 use crate::outbox::Outbox;
@@ -33,6 +34,8 @@ pub(crate) struct Session {
     pub(super) mqtt: Client<Ticket>,
     pub(super) link: Link,
     pub(super) goal: Goal,
+    /// Among the clients of the process, while a connection is wanted.
+    pub(super) seat: Option<Seat>,
     /// Somebody asked for a connection by name: a wait before the next attempt is over.
     pub(super) hurry: bool,
     pub(super) outbox: Outbox<Owner>,
@@ -79,6 +82,7 @@ impl Session {
             mqtt,
             link: Link::new(),
             goal: Goal::Rest,
+            seat: None,
             hurry: false,
             outbox: Outbox::new(now),
             arrivals: Arrivals::default(),

@@ -6,6 +6,7 @@ mod closing;
 mod connecting;
 mod limits;
 mod mosquitto;
+mod neighbours;
 mod publishing;
 mod qos2;
 mod receiving;

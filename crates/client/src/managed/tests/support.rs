@@ -64,7 +64,7 @@ impl Peer {
     /// The same, and accepts.
     pub(super) async fn connected(&self, session_present: bool) -> Line {
         let (mut line, _) = self.accept().await;
-        line.write(Packet::ConnAck(ConnAck::new(ReasonCode::Success, session_present))).await;
+        line.accept(session_present).await;
         line
     }
 }
@@ -94,6 +94,16 @@ impl Line {
             Packet::Subscribe(subscribe) => subscribe,
             other => panic!("no SUBSCRIBE: {other:?}"),
         }
+    }
+
+    /// Accepts the CONNECT that has come.
+    pub(super) async fn accept(&mut self, session_present: bool) {
+        self.write(Packet::ConnAck(ConnAck::new(ReasonCode::Success, session_present))).await;
+    }
+
+    /// Refuses it.
+    pub(super) async fn refuse(&mut self, code: ReasonCode) {
+        self.write(Packet::ConnAck(ConnAck::new(code, false))).await;
     }
 
     /// Takes a SUBSCRIBE and grants all of it.
