@@ -55,7 +55,7 @@ impl HubFaults {
     fn fired(&self, after: u64) -> Vec<Fired> {
         let fired = self.0.fired_faults(after).into_iter().map(|fired| {
             let since = fired.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            (fired.sequence, fired.rule, fired.device, fired.fault, since.as_secs_f64())
+            (fired.sequence, fired.rule, fired.whose, fired.fault, since.as_secs_f64())
         });
         fired.collect()
     }

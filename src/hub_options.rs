@@ -20,6 +20,7 @@ pub(super) struct HubOptions {
     service_port: u16,
     hostname: String,
     state_dir: Option<PathBuf>,
+    allowed_origins: Vec<String>,
     keep_messages: bool,
     keep_packets: bool,
     cloud: CloudOptions,
@@ -40,6 +41,7 @@ impl HubOptions {
             service_port: self.service_port,
             hostname: self.hostname,
             state_dir: self.state_dir,
+            allowed_origins: self.allowed_origins,
             recording,
             packets: if self.keep_packets { PacketRecording::ON } else { PacketRecording::Off },
             ..HubConfig::default()

@@ -25,6 +25,8 @@ pub struct HubConfig {
     pub hostname: String,
     /// Where the provisioning service listens.
     pub provisioning: ProvisioningListener,
+    /// Origins besides those of this machine from which web pages may open WebSockets, such as `https://example.com`.
+    pub allowed_origins: Vec<String>,
     /// Where identities, keys, certificates and twins stay across restarts; without one they end with the hub.
     pub state_dir: Option<PathBuf>,
     /// How long after its `se` a SAS token is still taken, and how long after it a connection made with it is
@@ -57,6 +59,7 @@ impl Default for HubConfig {
             service_port: 0,
             hostname: "localhost".to_owned(),
             provisioning: ProvisioningListener::default(),
+            allowed_origins: Vec::new(),
             state_dir: None,
             sas_skew: Duration::from_secs(CLOCK_SKEW),
             disabled_answer: DisabledAnswer::default(),

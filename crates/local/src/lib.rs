@@ -14,7 +14,7 @@
 //! | [`state_dir`] | what a service keeps across restarts |
 //! | [`temp_dir`] | the directory of a service that keeps nothing |
 //! | [`files`] | files that only this user can read, replaced as a whole |
-//! | [`faults`] | reading rules of faults; chance by a seed |
+//! | [`faults`] | faults on demand: rules, when they fire, what they do to packets and connections |
 //! | [`http`] | the requests of one connection, peers that stop in the middle, and requests for a WebSocket |
 
 // Tests may unwrap: a panic there is the report.

@@ -1,5 +1,7 @@
 //! [`Namespace`], the facade: start and stop; what an application may ask.
 
+mod observing;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

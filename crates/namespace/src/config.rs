@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::authentication::ClientAuthentication;
 use crate::behaviours::Behaviours;
 use crate::limits::Limits;
+use azmqtt_local::packets::PacketRecording;
 
 /// Everything about a namespace before it starts.
 #[derive(Debug, Clone)]
@@ -30,6 +31,8 @@ pub struct NamespaceConfig {
     pub propagation: Duration,
     /// Origins besides those of this machine from which web pages may connect, such as `https://example.com`.
     pub allowed_origins: Vec<String>,
+    /// Whether the packets of every connection are kept.
+    pub packets: PacketRecording,
     /// Bounds of single connections.
     pub connections: ConnectionLimits,
 }
@@ -74,6 +77,7 @@ impl Default for NamespaceConfig {
             client_authentication: ClientAuthentication::default(),
             propagation: Duration::ZERO,
             allowed_origins: Vec::new(),
+            packets: PacketRecording::Off,
             connections: ConnectionLimits::default(),
         }
     }

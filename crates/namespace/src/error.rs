@@ -9,6 +9,7 @@ use crate::query::InvalidQuery;
 use crate::resources::{InvalidThumbprint, ResourceError};
 use crate::template::InvalidTemplate;
 use azmqtt_local::certificate_authority::CertificateError;
+use azmqtt_local::faults::FaultError;
 use azmqtt_local::files::FileError;
 use azmqtt_local::listener::ListenError;
 use azmqtt_local::state_dir::StateError;
@@ -40,6 +41,8 @@ pub enum NamespaceError {
     Webhook(InvalidWebhook),
     /// A resource breaks a rule between resources.
     Resource(ResourceError),
+    /// A rule or schedule of faults cannot be set.
+    Fault(FaultError),
 }
 
 macro_rules! from {
@@ -63,6 +66,7 @@ from! {
     Issuer(InvalidIssuer);
     Webhook(InvalidWebhook);
     Resource(ResourceError);
+    Fault(FaultError);
 }
 
 impl From<FileError> for NamespaceError {
@@ -86,6 +90,7 @@ impl fmt::Display for NamespaceError {
             Self::Issuer(error) => error.fmt(f),
             Self::Webhook(error) => error.fmt(f),
             Self::Resource(error) => error.fmt(f),
+            Self::Fault(error) => error.fmt(f),
         }
     }
 }

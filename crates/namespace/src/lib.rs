@@ -14,8 +14,10 @@
 //! | [`resources`] | clients, client groups, topic spaces, permission bindings, and the rules between them |
 //! | [`routing`] | subscriptions in a tree of levels; kept messages |
 //! | [`access`] | who may publish and subscribe, and why |
+//! | [`life_cycle`] | who connected, who went and why |
 //! | [`broker`] | sessions, and the way of a message; without I/O |
 //! | [`authentication`] | who may connect: certificates, tokens, a webhook |
+//! | [`faults`] | faults on demand |
 //! | [`config`], [`error`] | options and their defaults; everything that can go wrong in a call |
 //! | `shared` | the parts of a running namespace put together |
 //! | `connections` | a task for each connection: bytes between a stream and the broker |
@@ -34,6 +36,8 @@ pub mod broker;
 pub mod config;
 mod connections;
 pub mod error;
+pub mod faults;
+pub mod life_cycle;
 pub mod limits;
 pub mod names;
 pub mod principal;

@@ -1,5 +1,6 @@
 //! The parts of a running namespace: what its connections, its requests and the application's calls have in common.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -7,6 +8,10 @@ use tokio::sync::Notify;
 use crate::authentication::{Authorities, ClientAuthentication, TokenIssuer};
 use crate::broker::Broker;
 use crate::config::NamespaceConfig;
+use crate::faults::{Faults, NowFault, Target};
+use crate::life_cycle::LifeCycleLog;
+use azmqtt_local::faults::{Connections, FaultError};
+use azmqtt_local::packets::PacketLog;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
 use azmqtt_net::sync::Mutex;
 
@@ -18,6 +23,12 @@ pub struct Shared {
     pub client_authentication: Mutex<ClientAuthentication>,
     pub issuer: TokenIssuer,
     pub unauthenticated: UnauthenticatedLimits,
+    /// Faults that were asked for.
+    pub faults: Faults,
+    /// Where packets are recorded, if they are.
+    pub packets: Option<Arc<PacketLog>>,
+    /// Who connected, who went and why.
+    pub life_cycle: Arc<LifeCycleLog>,
     /// Told when the broker has something to do earlier than before.
     pub earlier: Notify,
     last_refusal: Mutex<Option<String>>,
@@ -27,10 +38,13 @@ impl Shared {
     pub fn new(config: NamespaceConfig, issuer: TokenIssuer) -> Self {
         let broker = Broker::new(config.limits.clone(), config.behaviours.clone());
         Self {
+            packets: PacketLog::new(config.packets),
+            life_cycle: broker.life_cycle().clone(),
             broker: Mutex::new(broker.with_propagation(config.propagation)),
             client_authentication: Mutex::new(config.client_authentication.clone()),
             config,
             issuer,
+            faults: Faults::default(),
             authorities: Mutex::default(),
             unauthenticated: UnauthenticatedLimits::default(),
             earlier: Notify::new(),
@@ -53,5 +67,18 @@ impl Shared {
     /// Why the last client was refused.
     pub fn last_refusal(&self) -> Option<String> {
         self.last_refusal.lock().clone()
+    }
+}
+
+impl Connections<Target> for Shared {
+    type Error = FaultError;
+
+    /// Clients may come that are not there yet.
+    fn check(&self, _: &Target) -> Result<(), FaultError> {
+        Ok(())
+    }
+
+    fn strike(&self, fault: NowFault, target: &Target) -> Vec<String> {
+        self.change(|broker, now| broker.strike(fault, target, now))
     }
 }

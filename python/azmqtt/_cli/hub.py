@@ -123,6 +123,13 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         default=3,
         help="what a device that is disabled is told when it connects (default: %(default)s)",
     )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="an origin besides those of this machine from whose web pages WebSockets may be opened; may be repeated",
+    )
     parser.add_argument("--packets", action="store_true", help="show every MQTT packet on stderr, without passwords")
 
 
@@ -160,6 +167,7 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
             units=args.units,
             throttling=args.throttling,
             disabled_return_code=args.disabled_return_code,
+            allow_origin=args.allow_origin,
         )
     except (OSError, ValueError) as error:
         return _fail(error)

@@ -23,6 +23,7 @@ from azmqtt._support.arguments import port as port_argument
 from azmqtt._support.uncopied import Uncopied
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
     from typing_extensions import Self
@@ -85,6 +86,8 @@ class LocalHub(
         throttle_patience: Seconds that a device's messages may wait before its connection ends.
         disabled_return_code: What a device that is disabled is told when it connects: 3, server unavailable, or 5, not
             authorized. The service has been seen to say either.
+        allow_origin: Origins besides those of this machine from whose web pages WebSockets may be opened, such as
+            ``https://example.com``.
 
     Raises:
         OSError: The port is in use, or a file cannot be read or written.
@@ -119,6 +122,7 @@ class LocalHub(
         throttle_burst: float = 60,
         throttle_patience: float = 60,
         disabled_return_code: Literal[3, 5] = 3,
+        allow_origin: Sequence[str] = (),
     ) -> None:
         """Start the hub."""
         if not host:
@@ -149,6 +153,7 @@ class LocalHub(
             "service_port": service_port,
             "hostname": hostname,
             "state_dir": state,
+            "allowed_origins": list(allow_origin),
             "keep_messages": record,
             "keep_packets": record_packets,
             "cloud": cloud,

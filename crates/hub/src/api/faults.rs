@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::Hub;
 use crate::error::HubError;
-use crate::faults::{Fired, Planned, Rule, RuleStatus, Schedule, schedule};
+use crate::faults::{Fired, Planned, Rule, RuleStatus, Schedule};
+use azmqtt_local::faults;
 
 impl Hub {
     /// Sets a rule of faults; one that waits for no packet has happened when this returns. Its id.
@@ -13,7 +14,7 @@ impl Hub {
     /// There is no such device, or 1,000 rules are set already.
     pub fn inject_fault(&self, rule: Rule) -> Result<u64, HubError> {
         self.check_running()?;
-        schedule::inject(&self.shared.faults, &*self.shared.registry, rule)
+        faults::inject(&self.shared.faults, &*self.shared.registry, rule)
     }
 
     /// Starts a schedule of faults now. Returns what it is going to do.
@@ -22,7 +23,7 @@ impl Hub {
     /// There is no such device, or there are too many faults.
     pub fn start_fault_schedule(&self, schedule: &Schedule) -> Result<Vec<Planned>, HubError> {
         self.check_running()?;
-        schedule::start(&self.shared.faults, &*self.shared.registry, schedule)
+        faults::start(&self.shared.faults, &*self.shared.registry, schedule)
     }
 
     /// Takes a rule away; false if it is not set any more.

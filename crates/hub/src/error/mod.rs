@@ -169,6 +169,12 @@ impl From<StateError> for HubError {
     }
 }
 
+impl From<FaultError> for HubError {
+    fn from(error: FaultError) -> Self {
+        Self::Fault(error)
+    }
+}
+
 impl fmt::Display for HubError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

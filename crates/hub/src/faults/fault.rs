@@ -8,6 +8,9 @@ use serde_json::Value;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::service_error::ErrorCode;
 
+use azmqtt_local::faults::ServiceFault;
+pub use azmqtt_local::faults::{AcceptFault, ConnectFault, NowFault, SentFault};
+
 /// A fault together with the moment at which it happens.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
@@ -29,32 +32,6 @@ pub enum Fault {
     Throttle,
     /// The hub's messages of the day are used up: telemetry ends the connection, and over HTTPS gets 403002.
     QuotaExceeded,
-}
-
-/// To a connection that has just been opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AcceptFault {
-    /// Closed at once, with FIN.
-    Drop,
-    /// Closed at once, with RST.
-    Reset,
-    /// Left open; not one byte comes.
-    Silence,
-    /// The TLS handshake begins that much later.
-    Delay(Duration),
-}
-
-/// In place of an answer to a CONNECT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConnectFault {
-    /// Closed without a CONNACK.
-    Drop,
-    /// CONNACK with a return code from 1 to 5 (MQTT 3.1.1 §3.2.2.3).
-    Refuse(u8),
-    /// No answer; the connection stays open.
-    Silence,
-    /// The CONNECT is looked at that much later.
-    Delay(Duration),
 }
 
 /// A packet of a device, after its CONNECT.
@@ -169,23 +146,6 @@ pub enum Sent {
     Other,
 }
 
-/// What becomes of a packet that was about to go out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SentFault {
-    /// It is not sent, and the connection closes without words.
-    Drop,
-    /// It is not sent.
-    Lose,
-    /// It comes that much later, with all packets of its kind behind it; after CONNACK or `Any`, with all.
-    Delay(Duration),
-    /// It comes twice; a message at QoS 1 with DUP the second time.
-    Duplicate,
-    /// Half of it is sent, and the connection closes.
-    Cut,
-    /// Bytes that are not MQTT come in its place.
-    Corrupt,
-}
-
 /// Which requests over HTTPS are meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestMatch {
@@ -206,25 +166,6 @@ pub enum RequestFault {
     Delay(Duration),
     /// It is refused.
     Answer(Answer),
-}
-
-/// To a connection as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NowFault {
-    /// It closes without words.
-    Drop,
-    /// It closes in an orderly way: TLS `close_notify`, then FIN.
-    ShutDown,
-    /// The hub neither reads nor writes for that time, or to the connection's end.
-    Silence(Option<Duration>),
-    /// The hub stops reading for that time.
-    Delay(Duration),
-    /// Bytes that are not MQTT.
-    Corrupt,
-    /// The token expires: it closes without words.
-    ExpireToken,
-    /// Another connection comes for the same device: it closes without words.
-    TakeOver,
 }
 
 /// The first word of a fault, and what it is on: as in rules and logs.

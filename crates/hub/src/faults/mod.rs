@@ -7,28 +7,28 @@
 //! | module | subject |
 //! |---|---|
 //! | `fault` | the faults, by the moment that they belong to: no other pairs can be written |
-//! | `rule` | whose and when; when a rule fires, decided alike in every run with the same seed |
-//! | `document` | rules as JSON, the one form that Python, REST and the command line send |
-//! | `engine` | the rules of a hub, and what has fired |
-//! | `schedule` | faults that wait for no packet; the clock of those that are due later, which are in the `agenda` |
-//! | `plan` | seeded schedules: the same seed, the same faults |
+//! | `rule` | whose traffic |
+//! | `document` | faults as JSON, the one form that Python, REST and the command line send |
+//! | `engine` | what the rules do at each moment |
+//! | `plan` | seeded schedules |
 //! | `sdk` | the fault properties that the tests of Microsoft's SDKs send |
+//!
+//! When a rule fires, the clock of those that are due later, and all that any service's faults have in common is in
+//! [`azmqtt_local::faults`].
 //!
 //! What they do to a connection is in `sessions`, to a request in `http`. Nothing here knows of either.
 
-mod agenda;
 mod document;
 pub(crate) mod engine;
 pub(crate) mod fault;
 mod plan;
 pub(crate) mod rule;
-pub(crate) mod schedule;
 pub(super) mod sdk;
 #[cfg(test)]
 mod tests;
 
-pub use azmqtt_local::faults::FaultError;
-pub use engine::{Fired, RuleStatus};
+pub use azmqtt_local::faults::{FaultError, Fired, ServiceFault};
+pub use engine::RuleStatus;
 pub use fault::{
     AcceptFault, Answer, Change, ConnectFault, Fault, NowFault, Received, ReceivedFault, RequestFault,
     RequestMatch, Sent, SentFault, TwinRequest,

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::engine::Faults;
 use super::fault::{ConnectFault, Fault, NowFault};
 use super::rule::{Rule, Target, When};
-use super::schedule::{self, Connections};
 use crate::id::Id;
+use azmqtt_local::faults::{self, Connections};
 
 const PREFIX: &str = "AzIoTHub_FaultOperation";
 
@@ -23,7 +23,12 @@ pub fn asks(application: &[(String, String)]) -> bool {
 }
 
 /// Has the fault happen that a message of `id` asks for. Kinds that are not MQTT's, and properties that make no sense, are ignored.
-pub fn obey(faults: &Faults, connections: &impl Connections, id: Id<'_>, application: &[(String, String)]) {
+pub fn obey(
+    faults: &Faults,
+    connections: &impl Connections<Target>,
+    id: Id<'_>,
+    application: &[(String, String)],
+) {
     let value = |name: &str| {
         let found = application.iter().find(|(key, _)| key.strip_prefix(PREFIX) == Some(name));
         found.map(|(_, value)| value.as_str())
@@ -60,7 +65,7 @@ pub fn obey(faults: &Faults, connections: &impl Connections, id: Id<'_>, applica
         }
         // A hub that has too many rules set already has enough faults.
         if let Ok(id) =
-            schedule::inject(faults, connections, Rule { fault: fault.clone(), target: target.clone(), when })
+            faults::inject(faults, connections, Rule { fault: fault.clone(), target: target.clone(), when })
         {
             faults.asked_for(target.clone(), fault, id);
         }

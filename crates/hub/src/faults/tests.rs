@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::fault::{Fault, Sent, SentFault};
-use super::rule::Active;
 use crate::Id;
 use crate::faults::{Faults, Rule, Schedule};
+use azmqtt_local::faults::{Active, ServiceFault};
 
 fn rule(json: Value) -> Rule {
     Rule::from_json(json).unwrap()
@@ -136,7 +136,7 @@ fn a_rule_counts_its_own_occasions() {
     assert!(!faults.is_armed());
     assert_eq!(faults.wait(id, 2, Duration::ZERO), Some(2));
     let fired: Vec<_> =
-        faults.fired(0).into_iter().map(|fired| (fired.rule, fired.device, fired.fault)).collect();
+        faults.fired(0).into_iter().map(|fired| (fired.rule, fired.whose, fired.fault)).collect();
     assert_eq!(fired, vec![(id, "a".to_owned(), "lose on puback".to_owned()); 2]);
     assert!(faults.rules().iter().all(|rule| rule.over));
 }
@@ -196,10 +196,7 @@ fn rules_and_schedules_are_bounded_in_bytes() {
     let short = Schedule::from_json(schedule(1)).unwrap();
     short.plan().unwrap();
     let long = Schedule::from_json(schedule(600)).unwrap();
-    assert_eq!(
-        long.plan().unwrap_err().to_string(),
-        "the schedule's changes of twins have more than 4194304 bytes"
-    );
+    assert_eq!(long.plan().unwrap_err().to_string(), "the schedule's faults carry more than 4194304 bytes");
 }
 
 /// Whoever asks to be connected may call itself anything.
@@ -212,7 +209,7 @@ fn no_name_is_kept_that_is_no_id() {
     for id in [Id::from(&long), ("dev1", long.as_str()).into(), "dev1".into()] {
         assert!(faults.at_connect(id, Instant::now()).is_some());
     }
-    let fired: Vec<_> = faults.fired(0).into_iter().map(|fired| fired.device).collect();
+    let fired: Vec<_> = faults.fired(0).into_iter().map(|fired| fired.whose).collect();
     assert_eq!(fired, ["", "", "dev1"]);
 }
 
@@ -222,7 +219,7 @@ fn pattern(seed: u64, devices: &[u8], of: u8) -> Vec<bool> {
     let now = Instant::now();
     let hit = devices.iter().map(|device| {
         let name = format!("device-{device}");
-        (*device, active.fires(Some(Id::from(&name)), now))
+        (*device, active.fires(&name, now))
     });
     hit.filter(|(device, _)| *device == of).map(|(_, fired)| fired).collect()
 }
@@ -254,8 +251,5 @@ fn asking_for_another_packet_costs_no_occasion() {
         Active::new(1, rule(json!({"fault": "lose", "on": "puback", "skip": 1})), Instant::now());
     assert!(matches!(active.rule.fault, Fault::Sent(Sent::Puback, SentFault::Lose)));
     let now = Instant::now();
-    assert_eq!(
-        [active.fires(None, now), active.fires(None, now), active.fires(None, now)],
-        [false, true, false]
-    );
+    assert_eq!([active.fires("", now), active.fires("", now), active.fires("", now)], [false, true, false]);
 }

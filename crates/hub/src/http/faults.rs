@@ -18,12 +18,13 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::answer::{JsonBody, Refusal, parameter, read_body};
-use crate::faults::{FaultError, Fired, Planned, Rule, RuleStatus, Schedule, schedule};
+use crate::faults::{FaultError, Fired, Planned, Rule, RuleStatus, Schedule};
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
 use crate::security::policies::Right;
 use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_local::faults;
 
 /// Of a rule or a schedule, in bytes.
 const MAX_BODY: usize = 256 << 10;
@@ -45,7 +46,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
 async fn set(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
     let rule = read(body, Rule::from_json).await?;
     let status = RuleStatus {
-        id: schedule::inject(&shared.faults, &*shared.registry, rule.clone())?,
+        id: faults::inject(&shared.faults, &*shared.registry, rule.clone())?,
         rule,
         fired: 0,
         over: false,
@@ -56,7 +57,7 @@ async fn set(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, 
 
 async fn begin(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
     let plan = read(body, Schedule::from_json).await?;
-    let plan = schedule::start(&shared.faults, &*shared.registry, &plan)?;
+    let plan = faults::start(&shared.faults, &*shared.registry, &plan)?;
     let plan = plan.iter().map(Planned::to_json).collect();
     Ok((StatusCode::CREATED, JsonBody(Value::Array(plan))).into_response())
 }
@@ -103,7 +104,7 @@ fn fired_to_json(fired: &Fired) -> Value {
     json!({
         "sequence": fired.sequence,
         "id": fired.rule,
-        "deviceId": fired.device,
+        "deviceId": fired.whose,
         "fault": fired.fault,
         "time": time.as_secs_f64(),
     })

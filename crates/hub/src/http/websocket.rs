@@ -16,8 +16,9 @@ use crate::sessions::device_session::MAX_IN_FLIGHT;
 use crate::sessions::{connection, provisioning};
 use crate::shared::Shared;
 use azmqtt_dialect::WEBSOCKET_PATH;
+use azmqtt_dialect::provisioning::GLOBAL_HOST;
 use azmqtt_local::client_certificates::ClientChain;
-use azmqtt_local::http::{HttpsStream, Peer, check_upgrade};
+use azmqtt_local::http::{HttpsStream, Origins, Peer, check_upgrade};
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_net::websocket::{Role, WebSocketBytes};
 
@@ -37,7 +38,9 @@ pub(super) fn routes(routes: Routes, service: Service) -> Routes {
 
 /// Answers the upgrade and serves the device on what the connection becomes.
 fn upgrade(service: Service, State(shared): State<Arc<Shared>>, mut request: Request) -> Response {
-    let answer = match check_upgrade(&request) {
+    let config = &shared.config;
+    let hosts = [config.hostname.as_str(), config.provisioning_host(), GLOBAL_HOST];
+    let answer = match check_upgrade(&request, &Origins { hosts: &hosts, allowed: &config.allowed_origins }) {
         Ok(answer) => answer,
         Err(refusal) => {
             shared.note_refusal(format!("WebSocket: {}", refusal.reason));

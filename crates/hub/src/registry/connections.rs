@@ -5,9 +5,11 @@ use super::device::Command;
 use crate::error::HubError;
 use crate::faults::fault::NowFault;
 use crate::faults::rule::Target;
-use crate::faults::schedule::Connections;
+use azmqtt_local::faults::Connections;
 
-impl Connections for Registry {
+impl Connections<Target> for Registry {
+    type Error = HubError;
+
     fn check(&self, target: &Target) -> Result<(), HubError> {
         match target {
             Target::Everybody => Ok(()),

@@ -5,13 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use tokio::io::{copy, sink};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::faults::AcceptFault;
 use crate::http;
 use crate::sessions::{connection, provisioning};
 use crate::shared::Shared;
@@ -64,7 +61,7 @@ async fn serve(
     if matches!(protocol, Protocol::Mqtt)
         && shared.faults.is_armed()
         && let Some(fault) = shared.faults.at_accept(Instant::now())
-        && !outlasts(fault, &mut stream).await
+        && !fault.outlasts(&mut stream).await
     {
         return;
     }
@@ -112,24 +109,4 @@ async fn shake(stream: TcpStream, tls: &TlsAcceptor, shared: &Shared, name: &str
         return None;
     }
     Some(stream)
-}
-
-/// Whether a connection goes on after a fault.
-async fn outlasts(fault: AcceptFault, stream: &mut TcpStream) -> bool {
-    match fault {
-        AcceptFault::Drop => {}
-        // A socket that cannot be told closes like others.
-        AcceptFault::Reset => drop(stream.set_zero_linger()),
-        AcceptFault::Silence => {
-            // A client that goes leaves its place to others at once.
-            let mut sink = sink();
-            let leaves = copy(stream, &mut sink);
-            drop(timeout(connection::SILENCE, leaves).await);
-        }
-        AcceptFault::Delay(time) => {
-            sleep(time).await;
-            return true;
-        }
-    }
-    false
 }

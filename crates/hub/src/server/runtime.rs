@@ -13,7 +13,6 @@ use super::listener::{self, Protocol};
 use crate::configurations;
 use crate::delivery::deadlines;
 use crate::error::HubError;
-use crate::faults::schedule;
 use crate::http;
 use crate::jobs;
 use crate::registry::device::{CloseReason, END_TIMEOUT};
@@ -109,7 +108,7 @@ async fn run(
     let hub = shared.clone();
     tokio::spawn(async move { deadlines::run(&hub.registry, &hub.feedback).await });
     let hub = shared.clone();
-    tokio::spawn(async move { schedule::run(&hub.faults, &*hub.registry).await });
+    tokio::spawn(async move { azmqtt_local::faults::run(&hub.faults, &*hub.registry).await });
     tokio::spawn(jobs::run(shared.jobs.clone()));
     tokio::spawn(configurations::run(shared.configurations.clone()));
     // Nobody waits for the answer only if the hub was dropped, and then `stopped` resolves too.

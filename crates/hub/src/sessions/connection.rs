@@ -21,15 +21,10 @@ use crate::registry::device::{CloseReason, Command, Delivery, LinkEnd};
 use crate::security::authentication::Admitted;
 use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
+use azmqtt_local::faults::{SILENCE, stays};
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::{Connect, Properties, ProtocolError, ReasonCode, Server, Will};
-
-/// How long a fault leaves a client without an answer to its CONNECT; every honest one has gone by then.
-pub(crate) const SILENCE: Duration = Duration::from_secs(600);
-
-/// So much of what a client sends behind its CONNECT is read while it waits for the answer, in bytes.
-const WAITING_INPUT: usize = 4 << 10;
 
 /// So much is read from a client over its rate before what it sent is looked at, in bytes, to find its pings.
 const READ_AHEAD: usize = 32 << 10;
@@ -131,25 +126,6 @@ where
             _ => ReasonCode::NotAuthorized,
         })),
     }
-}
-
-/// Lets the client wait for that time: whether it is still there then. One that goes leaves its place to others at once.
-async fn stays<S>(transport: &mut Transport<S>, time: Duration) -> bool
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let leaves = poll_fn(|cx| {
-        // What it sends meanwhile is read up to a bound, behind which its end is not seen.
-        while transport.input().len() < WAITING_INPUT {
-            match transport.poll_read(cx) {
-                Poll::Ready(Ok(1..)) => {}
-                Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => return Poll::Pending,
-            }
-        }
-        Poll::Pending
-    });
-    timeout(time, leaves).await.is_err()
 }
 
 /// Makes the client the device's connection, in the place of any older one, and serves it to its end.
@@ -422,7 +398,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// When the client counts as gone.
     fn silent_at(&self) -> Instant {
         let silent = self.session.server.deadline();
-        self.faults.excused_until.map_or(silent, |excused| excused.max(silent))
+        self.faults.excused_until().map_or(silent, |excused| excused.max(silent))
     }
 
     /// The timer fired: for a deadline that has passed, or for one that has moved since it was set.

@@ -3,36 +3,26 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 use super::device_session::DeviceSession;
-use super::fault_filter::{Filter, NO_PACKET};
 use super::gate::{Gate, Passage};
 use crate::faults::engine::Disturbance;
-use crate::faults::fault::{Change, NowFault, Received, ReceivedFault};
+use crate::faults::fault::{Change, NowFault, Received, ReceivedFault, Sent};
 use crate::registry::device::Delivery;
 use crate::registry::device::{CloseReason, Command, Device, MAILBOX};
 use crate::shared::Shared;
+use azmqtt_local::faults::{Filter, Silence, corrupt};
 use azmqtt_mqtt::server::Event;
-
-/// After a time without reading, the client's own packets have that long to be read before it counts as silent.
-const GRACE: Duration = Duration::from_secs(5);
-
-/// A time without an end: the connection ends before.
-const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// The faults of one connection.
 #[derive(Debug, Default)]
 pub struct ConnectionFaults {
-    filter: Option<Box<Filter>>,
+    filter: Option<Box<Filter<Sent>>>,
     /// Bytes of the session's output that the socket has begun to take: the first of them may be in mid-packet.
     under_way: usize,
-    /// Nothing is read until then.
-    reads_at: Option<Instant>,
-    /// Nothing is written until then, either.
-    writes_at: Option<Instant>,
-    /// Until when the client cannot count as silent: the hub did not listen.
-    pub excused_until: Option<Instant>,
+    /// The hub does not read, or does not write either.
+    silence: Silence,
     /// Packets are read and not looked at until then; pings are answered.
     shaped_until: Option<Instant>,
     /// The client's end of the stream closed while its packets were not looked at.
@@ -63,7 +53,7 @@ impl ConnectionFaults {
         let under_way = std::mem::take(&mut self.under_way);
         let filter = self.filter.get_or_insert_with(|| Box::new(Filter::new(output.split_to(under_way))));
         filter.release(now);
-        filter.take(output, &shared.faults, device.key(), now);
+        filter.take(output, now, Sent::of, |kind| shared.faults.at_sent(device.key(), kind, now));
         &mut filter.ready
     }
 
@@ -85,19 +75,19 @@ impl ConnectionFaults {
 
     /// Forgets what is over.
     pub fn pass_time(&mut self) {
-        for time in [&mut self.reads_at, &mut self.writes_at, &mut self.shaped_until] {
-            time.take_if(|time| *time <= Instant::now());
-        }
+        let now = Instant::now();
+        self.silence.pass_time(now);
+        self.shaped_until.take_if(|time| *time <= now);
     }
 
     /// Whether nothing is written.
     pub fn is_mute(&self) -> bool {
-        self.writes_at.is_some()
+        self.silence.is_mute()
     }
 
     /// Whether nothing is read.
     pub fn is_deaf(&self) -> bool {
-        self.reads_at.is_some()
+        self.silence.is_deaf()
     }
 
     /// Whether packets are read, and not looked at yet.
@@ -109,7 +99,7 @@ impl ConnectionFaults {
     pub fn deadline(&self) -> Option<Instant> {
         // What is late when nothing is written stays so until then.
         let late = self.filter.as_ref().filter(|_| !self.is_mute()).and_then(|filter| filter.next_due());
-        [late, self.reads_at, self.writes_at, self.shaped_until].into_iter().flatten().min()
+        [late, self.silence.deadline(), self.shaped_until].into_iter().flatten().min()
     }
 
     /// What was held back, when the hub reads again.
@@ -145,7 +135,7 @@ impl ConnectionFaults {
     /// Stops reading for a time, `event` included.
     fn hold(&mut self, event: Event<Delivery>, time: Duration) {
         self.held = Some(Box::new(event));
-        self.stop_reading(time);
+        self.silence.stop_reading(time, Instant::now());
     }
 
     /// Looks at `event`, and at all that comes behind it, later. The client is over its rate, and not cut off: its pings
@@ -154,12 +144,12 @@ impl ConnectionFaults {
         self.held = Some(Box::new(event));
         let until = Instant::now() + time;
         self.shaped_until = Some(until);
-        self.excuse_until(until);
+        self.silence.excuse_until(until);
     }
 
-    fn excuse_until(&mut self, until: Instant) {
-        let until = until + GRACE;
-        self.excused_until = Some(self.excused_until.map_or(until, |other| other.max(until)));
+    /// Until when the client cannot count as silent.
+    pub fn excused_until(&self) -> Option<Instant> {
+        self.silence.excused_until
     }
 
     /// A packet came in: what is left of it after faults and the limits of the hub's tier.
@@ -211,7 +201,7 @@ impl ConnectionFaults {
         }
         match disturbance {
             Disturbance::Fault(ReceivedFault::Silence(time)) => {
-                self.fall_silent(time);
+                self.silence.fall(time, Instant::now());
                 session.forget(event);
                 Ok(None)
             }
@@ -253,29 +243,14 @@ impl ConnectionFaults {
             }
             NowFault::ExpireToken => return Err(CloseReason::TokenExpired),
             NowFault::TakeOver => return Err(CloseReason::TakenOver),
-            NowFault::Silence(time) => self.fall_silent(time),
-            NowFault::Delay(time) => self.stop_reading(time),
+            NowFault::Silence(time) => self.silence.fall(time, Instant::now()),
+            NowFault::Delay(time) => self.silence.stop_reading(time, Instant::now()),
             NowFault::Corrupt => match &mut self.filter {
-                // Behind whole packets, or what is left of one.
-                Some(filter) => filter.ready.put_slice(&[NO_PACKET, 0]),
-                None => output.put_slice(&[NO_PACKET, 0]),
+                Some(filter) => filter.corrupt(),
+                None => corrupt(output),
             },
         }
         Ok(())
-    }
-
-    fn fall_silent(&mut self, time: Option<Duration>) {
-        let time = time.unwrap_or(FOR_EVER);
-        self.stop_reading(time);
-        let until = Instant::now() + time;
-        self.writes_at = Some(self.writes_at.map_or(until, |other| other.max(until)));
-    }
-
-    fn stop_reading(&mut self, time: Duration) {
-        let until = Instant::now() + time;
-        let until = self.reads_at.map_or(until, |other| other.max(until));
-        self.reads_at = Some(until);
-        self.excuse_until(until);
     }
 }
 
@@ -294,5 +269,31 @@ fn kind(event: &Event<Delivery>) -> Option<Received> {
         Event::Acknowledged { .. } => Some(Received::Acknowledgement),
         Event::Unsubscribe(_) => Some(Received::Any),
         Event::Connect(_) | Event::Auth(_) | Event::NotSentAgain { .. } | Event::Disconnect(_) => None,
+    }
+}
+
+impl Sent {
+    /// What a packet to a device is, by its type (MQTT 3.1.1 §2.2.1) and body.
+    fn of(packet_type: u8, body: &[u8]) -> Self {
+        match packet_type {
+            2 => Self::Connack,
+            3 => Self::of_message(body),
+            4 => Self::Puback,
+            9 => Self::Suback,
+            _ => Self::Other,
+        }
+    }
+
+    fn of_message(body: &[u8]) -> Self {
+        let topic = body.get(2..).unwrap_or_default();
+        if topic.starts_with(b"$iothub/twin/res/") {
+            Self::TwinAnswer
+        } else if topic.starts_with(b"$iothub/twin/PATCH/properties/desired/") {
+            Self::DesiredPatch
+        } else if topic.starts_with(b"$iothub/methods/") {
+            Self::MethodRequest
+        } else {
+            Self::CloudMessage
+        }
     }
 }

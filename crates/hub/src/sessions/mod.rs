@@ -5,7 +5,7 @@
 //! | `connect` | the first packet of a client |
 //! | `connection` | from there to the end: bytes and deadlines |
 //! | `device_session` | what a device's packets mean, and what the hub says to it |
-//! | `connection_faults`, `fault_filter` | what faults do to a connection, and to the packets that it is sent |
+//! | `connection_faults` | what faults do to a connection |
 //! | `gate` | what the limits of the hub's tier do to the packets of a connection |
 //! | `provisioning` | a connection to the provisioning service |
 
@@ -13,6 +13,5 @@ pub mod connect;
 pub mod connection;
 mod connection_faults;
 pub mod device_session;
-mod fault_filter;
 mod gate;
 pub mod provisioning;

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::origins::Origins;
 use azmqtt_net::websocket::{SUBPROTOCOL, VERSION, derive_accept_key, has_token};
 
 /// How clients spell the subprotocol. Names of subprotocols are compared as they are (RFC 6455 §11.3.4 and §1.9), and
@@ -55,8 +56,8 @@ impl IntoResponse for WebSocketRefusal {
     }
 }
 
-/// Whether the client asks for a WebSocket in the way it must (RFC 6455 §4.2.1), and for MQTT on it.
-pub fn check_upgrade(request: &Request) -> Result<WebSocketAnswer, WebSocketRefusal> {
+/// Whether the client asks for a WebSocket in the way it must (RFC 6455 §4.2.1), for MQTT on it, and from where it may.
+pub fn check_upgrade(request: &Request, origins: &Origins<'_>) -> Result<WebSocketAnswer, WebSocketRefusal> {
     let bad = |reason| WebSocketRefusal { status: StatusCode::BAD_REQUEST, reason };
     let headers = request.headers();
     let asks = |name: HeaderName, token| has_token(headers.get_all(name).iter().map(AsRef::as_ref), token);
@@ -83,6 +84,10 @@ pub fn check_upgrade(request: &Request) -> Result<WebSocketAnswer, WebSocketRefu
     let subprotocol = protocols
         .find_map(|name| SPELLINGS.into_iter().find(|spelling| spelling.as_bytes() == name.trim_ascii()));
     let subprotocol = subprotocol.ok_or_else(|| bad("the subprotocol must be mqtt"))?;
+    if !origins.may_connect(headers) {
+        let reason = "web pages of this origin may not connect: allow it when the service is started";
+        return Err(WebSocketRefusal { status: StatusCode::FORBIDDEN, reason });
+    }
     Ok(WebSocketAnswer { accept: derive_accept_key(key), subprotocol })
 }
 

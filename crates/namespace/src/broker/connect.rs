@@ -15,6 +15,7 @@ use crate::behaviours::{
     AnnouncedReceiveMaximum, Behaviours, ConnectUserProperties, DeniedWill, EmptyClientId, OutboundWindow,
     SubscriptionIdentifiers,
 };
+use crate::life_cycle::Happened;
 use crate::limits::{
     MAX_AUTHENTICATION_DATA, MAX_KEEP_ALIVE, MAX_PACKET_SIZE, MAX_TOPIC_ALIAS, MAX_WILL_DELAY,
 };
@@ -25,10 +26,12 @@ use crate::topic::Levels;
 const MAX_CLIENT_ID: usize = 256;
 
 /// A client that was let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// By which it is known from here on.
     pub connection: Connection,
+    /// Its identifier, which it may have been given.
+    pub client_id: Arc<str>,
     /// Whether it continues a session.
     pub session_present: bool,
 }
@@ -124,6 +127,7 @@ impl Broker {
         let client_id = self.client_id(&connect);
         let asked = server.session_expiry();
         let properties = self.connack(&connect, &client_id, asked);
+        let accepted_id = client_id.clone();
 
         self.connections += 1;
         let number = self.connections;
@@ -137,6 +141,7 @@ impl Broker {
             waker: None,
             in_flight,
             inbound: Inbound::default(),
+            struck: Vec::new(),
         }));
         let key = if let Some(key) = existing {
             if let Some(session) = self.sessions.get_mut(key) {
@@ -165,12 +170,19 @@ impl Broker {
         };
         self.sessions.schedule(key);
         self.sessions.count(true);
+        if let Some(session) = self.sessions.get(key) {
+            self.life_cycle.note(Happened::Connected(session.as_client(number)), now);
+        }
         if !is_connected {
             let too_small = "the client does not even take CONNACK";
             self.end_session(key, End::Misbehaved(ReasonCode::PacketTooLarge, too_small), now);
         }
         self.publish_due_wills(now);
-        Ok(Accepted { connection: Connection { session: key, number }, session_present: existing.is_some() })
+        Ok(Accepted {
+            connection: Connection { session: key, number },
+            client_id: accepted_id,
+            session_present: existing.is_some(),
+        })
     }
 
     fn judge_connect(

@@ -9,6 +9,7 @@ use super::outcome::End;
 use super::session::{Link, Offline};
 use super::state::{Broker, Farewell};
 use super::wills::DueWill;
+use crate::life_cycle::Happened;
 use crate::routing::SessionKey;
 use crate::topic::{Levels, RequestedFilter};
 
@@ -43,6 +44,7 @@ impl Broker {
             online.server.disconnect(code, Properties::default());
         }
         online.wake();
+        let ended = session.as_client(online.number);
         let output = std::mem::take(online.server.output());
         let kept_for = online.server.session_expiry().min(limits.session_expiry);
         let kept_for = Duration::from_secs(u64::from(kept_for));
@@ -61,6 +63,8 @@ impl Broker {
         let holds = limits.offline_queue.holds(session.queue.len(), session.queue.bytes());
         let is_over = kept_for.is_zero() || end == End::Overflow || !holds;
         self.sessions.count(false);
+        let happened = Happened::Disconnected(ended, end.life_cycle_reason());
+        self.life_cycle.note(happened, now);
         self.farewells.insert(online.number, Farewell { output, end });
         if is_over {
             self.forget(key, now);

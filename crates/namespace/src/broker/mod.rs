@@ -9,6 +9,7 @@ mod connect;
 mod connection;
 mod deliver;
 mod ending;
+mod faults;
 mod message;
 mod outcome;
 mod publish;
@@ -24,6 +25,7 @@ mod wills;
 
 pub use connect::{Accepted, check_connect};
 pub use connection::Connection;
+pub use faults::Passage;
 pub use outcome::{End, Refusal};
 pub use receive::Received;
 pub use session::{Identity, Token};

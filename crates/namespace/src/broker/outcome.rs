@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::life_cycle::DisconnectionReason;
 use azmqtt_mqtt::{Disconnect, ProtocolError, ReasonCode};
 
 /// Why a client is not let in.
@@ -55,13 +56,20 @@ pub enum End {
     Overflow,
     /// The namespace stops.
     Stopped,
+    /// A fault that was asked for: without words, and in an orderly way or not.
+    Dropped {
+        /// Whether the stream is closed as it should be.
+        in_order: bool,
+    },
 }
 
 impl End {
     /// What DISCONNECT says in MQTT 5; `None` if there is nobody to be told, or it has been said.
     pub(super) fn code(&self) -> Option<ReasonCode> {
         Some(match self {
-            Self::Client(_) | Self::Lost | Self::Protocol(_) | Self::NotReading => return None,
+            Self::Client(_) | Self::Lost | Self::Protocol(_) | Self::NotReading | Self::Dropped { .. } => {
+                return None;
+            }
             Self::KeepAlive => ReasonCode::KeepAliveTimeout,
             Self::TakenOver => ReasonCode::SessionTakenOver,
             Self::Misbehaved(code, _) => *code,
@@ -83,19 +91,22 @@ impl End {
     }
 
     /// As the life-cycle events of the service name it (`disconnectionReason`).
-    pub fn life_cycle_reason(&self) -> &'static str {
+    pub fn life_cycle_reason(&self) -> DisconnectionReason {
+        use DisconnectionReason as Reason;
         match self {
-            Self::Client(_) => "ClientInitiatedDisconnect",
-            Self::Lost | Self::KeepAlive => "ConnectionLost",
-            Self::TakenOver => "SessionTakenOver",
-            Self::Misbehaved(ReasonCode::NotAuthorized, _) | Self::Unauthorized => "ClientAuthorizationError",
-            Self::Misbehaved(ReasonCode::QuotaExceeded | ReasonCode::MessageRateTooHigh, _) => {
-                "QuotaExceeded"
+            Self::Client(_) => Reason::ClientInitiatedDisconnect,
+            Self::Lost | Self::KeepAlive | Self::Dropped { .. } => Reason::ConnectionLost,
+            Self::TakenOver => Reason::SessionTakenOver,
+            Self::Misbehaved(ReasonCode::NotAuthorized, _) | Self::Unauthorized => {
+                Reason::ClientAuthorizationError
             }
-            Self::NotReading | Self::Protocol(_) | Self::Misbehaved(..) => "ClientError",
-            Self::Unauthenticated | Self::Reauthentication(_) => "ClientAuthenticationError",
-            Self::Overflow => "SessionOverflow",
-            Self::Stopped => "ServerInitiatedDisconnect",
+            Self::Misbehaved(ReasonCode::QuotaExceeded | ReasonCode::MessageRateTooHigh, _) => {
+                Reason::QuotaExceeded
+            }
+            Self::NotReading | Self::Protocol(_) | Self::Misbehaved(..) => Reason::ClientError,
+            Self::Unauthenticated | Self::Reauthentication(_) => Reason::ClientAuthenticationError,
+            Self::Overflow => Reason::SessionOverflow,
+            Self::Stopped => Reason::ServerInitiatedDisconnect,
         }
     }
 }
@@ -116,6 +127,7 @@ impl fmt::Display for End {
             }
             Self::Reauthentication(refusal) => write!(f, "authenticating anew was refused: {refusal}"),
             Self::Overflow => f.write_str("too many messages waited for the client"),
+            Self::Dropped { .. } => f.write_str("a fault that was asked for ended the connection"),
             Self::Stopped => f.write_str("the namespace stopped"),
         }
     }

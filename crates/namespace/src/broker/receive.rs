@@ -8,6 +8,7 @@ use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{Auth, Publish, ReasonCode};
 
 use super::connection::Connection;
+use super::faults::Passage;
 use super::outcome::{End, Refusal};
 use super::session::{Identity, Token};
 use super::state::Broker;
@@ -30,6 +31,8 @@ pub enum Received {
     Paused,
     /// The client authenticates anew: answer with [`Broker::reauthenticated`], or end the connection. There may be more.
     Authenticate(Auth),
+    /// A fault has the packet wait, and all behind it.
+    Waits,
     /// The connection is over.
     Over,
 }
@@ -37,12 +40,29 @@ pub enum Received {
 impl Broker {
     /// Takes packets off the front of what came in on a connection.
     pub fn receive(&mut self, connection: Connection, input: &mut BytesMut, now: Instant) -> Received {
-        let received = self.receive_some(connection, input, now);
+        self.receive_with(connection, input, now, Passage::Take)
+    }
+
+    /// The same, where faults have a say in each packet.
+    pub fn receive_with(
+        &mut self,
+        connection: Connection,
+        input: &mut BytesMut,
+        now: Instant,
+        faults: impl FnMut(Event<Token>) -> Passage,
+    ) -> Received {
+        let received = self.receive_some(connection, input, now, faults);
         self.publish_due_wills(now);
         received
     }
 
-    fn receive_some(&mut self, connection: Connection, input: &mut BytesMut, now: Instant) -> Received {
+    fn receive_some(
+        &mut self,
+        connection: Connection,
+        input: &mut BytesMut,
+        now: Instant,
+        mut faults: impl FnMut(Event<Token>) -> Passage,
+    ) -> Received {
         for _ in 0..TURN {
             let Some(online) = self.sessions.online(connection) else { return Received::Over };
             if online.server.output().len() > PAUSE {
@@ -50,7 +70,11 @@ impl Broker {
             }
             match online.server.poll(input, now) {
                 Ok(Some(Event::Auth(auth))) => return Received::Authenticate(auth),
-                Ok(Some(event)) => self.handle(connection, event, now),
+                Ok(Some(event)) => match faults(event) {
+                    Passage::Take(event) => self.handle(connection, event, now),
+                    Passage::Wait => return Received::Waits,
+                    passage => self.disturb(connection, passage, now),
+                },
                 Ok(None) => return Received::All,
                 Err(error) => {
                     self.end_session(connection.session, End::Protocol(error), now);
@@ -61,7 +85,7 @@ impl Broker {
         Received::More
     }
 
-    fn handle(&mut self, connection: Connection, event: Event<Token>, now: Instant) {
+    pub(super) fn handle(&mut self, connection: Connection, event: Event<Token>, now: Instant) {
         match event {
             Event::Publish(publish) => self.published(connection, publish, now),
             Event::Acknowledged { token, reason, .. } => {

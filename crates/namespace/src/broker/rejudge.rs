@@ -6,6 +6,7 @@ use std::time::Instant;
 use super::outcome::End;
 use super::state::Broker;
 use crate::access::Access;
+use crate::life_cycle::Happened;
 use crate::names::{AuthenticationName, ClientName};
 use crate::principal::Standing;
 use crate::resources::{Client, Directory, ResourceError};
@@ -23,7 +24,14 @@ impl Broker {
     /// Makes a client, or changes the one of its name. Whether it is new.
     pub fn put_client(&mut self, client: Client, now: Instant) -> Result<bool, ResourceError> {
         let name = client.principal.name.clone();
+        let happened = Happened::ClientCreatedOrUpdated {
+            client: client.name.clone(),
+            authentication_name: name.clone(),
+            is_enabled: client.is_enabled,
+            attributes: client.principal.attributes.clone(),
+        };
         let is_new = self.directory.put_client(client)?;
+        self.life_cycle.note(happened, now);
         self.client_changed(&name, now);
         Ok(is_new)
     }
@@ -33,6 +41,9 @@ impl Broker {
         let Some(client) = self.directory.client(name) else { return false };
         let authentication_name = client.principal.name.clone();
         self.directory.delete_client(name);
+        let (client, authentication_name) = (name.clone(), authentication_name);
+        let happened = Happened::ClientDeleted { client, authentication_name: authentication_name.clone() };
+        self.life_cycle.note(happened, now);
         self.client_changed(&authentication_name, now);
         true
     }

@@ -9,6 +9,8 @@ use azmqtt_mqtt::{Publish, QoS, Server, Version, Will};
 
 use super::rates::Inbound;
 use crate::access::{Rights, TopicCache};
+use crate::faults::NowFault;
+use crate::life_cycle::SessionOfClient;
 use crate::limits::QueueLimit;
 use crate::principal::{Principal, Standing};
 
@@ -81,6 +83,8 @@ pub struct Online {
     pub in_flight: usize,
     /// What came in of late.
     pub inbound: Inbound,
+    /// Faults that its task has not seen yet.
+    pub struck: Vec<NowFault>,
 }
 
 impl Online {
@@ -147,6 +151,12 @@ impl Session {
             Link::Online(online) => Some(online),
             Link::Offline(_) => None,
         }
+    }
+
+    /// As life-cycle events name it on a connection.
+    pub fn as_client(&self, number: u64) -> SessionOfClient {
+        let authentication_name = self.identity.principal.name.clone();
+        SessionOfClient { authentication_name, session: self.client_id.clone(), number }
     }
 
     pub fn is_online(&self) -> bool {

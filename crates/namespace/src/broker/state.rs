@@ -1,6 +1,7 @@
 //! What a broker knows, and what may be asked of it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use bytes::BytesMut;
 
 use crate::access::Access;
 use crate::behaviours::Behaviours;
+use crate::life_cycle::LifeCycleLog;
 use crate::limits::Limits;
 use crate::resources::Directory;
 use crate::routing::{Retained, Subscriptions};
@@ -57,6 +59,8 @@ pub struct Broker {
     pub(super) due_wills: Vec<DueWill>,
     /// Messages that somebody did not get because too much was waiting.
     pub(super) dropped: u64,
+    /// Who connected, who went and why.
+    pub(super) life_cycle: Arc<LifeCycleLog>,
 }
 
 impl Broker {
@@ -80,6 +84,7 @@ impl Broker {
             messages: 0,
             due_wills: Vec::new(),
             dropped: 0,
+            life_cycle: Arc::default(),
         }
     }
 
@@ -98,6 +103,11 @@ impl Broker {
     /// What it does where the service is unknown.
     pub fn behaviours(&self) -> &Behaviours {
         &self.behaviours
+    }
+
+    /// Who connected, who went and why.
+    pub fn life_cycle(&self) -> &Arc<LifeCycleLog> {
+        &self.life_cycle
     }
 
     /// Its resources.

@@ -11,9 +11,12 @@ use super::connection::{Connected, run};
 use super::renewal::Renewal;
 use crate::authentication::{Admitted, Shown};
 use crate::broker::{Refusal, Token, check_connect};
+use crate::faults::ConnectFault;
 use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::connecting::{LINGER, receive_connect, send_refusal};
+use azmqtt_local::faults::{SILENCE, stays};
+use azmqtt_local::packets::PacketLog;
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::{Connect, Properties, ProtocolError, ReasonCode, Server};
@@ -23,7 +26,7 @@ pub async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauth
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut transport = Transport::new(stream, None);
+    let mut transport = Transport::new(stream, shared.packets.as_ref().map(PacketLog::tap));
     let mut server = shared.broker.lock().server(Instant::now());
     let limit = shared.config.connections.connect_timeout;
     let Some(received) = receive_connect(&mut transport, &mut server, limit).await else { return };
@@ -35,6 +38,26 @@ where
         }
         Err(_) => return,
     };
+    if shared.faults.is_armed()
+        && let Some(fault) = shared.faults.at_connect(&connect.client_id, Instant::now())
+    {
+        match fault {
+            ConnectFault::Drop => return,
+            ConnectFault::Silence => {
+                stays(&mut transport, SILENCE).await;
+                return;
+            }
+            ConnectFault::Delay(time) => {
+                if !stays(&mut transport, time).await {
+                    return;
+                }
+            }
+            ConnectFault::Refuse(code) => {
+                let refusal = Refusal::new(code_of(code), "a fault that was asked for");
+                return refuse(transport, server, &shared, refusal).await;
+            }
+        }
+    }
     let shown = Shown::in_connect(&connect, chain);
     let admitted = match check_connect(&connect, &shared.config.behaviours) {
         Ok(()) => Box::pin(authenticate(shared.clone(), shown.clone())).await,
@@ -54,6 +77,19 @@ where
     }
 }
 
+/// The reason for a code of CONNACK, of either version.
+fn code_of(code: u8) -> ReasonCode {
+    match code {
+        1 => ReasonCode::UnsupportedProtocolVersion,
+        2 => ReasonCode::ClientIdentifierNotValid,
+        3 => ReasonCode::ServerUnavailable,
+        4 => ReasonCode::BadUserNameOrPassword,
+        code => {
+            ReasonCode::from_byte(code).filter(|code| code.is_error()).unwrap_or(ReasonCode::NotAuthorized)
+        }
+    }
+}
+
 /// Makes the sender of a CONNECT a client of the broker.
 fn accept(
     server: Server<Token>,
@@ -65,7 +101,12 @@ fn accept(
     let valid_until = valid_until(&admitted);
     // A clean start, or a session that is taken over, may have a will that waits.
     let accepted = shared.change(|broker, now| broker.connect(server, connect, admitted.identity, now))?;
-    Ok(Connected { connection: accepted.connection, valid_until, renewal: Renewal::new(shown) })
+    Ok(Connected {
+        connection: accepted.connection,
+        valid_until,
+        renewal: Renewal::new(shown),
+        client_id: accepted.client_id,
+    })
 }
 
 /// Tells a client that it is not let in.

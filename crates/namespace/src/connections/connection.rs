@@ -1,6 +1,7 @@
 //! A connection that was let in, to its end.
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,6 +13,7 @@ use tokio::task::coop::consume_budget;
 use tokio::time::{Sleep, sleep_until, timeout};
 
 use super::authenticating::valid_until;
+use super::faults::ConnectionFaults;
 use super::renewal::Renewal;
 use crate::authentication::Admitted;
 use crate::broker::{Connection, End, Farewell, Received, Refusal};
@@ -25,6 +27,8 @@ pub struct Connected {
     /// When what it has shown does not hold any more.
     pub valid_until: Instant,
     pub renewal: Renewal,
+    /// For faults.
+    pub client_id: Arc<str>,
 }
 
 /// What woke the task.
@@ -37,6 +41,8 @@ enum Wake {
     Over,
     /// An AUTH of the client is judged.
     Authenticated(Result<Admitted, Refusal>),
+    /// A fault is over, or something that it held back is due.
+    Due,
 }
 
 /// What became of the last look at the input.
@@ -46,6 +52,8 @@ enum Input {
     Taken,
     /// The client should read first.
     Paused,
+    /// A fault has stopped the reading.
+    Stopped,
 }
 
 struct Task<S> {
@@ -54,8 +62,12 @@ struct Task<S> {
     shared: Arc<Shared>,
     /// What the broker gave to be written.
     output: BytesMut,
+    /// Whether it may begin in the middle of a packet.
+    under_way: bool,
     timer: Pin<Box<Sleep>>,
     input: Input,
+    /// Faults that were asked for, if any ever was.
+    faults: Option<Box<ConnectionFaults>>,
 }
 
 /// Serves a client to the end of its connection.
@@ -65,8 +77,16 @@ where
 {
     let timer = Box::pin(sleep_until(connected.valid_until.into()));
     // The client need not wait for its CONNACK [MQTT-3.1.4-5].
-    let mut task =
-        Task { transport, connected, shared, output: BytesMut::new(), timer, input: Input::Paused };
+    let mut task = Task {
+        transport,
+        connected,
+        shared,
+        output: BytesMut::new(),
+        under_way: false,
+        timer,
+        input: Input::Paused,
+        faults: None,
+    };
     let end = task.serve().await;
     task.leave(end).await;
 }
@@ -78,6 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             match poll_fn(|cx| self.poll_wake(cx)).await {
                 Wake::Over => return None,
                 Wake::End(end) => return Some(end),
+                Wake::Due => continue,
                 Wake::Input => {}
                 Wake::Authenticated(Ok(admitted)) => {
                     self.authenticated(admitted);
@@ -86,10 +107,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 Wake::Authenticated(Err(refusal)) => return Some(End::Reauthentication(refusal)),
             }
             loop {
-                let input = self.transport.input();
-                let received =
-                    self.shared.broker.lock().receive(self.connected.connection, input, Instant::now());
-                match received {
+                match self.receive() {
+                    Received::Waits => self.input = Input::Stopped,
                     Received::All => self.input = Input::Taken,
                     Received::Paused => self.input = Input::Paused,
                     Received::Over => return None,
@@ -118,18 +137,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         self.shared.change(|broker, now| broker.reauthenticated(connection, admitted.identity, now));
     }
 
+    /// Takes what came in.
+    fn receive(&mut self) -> Received {
+        let (connection, now) = (self.connected.connection, Instant::now());
+        let input = self.transport.input();
+        let mut broker = self.shared.broker.lock();
+        let Some(connection_faults) = &mut self.faults else {
+            return broker.receive(connection, input, now);
+        };
+        if let Some(event) = connection_faults.take_held() {
+            broker.take_late(connection, event, now);
+        }
+        let faults = &self.shared.faults;
+        broker.receive_with(connection, input, now, |event| connection_faults.receive(faults, event, now))
+    }
+
     /// Writes what there is, and waits for something to do.
     fn poll_wake(&mut self, cx: &mut Context<'_>) -> Poll<Wake> {
         if let Poll::Ready(outcome) = self.connected.renewal.poll(cx) {
             return Poll::Ready(Wake::Authenticated(outcome));
         }
         let connection = self.connected.connection;
+        if self.faults.is_none() && self.shared.faults.is_used() {
+            self.faults = Some(Box::new(ConnectionFaults::new(self.connected.client_id.clone())));
+        }
         let silent_at = loop {
             let now = Instant::now();
+            if let Some(faults) = &mut self.faults {
+                faults.pass_time(now);
+            }
             let silent_at = {
                 let mut broker = self.shared.broker.lock();
                 if !broker.output(connection, &mut self.output, cx.waker(), now) {
                     return Poll::Ready(Wake::Over);
+                }
+                if let Some(faults) = &mut self.faults {
+                    broker.take_struck(connection).into_iter().for_each(|fault| faults.strike(fault, now));
                 }
                 if let Some(at) = self.transport.take_part() {
                     broker.received_part(connection, at);
@@ -137,21 +180,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 broker.silent_at(connection)
             };
             let Some(silent_at) = silent_at else { return Poll::Ready(Wake::Over) };
-            let had_output = !self.output.is_empty();
-            match self.transport.poll_write(cx, &mut self.output, now) {
+            let Some((had_output, written)) = self.poll_write(cx, now) else { break silent_at };
+            match written {
                 Poll::Ready(Err(_)) => return Poll::Ready(Wake::End(End::Lost)),
+                Poll::Ready(Ok(())) if self.faults.as_mut().is_some_and(|faults| faults.wrote_all()) => {
+                    return Poll::Ready(Wake::End(End::Dropped { in_order: false }));
+                }
                 // There may be more, now that there is room for it.
                 Poll::Ready(Ok(())) if had_output => {}
                 Poll::Ready(Ok(())) | Poll::Pending => break silent_at,
             }
         };
-        if self.input == Input::Paused && self.output.is_empty() {
+        let is_deaf = self.faults.as_ref().is_some_and(|faults| faults.silence().is_deaf());
+        let goes_on = match self.input {
+            Input::Taken => false,
+            Input::Paused => self.output.is_empty(),
+            Input::Stopped => true,
+        };
+        if goes_on && !is_deaf {
             return Poll::Ready(Wake::Input);
         }
-        if let Some(end) = self.poll_deadlines(cx, silent_at) {
-            return Poll::Ready(Wake::End(end));
+        if let Some(wake) = self.poll_deadlines(cx, silent_at) {
+            return Poll::Ready(wake);
         }
-        if self.input == Input::Paused {
+        if is_deaf || self.input != Input::Taken {
             return Poll::Pending;
         }
         self.transport.poll_read(cx).map(|read| match read {
@@ -160,10 +212,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         })
     }
 
-    fn poll_deadlines(&mut self, cx: &mut Context<'_>, silent_at: Instant) -> Option<End> {
+    /// Writes what faults let through: whether there was something, and what became of it. `None` if nothing is written now.
+    fn poll_write(&mut self, cx: &mut Context<'_>, now: Instant) -> Option<(bool, Poll<io::Result<()>>)> {
+        let Some(faults) = &mut self.faults else {
+            let had_output = !self.output.is_empty();
+            let written = self.transport.poll_write(cx, &mut self.output, now);
+            self.under_way = !self.output.is_empty();
+            return Some((had_output, written));
+        };
+        if faults.silence().is_mute() {
+            return None;
+        }
+        let output = faults.filter(&self.shared.faults, &mut self.output, self.under_way, now);
+        let had_output = !output.is_empty();
+        let written = self.transport.poll_write(cx, output, now);
+        self.under_way = !self.output.is_empty();
+        Some((had_output, written))
+    }
+
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>, silent_at: Instant) -> Option<Wake> {
         let write = self.transport.write_deadline(self.shared.config.connections.write_timeout);
+        let faults = self.faults.as_ref();
+        let excused = faults.and_then(|faults| faults.silence().excused_until);
+        let silent_at = excused.map_or(silent_at, |excused| excused.max(silent_at));
+        let due = faults.and_then(|faults| faults.deadline());
         let next = self.connected.valid_until.min(silent_at);
-        let next = write.map_or(next, |write| write.min(next));
+        let next = [write, due].into_iter().flatten().fold(next, Instant::min);
         if self.timer.deadline() > next.into() {
             self.timer.as_mut().reset(next.into());
         }
@@ -171,13 +245,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             if write.is_some_and(|write| write <= now) {
-                return Some(End::NotReading);
+                return Some(Wake::End(End::NotReading));
             }
             if self.connected.valid_until <= now {
-                return Some(End::Unauthenticated);
+                return Some(Wake::End(End::Unauthenticated));
             }
             if silent_at <= now {
-                return Some(End::KeepAlive);
+                return Some(Wake::End(End::KeepAlive));
+            }
+            if due.is_some_and(|due| due <= now) {
+                return Some(Wake::Due);
             }
             self.timer.as_mut().reset(next.into());
         }
@@ -198,8 +275,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             self.shared.note_refusal(refusal.reason.clone());
         }
         self.transport.ends(&end);
-        if matches!(end, End::Lost | End::NotReading) {
-            return;
+        match end {
+            End::Lost | End::NotReading | End::Dropped { in_order: false } => return,
+            End::Dropped { in_order: true } => {
+                let closing = poll_fn(|cx| self.transport.poll_shutdown(cx));
+                return drop(timeout(LINGER, closing).await);
+            }
+            _ => {}
         }
         self.output.extend_from_slice(&output);
         let _: Result<(), _> = timeout(LINGER, send_last(&mut self.transport, &mut self.output)).await;

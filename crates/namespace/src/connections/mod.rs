@@ -3,6 +3,7 @@
 mod admission;
 mod authenticating;
 mod connection;
+mod faults;
 mod renewal;
 
 pub use admission::serve;

@@ -1,6 +1,7 @@
 //! Accepting connections: the handshake of one never holds up another.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use tokio::net::{TcpListener, TcpStream};
@@ -37,12 +38,19 @@ pub async fn run(
 }
 
 async fn serve(
-    stream: TcpStream,
+    mut stream: TcpStream,
     protocol: Protocol,
     tls: TlsAcceptor,
     shared: Arc<Shared>,
     room: OwnedSemaphorePermit,
 ) {
+    if matches!(protocol, Protocol::Mqtt)
+        && shared.faults.is_armed()
+        && let Some(fault) = shared.faults.at_accept(Instant::now())
+        && !fault.outlasts(&mut stream).await
+    {
+        return;
+    }
     let stream = match shake(stream, &tls, shared.config.connections.handshake_timeout).await {
         Ok(stream) => stream,
         // A client that goes without a word did nothing wrong.

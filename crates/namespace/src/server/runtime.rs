@@ -18,6 +18,7 @@ use crate::broker::End;
 use crate::connections::STOP_TIMEOUT;
 use crate::error::NamespaceError;
 use crate::shared::Shared;
+use azmqtt_local::faults;
 use azmqtt_local::listener::bind;
 
 /// The thread, until it is stopped.
@@ -92,6 +93,8 @@ async fn run(
         }
     }
     accepting.push(tokio::spawn(tick(shared.clone())));
+    let faulty = shared.clone();
+    accepting.push(tokio::spawn(async move { faults::run(&faulty.faults, &*faulty).await }));
     // Nobody waits for the answer only if the namespace was dropped, and then `stopped` resolves too.
     let _ = ready.send(Ok(Ports { mqtt, https }));
     // An error means the same: the namespace is gone.

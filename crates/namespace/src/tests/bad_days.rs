@@ -25,7 +25,12 @@ use crate::names::ClientName;
 use crate::resources::{CertificateRule, Client, Thumbprint};
 
 /// A TLS connection whose every byte a test writes.
-async fn shaken(world: &World, name: &str) -> TlsStream<TcpStream> {
+pub async fn shaken(world: &World, name: &str) -> TlsStream<TcpStream> {
+    shaken_on(world, name, world.namespace.port()).await
+}
+
+/// The same on that port.
+pub async fn shaken_on(world: &World, name: &str, port: u16) -> TlsStream<TcpStream> {
     let (certificate, key, der) = azmqtt_local::certificate_authority::client_certificate(
         None,
         name,
@@ -50,19 +55,19 @@ async fn shaken(world: &World, name: &str) -> TlsStream<TcpStream> {
             PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
         )
         .unwrap();
-    let stream = TcpStream::connect(("127.0.0.1", world.namespace.port())).await.unwrap();
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let connector = TlsConnector::from(Arc::new(config));
     connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
 }
 
-async fn write(stream: &mut TlsStream<TcpStream>, packet: &Packet) -> io::Result<()> {
+pub async fn write(stream: &mut TlsStream<TcpStream>, packet: &Packet) -> io::Result<()> {
     let mut bytes = BytesMut::new();
     codec::encode(packet, Version::Mqtt5, &mut bytes, LARGEST_PACKET).unwrap();
     stream.write_all(&bytes).await
 }
 
 /// The next packet; `None` at the end.
-async fn read(stream: &mut TlsStream<TcpStream>, input: &mut BytesMut) -> Option<Packet> {
+pub async fn read(stream: &mut TlsStream<TcpStream>, input: &mut BytesMut) -> Option<Packet> {
     loop {
         if let Some(packet) = codec::decode(input, Sender::Server, Version::Mqtt5, LARGEST_PACKET).unwrap() {
             return Some(packet);
@@ -73,7 +78,7 @@ async fn read(stream: &mut TlsStream<TcpStream>, input: &mut BytesMut) -> Option
     }
 }
 
-fn connect_packet(name: &str) -> Packet {
+pub fn connect_packet(name: &str) -> Packet {
     Packet::Connect(Box::new(Connect { level: Level::Mqtt5, ..Connect::new(name) }))
 }
 

@@ -3,7 +3,9 @@
 mod bad_days;
 mod certificates;
 mod connecting;
+mod faults;
 pub mod keys;
+mod observing;
 mod story;
 mod support;
 mod tokens;

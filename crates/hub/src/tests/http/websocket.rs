@@ -108,6 +108,23 @@ async fn what_other_clients_ask_for_is_granted() {
 }
 
 #[tokio::test]
+async fn web_pages_of_elsewhere_are_refused() {
+    let allowed_origins = vec!["https://example.com".to_owned()];
+    let hub = start(HubConfig { allowed_origins, ..HubConfig::default() });
+    for (origin, status) in [
+        ("https://evil.example", "403 Forbidden"),
+        ("null", "403 Forbidden"),
+        ("https://example.com", "101 Switching Protocols"),
+        ("http://localhost:3000", "101 Switching Protocols"),
+    ] {
+        let request =
+            UPGRADE.replacen("Upgrade: WebSocket", &format!("Origin: {origin}\r\nUpgrade: WebSocket"), 1);
+        let (head, _stream) = ask(&hub, &request).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{origin}: {head}");
+    }
+}
+
+#[tokio::test]
 async fn a_device_lives_on_a_websocket() {
     let hub = hub();
     let options = Options::new(&hub, "dev1");

@@ -2,6 +2,7 @@
 
 mod changes;
 mod delivery;
+mod life_cycle;
 mod publishing;
 mod rates;
 mod retaining;

@@ -22,7 +22,7 @@ fn a_message_without_the_permission_is_refused_as_its_version_allows() {
     for qos in [QOS0, QOS1] {
         let (code, end) = end_of(&mut world, v3("c"), message("x/a", qos, "x"));
         let (end, said) = end.unwrap();
-        assert_eq!((code, said, end.life_cycle_reason()), (None, None, "ClientAuthorizationError"));
+        assert_eq!((code, said, end.life_cycle_reason().name()), (None, None, "ClientAuthorizationError"));
     }
     let mut behaviours = Behaviours::default();
     behaviours.set("denied_qos0", "dropped").unwrap();

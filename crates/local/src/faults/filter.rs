@@ -5,17 +5,16 @@ use std::time::Instant;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::faults::engine::Faults;
-use crate::faults::fault::{Sent, SentFault};
-use crate::id::Id;
+use super::fault::SentFault;
 
-/// What the session has written goes in, what the socket gets comes out.
-#[derive(Debug, Default)]
-pub struct Filter {
+/// What the session has written goes in, what the socket gets comes out. `K` is the kind of a packet, as a service tells
+/// them apart.
+#[derive(Debug)]
+pub struct Filter<K> {
     /// For the socket.
     pub ready: BytesMut,
     /// Packets that wait, in the order in which they were written.
-    late: VecDeque<Late>,
+    late: VecDeque<Late<K>>,
     /// Their bytes: they are asked for with every packet that comes in.
     late_bytes: usize,
     /// After what is ready, the connection closes.
@@ -23,36 +22,44 @@ pub struct Filter {
 }
 
 #[derive(Debug)]
-struct Late {
+struct Late<K> {
     /// When it goes out; one without a time of its own waits for those before it.
     due: Option<Instant>,
     /// Whether everything behind it waits.
     holds_all: bool,
-    kind: Sent,
+    kind: K,
     packet: Bytes,
 }
 
-impl Late {
+impl<K: Copy + PartialEq> Late<K> {
     /// Whether a packet of that kind behind it waits for it.
-    fn holds(&self, kind: Sent) -> bool {
+    fn holds(&self, kind: K) -> bool {
         self.holds_all || self.kind == kind
     }
 }
 
-impl Filter {
+impl<K: Copy + PartialEq> Filter<K> {
     /// The rest of what was under way before there was a filter: it may begin in the middle of a packet.
     pub fn new(under_way: BytesMut) -> Self {
-        Self { ready: under_way, ..Self::default() }
+        Self { ready: under_way, late: VecDeque::new(), late_bytes: 0, ends: false }
     }
 
-    /// Takes whole packets out of `output`.
-    pub fn take(&mut self, output: &mut BytesMut, faults: &Faults, id: Id<'_>, now: Instant) {
-        while let Some((kind, length)) = first_packet(output) {
+    /// Takes whole packets out of `output`. `kind` tells a packet by its type (§2.2.1) and body; `fault` says what becomes of
+    /// one, and whether that is so for all packets.
+    pub fn take(
+        &mut self,
+        output: &mut BytesMut,
+        now: Instant,
+        kind: impl Fn(u8, &[u8]) -> K,
+        fault: impl Fn(K) -> Option<(SentFault, bool)>,
+    ) {
+        while let Some((header, length)) = first_packet(output) {
             let packet = output.split_to(length).freeze();
             if self.ends {
                 continue;
             }
-            match faults.at_sent(id, kind, now) {
+            let kind = kind(packet[0] >> 4, &packet[header..]);
+            match fault(kind) {
                 None => self.pass(kind, packet),
                 Some((fault, all)) => self.disturb(fault, all, kind, packet, now),
             }
@@ -61,7 +68,12 @@ impl Filter {
         self.ready.unsplit(output.split());
     }
 
-    fn disturb(&mut self, fault: SentFault, all: bool, kind: Sent, packet: Bytes, now: Instant) {
+    /// Bytes that are no packet, behind whole packets, or what is left of one.
+    pub fn corrupt(&mut self) {
+        corrupt(&mut self.ready);
+    }
+
+    fn disturb(&mut self, fault: SentFault, all: bool, kind: K, packet: Bytes, now: Instant) {
         match fault {
             SentFault::Lose => {}
             SentFault::Drop => self.ends = true,
@@ -89,7 +101,7 @@ impl Filter {
     }
 
     /// Sends a packet behind those that it may not overtake.
-    fn pass(&mut self, kind: Sent, packet: Bytes) {
+    fn pass(&mut self, kind: K, packet: Bytes) {
         if self.late.iter().any(|late| late.holds(kind)) {
             self.put_off(Late { due: None, holds_all: false, kind, packet });
         } else {
@@ -97,14 +109,14 @@ impl Filter {
         }
     }
 
-    fn put_off(&mut self, late: Late) {
+    fn put_off(&mut self, late: Late<K>) {
         self.late_bytes += late.packet.len();
         self.late.push_back(late);
     }
 
     /// Lets go what is due.
     pub fn release(&mut self, now: Instant) {
-        let mut kept: VecDeque<Late> = VecDeque::new();
+        let mut kept: VecDeque<Late<K>> = VecDeque::new();
         for late in self.late.drain(..) {
             let waits = kept.iter().any(|before| before.holds(late.kind));
             if waits || late.due.is_some_and(|due| now < due) {
@@ -127,15 +139,16 @@ impl Filter {
         self.ready.len() + self.late_bytes
     }
 
+    /// Whether nothing is in here.
     pub fn is_idle(&self) -> bool {
         self.ready.is_empty() && self.late.is_empty() && !self.ends
     }
 }
 
-/// The first packet in `output`, if it is whole: its kind and length (MQTT 3.1.1 §2.2).
-fn first_packet(output: &[u8]) -> Option<(Sent, usize)> {
+/// The first packet in `output`, if it is whole: the lengths of its header and of all of it (§2.2).
+fn first_packet(output: &[u8]) -> Option<(usize, usize)> {
     let mut rest = output;
-    let header = rest.try_get_u8().ok()?;
+    rest.try_get_u8().ok()?;
     let mut remaining = 0_usize;
     for shift in [0, 7, 14, 21] {
         let byte = rest.try_get_u8().ok()?;
@@ -144,28 +157,13 @@ fn first_packet(output: &[u8]) -> Option<(Sent, usize)> {
             break;
         }
     }
-    let body = rest.get(..remaining)?;
-    let kind = match header >> 4 {
-        2 => Sent::Connack,
-        3 => kind_of_message(body),
-        4 => Sent::Puback,
-        9 => Sent::Suback,
-        _ => Sent::Other,
-    };
-    Some((kind, output.len() - rest.len() + remaining))
+    let header = output.len() - rest.len();
+    (rest.len() >= remaining).then_some((header, header + remaining))
 }
 
-fn kind_of_message(body: &[u8]) -> Sent {
-    let topic = body.get(2..).unwrap_or_default();
-    if topic.starts_with(b"$iothub/twin/res/") {
-        Sent::TwinAnswer
-    } else if topic.starts_with(b"$iothub/twin/PATCH/properties/desired/") {
-        Sent::DesiredPatch
-    } else if topic.starts_with(b"$iothub/methods/") {
-        Sent::MethodRequest
-    } else {
-        Sent::CloudMessage
-    }
+/// Adds bytes that are no packet.
+pub fn corrupt(output: &mut BytesMut) {
+    output.put_slice(&[NO_PACKET, 0]);
 }
 
 /// The same packet, as it is sent a second time: a message at QoS 1 is marked DUP [MQTT-3.3.1-1].
@@ -179,4 +177,4 @@ fn again(packet: &Bytes) -> Bytes {
 }
 
 /// The first byte of what is not a packet: type 15 is reserved (MQTT 3.1.1 §2.2.1).
-pub(super) const NO_PACKET: u8 = 0xf5;
+const NO_PACKET: u8 = 0xf5;

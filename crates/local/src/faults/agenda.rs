@@ -3,24 +3,30 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::json_fields::FaultError;
 use super::rule::Rule;
-use azmqtt_local::faults::FaultError;
 
 /// Faults that may be due later.
 const MAX_AGENDA: usize = 100_000;
 
 /// Rules by when they are due.
-#[derive(Debug, Default)]
-pub struct Agenda(BTreeMap<(Instant, u64), Rule>);
+#[derive(Debug)]
+pub struct Agenda<F, T>(BTreeMap<(Instant, u64), Rule<F, T>>);
 
-impl Agenda {
+impl<F, T> Default for Agenda<F, T> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<F, T> Agenda<F, T> {
     /// Plans a rule.
     ///
     /// # Errors
     /// Too many are planned.
-    pub fn add(&mut self, due: Instant, id: u64, rule: Rule) -> Result<(), FaultError> {
+    pub fn add(&mut self, due: Instant, id: u64, rule: Rule<F, T>) -> Result<(), FaultError> {
         if self.0.len() >= MAX_AGENDA {
-            return Err(FaultError(format!("{MAX_AGENDA} faults are planned already, the limit of a hub")));
+            return Err(FaultError(format!("{MAX_AGENDA} faults are planned already, the limit")));
         }
         self.0.insert((due, id), rule);
         Ok(())
@@ -44,7 +50,7 @@ impl Agenda {
         self.0.keys().next().map(|(due, _)| *due)
     }
 
-    pub fn take_due(&mut self, now: Instant) -> Option<(u64, Rule)> {
+    pub fn take_due(&mut self, now: Instant) -> Option<(u64, Rule<F, T>)> {
         let entry = self.0.first_entry().filter(|entry| entry.key().0 <= now)?;
         let id = entry.key().1;
         Some((id, entry.remove()))
