@@ -306,6 +306,7 @@ pub(super) fn to_python(error: NamespaceError) -> PyErr {
         | NamespaceError::Thumbprint(_)
         | NamespaceError::Issuer(_)
         | NamespaceError::Webhook(_)
-        | NamespaceError::Resource(_) => PyValueError::new_err(text),
+        | NamespaceError::Resource(_)
+        | NamespaceError::Fault(_) => PyValueError::new_err(text),
     }
 }
