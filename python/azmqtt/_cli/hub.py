@@ -167,7 +167,7 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
             units=args.units,
             throttling=args.throttling,
             disabled_return_code=args.disabled_return_code,
-            allow_origin=args.allow_origin,
+            allowed_origins=args.allow_origin,
         )
     except (OSError, ValueError) as error:
         return _fail(error)

@@ -86,7 +86,7 @@ class LocalHub(
         throttle_patience: Seconds that a device's messages may wait before its connection ends.
         disabled_return_code: What a device that is disabled is told when it connects: 3, server unavailable, or 5, not
             authorized. The service has been seen to say either.
-        allow_origin: Origins besides those of this machine from whose web pages WebSockets may be opened, such as
+        allowed_origins: Origins besides those of this machine from whose web pages WebSockets may be opened, such as
             ``https://example.com``.
 
     Raises:
@@ -122,7 +122,7 @@ class LocalHub(
         throttle_burst: float = 60,
         throttle_patience: float = 60,
         disabled_return_code: Literal[3, 5] = 3,
-        allow_origin: Sequence[str] = (),
+        allowed_origins: Sequence[str] = (),
     ) -> None:
         """Start the hub."""
         if not host:
@@ -153,7 +153,7 @@ class LocalHub(
             "service_port": service_port,
             "hostname": hostname,
             "state_dir": state,
-            "allowed_origins": list(allow_origin),
+            "allowed_origins": list(allowed_origins),
             "keep_messages": record,
             "keep_packets": record_packets,
             "cloud": cloud,
