@@ -16,6 +16,7 @@ pub mod messages;
 pub mod mqtt;
 pub mod mqtt5;
 pub mod mqtt5_sessions;
+pub mod namespace;
 pub mod net;
 pub mod provisioning;
 pub mod queries;
@@ -27,7 +28,7 @@ use std::borrow::Cow;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names that their programs and their folders in `corpora/` have.
-pub const TARGETS: [(&str, Target); 50] = [
+pub const TARGETS: [(&str, Target); 55] = [
     ("answer_heads", net::answer_heads),
     ("block_lists", bodies::block_lists),
     ("certificates", files::certificates),
@@ -62,6 +63,11 @@ pub const TARGETS: [(&str, Target); 50] = [
     ("mqtt_from_server", mqtt::from_server),
     ("mqtt_server_session", mqtt::server_session),
     ("names", identities::names),
+    ("namespace_fault_rules", namespace::fault_rules),
+    ("namespace_filters", namespace::filters),
+    ("namespace_queries", namespace::queries),
+    ("namespace_session", namespace::session),
+    ("namespace_templates", namespace::templates),
     ("pem", files::pem),
     ("property_bags", messages::property_bags),
     ("provisioning_answers", provisioning::answers),
