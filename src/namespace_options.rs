@@ -9,6 +9,7 @@ use super::errors::value_error;
 use azmqtt_namespace::NamespaceConfig;
 use azmqtt_namespace::behaviours::Behaviours;
 use azmqtt_namespace::limits::Limits;
+use azmqtt_namespace::messages::Recording;
 
 /// By name.
 #[derive(FromPyObject)]
@@ -26,6 +27,7 @@ pub(super) struct NamespaceOptions {
     /// In seconds.
     propagation: f64,
     allowed_origins: Vec<String>,
+    keep_messages: bool,
     /// Rows of the table, each with its choice.
     behaviours: Vec<(String, String)>,
 }
@@ -53,6 +55,7 @@ impl NamespaceOptions {
             behaviours,
             propagation: span("propagation", self.propagation)?,
             allowed_origins: self.allowed_origins,
+            recording: if self.keep_messages { Recording::ON } else { Recording::Off },
             ..NamespaceConfig::default()
         })
     }

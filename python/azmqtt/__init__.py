@@ -86,7 +86,7 @@ if TYPE_CHECKING:
     from azmqtt._mqtt.stats import MqttStats
     from azmqtt._mqtt.types import Published, Will
     from azmqtt._namespace import LocalNamespace
-    from azmqtt._namespace_types import ClientGroup, NamespaceClient, PermissionBinding, TopicSpace
+    from azmqtt._namespace_types import ClientGroup, NamespaceClient, NamespaceMessage, PermissionBinding, TopicSpace
     from azmqtt._stats import RoundTrips, Stats
     from azmqtt._streams import Stream
     from azmqtt.provisioning import Registration
@@ -133,6 +133,7 @@ __all__ = [
     "MqttOptions",
     "MqttStats",
     "NamespaceClient",
+    "NamespaceMessage",
     "NotSupported",
     "Outbox",
     "OutboxFull",
@@ -196,6 +197,7 @@ _ELSEWHERE = {
     "MqttOptions": "azmqtt._mqtt.options",
     "MqttStats": "azmqtt._mqtt.stats",
     "NamespaceClient": "azmqtt._namespace_types",
+    "NamespaceMessage": "azmqtt._namespace_types",
     "Packet": "azmqtt._hub_packets",
     "PermissionBinding": "azmqtt._namespace_types",
     "Published": "azmqtt._mqtt.types",

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, final
 from typing_extensions import Self, disjoint_base
 
 from azmqtt._core_broker import AuthenticationCalls, BrokerClient, MqttMessage, Publishing
-from azmqtt._core_namespace import Namespace, namespace_behaviours
+from azmqtt._core_namespace import MessageLog, Namespace, namespace_behaviours
 from azmqtt._mqtt.layout import BrokerOptions
 from azmqtt._options import CoreOptions, InvokeOptions
 from azmqtt._types import MethodResult, ReportedPatch, Twin
@@ -27,6 +27,7 @@ __all__ = [
     "HubFaults",
     "Log",
     "Login",
+    "MessageLog",
     "MethodCall",
     "MqttClient",
     "MqttMessage",

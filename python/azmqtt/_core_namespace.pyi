@@ -4,6 +4,7 @@ from typing import Any, final
 
 from typing_extensions import Self
 
+from azmqtt._core_broker import MqttMessage
 from azmqtt._namespace_types import AttributeValue, Permission, ValidationScheme
 
 @final
@@ -57,5 +58,16 @@ class Namespace:
         self, common_name: str, ago: float, life: float, self_signed: bool
     ) -> tuple[str, str, str, int, int]: ...
     def sessions(self) -> tuple[int, int]: ...
+
+@final
+class MessageLog:
+    """What was published on a local namespace."""
+
+    def __new__(cls, namespace: Namespace) -> Self: ...
+    def records(
+        self, topic_filter: str | None, after: int
+    ) -> list[tuple[int, str | None, str | None, MqttMessage, float]] | None: ...
+    def total(self) -> int: ...
+    def wait(self, after: int, timeout: float) -> bool: ...
 
 def namespace_behaviours() -> list[tuple[str, str, list[str]]]: ...

@@ -1,7 +1,9 @@
-"""A client certificate that a local hub has made."""
+"""A client certificate that a local hub or namespace has made."""
 
 from __future__ import annotations
 
+import contextlib
+import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeviceCertificate:
-    """A client certificate with its key, as :meth:`LocalHub.create_certificate` makes it.
+    """A client certificate with its key, as :meth:`LocalHub.create_certificate` and a local namespace make it.
 
     Attributes:
         certificate: In PEM.
@@ -26,3 +28,26 @@ class DeviceCertificate:
     thumbprint: str
     not_before: datetime
     not_after: datetime
+
+    def save(self, directory: str | os.PathLike[str], name: str = "client") -> tuple[str, str]:
+        """Write ``{name}.pem`` and ``{name}-key.pem``, for clients that read files; return their paths.
+
+        Args:
+            directory: Made if it is missing.
+            name: What both names begin with.
+
+        Raises:
+            OSError: A file cannot be written.
+        """
+        os.makedirs(directory, exist_ok=True)  # noqa: PTH103 - pathlib takes longer to import than this to write
+        certificate = os.path.join(os.fspath(directory), f"{name}.pem")  # noqa: PTH118 - the same
+        private_key = os.path.join(os.fspath(directory), f"{name}-key.pem")  # noqa: PTH118 - the same
+        with open(certificate, "w", encoding="ascii") as file:  # noqa: PTH123 - the same
+            file.write(self.certificate)
+        # One that is there may be readable by others.
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(private_key)  # noqa: PTH108 - the same
+        number = os.open(private_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(number, "w", encoding="ascii") as file:  # noqa: PTH123 - the same
+            file.write(self.private_key)
+        return certificate, private_key

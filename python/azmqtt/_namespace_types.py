@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from azmqtt._hub_certificates import DeviceCertificate
 
 #: What of a certificate shows the authentication name; the last needs thumbprints, the others a CA certificate.
@@ -48,6 +50,62 @@ class NamespaceClient:
     description: str = ""
     enabled: bool = True
     certificate: DeviceCertificate | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class NamespaceMessage:
+    """A message as a local namespace took it, whether anybody got it or not.
+
+    Attributes:
+        topic: Where to.
+        payload: The bytes as sent.
+        qos: 0 or 1.
+        retain: Whether it was published to be kept for later subscribers.
+        authentication_name: Of the client that published it; ``None`` if no client did.
+        client_id: The name of its session; ``None`` for the will of a session that is over.
+        user_properties: Pairs of a name and a value, in order; these and the following are of MQTT 5.
+        content_type: What the payload is.
+        response_topic: Where an answer is wanted.
+        correlation_data: What an answer is to carry.
+        message_expiry: Seconds for which it is worth delivering.
+        payload_format: 1 if the payload is said to be UTF-8.
+        time: When the namespace took it, in UTC.
+        sequence: Counts the messages of the namespace, from 1.
+    """
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    authentication_name: str | None
+    client_id: str | None
+    user_properties: tuple[tuple[str, str], ...]
+    content_type: str | None
+    response_topic: str | None
+    correlation_data: bytes | None
+    message_expiry: int | None
+    payload_format: int | None
+    time: datetime
+    sequence: int
+
+    @property
+    def text(self) -> str:
+        """The payload as UTF-8 text.
+
+        Raises:
+            UnicodeDecodeError: The payload is something else.
+        """
+        return self.payload.decode()
+
+    def json(self) -> Any:
+        """Return the payload, parsed as JSON.
+
+        Raises:
+            ValueError: The payload is something else; NaN and infinities are not JSON.
+        """
+        from azmqtt._support import strict_json
+
+        return strict_json.read(self.payload)
 
 
 @dataclass(frozen=True)

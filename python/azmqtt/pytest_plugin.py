@@ -1,6 +1,6 @@
-"""The pytest plugin: the fixtures ``local_hub`` and ``iothub_device``, and packets in the reports of failing tests.
+"""The pytest plugin: fixtures for a local hub and a local namespace, and packets in the reports of failing tests.
 
-pytest finds it by itself where azmqtt is installed. It loads nothing of the hub before a test asks for one.
+pytest finds it by itself where azmqtt is installed. It loads nothing of a service before a test asks for one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-    from azmqtt import LocalHub
+    from azmqtt import LocalHub, LocalNamespace, MqttClient
     from azmqtt.testing import IotHubDevice
 
 #: So many lines of packets are shown: how it began, and the newest.
@@ -24,6 +24,7 @@ _LAST_LINES = 80
 _LONGEST_LINE = 300
 
 _HUB: pytest.StashKey[LocalHub] = pytest.StashKey()
+_NAMESPACE: pytest.StashKey[LocalNamespace] = pytest.StashKey()
 _DEVICE: pytest.StashKey[IotHubDevice] = pytest.StashKey()
 _STARTED: pytest.StashKey[datetime] = pytest.StashKey()
 
@@ -76,6 +77,52 @@ def iothub_device(local_hub: LocalHub, request: pytest.FixtureRequest) -> Iterat
         yield device
 
 
+@pytest.fixture(scope="session")
+def local_namespace_options() -> dict[str, Any]:
+    """Return what ``local_namespace`` is made with: override it to return options of :class:`azmqtt.LocalNamespace`."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def local_namespace(local_namespace_options: dict[str, Any], pytestconfig: pytest.Config) -> Iterator[LocalNamespace]:
+    """Return a local Event Grid namespace on free ports of this machine, one for the run of all tests.
+
+    With pytest-xdist each worker has its own. What a test itself makes on it is deleted after the test: clients, client
+    groups, topic spaces and permission bindings. What fixtures make is theirs.
+    """
+    import azmqtt
+
+    with azmqtt.LocalNamespace(**local_namespace_options) as namespace:
+        pytestconfig.stash[_NAMESPACE] = namespace
+        try:
+            yield namespace
+        finally:
+            del pytestconfig.stash[_NAMESPACE]
+
+
+@pytest.fixture
+def mqtt_client(local_namespace: LocalNamespace, request: pytest.FixtureRequest) -> Iterator[MqttClient]:
+    """Return a client of ``local_namespace`` that no other test has; it connects with its first call.
+
+    The name of the client and of its session are the test's, with a number.
+    """
+    from azmqtt.testing import fresh_name
+
+    name = fresh_name(request.node.name)
+    try:
+        local_namespace.create_client(name)
+    except RuntimeError:
+        pytest.fail("local_namespace, which is one for all tests, was closed by an earlier one", pytrace=False)
+    client = local_namespace.mqtt_client(name, session_expiry=0)
+    yield client
+    client.close(timeout=1)
+    try:
+        local_namespace.delete_client(name)
+    except (LookupError, RuntimeError):
+        # The test has deleted it, or stopped the namespace.
+        return
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Note when the test began, if there is a hub already."""
     if _HUB in item.config.stash:
@@ -84,10 +131,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
-    """End the faults that the test itself set: others come after it. Those of fixtures are the fixtures'."""
+    """Undo what the test itself did: others come after it. What fixtures did is the fixtures'."""
     hub = item.config.stash.get(_HUB, None)
     before: set[int] = set() if hub is None else _faults(hub)
+    namespace = item.config.stash.get(_NAMESPACE, None)
+    resources = [] if namespace is None else _resources(namespace)
     yield
+    namespace = item.config.stash.get(_NAMESPACE, None)
+    if namespace is not None and not namespace._core.stopped:  # noqa: SLF001 - what was stopped deletes nothing
+        for kind, name in _resources(namespace):
+            if (kind, name) not in resources:
+                getattr(namespace, f"delete_{kind}")(name)
     hub = item.config.stash.get(_HUB, None)
     if hub is None:
         return
@@ -97,6 +151,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
     for fault in hub.faults():
         if fault.fault_id not in before:
             fault.remove()
+
+
+def _resources(namespace: LocalNamespace) -> list[tuple[str, str]]:
+    """Return the kinds and names of all resources, those that use others first."""
+    return [
+        *(("permission_binding", each.name) for each in namespace.list_permission_bindings()),
+        *(("topic_space", each.name) for each in namespace.list_topic_spaces()),
+        *(("client_group", each.name) for each in namespace.list_client_groups()),
+        *(("client", each.name) for each in namespace.list_clients()),
+    ]
 
 
 def _faults(hub: LocalHub) -> set[int]:

@@ -31,6 +31,12 @@ __all__ = ["IotHubDevice"]
 _LONGEST_NAME = 80
 
 
+def fresh_name(name: str) -> str:
+    """Return a name that nobody has, which begins like this one; what names may not have becomes ``-``."""
+    plain = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_LONGEST_NAME].strip("-")
+    return f"{plain}-{uuid.uuid4().hex[:8]}"
+
+
 class IotHubDevice:
     """A device of a local hub that nobody else uses, until the end of a ``with`` or :meth:`close`.
 
@@ -47,8 +53,7 @@ class IotHubDevice:
             hub: A running hub.
             name: What its id begins with, such as the name of a test; what ids may not have becomes ``-``.
         """
-        plain = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_LONGEST_NAME].strip("-")
-        device = hub.create_device(f"{plain}-{uuid.uuid4().hex[:8]}")
+        device = hub.create_device(fresh_name(name))
         self.hub = hub
         self.device_id = device.device_id
         self.connection_string = device.connection_string

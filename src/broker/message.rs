@@ -42,6 +42,11 @@ impl MqttMessage {
         Self { publish, implied: false, acknowledgement }
     }
 
+    /// A message that was seen on its way.
+    pub(crate) fn seen(publish: Publish) -> Self {
+        Self { publish, implied: false, acknowledgement: None }
+    }
+
     /// Its properties without the subscription identifiers that it came with [MQTT-3.3.4-6].
     fn to_publish(&self) -> PyResult<Properties> {
         let properties = &self.publish.properties;

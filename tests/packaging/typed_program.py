@@ -270,6 +270,8 @@ def namespace(state: Path) -> None:
         namespace.delete_permission_binding(binding.name)
         assert_type(namespace.add_ca(namespace.ca_pem), str)
         assert_type(namespace.mqtt_client("client1"), azmqtt.MqttClient)
+        found: azmqtt.NamespaceMessage = namespace.wait_for_message("a/#", 5)
+        assert_type(namespace.messages("a/#", after=found.sequence), list[azmqtt.NamespaceMessage])
         assert_type(namespace.last_refusal, str | None)
 
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::authentication::ClientAuthentication;
 use crate::behaviours::Behaviours;
 use crate::limits::Limits;
+use crate::messages::Recording;
 use azmqtt_local::packets::PacketRecording;
 
 /// Everything about a namespace before it starts.
@@ -33,6 +34,8 @@ pub struct NamespaceConfig {
     pub allowed_origins: Vec<String>,
     /// Whether the packets of every connection are kept.
     pub packets: PacketRecording,
+    /// Which published messages it keeps for tests to look at.
+    pub recording: Recording,
     /// Bounds of single connections.
     pub connections: ConnectionLimits,
 }
@@ -78,6 +81,7 @@ impl Default for NamespaceConfig {
             propagation: Duration::ZERO,
             allowed_origins: Vec::new(),
             packets: PacketRecording::Off,
+            recording: Recording::Off,
             connections: ConnectionLimits::default(),
         }
     }

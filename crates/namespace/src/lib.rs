@@ -15,6 +15,7 @@
 //! | [`routing`] | subscriptions in a tree of levels; kept messages |
 //! | [`access`] | who may publish and subscribe, and why |
 //! | [`life_cycle`] | who connected, who went and why |
+//! | [`messages`] | what was published, for tests to look at |
 //! | [`broker`] | sessions, and the way of a message; without I/O |
 //! | [`authentication`] | who may connect: certificates, tokens, a webhook |
 //! | [`faults`] | faults on demand |
@@ -39,6 +40,7 @@ pub mod error;
 pub mod faults;
 pub mod life_cycle;
 pub mod limits;
+pub mod messages;
 pub mod names;
 pub mod principal;
 pub mod query;

@@ -10,6 +10,7 @@ use crate::broker::Broker;
 use crate::config::NamespaceConfig;
 use crate::faults::{Faults, NowFault, Target};
 use crate::life_cycle::LifeCycleLog;
+use crate::messages::MessageLog;
 use azmqtt_local::faults::{Connections, FaultError};
 use azmqtt_local::packets::PacketLog;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
@@ -19,6 +20,8 @@ use azmqtt_net::sync::Mutex;
 pub struct Shared {
     pub config: NamespaceConfig,
     pub broker: Mutex<Broker>,
+    /// What was published, if that is recorded.
+    pub messages: Option<Arc<MessageLog>>,
     pub authorities: Mutex<Authorities>,
     pub client_authentication: Mutex<ClientAuthentication>,
     pub issuer: TokenIssuer,
@@ -36,11 +39,13 @@ pub struct Shared {
 
 impl Shared {
     pub fn new(config: NamespaceConfig, issuer: TokenIssuer) -> Self {
+        let messages = MessageLog::new(config.recording);
         let broker = Broker::new(config.limits.clone(), config.behaviours.clone());
         Self {
             packets: PacketLog::new(config.packets),
             life_cycle: broker.life_cycle().clone(),
-            broker: Mutex::new(broker.with_propagation(config.propagation)),
+            broker: Mutex::new(broker.with_propagation(config.propagation).with_log(messages.clone())),
+            messages,
             client_authentication: Mutex::new(config.client_authentication.clone()),
             config,
             issuer,

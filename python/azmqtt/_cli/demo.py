@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from azmqtt._cli.transcript import StepFailed, Transcript, check
 from azmqtt._client import DeviceClient
 from azmqtt._errors import IotHubError
 from azmqtt._hub import LocalHub
 from azmqtt._types import RetryPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 DEVICE = "demo-device"
 MESSAGES = 10
@@ -25,44 +26,6 @@ MESSAGES = 10
 TIMEOUT = 30.0
 #: Seconds until the demo's token expires; the client renews it after 85 % of them.
 TOKEN_LIFE = 4
-
-
-class StepFailed(Exception):
-    """A step ended otherwise than it should."""
-
-
-class Transcript:
-    """Prints a line per step and counts them."""
-
-    def __init__(self) -> None:
-        """Begin at step one."""
-        self.checked = 0
-        self.skipped = 0
-
-    @contextmanager
-    def step(self, title: str) -> Iterator[Callable[[str], None]]:
-        """Time a step; the yielded function adds what was seen to its line."""
-        seen: list[str] = []
-        started = time.perf_counter()
-        try:
-            yield seen.append
-        except BaseException as error:
-            # Nothing failed where somebody pressed Ctrl-C, or does not read on.
-            if isinstance(error, Exception) and not isinstance(error, BrokenPipeError):
-                self._line("FAILED", title, started, seen)
-            raise
-        self.checked += 1
-        self._line("ok", title, started, seen)
-
-    def skip(self, title: str, reason: str) -> None:
-        """Say that a step was left out, and why."""
-        self.skipped += 1
-        print(f"  --     {title:<34}            {reason}")
-
-    @staticmethod
-    def _line(mark: str, title: str, started: float, seen: list[str]) -> None:
-        took = (time.perf_counter() - started) * 1000
-        print(f"  {mark:<6} {title:<34} {took:8.1f} ms {'; '.join(seen)}", flush=True)
 
 
 def run(connection_string: str | None = None) -> int:
@@ -84,8 +47,7 @@ def run(connection_string: str | None = None) -> int:
     except (IotHubError, StepFailed, OSError, ValueError) as error:
         print(f"\nazmqtt demo: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) and not transcript.checked else 1
-    left_out = f", {transcript.skipped} left out" if transcript.skipped else ""
-    print(f"\nAll {transcript.checked} steps checked{left_out}.")
+    transcript.end()
     return 0
 
 
@@ -103,7 +65,7 @@ def _local_session(transcript: Transcript, stack: ExitStack) -> None:
 def _device_session(transcript: Transcript, client: DeviceClient, hub: LocalHub | None) -> None:
     with transcript.step("connect") as note:
         client.connect()
-        _check(client.connected, "the client says that it is not connected")
+        check(client.connected, "the client says that it is not connected")
         note("TCP, TLS, CONNACK")
 
     with transcript.step(f"send {MESSAGES} messages") as note:
@@ -112,7 +74,7 @@ def _device_session(transcript: Transcript, client: DeviceClient, hub: LocalHub 
         if hub is not None:
             got = [message.body for message in hub.wait_for_telemetry(DEVICE, MESSAGES, timeout=TIMEOUT)]
             wanted = [b'{"reading":%d}' % number for number in range(MESSAGES)]
-            _check(got == wanted, f"the hub has {got}")
+            check(got == wanted, f"the hub has {got}")
         note("each acknowledged")
 
     with transcript.step("read the twin") as note:
@@ -122,9 +84,9 @@ def _device_session(transcript: Transcript, client: DeviceClient, hub: LocalHub 
     with transcript.step("patch reported properties") as note:
         stamp = int(time.time())
         patched = client.patch_reported_properties({"demo": {"at": stamp}})
-        _check(patched.status in {200, 204}, f"status {patched.status}")
-        _check(patched.version > twin.reported_version, f"version {patched.version}")
-        _check(client.get_twin().reported["demo"] == {"at": stamp}, "the twin has something else")
+        check(patched.status in {200, 204}, f"status {patched.status}")
+        check(patched.version > twin.reported_version, f"version {patched.version}")
+        check(client.get_twin().reported["demo"] == {"at": stamp}, "the twin has something else")
         note(f"request {patched.request_id}, status {patched.status}, version {patched.version}")
 
     if hub is None:
@@ -134,7 +96,7 @@ def _device_session(transcript: Transcript, client: DeviceClient, hub: LocalHub 
             changes = client.desired_properties(timeout=TIMEOUT)
             version = hub.patch_desired(DEVICE, {"interval": 5})
             change = next(changes)
-            _check((change.patch, change.version) == ({"interval": 5}, version), f"got {change}")
+            check((change.patch, change.version) == ({"interval": 5}, version), f"got {change}")
             note(f"{change.patch}, version {change.version}")
 
     with transcript.step("outlive the token") as note:
@@ -173,8 +135,3 @@ def _send_until(client: DeviceClient, done: Callable[[], bool], timeout: float) 
         sent += 1
         time.sleep(0.02)
     return sent
-
-
-def _check(held: bool, message: str) -> None:  # noqa: FBT001 - an assertion that -O does not remove
-    if not held:
-        raise StepFailed(message)

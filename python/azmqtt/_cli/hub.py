@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import argparse
-import contextlib
 import json
 import sys
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azmqtt._cli import fault, service
-from azmqtt._cli.common import port_or_any, seconds, signals
-from azmqtt._errors import DamagedState
+from azmqtt._cli.common import port_or_any, say_text, seconds, signals
+from azmqtt._cli.local import allow_files, directory, fail
 from azmqtt._hub import LocalHub
+
+if TYPE_CHECKING:
+    import argparse
 
 #: The device that a hub gets which would have none.
 _DEFAULT_DEVICE = "my-device"
@@ -66,7 +67,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=f"a device to have; may be repeated (default: {_DEFAULT_DEVICE}, unless the state has devices)",
     )
     parser.add_argument(
-        "--state", type=_directory, metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
+        "--state", type=directory, metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
     )
     _add_behaviour(parser)
     fault.add_hub_options(parser)
@@ -133,12 +134,6 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--packets", action="store_true", help="show every MQTT packet on stderr, without passwords")
 
 
-def _directory(text: str) -> str:
-    if not text:
-        raise argparse.ArgumentTypeError("it must name a directory")
-    return text
-
-
 def run(args: argparse.Namespace) -> int:
     """Run the hub until SIGINT, SIGTERM or SIGHUP; return the exit code."""
     stop = threading.Event()
@@ -147,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
-    _allow_files()
+    allow_files()
     try:
         hub = LocalHub(
             host=args.host,
@@ -170,13 +165,13 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
             allowed_origins=args.allow_origin,
         )
     except (OSError, ValueError) as error:
-        return _fail(error)
+        return fail("hub", error)
     with hub:
         try:
             _have_devices(hub, args.devices)
             fault.inject(hub, args)
         except (OSError, ValueError, LookupError) as error:
-            return _fail(error)
+            return fail("hub", error)
         _report(hub, args)
         shown = 0
         # A wait without end would not see Ctrl-C on Windows.
@@ -185,18 +180,6 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
         if args.packets:
             _show_packets(hub, shown)
     return 0
-
-
-def _allow_files() -> None:
-    """Raise this process's limit of open files as far as it may: every connected device takes one."""
-    try:
-        import resource  # not on Windows, which has no such limit either
-    except ImportError:
-        return
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # Some systems refuse what they themselves call the limit; then fewer devices fit.
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _show_packets(hub: LocalHub, after: int) -> int:
@@ -236,29 +219,16 @@ def _report(hub: LocalHub, args: argparse.Namespace) -> None:
                 {"device_id": device.device_id, "connection_string": device.connection_string} for device in devices
             ],
         }
-        _say(json.dumps(ready))
+        say_text(json.dumps(ready))
         return
-    _say(f"The local IoT Hub listens on {args.host}, port {hub.port}. Ctrl-C ends it.")
-    _say(f"MQTT over WebSockets is on port {hub.websocket_port}.")
-    _say(f"Back-end applications connect with this test key:\n  {hub.service_connection_string}")
-    _say(f"They manage enrolments with this one:\n  {hub.provisioning_service_connection_string}")
-    _say(f"Devices must trust this certificate:\n  {hub.ca_file}")
+    say_text(f"The local IoT Hub listens on {args.host}, port {hub.port}. Ctrl-C ends it.")
+    say_text(f"MQTT over WebSockets is on port {hub.websocket_port}.")
+    say_text(f"Back-end applications connect with this test key:\n  {hub.service_connection_string}")
+    say_text(f"They manage enrolments with this one:\n  {hub.provisioning_service_connection_string}")
+    say_text(f"Devices must trust this certificate:\n  {hub.ca_file}")
     for device in devices:
-        _say(f"Device {device.device_id} connects with this test key:\n  {device.connection_string}")
+        say_text(f"Device {device.device_id} connects with this test key:\n  {device.connection_string}")
     options = "" if hub.port == 8883 else f", port={hub.port}"  # noqa: PLR2004 - the port of MQTT over TLS
-    _say("In Python:")
-    _say("  import azmqtt")
-    _say(f'  client = azmqtt.DeviceClient.from_connection_string("…", trust={hub.ca_file!r}{options})')
-
-
-def _say(line: str) -> None:
-    # Whoever reads this through a pipe waits for it.
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
-
-
-def _fail(error: Exception) -> int:
-    # An OSError with a number shows it before the words that say all.
-    text = error.strerror if isinstance(error, OSError) and error.strerror else error
-    sys.stderr.write(f"azmqtt hub: {text}\n")
-    return 2 if isinstance(error, ValueError) and not isinstance(error, DamagedState) else 1
+    say_text("In Python:")
+    say_text("  import azmqtt")
+    say_text(f'  client = azmqtt.DeviceClient.from_connection_string("…", trust={hub.ca_file!r}{options})')

@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import __version__, _options
-from azmqtt._cli import check, common, device, fault, hub, sas, twin
+from azmqtt._cli import check, common, device, fault, hub, namespace, sas, twin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,7 +122,8 @@ def _line(error: Exception) -> str:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="azmqtt",
-        description="Unofficial: a device client of Azure IoT Hub, a local hub, and a check of any MQTT broker.",
+        description="Unofficial: a device client of Azure IoT Hub, a local hub and a local Event Grid namespace, "
+        "and a check of any MQTT broker.",
     )
     parser.add_argument("--version", action="version", version=f"azmqtt {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -132,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_parser(commands)
     hub.add_parser(commands)
     fault.add_parser(commands)
+    namespace.add_parser(commands)
     demo = commands.add_parser(
         "demo",
         help="show a whole device session",
@@ -146,11 +148,25 @@ def _parser() -> argparse.ArgumentParser:
         help="use a real hub, by a device's connection string. Without TEXT it is read from the environment variable "
         f"{common.CONNECTION_STRING}, with - from stdin: others can see what stands on a command line",
     )
+    demo.add_argument(
+        "what",
+        nargs="?",
+        choices=("hub", "namespace"),
+        default="hub",
+        help="a device and a hub, or two clients and an Event Grid namespace (default: %(default)s)",
+    )
     demo.set_defaults(run=_demo)
     return parser
 
 
 def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.what == "namespace":
+        if arguments.connection_string is not None:
+            print("azmqtt demo: a connection string is of a hub, not of a namespace", file=sys.stderr)
+            return 2
+        from azmqtt._cli import demo_namespace
+
+        return demo_namespace.run()
     from azmqtt._cli import demo
 
     try:

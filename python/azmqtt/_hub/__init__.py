@@ -18,7 +18,7 @@ from azmqtt._hub.provisioning import Policy, ProvisioningMixin
 from azmqtt._hub.query import QueriesMixin
 from azmqtt._hub.service import ServiceMixin
 from azmqtt._local import forked
-from azmqtt._support.arguments import brief, checked, within
+from azmqtt._support.arguments import brief, checked, list_of_texts, within
 from azmqtt._support.arguments import port as port_argument
 from azmqtt._support.uncopied import Uncopied
 
@@ -153,7 +153,7 @@ class LocalHub(
             "service_port": service_port,
             "hostname": hostname,
             "state_dir": state,
-            "allowed_origins": list(allowed_origins),
+            "allowed_origins": list_of_texts("allowed_origins", allowed_origins),
             "keep_messages": record,
             "keep_packets": record_packets,
             "cloud": cloud,

@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._local.diff import differences, shorten, show, unequal
-from azmqtt._support.arguments import not_negative
+from azmqtt._hub.awaited import feed_of
+from azmqtt._local.assertions import against_body, fail_if, in_order
+from azmqtt._local.diff import differences
 from azmqtt._support.waiting import Steps, run, run_async
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class AssertionsMixin:
         def telemetry(
             self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0
         ) -> list[TelemetryMessage]: ...
+        def telemetry_count(self, device_id: str | None = None, *, module_id: str | None = None) -> int: ...
 
     def assert_telemetry(
         self,
@@ -78,33 +80,9 @@ class AssertionsMixin:
         self, device_id: str, expected: Sequence[Any], module_id: str | None, after: int, timeout: float | None
     ) -> Steps[list[TelemetryMessage]]:
         __tracebackhide__ = True
-        given: object = expected
-        if not isinstance(given, Sequence) or isinstance(given, str | bytes | bytearray):
-            raise TypeError(f"expected must be a list, with one item for each message, not {type(expected).__name__}")
-        not_negative("after", after)
-        messages: list[TelemetryMessage] = []
-
-        def enough(tick: float) -> bool:
-            nonlocal messages
-            count = self._core.telemetry_count(device_id, module_id)
-            messages = self.telemetry(device_id, module_id=module_id, after=after)
-            if len(messages) >= len(expected):
-                return True
-            self._core.wait_for_count(device_id, count + 1, tick, module_id)
-            return False
-
-        yield enough, timeout
-        lines: list[str] = []
-        for index, wanted in enumerate(expected):
-            path = f"messages[{index}]"
-            if index < len(messages):
-                lines += _message_differences(wanted, messages[index], path)
-            else:
-                lines.append(f"{path}: expected {_expected(wanted)}, got nothing within {timeout} s")
-        extra = enumerate(messages[len(expected) :], len(expected))
-        lines += [f"messages[{index}]: unexpected {_body(message)}" for index, message in extra]
-        _fail_if(lines, f"telemetry of {_who(device_id, module_id)}")
-        return messages
+        feed = feed_of(self, device_id, module_id)
+        what = f"telemetry of {_who(device_id, module_id)}"
+        return in_order(expected, feed, _message_differences, lambda message: message.body, after, timeout, what)
 
     def assert_twin_reported(
         self,
@@ -202,34 +180,24 @@ class AssertionsMixin:
             return not lines
 
         yield as_expected, timeout
-        _fail_if(lines, f"twin of {_who(device_id, module_id)}, {section} version {version}, after {timeout} s")
+        fail_if(lines, f"twin of {_who(device_id, module_id)}, {section} version {version}, after {timeout} s")
 
 
 def _who(device_id: str, module_id: str | None) -> str:
     return device_id if module_id is None else f"{device_id}/{module_id}"
 
 
-def _fail_if(lines: list[str], what: str) -> None:
-    __tracebackhide__ = True
-    if lines:
-        raise AssertionError("\n  ".join([f"{what}:", *shorten(lines)]))
-
-
 def _message_differences(expected: Any, message: TelemetryMessage, path: str) -> list[str]:
     from azmqtt._message import Message
 
-    if callable(expected):
-        if expected(message):
-            return []
-        return [f"{path}: {_expected(expected)} says no to {_body(message)}"]
     if isinstance(expected, Message):
         return _against_message(expected, message, path)
-    return _against_body(expected, message, f"{path}.body")
+    return against_body(expected, message.body, f"{path}.body")
 
 
 def _against_message(expected: Any, message: TelemetryMessage, path: str) -> list[str]:
     """Compare those properties that the expected message names."""
-    lines = [] if expected.body is None else _against_body(expected.body, message, f"{path}.body")
+    lines = [] if expected.body is None else against_body(expected.body, message.body, f"{path}.body")
     lines += differences(dict(expected.properties or {}), message.properties, f"{path}.properties", exact=False)
     named = {
         "message-id": expected.message_id,
@@ -243,34 +211,3 @@ def _against_message(expected: Any, message: TelemetryMessage, path: str) -> lis
     }
     named = {name: value for name, value in named.items() if value is not None}
     return lines + differences(named, message.system_properties, f"{path}.system_properties", exact=False)
-
-
-def _against_body(expected: Any, message: TelemetryMessage, path: str) -> list[str]:
-    if isinstance(expected, bytes | bytearray | memoryview):
-        wanted = bytes(expected)
-        return [] if wanted == message.body else [f"{path}: {unequal(wanted, message.body)}"]
-    if isinstance(expected, str):
-        try:
-            return differences(expected, message.text, path)
-        except UnicodeDecodeError:
-            return [f"{path}: expected {show(expected)}, got {_body(message)}"]
-    try:
-        actual = message.json()
-    except ValueError:
-        return [f"{path}: expected {show(expected)}, got {_body(message)}, which is not JSON"]
-    return differences(expected, actual, path)
-
-
-def _expected(value: Any) -> str:
-    from azmqtt._message import Message
-
-    if isinstance(value, Message):
-        return f"a message with {show(value.body)}"
-    return getattr(value, "__name__", repr(value)) if callable(value) else show(value)
-
-
-def _body(message: TelemetryMessage) -> str:
-    try:
-        return show(message.json())
-    except ValueError:
-        return repr(message.body if len(message.body) <= 80 else message.body[:80] + b"...")  # noqa: PLR2004 - a line

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from azmqtt._local.awaited import Feed, brief, first_match
 from azmqtt._support.arguments import function, not_negative, text, whole
 from azmqtt._support.arguments import timeout as check_timeout
 
@@ -27,10 +28,6 @@ if TYPE_CHECKING:
 #: What stands for an argument that was not given.
 ONE: Any = object()
 TEN_SECONDS: Any = object()
-
-#: So many messages are shown where none matched, and so much of each, in characters.
-_SHOWN = 3
-_LONGEST = 120
 
 
 class Awaited:
@@ -97,40 +94,20 @@ def wait_for_match(hub: _Telemetry, asked: Awaited, module_id: str | None) -> St
         TimeoutError: None did; shows the last that came.
     """
     __tracebackhide__ = True
-    predicate = asked.predicate
-    seen = asked.after
-    found: list[TelemetryMessage] = []
-    last: list[TelemetryMessage] = []
-    looked_at = 0
+    feed = feed_of(hub, asked.device_id, module_id)
+    return first_match(feed, asked.predicate, asked.after, asked.timeout, _line)
 
-    def look(tick: float) -> bool:
-        nonlocal seen, looked_at
-        # Counted before looking, so that what comes meanwhile ends the wait.
-        count = hub.telemetry_count(asked.device_id, module_id=module_id)
-        for message in hub.telemetry(asked.device_id, module_id=module_id, after=seen):
-            seen = message.sequence
-            looked_at += 1
-            last[:] = [*last, message][-_SHOWN:]
-            if predicate is not None and predicate(message):
-                found.append(message)
-                return True
-        hub._core.wait_for_count(asked.device_id, count + 1, tick, module_id)  # noqa: SLF001 - the hub's own half
-        return False
 
-    if (yield look, asked.timeout):
-        return found[0]
-    came = "none came"
-    if last:
-        came = f"{looked_at} came, the last of them:" + "".join(f"\n  {_line(message)}" for message in last)
-    msg = f"no message matched within {asked.timeout} s; {came}"
-    raise TimeoutError(msg)
+def feed_of(hub: _Telemetry, device_id: str | None, module_id: str | None) -> Feed[TelemetryMessage]:
+    """Return the telemetry of a device or module, or of all, to be waited for."""
+    core = hub._core  # noqa: SLF001 - the hub's own half
+    return Feed(
+        lambda after: hub.telemetry(device_id, module_id=module_id, after=after),
+        lambda: hub.telemetry_count(device_id, module_id=module_id),
+        lambda count, tick: core.wait_for_count(device_id, count + 1, tick, module_id),
+    )
 
 
 def _line(message: TelemetryMessage) -> str:
     who = message.device_id if message.module_id is None else f"{message.device_id}/{message.module_id}"
-    try:
-        body = message.text
-    except UnicodeDecodeError:
-        body = repr(message.body)
-    body = body if len(body) <= _LONGEST else f"{body[:_LONGEST]}…"
-    return f"{who} #{message.sequence} {body} {message.properties or ''}".rstrip()
+    return f"{who} #{message.sequence} {brief(message.body)} {message.properties or ''}".rstrip()

@@ -10,8 +10,9 @@ from azmqtt import _core
 from azmqtt._local import forked
 from azmqtt._namespace.certificates import CertificatesMixin
 from azmqtt._namespace.clients import ClientsMixin
+from azmqtt._namespace.messages import MessagesMixin
 from azmqtt._namespace.permissions import PermissionsMixin
-from azmqtt._support.arguments import checked, seconds_within, text, within
+from azmqtt._support.arguments import checked, list_of_texts, seconds_within, within
 from azmqtt._support.arguments import port as port_argument
 from azmqtt._support.uncopied import Uncopied
 
@@ -28,7 +29,7 @@ _DAY = 86_400
 
 
 @checked
-class LocalNamespace(ClientsMixin, CertificatesMixin, PermissionsMixin, Uncopied):
+class LocalNamespace(ClientsMixin, CertificatesMixin, PermissionsMixin, MessagesMixin, Uncopied):
     """An Event Grid namespace on this machine: MQTT 5 and 3.1.1 over TLS and WebSockets, as the service speaks it.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
@@ -49,6 +50,7 @@ class LocalNamespace(ClientsMixin, CertificatesMixin, PermissionsMixin, Uncopied
         https_port: The TCP port of HTTPS, for MQTT over WebSockets; 0 picks a free one.
         state: A directory where the certificate authority stays across restarts, made if it is missing.
         hostname: The name in the certificate, by which clients reach it.
+        record: Whether published messages are kept (the newest 100,000 or 64 MiB), for :meth:`messages`.
         units: How many throughput units, 1 to 40: limits of clients, sessions and retained messages go with them.
         limits: ``"service"`` for the service's rates as well, such as 1,000 messages a second from a session;
             ``"sizes"`` for all limits but the rates.
@@ -67,7 +69,7 @@ class LocalNamespace(ClientsMixin, CertificatesMixin, PermissionsMixin, Uncopied
     """
 
     _KIND = "namespace"
-    _HALVES = ("_core",)
+    _HALVES = ("_core", "_messages")
 
     def __init__(
         self,
@@ -77,6 +79,7 @@ class LocalNamespace(ClientsMixin, CertificatesMixin, PermissionsMixin, Uncopied
         https_port: int = 0,
         state: str | os.PathLike[str] | None = None,
         hostname: str = "localhost",
+        record: bool = True,
         units: int = 1,
         limits: Literal["sizes", "service"] = "sizes",
         maximum_session_expiry_in_hours: int = 1,
@@ -99,8 +102,6 @@ class LocalNamespace(ClientsMixin, CertificatesMixin, PermissionsMixin, Uncopied
         sessions = maximum_client_sessions_per_authentication_name
         within("maximum_client_sessions_per_authentication_name", sessions, 1, 100)
         seconds_within("propagation", propagation, 0, _DAY)
-        if isinstance(allowed_origins, str):
-            raise TypeError("allowed_origins must be a list of str, not str")
         options = {
             "host": host,
             "port": port,
@@ -111,10 +112,12 @@ class LocalNamespace(ClientsMixin, CertificatesMixin, PermissionsMixin, Uncopied
             "sessions_per_name": sessions,
             "session_expiry": maximum_session_expiry_in_hours * _HOUR,
             "propagation": propagation,
-            "allowed_origins": [text("allowed_origins", origin) for origin in allowed_origins],
+            "allowed_origins": list_of_texts("allowed_origins", allowed_origins),
+            "keep_messages": record,
             "behaviours": list((behaviours or {}).items()),
         }
         self._core = _core.Namespace(options)
+        self._messages = _core.MessageLog(self._core)
         self._certificates: dict[str, DeviceCertificate] = {}
         # Also at the interpreter's exit, so that no temporary file stays.
         self._finalizer = weakref.finalize(self, self._core.stop)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, get_args
 
 from azmqtt._local.certificates import make_certificate
-from azmqtt._support.arguments import brief, text
+from azmqtt._support.arguments import brief, list_of_texts, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -131,11 +131,9 @@ class ClientsMixin:
             raise ValueError(
                 f"validation_scheme must be one of {', '.join(get_args(ValidationScheme))}, not {scheme!r}"
             )
-        if isinstance(thumbprints, str):
-            raise TypeError("allowed_thumbprints must be a list of str, not str")
-        if thumbprints and scheme != "ThumbprintMatch":
+        prints = list_of_texts("allowed_thumbprints", thumbprints)
+        if prints and scheme != "ThumbprintMatch":
             raise ValueError(f"allowed_thumbprints are for ThumbprintMatch, not for {scheme}")
-        prints = [text("allowed_thumbprints", each) for each in thumbprints]
         given = [(text("attributes: a key", key), _attribute(key, value)) for key, value in attributes.items()]
         self._core.put_client(name, authentication_name, scheme, prints, given, description, enabled)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from azmqtt._support.arguments import text
+from azmqtt._support.arguments import list_of_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -241,6 +241,4 @@ def _check_deleted(kind: str, name: str, *, deleted: bool) -> None:
 
 
 def _templates(templates: Sequence[str]) -> list[str]:
-    if isinstance(templates, str):
-        raise TypeError("topic_templates must be a list of str, not str")
-    return [text("topic_templates", template) for template in templates]
+    return list_of_texts("topic_templates", templates)

@@ -41,6 +41,17 @@ def text(name: str, value: Any) -> str:
     return cast("str", instance(name, value, str))
 
 
+def list_of_texts(name: str, values: Any) -> list[str]:
+    """Check a sequence of texts, which is not a text itself, and return it as a list.
+
+    Raises:
+        TypeError: It is something else.
+    """
+    if isinstance(values, str | bytes) or not hasattr(type(values), "__iter__"):
+        raise TypeError(f"{name} must be a list of str, not {type(values).__name__}")
+    return [text(f"{name}: an item", value) for value in values]
+
+
 def texts(**values: Any) -> None:
     """Check several texts."""
     for name, value in values.items():

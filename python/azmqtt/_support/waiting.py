@@ -1,4 +1,4 @@
-"""How the local hub's calls wait: the steps are written once, for the blocking form and the ``_async`` one."""
+"""How the calls of local services wait: the steps are written once, for the blocking form and the ``_async`` one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from azmqtt import _core
 
 T = TypeVar("T")
+
+#: What is waited for stops with it.
+Service: TypeAlias = "_core.Hub | _core.Namespace"
 
 #: What a wait asks: whether it is over, looking for so many seconds, and for how long to ask.
 Question: TypeAlias = "tuple[Callable[[float], bool], float | None]"
@@ -39,11 +42,11 @@ def look(poll: Callable[[float], T], seconds: float) -> T:
     return seen
 
 
-def wait(poll: Callable[[float], bool], timeout: float | None, hub: _core.Hub) -> bool:
+def wait(poll: Callable[[float], bool], timeout: float | None, service: Service) -> bool:
     """Call ``poll`` with a number of seconds to wait, again and again, so that Ctrl-C is seen in between.
 
     Raises:
-        RuntimeError: The hub is stopped, so that it will never be true.
+        RuntimeError: The service is stopped, so that it will never be true.
     """
     __tracebackhide__ = True
     deadline = None if timeout is None else time.monotonic() + timeout
@@ -51,50 +54,50 @@ def wait(poll: Callable[[float], bool], timeout: float | None, hub: _core.Hub) -
         left = TICK if deadline is None else max(0.0, min(TICK, deadline - time.monotonic()))
         if look(poll, left):
             return True
-        if hub.stopped:
-            raise RuntimeError("the hub is stopped")
+        if service.stopped:
+            raise RuntimeError(f"the {type(service).__name__.lower()} is stopped")
         if left == 0:
             return False
 
 
-def run(steps: Steps[T], hub: _core.Hub) -> T:
+def run(steps: Steps[T], service: Service) -> T:
     """Take the steps of a call, and block meanwhile. Warns a coroutine: it blocks its event loop.
 
     Raises:
         ValueError: The timeout is negative.
-        RuntimeError: The hub is stopped.
+        RuntimeError: The service is stopped.
     """
     __tracebackhide__ = True
     blocks_its_loop()
     poll, timeout = next(steps)
     arguments.timeout(timeout)
     while True:
-        outcome = wait(poll, timeout, hub)
+        outcome = wait(poll, timeout, service)
         try:
             poll, timeout = steps.send(outcome)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
 
-async def run_async(steps: Steps[T], hub: _core.Hub) -> T:
+async def run_async(steps: Steps[T], service: Service) -> T:
     """Take the steps of a call while the event loop runs on. Cancelling it ends it.
 
     Raises:
         ValueError: The timeout is negative.
-        RuntimeError: The hub is stopped.
+        RuntimeError: The service is stopped.
     """
     __tracebackhide__ = True
     poll, timeout = next(steps)
     arguments.timeout(timeout)
     while True:
-        outcome = await _wait_async(poll, timeout, hub)
+        outcome = await _wait_async(poll, timeout, service)
         try:
             poll, timeout = steps.send(outcome)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
 
 
-async def _wait_async(poll: Callable[[float], bool], timeout: float | None, hub: _core.Hub) -> bool:
+async def _wait_async(poll: Callable[[float], bool], timeout: float | None, service: Service) -> bool:
     """Wait as :func:`wait` does. ``poll`` is called on the event loop, and never waits there."""
     __tracebackhide__ = True
     import asyncio
@@ -105,8 +108,8 @@ async def _wait_async(poll: Callable[[float], bool], timeout: float | None, hub:
         left = _LONGEST_PAUSE if deadline is None else deadline - time.monotonic()
         if poll(0.0):
             return True
-        if hub.stopped:
-            raise RuntimeError("the hub is stopped")
+        if service.stopped:
+            raise RuntimeError(f"the {type(service).__name__.lower()} is stopped")
         if left <= 0:
             return False
         await asyncio.sleep(min(pause, left))

@@ -7,6 +7,7 @@ use super::Namespace;
 use crate::error::NamespaceError;
 use crate::faults::{Fired, Planned, Rule, RuleStatus, Schedule};
 use crate::life_cycle::{LifeCycleEvent, LifeCycleLog};
+use crate::messages::MessageLog;
 use azmqtt_local::packets::PacketRecord;
 
 impl Namespace {
@@ -19,6 +20,11 @@ impl Namespace {
     /// Blocks until there is one of [`Self::packets`]; false when the time ran out, or if packets are not recorded.
     pub fn wait_for_packet(&self, client_id: Option<&str>, after: u64, timeout: Duration) -> bool {
         self.shared.packets.as_ref().is_some_and(|log| log.wait(client_id, after, timeout))
+    }
+
+    /// What was published, if that is recorded.
+    pub fn messages(&self) -> Option<&MessageLog> {
+        self.shared.messages.as_deref()
     }
 
     /// Who connected, who went and why, with a higher sequence number than `after`, oldest first; the newest 10,000 are

@@ -11,7 +11,8 @@ use super::session::size;
 use super::state::Broker;
 use crate::behaviours::{DeniedPublishV3, DeniedQos0, DollarTopics, UnsupportedMessage, ZeroExpiry};
 use crate::limits::{MAX_MESSAGE_PROPERTY, MAX_RETAIN_SECONDS, MAX_USER_PROPERTIES};
-use crate::routing::{NotKept, Retained, RetainedMessage};
+use crate::messages::Publisher;
+use crate::routing::{NotKept, Retained, RetainedMessage, SessionKey};
 use crate::topic::{Levels, is_hidden};
 
 /// Why a message is not taken.
@@ -77,8 +78,20 @@ impl Broker {
         self.keep_if_retained(&publish, levels, now).map_err(|NotKept| {
             NotTaken::Unsupported(ReasonCode::QuotaExceeded, "a message that cannot be kept")
         })?;
+        self.record(&publish, connection.session);
         self.route(publish, levels, Some(connection.session), now);
         Ok(())
+    }
+
+    /// Notes a message of a session that is taken.
+    fn record(&self, publish: &Publish, key: SessionKey) {
+        if let Some(log) = &self.log
+            && let Some(session) = self.sessions.get(key)
+        {
+            let principal = session.identity.principal.clone();
+            let publisher = Publisher { principal, client_id: Some(session.client_id.clone()) };
+            log.record(keep(publish), Some(publisher));
+        }
     }
 
     /// Keeps a message with the retain flag; an empty one drops what was kept (§3.3.1.3).

@@ -9,6 +9,7 @@ use azmqtt_mqtt::{Auth, Publish, ReasonCode};
 
 use super::connection::Connection;
 use super::faults::Passage;
+use super::message::keep;
 use super::outcome::{End, Refusal};
 use super::session::{Identity, Token};
 use super::state::Broker;
@@ -142,6 +143,9 @@ impl Broker {
         let topic = publish.topic.clone();
         let levels = crate::topic::Levels::of(&topic)?;
         if self.keep_if_retained(&publish, &levels, now).is_ok() {
+            if let Some(log) = &self.log {
+                log.record(keep(&publish), None);
+            }
             self.route(publish, &levels, None, now);
         }
         self.publish_due_wills(now);

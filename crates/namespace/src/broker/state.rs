@@ -11,6 +11,7 @@ use crate::access::Access;
 use crate::behaviours::Behaviours;
 use crate::life_cycle::LifeCycleLog;
 use crate::limits::Limits;
+use crate::messages::MessageLog;
 use crate::resources::Directory;
 use crate::routing::{Retained, Subscriptions};
 use azmqtt_local::faults::Random;
@@ -55,6 +56,8 @@ pub struct Broker {
     pub(super) matches: Vec<Match>,
     /// How many messages were published.
     pub(super) messages: u64,
+    /// What was published, for tests to look at.
+    pub(super) log: Option<Arc<MessageLog>>,
     /// Wills whose time has come.
     pub(super) due_wills: Vec<DueWill>,
     /// Messages that somebody did not get because too much was waiting.
@@ -82,6 +85,7 @@ impl Broker {
             random: Random::new(0),
             matches: Vec::new(),
             messages: 0,
+            log: None,
             due_wills: Vec::new(),
             dropped: 0,
             life_cycle: Arc::default(),
@@ -92,6 +96,13 @@ impl Broker {
     #[must_use]
     pub fn with_propagation(mut self, propagation: Duration) -> Self {
         self.propagation = propagation;
+        self
+    }
+
+    /// The same, which records there what is published.
+    #[must_use]
+    pub fn with_log(mut self, log: Option<Arc<MessageLog>>) -> Self {
+        self.log = log;
         self
     }
 

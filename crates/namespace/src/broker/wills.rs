@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use azmqtt_mqtt::{PropertiesBuilder, Property, Publish, Will};
 
+use super::message::keep;
 use super::state::Broker;
+use crate::messages::Publisher;
 use crate::principal::Principal;
 use crate::routing::SessionKey;
 use crate::topic::Levels;
@@ -49,6 +51,11 @@ impl Broker {
             publish.properties = properties.build().unwrap_or_default();
             // Nobody hears of it if it is one too many to be kept.
             if self.keep_if_retained(&publish, &levels, now).is_ok() {
+                if let Some(log) = &self.log {
+                    let session = publisher.and_then(|key| self.sessions.get(key));
+                    let client_id = session.map(|session| session.client_id.clone());
+                    log.record(keep(&publish), Some(Publisher { principal: principal.clone(), client_id }));
+                }
                 self.route(publish, &levels, publisher, now);
             }
         }

@@ -1,0 +1,167 @@
+"""The command ``azmqtt namespace``: a local Event Grid namespace until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+from typing import Any
+
+from azmqtt import _core
+from azmqtt._cli.common import port_or_any, say_text, seconds, signals
+from azmqtt._cli.local import allow_files, directory, fail
+from azmqtt._namespace import LocalNamespace
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``namespace`` to the commands of a parser."""
+    parser = subparsers.add_parser(
+        "namespace",
+        help="run a local Event Grid namespace",
+        description="Run a local Event Grid namespace, an MQTT broker with permission bindings, until Ctrl-C.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=port_or_any, default=8883, help="TCP port of MQTT, 0 for any free one (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--https-port",
+        type=port_or_any,
+        default=0,
+        metavar="PORT",
+        help="TCP port of HTTPS and of MQTT over WebSockets, 0 for any free one (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--hostname",
+        default="localhost",
+        metavar="NAME",
+        help="the namespace's name in its certificate (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--state", type=directory, metavar="DIR", help="keep the certificate authority in this directory"
+    )
+    parser.add_argument(
+        "--client",
+        action="append",
+        default=[],
+        metavar="NAME",
+        dest="clients",
+        help="a client to have, with a certificate in the directory of --certificates; may be repeated",
+    )
+    parser.add_argument(
+        "--certificates",
+        type=directory,
+        metavar="DIR",
+        help="where the certificates of clients go, and their keys (default: the current directory)",
+        default=".",
+    )
+    parser.add_argument(
+        "--units", type=int, default=1, metavar="N", help="throughput units, 1 to 40 (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--throttling", action="store_true", help="have the service's rates hold, such as 1,000 messages a second"
+    )
+    parser.add_argument(
+        "--propagation",
+        type=seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long a change of permissions takes to have its effect (default: %(default)g)",
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="an origin of web pages that may connect by WebSockets, such as https://example.com; may be repeated",
+    )
+    parser.add_argument(
+        "--behaviour",
+        action="append",
+        type=_behaviour,
+        default=[],
+        metavar="NAME=CHOICE",
+        dest="behaviours",
+        help="what to do where the service is unknown; may be repeated. --behaviours lists the names",
+    )
+    parser.add_argument(
+        "--behaviours", action="store_true", dest="list_behaviours", help="list the names and choices, and end"
+    )
+    parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
+    parser.set_defaults(run=run)
+
+
+def _behaviour(given: str) -> tuple[str, str]:
+    name, equals, choice = given.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"{given!r} is not NAME=CHOICE")
+    return name, choice
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the namespace until SIGINT, SIGTERM or SIGHUP; return the exit code."""
+    if args.list_behaviours:
+        for name, question, choices in _core.namespace_behaviours():
+            say_text(f"{name}={'|'.join(choices)}\n    {question}.")
+        return 0
+    stop = threading.Event()
+    with signals(("SIGINT", "SIGTERM", "SIGHUP"), lambda *_: stop.set()):
+        return _run_until(stop, args)
+
+
+def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
+    allow_files()
+    try:
+        namespace = LocalNamespace(
+            host=args.host,
+            port=args.port,
+            https_port=args.https_port,
+            state=args.state,
+            hostname=args.hostname,
+            record=False,
+            units=args.units,
+            limits="service" if args.throttling else "sizes",
+            propagation=args.propagation,
+            allowed_origins=args.allow_origin,
+            behaviours=dict(args.behaviours),
+        )
+    except (OSError, ValueError) as error:
+        return fail("namespace", error)
+    with namespace:
+        try:
+            certificates = _have_clients(namespace, args)
+        except (OSError, ValueError) as error:
+            return fail("namespace", error)
+        _report(namespace, certificates, args)
+        # A wait without end would not see Ctrl-C on Windows.
+        while not stop.wait(0.5):
+            pass
+    return 0
+
+
+def _have_clients(namespace: LocalNamespace, args: argparse.Namespace) -> dict[str, tuple[str, str]]:
+    """Make the clients that are asked for, and write their certificates; return where they are."""
+    found = {}
+    for name in dict.fromkeys(args.clients):
+        made = namespace.create_client(name)
+        if made.certificate is not None:
+            found[name] = made.certificate.save(args.certificates, name)
+    return found
+
+
+def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]], args: argparse.Namespace) -> None:
+    """Say how to connect."""
+    if args.json:
+        ready: dict[str, Any] = {
+            "hostname": namespace.hostname,
+            "port": namespace.port,
+            "https_port": namespace.https_port,
+            "ca_file": namespace.ca_file,
+        }
+        say_text(json.dumps(ready))
+        return
+    say_text(f"The local Event Grid namespace listens on {args.host}, port {namespace.port}. Ctrl-C ends it.")
+    say_text(f"MQTT over WebSockets is on port {namespace.https_port}.")
+    say_text(f"Clients must trust this certificate:\n  {namespace.ca_file}")
+    for name, (certificate, private_key) in certificates.items():
+        say_text(f"Client {name} connects with this user name and:\n  {certificate}\n  {private_key}")
