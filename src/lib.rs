@@ -35,7 +35,8 @@
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
 //! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_packets`], [`hub_provisioning`]: the local hub.
-//! * [`namespace`], [`namespace_messages`], [`namespace_options`], [`namespace_resources`]: the local Event Grid namespace.
+//! * [`namespace`], [`namespace_authentication`], [`namespace_messages`], [`namespace_options`],
+//!   [`namespace_resources`]: the local Event Grid namespace.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
 //! * [`core`]: what a client and its iterators share.
 
@@ -69,6 +70,7 @@ mod many;
 mod method_call;
 mod mqtt_client;
 mod namespace;
+mod namespace_authentication;
 mod namespace_messages;
 mod namespace_options;
 mod namespace_resources;
@@ -128,6 +130,8 @@ mod _core {
     use super::mqtt_client::{MqttClient, TlsOptions};
     #[pymodule_export]
     use super::namespace::{Namespace, namespace_behaviours};
+    #[pymodule_export]
+    use super::namespace_authentication::NamespaceAuthentication;
     #[pymodule_export]
     use super::namespace_messages::MessageLog;
     #[pymodule_export]

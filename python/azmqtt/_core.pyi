@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, final
 from typing_extensions import Self, disjoint_base
 
 from azmqtt._core_broker import AuthenticationCalls, BrokerClient, MqttMessage, Publishing
-from azmqtt._core_namespace import MessageLog, Namespace, namespace_behaviours
+from azmqtt._core_namespace import MessageLog, Namespace, NamespaceAuthentication, namespace_behaviours
 from azmqtt._mqtt.layout import BrokerOptions
 from azmqtt._options import CoreOptions, InvokeOptions
 from azmqtt._types import MethodResult, ReportedPatch, Twin
@@ -32,6 +32,7 @@ __all__ = [
     "MqttClient",
     "MqttMessage",
     "Namespace",
+    "NamespaceAuthentication",
     "PacketLog",
     "PendingCall",
     "Provisioning",

@@ -20,6 +20,15 @@ ValidationScheme: TypeAlias = Literal[
     "ThumbprintMatch",
 ]
 
+#: A field of a client certificate that holds the authentication name.
+NameSource: TypeAlias = Literal[
+    "ClientCertificateSubject",
+    "ClientCertificateDns",
+    "ClientCertificateUri",
+    "ClientCertificateIp",
+    "ClientCertificateEmail",
+]
+
 #: What a permission binding grants.
 Permission: TypeAlias = Literal["Publisher", "Subscriber"]
 

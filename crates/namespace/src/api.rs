@@ -198,6 +198,11 @@ impl Namespace {
         *self.shared.client_authentication.lock() = settings;
     }
 
+    /// Changes something of that. Who is connected stays.
+    pub fn change_client_authentication(&self, change: impl FnOnce(&mut ClientAuthentication)) {
+        change(&mut self.shared.client_authentication.lock());
+    }
+
     /// How clients may show who they are besides a user name and a certificate.
     pub fn client_authentication(&self) -> ClientAuthentication {
         self.shared.client_authentication.lock().clone()
@@ -206,7 +211,7 @@ impl Namespace {
     /// A token of Entra ID for this object id, from the local issuer and for the broker, valid from now for as long as that.
     /// The first one takes a moment: the issuer's key is made, and kept in the state directory if there is one.
     pub fn entra_token(&self, object_id: &str, lifetime: Duration) -> Result<String, NamespaceError> {
-        self.shared.issuer.mint(&ObjectId::parse(object_id)?, AUDIENCE, lifetime)
+        Ok(self.shared.issuer.mint(&ObjectId::parse(object_id)?, AUDIENCE, lifetime)?)
     }
 
     /// The issuer of tokens of Entra ID.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 
-use crate::authentication::{InvalidIssuer, InvalidWebhook};
+use crate::authentication::{InvalidIssuer, InvalidWebhook, IssuerError};
 use crate::names::InvalidName;
 use crate::query::InvalidQuery;
 use crate::resources::{InvalidThumbprint, ResourceError};
@@ -67,6 +67,15 @@ from! {
     Webhook(InvalidWebhook);
     Resource(ResourceError);
     Fault(FaultError);
+}
+
+impl From<IssuerError> for NamespaceError {
+    fn from(error: IssuerError) -> Self {
+        match error {
+            IssuerError::State(error) => error.into(),
+            error @ IssuerError::Key(_) => Self::Certificate(CertificateError(error.to_string())),
+        }
+    }
 }
 
 impl From<FileError> for NamespaceError {

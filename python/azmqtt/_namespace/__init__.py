@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from azmqtt import _core
 from azmqtt._local import forked
+from azmqtt._namespace.authentication import AuthenticationMixin
 from azmqtt._namespace.certificates import CertificatesMixin
 from azmqtt._namespace.clients import ClientsMixin
 from azmqtt._namespace.messages import MessagesMixin
@@ -29,7 +30,7 @@ _DAY = 86_400
 
 
 @checked
-class LocalNamespace(ClientsMixin, CertificatesMixin, PermissionsMixin, MessagesMixin, Uncopied):
+class LocalNamespace(ClientsMixin, CertificatesMixin, AuthenticationMixin, PermissionsMixin, MessagesMixin, Uncopied):
     """An Event Grid namespace on this machine: MQTT 5 and 3.1.1 over TLS and WebSockets, as the service speaks it.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::

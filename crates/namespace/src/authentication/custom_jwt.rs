@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::Admitted;
+use super::admitted::Admitted;
 use super::token::{InvalidToken, PublicKey, Unverified};
 use crate::broker::Identity;
 use crate::names::AuthenticationName;

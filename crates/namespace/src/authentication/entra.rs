@@ -15,15 +15,13 @@ use rsa::pkcs8::{EncodePrivateKey, EncodePublicKey, LineEnding};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::Admitted;
+use super::admitted::Admitted;
 use super::token::{InvalidToken, PublicKey, Unverified, sign};
 use crate::attributes::Attributes;
 use crate::broker::Identity;
-use crate::error::NamespaceError;
 use crate::names::{AuthenticationName, ObjectId};
 use crate::principal::{Principal, Standing};
-use azmqtt_local::certificate_authority::CertificateError;
-use azmqtt_local::files::{read_if_there, write_whole};
+use azmqtt_local::files::{FileError, read_if_there, write_whole};
 use azmqtt_local::state_dir::StateError;
 use azmqtt_net::certificate::pem;
 use azmqtt_net::sync::Mutex;
@@ -46,6 +44,38 @@ const KEY_BITS: usize = 2048;
 /// A file with a key is not longer, in bytes.
 const MAX_KEY_FILE: usize = 16 << 10;
 
+/// Why the issuer does not start, or makes no token.
+#[derive(Debug)]
+pub enum IssuerError {
+    /// The file with its key cannot be read or written.
+    State(StateError),
+    /// No key can be made, or it does not sign; says why.
+    Key(String),
+}
+
+impl fmt::Display for IssuerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::State(error) => error.fmt(f),
+            Self::Key(reason) => write!(f, "the key of the issuer of tokens: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for IssuerError {}
+
+impl From<StateError> for IssuerError {
+    fn from(error: StateError) -> Self {
+        Self::State(error)
+    }
+}
+
+impl From<FileError> for IssuerError {
+    fn from(error: FileError) -> Self {
+        Self::State(error.into())
+    }
+}
+
 /// The local issuer of tokens. `Debug` is not derived: it holds a private key.
 pub struct TokenIssuer {
     key: Mutex<Option<Arc<IssuerKey>>>,
@@ -63,7 +93,7 @@ impl TokenIssuer {
     ///
     /// # Errors
     /// The file does not hold a key.
-    pub fn open(file: Option<PathBuf>) -> Result<Self, NamespaceError> {
+    pub fn open(file: Option<PathBuf>) -> Result<Self, IssuerError> {
         let key = match &file {
             Some(path) => read_if_there(path)?.map(|bytes| load(path, &bytes)).transpose()?,
             None => None,
@@ -86,7 +116,7 @@ impl TokenIssuer {
         object_id: &ObjectId,
         audience: &str,
         lifetime: Duration,
-    ) -> Result<String, NamespaceError> {
+    ) -> Result<String, IssuerError> {
         self.make(object_id.as_str(), audience, lifetime)
     }
 
@@ -94,11 +124,11 @@ impl TokenIssuer {
     ///
     /// # Errors
     /// As of [`Self::mint`].
-    pub fn mint_own(&self, audience: &str, lifetime: Duration) -> Result<String, NamespaceError> {
+    pub fn mint_own(&self, audience: &str, lifetime: Duration) -> Result<String, IssuerError> {
         self.make(NAMESPACE_OBJECT_ID, audience, lifetime)
     }
 
-    fn make(&self, object_id: &str, audience: &str, lifetime: Duration) -> Result<String, NamespaceError> {
+    fn make(&self, object_id: &str, audience: &str, lifetime: Duration) -> Result<String, IssuerError> {
         let key = self.key()?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let claims = json!({
@@ -114,20 +144,19 @@ impl TokenIssuer {
             "tid": TENANT_ID,
             "ver": "1.0",
         });
-        let failed = || CertificateError("the key of the issuer of tokens does not sign".to_owned());
-        Ok(sign(&key.pair, &key.id, &claims).ok_or_else(failed)?)
+        sign(&key.pair, &key.id, &claims).ok_or_else(|| IssuerError::Key("it does not sign".to_owned()))
     }
 
     /// The public key with which tokens are checked, in PEM. The first call makes the key.
     ///
     /// # Errors
     /// As of [`Self::mint`].
-    pub fn public_key(&self) -> Result<String, NamespaceError> {
+    pub fn public_key(&self) -> Result<String, IssuerError> {
         use rsa::pkcs1::DecodeRsaPublicKey;
         let key = PublicKey::of_pair(&self.key()?.pair);
-        let failed = |error: &dyn fmt::Display| CertificateError(error.to_string());
+        let failed = |error: &dyn fmt::Display| IssuerError::Key(error.to_string());
         let key = rsa::PublicKey::from_pkcs1_der(key.der()).map_err(|error| failed(&error))?;
-        Ok(key.to_public_key_pem(LineEnding::LF).map_err(|error| failed(&error))?)
+        key.to_public_key_pem(LineEnding::LF).map_err(|error| failed(&error))
     }
 
     /// Who shows this token.
@@ -154,7 +183,7 @@ impl TokenIssuer {
         Ok(Admitted { identity, valid_for })
     }
 
-    fn key(&self) -> Result<Arc<IssuerKey>, NamespaceError> {
+    fn key(&self) -> Result<Arc<IssuerKey>, IssuerError> {
         let mut place = self.key.lock();
         if let Some(key) = &*place {
             return Ok(key.clone());
@@ -166,9 +195,8 @@ impl TokenIssuer {
 }
 
 /// Makes a key, and keeps it in the file.
-fn generate(file: Option<&Path>) -> Result<IssuerKey, NamespaceError> {
-    let failed =
-        |error: &dyn fmt::Display| CertificateError(format!("the key of the issuer of tokens: {error}"));
+fn generate(file: Option<&Path>) -> Result<IssuerKey, IssuerError> {
+    let failed = |error: &dyn fmt::Display| IssuerError::Key(error.to_string());
     let key = PrivateKey::new(&mut getrandom::SysRng, KEY_BITS).map_err(|error| failed(&error))?;
     let der = key.to_pkcs8_der().map_err(|error| failed(&error))?;
     let key = IssuerKey::read(der.as_bytes()).map_err(|error| failed(&error))?;

@@ -9,6 +9,7 @@
 //!
 //! A client that is refused hears the same, whatever was wrong: nobody learns which clients there are.
 
+mod admitted;
 mod alternative_names;
 mod authorities;
 mod certificate;
@@ -20,7 +21,7 @@ mod shown;
 mod token;
 mod webhook;
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use azmqtt_mqtt::{Auth, ReasonCode, Version};
 
@@ -34,29 +35,18 @@ use crate::names::AuthenticationName;
 use crate::resources::{Client, Directory};
 use azmqtt_local::client_certificates::verify;
 
+pub use admitted::{Admitted, FOREVER};
 pub use alternative_names::NameSource;
 pub use authorities::Authorities;
 pub use claims::Claims;
 pub use custom_jwt::{CUSTOM_JWT, CustomJwt, InvalidIssuer};
-pub use entra::{AUDIENCE, NAMESPACE_OBJECT_ID, OAUTH2_JWT, TENANT_ID, TokenIssuer};
+pub use entra::{AUDIENCE, IssuerError, NAMESPACE_OBJECT_ID, OAUTH2_JWT, TENANT_ID, TokenIssuer};
 pub use settings::ClientAuthentication;
 pub use shown::Shown;
 #[cfg(test)]
 pub(crate) use token::sign;
 pub use token::{InvalidToken, PublicKey, Unverified};
 pub use webhook::{InvalidAnswer, InvalidWebhook, Webhook, WebhookAnswer};
-
-/// A time that nobody lives to see.
-pub const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
-
-/// A client that has shown who it is.
-#[derive(Debug, Clone)]
-pub struct Admitted {
-    /// Who.
-    pub identity: Identity,
-    /// For how long that holds.
-    pub valid_for: Duration,
-}
 
 /// What comes of a first look at what a client shows.
 pub enum Judged {

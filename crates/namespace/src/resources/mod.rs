@@ -4,6 +4,7 @@
 mod client;
 mod directory;
 mod error;
+mod permission;
 mod role;
 mod thumbprint;
 
@@ -14,6 +15,7 @@ use crate::template::Template;
 pub use client::{CertificateRule, Client};
 pub use directory::Directory;
 pub use error::{ResourceError, ResourceKind};
+pub use permission::Permission;
 pub use role::{RoleAssignment, RoleScope};
 pub use thumbprint::{InvalidThumbprint, Thumbprint};
 
@@ -37,33 +39,6 @@ pub struct TopicSpace {
     pub description: String,
     /// The topics; at most ten.
     pub templates: Vec<Template>,
-}
-
-/// What a permission binding grants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Permission {
-    /// To publish on the topics.
-    Publisher,
-    /// To subscribe to them.
-    Subscriber,
-}
-
-impl Permission {
-    /// As the service spells it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Publisher => "Publisher",
-            Self::Subscriber => "Subscriber",
-        }
-    }
-
-    /// The role of Entra ID that grants the same.
-    pub fn role_name(self) -> &'static str {
-        match self {
-            Self::Publisher => "EventGrid TopicSpaces Publisher",
-            Self::Subscriber => "EventGrid TopicSpaces Subscriber",
-        }
-    }
 }
 
 /// Grants the topics of a space to the clients of a group.

@@ -1,7 +1,7 @@
 //! Roles of identities of Entra ID, which permission bindings do not concern.
 
+use super::permission::Permission;
 use crate::names::{ObjectId, ResourceName};
-use crate::resources::Permission;
 
 /// Gives an identity a role: `EventGrid TopicSpaces Publisher` or `EventGrid TopicSpaces Subscriber`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,11 +24,16 @@ pub enum RoleScope {
 }
 
 impl RoleScope {
+    /// The topic space, if it is one.
+    pub fn topic_space(&self) -> Option<&ResourceName> {
+        match self {
+            Self::Namespace => None,
+            Self::TopicSpace(name) => Some(name),
+        }
+    }
+
     /// Whether the role holds in this topic space.
     pub fn covers(&self, topic_space: &ResourceName) -> bool {
-        match self {
-            Self::Namespace => true,
-            Self::TopicSpace(name) => name == topic_space,
-        }
+        self.topic_space().is_none_or(|name| name == topic_space)
     }
 }

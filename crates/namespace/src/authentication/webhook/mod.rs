@@ -16,7 +16,8 @@ use serde_json::{Map, Value};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{Admitted, FOREVER, Shown};
+use super::admitted::{Admitted, FOREVER};
+use super::shown::Shown;
 use crate::broker::{Identity, Refusal};
 use crate::principal::{Principal, Standing};
 use azmqtt_mqtt::ReasonCode;
