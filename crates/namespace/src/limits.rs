@@ -88,9 +88,11 @@ pub struct Rates {
 /// Amounts for a second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rate {
-    /// Messages.
+    /// Messages from clients.
     pub messages: u32,
-    /// Bytes of their topics, properties and payloads.
+    /// Messages to clients.
+    pub deliveries: u32,
+    /// Bytes of their topics, properties and payloads, each way.
     pub bytes: u32,
     /// CONNECT packets.
     pub connects: u32,
@@ -131,9 +133,10 @@ impl Limits {
     pub fn with_service_rates(self, units: u16) -> Self {
         let units = u32::from(units.clamp(1, 40));
         let rates = Rates {
-            session: Rate { messages: 1000, bytes: 1_000_000, connects: 1, subscribes: 5 },
+            session: Rate { messages: 1000, deliveries: 100, bytes: 1_000_000, connects: 1, subscribes: 5 },
             namespace: Rate {
                 messages: 1000 * units,
+                deliveries: 1000 * units,
                 bytes: 1_000_000 * units,
                 connects: 200 * units,
                 subscribes: 200,

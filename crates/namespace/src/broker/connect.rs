@@ -7,7 +7,7 @@ use azmqtt_mqtt::{Connect, Properties, PropertiesBuilder, ReasonCode, Server, Ve
 
 use super::connection::Connection;
 use super::outcome::{End, Refusal};
-use super::rates::Inbound;
+use super::rates::{Inbound, Outbound};
 use super::session::{Identity, Link, Online, Queue, Session, Token};
 use super::state::Broker;
 use crate::access::{Rights, TopicCache};
@@ -141,6 +141,8 @@ impl Broker {
             waker: None,
             in_flight,
             inbound: Inbound::default(),
+            outbound: Outbound::default(),
+            sends_at: None,
             struck: Vec::new(),
         }));
         let key = if let Some(key) = existing {

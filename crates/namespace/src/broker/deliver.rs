@@ -55,7 +55,10 @@ impl Broker {
         };
         online.wake();
         let is_v5 = online.is_v5();
-        if session.queue.is_empty() && online.has_room(qos, size, self.limits.in_flight) {
+        if session.queue.is_empty()
+            && online.has_room(qos, size, self.limits.in_flight)
+            && online.may_send(&mut self.throttle, size, now)
+        {
             if qos > QoS::AtMostOnce {
                 online.send(message.kept(matched, is_v5), message.accepted, now);
             } else if let Some(publish) = message.passing(matched, is_v5) {
@@ -71,7 +74,7 @@ impl Broker {
 
     /// Puts a message behind those that wait for a session. If there is no place for it, it is dropped at QoS 0; at QoS 1 the
     /// session is over.
-    fn wait(&mut self, key: SessionKey, waiting: Waiting, now: Instant) {
+    pub(super) fn wait(&mut self, key: SessionKey, waiting: Waiting, now: Instant) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let is_online = session.is_online();
         let limit = if is_online { self.limits.connected_queue } else { self.limits.offline_queue };
@@ -123,6 +126,9 @@ impl Broker {
         let Link::Online(online) = &mut session.link else { return };
         while let Some(front) = session.queue.front() {
             if !online.has_room(front.publish.qos, size(&front.publish), self.limits.in_flight) {
+                return;
+            }
+            if !online.may_send(&mut self.throttle, size(&front.publish), now) {
                 return;
             }
             if let Some(Waiting { publish, accepted }) = session.queue.pop() {

@@ -77,6 +77,7 @@ impl Broker {
     /// Ends a session to which nobody is connected. Its will is due.
     pub(super) fn forget(&mut self, key: SessionKey, _now: Instant) {
         let Some(mut session) = self.sessions.remove(key) else { return };
+        self.leave_orphans(&mut session);
         for filter in &session.filters {
             self.unsubscribe_all_of(filter, key);
         }

@@ -108,7 +108,7 @@ impl Match {
         }
     }
 
-    fn dress(&self, publish: &mut Publish, is_retained: bool, is_v5: bool) {
+    pub fn dress(&self, publish: &mut Publish, is_retained: bool, is_v5: bool) {
         publish.qos = self.qos(publish);
         publish.retain = is_retained && self.retain_as_published;
         if is_v5 && self.identifier != 0 {

@@ -11,6 +11,7 @@ mod deliver;
 mod ending;
 mod faults;
 mod message;
+mod orphans;
 mod outcome;
 mod publish;
 mod rates;

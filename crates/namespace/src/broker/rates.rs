@@ -1,10 +1,10 @@
-//! What may come in within a second, if the rates of the service are on.
+//! What may come in and go out within a second, if the rates of the service are on.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::limits::Rates;
+use crate::limits::{Rate, Rates};
 
 /// How much may come at once: what a second allows.
 const BURST: Duration = Duration::from_secs(1);
@@ -28,6 +28,13 @@ impl Meter {
         may
     }
 
+    /// When `amount` may come, at `rate` a second: now, or later.
+    fn may_at(&self, amount: usize, rate: u32, now: Instant) -> Instant {
+        let time = Duration::from_secs(amount as u64) / rate.max(1);
+        let due = self.due.map_or(now, |due| due.max(now)) + time;
+        due.checked_sub(BURST).map_or(now, |at| at.max(now))
+    }
+
     /// Whether it is as if nothing had come.
     fn is_idle(&self, now: Instant) -> bool {
         self.due.is_none_or(|due| due <= now)
@@ -42,11 +49,30 @@ pub struct Inbound {
     subscribes: Meter,
 }
 
+/// Messages to a session or to all, and their bytes.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Outbound {
+    messages: Meter,
+    bytes: Meter,
+}
+
+impl Outbound {
+    fn may_at(&self, bytes: usize, rate: &Rate, now: Instant) -> Instant {
+        self.messages.may_at(1, rate.deliveries, now).max(self.bytes.may_at(bytes, rate.bytes, now))
+    }
+
+    fn take(&mut self, bytes: usize, rate: &Rate, now: Instant) {
+        self.messages.take(1, rate.deliveries, now);
+        self.bytes.take(bytes, rate.bytes, now);
+    }
+}
+
 /// The rates of a namespace, and what came of late.
 #[derive(Debug, Default)]
 pub struct Throttle {
     rates: Option<Rates>,
     all: Inbound,
+    all_out: Outbound,
     connects: Meter,
     /// By client identifier, of those that were there within a second or so.
     of_clients: HashMap<Arc<str>, Meter>,
@@ -77,6 +103,19 @@ impl Throttle {
         [(session, &rates.session), (&mut self.all, &rates.namespace)].into_iter().all(|(meters, rate)| {
             meters.messages.take(1, rate.messages, now) && meters.bytes.take(bytes, rate.bytes, now)
         })
+    }
+
+    /// Counts a message of this size to a session, unless it is one too many now: says when it is not.
+    pub fn deliver(&mut self, session: &mut Outbound, bytes: usize, now: Instant) -> Result<(), Instant> {
+        let Some(rates) = &self.rates else { return Ok(()) };
+        let at =
+            session.may_at(bytes, &rates.session, now).max(self.all_out.may_at(bytes, &rates.namespace, now));
+        if at > now {
+            return Err(at);
+        }
+        session.take(bytes, &rates.session, now);
+        self.all_out.take(bytes, &rates.namespace, now);
+        Ok(())
     }
 
     /// Whether a SUBSCRIBE or UNSUBSCRIBE may come now from a session.

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use azmqtt_mqtt::{Publish, QoS, Server, Version, Will};
 
-use super::rates::Inbound;
+use super::rates::{Inbound, Outbound, Throttle};
 use crate::access::{Rights, TopicCache};
 use crate::faults::NowFault;
 use crate::life_cycle::SessionOfClient;
@@ -83,6 +83,10 @@ pub struct Online {
     pub in_flight: usize,
     /// What came in of late.
     pub inbound: Inbound,
+    /// What went out of late.
+    pub outbound: Outbound,
+    /// When more may go out, if it was too much.
+    pub sends_at: Option<Instant>,
     /// Faults that its task has not seen yet.
     pub struck: Vec<NowFault>,
 }
@@ -113,6 +117,13 @@ impl Online {
         // A message that is larger than the limit goes alone.
         qos == QoS::AtMostOnce
             || self.server.has_room() && (self.in_flight == 0 || self.in_flight + size <= limit.bytes)
+    }
+
+    /// Whether the rates let a message of this size go out now. It counts if they do.
+    #[inline]
+    pub fn may_send(&mut self, throttle: &mut Throttle, size: usize, now: Instant) -> bool {
+        self.sends_at = throttle.deliver(&mut self.outbound, size, now).err();
+        self.sends_at.is_none()
     }
 
     /// Sends a message for which there is room. One that is too large for the client, or whose time is over, is as good as

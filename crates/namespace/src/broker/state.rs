@@ -1,6 +1,6 @@
 //! What a broker knows, and what may be asked of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use azmqtt_local::faults::Random;
 
 use super::connection::Connection;
 use super::message::Match;
+use super::orphans::Orphan;
 use super::outcome::End;
 use super::rates::Throttle;
 use super::sessions::Sessions;
@@ -62,6 +63,8 @@ pub struct Broker {
     pub(super) due_wills: Vec<DueWill>,
     /// Messages that somebody did not get because too much was waiting.
     pub(super) dropped: u64,
+    /// What waited for members of shared groups that are gone.
+    pub(super) orphans: VecDeque<Orphan>,
     /// Who connected, who went and why.
     pub(super) life_cycle: Arc<LifeCycleLog>,
 }
@@ -88,6 +91,7 @@ impl Broker {
             log: None,
             due_wills: Vec::new(),
             dropped: 0,
+            orphans: VecDeque::new(),
             life_cycle: Arc::default(),
         }
     }
@@ -172,6 +176,12 @@ impl Broker {
     /// When the connection's client counts as gone unless something comes before; `None` if the connection is over.
     pub fn silent_at(&mut self, connection: Connection) -> Option<Instant> {
         Some(self.sessions.online(connection)?.server.deadline())
+    }
+
+    /// When more may be sent to the connection's client, if the rates of the service hold it back: ask for
+    /// [`Self::output`] then.
+    pub fn sends_at(&mut self, connection: Connection) -> Option<Instant> {
+        self.sessions.online(connection)?.sends_at
     }
 
     /// Bytes came in of which nothing has come out yet, as within a TLS record.

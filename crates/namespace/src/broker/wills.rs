@@ -38,6 +38,7 @@ impl Broker {
 
     /// Publishes the wills that are due. One may end another session, whose will is due then; each is published once.
     pub(super) fn publish_due_wills(&mut self, now: Instant) {
+        self.adopt_orphans(now);
         while let Some(DueWill { will, principal, publisher }) = self.due_wills.pop() {
             let topic = will.topic.clone();
             let Ok(levels) = Levels::of(&topic) else { continue };
@@ -57,6 +58,7 @@ impl Broker {
                     log.record(keep(&publish), Some(Publisher { principal: principal.clone(), client_id }));
                 }
                 self.route(publish, &levels, publisher, now);
+                self.adopt_orphans(now);
             }
         }
     }

@@ -41,7 +41,7 @@ enum Wake {
     Over,
     /// An AUTH of the client is judged.
     Authenticated(Result<Admitted, Refusal>),
-    /// A fault is over, or something that it held back is due.
+    /// A fault is over, or something that was held back is due.
     Due,
 }
 
@@ -66,6 +66,8 @@ struct Task<S> {
     under_way: bool,
     timer: Pin<Box<Sleep>>,
     input: Input,
+    /// When more may be written, if the rates hold it back.
+    sends_at: Option<Instant>,
     /// Faults that were asked for, if any ever was.
     faults: Option<Box<ConnectionFaults>>,
 }
@@ -85,6 +87,7 @@ where
         under_way: false,
         timer,
         input: Input::Paused,
+        sends_at: None,
         faults: None,
     };
     let end = task.serve().await;
@@ -177,6 +180,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 if let Some(at) = self.transport.take_part() {
                     broker.received_part(connection, at);
                 }
+                self.sends_at = broker.sends_at(connection);
                 broker.silent_at(connection)
             };
             let Some(silent_at) = silent_at else { return Poll::Ready(Wake::Over) };
@@ -236,6 +240,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         let excused = faults.and_then(|faults| faults.silence().excused_until);
         let silent_at = excused.map_or(silent_at, |excused| excused.max(silent_at));
         let due = faults.and_then(|faults| faults.deadline());
+        let due = [due, self.sends_at].into_iter().flatten().min();
         let next = self.connected.valid_until.min(silent_at);
         let next = [write, due].into_iter().flatten().fold(next, Instant::min);
         if self.timer.deadline() > next.into() {

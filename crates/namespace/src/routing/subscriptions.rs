@@ -186,6 +186,13 @@ impl Subscriptions {
         was_there
     }
 
+    /// The members of a shared group at a filter.
+    pub fn group(&self, filter: &[&str], share: &str) -> Option<&Group> {
+        let (levels, is_below) = split(filter);
+        let entry = self.tree.get(levels)?.entry(is_below)?;
+        entry.shared.iter().find(|group| *group.name == *share)
+    }
+
     /// Finds who has subscribed to a filter that stands for the topic of these levels.
     pub fn find(&self, topic: &[&str], matches: &mut impl Matches) {
         let hides = topic.first().is_some_and(|first| is_hidden(first));

@@ -71,3 +71,23 @@ fn without_rates_there_is_no_end() {
     }
     assert!(world.is_alive(&peer));
 }
+
+#[test]
+fn what_is_over_the_rate_to_a_client_waits_for_its_time() {
+    let mut world = world();
+    let (mut subscriber, _) = world.connect(v5("s"));
+    world.pass(SECOND);
+    world.subscribe(&mut subscriber, Subscribe::new("t/#", QOS0));
+    let (mut publisher, _) = world.connect(v5("p"));
+    for _ in 0..250 {
+        world.publish(&mut publisher, message("t/a", QOS0, "x"));
+    }
+    let mut got = Vec::new();
+    for _ in 0..3 {
+        got.push(world.messages(&mut subscriber).len());
+        let at = world.broker.sends_at(subscriber.connection);
+        assert_eq!(at.is_some(), got.iter().sum::<usize>() < 250);
+        world.pass(SECOND);
+    }
+    assert_eq!(got, [100, 100, 50]);
+}

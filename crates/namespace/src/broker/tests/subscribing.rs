@@ -88,3 +88,21 @@ fn subscription_identifiers_can_be_switched_off() {
     let said = world.farewell(&mut peer).unwrap().1;
     assert_eq!(said, Some(ReasonCode::SubscriptionIdentifiersNotSupported));
 }
+
+#[test]
+fn what_waited_for_a_member_that_is_gone_goes_to_another() {
+    let mut world = World::new();
+    let (mut gone, _) = world.connect(lasting("gone", 10));
+    world.subscribe(&mut gone, Subscribe::of(vec![filter("$share/g/t/+"), filter("t/own")]));
+    let mut publisher = world.connect(v5("p")).0;
+    world.broker.end(gone.connection, End::Lost, world.now);
+    for (topic, body) in [("t/1", "one"), ("t/own", "its own"), ("t/2", "two")] {
+        world.publish(&mut publisher, message(topic, QOS1, body));
+    }
+    let (mut other, _) = world.connect(v5("other"));
+    world.subscribe(&mut other, Subscribe::new("$share/g/t/+", QOS1));
+    assert!(world.messages(&mut other).is_empty());
+    world.pass(11 * SECOND);
+    let got: Vec<_> = world.messages(&mut other).into_iter().map(|publish| publish.payload).collect();
+    assert_eq!(got, ["one", "two"]);
+}
