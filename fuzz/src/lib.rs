@@ -17,6 +17,7 @@ pub mod mqtt;
 pub mod mqtt5;
 pub mod mqtt5_sessions;
 pub mod namespace;
+pub mod namespace_tokens;
 pub mod net;
 pub mod provisioning;
 pub mod queries;
@@ -28,7 +29,7 @@ use std::borrow::Cow;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names that their programs and their folders in `corpora/` have.
-pub const TARGETS: [(&str, Target); 55] = [
+pub const TARGETS: [(&str, Target); 57] = [
     ("answer_heads", net::answer_heads),
     ("block_lists", bodies::block_lists),
     ("certificates", files::certificates),
@@ -68,6 +69,8 @@ pub const TARGETS: [(&str, Target); 55] = [
     ("namespace_queries", namespace::queries),
     ("namespace_session", namespace::session),
     ("namespace_templates", namespace::templates),
+    ("namespace_tokens", namespace_tokens::tokens),
+    ("namespace_webhooks", namespace_tokens::webhooks),
     ("pem", files::pem),
     ("property_bags", messages::property_bags),
     ("provisioning_answers", provisioning::answers),
