@@ -91,6 +91,29 @@ impl Namespace {
         self.0.last_refusal()
     }
 
+    /// The address of the management API.
+    #[getter]
+    fn management_url(&self) -> String {
+        self.0.management_url()
+    }
+
+    /// Which namespace this is for the management API.
+    #[getter]
+    fn resource_id(&self) -> String {
+        self.0.resource_id()
+    }
+
+    /// The bearer token of the management API; a secret.
+    #[getter]
+    fn token(&self) -> &str {
+        self.0.token()
+    }
+
+    /// Puts every resource of a file in JSON.
+    fn apply(&self, py: Python<'_>, file: &str) -> PyResult<()> {
+        py.detach(|| self.0.apply(file)).map_err(to_python)
+    }
+
     /// Makes a client, or changes the one of its name. Whether it is new.
     #[expect(clippy::too_many_arguments, reason = "what a client resource has")]
     fn put_client(
@@ -143,7 +166,7 @@ impl Namespace {
         py.detach(|| {
             let group =
                 ClientGroup { name: ResourceName::parse(name)?, description, query: Query::parse(query)? };
-            self.0.change(|directory| directory.put_group(group))
+            self.0.put(group)
         })
         .map_err(to_python)
     }
@@ -177,7 +200,7 @@ impl Namespace {
             let templates =
                 templates.into_iter().map(|text| Template::parse(&text)).collect::<Result<_, _>>()?;
             let space = TopicSpace { name: ResourceName::parse(name)?, description, templates };
-            self.0.change(|directory| directory.put_topic_space(space))
+            self.0.put(space)
         })
         .map_err(to_python)
     }
@@ -219,7 +242,7 @@ impl Namespace {
                 topic_space: ResourceName::parse(topic_space)?,
                 permission,
             };
-            self.0.change(|directory| directory.put_binding(binding))
+            self.0.put(binding)
         })
         .map_err(to_python)
     }
@@ -306,7 +329,9 @@ pub(super) fn to_python(error: NamespaceError) -> PyErr {
         | NamespaceError::Thumbprint(_)
         | NamespaceError::Issuer(_)
         | NamespaceError::Webhook(_)
-        | NamespaceError::Resource(_)
-        | NamespaceError::Fault(_) => PyValueError::new_err(text),
+        | NamespaceError::Fault(_)
+        | NamespaceError::Document(_)
+        | NamespaceError::Deleted
+        | NamespaceError::Resource(_) => PyValueError::new_err(text),
     }
 }

@@ -111,6 +111,11 @@ impl StateDir {
         write_whole(&self.root.join(name), content.to_string().as_bytes())
     }
 
+    /// Forgets a document, if it is there.
+    pub fn remove_document(&self, name: &str) -> Result<(), FileError> {
+        remove_durably(&self.root.join(name))
+    }
+
     /// Every document of a directory: its path, for errors, and its content.
     pub fn all(&self, directory: &str) -> Result<Vec<(PathBuf, Value)>, StateError> {
         let dir = self.root.join(directory);
@@ -139,11 +144,7 @@ impl StateDir {
 
     /// Forgets one of a directory's documents, if it is there.
     pub fn remove_one(&self, directory: &str, name: &str) -> Result<(), FileError> {
-        let path = self.file(directory, name);
-        match fs::remove_file(&path).and_then(|()| sync_parent(&path)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new(&path, error)),
-            _ => Ok(()),
-        }
+        remove_durably(&self.file(directory, name))
     }
 
     /// A readable name, and a hash because ids may hold what file names may not, and differ in case alone.
@@ -157,5 +158,13 @@ impl StateDir {
         let hash = Sha256::digest(name.as_bytes());
         let hash = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         self.root.join(directory).join(format!("{readable}.{hash:016x}.json"))
+    }
+}
+
+/// Removes a file, if it is there; returns when it is gone for good.
+fn remove_durably(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path).and_then(|()| sync_parent(path)) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new(path, error)),
+        _ => Ok(()),
     }
 }

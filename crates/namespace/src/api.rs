@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::authentication::{AUDIENCE, ClientAuthentication, TokenIssuer};
+use crate::authentication::{AUDIENCE, CaCertificate, ClientAuthentication, TokenIssuer};
 use crate::broker::Broker;
 use crate::config::NamespaceConfig;
+use crate::documents::InvalidDocument;
 use crate::error::NamespaceError;
-use crate::names::{ClientName, GroupRef, ObjectId, ResourceName};
+use crate::names::{GroupRef, ObjectId, ResourceName};
 use crate::query::Query;
 use crate::resources::{
     Client, ClientGroup, Directory, Permission, PermissionBinding, ResourceError, RoleAssignment, RoleScope,
@@ -18,6 +19,7 @@ use crate::resources::{
 };
 use crate::server::{Ports, Thread, spawn};
 use crate::shared::Shared;
+use crate::store::{self, NAMESPACE_FILE, Resource};
 use crate::template::Template;
 use azmqtt_local::certificate_authority::Authority;
 use azmqtt_local::files::FileError;
@@ -43,7 +45,6 @@ pub struct Namespace {
     ca_file: PathBuf,
     /// What holds the certificate while there is no state directory.
     temp: Option<TempDir>,
-    state: Option<StateDir>,
 }
 
 impl Namespace {
@@ -52,7 +53,8 @@ impl Namespace {
         let state = match &config.state_dir {
             Some(root) => {
                 make_private_dir(root).map_err(|error| FileError::new(root, error))?;
-                Some(StateDir::open(root, &[], &[CA_FILE, CA_KEY_FILE, TOKEN_KEY_FILE])?)
+                let files = [CA_FILE, CA_KEY_FILE, TOKEN_KEY_FILE, NAMESPACE_FILE];
+                Some(StateDir::open(root, &store::directories(), &files)?)
             }
             None => None,
         };
@@ -72,18 +74,17 @@ impl Namespace {
         let names = server_names(&config);
         let tls = authority.server_config(&names, ring::default_provider(), ALL_VERSIONS)?;
         let issuer = TokenIssuer::open(state.as_ref().map(|state| state.path(TOKEN_KEY_FILE)))?;
-        let shared = Arc::new(Shared::new(config, issuer));
+        let shared = Arc::new(Shared::new(config, issuer, state)?);
+        store::load(&shared)?;
         let (thread, ports) = spawn(shared.clone(), tls)?;
-        Ok(Self { shared, thread: Mutex::new(Some(thread)), ports, authority, ca_file, temp, state })
+        Ok(Self { shared, thread: Mutex::new(Some(thread)), ports, authority, ca_file, temp })
     }
 
     /// Ends every connection and stops listening. Nothing happens the second time.
     pub fn stop(&self) {
         let Some(thread) = self.thread.lock().take() else { return };
         thread.stop();
-        if let Some(state) = &self.state {
-            state.release();
-        }
+        self.shared.store.release();
         if let Some(temp) = &self.temp {
             temp.remove();
         }
@@ -119,42 +120,84 @@ impl Namespace {
         &self.authority
     }
 
+    /// The address of the management API, such as `https://localhost:443`.
+    pub fn management_url(&self) -> String {
+        format!("https://{}:{}", self.hostname(), self.https_port())
+    }
+
+    /// Which namespace this is for the management API.
+    pub fn resource_id(&self) -> String {
+        self.shared.config.resource.to_string()
+    }
+
+    /// The bearer token of the management API; a secret, new at each start.
+    pub fn token(&self) -> &str {
+        self.shared.token.as_str()
+    }
+
+    /// Makes a resource, or changes the one of its name: a client, a client group, a topic space, a permission binding, or a CA
+    /// certificate. Whether it is new. It is on the disk then, if there is a state directory.
+    pub fn put<R: Resource>(&self, resource: R) -> Result<bool, NamespaceError> {
+        Ok(self.shared.put(resource)?.is_new)
+    }
+
+    /// Deletes the resource of this kind and name. Whether there was one. Clients lose their connections with it, and what a
+    /// permission binding names stays.
+    pub fn delete<R: Resource>(&self, name: &str) -> Result<bool, NamespaceError> {
+        Ok(self.shared.delete::<R>(name)?)
+    }
+
+    /// Puts every resource of a file in JSON, those that others name first. What is there and not in the file stays.
+    ///
+    /// ```json
+    /// {
+    ///     "namespace": {"properties": {"topicSpacesConfiguration": {"maximumSessionExpiryInHours": 2}}},
+    ///     "caCertificates": [],
+    ///     "clients": [{"name": "client1", "properties": {"attributes": {"type": "pump"}}}],
+    ///     "clientGroups": [],
+    ///     "topicSpaces": [{"name": "space", "properties": {"topicTemplates": ["topics/#"]}}],
+    ///     "permissionBindings": []
+    /// }
+    /// ```
+    ///
+    /// An error names the entry that is wrong; those before it are put.
+    pub fn apply(&self, file: &str) -> Result<(), NamespaceError> {
+        let file = serde_json::from_str(file);
+        let file = file.map_err(|error| InvalidDocument::new("", format_args!("it is not JSON: {error}")))?;
+        store::apply_file(&self.shared, &file)
+    }
+
     /// Makes a client, or changes the one of its name. Whether it is new.
     pub fn put_client(&self, client: Client) -> Result<bool, NamespaceError> {
-        Ok(self.shared.change(|broker, now| broker.put_client(client, now))?)
+        self.put(client)
     }
 
     /// Deletes a client, and ends its connections. Whether there was one.
     pub fn delete_client(&self, name: &str) -> Result<bool, NamespaceError> {
-        let name = ClientName::parse(name)?;
-        Ok(self.shared.change(|broker, now| broker.delete_client(&name, now)))
+        self.delete::<Client>(name)
     }
 
     /// Makes a client group, or changes the one of its name. Whether it is new.
     pub fn put_client_group(&self, name: &str, query: &str) -> Result<bool, NamespaceError> {
         let (name, query) = (ResourceName::parse(name)?, Query::parse(query)?);
-        let group = ClientGroup { name, description: String::new(), query };
-        self.change(|directory| directory.put_group(group))
+        self.put(ClientGroup { name, description: String::new(), query })
     }
 
     /// Deletes a client group that no binding names. Whether there was one.
     pub fn delete_client_group(&self, name: &str) -> Result<bool, NamespaceError> {
-        let name = ResourceName::parse(name)?;
-        self.change(|directory| directory.delete_group(&name))
+        self.delete::<ClientGroup>(name)
     }
 
     /// Makes a topic space, or changes the one of its name. Whether it is new.
     pub fn put_topic_space(&self, name: &str, templates: &[&str]) -> Result<bool, NamespaceError> {
         let name = ResourceName::parse(name)?;
         let templates = templates.iter().map(|text| Template::parse(text)).collect::<Result<_, _>>()?;
-        let space = TopicSpace { name, description: String::new(), templates };
-        self.change(|directory| directory.put_topic_space(space))
+        self.put(TopicSpace { name, description: String::new(), templates })
     }
 
     /// Deletes a topic space that no binding names. Whether there was one.
     pub fn delete_topic_space(&self, name: &str) -> Result<bool, NamespaceError> {
-        let name = ResourceName::parse(name)?;
-        self.change(|directory| directory.delete_topic_space(&name))
+        self.delete::<TopicSpace>(name)
     }
 
     /// Makes a permission binding, or changes the one of its name. Whether it is new.
@@ -165,32 +208,30 @@ impl Namespace {
         topic_space: &str,
         permission: Permission,
     ) -> Result<bool, NamespaceError> {
-        let binding = PermissionBinding {
+        self.put(PermissionBinding {
             name: ResourceName::parse(name)?,
             description: String::new(),
             group: GroupRef::parse(client_group)?,
             topic_space: ResourceName::parse(topic_space)?,
             permission,
-        };
-        self.change(|directory| directory.put_binding(binding))
+        })
     }
 
     /// Deletes a permission binding. Whether there was one.
     pub fn delete_permission_binding(&self, name: &str) -> Result<bool, NamespaceError> {
-        let name = ResourceName::parse(name)?;
-        self.change(|directory| Ok(directory.delete_binding(&name)))
+        self.delete::<PermissionBinding>(name)
     }
 
     /// Adds a CA certificate, in PEM or DER, or replaces the one of its name.
     pub fn put_ca_certificate(&self, name: &str, certificate: &[u8]) -> Result<(), NamespaceError> {
         let name = ResourceName::parse(name)?;
-        self.shared.authorities.lock().put(name, certificate).map_err(NamespaceError::Authority)
+        let certificate = CaCertificate::read_bytes(name, certificate).map_err(NamespaceError::Authority)?;
+        self.put(certificate).map(drop)
     }
 
     /// Deletes a CA certificate; who has connected by it stays. Whether there was one.
     pub fn delete_ca_certificate(&self, name: &str) -> Result<bool, NamespaceError> {
-        let name = ResourceName::parse(name)?;
-        Ok(self.shared.authorities.lock().delete(&name))
+        self.delete::<CaCertificate>(name)
     }
 
     /// Changes how clients may show who they are. Who is connected stays.
@@ -251,8 +292,8 @@ impl Namespace {
         self.shared.last_refusal()
     }
 
-    /// Changes client groups, topic spaces or permission bindings; who has lost a right by it is disconnected.
-    pub fn change<R>(
+    /// Changes role assignments, which are not kept in a state directory; who has lost a right by it is disconnected.
+    fn change<R>(
         &self,
         change: impl FnOnce(&mut Directory) -> Result<R, ResourceError>,
     ) -> Result<R, NamespaceError> {

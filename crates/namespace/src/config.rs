@@ -7,6 +7,7 @@ use crate::authentication::ClientAuthentication;
 use crate::behaviours::Behaviours;
 use crate::limits::Limits;
 use crate::messages::Recording;
+use crate::resource_id::ResourceId;
 use azmqtt_local::packets::PacketRecording;
 
 /// Everything about a namespace before it starts.
@@ -20,7 +21,7 @@ pub struct NamespaceConfig {
     pub port: u16,
     /// The TCP port of HTTPS, and of MQTT over WebSockets; 0 picks a free one.
     pub https_port: u16,
-    /// Where it keeps its certificate authority. Without one, it makes another at each start.
+    /// Where it keeps its certificate authority and its resources. Without one, they end with it.
     pub state_dir: Option<PathBuf>,
     /// What it bounds.
     pub limits: Limits,
@@ -30,6 +31,12 @@ pub struct NamespaceConfig {
     pub client_authentication: ClientAuthentication,
     /// How much later a change of the resources has its effect.
     pub propagation: Duration,
+    /// Whether the management API may name a webhook elsewhere than on this machine.
+    pub allow_remote: bool,
+    /// Which namespace it is for the management API.
+    pub resource: ResourceId,
+    /// How long an operation of the management API is under way; zero: it is over with its answer.
+    pub operation_time: Duration,
     /// Origins besides those of this machine from which web pages may connect, such as `https://example.com`.
     pub allowed_origins: Vec<String>,
     /// Whether the packets of every connection are kept.
@@ -79,6 +86,9 @@ impl Default for NamespaceConfig {
             behaviours: Behaviours::default(),
             client_authentication: ClientAuthentication::default(),
             propagation: Duration::ZERO,
+            allow_remote: false,
+            resource: ResourceId::default(),
+            operation_time: Duration::ZERO,
             allowed_origins: Vec::new(),
             packets: PacketRecording::Off,
             recording: Recording::Off,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 
 use crate::authentication::{InvalidIssuer, InvalidWebhook, IssuerError};
+use crate::documents::fields::InvalidDocument;
 use crate::names::InvalidName;
 use crate::query::InvalidQuery;
 use crate::resources::{InvalidThumbprint, ResourceError};
@@ -43,6 +44,10 @@ pub enum NamespaceError {
     Resource(ResourceError),
     /// A rule or schedule of faults cannot be set.
     Fault(FaultError),
+    /// A resource cannot be read; says which property is wrong.
+    Document(InvalidDocument),
+    /// The namespace was deleted by its management API.
+    Deleted,
 }
 
 macro_rules! from {
@@ -67,6 +72,8 @@ from! {
     Webhook(InvalidWebhook);
     Resource(ResourceError);
     Fault(FaultError);
+    Document(InvalidDocument);
+    System(io::Error);
 }
 
 impl From<IssuerError> for NamespaceError {
@@ -89,7 +96,7 @@ impl fmt::Display for NamespaceError {
         match self {
             Self::Listen(error) => error.fmt(f),
             Self::State(error) => error.fmt(f),
-            Self::System(error) => write!(f, "the namespace does not start: {error}"),
+            Self::System(error) => write!(f, "the system does not do what the namespace needs: {error}"),
             Self::Certificate(error) => error.fmt(f),
             Self::Authority(reason) => write!(f, "the CA certificate: {reason}"),
             Self::Name(error) => error.fmt(f),
@@ -100,6 +107,8 @@ impl fmt::Display for NamespaceError {
             Self::Webhook(error) => error.fmt(f),
             Self::Resource(error) => error.fmt(f),
             Self::Fault(error) => error.fmt(f),
+            Self::Document(error) => error.fmt(f),
+            Self::Deleted => f.write_str("the namespace was deleted by its management API"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The parts of a running namespace: what its connections, its requests and the application's calls have in common.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,8 +12,12 @@ use crate::config::NamespaceConfig;
 use crate::faults::{Faults, NowFault, Target};
 use crate::life_cycle::LifeCycleLog;
 use crate::messages::MessageLog;
+use crate::operations::Operations;
+use crate::secret::BearerToken;
+use crate::store::kept::Store;
 use azmqtt_local::faults::{Connections, FaultError};
 use azmqtt_local::packets::PacketLog;
+use azmqtt_local::state_dir::StateDir;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
 use azmqtt_net::sync::Mutex;
 
@@ -32,18 +37,31 @@ pub struct Shared {
     pub packets: Option<Arc<PacketLog>>,
     /// Who connected, who went and why.
     pub life_cycle: Arc<LifeCycleLog>,
+    /// When resources were made, and where they are kept.
+    pub store: Store,
+    /// What the management API does.
+    pub operations: Operations,
+    /// Who may use the management API.
+    pub token: BearerToken,
     /// Told when the broker has something to do earlier than before.
     pub earlier: Notify,
     last_refusal: Mutex<Option<String>>,
 }
 
 impl Shared {
-    pub fn new(config: NamespaceConfig, issuer: TokenIssuer) -> Self {
+    /// A namespace without resources, kept in the directory if there is one.
+    ///
+    /// # Errors
+    /// The system gives no random numbers.
+    pub fn new(config: NamespaceConfig, issuer: TokenIssuer, disk: Option<StateDir>) -> io::Result<Self> {
         let messages = MessageLog::new(config.recording);
         let broker = Broker::new(config.limits.clone(), config.behaviours.clone());
-        Self {
+        Ok(Self {
             packets: PacketLog::new(config.packets),
             life_cycle: broker.life_cycle().clone(),
+            store: Store::new(&config, disk)?,
+            operations: Operations::new(config.operation_time),
+            token: BearerToken::generate()?,
             broker: Mutex::new(broker.with_propagation(config.propagation).with_log(messages.clone())),
             messages,
             client_authentication: Mutex::new(config.client_authentication.clone()),
@@ -54,7 +72,7 @@ impl Shared {
             unauthenticated: UnauthenticatedLimits::default(),
             earlier: Notify::new(),
             last_refusal: Mutex::default(),
-        }
+        })
     }
 
     /// Changes the broker in a way after which it may have something to do earlier than before.

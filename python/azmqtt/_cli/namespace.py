@@ -37,9 +37,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="NAME",
         help="the namespace's name in its certificate (default: %(default)s)",
     )
-    parser.add_argument(
-        "--state", type=directory, metavar="DIR", help="keep the certificate authority in this directory"
-    )
+    parser.add_argument("--state", type=directory, metavar="DIR", help="keep authority and resources in this directory")
     parser.add_argument(
         "--client",
         action="append",
@@ -87,6 +85,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--behaviours", action="store_true", dest="list_behaviours", help="list the names and choices, and end"
     )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="resources to have, in JSON or YAML: clients, topic spaces, permission bindings and so on",
+    )
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
     parser.set_defaults(run=run)
 
@@ -129,8 +132,10 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
         return fail("namespace", error)
     with namespace:
         try:
+            if args.config is not None:
+                namespace.apply(args.config)
             certificates = _have_clients(namespace, args)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, LookupError, ModuleNotFoundError) as error:
             return fail("namespace", error)
         _report(namespace, certificates, args)
         # A wait without end would not see Ctrl-C on Windows.
@@ -156,7 +161,10 @@ def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]],
             "hostname": namespace.hostname,
             "port": namespace.port,
             "https_port": namespace.https_port,
+            "management_url": namespace.management_url,
+            "resource_id": namespace.resource_id,
             "ca_file": namespace.ca_file,
+            "token": namespace.token,
         }
         say_text(json.dumps(ready))
         return

@@ -11,6 +11,7 @@ from azmqtt._local import forked
 from azmqtt._namespace.authentication import AuthenticationMixin
 from azmqtt._namespace.certificates import CertificatesMixin
 from azmqtt._namespace.clients import ClientsMixin
+from azmqtt._namespace.management import ManagementMixin
 from azmqtt._namespace.messages import MessagesMixin
 from azmqtt._namespace.permissions import PermissionsMixin
 from azmqtt._support.arguments import checked, list_of_texts, seconds_within, within
@@ -30,7 +31,15 @@ _DAY = 86_400
 
 
 @checked
-class LocalNamespace(ClientsMixin, CertificatesMixin, AuthenticationMixin, PermissionsMixin, MessagesMixin, Uncopied):
+class LocalNamespace(
+    ClientsMixin,
+    CertificatesMixin,
+    AuthenticationMixin,
+    PermissionsMixin,
+    ManagementMixin,
+    MessagesMixin,
+    Uncopied,
+):
     """An Event Grid namespace on this machine: MQTT 5 and 3.1.1 over TLS and WebSockets, as the service speaks it.
 
     It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
@@ -49,7 +58,8 @@ class LocalNamespace(ClientsMixin, CertificatesMixin, AuthenticationMixin, Permi
         host: The address to listen on. The default is this machine alone.
         port: The TCP port of MQTT; 0 picks a free one.
         https_port: The TCP port of HTTPS, for MQTT over WebSockets; 0 picks a free one.
-        state: A directory where the certificate authority stays across restarts, made if it is missing.
+        state: A directory where the certificate authority and resources stay across restarts, made if it is missing.
+            Sessions, messages and role assignments end with the namespace.
         hostname: The name in the certificate, by which clients reach it.
         record: Whether published messages are kept (the newest 100,000 or 64 MiB), for :meth:`messages`.
         units: How many throughput units, 1 to 40: limits of clients, sessions and retained messages go with them.

@@ -37,7 +37,7 @@ use azmqtt_local::client_certificates::verify;
 
 pub use admitted::{Admitted, FOREVER};
 pub use alternative_names::NameSource;
-pub use authorities::Authorities;
+pub use authorities::{Authorities, CaCertificate};
 pub use claims::Claims;
 pub use custom_jwt::{CUSTOM_JWT, CustomJwt, InvalidIssuer};
 pub use entra::{AUDIENCE, IssuerError, NAMESPACE_OBJECT_ID, OAUTH2_JWT, TENANT_ID, TokenIssuer};

@@ -107,7 +107,10 @@ impl Broker {
         let rights = self.access.rights_of(&identity.principal, identity.standing);
         let existing = self.sessions.find(&connect.client_id);
         let mut connect = connect;
-        let judged = if self.throttle.connect(&connect.client_id, now) {
+        let judged = if !self.is_enabled {
+            let reason = "topicSpacesConfiguration.state of the namespace is Disabled";
+            Err(Refusal::new(ReasonCode::ServerUnavailable, reason))
+        } else if self.throttle.connect(&connect.client_id, now) {
             self.judge_connect(&mut connect, &identity, &rights, existing)
         } else {
             Err(Refusal::new(ReasonCode::ConnectionRateExceeded, "too many connections within a second"))

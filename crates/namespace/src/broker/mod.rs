@@ -5,6 +5,7 @@
 //! written and parks the task, and the broker wakes it when there is more. When the connection is over, whoever ended it,
 //! [`Broker::farewell`] has the last bytes.
 
+mod configure;
 mod connect;
 mod connection;
 mod deliver;

@@ -86,6 +86,11 @@ impl Throttle {
         Self { rates, tidy_at: 1024, ..Self::default() }
     }
 
+    /// Other rates from now on.
+    pub fn set_rates(&mut self, rates: Option<Rates>) {
+        self.rates = rates;
+    }
+
     /// Whether a client may connect now.
     pub fn connect(&mut self, client_id: &str, now: Instant) -> bool {
         let Some(rates) = &self.rates else { return true };

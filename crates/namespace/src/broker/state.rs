@@ -40,6 +40,8 @@ pub struct Broker {
     pub(super) behaviours: Behaviours,
     pub(super) directory: Directory,
     pub(super) access: Access,
+    /// Whether clients are let in.
+    pub(super) is_enabled: bool,
     /// How long a change of the resources takes to have an effect, and when the last one does.
     pub(super) propagation: Duration,
     pub(super) changes_at: Option<Instant>,
@@ -79,6 +81,7 @@ impl Broker {
             limits,
             behaviours,
             access: Access::default(),
+            is_enabled: true,
             propagation: Duration::ZERO,
             changes_at: None,
             sessions: Sessions::default(),

@@ -38,8 +38,13 @@ impl Directory {
         }
     }
 
-    /// Makes a client, or changes the one of its name. Whether it is new.
-    pub fn put_client(&mut self, client: Client) -> Result<bool, ResourceError> {
+    /// At most so many clients from now on; those that are there stay.
+    pub fn set_most_clients(&mut self, most: usize) {
+        self.most_clients = most;
+    }
+
+    /// Whether a client of this name would be new, or why it cannot be put.
+    pub fn check_client(&self, client: &Client) -> Result<bool, ResourceError> {
         let name = &client.principal.name;
         if let CertificateRule::Thumbprint(thumbprints) = &client.certificate
             && !(1..=2).contains(&thumbprints.len())
@@ -57,7 +62,13 @@ impl Directory {
         if is_new && self.clients.len() >= self.most_clients {
             return Err(ResourceError::LimitReached(ResourceKind::Client, self.most_clients));
         }
-        self.by_authentication_name.insert(name.clone(), client.name.clone());
+        Ok(is_new)
+    }
+
+    /// Makes a client, or changes the one of its name. Whether it is new.
+    pub fn put_client(&mut self, client: Client) -> Result<bool, ResourceError> {
+        let is_new = self.check_client(&client)?;
+        self.by_authentication_name.insert(client.principal.name.clone(), client.name.clone());
         self.clients.insert(client.name.clone(), Arc::new(client));
         Ok(is_new)
     }
@@ -84,18 +95,31 @@ impl Directory {
         self.clients.values()
     }
 
-    /// Makes a client group, or changes the one of its name. Whether it is new.
-    pub fn put_group(&mut self, group: ClientGroup) -> Result<bool, ResourceError> {
-        if !self.groups.contains_key(&group.name) && self.groups.len() >= CLIENT_GROUPS {
+    /// Whether a client group of this name would be new, or why it cannot be put.
+    pub fn check_group(&self, group: &ClientGroup) -> Result<bool, ResourceError> {
+        let is_new = !self.groups.contains_key(&group.name);
+        if is_new && self.groups.len() >= CLIENT_GROUPS {
             return Err(ResourceError::LimitReached(ResourceKind::ClientGroup, CLIENT_GROUPS));
         }
-        Ok(self.groups.insert(group.name.clone(), group).is_none())
+        Ok(is_new)
+    }
+
+    /// Makes a client group, or changes the one of its name. Whether it is new.
+    pub fn put_group(&mut self, group: ClientGroup) -> Result<bool, ResourceError> {
+        let is_new = self.check_group(&group)?;
+        self.groups.insert(group.name.clone(), group);
+        Ok(is_new)
+    }
+
+    /// An error if a binding names the client group.
+    pub fn check_group_unused(&self, name: &ResourceName) -> Result<(), ResourceError> {
+        let uses = |binding: &&PermissionBinding| binding.group == GroupRef::Named(name.clone());
+        self.check_unused(ResourceKind::ClientGroup, uses)
     }
 
     /// Deletes a client group, unless a binding names it. Whether there was one.
     pub fn delete_group(&mut self, name: &ResourceName) -> Result<bool, ResourceError> {
-        let uses = |binding: &&PermissionBinding| binding.group == GroupRef::Named(name.clone());
-        self.check_unused(ResourceKind::ClientGroup, uses)?;
+        self.check_group_unused(name)?;
         Ok(self.groups.remove(name).is_some())
     }
 
@@ -109,20 +133,33 @@ impl Directory {
         self.groups.values()
     }
 
-    /// Makes a topic space, or changes the one of its name. Whether it is new.
-    pub fn put_topic_space(&mut self, space: TopicSpace) -> Result<bool, ResourceError> {
+    /// Whether a topic space of this name would be new, or why it cannot be put.
+    pub fn check_topic_space(&self, space: &TopicSpace) -> Result<bool, ResourceError> {
         if !(1..=TEMPLATES_PER_SPACE).contains(&space.templates.len()) {
             return Err(ResourceError::Templates(space.templates.len()));
         }
-        if !self.spaces.contains_key(&space.name) && self.spaces.len() >= TOPIC_SPACES {
+        let is_new = !self.spaces.contains_key(&space.name);
+        if is_new && self.spaces.len() >= TOPIC_SPACES {
             return Err(ResourceError::LimitReached(ResourceKind::TopicSpace, TOPIC_SPACES));
         }
-        Ok(self.spaces.insert(space.name.clone(), Arc::new(space)).is_none())
+        Ok(is_new)
+    }
+
+    /// Makes a topic space, or changes the one of its name. Whether it is new.
+    pub fn put_topic_space(&mut self, space: TopicSpace) -> Result<bool, ResourceError> {
+        let is_new = self.check_topic_space(&space)?;
+        self.spaces.insert(space.name.clone(), Arc::new(space));
+        Ok(is_new)
+    }
+
+    /// An error if a binding names the topic space.
+    pub fn check_topic_space_unused(&self, name: &ResourceName) -> Result<(), ResourceError> {
+        self.check_unused(ResourceKind::TopicSpace, |binding| binding.topic_space == *name)
     }
 
     /// Deletes a topic space, unless a binding names it. Whether there was one.
     pub fn delete_topic_space(&mut self, name: &ResourceName) -> Result<bool, ResourceError> {
-        self.check_unused(ResourceKind::TopicSpace, |binding| binding.topic_space == *name)?;
+        self.check_topic_space_unused(name)?;
         Ok(self.spaces.remove(name).is_some())
     }
 
@@ -136,8 +173,8 @@ impl Directory {
         self.spaces.values()
     }
 
-    /// Makes a permission binding, or changes the one of its name. Whether it is new.
-    pub fn put_binding(&mut self, binding: PermissionBinding) -> Result<bool, ResourceError> {
+    /// Whether a permission binding of this name would be new, or why it cannot be put.
+    pub fn check_binding(&self, binding: &PermissionBinding) -> Result<bool, ResourceError> {
         if let GroupRef::Named(group) = &binding.group
             && !self.groups.contains_key(group)
         {
@@ -147,10 +184,18 @@ impl Directory {
             let name = binding.topic_space.to_string();
             return Err(ResourceError::Missing(ResourceKind::TopicSpace, name));
         }
-        if !self.bindings.contains_key(&binding.name) && self.bindings.len() >= PERMISSION_BINDINGS {
+        let is_new = !self.bindings.contains_key(&binding.name);
+        if is_new && self.bindings.len() >= PERMISSION_BINDINGS {
             return Err(ResourceError::LimitReached(ResourceKind::PermissionBinding, PERMISSION_BINDINGS));
         }
-        Ok(self.bindings.insert(binding.name.clone(), binding).is_none())
+        Ok(is_new)
+    }
+
+    /// Makes a permission binding, or changes the one of its name. Whether it is new.
+    pub fn put_binding(&mut self, binding: PermissionBinding) -> Result<bool, ResourceError> {
+        let is_new = self.check_binding(&binding)?;
+        self.bindings.insert(binding.name.clone(), binding);
+        Ok(is_new)
     }
 
     /// Deletes a permission binding. Whether there was one.

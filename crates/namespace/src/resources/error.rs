@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A kind of resource, as its address spells it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ResourceKind {
     /// `clients`.
     Client,
@@ -20,6 +20,22 @@ pub enum ResourceKind {
 }
 
 impl ResourceKind {
+    /// Those within a namespace, each after those that it may name.
+    pub const WITHIN: [Self; 5] =
+        [Self::CaCertificate, Self::Client, Self::ClientGroup, Self::TopicSpace, Self::PermissionBinding];
+
+    /// As addresses of the service spell it.
+    pub fn segment(self) -> &'static str {
+        match self {
+            Self::Client => "clients",
+            Self::ClientGroup => "clientGroups",
+            Self::TopicSpace => "topicSpaces",
+            Self::PermissionBinding => "permissionBindings",
+            Self::CaCertificate => "caCertificates",
+            Self::RoleAssignment => "roleAssignments",
+        }
+    }
+
     /// For people.
     pub fn name(self) -> &'static str {
         match self {

@@ -65,6 +65,11 @@ impl Retained {
         Self { tree: Tree::default(), expiring: BTreeSet::new(), bytes: 0, limit }
     }
 
+    /// No more than this from now on. What is there stays.
+    pub fn set_limit(&mut self, limit: QueueLimit) {
+        self.limit = limit;
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.expiring.len()

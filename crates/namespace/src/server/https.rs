@@ -1,10 +1,10 @@
-//! HTTPS: MQTT over WebSockets. The service says nowhere at which path, so that any will do.
+//! HTTPS: the management API, and MQTT over WebSockets. The service says nowhere at which path, so that any other will do.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use crate::config::NamespaceConfig;
 use crate::connections;
 use crate::limits::MAX_PACKET_SIZE;
+use crate::management;
 use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::handshake::ServerStream;
@@ -22,7 +23,7 @@ use azmqtt_net::websocket::{Role, WebSocketBytes};
 
 /// Who answers the requests.
 pub fn router(shared: Arc<Shared>) -> Router {
-    Router::new().fallback(upgrade).with_state(shared)
+    Router::new().nest(management::ROOT, management::router(&shared)).fallback(upgrade).with_state(shared)
 }
 
 /// Answers the requests of one client.
@@ -35,11 +36,7 @@ pub async fn serve(
 ) {
     let limits = &config.connections;
     let timeouts = IdleTimeouts { read: limits.http_idle_timeout, write: limits.write_timeout };
-    http::serve(stream, chain, router, timeouts, place, as_it_is).await;
-}
-
-fn as_it_is(_: &Method, uri: Uri) -> Uri {
-    uri
+    http::serve(stream, chain, router, timeouts, place, management::canonical).await;
 }
 
 /// Answers the upgrade and serves the client on what the connection becomes.

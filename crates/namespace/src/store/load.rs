@@ -1,0 +1,27 @@
+//! Reading what a state directory keeps.
+
+use super::kept::NAMESPACE_FILE;
+use super::record::NamespaceRecord;
+use super::resource;
+use crate::error::NamespaceError;
+use crate::shared::Shared;
+use azmqtt_local::state_dir::StateError;
+
+/// Reads what the state directory keeps.
+pub fn load(shared: &Shared) -> Result<(), NamespaceError> {
+    let mut kept = shared.store.0.lock();
+    let Some(disk) = &kept.disk else { return Ok(()) };
+    let record = match disk.document(NAMESPACE_FILE)? {
+        Some((path, value)) => Some((NamespaceRecord::from_file(&path, &value)?, path)),
+        None => None,
+    };
+    if let Some((record, path)) = record {
+        let before = kept.namespace.as_ref().map(|before| &before.document);
+        let restored = shared.restore_namespace(&record, before);
+        restored.map_err(|error| StateError::corrupt(&path, error))?;
+        kept.namespace = Some(record);
+    }
+    let stamps = resource::load_all(&kept, shared)?;
+    kept.stamps.extend(stamps);
+    Ok(())
+}

@@ -1,0 +1,27 @@
+//! What the owner of a namespace has made: every change goes through here, is checked, kept on the disk if there is a state
+//! directory, and only then has its effect. One change happens at a time.
+//!
+//! ```text
+//! DIR/lock                  held while a namespace runs on it
+//! DIR/ca.pem, DIR/ca-key.pem   the authority of the server's certificate
+//! DIR/namespace.json        the namespace itself, once it was changed, and its access keys
+//! DIR/clients/*.json, DIR/clientGroups/*.json, DIR/topicSpaces/*.json,
+//! DIR/permissionBindings/*.json, DIR/caCertificates/*.json
+//!                           one file for each resource, as the management API shows it
+//! ```
+//!
+//! Sessions and messages are not kept.
+
+mod file;
+pub(crate) mod kept;
+mod load;
+mod namespace;
+mod record;
+mod resource;
+mod stamp;
+
+pub use file::apply_file;
+pub use kept::{ChangeError, NAMESPACE_FILE, Put, directories};
+pub use load::load;
+pub use record::{Keys, NamespaceRecord};
+pub use resource::Resource;

@@ -1,0 +1,162 @@
+//! What a state directory keeps.
+
+use std::fs;
+use std::path::Path;
+
+use super::support::*;
+use crate::error::NamespaceError;
+use crate::names::ClientName;
+use crate::resources::{Client, Permission};
+use crate::{Namespace, NamespaceConfig};
+use azmqtt_local::temp_dir::TempDir;
+
+fn start(dir: &Path) -> Result<Namespace, NamespaceError> {
+    Namespace::start(NamespaceConfig { state_dir: Some(dir.to_owned()), ..config() })
+}
+
+fn resources(namespace: &Namespace) -> Vec<String> {
+    namespace.with_broker(|broker| {
+        let directory = broker.directory();
+        let clients = directory.clients().map(|each| format!("{each:?}"));
+        let groups = directory.groups().map(|each| format!("{each:?}"));
+        let spaces = directory.topic_spaces().map(|each| format!("{each:?}"));
+        let bindings = directory.bindings().map(|each| format!("{each:?}"));
+        clients.chain(groups).chain(spaces).chain(bindings).collect()
+    })
+}
+
+const FILE: &str = r#"{
+    "namespace": {"tags": {"a": "b"}, "properties": {"topicSpacesConfiguration": {"maximumSessionExpiryInHours": 3}}},
+    "permissionBindings": [
+        {"name": "publish", "properties": {"clientGroupName": "pumps", "topicSpaceName": "space", "permission": "Publisher"}}
+    ],
+    "topicSpaces": [{"name": "space", "properties": {"topicTemplates": ["a/${client.authenticationName}"]}}],
+    "clientGroups": [{"name": "pumps", "properties": {"query": "attributes.type = 'pump'"}}],
+    "clients": [
+        {"name": "A:b.c", "properties": {"attributes": {"type": "pump", "n": -7, "l": ["x"]}, "state": "Disabled",
+         "clientCertificateAuthentication": {"validationScheme": "ThumbprintMatch",
+         "allowedThumbprints": ["AA:BBCCDDEEFF00112233445566778899AABBCCDDEEFF00112233445566778899"]}}},
+        {"name": "a:b.c", "properties": {"authenticationName": "other"}}
+    ]
+}"#;
+
+#[test]
+fn resources_are_there_after_a_restart() {
+    let dir = TempDir::make("azmqtt-namespace-test-").unwrap();
+    let before = {
+        let namespace = start(&dir.join("state")).unwrap();
+        namespace.apply(FILE).unwrap();
+        let pem = namespace.authority().certificate.clone();
+        namespace.put_ca_certificate("authority", pem.as_bytes()).unwrap();
+        assert!(namespace.delete_client("a:b.c").unwrap());
+        assert!(matches!(start(&dir.join("state")), Err(NamespaceError::State(_))), "it is in use");
+        resources(&namespace)
+    };
+    assert_eq!(before.len(), 4);
+    let namespace = start(&dir.join("state")).unwrap();
+    assert_eq!(resources(&namespace), before);
+    assert_eq!(namespace.with_broker(|broker| broker.limits().session_expiry), 3 * 3600);
+    assert!(namespace.delete_ca_certificate("authority").unwrap());
+    assert!(!namespace.put_topic_space("space", &["b"]).unwrap());
+}
+
+#[test]
+fn a_damaged_file_is_named() {
+    let dir = TempDir::make("azmqtt-namespace-test-").unwrap();
+    let root = dir.join("state");
+    start(&root).unwrap().put_topic_space("space", &["a"]).unwrap();
+    let file = fs::read_dir(root.join("topicSpaces")).unwrap().next().unwrap().unwrap().path();
+    let text = fs::read_to_string(&file).unwrap();
+    for damaged in ["", "{", "{}", &text.replace("\"a\"", "\"a/#/b\""), &text.replace("\"at\"", "\"et\"")] {
+        fs::write(&file, damaged).unwrap();
+        let error = start(&root).err().unwrap().to_string();
+        assert!(error.contains(file.to_str().unwrap()), "{damaged}: {error}");
+    }
+    fs::write(&file, text).unwrap();
+    start(&root).unwrap();
+}
+
+#[test]
+fn what_cannot_be_kept_has_no_effect() {
+    let dir = TempDir::make("azmqtt-namespace-test-").unwrap();
+    let root = dir.join("state");
+    let namespace = start(&root).unwrap();
+    // A file stands where the directory should be, which root cannot write past either.
+    fs::remove_dir(root.join("topicSpaces")).unwrap();
+    fs::write(root.join("topicSpaces"), "").unwrap();
+    assert!(matches!(namespace.put_topic_space("space", &["a"]), Err(NamespaceError::State(_))));
+    assert!(resources(&namespace).is_empty());
+    fs::remove_file(root.join("topicSpaces")).unwrap();
+    fs::create_dir(root.join("topicSpaces")).unwrap();
+    assert!(namespace.put_topic_space("space", &["a"]).unwrap());
+}
+
+#[test]
+fn errors_of_a_file_name_the_entry() {
+    let namespace = Namespace::start(config()).unwrap();
+    for (file, named) in [
+        ("", "JSON"),
+        ("[]", "object"),
+        (r#"{"client": []}"#, "client: there is no such property"),
+        (r#"{"clients": {}}"#, "clients"),
+        (r#"{"clients": [{"name": "a"}, {}]}"#, "clients[1].name"),
+        (r#"{"clients": [{"name": "a", "properties": {"state": "x"}}]}"#, "clients[0].properties.state"),
+        (r#"{"clients": [{"name": "a b"}]}"#, "clients[0].name"),
+        (r#"{"namespace": {"sku": {"capacity": 0}}}"#, "namespace.sku.capacity"),
+        (
+            r#"{"permissionBindings": [{"name": "abc", "properties": {"clientGroupName": "$all", "topicSpaceName": "none", "permission": "Publisher"}}]}"#,
+            "permissionBindings[0]: there is no topic space none",
+        ),
+    ] {
+        let error = namespace.apply(file).unwrap_err().to_string();
+        assert!(error.contains(named), "{file}: {error}");
+    }
+}
+
+/// A child of the test itself is killed while it changes resources; what it was told is kept, is kept.
+#[test]
+fn acknowledged_changes_survive_kill() {
+    const DIRECTORY: &str = "AZMQTT_TEST_NAMESPACE_STATE";
+    if let Some(root) = std::env::var_os(DIRECTORY) {
+        let namespace = start(Path::new(&root)).unwrap();
+        let log = Path::new(&root).join("acknowledged");
+        let mut done = String::new();
+        for number in 0.. {
+            let name = ClientName::parse(&format!("client-{number}")).unwrap();
+            namespace.put_client(Client::new(name)).unwrap();
+            if number % 3 == 0 {
+                namespace.put_topic_space("space", &[&format!("a/{number}")]).unwrap();
+                namespace.put_permission_binding("bind", "$all", "space", Permission::Publisher).unwrap();
+            }
+            done = format!("{number}\n{done}");
+            fs::write(&log, &done[..done.len().min(4096)]).unwrap();
+        }
+    }
+    let dir = TempDir::make("azmqtt-namespace-test-").unwrap();
+    let root = dir.join("state");
+    for _ in 0..3 {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "tests::state::acknowledged_changes_survive_kill", "--nocapture"])
+            .env(DIRECTORY, &root)
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let last = || {
+            let text = fs::read_to_string(root.join("acknowledged")).unwrap_or_default();
+            text.lines().next().and_then(|line| line.parse::<usize>().ok())
+        };
+        let started = std::time::Instant::now();
+        while last().is_none_or(|last| last < 10) {
+            assert!(started.elapsed() < LONG, "the child does nothing");
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let last = last().unwrap();
+        let namespace = start(&root).unwrap();
+        let clients = namespace.with_broker(|broker| broker.directory().clients().count());
+        assert!(clients > last, "{clients} of {last}");
+        namespace.stop();
+        fs::remove_file(root.join("acknowledged")).unwrap();
+    }
+}

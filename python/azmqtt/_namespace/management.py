@@ -1,0 +1,88 @@
+"""The management API of a local namespace: where it is, and a file of resources."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping
+
+    from azmqtt import _core
+
+#: The largest file of resources that is read, in bytes.
+_LONGEST = 64 << 20
+
+
+class ManagementMixin:
+    """The part of :class:`~azmqtt.LocalNamespace` that concerns its management API."""
+
+    _core: _core.Namespace
+
+    if TYPE_CHECKING:
+
+        def _check_running(self) -> None: ...
+
+    @property
+    def management_url(self) -> str:
+        """The address of the management API, such as ``https://localhost:443``.
+
+        It is the ``base_url=`` of ``EventGridManagementClient`` of the package azure-mgmt-eventgrid.
+        """
+        return self._core.management_url
+
+    @property
+    def resource_id(self) -> str:
+        """Which namespace it is: ``/subscriptions/…/resourceGroups/…/providers/Microsoft.EventGrid/namespaces/…``."""
+        return self._core.resource_id
+
+    @property
+    def token(self) -> str:
+        """The bearer token of the management API: a secret, new at each start."""
+        return self._core.token
+
+    def apply(self, resources: Mapping[str, Any] | str | os.PathLike[str]) -> None:
+        """Make or change resources as the management API's JSON has them. What is there besides stays.
+
+        Args:
+            resources: ``{"clients": [{"name": "client1", "properties": {…}}], "topicSpaces": […]}``, with the lists
+                ``caCertificates``, ``clients``, ``clientGroups``, ``topicSpaces`` and ``permissionBindings``, and
+                ``namespace`` with what is to change of the namespace itself; or the path of a file with these: JSON, or
+                YAML if its name ends so and PyYAML is installed (``pip install azmqtt[yaml]``).
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: An entry is wrong; names it. Those before it are made.
+            ModuleNotFoundError: The file is YAML, and PyYAML is missing.
+        """
+        from collections.abc import Mapping
+
+        self._check_running()
+        self._core.apply(json.dumps(resources) if isinstance(resources, Mapping) else _json_of_file(resources))
+
+
+def _json_of_file(path: str | os.PathLike[str]) -> str:
+    import os
+
+    name = os.fspath(path)
+    with open(name, "rb") as file:  # noqa: PTH123 - as elsewhere
+        content = file.read(_LONGEST + 1)
+    if len(content) > _LONGEST:
+        raise ValueError(f"{name} has more than {_LONGEST} bytes")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(f"{name} is not UTF-8") from None
+    if not name.lower().endswith((".yaml", ".yml")):
+        return text
+    from importlib import import_module
+
+    try:
+        yaml = import_module("yaml")
+    except ModuleNotFoundError:
+        raise ModuleNotFoundError(f"{name} is YAML, which needs PyYAML: pip install azmqtt[yaml]") from None
+    try:
+        return json.dumps(yaml.safe_load(text))
+    except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{name} cannot be read: {' '.join(str(error).split())}") from None
