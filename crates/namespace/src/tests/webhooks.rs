@@ -189,8 +189,11 @@ async fn a_webhook_denies_and_gives_attributes() {
 async fn a_webhook_that_lies_or_breaks_is_unavailable() {
     let (world, hook) = world(false, &[]).await;
     let with_body = |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    let allowed = allow("pump", 4).to_string();
+    let failed = format!("HTTP/1.1 500 No\r\nContent-Length: {}\r\n\r\n{allowed}", allowed.len());
     for does in [
         Does::Close,
+        Does::Say(failed),
         Does::Say("rubbish\r\n\r\n".to_owned()),
         Does::Say("HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n".to_owned()),
         Does::Say(
