@@ -391,6 +391,37 @@ fn the_method_stays_and_nothing_else_comes_before_the_end() {
 }
 
 #[test]
+fn authentication_stays_in_its_order() {
+    let method = |name: &str| properties(|p| p.authentication_method(name));
+    let auth = |name: &str, reason| Packet::Auth(Auth { reason, properties: method(name) });
+    // CONNACK names another method, or one where CONNECT named none.
+    for (asked, reason) in
+        [(method("K"), ReasonCode::BadAuthenticationMethod), (none(), ReasonCode::ProtocolError)]
+    {
+        let mut client = connecting_client(asked);
+        assert!(client_polled(&mut client, &connack(false, method("L"))).is_err());
+        assert_eq!(sent(client.output(), Sender::Client), [Packet::Disconnect(Disconnect::new(reason))]);
+    }
+    // Before CONNACK, AUTH cannot say that all is done.
+    let mut client = connecting_client(method("K"));
+    assert!(client_polled(&mut client, &auth("K", ReasonCode::Success)).is_err());
+    // A client without a method has nothing to begin anew.
+    let mut server = accepted(none(), none());
+    let anew = auth("K", ReasonCode::ReAuthenticate);
+    assert!(server_polled(&mut server, &anew).is_err());
+    let mut server = accepted(method("K"), none());
+    assert!(matches!(server_polled(&mut server, &anew), Ok(Some(server::Event::Auth(_)))));
+}
+
+#[test]
+fn an_identifier_at_qos_2_is_not_one_at_qos_1() {
+    let incoming = |qos| Packet::Publish(Publish { packet_id: 1, ..message("t", qos) });
+    let mut client = connected(none(), none());
+    assert!(matches!(client_polled(&mut client, &incoming(QoS::ExactlyOnce)), Ok(Some(_))));
+    assert!(client_polled(&mut client, &incoming(QoS::AtLeastOnce)).is_err());
+}
+
+#[test]
 fn what_connack_says_of_the_connection_holds() {
     let told = properties(|p| p.server_keep_alive(77).session_expiry(5).assigned_client_id("you"));
     let client = connected(properties(|p| p.session_expiry(3600)), told.clone());
