@@ -254,7 +254,7 @@ impl BrokerClient {
 
     #[getter]
     fn client_id(&self) -> &str {
-        &self.0.config().client_id
+        self.0.client_id()
     }
 }
 

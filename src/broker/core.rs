@@ -89,6 +89,11 @@ impl BrokerCore {
         self.client.config()
     }
 
+    /// The client identifier, as far as it is known; the configured one in any process.
+    pub(super) fn client_id(&self) -> &str {
+        self.client_if_alive().map_or(&self.config().client_id, Client::client_id)
+    }
+
     /// The timeout of one call.
     pub(super) fn timeout(&self, seconds: Option<impl Into<f64>>) -> PyResult<Duration> {
         seconds.map_or(Ok(self.timeout), |seconds| span("timeout", seconds.into()))

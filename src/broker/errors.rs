@@ -56,7 +56,7 @@ fn build(py: Python<'_>, error: &Error) -> PyResult<PyErr> {
             details.set_item("server_reference", reference.as_deref())?;
             "ServerMoved"
         }
-        Error::NotSupported { .. } => "NotSupported",
+        Error::NotSupported { .. } | Error::NeedsMqtt5 { .. } => "NotSupported",
         Error::Invalid { reason } => return Ok(PyValueError::new_err(reason.clone())),
         Error::Closed | Error::Replaced { .. } => "ClientClosed",
     };

@@ -112,6 +112,7 @@ def test_what_is_sent_obeys_the_limits(scripted, connect):
         client.connect()
         with pytest.raises(azmqtt.NotSupported):
             call()
+    assert client.client_id == "given"
     with pytest.raises(azmqtt.MessageTooLarge, match="200"):
         client.publish("a", b"x" * 200, qos=0)
     client.publish("a", b"x" * 100, qos=0)

@@ -63,7 +63,7 @@ def test_mosquitto_without_tls(mosquitto, connect, protocol):
 
 @pytest.mark.parametrize(
     ("server", "hint"),
-    [(b"", "if it expects TLS"), (b"\x15\x03\x03\0\2\2\x0a", "it answers in TLS")],
+    [(b"", "if it expects TLS"), (b"\x15\x03\x03\0\2\2\x0a", "answers in TLS")],
     ids=["closes", "alert"],
     indirect=["server"],
 )
@@ -78,6 +78,11 @@ def test_mosquitto_with_tls(mosquitto, connect, protocol):
     options = {"port": mosquitto.tls_port, "tls": False, "trust": None, "protocol": protocol}
     with pytest.raises(azmqtt.ConnectionFailed, match="leave tls=False out"):
         connect(mosquitto, **options).connect()
+
+
+def test_mosquitto_with_websockets(mosquitto, connect, protocol):
+    with pytest.raises(azmqtt.ConnectionFailed, match=r"answers in HTTP before its CONNACK; .*pass websocket=True"):
+        connect(mosquitto, protocol=protocol, port=mosquitto.wss_port).connect()
 
 
 def test_a_good_broker_that_closes_is_not_suspected(scripted, connect):

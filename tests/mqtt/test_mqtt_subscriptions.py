@@ -6,7 +6,7 @@ import pytest
 
 import azmqtt
 import mqtt5
-from mqtt5 import SUBSCRIBE
+from mqtt5 import PUBLISH, SUBSCRIBE
 from scripted_broker import BrokerLink, Manners
 
 RETRY = azmqtt.RetryPolicy(base=0.01, max=0.05)
@@ -51,6 +51,17 @@ def test_a_message_that_is_passed_on_leaves_its_identifiers(mosquitto, connect):
     assert passed.take() is None
 
 
+def test_no_identifier_is_sent(scripted, connect):
+    manners = Manners()
+    broker = scripted(manners)
+    client = connect(broker)
+    arrived = client.messages(timeout=20)
+    client.connect()
+    broker.send(manners.link, mqtt5.publish("a", b"x", subscription_id=1))
+    client.publish_many([next(arrived)])
+    assert manners.next(PUBLISH).all("subscription_id") == []
+
+
 def test_a_broker_without_identifiers(scripted, connect):
     manners = Manners(subscription_ids_available=0)
     client = connect(scripted(manners))
@@ -63,7 +74,7 @@ def test_a_broker_without_identifiers(scripted, connect):
 
 def test_mqtt_311_has_none(connect, mosquitto):
     client = connect(mosquitto, protocol=4)
-    with pytest.raises(azmqtt.NotSupported, match=r"subscription identifiers in MQTT 3\.1\.1"):
+    with pytest.raises(azmqtt.NotSupported, match=r"MQTT 3\.1\.1 has no subscription identifiers"):
         client.subscribe("a", subscription_identifier=1)
     assert client.subscribe("a") == (1,)
 

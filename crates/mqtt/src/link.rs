@@ -24,8 +24,10 @@ pub struct Link {
     pub ours: Limits,
     /// What the peer takes, as it has told.
     pub theirs: Limits,
-    /// No packet is larger than this either way, in bytes, whatever the sides tell each other.
+    /// No packet that comes in is larger than this, in bytes, whatever this side tells.
     largest: usize,
+    /// No packet that goes out is larger than this, whatever the peer tells.
+    largest_sent: usize,
     /// Whether this side gives aliases to topics, if the peer takes them.
     gives_aliases: bool,
     outgoing_aliases: OutgoingAliases,
@@ -52,6 +54,7 @@ impl Default for Link {
             ours: Limits::default(),
             theirs: Limits::default(),
             largest: MAX_PACKET_SIZE,
+            largest_sent: MAX_PACKET_SIZE,
             gives_aliases: true,
             outgoing_aliases: OutgoingAliases::default(),
             incoming_aliases: IncomingAliases::default(),
@@ -62,9 +65,9 @@ impl Default for Link {
 }
 
 impl Link {
-    /// Takes and writes packets of up to `largest` bytes.
+    /// Takes packets of up to `largest` bytes, and writes as large ones as the peer takes.
     pub fn set_largest(&mut self, largest: usize) {
-        self.largest = largest;
+        (self.largest, self.largest_sent) = (largest, LARGEST_PACKET);
         self.reset(self.version);
     }
 
@@ -90,7 +93,7 @@ impl Link {
 
     /// The peer has told in these properties what it takes.
     pub fn learn(&mut self, properties: &Properties) {
-        self.theirs = Limits::of(properties, self.largest);
+        self.theirs = Limits::of(properties, self.largest_sent);
         let aliases = if self.gives_aliases { self.theirs.topic_alias_maximum } else { 0 };
         self.outgoing_aliases.reset(aliases);
     }

@@ -466,6 +466,8 @@ class MqttClient(Incoming):
                 raise TypeError(
                     f"topic_filter must be str, not {kind}: {call} takes filters one by one, {call}(*filters)"
                 )
+            if isinstance(topic_filter, int):
+                raise TypeError(f"topic_filter must be str, not int: the QoS goes by name, {call}(topic_filter, qos=1)")
             if callable(topic_filter):
                 raise TypeError(
                     f"topic_filter must be str, not a function: handlers are for on_message, not for {call}"

@@ -105,7 +105,7 @@ class Incoming(Life):
 
     @property
     def client_id(self) -> str:
-        """The client identifier; empty where the broker assigns one."""
+        """The client identifier; empty until the broker has assigned one, for a client that was made without."""
         return self._core.client_id
 
     @property

@@ -35,9 +35,11 @@ pub fn dead(peer: &str, dead: Dead) -> String {
     }
 }
 
-/// The peer broke the protocol. A peer that speaks HTTP is another port's.
+/// The peer broke the protocol, or speaks another one.
 pub fn broke_the_protocol(peer: &str, error: &ProtocolError, speaks: Option<Foreign>) -> String {
-    let is_http = speaks == Some(Foreign::Http);
-    let hint = if is_http { "; it answers in HTTP: is this the port of HTTPS and WebSockets?" } else { "" };
-    format!("{peer} broke the protocol: {error}{hint}")
+    match speaks {
+        Some(Foreign::Http) => format!("{peer} answers in HTTP"),
+        Some(Foreign::Tls) => format!("{peer} answers in TLS"),
+        None => format!("{peer} broke the protocol: {error}"),
+    }
 }

@@ -90,9 +90,14 @@ pub enum Error {
         /// Where, as the broker writes it.
         reference: Option<String>,
     },
-    /// The broker, or the version of MQTT, does not have it.
+    /// The broker does not have it.
     NotSupported {
         /// What, such as "QoS 2".
+        what: &'static str,
+    },
+    /// MQTT 3.1.1 does not have it.
+    NeedsMqtt5 {
+        /// What, such as "requests".
         what: &'static str,
     },
     /// A topic, a filter or a property that cannot be sent.
@@ -147,6 +152,7 @@ impl fmt::Display for Error {
                 explain(f, reference.as_deref())
             }
             Self::NotSupported { what } => write!(f, "the broker does not support {what}"),
+            Self::NeedsMqtt5 { what } => write!(f, "MQTT 3.1.1 has no {what}: they need MQTT 5"),
             Self::Closed => f.write_str("the client is closed"),
             Self::Replaced { client_id } => {
                 write!(f, "the client is closed: {}", replaced_by(client_id))

@@ -118,7 +118,7 @@ impl Client {
         reply: Reply<Received>,
     ) {
         let time = Time::within(timeout);
-        let admitted = self.is_v5("requests in MQTT 3.1.1").and_then(|()| {
+        let admitted = self.is_v5("requests").and_then(|()| {
             response_topic.as_deref().map_or(Ok(()), filter::check_topic)?;
             self.admit(&publish)
         });
@@ -202,6 +202,16 @@ impl Client {
         self.shared().closed()
     }
 
+    /// The client identifier: the configured one, or the one that the broker has assigned; empty before that.
+    pub fn client_id(&self) -> &str {
+        let configured = self.config().client_id.as_str();
+        if configured.is_empty() {
+            self.shared().assigned.get().map_or("", String::as_str)
+        } else {
+            configured
+        }
+    }
+
     /// What the client was made with.
     pub fn config(&self) -> &Config {
         &self.shared().config
@@ -227,7 +237,7 @@ impl Client {
     /// Says what is wrong with a message, as far as it can be told before there is a connection.
     pub fn check(&self, publish: &Publish) -> Result<(), Error> {
         if !publish.properties.is_empty() {
-            self.is_v5("properties of messages in MQTT 3.1.1")?;
+            self.is_v5("properties of messages")?;
         }
         if publish.fits(LARGEST_PACKET) {
             return Ok(());
@@ -239,7 +249,7 @@ impl Client {
     fn is_v5(&self, what: &'static str) -> Result<(), Error> {
         match self.config().level {
             Level::Mqtt5 => Ok(()),
-            Level::Mqtt31 | Level::Mqtt311 => Err(Error::NotSupported { what }),
+            Level::Mqtt31 | Level::Mqtt311 => Err(Error::NeedsMqtt5 { what }),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the handles of a client and its task both see.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::commands::{Command, Commands};
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     pub(super) commands: Commands,
     /// Other clients of the process.
     pub(super) neighbours: Option<fn() -> &'static Neighbours>,
+    /// The client identifier that the broker has assigned.
+    pub(super) assigned: OnceLock<String>,
     /// Another client of the process has its place.
     pub(super) replaced: AtomicBool,
 }
@@ -35,6 +38,7 @@ impl Shared {
             inlets: Inlets::default(),
             commands: Commands::default(),
             neighbours: None,
+            assigned: OnceLock::new(),
             replaced: AtomicBool::new(false),
             config,
         }

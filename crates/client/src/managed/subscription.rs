@@ -28,11 +28,11 @@ impl Subscription {
                 return Err(Error::Invalid { reason });
             }
             if !is_v5 && *asked != plain {
-                return Err(Error::NotSupported { what: "subscription options in MQTT 3.1.1" });
+                return Err(Error::NeedsMqtt5 { what: "options of subscriptions" });
             }
         }
         match self.identifier {
-            Some(_) if !is_v5 => Err(Error::NotSupported { what: "subscription identifiers in MQTT 3.1.1" }),
+            Some(_) if !is_v5 => Err(Error::NeedsMqtt5 { what: "subscription identifiers" }),
             Some(identifier) if !(1..=LARGEST_IDENTIFIER).contains(&identifier) => {
                 let reason = format!("a subscription identifier must be from 1 to {LARGEST_IDENTIFIER}");
                 Err(Error::Invalid { reason })

@@ -11,7 +11,7 @@ use crate::destination::Destination;
 use crate::error::{Error, Step};
 use crate::message::Ticket;
 use crate::stats::State;
-use azmqtt_client::connection::{Dispatch, Loss, Progress};
+use azmqtt_client::connection::{Dispatch, Foreign, Loss, Progress};
 use azmqtt_client::lasting::{Lasting, reasons};
 use azmqtt_client::watch;
 use azmqtt_dialect::HubTopic;
@@ -53,7 +53,13 @@ impl Dispatch for Session {
     fn lost(&mut self, loss: Loss) -> End {
         match loss {
             Loss::Stream(error) => self.stream_ended(&error),
-            Loss::Protocol { error, speaks } => self.ended(reasons::broke_the_protocol(HUB, &error, speaks)),
+            Loss::Protocol { error, speaks } => {
+                let mut reason = reasons::broke_the_protocol(HUB, &error, speaks);
+                if speaks == Some(Foreign::Http) {
+                    reason.push_str(" (is this the port of HTTPS and WebSockets?)");
+                }
+                self.ended(reason)
+            }
             Loss::Dead(dead) => self.ended(reasons::dead(HUB, dead)),
         }
     }

@@ -69,7 +69,8 @@ impl<T> Client<T> {
         }
     }
 
-    /// The same, for servers other than the hub: with packets of up to `limit` bytes either way.
+    /// The same, for servers other than the hub: takes packets of up to `limit` bytes, and sends as large ones as the server
+    /// takes.
     #[must_use]
     pub fn with_max_packet_size(mut self, limit: usize) -> Self {
         self.session.link.set_largest(limit);

@@ -93,8 +93,8 @@ impl<T> Server<T> {
         self
     }
 
-    /// The same, with packets of up to `limit` bytes either way. In MQTT 5 the client is told so by
-    /// [`Self::accept`]'s properties.
+    /// The same, for packets of up to `limit` bytes, of which the client is told in MQTT 5 by [`Self::accept`]'s properties;
+    /// sends as large ones as the client takes.
     #[must_use]
     pub fn with_max_packet_size(mut self, limit: usize) -> Self {
         self.session.link.set_largest(limit);

@@ -55,11 +55,14 @@ impl Dispatch for Session {
         match loss {
             Loss::Stream(error) => self.stream_ended(&error),
             Loss::Protocol { error, speaks } => {
-                let mut reason = reasons::broke_the_protocol(BROKER, &error, speaks);
-                if speaks == Some(Foreign::Tls) {
-                    reason.push_str("; it answers in TLS: leave tls=False out");
+                let end = self.ended(reasons::broke_the_protocol(BROKER, &error, speaks), None);
+                match speaks {
+                    Some(Foreign::Tls) => hinting(end, "leave tls=False out"),
+                    Some(Foreign::Http) => {
+                        hinting(end, "if this is its port of WebSockets, pass websocket=True")
+                    }
+                    None => end,
                 }
-                self.ended(reason, None)
             }
             Loss::Dead(dead) => self.ended(reasons::dead(BROKER, dead), None),
         }
@@ -115,6 +118,8 @@ impl Session {
         let shown = self.link.accepted(now);
         if let Some(assigned) = properties.assigned_client_id() {
             assigned.clone_into(&mut self.client_id);
+            // One that had an identifier keeps it.
+            let _ = self.shared.assigned.set(assigned.to_owned());
         }
         if self.seat.as_ref().is_some_and(|seat| !seat.accepted(&self.shared)) {
             self.replaced(now);
@@ -191,12 +196,19 @@ impl Session {
             io::ErrorKind::UnexpectedEof => self.why_closed(),
             _ => connect::explain_tls(error, self.link.clock, endpoint),
         };
-        let mut end = self.ended(reason, None);
-        if let End::Failed(Error::ConnectionFailed { reason, .. }) = &mut end
-            && !self.shared.config.broker.is_encrypted()
-        {
-            reason.push_str("; if it expects TLS, leave tls=False out");
+        let end = self.ended(reason, None);
+        if self.shared.config.broker.is_encrypted() {
+            return end;
         }
-        end
+        hinting(end, "if it expects TLS, leave tls=False out")
     }
+}
+
+/// With a hint at its end, if there was no connection yet.
+fn hinting(mut end: End, hint: &str) -> End {
+    if let End::Failed(Error::ConnectionFailed { reason, .. }) = &mut end {
+        reason.push_str("; ");
+        reason.push_str(hint);
+    }
+    end
 }

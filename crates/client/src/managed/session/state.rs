@@ -199,7 +199,7 @@ fn check(config: &Config) -> Result<(), Error> {
         return Err(Error::Invalid { reason: "the client id or the user name holds U+0000".to_owned() });
     }
     if config.level != Level::Mqtt5 && config.authenticator.is_some() {
-        return Err(Error::NotSupported { what: "enhanced authentication in MQTT 3.1.1" });
+        return Err(Error::NeedsMqtt5 { what: "AUTH packets" });
     }
     will.map_or(Ok(()), |will| filter::check_topic(&will.topic))
 }

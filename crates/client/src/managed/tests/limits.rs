@@ -1,6 +1,6 @@
 //! What the broker of MQTT 5 says in CONNACK and its answers, and what the client makes of it.
 
-use super::support::{LONG, Line, Peer, ask, client, connect, message, publish, subscribe};
+use super::support::{LONG, Line, Peer, ask, client, connect, connected, message, publish, subscribe};
 use crate::Bulk;
 use crate::managed::{Client, Error};
 use azmqtt_mqtt::{
@@ -39,6 +39,15 @@ async fn connect_says_what_the_client_takes() {
     assert_eq!(properties.maximum_packet_size(), Some(10_000));
     assert_eq!(properties.topic_alias_maximum(), Some(3));
     assert_eq!(properties.user_properties().collect::<Vec<_>>(), [("a", "1"), ("a", "2")]);
+}
+
+#[tokio::test]
+async fn what_the_client_takes_does_not_limit_what_it_sends() {
+    let (client, _peer, mut line) = connected(Level::Mqtt5, |config| config.max_packet_size = 1000).await;
+    let sent = publish(&client, message("t", &"x".repeat(2000)));
+    let packet_id = line.message().await.packet_id;
+    line.puback(packet_id).await;
+    assert!(sent.get().await.is_ok());
 }
 
 #[tokio::test]
@@ -161,5 +170,6 @@ async fn an_assigned_client_identifier_is_kept() {
     line.write(Packet::ConnAck(ConnAck { properties, ..ConnAck::new(ReasonCode::Success, false) })).await;
     connected.get().await.unwrap();
     drop(line);
+    assert_eq!(client.client_id(), "auto-7");
     assert_eq!(peer.accept().await.1.client_id, "auto-7");
 }

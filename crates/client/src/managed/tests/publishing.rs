@@ -73,7 +73,7 @@ async fn what_cannot_be_sent_is_refused_before_anything_is() {
     let huge = Publish::new("t", QoS::AtLeastOnce, vec![0; LARGEST_PACKET]);
     assert_eq!(publish(&client, huge).get().await, Err(Error::PacketTooLarge { limit: LARGEST_PACKET }));
     let request = ask(|reply| client.request(message("t", "x"), None, LONG, reply)).get().await;
-    assert_eq!(request.map(|_| ()), Err(Error::NotSupported { what: "requests in MQTT 3.1.1" }));
+    assert_eq!(request.map(|_| ()), Err(Error::NeedsMqtt5 { what: "requests" }));
     assert_eq!((client.stats().outstanding, client.stats().connects), (0, 0));
 }
 

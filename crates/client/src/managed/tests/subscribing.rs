@@ -73,6 +73,6 @@ async fn what_is_no_filter_is_refused_before_anything_is_sent() {
         ..SubscribeFilter::new("a", QoS::AtMostOnce)
     };
     let refused = ask(|reply| client.subscribe(vec![options], LONG, reply)).get().await;
-    assert!(matches!(refused, Err(Error::NotSupported { .. })));
+    assert!(matches!(refused, Err(Error::NeedsMqtt5 { .. })));
     assert!(matches!(client.receiver(Some("a+")), Err(Error::Invalid { .. })));
 }
