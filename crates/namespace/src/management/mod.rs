@@ -32,7 +32,7 @@ use answer::Refusal;
 
 pub use address::canonical;
 
-/// The routes, to be nested at [`ROOTS`].
+/// The routes, to be nested at [`ROOT`].
 pub fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     const PROVIDER: &str = "/{subscription}/providers/Microsoft.EventGrid";
     const GROUP: &str = "/{subscription}/resourceGroups/{group}";
