@@ -41,6 +41,18 @@ impl Link {
         Self::open(port, config, Level::Four, client_id, user, password)
     }
 
+    /// [`Self::connect`] with a login of one's own, in any version of MQTT.
+    pub fn log_in_to(
+        port: u16,
+        config: &Arc<ClientConfig>,
+        level: Level,
+        client_id: &str,
+        user: &str,
+        password: &str,
+    ) -> Result<Self> {
+        Self::open(port, config, level, client_id, user, password)
+    }
+
     fn open(
         port: u16,
         config: &Arc<ClientConfig>,
@@ -124,8 +136,17 @@ impl Link {
 
     /// Subscribes to `filter` at QoS 1 and waits for the SUBACK.
     pub fn subscribe(&mut self, filter: &str) -> Result<()> {
+        self.subscribe_at(filter, 1)
+    }
+
+    /// The same at another QoS.
+    pub fn subscribe_at(&mut self, filter: &str, qos: u8) -> Result<()> {
         let mut out = Vec::new();
         wire::put_subscribe(&mut out, self.level, NonZeroU16::MIN, filter.as_bytes());
+        // The options of the filter come last.
+        if let Some(options) = out.last_mut() {
+            *options = qos;
+        }
         self.send(&out)?;
         self.until(|packet| Ok(packet.kind() == kind::SUBACK))
     }

@@ -86,3 +86,18 @@ pub fn client(ca_file: &Path) -> Result<Arc<ClientConfig>> {
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
+
+/// The same, with a certificate for brokers that ask for one.
+pub fn client_with(ca_file: &Path, certificate: &Path, key: &Path) -> Result<Arc<ClientConfig>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(ca_file)?)?;
+    let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_protocol_versions(&BOTH)?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(
+            vec![CertificateDer::from_pem_file(certificate)?],
+            PrivateKeyDer::from_pem_file(key)?,
+        )?;
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}

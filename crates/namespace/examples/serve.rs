@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let start = Instant::now();
     let namespace = Namespace::start(config)?;
     let started = start.elapsed();
-    let (certificate, key, der) = client_certificate(None, "client", DAY, DAY)?;
+    let (certificate, key, der) = client_certificate(None, "client", DAY, 2 * DAY)?;
     std::fs::write(Path::new(&directory).join("client.pem"), certificate)?;
     std::fs::write(Path::new(&directory).join("client-key.pem"), key)?;
     for index in 0..count {
