@@ -13,7 +13,7 @@ use azmqtt_hub::packets::{Content, Direction, PacketRecord, RecordedProperty, Re
 use azmqtt_mqtt::{ReasonCode, SubscribeFilter, Version};
 
 /// Sequence number, client id, connection, Unix time in seconds, whether it went to the hub, kind, its other fields.
-type Record<'py> = (u64, String, u64, f64, bool, &'static str, Bound<'py, PyDict>);
+pub(super) type Record<'py> = (u64, String, u64, f64, bool, &'static str, Bound<'py, PyDict>);
 
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct PacketLog(Arc<azmqtt_hub::Hub>);
@@ -51,7 +51,8 @@ impl PacketLog {
     }
 }
 
-fn to_tuple<'py>(py: Python<'py>, record: &PacketRecord) -> PyResult<Record<'py>> {
+/// Lays a recorded packet out for Python.
+pub(super) fn to_tuple<'py>(py: Python<'py>, record: &PacketRecord) -> PyResult<Record<'py>> {
     let since = record.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Ok((
         record.sequence,

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 
 use super::core::span;
 use super::errors::value_error;
+use azmqtt_local::packets::PacketRecording;
 use azmqtt_namespace::NamespaceConfig;
 use azmqtt_namespace::behaviours::Behaviours;
 use azmqtt_namespace::limits::Limits;
@@ -28,6 +29,7 @@ pub(super) struct NamespaceOptions {
     propagation: f64,
     allowed_origins: Vec<String>,
     keep_messages: bool,
+    keep_packets: bool,
     /// Rows of the table, each with its choice.
     behaviours: Vec<(String, String)>,
 }
@@ -55,6 +57,7 @@ impl NamespaceOptions {
             behaviours,
             propagation: span("propagation", self.propagation)?,
             allowed_origins: self.allowed_origins,
+            packets: if self.keep_packets { PacketRecording::ON } else { PacketRecording::Off },
             recording: if self.keep_messages { Recording::ON } else { Recording::Off },
             ..NamespaceConfig::default()
         })

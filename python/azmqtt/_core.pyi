@@ -7,7 +7,14 @@ from typing import Any, TypeAlias, final
 from typing_extensions import Self, disjoint_base
 
 from azmqtt._core_broker import AuthenticationCalls, BrokerClient, MqttMessage, Publishing
-from azmqtt._core_namespace import MessageLog, Namespace, NamespaceAuthentication, namespace_behaviours
+from azmqtt._core_namespace import (
+    MessageLog,
+    Namespace,
+    NamespaceAuthentication,
+    NamespaceFaults,
+    NamespacePackets,
+    namespace_behaviours,
+)
 from azmqtt._mqtt.layout import BrokerOptions
 from azmqtt._options import CoreOptions, InvokeOptions
 from azmqtt._types import MethodResult, ReportedPatch, Twin
@@ -33,6 +40,8 @@ __all__ = [
     "MqttMessage",
     "Namespace",
     "NamespaceAuthentication",
+    "NamespaceFaults",
+    "NamespacePackets",
     "PacketLog",
     "PendingCall",
     "Provisioning",

@@ -1,4 +1,4 @@
-"""A fault that a test has asked a local hub for."""
+"""A fault that a test has asked a local hub or namespace for."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from azmqtt._core import Hub, HubFaults
+    from azmqtt._core import Hub, HubFaults, Namespace, NamespaceFaults
 
 
 class InjectedFault:
     """A fault that was asked for; in a ``with``, until its end."""
 
-    def __init__(self, hub: Hub, faults: HubFaults, fault_id: int) -> None:
+    def __init__(self, hub: Hub | Namespace, faults: HubFaults | NamespaceFaults, fault_id: int) -> None:
         self._hub = hub
         self._faults = faults
         #: Counts the faults of the hub, from 1.

@@ -40,7 +40,7 @@ class Packet:
         kind: ``"CONNECT"``, ``"PUBLISH"``, ``"PUBACK"``, …: the packet's name as MQTT writes it. Besides packets
             there are ``"MALFORMED"`` for bytes that are none, ``"INCOMPLETE"`` for a connection that ended in the
             middle of one, and ``"CLOSED"`` for its end.
-        direction: ``"to_hub"`` or ``"to_device"``.
+        direction: ``"to_hub"`` or ``"to_device"``; on a local namespace ``"to_namespace"`` or ``"to_client"``.
         time: When the hub read or wrote it, in UTC.
         connection: Which of the client's connections it was on, from 1; those that were refused count.
         client_id: What the client called itself in its CONNECT: ``device`` or ``device/module``.
@@ -72,7 +72,7 @@ class Packet:
     """
 
     kind: str
-    direction: Literal["to_hub", "to_device"]
+    direction: Literal["to_hub", "to_device", "to_namespace", "to_client"]
     time: datetime
     connection: int
     client_id: str
@@ -103,8 +103,13 @@ class Packet:
         """Show it in one line, such as ``→ PUBLISH id=3 qos=1 devices/d/messages/events/ 12 B``."""
         if self.kind == "CLOSED":
             return f"■ closed: {self.reason}"
-        arrow = "→" if self.direction == "to_hub" else "←"
+        arrow = "→" if self.inward else "←"
         return " ".join([arrow, self.kind, *self._details(), *_shown(self.properties)])
+
+    @property
+    def inward(self) -> bool:
+        """Whether it went to the service."""
+        return self.direction in {"to_hub", "to_namespace"}
 
     def _details(self) -> list[str]:
         shown = [] if self.packet_id is None else [f"id={self.packet_id}"]

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import azmqtt
+from azmqtt import _core
 
 PAGE = Path(__file__).parents[2] / "docs" / "local-namespace.md"
 
@@ -107,7 +108,7 @@ def test_every_step_of_the_demo_is_checked():
     done = run("demo", "namespace")
     assert done.returncode == 0, done.stdout + done.stderr
     steps = done.stdout.count("\n  ok ")
-    assert steps >= 13
+    assert steps == 15
     assert f"All {steps} steps checked." in done.stdout
     assert done.stderr == ""
 
@@ -115,3 +116,9 @@ def test_every_step_of_the_demo_is_checked():
 def test_the_demo_of_a_namespace_has_no_connection_string():
     done = run("demo", "namespace", "--connection-string", "HostName=a")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_the_page_has_every_behaviour():
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]+) \| (`[^|]+`) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    found = [(name, question, choices.strip("`").split("`, `")) for name, question, choices in rows]
+    assert found == _core.namespace_behaviours()

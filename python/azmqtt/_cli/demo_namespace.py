@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from azmqtt._cli.transcript import StepFailed, Transcript, check
 from azmqtt._errors import Error, PublishRefused, SubscribeRefused
+from azmqtt._mqtt import MqttClient
+from azmqtt._mqtt.authentication import EntraToken
 from azmqtt._namespace import LocalNamespace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from azmqtt._mqtt import MqttClient
 
 SPACE = "ContosoTopicSpace"
 TOPIC = "contosotopics/topic1"
@@ -22,6 +23,10 @@ FOREIGN_TOPIC = "contosotopics/topic2"
 MESSAGES = 10
 #: Seconds that any one step may take.
 TIMEOUT = 30.0
+#: Of a managed identity.
+OBJECT_ID = "11111111-2222-3333-4444-555555555555"
+#: Seconds until its token expires; the client renews it after 85 % of them.
+TOKEN_LIFE = 4
 #: MQTT 5 §2.4.
 NOT_AUTHORIZED = 0x87
 
@@ -50,6 +55,7 @@ def _session(transcript: Transcript, stack: ExitStack) -> None:
     one, two = _connect(transcript, namespace, stack)
     _exchange(transcript, one, two)
     _refuse(transcript, one, two)
+    _renew(transcript, namespace, stack)
     _take_back(transcript, namespace, one, two)
     with transcript.step("close"):
         one.close()
@@ -102,6 +108,34 @@ def _refuse(transcript: Transcript, one: MqttClient, two: MqttClient) -> None:
         note(_refused_publish(one, FOREIGN_TOPIC))
     with transcript.step("subscribe to another topic") as note:
         note(_refused_subscribe(two, FOREIGN_TOPIC))
+
+
+def _renew(transcript: Transcript, namespace: LocalNamespace, stack: ExitStack) -> None:
+    with transcript.step("connect by a token of Entra ID") as note:
+        namespace.assign_role(OBJECT_ID, "Publisher", topic_space_name=SPACE)
+        client = stack.enter_context(
+            MqttClient(
+                namespace.hostname,
+                "client3",
+                port=namespace.port,
+                trust=namespace.ca_file,
+                authentication=EntraToken(lambda: namespace.entra_token(OBJECT_ID, expires_in=TOKEN_LIFE)),
+                timeout=TIMEOUT,
+            )
+        )
+        client.publish(TOPIC, {"reading": -1})
+        note(f"role Publisher, a token for {TOKEN_LIFE} s")
+    with transcript.step("renew the token by AUTH") as note:
+        sent = 0
+        deadline = time.monotonic() + TIMEOUT
+        while client.stats()["tokens_renewed"] == 0:
+            check(time.monotonic() < deadline, f"it was not renewed within {TIMEOUT:.0f} s")
+            client.publish(TOPIC, {"still": "here"})
+            sent += 1
+            time.sleep(0.02)
+        check(client.stats()["connects"] == 1, "the client had to connect again")
+        client.close()
+        note(f"on the same connection, {sent} messages meanwhile")
 
 
 def _take_back(transcript: Transcript, namespace: LocalNamespace, one: MqttClient, two: MqttClient) -> None:

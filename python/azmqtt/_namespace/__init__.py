@@ -11,8 +11,10 @@ from azmqtt._local import forked
 from azmqtt._namespace.authentication import AuthenticationMixin
 from azmqtt._namespace.certificates import CertificatesMixin
 from azmqtt._namespace.clients import ClientsMixin
+from azmqtt._namespace.faults import FaultsMixin
 from azmqtt._namespace.management import ManagementMixin
 from azmqtt._namespace.messages import MessagesMixin
+from azmqtt._namespace.packets import PacketsMixin
 from azmqtt._namespace.permissions import PermissionsMixin
 from azmqtt._support.arguments import checked, list_of_texts, seconds_within, within
 from azmqtt._support.arguments import port as port_argument
@@ -38,6 +40,8 @@ class LocalNamespace(
     PermissionsMixin,
     ManagementMixin,
     MessagesMixin,
+    PacketsMixin,
+    FaultsMixin,
     Uncopied,
 ):
     """An Event Grid namespace on this machine: MQTT 5 and 3.1.1 over TLS and WebSockets, as the service speaks it.
@@ -62,6 +66,7 @@ class LocalNamespace(
             Sessions, messages and role assignments end with the namespace.
         hostname: The name in the certificate, by which clients reach it.
         record: Whether published messages are kept (the newest 100,000 or 64 MiB), for :meth:`messages`.
+        record_packets: Whether every MQTT packet is kept (the newest 100,000 or 64 MiB), for :meth:`packets`.
         units: How many throughput units, 1 to 40: limits of clients, sessions and retained messages go with them.
         limits: ``"service"`` for the service's rates as well, such as 1,000 messages a second from a session;
             ``"sizes"`` for all limits but the rates.
@@ -80,7 +85,7 @@ class LocalNamespace(
     """
 
     _KIND = "namespace"
-    _HALVES = ("_core", "_messages")
+    _HALVES = ("_core", "_messages", "_packets", "_faults")
 
     def __init__(
         self,
@@ -91,6 +96,7 @@ class LocalNamespace(
         state: str | os.PathLike[str] | None = None,
         hostname: str = "localhost",
         record: bool = True,
+        record_packets: bool = False,
         units: int = 1,
         limits: Literal["sizes", "service"] = "sizes",
         maximum_session_expiry_in_hours: int = 1,
@@ -125,10 +131,13 @@ class LocalNamespace(
             "propagation": propagation,
             "allowed_origins": list_of_texts("allowed_origins", allowed_origins),
             "keep_messages": record,
+            "keep_packets": record_packets,
             "behaviours": list((behaviours or {}).items()),
         }
         self._core = _core.Namespace(options)
         self._messages = _core.MessageLog(self._core)
+        self._packets = _core.NamespacePackets(self._core)
+        self._faults = _core.NamespaceFaults(self._core)
         self._certificates: dict[str, DeviceCertificate] = {}
         # Also at the interpreter's exit, so that no temporary file stays.
         self._finalizer = weakref.finalize(self, self._core.stop)

@@ -1,0 +1,146 @@
+"""Recorded MQTT packets, as a local hub and a local namespace show them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from azmqtt._hub_packets import Packet
+    from azmqtt._support.waiting import Steps
+
+#: So much of a body is shown, in characters.
+_PREVIEW = 60
+
+#: MQTT §2.2.1, and what stands for no packet.
+_KINDS = (
+    "CONNECT",
+    "CONNACK",
+    "PUBLISH",
+    "PUBACK",
+    "PUBREC",
+    "PUBREL",
+    "PUBCOMP",
+    "SUBSCRIBE",
+    "SUBACK",
+    "UNSUBSCRIBE",
+    "UNSUBACK",
+    "PINGREQ",
+    "PINGRESP",
+    "DISCONNECT",
+    "AUTH",
+    "MALFORMED",
+    "INCOMPLETE",
+    "CLOSED",
+)
+
+
+def as_packets(
+    records: Iterable[tuple[int, str, int, float, bool, str, dict[str, Any]]] | None, kind_of_service: str, peer: str
+) -> list[Packet]:
+    """Make packets of what the core has recorded.
+
+    Args:
+        records: ``None`` if packets are not recorded.
+        kind_of_service: Where they go or come from: ``"hub"`` or ``"namespace"``.
+        peer: Whom it talks with: ``"device"`` or ``"client"``.
+
+    Raises:
+        RuntimeError: Packets are not recorded.
+    """
+    from datetime import datetime, timezone
+
+    from azmqtt._hub_packets import Packet
+
+    if records is None:
+        raise RuntimeError(f"packets are not recorded: make the {kind_of_service} with record_packets=True")
+    return [
+        Packet(
+            kind,
+            f"to_{kind_of_service if inward else peer}",  # type: ignore[arg-type]  # one of four
+            datetime.fromtimestamp(time, timezone.utc),
+            connection,
+            client_id,
+            sequence,
+            **fields,
+        )
+        for sequence, client_id, connection, time, inward, kind, fields in records
+    ]
+
+
+def first_packet(
+    packets: Callable[[int], list[Packet]],
+    wait: Callable[[int, float], object],
+    predicate: Callable[[Packet], object] | None,
+    kind: str | None,
+    after: int,
+    timeout: float | None,
+) -> Steps[Packet]:
+    """Wait for the first packet that matches.
+
+    Args:
+        packets: Returns those after a sequence number.
+        wait: Waits until there is one after a sequence number, for so many seconds at most.
+        predicate: Says of a packet whether it is the one.
+        kind: The packet's kind.
+        after: Only those with a higher sequence number.
+        timeout: In seconds; ``None`` waits for ever.
+
+    Raises:
+        TimeoutError: None came in time; shows the last that did come.
+        ValueError: There is no such kind.
+    """
+    __tracebackhide__ = True
+    if kind is not None and kind not in _KINDS:
+        raise ValueError(f"kind must be one of {', '.join(_KINDS)}, not {kind!r}")
+    seen = after
+    found: list[Packet] = []
+
+    def look(tick: float) -> bool:
+        nonlocal seen
+        # What matches is looked for before the first wait, and after the last.
+        wait(seen, tick)
+        for packet in packets(seen):
+            seen = packet.sequence
+            if kind in {None, packet.kind} and (predicate is None or predicate(packet)):
+                found.append(packet)
+                return True
+        return False
+
+    if (yield look, timeout):
+        return found[0]
+    last = packets(after)[-3:]
+    came = "; the last ones were:" + "".join(f"\n  {packet}" for packet in last) if last else "; there were none"
+    wanted = "packet" if kind is None else kind
+    msg = f"no {wanted} that matches within {timeout} s{came}"
+    raise TimeoutError(msg)
+
+
+def as_text(packets: list[Packet]) -> str:
+    """Show packets as text, a line for each."""
+    if not packets:
+        return "no packets"
+    start = packets[0].time
+    lines = [f"from {start:%Y-%m-%d %H:%M:%S.%f} UTC"]
+    current = None
+    for packet in packets:
+        if current != (packet.client_id, packet.connection):
+            current = (packet.client_id, packet.connection)
+            lines.append(f"{packet.client_id}, connection {packet.connection}:")
+        # The service's side is indented, so that the eye finds questions and answers.
+        indent = "" if packet.inward else "    "
+        body = _preview(packet.payload)
+        lines.append(f"{(packet.time - start).total_seconds():9.3f}  {indent}{packet}{body}")
+    return "\n".join(lines)
+
+
+def _preview(payload: bytes) -> str:
+    """Show the beginning of a body, if it is text."""
+    try:
+        text = payload.decode()
+    except UnicodeDecodeError:
+        return ""
+    if not text or not text.isprintable():
+        return ""
+    return f" {text[:_PREVIEW]}…" if len(text) > _PREVIEW else f" {text}"

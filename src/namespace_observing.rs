@@ -1,0 +1,102 @@
+//! `_core.NamespacePackets`, `_core.NamespaceFaults`: the recorded packets of a local namespace, and its faults as JSON.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use serde_json::Value;
+
+use super::core::span;
+use super::errors::value_error;
+use super::hub_packets::{Record, to_tuple};
+use super::namespace::{Namespace, to_python};
+use azmqtt_namespace::faults::{FaultError, Rule, Schedule};
+
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct NamespacePackets(Arc<azmqtt_namespace::Namespace>);
+
+#[pymethods]
+impl NamespacePackets {
+    #[new]
+    fn new(namespace: &Namespace) -> Self {
+        Self(namespace.0.clone())
+    }
+
+    /// The packets of a client, or of all, after a sequence number; `None` if they are not recorded.
+    fn records<'py>(
+        &self,
+        py: Python<'py>,
+        client_id: Option<&str>,
+        after: u64,
+    ) -> PyResult<Option<Vec<Record<'py>>>> {
+        let records = py.detach(|| self.0.packets(client_id, after));
+        records.map(|records| records.iter().map(|record| to_tuple(py, record)).collect()).transpose()
+    }
+
+    /// Waits for at most `timeout` seconds; whether there is one.
+    fn wait(&self, py: Python<'_>, client_id: Option<&str>, after: u64, timeout: f64) -> PyResult<bool> {
+        let timeout = span("timeout", timeout)?;
+        Ok(py.detach(|| self.0.wait_for_packet(client_id, after, timeout)))
+    }
+}
+
+/// Number, rule, whose, what, Unix time in seconds.
+type Fired = (u64, u64, String, String, f64);
+
+#[pyclass(frozen, module = "azmqtt._core")]
+pub(super) struct NamespaceFaults(Arc<azmqtt_namespace::Namespace>);
+
+#[pymethods]
+impl NamespaceFaults {
+    #[new]
+    fn new(namespace: &Namespace) -> Self {
+        Self(namespace.0.clone())
+    }
+
+    /// Sets a rule; its id.
+    fn inject(&self, py: Python<'_>, rule: &str) -> PyResult<u64> {
+        let rule = read(rule, Rule::from_json)?;
+        py.detach(|| self.0.inject_fault(rule)).map_err(to_python)
+    }
+
+    /// Starts a schedule; its plan.
+    fn start(&self, py: Python<'_>, schedule: &str) -> PyResult<Vec<String>> {
+        let schedule = read(schedule, Schedule::from_json)?;
+        let plan = py.detach(|| self.0.start_fault_schedule(&schedule)).map_err(to_python)?;
+        Ok(plan.iter().map(|planned| planned.to_json().to_string()).collect())
+    }
+
+    fn remove(&self, fault_id: u64) -> bool {
+        self.0.remove_fault(fault_id)
+    }
+
+    fn clear(&self) -> usize {
+        self.0.clear_faults()
+    }
+
+    /// Id, rule, how often it has fired, whether it is over.
+    fn rules(&self) -> Vec<(u64, String, u64, bool)> {
+        let rules = self.0.faults().into_iter();
+        rules.map(|rule| (rule.id, rule.rule.to_json().to_string(), rule.fired, rule.over)).collect()
+    }
+
+    fn fired(&self, after: u64) -> Vec<Fired> {
+        let fired = self.0.fired_faults(after).into_iter().map(|fired| {
+            let since = fired.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+            (fired.sequence, fired.rule, fired.whose, fired.fault, since.as_secs_f64())
+        });
+        fired.collect()
+    }
+
+    /// Waits for at most `timeout` seconds. How often the rule has fired; `None` for one that is not known.
+    fn wait(&self, py: Python<'_>, fault_id: u64, count: u64, timeout: f64) -> PyResult<Option<u64>> {
+        let timeout = span("timeout", timeout)?;
+        Ok(py.detach(|| self.0.wait_for_fault(fault_id, count, timeout)))
+    }
+}
+
+fn read<T>(text: &str, parse: fn(Value) -> Result<T, FaultError>) -> PyResult<T> {
+    let json = serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("JSON: {error}")))?;
+    parse(json).map_err(|error| value_error(&error))
+}
