@@ -1,7 +1,8 @@
 """Writes the list of functions that the linker puts side by side: ``python benches/order.py WHEEL``.
 
-The wheel has to have its symbols, and its functions in no order: valgrind names what is in ``.text`` alone. A client's
-session is run under callgrind, which tells the functions that it enters, over TLS 1.3 and 1.2. See README.md.
+The wheel has to have its symbols, and its functions in no order: valgrind names what is in ``.text`` alone. An import and
+a client's session are run under callgrind, which tells the functions that they enter, the session over TLS 1.3 and 1.2.
+What an import enters comes first, so that a program that imports azmqtt and makes no client maps little. See README.md.
 """
 
 from __future__ import annotations
@@ -26,6 +27,13 @@ ENOUGH = 0.4
 """Of a module, the part in bytes that is run from which on the whole module is named instead of its functions."""
 
 FIRST_LINE = "Functions that every client runs, as python benches/order.py found them; read by build.rs."
+
+IMPORT = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+import azmqtt
+os._exit(0)
+"""
 
 SESSION = """
 import asyncio, itertools, os, sys
@@ -71,14 +79,19 @@ CRATE = re.compile(r"Cs[0-9A-Za-z]+_")
 OPTIMIZED = re.compile(r"\.llvm\.\d+$")
 
 
-def entered(wheel: Path, library: Path, programs: Path, *, tls12: bool) -> set[str]:
-    """Return the names of the library's functions that a session enters."""
+def entered(program: str, arguments: Iterable[str], library: Path) -> set[str]:
+    """Return the names of the library's functions that a program enters."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    with tempfile.NamedTemporaryFile("r") as out, sink(programs, delay_ms=0, tls12=tls12) as target:
+    with tempfile.NamedTemporaryFile("r") as out:
         callgrind = ["valgrind", "--quiet", "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={out.name}"]
-        python = [sys.executable, "-I", "-c", SESSION, str(wheel), str(target.port), target.ca]
-        subprocess.run([*callgrind, *python], check=True, env=environment)
+        subprocess.run([*callgrind, sys.executable, "-I", "-c", program, *arguments], check=True, env=environment)
         return set(functions(out, library))
+
+
+def session(wheel: Path, library: Path, programs: Path, *, tls12: bool) -> set[str]:
+    """Return the names of the library's functions that a client's session enters."""
+    with sink(programs, delay_ms=0, tls12=tls12) as target:
+        return entered(SESSION, [str(wheel), str(target.port), target.ca], library)
 
 
 def functions(lines: Iterable[str], library: Path) -> Iterator[str]:
@@ -161,10 +174,14 @@ def main() -> None:
         (library,) = unpacked.glob("azmqtt/_core.*.so")
         if b"\0.text.client\0" in library.read_bytes():
             sys.exit(f"{wheel} was built with an order: README.md says how to build it without")
-        run = {name for tls12 in (False, True) for name in entered(unpacked, library, programs, tls12=tls12)}
-        chosen = shortest(run, sizes(library))
-    LIST.write_text("\n".join([FIRST_LINE, *sorted(chosen), ""]))
-    print(f"{LIST}: {len(chosen)} patterns for {len(run)} functions")
+        imported = entered(IMPORT, [str(unpacked)], library)
+        run = {name for tls12 in (False, True) for name in session(unpacked, library, programs, tls12=tls12)}
+        size = sizes(library)
+        # One by one: a module would bring with it what only a session enters.
+        first = {patterns(name)[-1] for name in imported & size.keys()}
+        then = shortest(run - imported, size) - first
+    LIST.write_text("\n".join([FIRST_LINE, *sorted(first), *sorted(then), ""]))
+    print(f"{LIST}: {len(first)} patterns for an import, {len(then)} for a client of {len(run)} functions")
 
 
 if __name__ == "__main__":
