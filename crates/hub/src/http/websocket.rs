@@ -76,7 +76,7 @@ async fn serve(
     let Some(received) = read_connect(stream, MAX_IN_FLIGHT, &shared).await else { return };
     if provisioning::is_meant(&received, &shared.config.hostname) {
         provisioning::authenticate(received, chain, shared, place).await;
-    } else {
-        connection::authenticate(received, chain, shared, place).await;
+    } else if let Some(connection) = connection::authenticate(received, chain, shared, place).await {
+        tokio::spawn(connection.run());
     }
 }

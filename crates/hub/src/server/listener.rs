@@ -70,7 +70,11 @@ async fn serve(
     let chain = ClientChain::of(stream.get_ref().1);
     let place = shared.unauthenticated.admit(room);
     match protocol {
-        Protocol::Mqtt => connection::serve(place.limit(stream), chain, shared, place).await,
+        Protocol::Mqtt => {
+            if let Some(connection) = connection::admit(place.limit(stream), chain, shared, place).await {
+                tokio::spawn(connection.run());
+            }
+        }
         Protocol::Provisioning(router) => match first_byte(&mut stream, limits.connect_timeout).await {
             // Methods of HTTP begin with a letter, CONNECT with 0x10.
             Some(byte) if byte.is_ascii_alphabetic() => {

@@ -32,30 +32,38 @@ const READ_AHEAD: usize = 32 << 10;
 /// A deadline that is always in the future of what anybody waits for.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Serves a client whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is accepted.
-pub async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauthenticated: Unauthenticated)
+/// Lets a client in whose TLS handshake is done and showed `chain`: its connection, to be run, if it is accepted.
+/// `unauthenticated` is given back then.
+///
+/// Run the connection in a task of its own: what the steps before need is a multiple of what it needs itself.
+pub async fn admit<S>(
+    stream: S,
+    chain: ClientChain,
+    shared: Arc<Shared>,
+    unauthenticated: Unauthenticated,
+) -> Option<Box<Connection<S>>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    if let Some(received) = read_connect(stream, MAX_IN_FLIGHT, &shared).await {
-        authenticate(received, chain, shared, unauthenticated).await;
-    }
+    let received = read_connect(stream, MAX_IN_FLIGHT, &shared).await?;
+    authenticate(received, chain, shared, unauthenticated).await
 }
 
-/// [`serve`] from the CONNECT on.
+/// [`admit`] from the CONNECT on.
 pub(crate) async fn authenticate<S>(
     received: ReceivedConnect<S, Delivery>,
     chain: ClientChain,
     shared: Arc<Shared>,
     unauthenticated: Unauthenticated,
-) where
+) -> Option<Box<Connection<S>>>
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let ReceivedConnect { mut transport, mut server, connect } = received;
     if shared.throttle.is_on() {
-        let Some(wait) = gate::admit(&shared) else { return };
+        let wait = gate::admit(&shared)?;
         if !stays(&mut transport, wait).await {
-            return;
+            return None;
         }
     }
     let refused = match connect {
@@ -63,21 +71,18 @@ pub(crate) async fn authenticate<S>(
             if shared.faults.is_armed()
                 && let Some(code) = meet_fault(&shared, &mut transport, &connect).await =>
         {
-            match code {
-                Some(code) => code,
-                None => return,
-            }
+            code?
         }
         Err(error @ ProtocolError::UnsupportedLevel(_)) => {
             transport.ends(format_args!("refused: {error}"));
             shared.note_refusal(error.to_string());
             ReasonCode::UnsupportedProtocolVersion
         }
-        Err(_) => return,
+        Err(_) => return None,
         Ok(connect) => match shared.judge().admit(&connect, &chain, SystemTime::now()) {
             Ok(admitted) => {
                 drop(unauthenticated);
-                // In a place of its own, so that a stranger does not take as much room as a device.
+                // Boxed, so that an unauthenticated client takes no room for it.
                 return Box::pin(accept(transport, server, shared, connect, admitted)).await;
             }
             Err(refusal) => {
@@ -90,6 +95,7 @@ pub(crate) async fn authenticate<S>(
     server.refuse(refused, Properties::default());
     // The place is kept: lingering is bounded like the rest of what strangers may take.
     let _ = timeout(LINGER, send_refusal(&mut transport, &mut server)).await;
+    None
 }
 
 /// What a fault does to a CONNECT: nothing more, a refusal, or the end of the connection (`Some(None)`).
@@ -128,14 +134,15 @@ where
     }
 }
 
-/// Makes the client the device's connection, in the place of any older one, and serves it to its end.
+/// Makes the client the device's connection, in the place of any older one. `None` if it may not be that after all.
 async fn accept<S>(
     mut transport: Transport<S>,
     server: Server<Delivery>,
     shared: Arc<Shared>,
     connect: Connect,
     admitted: Admitted,
-) where
+) -> Option<Box<Connection<S>>>
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let device = admitted.device.clone();
@@ -146,12 +153,12 @@ async fn accept<S>(
     {
         transport.ends(&reason);
         shared.note_refusal(reason.to_string());
-        return;
+        return None;
     }
     let attaching = device.attaching.lock().await;
     device.close_and_wait(CloseReason::TakenOver).await;
     if !device.may_connect() {
-        return; // since it was judged
+        return None; // since it was judged
     }
     let (stored, purged) = {
         let stored = {
@@ -179,10 +186,10 @@ async fn accept<S>(
     if !device.may_connect() {
         // Who disabled or removed it meanwhile may have found no connection to end.
         device.detach(end, CloseReason::Disabled, None, u32::MAX);
-        return;
+        return None;
     }
     let mut session = DeviceSession::accept(shared.clone(), admitted, server, stored, end.number);
-    let connection = Connection {
+    Some(Box::new(Connection {
         transport,
         // Messages that an earlier connection left are no sign of a client that does not read.
         close_at: session.server.output().len() + shared.config.limits.close_at,
@@ -194,8 +201,9 @@ async fn accept<S>(
         // The client need not wait for its CONNACK [MQTT-3.1.4-5].
         input_waits: true,
         faults: ConnectionFaults::default(),
-    };
-    connection.run(connect.clean_start, connect.will).await;
+        clean_session: connect.clean_start,
+        will: connect.will.map(Box::new),
+    }))
 }
 
 /// What woke the connection.
@@ -209,7 +217,8 @@ enum Wake {
     Drained,
 }
 
-struct Connection<S> {
+/// A device's connection, from its CONNACK on.
+pub struct Connection<S> {
     transport: Transport<S>,
     session: DeviceSession,
     shared: Arc<Shared>,
@@ -223,11 +232,13 @@ struct Connection<S> {
     input_waits: bool,
     /// Faults that were asked for.
     faults: ConnectionFaults,
+    clean_session: bool,
+    will: Option<Box<Will>>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Serves the client to its end, and leaves the device as the end demands.
-    async fn run(mut self, clean_session: bool, will: Option<Will>) {
+    pub async fn run(mut self: Box<Self>) {
         let reason = match self.session.send_cloud_messages() {
             Ok(()) => self.serve().await,
             Err(reason) => reason,
@@ -235,7 +246,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if self.faults.orderly {
             let _ = timeout(LINGER, poll_fn(|cx| self.transport.poll_shutdown(cx))).await;
         }
-        let Self { mut transport, mut session, end, shared, mut faults, .. } = self;
+        let Self { mut transport, mut session, end, shared, mut faults, clean_session, will, .. } = *self;
         if let Some(event) = faults.take_held() {
             session.forget(event);
         }
@@ -244,7 +255,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         drop(transport);
         session.end_calls(&reason);
         if let Some(will) = will.filter(|_| reason.wants_will()) {
-            session.emit_will(will);
+            session.emit_will(*will);
         }
         let device = session.device.clone();
         let stored = (!clean_session).then(|| session.into_stored());

@@ -129,7 +129,13 @@ async fn a_device_at_the_hub() {
     fuzz_served("a device", &[&session(&hub)], 400, |stream| {
         let shared = hub.shared.clone();
         let place = shared.unauthenticated.admit(room.clone().try_acquire_owned().unwrap());
-        connection::serve(place.limit(stream), ClientChain::default(), shared, place)
+        async {
+            let admitted =
+                connection::admit(place.limit(stream), ClientChain::default(), shared, place).await;
+            if let Some(connection) = admitted {
+                connection.run().await;
+            }
+        }
     })
     .await;
     assert!(TestClient::connect(&hub, "dev2").await.send("devices/dev2/messages/events/", "x").await);
