@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -83,7 +84,7 @@ impl Client {
         timeout: Option<Seconds>,
     ) -> PyResult<()> {
         let (device, timeout) = (self.0.device_for_call(py)?, self.0.timeout(timeout)?);
-        let message = outgoing::message(message, &self.0.topic)?;
+        let message = outgoing::message(message, &self.0.topic, Bytes::copy_from_slice)?;
         waiter::wait(py, |reply| device.send(message, timeout, reply))
     }
 
@@ -94,7 +95,7 @@ impl Client {
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let timeout = self.0.timeout(timeout)?;
-        let message = outgoing::message(message, &self.0.topic)?;
+        let message = outgoing::message(message, &self.0.topic, Bytes::copy_from_slice)?;
         bridge::submit_many(py, &*self.0, |device, reply| device.send(message, timeout, reply))
     }
 

@@ -79,6 +79,7 @@ mod options;
 mod outcome;
 mod outgoing;
 mod pasted;
+mod payloads;
 mod provisioning;
 mod runtime;
 mod sas;

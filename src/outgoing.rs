@@ -13,10 +13,14 @@ use azmqtt_dialect::{MAX_MESSAGE_SIZE, MessageProperties};
 use azmqtt_mqtt::{QoS, Text};
 
 /// Makes a message of `bytes`, `str`, something JSON-able or a `Message`, checked against the service's
-/// rules. `topic` is the one of a message without properties.
-pub(super) fn message(object: &Bound<'_, PyAny>, topic: &Text) -> PyResult<Outgoing> {
+/// rules. `topic` is the one of a message without properties; `copy` copies plain bytes.
+pub(super) fn message(
+    object: &Bound<'_, PyAny>,
+    topic: &Text,
+    copy: impl FnOnce(&[u8]) -> Bytes,
+) -> PyResult<Outgoing> {
     if let Ok(bytes) = object.cast_exact::<PyBytes>() {
-        return plain(bytes.as_bytes(), topic, object.py());
+        return plain(bytes.as_bytes(), topic, copy, object.py());
     }
     if object.get_type().is(message_class(object.py())?) {
         return full(object, topic);
@@ -36,12 +40,16 @@ fn message_class(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
 }
 
 /// The way of bytes without properties: one copy and no look at anything else.
-fn plain(payload: &[u8], topic: &Text, py: Python<'_>) -> PyResult<Outgoing> {
+fn plain(
+    payload: &[u8],
+    topic: &Text,
+    copy: impl FnOnce(&[u8]) -> Bytes,
+    py: Python<'_>,
+) -> PyResult<Outgoing> {
     if payload.len() > MAX_MESSAGE_SIZE {
         return Err(oversize(payload.len(), py));
     }
-    let payload = Bytes::copy_from_slice(payload);
-    Ok(Outgoing { topic: topic.clone(), payload, qos: QoS::AtLeastOnce })
+    Ok(Outgoing { topic: topic.clone(), payload: copy(payload), qos: QoS::AtLeastOnce })
 }
 
 fn oversize(length: usize, py: Python<'_>) -> PyErr {

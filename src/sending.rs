@@ -6,21 +6,24 @@ use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
 use super::core::{Core, Seconds};
+use super::payloads::Payloads;
 use super::{bridge, many, outgoing};
 use azmqtt_device::Bulk;
+use azmqtt_net::sync::Mutex;
 
 /// One call to `send_messages`.
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct Sending {
     core: Arc<Core>,
     bulk: Arc<Bulk>,
+    payloads: Mutex<Payloads>,
 }
 
 impl Sending {
     pub(super) fn new(py: Python<'_>, core: &Arc<Core>, timeout: Option<Seconds>) -> PyResult<Self> {
         let device = core.device_for_call(py)?.clone();
         let bulk = Arc::new(Bulk::new(device, core.timeout(timeout)?));
-        Ok(Self { core: Arc::clone(core), bulk })
+        Ok(Self { core: Arc::clone(core), bulk, payloads: Mutex::default() })
     }
 }
 
@@ -40,7 +43,9 @@ impl Sending {
 
     /// Takes one message; whether it is time to wait for room.
     fn push(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
-        many::push(message.py(), &self.bulk, || outgoing::message(message, &self.core.topic))
+        many::push(message.py(), &self.bulk, || {
+            outgoing::message(message, &self.core.topic, |payload| self.payloads.lock().copy(payload))
+        })
     }
 
     /// A future that is done when there is room for more.

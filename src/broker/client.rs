@@ -38,7 +38,7 @@ impl BrokerClient {
         retain: bool,
         fields: Option<Fields<'_>>,
     ) -> PyResult<Publish> {
-        let topic = outgoing::topic(topic, self.0.topics)?;
+        let topic = self.0.topics.lock().topic(topic)?;
         let qos = quality("qos", qos)?;
         outgoing::message(topic, payload, qos, retain, fields, self.0.config().level)
     }

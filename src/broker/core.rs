@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 
-use super::outgoing::TopicLimits;
+use super::outgoing::{TopicLimits, Topics};
 use crate::bridge::Bursts;
 use crate::core::{PlaceWarning, span};
 use crate::fork::Generation;
 use crate::runtime;
 use azmqtt_client::{Client, Config};
+use azmqtt_net::sync::Mutex;
 
 /// One client.
 pub(crate) struct BrokerCore {
@@ -23,8 +24,9 @@ pub(crate) struct BrokerCore {
     pub(super) logged: AtomicBool,
     /// For calls that name no timeout.
     pub(super) timeout: Duration,
-    /// What the broker takes, as far as its name tells.
-    pub(super) topics: TopicLimits,
+    /// What topics the broker takes, as far as its name tells.
+    pub(super) topic_limits: TopicLimits,
+    pub(super) topics: Mutex<Topics>,
     pub(super) hostname: String,
 }
 
@@ -38,7 +40,8 @@ impl BrokerCore {
             warning: PlaceWarning::default(),
             logged: AtomicBool::new(false),
             timeout,
-            topics,
+            topic_limits: topics,
+            topics: Mutex::new(Topics::new(topics)),
             hostname,
         }
     }

@@ -9,6 +9,7 @@ use pyo3::types::{PyBool, PyBytes, PyInt, PyString, PyTuple};
 use super::message::MqttMessage;
 use crate::convert;
 use crate::outgoing::Body;
+use crate::payloads::Payloads;
 use azmqtt_mqtt::{Level, Properties, PropertiesBuilder, Publish, QoS, Text};
 
 /// Topics of a broker.
@@ -85,9 +86,12 @@ pub(super) fn user_properties(field: &str, given: &Bound<'_, PyAny>) -> PyResult
 }
 
 /// A payload, and the content type that goes with the kind of object it came from.
-fn payload(object: &Bound<'_, PyAny>) -> PyResult<(Bytes, Option<&'static str>)> {
+fn payload(
+    object: &Bound<'_, PyAny>,
+    copy: impl FnOnce(&[u8]) -> Bytes,
+) -> PyResult<(Bytes, Option<&'static str>)> {
     if let Ok(bytes) = object.cast_exact::<PyBytes>() {
-        return Ok((Bytes::copy_from_slice(bytes.as_bytes()), None));
+        return Ok((copy(bytes.as_bytes()), None));
     }
     let body = Body::of("payload", object)?;
     Ok((body.bytes, body.kind))
@@ -102,7 +106,17 @@ pub(super) fn message(
     fields: Option<Fields<'_>>,
     level: Level,
 ) -> PyResult<Publish> {
-    let (payload, kind) = payload(object)?;
+    message_with(topic, payload(object, Bytes::copy_from_slice)?, qos, retain, fields, level)
+}
+
+fn message_with(
+    topic: Text,
+    (payload, kind): (Bytes, Option<&'static str>),
+    qos: QoS,
+    retain: bool,
+    fields: Option<Fields<'_>>,
+    level: Level,
+) -> PyResult<Publish> {
     // What MQTT 3.1.1 cannot say is left out, unless somebody has asked for it.
     let kind = kind.filter(|_| level == Level::Mqtt5);
     let properties = match (fields, kind) {
@@ -113,33 +127,19 @@ pub(super) fn message(
     Ok(Publish { retain, properties, ..Publish::new(topic, qos, payload) })
 }
 
-/// Makes many messages, most of them to the same topic.
-pub(super) struct Many {
+/// Checks topics, most of which are the object of the time before.
+pub(super) struct Topics {
     limits: TopicLimits,
-    level: Level,
-    qos: QoS,
     last: Option<(Py<PyString>, Text)>,
 }
 
-impl Many {
-    pub(super) fn new(limits: TopicLimits, level: Level, qos: QoS) -> Self {
-        Self { limits, level, qos, last: None }
+impl Topics {
+    pub(super) fn new(limits: TopicLimits) -> Self {
+        Self { limits, last: None }
     }
 
-    /// A message of a pair of topic and payload, or of an `MqttMessage`.
-    pub(super) fn message(&mut self, object: &Bound<'_, PyAny>) -> PyResult<Publish> {
-        if let Ok(message) = object.cast_exact::<MqttMessage>() {
-            return message.get().outgoing(object.py(), self.limits, self.level);
-        }
-        let Ok(pair) = object.cast::<PyTuple>() else { return Err(no_message(object)) };
-        if pair.len() != 2 {
-            return Err(no_message(object));
-        }
-        let topic = self.topic(&pair.get_item(0)?)?;
-        message(topic, &pair.get_item(1)?, self.qos, false, None, self.level)
-    }
-
-    fn topic(&mut self, object: &Bound<'_, PyAny>) -> PyResult<Text> {
+    /// A topic that may be published to.
+    pub(super) fn topic(&mut self, object: &Bound<'_, PyAny>) -> PyResult<Text> {
         if let Some((last, text)) = &self.last
             && last.is(object)
         {
@@ -150,6 +150,34 @@ impl Many {
             self.last = Some((object.clone().unbind(), text.clone()));
         }
         Ok(text)
+    }
+}
+
+/// Makes many messages.
+pub(super) struct Many {
+    topics: Topics,
+    level: Level,
+    qos: QoS,
+    payloads: Payloads,
+}
+
+impl Many {
+    pub(super) fn new(limits: TopicLimits, level: Level, qos: QoS) -> Self {
+        Self { topics: Topics::new(limits), level, qos, payloads: Payloads::default() }
+    }
+
+    /// A message of a pair of topic and payload, or of an `MqttMessage`.
+    pub(super) fn message(&mut self, object: &Bound<'_, PyAny>) -> PyResult<Publish> {
+        if let Ok(message) = object.cast_exact::<MqttMessage>() {
+            return message.get().outgoing(object.py(), self.topics.limits, self.level);
+        }
+        let Ok(pair) = object.cast::<PyTuple>() else { return Err(no_message(object)) };
+        if pair.len() != 2 {
+            return Err(no_message(object));
+        }
+        let topic = self.topics.topic(&pair.get_item(0)?)?;
+        let payload = payload(&pair.get_item(1)?, |payload| self.payloads.copy(payload))?;
+        message_with(topic, payload, self.qos, false, None, self.level)
     }
 }
 

@@ -29,7 +29,7 @@ impl Publishing {
     ) -> PyResult<Self> {
         let client = core.client()?.clone();
         let bulk = Arc::new(Bulk::new(client, core.timeout(timeout)?));
-        let many = Mutex::new(Many::new(core.topics, core.config().level, quality("qos", qos)?));
+        let many = Mutex::new(Many::new(core.topic_limits, core.config().level, quality("qos", qos)?));
         Ok(Self { core: Arc::clone(core), bulk, many })
     }
 }

@@ -53,6 +53,14 @@ def test_every_kind_of_message(hub, client):
     assert bodies(hub, client) == [b"a", b"b", b"[1]", b"d", b"e"]
 
 
+def test_payloads_of_any_size_side_by_side(hub, client):
+    """Small ones share memory."""
+    sizes = [0, 1, 255, 1023, 1024, 1025, 8191, 8192, 8193, 100_000, 7]
+    payloads = [bytes([n % 256]) * size for n, size in enumerate(sizes * 20)]
+    assert client.send_messages(payloads) == len(payloads)
+    assert bodies(hub, client) == payloads
+
+
 def test_a_slow_generator_keeps_no_message_waiting(hub, client):
     arrived = threading.Event()
 

@@ -33,8 +33,12 @@ class Published(NamedTuple):
 
 
 def published(reason_code: int) -> Published:
-    """Make the outcome of a publish of its reason code."""
-    return Published(reason_code, False if reason_code == _NO_MATCHING_SUBSCRIBERS else None)
+    """Return the outcome of a publish by its reason code."""
+    return _OUTCOMES.get(reason_code) or Published(reason_code)
+
+
+#: Made once: nearly every publish has one of them.
+_OUTCOMES = {0: Published(), _NO_MATCHING_SUBSCRIBERS: Published(_NO_MATCHING_SUBSCRIBERS, matched=False)}
 
 
 class Will(NamedTuple):

@@ -24,7 +24,7 @@ use crate::lasting::Handle;
 use crate::lasting::times::Time;
 use crate::reply::Reply;
 use crate::watch::{Log, State, StateChange};
-use azmqtt_mqtt::{LARGEST_PACKET, Level, Publish, ReasonCode};
+use azmqtt_mqtt::{LARGEST_PACKET, Level, Publish, ReasonCode, Text};
 use azmqtt_net::ConnectProgress;
 use azmqtt_net::deadlines::later;
 
@@ -236,14 +236,21 @@ impl Client {
 
     /// Says what is wrong with a message, as far as it can be told before there is a connection.
     pub fn check(&self, publish: &Publish) -> Result<(), Error> {
+        if !publish.has_topic_name() {
+            filter::check_topic(&publish.topic)?;
+        }
+        self.check_beside_topic(publish)
+    }
+
+    fn check_beside_topic(&self, publish: &Publish) -> Result<(), Error> {
         if !publish.properties.is_empty() {
             self.is_v5("properties of messages")?;
         }
-        if publish.fits(LARGEST_PACKET) {
-            return Ok(());
+        if publish.size_fits(LARGEST_PACKET) {
+            Ok(())
+        } else {
+            Err(Error::PacketTooLarge { limit: LARGEST_PACKET })
         }
-        filter::check_topic(&publish.topic)?;
-        Err(Error::PacketTooLarge { limit: LARGEST_PACKET })
     }
 
     fn is_v5(&self, what: &'static str) -> Result<(), Error> {
@@ -256,6 +263,10 @@ impl Client {
     /// Takes room in the outbox; how much.
     fn admit(&self, publish: &Publish) -> Result<u32, Error> {
         self.check(publish)?;
+        self.make_room(publish)
+    }
+
+    fn make_room(&self, publish: &Publish) -> Result<u32, Error> {
         let size = size_of(publish);
         self.shared().budget.take(size as usize)?;
         Ok(size)
@@ -280,8 +291,15 @@ impl TakesMany for Client {
         let Time { deadline, timeout } = Time::within(timeout);
         let mut sizes = Vec::with_capacity(messages.len());
         let mut failure = None;
+        let mut checked: Option<&Text> = None;
         for message in messages.iter() {
-            match self.admit(message) {
+            let admitted = if checked.is_some_and(|topic| topic.is_same(&message.topic)) {
+                self.check_beside_topic(message).and_then(|()| self.make_room(message))
+            } else {
+                checked = Some(&message.topic);
+                self.admit(message)
+            };
+            match admitted {
                 Ok(size) => sizes.push(size),
                 Err(Error::OutboxFull { .. }) => break,
                 Err(error) => {

@@ -44,15 +44,24 @@ impl Publish {
     /// Whether this fits, at either QoS, into a packet of at most `limit` bytes, with a topic name that MQTT can carry
     /// (§3.3.2.1, §4.7): not empty, at most 65,535 bytes, no wildcard and no U+0000.
     pub fn fits(&self, limit: usize) -> bool {
-        // Fixed header, topic length and packet identifier at their largest.
-        const OVERHEAD: usize = 5 + 2 + 2;
-        let properties = if self.properties.is_empty() { 0 } else { 4 + self.properties.len() };
+        self.has_topic_name() && self.size_fits(limit)
+    }
+
+    /// Whether the topic is a name: see [`Self::fits`].
+    pub fn has_topic_name(&self) -> bool {
         let topic = &self.topic;
         !topic.is_empty()
             && u16::try_from(topic.len()).is_ok()
             && !has_wildcard(topic)
             && !topic.as_bytes().contains(&0)
-            && OVERHEAD + topic.len() + properties + self.payload.len() <= limit
+    }
+
+    /// Whether this fits into a packet of at most `limit` bytes, whatever the topic says.
+    pub fn size_fits(&self, limit: usize) -> bool {
+        // Fixed header, topic length and packet identifier at their largest.
+        const OVERHEAD: usize = 5 + 2 + 2;
+        let properties = if self.properties.is_empty() { 0 } else { 4 + self.properties.len() };
+        OVERHEAD + self.topic.len() + properties + self.payload.len() <= limit
     }
 }
 

@@ -9,7 +9,7 @@ use super::state::Session;
 use crate::connection::MAX_OUTPUT;
 use crate::managed::inlets::Inlet;
 use crate::managed::message::{Delivery, Received, size_of};
-use azmqtt_mqtt::{Level, Publish, QoS, ReasonCode};
+use azmqtt_mqtt::{Level, Publish, QoS, ReasonCode, Text};
 
 /// Payloads smaller than this are copied out of the buffer that they were read into.
 const SMALL: usize = 8 * 1024;
@@ -122,14 +122,49 @@ impl Session {
         self.link.accepted_at().is_none() || self.mqtt.output().len() < MAX_OUTPUT
     }
 
-    /// As it came, a few bytes would hold on to the whole buffer that they were read into. Most messages come on the topic
-    /// of the one before.
+    /// As it came, a few bytes would hold on to the whole buffer that they were read into.
     pub(super) fn compact(&mut self, publish: Publish) -> Publish {
         let Publish { topic, properties, payload, .. } = publish;
-        if topic != self.last_topic {
-            self.last_topic = topic.as_str().into();
-        }
+        let topic = self.last_topic.copy(&topic);
         let payload = if payload.len() < SMALL { Bytes::copy_from_slice(&payload) } else { payload };
-        Publish { topic: self.last_topic.clone(), properties: properties.compact(), payload, ..publish }
+        Publish { topic, properties: properties.compact(), payload, ..publish }
+    }
+}
+
+/// The topic of the last message that came in. Where several in a row have it, they share one copy.
+#[derive(Debug, Default)]
+pub(super) struct LastTopic {
+    name: String,
+    /// From the second message in a row on: sharing takes memory, too, and topics may change with each message.
+    shared: Option<Text>,
+}
+
+impl LastTopic {
+    fn copy(&mut self, topic: &str) -> Text {
+        if topic == self.name {
+            return self.shared.get_or_insert_with(|| topic.into()).clone();
+        }
+        topic.clone_into(&mut self.name);
+        self.shared = None;
+        topic.into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_in_a_row_share_their_topic() {
+        let mut last = LastTopic::default();
+        let read = String::from("sensors/1");
+        let topics =
+            ["sensors/1", "sensors/1", &read, "sensors/2", "sensors/1"].map(|topic| last.copy(topic));
+        assert_eq!(
+            topics.each_ref().map(Text::as_str),
+            ["sensors/1", "sensors/1", "sensors/1", "sensors/2", "sensors/1"]
+        );
+        assert!(topics[1].is_same(&topics[2]));
+        assert!(!topics[2].is_same(&topics[4]));
     }
 }

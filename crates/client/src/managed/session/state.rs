@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::arrivals::Arrivals;
 use super::goal::Goal;
 use super::link::{Lease, Link, Shown};
+use super::receiving::LastTopic;
 use super::requests::Requests;
 use super::subscriptions::Subscriptions;
 use crate::lasting;
@@ -21,7 +22,7 @@ use crate::managed::shared::Shared;
 use crate::managed::subscription::Subscription;
 use crate::outbox::Outbox;
 use crate::reply::Reply;
-use azmqtt_mqtt::{Client, Connect, Level, PropertiesBuilder, Text};
+use azmqtt_mqtt::{Client, Connect, Level, PropertiesBuilder};
 use azmqtt_net::ClockOffset;
 use azmqtt_net::deadlines::later;
 
@@ -41,8 +42,7 @@ pub(crate) struct Session {
     pub(super) outbox: Outbox<Owner>,
     pub(super) arrivals: Arrivals,
     pub(super) inlets: inlets::Copy,
-    /// The topic of the last message that came in.
-    pub(super) last_topic: Text,
+    pub(super) last_topic: LastTopic,
     pub(super) subscriptions: Subscriptions,
     /// When a filter that was refused after a lost session may be tried again.
     pub(super) refused: Option<(Instant, Subscription)>,
@@ -87,7 +87,7 @@ impl Session {
             outbox: Outbox::new(now),
             arrivals: Arrivals::default(),
             inlets: inlets::Copy::default(),
-            last_topic: Text::default(),
+            last_topic: LastTopic::default(),
             subscriptions: Subscriptions::default(),
             refused: None,
             requests: Requests::default(),
