@@ -1,8 +1,9 @@
 """Writes the list of functions that the linker puts side by side: ``python benches/order.py WHEEL``.
 
-The wheel has to have its symbols, and its functions in no order: valgrind names what is in ``.text`` alone. An import and
-a client's session are run under callgrind, which tells the functions that they enter, the session over TLS 1.3 and 1.2.
-What an import enters comes first, so that a program that imports azmqtt and makes no client maps little. See README.md.
+The wheel has to have its symbols, and its functions in no order: valgrind names what is in ``.text`` alone. An import
+and a client's session are run under callgrind, which tells the functions that they enter, the session over TLS 1.3 and
+1.2. What an import enters comes first, so that a program that imports azmqtt and makes no client maps little. See
+README.md.
 """
 
 from __future__ import annotations
