@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout;
 
 use super::authenticating::{authenticate, valid_until};
-use super::connection::{Connected, run};
+use super::connection::{Connected, spawn};
 use super::renewal::Renewal;
 use crate::authentication::{Admitted, Shown};
 use crate::broker::{Refusal, Token, check_connect};
@@ -21,10 +21,10 @@ use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_mqtt::{Connect, Properties, ProtocolError, ReasonCode, Server};
 
-/// Serves a client whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is let in.
+/// Lets a client in whose TLS handshake is done and showed `chain`. `unauthenticated` is given back once it is let in.
 pub async fn serve<S>(stream: S, chain: ClientChain, shared: Arc<Shared>, unauthenticated: Unauthenticated)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut transport = Transport::new(stream, shared.packets.as_ref().map(PacketLog::tap));
     let mut server = shared.broker.lock().server(Instant::now());
@@ -70,8 +70,7 @@ where
     match accept(server, connect, admitted, shown, &shared) {
         Ok(connected) => {
             drop(unauthenticated);
-            // In a place of its own, so that a stranger does not take as much room as a client.
-            Box::pin(run(transport, connected, shared)).await;
+            spawn(transport, connected, shared);
         }
         Err((server, refusal)) => refuse(transport, *server, &shared, refusal).await,
     }

@@ -72,14 +72,15 @@ struct Task<S> {
     faults: Option<Box<ConnectionFaults>>,
 }
 
-/// Serves a client to the end of its connection.
-pub async fn run<S>(transport: Transport<S>, connected: Connected, shared: Arc<Shared>)
+/// Serves a client to the end of its connection, in a task of its own: what the steps before needed is a multiple of what
+/// a connection needs.
+pub fn spawn<S>(transport: Transport<S>, connected: Connected, shared: Arc<Shared>)
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let timer = Box::pin(sleep_until(connected.valid_until.into()));
     // The client need not wait for its CONNACK [MQTT-3.1.4-5].
-    let mut task = Task {
+    let task = Box::new(Task {
         transport,
         connected,
         shared,
@@ -89,12 +90,16 @@ where
         input: Input::Paused,
         sends_at: None,
         faults: None,
-    };
-    let end = task.serve().await;
-    task.leave(end).await;
+    });
+    tokio::spawn(task.run());
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
+    async fn run(mut self: Box<Self>) {
+        let end = self.serve().await;
+        self.leave(end).await;
+    }
+
     /// Why the client's side ends the connection; `None` if the broker has.
     async fn serve(&mut self) -> Option<End> {
         loop {
@@ -267,7 +272,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
     }
 
     /// Says the last words, and closes.
-    async fn leave(mut self, end: Option<End>) {
+    async fn leave(&mut self, end: Option<End>) {
         let connection = self.connected.connection;
         let farewell = self.shared.change(|broker, now| {
             if let Some(end) = end {
