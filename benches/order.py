@@ -26,6 +26,10 @@ from runner.venvs import build_rig
 LIST = REPOSITORY / "packaging" / "order.txt"
 ENOUGH = 0.4
 """Of a module, the part in bytes that is run from which on the whole module is named instead of its functions."""
+ALONE = 0.5
+"""The same for a function by its name, which all functions have that were compiled of it for one type or another."""
+LITTLE = 24 << 10
+"""So much of other functions does no harm, in bytes."""
 
 FIRST_LINE = "Functions that every client runs, as python benches/order.py found them; read by build.rs."
 
@@ -163,6 +167,18 @@ def shortest(run: set[str], size: Mapping[str, int]) -> set[str]:
     return chosen
 
 
+def alone(run: set[str], size: Mapping[str, int]) -> set[str]:
+    """Return the patterns of single functions that stand for little else than what was run."""
+    whole: dict[str, int] = defaultdict(int)
+    part: dict[str, int] = defaultdict(int)
+    for name, count in size.items():
+        itself = patterns(name)[-1]
+        whole[itself] += count
+        part[itself] += count if name in run else 0
+    enough = {pattern: min(ALONE * whole[pattern], whole[pattern] - LITTLE) for pattern in whole}
+    return {pattern for pattern, count in part.items() if count > 0 and count >= enough[pattern]}
+
+
 def main() -> None:
     """Run the sessions and write the list."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -178,9 +194,8 @@ def main() -> None:
         imported = entered(IMPORT, [str(unpacked)], library)
         run = {name for tls12 in (False, True) for name in session(unpacked, library, programs, tls12=tls12)}
         size = sizes(library)
-        # One by one: a module would bring with it what only a session enters.
-        first = {patterns(name)[-1] for name in imported & size.keys()}
-        then = shortest(run - imported, size) - first
+        first = alone(imported, size)
+        then = shortest({name for name in run | imported if patterns(name)[-1] not in first}, size)
     LIST.write_text("\n".join([FIRST_LINE, *sorted(first), *sorted(then), ""]))
     print(f"{LIST}: {len(first)} patterns for an import, {len(then)} for a client of {len(run)} functions")
 
