@@ -12,6 +12,7 @@
 //! | [`transport`] | one byte stream of a client: when it counts as not reading, and its recording |
 //! | [`packets`] | the recording of every MQTT packet, for tests |
 //! | [`state_dir`] | what a service keeps across restarts |
+//! | [`task`] | tasks of the runtime |
 //! | [`temp_dir`] | the directory of a service that keeps nothing |
 //! | [`files`] | files that only this user can read, replaced as a whole |
 //! | [`faults`] | faults on demand: rules, when they fire, what they do to packets and connections |
@@ -30,6 +31,7 @@ pub mod http;
 pub mod listener;
 pub mod packets;
 pub mod state_dir;
+pub mod task;
 pub mod temp_dir;
 pub mod transport;
 pub mod unauthenticated;

@@ -10,6 +10,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
+use crate::task;
+
 /// Connections that the system holds until they are accepted: a thousand devices may start at once.
 const BACKLOG: u32 = 1024;
 
@@ -110,6 +112,6 @@ pub async fn accept<F>(
         let Ok(permit) = room.clone().acquire_owned().await else { return };
         // Without it acknowledgements wait for the peer's delayed ones. A socket that refuses it works all the same.
         let _ = stream.set_nodelay(true);
-        tokio::spawn(serve(stream, permit));
+        task::spawn(serve(stream, permit));
     }
 }

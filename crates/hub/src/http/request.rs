@@ -13,6 +13,7 @@ use crate::error::HubError;
 use crate::if_match::IfMatch;
 use crate::shared::Shared;
 use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_local::task;
 
 /// What is read at once, in bytes.
 const BRIEF: usize = 64 << 10;
@@ -66,13 +67,11 @@ pub(super) async fn off_thread<T: Send + 'static>(
     let shared = shared.clone();
     // The semaphore is never closed.
     let room = shared.service_work.clone().acquire_owned().await.ok();
-    let done = spawn_blocking(move || {
+    let done = task::blocking(move || {
         let _room = room;
         work(&shared)
     });
-    let done = done.await;
-    let done = done.unwrap_or_else(|error| Err(HubError::System(std::io::Error::other(error))));
-    done.map_err(Refusal::from)
+    done.await.map_err(HubError::System)?.map_err(Refusal::from)
 }
 
 #[cfg(test)]

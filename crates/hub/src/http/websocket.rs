@@ -19,6 +19,7 @@ use azmqtt_dialect::WEBSOCKET_PATH;
 use azmqtt_dialect::provisioning::GLOBAL_HOST;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::http::{HttpsStream, Origins, Peer, check_upgrade};
+use azmqtt_local::task;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_net::websocket::{Role, WebSocketBytes};
 
@@ -53,7 +54,7 @@ fn upgrade(service: Service, State(shared): State<Arc<Shared>>, mut request: Req
         // Only if a second request on the connection overtook its upgrade, which HTTP/1.1 has no way to do.
         return StatusCode::BAD_REQUEST.into_response();
     };
-    tokio::spawn(serve(service, upgrade, chain, shared, place));
+    task::spawn(serve(service, upgrade, chain, shared, place));
     answer.into_response()
 }
 
@@ -77,6 +78,6 @@ async fn serve(
     if provisioning::is_meant(&received, &shared.config.hostname) {
         provisioning::authenticate(received, chain, shared, place).await;
     } else if let Some(connection) = connection::authenticate(received, chain, shared, place).await {
-        tokio::spawn(connection.run());
+        task::spawn(connection.run());
     }
 }

@@ -23,6 +23,7 @@ use crate::unix_time::unix_now;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::query::{Source, Target};
 use azmqtt_dialect::service_error::ErrorCode;
+use azmqtt_local::task;
 
 /// The longest sleep: clocks may be set.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -34,7 +35,7 @@ pub async fn run(jobs: Arc<Jobs>) {
         let now = unix_millis();
         let (due, next) = jobs.begin_due(now);
         for request in due {
-            tokio::spawn(work(jobs.clone(), request));
+            task::spawn(work(jobs.clone(), request));
         }
         let wait = next.map_or(LOOK_AGAIN, |next| Duration::from_millis(next.saturating_sub(now)));
         tokio::select! {

@@ -15,6 +15,7 @@ use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::handshake::{self, HandshakeError, ServerStream, first_byte};
 use azmqtt_local::listener::accept;
+use azmqtt_local::task;
 
 /// What is spoken on a listener, inside TLS.
 #[derive(Clone)]
@@ -72,7 +73,7 @@ async fn serve(
     match protocol {
         Protocol::Mqtt => {
             if let Some(connection) = connection::admit(place.limit(stream), chain, shared, place).await {
-                tokio::spawn(connection.run());
+                task::spawn(connection.run());
             }
         }
         Protocol::Provisioning(router) => match first_byte(&mut stream, limits.connect_timeout).await {

@@ -17,6 +17,7 @@ use crate::http;
 use crate::jobs;
 use crate::registry::device::{CloseReason, END_TIMEOUT};
 use crate::shared::Shared;
+use azmqtt_local::task;
 
 /// The thread, until it is stopped.
 pub struct Thread {
@@ -102,15 +103,15 @@ async fn run(
         for listener in listeners {
             let tls = TlsAcceptor::from(tls.clone());
             let accept = listener::run(listener, protocol.clone(), tls, shared.clone(), room.clone());
-            accepting.push(tokio::spawn(accept));
+            accepting.push(task::spawn(accept));
         }
     }
     let hub = shared.clone();
-    tokio::spawn(async move { deadlines::run(&hub.registry, &hub.feedback).await });
+    task::spawn(async move { deadlines::run(&hub.registry, &hub.feedback).await });
     let hub = shared.clone();
-    tokio::spawn(async move { azmqtt_local::faults::run(&hub.faults, &*hub.registry).await });
-    tokio::spawn(jobs::run(shared.jobs.clone()));
-    tokio::spawn(configurations::run(shared.configurations.clone()));
+    task::spawn(async move { azmqtt_local::faults::run(&hub.faults, &*hub.registry).await });
+    task::spawn(jobs::run(shared.jobs.clone()));
+    task::spawn(configurations::run(shared.configurations.clone()));
     // Nobody waits for the answer only if the hub was dropped, and then `stopped` resolves too.
     let _ = ready.send(Ok(Ports {
         mqtt: mqtt_port,

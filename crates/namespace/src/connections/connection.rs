@@ -19,6 +19,7 @@ use crate::authentication::Admitted;
 use crate::broker::{Connection, End, Farewell, Received, Refusal};
 use crate::shared::Shared;
 use azmqtt_local::connecting::{LINGER, send_last};
+use azmqtt_local::task;
 use azmqtt_local::transport::Transport;
 
 /// A client that was let in.
@@ -80,7 +81,7 @@ where
 {
     let timer = Box::pin(sleep_until(connected.valid_until.into()));
     // The client need not wait for its CONNACK [MQTT-3.1.4-5].
-    let task = Box::new(Task {
+    let served = Box::new(Task {
         transport,
         connected,
         shared,
@@ -91,7 +92,7 @@ where
         sends_at: None,
         faults: None,
     });
-    tokio::spawn(task.run());
+    task::spawn(served.run());
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {

@@ -13,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::StreamExt;
 use serde_json::Value;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::answer::Refusal;
@@ -23,6 +22,7 @@ use crate::resource_id::ResourceId;
 use crate::shared::Shared;
 use crate::store::ChangeError;
 use axum::http::StatusCode;
+use azmqtt_local::task;
 
 /// Bytes of a body.
 const MAX_BODY: usize = 256 << 10;
@@ -193,6 +193,5 @@ pub async fn off_thread<T: Send + 'static>(
     work: impl FnOnce(&Shared) -> Result<T, Refusal> + Send + 'static,
 ) -> Result<T, Refusal> {
     let shared = shared.clone();
-    let done = spawn_blocking(move || work(&shared)).await;
-    done.unwrap_or_else(|error| Err(ChangeError::System(std::io::Error::other(error)).into()))
+    task::blocking(move || work(&shared)).await.map_err(ChangeError::System)?
 }

@@ -18,6 +18,7 @@ use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::handshake::ServerStream;
 use azmqtt_local::http::{self, HttpsStream, IdleTimeouts, Origins, Peer, check_upgrade};
+use azmqtt_local::task;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_net::websocket::{Role, WebSocketBytes};
 
@@ -56,7 +57,7 @@ async fn upgrade(State(shared): State<Arc<Shared>>, mut request: Request) -> Res
         // Only if a second request on the connection overtook its upgrade, which HTTP/1.1 has no way to do.
         return StatusCode::BAD_REQUEST.into_response();
     };
-    tokio::spawn(serve_upgraded(upgrade, chain, shared, place));
+    task::spawn(serve_upgraded(upgrade, chain, shared, place));
     answer.into_response()
 }
 

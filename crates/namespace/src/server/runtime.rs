@@ -20,6 +20,7 @@ use crate::error::NamespaceError;
 use crate::shared::Shared;
 use azmqtt_local::faults;
 use azmqtt_local::listener::bind;
+use azmqtt_local::task;
 
 /// The thread, until it is stopped.
 pub struct Thread {
@@ -89,12 +90,12 @@ async fn run(
         for listener in listeners {
             let tls = TlsAcceptor::from(tls.clone());
             let accept = listener::run(listener, protocol.clone(), tls, shared.clone(), room.clone());
-            accepting.push(tokio::spawn(accept));
+            accepting.push(task::spawn(accept));
         }
     }
-    accepting.push(tokio::spawn(tick(shared.clone())));
+    accepting.push(task::spawn(tick(shared.clone())));
     let faulty = shared.clone();
-    accepting.push(tokio::spawn(async move { faults::run(&faulty.faults, &*faulty).await }));
+    accepting.push(task::spawn(async move { faults::run(&faulty.faults, &*faulty).await }));
     // Nobody waits for the answer only if the namespace was dropped, and then `stopped` resolves too.
     let _ = ready.send(Ok(Ports { mqtt, https }));
     // An error means the same: the namespace is gone.
