@@ -30,6 +30,7 @@ class Peer:
         client.on_connect = lambda _c, _u, flags, code, _p: note(("connected", code.value, flags.session_present))
         client.on_disconnect = lambda _c, _u, _f, code, _p: note(("disconnected", code.value))
         client.on_subscribe = lambda _c, _u, _m, codes, _p: note(("subscribed", [code.value for code in codes]))
+        client.on_unsubscribe = lambda _c, _u, _m, _codes, _p: note(("unsubscribed",))
         client.on_publish = lambda _c, _u, _m, code, _p: note(("published", code.value))
         client.on_message = lambda _c, _u, message: note(("message", message))
         self.client = client
@@ -60,6 +61,9 @@ class Peer:
         return self.wait("message")[0]
 
     def leave(self):
+        # What came in is acknowledged before this answer is looked at: a kept session has nothing left to send again.
+        self.client.unsubscribe("contoso/barrier")
+        self.wait("unsubscribed")
         self.client.disconnect()
         self.wait("disconnected")
         self.client.loop_stop()
