@@ -1,19 +1,15 @@
 //! `_core.HubFaults`: the faults of a local hub, as JSON.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde_json::Value;
 
 use super::core::span;
+use super::faults::{self, Happened, happened};
 use super::hub::{Hub, to_python};
 use azmqtt_hub::HubError;
 use azmqtt_hub::faults::{FaultError, Rule, Schedule};
-
-/// Number, rule, whose, what, Unix time in seconds.
-type Fired = (u64, u64, String, String, f64);
 
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct HubFaults(Arc<azmqtt_hub::Hub>);
@@ -52,12 +48,8 @@ impl HubFaults {
         rules.map(|rule| (rule.id, rule.rule.to_json().to_string(), rule.fired, rule.over)).collect()
     }
 
-    fn fired(&self, after: u64) -> Vec<Fired> {
-        let fired = self.0.fired_faults(after).into_iter().map(|fired| {
-            let since = fired.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            (fired.sequence, fired.rule, fired.whose, fired.fault, since.as_secs_f64())
-        });
-        fired.collect()
+    fn fired(&self, after: u64) -> Vec<Happened> {
+        happened(self.0.fired_faults(after))
     }
 
     /// Waits for at most `timeout` seconds. How often the rule has fired; `None` for one that is not known.
@@ -76,6 +68,5 @@ pub(super) fn plan_faults(schedule: &str) -> PyResult<Vec<String>> {
 }
 
 fn read<T>(text: &str, parse: fn(Value) -> Result<T, FaultError>) -> PyResult<T> {
-    let json = serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("JSON: {error}")))?;
-    parse(json).map_err(HubError::Fault).map_err(to_python)
+    faults::read(text, parse, |error| to_python(HubError::Fault(error)))
 }

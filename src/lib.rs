@@ -55,6 +55,7 @@ mod core;
 mod credential_callbacks;
 mod errors;
 mod events;
+mod faults;
 mod fork;
 mod greenlets;
 mod hub;

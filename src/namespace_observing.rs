@@ -1,14 +1,13 @@
 //! `_core.NamespacePackets`, `_core.NamespaceFaults`: the recorded packets of a local namespace, and its faults as JSON.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
-use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde_json::Value;
 
 use super::core::span;
 use super::errors::value_error;
+use super::faults::{self, Happened, happened};
 use super::hub_packets::{Record, to_tuple};
 use super::namespace::{Namespace, to_python};
 use azmqtt_namespace::faults::{FaultError, Rule, Schedule};
@@ -40,9 +39,6 @@ impl NamespacePackets {
         Ok(py.detach(|| self.0.wait_for_packet(client_id, after, timeout)))
     }
 }
-
-/// Number, rule, whose, what, Unix time in seconds.
-type Fired = (u64, u64, String, String, f64);
 
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct NamespaceFaults(Arc<azmqtt_namespace::Namespace>);
@@ -81,12 +77,8 @@ impl NamespaceFaults {
         rules.map(|rule| (rule.id, rule.rule.to_json().to_string(), rule.fired, rule.over)).collect()
     }
 
-    fn fired(&self, after: u64) -> Vec<Fired> {
-        let fired = self.0.fired_faults(after).into_iter().map(|fired| {
-            let since = fired.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-            (fired.sequence, fired.rule, fired.whose, fired.fault, since.as_secs_f64())
-        });
-        fired.collect()
+    fn fired(&self, after: u64) -> Vec<Happened> {
+        happened(self.0.fired_faults(after))
     }
 
     /// Waits for at most `timeout` seconds. How often the rule has fired; `None` for one that is not known.
@@ -97,6 +89,5 @@ impl NamespaceFaults {
 }
 
 fn read<T>(text: &str, parse: fn(Value) -> Result<T, FaultError>) -> PyResult<T> {
-    let json = serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("JSON: {error}")))?;
-    parse(json).map_err(|error| value_error(&error))
+    faults::read(text, parse, |error| value_error(&error))
 }

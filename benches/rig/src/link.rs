@@ -27,7 +27,7 @@ impl Link {
     /// TCP, TLS, CONNECT and CONNACK, with a login that the sink takes.
     pub fn connect(port: u16, config: &Arc<ClientConfig>, level: Level, client_id: &str) -> Result<Self> {
         let user = format!("localhost/{client_id}/?api-version=2021-04-12");
-        Self::open(port, config, level, client_id, &user, "any")
+        Self::log_in_to(port, config, level, client_id, &user, "any")
     }
 
     /// [`Self::connect`] with a login that a hub takes, which speaks MQTT 3.1.1.
@@ -38,22 +38,11 @@ impl Link {
         user: &str,
         password: &str,
     ) -> Result<Self> {
-        Self::open(port, config, Level::Four, client_id, user, password)
+        Self::log_in_to(port, config, Level::Four, client_id, user, password)
     }
 
     /// [`Self::connect`] with a login of one's own, in any version of MQTT.
     pub fn log_in_to(
-        port: u16,
-        config: &Arc<ClientConfig>,
-        level: Level,
-        client_id: &str,
-        user: &str,
-        password: &str,
-    ) -> Result<Self> {
-        Self::open(port, config, level, client_id, user, password)
-    }
-
-    fn open(
         port: u16,
         config: &Arc<ClientConfig>,
         level: Level,
