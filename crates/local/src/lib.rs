@@ -14,6 +14,7 @@
 //! | [`state_dir`] | what a service keeps across restarts |
 //! | [`task`] | tasks of the runtime |
 //! | [`temp_dir`] | the directory of a service that keeps nothing |
+//! | [`thread`] | the thread of a service, with a runtime of its own |
 //! | [`files`] | files that only this user can read, replaced as a whole |
 //! | [`faults`] | faults on demand: rules, when they fire, what they do to packets and connections |
 //! | [`http`] | the requests of one connection, peers that stop in the middle, and requests for a WebSocket |
@@ -33,6 +34,7 @@ pub mod packets;
 pub mod state_dir;
 pub mod task;
 pub mod temp_dir;
+pub mod thread;
 pub mod transport;
 pub mod unauthenticated;
 mod version1;

@@ -17,7 +17,7 @@ use crate::resources::{
     Client, ClientGroup, Directory, Permission, PermissionBinding, ResourceError, RoleAssignment, RoleScope,
     TopicSpace,
 };
-use crate::server::{Ports, Thread, spawn};
+use crate::server::{Ports, spawn};
 use crate::shared::Shared;
 use crate::store::{self, NAMESPACE_FILE, Resource};
 use crate::template::Template;
@@ -26,6 +26,7 @@ use azmqtt_local::files::FileError;
 use azmqtt_local::files::{make_private_dir, read_if_there, write_whole};
 use azmqtt_local::state_dir::{StateDir, StateError};
 use azmqtt_local::temp_dir::TempDir;
+use azmqtt_local::thread::Thread;
 use azmqtt_net::sync::Mutex;
 use tokio_rustls::rustls::ALL_VERSIONS;
 use tokio_rustls::rustls::crypto::ring;

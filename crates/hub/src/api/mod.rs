@@ -17,7 +17,7 @@ use crate::config::HubConfig;
 use crate::error::HubError;
 use crate::security::certificates::{generate, load, server_config, server_names};
 use crate::security::policies::OWNER;
-use crate::server::runtime::{self, Ports, Thread};
+use crate::server::runtime::{self, Ports};
 use crate::shared::Shared;
 use crate::storage::disk::Disk;
 use crate::storage::state_dir::{CA_FILE, StateDir, TEMP_DIR_PREFIX};
@@ -25,6 +25,7 @@ use azmqtt_dialect::identity::check_host_name;
 use azmqtt_local::certificate_authority::Authority;
 use azmqtt_local::files::write_whole;
 use azmqtt_local::temp_dir::TempDir;
+use azmqtt_local::thread::Thread;
 use azmqtt_net::sync::Mutex;
 
 /// A running hub. Its calls may be made from any thread, and block for no longer than a write to the disk takes,

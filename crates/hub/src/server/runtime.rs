@@ -1,10 +1,9 @@
 //! The hub's thread: it listens, and ends every connection when it is told to stop.
 
 use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
 
 use tokio::net::TcpListener;
-use tokio::runtime;
+use tokio::runtime::Runtime;
 use tokio::sync::{Semaphore, oneshot};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -18,21 +17,7 @@ use crate::jobs;
 use crate::registry::device::{CloseReason, END_TIMEOUT};
 use crate::shared::Shared;
 use azmqtt_local::task;
-
-/// The thread, until it is stopped.
-pub struct Thread {
-    stop: oneshot::Sender<()>,
-    handle: JoinHandle<()>,
-}
-
-impl Thread {
-    /// Ends every connection, and the thread.
-    pub fn stop(self) {
-        // A thread that is gone already needs no telling.
-        let _ = self.stop.send(());
-        let _ = self.handle.join();
-    }
-}
+use azmqtt_local::thread::Thread;
 
 /// Where a hub listens.
 #[derive(Clone, Copy, Default)]
@@ -45,24 +30,10 @@ pub struct Ports {
 
 /// Starts the hub's thread; returns when it listens, and where.
 pub fn spawn(shared: Arc<Shared>, tls: Arc<ServerConfig>) -> Result<(Thread, Ports), HubError> {
-    let (stop, stopped) = oneshot::channel();
-    let (ready, listening) = mpsc::channel();
-    let body = move || {
-        let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return drop(ready.send(Err(HubError::System(error)))),
-        };
-        runtime.block_on(run(shared, tls, &ready, stopped));
-        // A write to the disk that is under way is finished.
-        runtime.shutdown_timeout(END_TIMEOUT);
-    };
-    let handle =
-        thread::Builder::new().name("azmqtt-hub".to_owned()).spawn(body).map_err(HubError::System)?;
-    match listening.recv() {
-        Ok(Ok(ports)) => Ok((Thread { stop, handle }, ports)),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(HubError::System(std::io::Error::other("its thread ended at once"))),
-    }
+    // A write to the disk that is under way is finished.
+    let finish = |runtime: Runtime| runtime.shutdown_timeout(END_TIMEOUT);
+    let serve = |ready, stopped| async move { run(shared, tls, &ready, stopped).await };
+    Thread::start("azmqtt-hub", serve, finish, HubError::System)
 }
 
 async fn run(

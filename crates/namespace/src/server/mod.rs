@@ -4,4 +4,4 @@ mod https;
 mod listener;
 mod runtime;
 
-pub use runtime::{Ports, Thread, spawn};
+pub use runtime::{Ports, spawn};

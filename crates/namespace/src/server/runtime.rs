@@ -1,12 +1,9 @@
 //! The namespace's thread: it listens, and ends every connection when it is told to stop.
 
-use std::io;
 use std::sync::{Arc, mpsc};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
-use tokio::runtime;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::{sleep, sleep_until};
 use tokio_rustls::TlsAcceptor;
@@ -21,21 +18,7 @@ use crate::shared::Shared;
 use azmqtt_local::faults;
 use azmqtt_local::listener::bind;
 use azmqtt_local::task;
-
-/// The thread, until it is stopped.
-pub struct Thread {
-    stop: oneshot::Sender<()>,
-    handle: JoinHandle<()>,
-}
-
-impl Thread {
-    /// Ends every connection, and the thread.
-    pub fn stop(self) {
-        // A thread that is gone already needs no telling.
-        let _ = self.stop.send(());
-        let _ = self.handle.join();
-    }
-}
+use azmqtt_local::thread::Thread;
 
 /// Where a namespace listens.
 #[derive(Debug, Clone, Copy)]
@@ -48,22 +31,8 @@ pub struct Ports {
 
 /// Starts the namespace's thread; returns when it listens, and where.
 pub fn spawn(shared: Arc<Shared>, tls: Arc<ServerConfig>) -> Result<(Thread, Ports), NamespaceError> {
-    let (stop, stopped) = oneshot::channel();
-    let (ready, listening) = mpsc::channel();
-    let body = move || {
-        let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
-            Ok(runtime) => runtime,
-            Err(error) => return drop(ready.send(Err(NamespaceError::System(error)))),
-        };
-        runtime.block_on(run(shared, tls, &ready, stopped));
-    };
-    let thread = thread::Builder::new().name("azmqtt-namespace".to_owned()).spawn(body);
-    let handle = thread.map_err(NamespaceError::System)?;
-    match listening.recv() {
-        Ok(Ok(ports)) => Ok((Thread { stop, handle }, ports)),
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(NamespaceError::System(io::Error::other("its thread ended at once"))),
-    }
+    let serve = |ready, stopped| async move { run(shared, tls, &ready, stopped).await };
+    Thread::start("azmqtt-namespace", serve, drop, NamespaceError::System)
 }
 
 async fn run(
