@@ -35,8 +35,8 @@
 //! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
 //! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_packets`], [`hub_provisioning`]: the local hub.
-//! * [`namespace`], [`namespace_authentication`], [`namespace_messages`], [`namespace_observing`], [`namespace_options`],
-//!   [`namespace_resources`]: the local Event Grid namespace.
+//! * [`namespace`], [`namespace_authentication`], [`namespace_life_cycle`], [`namespace_messages`], [`namespace_observing`],
+//!   [`namespace_options`], [`namespace_resources`]: the local Event Grid namespace.
 //! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
 //! * [`core`]: what a client and its iterators share.
 
@@ -72,6 +72,7 @@ mod method_call;
 mod mqtt_client;
 mod namespace;
 mod namespace_authentication;
+mod namespace_life_cycle;
 mod namespace_messages;
 mod namespace_observing;
 mod namespace_options;
@@ -136,9 +137,11 @@ mod _core {
     #[pymodule_export]
     use super::namespace_authentication::NamespaceAuthentication;
     #[pymodule_export]
+    use super::namespace_life_cycle::LifeCycleEvents;
+    #[pymodule_export]
     use super::namespace_messages::MessageLog;
     #[pymodule_export]
-    use super::namespace_observing::{NamespaceFaults, NamespacePackets};
+    use super::namespace_observing::{NamespaceFaults, NamespacePackets, plan_namespace_faults};
     #[pymodule_export]
     use super::pasted::{bare_connection_string, decode_text};
     #[pymodule_export]

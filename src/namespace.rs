@@ -1,6 +1,7 @@
 //! `_core.Namespace`: the local Event Grid namespace for Python. Every call that may wait gives the interpreter up meanwhile.
 
 use std::ffi::OsStr;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use pyo3::exceptions::{PyLookupError, PyOSError, PyRuntimeError, PyValueError};
@@ -11,9 +12,10 @@ use super::errors;
 use super::fork::Generation;
 use super::namespace_options::NamespaceOptions;
 use super::namespace_resources::{Attributes, ClientTuple, client_tuple, permission, rule};
-use azmqtt_local::certificate_authority::client_certificate;
+use azmqtt_local::certificate_authority::{ClientNames, client_certificate};
 use azmqtt_local::listener::ListenError;
 use azmqtt_local::state_dir::StateError;
+use azmqtt_namespace::authentication::CaCertificate;
 use azmqtt_namespace::behaviours::ROWS;
 use azmqtt_namespace::names::{AuthenticationName, ClientName, GroupRef, ResourceName};
 use azmqtt_namespace::query::Query;
@@ -22,7 +24,7 @@ use azmqtt_namespace::resources::{
 };
 use azmqtt_namespace::template::Template;
 use azmqtt_namespace::{NamespaceConfig, NamespaceError};
-use azmqtt_net::certificate::CertificateFacts;
+use azmqtt_net::certificate::{AlternativeNames, CertificateFacts};
 
 /// A running namespace.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -39,6 +41,9 @@ impl Drop for Namespace {
 
 /// Names and what belongs to each: of a group its query, of a topic space its templates.
 type Named<T> = Vec<(String, String, T)>;
+
+/// Names of hosts, URIs, addresses, of e-mail.
+type Alternatives = (Vec<String>, Vec<String>, Vec<IpAddr>, Vec<String>);
 
 #[pymethods]
 impl Namespace {
@@ -270,9 +275,31 @@ impl Namespace {
         })
     }
 
-    /// Takes client certificates that the authority in `certificate` signed.
-    fn put_ca_certificate(&self, py: Python<'_>, name: &str, certificate: &[u8]) -> PyResult<()> {
-        py.detach(|| self.0.put_ca_certificate(name, certificate)).map_err(to_python)
+    /// Takes client certificates that the authority in `certificate` signed. Whether it is new.
+    fn put_ca_certificate(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        certificate: &[u8],
+        description: String,
+    ) -> PyResult<bool> {
+        py.detach(|| {
+            let name = ResourceName::parse(name)?;
+            let certificate =
+                CaCertificate::read_bytes(name, certificate).map_err(NamespaceError::Authority)?;
+            self.0.put(CaCertificate { description, ..certificate })
+        })
+        .map_err(to_python)
+    }
+
+    /// Name, description, and the certificate in PEM with the times from when and up to when it is valid, in Unix seconds.
+    fn ca_certificates(&self, py: Python<'_>) -> Named<(String, u64, u64)> {
+        let named = |certificate: CaCertificate| {
+            let facts = CertificateFacts::read(&certificate.der);
+            let (from, to) = facts.map_or((0, 0), |facts| (facts.not_before, facts.not_after));
+            (certificate.name.to_string(), certificate.description, (certificate.encoded, from, to))
+        };
+        py.detach(|| self.0.ca_certificates().into_iter().map(named).collect())
     }
 
     fn delete_ca_certificate(&self, py: Python<'_>, name: &str) -> PyResult<bool> {
@@ -280,7 +307,8 @@ impl Namespace {
     }
 
     /// A certificate for tests: PEM, its key's PEM, its SHA-256 thumbprint, from when and up to when it is valid, in Unix
-    /// seconds. `ago` and `life` in seconds.
+    /// seconds. `ago` and `life` in seconds; `names` are the alternative ones: of hosts, URIs, addresses, of e-mail.
+    #[pyo3(signature = (common_name, ago, life, self_signed, names=None))]
     fn create_certificate(
         &self,
         py: Python<'_>,
@@ -288,15 +316,24 @@ impl Namespace {
         ago: f64,
         life: f64,
         self_signed: bool,
+        names: Option<Alternatives>,
     ) -> PyResult<(String, String, String, u64, u64)> {
         let (ago, life) = (span("ago", ago)?, span("life", life)?);
         let authority = (!self_signed).then(|| self.0.authority());
-        let made = py.detach(|| client_certificate(authority, common_name, ago, life));
-        let (certificate, key, der) = made.map_err(|error| PyRuntimeError::new_err(error.to_string()))?;
+        let (dns, uri, ip, email) = names.unwrap_or_default();
+        let alternative = AlternativeNames { dns, uri, ip, email };
+        let names = ClientNames { common_name: common_name.to_owned(), alternative };
+        let made = py.detach(|| client_certificate(authority, names, ago, life));
+        let (certificate, key, der) = made.map_err(|error| PyValueError::new_err(error.to_string()))?;
         let facts = CertificateFacts::read(&der)
             .ok_or_else(|| PyRuntimeError::new_err("the certificate cannot be read back"))?;
         let thumbprint = Thumbprint::sha256(&der).to_string();
         Ok((certificate, key, thumbprint, facts.not_before, facts.not_after))
+    }
+
+    /// Whether the session of this client identifier is connected.
+    fn connected(&self, py: Python<'_>, client_id: &str) -> bool {
+        py.detach(|| self.0.with_broker(|broker| broker.is_connected(client_id)))
     }
 
     /// How many sessions there are, and how many of them are connected.

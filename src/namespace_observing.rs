@@ -88,6 +88,14 @@ impl NamespaceFaults {
     }
 }
 
+/// What a schedule would do, without a namespace.
+#[pyfunction]
+pub(super) fn plan_namespace_faults(schedule: &str) -> PyResult<Vec<String>> {
+    let schedule = read(schedule, Schedule::from_json)?;
+    let plan = schedule.plan().map_err(|error| value_error(&error))?;
+    Ok(plan.iter().map(|planned| planned.to_json().to_string()).collect())
+}
+
 fn read<T>(text: &str, parse: fn(Value) -> Result<T, FaultError>) -> PyResult<T> {
     faults::read(text, parse, |error| value_error(&error))
 }

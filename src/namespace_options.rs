@@ -27,6 +27,9 @@ pub(super) struct NamespaceOptions {
     session_expiry: u32,
     /// In seconds.
     propagation: f64,
+    /// Likewise.
+    operation_time: f64,
+    allow_remote: bool,
     allowed_origins: Vec<String>,
     keep_messages: bool,
     keep_packets: bool,
@@ -56,6 +59,8 @@ impl NamespaceOptions {
             },
             behaviours,
             propagation: span("propagation", self.propagation)?,
+            operation_time: span("operation_time", self.operation_time)?,
+            allow_remote: self.allow_remote,
             allowed_origins: self.allowed_origins,
             packets: if self.keep_packets { PacketRecording::ON } else { PacketRecording::Off },
             recording: if self.keep_messages { Recording::ON } else { Recording::Off },

@@ -33,8 +33,24 @@ impl Attributes {
     }
 }
 
+/// Attributes as pairs of key and value.
+pub(super) type Pairs = Vec<(String, Value)>;
+
+/// Lays attributes out for Python.
+pub(super) fn attribute_pairs(attributes: &attributes::Attributes) -> Pairs {
+    let pair = |(key, value): (&str, &AttributeValue)| {
+        let value = match value {
+            AttributeValue::Integer(number) => Value::Integer(*number),
+            AttributeValue::Text(text) => Value::Text(text.clone()),
+            AttributeValue::List(texts) => Value::List(texts.clone()),
+        };
+        (key.to_owned(), value)
+    };
+    attributes.iter().map(pair).collect()
+}
+
 /// Name, authentication name, validation scheme, thumbprints, attributes, description, whether it may connect.
-pub(super) type ClientTuple = (String, String, &'static str, Vec<String>, Vec<(String, Value)>, String, bool);
+pub(super) type ClientTuple = (String, String, &'static str, Vec<String>, Pairs, String, bool);
 
 /// Lays a client out for Python.
 pub(super) fn client_tuple(client: &Client) -> ClientTuple {
@@ -42,20 +58,12 @@ pub(super) fn client_tuple(client: &Client) -> ClientTuple {
         CertificateRule::Thumbprint(thumbprints) => thumbprints.iter().map(Thumbprint::to_string).collect(),
         _ => Vec::new(),
     };
-    let attributes = client.principal.attributes.iter().map(|(key, value)| {
-        let value = match value {
-            AttributeValue::Integer(number) => Value::Integer(*number),
-            AttributeValue::Text(text) => Value::Text(text.clone()),
-            AttributeValue::List(texts) => Value::List(texts.clone()),
-        };
-        (key.to_owned(), value)
-    });
     (
         client.name.to_string(),
         client.principal.name.to_string(),
         client.certificate.name(),
         thumbprints,
-        attributes.collect(),
+        attribute_pairs(&client.principal.attributes),
         client.description.clone(),
         client.is_enabled,
     )

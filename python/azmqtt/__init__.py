@@ -86,7 +86,15 @@ if TYPE_CHECKING:
     from azmqtt._mqtt.stats import MqttStats
     from azmqtt._mqtt.types import Published, Will
     from azmqtt._namespace import LocalNamespace
-    from azmqtt._namespace_types import ClientGroup, NamespaceClient, NamespaceMessage, PermissionBinding, TopicSpace
+    from azmqtt._namespace_types import (
+        CaCertificate,
+        ClientGroup,
+        LifeCycleEvent,
+        NamespaceClient,
+        NamespaceMessage,
+        PermissionBinding,
+        TopicSpace,
+    )
     from azmqtt._stats import RoundTrips, Stats
     from azmqtt._streams import Stream
     from azmqtt.provisioning import Registration
@@ -96,6 +104,7 @@ __all__ = [
     "AllocationRequest",
     "AuthenticationFailed",
     "BadAnswer",
+    "CaCertificate",
     "CertificateExpiresSoon",
     "ClientClosed",
     "ClientGroup",
@@ -117,6 +126,7 @@ __all__ = [
     "InjectedFault",
     "IotHubError",
     "JsonWebToken",
+    "LifeCycleEvent",
     "LocalDevice",
     "LocalHub",
     "LocalModule",
@@ -178,6 +188,7 @@ __all__ = [
 _ELSEWHERE = {
     "Allocation": "azmqtt._hub_provisioning",
     "AllocationRequest": "azmqtt._hub_provisioning",
+    "CaCertificate": "azmqtt._namespace_types",
     "ClientGroup": "azmqtt._namespace_types",
     "DeviceCertificate": "azmqtt._hub_certificates",
     "Enhanced": "azmqtt._mqtt.authentication",
@@ -188,6 +199,7 @@ _ELSEWHERE = {
     "FileUpload": "azmqtt._hub_types",
     "InjectedFault": "azmqtt._hub_faults",
     "JsonWebToken": "azmqtt._mqtt.authentication",
+    "LifeCycleEvent": "azmqtt._namespace_types",
     "LocalDevice": "azmqtt._hub_types",
     "LocalHub": "azmqtt._hub",
     "LocalModule": "azmqtt._hub_types",

@@ -8,12 +8,14 @@ from typing_extensions import Self, disjoint_base
 
 from azmqtt._core_broker import AuthenticationCalls, BrokerClient, MqttMessage, Publishing
 from azmqtt._core_namespace import (
+    LifeCycleEvents,
     MessageLog,
     Namespace,
     NamespaceAuthentication,
     NamespaceFaults,
     NamespacePackets,
     namespace_behaviours,
+    plan_namespace_faults,
 )
 from azmqtt._mqtt.layout import BrokerOptions
 from azmqtt._options import CoreOptions, InvokeOptions
@@ -32,6 +34,7 @@ __all__ = [
     "Events",
     "Hub",
     "HubFaults",
+    "LifeCycleEvents",
     "Log",
     "Login",
     "MessageLog",
@@ -63,6 +66,7 @@ __all__ = [
     "namespace_behaviours",
     "plain_roots",
     "plan_faults",
+    "plan_namespace_faults",
     "reason_name",
     "running_loop",
     "sas_generate",

@@ -32,6 +32,24 @@ NameSource: TypeAlias = Literal[
 #: What a permission binding grants.
 Permission: TypeAlias = Literal["Publisher", "Subscriber"]
 
+#: What became of a client or its session (Event Grid docs, "MQTT client life cycle events").
+LifeCycleKind: TypeAlias = Literal[
+    "MQTTClientSessionConnected", "MQTTClientSessionDisconnected", "MQTTClientCreatedOrUpdated", "MQTTClientDeleted"
+]
+
+#: Why a session was disconnected.
+DisconnectionReason: TypeAlias = Literal[
+    "ClientAuthenticationError",
+    "ClientAuthorizationError",
+    "ClientError",
+    "ClientInitiatedDisconnect",
+    "ConnectionLost",
+    "QuotaExceeded",
+    "ServerInitiatedDisconnect",
+    "SessionOverflow",
+    "SessionTakenOver",
+]
+
 #: The value of a client's attribute.
 AttributeValue: TypeAlias = "int | str | list[str]"
 
@@ -115,6 +133,61 @@ class NamespaceMessage:
         from azmqtt._support import strict_json
 
         return strict_json.read(self.payload)
+
+
+@dataclass(frozen=True)
+class LifeCycleEvent:
+    """What became of a client of a local namespace, or of its session.
+
+    Attributes:
+        kind: ``"MQTTClientSessionConnected"``, ``"MQTTClientSessionDisconnected"``, ``"MQTTClientCreatedOrUpdated"`` or
+            ``"MQTTClientDeleted"``: the service's type of the event, behind ``Microsoft.EventGrid.``.
+        authentication_name: The client's, ``clientAuthenticationName``.
+        client_id: The name of the session, ``clientSessionName``; ``None`` in events of client resources.
+        connection: The number of the connection, ``sequenceNumber``: the end of one has that of its beginning.
+        disconnection_reason: Why it ended, such as ``"ClientInitiatedDisconnect"`` or ``"ConnectionLost"``.
+        client_name: The name of the resource; ``None`` in events of sessions.
+        enabled: Of a client that was made or changed, whether it may connect.
+        attributes: Of a client that was made or changed.
+        time: When it happened, in UTC.
+        sequence: Counts the events of the namespace, from 1.
+    """
+
+    kind: LifeCycleKind
+    authentication_name: str
+    client_id: str | None
+    connection: int | None
+    disconnection_reason: DisconnectionReason | None
+    client_name: str | None
+    enabled: bool | None
+    attributes: dict[str, AttributeValue]
+    time: datetime
+    sequence: int
+
+    def __str__(self) -> str:
+        """Say what became of whom, in a line."""
+        whom = self.client_id or self.client_name
+        reason = f": {self.disconnection_reason}" if self.disconnection_reason else ""
+        return f"#{self.sequence} {self.kind} {whom} ({self.authentication_name}){reason}"
+
+
+@dataclass(frozen=True)
+class CaCertificate:
+    """An authority whose client certificates a local namespace takes.
+
+    Attributes:
+        name: Its name.
+        encoded_certificate: The certificate, in PEM.
+        issue_time: From when on it is valid, in UTC.
+        expiry_time: Up to when it is valid, in UTC.
+        description: For people.
+    """
+
+    name: str
+    encoded_certificate: str
+    issue_time: datetime
+    expiry_time: datetime
+    description: str = ""
 
 
 @dataclass(frozen=True)

@@ -236,7 +236,8 @@ class FiredFault:
     Attributes:
         sequence: Counts the faults of the hub, from 1.
         fault_id: The rule's id; 0 for one that a device asked for itself.
-        device_id: Whose connection, ``device`` or ``device/module``; empty where nobody knows.
+        device_id: Whose connection, ``device`` or ``device/module``, on a namespace the client id; empty where nobody
+            knows.
         fault: What happened, as in ``lose on puback``.
         time: When, in Unix seconds.
     """
@@ -267,8 +268,8 @@ class FaultSchedule:
 
     Each fault is a pair of a :class:`Fault` (or a text for :func:`parse`) and how often: ``{"every": 2.5}`` for seconds
     from one to the next on average, or ``{"probability": 0.01}`` for a chance at each occasion; also ``device_id``,
-    ``module_id`` and ``count``. By time, the plan is made by the seed at the start; by packet, the n-th occasion of a
-    device falls alike in every run.
+    ``module_id`` (``client_id`` on a namespace) and ``count``. By time, the plan is made by the seed at the start; by
+    packet, the n-th occasion of a device falls alike in every run.
 
     Attributes:
         seed: Any whole number from 0.
@@ -285,13 +286,16 @@ class FaultSchedule:
         faults = [{**_document(fault), **how} for fault, how in map(_pair, self.faults)]
         return {"seed": self.seed, "duration": self.duration, "faults": faults}
 
-    def plan(self) -> list[PlannedFault]:
-        """Return what a hub would do, without one.
+    def plan(self, service: Literal["hub", "namespace"] = "hub") -> list[PlannedFault]:
+        """Return what a local hub would do, or a local namespace, without one.
 
         Raises:
             ValueError: A fault makes no sense; says why.
         """
-        return _planned(_core.plan_faults(json_text("faults", self.document())))
+        if service not in ("hub", "namespace"):
+            raise ValueError(f"service must be 'hub' or 'namespace', not {service!r}")
+        plan = _core.plan_faults if service == "hub" else _core.plan_namespace_faults
+        return _planned(plan(json_text("faults", self.document())))
 
 
 def parse(text: str) -> dict[str, Any]:

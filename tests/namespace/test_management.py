@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,28 +13,45 @@ import azmqtt
 from environments import make_venv
 
 SESSION = Path(__file__).parent / "management_session.py"
+POLLER = SESSION.with_name("management_poller.py")
 
 #: The stable version, and the newest preview.
 SDKS = ["azure-mgmt-eventgrid==10.4.0", "azure-mgmt-eventgrid==10.5.0b1"]
+
+
+def run_sdk(sdk: str, program: Path, namespace: azmqtt.LocalNamespace, *more: str) -> Any:
+    """Run a program with a version of the SDK against a namespace; return what it prints."""
+    # What it needs, and does not say in every version.
+    python = make_venv(sdk, "azure-core", "isodate", "typing-extensions")
+    arguments = [namespace.management_url, namespace.resource_id, namespace.token, namespace.ca_file, *more]
+    done = subprocess.run([python, program, *arguments], capture_output=True, text=True, timeout=240, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.timeout(420)
+@pytest.mark.parametrize("sdk", SDKS)
+def test_pollers_of_operations_that_last(sdk: str):
+    with azmqtt.LocalNamespace(operation_time=2.5) as namespace:
+        seen = run_sdk(sdk, POLLER, namespace)
+    assert seen == {
+        "creating": ["Creating", "InProgress", False],
+        "created": ["Succeeded", ["a"], "Succeeded", "Succeeded"],
+        "updating": ["Updating", False],
+        "updated": [["b"], "Succeeded"],
+        "deleting": ["InProgress", False],
+        "deleted": ["Succeeded", []],
+        "patching": ["Updating", False],
+        "patched": ["Succeeded", {"a": "b"}],
+    }
 
 
 @pytest.mark.timeout(420)
 @pytest.mark.parametrize("sdk", SDKS)
 def test_azure_mgmt_eventgrid(sdk: str):
     """What the SDK sees, and what clients may do then."""
-    # What it needs, and does not say in every version.
-    python = make_venv(sdk, "azure-core", "isodate", "typing-extensions")
     with azmqtt.LocalNamespace() as namespace:
-        arguments = [namespace.management_url, namespace.resource_id, namespace.token, namespace.ca_file]
-        done = subprocess.run(
-            [python, SESSION, *arguments, namespace.ca_pem],
-            capture_output=True,
-            text=True,
-            timeout=240,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        seen = json.loads(done.stdout)
+        seen = run_sdk(sdk, SESSION, namespace, namespace.ca_pem)
         with namespace.mqtt_client("client-a") as one, namespace.mqtt_client("client-b") as two:
             messages = two.messages(timeout=20)
             two.subscribe("contosotopics/topic1")

@@ -176,6 +176,8 @@ def test_arguments_that_break_a_rule_are_named():
         ({"maximum_session_expiry_in_hours": 9}, ValueError),
         ({"maximum_client_sessions_per_authentication_name": 0}, ValueError),
         ({"propagation": -1}, ValueError),
+        ({"operation_time": -1}, ValueError),
+        ({"allow_remote": "yes"}, TypeError),
         ({"allowed_origins": "https://example.com"}, TypeError),
         ({"behaviours": {"denied_subscribe": "maybe"}}, ValueError),
         ({"behaviours": {"nothing": "maybe"}}, ValueError),

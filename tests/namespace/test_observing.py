@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 import azmqtt
+from azmqtt import faults
 
 OBJECT_ID = "11111111-2222-3333-4444-555555555555"
 
@@ -72,6 +73,35 @@ def test_a_fault_happens_to_one_client():
                 namespace.inject_fault(wrong)
         namespace.inject_fault("lose:on=puback", count=2)
         assert namespace.clear_faults() == 1
+
+
+def test_faults_by_a_seed():
+    schedule = faults.FaultSchedule(
+        seed=7,
+        duration=3600,
+        faults=[
+            (faults.Drop(), {"every": 600, "client_id": "client1"}),
+            ("drop:on=puback", {"probability": 1, "count": 1, "client_id": "client1"}),
+        ],
+    )
+    plan = schedule.plan("namespace")
+    assert plan == schedule.plan("namespace")
+    assert {planned.rule["client_id"] for planned in plan} == {"client1"}
+    with pytest.raises(ValueError, match="service must be 'hub' or 'namespace'"):
+        schedule.plan("broker")
+    with azmqtt.LocalNamespace() as namespace:
+        namespace.create_topic_space("everything", ["#"])
+        namespace.create_permission_binding("publish", topic_space_name="everything", permission="Publisher")
+        assert namespace.start_fault_schedule(schedule) == plan
+        with namespace.mqtt_client("client1", retry=azmqtt.RetryPolicy(base=0.01)) as client:
+            client.publish("a", b"sent again after the reconnect")
+        [fired] = namespace.fired_faults()
+        assert (fired.device_id, fired.fault) == ("client1", "drop on puback")
+        assert namespace.clear_faults() > 0
+        with pytest.raises(TypeError, match="schedule must be an azmqtt"):
+            namespace.start_fault_schedule("drop:every=5")
+        with pytest.raises(ValueError, match="nothing"):
+            namespace.start_fault_schedule(faults.FaultSchedule(1, 1, [("nothing:on=puback", {"every": 1})]))
 
 
 def test_a_token_is_renewed_and_a_role_taken_back():

@@ -36,7 +36,8 @@ MODULES = {
     "_mqtt.stats": "MqttStats",
     "_mqtt.types": "Published Will",
     "_namespace": "LocalNamespace",
-    "_namespace_types": "ClientGroup NamespaceClient NamespaceMessage PermissionBinding TopicSpace",
+    "_namespace_types": "CaCertificate ClientGroup LifeCycleEvent NamespaceClient NamespaceMessage PermissionBinding "
+    "TopicSpace",
     "_options": "ClientOptions",
     "_stats": "RoundTrips Stats",
     "_streams": "Stream",

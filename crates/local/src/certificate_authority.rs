@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
-    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256,
+    KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType,
 };
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -18,6 +18,7 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use tokio_rustls::rustls::{ServerConfig, SupportedProtocolVersion};
 
 use crate::client_certificates::AskEveryClient;
+use azmqtt_net::certificate::AlternativeNames;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const AUTHORITY_LIFE: Duration = Duration::from_secs(20 * 365 * 24 * 3600);
@@ -103,21 +104,67 @@ impl Authority {
     }
 }
 
+/// Whom a client certificate is of.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClientNames {
+    /// The subject's common name.
+    pub common_name: String,
+    /// What else it is known by (RFC 5280 §4.2.1.6).
+    pub alternative: AlternativeNames,
+}
+
+impl From<&str> for ClientNames {
+    fn from(common_name: &str) -> Self {
+        Self { common_name: common_name.to_owned(), alternative: AlternativeNames::default() }
+    }
+}
+
+impl ClientNames {
+    /// As the extension has them.
+    ///
+    /// # Errors
+    /// All but addresses are of ASCII.
+    fn alternative_names(self) -> Result<Vec<SanType>, CertificateError> {
+        let AlternativeNames { dns, uri, ip, email } = self.alternative;
+        let ascii = |name: String| {
+            let wrong = CertificateError(format!("the alternative name {name:?} is not ASCII"));
+            name.try_into().map_err(|_| wrong)
+        };
+        let mut names = Vec::new();
+        for name in dns {
+            names.push(SanType::DnsName(ascii(name)?));
+        }
+        for name in uri {
+            names.push(SanType::URI(ascii(name)?));
+        }
+        for name in email {
+            names.push(SanType::Rfc822Name(ascii(name)?));
+        }
+        names.extend(ip.into_iter().map(SanType::IpAddress));
+        Ok(names)
+    }
+}
+
 /// A client certificate with its key: both in PEM, and the certificate in DER. `authority` signs it, or else its own key
 /// does. Valid from `ago` before now, for `life`.
+///
+/// # Errors
+/// An alternative name does not fit.
 pub fn client_certificate(
     authority: Option<&Authority>,
-    common_name: &str,
+    names: impl Into<ClientNames>,
     ago: Duration,
     life: Duration,
 ) -> Result<(String, String, Vec<u8>), CertificateError> {
+    let names = names.into();
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(failed)?;
     let mut params = CertificateParams::default();
     let epoch = rcgen::date_time_ymd(1970, 1, 1);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     params.not_before = epoch + now.saturating_sub(ago);
     params.not_after = params.not_before + life;
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, names.common_name.as_str());
+    params.subject_alt_names = names.alternative_names()?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     let made = match authority {
@@ -155,6 +202,27 @@ mod tests {
         let stored = Authority { certificate: made.certificate.clone(), key: made.key };
         stored.check().unwrap();
         stored.server_config(&["localhost".to_owned()], ring::default_provider(), ALL_VERSIONS).unwrap();
+    }
+
+    #[test]
+    fn a_client_certificate_has_every_kind_of_name() {
+        let alternative = AlternativeNames {
+            dns: vec!["pump.example".to_owned(), "*.example".to_owned()],
+            uri: vec!["urn:pump".to_owned()],
+            ip: vec!["10.0.0.1".parse().unwrap(), "::1".parse().unwrap()],
+            email: vec!["pump@example.com".to_owned()],
+        };
+        let names = ClientNames { common_name: "pump".to_owned(), alternative: alternative.clone() };
+        let (_, _, der) = client_certificate(None, names, DAY, DAY).unwrap();
+        assert_eq!(AlternativeNames::read(&der), alternative);
+        let (_, _, der) = client_certificate(None, "pump", DAY, DAY).unwrap();
+        assert_eq!(AlternativeNames::read(&der), AlternativeNames::default());
+        let names = ClientNames {
+            common_name: "pump".to_owned(),
+            alternative: AlternativeNames { dns: vec!["pümp".to_owned()], ..AlternativeNames::default() },
+        };
+        let error = client_certificate(None, names, DAY, DAY).unwrap_err();
+        assert!(error.to_string().contains("not ASCII"), "{error}");
     }
 
     #[test]

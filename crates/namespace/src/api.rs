@@ -230,6 +230,11 @@ impl Namespace {
         self.put(certificate).map(drop)
     }
 
+    /// All CA certificates, by their names.
+    pub fn ca_certificates(&self) -> Vec<CaCertificate> {
+        self.shared.authorities.lock().iter().cloned().collect()
+    }
+
     /// Deletes a CA certificate; who has connected by it stays. Whether there was one.
     pub fn delete_ca_certificate(&self, name: &str) -> Result<bool, NamespaceError> {
         self.delete::<CaCertificate>(name)

@@ -158,6 +158,11 @@ impl LifeCycleLog {
         self.events.lock().newest.iter().filter(|event| event.sequence > after).cloned().collect()
     }
 
+    /// How many there were in all.
+    pub fn total(&self) -> u64 {
+        self.events.lock().total
+    }
+
     /// Blocks until there is one of [`Self::events`]; false when the time ran out.
     pub fn wait(&self, after: u64, timeout: Duration) -> bool {
         let waited =

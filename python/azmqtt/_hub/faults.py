@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azmqtt._support.arguments import json_text, not_negative, number
+from azmqtt._local.faults import FaultsOfAService
 
 if TYPE_CHECKING:
     from azmqtt._core import Hub, HubFaults
     from azmqtt._hub_faults import InjectedFault
-    from azmqtt.faults import Fault, FaultSchedule, FiredFault, PlannedFault
+    from azmqtt.faults import Fault
 
 
-class FaultsMixin:
+class FaultsMixin(FaultsOfAService):
     """The part of :class:`~azmqtt.LocalHub` that does wrong when it is asked to."""
 
     _core: Hub
@@ -52,59 +52,13 @@ class FaultsMixin:
             LookupError: There is no such device.
             RuntimeError: The hub is stopped.
         """
-        from azmqtt.faults import _document
-
-        if probability is not None:
-            number("probability", probability)
-        rule = _document(fault)
-        given = {
-            "device_id": device_id,
-            "module_id": module_id,
-            "count": count,
-            "skip": skip or None,
-            "probability": probability,
-            "seed": seed,
-            "after": after or None,
-            "lasting": lasting,
-        }
-        rule.update({name: value for name, value in given.items() if value is not None})
-        return self._injected(self._faults.inject(json_text("fault", rule)))
-
-    def faults(self) -> list[InjectedFault]:
-        """Return the faults that are set, and the newest 1,000 that are over before them."""
-        return [self._injected(fault_id) for fault_id, *_ in self._faults.rules()]
-
-    def clear_faults(self) -> int:
-        """Take away every fault, and what schedules have still to do; return how many there were."""
-        return self._faults.clear()
-
-    def fired_faults(self, *, after: int = 0) -> list[FiredFault]:
-        """Return the faults that have happened, oldest first: the newest 10,000.
-
-        Args:
-            after: Only those with a higher ``sequence``.
-        """
-        from azmqtt.faults import FiredFault
-
-        not_negative("after", after)
-        return [FiredFault(*fired) for fired in self._faults.fired(after)]
-
-    def start_fault_schedule(self, schedule: FaultSchedule) -> list[PlannedFault]:
-        """Start faults by chance, now; return what is going to happen, the same for the same seed.
-
-        Raises:
-            TypeError: It is not a schedule.
-            ValueError: A fault makes no sense; says why.
-            LookupError: There is no such device.
-            RuntimeError: The hub is stopped.
-        """
-        from azmqtt.faults import FaultSchedule, _planned
-
-        if not isinstance(schedule, FaultSchedule):
-            raise TypeError(f"schedule must be an azmqtt.faults.FaultSchedule, not {type(schedule).__name__}")
-        return _planned(self._faults.start(json_text("schedule", schedule.document())))
-
-    def _injected(self, fault_id: int) -> InjectedFault:
-        from azmqtt._hub_faults import InjectedFault
-
-        return InjectedFault(self._core, self._faults, fault_id)
+        return self._inject(
+            fault,
+            {"device_id": device_id, "module_id": module_id},
+            count=count,
+            skip=skip,
+            probability=probability,
+            seed=seed,
+            after=after,
+            lasting=lasting,
+        )

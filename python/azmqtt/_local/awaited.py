@@ -46,6 +46,7 @@ def first_match(
     after: int,
     timeout: float | None,
     line: Callable[[M], str],
+    what: str = "message",
 ) -> Steps[M]:
     """Wait for the first message that satisfies the predicate.
 
@@ -55,6 +56,7 @@ def first_match(
         after: Only those with a higher sequence number.
         timeout: In seconds; ``None`` waits for ever.
         line: Shows a message in a line.
+        what: What it is called, for the error.
 
     Raises:
         TimeoutError: None did; shows the last that came.
@@ -84,7 +86,7 @@ def first_match(
     came = "none came"
     if last:
         came = f"{looked_at} came, the last of them:" + "".join(f"\n  {line(message)}" for message in last)
-    msg = f"no message matched within {timeout} s; {came}"
+    msg = f"no {what} matched within {timeout} s; {came}"
     raise TimeoutError(msg)
 
 

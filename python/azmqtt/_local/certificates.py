@@ -19,9 +19,21 @@ _MARGIN = 1
 
 
 def make_certificate(
-    core: _core.Hub | _core.Namespace, common_name: str, *, days: float = 90, self_signed: bool
+    core: _core.Hub | _core.Namespace,
+    common_name: str,
+    *,
+    days: float = 90,
+    self_signed: bool,
+    names: tuple[list[str], list[str], list[str], list[str]] | None = None,
 ) -> DeviceCertificate:
     """Make a certificate with a new key.
+
+    Args:
+        core: What makes it.
+        common_name: The subject's common name.
+        days: How long it is valid; 0 or less for one that has expired.
+        self_signed: Whether its own key signs it.
+        names: Alternative names, of a namespace's clients: of hosts, URIs, addresses, of e-mail.
 
     Raises:
         ValueError: An argument breaks a rule.
@@ -30,13 +42,15 @@ def make_certificate(
 
     within("days", days, -36_500, 36_500)
     ago = (_MARGIN - min(days, 0)) * _DAY
+    more = () if names is None else (names,)
     certificate, private_key, thumbprint, not_before, not_after = core.create_certificate(
-        common_name, ago, ago + days * _DAY, self_signed
+        common_name, ago, ago + days * _DAY, self_signed, *more
     )
-    return DeviceCertificate(certificate, private_key, thumbprint, _utc(not_before), _utc(not_after))
+    return DeviceCertificate(certificate, private_key, thumbprint, utc(not_before), utc(not_after))
 
 
-def _utc(seconds: int) -> datetime:
+def utc(seconds: int) -> datetime:
+    """Return the moment of this Unix time."""
     from datetime import datetime, timezone
 
     return datetime.fromtimestamp(seconds, timezone.utc)

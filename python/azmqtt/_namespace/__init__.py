@@ -12,6 +12,7 @@ from azmqtt._namespace.authentication import AuthenticationMixin
 from azmqtt._namespace.certificates import CertificatesMixin
 from azmqtt._namespace.clients import ClientsMixin
 from azmqtt._namespace.faults import FaultsMixin
+from azmqtt._namespace.life_cycle import LifeCycleMixin
 from azmqtt._namespace.management import ManagementMixin
 from azmqtt._namespace.messages import MessagesMixin
 from azmqtt._namespace.packets import PacketsMixin
@@ -40,6 +41,7 @@ class LocalNamespace(
     PermissionsMixin,
     ManagementMixin,
     MessagesMixin,
+    LifeCycleMixin,
     PacketsMixin,
     FaultsMixin,
     Uncopied,
@@ -74,6 +76,10 @@ class LocalNamespace(
         maximum_client_sessions_per_authentication_name: 1 to 100; sessions without a connection count.
         propagation: Seconds until a change of clients, groups, spaces or bindings has its effect. The service takes
             minutes.
+        operation_time: Seconds for which an operation of the management API is under way, so that pollers see
+            ``Creating`` before ``Succeeded``. A change has its effect at once all the same.
+        allow_remote: Whether a webhook may be elsewhere than on this machine, whoever names it: a file, the management
+            API or :meth:`set_webhook`.
         allowed_origins: Origins of web pages that may connect by WebSockets, besides those of this machine, such as
             ``"https://example.com"``.
         behaviours: What it does where the service is unknown, by the names of the table in the docs ("What the local
@@ -85,7 +91,7 @@ class LocalNamespace(
     """
 
     _KIND = "namespace"
-    _HALVES = ("_core", "_messages", "_packets", "_faults")
+    _HALVES = ("_core", "_messages", "_life_cycle", "_packets", "_faults")
 
     def __init__(
         self,
@@ -102,6 +108,8 @@ class LocalNamespace(
         maximum_session_expiry_in_hours: int = 1,
         maximum_client_sessions_per_authentication_name: int = 1,
         propagation: float = 0,
+        operation_time: float = 0,
+        allow_remote: bool = False,
         allowed_origins: Sequence[str] = (),
         behaviours: Mapping[str, str] | None = None,
     ) -> None:
@@ -119,6 +127,7 @@ class LocalNamespace(
         sessions = maximum_client_sessions_per_authentication_name
         within("maximum_client_sessions_per_authentication_name", sessions, 1, 100)
         seconds_within("propagation", propagation, 0, _DAY)
+        seconds_within("operation_time", operation_time, 0, _DAY)
         options = {
             "host": host,
             "port": port,
@@ -129,6 +138,8 @@ class LocalNamespace(
             "sessions_per_name": sessions,
             "session_expiry": maximum_session_expiry_in_hours * _HOUR,
             "propagation": propagation,
+            "operation_time": operation_time,
+            "allow_remote": allow_remote,
             "allowed_origins": list_of_texts("allowed_origins", allowed_origins),
             "keep_messages": record,
             "keep_packets": record_packets,
@@ -136,9 +147,11 @@ class LocalNamespace(
         }
         self._core = _core.Namespace(options)
         self._messages = _core.MessageLog(self._core)
+        self._life_cycle = _core.LifeCycleEvents(self._core)
         self._packets = _core.NamespacePackets(self._core)
         self._faults = _core.NamespaceFaults(self._core)
         self._certificates: dict[str, DeviceCertificate] = {}
+        self._allow_remote = allow_remote
         # Also at the interpreter's exit, so that no temporary file stays.
         self._finalizer = weakref.finalize(self, self._core.stop)
         forked.watch(self)

@@ -24,6 +24,7 @@ class AuthenticationMixin:
     """The part of :class:`~azmqtt.LocalNamespace` that is about tokens and webhooks."""
 
     _core: _core.Namespace
+    _allow_remote: bool
 
     if TYPE_CHECKING:
 
@@ -112,7 +113,8 @@ class AuthenticationMixin:
                 which :attr:`token_key_pem` checks.
             trust: The roots of its certificate: the path of a PEM file, or its content. The default are those of the
                 system.
-            allow_remote: Whether it may be elsewhere than on this machine.
+            allow_remote: Whether it may be elsewhere than on this machine; always with
+                ``LocalNamespace(allow_remote=True)``.
 
         Raises:
             ValueError: The address is none, or not of this machine.
@@ -121,7 +123,7 @@ class AuthenticationMixin:
 
         roots = None if trust is None else read_pem("trust", trust)
         webhook = (text("endpoint_url", endpoint_url), text("application", application), roots)
-        self._authentication.set_webhook(webhook, allow_remote)
+        self._authentication.set_webhook(webhook, allow_remote or self._allow_remote)
 
     def remove_webhook(self) -> None:
         """Ask no webhook any more. Connections stay."""

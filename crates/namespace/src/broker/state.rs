@@ -21,6 +21,7 @@ use super::message::Match;
 use super::orphans::Orphan;
 use super::outcome::End;
 use super::rates::Throttle;
+use super::session::Link;
 use super::sessions::Sessions;
 use super::wills::DueWill;
 
@@ -141,6 +142,12 @@ impl Broker {
     /// How many connections there are.
     pub fn connected(&self) -> usize {
         self.sessions.connected()
+    }
+
+    /// Whether the session of this client identifier has a connection.
+    pub fn is_connected(&self, client_id: &str) -> bool {
+        let session = self.sessions.find(client_id).and_then(|key| self.sessions.get(key));
+        session.is_some_and(|session| matches!(session.link, Link::Online(_)))
     }
 
     /// How many subscriptions there are.

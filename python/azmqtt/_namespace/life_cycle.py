@@ -1,0 +1,173 @@
+"""Who connects to a local namespace, who goes and why; which clients are made, changed and deleted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+from azmqtt._local.awaited import Feed, first_match
+from azmqtt._support.arguments import function, not_negative
+from azmqtt._support.waiting import Steps, run, run_async
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    from azmqtt import _core
+    from azmqtt._core import LifeCycleEvents
+    from azmqtt._namespace_types import AttributeValue, DisconnectionReason, LifeCycleEvent, LifeCycleKind
+
+    Connection: TypeAlias = tuple[str, int, DisconnectionReason | None]
+    State: TypeAlias = tuple[bool, list[tuple[str, AttributeValue]]]
+    Record: TypeAlias = tuple[int, float, LifeCycleKind, str, Connection | None, tuple[str, State | None] | None]
+
+
+class LifeCycleMixin:
+    """The part of :class:`~azmqtt.LocalNamespace` that knows what becomes of clients and their sessions."""
+
+    _core: _core.Namespace
+    _life_cycle: LifeCycleEvents
+
+    if TYPE_CHECKING:
+
+        @property
+        def last_refusal(self) -> str | None: ...
+
+    def life_cycle_events(self, kind: LifeCycleKind | None = None, *, after: int = 0) -> list[LifeCycleEvent]:
+        """Return what has become of clients and their sessions, oldest first: the newest 10,000 events.
+
+        They are those that the service sends to a system topic ("MQTT client life cycle events").
+
+        Args:
+            kind: Only those, such as ``"MQTTClientSessionDisconnected"``.
+            after: Only those with a higher ``sequence``, to look again for what came since.
+
+        Raises:
+            ValueError: There is no such kind.
+        """
+        not_negative("after", after)
+        _check_kind(kind)
+        events = [_event(record) for record in self._life_cycle.records(after)]
+        return [event for event in events if kind in (None, event.kind)]
+
+    def wait_for_life_cycle_event(
+        self,
+        predicate: Callable[[LifeCycleEvent], object] | None = None,
+        timeout: float | None = 10,
+        *,
+        kind: LifeCycleKind | None = None,
+        after: int = 0,
+    ) -> LifeCycleEvent:
+        """Wait for an event; return the first that matches, which may have happened already.
+
+        Args:
+            predicate: Says of a :class:`LifeCycleEvent` whether it is the one. Any one is if absent.
+            timeout: In seconds; ``None`` waits for ever.
+            kind: Only those, such as ``"MQTTClientSessionConnected"``.
+            after: Only those with a higher ``sequence``.
+
+        Raises:
+            TimeoutError: None happened in time; shows the last that did.
+            ValueError: There is no such kind.
+            RuntimeError: The namespace is stopped.
+        """
+        __tracebackhide__ = True
+        return run(self._life_cycle_event(predicate, timeout, kind, after), self._core)
+
+    async def wait_for_life_cycle_event_async(
+        self,
+        predicate: Callable[[LifeCycleEvent], object] | None = None,
+        timeout: float | None = 10,
+        *,
+        kind: LifeCycleKind | None = None,
+        after: int = 0,
+    ) -> LifeCycleEvent:
+        """Wait for an event while the event loop runs on; see :meth:`wait_for_life_cycle_event`."""
+        __tracebackhide__ = True
+        return await run_async(self._life_cycle_event(predicate, timeout, kind, after), self._core)
+
+    def _life_cycle_event(
+        self,
+        predicate: Callable[[LifeCycleEvent], object] | None,
+        timeout: float | None,
+        kind: LifeCycleKind | None,
+        after: int,
+    ) -> Steps[LifeCycleEvent]:
+        __tracebackhide__ = True
+        not_negative("after", after)
+        _check_kind(kind)
+        if predicate is not None:
+            function("predicate", predicate)
+
+        def matches(event: LifeCycleEvent) -> object:
+            return kind in (None, event.kind) and (predicate is None or predicate(event))
+
+        feed = Feed(lambda seen: self.life_cycle_events(after=seen), self._life_cycle.total, self._life_cycle.wait)
+        return first_match(feed, matches, after, timeout, str, "event")
+
+    def connected(self, client_id: str) -> bool:
+        """Return whether the session of this client identifier is connected."""
+        return self._core.connected(client_id)
+
+    def wait_for_connection(self, client_id: str, *, connected: bool = True, timeout: float | None = 10) -> None:
+        """Wait until the session of this client identifier is connected, or with ``connected=False`` until it is not.
+
+        Raises:
+            TimeoutError: It did not come to that in time.
+            RuntimeError: The namespace is stopped.
+        """
+        __tracebackhide__ = True
+        run(self._connection(client_id, timeout, connected=connected), self._core)
+
+    async def wait_for_connection_async(
+        self, client_id: str, *, connected: bool = True, timeout: float | None = 10
+    ) -> None:
+        """Wait for a connection while the event loop runs on; see :meth:`wait_for_connection`."""
+        __tracebackhide__ = True
+        await run_async(self._connection(client_id, timeout, connected=connected), self._core)
+
+    def _connection(self, client_id: str, timeout: float | None, *, connected: bool) -> Steps[None]:
+        __tracebackhide__ = True
+
+        def look(tick: float) -> bool:
+            # Counted before looking, so that what happens meanwhile ends the wait.
+            count = self._life_cycle.total()
+            if self._core.connected(client_id) == connected:
+                return True
+            self._life_cycle.wait(count, tick)
+            return False
+
+        if not (yield look, timeout):
+            state = "connect" if connected else "disconnect"
+            refused = f"; the last connection that was refused: {self.last_refusal}" if self.last_refusal else ""
+            msg = f"{client_id} did not {state} within {timeout} s{refused if connected else ''}"
+            raise TimeoutError(msg)
+
+
+def _check_kind(kind: str | None) -> None:
+    from azmqtt._namespace_types import LifeCycleKind
+
+    if kind is not None and kind not in get_args(LifeCycleKind):
+        raise ValueError(f"kind must be one of {', '.join(get_args(LifeCycleKind))}, not {kind!r}")
+
+
+def _event(record: Record) -> LifeCycleEvent:
+    from datetime import datetime, timezone
+
+    from azmqtt._namespace_types import LifeCycleEvent
+
+    sequence, time, kind, authentication_name, connection, resource = record
+    client_id, number, reason = connection or (None, None, None)
+    name, state = resource or (None, None)
+    enabled, attributes = state or (None, [])
+    return LifeCycleEvent(
+        kind,
+        authentication_name,
+        client_id=client_id,
+        connection=number,
+        disconnection_reason=reason,
+        client_name=name,
+        enabled=enabled,
+        attributes=dict(attributes),
+        time=datetime.fromtimestamp(time, timezone.utc),
+        sequence=sequence,
+    )
