@@ -6,6 +6,8 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 import stat
 import subprocess
 import sys
@@ -96,6 +98,119 @@ def test_what_is_wrong_is_said_in_a_line():
         done = run("namespace", "--port", "0", "--json", *arguments)
         assert (done.returncode, done.stdout) == (2, ""), done
         assert "Traceback" not in done.stderr
+
+
+CONFIG = {
+    "namespace": {"properties": {"topicSpacesConfiguration": {"maximumClientSessionsPerAuthenticationName": 3}}},
+    "topicSpaces": [{"name": "space", "properties": {"topicTemplates": ["a/#"]}}],
+    "permissionBindings": [
+        {
+            "name": "binding",
+            "properties": {"clientGroupName": "$all", "topicSpaceName": "space", "permission": "Publisher"},
+        }
+    ],
+}
+
+
+def connect(ready: dict[str, Any], directory: Path, **options: Any) -> azmqtt.MqttClient:
+    """A client for ``client1``, whose certificate is in a directory."""
+    known = {"username": "client1", "port": ready["port"], "trust": ready["ca_file"]}
+    files = {"certificate": directory / "client1.pem", "private_key": directory / "client1-key.pem"}
+    return azmqtt.MqttClient(ready["hostname"], "client1", **{**known, **files, **options})
+
+
+@pytest.mark.parametrize("kind", ["json", "yaml"])
+def test_resources_come_from_a_file(kind, tmp_path):
+    file = tmp_path / f"contoso.{kind}"
+    if kind == "yaml":
+        yaml = pytest.importorskip("yaml")
+        file.write_text(yaml.safe_dump(CONFIG))
+    else:
+        file.write_text(json.dumps(CONFIG))
+    client = ["--client", "client1", "--certificates", str(tmp_path)]
+    with running("--config", str(file), *client) as (_, ready), connect(ready, tmp_path) as client1:
+        client1.publish("a/b", b"hello")
+        with pytest.raises(azmqtt.PublishRefused):
+            client1.publish("b", b"hello")
+
+
+def test_a_file_that_is_wrong_is_named(tmp_path):
+    file = tmp_path / "contoso.json"
+    for content, text in (("{", "JSON"), ('{"clients": [{"name": "a b"}]}', "clients[0]")):
+        file.write_text(content)
+        done = run("namespace", "--port", "0", "--json", "--config", str(file))
+        assert (done.returncode, done.stdout) == (2, "")
+        assert text in done.stderr
+    done = run("namespace", "--port", "0", "--json", "--config", str(tmp_path / "missing.json"))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def upgrade(ready: dict[str, Any], origin: str) -> str:
+    """Ask for a WebSocket as a web page does; return the first line of the answer."""
+    context = ssl.create_default_context(cafile=ready["ca_file"])
+    where = (ready["hostname"], ready["https_port"])
+    with (
+        socket.create_connection(where, timeout=20) as plain,
+        context.wrap_socket(plain, server_hostname=ready["hostname"]) as stream,
+    ):
+        stream.sendall(
+            b"GET /mqtt HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            b"Sec-WebSocket-Protocol: mqtt\r\nOrigin: " + origin.encode() + b"\r\n\r\n"
+        )
+        with stream.makefile("rb") as answer:
+            return answer.readline().decode().strip()
+
+
+def test_web_pages_may_connect_from_where_it_is_allowed():
+    with running("--allow-origin", "https://example.com") as (_, ready):
+        assert upgrade(ready, "https://example.com") == "HTTP/1.1 101 Switching Protocols"
+        assert upgrade(ready, "http://localhost:3000") == "HTTP/1.1 101 Switching Protocols"
+        assert upgrade(ready, "https://example.org") == "HTTP/1.1 403 Forbidden"
+    with azmqtt.LocalNamespace(allowed_origins=["https://example.org"]) as namespace:
+        ready = {name: getattr(namespace, name) for name in ("hostname", "https_port", "ca_file")}
+        assert upgrade(ready, "https://example.org").startswith("HTTP/1.1 101")
+        assert upgrade(ready, "https://example.com").startswith("HTTP/1.1 403")
+        assert "origin" in (namespace.last_refusal or "").lower()
+
+
+def test_packets_are_shown_and_faults_happen(tmp_path):
+    file = tmp_path / "contoso.json"
+    file.write_text(json.dumps(CONFIG))
+    options = ["--config", str(file), "--client", "client1", "--certificates", str(tmp_path), "--packets"]
+    with running(*options, "--fault", "drop:on=publish,client_id=client1") as (process, ready):
+        with connect(ready, tmp_path, retry=azmqtt.RetryPolicy(base=0.01)) as client:
+            client.publish("a/b", b"arrives in the end")
+            assert client.stats()["connections_lost"] == 1
+        process.terminate()
+        _, err = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "client1, connection 1: CONNECT" in err.replace("→ ", "")
+    assert "PUBLISH" in err
+    done = run("namespace", "--port", "0", "--json", "--fault", "nothing")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing" in done.stderr
+
+
+def test_a_webhook_elsewhere_has_to_be_allowed(tmp_path):
+    webhook = {
+        "endpointUrl": "https://webhook.example.com/",
+        "azureActiveDirectoryApplicationIdOrUri": "api://webhook",
+        "azureActiveDirectoryTenantId": "11111111-2222-3333-4444-555555555555",
+    }
+    configuration = {"state": "Enabled", "clientAuthentication": {"webhookAuthentication": webhook}}
+    file = tmp_path / "contoso.json"
+    file.write_text(json.dumps({"namespace": {"properties": {"topicSpacesConfiguration": configuration}}}))
+    done = run("namespace", "--port", "0", "--json", "--config", str(file))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "endpointUrl" in done.stderr
+    with running("--config", str(file), "--allow-remote") as (_, ready):
+        assert ready["port"]
+    with azmqtt.LocalNamespace(allow_remote=True) as namespace:
+        namespace.set_webhook("https://webhook.example.com/")
+    with azmqtt.LocalNamespace() as namespace, pytest.raises(ValueError, match="machine"):
+        namespace.set_webhook("https://webhook.example.com/")
 
 
 def test_behaviours_are_listed():

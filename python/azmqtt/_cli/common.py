@@ -204,7 +204,7 @@ def check_stdin(arguments: argparse.Namespace) -> None:
     Raises:
         UsageError: Two do.
     """
-    readers = [f"--{name.replace('_', '-')}" for name, value in vars(arguments).items() if value == "-"]
+    readers = [f"--{name.replace('_', '-')}" for name, value in vars(arguments).items() if value in ("-", ["-"])]
     if len(readers) > 1:
         raise UsageError(f"only one of {' and '.join(sorted(readers))} can be '-': there is one stdin")
 

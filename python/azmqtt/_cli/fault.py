@@ -1,4 +1,4 @@
-"""Faults on the command line: options of ``azmqtt hub``, and ``azmqtt fault`` for a hub that runs."""
+"""Faults on the command line: options of the local services, and ``azmqtt fault`` for a hub that runs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from azmqtt._errors import RequestFailed
 
 if TYPE_CHECKING:
     from azmqtt._hub import LocalHub
+    from azmqtt._namespace import LocalNamespace
 
-_SPEC = "such as lose:on=puback,count=2 or drop:every=5,device_id=dev1, or a JSON object"
 
-
-def add_hub_options(parser: argparse.ArgumentParser) -> None:
-    """Add what goes wrong, and what the hub's tier allows, to the options of ``azmqtt hub``."""
+def add_options(parser: argparse.ArgumentParser, whose: str) -> None:
+    """Add what goes wrong to the options of a local service; ``whose`` is an example of whose traffic it is on."""
     parser.add_argument(
         "--fault",
         action="append",
         default=[],
         metavar="SPEC",
         dest="faults",
-        help=f"have something go wrong, {_SPEC}; may be repeated",
+        help=f"have something go wrong, such as lose:on=puback,count=2 or drop:every=5,{whose}, or a JSON object; "
+        "may be repeated",
     )
     parser.add_argument(
         "--fault-seed", type=count, default=0, metavar="N", help="what decides by chance (default: %(default)s)"
@@ -36,18 +36,9 @@ def add_hub_options(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long faults with every=… or probability=… go on (default: %(default)g)",
     )
-    parser.add_argument(
-        "--tier",
-        type=str.upper,
-        default="S1",
-        metavar="TIER",
-        help="F1, B1, B2, B3, S1, S2 or S3 (default: %(default)s)",
-    )
-    parser.add_argument("--units", type=int, default=1, metavar="N", help="units of that tier (default: %(default)s)")
-    parser.add_argument("--throttling", action="store_true", help="keep to the rates and quotas of the tier")
 
 
-def inject(hub: LocalHub, args: argparse.Namespace) -> None:
+def inject(service: LocalHub | LocalNamespace, args: argparse.Namespace) -> None:
     """Set the faults of the command line: those by chance as one schedule, so that a seed repeats them.
 
     Raises:
@@ -62,10 +53,10 @@ def inject(hub: LocalHub, args: argparse.Namespace) -> None:
     by_chance = [rule for rule in rules if "every" in rule or ("probability" in rule and "seed" not in rule)]
     for rule in rules:
         if rule not in by_chance:
-            hub.inject_fault(json.dumps(rule))
+            service.inject_fault(json.dumps(rule))
     if by_chance:
         faults: list[tuple[str, dict[str, Any]]] = [(json.dumps(rule), {}) for rule in by_chance]
-        hub.start_fault_schedule(FaultSchedule(args.fault_seed, args.fault_duration, faults))
+        service.start_fault_schedule(FaultSchedule(args.fault_seed, args.fault_duration, faults))
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -79,7 +70,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_connection(common)
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     setting = actions.add_parser("set", parents=[common], help="set a fault; prints it with its id")
-    setting.add_argument("fault", metavar="SPEC", help=_SPEC.replace(" or drop:every=5,device_id=dev1", ""))
+    setting.add_argument("fault", metavar="SPEC", help="such as lose:on=puback,count=2, or a JSON object")
     setting.set_defaults(run=_set)
     listing = actions.add_parser(
         "list", parents=[common], help="print the faults that are set, and how often they fired"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._cli import fault, service
 from azmqtt._cli.common import port_or_any, say_text, seconds, signals
-from azmqtt._cli.local import allow_files, directory, fail
+from azmqtt._cli.local import add_packets, allow_files, directory, fail, run_until
 from azmqtt._hub import LocalHub
 
 if TYPE_CHECKING:
@@ -70,7 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--state", type=directory, metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
     )
     _add_behaviour(parser)
-    fault.add_hub_options(parser)
+    fault.add_options(parser, "device_id=dev1")
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
     parser.set_defaults(run=run)
     service.add_hub_commands(
@@ -131,7 +130,16 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         metavar="ORIGIN",
         help="an origin besides those of this machine from whose web pages WebSockets may be opened; may be repeated",
     )
-    parser.add_argument("--packets", action="store_true", help="show every MQTT packet on stderr, without passwords")
+    parser.add_argument(
+        "--tier",
+        type=str.upper,
+        default="S1",
+        metavar="TIER",
+        help="F1, B1, B2, B3, S1, S2 or S3 (default: %(default)s)",
+    )
+    parser.add_argument("--units", type=int, default=1, metavar="N", help="units of that tier (default: %(default)s)")
+    parser.add_argument("--throttling", action="store_true", help="keep to the rates and quotas of the tier")
+    add_packets(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -173,23 +181,8 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
         except (OSError, ValueError, LookupError) as error:
             return fail("hub", error)
         _report(hub, args)
-        shown = 0
-        # A wait without end would not see Ctrl-C on Windows.
-        while not stop.wait(0.1 if args.packets else 0.5):
-            shown = _show_packets(hub, shown) if args.packets else 0
-        if args.packets:
-            _show_packets(hub, shown)
+        run_until(stop, hub, packets=args.packets)
     return 0
-
-
-def _show_packets(hub: LocalHub, after: int) -> int:
-    """Show the packets that came since; return the number of the last."""
-    for packet in hub.packets(after=after):
-        who = f"{packet.client_id}, connection {packet.connection}"
-        sys.stderr.write(f"{packet.time:%H:%M:%S.%f} {who}: {packet}\n")
-        after = packet.sequence
-    sys.stderr.flush()
-    return after
 
 
 def _have_devices(hub: LocalHub, wanted: list[str]) -> None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+from typing import TYPE_CHECKING
 
 from azmqtt._errors import DamagedState
+
+if TYPE_CHECKING:
+    import threading
+
+    from azmqtt._hub import LocalHub
+    from azmqtt._namespace import LocalNamespace
 
 
 def directory(text: str) -> str:
@@ -34,3 +41,28 @@ def fail(command: str, error: Exception) -> int:
     text = error.strerror if isinstance(error, OSError) and error.strerror else error
     sys.stderr.write(f"azmqtt {command}: {text}\n")
     return 2 if isinstance(error, ValueError) and not isinstance(error, DamagedState) else 1
+
+
+def add_packets(parser: argparse.ArgumentParser) -> None:
+    """Add the option that has packets shown."""
+    parser.add_argument("--packets", action="store_true", help="show every MQTT packet on stderr, without passwords")
+
+
+def run_until(stop: threading.Event, service: LocalHub | LocalNamespace, *, packets: bool) -> None:
+    """Wait for the end, and meanwhile show the packets if that is wanted."""
+    shown = 0
+    # A wait without end would not see Ctrl-C on Windows.
+    while not stop.wait(0.1 if packets else 0.5):
+        shown = _show_packets(service, shown) if packets else 0
+    if packets:
+        _show_packets(service, shown)
+
+
+def _show_packets(service: LocalHub | LocalNamespace, after: int) -> int:
+    """Show the packets that came since; return the number of the last."""
+    for packet in service.packets(after=after):
+        who = f"{packet.client_id}, connection {packet.connection}"
+        sys.stderr.write(f"{packet.time:%H:%M:%S.%f} {who}: {packet}\n")
+        after = packet.sequence
+    sys.stderr.flush()
+    return after

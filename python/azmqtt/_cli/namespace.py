@@ -1,15 +1,17 @@
-"""The command ``azmqtt namespace``: a local Event Grid namespace until Ctrl-C."""
+"""The command ``azmqtt namespace``: a local Event Grid namespace until Ctrl-C, or a command for one that runs."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import threading
 from typing import Any
 
 from azmqtt import _core
+from azmqtt._cli import fault, namespace_commands
 from azmqtt._cli.common import port_or_any, say_text, seconds, signals
-from azmqtt._cli.local import allow_files, directory, fail
+from azmqtt._cli.local import add_packets, allow_files, directory, fail, run_until
 from azmqtt._namespace import LocalNamespace
 
 
@@ -20,6 +22,24 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="run a local Event Grid namespace",
         description="Run a local Event Grid namespace, an MQTT broker with permission bindings, until Ctrl-C.",
     )
+    _add_addresses(parser)
+    _add_contents(parser)
+    _add_behaviour(parser)
+    fault.add_options(parser, "client_id=client1")
+    add_packets(parser)
+    parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
+    parser.set_defaults(run=run)
+    namespace_commands.add_commands(
+        parser.add_subparsers(
+            title="commands",
+            metavar="COMMAND",
+            description="In place of running a namespace, change one that runs, as 'az eventgrid namespace' does.",
+        )
+    )
+
+
+def _add_addresses(parser: argparse.ArgumentParser) -> None:
+    """Add where it listens."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument(
         "--port", type=port_or_any, default=8883, help="TCP port of MQTT, 0 for any free one (default: %(default)s)"
@@ -37,7 +57,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="NAME",
         help="the namespace's name in its certificate (default: %(default)s)",
     )
+
+
+def _add_contents(parser: argparse.ArgumentParser) -> None:
+    """Add what it begins with."""
     parser.add_argument("--state", type=directory, metavar="DIR", help="keep authority and resources in this directory")
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="resources to have, in JSON or YAML: clients, topic spaces, permission bindings and so on",
+    )
     parser.add_argument(
         "--client",
         action="append",
@@ -53,6 +82,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="where the certificates of clients go, and their keys (default: the current directory)",
         default=".",
     )
+
+
+def _add_behaviour(parser: argparse.ArgumentParser) -> None:
+    """Add what clients notice, and who manages it."""
     parser.add_argument(
         "--units", type=int, default=1, metavar="N", help="throughput units, 1 to 40 (default: %(default)s)"
     )
@@ -66,6 +99,14 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="SECONDS",
         help="how long a change of permissions takes to have its effect (default: %(default)g)",
     )
+    parser.add_argument(
+        "--operation-time",
+        type=seconds,
+        default=0.0,
+        metavar="SECONDS",
+        help="how long an operation of the management API is under way, for pollers (default: %(default)g)",
+    )
+    parser.add_argument("--allow-remote", action="store_true", help="let a webhook be elsewhere than on this machine")
     parser.add_argument(
         "--allow-origin",
         action="append",
@@ -85,13 +126,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--behaviours", action="store_true", dest="list_behaviours", help="list the names and choices, and end"
     )
-    parser.add_argument(
-        "--config",
-        metavar="FILE",
-        help="resources to have, in JSON or YAML: clients, topic spaces, permission bindings and so on",
-    )
-    parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
-    parser.set_defaults(run=run)
 
 
 def _behaviour(given: str) -> tuple[str, str]:
@@ -122,9 +156,12 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
             state=args.state,
             hostname=args.hostname,
             record=False,
+            record_packets=args.packets,
             units=args.units,
             limits="service" if args.throttling else "sizes",
             propagation=args.propagation,
+            operation_time=args.operation_time,
+            allow_remote=args.allow_remote,
             allowed_origins=args.allow_origin,
             behaviours=dict(args.behaviours),
         )
@@ -135,12 +172,11 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
             if args.config is not None:
                 namespace.apply(args.config)
             certificates = _have_clients(namespace, args)
+            fault.inject(namespace, args)
         except (OSError, ValueError, LookupError, ModuleNotFoundError) as error:
             return fail("namespace", error)
         _report(namespace, certificates, args)
-        # A wait without end would not see Ctrl-C on Windows.
-        while not stop.wait(0.5):
-            pass
+        run_until(stop, namespace, packets=args.packets)
     return 0
 
 
@@ -155,17 +191,17 @@ def _have_clients(namespace: LocalNamespace, args: argparse.Namespace) -> dict[s
 
 
 def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]], args: argparse.Namespace) -> None:
-    """Say how to connect."""
+    """Say how to connect. The token is of this machine and of this run: to print it is the purpose."""
+    ready: dict[str, Any] = {
+        "hostname": namespace.hostname,
+        "port": namespace.port,
+        "https_port": namespace.https_port,
+        "management_url": namespace.management_url,
+        "resource_id": namespace.resource_id,
+        "ca_file": namespace.ca_file,
+        "token": namespace.token,
+    }
     if args.json:
-        ready: dict[str, Any] = {
-            "hostname": namespace.hostname,
-            "port": namespace.port,
-            "https_port": namespace.https_port,
-            "management_url": namespace.management_url,
-            "resource_id": namespace.resource_id,
-            "ca_file": namespace.ca_file,
-            "token": namespace.token,
-        }
         say_text(json.dumps(ready))
         return
     say_text(f"The local Event Grid namespace listens on {args.host}, port {namespace.port}. Ctrl-C ends it.")
@@ -173,3 +209,6 @@ def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]],
     say_text(f"Clients must trust this certificate:\n  {namespace.ca_file}")
     for name, (certificate, private_key) in certificates.items():
         say_text(f"Client {name} connects with this user name and:\n  {certificate}\n  {private_key}")
+    say_text("Commands such as 'azmqtt namespace client list' find it in another shell by this test token:")
+    for name, value in namespace_commands.environment(ready).items():
+        say_text(f"  export {name}={shlex.quote(value)}")

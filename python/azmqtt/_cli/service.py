@@ -162,7 +162,7 @@ def service_api(arguments: argparse.Namespace) -> ServiceApi:
 
 
 def _path(arguments: argparse.Namespace, top: str, *rest: str) -> str:
-    from azmqtt._cli.service_rest import path
+    from azmqtt._cli.https import path
 
     module = ("modules", arguments.module_id) if getattr(arguments, "module_id", None) else ()
     return path(top, arguments.device_id, *module, *rest)
@@ -224,7 +224,8 @@ def _update_twin(arguments: argparse.Namespace) -> int:
 
 
 def _invoke(arguments: argparse.Namespace) -> int:
-    from azmqtt._cli.service_rest import JsonText, read_json
+    from azmqtt._cli.https import read_json
+    from azmqtt._cli.service_rest import JsonText
 
     if not _SHORTEST_CALL <= arguments.timeout <= _LONGEST_CALL:
         raise common.UsageError(f"--timeout: a device may take {_SHORTEST_CALL} to {_LONGEST_CALL} s for a method")
@@ -259,7 +260,7 @@ def _query(arguments: argparse.Namespace) -> int:
 
 
 def _send(arguments: argparse.Namespace) -> int:
-    from azmqtt._cli.service_rest import path
+    from azmqtt._cli.https import path
 
     given = {header: getattr(arguments, name) for name, header in _HEADERS.items()}
     headers = {header: value for header, value in given.items() if value is not None}

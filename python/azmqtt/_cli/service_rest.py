@@ -4,44 +4,31 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from azmqtt import _core, sas
-from azmqtt._errors import BadAnswer, RequestFailed
+from azmqtt import sas
+from azmqtt._cli.https import Advice, Server, read_json
+from azmqtt._errors import RequestFailed
 from azmqtt._support import strict_json
-from azmqtt._support.pem import read_pem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _API_VERSION = "2021-04-12"
 
-#: The largest answer that is read, in bytes: a page of a thousand twins.
-_LONGEST = 128 << 20
-
-#: How much an error shows of an answer that is not JSON, in bytes.
-_SHOWN = 200
-
 #: The life of a token, in seconds. It serves one request.
 _TTL = 600
+
+_ADVICE = Advice(
+    untrusted="a local hub's CA file goes to --trust",
+    refused="a local hub's connection string has its port behind the host name",
+    no_http="is this the port of the service's REST API?",
+)
 
 
 class JsonText(str):
     """JSON that is sent as it is written."""
 
     __slots__ = ()
-
-
-def read_json(what: str, content: bytes) -> Any:
-    """Read JSON; ``what`` names it in the error.
-
-    Raises:
-        BadAnswer: It is none. Shows how it begins.
-    """
-    try:
-        return strict_json.read(content)
-    except ValueError:
-        raise BadAnswer(f"{what} is not JSON: {content[:_SHOWN]!r}") from None
 
 
 class ServiceApi:
@@ -65,10 +52,8 @@ class ServiceApi:
         self._host, _, port = parts["HostName"].partition(":")
         if port and not (port.isascii() and port.isdigit()):
             raise ValueError("the service connection string's HostName has a port that is not a number")
-        self._port = int(port or 443)
         self._policy, self._key = parts["SharedAccessKeyName"], parts["SharedAccessKey"]
-        self._timeout = timeout
-        self._context = _context(trust)
+        self._server = Server(self._host, int(port or 443), trust=("--trust", trust), timeout=timeout, advice=_ADVICE)
 
     def request(
         self,
@@ -102,7 +87,7 @@ class ServiceApi:
 
         Args:
             method: ``GET``, ``PUT``, ….
-            path: See :func:`path`.
+            path: See :func:`azmqtt._cli.https.path`.
             body: ``bytes`` as they are, ``None`` for none, a :class:`JsonText` or anything else as JSON.
             headers: More of them.
             query: What follows ``api-version``, beginning with ``&``.
@@ -112,59 +97,16 @@ class ServiceApi:
             RequestFailed: The hub said no.
             OSError: There was no answer; names the address.
         """
-        from http.client import HTTPException, HTTPSConnection
-
         given = dict(headers or {})
         given["Authorization"] = sas.generate(self._host, self._key, ttl=_TTL, policy=self._policy)
         if body is not None and not isinstance(body, bytes):
             body = (body if isinstance(body, JsonText) else json.dumps(body)).encode()
             given["Content-Type"] = "application/json; charset=utf-8"
-        where = f"{self._host}:{self._port}"
-        timeout = self._timeout if timeout is None else timeout
-        connection = HTTPSConnection(self._host, self._port, timeout=timeout, context=self._context)
-        try:
-            connection.request(method, f"{path}?api-version={_API_VERSION}{query}", body, given)
-            answer = connection.getresponse()
-            content = answer.read(_LONGEST)
-        except (OSError, HTTPException) as error:
-            raise OSError(_failure(where, error)) from None
-        finally:
-            connection.close()
-        if not 200 <= answer.status < 300:  # noqa: PLR2004 - success
-            raise _refusal(answer.status, answer.reason, content)
-        named = {name.lower(): value for name, value in answer.headers.items()}
-        return content, named
-
-
-def _context(trust: str | None) -> Any:
-    import ssl
-
-    if trust is None:
-        return ssl.create_default_context()
-    return ssl.create_default_context(cadata=_core.plain_roots("--trust", read_pem("--trust", trust)))
-
-
-def path(*parts: str) -> str:
-    """Make a path of its parts, as they are."""
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
-
-
-def _failure(where: str, error: Exception) -> str:
-    import ssl
-    from http.client import HTTPException
-
-    text = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"{where}: its certificate is not trusted ({error.verify_message}): a local hub's CA file goes to --trust"
-        )
-    if isinstance(error, TimeoutError):
-        return f"{where}: no answer in time"
-    if isinstance(error, ConnectionRefusedError):
-        return f"{where}: nobody listens there; a local hub's connection string has its port behind the host name"
-    if isinstance(error, ConnectionResetError | HTTPException | ssl.SSLEOFError):
-        return f"{where}: no HTTP came back ({text}): is this the port of the service's REST API?"
-    return f"{where}: {getattr(error, 'strerror', None) or text}"
+        target = f"{path}?api-version={_API_VERSION}{query}"
+        answer = self._server.exchange(method, target, body, given, timeout=timeout)
+        if not answer.is_success:
+            raise _refusal(answer.status, answer.reason, answer.body)
+        return answer.body, answer.headers
 
 
 def _refusal(status: int, reason: str, content: bytes) -> RequestFailed:

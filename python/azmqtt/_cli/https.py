@@ -1,0 +1,141 @@
+"""Requests over HTTPS for the command line, by Python's own client."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from azmqtt import _core
+from azmqtt._errors import BadAnswer
+from azmqtt._support import strict_json
+from azmqtt._support.pem import read_pem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The largest answer that is read, in bytes: a page of a thousand twins.
+_LONGEST = 128 << 20
+
+#: How much an error shows of an answer that is not JSON, in bytes.
+_SHOWN = 200
+
+
+class Answer(NamedTuple):
+    """What came back: status, its phrase, headers with names in small letters, and the body."""
+
+    status: int
+    reason: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the server did what was asked."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - success
+
+
+class Advice(NamedTuple):
+    """What is said of the usual mistakes.
+
+    Attributes:
+        untrusted: The certificate leads to no root that is trusted.
+        refused: Nobody listens on the port.
+        no_http: Something else than HTTP listens there.
+    """
+
+    untrusted: str
+    refused: str
+    no_http: str
+
+
+class Server:
+    """Where requests go. Connects anew for each."""
+
+    def __init__(self, host: str, port: int, *, trust: tuple[str, str | None], timeout: float, advice: Advice) -> None:
+        """Take the address; nothing is sent yet.
+
+        Args:
+            host: Its name or address.
+            port: Its TCP port.
+            trust: The name of the option, and the file with the roots to trust; the system's if there is none.
+            timeout: For a request, in seconds.
+            advice: For errors.
+
+        Raises:
+            ValueError: The file cannot be read or has no certificate.
+        """
+        self._host, self._port = host, port
+        self._timeout = timeout
+        self._advice = advice
+        self._context = _context(*trust)
+
+    def exchange(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        *,
+        timeout: float | None = None,
+    ) -> Answer:
+        """Send a request; return what came back, success or not.
+
+        Raises:
+            OSError: Nothing came back; names the address.
+        """
+        from http.client import HTTPException, HTTPSConnection
+
+        timeout = self._timeout if timeout is None else timeout
+        connection = HTTPSConnection(self._host, self._port, timeout=timeout, context=self._context)
+        try:
+            connection.request(method, target, body, dict(headers))
+            answer = connection.getresponse()
+            content = answer.read(_LONGEST)
+        except (OSError, HTTPException) as error:
+            raise OSError(_failure(f"{self._host}:{self._port}", error, self._advice)) from None
+        finally:
+            connection.close()
+        named = {name.lower(): value for name, value in answer.headers.items()}
+        return Answer(answer.status, answer.reason, named, content)
+
+
+def read_json(what: str, content: bytes) -> Any:
+    """Read JSON; ``what`` names it in the error.
+
+    Raises:
+        BadAnswer: It is none. Shows how it begins.
+    """
+    try:
+        return strict_json.read(content)
+    except ValueError:
+        raise BadAnswer(f"{what} is not JSON: {content[:_SHOWN]!r}") from None
+
+
+def path(*parts: str) -> str:
+    """Make a path of its parts, as they are."""
+    from urllib.parse import quote
+
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def _context(option: str, file: str | None) -> Any:
+    import ssl
+
+    if file is None:
+        return ssl.create_default_context()
+    return ssl.create_default_context(cadata=_core.plain_roots(option, read_pem(option, file)))
+
+
+def _failure(where: str, error: Exception, advice: Advice) -> str:
+    import ssl
+    from http.client import HTTPException
+
+    text = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{where}: its certificate is not trusted ({error.verify_message}): {advice.untrusted}"
+    if isinstance(error, TimeoutError):
+        return f"{where}: no answer in time"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{where}: nobody listens there; {advice.refused}"
+    if isinstance(error, ConnectionResetError | HTTPException | ssl.SSLEOFError):
+        return f"{where}: no HTTP came back ({text}): {advice.no_http}"
+    return f"{where}: {getattr(error, 'strerror', None) or text}"

@@ -1,0 +1,306 @@
+"""``azmqtt namespace client …`` and the other commands of ``az eventgrid namespace``, over a namespace that runs."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import azmqtt
+from azmqtt._cli import main, namespace_commands
+
+#: Its exit code, what it printed, and what it complained of.
+Done = tuple[int, Any, str]
+Command = Callable[..., Done]
+
+ID = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/azmqtt/providers/Microsoft.EventGrid"
+WHERE = ("-g", "azmqtt", "--namespace-name", "azmqtt")
+
+
+@pytest.fixture(scope="module")
+def namespace() -> Iterator[azmqtt.LocalNamespace]:
+    with azmqtt.LocalNamespace() as namespace:
+        yield namespace
+
+
+def point_at(namespace: azmqtt.LocalNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have commands find this namespace by the environment."""
+    names = ("management_url", "resource_id", "ca_file", "token")
+    ready = {name: getattr(namespace, name) for name in names}
+    for name, value in namespace_commands.environment(ready).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def command(
+    namespace: azmqtt.LocalNamespace, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Command]:
+    """Runs a command against the namespace, which is empty again afterwards."""
+    point_at(namespace, monkeypatch)
+
+    def run(*arguments: str) -> Done:
+        code = main.main(["namespace", *arguments])
+        out, err = capsys.readouterr()
+        assert namespace.token not in out + err
+        return code, json.loads(out) if out else None, err
+
+    yield run
+    for binding in namespace.list_permission_bindings():
+        namespace.delete_permission_binding(binding.name)
+    for kind in ("client", "client_group", "topic_space", "ca_certificate"):
+        for each in getattr(namespace, f"list_{kind}s")():
+            getattr(namespace, f"delete_{kind}")(each.name)
+
+
+def ok(done: Done) -> Any:
+    code, out, err = done
+    assert (code, err) == (0, "")
+    return out
+
+
+def test_a_client(namespace: azmqtt.LocalNamespace, command: Command):
+    thumbprint = "5f" * 32
+    rule = f"{{validation-scheme:ThumbprintMatch,allowed-thumbprints:[{thumbprint}]}}"
+    made = ok(
+        command(
+            *("client", "create", *WHERE, "-n", "pump-1", "--authentication-name", "pump-1-name"),
+            *("--client-certificate-authentication", rule, "--attributes", "{'room':'345','floor':5,kinds:[a,b]}"),
+            *("--description", "the first", "--no-wait"),
+        )
+    )
+    assert {name: value for name, value in made.items() if name != "systemData"} == {
+        "attributes": {"room": "345", "floor": 5, "kinds": ["a", "b"]},
+        "authenticationName": "pump-1-name",
+        "clientCertificateAuthentication": {
+            "validationScheme": "ThumbprintMatch",
+            "allowedThumbprints": [thumbprint],
+        },
+        "description": "the first",
+        "id": f"{ID}/namespaces/azmqtt/clients/pump-1",
+        "name": "pump-1",
+        "provisioningState": "Succeeded",
+        "resourceGroup": "azmqtt",
+        "state": "Enabled",
+        "type": "Microsoft.EventGrid/namespaces/clients",
+    }
+    updated = ok(command("client", "update", "--client-name", "pump-1", "--state", "disabled"))
+    assert (updated["state"], updated["attributes"]["floor"], updated["description"]) == ("Disabled", 5, "the first")
+    assert not namespace.get_client("pump-1").enabled
+    updated = ok(command("client", "update", "-n", "pump-1", "--attributes", "kind=pump", "floor=6"))
+    assert updated["attributes"] == {"kind": "pump", "floor": 6}
+    assert ok(command("client", "update", "-n", "pump-1", "--attributes", "null"))["attributes"] == {}
+    assert ok(command("client", "show", "--name", "pump-1"))["authenticationName"] == "pump-1-name"
+    assert ok(command("client", "delete", "-n", "pump-1", "--yes")) is None
+    assert ok(command("client", "delete", "-n", "pump-1")) is None
+    assert command("client", "show", "-n", "pump-1")[0] == 1
+    subject = {"validationScheme": "SubjectMatchesAuthenticationName"}
+    plain = ok(command("client", "create", "-n", "pump-2", "--client-certificate-authentication", json.dumps(subject)))
+    assert plain["clientCertificateAuthentication"] == subject
+
+
+def test_the_story_of_the_portal(namespace: azmqtt.LocalNamespace, command: Command):
+    ok(command("topic-space", "create", *WHERE, "-n", "ContosoTopicSpace", "--topic-templates", "contosotopics/topic1"))
+    binding = ("--client-group-name", "$all", "--topic-space-name", "ContosoTopicSpace")
+    for permission in ("publisher", "Subscriber"):
+        name = f"contoso{permission.lower()}binding"
+        made = ok(command("permission-binding", "create", "-n", name, *binding, "--permission", permission))
+        assert made["permission"] == permission.capitalize()
+    with namespace.mqtt_client("client1") as one, namespace.mqtt_client("client2") as two:
+        messages = two.messages(timeout=20)
+        two.subscribe("contosotopics/topic1")
+        one.publish("contosotopics/topic1", b"hello")
+        assert next(messages).payload == b"hello"
+        ok(command("permission-binding", "delete", "--permission-binding-name", "contosopublisherbinding", "-y"))
+        with pytest.raises(azmqtt.PublishRefused):
+            one.publish("contosotopics/topic1", b"hello")
+    listed = ok(command("permission-binding", "list", *WHERE))
+    assert [each["name"] for each in listed] == ["contososubscriberbinding"]
+    code, _, err = command("topic-space", "delete", "-n", "ContosoTopicSpace")
+    assert code == 1
+    assert "409 Conflict" in err
+
+
+def test_a_client_group(namespace: azmqtt.LocalNamespace, command: Command):
+    made = ok(command("client-group", "create", "-n", "pumps", "--group-query", "attributes.kind = 'pump'"))
+    assert made["query"] == "attributes.kind = 'pump'"
+    ok(command("client-group", "update", "--client-group-name", "pumps", "--query", "attributes.floor > 3"))
+    ok(command("client-group", "update", "-n", "pumps", "--description", "high up"))
+    assert namespace.get_client_group("pumps") == azmqtt.ClientGroup("pumps", "attributes.floor > 3", "high up")
+    assert ok(command("client-group", "show", "-n", "pumps"))["description"] == "high up"
+    assert [each["name"] for each in ok(command("client-group", "list"))] == ["pumps"]
+    ok(command("client-group", "delete", "-n", "pumps"))
+    assert namespace.list_client_groups() == []
+
+
+def test_a_topic_space_in_every_spelling(namespace: azmqtt.LocalNamespace, command: Command, tmp_path: Path):
+    file = tmp_path / "templates.json"
+    file.write_text('["c/#", "d"]')
+    for given, expected in [
+        (["a/#"], ("a/#",)),
+        (["a/#", "b/${client.authenticationName}"], ("a/#", "b/${client.authenticationName}")),
+        (["['a/+','b']"], ("a/+", "b")),
+        (["[a/+, b]"], ("a/+", "b")),
+        (['["a:b"]'], ("a:b",)),
+        ([f"@{file}"], ("c/#", "d")),
+    ]:
+        ok(command("topic-space", "create", "-n", "space", "--topic-templates", *given))
+        assert namespace.get_topic_space("space").topic_templates == expected
+    ok(command("topic-space", "update", "--topic-space-name", "space", "--topic-templates", "e"))
+    assert ok(command("topic-space", "show", "-n", "space"))["topicTemplates"] == ["e"]
+
+
+def test_a_permission_binding_is_updated(namespace: azmqtt.LocalNamespace, command: Command):
+    namespace.create_topic_space("space", ["a"])
+    namespace.create_permission_binding("binding", topic_space_name="space", permission="Publisher")
+    ok(command("permission-binding", "update", "-n", "binding", "--permission", "Subscriber"))
+    assert namespace.get_permission_binding("binding").permission == "Subscriber"
+    assert ok(command("permission-binding", "show", "-n", "binding"))["clientGroupName"] == "$all"
+
+
+def test_a_ca_certificate(
+    namespace: azmqtt.LocalNamespace, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    made = ok(command("ca-certificate", "create", "-n", "contoso-ca", "--encoded-certificate", f"@{namespace.ca_file}"))
+    assert made["expiryTimeInUtc"] > made["issueTimeInUtc"]
+    certificate = namespace.create_certificate("pump")
+    namespace.create_client("pump", validation_scheme="SubjectMatchesAuthenticationName")
+    files = {"certificate": certificate.certificate, "private_key": certificate.private_key}
+    with namespace.mqtt_client("pump", **files) as client:
+        client.connect()
+    ok(command("ca-certificate", "update", "--ca-certificate-name", "contoso-ca", "--description", "mine"))
+    assert namespace.get_ca_certificate("contoso-ca").description == "mine"
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(namespace.ca_pem.encode())))
+    ok(command("ca-certificate", "create", "-n", "other-ca", "--encoded-certificate", "-"))
+    assert [each["name"] for each in ok(command("ca-certificate", "list"))] == ["contoso-ca", "other-ca"]
+    assert ok(command("ca-certificate", "show", "-n", "other-ca"))["encodedCertificate"] == namespace.ca_pem
+    ok(command("ca-certificate", "delete", "-n", "contoso-ca"))
+    assert command("ca-certificate", "show", "-n", "contoso-ca")[0] == 1
+    code, _, err = command("ca-certificate", "create", "-n", "no-ca", "--encoded-certificate", "@missing.pem")
+    assert (code, err) == (1, "azmqtt: missing.pem: No such file or directory\n")
+
+
+def test_a_list_has_all_pages(namespace: azmqtt.LocalNamespace, command: Command):
+    for number in range(5):
+        namespace.create_client(f"client-{number}")
+    assert len(ok(command("client", "list", "--top", "2"))) == 5
+    found = ok(command("client", "list", "--filter", "contains(name, '-3')"))
+    assert [each["name"] for each in found] == ["client-3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected", "text"),
+    [
+        (("client", "show", "-n", "nobody"), 1, "the namespace answered 404 ResourceNotFound"),
+        (("client", "update", "-n", "nobody", "--state", "Enabled"), 1, "404"),
+        (("client", "show", "-n", "a", "-g", "other"), 1, "Resource group 'other' could not be found"),
+        (("client", "show", "-n", "a", "--namespace-name", "other"), 1, "This local namespace is"),
+        (("client", "show", "-n", "a", "--subscription", "other"), 1, "SubscriptionNotFound"),
+        (("client", "create", "-n", "a", "--attributes", "{kind:"), 2, "--attributes is neither JSON nor shorthand"),
+        (("client", "create", "-n", "a", "--attributes", "[1]"), 2, "--attributes: it must be an object"),
+        (("client", "create", "-n", "a", "--attributes", "{a:{b:c}}"), 1, "properties.attributes.a"),
+        (("client-group", "create", "-n", "group"), 1, "properties.query: it is required"),
+        (("topic-space", "create", "-n", "space", "--topic-templates", "a/#/b"), 1, "topicTemplates[0]"),
+        (("client", "list", "--filter", "floor eq 3"), 1, "400"),
+        (("client", "show", "-n", "a", "--token", "wrong"), 1, "--token must be that of the namespace's ready line"),
+        (("client", "show", "-n", "a", "--token", "two words"), 2, "--token: it must be one word"),
+        (("client", "show", "-n", "a", "--management-url", "http://localhost:1"), 2, "is not https://HOST:PORT"),
+        (("client", "show", "-n", "a", "--management-url", "https://localhost:1"), 1, "localhost:1: nobody listens"),
+        (("client", "show", "-n", "a", "--ca-file", "missing.pem"), 2, "--ca-file"),
+    ],
+)
+def test_what_goes_wrong_says_why(command: Command, arguments: tuple[str, ...], expected: int, text: str):
+    code, out, err = command(*arguments)
+    assert (code, out) == (expected, None)
+    assert text in err
+    assert err.startswith("azmqtt: ")
+    assert err.count("\n") == 1
+
+
+def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    for name in os.environ:
+        if name.startswith("AZMQTT_"):
+            monkeypatch.delenv(name)
+    assert main.main(["namespace", "client", "list"]) == 2
+    assert "--management-url is missing, or $AZMQTT_NAMESPACE_MANAGEMENT_URL" in capsys.readouterr().err
+    monkeypatch.setenv("AZMQTT_NAMESPACE_MANAGEMENT_URL", "https://localhost:1")
+    assert main.main(["namespace", "client", "list"]) == 2
+    assert "--token is missing, or $AZMQTT_NAMESPACE_TOKEN" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main.main(["namespace", "client", "create"])
+    assert "--name" in capsys.readouterr().err
+
+
+def test_a_certificate_that_is_not_trusted(command: Command, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("AZMQTT_NAMESPACE_CA_FILE")
+    code, _, err = command("client", "list")
+    assert code == 1
+    assert "the local namespace's CA file goes to --ca-file" in err
+
+
+def test_operations_that_last(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    with azmqtt.LocalNamespace(operation_time=1.5) as namespace:
+        point_at(namespace, monkeypatch)
+
+        def run(*arguments: str) -> Any:
+            assert main.main(["namespace", *arguments]) == 0
+            out = capsys.readouterr().out
+            return json.loads(out) if out else None
+
+        create = ("client", "create", "-n", "pump")
+        assert run(*create, "--no-wait")["provisioningState"] == "Creating"
+        run("client", "wait", "-n", "pump", "--exists")
+        run("client", "wait", "-n", "pump", "--created", "--interval", "0.1")
+        assert run("client", "show", "-n", "pump")["provisioningState"] == "Succeeded"
+        assert run(*create)["provisioningState"] == "Succeeded"
+        assert main.main(["namespace", *create, "--timeout", "0.1"]) == 1
+        assert "still under way after 0.1 s" in capsys.readouterr().err
+        run("client", "delete", "-n", "pump")
+        run("client", "wait", "-n", "pump", "--deleted")
+        assert main.main(["namespace", "client", "wait", "-n", "pump", "--exists", "--timeout", "0.1"]) == 1
+        assert capsys.readouterr().err == "azmqtt: pump: not yet there after 0.1 s\n"
+
+
+def test_another_shell_finds_the_namespace_by_the_lines_that_it_prints():
+    azmqtt_command = [sys.executable, "-W", "error", "-m", "azmqtt", "namespace"]
+    service = [*azmqtt_command, "--port", "0"]
+    with subprocess.Popen(service, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found: dict[str, str] = {}
+        try:
+            for line in process.stdout:
+                words = shlex.split(line, comments=False) if line.startswith("  export ") else []
+                found.update(word.split("=", 1) for word in words[1:])
+                if len(found) == 4:
+                    break
+            kept = {name: value for name, value in os.environ.items() if not name.startswith("AZMQTT_")}
+            done = subprocess.run(
+                [*azmqtt_command, "topic-space", "create", "-n", "space", "--topic-templates", "a/#"],
+                env={**kept, **found},
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+            )
+            assert (done.returncode, done.stderr) == (0, "")
+            assert json.loads(done.stdout)["topicTemplates"] == ["a/#"]
+        finally:
+            process.terminate()
+
+
+def test_the_token_goes_nowhere_else():
+    """An answer that leads elsewhere is not followed."""
+    from azmqtt import BadAnswer
+    from azmqtt._cli.namespace_rest import ManagementApi
+
+    api = ManagementApi("https://localhost:1", "secret")
+    for url in ("https://example.com/a", "http://localhost:1/a", "https://localhost:2/a", "//localhost:1/a"):
+        with pytest.raises(BadAnswer, match="leads elsewhere"):
+            api._follow(url)
