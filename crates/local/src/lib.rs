@@ -12,6 +12,7 @@
 //! | [`transport`] | one byte stream of a client: when it counts as not reading, and its recording |
 //! | [`packets`] | the recording of every MQTT packet, for tests |
 //! | [`state_dir`] | what a service keeps across restarts |
+//! | [`journal`] | the same, for what changes with each message: records that are appended to a file |
 //! | [`task`] | tasks of the runtime |
 //! | [`temp_dir`] | the directory of a service that keeps nothing |
 //! | [`thread`] | the thread of a service, with a runtime of its own |
@@ -29,6 +30,7 @@ pub mod faults;
 pub mod files;
 pub mod handshake;
 pub mod http;
+pub mod journal;
 pub mod listener;
 pub mod packets;
 pub mod state_dir;

@@ -140,6 +140,28 @@ impl<T> InFlight<T> {
         }
     }
 
+    /// The same, where these messages at QoS 1 are in flight under their packet identifiers, oldest first, each with what comes back
+    /// with its acknowledgement, and when it expires.
+    pub fn with_messages(
+        mut self,
+        messages: impl IntoIterator<Item = (Publish, T, Option<Instant>)>,
+    ) -> Self {
+        let slots = messages
+            .into_iter()
+            .map(|(publish, token, expires)| (publish.packet_id, Slot::Published(publish, token, expires)));
+        self.ring = self.ring.with_out(slots);
+        self.messages = self.ring.values().count();
+        self
+    }
+
+    /// The messages of which PUBLISH is out, oldest first, each with its token and when it expires.
+    pub fn published(&self) -> impl Iterator<Item = (&Publish, &T, Option<Instant>)> {
+        self.ring.values().filter_map(|slot| match slot {
+            Slot::Published(publish, token, expires) => Some((publish, token, *expires)),
+            Slot::Released(..) | Slot::Abandoned(_) | Slot::Asked(_) => None,
+        })
+    }
+
     /// Changes how many messages (at least 1) may be in flight; more that are stay.
     pub fn set_limit(&mut self, limit: u16) {
         self.limit = limit.max(1);

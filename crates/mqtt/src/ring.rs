@@ -49,6 +49,20 @@ impl<V> Ring<V> {
         ring
     }
 
+    /// The same, where these are out, oldest first, each other than all before it. 0 is none.
+    pub fn with_out(mut self, out: impl IntoIterator<Item = (u16, V)>) -> Self {
+        for (id, value) in out {
+            if id == 0 || self.aside.contains_key(&id) {
+                continue;
+            }
+            self.aside.insert(id, (self.set_aside, value));
+            self.set_aside += 1;
+            self.out += 1;
+            self.first = successor(id);
+        }
+        self
+    }
+
     /// At most about `in_use` will be out at a time: they seldom fill a quarter of the span.
     pub fn expect(&mut self, in_use: u16) {
         self.span = (1024 + 4 * usize::from(in_use)).min(IDENTIFIERS);

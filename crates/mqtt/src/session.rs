@@ -40,6 +40,18 @@ impl<T> Session<T> {
         }
     }
 
+    /// The same, where these messages at QoS 1 are in flight under their packet identifiers, oldest first: as
+    /// [`Self::unacknowledged`] had them before a restart.
+    #[must_use]
+    pub fn with_messages(self, messages: impl IntoIterator<Item = (Publish, T, Option<Instant>)>) -> Self {
+        Self { in_flight: self.in_flight.with_messages(messages), ..self }
+    }
+
+    /// The messages of which PUBLISH is out without an answer, oldest first, each with its token and when it expires.
+    pub fn unacknowledged(&self) -> impl Iterator<Item = (&Publish, &T, Option<Instant>)> {
+        self.in_flight.published()
+    }
+
     /// Gives up on the messages that `given_up` picks: they are not sent again, and a late acknowledgement is ignored.
     pub fn abandon(&mut self, given_up: impl FnMut(&T) -> bool) -> Vec<T> {
         self.in_flight.abandon(given_up)

@@ -19,7 +19,7 @@ use crate::resources::{
 };
 use crate::server::{Ports, spawn};
 use crate::shared::Shared;
-use crate::store::{self, NAMESPACE_FILE, Resource};
+use crate::store::{self, JOURNAL_FILE, NAMESPACE_FILE, Resource};
 use crate::template::Template;
 use azmqtt_local::certificate_authority::Authority;
 use azmqtt_local::files::FileError;
@@ -54,7 +54,7 @@ impl Namespace {
         let state = match &config.state_dir {
             Some(root) => {
                 make_private_dir(root).map_err(|error| FileError::new(root, error))?;
-                let files = [CA_FILE, CA_KEY_FILE, TOKEN_KEY_FILE, NAMESPACE_FILE];
+                let files = [CA_FILE, CA_KEY_FILE, TOKEN_KEY_FILE, NAMESPACE_FILE, JOURNAL_FILE];
                 Some(StateDir::open(root, &store::directories(), &files)?)
             }
             None => None,

@@ -77,6 +77,8 @@ pub enum DisconnectionReason {
     ConnectionLost,
     /// Too much within a second.
     QuotaExceeded,
+    /// The namespace cannot do what it should.
+    ServerError,
     /// The namespace ended it.
     ServerInitiatedDisconnect,
     /// Too much waited for the client.
@@ -95,6 +97,7 @@ impl DisconnectionReason {
             Self::ClientInitiatedDisconnect => "ClientInitiatedDisconnect",
             Self::ConnectionLost => "ConnectionLost",
             Self::QuotaExceeded => "QuotaExceeded",
+            Self::ServerError => "ServerError",
             Self::ServerInitiatedDisconnect => "ServerInitiatedDisconnect",
             Self::SessionOverflow => "SessionOverflow",
             Self::SessionTakenOver => "SessionTakenOver",

@@ -1,7 +1,7 @@
 //! The parts of a running namespace: what its connections, its requests and the application's calls have in common.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use tokio::sync::Notify;
@@ -16,6 +16,7 @@ use crate::operations::Operations;
 use crate::secret::BearerToken;
 use crate::store::kept::Store;
 use azmqtt_local::faults::{Connections, FaultError};
+use azmqtt_local::journal::Log;
 use azmqtt_local::packets::PacketLog;
 use azmqtt_local::state_dir::StateDir;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
@@ -43,6 +44,8 @@ pub struct Shared {
     pub operations: Operations,
     /// Who may use the management API.
     pub token: BearerToken,
+    /// Where the broker writes down what is to outlast it, if there is a state directory.
+    pub log: OnceLock<Arc<Log>>,
     /// Told when the broker has something to do earlier than before.
     pub earlier: Notify,
     last_refusal: Mutex<Option<String>>,
@@ -70,6 +73,7 @@ impl Shared {
             faults: Faults::default(),
             authorities: Mutex::default(),
             unauthenticated: UnauthenticatedLimits::default(),
+            log: OnceLock::new(),
             earlier: Notify::new(),
             last_refusal: Mutex::default(),
         })
@@ -80,6 +84,22 @@ impl Shared {
         let changed = change(&mut self.broker.lock(), Instant::now());
         self.earlier.notify_one();
         changed
+    }
+
+    /// Whether what the broker has written down to this position is on the disk, as soon as that is known.
+    pub async fn is_kept(&self, position: u64) -> bool {
+        match self.log.get() {
+            Some(log) if position > 0 => log.kept(position).await.is_ok(),
+            _ => true,
+        }
+    }
+
+    /// Writes down what the broker has to; on this thread.
+    pub fn write_log(&self) {
+        if let Some(log) = self.log.get() {
+            log.write(|_| self.broker.lock().snapshot());
+            self.broker.lock().wake_held();
+        }
     }
 
     /// Notes why a client was refused.

@@ -347,6 +347,16 @@ impl<T> Server<T> {
         self.is_connected() && self.session.has_room()
     }
 
+    /// The packet identifier of the next message at QoS 1 or 2; `None` without room.
+    pub fn next_packet_id(&mut self) -> Option<u16> {
+        self.session.in_flight.next_id()
+    }
+
+    /// The messages of which PUBLISH is out without an answer, oldest first, each with its token and when it expires.
+    pub fn unacknowledged(&self) -> impl Iterator<Item = (&Publish, &T, Option<Instant>)> {
+        self.session.unacknowledged()
+    }
+
     /// Messages without their last acknowledgement.
     pub fn in_flight(&self) -> usize {
         self.session.in_flight.count()

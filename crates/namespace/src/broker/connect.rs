@@ -82,15 +82,20 @@ fn check_will(will: &Will) -> Result<(), Refusal> {
 impl Broker {
     /// The server's side of a connection that was just accepted, for its CONNECT.
     pub fn server(&self, now: Instant) -> Server<Token> {
-        let window = match self.behaviours.outbound_window {
-            OutboundWindow::Hundred => self.limits.in_flight.messages,
-            OutboundWindow::Sixteen => 16,
-        };
-        Server::new(u16::try_from(window).unwrap_or(u16::MAX), now)
+        Server::new(self.window(), now)
             .with_mqtt5()
             .with_max_packet_size(MAX_PACKET_SIZE)
             // The service gives none.
             .without_topic_aliases()
+    }
+
+    /// How many messages are sent to a client before it acknowledges one.
+    pub(super) fn window(&self) -> u16 {
+        let window = match self.behaviours.outbound_window {
+            OutboundWindow::Hundred => self.limits.in_flight.messages,
+            OutboundWindow::Sixteen => 16,
+        };
+        u16::try_from(window).unwrap_or(u16::MAX)
     }
 
     /// Lets a client in that has shown to be `identity`, and answers its CONNECT, which [`check_connect`] has passed.
@@ -147,6 +152,8 @@ impl Broker {
             outbound: Outbound::default(),
             sends_at: None,
             struck: Vec::new(),
+            after: 0,
+            is_held: false,
         }));
         let key = if let Some(key) = existing {
             if let Some(session) = self.sessions.get_mut(key) {
@@ -170,9 +177,11 @@ impl Broker {
                 will: connect.will,
                 will_at: None,
                 deadline: None,
+                is_durable: false,
                 matched: (0, 0),
             })
         };
+        self.record_connected(Connection { session: key, number }, existing.is_some());
         self.sessions.schedule(key);
         self.sessions.count(true);
         if let Some(session) = self.sessions.get(key) {

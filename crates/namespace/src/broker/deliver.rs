@@ -1,13 +1,14 @@
 //! From a message to those who get it.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use azmqtt_mqtt::{Publish, QoS};
 
 use super::message::{Collect, Match, Message};
 use super::outcome::End;
-use super::session::{Link, Waiting, size};
+use super::session::{Link, Online, Waiting, size};
 use super::state::Broker;
+use crate::durable::Recorder;
 use crate::routing::SessionKey;
 use crate::topic::Levels;
 
@@ -48,8 +49,8 @@ impl Broker {
         let Link::Online(online) = &mut session.link else {
             if qos > QoS::AtMostOnce {
                 // It may come back with either version.
-                let publish = message.kept(matched, true);
-                self.wait(matched.session, Waiting { publish, accepted: message.accepted }, now);
+                let waiting = Waiting::new(message.kept(matched, true), message.accepted);
+                self.wait(matched.session, waiting, now);
             }
             return;
         };
@@ -60,7 +61,14 @@ impl Broker {
             && online.may_send(&mut self.throttle, size, now)
         {
             if qos > QoS::AtMostOnce {
-                online.send(message.kept(matched, is_v5), message.accepted, now);
+                let mut waiting = Waiting::new(message.kept(matched, is_v5), message.accepted);
+                let recorder = self.recorder.as_mut().filter(|_| session.is_durable);
+                if let Some(recorder) = recorder {
+                    let packet_id = online.server.next_packet_id().unwrap_or(0);
+                    waiting.number =
+                        recorder.queued(matched.session, &waiting.publish, waiting.accepted, packet_id);
+                }
+                send(online, &mut self.recorder, matched.session, waiting, now);
             } else if let Some(publish) = message.passing(matched, is_v5) {
                 online.send_qos0(&publish, message.accepted, now);
             } else {
@@ -68,13 +76,13 @@ impl Broker {
             }
             return;
         }
-        let publish = message.kept(matched, is_v5);
-        self.wait(matched.session, Waiting { publish, accepted: message.accepted }, now);
+        let waiting = Waiting::new(message.kept(matched, is_v5), message.accepted);
+        self.wait(matched.session, waiting, now);
     }
 
     /// Puts a message behind those that wait for a session. If there is no place for it, it is dropped at QoS 0; at QoS 1 the
     /// session is over.
-    pub(super) fn wait(&mut self, key: SessionKey, waiting: Waiting, now: Instant) {
+    pub(super) fn wait(&mut self, key: SessionKey, mut waiting: Waiting, now: Instant) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         let is_online = session.is_online();
         let limit = if is_online { self.limits.connected_queue } else { self.limits.offline_queue };
@@ -88,6 +96,9 @@ impl Broker {
             queue.retain(|waiting| !is_expired(waiting, now));
         }
         if limit.holds(queue.len() + 1, queue.bytes() + size) {
+            if let (Some(recorder), true) = (&mut self.recorder, session.is_durable) {
+                waiting.number = number(recorder, key, &waiting);
+            }
             queue.push(waiting);
         } else if is_online {
             self.end_session(key, End::Overflow, now);
@@ -104,8 +115,9 @@ impl Broker {
         filter: &Levels<'_>,
         now: Instant,
     ) {
-        let Self { sessions, retained, limits, dropped, .. } = self;
+        let Self { sessions, retained, limits, dropped, recorder, .. } = self;
         let Some(session) = sessions.get_mut(key) else { return };
+        let mut recorder = recorder.as_mut().filter(|_| session.is_durable);
         let is_v5 = session.online().is_some_and(|online| online.is_v5());
         let queue = &mut session.queue;
         retained.find(filter, now, |kept| {
@@ -113,7 +125,9 @@ impl Broker {
             matched.dress_retained(&mut publish, is_v5);
             let bytes = queue.bytes() + size(&publish);
             if limits.connected_queue.holds(queue.len() + 1, bytes) {
-                queue.push(Waiting { publish, accepted: kept.accepted });
+                let mut waiting = Waiting::new(publish, kept.accepted);
+                waiting.number = recorder.as_mut().map_or(0, |recorder| number(recorder, key, &waiting));
+                queue.push(waiting);
             } else {
                 *dropped += 1;
             }
@@ -131,14 +145,41 @@ impl Broker {
             if !online.may_send(&mut self.throttle, size(&front.publish), now) {
                 return;
             }
-            if let Some(Waiting { publish, accepted }) = session.queue.pop() {
-                online.send(publish, accepted, now);
+            if let Some(waiting) = session.queue.pop() {
+                if let (Some(recorder), 1..) = (&mut self.recorder, waiting.number) {
+                    let packet_id = online.server.next_packet_id().unwrap_or(0);
+                    recorder.sent(key, waiting.number, packet_id);
+                }
+                send(online, &mut self.recorder, key, waiting, now);
             }
         }
     }
 }
 
+/// Sends a message for which there is room. If it is not in flight then, it is done with.
+fn send(
+    online: &mut Online,
+    recorder: &mut Option<Recorder>,
+    key: SessionKey,
+    waiting: Waiting,
+    now: Instant,
+) {
+    let number = waiting.number;
+    if !online.send(waiting, now)
+        && let (Some(recorder), 1..) = (recorder, number)
+    {
+        recorder.done(key, number);
+    }
+}
+
+/// Notes that a message waits. Its number; 0 at QoS 0, where nothing is noted.
+fn number(recorder: &mut Recorder, key: SessionKey, waiting: &Waiting) -> u64 {
+    if waiting.publish.qos == QoS::AtMostOnce {
+        return 0;
+    }
+    recorder.queued(key, &waiting.publish, waiting.accepted, 0)
+}
+
 fn is_expired(waiting: &Waiting, now: Instant) -> bool {
-    let expiry = waiting.publish.properties.message_expiry().filter(|seconds| *seconds > 0);
-    expiry.is_some_and(|seconds| waiting.accepted + Duration::from_secs(u64::from(seconds)) <= now)
+    waiting.expires().is_some_and(|expires| expires <= now)
 }

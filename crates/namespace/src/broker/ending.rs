@@ -9,6 +9,7 @@ use super::outcome::End;
 use super::session::{Link, Offline};
 use super::state::{Broker, Farewell};
 use super::wills::DueWill;
+use crate::durable::Record;
 use crate::life_cycle::Happened;
 use crate::routing::SessionKey;
 use crate::topic::{Levels, RequestedFilter};
@@ -40,6 +41,11 @@ impl Broker {
         }
         let link = std::mem::replace(&mut session.link, Link::Offline(Box::new(nobody)));
         let Link::Online(mut online) = link else { return };
+        if end == End::NotKept {
+            // It would say that something is kept.
+            online.server.output().clear();
+            online.after = 0;
+        }
         if let Some(code) = end.code() {
             online.server.disconnect(code, Properties::default());
         }
@@ -48,6 +54,7 @@ impl Broker {
         let output = std::mem::take(online.server.output());
         let kept_for = online.server.session_expiry().min(limits.session_expiry);
         let kept_for = Duration::from_secs(u64::from(kept_for));
+        let (number, after) = (online.number, online.after);
         session.link = Link::Offline(Box::new(Offline {
             in_flight: online.in_flight,
             stored: online.server.into_session(),
@@ -65,10 +72,11 @@ impl Broker {
         self.sessions.count(false);
         let happened = Happened::Disconnected(ended, end.life_cycle_reason());
         self.life_cycle.note(happened, now);
-        self.farewells.insert(online.number, Farewell { output, end });
+        self.farewells.insert(number, Farewell { output, after, end });
         if is_over {
             self.forget(key, now);
         } else {
+            self.record_gone(key, now + kept_for);
             self.check_will(key, now);
             self.sessions.schedule(key);
         }
@@ -77,6 +85,9 @@ impl Broker {
     /// Ends a session to which nobody is connected. Its will is due.
     pub(super) fn forget(&mut self, key: SessionKey, _now: Instant) {
         let Some(mut session) = self.sessions.remove(key) else { return };
+        if let (Some(recorder), true) = (&mut self.recorder, session.is_durable) {
+            recorder.add(&Record::Ended { key });
+        }
         self.leave_orphans(&mut session);
         for filter in &session.filters {
             self.unsubscribe_all_of(filter, key);

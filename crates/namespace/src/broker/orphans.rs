@@ -44,12 +44,12 @@ impl Broker {
             let member = members.iter().find(|member| is_online(member.session)).or(members.first());
             let Some(member) = member else { continue };
             let (key, matched) = (member.session, Match::new(member));
-            let Waiting { mut publish, accepted } = waiting;
+            let Waiting { mut publish, accepted, .. } = waiting;
             let properties =
                 PropertiesBuilder::from(&publish.properties).without(Property::SubscriptionIdentifier);
             publish.properties = properties.build().unwrap_or_default();
             matched.dress(&mut publish, false, true);
-            self.wait(key, Waiting { publish, accepted }, now);
+            self.wait(key, Waiting::new(publish, accepted), now);
             self.send_waiting(key, now);
             if let Some(online) = self.sessions.get_mut(key).and_then(Session::online) {
                 online.wake();

@@ -54,6 +54,8 @@ pub enum End {
     Reauthentication(Refusal),
     /// Too much waits for the client; its session is over as well.
     Overflow,
+    /// What the client is to be told that it is kept cannot be kept.
+    NotKept,
     /// The namespace stops.
     Stopped,
     /// A fault that was asked for: without words, and in an orderly way or not.
@@ -81,6 +83,7 @@ impl End {
                 code => code,
             },
             Self::Overflow => ReasonCode::QuotaExceeded,
+            Self::NotKept => ReasonCode::ImplementationSpecificError,
             Self::Stopped => ReasonCode::ServerShuttingDown,
         })
     }
@@ -106,6 +109,7 @@ impl End {
             Self::NotReading | Self::Protocol(_) | Self::Misbehaved(..) => Reason::ClientError,
             Self::Unauthenticated | Self::Reauthentication(_) => Reason::ClientAuthenticationError,
             Self::Overflow => Reason::SessionOverflow,
+            Self::NotKept => Reason::ServerError,
             Self::Stopped => Reason::ServerInitiatedDisconnect,
         }
     }
@@ -128,6 +132,7 @@ impl fmt::Display for End {
             Self::Reauthentication(refusal) => write!(f, "authenticating anew was refused: {refusal}"),
             Self::Overflow => f.write_str("too many messages waited for the client"),
             Self::Dropped { .. } => f.write_str("a fault that was asked for ended the connection"),
+            Self::NotKept => f.write_str("the state directory cannot be written"),
             Self::Stopped => f.write_str("the namespace stopped"),
         }
     }

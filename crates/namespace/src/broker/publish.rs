@@ -5,11 +5,13 @@ use std::time::Instant;
 use azmqtt_mqtt::{Properties, Publish, QoS, ReasonCode};
 
 use super::connection::Connection;
+use super::durability::retained;
 use super::message::keep;
 use super::outcome::End;
 use super::session::size;
 use super::state::Broker;
 use crate::behaviours::{DeniedPublishV3, DeniedQos0, DollarTopics, UnsupportedMessage, ZeroExpiry};
+use crate::durable::Record;
 use crate::limits::{MAX_MESSAGE_PROPERTY, MAX_RETAIN_SECONDS, MAX_USER_PROPERTIES};
 use crate::messages::Publisher;
 use crate::routing::{NotKept, Retained, RetainedMessage, SessionKey};
@@ -30,13 +32,17 @@ impl Broker {
     pub(super) fn published(&mut self, connection: Connection, publish: Publish, now: Instant) {
         let (qos, packet_id) = (publish.qos, publish.packet_id);
         let topic = publish.topic.clone();
+        let before = self.position();
         let taken = Levels::of(&topic)
             .map_err(|_| NotTaken::Unsupported(ReasonCode::TopicNameInvalid, "a topic over the limits"))
             .and_then(|levels| self.take(connection, publish, &levels, now));
         match taken {
             Err(why) => self.refuse_message(connection, qos, packet_id, why, now),
             // Among those who got it was perhaps the publisher, whose session is over now.
-            Ok(()) if qos > QoS::AtMostOnce => self.acknowledge(connection, packet_id, ReasonCode::Success),
+            Ok(()) if qos > QoS::AtMostOnce => {
+                self.acknowledge(connection, packet_id, ReasonCode::Success);
+                self.hold_after(connection, before);
+            }
             Ok(()) => {}
         }
     }
@@ -106,6 +112,9 @@ impl Broker {
         }
         if publish.payload.is_empty() {
             self.retained.remove(levels);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.add(&Record::Dropped { topic: publish.topic.clone() });
+            }
             return Ok(());
         }
         if size(publish) > self.limits.retained_message {
@@ -113,8 +122,17 @@ impl Broker {
         }
         self.retained.expire(now);
         let lifetime = Retained::lifetime(publish.properties.message_expiry(), MAX_RETAIN_SECONDS);
-        let publish = Publish { dup: false, packet_id: 0, ..keep(publish) };
-        self.retained.put(levels, RetainedMessage { publish, accepted: now, expires: now + lifetime })
+        let message = RetainedMessage {
+            publish: Publish { dup: false, packet_id: 0, ..keep(publish) },
+            accepted: now,
+            expires: now + lifetime,
+        };
+        let record = self.recorder.is_some().then(|| retained(&message));
+        self.retained.put(levels, message)?;
+        if let (Some(recorder), Some(record)) = (&mut self.recorder, record) {
+            recorder.add(&record);
+        }
+        Ok(())
     }
 
     pub(super) fn acknowledge(&mut self, connection: Connection, packet_id: u16, reason: ReasonCode) {

@@ -14,6 +14,7 @@ use super::outcome::{End, Refusal};
 use super::session::{Identity, Token};
 use super::state::Broker;
 use crate::behaviours::RefusedMessage;
+use crate::durable::Record;
 
 /// Packets that are looked at in one turn; then others have theirs.
 const TURN: usize = 256;
@@ -111,6 +112,9 @@ impl Broker {
     fn answered(&mut self, connection: Connection, token: Token, now: Instant) {
         if let Some(online) = self.sessions.online(connection) {
             online.answered(token);
+            if let (Some(recorder), 1..) = (&mut self.recorder, token.number) {
+                recorder.done(connection.session, token.number);
+            }
             self.send_waiting(connection.session, now);
         }
     }
@@ -125,6 +129,10 @@ impl Broker {
             return self.end(connection, End::Reauthentication(refusal), now);
         }
         session.identity = identity;
+        if let (Some(recorder), true) = (&mut self.recorder, session.is_durable) {
+            let Identity { principal, standing } = session.identity.clone();
+            recorder.add(&Record::Identified { key: connection.session, principal, standing });
+        }
         let Some(online) = session.online() else { return };
         if online.server.authenticate(ReasonCode::Success, &[]).is_err() {
             let refusal = Refusal::new(ReasonCode::NotAuthorized, "AUTH does not fit");

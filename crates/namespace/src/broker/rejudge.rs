@@ -97,10 +97,12 @@ impl Broker {
         session.cache.clear();
         session.rights = rights;
         let lost: Vec<Box<str>> = lost;
-        for filter in &lost {
-            self.unsubscribe_all_of(filter, key);
+        let lost_some = !lost.is_empty();
+        for filter in lost {
+            self.unsubscribe_all_of(&filter, key);
+            self.record_unsubscribed(key, filter);
         }
-        if !lost.is_empty() {
+        if lost_some {
             self.end_session(key, End::Unauthorized, now);
         }
     }

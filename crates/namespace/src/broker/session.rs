@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use azmqtt_mqtt::{Publish, QoS, Server, Version, Will};
 
@@ -17,8 +17,14 @@ use crate::principal::{Principal, Standing};
 /// So many bytes wait to be written before messages wait for them.
 const OUTPUT_MARK: usize = 256 << 10;
 
-/// What comes back with the acknowledgement of a message: its size in bytes.
-pub type Token = u32;
+/// What comes back with the acknowledgement of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Token {
+    /// Bytes of the message.
+    pub size: u32,
+    /// The message's number in the records of a durable session, or 0.
+    pub number: u64,
+}
 
 /// Who a client has shown itself to be.
 #[derive(Debug, Clone)]
@@ -49,6 +55,8 @@ pub struct Session {
     pub will_at: Option<Instant>,
     /// When the broker looks after it next, if it has said so.
     pub deadline: Option<Instant>,
+    /// Whether there are records of it, because it outlasts its connection and the namespace has a state directory.
+    pub is_durable: bool,
     /// The message that it matched last, and where among the matches.
     pub matched: (u64, usize),
 }
@@ -89,6 +97,10 @@ pub struct Online {
     pub sends_at: Option<Instant>,
     /// Faults that its task has not seen yet.
     pub struck: Vec<NowFault>,
+    /// The record that must be on the disk before anything more is written to the client, or 0.
+    pub after: u64,
+    /// Whether output waits for that.
+    pub is_held: bool,
 }
 
 impl Online {
@@ -127,17 +139,19 @@ impl Online {
     }
 
     /// Sends a message for which there is room. One that is too large for the client, or whose time is over, is as good as
-    /// sent [MQTT-3.1.2-25].
-    pub fn send(&mut self, publish: Publish, accepted: Instant, now: Instant) {
+    /// sent [MQTT-3.1.2-25]. Whether it is in flight now.
+    pub fn send(&mut self, waiting: Waiting, now: Instant) -> bool {
+        let Waiting { publish, accepted, number } = waiting;
         if publish.qos == QoS::AtMostOnce {
             self.send_qos0(&publish, accepted, now);
-            return;
+            return false;
         }
         let size = size(&publish);
-        let sent = self.server.publish(publish, size as Token, accepted, now);
-        if sent.is_ok() {
+        let sent = self.server.publish(publish, Token { size: size as u32, number }, accepted, now).is_ok();
+        if sent {
             self.in_flight += size;
         }
+        sent
     }
 
     /// The same at QoS 0.
@@ -147,8 +161,8 @@ impl Online {
     }
 
     /// A message is not in flight any more.
-    pub fn answered(&mut self, size: Token) {
-        self.in_flight = self.in_flight.saturating_sub(size as usize);
+    pub fn answered(&mut self, token: Token) {
+        self.in_flight = self.in_flight.saturating_sub(token.size as usize);
     }
 
     pub fn is_v5(&self) -> bool {
@@ -196,6 +210,21 @@ pub struct Waiting {
     pub publish: Publish,
     /// From which its expiry counts.
     pub accepted: Instant,
+    /// Its number in the records of a durable session, or 0.
+    pub number: u64,
+}
+
+impl Waiting {
+    /// One of which there are no records.
+    pub fn new(publish: Publish, accepted: Instant) -> Self {
+        Self { publish, accepted, number: 0 }
+    }
+
+    /// When it expires, if ever. An interval of 0 is none, as the service documents.
+    pub fn expires(&self) -> Option<Instant> {
+        let seconds = self.publish.properties.message_expiry().filter(|seconds| *seconds > 0)?;
+        self.accepted.checked_add(Duration::from_secs(u64::from(seconds)))
+    }
 }
 
 impl Queue {
@@ -209,6 +238,10 @@ impl Queue {
 
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        self.messages.iter()
     }
 
     pub fn front(&self) -> Option<&Waiting> {

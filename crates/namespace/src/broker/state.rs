@@ -9,6 +9,7 @@ use bytes::BytesMut;
 
 use crate::access::Access;
 use crate::behaviours::Behaviours;
+use crate::durable::Recorder;
 use crate::life_cycle::LifeCycleLog;
 use crate::limits::Limits;
 use crate::messages::MessageLog;
@@ -30,6 +31,8 @@ use super::wills::DueWill;
 pub struct Farewell {
     /// To be written, as far as the client takes them.
     pub output: BytesMut,
+    /// The record that must be on the disk before, or 0.
+    pub after: u64,
     /// Why.
     pub end: End,
 }
@@ -70,6 +73,10 @@ pub struct Broker {
     pub(super) orphans: VecDeque<Orphan>,
     /// Who connected, who went and why.
     pub(super) life_cycle: Arc<LifeCycleLog>,
+    /// Where it writes down what is to outlast it, if anywhere.
+    pub(super) recorder: Option<Recorder>,
+    /// Connections whose output waits for the disk.
+    pub(super) held: Vec<Connection>,
 }
 
 impl Broker {
@@ -97,6 +104,8 @@ impl Broker {
             dropped: 0,
             orphans: VecDeque::new(),
             life_cycle: Arc::default(),
+            recorder: None,
+            held: Vec::new(),
         }
     }
 
@@ -175,7 +184,14 @@ impl Broker {
         now: Instant,
     ) -> bool {
         self.send_waiting(connection.session, now);
+        if !self.check_kept(connection, now) {
+            return false;
+        }
         let Some(online) = self.sessions.online(connection) else { return false };
+        if online.is_held {
+            online.park(waker);
+            return true;
+        }
         if output.is_empty() && !online.server.output().is_empty() {
             std::mem::swap(output, online.server.output());
         }

@@ -9,6 +9,7 @@ use super::message::Match;
 use super::outcome::End;
 use super::state::Broker;
 use crate::behaviours::{DeniedSubscribe, DollarTopics};
+use crate::durable::Record;
 use crate::limits::{FILTERS_PER_PACKET, SHARED_PER_SESSION, SUBSCRIPTIONS_PER_SESSION};
 use crate::routing::{Options, Subscriber};
 use crate::topic::{Levels, RequestedFilter, is_hidden};
@@ -57,6 +58,7 @@ impl Broker {
                 }
             }
         }
+        self.hold(connection);
         self.send_waiting(connection.session, now);
     }
 
@@ -89,6 +91,10 @@ impl Broker {
         let subscriber = Subscriber { session: connection.session, options: options(asked, identifier) };
         let inserted = self.subscriptions.insert(levels.as_slice(), share, subscriber);
         let is_new = inserted.map_err(|_| ReasonCode::QuotaExceeded)?;
+        if let (Some(recorder), true) = (&mut self.recorder, session.is_durable) {
+            let (key, filter) = (connection.session, asked.filter.as_str().into());
+            recorder.add(&Record::Subscribed { key, filter, options: subscriber.options });
+        }
         if !is_known {
             session.filters.push(asked.filter.as_str().into());
         }
@@ -113,7 +119,9 @@ impl Broker {
         }
         for filter in removed {
             self.unsubscribe_all_of(&filter, connection.session);
+            self.record_unsubscribed(connection.session, filter);
         }
+        self.hold(connection);
     }
 }
 

@@ -170,12 +170,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         if self.faults.is_none() && self.shared.faults.is_used() {
             self.faults = Some(Box::new(ConnectionFaults::new(self.connected.client_id.clone())));
         }
-        let silent_at = loop {
+        let (silent_at, is_held) = loop {
             let now = Instant::now();
             if let Some(faults) = &mut self.faults {
                 faults.pass_time(now);
             }
-            let silent_at = {
+            let (silent_at, is_held) = {
                 let mut broker = self.shared.broker.lock();
                 if !broker.output(connection, &mut self.output, cx.waker(), now) {
                     return Poll::Ready(Wake::Over);
@@ -187,10 +187,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                     broker.received_part(connection, at);
                 }
                 self.sends_at = broker.sends_at(connection);
-                broker.silent_at(connection)
+                (broker.silent_at(connection), broker.is_held(connection))
             };
             let Some(silent_at) = silent_at else { return Poll::Ready(Wake::Over) };
-            let Some((had_output, written)) = self.poll_write(cx, now) else { break silent_at };
+            let Some((had_output, written)) = self.poll_write(cx, now) else { break (silent_at, is_held) };
             match written {
                 Poll::Ready(Err(_)) => return Poll::Ready(Wake::End(End::Lost)),
                 Poll::Ready(Ok(())) if self.faults.as_mut().is_some_and(|faults| faults.wrote_all()) => {
@@ -198,13 +198,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                 }
                 // There may be more, now that there is room for it.
                 Poll::Ready(Ok(())) if had_output => {}
-                Poll::Ready(Ok(())) | Poll::Pending => break silent_at,
+                Poll::Ready(Ok(())) | Poll::Pending => break (silent_at, is_held),
             }
         };
         let is_deaf = self.faults.as_ref().is_some_and(|faults| faults.silence().is_deaf());
         let goes_on = match self.input {
             Input::Taken => false,
-            Input::Paused => self.output.is_empty(),
+            Input::Paused => self.output.is_empty() && !is_held,
             Input::Stopped => true,
         };
         if goes_on && !is_deaf {
@@ -281,7 +281,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             }
             broker.farewell(connection)
         });
-        let Some(Farewell { output, end }) = farewell else { return };
+        let Some(Farewell { output, after, end }) = farewell else { return };
+        if !self.shared.is_kept(after).await {
+            // It would say that something is kept.
+            self.output.clear();
+            return;
+        }
         if let End::Reauthentication(refusal) = &end {
             self.shared.note_refusal(refusal.reason.clone());
         }

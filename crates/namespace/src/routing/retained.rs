@@ -166,6 +166,14 @@ impl Retained {
         }
     }
 
+    /// All of them, in the order in which they are dropped.
+    pub fn iter(&self) -> impl Iterator<Item = &RetainedMessage> {
+        self.expiring.iter().filter_map(|(_, topic)| {
+            let levels = Levels::of(topic).ok()?;
+            self.tree.get(levels.as_slice())?.0.as_deref()
+        })
+    }
+
     /// How long a message with this expiry interval, in seconds, is kept; 0 and none are as long as any.
     pub fn lifetime(message_expiry: Option<u32>, longest: u32) -> Duration {
         let seconds = message_expiry.filter(|seconds| *seconds > 0).unwrap_or(longest);

@@ -186,6 +186,17 @@ impl Subscriptions {
         was_there
     }
 
+    /// What a session has asked for with a filter.
+    pub fn options(&self, filter: &[&str], share: Option<&str>, session: SessionKey) -> Option<Options> {
+        let (levels, is_below) = split(filter);
+        let entry = self.tree.get(levels)?.entry(is_below)?;
+        let members = match share {
+            None => &entry.plain,
+            Some(name) => &entry.shared.iter().find(|group| *group.name == *name)?.members,
+        };
+        find(members, session).ok().and_then(|index| members.get(index)).map(|found| found.options)
+    }
+
     /// The members of a shared group at a filter.
     pub fn group(&self, filter: &[&str], share: &str) -> Option<&Group> {
         let (levels, is_below) = split(filter);

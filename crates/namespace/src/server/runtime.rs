@@ -16,6 +16,7 @@ use crate::connections::STOP_TIMEOUT;
 use crate::error::NamespaceError;
 use crate::shared::Shared;
 use azmqtt_local::faults;
+use azmqtt_local::journal::Log;
 use azmqtt_local::listener::bind;
 use azmqtt_local::task;
 use azmqtt_local::thread::Thread;
@@ -63,6 +64,9 @@ async fn run(
         }
     }
     accepting.push(task::spawn(tick(shared.clone())));
+    if let Some(log) = shared.log.get() {
+        accepting.push(task::spawn(write(log.clone(), shared.clone())));
+    }
     let faulty = shared.clone();
     accepting.push(task::spawn(async move { faults::run(&faulty.faults, &*faulty).await }));
     // Nobody waits for the answer only if the namespace was dropped, and then `stopped` resolves too.
@@ -73,6 +77,7 @@ async fn run(
         task.abort();
     }
     shared.broker.lock().end_all(&End::Stopped, Instant::now());
+    shared.write_log();
     let until = Instant::now() + STOP_TIMEOUT;
     // What has not said its last words by then ends with the runtime.
     while shared.broker.lock().has_farewells() && Instant::now() < until {
@@ -94,6 +99,12 @@ async fn tick(shared: Arc<Shared>) {
             None => shared.earlier.notified().await,
         }
     }
+}
+
+/// Writes down what the broker has to.
+async fn write(log: Arc<Log>, shared: Arc<Shared>) {
+    let (snapshot, finished) = (shared.clone(), shared);
+    log.run(move |_| snapshot.broker.lock().snapshot(), || finished.broker.lock().wake_held()).await;
 }
 
 /// Listens on a port, 0 for any free one, of every address of `host`.

@@ -22,6 +22,8 @@ pub fn directories() -> [&'static str; 5] {
 
 /// The file of the namespace itself.
 pub const NAMESPACE_FILE: &str = "namespace.json";
+/// Sessions, and messages that are kept.
+pub const JOURNAL_FILE: &str = "sessions.journal";
 
 /// When resources were made and changed, and where they are kept.
 pub struct Store(pub(super) Mutex<Kept>);

@@ -1,6 +1,7 @@
 //! Reading what a state directory keeps.
 
-use super::kept::NAMESPACE_FILE;
+use super::journal::open_journal;
+use super::kept::{JOURNAL_FILE, NAMESPACE_FILE};
 use super::record::NamespaceRecord;
 use super::resource;
 use crate::error::NamespaceError;
@@ -23,5 +24,12 @@ pub fn load(shared: &Shared) -> Result<(), NamespaceError> {
     }
     let stamps = resource::load_all(&kept, shared)?;
     kept.stamps.extend(stamps);
-    Ok(())
+    match &kept.disk {
+        Some(disk) => {
+            let log = open_journal(&disk.path(JOURNAL_FILE), &mut shared.broker.lock())?;
+            shared.log.get_or_init(|| log);
+            Ok(())
+        }
+        None => Ok(()),
+    }
 }

@@ -8,11 +8,11 @@
 //! DIR/clients/*.json, DIR/clientGroups/*.json, DIR/topicSpaces/*.json,
 //! DIR/permissionBindings/*.json, DIR/caCertificates/*.json
 //!                           one file for each resource, as the management API shows it
+//! DIR/sessions.journal      durable sessions, what waits in them, and messages that are kept (`durable`)
 //! ```
-//!
-//! Sessions and messages are not kept.
 
 mod file;
+mod journal;
 pub(crate) mod kept;
 mod load;
 mod namespace;
@@ -21,7 +21,9 @@ mod resource;
 mod stamp;
 
 pub use file::apply_file;
-pub use kept::{ChangeError, NAMESPACE_FILE, Put, directories};
+#[cfg(test)]
+pub use journal::open_journal;
+pub use kept::{ChangeError, JOURNAL_FILE, NAMESPACE_FILE, Put, directories};
 pub use load::load;
 pub use record::{Keys, NamespaceRecord};
 pub use resource::Resource;

@@ -4,8 +4,7 @@ use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 
-use crate::packets::properties::check::{Broken, check};
-use crate::packets::properties::table::{Place, Property};
+use crate::packets::properties::table::Property;
 use crate::packets::properties::{Entries, Properties};
 
 /// Puts properties together, in the order of its calls. What is wrong with them, [`Self::build`] says.
@@ -135,10 +134,7 @@ impl PropertiesBuilder {
         if let Some(property) = self.too_long {
             return Err(InvalidProperty { property: property.name(), rule: "over 65,535 bytes (§1.5)" });
         }
-        match check(&self.block, Place::ANY) {
-            Ok(present) => Ok(Properties::of(self.block.freeze(), present)),
-            Err(Broken { property, rule, .. }) => Err(InvalidProperty { property, rule }),
-        }
+        Properties::parse(self.block.freeze())
     }
 
     fn boolean(mut self, property: Property, value: bool) -> Self {

@@ -163,6 +163,22 @@ impl Properties {
         })
     }
 
+    /// Properties as [`Self::as_bytes`] gives them, whatever packet they are for.
+    ///
+    /// # Errors
+    /// There is one that the standard forbids.
+    pub fn parse(bytes: Bytes) -> Result<Self, InvalidProperty> {
+        match check(&bytes, Place::ANY) {
+            Ok(present) => Ok(Self::of(bytes, present)),
+            Err(Broken { property, rule, .. }) => Err(InvalidProperty { property, rule }),
+        }
+    }
+
+    /// As they are written, without the length before them.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.block()
+    }
+
     /// # Safety
     /// [`check()`] has returned `present` for these bytes.
     pub(crate) unsafe fn from_checked(bytes: Bytes, present: u64) -> Self {

@@ -2,6 +2,7 @@
 
 mod changes;
 mod delivery;
+mod durability;
 mod life_cycle;
 mod publishing;
 mod rates;
@@ -230,7 +231,7 @@ impl World {
 
     /// Why the connection is over, and what it said last.
     fn farewell(&mut self, peer: &mut Peer) -> Option<(End, Option<ReasonCode>)> {
-        let Farewell { output, end } = self.broker.farewell(peer.connection)?;
+        let Farewell { output, end, .. } = self.broker.farewell(peer.connection)?;
         peer.input.extend_from_slice(&output);
         let last = self.got(peer).pop();
         let code = match last {
