@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use serde_json::{Map, Value, json};
 
@@ -94,8 +94,7 @@ async fn write<R: Resource>(
         Ok((put.is_new, view, operation))
     });
     let (is_new, view, operation) = written.await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(progress::by_status(JsonBody(status, view).into_response(), operation, &shared, &target, version))
+    Ok(progress::put(is_new, view, operation, &shared, &target, version))
 }
 
 /// The body of a PUT, such as the SDK's and `az resource create`'s.

@@ -83,8 +83,7 @@ async fn write(
         finish(shared, &id, version, shared.put_namespace(next)?)
     };
     let (is_new, view, operation) = off_thread(&shared, put).await?;
-    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(progress::by_status(JsonBody(status, view).into_response(), operation, &shared, &target, version))
+    Ok(progress::put(is_new, view, operation, &shared, &target, version))
 }
 
 async fn change(

@@ -8,7 +8,7 @@ use axum::http::header::{LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::answer::{JsonBody, Refusal};
 use super::request::{Target, cut};
@@ -40,6 +40,19 @@ pub fn provisioning_state(shared: &Shared, resource: &str) -> &'static str {
     // One that was deleted and made again is made.
     let action = shared.operations.under_way(resource).filter(|action| *action != Action::Delete);
     action.map_or("Succeeded", Action::provisioning_state)
+}
+
+/// The answer to a PUT: 201 for a resource that is new, with the operation that makes it.
+pub fn put(
+    is_new: bool,
+    view: Value,
+    operation: Option<String>,
+    shared: &Shared,
+    target: &Target,
+    version: ApiVersion,
+) -> Response {
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    by_status(JsonBody(status, view).into_response(), operation, shared, target, version)
 }
 
 /// The answer leads to the operation's state, until that is over.
