@@ -15,6 +15,10 @@ use crate::watch::{Event, State};
 use azmqtt_net::deadlines::later;
 use azmqtt_net::{Step, Stream};
 
+/// How long a client at least waits whose place a newer one of the process is about to take: the server's answer to that
+/// one, which closes this one, is on its way.
+const CLAIMED_WAIT: Duration = Duration::from_secs(1);
+
 /// A session, and the policy of its connections. One task owns it: no locks, no races.
 pub struct Task<S: Lasting> {
     shared: Arc<S::Shared>,
@@ -102,7 +106,9 @@ impl<S: Lasting> Task<S> {
         let opening = progress.watch(self.session.open());
         let opened = self.attend(opening, |_| false).await;
         progress.set(None);
-        opened.map(|opened| opened.map(Box::new))
+        // What was asked meanwhile may be that the place is another client's: CONNECT would take it back.
+        take_in(&mut self.session, self.shared.commands().take_now(), Instant::now());
+        opened.filter(|_| self.goes_on()).map(|opened| opened.map(Box::new))
     }
 
     /// Goes on after the end of a connection, or of an attempt at one.
@@ -226,7 +232,10 @@ impl<S: Lasting> Task<S> {
         let reason = error.to_string();
         self.shared.monitor().set_last_error(Some(reason.clone()));
         self.set_trying(Some(&reason));
-        let wait = self.backoff.next(random());
+        let mut wait = self.backoff.next(random());
+        if self.session.is_claimed() {
+            wait = wait.max(CLAIMED_WAIT);
+        }
         self.tell_retry(&reason, wait);
         let wait = tokio::time::sleep(wait);
         self.session.begin_wait();

@@ -59,6 +59,10 @@ impl Lasting for Session {
         self.seat = neighbours.map(|neighbours| neighbours().0.enter(&self.shared));
     }
 
+    fn is_claimed(&self) -> bool {
+        self.seat.as_ref().is_some_and(|seat| seat.is_claimed(&self.shared))
+    }
+
     fn open(&self) -> BoxFuture<'static, Result<Opened, Error>> {
         attempt::open(&self.shared.config)
     }

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::state::{End, Session};
 use crate::cause::replaced_by;
-use crate::lasting::reasons;
+use crate::lasting::{Lasting, reasons};
 use crate::managed::error::{Error, on_one_line};
 use azmqtt_mqtt::{Level, Properties, PublishError, QoS, ReasonCode, SubscribeError};
 use azmqtt_net::Step;
@@ -58,7 +58,7 @@ impl Session {
     /// The broker sent DISCONNECT.
     pub(super) fn ended_by_broker(&mut self, code: ReasonCode, properties: &Properties, now: Instant) -> End {
         if code == ReasonCode::SessionTakenOver {
-            if self.seat.as_ref().is_some_and(|seat| seat.is_claimed(&self.shared)) {
+            if self.is_claimed() {
                 self.replaced(now);
                 return self.ended(replaced_by(&self.client_id), Some(code));
             }

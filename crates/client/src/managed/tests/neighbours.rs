@@ -1,13 +1,14 @@
 //! Two clients of one client identifier in one process.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::support::{Peer, connect, message, publish, until};
 use crate::changes::StateChanges;
 use crate::managed::{Client, Config, Error, Neighbours};
-use crate::watch::State;
+use crate::watch::{Event, Log, State};
 use azmqtt_mqtt::{Disconnect, Level, Packet, ReasonCode};
 
 /// Clients of the tests of this file: each has a port of its own.
@@ -65,6 +66,35 @@ async fn a_session_that_is_taken_over_before_the_newer_is_accepted_is_the_newers
     assert_eq!(first.closed(), replaced());
     new.accept(true).await;
     connected.get().await.unwrap();
+}
+
+/// Mosquitto 2.0.11 and servers of MQTT 3.1.1 close the older connection without a word, before they accept the newer one.
+#[tokio::test]
+async fn a_client_whose_place_is_claimed_does_not_take_it_back() {
+    for level in [Level::Mqtt311, Level::Mqtt5] {
+        let (peer, config) = Peer::new(level).await;
+        let (first, second) = (client(config.clone()), client(config));
+        let log = Arc::new(Log::default());
+        first.log_to(&log, "first".into());
+        let connected = connect(&first);
+        let old = peer.connected(false).await;
+        connected.get().await.unwrap();
+        let changes = StateChanges::of(first.state_changes());
+        let connected = connect(&second);
+        let (mut new, _) = peer.accept().await;
+        drop(old);
+        until(&changes, State::Reconnecting).await;
+        new.accept(true).await;
+        connected.get().await.unwrap();
+        until(&changes, State::Closed).await;
+        let entries = log.entries().take(usize::MAX);
+        let waits = entries.iter().filter_map(|entry| match entry.event {
+            Event::Retry { after, .. } => Some(after),
+            _ => None,
+        });
+        // Without the claim it waits for at most 5 ms here.
+        assert_eq!(waits.collect::<Vec<_>>(), [Duration::from_secs(1)]);
+    }
 }
 
 #[tokio::test]
