@@ -1,9 +1,9 @@
 """Writes the list of functions that the linker puts side by side: ``python benches/order.py WHEEL``.
 
-The wheel has to have its symbols, and its functions in no order: valgrind names what is in ``.text`` alone. An import
-and a client's session are run under callgrind, which tells the functions that they enter, the session over TLS 1.3 and
-1.2. What an import enters comes first, so that a program that imports azmqtt and makes no client maps little. See
-README.md.
+The wheel has to have its symbols, in rustc's scheme "v0", and its functions in no order: valgrind names what is in
+``.text`` alone. An import and a client's session are run under callgrind, which tells the functions that they enter,
+the session over TLS 1.3 and 1.2. What an import enters comes first, so that a program that imports azmqtt and makes no
+client maps little. See README.md.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runner.paths import REPOSITORY
@@ -24,13 +23,6 @@ from runner.process import sink
 from runner.venvs import build_rig
 
 LIST = REPOSITORY / "packaging" / "order.txt"
-ENOUGH = 0.4
-"""Of a module, the part in bytes that is run from which on the whole module is named instead of its functions."""
-ALONE = 0.5
-"""The same for a function by its name, which all functions have that were compiled of it for one type or another."""
-LITTLE = 24 << 10
-"""So much of other functions does no harm, in bytes."""
-
 FIRST_LINE = "Functions that every client runs, as python benches/order.py found them; read by build.rs."
 
 IMPORT = """
@@ -75,12 +67,11 @@ os._exit(0)
 """
 
 LINE = re.compile(r"(ob|cob|fn|cfn)=\((\d+)\)(?: (.*))?")
-HASH = re.compile(r"17h[0-9a-f]{16}E.*")
-"""The end of a name as rustc makes it, with what the optimizer adds."""
-OF_RUST = re.compile(r"_ZN(?:\d+_\$LT\$)?(?:4core|5alloc|3std|core\.|alloc\.|std\.)")
-METHOD = re.compile(r"_ZN\d+_\$LT\$((?:\w+\.\.)+)")
-CRATE = re.compile(r"Cs[0-9A-Za-z]+_")
-"""A crate with its hash in the other scheme of names, that of the standard library."""
+TOKEN = re.compile(
+    r"(?P<crate>Cs[0-9A-Za-z]*_)|(?P<again>B[0-9A-Za-z]*_)|[LGs][0-9A-Za-z]*_|[a-z]n?[0-9][0-9a-f]*_"
+    r"|(?P<length>u?[1-9][0-9]*)_?|."
+)
+"""A part of a name in rustc's scheme "v0": a crate with its hash, a reference to a part before, a number, a word."""
 OPTIMIZED = re.compile(r"\.llvm\.\d+$")
 
 
@@ -125,58 +116,24 @@ def sizes(library: Path) -> dict[str, int]:
     return {row[3]: int(row[1], 16) for row in rows if len(row) == 4 and row[2] in "tTwW"}
 
 
-def patterns(name: str) -> list[str]:
-    """Return what names a function to the linker: modules, the outermost first, then itself without its hash.
+def pattern(name: str) -> str:
+    """Return what names a function to the linker in any build.
 
-    A name is ``_ZN6rustls6client2hs…17h<hash>E``, or that of a trait's method, ``_ZN142_$LT$rustls..client..hs..…``.
-    Functions of Rust's own modules are mostly compiled for one type or another: there no module is named.
+    A name is ``_RNvNtCs6vKc9sYbzDe_6rustls6client…``, with all types for which the function was compiled. What differs
+    between builds are hashes of crates, and references, which count the bytes of hashes of different lengths.
     """
-    if not name.startswith("_ZN"):
-        return [OPTIMIZED.sub("*", CRATE.sub("Cs*_", name))]
-    itself = HASH.sub("17h*", name)
-    if OF_RUST.match(name):
-        return [itself]
-    if method := METHOD.match(name):
-        parts = method[1].split("..")[:-1]
-        return [*(f"_ZN*_$LT${'..'.join(parts[:count])}..*" for count in range(2, len(parts) + 1)), itself]
-    return [*(f"{module}*" for module in modules(name)), itself]
-
-
-def modules(name: str) -> list[str]:
-    """``_ZN6rustls6client``, then those within it; not the crate alone, nor the function."""
-    ends = []
-    at = len("_ZN")
-    while length := re.match(r"\d+", name[at:]):
-        at += length.end() + int(length[0])
-        ends.append(at)
-    return [name[:end] for end in ends[1:-2]]
-
-
-def shortest(run: set[str], size: Mapping[str, int]) -> set[str]:
-    """Return the patterns for the functions that were run: a module where enough of it was, or else each function."""
-    whole: dict[str, int] = defaultdict(int)
-    part: dict[str, int] = defaultdict(int)
-    for name, count in size.items():
-        for pattern in patterns(name):
-            whole[pattern] += count
-            part[pattern] += count if name in run else 0
-    chosen = set()
-    for name in run & size.keys():
-        *larger, itself = patterns(name)
-        chosen.add(next((each for each in larger if part[each] >= ENOUGH * whole[each]), itself))
-    return chosen
-
-
-def alone(run: set[str], size: Mapping[str, int]) -> set[str]:
-    """Return the patterns of single functions that stand for little else than what was run."""
-    whole: dict[str, int] = defaultdict(int)
-    part: dict[str, int] = defaultdict(int)
-    for name, count in size.items():
-        itself = patterns(name)[-1]
-        whole[itself] += count
-        part[itself] += count if name in run else 0
-    enough = {pattern: min(ALONE * whole[pattern], whole[pattern] - LITTLE) for pattern in whole}
-    return {pattern for pattern, count in part.items() if count > 0 and count >= enough[pattern]}
+    name = OPTIMIZED.sub("*", name)
+    if not name.startswith("_R"):
+        return name
+    parts = ["_R"]
+    at = len("_R")
+    while token := TOKEN.match(name, at):
+        end = token.end()
+        if token["length"]:
+            end += int(token["length"].removeprefix("u"))
+        parts.append("Cs*_" if token["crate"] else "B*_" if token["again"] else name[at:end])
+        at = end
+    return "".join(parts)
 
 
 def main() -> None:
@@ -194,10 +151,10 @@ def main() -> None:
         imported = entered(IMPORT, [str(unpacked)], library)
         run = {name for tls12 in (False, True) for name in session(unpacked, library, programs, tls12=tls12)}
         size = sizes(library)
-        first = alone(imported, size)
-        then = shortest({name for name in run | imported if patterns(name)[-1] not in first}, size)
+    first = {pattern(name) for name in imported & size.keys()}
+    then = {pattern(name) for name in run & size.keys()} - first
     LIST.write_text("\n".join([FIRST_LINE, *sorted(first), *sorted(then), ""]))
-    print(f"{LIST}: {len(first)} patterns for an import, {len(then)} for a client of {len(run)} functions")
+    print(f"{LIST}: {len(first)} functions of an import, {len(then)} more of a client")
 
 
 if __name__ == "__main__":

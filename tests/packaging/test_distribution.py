@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
@@ -121,20 +122,30 @@ def extension(installed: Distribution) -> bytes:
     return Path(str(module.locate())).read_bytes()
 
 
+def section_sizes(library: bytes) -> dict[bytes, int]:
+    """Return the sizes of the sections of a 64-bit ELF file in bytes, by name (System V ABI, "Sections")."""
+    (table,) = struct.unpack_from("<Q", library, 0x28)
+    entry_size, count, names_index = struct.unpack_from("<3H", library, 0x3A)
+    entries = [struct.unpack_from("<II4Q", library, table + entry_size * index) for index in range(count)]
+    names = entries[names_index][4]
+    return {library[names + name : names + name + 64].partition(b"\0")[0]: size for name, *_, size in entries}
+
+
 def test_the_functions_of_a_client_lie_side_by_side(extension: bytes):
     if b"Linker: LLD" not in extension:
         pytest.skip("not linked by LLD, which is sure to take the script of build.rs")
-    assert b"\0.text.client\0" in extension
+    # The code of a client has 1.1 MB. With little of it here, the names of the list are not those of this build.
+    assert section_sizes(extension)[b".text.client"] > 500_000
 
 
 def test_the_order_names_functions_of_every_layer():
     _, *patterns = (ROOT / "packaging" / "order.txt").read_text(encoding="utf-8").splitlines()
-    assert len(set(patterns)) == len(patterns) < 1000
-    assert not [each for each in patterns if not re.fullmatch(r"[\w$.*]+", each)]
-    assert not [each for each in patterns if re.search("17h[0-9a-f]{16}", each)], "hashes change with each build"
+    assert len(set(patterns)) == len(patterns) < 2000
+    assert not [each for each in patterns if not re.fullmatch(r"[\w.*]+", each)]
+    assert not [each for each in patterns if re.search("Cs[0-9A-Za-z]{8,}_", each)], "hashes change with each build"
     for crate in ("azmqtt", "azmqtt_client", "azmqtt_device", "azmqtt_mqtt", "azmqtt_net", "rustls", "ring", "tokio"):
-        assert any(each.startswith(f"_ZN{len(crate)}{crate}") for each in patterns), crate
-    assert not [each for each in patterns if "azmqtt_hub" in each]
+        assert any(each.startswith("_R") and f"Cs*_{len(crate)}{crate}" in each for each in patterns), crate
+    assert not [each for each in patterns if "azmqtt_hub" in each or "azmqtt_namespace" in each]
 
 
 def test_the_extension_module_names_no_directory_of_the_builder(extension: bytes):
