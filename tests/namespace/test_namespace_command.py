@@ -94,6 +94,10 @@ def test_what_is_wrong_is_said_in_a_line():
         done = run("namespace", "--port", str(namespace.port), "--json")
     assert (done.returncode, done.stdout) == (1, "")
     assert "in use" in done.stderr
+    # A client may have the name of a command.
+    done = run("namespace", "--client", "client", "--port", "70000")
+    assert done.returncode == 2
+    assert "70000 is not a port" in done.stderr
     for arguments in (["--behaviour", "nothing=1"], ["--behaviour", "nothing"], ["--units", "0"], ["--client", ""]):
         done = run("namespace", "--port", "0", "--json", *arguments)
         assert (done.returncode, done.stdout) == (2, ""), done

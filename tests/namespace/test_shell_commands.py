@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 import azmqtt
-from azmqtt._cli import main, namespace_commands
+from azmqtt._cli import main
+from azmqtt._cli.namespace_find import environment
 
 #: Its exit code, what it printed, and what it complained of.
 Done = tuple[int, Any, str]
@@ -35,7 +36,7 @@ def point_at(namespace: azmqtt.LocalNamespace, monkeypatch: pytest.MonkeyPatch) 
     """Have commands find this namespace by the environment."""
     names = ("management_url", "resource_id", "ca_file", "token")
     ready = {name: getattr(namespace, name) for name in names}
-    for name, value in namespace_commands.environment(ready).items():
+    for name, value in environment(ready).items():
         monkeypatch.setenv(name, value)
 
 
@@ -95,8 +96,16 @@ def test_a_client(namespace: azmqtt.LocalNamespace, command: Command):
     assert (updated["state"], updated["attributes"]["floor"], updated["description"]) == ("Disabled", 5, "the first")
     assert not namespace.get_client("pump-1").enabled
     updated = ok(command("client", "update", "-n", "pump-1", "--attributes", "kind=pump", "floor=6"))
-    assert updated["attributes"] == {"kind": "pump", "floor": 6}
+    assert updated["attributes"] == {"room": "345", "kinds": ["a", "b"], "kind": "pump", "floor": 6}
+    updated = ok(command("client", "update", "-n", "pump-1", "--attributes", "kinds=null", "room=7"))
+    assert updated["attributes"] == {"kind": "pump", "floor": 6, "room": 7}
+    updated = ok(command("client", "update", "-n", "pump-1", "--attributes", "{kind:valve}"))
+    assert updated["attributes"] == {"kind": "valve"}
     assert ok(command("client", "update", "-n", "pump-1", "--attributes", "null"))["attributes"] == {}
+    other = f"allowed-thumbprints=[{'77' * 32}]"
+    updated = ok(command("client", "update", "-n", "pump-1", "--client-certificate-authentication", other))
+    assert updated["clientCertificateAuthentication"]["validationScheme"] == "ThumbprintMatch"
+    assert namespace.get_client("pump-1").allowed_thumbprints == ("77" * 32,)
     assert ok(command("client", "show", "--name", "pump-1"))["authenticationName"] == "pump-1-name"
     assert ok(command("client", "delete", "-n", "pump-1", "--yes")) is None
     assert ok(command("client", "delete", "-n", "pump-1")) is None
@@ -185,6 +194,27 @@ def test_a_ca_certificate(
     assert command("ca-certificate", "show", "-n", "contoso-ca")[0] == 1
     code, _, err = command("ca-certificate", "create", "-n", "no-ca", "--encoded-certificate", "@missing.pem")
     assert (code, err) == (1, "azmqtt: missing.pem: No such file or directory\n")
+
+
+def test_the_namespace_itself(command: Command):
+    shown = ok(command("show", *WHERE))
+    assert (shown["name"], shown["topicSpacesConfiguration"]["state"]) == ("azmqtt", "Enabled")
+    sources = "{client-authentication:{alternative-authentication-name-sources:[ClientCertificateDns]}}"
+    updated = ok(command("update", "-n", "azmqtt", "--topic-spaces-configuration", sources, "--tags", "my-site=lab"))
+    configuration = updated["topicSpacesConfiguration"]
+    assert configuration["clientAuthentication"] == {"alternativeAuthenticationNameSources": ["ClientCertificateDns"]}
+    assert updated["tags"] == {"my-site": "lab"}
+    hours = ("--topic-spaces-configuration", "maximum-session-expiry-in-hours=2")
+    updated = ok(command("update", "--name", "azmqtt", *hours, "--sku", "{name:Standard,capacity:2}"))
+    assert updated["topicSpacesConfiguration"]["maximumSessionExpiryInHours"] == 2
+    assert updated["topicSpacesConfiguration"]["clientAuthentication"] == configuration["clientAuthentication"]
+    assert updated["sku"]["capacity"] == 2
+    keys = ok(command("list-key", "-n", "azmqtt"))
+    assert ok(command("regenerate-key", "--key-name", "key1"))["key2"] == keys["key2"]
+    assert ok(command("list-key"))["key1"] != keys["key1"]
+    code, _, err = command("update", "--sku", "{capacity:99}")
+    assert code == 1
+    assert "sku.capacity" in err
 
 
 def test_a_list_has_all_pages(namespace: azmqtt.LocalNamespace, command: Command):

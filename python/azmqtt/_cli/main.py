@@ -77,13 +77,19 @@ def _check_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) ->
     for action in parser._actions:  # noqa: SLF001 - argparse has no other way to ask
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
             commands.update(action.choices)
-    options = list(parser._option_string_actions)  # noqa: SLF001 - the same
+    options = parser._option_string_actions  # noqa: SLF001 - the same
+    is_value = False
     for index, text in enumerate(arguments if commands else ()):
+        if is_value:
+            is_value = False
+            continue
         if text in commands:
             _check_options(commands[text], arguments[index + 1 :])
             return
-        name = text.partition("=")[0]
-        if name.startswith("--") and not any(option.startswith(name) for option in options):
+        name, equals, _ = text.partition("=")
+        meant = [action for option, action in options.items() if option.startswith(name)] if name[:1] == "-" else []
+        is_value = not equals and any(action.nargs != 0 for action in meant)
+        if name.startswith("--") and not meant:
             from difflib import get_close_matches
 
             close = get_close_matches(name, options, 1)

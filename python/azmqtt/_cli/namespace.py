@@ -9,9 +9,10 @@ import threading
 from typing import Any
 
 from azmqtt import _core
-from azmqtt._cli import fault, namespace_commands
+from azmqtt._cli import fault, namespace_commands, namespace_itself
 from azmqtt._cli.common import port_or_any, say_text, seconds, signals
 from azmqtt._cli.local import add_packets, allow_files, directory, fail, run_until
+from azmqtt._cli.namespace_find import environment
 from azmqtt._namespace import LocalNamespace
 
 
@@ -29,13 +30,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     add_packets(parser)
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
     parser.set_defaults(run=run)
-    namespace_commands.add_commands(
-        parser.add_subparsers(
-            title="commands",
-            metavar="COMMAND",
-            description="In place of running a namespace, change one that runs, as 'az eventgrid namespace' does.",
-        )
+    commands = parser.add_subparsers(
+        title="commands",
+        metavar="COMMAND",
+        description="In place of running a namespace, change one that runs, as 'az eventgrid namespace' does.",
     )
+    namespace_commands.add_commands(commands)
+    namespace_itself.add_commands(commands)
 
 
 def _add_addresses(parser: argparse.ArgumentParser) -> None:
@@ -210,5 +211,5 @@ def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]],
     for name, (certificate, private_key) in certificates.items():
         say_text(f"Client {name} connects with this user name and:\n  {certificate}\n  {private_key}")
     say_text("Commands such as 'azmqtt namespace client list' find it in another shell by this test token:")
-    for name, value in namespace_commands.environment(ready).items():
+    for name, value in environment(ready).items():
         say_text(f"  export {name}={shlex.quote(value)}")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._cli import common
+from azmqtt._cli import common, shorthand
+from azmqtt._cli.namespace_find import add_connection, as_az_shows, find, say
 from azmqtt._cli.namespace_resources import RESOURCES, Resource
 from azmqtt._errors import RequestFailed
 
@@ -19,25 +18,10 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
 
-#: Where a running namespace is looked for: the members of its ready line.
-_ENVIRONMENT = "AZMQTT_NAMESPACE_"
-
-#: The namespace that ``azmqtt namespace`` and ``LocalNamespace`` run, as long as nothing else is said.
-_DEFAULT_ID = (
-    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/azmqtt/providers/Microsoft.EventGrid/namespaces/"
-    "azmqtt"
-)
-
 #: Seconds that ``wait`` waits, as in ``az``.
 _LONG = 3600.0
 
 _NOT_FOUND = 404
-
-
-def environment(ready: dict[str, Any]) -> dict[str, str]:
-    """Return the variables by which these commands find the namespace of a ready line."""
-    names = ("management_url", "resource_id", "ca_file", "token")
-    return {f"{_ENVIRONMENT}{name.upper()}": str(ready[name]) for name in names}
 
 
 def add_commands(commands: Commands) -> None:
@@ -90,121 +74,62 @@ def _command(
         parser.add_argument(
             "--name", "-n", f"--{resource.noun}-name", required=True, metavar="NAME", help=f"the {resource.what}'s name"
         )
-    _add_connection(parser, patience)
+    add_connection(parser, patience)
     parser.set_defaults(run=run, resource=resource)
     return parser
-
-
-def _add_connection(parser: argparse.ArgumentParser, patience: float) -> None:
-    """Add the options that say which namespace is meant."""
-    group = parser.add_argument_group("namespace")
-    group.add_argument(
-        "--management-url", metavar="URL", help=f"https://HOST:PORT (default: ${_ENVIRONMENT}MANAGEMENT_URL)"
-    )
-    group.add_argument(
-        "--token", metavar="TEXT", help=f"its bearer token, '-' to read it from stdin (default: ${_ENVIRONMENT}TOKEN)"
-    )
-    group.add_argument(
-        "--ca-file",
-        "--trust",
-        metavar="FILE",
-        help=f"a PEM file with the certificate to trust (default: ${_ENVIRONMENT}CA_FILE)",
-    )
-    group.add_argument("--namespace-name", metavar="NAME", help="the namespace's name (default: the one that runs)")
-    group.add_argument("--resource-group", "-g", metavar="NAME", help="its resource group (default: its own)")
-    group.add_argument("--subscription", metavar="ID", help="its subscription (default: its own)")
-    group.add_argument(
-        "--timeout",
-        type=common.seconds,
-        default=patience,
-        metavar="SECONDS",
-        help="how long to wait for an answer (default: %(default)g)",
-    )
-
-
-def _find(arguments: argparse.Namespace) -> tuple[ManagementApi, Where]:
-    """Find the namespace by the options, or the environment.
-
-    Raises:
-        UsageError: Something is missing, or makes no sense.
-        ValueError: The file with the certificate cannot be read.
-    """
-    from azmqtt._cli.namespace_rest import ManagementApi, Where
-
-    url = arguments.management_url or os.environ.get(f"{_ENVIRONMENT}MANAGEMENT_URL")
-    token = common.line_of_stdin() if arguments.token == "-" else arguments.token  # noqa: S105 - that is no token
-    token = token or os.environ.get(f"{_ENVIRONMENT}TOKEN")
-    for option, value in (("management-url", url), ("token", token)):
-        if not value:
-            name = f"{_ENVIRONMENT}{option.upper().replace('-', '_')}"
-            raise common.UsageError(
-                f"which namespace is meant? --{option} is missing, or ${name}: azmqtt namespace says both"
-            )
-    ca_file = arguments.ca_file or os.environ.get(f"{_ENVIRONMENT}CA_FILE")
-    where = Where.parse(os.environ.get(f"{_ENVIRONMENT}RESOURCE_ID") or _DEFAULT_ID)
-    where = Where(
-        arguments.subscription or where.subscription,
-        arguments.resource_group or where.resource_group,
-        arguments.namespace_name or where.name,
-    )
-    return ManagementApi(str(url), str(token), ca_file=ca_file, timeout=arguments.timeout), where
 
 
 def _target(arguments: argparse.Namespace, where: Where) -> str:
     return where.path(arguments.resource.segment, arguments.name)
 
 
-def _say(value: Any) -> None:
-    common.say_text(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True))
-
-
-def _as_az_shows(resource: dict[str, Any]) -> dict[str, Any]:
-    """Lay a resource out as ``az`` does: its properties beside its name, and the group out of its id."""
-    rest = {name: value for name, value in resource.items() if name != "properties"}
-    parts = str(resource.get("id", "")).split("/")
-    group = {"resourceGroup": parts[4]} if len(parts) > 4 else {}  # noqa: PLR2004 - behind /subscriptions/…/resourceGroups
-    return {**resource.get("properties", {}), **group, **rest}
-
-
 def _create(arguments: argparse.Namespace) -> int:
     properties = arguments.resource.given(arguments)
-    api, where = _find(arguments)
+    api, where = find(arguments)
     made = api.put(_target(arguments, where), {"properties": properties}, wait=not arguments.no_wait)
-    _say(_as_az_shows(made))
+    say(as_az_shows(made))
     return 0
 
 
 def _update(arguments: argparse.Namespace) -> int:
     changes = arguments.resource.given(arguments)
-    api, where = _find(arguments)
+    api, where = find(arguments)
     target = _target(arguments, where)
-    properties = {**api.get(target)["properties"], **changes}
-    properties = {name: value for name, value in properties.items() if value is not None}
-    _say(_as_az_shows(api.put(target, {"properties": properties}, wait=not arguments.no_wait)))
+    properties = _changed(api.get(target)["properties"], changes)
+    say(as_az_shows(api.put(target, {"properties": properties}, wait=not arguments.no_wait)))
     return 0
 
 
+def _changed(properties: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Replace what is given as a whole, and change members that are given one by one; ``null`` takes away."""
+    changed = dict(properties)
+    for name, value in changes.items():
+        given_singly = isinstance(value, shorthand.Members)
+        changed[name] = _changed(changed.get(name) or {}, value) if given_singly else value
+    return {name: value for name, value in changed.items() if value is not None}
+
+
 def _list(arguments: argparse.Namespace) -> int:
-    api, where = _find(arguments)
+    api, where = find(arguments)
     found = api.list(where.path(arguments.resource.segment), filter_text=arguments.filter, top=arguments.top)
-    _say([_as_az_shows(resource) for resource in found])
+    say([as_az_shows(resource) for resource in found])
     return 0
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    api, where = _find(arguments)
-    _say(_as_az_shows(api.get(_target(arguments, where))))
+    api, where = find(arguments)
+    say(as_az_shows(api.get(_target(arguments, where))))
     return 0
 
 
 def _delete(arguments: argparse.Namespace) -> int:
-    api, where = _find(arguments)
+    api, where = find(arguments)
     api.delete(_target(arguments, where), wait=not arguments.no_wait)
     return 0
 
 
 def _wait(arguments: argparse.Namespace) -> int:
-    api, where = _find(arguments)
+    api, where = find(arguments)
     target = _target(arguments, where)
     deadline = time.monotonic() + arguments.timeout
     while not _has_come_to(arguments.until, _state(api, target)):

@@ -10,9 +10,9 @@ from azmqtt._cli import common, shorthand
 if TYPE_CHECKING:
     import argparse
 
-#: What stands behind an option: text; text or ``@file``; an object whose names are the service's; one whose names are
-#: the client's own; a list of texts.
-Form: TypeAlias = Literal["text", "file", "object", "attributes", "list"]
+#: What stands behind an option: text; text or ``@file``; an object whose names are the service's, of texts or also of
+#: numbers; one whose names are the owner's own, of both or of texts; a list of texts.
+Form: TypeAlias = Literal["text", "file", "object", "settings", "attributes", "tags", "list"]
 
 
 class Property(NamedTuple):
@@ -45,8 +45,8 @@ class Property(NamedTuple):
         if self.choices is not None:
             given |= {"choices": self.choices, "type": _choice(self.choices)}
         else:
-            given["metavar"] = {"file": "@FILE", "object": "OBJECT", "attributes": "OBJECT"}.get(self.form, "TEXT")
-        if self.form in ("object", "attributes", "list"):
+            given["metavar"] = {"file": "@FILE", "text": "TEXT", "list": "TEXT"}.get(self.form, "OBJECT")
+        if self.form not in ("text", "file"):
             given["nargs"] = "+"
         parser.add_argument(*self.options, **given)
 
@@ -62,10 +62,10 @@ class Property(NamedTuple):
             return common.text_or_file(given)
         if self.form == "list":
             return shorthand.read(option, given, "list")
-        if self.form == "attributes":
-            return shorthand.read(option, given, "object", numbers=True)
-        if self.form == "object":
-            return _in_camel_case(shorthand.read(option, given, "object"))
+        if self.form in ("attributes", "tags"):
+            return shorthand.read(option, given, "object", numbers=self.form == "attributes")
+        if self.form in ("object", "settings"):
+            return _in_camel_case(shorthand.read(option, given, "object", numbers=self.form == "settings"))
         return given
 
 
@@ -86,8 +86,13 @@ class Resource(NamedTuple):
 
     def given(self, arguments: argparse.Namespace) -> dict[str, Any]:
         """Return the properties that are given, as JSON has them."""
-        found = {each.member: (each, getattr(arguments, each.destination, None)) for each in self.properties}
-        return {member: each.value(value) for member, (each, value) in found.items() if value is not None}
+        return given(self.properties, arguments)
+
+
+def given(properties: tuple[Property, ...], arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return those of the properties that are given, as JSON has them."""
+    found = {each.member: (each, getattr(arguments, each.destination, None)) for each in properties}
+    return {member: each.value(value) for member, (each, value) in found.items() if value is not None}
 
 
 _DESCRIPTION = Property("description", ("--description",), "for people")
@@ -180,6 +185,8 @@ def _choice(choices: tuple[str, ...]) -> Any:
 
 def _in_camel_case(value: Any) -> Any:
     """Spell the names of members as JSON has them: ``az`` takes ``validation-scheme``, too."""
+    if isinstance(value, shorthand.Members):
+        return shorthand.Members(_in_camel_case(dict(value)))
     if isinstance(value, dict):
         return {_camel(name): _in_camel_case(member) for name, member in value.items()}
     if isinstance(value, list):

@@ -64,7 +64,15 @@ class Where(NamedTuple):
 class ManagementApi:
     """The resources of a namespace. Shows no secret."""
 
-    def __init__(self, url: str, token: str, *, ca_file: str | None = None, timeout: float = 30) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        *,
+        ca_file: str | None = None,
+        timeout: float = 30,
+        version: str | None = None,
+    ) -> None:
         """Take the address and the token; nothing is sent yet.
 
         Args:
@@ -72,6 +80,7 @@ class ManagementApi:
             token: The bearer token.
             ca_file: A file with the roots to trust; the system's if absent.
             timeout: For a request, and for what it starts, in seconds.
+            version: The version of the API; the newest stable one if absent.
 
         Raises:
             UsageError: The URL is none of HTTPS, or the token is none.
@@ -82,6 +91,7 @@ class ManagementApi:
             raise UsageError("--token: it must be one word of ASCII, as the namespace's ready line has it")
         self._token = token
         self._timeout = timeout
+        self._version = version or _API_VERSION
         trust = ("--ca-file", ca_file)
         self._server = Server(*self._authority, trust=trust, timeout=timeout, advice=_ADVICE)
 
@@ -129,7 +139,22 @@ class ManagementApi:
             RequestFailed: The namespace said no.
             TimeoutError: The operation took longer than the timeout.
         """
-        answer = self._ask("PUT", target, body)
+        return self._change("PUT", target, body, wait=wait)
+
+    def patch(self, target: str, body: Any, *, wait: bool = True) -> Any:
+        """Change what the body has of a resource; as :meth:`put`."""
+        return self._change("PATCH", target, body, wait=wait)
+
+    def post(self, target: str, body: Any = None) -> Any:
+        """Have something done; return the answer.
+
+        Raises:
+            RequestFailed: The namespace said no.
+        """
+        return read_json("the namespace's answer", self._ask("POST", target, body).body)
+
+    def _change(self, method: str, target: str, body: Any, *, wait: bool) -> Any:
+        answer = self._ask(method, target, body)
         state = answer.headers.get("azure-asyncoperation")
         if state is None or not wait:
             return read_json("the namespace's answer", answer.body)
@@ -177,7 +202,7 @@ class ManagementApi:
         return self._send("GET", f"{parts.path}?{parts.query}", None)
 
     def _ask(self, method: str, target: str, body: Any = None, *, query: str = "") -> Answer:
-        return self._send(method, f"{target}?api-version={_API_VERSION}{query}", body)
+        return self._send(method, f"{target}?api-version={self._version}{query}", body)
 
     def _send(self, method: str, target: str, body: Any) -> Answer:
         headers = {"Authorization": f"Bearer {self._token}"}

@@ -26,6 +26,10 @@ _WHOLE_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)")
 Kind = Literal["object", "list"]
 
 
+class Members(dict[str, Any]):
+    """Members of an object that were given one by one, beside those that it may have."""
+
+
 def read(option: str, words: list[str], kind: Kind, *, numbers: bool = False) -> Any:
     """Read the value of an option.
 
@@ -43,7 +47,7 @@ def read(option: str, words: list[str], kind: Kind, *, numbers: bool = False) ->
     if kind == "list" and (len(words) > 1 or not (first.startswith(("[", "@")) or first in ("null", "-"))):
         return words
     if kind == "object" and "=" in first and not first.startswith(("{", "@")):
-        return dict(_member(option, word, numbers=numbers) for word in words)
+        return Members(_member(option, word, numbers=numbers) for word in words)
     if len(words) > 1:
         raise common.UsageError(f"{option}: one object in quotes, or name=value for each member, not {words[1]!r}")
     text = common.text_or_file(first).strip()

@@ -1,0 +1,109 @@
+"""How commands find a local namespace that runs, and how they print what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from azmqtt._cli import common
+
+if TYPE_CHECKING:
+    import argparse
+
+    from azmqtt._cli.namespace_rest import ManagementApi, Where
+
+#: Where a running namespace is looked for: the members of its ready line.
+_ENVIRONMENT = "AZMQTT_NAMESPACE_"
+
+#: The namespace that ``azmqtt namespace`` and ``LocalNamespace`` run, as long as nothing else is said.
+_DEFAULT_ID = (
+    "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/azmqtt/providers/Microsoft.EventGrid/namespaces/"
+    "azmqtt"
+)
+
+
+def environment(ready: dict[str, Any]) -> dict[str, str]:
+    """Return the variables by which these commands find the namespace of a ready line."""
+    names = ("management_url", "resource_id", "ca_file", "token")
+    return {f"{_ENVIRONMENT}{name.upper()}": str(ready[name]) for name in names}
+
+
+def add_connection(
+    parser: argparse.ArgumentParser, patience: float, named: tuple[str, ...] = ("--namespace-name",)
+) -> None:
+    """Add the options that say which namespace is meant.
+
+    Args:
+        parser: Whose.
+        patience: Seconds to wait for an answer by default.
+        named: The options with the namespace's name.
+    """
+    group = parser.add_argument_group("namespace")
+    group.add_argument(
+        "--management-url", metavar="URL", help=f"https://HOST:PORT (default: ${_ENVIRONMENT}MANAGEMENT_URL)"
+    )
+    group.add_argument(
+        "--token", metavar="TEXT", help=f"its bearer token, '-' to read it from stdin (default: ${_ENVIRONMENT}TOKEN)"
+    )
+    group.add_argument(
+        "--ca-file",
+        "--trust",
+        metavar="FILE",
+        help=f"a PEM file with the certificate to trust (default: ${_ENVIRONMENT}CA_FILE)",
+    )
+    group.add_argument(*named, metavar="NAME", help="the namespace's name (default: the one that runs)")
+    group.add_argument("--resource-group", "-g", metavar="NAME", help="its resource group (default: its own)")
+    group.add_argument("--subscription", metavar="ID", help="its subscription (default: its own)")
+    group.add_argument(
+        "--timeout",
+        type=common.seconds,
+        default=patience,
+        metavar="SECONDS",
+        help="how long to wait for an answer (default: %(default)g)",
+    )
+
+
+def find(arguments: argparse.Namespace, version: str | None = None) -> tuple[ManagementApi, Where]:
+    """Find the namespace by the options, or the environment.
+
+    Args:
+        arguments: Those of :func:`add_connection`.
+        version: The version of the API, if it matters.
+
+    Raises:
+        UsageError: Something is missing, or makes no sense.
+        ValueError: The file with the certificate cannot be read.
+    """
+    from azmqtt._cli.namespace_rest import ManagementApi, Where
+
+    url = arguments.management_url or os.environ.get(f"{_ENVIRONMENT}MANAGEMENT_URL")
+    token = common.line_of_stdin() if arguments.token == "-" else arguments.token  # noqa: S105 - that is no token
+    token = token or os.environ.get(f"{_ENVIRONMENT}TOKEN")
+    for option, value in (("management-url", url), ("token", token)):
+        if not value:
+            name = f"{_ENVIRONMENT}{option.upper().replace('-', '_')}"
+            raise common.UsageError(
+                f"which namespace is meant? --{option} is missing, or ${name}: azmqtt namespace says both"
+            )
+    ca_file = arguments.ca_file or os.environ.get(f"{_ENVIRONMENT}CA_FILE")
+    where = Where.parse(os.environ.get(f"{_ENVIRONMENT}RESOURCE_ID") or _DEFAULT_ID)
+    where = Where(
+        arguments.subscription or where.subscription,
+        arguments.resource_group or where.resource_group,
+        arguments.namespace_name or where.name,
+    )
+    return ManagementApi(str(url), str(token), ca_file=ca_file, timeout=arguments.timeout, version=version), where
+
+
+def say(value: Any) -> None:
+    """Print JSON as ``az`` does."""
+    common.say_text(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True))
+
+
+def as_az_shows(resource: dict[str, Any]) -> dict[str, Any]:
+    """Lay a resource out as ``az`` does: its properties beside its name, and the group out of its id."""
+    rest = {name: value for name, value in resource.items() if name != "properties"}
+    parts = str(resource.get("id", "")).split("/")
+    group = {"resourceGroup": parts[4]} if len(parts) > 4 else {}  # noqa: PLR2004 - behind /subscriptions/…/resourceGroups
+    return {**resource.get("properties", {}), **group, **rest}
