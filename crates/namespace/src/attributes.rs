@@ -21,7 +21,8 @@ impl AttributeValue {
         match self {
             Self::Integer(number) => number.to_string().len(),
             Self::Text(text) => text.len(),
-            Self::List(texts) => texts.iter().map(String::len).sum(),
+            // An empty one counts, too: how many there are is bounded by that.
+            Self::List(texts) => texts.iter().map(|text| text.len().max(1)).sum(),
         }
     }
 }
@@ -117,5 +118,7 @@ mod tests {
         assert_eq!(attributes("a", text(4095)), Err(InvalidAttributes::TooLarge { size: 4096 }));
         let list = AttributeValue::List(vec!["x".repeat(2000); 3]);
         assert_eq!(attributes("a", list), Err(InvalidAttributes::TooLarge { size: 6001 }));
+        let empty = AttributeValue::List(vec![String::new(); 4095]);
+        assert_eq!(attributes("a", empty), Err(InvalidAttributes::TooLarge { size: 4096 }));
     }
 }

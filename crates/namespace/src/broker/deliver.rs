@@ -31,6 +31,7 @@ impl Broker {
             number: self.messages,
         };
         self.subscriptions.find(topic.as_slice(), &mut collect);
+        self.work += matches.len();
         if !matches.is_empty() {
             let mut message = Message::new(publish, now);
             for matched in &matches {
@@ -115,22 +116,22 @@ impl Broker {
         filter: &Levels<'_>,
         now: Instant,
     ) {
-        let Self { sessions, retained, limits, dropped, recorder, .. } = self;
+        let Self { sessions, retained, limits, dropped, recorder, work, .. } = self;
         let Some(session) = sessions.get_mut(key) else { return };
         let mut recorder = recorder.as_mut().filter(|_| session.is_durable);
         let is_v5 = session.online().is_some_and(|online| online.is_v5());
         let queue = &mut session.queue;
-        retained.find(filter, now, |kept| {
+        *work += retained.find(filter, now, |kept| {
+            // The subscription's identifier is not counted: what is not taken costs no copy.
+            if !limits.connected_queue.holds(queue.len() + 1, queue.bytes() + size(&kept.publish)) {
+                *dropped += 1;
+                return;
+            }
             let mut publish = kept.publish.clone();
             matched.dress_retained(&mut publish, is_v5);
-            let bytes = queue.bytes() + size(&publish);
-            if limits.connected_queue.holds(queue.len() + 1, bytes) {
-                let mut waiting = Waiting::new(publish, kept.accepted);
-                waiting.number = recorder.as_mut().map_or(0, |recorder| number(recorder, key, &waiting));
-                queue.push(waiting);
-            } else {
-                *dropped += 1;
-            }
+            let mut waiting = Waiting::new(publish, kept.accepted);
+            waiting.number = recorder.as_mut().map_or(0, |recorder| number(recorder, key, &waiting));
+            queue.push(waiting);
         });
     }
 

@@ -19,6 +19,9 @@ use crate::durable::Record;
 /// Packets that are looked at in one turn; then others have theirs.
 const TURN: usize = 256;
 
+/// Deliveries, and places that are looked at for kept messages, after which a turn ends: one packet may cause thousands.
+const TURN_WORK: usize = 256 << 10;
+
 /// The input of a connection is left alone while so many bytes wait to be written to its client.
 const PAUSE: usize = 512 << 10;
 
@@ -65,7 +68,11 @@ impl Broker {
         now: Instant,
         mut faults: impl FnMut(Event<Token>) -> Passage,
     ) -> Received {
+        self.work = 0;
         for _ in 0..TURN {
+            if self.work >= TURN_WORK {
+                break;
+            }
             let Some(online) = self.sessions.online(connection) else { return Received::Over };
             if online.server.output().len() > PAUSE {
                 return Received::Paused;

@@ -63,6 +63,8 @@ pub struct Broker {
     pub(super) matches: Vec<Match>,
     /// How many messages were published.
     pub(super) messages: u64,
+    /// Deliveries, and places that were looked at for kept messages, since a connection's turn began.
+    pub(super) work: usize,
     /// What was published, for tests to look at.
     pub(super) log: Option<Arc<MessageLog>>,
     /// Wills whose time has come.
@@ -99,6 +101,7 @@ impl Broker {
             random: Random::new(0),
             matches: Vec::new(),
             messages: 0,
+            work: 0,
             log: None,
             due_wills: Vec::new(),
             dropped: 0,

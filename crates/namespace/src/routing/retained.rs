@@ -129,38 +129,47 @@ impl Retained {
         }
     }
 
-    /// The messages on topics for which this filter stands, unless their time is over.
-    pub fn find(&self, filter: &Levels<'_>, now: Instant, mut found: impl FnMut(&RetainedMessage)) {
+    /// The messages on topics for which this filter stands, unless their time is over. How many places were looked at.
+    pub fn find(&self, filter: &Levels<'_>, now: Instant, mut found: impl FnMut(&RetainedMessage)) -> usize {
+        let mut looked_at = 0;
         self.walk(ROOT, filter.as_slice(), true, &mut |message| {
-            if message.expires > now {
+            looked_at += 1;
+            if let Some(message) = message.filter(|message| message.expires > now) {
                 found(message);
             }
         });
+        looked_at
     }
 
-    fn walk(&self, at: NodeId, rest: &[&str], is_first: bool, found: &mut impl FnMut(&RetainedMessage)) {
+    /// Visits the places on the way to those for which the filter stands; with their messages, if it stands for them.
+    fn walk(
+        &self,
+        at: NodeId,
+        rest: &[&str],
+        is_first: bool,
+        visit: &mut impl FnMut(Option<&RetainedMessage>),
+    ) {
         let node = self.tree.node(at);
-        let Some((level, rest)) = rest.split_first() else {
-            return node.value.0.iter().for_each(|message| found(message));
-        };
+        let message = node.value.0.as_deref();
+        let Some((level, rest)) = rest.split_first() else { return visit(message) };
         let visible = |name: &str| !(is_first && is_hidden(name));
         match *level {
             "#" => {
-                if let Some(message) = &node.value.0 {
-                    found(message);
-                }
+                visit(message);
                 for (_, child) in node.children().filter(|(name, _)| visible(name)) {
-                    self.walk(child, &["#"], false, found);
+                    self.walk(child, &["#"], false, visit);
                 }
             }
             "+" => {
+                visit(None);
                 for (_, child) in node.children().filter(|(name, _)| visible(name)) {
-                    self.walk(child, rest, false, found);
+                    self.walk(child, rest, false, visit);
                 }
             }
             level => {
+                visit(None);
                 if let Some(child) = node.child(level) {
-                    self.walk(child, rest, false, found);
+                    self.walk(child, rest, false, visit);
                 }
             }
         }

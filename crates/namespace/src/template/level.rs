@@ -67,6 +67,14 @@ impl Places {
         self.0.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 == 1)
     }
 
+    fn is_empty(self) -> bool {
+        self.0 == Self::NONE.0
+    }
+
+    fn join(&mut self, others: &Self) {
+        self.0.iter_mut().zip(others.0).for_each(|(word, other)| *word |= other);
+    }
+
     /// Front first.
     fn iter(self) -> impl Iterator<Item = usize> {
         self.0.into_iter().enumerate().flat_map(|(index, mut word)| {
@@ -79,19 +87,21 @@ impl Places {
     }
 }
 
+/// Lists of more values than this are looked up in a table of where they end.
+const FEW: usize = 8;
+
 /// Whether the parts, each of which may be of several texts, make up `name`. Part for part the places are found up to which
-/// it is made up: the time grows with the product of parts, bytes and values, and not with their powers.
+/// it is made up: the time grows with the bytes times the values and the parts, and not with their powers.
 fn fits(parts: &[Part], name: &str, principal: &Principal) -> bool {
     let mut reached = Places::NONE;
     reached.add(0);
+    let mut tables: Vec<(&str, Vec<Places>)> = Vec::new();
     for part in parts {
         let mut next = Places::NONE;
-        let mut any = false;
         let mut advance = |text: &str| {
             for place in reached.iter() {
                 if name.as_bytes()[place.min(name.len())..].starts_with(text.as_bytes()) {
                     next.add(place + text.len());
-                    any = true;
                 }
             }
         };
@@ -103,14 +113,39 @@ fn fits(parts: &[Part], name: &str, principal: &Principal) -> bool {
                     advance(name);
                 }
             }
-            Part::Attribute(key) => values(key, principal, &mut advance),
+            Part::Attribute(key) => match principal.attributes.get(key) {
+                Some(AttributeValue::List(texts)) if texts.len() > FEW => {
+                    let index = tables.iter().position(|(known, _)| *known == &**key).unwrap_or_else(|| {
+                        tables.push((key, ends(name, texts)));
+                        tables.len() - 1
+                    });
+                    reached
+                        .iter()
+                        .filter_map(|place| tables[index].1.get(place))
+                        .for_each(|ends| next.join(ends));
+                }
+                _ => values(key, principal, &mut advance),
+            },
         }
-        if !any {
+        if next.is_empty() {
             return false;
         }
         reached = next;
     }
     reached.has(name.len())
+}
+
+/// For each place in a level where the values end that begin there.
+fn ends(name: &str, values: &[String]) -> Vec<Places> {
+    let mut ends = vec![Places::NONE; name.len() + 1];
+    for value in values.iter().filter(|value| is_value(value)) {
+        for (place, ends) in ends.iter_mut().enumerate() {
+            if name.as_bytes()[place..].starts_with(value.as_bytes()) {
+                ends.add(place + value.len());
+            }
+        }
+    }
+    ends
 }
 
 /// Tells of each value of an attribute that may stand in a level.

@@ -42,6 +42,11 @@ pub async fn shaken_on(world: &World, name: &str, port: u16) -> TlsStream<TcpStr
     let client = Client::new(ClientName::parse(name).unwrap()).with_certificate(rule);
     world.namespace.put_client(client).unwrap();
 
+    tls(world, port, Some((&certificate, &key))).await
+}
+
+/// A TLS connection on that port that shows this certificate, which has this key; or none.
+pub async fn tls(world: &World, port: u16, shown: Option<(&str, &str)>) -> TlsStream<TcpStream> {
     let mut roots = RootCertStore::empty();
     let authority = world.namespace.authority().certificate.clone();
     roots.add(CertificateDer::from_pem_slice(authority.as_bytes()).unwrap()).unwrap();
@@ -49,12 +54,16 @@ pub async fn shaken_on(world: &World, name: &str, port: u16) -> TlsStream<TcpStr
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(roots)
-        .with_client_auth_cert(
-            vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
-            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-        )
-        .unwrap();
+        .with_root_certificates(roots);
+    let config = match shown {
+        Some((certificate, key)) => config
+            .with_client_auth_cert(
+                vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
+                PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
+            )
+            .unwrap(),
+        None => config.with_no_client_auth(),
+    };
     let stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let connector = TlsConnector::from(Arc::new(config));
     connector.connect(ServerName::try_from("localhost").unwrap(), stream).await.unwrap()
@@ -82,7 +91,7 @@ pub fn connect_packet(name: &str) -> Packet {
     Packet::Connect(Box::new(Connect { level: Level::Mqtt5, ..Connect::new(name) }))
 }
 
-async fn connected(world: &World, name: &str) -> (TlsStream<TcpStream>, BytesMut) {
+pub async fn connected(world: &World, name: &str) -> (TlsStream<TcpStream>, BytesMut) {
     let mut stream = shaken(world, name).await;
     let mut input = BytesMut::new();
     write(&mut stream, &connect_packet(name)).await.unwrap();

@@ -4,6 +4,7 @@ mod bad_days;
 mod certificates;
 mod connecting;
 mod faults;
+mod hostile;
 pub mod keys;
 mod management;
 mod observing;

@@ -1,6 +1,7 @@
 //! A webhook over real connections, that answers, lies, and hangs.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use azmqtt_client::managed::Config;
 use azmqtt_mqtt::{Level, ReasonCode};
@@ -27,6 +28,8 @@ use crate::resources::Permission;
 enum Does {
     Answer(Value),
     Say(String),
+    /// This, and then this again and again, without end.
+    Drip(&'static str, &'static str),
     Hang,
     Close,
 }
@@ -70,6 +73,14 @@ impl Hook {
                 format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
             }
             Does::Say(said) => said,
+            Does::Drip(first, again) => {
+                let mut written = stream.write_all(first.as_bytes()).await;
+                while written.is_ok() {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    written = stream.write_all(again.as_bytes()).await;
+                }
+                return;
+            }
             Does::Hang => return std::future::pending().await,
             Does::Close => return,
         };
@@ -132,6 +143,11 @@ async fn refused(config: Config) -> Option<ReasonCode> {
     refused
 }
 
+/// What is written again and again.
+const MUCH: &str = match std::str::from_utf8(&[b' '; 8 << 10]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
 const NO: Option<ReasonCode> = Some(ReasonCode::NotAuthorized);
 const UNAVAILABLE: Option<ReasonCode> = Some(ReasonCode::ServerUnavailable);
 
@@ -203,11 +219,34 @@ async fn a_webhook_that_lies_or_breaks_is_unavailable() {
         Does::Say(with_body("{}")),
         Does::Say(with_body(r#"{"decision": "allow"}"#)),
         Does::Say(with_body(&" ".repeat(65 << 10))),
+        // What is no JSON object, whatever it is called, and what is one of another kind.
+        Does::Say(with_body("<html>{}</html>").replace("Length", "Type: application/json\r\nContent-Length")),
+        Does::Say(with_body(&format!("[{allowed}]"))),
+        Does::Say(with_body(&allowed.replace("allow\"", "Allow\""))),
+        Does::Say(with_body(&allowed.replace("\"allow\"", "true"))),
+        Does::Say(with_body(&allowed.replace("\"pump\"", "\"\""))),
+        Does::Say(with_body(&allowed.replace("\"pump\"", &format!("{:?}", "x".repeat(129))))),
+        Does::Say(with_body(&allowed.replace('4', "4.5"))),
+        Does::Say(with_body(&allowed.replace('4', &format!("{:?}", vec![""; 15_000])))),
+        Does::Say(with_body(&format!("{}{}", "[".repeat(30_000), "]".repeat(30_000)))),
+        // Two lengths, a length of exabytes, parts that are none, more heads than an answer has, another protocol.
+        Does::Say(with_body(&allowed).replace("Content-Length", "Content-Length: 5\r\nContent-Length")),
+        Does::Say("HTTP/1.1 200 OK\r\nContent-Length: 9223372036854775807\r\n\r\n{".to_owned()),
+        Does::Say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n".to_owned()),
+        Does::Say(
+            with_body(&allowed)
+                .replace("Content-Length", &format!("{}Content-Length", "X: y\r\n".repeat(5000))),
+        ),
+        Does::Say("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_owned()),
+        Does::Say("HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n".to_owned()),
+        // Without end, and faster than the time is over.
+        Does::Drip("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", MUCH),
+        Does::Drip("HTTP/1.1 200 OK\r\nX: ", MUCH),
     ] {
         *hook.does.lock() = does;
         assert_eq!(refused(with_password(&world)).await, UNAVAILABLE);
         let refusal = world.namespace.last_refusal().unwrap();
-        assert!(refusal.starts_with("the webhook: ") && !refusal.contains("key"), "{refusal}");
+        assert!(refusal.starts_with("the webhook: ") && !refusal.contains("=key"), "{refusal}");
     }
     let settings = world.namespace.client_authentication();
     let webhook = Webhook::new("http://127.0.0.1:1/", "app", Trust::default(), false).unwrap();
@@ -215,6 +254,61 @@ async fn a_webhook_that_lies_or_breaks_is_unavailable() {
     assert_eq!(refused(with_password(&world)).await, UNAVAILABLE);
     let config = Config { level: Level::Mqtt311, ..with_password(&world) };
     assert_eq!(refused(config).await, UNAVAILABLE);
+}
+
+#[tokio::test]
+async fn what_a_webhook_calls_its_answer_does_not_matter() {
+    let (world, hook) = world(false, &[]).await;
+    let allowed = allow("pump", 4).to_string();
+    // Functions of Azure answer text/plain unless they are told otherwise.
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n", allowed.len());
+    *hook.does.lock() = Does::Say(head + &allowed);
+    assert_eq!(refused(with_password(&world)).await, None);
+}
+
+#[tokio::test]
+async fn a_webhook_that_drips_is_unavailable_when_its_time_is_over() {
+    let mut drips = tokio::task::JoinSet::new();
+    for (first, again) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 10000\r\n\r\n{", " "),
+        ("HTTP/1.1 200 OK\r\nX: ", "y"),
+        ("", "HTTP/1.1 100 Continue\r\n\r\n"),
+    ] {
+        drips.spawn(async move {
+            let (world, hook) = world(false, &[]).await;
+            *hook.does.lock() = Does::Drip(first, again);
+            (refused(with_password(&world)).await, world.namespace.last_refusal().unwrap())
+        });
+    }
+    while let Some(drip) = drips.join_next().await {
+        let (refused, refusal) = drip.unwrap();
+        assert!(refused == UNAVAILABLE && refusal.starts_with("the webhook: "), "{refused:?} {refusal}");
+    }
+}
+
+#[tokio::test]
+async fn a_webhook_that_hangs_for_many_holds_up_nobody() {
+    let (world, hook) = world(false, &[("webhook_for_resources", "not-asked")]).await;
+    world.contoso(&["t/#"]);
+    let honest = world.client("honest");
+    let receiver = honest.receiver(None).unwrap();
+    subscribe(&honest, "t/#").await.unwrap();
+    let mut waiting = tokio::task::JoinSet::new();
+    for index in 0..120 {
+        waiting.spawn(refused(Config { client_id: format!("session-{index}"), ..with_password(&world) }));
+    }
+    // As many as may ask at once; the others wait, and their time runs.
+    until(|| hook.asked.lock().len() == 100).await;
+    for index in 0..20 {
+        publish(&honest, "t/a", &index.to_string()).await.unwrap();
+        assert_eq!(next_body(&receiver).await, index.to_string());
+    }
+    while let Some(refused) = waiting.join_next().await {
+        assert_eq!(refused.unwrap(), UNAVAILABLE);
+    }
+    hook.answer(allow("pump", 4));
+    assert_eq!(refused(with_password(&world)).await, None);
 }
 
 #[tokio::test]

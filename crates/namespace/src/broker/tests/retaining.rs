@@ -95,3 +95,20 @@ fn what_is_kept_has_its_time_and_its_limits() {
     world.pass(Duration::from_secs(365 * 24 * 3600));
     assert_eq!(world.broker.retained().len(), 0);
 }
+
+#[test]
+fn one_that_asks_for_much_again_and_again_has_its_turns_cut() {
+    let mut world = World::new();
+    let (mut publisher, _) = world.connect(v5("p"));
+    for index in 0..9_000 {
+        world.publish(&mut publisher, kept(&format!("t/{index}"), "x"));
+    }
+    let (mut greedy, _) = world.connect(v5("greedy"));
+    let asked = Subscribe { packet_id: 7, ..Subscribe::of(vec![filter("t/#"); 10]) };
+    let asked = Packet::Subscribe(asked);
+    // Each looks at 90,000 messages: what comes behind the third waits for the next turn.
+    assert_eq!(world.send(&mut greedy, &vec![asked.clone(); 2]), Received::All);
+    assert_eq!(world.send(&mut greedy, &vec![asked; 4]), Received::More);
+    assert!(world.is_alive(&greedy));
+    assert!(world.broker.dropped() > 40_000);
+}

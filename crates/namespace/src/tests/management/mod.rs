@@ -2,6 +2,6 @@
 
 mod children;
 mod hostile;
-mod http;
+pub mod http;
 mod namespaces;
 mod operations;
