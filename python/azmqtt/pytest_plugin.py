@@ -25,7 +25,9 @@ _LONGEST_LINE = 300
 
 _HUB: pytest.StashKey[LocalHub] = pytest.StashKey()
 _NAMESPACE: pytest.StashKey[LocalNamespace] = pytest.StashKey()
-_DEVICE: pytest.StashKey[IotHubDevice] = pytest.StashKey()
+#: The device or client that a test has for itself, by its identifier.
+_DEVICE: pytest.StashKey[str] = pytest.StashKey()
+_CLIENT: pytest.StashKey[str] = pytest.StashKey()
 _STARTED: pytest.StashKey[datetime] = pytest.StashKey()
 
 
@@ -35,8 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--azmqtt-packets",
         choices=("failed", "all", "off"),
         default="failed",
-        help="in whose reports the MQTT packets are shown that went over the fixture local_hub: those of tests that "
-        "failed, of all (with -rA), or of none, without recording them (default: failed)",
+        help="in whose reports the MQTT packets are shown that went over the fixtures local_hub and local_namespace: "
+        "those of tests that failed, of all (with -rA), or of none, without recording them (default: failed)",
     )
 
 
@@ -73,7 +75,7 @@ def iothub_device(local_hub: LocalHub, request: pytest.FixtureRequest) -> Iterat
     except RuntimeError:
         pytest.fail("local_hub, which is one for all tests, was closed by an earlier one", pytrace=False)
     with device:
-        request.node.stash[_DEVICE] = device
+        request.node.stash[_DEVICE] = device.device_id
         yield device
 
 
@@ -87,12 +89,13 @@ def local_namespace_options() -> dict[str, Any]:
 def local_namespace(local_namespace_options: dict[str, Any], pytestconfig: pytest.Config) -> Iterator[LocalNamespace]:
     """Return a local Event Grid namespace on free ports of this machine, one for the run of all tests.
 
-    With pytest-xdist each worker has its own. What a test itself makes on it is deleted after the test: clients, client
-    groups, topic spaces and permission bindings. What fixtures make is theirs.
+    With pytest-xdist each worker has its own. Packets are recorded. What a test itself makes on it is deleted after the
+    test: clients, client groups, topic spaces, permission bindings and faults. What fixtures make is theirs.
     """
     import azmqtt
 
-    with azmqtt.LocalNamespace(**local_namespace_options) as namespace:
+    record = pytestconfig.getoption("--azmqtt-packets") != "off"
+    with azmqtt.LocalNamespace(**{"record_packets": record, **local_namespace_options}) as namespace:
         pytestconfig.stash[_NAMESPACE] = namespace
         try:
             yield namespace
@@ -113,6 +116,7 @@ def mqtt_client(local_namespace: LocalNamespace, request: pytest.FixtureRequest)
         local_namespace.create_client(name)
     except RuntimeError:
         pytest.fail("local_namespace, which is one for all tests, was closed by an earlier one", pytrace=False)
+    request.node.stash[_CLIENT] = name
     client = local_namespace.mqtt_client(name, session_expiry=0)
     yield client
     client.close(timeout=1)
@@ -124,16 +128,15 @@ def mqtt_client(local_namespace: LocalNamespace, request: pytest.FixtureRequest)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note when the test began, if there is a hub already."""
-    if _HUB in item.config.stash:
+    """Note when the test began, if there is a service already."""
+    if _HUB in item.config.stash or _NAMESPACE in item.config.stash:
         item.stash[_STARTED] = datetime.now(timezone.utc)
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
     """Undo what the test itself did: others come after it. What fixtures did is the fixtures'."""
-    hub = item.config.stash.get(_HUB, None)
-    before: set[int] = set() if hub is None else _faults(hub)
+    before = {key: _faults(service) for key, service in _services(item)}
     namespace = item.config.stash.get(_NAMESPACE, None)
     resources = [] if namespace is None else _resources(namespace)
     yield
@@ -142,15 +145,22 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
         for kind, name in _resources(namespace):
             if (kind, name) not in resources:
                 getattr(namespace, f"delete_{kind}")(name)
-    hub = item.config.stash.get(_HUB, None)
-    if hub is None:
-        return
-    if not before:
-        # What schedules have still to do, too.
-        hub.clear_faults()
-    for fault in hub.faults():
-        if fault.fault_id not in before:
-            fault.remove()
+    for key, service in _services(item):
+        if not before.get(key):
+            # What schedules have still to do, too.
+            service.clear_faults()
+        for fault in service.faults():
+            if fault.fault_id not in before.get(key, ()):
+                fault.remove()
+
+
+def _services(item: pytest.Item) -> Iterator[tuple[object, LocalHub | LocalNamespace]]:
+    """Return the services that run, with their keys."""
+    stash = item.config.stash
+    if _HUB in stash:
+        yield _HUB, stash[_HUB]
+    if _NAMESPACE in stash:
+        yield _NAMESPACE, stash[_NAMESPACE]
 
 
 def _resources(namespace: LocalNamespace) -> list[tuple[str, str]]:
@@ -163,8 +173,8 @@ def _resources(namespace: LocalNamespace) -> list[tuple[str, str]]:
     ]
 
 
-def _faults(hub: LocalHub) -> set[int]:
-    rules = hub._faults.rules()  # noqa: SLF001 - all of them in one call
+def _faults(service: LocalHub | LocalNamespace) -> set[int]:
+    rules = service._faults.rules()  # noqa: SLF001 - all of them in one call
     return {fault_id for fault_id, _, _, over in rules if not over}
 
 
@@ -172,28 +182,32 @@ def _faults(hub: LocalHub) -> set[int]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Add the packets of the test to its report."""
     outcome = yield
-    hub = item.config.stash.get(_HUB, None)
     wanted = item.config.getoption("--azmqtt-packets")
-    if hub is None or wanted == "off" or not {"local_hub", "iothub_device"} & set(getattr(item, "fixturenames", ())):
-        return
     report: pytest.TestReport = outcome.get_result()
-    if report.failed or (wanted == "all" and report.when == "call"):
-        report.sections.append(_section(item, hub))
+    if not ((report.failed and wanted != "off") or (wanted == "all" and report.when == "call")):
+        return
+    used = set(getattr(item, "fixturenames", ()))
+    hub, namespace = item.config.stash.get(_HUB, None), item.config.stash.get(_NAMESPACE, None)
+    if hub is not None and {"local_hub", "iothub_device"} & used:
+        report.sections.append(_section(item, hub, item.stash.get(_DEVICE, None), "the local hub"))
+    if namespace is not None and {"local_namespace", "mqtt_client"} & used:
+        report.sections.append(_section(item, namespace, item.stash.get(_CLIENT, None), "the local namespace"))
 
 
-def _section(item: pytest.Item, hub: LocalHub) -> tuple[str, str]:
-    device = item.stash.get(_DEVICE, None)
-    device_id = None if device is None else device.device_id
+def _section(
+    item: pytest.Item, service: LocalHub | LocalNamespace, peer: str | None, everybody: str
+) -> tuple[str, str]:
+    """Return title and text of what went over a service: of the test's own device or client, or of all."""
     try:
-        packets = hub.packets(device_id)
+        packets = service.packets(peer)
         started = item.stash.get(_STARTED, None)
-        # Of a test without a device of its own, all that there were meanwhile.
+        # Of a test without a device or client of its own, all that there were meanwhile.
         first = next((packet.sequence for packet in packets if started is None or packet.time >= started), None)
-        log = "no packets" if first is None else hub.packet_log(device_id, after=first - 1)
+        log = "no packets" if first is None else service.packet_log(peer, after=first - 1)
     except RuntimeError as error:
         log = str(error)
     lines = [line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}…" for line in log.splitlines()]
     left_out = len(lines) - _FIRST_LINES - _LAST_LINES
     if left_out > 0:
         lines = [*lines[:_FIRST_LINES], f"… {left_out} lines are left out", *lines[-_LAST_LINES:]]
-    return f"MQTT packets of {device_id or 'the local hub'}", "\n".join(lines)
+    return f"MQTT packets of {peer or everybody}", "\n".join(lines)
