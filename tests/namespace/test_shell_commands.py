@@ -6,17 +6,22 @@ import io
 import json
 import os
 import shlex
+import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 import azmqtt
 from azmqtt._cli import main
 from azmqtt._cli.namespace_find import environment
+from azmqtt._cli.namespace_rest import ManagementApi
 
 #: Its exit code, what it printed, and what it complained of.
 Done = tuple[int, Any, str]
@@ -325,12 +330,117 @@ def test_another_shell_finds_the_namespace_by_the_lines_that_it_prints():
             process.terminate()
 
 
-def test_the_token_goes_nowhere_else():
-    """An answer that leads elsewhere is not followed."""
-    from azmqtt import BadAnswer
-    from azmqtt._cli.namespace_rest import ManagementApi
+def test_faults_of_a_namespace_that_runs(namespace: azmqtt.LocalNamespace, command: Command, capsys: Any):
+    def lines(*arguments: str) -> list[dict[str, Any]]:
+        assert main.main(["namespace", "fault", *arguments]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
-    api = ManagementApi("https://localhost:1", "secret")
-    for url in ("https://example.com/a", "http://localhost:1/a", "https://localhost:2/a", "//localhost:1/a"):
-        with pytest.raises(BadAnswer, match="leads elsewhere"):
-            api._follow(url)
+    namespace.create_topic_space("everything", ["#"])
+    namespace.create_permission_binding("publish", topic_space_name="everything", permission="Publisher")
+    [fault] = lines("set", "drop:on=publish,client_id=faulty")
+    assert (fault["fired"], fault["over"], fault["rule"]["client_id"]) == (0, False, "faulty")
+    assert fault in lines("list")
+    with namespace.mqtt_client("faulty", retry=azmqtt.RetryPolicy(base=0.01)) as client:
+        client.publish("a", b"arrives in the end")
+    fired = lines("fired")[-1]
+    assert (fired["id"], fired["clientId"], fired["fault"]) == (fault["id"], "faulty", "drop on publish")
+    assert lines("fired", "--after", str(fired["sequence"])) == []
+    code, _, err = command("fault", "clear", str(fault["id"]))
+    assert (code, err) == (1, f"azmqtt: there is no fault {fault['id']} that could still happen\n")
+    lines("set", "lose:on=puback,count=5")
+    assert command("fault", "clear")[0] == 0
+    assert all(rule["over"] for rule in lines("list"))
+    for spec, expected, text in (("explode", 1, "explode"), ("drop:on", 2, "'on' is not name=value")):
+        code, _, err = command("fault", "set", spec)
+        assert code == expected
+        assert text in err
+    code, _, err = command("fault", "list", "--token", "wrong")
+    assert code == 1
+    assert "401" in err
+
+
+def test_a_schedule_of_faults_over_https(namespace: azmqtt.LocalNamespace):
+    api = ManagementApi(namespace.management_url, namespace.token, ca_file=namespace.ca_file)
+    schedule = {"seed": 7, "duration": 3600, "faults": [{"fault": "drop", "every": 600, "client_id": "nobody"}]}
+    plan = api.ask("POST", "/azmqtt/faults/schedules", schedule)
+    planned = azmqtt.faults.FaultSchedule(7, 3600, [("drop", {"every": 600, "client_id": "nobody"})]).plan("namespace")
+    assert [rule["at"] for rule in plan] == [fault.at for fault in planned]
+    assert api.ask("DELETE", "/azmqtt/faults") is None
+    for method, path, body, status in [
+        ("POST", "/azmqtt/faults", [], 400),
+        ("POST", "/azmqtt/faults/schedules", {"seed": 7}, 400),
+        ("PUT", "/azmqtt/faults", {}, 405),
+        ("GET", "/azmqtt/nothing", None, 404),
+    ]:
+        with pytest.raises(azmqtt.RequestFailed) as refused:
+            api.ask(method, path, body)
+        assert refused.value.status == status, path
+    with pytest.raises(azmqtt.RequestFailed, match="after must be a whole number"):
+        api.ask("GET", "/azmqtt/faults/fired", query="&after=x")
+
+
+class Liar(BaseHTTPRequestHandler):
+    """Answers every request with what the test has set."""
+
+    answers: list[tuple[int, dict[str, str], bytes]]
+
+    def do_GET(self) -> None:
+        status, headers, body = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        self.send_response(status)
+        for name, value in {"Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_PUT = do_GET  # noqa: N815 - http.server's own names
+    do_DELETE = do_GET  # noqa: N815 - the same
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def liar(tmp_path: Path) -> Iterator[ManagementApi]:
+    """The API of a server that says anything."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Liar) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"https://localhost:{server.server_port}"
+        yield ManagementApi(url, "secret", ca_file=str(tmp_path / "ca.pem"), timeout=20)
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("answers", "text"),
+    [
+        ([(200, {}, b"<html>")], "is not JSON"),
+        ([(200, {}, b"[]")], "is no object"),
+        ([(200, {}, b'{"value": 5}')], "is no list"),
+        ([(200, {}, b'{"value": [], "nextLink": "https://example.com/"}')], "leads elsewhere"),
+        ([(200, {}, b'{"value": [], "nextLink": "http://localhost:1/"}')], "leads elsewhere"),
+        ([(200, {}, b'{"value": [], "nextLink": 5}')], "leads elsewhere"),
+        ([(500, {}, b"oh")], "the namespace answered 500 Internal Server Error"),
+        ([(400, {}, b'{"error": "oh"}')], "the namespace answered 400 Bad Request"),
+    ],
+)
+def test_answers_that_are_wrong(liar: ManagementApi, answers: list[tuple[int, dict[str, str], bytes]], text: str):
+    Liar.answers = list(answers)
+    with pytest.raises(azmqtt.IotHubError, match=text) as error:
+        liar.entries("/subscriptions")
+    assert "secret" not in str(error.value)
+
+
+def test_operations_that_end_badly_or_lead_elsewhere(liar: ManagementApi):
+    here = f"https://localhost:{liar._authority[1]}/operation"
+    begun = (201, {"Azure-AsyncOperation": here, "Retry-After": "0"}, b'{"name": "a"}')
+    Liar.answers = [begun, (200, {"Retry-After": "0"}, b'{"status": "InProgress"}'), (200, {}, b'{"status": "Failed"}')]
+    with pytest.raises(azmqtt.RequestFailed, match="the operation ended as Failed"):
+        liar.put("/a", {})
+    Liar.answers = [(202, {"Location": "https://example.com/"}, b"")]
+    with pytest.raises(azmqtt.BadAnswer, match="leads elsewhere"):
+        liar.delete("/a")
+    Liar.answers = [begun, (200, {}, b'{"status": "Succeeded"}'), (200, {}, b'{"name": "made"}')]
+    assert liar.put("/a", {}) == {"name": "made"}

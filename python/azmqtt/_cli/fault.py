@@ -4,15 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from azmqtt._cli.common import count, say, seconds
 from azmqtt._cli.service import add_connection, service_api
 from azmqtt._errors import RequestFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from azmqtt._hub import LocalHub
     from azmqtt._namespace import LocalNamespace
+
+
+#: Where the faults of a service are.
+PATH = "/azmqtt/faults"
+
+
+class Ask(Protocol):
+    """Asks a service about its faults; returns what its answer holds.
+
+    Raises:
+        RequestFailed: It refused; says why.
+        OSError: It cannot be reached.
+    """
+
+    def __call__(self, args: argparse.Namespace, method: str, path: str, body: Any = None, query: str = "") -> Any: ...
 
 
 def add_options(parser: argparse.ArgumentParser, whose: str) -> None:
@@ -66,8 +83,22 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="have something go wrong in a local hub that runs",
         description="Have something go wrong in a local hub that runs, over its REST API.",
     )
+    add_actions(parser, add_connection, _ask_hub)
+
+
+def add_actions(
+    parser: argparse.ArgumentParser, add_connection: Callable[[argparse.ArgumentParser], None], ask: Ask
+) -> None:
+    """Add what can be done about the faults of a service that runs.
+
+    Args:
+        parser: Whose.
+        add_connection: Adds the options that say which service is meant.
+        ask: Asks it.
+    """
     common = argparse.ArgumentParser(add_help=False)
     add_connection(common)
+    common.set_defaults(ask=ask)
     actions = parser.add_subparsers(title="actions", required=True, metavar="ACTION")
     setting = actions.add_parser("set", parents=[common], help="set a fault; prints it with its id")
     setting.add_argument("fault", metavar="SPEC", help="such as lose:on=puback,count=2, or a JSON object")
@@ -87,19 +118,19 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def _set(args: argparse.Namespace) -> int:
     from azmqtt.faults import parse
 
-    say(_ask(args, "POST", "", parse(args.fault)))
+    say(args.ask(args, "POST", "", parse(args.fault)))
     return 0
 
 
 def _list(args: argparse.Namespace) -> int:
-    for rule in _ask(args, "GET", ""):
+    for rule in args.ask(args, "GET", ""):
         say(rule)
     return 0
 
 
 def _clear(args: argparse.Namespace) -> int:
     try:
-        _ask(args, "DELETE", "" if args.id is None else f"/{args.id}")
+        args.ask(args, "DELETE", "" if args.id is None else f"/{args.id}")
     except RequestFailed as error:
         if args.id is None or error.status != 404:  # noqa: PLR2004 - every reader knows this number
             raise
@@ -108,16 +139,10 @@ def _clear(args: argparse.Namespace) -> int:
 
 
 def _fired(args: argparse.Namespace) -> int:
-    for fired in _ask(args, "GET", "/fired", query=f"&after={args.after}"):
+    for fired in args.ask(args, "GET", "/fired", query=f"&after={args.after}"):
         say(fired)
     return 0
 
 
-def _ask(args: argparse.Namespace, method: str, path: str, body: Any = None, *, query: str = "") -> Any:
-    """Ask the hub; return what its answer holds.
-
-    Raises:
-        RequestFailed: It refused; says why.
-        OSError: It cannot be reached.
-    """
-    return service_api(args).request(method, f"/azmqtt/faults{path}", body, query=query)[0]
+def _ask_hub(args: argparse.Namespace, method: str, path: str, body: Any = None, query: str = "") -> Any:
+    return service_api(args).request(method, f"{PATH}{path}", body, query=query)[0]

@@ -111,7 +111,7 @@ def _changed(properties: dict[str, Any], changes: dict[str, Any]) -> dict[str, A
 
 def _list(arguments: argparse.Namespace) -> int:
     api, where = find(arguments)
-    found = api.list(where.path(arguments.resource.segment), filter_text=arguments.filter, top=arguments.top)
+    found = api.entries(where.path(arguments.resource.segment), filter_text=arguments.filter, top=arguments.top)
     say([as_az_shows(resource) for resource in found])
     return 0
 

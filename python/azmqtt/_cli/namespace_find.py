@@ -30,7 +30,7 @@ def environment(ready: dict[str, Any]) -> dict[str, str]:
 
 
 def add_connection(
-    parser: argparse.ArgumentParser, patience: float, named: tuple[str, ...] = ("--namespace-name",)
+    parser: argparse.ArgumentParser, patience: float = 30.0, named: tuple[str, ...] = ("--namespace-name",)
 ) -> None:
     """Add the options that say which namespace is meant.
 

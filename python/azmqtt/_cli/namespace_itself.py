@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from azmqtt._cli import fault
 from azmqtt._cli.namespace_find import add_connection, as_az_shows, find, say
 from azmqtt._cli.namespace_resources import Property, given
 
@@ -49,6 +50,12 @@ def add_commands(commands: Commands) -> None:
     _command(commands, "list-key", "print the namespace's access keys", _list_keys)
     regenerate = _command(commands, "regenerate-key", "make one of the access keys anew", _regenerate_key)
     regenerate.add_argument("--key-name", choices=("key1", "key2"), required=True, help="which one")
+    faults = commands.add_parser(
+        "fault",
+        help="have something go wrong in a namespace that runs",
+        description="Have something go wrong in a local namespace that runs. This is no command of 'az'.",
+    )
+    fault.add_actions(faults, add_connection, _ask_about_faults)
 
 
 def _command(
@@ -56,9 +63,13 @@ def _command(
 ) -> argparse.ArgumentParser:
     description = f"{what[0].upper()}{what[1:]}, on a local namespace that runs."
     parser = commands.add_parser(verb, help=what, description=description)
-    add_connection(parser, 30.0, ("--namespace-name", "--name", "-n"))
+    add_connection(parser, named=("--namespace-name", "--name", "-n"))
     parser.set_defaults(run=run)
     return parser
+
+
+def _ask_about_faults(args: argparse.Namespace, method: str, path: str, body: Any = None, query: str = "") -> Any:
+    return find(args)[0].ask(method, f"{fault.PATH}{path}", body, query=query)
 
 
 def _show(arguments: argparse.Namespace) -> int:
@@ -79,11 +90,11 @@ def _update(arguments: argparse.Namespace) -> int:
 
 def _list_keys(arguments: argparse.Namespace) -> int:
     api, where = find(arguments, _API_VERSION)
-    say(api.post(where.path("listKeys")))
+    say(api.ask("POST", where.path("listKeys")))
     return 0
 
 
 def _regenerate_key(arguments: argparse.Namespace) -> int:
     api, where = find(arguments, _API_VERSION)
-    say(api.post(where.path("regenerateKey"), {"keyName": arguments.key_name}))
+    say(api.ask("POST", where.path("regenerateKey"), {"keyName": arguments.key_name}))
     return 0

@@ -22,6 +22,11 @@ _API_VERSION = "2025-02-15"
 #: Seconds between two questions about an operation that says nothing itself, and the longest that is taken.
 _INTERVAL, _LONGEST_INTERVAL = 1.0, 30.0
 
+#: Pages of a list: a hundred thousand resources.
+_MOST_PAGES = 1000
+
+_ANSWER = "the namespace's answer"
+
 _RESOURCE_ID = re.compile(
     r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.EventGrid/namespaces/([^/]+)/?", re.IGNORECASE
 )
@@ -95,15 +100,32 @@ class ManagementApi:
         trust = ("--ca-file", ca_file)
         self._server = Server(*self._authority, trust=trust, timeout=timeout, advice=_ADVICE)
 
-    def get(self, target: str) -> Any:
+    def ask(self, method: str, target: str, body: Any = None, *, query: str = "") -> Any:
+        """Have something done; return what the answer holds.
+
+        Args:
+            method: ``GET``, ``POST``, ….
+            target: A path.
+            body: As JSON; ``None`` for none.
+            query: What follows ``api-version``, beginning with ``&``.
+
+        Raises:
+            RequestFailed: The namespace said no.
+            BadAnswer: The answer is not JSON.
+        """
+        answer = self._ask(method, target, body, query=query)
+        return read_json(_ANSWER, answer.body) if answer.body else None
+
+    def get(self, target: str) -> dict[str, Any]:
         """Return a resource.
 
         Raises:
             RequestFailed: The namespace said no, such as with 404.
+            BadAnswer: It is no resource.
         """
-        return read_json("the namespace's answer", self._ask("GET", target).body)
+        return _object(self._ask("GET", target))
 
-    def list(self, target: str, *, filter_text: str | None = None, top: int | None = None) -> list[Any]:
+    def entries(self, target: str, *, filter_text: str | None = None, top: int | None = None) -> list[Any]:
         """Return the resources of a list, all pages of it.
 
         Args:
@@ -113,21 +135,24 @@ class ManagementApi:
 
         Raises:
             RequestFailed: The namespace said no.
-            BadAnswer: The next page is elsewhere.
+            BadAnswer: It is no list, the next page is elsewhere, or there is no end of pages.
         """
         given = {"$filter": filter_text, "$top": top}
         query = "".join(f"&{name}={quote(str(value), safe='')}" for name, value in given.items() if value is not None)
         found: list[Any] = []
         answer = self._ask("GET", target, query=query)
-        while True:
-            page = read_json("the namespace's answer", answer.body)
-            found += page.get("value", [])
-            following = page.get("nextLink")
+        for _ in range(_MOST_PAGES):
+            page = _object(answer)
+            entries, following = page.get("value"), page.get("nextLink")
+            if not isinstance(entries, list):
+                raise BadAnswer(f"{_ANSWER} is no list")
+            found += entries
             if not following:
                 return found
-            answer = self._follow(following)
+            answer = self._follow(str(following))
+        raise BadAnswer(f"there are more than {_MOST_PAGES} pages")
 
-    def put(self, target: str, body: Any, *, wait: bool = True) -> Any:
+    def put(self, target: str, body: Any, *, wait: bool = True) -> dict[str, Any]:
         """Make or change a resource; return it.
 
         Args:
@@ -141,23 +166,15 @@ class ManagementApi:
         """
         return self._change("PUT", target, body, wait=wait)
 
-    def patch(self, target: str, body: Any, *, wait: bool = True) -> Any:
+    def patch(self, target: str, body: Any, *, wait: bool = True) -> dict[str, Any]:
         """Change what the body has of a resource; as :meth:`put`."""
         return self._change("PATCH", target, body, wait=wait)
 
-    def post(self, target: str, body: Any = None) -> Any:
-        """Have something done; return the answer.
-
-        Raises:
-            RequestFailed: The namespace said no.
-        """
-        return read_json("the namespace's answer", self._ask("POST", target, body).body)
-
-    def _change(self, method: str, target: str, body: Any, *, wait: bool) -> Any:
+    def _change(self, method: str, target: str, body: Any, *, wait: bool) -> dict[str, Any]:
         answer = self._ask(method, target, body)
         state = answer.headers.get("azure-asyncoperation")
         if state is None or not wait:
-            return read_json("the namespace's answer", answer.body)
+            return _object(answer)
         self._wait(answer, state)
         return self.get(target)
 
@@ -184,9 +201,9 @@ class ManagementApi:
             answer = self._follow(url)
             if answer.status == 202:  # noqa: PLR2004 - accepted, not done
                 continue
-            status = read_json("the operation's status", answer.body).get("status") if answer.body else "Succeeded"
+            status = _object(answer).get("status") if answer.body else "Succeeded"
             if status in ("Failed", "Canceled"):
-                raise RequestFailed(f"the operation has {status.lower()}", status=answer.status)
+                raise RequestFailed(f"the operation ended as {status}", status=answer.status)
             if status == "Succeeded":
                 return
 
@@ -230,6 +247,18 @@ def _authority(url: str) -> tuple[str, int]:
     if not host or parts.scheme != "https" or parts.username is not None:
         raise UsageError(f"--management-url: {url!r} is not https://HOST:PORT")
     return host, port or 443
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    """Read the body of an answer, which must be an object.
+
+    Raises:
+        BadAnswer: It is something else.
+    """
+    found = read_json(_ANSWER, answer.body)
+    if not isinstance(found, dict):
+        raise BadAnswer(f"{_ANSWER} is no object")
+    return found
 
 
 def _pause(answer: Answer) -> float:

@@ -9,16 +9,15 @@
 //! | `POST /azmqtt/faults/schedules`, a schedule | 201, its plan |
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::answer::{JsonBody, Refusal, parameter, read_body};
-use crate::faults::{FaultError, Fired, Planned, Rule, RuleStatus, Schedule};
+use crate::faults::{FaultError, Planned, Rule, RuleStatus, Schedule};
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
 use crate::security::policies::Right;
@@ -52,7 +51,7 @@ async fn set(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, 
         over: false,
     };
     let status = shared.faults.rules().into_iter().find(|found| found.id == status.id).unwrap_or(status);
-    Ok((StatusCode::CREATED, JsonBody(to_json(&status))).into_response())
+    Ok((StatusCode::CREATED, JsonBody(status.to_json())).into_response())
 }
 
 async fn begin(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
@@ -63,7 +62,7 @@ async fn begin(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response
 }
 
 async fn list(State(shared): State<Arc<Shared>>) -> Result<JsonBody, Refusal> {
-    Ok(JsonBody(shared.faults.rules().iter().map(to_json).collect()))
+    Ok(JsonBody(shared.faults.rules().iter().map(RuleStatus::to_json).collect()))
 }
 
 async fn clear(State(shared): State<Arc<Shared>>) -> Result<StatusCode, Refusal> {
@@ -80,7 +79,8 @@ async fn fired(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> 
         None => 0,
         Some(after) => after.parse().map_err(|_| invalid("after must be a whole number"))?,
     };
-    let page: Vec<Value> = shared.faults.fired(after).iter().take(PAGE).map(fired_to_json).collect();
+    let page = shared.faults.fired(after);
+    let page = page.iter().take(PAGE).map(|fired| fired.to_json("deviceId")).collect();
     Ok(JsonBody(Value::Array(page)))
 }
 
@@ -93,19 +93,4 @@ async fn read<T>(body: Body, parse: fn(Value) -> Result<T, FaultError>) -> Resul
 
 fn invalid(what: &str) -> Refusal {
     Refusal::new(ErrorCode::ARGUMENT_INVALID, what)
-}
-
-fn to_json(status: &RuleStatus) -> Value {
-    json!({ "id": status.id, "fired": status.fired, "over": status.over, "rule": status.rule.to_json() })
-}
-
-fn fired_to_json(fired: &Fired) -> Value {
-    let time = fired.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    json!({
-        "sequence": fired.sequence,
-        "id": fired.rule,
-        "deviceId": fired.whose,
-        "fault": fired.fault,
-        "time": time.as_secs_f64(),
-    })
 }

@@ -6,10 +6,11 @@ use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::agenda::Agenda;
-use super::fault::ServiceFault;
+use super::fault::{ServiceFault, ServiceTarget};
 use super::json_fields::FaultError;
 use super::rule::{Active, Rule};
 use azmqtt_net::sync::{Condvar, Mutex};
@@ -49,6 +50,27 @@ pub struct RuleStatus<F, T> {
     pub fired: u64,
     /// Whether it will not fire again.
     pub over: bool,
+}
+
+impl Fired {
+    /// As the REST APIs of services show it; `whose` is their name for whom it happened to.
+    pub fn to_json(&self, whose: &str) -> Value {
+        let time = self.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        json!({
+            "sequence": self.sequence,
+            "id": self.rule,
+            whose: self.whose,
+            "fault": self.fault,
+            "time": time.as_secs_f64(),
+        })
+    }
+}
+
+impl<F: ServiceFault, T: ServiceTarget> RuleStatus<F, T> {
+    /// As the REST APIs of services show it.
+    pub fn to_json(&self) -> Value {
+        json!({ "id": self.id, "fired": self.fired, "over": self.over, "rule": self.rule.to_json() })
+    }
 }
 
 /// The rules of a service. Where none is set, asking costs one load.

@@ -9,10 +9,12 @@
 //! | `namespaces`, `children` | the namespace itself; what is in it |
 //! | `surroundings` | the resource group, and the provider, as much as clients ask for |
 //! | `progress` | how answers lead to long-running operations |
+//! | `faults` | what the service does not have: faults on demand |
 
 mod address;
 mod answer;
 mod children;
+mod faults;
 mod filter;
 mod namespaces;
 mod progress;
@@ -53,6 +55,17 @@ pub fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
 
 /// What its addresses begin with.
 pub const ROOT: &str = "/subscriptions";
+
+/// The routes that the service does not have, to be nested at [`OWN_ROOT`].
+pub fn own_router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    faults::routes()
+        .fallback(unknown)
+        .method_not_allowed_fallback(not_allowed)
+        .layer(from_fn_with_state(shared.clone(), request::guard))
+}
+
+/// What their addresses begin with.
+pub const OWN_ROOT: &str = "/azmqtt";
 
 async fn unknown(uri: Uri) -> Refusal {
     let path = request::cut(uri.path());

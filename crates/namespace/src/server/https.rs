@@ -24,7 +24,11 @@ use azmqtt_net::websocket::{Role, WebSocketBytes};
 
 /// Who answers the requests.
 pub fn router(shared: Arc<Shared>) -> Router {
-    Router::new().nest(management::ROOT, management::router(&shared)).fallback(upgrade).with_state(shared)
+    Router::new()
+        .nest(management::ROOT, management::router(&shared))
+        .nest(management::OWN_ROOT, management::own_router(&shared))
+        .fallback(upgrade)
+        .with_state(shared)
 }
 
 /// Answers the requests of one client.
