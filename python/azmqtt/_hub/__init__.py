@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import weakref
 from typing import TYPE_CHECKING, Any, Literal
 
 from azmqtt import _core
@@ -17,16 +15,13 @@ from azmqtt._hub.packets import PacketsMixin
 from azmqtt._hub.provisioning import Policy, ProvisioningMixin
 from azmqtt._hub.query import QueriesMixin
 from azmqtt._hub.service import ServiceMixin
-from azmqtt._local import forked
+from azmqtt._local.service import LocalService, check_place
 from azmqtt._support.arguments import brief, checked, list_of_texts, within
 from azmqtt._support.arguments import port as port_argument
-from azmqtt._support.uncopied import Uncopied
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from azmqtt._client import DeviceClient
 
@@ -46,7 +41,7 @@ class LocalHub(
     ProvisioningMixin,
     PacketsMixin,
     AssertionsMixin,
-    Uncopied,
+    LocalService,
 ):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
@@ -125,10 +120,7 @@ class LocalHub(
         allowed_origins: Sequence[str] = (),
     ) -> None:
         """Start the hub."""
-        if not host:
-            raise ValueError("host must not be empty: an address to listen on, such as 127.0.0.1")
-        if state is not None and os.path.isfile(state):  # noqa: PTH113 - pathlib takes longer to import than the hub to start
-            raise NotADirectoryError(f"state must be a directory, and {state} is a file")
+        check_place(host, state)
         port_argument("port", port, 0)
         port_argument("websocket_port", websocket_port, 0)
         port_argument("service_port", service_port, 0)
@@ -166,48 +158,10 @@ class LocalHub(
         self._provisioning = _core.ProvisioningService(self._core)
         self._faults = _core.HubFaults(self._core)
         self._policy = Policy()
-        # Also at the interpreter's exit, so that no temporary file stays.
-        self._finalizer = weakref.finalize(self, self._core.stop)
-        forked.watch(self)
+        self._own(self._core)
 
-    def __enter__(self) -> Self:
-        """Return the hub, which runs already."""
-        self._check_running()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop the hub."""
-        self.close()
-
-    def __repr__(self) -> str:
-        """Say where it listens."""
-        if forked.is_of_the_parent(self):
-            return f"<LocalHub {self.hostname}:{self.port} of the parent process>"
-        state = "stopped" if self._core.stopped else f"{self.hostname}:{self.port}"
-        return f"<LocalHub {state}, {len(self._core.device_ids())} devices>"
-
-    def close(self) -> None:
-        """Stop the hub: end every connection, free the port.
-
-        What was recorded can still be read; whatever else is asked of it raises ``RuntimeError``.
-        """
-        self._finalizer()
-
-    def _check_running(self) -> None:
-        if self._core.stopped:
-            raise RuntimeError("the hub is stopped")
-
-    @property
-    def hostname(self) -> str:
-        """The name devices know the hub by: ``HostName`` in connection strings."""
-        return self._core.hostname
-
-    @property
-    def port(self) -> int:
-        """The TCP port it listens on for MQTT."""
-        return self._core.port
+    def _census(self) -> str:
+        return f"{len(self._core.device_ids())} devices"
 
     @property
     def websocket_port(self) -> int:
@@ -238,16 +192,6 @@ class LocalHub(
             LookupError: There is no such policy.
         """
         return self._core.policy_connection_string(name)
-
-    @property
-    def ca_file(self) -> str:
-        """The path of a PEM file with the certificate that devices must trust; there until the hub stops."""
-        return self._core.ca_file
-
-    @property
-    def ca_pem(self) -> str:
-        """The certificate that devices must trust, in PEM."""
-        return self._core.ca_pem
 
     def device_client(self, device_id: str, *, module_id: str | None = None, **options: Any) -> DeviceClient:
         """Return a client for a device or module, made if there is none; it connects with its first call.

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import weakref
 from typing import TYPE_CHECKING, Literal
 
 from azmqtt import _core
-from azmqtt._local import forked
+from azmqtt._local.service import LocalService, check_place
 from azmqtt._namespace.authentication import AuthenticationMixin
 from azmqtt._namespace.certificates import CertificatesMixin
 from azmqtt._namespace.clients import ClientsMixin
@@ -19,13 +17,10 @@ from azmqtt._namespace.packets import PacketsMixin
 from azmqtt._namespace.permissions import PermissionsMixin
 from azmqtt._support.arguments import checked, list_of_texts, seconds_within, within
 from azmqtt._support.arguments import port as port_argument
-from azmqtt._support.uncopied import Uncopied
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
-
-    from typing_extensions import Self
 
     from azmqtt._hub_certificates import DeviceCertificate
 
@@ -44,7 +39,7 @@ class LocalNamespace(
     LifeCycleMixin,
     PacketsMixin,
     FaultsMixin,
-    Uncopied,
+    LocalService,
 ):
     """An Event Grid namespace on this machine: MQTT 5 and 3.1.1 over TLS and WebSockets, as the service speaks it.
 
@@ -114,10 +109,7 @@ class LocalNamespace(
         behaviours: Mapping[str, str] | None = None,
     ) -> None:
         """Start the namespace."""
-        if not host:
-            raise ValueError("host must not be empty: an address to listen on, such as 127.0.0.1")
-        if state is not None and os.path.isfile(state):  # noqa: PTH113 - pathlib takes longer to import than this to start
-            raise NotADirectoryError(f"state must be a directory, and {state} is a file")
+        check_place(host, state)
         port_argument("port", port, 0)
         port_argument("https_port", https_port, 0)
         within("units", units, 1, 40)
@@ -152,63 +144,15 @@ class LocalNamespace(
         self._faults = _core.NamespaceFaults(self._core)
         self._certificates: dict[str, DeviceCertificate] = {}
         self._allow_remote = allow_remote
-        # Also at the interpreter's exit, so that no temporary file stays.
-        self._finalizer = weakref.finalize(self, self._core.stop)
-        forked.watch(self)
+        self._own(self._core)
 
-    def __enter__(self) -> Self:
-        """Return the namespace, which runs already."""
-        self._check_running()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Stop the namespace."""
-        self.close()
-
-    def __repr__(self) -> str:
-        """Say where it listens."""
-        if forked.is_of_the_parent(self):
-            return f"<LocalNamespace {self.hostname}:{self.port} of the parent process>"
-        state = "stopped" if self._core.stopped else f"{self.hostname}:{self.port}"
-        return f"<LocalNamespace {state}, {len(self._core.clients())} clients>"
-
-    def close(self) -> None:
-        """Stop the namespace: end every connection, free the ports.
-
-        What was recorded can still be read; whatever else is asked of it raises ``RuntimeError``.
-        """
-        self._finalizer()
-
-    def _check_running(self) -> None:
-        if self._core.stopped:
-            raise RuntimeError("the namespace is stopped")
-
-    @property
-    def hostname(self) -> str:
-        """The name by which clients reach it."""
-        return self._core.hostname
-
-    @property
-    def port(self) -> int:
-        """The TCP port it listens on for MQTT."""
-        return self._core.port
+    def _census(self) -> str:
+        return f"{len(self._core.clients())} clients"
 
     @property
     def https_port(self) -> int:
         """The TCP port it listens on for MQTT over WebSockets, and for everything else that is HTTPS."""
         return self._core.https_port
-
-    @property
-    def ca_file(self) -> str:
-        """The path of a PEM file with the certificate that clients must trust; there until the namespace stops."""
-        return self._core.ca_file
-
-    @property
-    def ca_pem(self) -> str:
-        """The certificate that clients must trust, in PEM."""
-        return self._core.ca_pem
 
     @property
     def last_refusal(self) -> str | None:

@@ -1,0 +1,105 @@
+"""A service on this machine, from its start to its end, as a local hub and a local namespace are one."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from azmqtt._local import forked
+from azmqtt._support.uncopied import Uncopied
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from azmqtt._core import Hub, Namespace
+
+
+class LocalService(Uncopied):
+    """What runs on a thread of its own until :meth:`close` or the end of a ``with``."""
+
+    #: What it is in errors.
+    _KIND: ClassVar[str]
+    #: The attributes that hold its halves in the core, ``_core`` among them.
+    _HALVES: ClassVar[tuple[str, ...]]
+
+    #: Each service's own: the other parts know more of it.
+    _core: Any
+
+    if TYPE_CHECKING:
+
+        def _census(self) -> str: ...
+
+    def _own(self, core: Hub | Namespace) -> None:
+        """Stop the core when this object is gone, and leave forked children no more than its address."""
+        # Also at the interpreter's exit, so that no temporary file stays.
+        self._finalizer = weakref.finalize(self, core.stop)
+        forked.watch(self)
+
+    def __enter__(self) -> Self:
+        """Return the service, which runs already."""
+        self._check_running()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Stop the service."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """Say where it listens, and for how many."""
+        name, address = type(self).__name__, f"{self.hostname}:{self.port}"
+        if forked.is_of_the_parent(self):
+            return f"<{name} {address} of the parent process>"
+        return f"<{name} {'stopped' if self._core.stopped else address}, {self._census()}>"
+
+    def close(self) -> None:
+        """Stop the service: end every connection, free the ports.
+
+        What was recorded can still be read; whatever else is asked of it raises ``RuntimeError``.
+        """
+        self._finalizer()
+
+    def _check_running(self) -> None:
+        if self._core.stopped:
+            raise RuntimeError(f"the {self._KIND} is stopped")
+
+    @property
+    def hostname(self) -> str:
+        """The name by which clients reach it, that in its certificate."""
+        hostname: str = self._core.hostname
+        return hostname
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on for MQTT."""
+        port: int = self._core.port
+        return port
+
+    @property
+    def ca_file(self) -> str:
+        """The path of a PEM file with the certificate that clients must trust; there until the service stops."""
+        path: str = self._core.ca_file
+        return path
+
+    @property
+    def ca_pem(self) -> str:
+        """The certificate that clients must trust, in PEM."""
+        pem: str = self._core.ca_pem
+        return pem
+
+
+def check_place(host: str, state: str | os.PathLike[str] | None) -> None:
+    """Check where a service is to listen and to keep its files.
+
+    Raises:
+        ValueError: ``host`` is empty.
+        NotADirectoryError: ``state`` is a file.
+    """
+    if not host:
+        raise ValueError("host must not be empty: an address to listen on, such as 127.0.0.1")
+    if state is not None and os.path.isfile(state):  # noqa: PTH113 - pathlib takes longer to import than a service to start
+        raise NotADirectoryError(f"state must be a directory, and {state} is a file")
