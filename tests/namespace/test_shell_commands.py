@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shlex
 import ssl
 import subprocess
@@ -28,6 +29,7 @@ Done = tuple[int, Any, str]
 Command = Callable[..., Done]
 
 ID = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/azmqtt/providers/Microsoft.EventGrid"
+PAGE = Path(__file__).parents[2] / "docs" / "local-namespace.md"
 WHERE = ("-g", "azmqtt", "--namespace-name", "azmqtt")
 
 
@@ -328,6 +330,27 @@ def test_another_shell_finds_the_namespace_by_the_lines_that_it_prints():
             assert json.loads(done.stdout)["topicTemplates"] == ["a/#"]
         finally:
             process.terminate()
+
+
+def test_the_commands_of_the_page(
+    namespace: azmqtt.LocalNamespace, command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "intermediate.pem").write_text(namespace.ca_pem)
+    page = PAGE.read_text(encoding="utf-8")
+    [block] = re.findall(r"```sh\n(azmqtt namespace .*?)```", page, re.DOTALL)
+    lines = block.replace("\\\n", " ").splitlines()
+    printed = [ok(command(*shlex.split(line)[2:])) for line in lines]
+    assert [each["name"] for each in printed[:-1]] == [
+        "ContosoTopicSpace",
+        "contosopublisherbinding",
+        "pump-1",
+        "pumps",
+        "contoso-ca",
+    ]
+    assert [each["attributes"] for each in printed[-1]] == [{"kind": "pump", "floor": 3}]
+    for noun in ("client", "client-group", "topic-space", "permission-binding", "ca-certificate"):
+        assert f"azmqtt namespace {noun} create" in block
 
 
 def test_faults_of_a_namespace_that_runs(namespace: azmqtt.LocalNamespace, command: Command, capsys: Any):
