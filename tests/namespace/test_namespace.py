@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import ssl
+import time
 
 import pytest
 
@@ -33,6 +36,34 @@ def test_a_message_goes_from_client_to_client():
             with pytest.raises(azmqtt.SubscribeRefused):
                 two.subscribe("#")
     assert repr(namespace) == "<LocalNamespace stopped, 2 clients>"
+
+
+def refusal_of(namespace: azmqtt.LocalNamespace, port: int, data: bytes | None = None) -> str:
+    """Say why a client is refused that knows no authority, or sends something that is no TLS."""
+    with socket.create_connection((namespace.hostname, port), timeout=20) as stream:
+        if data is None:
+            with pytest.raises(ssl.SSLCertVerificationError):
+                ssl.create_default_context().wrap_socket(stream, server_hostname=namespace.hostname)
+        else:
+            stream.sendall(data)
+        while stream.fileno() >= 0 and stream.recv(1024):
+            pass
+    deadline = time.monotonic() + 20
+    while namespace.last_refusal is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return namespace.last_refusal or ""
+
+
+def test_a_handshake_that_fails_says_why():
+    with azmqtt.LocalNamespace() as namespace:
+        refusal = refusal_of(namespace, namespace.port)
+    assert refusal.startswith("MQTT port: TLS handshake with 127.0.0.1:")
+    assert "the client does not trust the namespace's certificate" in refusal
+    assert refusal.endswith("give it the namespace's ca_file")
+    with azmqtt.LocalNamespace() as namespace:
+        refusal = refusal_of(namespace, namespace.https_port, b"GET / HTTP/1.1\r\n\r\n")
+    assert refusal.startswith("HTTPS port: TLS handshake with 127.0.0.1:")
+    assert refusal.endswith("what came is not TLS")
 
 
 def test_nothing_is_allowed_before_there_is_a_binding():

@@ -1,7 +1,6 @@
 //! The TLS handshake of one connection, and what is said when it fails: nothing of MQTT or HTTP has been read then, so
 //! that which client it was is unknown.
 
-use std::fmt;
 use std::io;
 use std::time::Duration;
 
@@ -17,41 +16,58 @@ use azmqtt_net::meter::Metered;
 /// The stream of a client after its handshake.
 pub type ServerStream = TlsStream<Metered<TcpStream>>;
 
+/// How a service shakes hands on one of its ports.
+#[derive(Debug, Clone, Copy)]
+pub struct Handshake {
+    /// What the service is called: "hub".
+    pub service: &'static str,
+    /// What its port is called: "MQTT".
+    pub port: &'static str,
+    /// How long a client may take.
+    pub timeout: Duration,
+    /// Whether it must send the name that it looks for (SNI, RFC 6066 §3).
+    pub needs_server_name: bool,
+}
+
 /// Why there was no handshake.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum HandshakeError {
+#[derive(Debug, PartialEq, Eq)]
+enum Failure {
     /// The client went without a word, or its time ran out.
     Silent,
     /// The client does not trust the server's certificate.
     Untrusted(AlertDescription),
     /// Something else; says what.
-    Failed(String),
+    Other(String),
 }
 
-impl fmt::Display for HandshakeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Silent => f.write_str("the client did not finish the handshake"),
-            Self::Untrusted(alert) => {
-                write!(f, "the client does not trust the server's certificate (alert {alert:?})")
+impl Handshake {
+    /// Shakes hands with a client. `note` is told what the client did wrong; one that goes without a word did nothing wrong.
+    pub async fn shake(
+        &self,
+        stream: TcpStream,
+        tls: &TlsAcceptor,
+        note: impl FnOnce(String),
+    ) -> Option<ServerStream> {
+        let Self { service, port, timeout: limit, needs_server_name } = *self;
+        let peer = stream.peer_addr();
+        let failure = match timeout(limit, tls.accept(Metered::new(stream))).await {
+            Ok(Ok(stream)) if needs_server_name && stream.get_ref().1.server_name().is_none() => {
+                Failure::Other(format!("the client sent no server name (SNI), which the {service} demands"))
             }
-            Self::Failed(reason) => f.write_str(reason),
-        }
-    }
-}
-
-impl std::error::Error for HandshakeError {}
-
-/// Shakes hands with a client, for as long as `limit`.
-pub async fn shake(
-    stream: TcpStream,
-    tls: &TlsAcceptor,
-    limit: Duration,
-) -> Result<ServerStream, HandshakeError> {
-    match timeout(limit, tls.accept(Metered::new(stream))).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(tls_error(&error).map_or(HandshakeError::Silent, explain)),
-        Err(_) => Err(HandshakeError::Silent),
+            Ok(Ok(stream)) => return Some(stream),
+            Ok(Err(error)) => tls_error(&error).map_or(Failure::Silent, explain),
+            Err(_) => Failure::Silent,
+        };
+        let reason = match failure {
+            Failure::Silent => return None,
+            Failure::Untrusted(alert) => format!(
+                "the client does not trust the {service}'s certificate (alert {alert:?}): give it the {service}'s ca_file"
+            ),
+            Failure::Other(reason) => reason,
+        };
+        let from = peer.map(|peer| format!(" with {peer}")).unwrap_or_default();
+        note(format!("{port} port: TLS handshake{from}: {reason}"));
+        None
     }
 }
 
@@ -59,19 +75,17 @@ fn tls_error(error: &io::Error) -> Option<&Error> {
     error.get_ref()?.downcast_ref()
 }
 
-fn explain(error: &Error) -> HandshakeError {
+fn explain(error: &Error) -> Failure {
     use AlertDescription::{BadCertificate, CertificateUnknown, UnknownCA};
     match error {
         Error::AlertReceived(alert @ (BadCertificate | CertificateUnknown | UnknownCA)) => {
-            HandshakeError::Untrusted(*alert)
+            Failure::Untrusted(*alert)
         }
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            HandshakeError::Failed("what came is not TLS".to_owned())
+            Failure::Other("what came is not TLS".to_owned())
         }
-        Error::InvalidCertificate(reason) => {
-            HandshakeError::Failed(format!("the client certificate: {reason}"))
-        }
-        other => HandshakeError::Failed(other.to_string()),
+        Error::InvalidCertificate(reason) => Failure::Other(format!("the client certificate: {reason}")),
+        other => Failure::Other(other.to_string()),
     }
 }
 

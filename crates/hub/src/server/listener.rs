@@ -1,6 +1,5 @@
 //! Accepting connections: the handshake of one never holds up another.
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +12,7 @@ use crate::http;
 use crate::sessions::{connection, provisioning};
 use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
-use azmqtt_local::handshake::{self, HandshakeError, ServerStream, first_byte};
+use azmqtt_local::handshake::{Handshake, first_byte};
 use azmqtt_local::listener::accept;
 use azmqtt_local::task;
 
@@ -67,7 +66,14 @@ async fn serve(
         return;
     }
     let limits = shared.config.limits;
-    let Some(mut stream) = shake(stream, &tls, &shared, protocol.name()).await else { return };
+    let handshake = Handshake {
+        service: "hub",
+        port: protocol.name(),
+        timeout: limits.handshake_timeout,
+        needs_server_name: shared.config.needs_server_name(),
+    };
+    let note = |reason| shared.note_refusal(reason);
+    let Some(mut stream) = handshake.shake(stream, &tls, note).await else { return };
     let chain = ClientChain::of(stream.get_ref().1);
     let place = shared.unauthenticated.admit(room);
     match protocol {
@@ -86,32 +92,4 @@ async fn serve(
         },
         Protocol::Http(router) => http::serve(stream, chain, router, limits, place).await,
     }
-}
-
-/// Shakes hands with a client that came to the port of this `name`. What it did wrong becomes the hub's last refusal; a
-/// client that goes without a word did nothing wrong.
-async fn shake(stream: TcpStream, tls: &TlsAcceptor, shared: &Shared, name: &str) -> Option<ServerStream> {
-    let peer = stream.peer_addr();
-    let note = |reason: &dyn Display| {
-        let from = peer.as_ref().map(|peer| format!(" with {peer}")).unwrap_or_default();
-        shared.note_refusal(format!("{name} port: TLS handshake{from}: {reason}"));
-    };
-    let stream = match handshake::shake(stream, tls, shared.config.limits.handshake_timeout).await {
-        Ok(stream) => stream,
-        Err(error) => {
-            match error {
-                HandshakeError::Silent => {}
-                HandshakeError::Untrusted(alert) => note(&format_args!(
-                    "the client does not trust the hub's certificate (alert {alert:?}): give it the hub's ca_file"
-                )),
-                HandshakeError::Failed(_) => note(&error),
-            }
-            return None;
-        }
-    };
-    if shared.config.needs_server_name() && stream.get_ref().1.server_name().is_none() {
-        note(&"the client sent no server name (SNI), which this host name demands");
-        return None;
-    }
-    Some(stream)
 }

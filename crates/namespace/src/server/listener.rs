@@ -12,7 +12,7 @@ use crate::connections;
 use crate::server::https;
 use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
-use azmqtt_local::handshake::{HandshakeError, shake};
+use azmqtt_local::handshake::Handshake;
 use azmqtt_local::listener::accept;
 
 /// What is spoken on a listener, inside TLS.
@@ -21,6 +21,16 @@ pub enum Protocol {
     Mqtt,
     /// HTTP, with whoever answers the requests.
     Http(Router),
+}
+
+impl Protocol {
+    /// For people.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Mqtt => "MQTT",
+            Self::Http(_) => "HTTPS",
+        }
+    }
 }
 
 /// Accepts for ever. `room` bounds the connections that have not shown yet whose they are.
@@ -51,18 +61,15 @@ async fn serve(
     {
         return;
     }
-    let stream = match shake(stream, &tls, shared.config.connections.handshake_timeout).await {
-        Ok(stream) => stream,
-        // A client that goes without a word did nothing wrong.
-        Err(HandshakeError::Silent) => return,
-        Err(error) => return shared.note_refusal(format!("TLS handshake: {error}")),
+    let handshake = Handshake {
+        service: "namespace",
+        port: protocol.name(),
+        timeout: shared.config.connections.handshake_timeout,
+        needs_server_name: shared.config.needs_server_name(),
     };
-    let connection = stream.get_ref().1;
-    if shared.config.needs_server_name() && connection.server_name().is_none() {
-        let reason = "TLS handshake: the client sent no server name (SNI), which the service demands";
-        return shared.note_refusal(reason.to_owned());
-    }
-    let chain = ClientChain::of(connection);
+    let note = |reason| shared.note_refusal(reason);
+    let Some(stream) = handshake.shake(stream, &tls, note).await else { return };
+    let chain = ClientChain::of(stream.get_ref().1);
     let place = shared.unauthenticated.admit(room);
     match protocol {
         Protocol::Mqtt => connections::serve(place.limit(stream), chain, shared, place).await,
