@@ -9,8 +9,7 @@ use super::core::span;
 use super::errors::value_error;
 use super::namespace::{Namespace, to_python};
 use super::namespace_resources::permission;
-use azmqtt_namespace::authentication::{CustomJwt, NameSource, Webhook};
-use azmqtt_net::Trust;
+use azmqtt_namespace::authentication::{ClientAuthentication, CustomJwt, NameSource, Webhook};
 
 /// The authentication of a running namespace.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -38,8 +37,7 @@ impl NamespaceAuthentication {
             })
         };
         let sources = names.into_iter().map(source).collect::<PyResult<Vec<_>>>()?;
-        py.detach(|| self.0.change_client_authentication(|settings| settings.alternative_names = sources));
-        Ok(())
+        self.change(py, |settings| settings.alternative_names = sources)
     }
 
     /// Takes the tokens of an issuer whose certificates these are, each with its `kid` if it has one, in PEM; or of none.
@@ -56,13 +54,12 @@ impl NamespaceAuthentication {
                 Some(CustomJwt::new(&issuer, &certificates).map_err(|error| value_error(&error))?)
             }
         };
-        py.detach(|| self.0.change_client_authentication(|settings| settings.custom_jwt = custom_jwt));
-        Ok(())
+        self.change(py, |settings| settings.custom_jwt = custom_jwt)
     }
 
     /// Names of the namespace besides its hostname.
-    fn set_custom_domains(&self, py: Python<'_>, names: Vec<String>) {
-        py.detach(|| self.0.change_client_authentication(|settings| settings.custom_domains = names));
+    fn set_custom_domains(&self, py: Python<'_>, names: Vec<String>) -> PyResult<()> {
+        self.change(py, |settings| settings.custom_domains = names)
     }
 
     /// Asks this webhook about clients: its address, for whom the token is that it is shown, the roots of its
@@ -76,16 +73,11 @@ impl NamespaceAuthentication {
         let webhook = match webhook {
             None => None,
             Some((address, application, roots)) => {
-                let trust = match roots {
-                    Some(roots) => Trust::from_pem(&roots).map_err(|error| value_error(&error))?,
-                    None => Trust::default(),
-                };
-                let webhook = Webhook::new(&address, &application, trust, allow_remote);
+                let webhook = Webhook::new(&address, &application, roots.as_deref(), allow_remote);
                 Some(webhook.map_err(|error| value_error(&error))?)
             }
         };
-        py.detach(|| self.0.change_client_authentication(|settings| settings.webhook = webhook));
-        Ok(())
+        self.change(py, |settings| settings.webhook = webhook)
     }
 
     /// A token of the local issuer.
@@ -100,15 +92,9 @@ impl NamespaceAuthentication {
     }
 
     /// Gives an identity of Entra ID a role. Whether it had it not.
-    fn put_role(
-        &self,
-        py: Python<'_>,
-        object_id: &str,
-        role: &str,
-        topic_space: Option<&str>,
-    ) -> PyResult<bool> {
+    fn put_role(&self, py: Python<'_>, object_id: &str, role: &str, scope: Option<&str>) -> PyResult<bool> {
         let role = permission(role)?;
-        py.detach(|| self.0.put_role_assignment(object_id, role, topic_space)).map_err(to_python)
+        py.detach(|| self.0.put_role_assignment(object_id, role, scope)).map_err(to_python)
     }
 
     /// Takes a role away. Whether the identity had it.
@@ -117,10 +103,10 @@ impl NamespaceAuthentication {
         py: Python<'_>,
         object_id: &str,
         role: &str,
-        topic_space: Option<&str>,
+        scope: Option<&str>,
     ) -> PyResult<bool> {
         let role = permission(role)?;
-        py.detach(|| self.0.delete_role_assignment(object_id, role, topic_space)).map_err(to_python)
+        py.detach(|| self.0.delete_role_assignment(object_id, role, scope)).map_err(to_python)
     }
 
     /// All roles.
@@ -136,5 +122,11 @@ impl NamespaceAuthentication {
                     .collect()
             })
         })
+    }
+}
+
+impl NamespaceAuthentication {
+    fn change(&self, py: Python<'_>, change: impl FnOnce(&mut ClientAuthentication) + Send) -> PyResult<()> {
+        py.detach(|| self.0.change_client_authentication(change)).map_err(to_python)
     }
 }

@@ -30,6 +30,8 @@ pub(super) struct NamespaceOptions {
     /// Likewise.
     operation_time: f64,
     allow_remote: bool,
+    /// In PEM or DER.
+    webhook_roots: Option<Vec<u8>>,
     allowed_origins: Vec<String>,
     keep_messages: bool,
     keep_packets: bool,
@@ -61,6 +63,7 @@ impl NamespaceOptions {
             propagation: span("propagation", self.propagation)?,
             operation_time: span("operation_time", self.operation_time)?,
             allow_remote: self.allow_remote,
+            webhook_roots: self.webhook_roots,
             allowed_origins: self.allowed_origins,
             packets: if self.keep_packets { PacketRecording::ON } else { PacketRecording::Off },
             recording: if self.keep_messages { Recording::ON } else { Recording::Off },

@@ -151,7 +151,7 @@ def test_a_client_group(namespace: azmqtt.LocalNamespace, command: Command):
     ok(command("client-group", "update", "-n", "pumps", "--description", "high up"))
     assert namespace.get_client_group("pumps") == azmqtt.ClientGroup("pumps", "attributes.floor > 3", "high up")
     assert ok(command("client-group", "show", "-n", "pumps"))["description"] == "high up"
-    assert [each["name"] for each in ok(command("client-group", "list"))] == ["pumps"]
+    assert [each["name"] for each in ok(command("client-group", "list"))] == ["$all", "pumps"]
     ok(command("client-group", "delete", "-n", "pumps"))
     assert namespace.list_client_groups() == []
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::authentication::{AUDIENCE, CaCertificate, ClientAuthentication, TokenIssuer};
+use crate::authentication::{AUDIENCE, CaCertificate, ClientAuthentication, InvalidWebhook, TokenIssuer};
 use crate::broker::Broker;
 use crate::config::NamespaceConfig;
 use crate::documents::InvalidDocument;
@@ -14,12 +14,11 @@ use crate::error::NamespaceError;
 use crate::names::{GroupRef, ObjectId, ResourceName};
 use crate::query::Query;
 use crate::resources::{
-    Client, ClientGroup, Directory, Permission, PermissionBinding, ResourceError, RoleAssignment, RoleScope,
-    TopicSpace,
+    Client, ClientGroup, Permission, PermissionBinding, RoleAssignment, RoleScope, TopicSpace,
 };
 use crate::server::{Ports, spawn};
 use crate::shared::Shared;
-use crate::store::{self, JOURNAL_FILE, NAMESPACE_FILE, Resource};
+use crate::store::{self, AUTHENTICATION_FILE, JOURNAL_FILE, NAMESPACE_FILE, ROLES_FILE, Resource};
 use crate::template::Template;
 use azmqtt_local::certificate_authority::Authority;
 use azmqtt_local::files::FileError;
@@ -27,7 +26,9 @@ use azmqtt_local::files::{make_private_dir, read_if_there, write_whole};
 use azmqtt_local::state_dir::{StateDir, StateError};
 use azmqtt_local::temp_dir::TempDir;
 use azmqtt_local::thread::Thread;
+use azmqtt_net::Trust;
 use azmqtt_net::sync::Mutex;
+use azmqtt_net::tls::checked_pem;
 use tokio_rustls::rustls::ALL_VERSIONS;
 use tokio_rustls::rustls::crypto::ring;
 
@@ -54,7 +55,15 @@ impl Namespace {
         let state = match &config.state_dir {
             Some(root) => {
                 make_private_dir(root).map_err(|error| FileError::new(root, error))?;
-                let files = [CA_FILE, CA_KEY_FILE, TOKEN_KEY_FILE, NAMESPACE_FILE, JOURNAL_FILE];
+                let files = [
+                    CA_FILE,
+                    CA_KEY_FILE,
+                    TOKEN_KEY_FILE,
+                    NAMESPACE_FILE,
+                    AUTHENTICATION_FILE,
+                    ROLES_FILE,
+                    JOURNAL_FILE,
+                ];
                 Some(StateDir::open(root, &store::directories(), &files)?)
             }
             None => None,
@@ -75,7 +84,8 @@ impl Namespace {
         let names = server_names(&config);
         let tls = authority.server_config(&names, ring::default_provider(), ALL_VERSIONS)?;
         let issuer = TokenIssuer::open(state.as_ref().map(|state| state.path(TOKEN_KEY_FILE)))?;
-        let shared = Arc::new(Shared::new(config, issuer, state)?);
+        let webhook_trust = webhook_trust(&config, &authority)?;
+        let shared = Arc::new(Shared::new(config, issuer, webhook_trust, state)?);
         store::load(&shared)?;
         let (thread, ports) = spawn(shared.clone(), tls)?;
         Ok(Self { shared, thread: Mutex::new(Some(thread)), ports, authority, ca_file, temp })
@@ -240,14 +250,17 @@ impl Namespace {
         self.delete::<CaCertificate>(name)
     }
 
-    /// Changes how clients may show who they are. Who is connected stays.
-    pub fn set_client_authentication(&self, settings: ClientAuthentication) {
-        *self.shared.client_authentication.lock() = settings;
+    /// Changes how clients may show who they are. Who is connected stays. It is on the disk then, if there is a state directory.
+    pub fn set_client_authentication(&self, settings: ClientAuthentication) -> Result<(), NamespaceError> {
+        self.change_client_authentication(|before| *before = settings)
     }
 
-    /// Changes something of that. Who is connected stays.
-    pub fn change_client_authentication(&self, change: impl FnOnce(&mut ClientAuthentication)) {
-        change(&mut self.shared.client_authentication.lock());
+    /// Changes something of that.
+    pub fn change_client_authentication(
+        &self,
+        change: impl FnOnce(&mut ClientAuthentication),
+    ) -> Result<(), NamespaceError> {
+        Ok(self.shared.change_client_authentication(change)?)
     }
 
     /// How clients may show who they are besides a user name and a certificate.
@@ -266,26 +279,39 @@ impl Namespace {
         &self.shared.issuer
     }
 
-    /// Gives an identity of Entra ID a role in a topic space, or in all. Whether it had it not.
+    /// Gives an identity of Entra ID a role. `scope` is the name of a topic space, or a resource id: of a topic space, the
+    /// namespace, its resource group or subscription; none is the namespace. Whether it had it not. It is on the disk then, if
+    /// there is a state directory.
     pub fn put_role_assignment(
         &self,
         object_id: &str,
         role: Permission,
-        topic_space: Option<&str>,
+        scope: Option<&str>,
     ) -> Result<bool, NamespaceError> {
-        let assignment = role_assignment(object_id, role, topic_space)?;
-        self.change(|directory| directory.put_role(assignment))
+        Ok(self.shared.put_role(self.role_assignment(object_id, role, scope)?)?)
     }
 
-    /// Takes a role away from an identity of Entra ID. Whether it had it.
+    /// Takes a role away from an identity of Entra ID. Whether it had it. Who has lost a right by it is disconnected.
     pub fn delete_role_assignment(
         &self,
         object_id: &str,
         role: Permission,
-        topic_space: Option<&str>,
+        scope: Option<&str>,
     ) -> Result<bool, NamespaceError> {
-        let assignment = role_assignment(object_id, role, topic_space)?;
-        self.change(|directory| Ok(directory.delete_role(&assignment)))
+        Ok(self.shared.delete_role(&self.role_assignment(object_id, role, scope)?)?)
+    }
+
+    fn role_assignment(
+        &self,
+        object_id: &str,
+        role: Permission,
+        scope: Option<&str>,
+    ) -> Result<RoleAssignment, NamespaceError> {
+        let scope = match scope {
+            Some(scope) => RoleScope::parse(scope, &self.shared.config.resource)?,
+            None => RoleScope::Namespace,
+        };
+        Ok(RoleAssignment { object_id: ObjectId::parse(object_id)?, role, scope })
     }
 
     /// Reads something of the broker: its resources, how many are connected.
@@ -297,14 +323,6 @@ impl Namespace {
     pub fn last_refusal(&self) -> Option<String> {
         self.shared.last_refusal()
     }
-
-    /// Changes role assignments, which are not kept in a state directory; who has lost a right by it is disconnected.
-    fn change<R>(
-        &self,
-        change: impl FnOnce(&mut Directory) -> Result<R, ResourceError>,
-    ) -> Result<R, NamespaceError> {
-        Ok(self.shared.change(|broker, now| broker.change(now, change))?)
-    }
 }
 
 impl Drop for Namespace {
@@ -313,16 +331,13 @@ impl Drop for Namespace {
     }
 }
 
-fn role_assignment(
-    object_id: &str,
-    role: Permission,
-    topic_space: Option<&str>,
-) -> Result<RoleAssignment, NamespaceError> {
-    let scope = match topic_space {
-        Some(name) => RoleScope::TopicSpace(ResourceName::parse(name)?),
-        None => RoleScope::Namespace,
-    };
-    Ok(RoleAssignment { object_id: ObjectId::parse(object_id)?, role, scope })
+/// What certificates of webhooks must lead to: the default roots, the namespace's own authority, and what is configured.
+fn webhook_trust(config: &NamespaceConfig, authority: &Authority) -> Result<Trust, NamespaceError> {
+    let mut roots = authority.certificate.clone();
+    if let Some(added) = &config.webhook_roots {
+        roots.push_str(&checked_pem(added).map_err(InvalidWebhook::Roots)?);
+    }
+    Ok(Trust::with_default(roots.as_bytes()).map_err(InvalidWebhook::Roots)?)
 }
 
 fn generate() -> Result<Authority, NamespaceError> {

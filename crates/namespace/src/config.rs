@@ -33,6 +33,8 @@ pub struct NamespaceConfig {
     pub propagation: Duration,
     /// Whether the management API may name a webhook elsewhere than on this machine.
     pub allow_remote: bool,
+    /// Certificates that those of webhooks may lead to, besides the default roots and the namespace's own authority; in PEM.
+    pub webhook_roots: Option<Vec<u8>>,
     /// Which namespace it is for the management API.
     pub resource: ResourceId,
     /// How long an operation of the management API is under way; zero: it is over with its answer.
@@ -87,6 +89,7 @@ impl Default for NamespaceConfig {
             client_authentication: ClientAuthentication::default(),
             propagation: Duration::ZERO,
             allow_remote: false,
+            webhook_roots: None,
             resource: ResourceId::default(),
             operation_time: Duration::ZERO,
             allowed_origins: Vec::new(),

@@ -171,10 +171,13 @@ pub enum GroupRef {
 }
 
 impl GroupRef {
+    /// The name of the group of every client.
+    pub const EVERYBODY: &str = "$all";
+
     /// `text` as the name of a group.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         match text {
-            "$all" => Ok(Self::All),
+            Self::EVERYBODY => Ok(Self::All),
             text => ResourceName::parse(text).map(Self::Named),
         }
     }
@@ -183,7 +186,7 @@ impl GroupRef {
 impl fmt::Display for GroupRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::All => f.write_str("$all"),
+            Self::All => f.write_str(Self::EVERYBODY),
             Self::Named(name) => name.fmt(f),
         }
     }

@@ -20,6 +20,7 @@ use azmqtt_local::journal::Log;
 use azmqtt_local::packets::PacketLog;
 use azmqtt_local::state_dir::StateDir;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
+use azmqtt_net::Trust;
 use azmqtt_net::sync::Mutex;
 
 /// A namespace without its sockets.
@@ -31,6 +32,8 @@ pub struct Shared {
     pub authorities: Mutex<Authorities>,
     pub client_authentication: Mutex<ClientAuthentication>,
     pub issuer: TokenIssuer,
+    /// What certificates of webhooks must lead to that have no roots of their own.
+    pub webhook_trust: Trust,
     pub unauthenticated: UnauthenticatedLimits,
     /// Faults that were asked for.
     pub faults: Faults,
@@ -56,7 +59,12 @@ impl Shared {
     ///
     /// # Errors
     /// The system gives no random numbers.
-    pub fn new(config: NamespaceConfig, issuer: TokenIssuer, disk: Option<StateDir>) -> io::Result<Self> {
+    pub fn new(
+        config: NamespaceConfig,
+        issuer: TokenIssuer,
+        webhook_trust: Trust,
+        disk: Option<StateDir>,
+    ) -> io::Result<Self> {
         let messages = MessageLog::new(config.recording);
         let broker = Broker::new(config.limits.clone(), config.behaviours.clone());
         Ok(Self {
@@ -70,6 +78,7 @@ impl Shared {
             client_authentication: Mutex::new(config.client_authentication.clone()),
             config,
             issuer,
+            webhook_trust,
             faults: Faults::default(),
             authorities: Mutex::default(),
             unauthenticated: UnauthenticatedLimits::default(),

@@ -109,6 +109,9 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--allow-remote", action="store_true", help="let a webhook be elsewhere than on this machine")
     parser.add_argument(
+        "--webhook-trust", metavar="FILE", help="certificates that those of webhooks may lead to as well, in PEM"
+    )
+    parser.add_argument(
         "--allow-origin",
         action="append",
         default=[],
@@ -163,6 +166,7 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
             propagation=args.propagation,
             operation_time=args.operation_time,
             allow_remote=args.allow_remote,
+            webhook_trust=args.webhook_trust,
             allowed_origins=args.allow_origin,
             behaviours=dict(args.behaviours),
         )

@@ -17,6 +17,7 @@ from azmqtt._namespace.packets import PacketsMixin
 from azmqtt._namespace.permissions import PermissionsMixin
 from azmqtt._support.arguments import checked, list_of_texts, seconds_within, within
 from azmqtt._support.arguments import port as port_argument
+from azmqtt._support.pem import read_pem
 
 if TYPE_CHECKING:
     import os
@@ -75,6 +76,8 @@ class LocalNamespace(
             ``Creating`` before ``Succeeded``. A change has its effect at once all the same.
         allow_remote: Whether a webhook may be elsewhere than on this machine, whoever names it: a file, the management
             API or :meth:`set_webhook`.
+        webhook_trust: Certificates that those of webhooks may lead to, besides the system's roots and this namespace's
+            own authority (:attr:`ca_file`): the path of a PEM file, or its content.
         allowed_origins: Origins of web pages that may connect by WebSockets, besides those of this machine, such as
             ``"https://example.com"``.
         behaviours: What it does where the service is unknown, by the names of the table in the docs ("What the local
@@ -105,6 +108,7 @@ class LocalNamespace(
         propagation: float = 0,
         operation_time: float = 0,
         allow_remote: bool = False,
+        webhook_trust: str | bytes | os.PathLike[str] | None = None,
         allowed_origins: Sequence[str] = (),
         behaviours: Mapping[str, str] | None = None,
     ) -> None:
@@ -132,6 +136,7 @@ class LocalNamespace(
             "propagation": propagation,
             "operation_time": operation_time,
             "allow_remote": allow_remote,
+            "webhook_roots": None if webhook_trust is None else read_pem("webhook_trust", webhook_trust),
             "allowed_origins": list_of_texts("allowed_origins", allowed_origins),
             "keep_messages": record,
             "keep_packets": record_packets,

@@ -112,7 +112,8 @@ class AuthenticationMixin:
             application: Its application id or URI: ``aud`` of the token that it is shown (``Authorization: Bearer``),
                 which :attr:`token_key_pem` checks.
             trust: The roots of its certificate: the path of a PEM file, or its content. The default are those of the
-                system.
+                system, this namespace's own authority, and what :class:`~azmqtt.LocalNamespace` has as
+                ``webhook_trust``.
             allow_remote: Whether it may be elsewhere than on this machine; always with
                 ``LocalNamespace(allow_remote=True)``.
 
@@ -156,7 +157,9 @@ class AuthenticationMixin:
         """The public key that checks the tokens of :meth:`entra_token`, and those that a webhook is shown; in PEM."""
         return self._authentication.public_key()
 
-    def assign_role(self, object_id: str, role: Permission, *, topic_space_name: str | None = None) -> None:
+    def assign_role(
+        self, object_id: str, role: Permission, *, topic_space_name: str | None = None, scope: str | None = None
+    ) -> None:
         """Give an identity of Entra ID the role *EventGrid TopicSpaces Publisher* or *… Subscriber*.
 
         Permission bindings are not for such identities.
@@ -165,24 +168,40 @@ class AuthenticationMixin:
             object_id: A GUID.
             role: ``"Publisher"`` or ``"Subscriber"``.
             topic_space_name: Where: in this topic space, or in all.
+            scope: Where, in place of that, as Azure writes it: the resource id of a topic space of this namespace, of
+                the namespace (:attr:`~azmqtt.LocalNamespace.resource_id`), its resource group or its subscription.
 
         Raises:
             ValueError: An argument breaks a rule.
         """
-        self._authentication.put_role(text("object_id", object_id), _role(role), topic_space_name)
+        where = _where(topic_space_name, scope)
+        self._authentication.put_role(text("object_id", object_id), _role(role), where)
 
-    def remove_role(self, object_id: str, role: Permission, *, topic_space_name: str | None = None) -> None:
+    def remove_role(
+        self, object_id: str, role: Permission, *, topic_space_name: str | None = None, scope: str | None = None
+    ) -> None:
         """Take a role away again. Sessions that lose the right to a subscription by it end.
 
         Raises:
             LookupError: The identity does not have the role there.
         """
-        if not self._authentication.delete_role(text("object_id", object_id), _role(role), topic_space_name):
+        where = _where(topic_space_name, scope)
+        if not self._authentication.delete_role(text("object_id", object_id), _role(role), where):
             raise LookupError(f"the identity {object_id} does not have the role {role} there")
 
     def list_roles(self) -> list[tuple[str, Permission, str | None]]:
         """Return object id, role and topic space of each assignment; the space is ``None`` for all of them."""
         return self._authentication.roles()
+
+
+def _where(topic_space_name: str | None, scope: str | None) -> str | None:
+    if scope is None:
+        return topic_space_name
+    if topic_space_name is not None:
+        raise TypeError("scope takes the place of topic_space_name: give one of them")
+    if not text("scope", scope).startswith("/"):
+        raise ValueError(f"scope must be a resource id, such as /subscriptions/…, not {scope!r}")
+    return scope
 
 
 def _role(role: str) -> str:

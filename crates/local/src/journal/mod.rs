@@ -8,7 +8,7 @@
 //! content  = (length (4) record)*
 //! ```
 //!
-//! Numbers are little-endian, checksums those of `crc32`. A crash leaves the last batch whole, in part, or not at
+//! Numbers are little-endian, checksums CRC-32. A crash leaves the last batch whole, in part, or not at
 //! all: nobody was told that it is kept, and what is there of it is left out. Anything else that does not fit is damage.
 
 mod crc;

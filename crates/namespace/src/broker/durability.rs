@@ -51,8 +51,11 @@ impl Broker {
     pub(super) fn check_kept(&mut self, connection: Connection, now: Instant) -> bool {
         let Some(recorder) = &self.recorder else { return true };
         let Some(online) = self.sessions.online(connection) else { return false };
+        if online.after == 0 {
+            return true;
+        }
         match recorder.status(online.after) {
-            Status::Kept => online.is_held = false,
+            Status::Kept => (online.after, online.is_held) = (0, false),
             Status::Waiting if online.is_held => {}
             Status::Waiting => {
                 online.is_held = true;

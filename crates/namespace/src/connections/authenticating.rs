@@ -20,7 +20,7 @@ pub async fn authenticate(shared: Arc<Shared>, shown: Shown) -> Result<Admitted,
         Judged::Admitted(admitted) => Ok(admitted),
         Judged::Ask(webhook) => {
             let bearer = bearer(&shared, &webhook).await?;
-            let admitted = webhook.ask(&shown, &bearer, SystemTime::now()).await?;
+            let admitted = webhook.ask(&shown, &bearer, &shared.webhook_trust, SystemTime::now()).await?;
             Ok(Judge::limit(admitted, &shared.config.behaviours))
         }
     }

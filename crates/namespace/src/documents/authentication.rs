@@ -1,37 +1,83 @@
 //! `topicSpacesConfiguration.clientAuthentication`: how clients may show who they are besides a user name and a certificate.
 
+use serde_json::{Value, json};
+
 use super::fields::{Fields, InvalidDocument};
 use super::namespace::NamespaceDocument;
 use crate::authentication::{ClientAuthentication, CustomJwt, NameSource, Webhook};
-use azmqtt_net::Trust;
 
 impl NamespaceDocument {
     /// The ways that are configured; `None` if nothing is said of them. A webhook elsewhere than on this machine is refused
-    /// without `allow_remote`; its certificate must lead to `trust`.
+    /// without `allow_remote`.
     pub fn client_authentication(
         &self,
         allow_remote: bool,
-        trust: &Trust,
     ) -> Result<Option<ClientAuthentication>, InvalidDocument> {
-        let path = "properties.topicSpacesConfiguration";
         let Some(configuration) = self.topic_spaces_configuration() else { return Ok(None) };
-        let mut fields = Fields::of(path, configuration)?;
+        let fields = Fields::of("properties.topicSpacesConfiguration", configuration)?;
+        ClientAuthentication::read(fields, allow_remote, None)
+    }
+}
+
+impl ClientAuthentication {
+    /// `clientAuthentication` and `customDomains`; `None` if nothing is said of them. The webhook's certificate must lead to
+    /// `roots` if there are some.
+    fn read(
+        mut fields: Fields<'_>,
+        allow_remote: bool,
+        roots: Option<&str>,
+    ) -> Result<Option<Self>, InvalidDocument> {
         let custom_domains = read_domains(&mut fields)?;
         let settings = fields.object("clientAuthentication")?;
         if settings.is_none() && custom_domains.is_empty() {
             return Ok(None);
         }
-        let mut authentication = ClientAuthentication { custom_domains, ..ClientAuthentication::default() };
+        let mut authentication = Self { custom_domains, ..Self::default() };
         if let Some(mut fields) = settings {
             authentication.alternative_names = read_sources(&mut fields)?;
             authentication.custom_jwt =
                 fields.object("customJwtAuthentication")?.map(read_issuer).transpose()?;
             let webhook = fields.object("webhookAuthentication")?;
             authentication.webhook =
-                webhook.map(|fields| read_webhook(fields, allow_remote, trust)).transpose()?;
+                webhook.map(|fields| read_webhook(fields, allow_remote, roots)).transpose()?;
             fields.finish()?;
         }
         Ok(Some(authentication))
+    }
+
+    /// As a file has it: what the management API reads, and the roots of the webhook's certificate, for which that has no
+    /// words.
+    pub(crate) fn to_file(&self) -> Value {
+        let sources: Vec<&str> = self.alternative_names.iter().map(|source| source.name()).collect();
+        let mut ways = json!({ "alternativeAuthenticationNameSources": sources });
+        if let Some(custom_jwt) = &self.custom_jwt {
+            let certificates = custom_jwt.certificates();
+            let certificates =
+                certificates.map(|(kid, pem)| json!({ "kid": kid, "encodedCertificate": pem }));
+            ways["customJwtAuthentication"] = json!({
+                "tokenIssuer": custom_jwt.issuer(),
+                "encodedIssuerCertificates": certificates.collect::<Vec<_>>(),
+            });
+        }
+        if let Some(webhook) = &self.webhook {
+            ways["webhookAuthentication"] = json!({
+                "endpointUrl": webhook.address(),
+                "azureActiveDirectoryApplicationIdOrUri": webhook.application(),
+            });
+        }
+        let domains = self.custom_domains.iter().map(|name| json!({ "fullyQualifiedDomainName": name }));
+        json!({
+            "clientAuthentication": ways,
+            "customDomains": domains.collect::<Vec<_>>(),
+            "webhookRoots": self.webhook.as_ref().and_then(Webhook::roots),
+        })
+    }
+
+    /// Reads what [`Self::to_file`] writes; a webhook elsewhere was allowed when it was set.
+    pub(crate) fn from_file(value: &Value) -> Result<Self, InvalidDocument> {
+        let mut fields = Fields::of("", value)?;
+        let roots = fields.text("webhookRoots")?;
+        Self::read(fields, true, roots).map(Option::unwrap_or_default)
     }
 }
 
@@ -74,12 +120,12 @@ fn read_issuer(mut fields: Fields<'_>) -> Result<CustomJwt, InvalidDocument> {
 fn read_webhook(
     mut fields: Fields<'_>,
     allow_remote: bool,
-    trust: &Trust,
+    roots: Option<&str>,
 ) -> Result<Webhook, InvalidDocument> {
     fields.ignore(&["identity", "azureActiveDirectoryTenantId", "endpointBaseUrl"]);
     let address = fields.required_text("endpointUrl")?;
     let application = fields.text("azureActiveDirectoryApplicationIdOrUri")?.unwrap_or_default();
-    let webhook = Webhook::new(address, application, trust.clone(), allow_remote);
+    let webhook = Webhook::new(address, application, roots.map(str::as_bytes), allow_remote);
     let webhook = webhook.map_err(|error| fields.wrong("endpointUrl", error))?;
     fields.finish()?;
     Ok(webhook)
@@ -87,8 +133,6 @@ fn read_webhook(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
-
     use super::*;
     use crate::documents::ApiSurface;
 
@@ -96,8 +140,7 @@ mod tests {
         let configuration = json!({ "state": "Enabled", "clientAuthentication": settings });
         let body = json!({ "location": "here", "properties": { "topicSpacesConfiguration": configuration } });
         let document = NamespaceDocument::read(&body, ApiSurface::Preview).unwrap();
-        let trust = Trust::default();
-        document.client_authentication(false, &trust).map_err(|error| error.to_string())
+        document.client_authentication(false).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -129,5 +172,26 @@ mod tests {
             let error = read(&settings).unwrap_err();
             assert!(error.contains(named), "{settings}: {error}");
         }
+    }
+    #[test]
+    fn what_a_file_has_is_read_the_same() {
+        let pem = "-----BEGIN CERTIFICATE-----\n";
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate =
+            rcgen::CertificateParams::new(vec!["localhost".into()]).unwrap().self_signed(&key).unwrap();
+        let roots = certificate.pem();
+        assert!(roots.starts_with(pem));
+        let webhook =
+            |roots: Option<&[u8]>| Webhook::new("https://example.com/a?code=k", "api://mine", roots, true);
+        for webhook in [None, Some(webhook(None).unwrap()), Some(webhook(Some(roots.as_bytes())).unwrap())] {
+            let settings = ClientAuthentication {
+                alternative_names: vec![NameSource::Uri, NameSource::Subject],
+                custom_jwt: None,
+                webhook,
+                custom_domains: vec!["a.example".to_owned()],
+            };
+            assert_eq!(ClientAuthentication::from_file(&settings.to_file()), Ok(settings));
+        }
+        assert!(ClientAuthentication::from_file(&json!([])).is_err());
     }
 }

@@ -119,6 +119,7 @@ fn read_attributes(value: &Value) -> Result<Attributes, InvalidDocument> {
     let mut entries = Vec::new();
     for (key, value) in members {
         let value = read_attribute(value).ok_or_else(|| {
+            // The SDK's text adds bool, of which no query could speak, and which tokens do not bring either.
             let reason = "an attribute is a string, a whole number, or an array of strings";
             InvalidDocument::new(format!("{path}.{}", key.chars().take(50).collect::<String>()), reason)
         })?;

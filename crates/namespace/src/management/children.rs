@@ -58,7 +58,8 @@ async fn list<R: Resource>(
 ) -> Result<JsonBody, Refusal> {
     check_parent(&shared, &target.id)?;
     let page = Page::of(&query)?;
-    let (names, next) = page.cut(R::names(&shared), &query);
+    let built_in = R::BUILT_IN.iter().map(|(name, _)| (*name).to_owned());
+    let (names, next) = page.cut(built_in.chain(R::names(&shared)).collect(), &query);
     // One that was deleted in between is not there.
     let views: Vec<Value> = names.iter().filter_map(|name| view::<R>(&shared, &target.id, name)).collect();
     Ok(JsonBody(StatusCode::OK, list_of(&views, next, &target)))
@@ -83,6 +84,7 @@ async fn write<R: Resource>(
     check_parent(&shared, &target.id)?;
     let body = json_of(&headers, body).await?;
     let name = target.name.clone().unwrap_or_default();
+    check_changeable::<R>(&name)?;
     let resource = read_body::<R>(&name, &body)?;
     let id = target.id.clone();
     let written = off_thread(&shared, move |shared| {
@@ -113,6 +115,7 @@ async fn remove<R: Resource>(
     target: Target,
 ) -> Result<Response, Refusal> {
     let (id, name) = (target.id.clone(), target.name.clone().unwrap_or_default());
+    check_changeable::<R>(&name)?;
     let removed = off_thread(&shared, move |shared| {
         let was_there = shared.delete::<R>(&name)?;
         let begin = || progress::begin(shared, &resource_id::<R>(&id, &name), Action::Delete);
@@ -133,6 +136,22 @@ fn check_parent(shared: &Shared, id: &ResourceId) -> Result<(), Refusal> {
     Err(Refusal::not_found("ParentResourceNotFound", message))
 }
 
+/// What is there by itself is not changed or deleted.
+fn check_changeable<R: Resource>(name: &str) -> Result<(), Refusal> {
+    match built_in::<R>(name) {
+        Some(_) => {
+            let message = format!("name: {name} is built in, and cannot be changed or deleted");
+            Err(Refusal::bad_request("InvalidRequest", message))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The description of what is there by itself.
+fn built_in<R: Resource>(name: &str) -> Option<&'static str> {
+    R::BUILT_IN.iter().find(|(known, _)| *known == name).map(|(_, description)| *description)
+}
+
 fn missing<R: Resource>(id: &ResourceId, name: &str) -> Refusal {
     let path = format!("namespaces/{}/{}/{}", id.name(), R::KIND.segment(), cut(name));
     Refusal::no_resource(&path, id.resource_group())
@@ -144,17 +163,19 @@ fn resource_id<R: Resource>(id: &ResourceId, name: &str) -> String {
 
 /// A resource as answers have it.
 fn view<R: Resource>(shared: &Shared, id: &ResourceId, name: &str) -> Option<Value> {
-    let resource = R::find(name, shared)?;
-    let id = resource_id::<R>(id, resource.name());
-    let mut properties = resource.properties();
+    let mut properties = match built_in::<R>(name) {
+        Some(description) => Map::from_iter([("description".to_owned(), description.into())]),
+        None => R::find(name, shared)?.properties(),
+    };
+    let id = resource_id::<R>(id, name);
     properties.insert("provisioningState".to_owned(), provisioning_state(shared, &id).into());
     let mut view = json!({
         "properties": properties,
         "id": id,
-        "name": resource.name(),
+        "name": name,
         "type": format!("{PROVIDER}/namespaces/{}", R::KIND.segment()),
     });
-    if let (Some(stamp), Some(view)) = (shared.store.stamp(R::KIND, resource.name()), view.as_object_mut()) {
+    if let (Some(stamp), Some(view)) = (shared.store.stamp(R::KIND, name), view.as_object_mut()) {
         view.insert("systemData".to_owned(), stamp.system_data());
     }
     Some(view)

@@ -213,11 +213,18 @@ impl Directory {
         self.bindings.values()
     }
 
-    /// Gives an identity a role. Whether it had it not. The topic space need not be there.
-    pub fn put_role(&mut self, assignment: RoleAssignment) -> Result<bool, ResourceError> {
-        if !self.roles.contains(&assignment) && self.roles.len() >= ROLE_ASSIGNMENTS {
+    /// Whether a role would be new to an identity, or why it cannot be given.
+    pub fn check_role(&self, assignment: &RoleAssignment) -> Result<bool, ResourceError> {
+        let is_new = !self.roles.contains(assignment);
+        if is_new && self.roles.len() >= ROLE_ASSIGNMENTS {
             return Err(ResourceError::LimitReached(ResourceKind::RoleAssignment, ROLE_ASSIGNMENTS));
         }
+        Ok(is_new)
+    }
+
+    /// Gives an identity a role. Whether it had it not. The topic space need not be there.
+    pub fn put_role(&mut self, assignment: RoleAssignment) -> Result<bool, ResourceError> {
+        self.check_role(&assignment)?;
         Ok(self.roles.insert(assignment))
     }
 

@@ -18,6 +18,11 @@ impl Permission {
         }
     }
 
+    /// The one that the service spells so.
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Publisher, Self::Subscriber].into_iter().find(|permission| permission.name() == name)
+    }
+
     /// The role of Entra ID that grants the same.
     pub fn role_name(self) -> &'static str {
         match self {

@@ -22,6 +22,10 @@ pub fn directories() -> [&'static str; 5] {
 
 /// The file of the namespace itself.
 pub const NAMESPACE_FILE: &str = "namespace.json";
+/// How clients may show who they are, once that was set by itself.
+pub const AUTHENTICATION_FILE: &str = "authentication.json";
+/// Roles of identities of Entra ID.
+pub const ROLES_FILE: &str = "roles.json";
 /// Sessions, and messages that are kept.
 pub const JOURNAL_FILE: &str = "sessions.journal";
 

@@ -22,7 +22,9 @@ pub fn load(shared: &Shared) -> Result<(), NamespaceError> {
         restored.map_err(|error| StateError::corrupt(&path, error))?;
         kept.namespace = Some(record);
     }
+    kept.load_authentication(shared)?;
     let stamps = resource::load_all(&kept, shared)?;
+    kept.load_roles(shared)?;
     kept.stamps.extend(stamps);
     match &kept.disk {
         Some(disk) => {

@@ -13,7 +13,6 @@ use crate::resources::{Client, ClientGroup, PermissionBinding, TopicSpace};
 use crate::secret;
 use crate::shared::Shared;
 use azmqtt_local::files::FileError;
-use azmqtt_net::Trust;
 
 impl NamespaceDocument {
     /// Has the broker do what this says and `before` did not.
@@ -56,7 +55,7 @@ impl Shared {
         &self,
         document: &NamespaceDocument,
     ) -> Result<Option<ClientAuthentication>, InvalidDocument> {
-        document.client_authentication(self.config.allow_remote, &Trust::default())
+        document.client_authentication(self.config.allow_remote)
     }
 
     /// Has clients show who they are as a document says; one that says nothing any more leads back to the options.
@@ -104,9 +103,13 @@ impl Shared {
         };
         let record = NamespaceRecord { document, stamp, keys, is_initial: false };
         kept.save_namespace(&record).map_err(ChangeError::from)?;
-        record.document.apply_over(before.map(|before| &before.document), self);
         let had =
             before.is_some_and(|before| matches!(self.client_authentication(&before.document), Ok(Some(_))));
+        if authentication.is_some() || had {
+            // What was set by itself does not count any more.
+            kept.forget_authentication().map_err(ChangeError::from)?;
+        }
+        record.document.apply_over(before.map(|before| &before.document), self);
         self.set_client_authentication(authentication, had);
         let is_new = before.is_none();
         kept.namespace = Some(record.clone());

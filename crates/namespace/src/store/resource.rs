@@ -9,7 +9,7 @@ use super::stamp::Stamp;
 use crate::authentication::CaCertificate;
 use crate::documents::Document;
 use crate::error::NamespaceError;
-use crate::names::{ClientName, ResourceName};
+use crate::names::{ClientName, GroupRef, ResourceName};
 use crate::resources::{Client, ClientGroup, PermissionBinding, ResourceError, ResourceKind, TopicSpace};
 use crate::shared::Shared;
 use azmqtt_local::state_dir::StateError;
@@ -18,6 +18,9 @@ use azmqtt_local::state_dir::StateError;
 pub trait Resource: Document + Send + 'static {
     /// Which kind.
     const KIND: ResourceKind;
+
+    /// Those that are there without anybody having made them, and that nobody changes; each with its description.
+    const BUILT_IN: &'static [(&'static str, &'static str)] = &[];
 
     /// Whether it would be new, or why it cannot be put.
     fn check(&self, shared: &Shared) -> Result<bool, ResourceError>;
@@ -165,9 +168,10 @@ impl Resource for CaCertificate {
 
 /// The kinds of the directory but clients: they differ in the calls of the directory alone.
 macro_rules! in_directory {
-    ($($resource:ident: $check:ident, $put:ident, $get:ident, $all:ident, $unused:expr, $delete:expr;)*) => {$(
+    ($($resource:ident: $check:ident, $put:ident, $get:ident, $all:ident, $unused:expr, $delete:expr, $built_in:expr;)*) => {$(
         impl Resource for $resource {
             const KIND: ResourceKind = ResourceKind::$resource;
+            const BUILT_IN: &'static [(&'static str, &'static str)] = $built_in;
 
             fn check(&self, shared: &Shared) -> Result<bool, ResourceError> {
                 shared.broker.lock().directory().$check(self)
@@ -207,9 +211,10 @@ macro_rules! in_directory {
 use crate::resources::Directory;
 
 in_directory! {
-    ClientGroup: check_group, put_group, group, groups, Directory::check_group_unused, Directory::delete_group;
+    ClientGroup: check_group, put_group, group, groups, Directory::check_group_unused, Directory::delete_group,
+        &[(GroupRef::EVERYBODY, "Every client.")];
     TopicSpace: check_topic_space, put_topic_space, topic_space, topic_spaces,
-        Directory::check_topic_space_unused, Directory::delete_topic_space;
+        Directory::check_topic_space_unused, Directory::delete_topic_space, &[];
     PermissionBinding: check_binding, put_binding, binding, bindings, |_: &Directory, _: &ResourceName| Ok(()),
-        |directory: &mut Directory, name: &ResourceName| directory.delete_binding(name);
+        |directory: &mut Directory, name: &ResourceName| directory.delete_binding(name), &[];
 }

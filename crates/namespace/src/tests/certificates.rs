@@ -180,7 +180,7 @@ async fn a_client_without_a_user_name_is_known_by_a_field_of_its_certificate() {
     let set = |sources: &[NameSource]| {
         let alternative_names = sources.to_vec();
         let settings = ClientAuthentication { alternative_names, ..ClientAuthentication::default() };
-        world.namespace.set_client_authentication(settings);
+        world.namespace.set_client_authentication(settings).unwrap();
     };
     for (source, rule, name) in [
         (NameSource::Subject, CertificateRule::Subject, "pump"),

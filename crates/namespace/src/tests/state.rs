@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use super::support::*;
+use crate::authentication::{NameSource, Webhook};
 use crate::error::NamespaceError;
 use crate::names::ClientName;
-use crate::resources::{Client, Permission};
+use crate::resources::{Client, Permission, RoleAssignment};
 use crate::{Namespace, NamespaceConfig};
+use azmqtt_local::state_dir::StateError;
 use azmqtt_local::temp_dir::TempDir;
 
 fn start(dir: &Path) -> Result<Namespace, NamespaceError> {
@@ -111,6 +113,90 @@ fn errors_of_a_file_name_the_entry() {
         let error = namespace.apply(file).unwrap_err().to_string();
         assert!(error.contains(named), "{file}: {error}");
     }
+}
+
+const OBJECT_ID: &str = "11111111-2222-3333-4444-555555555555";
+
+fn roles(namespace: &Namespace) -> Vec<RoleAssignment> {
+    namespace.with_broker(|broker| broker.directory().roles().cloned().collect())
+}
+
+#[test]
+fn roles_and_ways_to_authenticate_are_there_after_a_restart() {
+    let dir = TempDir::make("azmqtt-namespace-test-").unwrap();
+    let root = dir.join("state");
+    let scope = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/azmqtt";
+    let (before, settings) = {
+        let namespace = start(&root).unwrap();
+        for (role, scope) in [
+            (Permission::Publisher, None),
+            (Permission::Publisher, Some("space")),
+            (Permission::Subscriber, Some(scope)),
+        ] {
+            assert!(namespace.put_role_assignment(OBJECT_ID, role, scope).unwrap());
+            assert!(!namespace.put_role_assignment(OBJECT_ID, role, scope).unwrap());
+        }
+        assert!(namespace.delete_role_assignment(OBJECT_ID, Permission::Publisher, Some("space")).unwrap());
+        assert!(!namespace.delete_role_assignment(OBJECT_ID, Permission::Publisher, Some("space")).unwrap());
+        let roots = namespace.authority().certificate.clone();
+        let webhook = Webhook::new("https://localhost:1/a?code=k", "api://a", Some(roots.as_bytes()), false);
+        namespace
+            .change_client_authentication(|settings| {
+                settings.webhook = Some(webhook.unwrap());
+                settings.alternative_names = vec![NameSource::Dns];
+                settings.custom_domains = vec!["a.example".to_owned()];
+            })
+            .unwrap();
+        (roles(&namespace), namespace.client_authentication())
+    };
+    assert_eq!(before.len(), 2);
+    {
+        let namespace = start(&root).unwrap();
+        assert_eq!((roles(&namespace), namespace.client_authentication()), (before, settings));
+        // What comes with the namespace itself takes the place of what was set by itself.
+        let ways = r#"{"alternativeAuthenticationNameSources": ["ClientCertificateUri"]}"#;
+        let file = format!(
+            r#"{{"namespace": {{"properties": {{"topicSpacesConfiguration": {{"clientAuthentication": {ways}}}}}}}}}"#
+        );
+        namespace.apply(&file).unwrap();
+    }
+    let settings = start(&root).unwrap().client_authentication();
+    assert_eq!((settings.alternative_names, settings.webhook), (vec![NameSource::Uri], None));
+}
+
+#[test]
+fn damaged_files_of_roles_sessions_and_ways_to_authenticate_are_named() {
+    let dir = TempDir::make("azmqtt-namespace-test-").unwrap();
+    let root = dir.join("state");
+    drop(start(&root).unwrap());
+    let entry = |role: &str, scope: &str| {
+        format!(r#"[{{"principalId": "{OBJECT_ID}", "role": "{role}", "scope": "{scope}"}}]"#)
+    };
+    for (file, damaged) in [
+        ("roles.json", "{}".to_owned()),
+        ("roles.json", "[{}]".to_owned()),
+        ("roles.json", entry("Owner", "space")),
+        ("roles.json", entry("Publisher", "/subscriptions")),
+        ("authentication.json", "[]".to_owned()),
+        ("authentication.json", r#"{"webhookRoots": 1}"#.to_owned()),
+        ("authentication.json", r#"{"clientAuthentication": {"customJwtAuthentication": {}}}"#.to_owned()),
+        ("sessions.journal", String::new()),
+        ("sessions.journal", "azmqtt journal 2\n".to_owned()),
+    ] {
+        let path = root.join(file);
+        let before = fs::read(&path).ok();
+        fs::write(&path, &damaged).unwrap();
+        let error = start(&root).err();
+        let corrupt = matches!(&error, Some(NamespaceError::State(StateError::Corrupt { path: named, .. })) if *named == path);
+        assert!(corrupt, "{file} {damaged}: {error:?}");
+        match before {
+            Some(before) => fs::write(&path, before).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+    }
+    // An old directory has none of them.
+    fs::remove_file(root.join("sessions.journal")).unwrap();
+    drop(start(&root).unwrap());
 }
 
 /// A child of the test itself is killed while it changes resources; what it was told is kept, is kept.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use azmqtt_client::managed::Config;
+use azmqtt_local::certificate_authority::Authority;
 use azmqtt_mqtt::{Level, ReasonCode};
-use azmqtt_net::Trust;
 use azmqtt_net::sync::Mutex;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -97,10 +97,19 @@ async fn world(is_encrypted: bool, behaviours: &[(&str, &str)]) -> (World, Arc<H
         config.behaviours.set(row, choice).unwrap();
     }
     let world = World::with(config);
+    let authority = world.namespace.authority().clone();
+    let (hook, address) = serve(&authority, is_encrypted).await;
+    let webhook = Webhook::new(&address, "api://app/.default", None, false).unwrap();
+    let settings = ClientAuthentication { webhook: Some(webhook), ..ClientAuthentication::default() };
+    world.namespace.set_client_authentication(settings).unwrap();
+    (world, hook)
+}
+
+/// A webhook whose certificate that authority has signed, and its address.
+async fn serve(authority: &Authority, is_encrypted: bool) -> (Arc<Hook>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let hook = Arc::new(Hook { does: Mutex::new(Does::Hang), asked: Mutex::default() });
-    let authority = world.namespace.authority();
     let tls =
         authority.server_config(&["localhost".to_owned()], ring::default_provider(), ALL_VERSIONS).unwrap();
     let (tls, serving) = (TlsAcceptor::from(tls), hook.clone());
@@ -109,7 +118,10 @@ async fn world(is_encrypted: bool, behaviours: &[(&str, &str)]) -> (World, Arc<H
             let (tls, hook) = (tls.clone(), serving.clone());
             tokio::spawn(async move {
                 if is_encrypted {
-                    hook.serve(tls.accept(stream).await.unwrap()).await;
+                    // One that does not trust it goes.
+                    if let Ok(stream) = tls.accept(stream).await {
+                        hook.serve(stream).await;
+                    }
                 } else {
                     hook.serve(stream).await;
                 }
@@ -117,12 +129,23 @@ async fn world(is_encrypted: bool, behaviours: &[(&str, &str)]) -> (World, Arc<H
         }
     });
     let scheme = if is_encrypted { "https" } else { "http" };
-    let trust = Trust::from_pem(authority.certificate.as_bytes()).unwrap();
-    let address = format!("{scheme}://localhost:{port}/api/auth?code=key");
-    let webhook = Webhook::new(&address, "api://app/.default", trust, false).unwrap();
-    let settings = ClientAuthentication { webhook: Some(webhook), ..ClientAuthentication::default() };
-    world.namespace.set_client_authentication(settings);
-    (world, hook)
+    (hook, format!("{scheme}://localhost:{port}/api/auth?code=key"))
+}
+
+#[tokio::test]
+async fn a_webhook_of_the_management_api_leads_to_a_root_of_the_options() {
+    let authority = Authority::generate("the webhook's own").unwrap();
+    let (hook, address) = serve(&authority, true).await;
+    hook.answer(allow("client1", 1));
+    for (roots, expected) in [(None, UNAVAILABLE), (Some(authority.certificate.as_bytes().to_vec()), None)] {
+        let world = World::with(NamespaceConfig { webhook_roots: roots, ..config() });
+        let file = json!({ "namespace": { "properties": { "topicSpacesConfiguration": { "clientAuthentication": {
+            "webhookAuthentication": { "endpointUrl": address } } } } } });
+        world.namespace.apply(&file.to_string()).unwrap();
+        let client = client(with_password(&world));
+        assert_eq!(code(connect(&client).await), expected);
+        close(&client).await;
+    }
 }
 
 fn allow(name: &str, floor: i64) -> Value {
@@ -249,8 +272,11 @@ async fn a_webhook_that_lies_or_breaks_is_unavailable() {
         assert!(refusal.starts_with("the webhook: ") && !refusal.contains("=key"), "{refusal}");
     }
     let settings = world.namespace.client_authentication();
-    let webhook = Webhook::new("http://127.0.0.1:1/", "app", Trust::default(), false).unwrap();
-    world.namespace.set_client_authentication(ClientAuthentication { webhook: Some(webhook), ..settings });
+    let webhook = Webhook::new("http://127.0.0.1:1/", "app", None, false).unwrap();
+    world
+        .namespace
+        .set_client_authentication(ClientAuthentication { webhook: Some(webhook), ..settings })
+        .unwrap();
     assert_eq!(refused(with_password(&world)).await, UNAVAILABLE);
     let config = Config { level: Level::Mqtt311, ..with_password(&world) };
     assert_eq!(refused(config).await, UNAVAILABLE);

@@ -58,6 +58,8 @@ enum Source {
     #[default]
     Default,
     Own(Roots),
+    /// The default ones, and these certificates.
+    Added(Arc<[CertificateDer<'static>]>),
     /// Whatever they are at the moment of a handshake.
     Asked(Arc<dyn RootSource>),
 }
@@ -133,6 +135,11 @@ impl Trust {
         shared_roots(pem).map(|roots| Source::Own(roots).into())
     }
 
+    /// Trusts the default roots, and the certificates in `pem` as well: see [`Self::from_pem`].
+    pub fn with_default(pem: &[u8]) -> Result<Self, TrustError> {
+        certificates(pem).map(|certificates| Source::Added(certificates.into()).into())
+    }
+
     /// Trusts certificates in DER and no others; `None` if none of them can be read.
     pub fn from_der(certificates: Vec<Vec<u8>>) -> Option<Self> {
         let certificates = certificates.into_iter().map(CertificateDer::from).collect();
@@ -171,6 +178,10 @@ impl Trust {
             Source::Own(roots) => Ok(roots.clone()),
             Source::Asked(source) => ask(source.as_ref()).await,
             Source::Default => Ok(default_roots().await),
+            Source::Added(certificates) => {
+                let Roots { anchors, .. } = default_roots().await;
+                Ok(Arc::new(anchors.with(certificates.to_vec())).into())
+            }
         }
     }
 }
@@ -186,6 +197,7 @@ impl fmt::Debug for Trust {
         f.write_str(match self.source {
             Source::Default => "Trust::Default",
             Source::Own(_) => "Trust::Own",
+            Source::Added(_) => "Trust::Added",
             Source::Asked(_) => "Trust::Asked",
         })
     }

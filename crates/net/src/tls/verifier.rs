@@ -52,6 +52,13 @@ impl Anchors {
         Self { roots, own }
     }
 
+    /// These, and those of `certificates` that are fit to be roots.
+    pub(super) fn with(&self, certificates: Vec<CertificateDer<'static>>) -> Self {
+        let mut whole = Self::new(self.roots.clone(), certificates);
+        whole.own.extend(&self.own);
+        whole
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.roots.is_empty()
     }

@@ -1,10 +1,8 @@
-use azmqtt_net::Trust;
-
 use super::*;
 
 #[test]
 fn a_webhook_is_on_this_machine_unless_others_are_allowed() {
-    let made = |address: &str, remote| Webhook::new(address, "api://app/.default", Trust::default(), remote);
+    let made = |address: &str, remote| Webhook::new(address, "api://app/.default", None, remote);
     for address in [
         "http://localhost/a?code=b",
         "https://LOCALHOST:8443",

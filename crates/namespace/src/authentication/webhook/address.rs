@@ -3,13 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use azmqtt_net::tls::TrustError;
 use hyper::Uri;
 
 /// The longest address, in bytes.
 const MAX_ADDRESS: usize = 2048;
 
 /// Why there cannot be such a webhook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidWebhook {
     /// It is no address of HTTP or HTTPS, or a long one.
     Address,
@@ -17,11 +18,14 @@ pub enum InvalidWebhook {
     Credentials,
     /// It is not of this machine, and no others are allowed.
     Remote,
+    /// The roots of its certificate cannot be read.
+    Roots(TrustError),
 }
 
 impl fmt::Display for InvalidWebhook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Roots(error) => return write!(f, "the roots of the webhook's certificate: {error}"),
             Self::Address => "the webhook's address must be http://… or https://… of at most 2048 bytes",
             Self::Credentials => "the webhook's address must not have a user name or password in it",
             Self::Remote => {

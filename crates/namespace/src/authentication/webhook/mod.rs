@@ -23,6 +23,7 @@ use crate::principal::{Principal, Standing};
 use azmqtt_mqtt::ReasonCode;
 use azmqtt_net::certificate::pem;
 use azmqtt_net::http::{Https, Request};
+use azmqtt_net::tls::{TrustError, checked_pem};
 use azmqtt_net::{ConnectDeadlines, Endpoint, Trust};
 
 use address::Address;
@@ -41,29 +42,41 @@ const MAX_ANSWER: usize = 64 << 10;
 pub struct Webhook {
     address: Address,
     application: String,
-    trust: Trust,
+    /// The roots of its certificate, and their text in PEM; otherwise those of the namespace.
+    roots: Option<(Trust, Arc<str>)>,
     /// Requests that may run at once; others wait, and their time runs.
     room: Arc<Semaphore>,
 }
 
 impl Webhook {
     /// The webhook at `address` (`endpointUrl`), `http` or `https`. It is shown a token of the local issuer that is for
-    /// `application` (`azureActiveDirectoryApplicationIdOrUri`), and its certificate must lead to `trust`.
+    /// `application` (`azureActiveDirectoryApplicationIdOrUri`). Its certificate must lead to `roots`, which are
+    /// certificates in PEM or DER; without any, to those that the namespace trusts for webhooks.
     ///
     /// # Errors
-    /// The address is none, or not of this machine without `allow_remote`.
+    /// The address is none, or not of this machine without `allow_remote`; or `roots` cannot be read.
     pub fn new(
         address: &str,
         application: &str,
-        trust: Trust,
+        roots: Option<&[u8]>,
         allow_remote: bool,
     ) -> Result<Self, InvalidWebhook> {
         let address = Address::parse(address)?;
         if !allow_remote && !address.is_loopback() {
             return Err(InvalidWebhook::Remote);
         }
+        let read = |roots| -> Result<(Trust, Arc<str>), TrustError> {
+            let text = checked_pem(roots)?;
+            Ok((Trust::from_pem(text.as_bytes())?, text.into()))
+        };
+        let roots = roots.map(read).transpose().map_err(InvalidWebhook::Roots)?;
         let room = Arc::new(Semaphore::new(MOST_REQUESTS));
-        Ok(Self { address, application: application.to_owned(), trust, room })
+        Ok(Self { address, application: application.to_owned(), roots, room })
+    }
+
+    /// The roots of its certificate in PEM, if it has some of its own.
+    pub fn roots(&self) -> Option<&str> {
+        self.roots.as_ref().map(|(_, text)| &**text)
     }
 
     /// Where it is (`endpointUrl`). Its query may hold a key.
@@ -81,7 +94,7 @@ impl Webhook {
         self.application.strip_suffix("/.default").unwrap_or(&self.application)
     }
 
-    /// Asks it about a client. `bearer` is the token that it is shown.
+    /// Asks it about a client. `bearer` is the token that it is shown, and `trust` are the namespace's roots for webhooks.
     ///
     /// # Errors
     /// It denies the client, does not answer in time, or answers something else.
@@ -89,9 +102,10 @@ impl Webhook {
         &self,
         shown: &Shown,
         bearer: &str,
+        trust: &Trust,
         now: SystemTime,
     ) -> Result<Admitted, Refusal> {
-        let body = match timeout(TIMEOUT, self.answer(shown, bearer)).await {
+        let body = match timeout(TIMEOUT, self.answer(shown, bearer, trust)).await {
             Ok(answered) => answered.map_err(|reason| unavailable(&reason))?,
             Err(_) => return Err(unavailable(&"it took longer than 5 s")),
         };
@@ -115,10 +129,10 @@ impl Webhook {
         Ok(Admitted { identity: Identity { principal, standing: Standing::Asserted }, valid_for })
     }
 
-    async fn answer(&self, shown: &Shown, bearer: &str) -> Result<Vec<u8>, String> {
+    async fn answer(&self, shown: &Shown, bearer: &str, trust: &Trust) -> Result<Vec<u8>, String> {
         let _room = self.room.acquire().await.map_err(|error| error.to_string())?;
         let mut endpoint = Endpoint::new(&self.address.host, self.address.port);
-        endpoint.trust = self.trust.clone();
+        endpoint.trust = self.roots.as_ref().map_or(trust, |(own, _)| own).clone();
         let mut https = Https::new(endpoint, ConnectDeadlines::default(), TIMEOUT);
         if !self.address.is_encrypted {
             https = https.without_tls();
@@ -145,7 +159,9 @@ impl Webhook {
 
 impl PartialEq for Webhook {
     fn eq(&self, other: &Self) -> bool {
-        self.address == other.address && self.application == other.application
+        self.address == other.address
+            && self.application == other.application
+            && self.roots() == other.roots()
     }
 }
 

@@ -79,6 +79,24 @@ async fn what_is_not_there_is_404_and_may_be_deleted() {
 }
 
 #[tokio::test]
+async fn the_group_of_every_client_is_there_and_stays() {
+    let world = World::new();
+    let namespace = &world.namespace;
+    for path in ["/clientGroups/$all", "/clientGroups/%24all"] {
+        let shown = request(namespace, "GET", path, &Value::Null).await;
+        assert_eq!((shown.status, shown.json()["name"].as_str()), (200, Some("$all")));
+        let refused = request(namespace, "DELETE", path, &Value::Null).await;
+        assert_eq!(refused.refusal(), (400, "InvalidRequest".to_owned()));
+    }
+    let group = json!({ "properties": { "query": "attributes.a = 1" } });
+    assert_eq!(request(namespace, "PUT", "/clientGroups/pumps", &group).await.status, 201);
+    let listed = request(namespace, "GET", "/clientGroups", &Value::Null).await.json();
+    let names: Vec<_> = listed["value"].as_array().unwrap().iter().map(|each| each["name"].clone()).collect();
+    assert_eq!(names, ["$all", "pumps"]);
+    assert_eq!(request(namespace, "GET", "/clients/$all", &Value::Null).await.status, 404);
+}
+
+#[tokio::test]
 async fn lists_come_in_pages_that_lead_to_each_other() {
     let world = World::new();
     let namespace = &world.namespace;
@@ -137,6 +155,7 @@ async fn bodies_are_checked_and_errors_name_the_property() {
             "properties.clientCertificateAuthentication.allowedThumbprints",
         ),
         ("/clientGroups/$all", json!({ "query": "attributes.a = 1" }), "name"),
+        ("/clientGroups/%24all", json!({ "query": "attributes.a = 1" }), "built in"),
         ("/clientGroups/group", json!({}), "properties.query"),
         ("/clientGroups/group", json!({ "query": "a =" }), "properties.query"),
         ("/topicSpaces/sp", json!({ "topicTemplates": ["a"] }), "name"),
