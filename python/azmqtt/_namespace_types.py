@@ -45,6 +45,7 @@ DisconnectionReason: TypeAlias = Literal[
     "ClientInitiatedDisconnect",
     "ConnectionLost",
     "QuotaExceeded",
+    "ServerError",
     "ServerInitiatedDisconnect",
     "SessionOverflow",
     "SessionTakenOver",
