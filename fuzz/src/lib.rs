@@ -17,6 +17,7 @@ pub mod mqtt;
 pub mod mqtt5;
 pub mod mqtt5_sessions;
 pub mod namespace;
+pub mod namespace_documents;
 pub mod namespace_tokens;
 pub mod net;
 pub mod provisioning;
@@ -29,7 +30,7 @@ use std::borrow::Cow;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names that their programs and their folders in `corpora/` have.
-pub const TARGETS: [(&str, Target); 57] = [
+pub const TARGETS: [(&str, Target); 59] = [
     ("answer_heads", net::answer_heads),
     ("block_lists", bodies::block_lists),
     ("certificates", files::certificates),
@@ -64,8 +65,10 @@ pub const TARGETS: [(&str, Target); 57] = [
     ("mqtt_from_server", mqtt::from_server),
     ("mqtt_server_session", mqtt::server_session),
     ("names", identities::names),
+    ("namespace_documents", namespace_documents::documents),
     ("namespace_fault_rules", namespace::fault_rules),
     ("namespace_filters", namespace::filters),
+    ("namespace_list_filters", namespace_documents::list_filters),
     ("namespace_queries", namespace::queries),
     ("namespace_session", namespace::session),
     ("namespace_templates", namespace::templates),

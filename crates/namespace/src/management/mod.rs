@@ -16,6 +16,8 @@ mod answer;
 mod children;
 mod faults;
 mod filter;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod namespaces;
 mod progress;
 mod query;
