@@ -51,6 +51,25 @@ def test_a_message_that_is_passed_on_leaves_its_identifiers(mosquitto, connect):
     assert passed.take() is None
 
 
+@pytest.mark.parametrize("call", ["subscribe", "unsubscribe"])
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        (("a", 1), "topic_filter must be str, not int: the QoS goes by name, {call}(topic_filter, qos=1)"),
+        ((["a", "b"],), "topic_filter must be str, not list: {call} takes filters one by one, {call}(*filters)"),
+        ((("a", 1),), "topic_filter must be str, not tuple: {call} takes filters one by one, {call}(*filters)"),
+        (("a", print), "topic_filter must be str, not a function: handlers are for on_message, not for {call}"),
+        ((), "{call} takes at least one topic filter"),
+    ],
+)
+def test_what_paho_would_take_is_explained(connect, mosquitto, call, filters, said):
+    client = connect(mosquitto)
+    with pytest.raises(TypeError) as raised:
+        getattr(client, call)(*filters)
+    assert str(raised.value) == said.format(call=call)
+    assert client.stats().connects == 0, "nothing was sent"
+
+
 def test_no_identifier_is_sent(scripted, connect):
     manners = Manners()
     broker = scripted(manners)

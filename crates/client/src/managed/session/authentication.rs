@@ -89,6 +89,7 @@ impl Session {
         match self.mqtt.authenticate(ReasonCode::ReAuthenticate, &credential.data, now) {
             Ok(()) => {
                 let until = later(now, self.shared.config.deadlines.connack);
+                self.said_with_challenge.clear();
                 let exchange = Exchange { until, rounds: 0, lease: Lease::of(&credential, now) };
                 self.link.set_renewal(Renewal::Sent(exchange));
                 Ok(())
@@ -117,7 +118,7 @@ impl Session {
             (Ok(()), Some(exchange)) => self.link.set_renewal(Renewal::Sent(exchange)),
             (Ok(()), None) => {}
             (Err(reason), Some(_)) => return Err(self.not_renewed(&reason, None)),
-            (Err(reason), None) => return Err(End::Refused(reasons::unauthenticated(&reason, None))),
+            (Err(reason), None) => return Err(self.not_authenticated(&reason)),
         }
         Ok(())
     }
@@ -125,12 +126,12 @@ impl Session {
     /// AUTH came. The MQTT session has seen to it that it is its time, and its method.
     pub(super) fn auth_came(&mut self, auth: &Auth, now: Instant) -> Result<(), End> {
         let data = Bytes::copy_from_slice(auth.properties.authentication_data().unwrap_or_default());
+        self.said_with_challenge = reasons::said(&auth.properties);
         let challenged = auth.reason == ReasonCode::ContinueAuthentication;
         if let Phase::Connecting { shown: Shown { rounds, .. }, .. } = &mut self.link.phase {
             *rounds += 1;
             if *rounds > MAX_ROUNDS {
-                let reason = format!("more than {MAX_ROUNDS} challenges");
-                return Err(End::Refused(reasons::unauthenticated(&reason, None)));
+                return Err(self.not_authenticated(&format!("more than {MAX_ROUNDS} challenges")));
             }
             self.challenge = Some(data);
             return Ok(());
@@ -166,9 +167,16 @@ impl Session {
         matches!(self.link.renewal(), Some(Renewal::Sent(_) | Renewal::Challenged(_)))
     }
 
+    /// The exchange before CONNACK has failed on this side.
+    fn not_authenticated(&self, reason: &str) -> End {
+        let reason = format!("{reason}{}", self.said_with_challenge);
+        End::Refused(reasons::unauthenticated(&reason, None))
+    }
+
     /// A re-authentication has failed, and the connection with it.
     pub(super) fn not_renewed(&self, reason: &str, code: Option<ReasonCode>) -> End {
-        let reason = format!("the re-authentication failed: {reason}{}", self.doubted());
+        let said = &self.said_with_challenge;
+        let reason = format!("the re-authentication failed: {reason}{said}{}", self.doubted());
         let error = reasons::unauthenticated(&reason, code);
         self.link
             .accepted_at()

@@ -49,6 +49,8 @@ pub(crate) struct Session {
     pub(super) requests: Requests,
     /// A challenge of the broker's without an answer.
     pub(super) challenge: Option<bytes::Bytes>,
+    /// What the broker said beside its last challenge, for errors.
+    pub(super) said_with_challenge: String,
     /// What the broker may not like about the credential that it was shown last.
     pub(super) doubts: Option<String>,
     /// A re-authentication waits for its credential, and the authenticator was not asked yet.
@@ -92,6 +94,7 @@ impl Session {
             refused: None,
             requests: Requests::default(),
             challenge: None,
+            said_with_challenge: String::new(),
             doubts: None,
             asks_for_credential: false,
             deaf_until: None,
@@ -119,6 +122,7 @@ impl Session {
         let connect = connect_packet(config, &self.client_id, credential, !self.was_accepted)?;
         self.link.begin(later(now, config.deadlines.connack), Shown { lease, rounds: 0 }, clock);
         self.challenge = None;
+        self.said_with_challenge.clear();
         self.doubts = credential.and_then(|credential| credential.doubts.clone());
         (self.asks_for_credential, self.deaf_until) = (false, None);
         // An hour is as good as any longer time.

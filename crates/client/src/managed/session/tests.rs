@@ -278,7 +278,14 @@ fn later_is_ten_seconds_and_a_change_counts_at_once() {
     assert!(!bench.session.listens_to_changes(), "one at a time");
     bench.session.credential_made(Ok(credential(None)), bench.now).unwrap();
     bench.turn();
-    bench.comes(&auth(ReasonCode::ContinueAuthentication)).unwrap();
+    let mut later = auth(ReasonCode::ContinueAuthentication);
+    if let Packet::Auth(auth) = &mut later {
+        let properties = PropertiesBuilder::from(&auth.properties);
+        auth.properties = properties.reason_string("the API server is busy").build().unwrap();
+    }
+    bench.comes(&later).unwrap();
+    let said = bench.session.shared.monitor.last_error().unwrap();
+    assert_eq!(said, "the broker takes the new token later (the API server is busy)");
     assert!(bench.session.question().is_none(), "it is not a challenge");
     assert_eq!(bench.session.deadline(), Some(bench.now + 10 * SECOND));
     assert!(bench.session.listens_to_changes());
