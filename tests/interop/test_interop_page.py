@@ -14,6 +14,9 @@ def test_every_test_is_in_the_tables_and_every_entry_is_a_test():
     files = sorted(set(HERE.glob("test_interop_*.py")) - {Path(__file__)})
     files.append(HERE.parent / "namespace" / "test_namespace_clients.py")
     there = {name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text("utf-8"), re.MULTILINE)}
+    # Of that file, what runs other people's clients.
+    management = (HERE.parent / "namespace" / "test_management.py").read_text("utf-8")
+    there |= set(re.findall(r"^def (test_az\w+)", management, re.MULTILINE))
     named = set(re.findall(r"`(test_\w+)`", PAGE))
     assert (named - there, there - named) == (set(), set()), "docs/interoperability.md: no such test, or not in a table"
 
@@ -24,5 +27,7 @@ def test_the_versions_are_those_that_are_installed():
     pinned = re.findall(
         r"azure-iot-(?:device|hub)==([\d.]+)", (HERE.parent / "support" / "environments.py").read_text(encoding="utf-8")
     )
+    namespaces = (HERE.parent / "namespace" / "test_management.py").read_text(encoding="utf-8")
+    pinned += re.findall(r"azure-mgmt-eventgrid==([\w.]+)", namespaces)
     for version in [*pinned, *re.findall(r'"azure[\w-]+": "([\d.]+)"', package)]:
         assert version in PAGE

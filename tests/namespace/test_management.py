@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -85,6 +87,46 @@ def test_azure_mgmt_eventgrid(sdk: str):
         "deleted": [404, "ResourceNotFound"],
         "keys": True,
     }
+
+
+AZ = shutil.which("az")
+
+
+@pytest.mark.skipif(AZ is None, reason="there is no az (pip install azure-cli)")
+@pytest.mark.timeout(180)
+def test_az_rest(tmp_path: Path):
+    """The command of the documentation: az, with the namespace's authority and token."""
+    with azmqtt.LocalNamespace() as namespace:
+        environment = {
+            **os.environ,
+            "REQUESTS_CA_BUNDLE": str(namespace.ca_file),
+            "AZURE_CONFIG_DIR": str(tmp_path),
+            "AZURE_CORE_COLLECT_TELEMETRY": "0",
+        }
+
+        def az(method: str, below: str, body: object = None) -> Any:
+            url = f"{namespace.management_url}{namespace.resource_id}/{below}?api-version=2025-02-15"
+            given = ["--skip-authorization-header", "--headers", f"Authorization=Bearer {namespace.token}"]
+            given += [] if body is None else ["--body", json.dumps(body)]
+            command = [AZ, "rest", "--method", method, "--url", url, *given]
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=60,
+                check=False,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+            )
+            assert done.returncode == 0, done.stderr
+            return json.loads(done.stdout or "null")
+
+        space = {"properties": {"topicTemplates": ["contosotopics/topic1"]}}
+        made = az("put", "topicSpaces/ContosoTopicSpace", space)
+        assert made["properties"] == {**space["properties"], "provisioningState": "Succeeded"}
+        assert [each["name"] for each in az("get", "topicSpaces")["value"]] == ["ContosoTopicSpace"]
+        az("delete", "topicSpaces/ContosoTopicSpace")
+        assert namespace.list_topic_spaces() == []
 
 
 RESOURCES = {

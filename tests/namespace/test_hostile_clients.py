@@ -1,0 +1,151 @@
+"""Clients that mean harm, and the memory of a namespace in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import azmqtt
+
+pytestmark = pytest.mark.timeout(180)
+
+MIB = 1 << 20
+
+#: CONNECT of MQTT 5 without anything, and SUBSCRIBE to ``flood/#`` at QoS 0 and 1.
+CONNECT = b"\x00\x04MQTT\x05\x02\x00\x00\x00"
+SUBSCRIBE = (b"\x82\x0d\x00\x01\x00\x00\x07flood/#\x00", b"\x82\x0d\x00\x01\x00\x00\x07flood/#\x01")
+
+
+class Process:
+    """A namespace of the command line, on which everybody may do everything under ``flood/``."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        (home / "config.json").write_text(
+            json.dumps(
+                {
+                    "topicSpaces": [{"name": "floods", "properties": {"topicTemplates": ["flood/#"]}}],
+                    "permissionBindings": [
+                        {
+                            "name": permission,
+                            "properties": {
+                                "clientGroupName": "$all",
+                                "topicSpaceName": "floods",
+                                "permission": permission,
+                            },
+                        }
+                        for permission in ("Publisher", "Subscriber")
+                    ],
+                }
+            )
+        )
+        clients = [f"deaf-{number}" for number in range(20)]
+        command = [sys.executable, "-m", "azmqtt", "namespace", "--port", "0", "--https-port", "0", "--json"]
+        command += ["--config", str(home / "config.json"), "--certificates", str(home)]
+        for name in (*clients, "publisher", "reader"):
+            command += ["--client", name]
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.contract: dict[str, Any] = json.loads(self.process.stdout.readline())
+
+    def memory(self) -> int:
+        """Return what the process has in memory, in bytes."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(next(line for line in status.splitlines() if line.startswith("VmRSS:")).split()[1]) * 1024
+
+    def client(self, name: str) -> azmqtt.MqttClient:
+        return azmqtt.MqttClient(
+            "localhost",
+            name,
+            port=self.contract["port"],
+            trust=self.contract["ca_file"],
+            certificate=str(self.home / f"{name}.pem"),
+            private_key=str(self.home / f"{name}-key.pem"),
+            session_expiry=0,
+        )
+
+    def raw(self, name: str) -> ssl.SSLSocket:
+        """Return a TLS connection of that client with small buffers, connected and with nothing else said."""
+        context = ssl.create_default_context(cafile=self.contract["ca_file"])
+        context.load_cert_chain(self.home / f"{name}.pem", self.home / f"{name}-key.pem")
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plain.settimeout(20)
+        plain.connect(("127.0.0.1", self.contract["port"]))
+        stream = context.wrap_socket(plain, server_hostname="localhost")
+        body = CONNECT + len(name).to_bytes(2, "big") + name.encode()
+        stream.sendall(b"\x10" + bytes([len(body)]) + body)
+        assert stream.recv(4)[0] == 0x20
+        return stream
+
+
+@pytest.fixture(scope="module")
+def namespace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    if not Path("/proc/self/status").exists():
+        pytest.skip("there is no /proc")
+    process = Process(tmp_path_factory.mktemp("namespace"))
+    yield process
+    process.process.terminate()
+    assert process.process.wait(30) == 0
+
+
+@pytest.mark.parametrize("qos", [0, 1])
+def test_subscribers_that_read_nothing_take_bounded_memory(namespace: Process, qos: int):
+    """160 MB are published; a subscriber that reads has all of it, and twenty others nothing after their SUBACK."""
+    with namespace.client("publisher") as publisher, namespace.client("reader") as reader:
+        messages = reader.messages(timeout=60)
+        reader.subscribe("flood/#")
+        publisher.publish("flood/warm", b"")
+        assert next(messages).topic == "flood/warm"
+        before = namespace.memory()
+        deaf = [namespace.raw(f"deaf-{number}") for number in range(20)]
+        for stream in deaf:
+            stream.sendall(SUBSCRIBE[qos])
+        body = bytes(10_000)
+        for _ in range(32):
+            publisher.publish_many(("flood/a", body) for _ in range(500))
+            for _ in range(500):
+                assert len(next(messages).payload) == len(body)
+        grown = namespace.memory() - before
+        # Bodies of this size are shared by all who wait for them: what one queue holds, and some of each connection.
+        assert grown < 100 * MIB, f"{grown // MIB} MiB"
+        for stream in deaf:
+            stream.close()
+
+
+def test_a_flood_of_strangers_takes_bounded_memory(namespace: Process):
+    with namespace.client("publisher") as publisher, namespace.client("reader") as reader:
+        messages = reader.messages(timeout=60)
+        reader.subscribe("flood/#")
+        publisher.publish("flood/b", b"")
+        next(messages)
+        before = namespace.memory()
+        strangers = []
+        for number in range(900):
+            stranger = socket.socket()
+            stranger.settimeout(0)
+            stranger.connect_ex(("127.0.0.1", namespace.contract["port"]))
+            strangers.append(stranger)
+            if number % 50 == 0:
+                publisher.publish("flood/b", str(number))
+                assert next(messages).text() == str(number)
+        for stranger in strangers:
+            try:
+                stranger.send(b"\x16\x03\x01\x3f\xff" + bytes(4000))
+            except OSError:
+                # It is closed, or still in the backlog.
+                continue
+        publisher.publish("flood/b", "after")
+        assert next(messages).text() == "after"
+        grown = namespace.memory() - before
+        assert grown < 100 * MIB, f"{grown // MIB} MiB"
+        for stranger in strangers:
+            stranger.close()
