@@ -47,7 +47,7 @@ impl LifeCycleEvents {
 }
 
 fn to_tuple(event: LifeCycleEvent) -> Event {
-    let since = event.time().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since = event.time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let kind = event.happened.kind();
     let of = |session: SessionOfClient, reason| {
         let connection = (session.session.to_string(), session.number, reason);

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::attributes::Attributes;
 use crate::names::{AuthenticationName, ClientName};
@@ -20,6 +20,8 @@ pub struct LifeCycleEvent {
     pub sequence: u64,
     /// When it happened.
     pub at: Instant,
+    /// When it happened, by the calendar.
+    pub time: SystemTime,
     /// What happened.
     pub happened: Happened,
 }
@@ -124,10 +126,18 @@ impl Happened {
 }
 
 /// The newest 10,000 events of a namespace.
-#[derive(Default)]
 pub struct LifeCycleLog {
     events: Mutex<Events>,
     grown: Condvar,
+    /// One moment by both clocks.
+    begun: (Instant, SystemTime),
+}
+
+impl Default for LifeCycleLog {
+    fn default() -> Self {
+        let begun = (Instant::now(), SystemTime::now());
+        Self { events: Mutex::default(), grown: Condvar::default(), begun }
+    }
 }
 
 #[derive(Default)]
@@ -145,13 +155,15 @@ impl fmt::Debug for LifeCycleLog {
 impl LifeCycleLog {
     /// Adds an event.
     pub(crate) fn note(&self, happened: Happened, at: Instant) {
+        let (begun, calendar) = self.begun;
+        let time = calendar.checked_add(at.saturating_duration_since(begun)).unwrap_or(calendar);
         let mut events = self.events.lock();
         events.total += 1;
         if events.newest.len() >= MAX_EVENTS {
             events.newest.pop_front();
         }
         let sequence = events.total;
-        events.newest.push_back(LifeCycleEvent { sequence, at, happened });
+        events.newest.push_back(LifeCycleEvent { sequence, at, time, happened });
         drop(events);
         self.grown.notify_all();
     }

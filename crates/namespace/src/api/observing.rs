@@ -1,7 +1,7 @@
 //! What a test may look at, and what it may have go wrong: recorded packets, life-cycle events, faults.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use super::Namespace;
 use crate::error::NamespaceError;
@@ -78,13 +78,5 @@ impl Namespace {
     /// The log of [`Self::life_cycle_events`].
     pub fn life_cycle(&self) -> &LifeCycleLog {
         &self.shared.life_cycle
-    }
-}
-
-impl LifeCycleEvent {
-    /// When it happened, by the calendar.
-    pub fn time(&self) -> SystemTime {
-        let ago = Instant::now().saturating_duration_since(self.at);
-        SystemTime::now().checked_sub(ago).unwrap_or(SystemTime::UNIX_EPOCH)
     }
 }
