@@ -1,12 +1,14 @@
 //! `pubsub --port PORT --ca FILE --cert FILE --key FILE --publishers N --subscribers N --qos 0|1 --messages COUNT
-//! [--window 100] [--payload 256]` connects clients `client-0`, `client-1`, … to a broker, prints `ready`, waits for a line,
-//! has each publisher send COUNT messages at QoS 1, and prints `{"elapsed_s":…}` when every subscriber has all of them.
+//! [--window 100] [--payload 256] [--interval 0]` connects clients `client-0`, `client-1`, … to a broker, prints `ready`, waits for a line,
+//! has each publisher send COUNT messages at QoS 1, and prints `{"elapsed_s":…}` when every subscriber has all of them. An
+//! interval in ms passes before each window.
 //!
 //! With `--idle COUNT` it connects so many, prints `ready`, and keeps them until its standard input closes.
 
 use std::io::{BufRead, Read, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use azmqtt_rig::args::Args;
 use azmqtt_rig::error::Result;
@@ -32,6 +34,7 @@ fn measure() -> Result<()> {
         "messages",
         "window",
         "payload",
+        "interval",
         "idle",
     ];
     let args = Args::parse(std::env::args().skip(1), &known)?;
@@ -53,6 +56,7 @@ fn measure() -> Result<()> {
         messages: args.need("messages")?,
         window: args.get("window", 100)?,
         payload: args.get("payload", 256)?,
+        interval: Duration::from_millis(args.get("interval", 0)?),
     };
     let writers = (0..publishers).map(|index| broker.connect(&name(index))).collect::<Result<Vec<_>>>()?;
     let mut readers = Vec::new();
