@@ -9,7 +9,7 @@ use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::packets::Tap;
-use azmqtt_net::Framed;
+use azmqtt_net::{Framed, buffers};
 
 /// A buffer of output that grew beyond this is given back once it is empty. Acknowledgements never need more.
 const KEEP_OUTPUT: usize = 8 << 10;
@@ -52,8 +52,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
             return Poll::Pending;
         }
         self.stalled_since = None;
-        if output.capacity() > KEEP_OUTPUT {
-            *output = BytesMut::new();
+        let count = usize::try_from(self.framed.written() - written).unwrap_or(usize::MAX);
+        if count.max(output.capacity()) > KEEP_OUTPUT {
+            buffers::give(std::mem::take(output));
         }
         Poll::Ready(Ok(()))
     }
@@ -62,6 +63,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport<S> {
     /// now holds no buffer.
     pub fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         self.framed.poll_read(cx)
+    }
+
+    /// The same for all that has come in, up to 64 KiB and one read more.
+    ///
+    /// # Errors
+    /// The stream has ended, and all that came before was said by earlier calls.
+    pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        self.framed.poll_fill(cx)
     }
 
     /// When bytes came in last of which nothing has come out yet, as within a TLS record; once.

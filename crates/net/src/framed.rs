@@ -15,7 +15,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::timeout;
 
-use crate::meter;
+use crate::{buffers, meter};
 
 /// How much one turn reads before the input is looked at.
 const READ_AHEAD: usize = 64 * 1024;
@@ -103,9 +103,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin, O: Observer> Framed<S, O> {
             Poll::Ready(Err(error)) => Some(error),
             Poll::Ready(Ok(())) | Poll::Pending => None,
         };
-        let mut received = 0;
         // A peer that closed has often answered before: after a failed write that is read to the end.
-        while (read || broken.is_some()) && self.end.is_none() && received < READ_AHEAD {
+        let received = if read || broken.is_some() { self.read_some(cx, &mut broken) } else { 0 };
+        let progress = before != (self.written, self.flushed) || received > 0 || self.end.is_some();
+        if progress { Poll::Ready(received) } else { Poll::Pending }
+    }
+
+    /// Appends to [`Self::input`] what has come in, up to 64 KiB and one read more: how many bytes, at least one.
+    ///
+    /// # Errors
+    /// The stream has ended, and all that came before was said by earlier calls. A peer that closed is
+    /// [`io::ErrorKind::UnexpectedEof`].
+    pub fn poll_fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        match self.read_some(cx, &mut None) {
+            0 => self.end.take().map_or(Poll::Pending, |end| Poll::Ready(Err(end))),
+            received => Poll::Ready(Ok(received)),
+        }
+    }
+
+    /// Reads what has come in, up to the end of the stream, of which `broken` may be the reason.
+    fn read_some(&mut self, cx: &mut Context<'_>, broken: &mut Option<io::Error>) -> usize {
+        let mut received = 0;
+        while self.end.is_none() && received < READ_AHEAD {
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => {
                     self.end = Some(broken.take().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into()));
@@ -118,8 +137,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, O: Observer> Framed<S, O> {
                 }
             }
         }
-        let progress = before != (self.written, self.flushed) || received > 0 || self.end.is_some();
-        if progress { Poll::Ready(received) } else { Poll::Pending }
+        received
     }
 
     /// Why nothing more will come or go, once. What came before is in [`Self::input`].
@@ -143,11 +161,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin, O: Observer> Framed<S, O> {
                     self.part_at = Some(Instant::now());
                 }
                 if self.input.is_empty() {
-                    self.input = BytesMut::new();
+                    buffers::give(std::mem::take(&mut self.input));
                 }
             }
             ready!(read)?;
             self.observer.received(buffer.filled());
+            if self.input.is_empty() && self.input.capacity() == 0 {
+                self.input = buffers::take();
+            }
             self.input.extend_from_slice(buffer.filled());
             Poll::Ready(Ok(buffer.filled().len()))
         })

@@ -23,6 +23,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 mod blocking;
+pub mod buffers;
 pub mod certificate;
 pub mod clock;
 pub mod connect;

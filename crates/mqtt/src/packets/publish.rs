@@ -41,6 +41,18 @@ impl Publish {
         }
     }
 
+    /// A copy that keeps no read buffer in memory: topic and payload share one of their own.
+    #[must_use]
+    pub fn compact(&self) -> Self {
+        let mut bytes = Vec::with_capacity(self.topic.len() + self.payload.len());
+        bytes.extend_from_slice(self.topic.as_bytes());
+        bytes.extend_from_slice(&self.payload);
+        let mut payload = Bytes::from(bytes);
+        // SAFETY: it is a copy of the topic.
+        let topic = unsafe { Text::from_utf8_unchecked(payload.split_to(self.topic.len())) };
+        Self { topic, payload, properties: self.properties.compact(), ..*self }
+    }
+
     /// Whether this fits, at either QoS, into a packet of at most `limit` bytes, with a topic name that MQTT can carry
     /// (§3.3.2.1, §4.7): not empty, at most 65,535 bytes, no wildcard and no U+0000.
     pub fn fits(&self, limit: usize) -> bool {

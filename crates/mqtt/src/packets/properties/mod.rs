@@ -241,6 +241,9 @@ impl Properties {
     /// A copy that keeps no read buffer in memory.
     #[must_use]
     pub fn compact(&self) -> Self {
+        if self.is_empty() {
+            return Self::default();
+        }
         Self::of(Bytes::copy_from_slice(self.block()), self.present())
     }
 
