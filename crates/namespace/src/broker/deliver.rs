@@ -16,7 +16,7 @@ impl Broker {
     /// Delivers a message to everybody who has subscribed to its topic, whose levels are those.
     pub(super) fn route(
         &mut self,
-        publish: Publish,
+        publish: &Publish,
         topic: &Levels<'_>,
         publisher: Option<SessionKey>,
         now: Instant,
@@ -34,35 +34,34 @@ impl Broker {
         self.work += matches.len();
         if !matches.is_empty() {
             let mut message = Message::new(publish, now);
-            for matched in &matches {
-                self.deliver(matched, &mut message, now);
+            for (index, matched) in matches.iter().enumerate() {
+                self.deliver(matched, &mut message, index + 1 == matches.len(), now);
             }
             matches.clear();
         }
         self.matches = matches;
     }
 
-    /// Sends a message to a session, or has it wait.
-    fn deliver(&mut self, matched: &Match, message: &mut Message, now: Instant) {
+    /// Sends a message to a session, or has it wait. Nobody gets it after the `last`.
+    fn deliver(&mut self, matched: &Match, message: &mut Message<'_>, last: bool, now: Instant) {
         let Some(session) = self.sessions.get_mut(matched.session) else { return };
-        let qos = matched.qos(message.publish());
-        let size = size(message.publish());
+        let (qos, size) = (message.qos(matched), message.size);
         let Link::Online(online) = &mut session.link else {
             if qos > QoS::AtMostOnce {
                 // It may come back with either version.
-                let waiting = Waiting::new(message.kept(matched, true), message.accepted);
+                let waiting = Waiting::new(message.kept(matched, true, last), message.accepted);
                 self.wait(matched.session, waiting, now);
             }
             return;
         };
-        online.wake();
+        self.wakes.wake(matched.session, online, size);
         let is_v5 = online.is_v5();
         if session.queue.is_empty()
             && online.has_room(qos, size, self.limits.in_flight)
             && online.may_send(&mut self.throttle, size, now)
         {
             if qos > QoS::AtMostOnce {
-                let mut waiting = Waiting::new(message.kept(matched, is_v5), message.accepted);
+                let mut waiting = Waiting::new(message.kept(matched, is_v5, last), message.accepted);
                 let recorder = self.recorder.as_mut().filter(|_| session.is_durable);
                 if let Some(recorder) = recorder {
                     let packet_id = online.server.next_packet_id().unwrap_or(0);
@@ -70,14 +69,13 @@ impl Broker {
                         recorder.queued(matched.session, &waiting.publish, waiting.accepted, packet_id);
                 }
                 send(online, &mut self.recorder, matched.session, waiting, now);
-            } else if let Some(publish) = message.passing(matched, is_v5) {
-                online.send_qos0(&publish, message.accepted, now);
             } else {
-                online.send_qos0(message.publish(), message.accepted, now);
+                let accepted = message.accepted;
+                online.send_qos0(&message.passing(matched, is_v5), accepted, now);
             }
             return;
         }
-        let waiting = Waiting::new(message.kept(matched, is_v5), message.accepted);
+        let waiting = Waiting::new(message.kept(matched, is_v5, last), message.accepted);
         self.wait(matched.session, waiting, now);
     }
 

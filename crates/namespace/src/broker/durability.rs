@@ -69,11 +69,6 @@ impl Broker {
         true
     }
 
-    /// Whether the connection's output waits for the disk.
-    pub fn is_held(&mut self, connection: Connection) -> bool {
-        self.sessions.online(connection).is_some_and(|online| online.is_held)
-    }
-
     /// The disk has taken records, or not: those who wait for it look again.
     pub fn wake_held(&mut self) {
         for connection in std::mem::take(&mut self.held) {

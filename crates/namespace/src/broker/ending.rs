@@ -49,6 +49,7 @@ impl Broker {
         if let Some(code) = end.code() {
             online.server.disconnect(code, Properties::default());
         }
+        self.wakes.settle(&mut online);
         online.wake();
         let ended = session.as_client(online.number);
         let output = std::mem::take(online.server.output());

@@ -1,10 +1,11 @@
 //! A message on its way to those who match.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use azmqtt_mqtt::{Properties, PropertiesBuilder, Publish, QoS, Text};
 
-use super::session::Session;
+use super::session::{Session, size};
 use super::sessions::Sessions;
 use crate::routing::{Group, Matches, Options, SessionKey, Subscriber};
 use azmqtt_local::faults::Random;
@@ -13,66 +14,71 @@ use azmqtt_local::faults::Random;
 /// was read into otherwise, which may have a hundred times its size.
 const COPIED: usize = 16 << 10;
 
-/// One message, in the forms in which it is delivered. Each is made when somebody needs it.
-pub struct Message {
-    /// At QoS 0 or 1, without a packet identifier or the flags of its own delivery.
-    publish: Publish,
-    /// Whether it was published with the retain flag.
-    is_retained: bool,
+/// One message, in the forms in which it is delivered. Each is made once, when somebody needs it.
+pub struct Message<'a> {
+    /// As it came.
+    published: &'a Publish,
+    /// Bytes of its topic, properties and payload.
+    pub size: usize,
     /// When it came, from which its expiry counts.
     pub accepted: Instant,
-    /// The same at QoS 1, in memory of its own.
+    /// At QoS 0, in the memory in which it came.
+    passing: Option<Publish>,
+    /// In memory of its own, at the QoS at which it came.
     kept: Option<Publish>,
 }
 
-impl Message {
-    pub fn new(mut publish: Publish, accepted: Instant) -> Self {
-        let is_retained = publish.retain;
-        publish.retain = false;
-        publish.dup = false;
-        publish.packet_id = 0;
-        Self { publish, is_retained, accepted, kept: None }
+impl<'a> Message<'a> {
+    pub fn new(published: &'a Publish, accepted: Instant) -> Self {
+        Self { published, size: size(published), accepted, passing: None, kept: None }
     }
 
-    pub fn publish(&self) -> &Publish {
-        &self.publish
+    /// The QoS at which it is delivered there.
+    pub fn qos(&self, matched: &Match) -> QoS {
+        self.published.qos.min(matched.qos)
     }
 
-    /// For somebody to keep: in memory of its own, with the QoS and the flag that this match gives it.
-    pub fn kept(&mut self, matched: &Match, is_v5: bool) -> Publish {
-        let kept = self.kept.get_or_insert_with(|| keep(&self.publish));
-        let mut publish = kept.clone();
-        matched.dress(&mut publish, self.is_retained, is_v5);
+    /// For somebody to keep: in memory of its own, with the QoS and the flag that this match gives it. Nobody keeps it after
+    /// the `last`.
+    pub fn kept(&mut self, matched: &Match, is_v5: bool, last: bool) -> Publish {
+        let kept = self.kept.take().unwrap_or_else(|| undelivered(keep(self.published)));
+        if !last {
+            self.kept = Some(kept.clone());
+        }
+        let mut publish = kept;
+        matched.dress(&mut publish, self.published.retain, is_v5);
         publish
     }
 
     /// At QoS 0, for now.
-    pub fn passing(&self, matched: &Match, is_v5: bool) -> Option<Publish> {
-        let is_plain = self.publish.qos == QoS::AtMostOnce
-            && !(self.is_retained && matched.retain_as_published)
-            && (matched.identifier == 0 || !is_v5);
+    pub fn passing(&mut self, matched: &Match, is_v5: bool) -> Cow<'_, Publish> {
+        let published = self.published;
+        let plain = self.passing.get_or_insert_with(|| undelivered(published.clone()));
+        plain.qos = QoS::AtMostOnce;
+        let is_plain =
+            !(published.retain && matched.retain_as_published) && (matched.identifier == 0 || !is_v5);
         if is_plain {
-            return None;
+            return Cow::Borrowed(plain);
         }
-        let mut publish = self.publish.clone();
-        matched.dress(&mut publish, self.is_retained, is_v5);
-        Some(publish)
+        let mut publish = plain.clone();
+        matched.dress(&mut publish, published.retain, is_v5);
+        Cow::Owned(publish)
     }
+}
+
+/// Without what belongs to the delivery in which it came.
+fn undelivered(publish: Publish) -> Publish {
+    Publish { retain: false, dup: false, packet_id: 0, ..publish }
 }
 
 /// A copy that keeps no large buffer in memory.
 pub fn keep(publish: &Publish) -> Publish {
-    let payload = if publish.payload.len() <= COPIED {
-        bytes::Bytes::copy_from_slice(&publish.payload)
-    } else {
-        publish.payload.clone()
-    };
-    Publish {
-        topic: Text::from(publish.topic.as_str()),
-        properties: publish.properties.compact(),
-        payload,
-        ..*publish
+    if publish.payload.len() <= COPIED {
+        return publish.compact();
     }
+    let topic = Text::from(publish.topic.as_str());
+    let (properties, payload) = (publish.properties.compact(), publish.payload.clone());
+    Publish { topic, properties, payload, ..*publish }
 }
 
 /// A session that gets the message once, however many of its filters match.
@@ -92,11 +98,6 @@ impl Match {
         Self { session: subscriber.session, qos, retain_as_published, identifier, others: Vec::new() }
     }
 
-    /// The QoS at which a message of this one is delivered.
-    pub fn qos(&self, publish: &Publish) -> QoS {
-        publish.qos.min(self.qos)
-    }
-
     /// Another filter of the same session matches.
     fn add(&mut self, options: Options) {
         self.qos = self.qos.max(options.qos);
@@ -109,7 +110,7 @@ impl Match {
     }
 
     pub fn dress(&self, publish: &mut Publish, is_retained: bool, is_v5: bool) {
-        publish.qos = self.qos(publish);
+        publish.qos = publish.qos.min(self.qos);
         publish.retain = is_retained && self.retain_as_published;
         if is_v5 && self.identifier != 0 {
             publish.properties = self.with_identifiers(&publish.properties);

@@ -24,6 +24,7 @@ mod sessions;
 mod state;
 mod subscribe;
 mod tick;
+mod wakes;
 mod wills;
 
 pub use connect::{Accepted, check_connect};
@@ -32,7 +33,7 @@ pub use faults::Passage;
 pub use outcome::{End, Refusal};
 pub use receive::Received;
 pub use session::{Identity, Token};
-pub use state::{Broker, Farewell};
+pub use state::{Broker, Farewell, Outlook};
 
 #[cfg(test)]
 mod tests;

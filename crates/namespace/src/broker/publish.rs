@@ -29,11 +29,10 @@ enum NotTaken {
 }
 
 impl Broker {
-    pub(super) fn published(&mut self, connection: Connection, publish: Publish, now: Instant) {
+    pub(super) fn published(&mut self, connection: Connection, publish: &Publish, now: Instant) {
         let (qos, packet_id) = (publish.qos, publish.packet_id);
-        let topic = publish.topic.clone();
         let before = self.position();
-        let taken = Levels::of(&topic)
+        let taken = Levels::of(&publish.topic)
             .map_err(|_| NotTaken::Unsupported(ReasonCode::TopicNameInvalid, "a topic over the limits"))
             .and_then(|levels| self.take(connection, publish, &levels, now));
         match taken {
@@ -50,7 +49,7 @@ impl Broker {
     fn take(
         &mut self,
         connection: Connection,
-        publish: Publish,
+        publish: &Publish,
         levels: &Levels<'_>,
         now: Instant,
     ) -> Result<(), NotTaken> {
@@ -60,7 +59,7 @@ impl Broker {
         }
         let Some(session) = self.sessions.of(connection) else { return Ok(()) };
         if let Some(online) = session.online()
-            && !self.throttle.message(&mut online.inbound, size(&publish), now)
+            && !self.throttle.message(&mut online.inbound, size(publish), now)
         {
             return Err(NotTaken::TooFast);
         }
@@ -81,10 +80,10 @@ impl Broker {
         {
             return Ok(());
         }
-        self.keep_if_retained(&publish, levels, now).map_err(|NotKept| {
+        self.keep_if_retained(publish, levels, now).map_err(|NotKept| {
             NotTaken::Unsupported(ReasonCode::QuotaExceeded, "a message that cannot be kept")
         })?;
-        self.record(&publish, connection.session);
+        self.record(publish, connection.session);
         self.route(publish, levels, Some(connection.session), now);
         Ok(())
     }

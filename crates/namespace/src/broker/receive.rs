@@ -69,8 +69,9 @@ impl Broker {
         mut faults: impl FnMut(Event<Token>) -> Passage,
     ) -> Received {
         self.work = 0;
+        self.wakes.begin_turn();
         for _ in 0..TURN {
-            if self.work >= TURN_WORK {
+            if self.work >= TURN_WORK || self.wakes.is_much() && !input.is_empty() {
                 break;
             }
             let Some(online) = self.sessions.online(connection) else { return Received::Over };
@@ -96,7 +97,7 @@ impl Broker {
 
     pub(super) fn handle(&mut self, connection: Connection, event: Event<Token>, now: Instant) {
         match event {
-            Event::Publish(publish) => self.published(connection, publish, now),
+            Event::Publish(publish) => self.published(connection, &publish, now),
             Event::Acknowledged { token, reason, .. } => {
                 self.answered(connection, token, now);
                 if reason.is_error() && self.behaviours.refused_message == RefusedMessage::Disconnected {
@@ -154,12 +155,12 @@ impl Broker {
     ///
     /// # Errors
     /// The topic is over the limits.
-    pub fn publish(&mut self, publish: Publish, now: Instant) -> Result<(), crate::topic::InvalidTopic> {
-        let topic = publish.topic.clone();
-        let levels = crate::topic::Levels::of(&topic)?;
-        if self.keep_if_retained(&publish, &levels, now).is_ok() {
+    pub fn publish(&mut self, publish: &Publish, now: Instant) -> Result<(), crate::topic::InvalidTopic> {
+        self.wakes.begin_turn();
+        let levels = crate::topic::Levels::of(&publish.topic)?;
+        if self.keep_if_retained(publish, &levels, now).is_ok() {
             if let Some(log) = &self.log {
-                log.record(keep(&publish), None);
+                log.record(keep(publish), None);
             }
             self.route(publish, &levels, None, now);
         }

@@ -6,6 +6,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use azmqtt_mqtt::{Publish, QoS, Server, Version, Will};
+use azmqtt_net::buffers;
 
 use super::rates::{Inbound, Outbound, Throttle};
 use crate::access::{Rights, TopicCache};
@@ -85,8 +86,14 @@ pub struct Online {
     pub server: Server<Token>,
     /// Which connection.
     pub number: u64,
-    /// Its task, if it waits.
+    /// Its task.
     pub waker: Option<Waker>,
+    /// Whether that waits to be woken.
+    pub is_parked: bool,
+    /// Whether it is woken when the others had their turn.
+    pub is_put_off: bool,
+    /// Bytes of the messages that are ready for it then.
+    pub ready: usize,
     /// Bytes that are sent and not acknowledged.
     pub in_flight: usize,
     /// What came in of late.
@@ -106,6 +113,7 @@ pub struct Online {
 impl Online {
     /// Has the task wait for more.
     pub fn park(&mut self, waker: &Waker) {
+        self.is_parked = true;
         match &mut self.waker {
             Some(known) if known.will_wake(waker) => {}
             place => *place = Some(waker.clone()),
@@ -115,8 +123,10 @@ impl Online {
     /// Wakes the task if it waits.
     #[inline]
     pub fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
+        if std::mem::take(&mut self.is_parked)
+            && let Some(waker) = &self.waker
+        {
+            waker.wake_by_ref();
         }
     }
 
@@ -146,6 +156,7 @@ impl Online {
             self.send_qos0(&publish, accepted, now);
             return false;
         }
+        self.prepare();
         let size = size(&publish);
         let sent = self.server.publish(publish, Token { size: size as u32, number }, accepted, now).is_ok();
         if sent {
@@ -156,8 +167,17 @@ impl Online {
 
     /// The same at QoS 0.
     pub fn send_qos0(&mut self, publish: &Publish, accepted: Instant, now: Instant) {
+        self.prepare();
         // As above.
         let _ = self.server.publish_qos0(publish, accepted, now);
+    }
+
+    /// Has a buffer for what is to be written, of which there is often much.
+    fn prepare(&mut self) {
+        let output = self.server.output();
+        if output.capacity() == 0 {
+            *output = buffers::take();
+        }
     }
 
     /// A message is not in flight any more.

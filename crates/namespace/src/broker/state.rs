@@ -24,6 +24,7 @@ use super::outcome::End;
 use super::rates::Throttle;
 use super::session::Link;
 use super::sessions::Sessions;
+use super::wakes::Wakes;
 use super::wills::DueWill;
 
 /// The last bytes of a connection, and why it is over.
@@ -35,6 +36,19 @@ pub struct Farewell {
     pub after: u64,
     /// Why.
     pub end: End,
+}
+
+/// What a connection comes to next.
+#[derive(Debug, Clone, Copy)]
+pub struct Outlook {
+    /// When the client counts as gone unless something comes before.
+    pub silent_at: Instant,
+    /// When more may be sent to the client, if the rates of the service hold it back: ask for [`Broker::output`] then.
+    pub sends_at: Option<Instant>,
+    /// Whether messages wait for the client that may find room once the output is written.
+    pub waits: bool,
+    /// Whether output waits for what is to be on the disk first.
+    pub is_held: bool,
 }
 
 /// A namespace's broker.
@@ -67,6 +81,8 @@ pub struct Broker {
     pub(super) work: usize,
     /// What was published, for tests to look at.
     pub(super) log: Option<Arc<MessageLog>>,
+    /// Whose tasks are to be woken.
+    pub(super) wakes: Wakes,
     /// Wills whose time has come.
     pub(super) due_wills: Vec<DueWill>,
     /// Messages that somebody did not get because too much was waiting.
@@ -103,6 +119,7 @@ impl Broker {
             messages: 0,
             work: 0,
             log: None,
+            wakes: Wakes::default(),
             due_wills: Vec::new(),
             dropped: 0,
             orphans: VecDeque::new(),
@@ -178,39 +195,28 @@ impl Broker {
     }
 
     /// Moves what is to be written to the connection's client to `output` if that is empty, and has `waker` woken when there
-    /// is more. False if the connection is over: ask for its [`Self::farewell`].
+    /// is more. `None` if the connection is over: ask for its [`Self::farewell`].
     pub fn output(
         &mut self,
         connection: Connection,
         output: &mut BytesMut,
         waker: &Waker,
         now: Instant,
-    ) -> bool {
+    ) -> Option<Outlook> {
         self.send_waiting(connection.session, now);
         if !self.check_kept(connection, now) {
-            return false;
+            return None;
         }
-        let Some(online) = self.sessions.online(connection) else { return false };
-        if online.is_held {
-            online.park(waker);
-            return true;
-        }
-        if output.is_empty() && !online.server.output().is_empty() {
+        let session = self.sessions.of(connection)?;
+        let waits = !session.queue.is_empty();
+        let online = session.online()?;
+        self.wakes.settle(online);
+        online.park(waker);
+        if !online.is_held && output.is_empty() && !online.server.output().is_empty() {
             std::mem::swap(output, online.server.output());
         }
-        online.park(waker);
-        true
-    }
-
-    /// When the connection's client counts as gone unless something comes before; `None` if the connection is over.
-    pub fn silent_at(&mut self, connection: Connection) -> Option<Instant> {
-        Some(self.sessions.online(connection)?.server.deadline())
-    }
-
-    /// When more may be sent to the connection's client, if the rates of the service hold it back: ask for
-    /// [`Self::output`] then.
-    pub fn sends_at(&mut self, connection: Connection) -> Option<Instant> {
-        self.sessions.online(connection)?.sends_at
+        let (silent_at, sends_at, is_held) = (online.server.deadline(), online.sends_at, online.is_held);
+        Some(Outlook { silent_at, sends_at, waits, is_held })
     }
 
     /// Bytes came in of which nothing has come out yet, as within a TLS record.

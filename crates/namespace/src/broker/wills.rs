@@ -57,7 +57,7 @@ impl Broker {
                     let client_id = session.map(|session| session.client_id.clone());
                     log.record(keep(&publish), Some(Publisher { principal: principal.clone(), client_id }));
                 }
-                self.route(publish, &levels, publisher, now);
+                self.route(&publish, &levels, publisher, now);
                 self.adopt_orphans(now);
             }
         }

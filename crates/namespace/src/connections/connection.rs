@@ -16,7 +16,7 @@ use super::authenticating::valid_until;
 use super::faults::ConnectionFaults;
 use super::renewal::Renewal;
 use crate::authentication::Admitted;
-use crate::broker::{Connection, End, Farewell, Received, Refusal};
+use crate::broker::{Connection, End, Farewell, Outlook, Received, Refusal};
 use crate::shared::Shared;
 use azmqtt_local::connecting::{LINGER, send_last};
 use azmqtt_local::task;
@@ -53,6 +53,8 @@ enum Input {
     Taken,
     /// The client should read first.
     Paused,
+    /// There is more.
+    Left,
     /// A fault has stopped the reading.
     Stopped,
 }
@@ -67,8 +69,6 @@ struct Task<S> {
     under_way: bool,
     timer: Pin<Box<Sleep>>,
     input: Input,
-    /// When more may be written, if the rates hold it back.
-    sends_at: Option<Instant>,
     /// Faults that were asked for, if any ever was.
     faults: Option<Box<ConnectionFaults>>,
 }
@@ -89,7 +89,6 @@ where
         under_way: false,
         timer,
         input: Input::Paused,
-        sends_at: None,
         faults: None,
     });
     task::spawn(served.run());
@@ -131,7 +130,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
                         // A flood from one client does not hold up the others.
                         consume_budget().await;
                         tokio::task::yield_now().await;
-                        continue;
+                        self.input = Input::Left;
                     }
                 }
                 break;
@@ -170,55 +169,51 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         if self.faults.is_none() && self.shared.faults.is_used() {
             self.faults = Some(Box::new(ConnectionFaults::new(self.connected.client_id.clone())));
         }
-        let (silent_at, is_held) = loop {
+        let outlook = loop {
             let now = Instant::now();
             if let Some(faults) = &mut self.faults {
                 faults.pass_time(now);
             }
-            let (silent_at, is_held) = {
+            let outlook = {
                 let mut broker = self.shared.broker.lock();
-                if !broker.output(connection, &mut self.output, cx.waker(), now) {
-                    return Poll::Ready(Wake::Over);
-                }
                 if let Some(faults) = &mut self.faults {
                     broker.take_struck(connection).into_iter().for_each(|fault| faults.strike(fault, now));
                 }
                 if let Some(at) = self.transport.take_part() {
                     broker.received_part(connection, at);
                 }
-                self.sends_at = broker.sends_at(connection);
-                (broker.silent_at(connection), broker.is_held(connection))
+                broker.output(connection, &mut self.output, cx.waker(), now)
             };
-            let Some(silent_at) = silent_at else { return Poll::Ready(Wake::Over) };
-            let Some((had_output, written)) = self.poll_write(cx, now) else { break (silent_at, is_held) };
+            let Some(outlook) = outlook else { return Poll::Ready(Wake::Over) };
+            let Some((had_output, written)) = self.poll_write(cx, now) else { break outlook };
             match written {
                 Poll::Ready(Err(_)) => return Poll::Ready(Wake::End(End::Lost)),
                 Poll::Ready(Ok(())) if self.faults.as_mut().is_some_and(|faults| faults.wrote_all()) => {
                     return Poll::Ready(Wake::End(End::Dropped { in_order: false }));
                 }
-                // There may be more, now that there is room for it.
-                Poll::Ready(Ok(())) if had_output => {}
-                Poll::Ready(Ok(())) | Poll::Pending => break (silent_at, is_held),
+                // There is room for more now.
+                Poll::Ready(Ok(())) if had_output && (outlook.waits || self.faults.is_some()) => {}
+                Poll::Ready(Ok(())) | Poll::Pending => break outlook,
             }
         };
         let is_deaf = self.faults.as_ref().is_some_and(|faults| faults.silence().is_deaf());
         let goes_on = match self.input {
             Input::Taken => false,
-            Input::Paused => self.output.is_empty() && !is_held,
-            Input::Stopped => true,
+            Input::Paused => self.output.is_empty() && !outlook.is_held,
+            Input::Left | Input::Stopped => true,
         };
         if goes_on && !is_deaf {
             return Poll::Ready(Wake::Input);
         }
-        if let Some(wake) = self.poll_deadlines(cx, silent_at) {
+        if let Some(wake) = self.poll_deadlines(cx, &outlook) {
             return Poll::Ready(wake);
         }
         if is_deaf || self.input != Input::Taken {
             return Poll::Pending;
         }
-        self.transport.poll_read(cx).map(|read| match read {
-            Ok(1..) => Wake::Input,
-            Ok(0) | Err(_) => Wake::End(End::Lost),
+        self.transport.poll_fill(cx).map(|read| match read {
+            Ok(_) => Wake::Input,
+            Err(_) => Wake::End(End::Lost),
         })
     }
 
@@ -240,13 +235,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
         Some((had_output, written))
     }
 
-    fn poll_deadlines(&mut self, cx: &mut Context<'_>, silent_at: Instant) -> Option<Wake> {
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>, outlook: &Outlook) -> Option<Wake> {
         let write = self.transport.write_deadline(self.shared.config.connections.write_timeout);
         let faults = self.faults.as_ref();
         let excused = faults.and_then(|faults| faults.silence().excused_until);
-        let silent_at = excused.map_or(silent_at, |excused| excused.max(silent_at));
+        let silent_at = excused.map_or(outlook.silent_at, |excused| excused.max(outlook.silent_at));
         let due = faults.and_then(|faults| faults.deadline());
-        let due = [due, self.sends_at].into_iter().flatten().min();
+        let due = [due, outlook.sends_at].into_iter().flatten().min();
         let next = self.connected.valid_until.min(silent_at);
         let next = [write, due].into_iter().flatten().fold(next, Instant::min);
         if self.timer.deadline() > next.into() {

@@ -1,6 +1,8 @@
 //! The namespace's thread: it listens, and ends every connection when it is told to stop.
 
+use std::future::poll_fn;
 use std::sync::{Arc, mpsc};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
@@ -67,6 +69,7 @@ async fn run(
     if let Some(log) = shared.log.get() {
         accepting.push(task::spawn(write(log.clone(), shared.clone())));
     }
+    accepting.push(task::spawn(wake(shared.clone())));
     let faulty = shared.clone();
     accepting.push(task::spawn(async move { faults::run(&faulty.faults, &*faulty).await }));
     // Nobody waits for the answer only if the namespace was dropped, and then `stopped` resolves too.
@@ -105,6 +108,18 @@ async fn tick(shared: Arc<Shared>) {
 async fn write(log: Arc<Log>, shared: Arc<Shared>) {
     let (snapshot, finished) = (shared.clone(), shared);
     log.run(move |_| snapshot.broker.lock().snapshot(), || finished.broker.lock().wake_held()).await;
+}
+
+/// Has the broker wake the clients that it has put off, one group after the other.
+async fn wake(shared: Arc<Shared>) {
+    poll_fn(|cx| -> Poll<()> {
+        if shared.broker.lock().wake_some(cx.waker()) {
+            // After all that is to run now.
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    })
+    .await;
 }
 
 /// Listens on a port, 0 for any free one, of every address of `host`.

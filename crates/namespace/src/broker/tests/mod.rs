@@ -10,6 +10,7 @@ mod retaining;
 mod sessions;
 mod subscribing;
 mod survival;
+mod wakes;
 mod wills;
 
 use std::sync::Arc;
@@ -140,7 +141,7 @@ impl World {
     /// Moves what is to be written to the client.
     fn transfer(&mut self, peer: &mut Peer) {
         let mut output = BytesMut::new();
-        while self.broker.output(peer.connection, &mut output, Waker::noop(), self.now) {
+        while self.broker.output(peer.connection, &mut output, Waker::noop(), self.now).is_some() {
             if output.is_empty() {
                 return;
             }
@@ -243,7 +244,13 @@ impl World {
 
     /// Whether the connection goes on.
     fn is_alive(&mut self, peer: &Peer) -> bool {
-        self.broker.silent_at(peer.connection).is_some()
+        self.outlook(peer).is_some()
+    }
+
+    /// What the connection comes to next. What is to be written stays.
+    fn outlook(&mut self, peer: &Peer) -> Option<Outlook> {
+        let mut full = BytesMut::from(&[0][..]);
+        self.broker.output(peer.connection, &mut full, Waker::noop(), self.now)
     }
 }
 

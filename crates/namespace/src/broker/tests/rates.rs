@@ -85,7 +85,7 @@ fn what_is_over_the_rate_to_a_client_waits_for_its_time() {
     let mut got = Vec::new();
     for _ in 0..3 {
         got.push(world.messages(&mut subscriber).len());
-        let at = world.broker.sends_at(subscriber.connection);
+        let at = world.outlook(&subscriber).and_then(|outlook| outlook.sends_at);
         assert_eq!(at.is_some(), got.iter().sum::<usize>() < 250);
         world.pass(SECOND);
     }
