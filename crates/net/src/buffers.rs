@@ -43,7 +43,7 @@ mod tests {
     fn a_buffer_comes_back_unless_somebody_holds_most_of_it() {
         let mut buffer = take();
         assert_eq!(buffer.capacity(), 0);
-        buffer.extend_from_slice(&[7; 2 * LEAST]);
+        buffer.resize(2 * LEAST, 7);
         let part = buffer.split_to(LEAST + 1).freeze();
         give(buffer);
         assert_eq!(take().capacity(), 0);
