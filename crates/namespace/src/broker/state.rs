@@ -219,6 +219,12 @@ impl Broker {
         Some(Outlook { silent_at, sends_at, waits, is_held })
     }
 
+    /// Wakes the next clients that were put off: whether there are more, who are to be woken after others had their turn.
+    /// If not, `waker` is woken when there are.
+    pub fn wake_some(&mut self, waker: &Waker) -> bool {
+        self.wakes.wake_some(&mut self.sessions, waker)
+    }
+
     /// Bytes came in of which nothing has come out yet, as within a TLS record.
     pub fn received_part(&mut self, connection: Connection, at: Instant) {
         if let Some(online) = self.sessions.online(connection) {

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::task::Waker;
 
 use super::session::{Online, Session};
-use super::state::Broker;
+use super::sessions::Sessions;
 use crate::routing::SessionKey;
 
 /// Tasks that one turn of a publisher wakes at once, and that are woken together afterwards.
@@ -67,15 +67,11 @@ impl Wakes {
     pub fn settle(&mut self, online: &mut Online) {
         self.bytes = self.bytes.saturating_sub(std::mem::take(&mut online.ready));
     }
-}
 
-impl Broker {
-    /// Wakes the next clients that were put off: whether there are more, who are to be woken after others had their turn.
-    /// If not, `waker` is woken when there are.
-    pub fn wake_some(&mut self, waker: &Waker) -> bool {
-        let Self { wakes, sessions, .. } = self;
+    /// Wakes the next clients that were put off: whether there are more. If not, `waker` is woken when there are.
+    pub fn wake_some(&mut self, sessions: &mut Sessions, waker: &Waker) -> bool {
         for _ in 0..GROUP {
-            let Some(key) = wakes.put_off.pop_front() else { break };
+            let Some(key) = self.put_off.pop_front() else { break };
             if let Some(online) = sessions.get_mut(key).and_then(Session::online) {
                 online.is_put_off = false;
                 if online.ready > 0 {
@@ -83,8 +79,8 @@ impl Broker {
                 }
             }
         }
-        let has_more = !wakes.put_off.is_empty();
-        wakes.waker = (!has_more).then(|| waker.clone());
+        let has_more = !self.put_off.is_empty();
+        self.waker = (!has_more).then(|| waker.clone());
         has_more
     }
 }
