@@ -165,8 +165,8 @@ behaviours! {
         /// The same if it leads to a CA certificate of the namespace; else the client is refused.
         Verified = "verified",
     }
-    "A CONNECT with user properties"
-    connect_user_properties: ConnectUserProperties {
+    "A CONNECT, AUTH or SUBSCRIBE with user properties"
+    user_properties: UserProperties {
         /// 0x83.
         Refused = "refused",
         /// As if they were not there.

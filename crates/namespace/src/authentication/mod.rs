@@ -26,8 +26,8 @@ use std::time::SystemTime;
 use azmqtt_mqtt::{Auth, ReasonCode, Version};
 
 use crate::behaviours::{
-    Behaviours, ConnectUserProperties, EntraUserName, EntraWithoutRole, ExpiredToken, JwtInV3, RefusedClient,
-    UserNameWithSources, WebhookCertificate, WebhookForResources, WrongMethod,
+    Behaviours, EntraUserName, EntraWithoutRole, ExpiredToken, JwtInV3, RefusedClient, UserNameWithSources,
+    UserProperties, WebhookCertificate, WebhookForResources, WrongMethod,
 };
 use crate::broker::{Identity, Refusal};
 use crate::limits::MAX_AUTHENTICATION_DATA;
@@ -228,8 +228,7 @@ impl Judge<'_> {
 pub fn check_auth(auth: &Auth, behaviours: &Behaviours) -> Result<(), Refusal> {
     let unsupported = |reason: &str| Err(Refusal::new(ReasonCode::ImplementationSpecificError, reason));
     let properties = &auth.properties;
-    if behaviours.connect_user_properties == ConnectUserProperties::Refused
-        && properties.user_properties().next().is_some()
+    if behaviours.user_properties == UserProperties::Refused && properties.user_properties().next().is_some()
     {
         return unsupported("AUTH has user properties, which the service does not take there");
     }

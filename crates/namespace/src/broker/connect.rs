@@ -12,8 +12,8 @@ use super::session::{Identity, Link, Online, Queue, Session, Token};
 use super::state::Broker;
 use crate::access::{Rights, TopicCache};
 use crate::behaviours::{
-    AnnouncedReceiveMaximum, Behaviours, ConnectUserProperties, DeniedWill, EmptyClientId, OutboundWindow,
-    SubscriptionIdentifiers,
+    AnnouncedReceiveMaximum, Behaviours, DeniedWill, EmptyClientId, OutboundWindow, SubscriptionIdentifiers,
+    UserProperties,
 };
 use crate::life_cycle::Happened;
 use crate::limits::{
@@ -40,8 +40,7 @@ pub struct Accepted {
 pub fn check_connect(connect: &Connect, behaviours: &Behaviours) -> Result<(), Refusal> {
     let unsupported = |reason: &str| Err(Refusal::new(ReasonCode::ImplementationSpecificError, reason));
     let properties = &connect.properties;
-    if behaviours.connect_user_properties == ConnectUserProperties::Refused
-        && properties.user_properties().next().is_some()
+    if behaviours.user_properties == UserProperties::Refused && properties.user_properties().next().is_some()
     {
         return unsupported("CONNECT has user properties, which the service does not take there");
     }

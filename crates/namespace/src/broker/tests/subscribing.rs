@@ -22,6 +22,21 @@ fn a_filter_that_no_template_covers_is_refused() {
 }
 
 #[test]
+fn user_properties_are_not_taken() {
+    let subscribe =
+        || Subscribe { properties: properties(|p| p.user_property("a", "b")), ..Subscribe::new("t/a", QOS1) };
+    let mut world = World::new();
+    let (mut peer, _) = world.connect(v5("c"));
+    assert_eq!(world.subscribe(&mut peer, subscribe()), [ReasonCode::ImplementationSpecificError]);
+
+    let mut behaviours = Behaviours::default();
+    behaviours.set("user_properties", "ignored").unwrap();
+    let mut world = World::with(Limits::default(), behaviours);
+    let (mut peer, _) = world.connect(v5("c"));
+    assert_eq!(world.subscribe(&mut peer, subscribe()), [ReasonCode::GrantedQoS1]);
+}
+
+#[test]
 fn filters_are_bounded() {
     let mut world = World::new();
     let (mut peer, _) = world.connect(v5("c"));
