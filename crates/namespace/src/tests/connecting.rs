@@ -1,5 +1,6 @@
 //! Sessions over real connections.
 
+use azmqtt_client::StateChanges;
 use azmqtt_client::managed::Error;
 use azmqtt_mqtt::{QoS, ReasonCode, Will};
 
@@ -96,9 +97,10 @@ async fn a_namespace_that_stops_says_so() {
     let world = World::new();
     let client = world.client("client");
     connect(&client).await.unwrap();
+    let changes = StateChanges::of(client.state_changes());
     let World { namespace, .. } = world;
     tokio::task::spawn_blocking(move || namespace.stop()).await.unwrap();
-    until(|| client.last_error().is_some_and(|error| error.contains("shutting down"))).await;
+    changes_for(&changes, "shutting down").await;
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use azmqtt_client::Broker;
 use azmqtt_client::managed::{Client, Config, Error, Published, Received, Receiver};
 use azmqtt_client::reply::Reply;
+use azmqtt_client::watch::StateChange;
+use azmqtt_client::{Broker, StateChanges};
 use azmqtt_mqtt::{Publish, QoS, ReasonCode, SubscribeFilter};
 use azmqtt_net::{ClientCertificate, ConnectDeadlines, Endpoint, Trust};
 use rcgen::{CertificateParams, CertifiedIssuer, DnType, Issuer, KeyPair, SanType};
@@ -177,4 +178,11 @@ pub async fn until(mut holds: impl FnMut() -> bool) {
         }
     };
     timeout(LONG, waiting).await.expect("it does not come true");
+}
+
+/// Waits until a client changes its state for a reason with these words, which its last error may be too short a time to be
+/// seen.
+pub async fn changes_for(changes: &StateChanges, words: &str) {
+    let is_told = |change: StateChange| change.reason.is_some_and(|reason| reason.contains(words));
+    until(|| std::iter::from_fn(|| changes.take()).any(is_told)).await;
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use azmqtt_client::StateChanges;
 use azmqtt_client::managed::{Authenticator, Client, Config, Credential, Error, Purpose};
 use azmqtt_mqtt::{Level, ReasonCode};
 use azmqtt_net::{BoxFuture, sync::Mutex};
@@ -14,7 +15,6 @@ use super::keys::TestIssuer;
 use super::support::*;
 use crate::NamespaceConfig;
 use crate::authentication::{ClientAuthentication, CustomJwt};
-use crate::broker::Broker;
 use crate::resources::Permission;
 
 const ISSUER: &str = "https://issuer.example";
@@ -255,9 +255,9 @@ async fn connected_for(seconds: u64, behaviours: &[(&str, &str)]) -> (World, Cli
 
 #[tokio::test]
 async fn a_token_that_expires_ends_the_connection() {
-    let (world, client, _) = connected_for(2, &[]).await;
-    until(|| world.namespace.with_broker(Broker::connected) == 0).await;
-    until(|| client.last_error().is_some_and(|error| error.contains("Not authorized"))).await;
+    let (_world, client, _) = connected_for(2, &[]).await;
+    let changes = StateChanges::of(client.state_changes());
+    changes_for(&changes, "Not authorized").await;
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use azmqtt_client::StateChanges;
 use azmqtt_client::managed::Config;
 use azmqtt_local::certificate_authority::Authority;
 use azmqtt_mqtt::{Level, ReasonCode};
@@ -386,9 +387,10 @@ async fn a_renewal_that_the_webhook_does_not_answer_is_server_busy() {
     let tokens = Tokens::new("OTHER", "first");
     let client = client(world.token_config("session", tokens.clone()));
     connect(&client).await.unwrap();
+    let changes = StateChanges::of(client.state_changes());
     *hook.does.lock() = Does::Close;
     tokens.renew("second");
-    until(|| client.last_error().is_some_and(|error| error.to_lowercase().contains("server busy"))).await;
+    changes_for(&changes, "Server busy").await;
 }
 
 #[tokio::test]
