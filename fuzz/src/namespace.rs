@@ -145,7 +145,7 @@ pub fn session(data: &[u8]) -> bool {
         };
         let received = broker.receive(connected, input, now);
         output.clear();
-        if broker.output(connected, &mut output, Waker::noop(), now) {
+        if broker.output(connected, &mut output, Waker::noop(), now).is_some() {
             written += output.len();
             while codec::decode(&mut output, Sender::Server, version, LARGEST_PACKET)
                 .expect("it is MQTT")

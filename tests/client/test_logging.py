@@ -6,11 +6,11 @@ import logging
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
 
 import azmqtt
+from logs import lines_until
 from scripted_hub import Link, ScriptedHub
 
 KEY = "dG9wIHNlY3JldCBrZXkgb2YgYSB0ZXN0IQ=="
@@ -20,15 +20,6 @@ def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a script in a process of its own."""
     command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
-
-
-def lines_until(caplog, text):
-    """Wait for a line that holds ``text``; return all so far."""
-    deadline = time.monotonic() + 20
-    while not any(text in record.getMessage() for record in caplog.records):
-        assert time.monotonic() < deadline, caplog.text
-        time.sleep(0.01)
-    return [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
 
 
 def test_a_session_is_written_from_the_log_thread(hub, caplog):

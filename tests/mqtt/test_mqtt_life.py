@@ -17,6 +17,7 @@ import azmqtt
 import mqtt5
 from azmqtt import MqttClient
 from interrupt import assert_interrupted
+from logs import lines_until
 from mqtt5 import PUBACK, PUBLISH
 from scripted_broker import BrokerLink, Manners
 
@@ -226,9 +227,9 @@ def test_states_and_the_log(connect, scripted, caplog):
         client.on_state_change(lambda change: states.append(change.state))
         client.connect()
         client.close()
+        lines = lines_until(caplog, "logged: closed")
     assert states == ["connecting", "connected", "closed"]
-    lines = [record.getMessage() for record in caplog.records]
-    assert "logged: connected" in lines
+    assert [line for *_, line in lines] == ["logged: connecting", "logged: connected", "logged: closed"]
 
 
 def script(broker, body: str) -> list[str]:

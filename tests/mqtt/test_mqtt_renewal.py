@@ -13,6 +13,7 @@ import azmqtt
 import mqtt5
 from azmqtt import Enhanced, EntraToken, JsonWebToken, ServiceAccountToken
 from azmqtt._mqtt import authentication, service_account
+from logs import lines_until
 from mqtt5 import AUTH, CONNECT, DISCONNECT
 from scripted_broker import BrokerLink, Manners, refuse_auth, until_error
 from test_mqtt_authentication import Volume, jwt
@@ -338,6 +339,7 @@ def test_nothing_of_a_token_is_shown(scripted, connect, caplog):
         client = connect(scripted(Manners(on={AUTH: refuse_auth})), authentication=EntraToken(Tokens(life=60)))
         client.connect()
         client.publish("a", b"")
+        lines_until(caplog, ": connected")
         shown = [repr(client), client._repr_html_(), str(client.stats()), caplog.text]
     assert not any("token 0" in text for text in shown)
     assert client.stats().token_valid_until is not None

@@ -93,8 +93,9 @@ def namespace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
         pytest.skip("there is no /proc")
     process = Process(tmp_path_factory.mktemp("namespace"))
     yield process
-    process.process.terminate()
-    assert process.process.wait(30) == 0
+    with process.process:
+        process.process.terminate()
+        assert process.process.wait(30) == 0
 
 
 @pytest.mark.parametrize("qos", [0, 1])
