@@ -69,6 +69,13 @@ pub struct StateDir {
     lock: File,
 }
 
+/// Also where what is in the directory turned out to be damaged.
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
 impl StateDir {
     /// Opens a directory, made if it is missing. `directories` are those in it, and `files` those that
     /// [`write_whole`] makes in the directory itself.
@@ -166,5 +173,24 @@ fn remove_durably(path: &Path) -> Result<(), FileError> {
     match fs::remove_file(path).and_then(|()| sync_parent(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new(path, error)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::temp_dir::TempDir;
+
+    #[test]
+    fn a_directory_is_free_again_though_a_child_has_a_copy_of_the_lock() {
+        let dir = TempDir::make("azmqtt-local-test-").unwrap();
+        let open = || StateDir::open(&dir.join("state"), &["documents"], &[]);
+        let opened = open().unwrap();
+        assert!(matches!(open(), Err(StateError::InUse(_))));
+        // What a child has between fork and exec.
+        let copy = opened.lock.try_clone().unwrap();
+        drop(opened);
+        drop(open().unwrap());
+        drop(copy);
     }
 }
