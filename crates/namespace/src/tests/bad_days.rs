@@ -194,6 +194,10 @@ async fn a_subscriber_that_does_not_read_is_closed_and_holds_nobody_up() {
 async fn a_client_that_floods_leaves_others_their_turn() {
     let world = World::new();
     world.contoso(&["t/#"]);
+    let (publisher, subscriber) = (world.client("publisher"), world.client("subscriber"));
+    let receiver = subscriber.receiver(None).unwrap();
+    super::support::subscribe(&subscriber, "t/#").await.unwrap();
+    connect(&publisher).await.unwrap();
     let (mut flood, _) = connected(&world, "flood").await;
     let mut pings = BytesMut::new();
     for _ in 0..100_000 {
@@ -207,9 +211,6 @@ async fn a_client_that_floods_leaves_others_their_turn() {
             }
         }
     });
-    let (publisher, subscriber) = (world.client("publisher"), world.client("subscriber"));
-    let receiver = subscriber.receiver(None).unwrap();
-    super::support::subscribe(&subscriber, "t/#").await.unwrap();
     for index in 0..100 {
         publish(&publisher, "t/a", &index.to_string()).await.unwrap();
         assert_eq!(next_body(&receiver).await, index.to_string());

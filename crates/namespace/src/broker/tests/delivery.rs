@@ -206,3 +206,22 @@ fn an_expiry_of_zero_is_over_at_once_by_the_standard() {
     assert_eq!(world.publish(&mut peer, publish), Some(ReasonCode::Success));
     assert_eq!(world.messages(&mut peer), []);
 }
+
+#[test]
+fn one_that_reads_no_answers_has_no_more_of_its_packets_taken() {
+    let mut world = World::new();
+    let (mut peer, _) = world.connect(v5("c"));
+    let pings = [0xc0, 0].repeat(1000);
+    let mut received = Received::All;
+    for _ in 0..1000 {
+        let mut input = BytesMut::from(&pings[..]);
+        received = world.broker.receive(peer.connection, &mut input, world.now);
+        if received != Received::All {
+            assert_eq!(input.len(), pings.len());
+            break;
+        }
+    }
+    assert_eq!(received, Received::Paused);
+    assert!(world.got(&mut peer).len() < 300_000);
+    assert_eq!(world.send(&mut peer, &[Packet::PingReq]), Received::All);
+}

@@ -38,7 +38,7 @@ async fn connected_311(world: &World, name: &str) -> TlsStream<TcpStream> {
 
 #[tokio::test]
 async fn packets_that_break_a_rule_end_the_connection_with_the_reason() {
-    let world = World::new();
+    let world = patient();
     let mut honest = Honest::at(&world).await;
     // One byte more than the namespace takes.
     let length = MAX_PACKET_SIZE - 3;

@@ -30,6 +30,19 @@ fn impatient(unauthenticated: usize) -> World {
     World::with(NamespaceConfig { connections, ..config() })
 }
 
+/// A namespace that waits for an hour: what it ends within a test, it ends for a better reason than time.
+fn patient() -> World {
+    let long = Duration::from_secs(3600);
+    let connections = ConnectionLimits {
+        handshake_timeout: long,
+        connect_timeout: long,
+        http_idle_timeout: long,
+        write_timeout: long,
+        ..ConnectionLimits::default()
+    };
+    World::with(NamespaceConfig { connections, ..config() })
+}
+
 /// Whether the namespace ends the connection, whatever it says before.
 async fn ends(stream: &mut (impl AsyncRead + Unpin)) -> bool {
     let reading = async { while let Ok(1..) = stream.read(&mut [0; 4096]).await {} };

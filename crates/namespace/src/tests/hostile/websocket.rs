@@ -42,7 +42,7 @@ async fn upgraded(world: &World, name: &str) -> TlsStream<TcpStream> {
 
 #[tokio::test]
 async fn requests_that_break_a_rule_are_refused() {
-    let world = World::new();
+    let world = patient();
     let mut honest = Honest::at(&world).await;
     let large = format!("X: {}\r\nHost", "x".repeat(20_000));
     let many = format!("{}Host", "X: y\r\n".repeat(2000));
@@ -69,7 +69,7 @@ async fn requests_that_break_a_rule_are_refused() {
 
 #[tokio::test]
 async fn frames_that_break_a_rule_end_the_connection() {
-    let world = World::new();
+    let world = patient();
     let mut honest = Honest::at(&world).await;
     // A ping of more than 125 bytes [RFC 6455 §5.5].
     let mut long_ping = vec![0x89, 0xFE, 0, 126];
@@ -96,18 +96,28 @@ async fn frames_that_break_a_rule_end_the_connection() {
 
 #[tokio::test]
 async fn fragments_without_end_count_together() {
-    let world = World::new();
+    let world = patient();
     let mut honest = Honest::at(&world).await;
-    let mut stream = upgraded(&world, "rude").await;
-    let mut frame = vec![0x02, 0xFF, 0, 0, 0, 0, 0, 0x01, 0, 0, 0, 0, 0, 0];
-    frame.resize(14 + (64 << 10), 0);
-    let mut written = 0;
-    while written < 100 && stream.write_all(&frame).await.is_ok() {
-        frame[0] = 0;
-        written += 1;
+    let mut connect = BytesMut::new();
+    codec::encode(&connect_packet("rude"), Version::Mqtt5, &mut connect, LARGEST_PACKET).unwrap();
+    for is_known in [false, true] {
+        let mut stream = upgraded(&world, "rude").await;
+        if is_known {
+            stream.write_all(&[0x82, 0x80 | connect.len() as u8, 0, 0, 0, 0]).await.unwrap();
+            stream.write_all(&connect).await.unwrap();
+            // CONNACK in a frame.
+            assert_eq!(stream.read_u8().await.unwrap(), 0x82);
+        }
+        let mut frame = vec![0x02, 0xFF, 0, 0, 0, 0, 0, 0x01, 0, 0, 0, 0, 0, 0];
+        frame.resize(14 + (64 << 10), 0);
+        let mut written = 0;
+        while written < 100 && stream.write_all(&frame).await.is_ok() {
+            frame[0] = 0;
+            written += 1;
+        }
+        assert!(ends(&mut stream).await, "{is_known}");
+        honest.works().await;
     }
-    assert!(ends(&mut stream).await);
-    honest.works().await;
 }
 
 #[tokio::test]
