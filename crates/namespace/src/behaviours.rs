@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use azmqtt_mqtt::Properties;
+
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
@@ -165,9 +167,10 @@ behaviours! {
         /// The same if it leads to a CA certificate of the namespace; else the client is refused.
         Verified = "verified",
     }
-    "A CONNECT, AUTH or SUBSCRIBE with user properties"
+    "A CONNECT, AUTH, SUBSCRIBE, PUBACK or DISCONNECT with user properties"
     user_properties: UserProperties {
-        /// 0x83.
+        /// 0x83. After such a PUBACK or DISCONNECT the connection is over as after any mistake of the client: its will is
+        /// published.
         Refused = "refused",
         /// As if they were not there.
         Ignored = "ignored",
@@ -264,6 +267,13 @@ behaviours! {
         Name = "common-name",
         /// The distinguished name, as in `CN=a, O=b`.
         Subject = "subject",
+    }
+}
+
+impl UserProperties {
+    /// Whether a packet with these properties, other than PUBLISH, is refused.
+    pub(crate) fn refuses(self, properties: &Properties) -> bool {
+        self == Self::Refused && properties.user_properties().next().is_some()
     }
 }
 

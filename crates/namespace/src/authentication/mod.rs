@@ -27,7 +27,7 @@ use azmqtt_mqtt::{Auth, ReasonCode, Version};
 
 use crate::behaviours::{
     Behaviours, EntraUserName, EntraWithoutRole, ExpiredToken, JwtInV3, RefusedClient, UserNameWithSources,
-    UserProperties, WebhookCertificate, WebhookForResources, WrongMethod,
+    WebhookCertificate, WebhookForResources, WrongMethod,
 };
 use crate::broker::{Identity, Refusal};
 use crate::limits::MAX_AUTHENTICATION_DATA;
@@ -228,8 +228,7 @@ impl Judge<'_> {
 pub fn check_auth(auth: &Auth, behaviours: &Behaviours) -> Result<(), Refusal> {
     let unsupported = |reason: &str| Err(Refusal::new(ReasonCode::ImplementationSpecificError, reason));
     let properties = &auth.properties;
-    if behaviours.user_properties == UserProperties::Refused && properties.user_properties().next().is_some()
-    {
+    if behaviours.user_properties.refuses(properties) {
         return unsupported("AUTH has user properties, which the service does not take there");
     }
     if properties.authentication_data().is_some_and(|data| data.len() > MAX_AUTHENTICATION_DATA) {

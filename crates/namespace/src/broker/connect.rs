@@ -13,7 +13,6 @@ use super::state::Broker;
 use crate::access::{Rights, TopicCache};
 use crate::behaviours::{
     AnnouncedReceiveMaximum, Behaviours, DeniedWill, EmptyClientId, OutboundWindow, SubscriptionIdentifiers,
-    UserProperties,
 };
 use crate::life_cycle::Happened;
 use crate::limits::{
@@ -40,8 +39,7 @@ pub struct Accepted {
 pub fn check_connect(connect: &Connect, behaviours: &Behaviours) -> Result<(), Refusal> {
     let unsupported = |reason: &str| Err(Refusal::new(ReasonCode::ImplementationSpecificError, reason));
     let properties = &connect.properties;
-    if behaviours.user_properties == UserProperties::Refused && properties.user_properties().next().is_some()
-    {
+    if behaviours.user_properties.refuses(properties) {
         return unsupported("CONNECT has user properties, which the service does not take there");
     }
     if properties.authentication_data().is_some_and(|data| data.len() > MAX_AUTHENTICATION_DATA) {

@@ -98,23 +98,36 @@ impl Broker {
     pub(super) fn handle(&mut self, connection: Connection, event: Event<Token>, now: Instant) {
         match event {
             Event::Publish(publish) => self.published(connection, &publish, now),
-            Event::Acknowledged { token, reason, .. } => {
+            Event::Acknowledged { token, reason, properties } => {
                 self.answered(connection, token, now);
                 if reason.is_error() && self.behaviours.refused_message == RefusedMessage::Disconnected {
-                    let what = "the client refused a message";
-                    let end = End::Misbehaved(ReasonCode::ImplementationSpecificError, what);
-                    self.end_session(connection.session, end, now);
+                    self.unsupported(connection, "the client refused a message", now);
+                } else if self.behaviours.user_properties.refuses(&properties) {
+                    let what = "PUBACK has user properties, which the service does not take there";
+                    self.unsupported(connection, what, now);
                 }
             }
             Event::NotSentAgain { token, .. } => self.answered(connection, token, now),
             Event::Subscribe(subscribe) => self.subscribed(connection, &subscribe, now),
             Event::Unsubscribe(unsubscribe) => self.unsubscribed(connection, &unsubscribe),
+            Event::Disconnect(disconnect)
+                if self.behaviours.user_properties.refuses(&disconnect.properties) =>
+            {
+                let what = "DISCONNECT has user properties, which the service does not take there";
+                self.unsupported(connection, what, now);
+            }
             Event::Disconnect(disconnect) => {
                 self.end_session(connection.session, End::Client(disconnect), now);
             }
             // The session has refused the one, and `receive_some` returned the other.
             Event::Connect(_) | Event::Auth(_) => {}
         }
+    }
+
+    /// Ends the connection of a client that did what the service does not take.
+    fn unsupported(&mut self, connection: Connection, what: &'static str, now: Instant) {
+        let end = End::Misbehaved(ReasonCode::ImplementationSpecificError, what);
+        self.end_session(connection.session, end, now);
     }
 
     fn answered(&mut self, connection: Connection, token: Token, now: Instant) {

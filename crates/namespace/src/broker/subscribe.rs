@@ -8,7 +8,7 @@ use super::connection::Connection;
 use super::message::Match;
 use super::outcome::End;
 use super::state::Broker;
-use crate::behaviours::{DeniedSubscribe, DollarTopics, UserProperties};
+use crate::behaviours::{DeniedSubscribe, DollarTopics};
 use crate::durable::Record;
 use crate::limits::{FILTERS_PER_PACKET, SHARED_PER_SESSION, SUBSCRIPTIONS_PER_SESSION};
 use crate::routing::{Options, Subscriber};
@@ -24,15 +24,13 @@ impl Broker {
         }
         let identifier = subscribe.properties.subscription_identifiers().next().unwrap_or(0);
         let is_within_rate = self.throttle.subscribe(&mut online.inbound, now);
-        let has_user_properties = subscribe.properties.user_properties().next().is_some();
-        let refused_as_a_whole =
-            if has_user_properties && self.behaviours.user_properties == UserProperties::Refused {
-                Some(ReasonCode::ImplementationSpecificError)
-            } else if !is_within_rate || subscribe.filters.len() > FILTERS_PER_PACKET {
-                Some(ReasonCode::QuotaExceeded)
-            } else {
-                None
-            };
+        let refused_as_a_whole = if self.behaviours.user_properties.refuses(&subscribe.properties) {
+            Some(ReasonCode::ImplementationSpecificError)
+        } else if !is_within_rate || subscribe.filters.len() > FILTERS_PER_PACKET {
+            Some(ReasonCode::QuotaExceeded)
+        } else {
+            None
+        };
         let outcomes: Vec<(ReasonCode, bool)> = subscribe
             .filters
             .iter()

@@ -108,6 +108,38 @@ fn a_client_that_refuses_a_message_is_disconnected() {
 }
 
 #[test]
+fn an_answer_to_a_message_has_no_user_properties() {
+    for (choice, is_alive) in [("refused", false), ("ignored", true)] {
+        let mut behaviours = Behaviours::default();
+        behaviours.set("user_properties", choice).unwrap();
+        let mut world = World::with(Limits::default(), behaviours);
+        let (mut peer, _) = world.connect(lasting("c", 60));
+        world.subscribe(&mut peer, Subscribe::new("t/#", QOS1));
+        // A reason string is another thing: it is for people, and nobody here reads it.
+        for (properties, is_alive) in [
+            (properties(|p| p.reason_string("thanks")), true),
+            (properties(|p| p.user_property("a", "b")), is_alive),
+        ] {
+            world.publish(&mut peer, message("t/a", QOS1, "x"));
+            let packet_id = match &world.got(&mut peer)[..] {
+                [Packet::Publish(publish)] => publish.packet_id,
+                other => panic!("{other:?}"),
+            };
+            world.send(&mut peer, &[Packet::PubAck(PubAck { properties, ..PubAck::new(packet_id) })]);
+            assert_eq!(world.is_alive(&peer), is_alive);
+        }
+        if !is_alive {
+            let (end, code) = world.farewell(&mut peer).unwrap();
+            assert!(matches!(end, End::Misbehaved(..)), "{end:?}");
+            assert_eq!(code, Some(ReasonCode::ImplementationSpecificError));
+            // The client has the message all the same.
+            let (mut again, _) = world.connect(lasting("c", 60));
+            assert_eq!(world.messages(&mut again), []);
+        }
+    }
+}
+
+#[test]
 fn more_messages_than_the_receive_maximum_end_the_connection() {
     let limits = Limits { receive_maximum: 3, ..Limits::default() };
     let mut world = World::with(limits, Behaviours::default());

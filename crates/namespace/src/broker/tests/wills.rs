@@ -42,6 +42,26 @@ fn a_will_is_published_unless_the_client_leaves_in_order() {
 }
 
 #[test]
+fn a_client_does_not_leave_in_order_with_user_properties() {
+    for (choice, wills) in [("refused", 1), ("ignored", 0)] {
+        let mut behaviours = Behaviours::default();
+        behaviours.set("user_properties", choice).unwrap();
+        let mut world = World::with(Limits::default(), behaviours);
+        let (mut watcher, _) = world.connect(v5("w"));
+        world.subscribe(&mut watcher, Subscribe::new("t/#", QOS1));
+        for (properties, wills) in [
+            (properties(|p| p.reason_string("done for today")), 0),
+            (properties(|p| p.user_property("a", "b")), wills),
+        ] {
+            let (mut peer, _) = world.connect(with_will(v5("c"), None));
+            let goodbye = Disconnect { properties, ..Disconnect::normal() };
+            assert_eq!(world.send(&mut peer, &[Packet::Disconnect(goodbye)]), Received::Over);
+            assert_eq!(world.payloads(&mut watcher).len(), wills);
+        }
+    }
+}
+
+#[test]
 fn a_will_waits_for_its_delay_or_the_end_of_the_session() {
     let (mut world, mut watcher) = watched();
     // The delay comes first.
