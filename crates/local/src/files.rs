@@ -73,22 +73,29 @@ pub(crate) fn remove_unfinished(path: &Path) {
 
 /// Replaces a file, or leaves it as it was. Only this user can read it.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let replaced = replace(path, |file| file.write_all(bytes));
+    replaced.map(drop).map_err(|error| FileError::new(path, error))
+}
+
+/// Replaces a file by what `write` writes, or leaves it as it was. The file, still open, and what `write` returned.
+pub(crate) fn replace<T>(
+    path: &Path,
+    write: impl FnOnce(&mut File) -> io::Result<T>,
+) -> io::Result<(File, T)> {
     let beside = path.with_extension("tmp");
-    let write = || {
+    let replaced = || {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&beside)?;
-        file.write_all(bytes)?;
+        let written = write(&mut file)?;
         file.sync_all()?;
         fs::rename(&beside, path)?;
-        sync_parent(path)
+        sync_parent(path)?;
+        Ok((file, written))
     };
-    write().map_err(|error| {
-        remove_unfinished(&beside);
-        FileError::new(path, error)
-    })
+    replaced().inspect_err(|_| remove_unfinished(&beside))
 }
 
 /// Makes a rename, or a removal, durable. Windows has no such thing.

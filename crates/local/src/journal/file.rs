@@ -1,11 +1,11 @@
 //! The file of a journal.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::Path;
 
 use super::frame::{Batch, FRAME, HEADER, Header, Kind, MAGIC, Record, split};
-use crate::files::{FileError, remove_unfinished, sync_parent};
+use crate::files::{FileError, replace};
 use crate::state_dir::StateError;
 
 /// A journal is made anew when it is so much longer than twice its snapshot, in bytes.
@@ -23,10 +23,8 @@ impl Journal {
     /// Makes the file anew, of what these records say and nothing else; returns when it is safe on the disk. If it cannot be, the
     /// file is as it was before.
     pub fn create(path: &Path, records: impl IntoIterator<Item = impl Record>) -> io::Result<Self> {
-        let beside = path.with_extension("tmp");
-        let write = || {
-            let file = open(&beside)?;
-            let mut out = BufWriter::new(&file);
+        let (file, length) = replace(path, |file| {
+            let mut out = BufWriter::new(file);
             out.write_all(MAGIC)?;
             let mut length = MAGIC.len() + HEADER;
             let mut batch = Batch::default();
@@ -39,13 +37,9 @@ impl Journal {
             length += write_frames(&mut out, Kind::Snapshot, &batch)?;
             out.write_all(&Header::of(Kind::EndOfSnapshot, &[]).write())?;
             out.flush()?;
-            drop(out);
-            file.sync_all()?;
-            std::fs::rename(&beside, path)?;
-            sync_parent(path)?;
-            Ok(Self { file, length: length as u64, snapshot: length as u64 })
-        };
-        write().inspect_err(|_| remove_unfinished(&beside))
+            Ok(length as u64)
+        })?;
+        Ok(Self { file, length, snapshot: length })
     }
 
     /// Appends records; returns when they are safe on the disk. After an error make the file anew: something of them may be in
@@ -72,14 +66,6 @@ impl Journal {
     pub fn is_long(&self) -> bool {
         self.length > 2 * self.snapshot + SLACK
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 fn write_frames(out: &mut impl Write, kind: Kind, batch: &Batch) -> io::Result<usize> {
