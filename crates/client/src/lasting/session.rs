@@ -135,9 +135,7 @@ pub trait Lasting: Dispatch<End = End<<Self as Lasting>::Error>> + Send + Sized 
     fn keeps_connected(&mut self, _whether: bool) {}
 
     /// Whether a newer client of the process is about to take the place of this one.
-    fn is_claimed(&self) -> bool {
-        false
-    }
+    fn is_claimed(&self) -> bool;
 
     /// Opens a stream, and has made what is to be shown on it. The future owns what it needs, so that it can run beside the
     /// task. It is boxed, because its handshake takes kilobytes that a connected task should not keep.
