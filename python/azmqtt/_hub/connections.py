@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from azmqtt._local.awaited import not_in_time
 from azmqtt._support.waiting import Steps, run, run_async
 
 if TYPE_CHECKING:
@@ -57,11 +58,8 @@ class ConnectionsMixin:
     ) -> Steps[None]:
         __tracebackhide__ = True
         if not (yield lambda tick: self._core.wait_for_connection(device_id, connected, tick, module_id), timeout):
-            state = "connect" if connected else "disconnect"
             who = device_id if module_id is None else f"{device_id}/{module_id}"
-            refused = f"; the last connection that was refused: {self.last_refusal}" if self.last_refusal else ""
-            msg = f"{who} did not {state} within {timeout} s{refused if connected else ''}"
-            raise TimeoutError(msg)
+            raise not_in_time(who, timeout, self.last_refusal, connected=connected)
 
     def connection_count(self, device_id: str, *, module_id: str | None = None) -> int:
         """Return how many connections of the device or module were accepted since the hub started.

@@ -114,3 +114,17 @@ def brief(body: bytes) -> str:
     except UnicodeDecodeError:
         text = repr(body)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def not_in_time(who: str, timeout: float | None, last_refusal: str | None, *, connected: bool) -> TimeoutError:
+    """Make the error of a wait for a connection, or for its end.
+
+    Args:
+        who: The device or client.
+        timeout: How long the wait took, in seconds.
+        last_refusal: Why the service refused a connection last, which may be the reason.
+        connected: Whether a connection was awaited, not its end.
+    """
+    state = "connect" if connected else "disconnect"
+    refused = f"; the last connection that was refused: {last_refusal}" if last_refusal and connected else ""
+    return TimeoutError(f"{who} did not {state} within {timeout} s{refused}")

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from azmqtt.faults import Fault, FaultSchedule, FiredFault, PlannedFault
 
 
-class FaultsOfAService:
+class ServiceFaultsMixin:
     """The part of a local service that does wrong when it is asked to."""
 
     _core: Any

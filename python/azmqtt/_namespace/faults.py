@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azmqtt._local.faults import FaultsOfAService
+from azmqtt._local.faults import ServiceFaultsMixin
 
 if TYPE_CHECKING:
     from azmqtt._core import Namespace, NamespaceFaults
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from azmqtt.faults import Fault
 
 
-class FaultsMixin(FaultsOfAService):
+class FaultsMixin(ServiceFaultsMixin):
     """The part of :class:`~azmqtt.LocalNamespace` that does wrong when it is asked to."""
 
     _core: Namespace

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, get_args
 
-from azmqtt._local.awaited import Feed, first_match
+from azmqtt._local.awaited import Feed, first_match, not_in_time
 from azmqtt._support.arguments import function, not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 
@@ -137,10 +137,7 @@ class LifeCycleMixin:
             return False
 
         if not (yield look, timeout):
-            state = "connect" if connected else "disconnect"
-            refused = f"; the last connection that was refused: {self.last_refusal}" if self.last_refusal else ""
-            msg = f"{client_id} did not {state} within {timeout} s{refused if connected else ''}"
-            raise TimeoutError(msg)
+            raise not_in_time(client_id, timeout, self.last_refusal, connected=connected)
 
 
 def _check_kind(kind: str | None) -> None:
