@@ -287,7 +287,7 @@ def test_a_forked_child_has_a_pool_of_its_own(hub, python):
     """Also where the parent's threads were running at the moment of the fork."""
     device, other = hub.create_device(), hub.create_device()
     body = f"""
-        import os, sys, threading, time, warnings, azmqtt
+        import faulthandler, os, sys, threading, time, warnings, azmqtt
         warnings.simplefilter("ignore", DeprecationWarning)  # Python's own about fork and threads
         options = {{"trust": {str(hub.ca_file)!r}, "port": {hub.port}}}
         client = azmqtt.DeviceClient.from_connection_string({device.connection_string!r}, **options)
@@ -295,6 +295,7 @@ def test_a_forked_child_has_a_pool_of_its_own(hub, python):
         client.on_method("m", lambda _: "parent")
         client.connect()
         child = os.fork()
+        faulthandler.dump_traceback_later({WAIT}, exit=True)  # both say where they hang, if they do
         if child == 0:
             own = azmqtt.DeviceClient.from_connection_string({other.connection_string!r}, **options)
             own.on_message(lambda _: got.set())
@@ -341,6 +342,6 @@ def python():
 
     def run(body):
         command = [sys.executable, "-W", "error", "-c", textwrap.dedent(body)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=WAIT + 20, check=False)
 
     return run
