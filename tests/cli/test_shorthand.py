@@ -102,7 +102,7 @@ def test_a_file(tmp_path: Path):
         (["{a:1}", "{b:2}"], "one object in quotes"),
         (["a=1", "b"], "'b' is not name=value"),
         (["{a:" * 20 + "1" + "}" * 20], "more than 16"),
-        (['{a:"\\x"}'], "is no string"),
+        (['{a:"\\x"}'], "is not a string"),
     ],
 )
 def test_what_is_wrong_is_named(words: list[str], text: str):

@@ -440,8 +440,8 @@ def liar(tmp_path: Path) -> Iterator[ManagementApi]:
     ("answers", "text"),
     [
         ([(200, {}, b"<html>")], "is not JSON"),
-        ([(200, {}, b"[]")], "is no object"),
-        ([(200, {}, b'{"value": 5}')], "is no list"),
+        ([(200, {}, b"[]")], "is not an object"),
+        ([(200, {}, b'{"value": 5}')], "is not a list"),
         ([(200, {}, b'{"value": [], "nextLink": "https://example.com/"}')], "leads elsewhere"),
         ([(200, {}, b'{"value": [], "nextLink": "http://localhost:1/"}')], "leads elsewhere"),
         ([(200, {}, b'{"value": [], "nextLink": 5}')], "leads elsewhere"),

@@ -102,7 +102,7 @@ def read_json(what: str, content: bytes) -> Any:
     """Read JSON; ``what`` names it in the error.
 
     Raises:
-        BadAnswer: It is none. Shows how it begins.
+        BadAnswer: It is not JSON. Shows how it begins.
     """
     try:
         return strict_json.read(content)

@@ -50,7 +50,7 @@ class Where(NamedTuple):
         """Read the id of a namespace.
 
         Raises:
-            UsageError: It is none.
+            UsageError: It is not one.
         """
         found = _RESOURCE_ID.fullmatch(resource_id)
         if found is None:
@@ -88,7 +88,7 @@ class ManagementApi:
             version: The version of the API; the newest stable one if absent.
 
         Raises:
-            UsageError: The URL is none of HTTPS, or the token is none.
+            UsageError: The URL is not one of HTTPS, or the token is malformed.
             ValueError: The file cannot be read or has no certificate.
         """
         self._authority = _authority(url)
@@ -121,7 +121,7 @@ class ManagementApi:
 
         Raises:
             RequestFailed: The namespace said no, such as with 404.
-            BadAnswer: It is no resource.
+            BadAnswer: It is not a resource.
         """
         return _object(self._ask("GET", target))
 
@@ -135,7 +135,7 @@ class ManagementApi:
 
         Raises:
             RequestFailed: The namespace said no.
-            BadAnswer: It is no list, the next page is elsewhere, or there is no end of pages.
+            BadAnswer: It is not a list, the next page is elsewhere, or the pages do not end.
         """
         given = {"$filter": filter_text, "$top": top}
         query = "".join(f"&{name}={quote(str(value), safe='')}" for name, value in given.items() if value is not None)
@@ -145,7 +145,7 @@ class ManagementApi:
             page = _object(answer)
             entries, following = page.get("value"), page.get("nextLink")
             if not isinstance(entries, list):
-                raise BadAnswer(f"{_ANSWER} is no list")
+                raise BadAnswer(f"{_ANSWER} is not a list")
             found += entries
             if not following:
                 return found
@@ -237,7 +237,7 @@ def _authority(url: str) -> tuple[str, int]:
     """Return host and port of a URL.
 
     Raises:
-        UsageError: It is none of HTTPS.
+        UsageError: It is not one of HTTPS.
     """
     try:
         parts = urlsplit(url)
@@ -257,7 +257,7 @@ def _object(answer: Answer) -> dict[str, Any]:
     """
     found = read_json(_ANSWER, answer.body)
     if not isinstance(found, dict):
-        raise BadAnswer(f"{_ANSWER} is no object")
+        raise BadAnswer(f"{_ANSWER} is not an object")
     return found
 
 

@@ -134,7 +134,7 @@ class _Reader:
         try:
             return str(json.loads(text))
         except ValueError as error:
-            raise common.UsageError(f"{self._option}: {text} is no string: {error}") from None
+            raise common.UsageError(f"{self._option}: {text} is not a string: {error}") from None
 
     def _peek(self) -> str:
         while self._at < len(self._text) and self._text[self._at].isspace():

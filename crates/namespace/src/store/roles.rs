@@ -11,7 +11,7 @@ use azmqtt_local::files::FileError;
 use azmqtt_local::state_dir::StateError;
 
 impl Shared {
-    /// Gives an identity a role. Whether it had it not.
+    /// Gives an identity a role; returns whether the role is new.
     pub fn put_role(&self, assignment: RoleAssignment) -> Result<bool, ChangeError> {
         let kept = self.store.0.lock();
         let mut roles = self.roles();
@@ -24,7 +24,7 @@ impl Shared {
         Ok(is_new)
     }
 
-    /// Takes a role away. Whether the identity had it. Who has lost a right by it is disconnected.
+    /// Takes a role away; returns whether the identity had it. A client that loses a right with it is disconnected.
     pub fn delete_role(&self, assignment: &RoleAssignment) -> Result<bool, ChangeError> {
         let kept = self.store.0.lock();
         let mut roles = self.roles();
@@ -60,7 +60,7 @@ impl Kept {
     pub fn load_roles(&self, shared: &Shared) -> Result<(), NamespaceError> {
         let Some(disk) = &self.disk else { return Ok(()) };
         let Some((path, value)) = disk.document(ROLES_FILE)? else { return Ok(()) };
-        let roles = value.as_array().ok_or_else(|| StateError::corrupt(&path, "it is no list"))?;
+        let roles = value.as_array().ok_or_else(|| StateError::corrupt(&path, "it is not a list"))?;
         for (index, role) in roles.iter().enumerate() {
             let damaged = |reason: &str| StateError::corrupt(&path, format_args!("entry {index}: {reason}"));
             let role = from_file(role).map_err(|reason| damaged(&reason))?;
