@@ -15,7 +15,7 @@ import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["tests", "demo", "lint", "rust", "docs", "bench"]
+nox.options.sessions = ["tests", "demo", "lint", "rust", "rustdoc", "docs", "bench"]
 
 PROJECT: dict[str, Any] = nox.project.load_toml("pyproject.toml")["project"]
 CLIPPY = ("cargo", "clippy", "--locked", "--workspace", "--all-targets")
@@ -103,10 +103,28 @@ def python_library_path(session: nox.Session) -> str:
 
 
 @nox.session(venv_backend="none")
-def docs(session: nox.Session) -> None:
+def rustdoc(session: nox.Session) -> None:
     """Build the documentation of the Rust code, private items included."""
     arguments = ("--locked", "--workspace", "--no-deps", "--document-private-items")
     cargo(session, "cargo", "doc", *arguments, RUSTDOCFLAGS="-D warnings")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation site into ``site/main``; a release with ``-- 1.2.0`` into ``site/1.2.0``."""
+    version = session.posargs[0] if session.posargs else "main"
+    # Sphinx 9 needs Python 3.11.
+    recent = session.run("python", "-c", "import sys; print(sys.version_info >= (3, 11))", silent=True)
+    if str(recent).strip() != "True":
+        session.skip("the site needs Python 3.11 or newer")
+    install_extras(session, "docs")
+    if session.venv_backend != "none":
+        install(session, ".")
+    options = ("--fail-on-warning", "--keep-going", "--nitpicky", "--quiet", "--doctree-dir", "site/.doctrees")
+    environment = {"AZMQTT_DOCS_VERSION": version}
+    session.run("sphinx-build", *options, "docs", f"site/{version}", env=environment)
+    session.run("python", "docs/_site/check_links.py", f"site/{version}")
+    session.run("python", "docs/_site/versions.py", "site")
 
 
 @nox.session(venv_backend="none")

@@ -57,32 +57,34 @@ POLL_INTERVAL = 2.0
 class ClientOptions(TypedDict, total=False):
     """The options of :class:`~azmqtt.DeviceClient`, all by name, all optional.
 
-    port: The hub's port: 8883 for MQTT over TLS, 443 with ``websocket``.
-    websocket: Whether MQTT goes over a WebSocket (``False``), for networks that block port 8883.
-    proxy: What to connect through: ``"http://user:password@host:port"`` (HTTP CONNECT), ``"socks5://…"`` (the same
-        as ``"socks5h://"``: the proxy looks names up), or ``"environment"`` for ``HTTPS_PROXY``, ``ALL_PROXY`` and
-        ``NO_PROXY`` as they are when the client is made. Special characters of user and password are
-        percent-encoded. By default none.
-    gateway_hostname: The IoT Edge or other gateway to dial in the hub's place, as with ``GatewayHostName`` in a
-        connection string. Its own name is checked against its certificate.
-    https_port: The hub's port for HTTPS (443): file upload.
-    trust: The root certificates that the hub's certificate must chain to, in place of the bundled and the
-        system's: the path of a file in PEM or DER, or its content as ``str`` (PEM) or ``bytes``.
-    keep_alive: Seconds without traffic before the hub is asked whether it is still there (60); 0 for never, at
-        most 1,177 (IoT Hub docs, "Use MQTT": keep-alive).
-    sas_ttl: Seconds for which a signed token is valid (3,600). It is renewed by itself after 85 % of that.
-    retry: When to try again after a lost connection; see :class:`~azmqtt.RetryPolicy`.
-    outbox: How much may wait to be acknowledged; see :class:`~azmqtt.Outbox`.
-    lost_session: What becomes of unacknowledged messages when the hub forgot the session: ``"resend"`` (they are
-        sent again as new: at least once) or ``"fail"`` (their callers get ``ConnectionLost``).
-    max_in_flight: Unacknowledged QoS 1 messages on the wire (2,048), at most 65,535.
-    model_id: The IoT Plug and Play model, such as ``dtmi:com:example:Thermostat;1``.
-    product_info: The name that the hub's logs show for the client software.
-    timeout: Seconds that a call may take unless it names its own (30).
-    auto_connect: Whether the first call connects by itself (``True``), or only ``connect`` does.
-    exclusive: Whether this client is the only one of its device or module in this process (``True``): when it
-        connects, it takes the place of another one, which is closed; a ``RuntimeWarning`` says so. With ``False`` for
-        one of two, both stay, and the hub ends the connection of each when the other connects.
+    Attributes:
+        port: The hub's port. Default: 8883 for MQTT over TLS, 443 with ``websocket``.
+        websocket: Use MQTT over a WebSocket, for networks that block port 8883. Default: ``False``.
+        proxy: The proxy to connect through: ``"http://user:password@host:port"`` (HTTP CONNECT), ``"socks5://…"``
+            (same as ``"socks5h://"``: the proxy resolves names), or ``"environment"`` for the values that
+            ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` have when the client is created. Percent-encode special
+            characters in user name and password. Default: no proxy.
+        gateway_hostname: The IoT Edge or other gateway to connect to instead of the hub, as with ``GatewayHostName``
+            in a connection string. The client checks the gateway's certificate against this name.
+        https_port: The hub's HTTPS port, for file upload. Default: 443.
+        trust: The root certificates to trust for the hub, instead of the bundled and the system's: the path of a file
+            in PEM or DER, or its content as ``str`` (PEM) or ``bytes``.
+        keep_alive: Seconds without traffic after which the client sends a PINGREQ. Default: 60. 0 disables it; the
+            maximum is 1,177 (IoT Hub docs, "Use MQTT": keep-alive).
+        sas_ttl: Seconds for which a signed token is valid. Default: 3,600. The client renews the token after 85 % of
+            this time.
+        retry: When to reconnect; see :class:`~azmqtt.RetryPolicy`.
+        outbox: How many unacknowledged messages the client holds; see :class:`~azmqtt.Outbox`.
+        lost_session: What happens to unacknowledged messages when the hub has lost the session: ``"resend"`` (send
+            them again as new messages: at least once) or ``"fail"`` (their calls raise ``ConnectionLost``).
+        max_in_flight: Maximum of unacknowledged QoS 1 messages on the wire. Default: 2,048; at most 65,535.
+        model_id: The IoT Plug and Play model, such as ``dtmi:com:example:Thermostat;1``.
+        product_info: The name of the client software in the hub's logs.
+        timeout: Default timeout of calls, in seconds. Default: 30.
+        auto_connect: Connect on the first call. Default: ``True``. With ``False``, only ``connect`` connects.
+        exclusive: Allow one client per device or module in this process. Default: ``True``. When a second client
+            connects, it replaces the first: the first is closed and a ``RuntimeWarning`` is issued. If either client
+            has ``False``, both stay open, and the hub drops the connection of one whenever the other connects.
     """
 
     port: int | None

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import azmqtt
+
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 
@@ -31,10 +33,27 @@ def test_links_within_the_repository(page):
     assert broken == []
 
 
-def test_the_readme_leads_to_every_page():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    pages = [page.relative_to(ROOT).as_posix() for page in PAGES if page.name != "README.md"]
-    assert [page for page in pages if f"]({page})" not in text] == []
+def test_the_start_page_leads_to_every_page():
+    text = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^[\w/-]+$", text, re.MULTILINE))
+    pages = {page.stem for page in (ROOT / "docs").glob("*.md")}
+    assert pages - listed == {"index"}
+
+
+def test_every_public_name_is_in_the_reference():
+    text = "".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs" / "api").glob("*.rst"))
+    listed = set(re.findall(r"^\.\. auto\w+:: azmqtt\.(\w+)$", text, re.MULTILINE))
+    assert set(azmqtt.__all__) - listed == {"__version__", "Registration"}  # in azmqtt.provisioning
+
+
+def test_the_plots_show_the_numbers_of_the_tables(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_site")
+    import plots
+
+    text = plots.TABLES.read_text(encoding="utf-8")
+    drawn = {f"{plot.name}.svg": plots.draw(text, plot) for plot in plots.PLOTS}
+    # `python docs/_site/plots.py` writes them.
+    assert {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "docs" / "plots").iterdir()} == drawn
 
 
 def test_every_example_is_named_on_a_page():

@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 class DeviceClient(MethodCallsMixin, Connection):
     """A device, or a module of one, on an IoT Hub.
 
-    Make one with :meth:`from_connection_string`, :meth:`from_symmetric_key`, :meth:`from_sas_token`,
-    :meth:`from_certificate` or :meth:`from_signer`. That does no I/O: the first call connects, and the client then
-    stays connected, through lost lines and expiring tokens, until it is closed. Use it in ``with`` or ``async with``,
-    or call :meth:`close`.
+    Create one with :meth:`from_connection_string`, :meth:`from_symmetric_key`, :meth:`from_sas_token`,
+    :meth:`from_certificate` or :meth:`from_signer`. These do no I/O. The first call connects. The client then
+    reconnects after a lost connection and renews tokens until you close it. Use it in ``with`` or ``async with``, or
+    call :meth:`close`.
 
-    Each call exists twice: the bare name blocks (and lets other threads run, and stops on Ctrl-C), the ``_async``
-    suffix is for ``await``. Both may be used on the same client, from any thread and any event loop. ``timeout`` is in
-    seconds; a call that names none has the client's. Every call ends by an answer, an error or its timeout.
+    Each call has two forms: the plain name blocks (it releases the GIL and stops on Ctrl-C), and the name with
+    ``_async`` is a coroutine. You can mix both on one client, from any thread and any event loop. ``timeout`` is in
+    seconds and defaults to the client's. Every call ends with an answer, an error or a timeout.
 
     Any call may raise:
         ConnectionFailed: No connection could be made.

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
 
 class MqttClient(Incoming):
-    """A client of any broker of MQTT 5 or 3.1.1, such as an Event Grid namespace or the one of IoT Operations.
+    """A client for any MQTT 5 or 3.1.1 broker, such as an Event Grid namespace or the broker of IoT Operations.
 
-    Making one does no I/O: the first call connects, and the client then stays connected, through lost lines and
-    expiring tokens, until it is closed. Use it in ``with`` or ``async with``, or call :meth:`close`.
+    The constructor does no I/O. The first call connects. The client then reconnects after a lost connection and
+    renews tokens until you close it. Use it in ``with`` or ``async with``, or call :meth:`close`::
 
         with MqttClient("broker.example.com", "boiler-7", authentication=EntraToken(credential)) as client:
             client.subscribe("commands/boiler-7/#")
@@ -37,11 +37,11 @@ class MqttClient(Incoming):
             for message in client.messages():
                 print(message.topic, message.json())
 
-    Each call exists twice: the bare name blocks (and lets other threads run, and stops on Ctrl-C), the ``_async``
-    suffix is for ``await``. Both may be used on the same client, from any thread and any event loop. ``timeout`` is in
-    seconds; a call that names none has the client's. Every call ends by an answer, an error or its timeout.
+    Each call has two forms: the plain name blocks (it releases the GIL and stops on Ctrl-C), and the name with
+    ``_async`` is a coroutine. You can mix both on one client, from any thread and any event loop. ``timeout`` is in
+    seconds and defaults to the client's. Every call ends with an answer, an error or a timeout.
 
-    Any call may raise an :class:`~azmqtt.Error`:
+    Any call may raise:
         ConnectionFailed: No connection could be made; ``ServerMoved`` if the broker names another one.
         AuthenticationFailed: The broker refused the credentials, at the beginning or when they were renewed.
         ConnectionLost: The connection was lost and the outcome is unknown; ``SessionTakenOver`` if another connection

@@ -25,45 +25,49 @@ if TYPE_CHECKING:
 class MqttOptions(TypedDict, total=False):
     """The options of :class:`~azmqtt.MqttClient`, all by name, all optional.
 
-    username: The user name of CONNECT: on Event Grid the client's authentication name.
-    password: The password of CONNECT.
-    certificate: The client's X.509 certificate, with those of its issuers if the broker needs them: the path of a file
-        in PEM or DER, or its content.
-    private_key: Its private key, the same way; it may also stand in the certificate's file.
-    passphrase: The one that the key is encrypted with, if it is.
-    port: The broker's port: 8883, or 443 with ``websocket``; without ``tls`` 1883 or 80.
-    tls: Whether the connection is encrypted (``True``).
-    websocket: Whether MQTT goes over a WebSocket (``False``).
-    path: Its path (``"/mqtt"``).
-    proxy: What to connect through: ``"http://user:password@host:port"`` (HTTP CONNECT), ``"socks5://…"``, or
-        ``"environment"`` for ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``. By default none.
-    trust: The root certificates that the broker's certificate must chain to, in place of the bundled and the system's:
-        the path of a file in PEM or DER, or its content.
-    protocol: 5 for MQTT 5, 4 for MQTT 3.1.1.
-    clean_start: Whether the first connection begins a new session (``False``); later ones go on with it, always.
-    session_expiry: Seconds that the broker is to keep the session without a connection, at most 4,294,967,295, which
-        means for ever; 3,600, or 0 without a ``client_id``. MQTT 3.1.1 knows 0 and "for long" only.
-    keep_alive: Seconds without traffic before the broker is asked whether it is still there (60); 0 for never.
-    receive_maximum: Messages at QoS 1 and 2 that the broker may send before the first is acknowledged (1,024).
-    max_packet_size: Bytes of the largest packet that the broker may send (16 MiB).
-    topic_alias_maximum: Topic aliases that the broker may use (16).
-    will: What the broker publishes when the connection is lost; see :class:`~azmqtt.Will`.
-    user_properties: Those of CONNECT, pairs of a name and a value, or a mapping. Event Grid refuses them.
-    authentication: How to authenticate by AUTH (MQTT 5): :class:`~azmqtt.EntraToken`, :class:`~azmqtt.JsonWebToken`,
-        :class:`~azmqtt.ServiceAccountToken` or :class:`~azmqtt.Enhanced`.
-    retry: When to try again after a lost connection; see :class:`~azmqtt.RetryPolicy`.
-    outbox: How much may wait to be acknowledged; see :class:`~azmqtt.Outbox`.
-    lost_session: What happens when the broker has forgotten the session at a reconnect: ``"resend"`` (subscribe again,
-        send again what was not acknowledged, and go on), or ``"fail"`` (calls end with
-        :class:`~azmqtt.SessionLost`, and the client connects no more until it is told to; closing the client ends the
-        session then, as the contract of IoT Operations' clients has it).
-    ack: Whether a message is acknowledged when the next one is asked for (``"auto"``), or by ``message.ack()``
-        (``"manual"``).
-    timeout: Seconds that a call may take unless it names its own (30).
-    auto_connect: Whether the first call connects by itself (``True``), or only ``connect`` does.
-    exclusive: Whether this client is the only one of its host, port and client id in this process (``True``): when it
-        connects, it takes the place of another one, which is closed; a ``RuntimeWarning`` says so. With ``False`` for
-        one of two, both stay, and the broker ends the connection of each when the other connects.
+    Attributes:
+        username: The user name in CONNECT. On Event Grid: the client's authentication name.
+        password: The password in CONNECT.
+        certificate: The client's X.509 certificate, followed by those of its issuers if the broker needs them: the
+            path of a file in PEM or DER, or its content.
+        private_key: The certificate's private key, in the same forms. It may also be in the certificate's file.
+        passphrase: The passphrase of an encrypted private key.
+        port: The broker's port. Default: 8883, or 443 with ``websocket``; without ``tls`` 1883 or 80.
+        tls: Encrypt the connection. Default: ``True``.
+        websocket: Use MQTT over a WebSocket. Default: ``False``.
+        path: The path of the WebSocket. Default: ``"/mqtt"``.
+        proxy: The proxy to connect through: ``"http://user:password@host:port"`` (HTTP CONNECT), ``"socks5://…"``, or
+            ``"environment"`` for ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY``. Default: no proxy.
+        trust: The root certificates to trust for the broker, instead of the bundled and the system's: the path of a
+            file in PEM or DER, or its content.
+        protocol: 5 for MQTT 5 (the default), 4 for MQTT 3.1.1.
+        clean_start: Start a new session with the first connection. Default: ``False``. Reconnects always resume the
+            session.
+        session_expiry: Seconds for which the broker keeps the session without a connection. Default: 3,600, or 0
+            without a ``client_id``. The maximum, 4,294,967,295, means that it never expires. MQTT 3.1.1 only
+            distinguishes 0 from other values.
+        keep_alive: Seconds without traffic after which the client sends a PINGREQ. Default: 60. 0 disables it.
+        receive_maximum: Maximum of unacknowledged QoS 1 and 2 messages that the broker may send. Default: 1,024.
+        max_packet_size: Size of the largest packet that the broker may send, in bytes. Default: 16 MiB.
+        topic_alias_maximum: Number of topic aliases that the broker may use. Default: 16.
+        will: The message that the broker publishes when the connection is lost; see :class:`~azmqtt.Will`.
+        user_properties: User properties in CONNECT: pairs of name and value, or a mapping. Event Grid refuses them.
+        authentication: Enhanced authentication (MQTT 5 AUTH): :class:`~azmqtt.EntraToken`,
+            :class:`~azmqtt.JsonWebToken`, :class:`~azmqtt.ServiceAccountToken` or :class:`~azmqtt.Enhanced`.
+        retry: When to reconnect; see :class:`~azmqtt.RetryPolicy`.
+        outbox: How many unacknowledged messages the client holds; see :class:`~azmqtt.Outbox`.
+        lost_session: What happens when the broker has lost the session at a reconnect: ``"resend"`` (subscribe again,
+            send unacknowledged messages again, continue), or ``"fail"`` (calls raise :class:`~azmqtt.SessionLost`, and
+            the client reconnects only on ``connect``; closing the client then ends the session, as IoT Operations
+            expects of its clients).
+        ack: When to acknowledge a message: when the next one is requested (``"auto"``, the default), or by
+            ``message.ack()`` (``"manual"``).
+        timeout: Default timeout of calls, in seconds. Default: 30.
+        auto_connect: Connect on the first call. Default: ``True``. With ``False``, only ``connect`` connects.
+        exclusive: Allow one client per host, port and client id in this process. Default: ``True``. When a second
+            client connects, it replaces the first: the first is closed and a ``RuntimeWarning`` is issued. If either
+            client has ``False``, both stay open, and the broker drops the connection of one whenever the other
+            connects.
     """
 
     username: str | None

@@ -7,7 +7,7 @@
 ==========================  ========================================================================
 
 The first two need paho-mqtt 1.6.1 or later (``pip install "azmqtt[paho]"``), which is not installed along; the last
-does not. :mod:`azmqtt.paho.client` has all names of ``paho.mqtt.client``.
+does not. ``azmqtt.paho.client`` has all names of ``paho.mqtt.client``.
 """
 
 from __future__ import annotations
