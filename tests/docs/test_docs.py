@@ -19,6 +19,16 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_the_links_of_the_readme_work_on_a_package_index():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert len(links) > 10
+    # A package index shows this page without the repository around it.
+    found = {link: re.fullmatch(r"https://azmqtt\.example/azmqtt/(?:blob|tree|raw)/main/(.+)", link) for link in links}
+    assert [link for link, match in found.items() if not match or not (ROOT / match[1]).exists()] == []
+    assert 'Repository = "https://azmqtt.example/azmqtt"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_within_the_repository(page):
     links = re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8"))
