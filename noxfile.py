@@ -120,7 +120,16 @@ def docs(session: nox.Session) -> None:
     install_extras(session, "docs")
     if session.venv_backend != "none":
         install(session, ".")
-    options = ("--fail-on-warning", "--keep-going", "--nitpicky", "--quiet", "--doctree-dir", "site/.doctrees")
+    options = (
+        "--fail-on-warning",
+        "--keep-going",
+        "--nitpicky",
+        "--quiet",
+        "--jobs",
+        "auto",
+        "--doctree-dir",
+        "site/.doctrees",
+    )
     environment = {"AZMQTT_DOCS_VERSION": version}
     session.run("sphinx-build", *options, "docs", f"site/{version}", env=environment)
     session.run("python", "docs/_site/check_links.py", f"site/{version}")
