@@ -4,50 +4,66 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::access::Access;
 use super::core::{Core, Seconds, span};
 use super::invoke::InvokeOptions;
+use super::json_text::{JsonDefault, to_json};
 use super::log::Log;
 use super::options::Options;
 use super::outcome::Outcome;
 use super::sending::Sending;
 use super::upload::Upload;
-use super::{bridge, convert, errors, outgoing, stats, waiter};
+use super::{bridge, errors, outgoing, stats, waiter};
 use azmqtt_device::{Device, Error, Reply, ReportedProperties};
 
 /// One device's client.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct Client(Arc<Core>);
+pub(super) struct Client {
+    core: Arc<Core>,
+    /// For what is not JSON. It may lead back to the client, which the garbage collector must see.
+    json_default: Option<Py<PyAny>>,
+}
 
 impl Client {
     pub(super) fn core(&self) -> &Arc<Core> {
-        &self.0
+        &self.core
+    }
+
+    pub(super) fn json_default(&self) -> JsonDefault<'_> {
+        self.json_default.as_ref()
     }
 }
 
 #[pymethods]
 impl Client {
     #[new]
-    fn new(access: &Access, options: Options) -> PyResult<Self> {
+    fn new(access: &Access, mut options: Options) -> PyResult<Self> {
+        let json_default = options.json_default.take();
         let (config, timeout) = options.build(access)?;
-        Ok(Self(Arc::new(Core::new(config, timeout))))
+        Ok(Self { core: Arc::new(Core::new(config, timeout)), json_default })
+    }
+
+    /// For the garbage collector.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.json_default.as_ref().map_or(Ok(()), |default| visit.call(default))
     }
 
     fn connect(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
-        let (device, timeout) = (self.0.device_to_connect(py)?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.core.device_to_connect(py)?, self.core.timeout(timeout)?);
         waiter::wait(py, |reply| device.connect(timeout, reply))
     }
 
     fn connect_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device_to_connect(py)?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.core.device_to_connect(py)?, self.core.timeout(timeout)?);
         bridge::submit(py, |reply| device.connect(timeout, reply))
     }
 
     fn disconnect(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
-        let (device, timeout) = (self.0.device_to_disconnect()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.core.device_to_disconnect()?, self.core.timeout(timeout)?);
         waiter::wait(py, |reply| device.disconnect(timeout, reply))
     }
 
@@ -56,23 +72,23 @@ impl Client {
         py: Python<'py>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device_to_disconnect()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.core.device_to_disconnect()?, self.core.timeout(timeout)?);
         bridge::submit(py, |reply| device.disconnect(timeout, reply))
     }
 
     fn close(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<usize> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.core.device()?, self.core.timeout(timeout)?);
         waiter::wait(py, |reply| device.close(timeout, reply))
     }
 
     fn close_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device()?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.core.device()?, self.core.timeout(timeout)?);
         bridge::submit(py, |reply| device.close(timeout, reply))
     }
 
     /// Ends the connection without waiting for anything, for a client that nobody has any more.
     fn abandon(&self) {
-        if let Some(device) = self.0.device_if_alive() {
+        if let Some(device) = self.core.device_if_alive() {
             device.close(std::time::Duration::ZERO, Reply::ignore());
         }
     }
@@ -83,8 +99,9 @@ impl Client {
         message: &Bound<'_, PyAny>,
         timeout: Option<Seconds>,
     ) -> PyResult<()> {
-        let (device, timeout) = (self.0.device_for_call(py)?, self.0.timeout(timeout)?);
-        let message = outgoing::message(message, &self.0.topic, Bytes::copy_from_slice)?;
+        let (device, timeout) = (self.core.device_for_call(py)?, self.core.timeout(timeout)?);
+        let message =
+            outgoing::message(message, &self.core.topic, self.json_default(), Bytes::copy_from_slice)?;
         waiter::wait(py, |reply| device.send(message, timeout, reply))
     }
 
@@ -94,30 +111,31 @@ impl Client {
         message: &Bound<'py, PyAny>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let timeout = self.0.timeout(timeout)?;
-        let message = outgoing::message(message, &self.0.topic, Bytes::copy_from_slice)?;
-        bridge::submit_many(py, &*self.0, |device, reply| device.send(message, timeout, reply))
+        let timeout = self.core.timeout(timeout)?;
+        let message =
+            outgoing::message(message, &self.core.topic, self.json_default(), Bytes::copy_from_slice)?;
+        bridge::submit_many(py, &*self.core, |device, reply| device.send(message, timeout, reply))
     }
 
     /// A call to `send_messages`: `Sending.run` is its blocking form.
     fn sending(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<Sending> {
-        Sending::new(py, &self.0, timeout)
+        Sending::new(py, &self.core, self.json_default(), timeout)
     }
 
     /// Begins to upload a file; without a timeout it may take as long as it moves on.
     fn upload(&self, blob_name: String, timeout: Option<Seconds>) -> PyResult<Upload> {
-        Upload::new(&self.0, blob_name, timeout)
+        Upload::new(&self.core, blob_name, timeout)
     }
 
     fn get_twin<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device_for_call(py)?, self.0.timeout(timeout)?);
+        let (device, timeout) = (self.core.device_for_call(py)?, self.core.timeout(timeout)?);
         let twin = waiter::wait(py, |reply| device.get_twin(timeout, reply))?;
         Outcome::from(twin).into_python(py)
     }
 
     fn get_twin_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
-        let timeout = self.0.timeout(timeout)?;
-        bridge::submit_many(py, &*self.0, |device, reply| device.get_twin(timeout, reply))
+        let timeout = self.core.timeout(timeout)?;
+        bridge::submit_many(py, &*self.core, |device, reply| device.get_twin(timeout, reply))
     }
 
     /// Calls a method of another device or module through the gateway; both timeouts of the method in seconds.
@@ -127,8 +145,8 @@ impl Client {
         call: InvokeOptions<'py>,
         timeout: f64,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device()?, span("timeout", timeout)?);
-        let call = call.invocation()?;
+        let (device, timeout) = (self.core.device()?, span("timeout", timeout)?);
+        let call = call.invocation(self.json_default())?;
         let answer = waiter::wait(py, |reply| device.invoke_method(call, timeout, reply))?;
         Outcome::from(answer).into_python(py)
     }
@@ -139,8 +157,8 @@ impl Client {
         call: InvokeOptions<'py>,
         timeout: f64,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device()?, span("timeout", timeout)?);
-        let call = call.invocation()?;
+        let (device, timeout) = (self.core.device()?, span("timeout", timeout)?);
+        let call = call.invocation(self.json_default())?;
         bridge::submit(py, |reply| device.invoke_method(call, timeout, reply))
     }
 
@@ -151,8 +169,8 @@ impl Client {
         if_version: Option<u64>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (device, timeout) = (self.0.device_for_call(py)?, self.0.timeout(timeout)?);
-        let patch = reported_patch(patch)?;
+        let (device, timeout) = (self.core.device_for_call(py)?, self.core.timeout(timeout)?);
+        let patch = reported_patch(patch, self.json_default())?;
         let patched = waiter::wait(py, |reply| device.patch_reported(patch, if_version, timeout, reply))?;
         Outcome::from(patched).into_python(py)
     }
@@ -164,9 +182,9 @@ impl Client {
         if_version: Option<u64>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let timeout = self.0.timeout(timeout)?;
-        let patch = reported_patch(patch)?;
-        bridge::submit_many(py, &*self.0, |device, reply| {
+        let timeout = self.core.timeout(timeout)?;
+        let patch = reported_patch(patch, self.json_default())?;
+        bridge::submit_many(py, &*self.core, |device, reply| {
             device.patch_reported(patch, if_version, timeout, reply);
         })
     }
@@ -174,36 +192,36 @@ impl Client {
     /// Where the connection stands.
     #[getter]
     fn state(&self) -> &'static str {
-        self.0.device_if_alive().map_or("disconnected", |device| device.state().as_str())
+        self.core.device_if_alive().map_or("disconnected", |device| device.state().as_str())
     }
 
     /// What ended the last connection or attempt.
     #[getter]
     fn last_error(&self) -> Option<String> {
-        self.0.device_if_alive().and_then(Device::last_error)
+        self.core.device_if_alive().and_then(Device::last_error)
     }
 
     /// Warns if the next call that connects takes the place of another client of the process.
     fn announce(&self, py: Python<'_>) -> PyResult<()> {
-        self.0.device_for_call(py).map(drop)
+        self.core.device_for_call(py).map(drop)
     }
 
     /// Why nothing can be asked of the client any more, once it is closed.
     #[getter]
     fn closed_error(&self, py: Python<'_>) -> PyErr {
-        errors::raise(py, &self.0.device_if_alive().map_or(Error::ClientClosed, Device::closed))
+        errors::raise(py, &self.core.device_if_alive().map_or(Error::ClientClosed, Device::closed))
     }
 
     /// Everything that is counted or measured, by its name. Round trips are tuples, in seconds.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let read = self.0.seen()?.stats();
+        let read = self.core.seen()?.stats();
         stats::stats(py, read.counts(), read.connected_since, read.token_expiry, read.round_trips())
     }
 
     /// Puts what happens to the connection from now on into `log`, under the name `client`; once.
     fn log_to(&self, log: &Log, client: &str) {
-        if let Some(device) = self.0.device_if_alive()
-            && !self.0.logged.swap(true, Ordering::Relaxed)
+        if let Some(device) = self.core.device_if_alive()
+            && !self.core.logged.swap(true, Ordering::Relaxed)
         {
             device.log_to(log.inner(), client.into());
         }
@@ -211,22 +229,25 @@ impl Client {
 
     #[getter]
     fn hostname(&self) -> &str {
-        &self.0.config().identity.host_name
+        &self.core.config().identity.host_name
     }
 
     #[getter]
     fn device_id(&self) -> &str {
-        &self.0.config().identity.device_id
+        &self.core.config().identity.device_id
     }
 
     #[getter]
     fn module_id(&self) -> Option<&str> {
-        self.0.config().identity.module_id.as_deref()
+        self.core.config().identity.module_id.as_deref()
     }
 }
 
 /// A patch of Python's objects.
-pub(super) fn reported_patch(patch: &Bound<'_, PyAny>) -> PyResult<ReportedProperties> {
-    let text = convert::to_json("patch", patch)?;
+pub(super) fn reported_patch(
+    patch: &Bound<'_, PyAny>,
+    default: JsonDefault<'_>,
+) -> PyResult<ReportedProperties> {
+    let text = to_json("patch", patch, default)?;
     ReportedProperties::from_json(text).map_err(|error| errors::value_error(&error))
 }

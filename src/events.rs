@@ -9,6 +9,7 @@ use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use super::client::Client;
 use super::cloud_message::CloudMessage as PyCloudMessage;
 use super::core::Core;
 use super::errors::{Failure, of_any};
@@ -23,17 +24,17 @@ use azmqtt_net::BoxFuture;
 /// What an iterator yields.
 pub(super) trait Item: Incoming {
     /// The Python object for it.
-    fn into_python<'py>(self, py: Python<'py>, core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>>;
+    fn into_python<'py>(self, py: Python<'py>, owner: &Owned) -> PyResult<Bound<'py, PyAny>>;
 }
 
 impl Item for CloudMessage {
-    fn into_python<'py>(self, py: Python<'py>, _core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>> {
+    fn into_python<'py>(self, py: Python<'py>, _owner: &Owned) -> PyResult<Bound<'py, PyAny>> {
         PyCloudMessage::from(self).into_bound_py_any(py)
     }
 }
 
 impl Item for DesiredPatch {
-    fn into_python<'py>(self, py: Python<'py>, _core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>> {
+    fn into_python<'py>(self, py: Python<'py>, _owner: &Owned) -> PyResult<Bound<'py, PyAny>> {
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let class = CLASS.import(py, "azmqtt._types", "DesiredPatch")?;
         class.call1((convert::to_python(py, &self.patch)?, self.version))
@@ -41,8 +42,8 @@ impl Item for DesiredPatch {
 }
 
 impl Item for MethodRequest {
-    fn into_python<'py>(self, py: Python<'py>, core: &Arc<Core>) -> PyResult<Bound<'py, PyAny>> {
-        MethodCall::new(core, self).into_bound_py_any(py)
+    fn into_python<'py>(self, py: Python<'py>, owner: &Owned) -> PyResult<Bound<'py, PyAny>> {
+        MethodCall::new(py, &owner.core, owner.json_default.as_ref(), self).into_bound_py_any(py)
     }
 }
 
@@ -67,19 +68,26 @@ pub(super) trait Position: Send + Sync {
     fn done(&self) {}
 }
 
-struct Cursor<T: Item> {
+/// Whose items they are.
+pub(super) struct Owned {
     core: Arc<Core>,
+    /// For what in the responses of methods is not JSON.
+    json_default: Option<Py<PyAny>>,
+}
+
+struct Cursor<T: Item> {
+    owner: Owned,
     receiver: Arc<Receiver<T>>,
 }
 
 impl<T: Item> Position for Cursor<T> {
     fn take<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.core.device()?;
-        self.receiver.take().map(|item| item.into_python(py, &self.core)).transpose()
+        self.owner.core.device()?;
+        self.receiver.take().map(|item| item.into_python(py, &self.owner)).transpose()
     }
 
     fn listen(&self, reply: Reply<(), Failure>) -> PyResult<usize> {
-        self.core.device()?;
+        self.owner.core.device()?;
         Ok(self.receiver.listen(of_any(reply)))
     }
 
@@ -88,7 +96,7 @@ impl<T: Item> Position for Cursor<T> {
     }
 
     fn subscribed(&self, reply: Reply<(), Failure>) -> PyResult<()> {
-        self.core.device()?;
+        self.owner.core.device()?;
         self.receiver.when_subscribed(of_any(reply));
         Ok(())
     }
@@ -99,7 +107,7 @@ impl<T: Item> Position for Cursor<T> {
     }
 
     fn done(&self) {
-        if self.core.device_if_alive().is_some() {
+        if self.owner.core.device_if_alive().is_some() {
             self.receiver.done();
         }
     }
@@ -107,7 +115,7 @@ impl<T: Item> Position for Cursor<T> {
 
 impl<T: Item> Drop for Cursor<T> {
     fn drop(&mut self) {
-        if self.core.device_if_alive().is_none() {
+        if self.owner.core.device_if_alive().is_none() {
             // After a fork the item is the parent's to acknowledge, and the locks may be held for ever in this copy.
             std::mem::forget(Arc::clone(&self.receiver));
         }
@@ -169,10 +177,13 @@ impl Events {
         Self { position: Arc::new(position), armed: Arc::default(), timeout }
     }
 
-    fn of<T: Item>(py: Python<'_>, core: &Arc<Core>, timeout: Option<Duration>) -> PyResult<Self> {
+    fn of<T: Item>(py: Python<'_>, client: &Client, timeout: Option<Duration>) -> PyResult<Self> {
+        let core = client.core();
         let device = core.device_for_call(py)?.clone();
         let receiver = Arc::new(Receiver::<T>::new(device, core.timeout));
-        Ok(Self::at(Cursor { core: Arc::clone(core), receiver }, timeout))
+        let json_default = client.json_default().map(|default| default.clone_ref(py));
+        let owner = Owned { core: Arc::clone(core), json_default };
+        Ok(Self::at(Cursor { owner, receiver }, timeout))
     }
 
     /// The changes of the state that come into `inbox`, as long as `check` finds nothing wrong with `core`.
@@ -190,7 +201,7 @@ impl Events {
 /// Whose events they are.
 #[derive(FromPyObject)]
 enum Owner<'py> {
-    Device(Bound<'py, super::client::Client>),
+    Device(Bound<'py, Client>),
     Broker(Bound<'py, broker::BrokerClient>),
 }
 
@@ -208,9 +219,9 @@ impl Events {
     ) -> PyResult<Self> {
         let timeout = timeout.map(|seconds| super::core::span("timeout", seconds.into())).transpose()?;
         match (client, kind) {
-            (Owner::Device(client), "messages") => Self::of::<CloudMessage>(py, client.get().core(), timeout),
-            (Owner::Device(client), "desired") => Self::of::<DesiredPatch>(py, client.get().core(), timeout),
-            (Owner::Device(client), "methods") => Self::of::<MethodRequest>(py, client.get().core(), timeout),
+            (Owner::Device(client), "messages") => Self::of::<CloudMessage>(py, client.get(), timeout),
+            (Owner::Device(client), "desired") => Self::of::<DesiredPatch>(py, client.get(), timeout),
+            (Owner::Device(client), "methods") => Self::of::<MethodRequest>(py, client.get(), timeout),
             (Owner::Device(client), "state") => {
                 let core = client.get().core();
                 let inbox = core.device()?.state_changes();

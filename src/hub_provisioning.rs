@@ -4,12 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pyo3::exceptions::PyValueError;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use serde_json::Value;
 
 use super::convert;
 use super::core::span;
 use super::hub::{Hub, to_python};
+use super::json_text::to_json;
 use azmqtt_dialect::x509::Thumbprint;
 use azmqtt_dialect::{ServiceError, SymmetricKey};
 use azmqtt_hub::provisioning::enrollment::Attestation;
@@ -27,33 +29,42 @@ type Record<'py> = (String, String, Option<String>, String, Option<Bound<'py, Py
 type Request<'py> = (String, String, Option<String>, Option<Bound<'py, PyAny>>);
 
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(super) struct ProvisioningService(Arc<azmqtt_hub::Hub>);
+pub(super) struct ProvisioningService {
+    hub: Arc<azmqtt_hub::Hub>,
+    /// For what is not JSON.
+    json_default: Option<Py<PyAny>>,
+}
 
 #[pymethods]
 impl ProvisioningService {
     #[new]
-    fn new(hub: &Hub) -> Self {
-        Self(hub.0.clone())
+    fn new(hub: &Hub, json_default: Option<Py<PyAny>>) -> Self {
+        Self { hub: hub.0.clone(), json_default }
+    }
+
+    /// For the garbage collector.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.json_default.as_ref().map_or(Ok(()), |default| visit.call(default))
     }
 
     #[getter]
     fn id_scope(&self) -> &str {
-        self.0.id_scope()
+        self.hub.id_scope()
     }
 
     #[getter]
     fn host(&self) -> &str {
-        self.0.provisioning_host()
+        self.hub.provisioning_host()
     }
 
     #[getter]
     fn port(&self) -> u16 {
-        self.0.provisioning_port()
+        self.hub.provisioning_port()
     }
 
     #[getter]
     fn service_connection_string(&self) -> String {
-        self.0.provisioning_service_connection_string()
+        self.hub.provisioning_service_connection_string()
     }
 
     /// `initial_twin` is JSON-able.
@@ -69,8 +80,8 @@ impl ProvisioningService {
         let mut enrollment = Enrollment::new(registration_id, attestation(shown)?);
         enrollment.device_id = device_id;
         enrollment.policy.enabled = enabled;
-        enrollment.policy.initial_twin = json("initial_twin", initial_twin)?;
-        py.detach(|| self.0.create_enrollment(enrollment)).map_err(to_python)
+        enrollment.policy.initial_twin = self.json("initial_twin", initial_twin)?;
+        py.detach(|| self.hub.create_enrollment(enrollment)).map_err(to_python)
     }
 
     fn create_group(
@@ -83,36 +94,36 @@ impl ProvisioningService {
     ) -> PyResult<()> {
         let mut group = EnrollmentGroup::new(name, attestation(shown)?);
         group.policy.enabled = enabled;
-        group.policy.initial_twin = json("initial_twin", initial_twin)?;
-        py.detach(|| self.0.create_enrollment_group(group)).map_err(to_python)
+        group.policy.initial_twin = self.json("initial_twin", initial_twin)?;
+        py.detach(|| self.hub.create_enrollment_group(group)).map_err(to_python)
     }
 
     fn enrollment_keys(&self, registration_id: &str) -> PyResult<Option<[String; 2]>> {
-        self.0.enrollment_keys(registration_id).map_err(to_python)
+        self.hub.enrollment_keys(registration_id).map_err(to_python)
     }
 
     fn group_keys(&self, name: &str) -> PyResult<Option<[String; 2]>> {
-        self.0.enrollment_group_keys(name).map_err(to_python)
+        self.hub.enrollment_group_keys(name).map_err(to_python)
     }
 
     fn set_enrollment_enabled(&self, py: Python<'_>, registration_id: &str, enabled: bool) -> PyResult<()> {
-        py.detach(|| self.0.set_enrollment_enabled(registration_id, enabled)).map_err(to_python)
+        py.detach(|| self.hub.set_enrollment_enabled(registration_id, enabled)).map_err(to_python)
     }
 
     fn set_group_enabled(&self, py: Python<'_>, name: &str, enabled: bool) -> PyResult<()> {
-        py.detach(|| self.0.set_enrollment_group_enabled(name, enabled)).map_err(to_python)
+        py.detach(|| self.hub.set_enrollment_group_enabled(name, enabled)).map_err(to_python)
     }
 
     fn remove_enrollment(&self, py: Python<'_>, registration_id: &str) -> PyResult<()> {
-        py.detach(|| self.0.remove_enrollment(registration_id)).map_err(to_python)
+        py.detach(|| self.hub.remove_enrollment(registration_id)).map_err(to_python)
     }
 
     fn remove_group(&self, py: Python<'_>, name: &str) -> PyResult<()> {
-        py.detach(|| self.0.remove_enrollment_group(name)).map_err(to_python)
+        py.detach(|| self.hub.remove_enrollment_group(name)).map_err(to_python)
     }
 
     fn registrations<'py>(&self, py: Python<'py>) -> PyResult<Vec<Record<'py>>> {
-        let records = self.0.registrations();
+        let records = self.hub.registrations();
         let convert = |record: azmqtt_hub::provisioning::Record| {
             Ok((
                 record.registration_id,
@@ -127,33 +138,33 @@ impl ProvisioningService {
     }
 
     fn remove_registration(&self, py: Python<'_>, registration_id: &str) -> PyResult<()> {
-        py.detach(|| self.0.remove_registration(registration_id)).map_err(to_python)
+        py.detach(|| self.hub.remove_registration(registration_id)).map_err(to_python)
     }
 
     fn set_pace(&self, polls: u32, retry_after: u64) {
-        self.0.set_provisioning_pace(polls, retry_after);
+        self.hub.set_provisioning_pace(polls, retry_after);
     }
 
     /// The next `count` requests are answered with this error.
     fn add_errors(&self, count: usize, error_code: u32, message: &str, retry_after: Option<u64>) {
         let error = ServiceError { retry_after, ..ServiceError::new(error_code, message) };
-        self.0.add_provisioning_faults(std::iter::repeat_n(Fault::Answer(error), count));
+        self.hub.add_provisioning_faults(std::iter::repeat_n(Fault::Answer(error), count));
     }
 
     /// The next `count` requests are not answered, or end their connection.
     fn add_silence(&self, count: usize, close: bool) {
         let fault = if close { Fault::Close } else { Fault::Silence };
-        self.0.add_provisioning_faults(std::iter::repeat_n(fault, count));
+        self.hub.add_provisioning_faults(std::iter::repeat_n(fault, count));
     }
 
     fn set_custom_allocation(&self, wanted: bool) {
-        self.0.set_custom_allocation(wanted);
+        self.hub.set_custom_allocation(wanted);
     }
 
     /// Waits for at most `timeout` seconds.
     fn next_allocation<'py>(&self, py: Python<'py>, timeout: f64) -> PyResult<Option<Request<'py>>> {
         let timeout: Duration = span("timeout", timeout)?;
-        let Some(request) = py.detach(|| self.0.next_allocation(timeout)) else { return Ok(None) };
+        let Some(request) = py.detach(|| self.hub.next_allocation(timeout)) else { return Ok(None) };
         let payload = request.payload.map(|payload| convert::to_python(py, &payload)).transpose()?;
         Ok(Some((request.operation_id, request.registration_id, request.group, payload)))
     }
@@ -165,13 +176,22 @@ impl ProvisioningService {
         device_id: Option<String>,
         initial_twin: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        let payload = json("payload", payload)?;
-        let initial_twin = json("initial_twin", initial_twin)?;
-        Ok(self.0.answer_allocation(operation_id, Ok(Allocation { payload, device_id, initial_twin })))
+        let payload = self.json("payload", payload)?;
+        let initial_twin = self.json("initial_twin", initial_twin)?;
+        Ok(self.hub.answer_allocation(operation_id, Ok(Allocation { payload, device_id, initial_twin })))
     }
 
     fn refuse(&self, operation_id: &str, message: String) -> bool {
-        self.0.answer_allocation(operation_id, Err(message))
+        self.hub.answer_allocation(operation_id, Err(message))
+    }
+}
+
+impl ProvisioningService {
+    fn json(&self, name: &str, object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Value>> {
+        let Some(object) = object else { return Ok(None) };
+        let text = to_json(name, object, self.json_default.as_ref())?;
+        let value = serde_json::from_slice(&text);
+        value.map(Some).map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
     }
 }
 
@@ -193,10 +213,4 @@ fn attestation((keys, thumbprints, ca): Shown) -> PyResult<Attestation> {
     };
     let [primary, secondary] = keys.map(|text| key(text).map_err(to_python));
     Ok([primary?, secondary?].into())
-}
-
-fn json(name: &str, object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Value>> {
-    let Some(object) = object else { return Ok(None) };
-    let text = convert::to_json(name, object)?;
-    serde_json::from_slice(&text).map(Some).map_err(|error| PyValueError::new_err(format!("{name}: {error}")))
 }

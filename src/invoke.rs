@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 
-use super::{convert, errors};
+use super::errors;
+use super::json_text::{JsonDefault, to_json_within};
 use azmqtt_device::MethodInvocation;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::{MAX_METHOD_BODY, check_method_name};
@@ -22,13 +23,13 @@ pub(super) struct InvokeOptions<'py> {
 }
 
 impl InvokeOptions<'_> {
-    pub(super) fn invocation(self) -> PyResult<MethodInvocation> {
+    pub(super) fn invocation(self, default: JsonDefault<'_>) -> PyResult<MethodInvocation> {
         check_id("device_id", &self.device_id).map_err(|error| errors::value_error(&error))?;
         if let Some(module_id) = &self.module_id {
             check_id("module_id", module_id).map_err(|error| errors::value_error(&error))?;
         }
         check_method_name(&self.name).map_err(|error| errors::value_error(&error))?;
-        let payload = convert::to_json_within("payload", &self.payload, MAX_METHOD_BODY)?;
+        let payload = to_json_within("payload", &self.payload, default, MAX_METHOD_BODY)?;
         Ok(MethodInvocation {
             device_id: self.device_id,
             module_id: self.module_id,

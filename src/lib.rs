@@ -37,7 +37,7 @@
 //! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_packets`], [`hub_provisioning`]: the local hub.
 //! * [`namespace`], [`namespace_authentication`], [`namespace_life_cycle`], [`namespace_messages`], [`namespace_observing`],
 //!   [`namespace_options`], [`namespace_resources`]: the local Event Grid namespace.
-//! * [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
+//! * [`json_text`], [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
 //! * [`core`]: what a client and its iterators share.
 
 // The modules above are for who works on them: none is public.
@@ -65,6 +65,7 @@ mod hub_options;
 mod hub_packets;
 mod hub_provisioning;
 mod invoke;
+mod json_text;
 mod log;
 mod login;
 mod many;
@@ -122,6 +123,8 @@ mod _core {
     use super::hub_packets::{PacketLog, reason_name};
     #[pymodule_export]
     use super::hub_provisioning::ProvisioningService;
+    #[pymodule_export]
+    use super::json_text::json_text;
     #[pymodule_export]
     use super::log::Log;
     #[pymodule_export]

@@ -8,7 +8,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::core::Core;
-use super::{bridge, convert, errors, waiter};
+use super::json_text::{JsonDefault, to_json_within};
+use super::{bridge, errors, waiter};
 use azmqtt_device::Device;
 use azmqtt_dialect::MAX_METHOD_BODY;
 use azmqtt_net::sync::Mutex;
@@ -21,18 +22,26 @@ pub(super) struct MethodCall {
     payload: Bytes,
     /// Until the response is given.
     call: Mutex<Option<azmqtt_device::MethodCall>>,
+    /// For what in the response is not JSON.
+    json_default: Option<Py<PyAny>>,
 }
 
 impl MethodCall {
-    pub(super) fn new(core: &Arc<Core>, request: azmqtt_device::MethodRequest) -> Self {
+    pub(super) fn new(
+        py: Python<'_>,
+        core: &Arc<Core>,
+        json_default: JsonDefault<'_>,
+        request: azmqtt_device::MethodRequest,
+    ) -> Self {
         let azmqtt_device::MethodRequest { name, payload, call } = request;
-        Self { core: Arc::clone(core), name, payload, call: Mutex::new(Some(call)) }
+        let json_default = json_default.map(|default| default.clone_ref(py));
+        Self { core: Arc::clone(core), name, payload, call: Mutex::new(Some(call)), json_default }
     }
 
     /// What it takes to respond, once; the call stays open if the payload cannot be sent.
     fn response(&self, payload: &Bound<'_, PyAny>) -> PyResult<(&Device, azmqtt_device::MethodCall, Bytes)> {
         let device = self.core.device()?;
-        let body = convert::to_json_within("the response", payload, MAX_METHOD_BODY)?;
+        let body = to_json_within("the response", payload, self.json_default.as_ref(), MAX_METHOD_BODY)?;
         let call = self.call.lock().take();
         let call = call.ok_or_else(|| PyRuntimeError::new_err("the call has its response already"))?;
         Ok((device, call, body.into()))

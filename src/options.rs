@@ -39,6 +39,8 @@ pub(super) struct Options {
     model_id: Option<String>,
     product_info: Option<String>,
     timeout: f64,
+    /// For what is not JSON; the client takes it.
+    pub(super) json_default: Option<Py<PyAny>>,
     auto_connect: bool,
     exclusive: bool,
 }

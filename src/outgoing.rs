@@ -7,6 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyByteArray, PyBytes, PyDict, PyInt, PyMapping, PyMemoryView, PyString};
 use pyo3::{Borrowed, intern};
 
+use super::json_text::{JsonDefault, to_json};
 use super::{convert, errors};
 use azmqtt_device::Outgoing;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MessageProperties};
@@ -17,15 +18,16 @@ use azmqtt_mqtt::{QoS, Text};
 pub(super) fn message(
     object: &Bound<'_, PyAny>,
     topic: &Text,
+    default: JsonDefault<'_>,
     copy: impl FnOnce(&[u8]) -> Bytes,
 ) -> PyResult<Outgoing> {
     if let Ok(bytes) = object.cast_exact::<PyBytes>() {
         return plain(bytes.as_bytes(), topic, copy, object.py());
     }
     if object.get_type().is(message_class(object.py())?) {
-        return full(object, topic);
+        return full(object, topic, default);
     }
-    let body = Body::of("body", object)?;
+    let body = Body::of("body", object, default)?;
     let properties = MessageProperties {
         content_type: body.content_type(),
         content_encoding: body.encoding(),
@@ -87,7 +89,7 @@ pub(super) struct Body {
 
 impl Body {
     /// `name` is what errors call it.
-    pub(super) fn of(name: &str, object: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(super) fn of(name: &str, object: &Bound<'_, PyAny>, default: JsonDefault<'_>) -> PyResult<Self> {
         if let Ok(bytes) = object.cast::<PyBytes>() {
             return Ok(Self { bytes: Bytes::copy_from_slice(bytes.as_bytes()), kind: None });
         }
@@ -102,7 +104,7 @@ impl Body {
             let text = utf8(text, || name.to_owned())?;
             return Ok(Self { bytes: text.into(), kind: Some("text/plain") });
         }
-        let bytes = convert::to_json(name, object)?.into();
+        let bytes = to_json(name, object, default)?.into();
         Ok(Self { bytes, kind: Some("application/json") })
     }
 
@@ -118,9 +120,9 @@ impl Body {
 }
 
 /// A `Message` with its fields.
-fn full(message: &Bound<'_, PyAny>, topic: &str) -> PyResult<Outgoing> {
+fn full(message: &Bound<'_, PyAny>, topic: &str, default: JsonDefault<'_>) -> PyResult<Outgoing> {
     let py = message.py();
-    let body = Body::of("body", &message.getattr(intern!(py, "body"))?)?;
+    let body = Body::of("body", &message.getattr(intern!(py, "body"))?, default)?;
     let properties = MessageProperties {
         content_type: field(message, intern!(py, "content_type"))?.or_else(|| body.content_type()),
         content_encoding: field(message, intern!(py, "content_encoding"))?.or_else(|| body.encoding()),

@@ -10,6 +10,7 @@ use super::access::{Access, Certificate};
 use super::core::span;
 use super::errors::value_error;
 use super::fork::Generation;
+use super::json_text::to_json;
 use super::options::Options;
 use super::outcome::Outcome;
 use super::{bridge, convert, runtime, waiter};
@@ -64,7 +65,8 @@ impl Provisioning {
             .map_err(|error| value_error(&error))?;
         let credentials = registering.credentials()?;
         let Registering { payload, provisioning_host: host, poll_interval, .. } = registering;
-        let payload = payload.map(|payload| convert::to_json("payload", &payload)).transpose()?;
+        let default = connection.json_default.as_ref();
+        let payload = payload.map(|payload| to_json("payload", &payload, default)).transpose()?;
         let payload: Option<Value> = payload
             .map(|payload| serde_json::from_slice(&payload))
             .transpose()

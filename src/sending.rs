@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyIterator;
 
 use super::core::{Core, Seconds};
+use super::json_text::JsonDefault;
 use super::payloads::Payloads;
 use super::{bridge, many, outgoing};
 use azmqtt_device::Bulk;
@@ -17,13 +18,20 @@ pub(super) struct Sending {
     core: Arc<Core>,
     bulk: Arc<Bulk>,
     payloads: Mutex<Payloads>,
+    json_default: Option<Py<PyAny>>,
 }
 
 impl Sending {
-    pub(super) fn new(py: Python<'_>, core: &Arc<Core>, timeout: Option<Seconds>) -> PyResult<Self> {
+    pub(super) fn new(
+        py: Python<'_>,
+        core: &Arc<Core>,
+        json_default: JsonDefault<'_>,
+        timeout: Option<Seconds>,
+    ) -> PyResult<Self> {
         let device = core.device_for_call(py)?.clone();
         let bulk = Arc::new(Bulk::new(device, core.timeout(timeout)?));
-        Ok(Self { core: Arc::clone(core), bulk, payloads: Mutex::default() })
+        let json_default = json_default.map(|default| default.clone_ref(py));
+        Ok(Self { core: Arc::clone(core), bulk, payloads: Mutex::default(), json_default })
     }
 }
 
@@ -44,7 +52,10 @@ impl Sending {
     /// Takes one message; whether it is time to wait for room.
     fn push(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
         many::push(message.py(), &self.bulk, || {
-            outgoing::message(message, &self.core.topic, |payload| self.payloads.lock().copy(payload))
+            let default = self.json_default.as_ref();
+            outgoing::message(message, &self.core.topic, default, |payload| {
+                self.payloads.lock().copy(payload)
+            })
         })
     }
 

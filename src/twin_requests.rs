@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
@@ -22,6 +23,8 @@ pub(super) struct TwinRequests {
     /// Nothing that runs under this lock calls Python.
     session: Mutex<TwinSession>,
     generation: Generation,
+    /// For what is not JSON.
+    json_default: Option<Py<PyAny>>,
 }
 
 /// A request's id and the exception that it ended with.
@@ -31,12 +34,17 @@ type Failed = (String, Py<PyAny>);
 impl TwinRequests {
     /// With `resend`, requests are published again on the next connection; otherwise they fail with theirs.
     #[new]
-    fn new(resend: bool) -> PyResult<Self> {
+    fn new(resend: bool, json_default: Option<Py<PyAny>>) -> PyResult<Self> {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| PyOSError::new_err(error.to_string()))?;
         let policy = if resend { OnDisconnect::Resend } else { OnDisconnect::Fail };
         let session = TwinSession::new(u64::from_le_bytes(random), policy, OutboxLimits::default());
-        Ok(Self { session: Mutex::new(session), generation: Generation::now() })
+        Ok(Self { session: Mutex::new(session), generation: Generation::now(), json_default })
+    }
+
+    /// For the garbage collector.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.json_default.as_ref().map_or(Ok(()), |default| visit.call(default))
     }
 
     /// Raises if this process was forked since: the connection is the parent's, and the lock may be held for ever.
@@ -57,7 +65,8 @@ impl TwinRequests {
         request_id: Option<&str>,
         timeout: f64,
     ) -> PyResult<String> {
-        let request = Request::Patch { patch: reported_patch(patch)?, if_version };
+        let request =
+            Request::Patch { patch: reported_patch(patch, self.json_default.as_ref())?, if_version };
         self.begin(patch.py(), request, request_id, timeout)
     }
 

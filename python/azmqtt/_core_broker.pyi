@@ -126,8 +126,12 @@ class MqttMessage:
         correlation_data: bytes | None = None,
         message_expiry: int | None = None,
         payload_format: int | None = None,
+        json_default: Callable[[Any], Any] | None = None,
     ) -> Self:
-        """Make a message to be published; the arguments are those of :meth:`~azmqtt.MqttClient.publish`."""
+        """Make a message to be published; the arguments are those of :meth:`~azmqtt.MqttClient.publish`.
+
+        The payload is written now, so that ``json_default`` is an argument here: see :class:`~azmqtt.ClientOptions`.
+        """
 
     @property
     def topic(self) -> str:

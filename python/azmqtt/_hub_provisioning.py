@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azmqtt import _core
+
+if TYPE_CHECKING:
+    from azmqtt._types import JsonObject
 
 
 @dataclass(frozen=True)
@@ -99,4 +102,4 @@ class Allocation:
 
     payload: Any = None
     device_id: str | None = None
-    initial_twin: dict[str, Any] | None = None
+    initial_twin: JsonObject | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os  # noqa: TC003 - for `typing.get_type_hints`
+from collections.abc import Callable  # noqa: TC003 - the same
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from azmqtt._support import arguments
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         model_id: str | None
         product_info: str | None
         timeout: float
+        json_default: Callable[[Any], Any] | None
         auto_connect: bool
         exclusive: bool
 
@@ -81,6 +83,11 @@ class ClientOptions(TypedDict, total=False):
         model_id: The IoT Plug and Play model, such as ``dtmi:com:example:Thermostat;1``.
         product_info: The name of the client software in the hub's logs.
         timeout: Default timeout of calls, in seconds. Default: 30.
+        json_default: A function that is called first for each value in a body, a patch or a method's answer that is
+            not of one of JSON's own types, like ``default`` of ``json.dumps``: it returns what to write. Where it
+            raises ``TypeError`` or returns the value itself, and without it, numpy's scalars and arrays, pandas' timestamps,
+            ``datetime``, ``date``, ``time``, ``Decimal``, ``UUID``, ``Enum``, dataclasses and mappings have their usual
+            forms (documentation, "Data types and pandas").
         auto_connect: Connect on the first call. Default: ``True``. With ``False``, only ``connect`` connects.
         exclusive: Allow one client per device or module in this process. Default: ``True``. When a second client
             connects, it replaces the first: the first is closed and a ``RuntimeWarning`` is issued. If either client
@@ -102,6 +109,7 @@ class ClientOptions(TypedDict, total=False):
     model_id: str | None
     product_info: str | None
     timeout: float
+    json_default: Callable[[Any], Any] | None
     auto_connect: bool
     exclusive: bool
 
@@ -127,6 +135,7 @@ _DEFAULTS: dict[str, Any] = {
     "model_id": None,
     "product_info": None,
     "timeout": 30,
+    "json_default": None,
     "auto_connect": True,
     "exclusive": True,
 }
@@ -168,6 +177,7 @@ def core_options(options: Mapping[str, Any]) -> CoreOptions:
         "model_id": arguments.user_name_text("model_id", given["model_id"]),
         "product_info": arguments.user_name_text("product_info", given["product_info"]),
         "timeout": arguments.seconds_within("timeout", given["timeout"], 0.001, 365 * _DAY),
+        "json_default": arguments.function_or_none("json_default", given["json_default"]),
         "auto_connect": arguments.instance("auto_connect", given["auto_connect"], bool),
         "exclusive": arguments.instance("exclusive", given["exclusive"], bool),
     }

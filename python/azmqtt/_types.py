@@ -8,8 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
+
+    from _typeshed import DataclassInstance
+
+#: What becomes a JSON object: its keys and values may be of any type that has a form in JSON (docs/data-types.md).
+JsonObject: TypeAlias = "Mapping[Any, Any] | DataclassInstance"
 
 State: TypeAlias = Literal["disconnected", "connecting", "connected", "reconnecting", "closed"]
 

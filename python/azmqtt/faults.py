@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from azmqtt import _core
 from azmqtt._support import strict_json
-from azmqtt._support.arguments import json_text
+from azmqtt._support.arguments import document_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -295,7 +295,7 @@ class FaultSchedule:
         if service not in ("hub", "namespace"):
             raise ValueError(f"service must be 'hub' or 'namespace', not {service!r}")
         plan = _core.plan_faults if service == "hub" else _core.plan_namespace_faults
-        return _planned(plan(json_text("faults", self.document())))
+        return _planned(plan(document_text("faults", self.document())))
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use pyo3::IntoPyObjectExt;
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -23,11 +24,15 @@ use azmqtt_mqtt::{Publish, RetainHandling, SubscribeFilter};
 
 /// One client of a broker.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub(crate) struct BrokerClient(Arc<BrokerCore>);
+pub(crate) struct BrokerClient {
+    core: Arc<BrokerCore>,
+    /// For what is not JSON. It may lead back to the client, which the garbage collector must see.
+    json_default: Option<Py<PyAny>>,
+}
 
 impl BrokerClient {
     pub(crate) fn core(&self) -> &Arc<BrokerCore> {
-        &self.0
+        &self.core
     }
 
     fn message(
@@ -38,9 +43,17 @@ impl BrokerClient {
         retain: bool,
         fields: Option<Fields<'_>>,
     ) -> PyResult<Publish> {
-        let topic = self.0.topics.lock().topic(topic)?;
+        let topic = outgoing::topic_of(&self.core.topics, topic, self.core.topic_limits)?;
         let qos = quality("qos", qos)?;
-        outgoing::message(topic, payload, qos, retain, fields, self.0.config().level)
+        outgoing::message(
+            topic,
+            payload,
+            self.json_default.as_ref(),
+            qos,
+            retain,
+            fields,
+            self.core.config().level,
+        )
     }
 }
 
@@ -48,33 +61,38 @@ impl BrokerClient {
 impl BrokerClient {
     #[new]
     fn new(options: Options<'_>) -> PyResult<Self> {
-        let Made { config, hostname, topics, timeout } = options.build()?;
-        Ok(Self(Arc::new(BrokerCore::new(config, hostname, topics, timeout))))
+        let Made { config, hostname, topics, timeout, json_default } = options.build()?;
+        Ok(Self { core: Arc::new(BrokerCore::new(config, hostname, topics, timeout)), json_default })
+    }
+
+    /// For the garbage collector.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.json_default.as_ref().map_or(Ok(()), |default| visit.call(default))
     }
 
     fn connect(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<()> {
-        let (client, timeout) = (self.0.client_to_connect(py)?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.core.client_to_connect(py)?, self.core.timeout(timeout)?);
         waiter::wait(py, |reply| client.connect(timeout, reply))
     }
 
     fn connect_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
-        let (client, timeout) = (self.0.client_to_connect(py)?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.core.client_to_connect(py)?, self.core.timeout(timeout)?);
         bridge::submit(py, |reply| client.connect(timeout, reply))
     }
 
     fn close(&self, py: Python<'_>, timeout: Option<Seconds>) -> PyResult<usize> {
-        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.core.client()?, self.core.timeout(timeout)?);
         waiter::wait(py, |reply| client.close(timeout, reply))
     }
 
     fn close_async<'py>(&self, py: Python<'py>, timeout: Option<Seconds>) -> PyResult<Bound<'py, PyAny>> {
-        let (client, timeout) = (self.0.client()?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.core.client()?, self.core.timeout(timeout)?);
         bridge::submit(py, |reply| client.close(timeout, reply))
     }
 
     /// Ends the connection without waiting for anything, for a client that nobody has any more.
     fn abandon(&self) {
-        if let Some(client) = self.0.client_if_alive() {
+        if let Some(client) = self.core.client_if_alive() {
             client.close(Duration::ZERO, Reply::ignore());
         }
     }
@@ -91,7 +109,7 @@ impl BrokerClient {
         fields: Option<Fields<'_>>,
         timeout: Option<Seconds>,
     ) -> PyResult<u8> {
-        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.core.client_for_call(py)?, self.core.timeout(timeout)?);
         let message = self.message(topic, payload, qos, retain, fields)?;
         waiter::wait(py, |reply| client.publish(message, timeout, reply))
             .map(|published| published.code as u8)
@@ -108,15 +126,15 @@ impl BrokerClient {
         fields: Option<Fields<'py>>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let timeout = self.0.timeout(timeout)?;
+        let timeout = self.core.timeout(timeout)?;
         let message = self.message(topic, payload, qos, retain, fields)?;
-        bridge::submit_many(py, &*self.0, |client, reply| client.publish(message, timeout, reply))
+        bridge::submit_many(py, &*self.core, |client, reply| client.publish(message, timeout, reply))
     }
 
     /// A call to `publish_many`: `Publishing.run` is its blocking form.
     fn publishing(&self, qos: &Bound<'_, PyAny>, timeout: Option<Seconds>) -> PyResult<Publishing> {
-        self.0.client_for_call(qos.py())?;
-        Publishing::new(&self.0, qos, timeout)
+        self.core.client_for_call(qos.py())?;
+        Publishing::new(&self.core, self.json_default.as_ref(), qos, timeout)
     }
 
     /// Asks for filters, each with the same options; returns the code of each.
@@ -132,7 +150,7 @@ impl BrokerClient {
         identifier: Option<u32>,
         timeout: Option<Seconds>,
     ) -> PyResult<Vec<u16>> {
-        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.core.client_for_call(py)?, self.core.timeout(timeout)?);
         let filters = asked(filters, qos, no_local, retain_as_published, retain_handling)?;
         let wanted = Subscription { filters, identifier };
         let codes = waiter::wait(py, |reply| client.subscribe(wanted, timeout, reply))?;
@@ -151,7 +169,7 @@ impl BrokerClient {
         identifier: Option<u32>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.core.client_for_call(py)?, self.core.timeout(timeout)?);
         let filters = asked(filters, qos, no_local, retain_as_published, retain_handling)?;
         let wanted = Subscription { filters, identifier };
         bridge::submit(py, |reply| client.subscribe(wanted, timeout, reply))
@@ -163,7 +181,7 @@ impl BrokerClient {
         filters: Vec<String>,
         timeout: Option<Seconds>,
     ) -> PyResult<Vec<u16>> {
-        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.core.client_for_call(py)?, self.core.timeout(timeout)?);
         let codes = waiter::wait(py, |reply| client.unsubscribe(filters, timeout, reply))?;
         Ok(codes.into_iter().map(|code| u16::from(code as u8)).collect())
     }
@@ -174,7 +192,7 @@ impl BrokerClient {
         filters: Vec<String>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.core.client_for_call(py)?, self.core.timeout(timeout)?);
         bridge::submit(py, |reply| client.unsubscribe(filters, timeout, reply))
     }
 
@@ -190,7 +208,7 @@ impl BrokerClient {
         response_topic: Option<String>,
         timeout: Option<Seconds>,
     ) -> PyResult<MqttMessage> {
-        let (client, timeout) = (self.0.client_for_call(py)?, self.0.timeout(timeout)?);
+        let (client, timeout) = (self.core.client_for_call(py)?, self.core.timeout(timeout)?);
         let message = self.message(topic, payload, qos, false, fields)?;
         let reply = waiter::wait(py, |reply| client.request(message, response_topic, timeout, reply))?;
         Ok(MqttMessage::received(reply, None))
@@ -207,9 +225,9 @@ impl BrokerClient {
         response_topic: Option<String>,
         timeout: Option<Seconds>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let timeout = self.0.timeout(timeout)?;
+        let timeout = self.core.timeout(timeout)?;
         let message = self.message(topic, payload, qos, false, fields)?;
-        bridge::submit_many(py, &*self.0, |client, reply| {
+        bridge::submit_many(py, &*self.core, |client, reply| {
             client.request(message, response_topic, timeout, reply);
         })
     }
@@ -217,31 +235,31 @@ impl BrokerClient {
     /// Where the connection stands.
     #[getter]
     fn state(&self) -> &'static str {
-        self.0.client_if_alive().map_or("disconnected", |client| client.state().as_str())
+        self.core.client_if_alive().map_or("disconnected", |client| client.state().as_str())
     }
 
     /// What ended the last connection or attempt.
     #[getter]
     fn last_error(&self) -> Option<String> {
-        self.0.client_if_alive().and_then(Client::last_error)
+        self.core.client_if_alive().and_then(Client::last_error)
     }
 
     /// Why nothing can be asked of the client any more, once it is closed.
     #[getter]
     fn closed_error(&self, py: Python<'_>) -> PyErr {
-        raise(py, &self.0.client_if_alive().map_or(Error::Closed, Client::closed))
+        raise(py, &self.core.client_if_alive().map_or(Error::Closed, Client::closed))
     }
 
     /// Everything that is counted or measured, by its name. Round trips are tuples, in seconds.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let read = self.0.seen()?.stats();
+        let read = self.core.seen()?.stats();
         stats::stats(py, read.counts(), read.connected_since, read.token_expiry, read.round_trips())
     }
 
     /// Puts what happens to the connection from now on into `log`, under the name `client`; once.
     fn log_to(&self, log: &Log, client: &str) {
-        if let Some(alive) = self.0.client_if_alive()
-            && !self.0.logged.swap(true, Ordering::Relaxed)
+        if let Some(alive) = self.core.client_if_alive()
+            && !self.core.logged.swap(true, Ordering::Relaxed)
         {
             alive.log_to(log.inner(), client.into());
         }
@@ -249,12 +267,12 @@ impl BrokerClient {
 
     #[getter]
     fn hostname(&self) -> &str {
-        &self.0.hostname
+        &self.core.hostname
     }
 
     #[getter]
     fn client_id(&self) -> &str {
-        self.0.client_id()
+        self.core.client_id()
     }
 }
 

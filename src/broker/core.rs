@@ -41,7 +41,7 @@ impl BrokerCore {
             logged: AtomicBool::new(false),
             timeout,
             topic_limits: topics,
-            topics: Mutex::new(Topics::new(topics)),
+            topics: Mutex::default(),
             hostname,
         }
     }

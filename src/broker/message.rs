@@ -71,7 +71,8 @@ impl MqttMessage {
 impl MqttMessage {
     #[new]
     #[pyo3(signature = (topic, payload = None, *, qos = None, retain = false, user_properties = None, content_type = None,
-                        response_topic = None, correlation_data = None, message_expiry = None, payload_format = None))]
+                        response_topic = None, correlation_data = None, message_expiry = None, payload_format = None,
+                        json_default = None))]
     #[expect(clippy::too_many_arguments, reason = "the fields of a message")]
     fn new<'py>(
         py: Python<'py>,
@@ -85,6 +86,7 @@ impl MqttMessage {
         correlation_data: Option<Bound<'py, PyAny>>,
         message_expiry: Option<Bound<'py, PyAny>>,
         payload_format: Option<Bound<'py, PyAny>>,
+        json_default: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Self> {
         static FIELDS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let text = outgoing::topic(topic, TopicLimits { bytes: 65_535, levels: 65_535 })?;
@@ -96,7 +98,8 @@ impl MqttMessage {
         let qos = qos.map_or(Ok(QoS::AtLeastOnce), |qos| quality("qos", qos))?;
         let implied = fields.is_none();
         let payload = payload.unwrap_or(&empty);
-        let publish = outgoing::message(text, payload, qos, retain, fields, Level::Mqtt5)?;
+        let json_default = json_default.map(Bound::as_unbound);
+        let publish = outgoing::message(text, payload, json_default, qos, retain, fields, Level::Mqtt5)?;
         Ok(Self { publish, implied, acknowledgement: None })
     }
 

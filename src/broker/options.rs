@@ -10,6 +10,7 @@ use super::authentication::AuthenticationCalls;
 use super::outgoing::{self, Fields, TopicLimits};
 use crate::access::Certificate;
 use crate::core::span;
+use crate::json_text::JsonDefault;
 use azmqtt_client::limits::{LostSession, OutboxLimits, RetryPolicy};
 use azmqtt_client::managed::config::EndSession;
 use azmqtt_client::{Broker, Config};
@@ -57,6 +58,8 @@ pub(crate) struct Options<'py> {
     auto_connect: bool,
     exclusive: bool,
     timeout: f64,
+    /// For what is not JSON.
+    json_default: Option<Py<PyAny>>,
     topic_bytes: usize,
     topic_levels: usize,
 }
@@ -70,6 +73,7 @@ pub(crate) struct Made {
     pub(super) hostname: String,
     pub(super) topics: TopicLimits,
     pub(super) timeout: Duration,
+    pub(super) json_default: Option<Py<PyAny>>,
 }
 
 impl Options<'_> {
@@ -90,7 +94,7 @@ impl Options<'_> {
             receive_maximum: self.receive_maximum,
             max_packet_size: self.max_packet_size,
             topic_alias_maximum: self.topic_alias_maximum,
-            will: self.will.map(|will| build_will(will, level)).transpose()?,
+            will: self.will.map(|will| build_will(will, self.json_default.as_ref(), level)).transpose()?,
             user_properties: self.user_properties,
             authenticator: self.authentication.map(|calls| calls.get().authenticator()),
             retry: RetryPolicy {
@@ -107,7 +111,8 @@ impl Options<'_> {
             exclusive: self.exclusive,
             ..base
         };
-        Ok(Made { config, hostname: self.hostname, topics, timeout: span("timeout", self.timeout)? })
+        let timeout = span("timeout", self.timeout)?;
+        Ok(Made { config, hostname: self.hostname, topics, timeout, json_default: self.json_default })
     }
 
     fn broker(&self) -> PyResult<Broker> {
@@ -139,14 +144,19 @@ impl Options<'_> {
     }
 }
 
-fn build_will((topic, payload, qos, retain, delay, fields): WillFields<'_>, level: Level) -> PyResult<Will> {
+fn build_will(
+    (topic, payload, qos, retain, delay, fields): WillFields<'_>,
+    json_default: JsonDefault<'_>,
+    level: Level,
+) -> PyResult<Will> {
     let qos = match qos {
         0 => QoS::AtMostOnce,
         1 => QoS::AtLeastOnce,
         _ => QoS::ExactlyOnce,
     };
-    let message = outgoing::message(topic.as_str().into(), &payload, qos, retain, fields, level)
-        .map_err(|error| prefixed("will", &payload, &error))?;
+    let message =
+        outgoing::message(topic.as_str().into(), &payload, json_default, qos, retain, fields, level)
+            .map_err(|error| prefixed("will", &payload, &error))?;
     if message.payload.len() > usize::from(u16::MAX) {
         return Err(PyValueError::new_err("will.payload: it may have 65,535 bytes (MQTT 5 §3.1.3.4)"));
     }

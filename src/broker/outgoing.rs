@@ -8,9 +8,11 @@ use pyo3::types::{PyBool, PyBytes, PyInt, PyString, PyTuple};
 
 use super::message::MqttMessage;
 use crate::convert;
+use crate::json_text::JsonDefault;
 use crate::outgoing::Body;
 use crate::payloads::Payloads;
 use azmqtt_mqtt::{Level, Properties, PropertiesBuilder, Publish, QoS, Text};
+use azmqtt_net::sync::Mutex;
 
 /// Topics of a broker.
 #[derive(Clone, Copy)]
@@ -88,12 +90,13 @@ pub(super) fn user_properties(field: &str, given: &Bound<'_, PyAny>) -> PyResult
 /// A payload, and the content type that goes with the kind of object it came from.
 fn payload(
     object: &Bound<'_, PyAny>,
+    default: JsonDefault<'_>,
     copy: impl FnOnce(&[u8]) -> Bytes,
 ) -> PyResult<(Bytes, Option<&'static str>)> {
     if let Ok(bytes) = object.cast_exact::<PyBytes>() {
         return Ok((copy(bytes.as_bytes()), None));
     }
-    let body = Body::of("payload", object)?;
+    let body = Body::of("payload", object, default)?;
     Ok((body.bytes, body.kind))
 }
 
@@ -101,12 +104,13 @@ fn payload(
 pub(super) fn message(
     topic: Text,
     object: &Bound<'_, PyAny>,
+    default: JsonDefault<'_>,
     qos: QoS,
     retain: bool,
     fields: Option<Fields<'_>>,
     level: Level,
 ) -> PyResult<Publish> {
-    message_with(topic, payload(object, Bytes::copy_from_slice)?, qos, retain, fields, level)
+    message_with(topic, payload(object, default, Bytes::copy_from_slice)?, qos, retain, fields, level)
 }
 
 fn message_with(
@@ -127,56 +131,57 @@ fn message_with(
     Ok(Publish { retain, properties, ..Publish::new(topic, qos, payload) })
 }
 
-/// Checks topics, most of which are the object of the time before.
-pub(super) struct Topics {
+/// Remembers the last topic: most are the object of the time before.
+#[derive(Default)]
+pub(super) struct Topics(Option<(Py<PyString>, Text)>);
+
+/// A topic that may be published to.
+pub(super) fn topic_of(
+    last: &Mutex<Topics>,
+    object: &Bound<'_, PyAny>,
     limits: TopicLimits,
-    last: Option<(Py<PyString>, Text)>,
+) -> PyResult<Text> {
+    if let Some((last, text)) = &last.lock().0
+        && last.is(object)
+    {
+        return Ok(text.clone());
+    }
+    let text = topic(object, limits)?;
+    if let Ok(object) = object.cast_exact::<PyString>() {
+        let before = last.lock().0.replace((object.clone().unbind(), text.clone()));
+        drop(before);
+    }
+    Ok(text)
 }
 
-impl Topics {
-    pub(super) fn new(limits: TopicLimits) -> Self {
-        Self { limits, last: None }
-    }
-
-    /// A topic that may be published to.
-    pub(super) fn topic(&mut self, object: &Bound<'_, PyAny>) -> PyResult<Text> {
-        if let Some((last, text)) = &self.last
-            && last.is(object)
-        {
-            return Ok(text.clone());
-        }
-        let text = topic(object, self.limits)?;
-        if let Ok(object) = object.cast_exact::<PyString>() {
-            self.last = Some((object.clone().unbind(), text.clone()));
-        }
-        Ok(text)
-    }
-}
-
-/// Makes many messages.
+/// Makes many messages. Python code runs under none of its locks: it may make way for another thread that wants them.
 pub(super) struct Many {
-    topics: Topics,
+    topics: Mutex<Topics>,
+    limits: TopicLimits,
     level: Level,
     qos: QoS,
-    payloads: Payloads,
+    payloads: Mutex<Payloads>,
+    json_default: Option<Py<PyAny>>,
 }
 
 impl Many {
-    pub(super) fn new(limits: TopicLimits, level: Level, qos: QoS) -> Self {
-        Self { topics: Topics::new(limits), level, qos, payloads: Payloads::default() }
+    pub(super) fn new(limits: TopicLimits, level: Level, qos: QoS, json_default: Option<Py<PyAny>>) -> Self {
+        let (topics, payloads) = (Mutex::default(), Mutex::default());
+        Self { topics, limits, level, qos, payloads, json_default }
     }
 
     /// A message of a pair of topic and payload, or of an `MqttMessage`.
-    pub(super) fn message(&mut self, object: &Bound<'_, PyAny>) -> PyResult<Publish> {
+    pub(super) fn message(&self, object: &Bound<'_, PyAny>) -> PyResult<Publish> {
         if let Ok(message) = object.cast_exact::<MqttMessage>() {
-            return message.get().outgoing(object.py(), self.topics.limits, self.level);
+            return message.get().outgoing(object.py(), self.limits, self.level);
         }
         let Ok(pair) = object.cast::<PyTuple>() else { return Err(no_message(object)) };
         if pair.len() != 2 {
             return Err(no_message(object));
         }
-        let topic = self.topics.topic(&pair.get_item(0)?)?;
-        let payload = payload(&pair.get_item(1)?, |payload| self.payloads.copy(payload))?;
+        let topic = topic_of(&self.topics, &pair.get_item(0)?, self.limits)?;
+        let copy = |payload: &[u8]| self.payloads.lock().copy(payload);
+        let payload = payload(&pair.get_item(1)?, self.json_default.as_ref(), copy)?;
         message_with(topic, payload, self.qos, false, None, self.level)
     }
 }

@@ -9,27 +9,29 @@ use super::core::BrokerCore;
 use super::errors::raise;
 use super::outgoing::{Many, quality};
 use crate::core::Seconds;
+use crate::json_text::JsonDefault;
 use crate::{bridge, many};
 use azmqtt_client::{Bulk, Client};
-use azmqtt_net::sync::Mutex;
 
 /// One call to `publish_many`.
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(crate) struct Publishing {
     core: Arc<BrokerCore>,
     bulk: Arc<Bulk<Client>>,
-    many: Mutex<Many>,
+    many: Many,
 }
 
 impl Publishing {
     pub(super) fn new(
         core: &Arc<BrokerCore>,
+        json_default: JsonDefault<'_>,
         qos: &Bound<'_, PyAny>,
         timeout: Option<Seconds>,
     ) -> PyResult<Self> {
         let client = core.client()?.clone();
         let bulk = Arc::new(Bulk::new(client, core.timeout(timeout)?));
-        let many = Mutex::new(Many::new(core.topic_limits, core.config().level, quality("qos", qos)?));
+        let json_default = json_default.map(|default| default.clone_ref(qos.py()));
+        let many = Many::new(core.topic_limits, core.config().level, quality("qos", qos)?, json_default);
         Ok(Self { core: Arc::clone(core), bulk, many })
     }
 }
@@ -50,8 +52,7 @@ impl Publishing {
 
     /// Takes one message; whether it is time to wait for room.
     fn push(&self, message: &Bound<'_, PyAny>) -> PyResult<bool> {
-        // Two threads of Python's may have the same iterator.
-        many::push(message.py(), &self.bulk, || self.many.lock().message(message))
+        many::push(message.py(), &self.bulk, || self.many.message(message))
     }
 
     /// A future that is done when there is room for more.

@@ -50,7 +50,8 @@ def test_payloads_go_both_ways(hub, client, payload):
         return request.payload
 
     assert invoke(hub, client, "echo", payload) == azmqtt.MethodResult(200, payload)
-    assert seen == [azmqtt.MethodRequest("echo", payload, json.dumps(payload).encode())]
+    text = json.dumps(payload, separators=(",", ":"), ensure_ascii=False)
+    assert seen == [azmqtt.MethodRequest("echo", payload, text.encode())]
     assert client.stats()["methods_called"] == 1
 
 

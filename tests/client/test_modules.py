@@ -267,8 +267,8 @@ def test_modules_of_a_hub(hub):
         hub.telemetry(module_id="m1")
     with pytest.raises(ValueError, match="the name of an input"):
         hub.send_to_input(device_id, "m1", "a/b", b"x")
-    with pytest.raises(TypeError, match="body must be bytes or str"):
-        hub.send_to_input(device_id, "m1", "a", 5)
+    with pytest.raises(TypeError, match="body: object is not JSON"):
+        hub.send_to_input(device_id, "m1", "a", object())
 
 
 def test_what_happens_to_the_device_happens_to_its_modules(hub, module):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from azmqtt._core import Client, CloudMessage
     from azmqtt._handlers.handlers import Handlers
     from azmqtt._streams import Stream
-    from azmqtt._types import DesiredPatch, MethodRequest, ReportedPatch, Twin, UploadResult
+    from azmqtt._types import DesiredPatch, JsonObject, MethodRequest, ReportedPatch, Twin, UploadResult
 
     MessageHandler = TypeVar("MessageHandler", bound=Callable[[CloudMessage], Any])
     DesiredHandler = TypeVar("DesiredHandler", bound=Callable[[DesiredPatch], Any])
@@ -194,14 +194,14 @@ class DeviceClient(MethodCallsMixin, Connection):
         return await self._core.get_twin_async(timeout)
 
     def patch_reported_properties(
-        self, patch: dict[str, Any], *, if_version: int | None = None, timeout: float | None = None
+        self, patch: JsonObject, *, if_version: int | None = None, timeout: float | None = None
     ) -> ReportedPatch:
         """Change the reported properties by a JSON merge patch (RFC 7396): ``None`` removes a property.
 
         Args:
-            patch: At most 32 KB by the service's count, 10 levels deep, strings up to 4 KB, integers from -2^52 to
-                2^52-1, no ``None`` within lists, keys up to 1 KB without ``.``, ``$``, ``#``, white space and control
-                characters (IoT Hub docs, "device twins": format and size).
+            patch: A mapping or a dataclass. At most 32 KB by the service's count, 10 levels deep, strings up to 4 KB,
+                integers from -2^52 to 2^52-1, no ``None`` within lists, keys up to 1 KB without ``.``, ``$``, ``#``,
+                white space and control characters (IoT Hub docs, "device twins": format and size).
             if_version: Change them only if they still have this ``$version``.
             timeout: Seconds.
 
@@ -217,7 +217,7 @@ class DeviceClient(MethodCallsMixin, Connection):
         return self._core.patch_reported_properties(patch, _version(if_version), timeout)
 
     async def patch_reported_properties_async(
-        self, patch: dict[str, Any], *, if_version: int | None = None, timeout: float | None = None
+        self, patch: JsonObject, *, if_version: int | None = None, timeout: float | None = None
     ) -> ReportedPatch:
         """Change the reported properties; see :meth:`patch_reported_properties`."""
         return await self._core.patch_reported_properties_async(patch, _version(if_version), timeout)

@@ -116,7 +116,7 @@ def _work_plain(work: _Work) -> None:
         status, payload = _FAILED
     try:
         _respond(work.call, status, payload)
-    except (TypeError, ValueError, OverflowError) as error:
+    except Exception as error:  # noqa: BLE001 - json_default may raise anything
         _respond(work.call, *_refused(work, error))
 
 
@@ -141,7 +141,7 @@ async def _work_async(work: _Work) -> None:
         status, payload = _FAILED
     try:
         await _respond_async(work.call, status, payload)
-    except (TypeError, ValueError, OverflowError) as error:
+    except Exception as error:  # noqa: BLE001 - json_default may raise anything
         await _respond_async(work.call, *_refused(work, error))
 
 

@@ -16,12 +16,12 @@ from azmqtt._hub.provisioning import Policy, ProvisioningMixin
 from azmqtt._hub.query import QueriesMixin
 from azmqtt._hub.service import ServiceMixin
 from azmqtt._local.service import LocalService, check_place
-from azmqtt._support.arguments import brief, checked, list_of_texts, within
+from azmqtt._support.arguments import brief, checked, function_or_none, list_of_texts, within
 from azmqtt._support.arguments import port as port_argument
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from azmqtt._client import DeviceClient
 
@@ -83,6 +83,9 @@ class LocalHub(
             authorized. The service has been seen to say either.
         allowed_origins: Origins besides those of this machine from whose web pages WebSockets may be opened, such as
             ``https://example.com``.
+        json_default: A function that is asked first for every value in a patch, a payload, a message or an initial twin
+            that is not of JSON's own types, as for a client: see :class:`~azmqtt.ClientOptions`. The hub's clients have
+            their own.
 
     Raises:
         OSError: The port is in use, or a file cannot be read or written.
@@ -118,6 +121,7 @@ class LocalHub(
         throttle_patience: float = 60,
         disabled_return_code: Literal[3, 5] = 3,
         allowed_origins: Sequence[str] = (),
+        json_default: Callable[[Any], Any] | None = None,
     ) -> None:
         """Start the hub."""
         check_place(host, state)
@@ -131,6 +135,7 @@ class LocalHub(
         within("units", units, 1, 200)
         if disabled_return_code not in (3, 5):
             raise ValueError(f"disabled_return_code must be 3 or 5, not {brief(disabled_return_code)}")
+        self._json_default = function_or_none("json_default", json_default)
         cloud = {
             "lock": c2d_lock,
             "ttl": c2d_ttl,
@@ -155,7 +160,7 @@ class LocalHub(
         }
         self._core = _core.Hub(options)
         self._packets = _core.PacketLog(self._core)
-        self._provisioning = _core.ProvisioningService(self._core)
+        self._provisioning = _core.ProvisioningService(self._core, json_default)
         self._faults = _core.HubFaults(self._core)
         self._policy = Policy()
         self._own(self._core)

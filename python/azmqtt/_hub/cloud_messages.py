@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+from azmqtt import _core
 from azmqtt._support.arguments import not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from azmqtt import _core
     from azmqtt._hub_types import FeedbackRecord
 
 
@@ -19,11 +19,12 @@ class CloudMessagesMixin:
     """The part of :class:`~azmqtt.LocalHub` that sends messages to devices."""
 
     _core: _core.Hub
+    _json_default: Callable[[Any], Any] | None
 
     def send_c2d(
         self,
         device_id: str,
-        body: bytes | str,
+        body: Any,
         properties: Mapping[str, str | None] | None = None,
         *,
         message_id: str | None = None,
@@ -37,7 +38,8 @@ class CloudMessagesMixin:
 
         Args:
             device_id: Whom to.
-            body: At most 64 KB, properties included.
+            body: ``bytes`` or ``str`` as they are; anything else as JSON, with content type ``application/json`` unless
+                another is given. At most 64 KB, properties included.
             properties: The application's own, ``None`` for a null value; ``$.mid``, ``$.cid``, ``$.ct`` and the like
                 set system properties.
             message_id: ``$.mid``; a random one if absent.
@@ -51,15 +53,12 @@ class CloudMessagesMixin:
             The message's id.
 
         Raises:
-            TypeError: The body is neither bytes nor text.
+            TypeError: Names the part of the body that is not JSON.
             ValueError: The message is too large, or a property breaks a rule.
             RuntimeError: 50 messages wait for the device already.
             LookupError: There is no such device.
         """
-        if isinstance(body, str):
-            body = body.encode()
-        if not isinstance(body, bytes | bytearray | memoryview):
-            raise TypeError(f"body must be bytes or str, not {type(body).__name__}")
+        data, implied = body_of(body, self._json_default)
         if expiry is not None and ttl is not None:
             raise ValueError("expiry and ttl exclude each other")
         system = {
@@ -70,7 +69,8 @@ class CloudMessagesMixin:
             "$.exp": None if expiry is None else _utc(expiry),
         }
         given = [(name, value) for name, value in system.items() if value is not None]
-        return self._core.send_c2d(device_id, bytes(body), [*given, *(properties or {}).items()], ttl)
+        pairs = with_implied(implied, [*given, *(properties or {}).items()])
+        return self._core.send_c2d(device_id, data, pairs, ttl)
 
     def pending_c2d(self, device_id: str) -> int:
         """Return how many cloud-to-device messages the device has not acknowledged.
@@ -141,6 +141,25 @@ class CloudMessagesMixin:
             msg = f"{len(self.feedback(device_id))} of {count} records of feedback came within {timeout} s"
             raise TimeoutError(msg)
         return self.feedback(device_id)
+
+
+def body_of(body: Any, json_default: Callable[[Any], Any] | None) -> tuple[bytes, dict[str, str]]:
+    """Return a body as bytes, and the system properties that go with its kind.
+
+    Raises:
+        TypeError: Names the part that is not JSON.
+    """
+    if isinstance(body, str):
+        return body.encode(), {}
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(body), {}
+    return _core.json_text("body", body, json_default).encode(), {"$.ct": "application/json", "$.ce": "utf-8"}
+
+
+def with_implied(implied: dict[str, str], given: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
+    """Put properties that go with the kind of body before those that are given, unless these name them."""
+    named = {name for name, _ in given}
+    return [*((name, value) for name, value in implied.items() if name not in named), *given]
 
 
 def _utc(moment: datetime) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from azmqtt._hub.certificates import both_thumbprints
+from azmqtt._hub.cloud_messages import body_of, with_implied
 from azmqtt._support.arguments import one_way_to_authenticate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from azmqtt import _core
     from azmqtt._hub_types import LocalModule
@@ -18,6 +19,7 @@ class ModulesMixin:
     """The part of :class:`~azmqtt.LocalHub` that is about modules alone."""
 
     _core: _core.Hub
+    _json_default: Callable[[Any], Any] | None
 
     def create_module(
         self,
@@ -82,7 +84,7 @@ class ModulesMixin:
         device_id: str,
         module_id: str,
         input_name: str,
-        body: bytes | str,
+        body: Any,
         properties: Mapping[str, str] | None = None,
         *,
         connection_device_id: str | None = None,
@@ -96,27 +98,24 @@ class ModulesMixin:
             device_id: The module's device.
             module_id: The module.
             input_name: Its input, at most 128 bytes without ``/ + # ?``.
-            body: At most 256 KB, properties included.
+            body: As for :meth:`send_c2d`; at most 256 KB, properties included.
             properties: The application's own; ``$.mid``, ``$.cid``, ``$.ct`` and the like set system properties.
             connection_device_id: The device that it comes from; the module's own if absent.
             connection_module_id: The module of that device that it comes from, if any.
 
         Raises:
-            TypeError: The body is neither bytes nor text.
+            TypeError: Names the part of the body that is not JSON.
             ValueError: The message is too large, or an argument breaks a rule.
             RuntimeError: 1,024 messages wait for the module already.
             LookupError: There is no such module.
         """
-        if isinstance(body, str):
-            body = body.encode()
-        if not isinstance(body, bytes | bytearray | memoryview):
-            raise TypeError(f"body must be bytes or str, not {type(body).__name__}")
+        data, implied = body_of(body, self._json_default)
         pairs = dict(properties or {})
         if connection_device_id is not None:
             pairs["$.cdid"] = connection_device_id
         if connection_module_id is not None:
             pairs["$.cmid"] = connection_module_id
-        self._core.send_to_input(device_id, module_id, input_name, bytes(body), list(pairs.items()))
+        self._core.send_to_input(device_id, module_id, input_name, data, with_implied(implied, list(pairs.items())))
 
     def pending_inputs(self, device_id: str, module_id: str) -> int:
         """Return how many messages to its inputs the module has not acknowledged.

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from azmqtt import _core
     from azmqtt._core import ProvisioningService
     from azmqtt._hub_provisioning import AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
+    from azmqtt._types import JsonObject
 
 #: Seconds after which the thread that asks the allocation policy looks whether the hub still runs.
 _TICK = 0.5
@@ -84,7 +85,7 @@ class ProvisioningMixin:
         x509_thumbprint: str | tuple[str, str] | None = None,
         ca: bool = False,
         device_id: str | None = None,
-        initial_twin: dict[str, Any] | None = None,
+        initial_twin: JsonObject | None = None,
         enabled: bool = True,
     ) -> Enrollment:
         """Let one device register.
@@ -118,7 +119,7 @@ class ProvisioningMixin:
         *,
         secondary_key: str | None = None,
         ca: bool = False,
-        initial_twin: dict[str, Any] | None = None,
+        initial_twin: JsonObject | None = None,
         enabled: bool = True,
     ) -> EnrollmentGroup:
         """Let all devices register whose keys are derived from one, or whose certificates an authority signed.

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, overload
 
+from azmqtt import _core
 from azmqtt._hub.awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
 from azmqtt._hub.cloud_messages import CloudMessagesMixin
 from azmqtt._hub.uploads import UploadsMixin
-from azmqtt._support.arguments import json_text, method_timeouts, module_of_a_device, not_negative
+from azmqtt._support.arguments import method_timeouts, module_of_a_device, not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 from azmqtt._types import MethodResult
 
 if TYPE_CHECKING:
-    from azmqtt import _core
     from azmqtt._hub_types import TelemetryMessage
+    from azmqtt._types import JsonObject
 
 
 class ServiceMixin(CloudMessagesMixin, UploadsMixin):
     """The part of :class:`~azmqtt.LocalHub` that a service application sees."""
 
     _core: _core.Hub
+    _json_default: Callable[[Any], Any] | None
 
     def twin(self, device_id: str, *, module_id: str | None = None) -> dict[str, Any]:
         """Return a device's or module's twin as a service application sees it.
@@ -36,14 +38,14 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         twin: dict[str, Any] = strict_json.read(self._core.twin(device_id, module_id))
         return twin
 
-    def patch_desired(self, device_id: str, patch: Mapping[str, Any] | None, *, module_id: str | None = None) -> int:
+    def patch_desired(self, device_id: str, patch: JsonObject | None, *, module_id: str | None = None) -> int:
         """Change desired properties as a service application would; ``None`` deletes a property.
 
         A device or module that is connected and has subscribed is notified.
 
         Args:
             device_id: Whose properties.
-            patch: A JSON merge patch; ``None`` in its place deletes all properties.
+            patch: A JSON merge patch, a mapping or a dataclass; ``None`` in its place deletes all properties.
             module_id: The device's module, if they are the module's.
 
         Returns:
@@ -54,9 +56,9 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
             ValueError: The patch breaks a limit of twins; names the path.
             LookupError: There is no such device.
         """
-        if patch is not None and not isinstance(patch, Mapping):
-            raise TypeError(f"patch must be a mapping or None, not {type(patch).__name__}")
-        text = json_text("patch", None if patch is None else dict(patch))
+        if patch is not None and not isinstance(patch, Mapping) and not hasattr(type(patch), "__dataclass_fields__"):
+            raise TypeError(f"patch must be a mapping, a dataclass or None, not {type(patch).__name__}")
+        text = _core.json_text("patch", patch, self._json_default)
         return self._core.patch_desired(device_id, text, module_id)
 
     def telemetry(
@@ -330,7 +332,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
     ) -> Steps[MethodResult]:
         from azmqtt._support import strict_json
 
-        text = json_text("payload", payload)
+        text = _core.json_text("payload", payload, self._json_default)
         call = self._core.begin_method(device_id, name, text, response_timeout, connect_timeout, module_id)
         answer: tuple[int, bytes] | None = None
 

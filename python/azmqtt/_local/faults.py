@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._support.arguments import json_text, not_negative, number
+from azmqtt._support.arguments import document_text, not_negative, number
 
 if TYPE_CHECKING:
     from azmqtt._core import HubFaults, NamespaceFaults
@@ -50,7 +50,7 @@ class ServiceFaultsMixin:
 
         if not isinstance(schedule, FaultSchedule):
             raise TypeError(f"schedule must be an azmqtt.faults.FaultSchedule, not {type(schedule).__name__}")
-        return _planned(self._faults.start(json_text("schedule", schedule.document())))
+        return _planned(self._faults.start(document_text("schedule", schedule.document())))
 
     def _inject(
         self,
@@ -79,7 +79,7 @@ class ServiceFaultsMixin:
             "lasting": lasting,
         }
         rule.update({name: value for name, value in given.items() if value is not None})
-        return self._injected(self._faults.inject(json_text("fault", rule)))
+        return self._injected(self._faults.inject(document_text("fault", rule)))
 
     def _injected(self, fault_id: int) -> InjectedFault:
         from azmqtt._hub_faults import InjectedFault

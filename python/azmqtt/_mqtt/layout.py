@@ -42,5 +42,6 @@ class BrokerOptions(TypedDict):
     auto_connect: bool
     exclusive: bool
     timeout: float
+    json_default: Any
     topic_bytes: int
     topic_levels: int

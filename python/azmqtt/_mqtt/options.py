@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os  # noqa: TC003 - for `typing.get_type_hints`
+from collections.abc import Callable  # noqa: TC003 - the same
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from azmqtt._client.certificates import load_certificate
@@ -63,6 +64,8 @@ class MqttOptions(TypedDict, total=False):
         ack: When to acknowledge a message: when the next one is requested (``"auto"``, the default), or by
             ``message.ack()`` (``"manual"``).
         timeout: Default timeout of calls, in seconds. Default: 30.
+        json_default: A function that is called first for each value in a payload that is not of one of JSON's own
+            types; see :class:`~azmqtt.ClientOptions`.
         auto_connect: Connect on the first call. Default: ``True``. With ``False``, only ``connect`` connects.
         exclusive: Allow one client per host, port and client id in this process. Default: ``True``. When a second
             client connects, it replaces the first: the first is closed and a ``RuntimeWarning`` is issued. If either
@@ -96,6 +99,7 @@ class MqttOptions(TypedDict, total=False):
     lost_session: Literal["resend", "fail"]
     ack: Literal["auto", "manual"]
     timeout: float
+    json_default: Callable[[Any], Any] | None
     auto_connect: bool
     exclusive: bool
 
@@ -140,6 +144,7 @@ DEFAULTS: dict[str, Any] = {
     "lost_session": "resend",
     "ack": "auto",
     "timeout": 30,
+    "json_default": None,
     "auto_connect": True,
     "exclusive": True,
 }
@@ -203,6 +208,7 @@ def broker_options(
         "auto_connect": arguments.instance("auto_connect", given["auto_connect"], bool),
         "exclusive": arguments.instance("exclusive", given["exclusive"], bool),
         "timeout": arguments.seconds_within("timeout", given["timeout"], 0.001, 365 * _DAY),
+        "json_default": arguments.function_or_none("json_default", given["json_default"]),
         "topic_bytes": limits.bytes,
         "topic_levels": limits.levels,
     }

@@ -87,6 +87,17 @@ def function(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be callable, not {type(value).__name__}")
 
 
+def function_or_none(name: str, value: Any) -> Any:
+    """Check a function that may be absent, and return it.
+
+    Raises:
+        TypeError: It cannot be called.
+    """
+    if value is not None:
+        function(name, value)
+    return value
+
+
 def whole(name: str, value: Any, least: int = -(2**63), most: int = 2**63 - 1, unit: str = "") -> int:
     """Check a whole number and its bounds, and return it.
 
@@ -238,8 +249,8 @@ def brief(value: Any) -> str:
     return str(value)
 
 
-def json_text(name: str, value: Any) -> str:
-    """Write JSON.
+def document_text(name: str, value: Any) -> str:
+    """Write a document that this package has made as JSON.
 
     Raises:
         TypeError: Something in it is not JSON.

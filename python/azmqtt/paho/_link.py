@@ -34,10 +34,12 @@ _SUBSCRIBE_AGAIN = 10.0
 class Link:
     """The twin of one client. Holds no reference to it, so that it can be dropped."""
 
-    def __init__(self, client: Any, *, resend: bool, show_answers: bool) -> None:
+    def __init__(
+        self, client: Any, *, resend: bool, show_answers: bool, json_default: Callable[[Any], Any] | None
+    ) -> None:
         """Attach to the client."""
         self._client = weakref.ref(client)
-        self._requests = _core.TwinRequests(resend)
+        self._requests = _core.TwinRequests(resend, json_default)
         self._futures: dict[str, Future[Any]] = {}
         self._lock = threading.Lock()
         self._flush_wanted = False

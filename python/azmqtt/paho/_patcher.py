@@ -11,7 +11,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from azmqtt._core import running_loop
-from azmqtt._support.arguments import function, not_negative, seconds_above_zero, whole
+from azmqtt._support.arguments import function, function_or_none, not_negative, seconds_above_zero, whole
 from azmqtt._support.uncopied import Uncopied
 from azmqtt.paho._link import Link
 from azmqtt.paho._require import require_client
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from azmqtt._types import DesiredPatch, ReportedPatch, Twin
+    from azmqtt._types import DesiredPatch, JsonObject, ReportedPatch, Twin
 
     DesiredHandler = TypeVar("DesiredHandler", bound=Callable[[DesiredPatch], Any])
     Observer = TypeVar("Observer", bound=Callable[[str, int, int | None, bytes], Any])
@@ -65,6 +65,8 @@ class TwinPatcher(Uncopied):
         show_answers: Whether the application's ``on_message`` and ``message_callback_add`` see the answers to these
             requests, too. By default they see those to the application's own requests only: many an application looks
             the ``$rid`` up in a table of its own, and fails over one that it does not know.
+        json_default: A function that is asked first for every value in a patch that is not of JSON's own types; see
+            :class:`~azmqtt.ClientOptions`.
 
     Raises:
         ImportError: paho-mqtt is not installed.
@@ -79,6 +81,7 @@ class TwinPatcher(Uncopied):
         on_disconnect: Literal["resend", "fail"] = "resend",
         timeout: float = 30,
         show_answers: bool = False,
+        json_default: Callable[[Any], Any] | None = None,
     ) -> None:
         """Attach to the client; nothing is sent yet."""
         require_client(client)
@@ -87,7 +90,12 @@ class TwinPatcher(Uncopied):
             raise ValueError(msg)
         self._timeout = _seconds(timeout)
         self._client = client
-        self._link = Link(client, resend=on_disconnect == "resend", show_answers=show_answers)
+        self._link = Link(
+            client,
+            resend=on_disconnect == "resend",
+            show_answers=show_answers,
+            json_default=function_or_none("json_default", json_default),
+        )
         self._finalizer = weakref.finalize(self, self._link.leave_alone)
 
     def __enter__(self) -> Self:
@@ -109,7 +117,7 @@ class TwinPatcher(Uncopied):
 
     def patch(
         self,
-        patch: dict[str, Any],
+        patch: JsonObject,
         *,
         if_version: int | None = None,
         request_id: str | int | None = None,
@@ -120,9 +128,9 @@ class TwinPatcher(Uncopied):
         Where nobody runs the client's network loop, this call does meanwhile.
 
         Args:
-            patch: ``None`` removes a property. At most 32 KB by the service's count, 10 levels deep, strings up to 4
-                KB, integers from -2^52 to 2^52-1, no ``None`` within lists, keys up to 1 KB without ``.``, ``$``,
-                ``#``, white space and control characters (IoT Hub docs, "device twins").
+            patch: A mapping or a dataclass; ``None`` removes a property. At most 32 KB by the service's count, 10
+                levels deep, strings up to 4 KB, integers from -2^52 to 2^52-1, no ``None`` within lists, keys up to 1
+                KB without ``.``, ``$``, ``#``, white space and control characters (IoT Hub docs, "device twins").
             if_version: Change them only if they still have this ``$version``.
             request_id: A ``$rid`` of the application's own, of 1 to 128 ASCII letters, digits and ``-_.~:@``; by
                 default a new one.
@@ -154,7 +162,7 @@ class TwinPatcher(Uncopied):
 
     def patch_future(
         self,
-        patch: dict[str, Any],
+        patch: JsonObject,
         *,
         if_version: int | None = None,
         request_id: str | int | None = None,
@@ -168,7 +176,7 @@ class TwinPatcher(Uncopied):
 
     async def patch_async(
         self,
-        patch: dict[str, Any],
+        patch: JsonObject,
         *,
         if_version: int | None = None,
         request_id: str | int | None = None,
@@ -229,7 +237,7 @@ class TwinPatcher(Uncopied):
 
     def _patch(
         self,
-        patch: dict[str, Any],
+        patch: JsonObject,
         if_version: int | None,
         request_id: str | int | None,
         timeout: float | None,
