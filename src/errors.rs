@@ -164,10 +164,11 @@ pub(super) fn new(
     Ok(PyErr::from_value(class.call((text,), details)?))
 }
 
-/// With the system's number Python picks the fitting subclass, such as `PermissionError`.
+/// With the system's number Python picks the fitting subclass, such as `PermissionError`. Windows has numbers of its own,
+/// which Python takes in the fourth place, and translates; elsewhere it looks at the first alone.
 pub(super) fn os_error(source: &io::Error, text: String) -> PyErr {
     match source.raw_os_error() {
-        Some(number) => PyOSError::new_err((number, text)),
+        Some(number) => PyOSError::new_err((number, text, None::<String>, number)),
         None => PyOSError::new_err(text),
     }
 }

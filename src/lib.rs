@@ -95,7 +95,8 @@ mod wakeups;
 
 use pyo3::prelude::*;
 
-#[pymodule]
+// What threads share is behind locks and atomics of Rust's, and every class is frozen: nothing counts on the GIL.
+#[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
     use super::access::{Access, Certificate};

@@ -133,13 +133,16 @@ pub(crate) fn release(lock: &File) {
 #[cfg(windows)]
 pub(crate) fn release(_lock: &File) {}
 
-/// Opens a file that no other process can open meanwhile; `WouldBlock` if one has.
+/// Opens a file that no other process can open this way; `WouldBlock` if one has. The lock ends with the file.
 #[cfg(windows)]
 pub fn open_locked(path: &Path) -> io::Result<File> {
     use std::os::windows::fs::OpenOptionsExt;
 
+    /// What others may do meanwhile: rename and delete it (`FILE_SHARE_DELETE`), but neither read nor write.
+    const SHARE_DELETE: u32 = 4;
     const SHARING_VIOLATION: i32 = 32;
-    let opened = OpenOptions::new().write(true).create(true).truncate(false).share_mode(0).open(path);
+    let opened =
+        OpenOptions::new().write(true).create(true).truncate(false).share_mode(SHARE_DELETE).open(path);
     opened.map_err(|error| match error.raw_os_error() {
         Some(SHARING_VIOLATION) => io::ErrorKind::WouldBlock.into(),
         _ => error,

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use azmqtt_net::sync::Mutex;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -66,7 +67,8 @@ impl std::error::Error for StateError {
 /// An opened state directory; no other service opens it meanwhile.
 pub struct StateDir {
     root: PathBuf,
-    lock: File,
+    /// Until the directory is released.
+    lock: Mutex<Option<File>>,
 }
 
 /// Also where what is in the directory turned out to be damaged.
@@ -92,12 +94,14 @@ impl StateDir {
         for name in files {
             remove_unfinished(&root.join(name).with_extension("tmp"));
         }
-        Ok(Self { root: root.to_owned(), lock })
+        Ok(Self { root: root.to_owned(), lock: Mutex::new(Some(lock)) })
     }
 
     /// Lets another service open it, though a forked child may still hold a copy of the open lock.
     pub fn release(&self) {
-        release(&self.lock);
+        if let Some(lock) = self.lock.lock().take() {
+            release(&lock);
+        }
     }
 
     /// Where a file of the directory lies.
@@ -162,10 +166,19 @@ impl StateDir {
             .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'))
             .take(40)
             .collect();
+        let mark = if cfg!(windows) && is_device(&readable) { "_" } else { "" };
         let hash = Sha256::digest(name.as_bytes());
         let hash = hash.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-        self.root.join(directory).join(format!("{readable}.{hash:016x}.json"))
+        self.root.join(directory).join(format!("{readable}{mark}.{hash:016x}.json"))
     }
+}
+
+/// Whether Windows takes a file of this name for a device, whatever its extension is.
+fn is_device(name: &str) -> bool {
+    let name = name.to_ascii_uppercase();
+    let numbered =
+        |kind: &str| name.strip_prefix(kind).is_some_and(|rest| matches!(rest.as_bytes(), [b'0'..=b'9']));
+    matches!(name.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT")
 }
 
 /// Removes a file, if it is there; returns when it is gone for good.
@@ -176,19 +189,45 @@ fn remove_durably(path: &Path) -> Result<(), FileError> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::temp_dir::TempDir;
 
     #[test]
+    fn a_directory_that_was_released_is_free_though_its_owner_lives() {
+        let dir = TempDir::make("azmqtt-local-test-").unwrap();
+        let open = || StateDir::open(&dir.join("state"), &["documents"], &[]);
+        let opened = open().unwrap();
+        assert!(matches!(open(), Err(StateError::InUse(_))));
+        opened.release();
+        let next = open().unwrap();
+        // The next one's lock is not the first one's to end.
+        opened.release();
+        drop(opened);
+        assert!(matches!(open(), Err(StateError::InUse(_))));
+        drop(next);
+    }
+
+    #[test]
+    fn names_of_devices_of_windows() {
+        for name in ["con", "NUL", "aux", "Prn", "com1", "LPT9", "com0"] {
+            assert!(is_device(name), "{name}");
+        }
+        for name in ["", "com", "com10", "console", "nul_", "lpt", "com1a"] {
+            assert!(!is_device(name), "{name}");
+        }
+    }
+
+    #[test]
+    #[cfg(unix)]
     fn a_directory_is_free_again_though_a_child_has_a_copy_of_the_lock() {
         let dir = TempDir::make("azmqtt-local-test-").unwrap();
         let open = || StateDir::open(&dir.join("state"), &["documents"], &[]);
         let opened = open().unwrap();
         assert!(matches!(open(), Err(StateError::InUse(_))));
         // What a child has between fork and exec.
-        let copy = opened.lock.try_clone().unwrap();
+        let copy = opened.lock.lock().as_ref().unwrap().try_clone().unwrap();
         drop(opened);
         drop(open().unwrap());
         drop(copy);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import quote
@@ -75,6 +76,8 @@ def error(failure: Failure) -> OSError:
     if timed_out:
         return TimeoutError(text)
     if number is not None:
-        # The number makes Python choose the class: ConnectionRefusedError, for one.
-        return OSError(number, f"{os.strerror(number)}: {text}")
+        # The number makes Python choose the class: ConnectionRefusedError, for one. On Windows the fourth argument is
+        # what counts, and `strerror` knows nothing of sockets; the reason has the words.
+        words = text if sys.platform == "win32" else f"{os.strerror(number)}: {text}"
+        return OSError(number, words, None, number)
     return ConnectionError(text)
