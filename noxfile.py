@@ -7,6 +7,7 @@ Each session that needs Python packages keeps a virtual environment of its own i
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,17 @@ FUZZ = "fuzz/Cargo.toml"
 BESIDE = ("benches/rig/Cargo.toml", "benches/bridge/Cargo.toml", FUZZ)
 # They share what they compile.
 TARGET_DIR = os.environ.get("CARGO_TARGET_DIR", "target")
+
+# What builds a wheel, and what looks at it.
+BUILD_TOOLS = ("abi3audit", "auditwheel", "build", "maturin>=1.12,<2", "twine", "ziglang")
+# On Linux, zig links against the libraries of the oldest systems that pip knows a name for (docs/decisions.md). By the
+# last part of what rustc calls a system.
+LINUX = {
+    "gnu": ("--zig", "--compatibility", "manylinux2014"),
+    "gnueabihf": ("--zig", "--compatibility", "manylinux2014"),
+    "musl": ("--zig", "--compatibility", "musllinux_1_2"),
+    "musleabihf": ("--zig", "--compatibility", "musllinux_1_2"),
+}
 
 # cargo-deny is a program that `cargo install --locked cargo-deny` compiles for minutes.
 if shutil.which("cargo-deny"):
@@ -76,6 +88,9 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("mypy", "noxfile.py")
+    # Programs that import each other by their names, each checked by itself.
+    scripts = [path for path in sorted(Path("packaging").glob("*.py")) if path.stem != "build_backend"]
+    session.run("mypy", *map(str, scripts), env={"MYPYPATH": "packaging"})
     session.run("python", "-m", "mypy.stubtest", "azmqtt._core")
 
 
@@ -141,6 +156,58 @@ def bench(session: nox.Session) -> None:
     """Build the benchmark rig (to measure: ``python benches/run.py``); clippy checks the others."""
     options = ("--locked", "--quiet", "--target-dir", TARGET_DIR)
     cargo(session, "cargo", "build", *options, "--manifest-path", "benches/rig/Cargo.toml")
+
+
+@nox.session
+def wheels(session: nox.Session) -> None:
+    """Build, check and try what a release has, in ``dist/``: the sdist and this system's wheel.
+
+    With arguments a wheel alone, for another system: ``nox -s wheels -- --target aarch64-unknown-linux-musl``, after
+    ``rustup target add``.
+    """
+    install(session, *BUILD_TOOLS)
+    shutil.rmtree("dist", ignore_errors=True)
+    if not session.posargs:
+        session.run("python", "-m", "build", "--sdist", "--no-isolation", "--outdir", "dist")
+    target = option(session, "--target") or host(session)
+    arguments = [*session.posargs, *LINUX.get(target.rpartition("-")[2], ())]
+    # Flags for the builds of a developer, such as those for another linker, are not for a wheel that others install.
+    flags = {"MATURIN_PEP517_ARGS": shlex.join(arguments), "RUSTFLAGS": None, "CARGO_ENCODED_RUSTFLAGS": None}
+    session.run("python", "-m", "build", "--wheel", "--no-isolation", "--outdir", "dist", env=flags)
+    files = sorted(map(str, Path("dist").iterdir()))
+    session.run("twine", "check", "--strict", *files)
+    session.run("python", "packaging/check_dist.py", *files)
+    (wheel,) = [file for file in files if file.endswith(".whl")]
+    if "linux" in target:
+        session.run("auditwheel", "show", wheel)
+    if "abi3" in wheel:
+        session.run("abi3audit", "--strict", wheel)
+    if target == host(session):
+        session.run("python", "packaging/try_wheel.py", wheel)
+
+
+@nox.session
+def sdist(session: nox.Session) -> None:
+    """Install from the sdist, as pip does where there is no wheel: compiles for minutes."""
+    if not list(Path("dist").glob("azmqtt-*.tar.gz")):
+        install(session, *BUILD_TOOLS)
+        session.run("python", "-m", "build", "--sdist", "--no-isolation", "--outdir", "dist")
+    (file,) = Path("dist").glob("azmqtt-*.tar.gz")
+    session.run("python", "packaging/check_dist.py", str(file))
+    install(session, "--force-reinstall", "--no-binary=azmqtt", str(file))
+    session.run("azmqtt", "demo")
+
+
+def option(session: nox.Session, name: str) -> str | None:
+    """Return the value of an argument of the session."""
+    given = session.posargs
+    return given[given.index(name) + 1] if name in given else None
+
+
+def host(session: nox.Session) -> str:
+    """Return this system as rustc names it."""
+    said = str(session.run("rustc", "--print", "host-tuple", external=True, silent=True))
+    return said.strip()
 
 
 @nox.session(venv_backend="none")

@@ -7,15 +7,13 @@ scripts included, and names the directory of the checkout.
 from __future__ import annotations
 
 import argparse
-import base64
-import csv
-import hashlib
-import io
 import json
 import os
 import subprocess
 import zipfile
 from typing import TYPE_CHECKING, Any
+
+import archives
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +37,8 @@ def keep_linked_crates(wheel: Path, target: str) -> None:
     with zipfile.ZipFile(wheel) as archive:
         path = next(name for name in archive.namelist() if name.endswith(".dist-info/sboms/azmqtt.cyclonedx.json"))
         document = json.loads(archive.read(path))
-    replace_file(wheel, path, json.dumps(linked(document, linked_crates(target), target), indent=2).encode())
+    content = json.dumps(linked(document, linked_crates(target), target), indent=2)
+    archives.replace_in_wheel(wheel, path, content.encode())
 
 
 def linked_crates(target: str) -> set[tuple[str, str]]:
@@ -80,29 +79,6 @@ def is_own(component: Document) -> bool:
 def reference(component: Document) -> str:
     """Return the name of a component within the document."""
     return f"pkg:cargo/{component['name']}@{component['version']}" if is_own(component) else component["bom-ref"]
-
-
-def replace_file(wheel: Path, path: str, content: bytes) -> None:
-    """Write a file of a wheel anew, with its line in RECORD."""
-    record = path.split("/", 1)[0] + "/RECORD"
-    changed = wheel.with_suffix(".changed")
-    with zipfile.ZipFile(wheel) as before, zipfile.ZipFile(changed, "w") as after:
-        files = {path: content, record: record_with(before.read(record).decode(), path, content)}
-        for entry in before.infolist():
-            after.writestr(entry, files.get(entry.filename) or before.read(entry))
-    changed.replace(wheel)
-
-
-def record_with(record: str, path: str, content: bytes) -> bytes:
-    """RECORD with the digest and size of one file's new content."""
-    digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
-    rows = [
-        [path, f"sha256={digest}", str(len(content))] if row[0] == path else row
-        for row in csv.reader(io.StringIO(record))
-    ]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
 
 
 def run(*command: str) -> str:

@@ -8,12 +8,13 @@ import json
 import os
 import re
 import shutil
-import struct
 import subprocess
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
 import pytest
+
+import elf
 
 ROOT = Path(__file__).parents[2]
 LICENCES = "THIRD-PARTY-LICENSES.txt"
@@ -122,20 +123,11 @@ def extension(installed: Distribution) -> bytes:
     return Path(str(module.locate())).read_bytes()
 
 
-def section_sizes(library: bytes) -> dict[bytes, int]:
-    """Return the sizes of the sections of a 64-bit ELF file in bytes, by name (System V ABI, "Sections")."""
-    (table,) = struct.unpack_from("<Q", library, 0x28)
-    entry_size, count, names_index = struct.unpack_from("<3H", library, 0x3A)
-    entries = [struct.unpack_from("<II4Q", library, table + entry_size * index) for index in range(count)]
-    names = entries[names_index][4]
-    return {library[names + name : names + name + 64].partition(b"\0")[0]: size for name, *_, size in entries}
-
-
 def test_the_functions_of_a_client_lie_side_by_side(extension: bytes):
     if b"Linker: LLD" not in extension:
         pytest.skip("not linked by LLD, which is sure to take the script of build.rs")
     # The code of a client has 1.1 MB. With little of it here, the names of the list are not those of this build.
-    assert section_sizes(extension)[b".text.client"] > 500_000
+    assert elf.section_sizes(extension)[".text.client"] > 500_000
 
 
 def test_the_order_names_functions_of_every_layer():
