@@ -118,12 +118,11 @@ impl Link {
     /// [MQTT-3.1.2-29] and they fit [MQTT-3.4.2-2, MQTT-3.4.2-3]; otherwise without.
     pub fn encode_answer(&mut self, mut packet: Packet) {
         let is_wanted = self.is_v5() && self.theirs.problem_information;
-        let has_words = words_of(&mut packet).is_some_and(|words| !words.is_empty());
-        if has_words && is_wanted && self.try_encode(&packet).is_ok() {
-            return;
-        }
-        if let Some(words) = words_of(&mut packet) {
-            *words = Properties::default();
+        if words_of(&mut packet).is_some_and(|words| !words.is_empty()) {
+            if is_wanted && self.try_encode(&packet).is_ok() {
+                return;
+            }
+            words_of(&mut packet).map(std::mem::take);
         }
         self.encode(&packet);
     }

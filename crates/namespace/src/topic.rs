@@ -43,9 +43,14 @@ impl<'a> Levels<'a> {
             return Err(InvalidTopic::TooLong);
         }
         let mut levels = Self { all: [""; MAX_TOPIC_LEVELS], count: 0 };
-        for level in text.split('/') {
-            *levels.all.get_mut(levels.count).ok_or(InvalidTopic::TooDeep)? = level;
-            levels.count += 1;
+        let mut start = 0;
+        // Faster than `split` for texts as short as topics are.
+        for (at, byte) in text.bytes().chain([b'/']).enumerate() {
+            if byte == b'/' {
+                *levels.all.get_mut(levels.count).ok_or(InvalidTopic::TooDeep)? = &text[start..at];
+                levels.count += 1;
+                start = at + 1;
+            }
         }
         Ok(levels)
     }

@@ -34,7 +34,7 @@ pub struct Server<T> {
     /// How much of the input was seen and left.
     seen: usize,
     /// The message of the last [`Event::Acknowledged`] at QoS 1, until the next poll.
-    acknowledged: Option<Box<Acknowledged<()>>>,
+    acknowledged: Option<Acknowledged<()>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -223,7 +223,7 @@ impl<T> Server<T> {
     fn acknowledged(&mut self, puback: PubAck, now: Instant) -> Option<Event<T>> {
         let PubAck { packet_id, reason, properties } = puback;
         let (rest, token) = self.session.acknowledged(packet_id, now, |message| message.swap(()))?;
-        self.acknowledged = Some(Box::new(rest));
+        self.acknowledged = Some(rest);
         Some(Event::Acknowledged { token, reason, properties })
     }
 

@@ -247,7 +247,12 @@ impl Properties {
         Self::of(Bytes::copy_from_slice(self.block()), self.present())
     }
 
+    #[inline]
     fn number(&self, property: Property) -> Option<u32> {
+        // Most packets have none.
+        if !self.has(property) {
+            return None;
+        }
         match self.all(property).next()? {
             Value::Number(number) => Some(number),
             _ => None,
