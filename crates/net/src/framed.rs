@@ -293,7 +293,7 @@ mod tests {
     /// Through the scratch buffer and past it, whatever is taken out on the way and held by others.
     #[tokio::test]
     async fn bytes_come_in_order() {
-        let bytes: Vec<u8> = (0..1_000_000_u32).flat_map(|number| number.to_le_bytes()).collect();
+        let bytes: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
         let (near, mut far) = tokio::io::duplex(3 * READ_SIZE);
         let mut framed = Framed::observed(near, Some(Box::<Counts>::default()));
         let sent = bytes.clone();
