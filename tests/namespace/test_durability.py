@@ -45,7 +45,7 @@ class Service:
         assert self.process.stdout is not None
         self.process.stdout.close()
 
-    def client(self, name: str, *, lasts: bool = False) -> azmqtt.MqttClient:
+    def client(self, name: str, *, lasts: bool = False, will: azmqtt.Will | None = None) -> azmqtt.MqttClient:
         return azmqtt.MqttClient(
             self.ready["hostname"],
             name,
@@ -56,6 +56,7 @@ class Service:
             private_key=self.directory / f"{name}-key.pem",
             clean_start=not lasts,
             session_expiry=3600 if lasts else 0,
+            will=will,
         )
 
     def put_client(self, name: str) -> None:
@@ -186,6 +187,34 @@ def test_what_was_acknowledged_is_there_after_every_kill(directory):
     with running(directory) as service:
         drain(service, acknowledged, got)
     assert max(got) < first
+
+
+def test_wills_are_published_after_a_kill(directory):
+    wills = {
+        "publisher": azmqtt.Will("t/will", "at once", qos=1),
+        "reader": azmqtt.Will("t/will", "later", qos=1, delay=2),
+    }
+    with running(directory) as service:
+        clients = [service.client(name, lasts=True, will=will) for name, will in wills.items()]
+        for client in clients:
+            client.connect()
+        service.kill()
+        for client in clients:
+            client.close(timeout=0)
+    with running(directory) as service:
+        client = service.client("subscriber", lasts=True)
+        with client, client.messages("t/will", timeout=20) as messages:
+            client.connect()
+            assert [next(messages).text() for _ in wills] == ["at once", "later"]
+    # Once.
+    with running(directory) as service, service.client("publisher") as publisher:
+        client = service.client("subscriber", lasts=True)
+        with client, client.messages("t/#", timeout=20) as messages:
+            client.connect()
+            publisher.publish("t/last", "last")
+            while (message := next(messages)).text() != "last":
+                # Its acknowledgement was not on the disk yet.
+                assert message.duplicate
 
 
 def numbers(stream: Any) -> Iterator[int]:

@@ -12,7 +12,7 @@ use super::session::{Identity, Link, Offline, Queue, Session, Token, Waiting, si
 use super::state::Broker;
 use crate::access::{Access, TopicCache};
 use crate::durable::{
-    Body, Expires, Queued, Record, Recorder, Restored, RestoredMessage, RestoredSession, Wall,
+    Body, Expires, Queued, Record, Recorder, Restored, RestoredMessage, RestoredSession, RestoredWill, Wall,
 };
 use crate::routing::{RetainedMessage, SessionKey, Subscriber};
 use crate::topic::{Levels, RequestedFilter};
@@ -97,14 +97,28 @@ impl Broker {
             (false, false) => return,
         }
         recorder.add(&Record::Connected { key, kept_for });
+        if let Some(will) = session.will.clone() {
+            recorder.add(&Record::Will { key, will });
+        }
         self.hold(connection);
     }
 
-    /// Notes that the client of a durable session is gone.
+    /// Notes that the client of a durable session is gone, and whether its will is to be published.
     pub(super) fn record_gone(&mut self, key: SessionKey, expires: Instant) {
+        let Some(session) = self.sessions.get(key).filter(|session| session.is_durable) else { return };
+        if let Some(recorder) = &mut self.recorder {
+            if let (Some(_), Some(due)) = (&session.will, session.will_at) {
+                recorder.add(&Record::WillDue { key, due: Wall::of(due) });
+            }
+            recorder.add(&Record::Disconnected { key, expires: Wall::of(expires) });
+        }
+    }
+
+    /// Notes that the will of a durable session has had its time.
+    pub(super) fn record_will_done(&mut self, key: SessionKey) {
         let is_durable = self.sessions.get(key).is_some_and(|session| session.is_durable);
         if let (Some(recorder), true) = (&mut self.recorder, is_durable) {
-            recorder.add(&Record::Disconnected { key, expires: Wall::of(expires) });
+            recorder.add(&Record::WillDone { key });
         }
     }
 
@@ -172,17 +186,23 @@ impl Broker {
         for waiting in session.queue.iter() {
             add(&waiting.publish, waiting.number, waiting.accepted);
         }
-        records.push(match &session.link {
+        let will = session.will.clone().map(|will| Record::Will { key, will });
+        match &session.link {
             Link::Online(online) => {
                 let kept_for = online.server.session_expiry().min(self.limits.session_expiry);
-                Record::Connected { key, kept_for }
+                records.push(Record::Connected { key, kept_for });
+                records.extend(will);
             }
-            Link::Offline(offline) => Record::Disconnected { key, expires: Wall::of(offline.expires) },
-        });
+            Link::Offline(offline) => {
+                records.extend(will);
+                records.extend(session.will_at.map(|due| Record::WillDue { key, due: Wall::of(due) }));
+                records.push(Record::Disconnected { key, expires: Wall::of(offline.expires) });
+            }
+        }
     }
 
-    /// Takes what there was before a restart, as far as its time is not over; the resources are there already. How many
-    /// numbers of messages are given.
+    /// Takes what there was before a restart, as far as its time is not over or there is a will to be published; the
+    /// resources are there already. How many numbers of messages are given.
     pub fn restore(&mut self, restored: Restored, now: Instant, wall: Wall) -> u64 {
         self.changes_at = None;
         self.access = Access::new(&self.directory);
@@ -207,14 +227,19 @@ impl Broker {
     }
 
     fn restore_session(&mut self, session: RestoredSession, number: &mut u64, now: Instant, wall: Wall) {
-        let RestoredSession { client_id, principal, standing, expires, filters, in_flight, queue } = session;
+        let RestoredSession { client_id, principal, standing, expires, will, filters, in_flight, queue } =
+            session;
         let expires = match expires {
-            Expires::At(at) if at <= wall => return,
             Expires::At(at) => at.instant(now, wall),
             Expires::After(seconds) => now + Duration::from_secs(u64::from(seconds)),
         };
         // It is not kept for longer than sessions are now.
         let expires = expires.min(now + Duration::from_secs(u64::from(self.limits.session_expiry)));
+        let will_at = will.as_ref().map(|RestoredWill { will, due }| {
+            let delay = Duration::from_secs(u64::from(will.properties.will_delay().unwrap_or(0)));
+            // That of a client that was there waits from now on.
+            due.map_or(now + delay, |due| due.instant(now, wall))
+        });
         let mut next_number = || {
             *number += 1;
             *number
@@ -235,7 +260,9 @@ impl Broker {
         }
         waiting.retain(|waiting| waiting.expires().is_none_or(|expires| expires > now));
         let holds = self.limits.offline_queue.holds(waiting.len(), waiting.bytes());
-        if !holds || self.sessions.find(&client_id).is_some() {
+        let expires = if holds { expires } else { now };
+        // The next tick ends a session whose time is over, and publishes its will.
+        if expires <= now && will.is_none() || self.sessions.find(&client_id).is_some() {
             return;
         }
         let bytes = in_flight.iter().map(|(_, token, _)| token.size as usize).sum();
@@ -249,8 +276,8 @@ impl Broker {
             link: Link::Offline(Box::new(Offline { stored, in_flight: bytes, expires })),
             filters: Vec::new(),
             queue: waiting,
-            will: None,
-            will_at: None,
+            will: will.map(|restored| restored.will),
+            will_at,
             deadline: None,
             is_durable: true,
             matched: (0, 0),

@@ -39,27 +39,38 @@ impl Broker {
     /// Publishes the wills that are due. One may end another session, whose will is due then; each is published once.
     pub(super) fn publish_due_wills(&mut self, now: Instant) {
         self.adopt_orphans(now);
-        while let Some(DueWill { will, principal, publisher }) = self.due_wills.pop() {
-            let topic = will.topic.clone();
-            let Ok(levels) = Levels::of(&topic) else { continue };
-            // The rights may have changed since CONNECT.
-            if !self.access.rights(&principal).may_publish(&principal, &levels) {
-                continue;
-            }
-            let properties = PropertiesBuilder::from(&will.properties).without(Property::WillDelayInterval);
-            let mut publish = Publish::new(will.topic, will.qos, will.message);
-            publish.retain = will.retain;
-            publish.properties = properties.build().unwrap_or_default();
-            // Nobody hears of it if it is one too many to be kept.
-            if self.keep_if_retained(&publish, &levels, now).is_ok() {
-                if let Some(log) = &self.log {
-                    let session = publisher.and_then(|key| self.sessions.get(key));
-                    let client_id = session.map(|session| session.client_id.clone());
-                    log.record(keep(&publish), Some(Publisher { principal: principal.clone(), client_id }));
-                }
-                self.route(&publish, &levels, publisher, now);
-                self.adopt_orphans(now);
+        while let Some(due) = self.due_wills.pop() {
+            let publisher = due.publisher;
+            self.publish_will(due, now);
+            self.adopt_orphans(now);
+            // After the records of the message: a crash in between has it published again.
+            if let Some(key) = publisher {
+                self.record_will_done(key);
             }
         }
+    }
+
+    fn publish_will(&mut self, due: DueWill, now: Instant) {
+        let DueWill { will, principal, publisher } = due;
+        let topic = will.topic.clone();
+        let Ok(levels) = Levels::of(&topic) else { return };
+        // The rights may have changed since CONNECT.
+        if !self.access.rights(&principal).may_publish(&principal, &levels) {
+            return;
+        }
+        let properties = PropertiesBuilder::from(&will.properties).without(Property::WillDelayInterval);
+        let mut publish = Publish::new(will.topic, will.qos, will.message);
+        publish.retain = will.retain;
+        publish.properties = properties.build().unwrap_or_default();
+        // Nobody hears of it if it is one too many to be kept.
+        if self.keep_if_retained(&publish, &levels, now).is_err() {
+            return;
+        }
+        if let Some(log) = &self.log {
+            let session = publisher.and_then(|key| self.sessions.get(key));
+            let client_id = session.map(|session| session.client_id.clone());
+            log.record(keep(&publish), Some(Publisher { principal, client_id }));
+        }
+        self.route(&publish, &levels, publisher, now);
     }
 }

@@ -6,14 +6,14 @@ use bytes::Bytes;
 
 use super::record::{
     BEGAN, Body, CONNECTED, DISCONNECTED, DONE, DROPPED, ENDED, IDENTIFIED, INTEGER, LIST, PAYLOAD, QUEUED,
-    Queued, RETAINED, Record, SENT, STANDINGS, SUBSCRIBED, TEXT, UNSUBSCRIBED,
+    Queued, RETAINED, Record, SENT, STANDINGS, SUBSCRIBED, TEXT, UNSUBSCRIBED, WILL, WILL_DONE, WILL_DUE,
 };
 use super::wall::Wall;
 use crate::attributes::{AttributeValue, Attributes};
 use crate::names::AuthenticationName;
 use crate::principal::{Principal, Standing};
 use crate::routing::{Options, SessionKey};
-use azmqtt_mqtt::{Properties, Publish, QoS, Text};
+use azmqtt_mqtt::{Properties, Publish, QoS, Text, Will};
 
 const CUT_OFF: &str = "a record is too short";
 
@@ -46,6 +46,9 @@ impl<'a> Fields<'a> {
                 Record::Identified { key, principal, standing }
             }
             CONNECTED => Record::Connected { key: self.key()?, kept_for: self.u32()? },
+            WILL => Record::Will { key: self.key()?, will: self.will()? },
+            WILL_DUE => Record::WillDue { key: self.key()?, due: self.wall()? },
+            WILL_DONE => Record::WillDone { key: self.key()? },
             DISCONNECTED => Record::Disconnected { key: self.key()?, expires: self.wall()? },
             ENDED => Record::Ended { key: self.key()? },
             SUBSCRIBED => {
@@ -58,7 +61,7 @@ impl<'a> Fields<'a> {
             DONE => Record::Done { key: self.key()?, number: self.u64()? },
             RETAINED => {
                 let (accepted, expires) = (self.wall()?, self.wall()?);
-                let qos = if self.flag()? { QoS::AtLeastOnce } else { QoS::AtMostOnce };
+                let qos = self.qos()?;
                 let (topic, properties) = (self.text()?, self.properties()?);
                 let mut publish = Publish::new(Text::from(topic), qos, self.payload()?);
                 publish.retain = true;
@@ -81,6 +84,12 @@ impl<'a> Fields<'a> {
             properties: self.properties()?,
             body: if self.flag()? { Body::Shared(self.u64()?) } else { Body::Own(self.payload()?) },
         })
+    }
+
+    fn will(&mut self) -> Result<Will, String> {
+        let (qos, retain) = (self.qos()?, self.flag()?);
+        let (topic, properties) = (self.text()?, self.properties()?);
+        Ok(Will { properties, ..Will::new(topic, self.payload()?, qos, retain) })
     }
 
     fn identity(&mut self) -> Result<(Arc<Principal>, Standing), String> {
@@ -144,6 +153,10 @@ impl<'a> Fields<'a> {
         let (bytes, rest) = self.0.split_at_checked(length).ok_or(CUT_OFF)?;
         self.0 = rest;
         Ok(bytes)
+    }
+
+    fn qos(&mut self) -> Result<QoS, String> {
+        Ok(if self.flag()? { QoS::AtLeastOnce } else { QoS::AtMostOnce })
     }
 
     fn flag(&mut self) -> Result<bool, String> {

@@ -1,5 +1,5 @@
-//! What outlasts a restart of sessions, of messages that wait in them, and of messages that are kept for later subscribers: records
-//! in the journal `sessions.journal` of a state directory.
+//! What outlasts a restart of sessions, of their wills, of messages that wait in them, and of messages that are kept for later
+//! subscribers: records in the journal `sessions.journal` of a state directory.
 //!
 //! The broker adds a record for each change ([`Recorder`]), and at the next start [`Replay`] makes of them what there was.
 //! Sessions that end with their connection have no records, and neither have messages at QoS 0. An acknowledgement to a
@@ -14,7 +14,7 @@ mod wall;
 
 pub use record::{Body, Queued, Record};
 pub use recorder::Recorder;
-pub use replay::{Expires, Replay, Restored, RestoredMessage, RestoredSession};
+pub use replay::{Expires, Replay, Restored, RestoredMessage, RestoredSession, RestoredWill};
 pub use wall::Wall;
 
 #[cfg(test)]

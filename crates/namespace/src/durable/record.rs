@@ -9,7 +9,7 @@ use crate::attributes::{AttributeValue, Attributes};
 use crate::principal::{Principal, Standing};
 use crate::routing::{Options, SessionKey};
 use azmqtt_local::journal;
-use azmqtt_mqtt::{Properties, Publish, QoS, Text};
+use azmqtt_mqtt::{Properties, Publish, QoS, Text, Will};
 
 /// Something that has changed. A session is named by the key that it has while the namespace runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,26 @@ pub enum Record {
         key: SessionKey,
         /// For how many seconds the session is kept when its client goes.
         kept_for: u32,
+    },
+    /// Its client is there with a will, which is published if it goes without a word [MQTT-3.1.2-8].
+    Will {
+        /// Which session.
+        key: SessionKey,
+        /// The will.
+        will: Will,
+    },
+    /// Its client goes without a word. Without this record before [`Record::Disconnected`], the client has left in order, and
+    /// its will with it.
+    WillDue {
+        /// Which session.
+        key: SessionKey,
+        /// When its will is published.
+        due: Wall,
+    },
+    /// Its will is published, or was not to be.
+    WillDone {
+        /// Which session.
+        key: SessionKey,
     },
     /// Its client is gone.
     Disconnected {
@@ -153,6 +173,9 @@ pub(super) const SENT: u8 = 10;
 pub(super) const DONE: u8 = 11;
 pub(super) const RETAINED: u8 = 12;
 pub(super) const DROPPED: u8 = 13;
+pub(super) const WILL: u8 = 14;
+pub(super) const WILL_DUE: u8 = 15;
+pub(super) const WILL_DONE: u8 = 16;
 
 /// The kinds of attributes.
 pub(super) const INTEGER: u8 = 0;
@@ -179,6 +202,15 @@ impl journal::Record for Record {
                 put_head(out, CONNECTED, *key);
                 out.put_u32_le(*kept_for);
             }
+            Self::Will { key, will } => {
+                put_head(out, WILL, *key);
+                put_will(out, will);
+            }
+            Self::WillDue { key, due } => {
+                put_head(out, WILL_DUE, *key);
+                out.put_u64_le(due.0);
+            }
+            Self::WillDone { key } => put_head(out, WILL_DONE, *key),
             Self::Disconnected { key, expires } => {
                 put_head(out, DISCONNECTED, *key);
                 out.put_u64_le(expires.0);
@@ -272,6 +304,14 @@ fn put_options(out: &mut BytesMut, options: Options) {
     let flags = [qos > QoS::AtMostOnce, no_local, retain_as_published];
     out.put_u8(flags.into_iter().rev().fold(0, |bits, flag| bits << 1 | u8::from(flag)));
     out.put_u32_le(identifier);
+}
+
+fn put_will(out: &mut BytesMut, will: &Will) {
+    out.put_u8((will.qos > QoS::AtMostOnce).into());
+    out.put_u8(will.retain.into());
+    put(out, will.topic.as_bytes());
+    put(out, will.properties.as_bytes());
+    put(out, &will.message);
 }
 
 fn put_queued(out: &mut BytesMut, queued: &Queued) {

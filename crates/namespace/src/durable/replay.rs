@@ -9,7 +9,7 @@ use super::record::{Body, Queued, Record};
 use super::wall::Wall;
 use crate::principal::{Principal, Standing};
 use crate::routing::{Options, SessionKey};
-use azmqtt_mqtt::{Publish, QoS, Text};
+use azmqtt_mqtt::{Publish, QoS, Text, Will};
 
 /// Reads records one after the other.
 #[derive(Debug, Default)]
@@ -26,6 +26,7 @@ struct Session {
     principal: Arc<Principal>,
     standing: Standing,
     expires: Expires,
+    will: Option<RestoredWill>,
     filters: BTreeMap<Box<str>, Options>,
     /// By when they were queued or sent.
     messages: BTreeMap<u64, RestoredMessage>,
@@ -55,12 +56,23 @@ pub struct RestoredSession {
     pub standing: Standing,
     /// When it is over.
     pub expires: Expires,
+    /// The will that is to be published.
+    pub will: Option<RestoredWill>,
     /// What it has subscribed to.
     pub filters: Vec<(Box<str>, Options)>,
     /// What was sent and not acknowledged, in the order in which it was sent.
     pub in_flight: Vec<RestoredMessage>,
     /// What waits.
     pub queue: Vec<RestoredMessage>,
+}
+
+/// A will that is to be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoredWill {
+    /// The will.
+    pub will: Will,
+    /// When; `None` if its client was there.
+    pub due: Option<Wall>,
 }
 
 /// A message that there was.
@@ -102,11 +114,27 @@ impl Replay {
                 session.standing = standing;
             }),
             Record::Connected { key, kept_for } => {
-                self.change(key, |session| session.expires = Expires::After(kept_for));
+                self.change(key, |session| {
+                    session.expires = Expires::After(kept_for);
+                    session.will = None;
+                });
             }
             Record::Disconnected { key, expires } => {
-                self.change(key, |session| session.expires = Expires::At(expires));
+                self.change(key, |session| {
+                    session.expires = Expires::At(expires);
+                    // Its client has left in order.
+                    session.will.take_if(|will| will.due.is_none());
+                });
             }
+            Record::Will { key, will } => {
+                self.change(key, |session| session.will = Some(RestoredWill { will, due: None }));
+            }
+            Record::WillDue { key, due } => self.change(key, |session| {
+                if let Some(will) = &mut session.will {
+                    will.due = Some(due);
+                }
+            }),
+            Record::WillDone { key } => self.change(key, |session| session.will = None),
             Record::Ended { key } => drop(self.sessions.remove(&key)),
             Record::Subscribed { key, filter, options } => {
                 self.change(key, |session| {
@@ -170,6 +198,7 @@ impl Session {
             principal,
             standing,
             expires: Expires::After(0),
+            will: None,
             filters: BTreeMap::new(),
             messages: BTreeMap::new(),
             places: HashMap::new(),
@@ -202,6 +231,7 @@ impl Session {
             principal: self.principal,
             standing: self.standing,
             expires: self.expires,
+            will: self.will,
             filters: self.filters.into_iter().collect(),
             in_flight,
             queue,

@@ -7,14 +7,14 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::record::{Body, Queued, Record};
-use super::replay::{Expires, Replay, Restored};
+use super::replay::{Expires, Replay, Restored, RestoredWill};
 use super::wall::Wall;
 use crate::attributes::{AttributeValue, Attributes};
 use crate::names::AuthenticationName;
 use crate::principal::{Principal, Standing};
 use crate::routing::{Options, SessionKey};
 use azmqtt_local::journal::Record as _;
-use azmqtt_mqtt::{Properties, PropertiesBuilder, Publish, QoS, Text};
+use azmqtt_mqtt::{Properties, PropertiesBuilder, Publish, QoS, Text, Will};
 
 fn encoded(record: &Record) -> BytesMut {
     let mut out = BytesMut::new();
@@ -92,6 +92,15 @@ fn retained() -> impl Strategy<Value = Record> {
     )
 }
 
+fn will() -> impl Strategy<Value = Will> {
+    ("[a-c/]{1,5}", any::<bool>(), any::<bool>(), properties(), payload()).prop_map(
+        |(topic, once, retain, properties, payload)| {
+            let qos = if once { QoS::AtLeastOnce } else { QoS::AtMostOnce };
+            Will { properties, ..Will::new(topic, payload, qos, retain) }
+        },
+    )
+}
+
 fn record() -> impl Strategy<Value = Record> {
     prop_oneof![
         (key(), "[a-z]{0,9}", identity()).prop_map(|(key, client_id, (principal, standing))| {
@@ -104,6 +113,9 @@ fn record() -> impl Strategy<Value = Record> {
         }),
         (key(), any::<u32>()).prop_map(|(key, kept_for)| Record::Connected { key, kept_for }),
         (key(), any::<u64>()).prop_map(|(key, at)| Record::Disconnected { key, expires: Wall(at) }),
+        (key(), will()).prop_map(|(key, will)| Record::Will { key, will }),
+        (key(), any::<u64>()).prop_map(|(key, due)| Record::WillDue { key, due: Wall(due) }),
+        key().prop_map(|key| Record::WillDone { key }),
         key().prop_map(|key| Record::Ended { key }),
         (key(), filter(), options()).prop_map(|(key, filter, options)| Record::Subscribed {
             key,
@@ -138,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_read_of_any_bytes_is_written_and_read_the_same(bytes in vec(any::<u8>(), 0..60), kind in 0..15_u8) {
+    fn what_is_read_of_any_bytes_is_written_and_read_the_same(bytes in vec(any::<u8>(), 0..60), kind in 0..18_u8) {
         let bytes = [&[kind][..], &bytes].concat();
         if let Ok(record) = Record::decode(&bytes) {
             prop_assert_eq!(Record::decode(&encoded(&record)), Ok(record));
@@ -215,6 +227,31 @@ fn a_session_that_began_anew_has_nothing_of_before() {
     assert!(found.sessions[0].queue.is_empty());
     assert_eq!(found.sessions[0].expires, Expires::At(Wall(5)));
     assert!(restored(&[began(), Record::Ended { key: KEY }]).sessions.is_empty());
+}
+
+#[test]
+fn a_will_is_left_unless_its_client_left_in_order() {
+    let will = Will::new("t/will", "gone", QoS::AtLeastOnce, true);
+    let there = [
+        began(),
+        Record::Connected { key: KEY, kept_for: 60 },
+        Record::Will { key: KEY, will: will.clone() },
+    ];
+    let due = Record::WillDue { key: KEY, due: Wall(3) };
+    let gone = Record::Disconnected { key: KEY, expires: Wall(5) };
+    let connected = Record::Connected { key: KEY, kept_for: 60 };
+    let done = Record::WillDone { key: KEY };
+    let found = |more: &[&Record]| {
+        let records = there.iter().chain(more.iter().copied()).cloned().collect::<Vec<_>>();
+        restored(&records).sessions.remove(0).will
+    };
+    assert_eq!(found(&[]), Some(RestoredWill { will: will.clone(), due: None }));
+    // The end of the journal may be missing.
+    assert_eq!(found(&[&due]), Some(RestoredWill { will: will.clone(), due: Some(Wall(3)) }));
+    assert_eq!(found(&[&due, &gone]), Some(RestoredWill { will, due: Some(Wall(3)) }));
+    assert_eq!(found(&[&gone]), None);
+    assert_eq!(found(&[&due, &gone, &done]), None);
+    assert_eq!(found(&[&due, &gone, &connected]), None);
 }
 
 #[test]

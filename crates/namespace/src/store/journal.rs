@@ -15,10 +15,13 @@ use azmqtt_local::state_dir::StateError;
 pub fn open_journal(path: &Path, broker: &mut Broker) -> Result<Arc<Log>, StateError> {
     let mut replay = Replay::default();
     journal::read(path, |record| replay.take(record))?;
-    let number = broker.restore(replay.finish(), Instant::now(), Wall::now());
+    let now = Instant::now();
+    let number = broker.restore(replay.finish(), now, Wall::now());
     let (records, _) = broker.snapshot();
     let journal = Journal::create(path, records).map_err(|error| FileError::new(path, error))?;
     let log = Arc::new(Log::new(path.to_owned(), journal));
     broker.record_to(Recorder::new(log.clone(), number));
+    // Wills are due whose time came while nothing ran.
+    broker.tick(now);
     Ok(log)
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use azmqtt_local::journal::Log;
 use azmqtt_local::temp_dir::TempDir;
+use azmqtt_mqtt::Will;
 use proptest::prelude::*;
 
 use super::*;
@@ -40,7 +41,7 @@ impl Durable {
         self.log = open_journal(&self.path, &mut self.world.broker).unwrap();
     }
 
-    /// The same, after so long.
+    /// The same, after so long, and nothing is written any more.
     fn kill_for(&mut self, seconds: u64) {
         let mut replay = Replay::default();
         azmqtt_local::journal::read(&self.path, |record| replay.take(record)).unwrap();
@@ -180,6 +181,62 @@ fn sessions_expire_while_nobody_runs() {
     assert_eq!(durable.world.broker.sessions(), 0);
     durable.kill_for(601);
     assert_eq!(durable.world.broker.sessions(), 1);
+}
+
+/// A CONNECT of a session that outlasts its connection, with a will.
+fn with_will(client_id: &str, seconds: u32, delay: u32, text: &str) -> Connect {
+    let mut will = Will::new("t/will", text.to_owned(), QOS1, false);
+    will.properties = properties(|builder| builder.will_delay(delay));
+    Connect { will: Some(will), ..lasting(client_id, seconds) }
+}
+
+#[test]
+fn wills_outlast_the_broker() {
+    let mut durable = Durable::new();
+    durable.offline("watcher", &["t/will"]);
+    let (mut left, _) = durable.connect(with_will("left", 60, 0, "left"));
+    durable.world.send(&mut left, &[Packet::Disconnect(Disconnect::normal())]);
+    let (lost, _) = durable.connect(with_will("lost", 60, 20, "lost"));
+    durable.world.broker.end(lost.connection, End::Lost, durable.world.now);
+    let (_there, _) = durable.connect(with_will("there", 60, 0, "there"));
+    let (_delayed, _) = durable.connect(with_will("delayed", 60, 20, "delayed"));
+    let (_back, _) = durable.connect(with_will("back", 60, 20, "back"));
+    durable.write();
+    // The second time what stands in the snapshot is read, and the wills that were published are not.
+    for expected in [vec!["there"], Vec::new()] {
+        durable.kill();
+        assert_eq!(durable.payloads_of("watcher"), expected);
+        durable.write();
+    }
+    let (_back, is_present) = durable.connect(lasting("back", 60));
+    assert!(is_present);
+    durable.world.pass(20 * SECOND);
+    let mut published = durable.payloads_of("watcher");
+    published.sort();
+    assert_eq!(published, ["delayed", "lost"]);
+    durable.write();
+    durable.kill();
+    durable.world.pass(60 * SECOND);
+    assert_eq!(durable.payloads_of("watcher"), [""; 0]);
+}
+
+#[test]
+fn wills_are_due_while_nobody_runs() {
+    let mut durable = Durable::new();
+    durable.offline("watcher", &["t/will"]);
+    for (client, seconds, delay) in [("delay", 300, 30), ("session", 30, 300), ("neither", 300, 300)] {
+        let (peer, _) = durable.connect(with_will(client, seconds, delay, client));
+        durable.world.broker.end(peer.connection, End::Lost, durable.world.now);
+    }
+    durable.write();
+    durable.kill_for(60);
+    durable.world.broker.tick(durable.world.now);
+    let mut published = durable.payloads_of("watcher");
+    published.sort();
+    assert_eq!(published, ["delay", "session"]);
+    assert_eq!(durable.world.broker.sessions(), 3);
+    durable.world.pass(240 * SECOND);
+    assert_eq!(durable.payloads_of("watcher"), ["neither"]);
 }
 
 #[test]
