@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +77,23 @@ class Process:
         """Return a TLS connection of that client with small buffers, connected and with nothing else said."""
         context = ssl.create_default_context(cafile=self.contract["ca_file"])
         context.load_cert_chain(self.home / f"{name}.pem", self.home / f"{name}-key.pem")
-        plain = socket.socket()
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        plain.settimeout(20)
-        plain.connect(("127.0.0.1", self.contract["port"]))
-        stream = context.wrap_socket(plain, server_hostname="localhost")
+        stream = self.shaken(context, receive_buffer=4096)
         body = CONNECT + len(name).to_bytes(2, "big") + name.encode()
         stream.sendall(b"\x10" + bytes([len(body)]) + body)
         assert stream.recv(4)[0] == 0x20
         return stream
+
+    def stranger(self) -> ssl.SSLSocket:
+        """Return a TLS connection of nobody."""
+        return self.shaken(ssl.create_default_context(cafile=self.contract["ca_file"]))
+
+    def shaken(self, context: ssl.SSLContext, receive_buffer: int | None = None) -> ssl.SSLSocket:
+        plain = socket.socket()
+        if receive_buffer:
+            plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        plain.settimeout(20)
+        plain.connect(("127.0.0.1", self.contract["port"]))
+        return context.wrap_socket(plain, server_hostname="localhost")
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +129,32 @@ def test_subscribers_that_read_nothing_take_bounded_memory(namespace: Process, q
         assert grown < 100 * MIB, f"{grown // MIB} MiB"
         for stream in deaf:
             stream.close()
+
+
+def test_strangers_with_much_to_say_take_bounded_memory(namespace: Process):
+    """500 strangers send all but the last byte of a CONNECT of 128 KB each: 64 MB, of which a few are read."""
+    will = b"\x00\x04MQTT\x05\x06\x00\x3c\x00\x00\x01x\x00\x00\x01t\xff\xff"
+    connect = b"\x10\x93\x80\x08" + will + bytes(131_091 - len(will) - 1)
+    with namespace.client("publisher") as publisher, namespace.client("reader") as reader:
+        messages = reader.messages(timeout=60)
+        reader.subscribe("flood/#")
+        publisher.publish("flood/c", b"")
+        next(messages)
+        before = namespace.memory()
+        strangers = []
+        for number in range(500):
+            stranger = namespace.stranger()
+            strangers.append(stranger)
+            with suppress(OSError):
+                # It is closed in the middle, once there is no place for those with much to say.
+                stranger.sendall(connect)
+            if number % 50 == 0:
+                publisher.publish("flood/c", str(number))
+                assert next(messages).text() == str(number)
+        grown = namespace.memory() - before
+        assert grown < 40 * MIB, f"{grown // MIB} MiB"
+        for stranger in strangers:
+            stranger.close()
 
 
 def test_a_flood_of_strangers_takes_bounded_memory(namespace: Process):
