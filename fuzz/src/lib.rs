@@ -18,6 +18,7 @@ pub mod mqtt5;
 pub mod mqtt5_sessions;
 pub mod namespace;
 pub mod namespace_documents;
+pub mod namespace_journals;
 pub mod namespace_tokens;
 pub mod net;
 pub mod provisioning;
@@ -30,7 +31,7 @@ use std::borrow::Cow;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names that their programs and their folders in `corpora/` have.
-pub const TARGETS: [(&str, Target); 59] = [
+pub const TARGETS: [(&str, Target); 60] = [
     ("answer_heads", net::answer_heads),
     ("block_lists", bodies::block_lists),
     ("certificates", files::certificates),
@@ -68,6 +69,7 @@ pub const TARGETS: [(&str, Target); 59] = [
     ("namespace_documents", namespace_documents::documents),
     ("namespace_fault_rules", namespace::fault_rules),
     ("namespace_filters", namespace::filters),
+    ("namespace_journals", namespace_journals::journals),
     ("namespace_list_filters", namespace_documents::list_filters),
     ("namespace_queries", namespace::queries),
     ("namespace_session", namespace::session),

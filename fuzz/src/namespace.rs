@@ -168,7 +168,7 @@ pub fn session(data: &[u8]) -> bool {
 }
 
 /// A broker on which everybody may do everything.
-fn open_broker(now: Instant) -> Broker {
+pub(crate) fn open_broker(now: Instant) -> Broker {
     let mut broker = Broker::new(Limits::default(), Behaviours::default());
     let name = |text| ResourceName::parse(text).expect("a name");
     broker.change(now, |directory| {

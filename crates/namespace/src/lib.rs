@@ -17,7 +17,7 @@
 //! | [`access`] | who may publish and subscribe, and why |
 //! | [`life_cycle`] | who connected, who went and why |
 //! | [`messages`] | what was published, for tests to look at |
-//! | `durable` | what outlasts a restart of sessions and messages: records, and what they come to |
+//! | [`durable`] | what outlasts a restart of sessions and messages: records, and what they come to |
 //! | [`broker`] | sessions, and the way of a message; without I/O |
 //! | [`authentication`] | who may connect: certificates, tokens, a webhook |
 //! | [`faults`] | faults on demand |
@@ -43,7 +43,7 @@ pub mod broker;
 pub mod config;
 mod connections;
 pub mod documents;
-mod durable;
+pub mod durable;
 pub mod error;
 pub mod faults;
 pub mod life_cycle;

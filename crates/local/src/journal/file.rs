@@ -82,16 +82,29 @@ fn write_frames(out: &mut impl Write, kind: Kind, batch: &Batch) -> io::Result<u
 ///
 /// # Errors
 /// The file cannot be read, or is damaged.
-pub fn read(path: &Path, mut take: impl FnMut(&[u8]) -> Result<(), String>) -> Result<(), StateError> {
+pub fn read(path: &Path, take: impl FnMut(&[u8]) -> Result<(), String>) -> Result<(), StateError> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(error) => return Err(FileError::new(path, error).into()),
     };
+    let size = file.metadata().map_err(|error| FileError::new(path, error))?.len();
+    read_from(BufReader::new(file), size, path, take)
+}
+
+/// The same of `size` bytes that are read elsewhere; errors name `path`.
+///
+/// # Errors
+/// They cannot be read, or are damaged.
+pub fn read_from(
+    file: impl Read,
+    size: u64,
+    path: &Path,
+    mut take: impl FnMut(&[u8]) -> Result<(), String>,
+) -> Result<(), StateError> {
     let failed = |error| StateError::from(FileError::new(path, error));
     let corrupt = |reason: &str| StateError::corrupt(path, reason);
-    let size = file.metadata().map_err(failed)?.len();
-    let mut reader = Reader { file: BufReader::new(file), left: size };
+    let mut reader = Reader { file, left: size };
     if reader.take(MAGIC.len()).map_err(failed)?.as_deref() != Some(MAGIC) {
         return Err(corrupt("it does not begin as a journal"));
     }
@@ -127,13 +140,13 @@ enum Found {
     Damaged,
 }
 
-struct Reader {
-    file: BufReader<File>,
+struct Reader<R> {
+    file: R,
     /// Bytes to the end of the file.
     left: u64,
 }
 
-impl Reader {
+impl<R: Read> Reader<R> {
     /// The next bytes; `None` if there are not as many.
     fn take(&mut self, count: usize) -> io::Result<Option<Vec<u8>>> {
         if self.left < count as u64 {

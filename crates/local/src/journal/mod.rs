@@ -16,7 +16,7 @@ mod file;
 mod frame;
 mod log;
 
-pub use file::{Journal, read};
+pub use file::{Journal, read, read_from};
 pub use frame::{Batch, Record};
 pub use log::{Log, NotKept, Status};
 
