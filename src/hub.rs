@@ -1,7 +1,6 @@
 //! `_core.Hub`: the local hub for Python. Every call that may wait gives the interpreter up meanwhile.
 
 use std::ffi::OsStr;
-use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use pyo3::exceptions::{PyLookupError, PyOSError, PyRuntimeError, PyTimeoutError, PyValueError};
@@ -10,9 +9,9 @@ use pyo3::types::PyBytes;
 
 use super::core::span;
 use super::errors;
-use super::fork::Generation;
 use super::hub_cloud;
 use super::hub_options::HubOptions;
+use super::service::Service;
 use azmqtt_device::Error;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::twin;
@@ -22,16 +21,7 @@ use azmqtt_net::sync::Mutex;
 
 /// A running hub.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub struct Hub(pub(super) Arc<azmqtt_hub::Hub>, Generation);
-
-impl Drop for Hub {
-    fn drop(&mut self) {
-        if !self.1.is_current() {
-            // The parent's hub is not ours to stop, and its locks may be held for ever in this copy.
-            std::mem::forget(Arc::clone(&self.0));
-        }
-    }
-}
+pub struct Hub(pub(super) Service<azmqtt_hub::Hub>);
 
 /// Names and values, in order.
 type Pairs = Vec<(String, String)>;
@@ -49,9 +39,7 @@ impl Hub {
     #[new]
     fn start(py: Python<'_>, options: HubOptions) -> PyResult<Self> {
         let config = options.into_config()?;
-        py.detach(|| azmqtt_hub::Hub::start(config))
-            .map(|hub| Self(Arc::new(hub), Generation::now()))
-            .map_err(to_python)
+        py.detach(|| azmqtt_hub::Hub::start(config)).map(|hub| Self(Service::new(hub))).map_err(to_python)
     }
 
     fn stop(&self, py: Python<'_>) {

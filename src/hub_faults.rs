@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use serde_json::Value;
 
 use super::core::span;
 use super::faults::{self, Happened, happened};
 use super::hub::{Hub, to_python};
-use azmqtt_hub::HubError;
-use azmqtt_hub::faults::{FaultError, Rule, Schedule};
+use azmqtt_hub::faults::{Rule, Schedule};
 
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct HubFaults(Arc<azmqtt_hub::Hub>);
@@ -18,20 +16,20 @@ pub(super) struct HubFaults(Arc<azmqtt_hub::Hub>);
 impl HubFaults {
     #[new]
     fn new(hub: &Hub) -> Self {
-        Self(hub.0.clone())
+        Self(hub.0.share())
     }
 
     /// Sets a rule; its id.
     fn inject(&self, py: Python<'_>, rule: &str) -> PyResult<u64> {
-        let rule = read(rule, Rule::from_json)?;
+        let rule = faults::read(rule, Rule::from_json)?;
         py.detach(|| self.0.inject_fault(rule)).map_err(to_python)
     }
 
     /// Starts a schedule; its plan.
     fn start(&self, py: Python<'_>, schedule: &str) -> PyResult<Vec<String>> {
-        let schedule = read(schedule, Schedule::from_json)?;
+        let schedule = faults::read(schedule, Schedule::from_json)?;
         let plan = py.detach(|| self.0.start_fault_schedule(&schedule)).map_err(to_python)?;
-        Ok(plan.iter().map(|planned| planned.to_json().to_string()).collect())
+        Ok(faults::planned(&plan))
     }
 
     fn remove(&self, fault_id: u64) -> bool {
@@ -44,8 +42,7 @@ impl HubFaults {
 
     /// Id, rule, how often it has fired, whether it is over.
     fn rules(&self) -> Vec<(u64, String, u64, bool)> {
-        let rules = self.0.faults().into_iter();
-        rules.map(|rule| (rule.id, rule.rule.to_json().to_string(), rule.fired, rule.over)).collect()
+        faults::rules(self.0.faults())
     }
 
     fn fired(&self, after: u64) -> Vec<Happened> {
@@ -62,11 +59,5 @@ impl HubFaults {
 /// What a schedule would do, without a hub.
 #[pyfunction]
 pub(super) fn plan_faults(schedule: &str) -> PyResult<Vec<String>> {
-    let schedule = read(schedule, Schedule::from_json)?;
-    let plan = schedule.plan().map_err(HubError::Fault).map_err(to_python)?;
-    Ok(plan.iter().map(|planned| planned.to_json().to_string()).collect())
-}
-
-fn read<T>(text: &str, parse: fn(Value) -> Result<T, FaultError>) -> PyResult<T> {
-    faults::read(text, parse, |error| to_python(HubError::Fault(error)))
+    faults::plan(&faults::read(schedule, Schedule::from_json)?)
 }

@@ -22,7 +22,7 @@ pub(super) struct PacketLog(Arc<azmqtt_hub::Hub>);
 impl PacketLog {
     #[new]
     fn new(hub: &Hub) -> Self {
-        Self(hub.0.clone())
+        Self(hub.0.share())
     }
 
     /// The packets of a device or module, or of all, after a sequence number; `None` if they are not recorded.

@@ -39,7 +39,7 @@ pub(super) struct ProvisioningService {
 impl ProvisioningService {
     #[new]
     fn new(hub: &Hub, json_default: Option<Py<PyAny>>) -> Self {
-        Self { hub: hub.0.clone(), json_default }
+        Self { hub: hub.0.share(), json_default }
     }
 
     /// For the garbage collector.

@@ -87,6 +87,7 @@ mod provisioning;
 mod runtime;
 mod sas;
 mod sending;
+mod service;
 mod stats;
 mod twin_requests;
 mod upload;

@@ -2,16 +2,15 @@
 
 use std::ffi::OsStr;
 use std::net::IpAddr;
-use std::sync::Arc;
 
 use pyo3::exceptions::{PyLookupError, PyOSError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 
 use super::core::span;
 use super::errors;
-use super::fork::Generation;
 use super::namespace_options::NamespaceOptions;
 use super::namespace_resources::{Attributes, ClientTuple, client_tuple, permission, rule};
+use super::service::Service;
 use azmqtt_local::certificate_authority::{ClientNames, client_certificate};
 use azmqtt_local::listener::ListenError;
 use azmqtt_local::state_dir::StateError;
@@ -28,16 +27,7 @@ use azmqtt_net::certificate::{AlternativeNames, CertificateFacts};
 
 /// A running namespace.
 #[pyclass(frozen, module = "azmqtt._core")]
-pub struct Namespace(pub(super) Arc<azmqtt_namespace::Namespace>, Generation);
-
-impl Drop for Namespace {
-    fn drop(&mut self) {
-        if !self.1.is_current() {
-            // The parent's namespace is not ours to stop, and its locks may be held for ever in this copy.
-            std::mem::forget(Arc::clone(&self.0));
-        }
-    }
-}
+pub struct Namespace(pub(super) Service<azmqtt_namespace::Namespace>);
 
 /// Names and what belongs to each: of a group its query, of a topic space its templates.
 type Named<T> = Vec<(String, String, T)>;
@@ -52,7 +42,7 @@ impl Namespace {
     fn start(py: Python<'_>, options: NamespaceOptions) -> PyResult<Self> {
         let config: NamespaceConfig = options.into_config()?;
         py.detach(|| azmqtt_namespace::Namespace::start(config))
-            .map(|namespace| Self(Arc::new(namespace), Generation::now()))
+            .map(|namespace| Self(Service::new(namespace)))
             .map_err(to_python)
     }
 

@@ -25,7 +25,7 @@ type Assignment = (String, &'static str, Option<String>);
 impl NamespaceAuthentication {
     #[new]
     fn new(namespace: &Namespace) -> Self {
-        Self(namespace.0.clone())
+        Self(namespace.0.share())
     }
 
     /// Takes the names of clients that send no user name from these fields of their certificates, in this order.

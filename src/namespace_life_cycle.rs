@@ -26,7 +26,7 @@ type Event = (u64, f64, &'static str, String, Option<Connection>, Option<Resourc
 impl LifeCycleEvents {
     #[new]
     fn new(namespace: &Namespace) -> Self {
-        Self(namespace.0.clone())
+        Self(namespace.0.share())
     }
 
     /// The events after a sequence number, oldest first.

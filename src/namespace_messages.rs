@@ -21,7 +21,7 @@ pub(super) struct MessageLog(Arc<azmqtt_namespace::Namespace>);
 impl MessageLog {
     #[new]
     fn new(namespace: &Namespace) -> Self {
-        Self(namespace.0.clone())
+        Self(namespace.0.share())
     }
 
     /// The messages on the topics of a filter, or on all, after a sequence number; `None` if they are not recorded.

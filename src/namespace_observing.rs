@@ -3,14 +3,12 @@
 use std::sync::Arc;
 
 use pyo3::prelude::*;
-use serde_json::Value;
 
 use super::core::span;
-use super::errors::value_error;
 use super::faults::{self, Happened, happened};
 use super::hub_packets::{Record, to_tuple};
 use super::namespace::{Namespace, to_python};
-use azmqtt_namespace::faults::{FaultError, Rule, Schedule};
+use azmqtt_namespace::faults::{Rule, Schedule};
 
 #[pyclass(frozen, module = "azmqtt._core")]
 pub(super) struct NamespacePackets(Arc<azmqtt_namespace::Namespace>);
@@ -19,7 +17,7 @@ pub(super) struct NamespacePackets(Arc<azmqtt_namespace::Namespace>);
 impl NamespacePackets {
     #[new]
     fn new(namespace: &Namespace) -> Self {
-        Self(namespace.0.clone())
+        Self(namespace.0.share())
     }
 
     /// The packets of a client, or of all, after a sequence number; `None` if they are not recorded.
@@ -47,20 +45,20 @@ pub(super) struct NamespaceFaults(Arc<azmqtt_namespace::Namespace>);
 impl NamespaceFaults {
     #[new]
     fn new(namespace: &Namespace) -> Self {
-        Self(namespace.0.clone())
+        Self(namespace.0.share())
     }
 
     /// Sets a rule; its id.
     fn inject(&self, py: Python<'_>, rule: &str) -> PyResult<u64> {
-        let rule = read(rule, Rule::from_json)?;
+        let rule = faults::read(rule, Rule::from_json)?;
         py.detach(|| self.0.inject_fault(rule)).map_err(to_python)
     }
 
     /// Starts a schedule; its plan.
     fn start(&self, py: Python<'_>, schedule: &str) -> PyResult<Vec<String>> {
-        let schedule = read(schedule, Schedule::from_json)?;
+        let schedule = faults::read(schedule, Schedule::from_json)?;
         let plan = py.detach(|| self.0.start_fault_schedule(&schedule)).map_err(to_python)?;
-        Ok(plan.iter().map(|planned| planned.to_json().to_string()).collect())
+        Ok(faults::planned(&plan))
     }
 
     fn remove(&self, fault_id: u64) -> bool {
@@ -73,8 +71,7 @@ impl NamespaceFaults {
 
     /// Id, rule, how often it has fired, whether it is over.
     fn rules(&self) -> Vec<(u64, String, u64, bool)> {
-        let rules = self.0.faults().into_iter();
-        rules.map(|rule| (rule.id, rule.rule.to_json().to_string(), rule.fired, rule.over)).collect()
+        faults::rules(self.0.faults())
     }
 
     fn fired(&self, after: u64) -> Vec<Happened> {
@@ -91,11 +88,5 @@ impl NamespaceFaults {
 /// What a schedule would do, without a namespace.
 #[pyfunction]
 pub(super) fn plan_namespace_faults(schedule: &str) -> PyResult<Vec<String>> {
-    let schedule = read(schedule, Schedule::from_json)?;
-    let plan = schedule.plan().map_err(|error| value_error(&error))?;
-    Ok(plan.iter().map(|planned| planned.to_json().to_string()).collect())
-}
-
-fn read<T>(text: &str, parse: fn(Value) -> Result<T, FaultError>) -> PyResult<T> {
-    faults::read(text, parse, |error| value_error(&error))
+    faults::plan(&faults::read(schedule, Schedule::from_json)?)
 }

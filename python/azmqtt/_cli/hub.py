@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import TYPE_CHECKING, Any
 
 from azmqtt._cli import fault, service
-from azmqtt._cli.common import port_or_any, say_text, seconds, signals
-from azmqtt._cli.local import add_packets, allow_files, directory, fail, run_until
+from azmqtt._cli.common import port_or_any, say_text, seconds
+from azmqtt._cli.local import add_addresses, add_packets, directory, run_service
 from azmqtt._hub import LocalHub
 
 if TYPE_CHECKING:
@@ -25,10 +24,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="run a local IoT Hub",
         description="Run a local IoT Hub that devices connect to by MQTT over TLS, until Ctrl-C.",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--port", type=port_or_any, default=8883, help="TCP port, 0 for any free one (default: %(default)s)"
-    )
+    hostname = "the hub's name in connection strings and in its certificate"
+    add_addresses(parser, port="TCP port", hostname=hostname)
     parser.add_argument(
         "--websocket-port",
         type=port_or_any,
@@ -50,12 +47,6 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=0,
         metavar="PORT",
         help="TCP port of the provisioning service (MQTT and WebSockets), 0 for any free one (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--hostname",
-        default="localhost",
-        metavar="NAME",
-        help="the hub's name in connection strings and in its certificate (default: %(default)s)",
     )
     parser.add_argument(
         "--device",
@@ -124,13 +115,6 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         help="what a device that is disabled is told when it connects (default: %(default)s)",
     )
     parser.add_argument(
-        "--allow-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="an origin besides those of this machine from whose web pages WebSockets may be opened; may be repeated",
-    )
-    parser.add_argument(
         "--tier",
         type=str.upper,
         default="S1",
@@ -143,16 +127,10 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the hub until SIGINT, SIGTERM or SIGHUP; return the exit code."""
-    stop = threading.Event()
-    with signals(("SIGINT", "SIGTERM", "SIGHUP"), lambda *_: stop.set()):
-        return _run_until(stop, args)
+    """Run the hub until it is told to stop; return the exit code."""
 
-
-def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
-    allow_files()
-    try:
-        hub = LocalHub(
+    def start() -> LocalHub:
+        return LocalHub(
             host=args.host,
             port=args.port,
             websocket_port=args.websocket_port,
@@ -172,17 +150,8 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
             disabled_return_code=args.disabled_return_code,
             allowed_origins=args.allow_origin,
         )
-    except (OSError, ValueError) as error:
-        return fail("hub", error)
-    with hub:
-        try:
-            _have_devices(hub, args.devices)
-            fault.inject(hub, args)
-        except (OSError, ValueError, LookupError) as error:
-            return fail("hub", error)
-        _report(hub, args)
-        run_until(stop, hub, packets=args.packets)
-    return 0
+
+    return run_service(args, "hub", start, lambda hub: _have_devices(hub, args.devices), lambda hub: _report(hub, args))
 
 
 def _have_devices(hub: LocalHub, wanted: list[str]) -> None:

@@ -5,15 +5,37 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, TypeVar
 
+from azmqtt._cli import fault
+from azmqtt._cli.common import port_or_any, signals
 from azmqtt._errors import DamagedState
 
 if TYPE_CHECKING:
-    import threading
+    from collections.abc import Callable
 
     from azmqtt._hub import LocalHub
     from azmqtt._namespace import LocalNamespace
+
+    Service = TypeVar("Service", LocalHub, LocalNamespace)
+
+
+def add_addresses(parser: argparse.ArgumentParser, *, port: str, hostname: str) -> None:
+    """Add where a service listens; what its port and its name are for stands in ``port`` and ``hostname``."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=port_or_any, default=8883, help=f"{port}, 0 for any free one (default: %(default)s)"
+    )
+    parser.add_argument("--hostname", default="localhost", metavar="NAME", help=f"{hostname} (default: %(default)s)")
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="an origin besides those of this machine from whose web pages WebSockets may be opened, such as "
+        "https://example.com; may be repeated",
+    )
 
 
 def directory(text: str) -> str:
@@ -33,6 +55,40 @@ def allow_files() -> None:
     # Some systems refuse what they themselves call the limit; then fewer clients fit.
     with contextlib.suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def run_service(
+    args: argparse.Namespace,
+    command: str,
+    start: Callable[[], Service],
+    prepare: Callable[[Service], None],
+    report: Callable[[Service], None],
+) -> int:
+    """Run a service until SIGINT, SIGTERM or SIGHUP; return the exit code.
+
+    Args:
+        args: Of the command line: faults, and whether packets are shown.
+        command: The name of the command.
+        start: Starts the service.
+        prepare: Gives it what it is to begin with.
+        report: Says how to connect, once all is there.
+    """
+    stop = threading.Event()
+    with signals(("SIGINT", "SIGTERM", "SIGHUP"), lambda *_: stop.set()):
+        allow_files()
+        try:
+            service = start()
+        except (OSError, ValueError) as error:
+            return fail(command, error)
+        with service:
+            try:
+                prepare(service)
+                fault.inject(service, args)
+            except (OSError, ValueError, LookupError, ModuleNotFoundError) as error:
+                return fail(command, error)
+            report(service)
+            run_until(stop, service, packets=args.packets)
+    return 0
 
 
 def fail(command: str, error: Exception) -> int:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
-import threading
 from typing import Any
 
 from azmqtt import _core
 from azmqtt._cli import fault, namespace_commands, namespace_itself
-from azmqtt._cli.common import port_or_any, say_text, seconds, signals
-from azmqtt._cli.local import add_packets, allow_files, directory, fail, run_until
+from azmqtt._cli.common import port_or_any, say_text, seconds
+from azmqtt._cli.local import add_addresses, add_packets, directory, run_service
 from azmqtt._cli.namespace_find import environment
 from azmqtt._namespace import LocalNamespace
 
@@ -41,22 +40,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_addresses(parser: argparse.ArgumentParser) -> None:
     """Add where it listens."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--port", type=port_or_any, default=8883, help="TCP port of MQTT, 0 for any free one (default: %(default)s)"
-    )
+    add_addresses(parser, port="TCP port of MQTT", hostname="the namespace's name in its certificate")
     parser.add_argument(
         "--https-port",
         type=port_or_any,
         default=0,
         metavar="PORT",
         help="TCP port of HTTPS and of MQTT over WebSockets, 0 for any free one (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--hostname",
-        default="localhost",
-        metavar="NAME",
-        help="the namespace's name in its certificate (default: %(default)s)",
     )
 
 
@@ -112,13 +102,6 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         "--webhook-trust", metavar="FILE", help="certificates that those of webhooks may lead to as well, in PEM"
     )
     parser.add_argument(
-        "--allow-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="an origin of web pages that may connect by WebSockets, such as https://example.com; may be repeated",
-    )
-    parser.add_argument(
         "--behaviour",
         action="append",
         type=_behaviour,
@@ -140,20 +123,15 @@ def _behaviour(given: str) -> tuple[str, str]:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Run the namespace until SIGINT, SIGTERM or SIGHUP; return the exit code."""
+    """Run the namespace until it is told to stop; return the exit code."""
     if args.list_behaviours:
         for name, question, choices in _core.namespace_behaviours():
             say_text(f"{name}={'|'.join(choices)}\n    {question}.")
         return 0
-    stop = threading.Event()
-    with signals(("SIGINT", "SIGTERM", "SIGHUP"), lambda *_: stop.set()):
-        return _run_until(stop, args)
+    certificates: dict[str, tuple[str, str]] = {}
 
-
-def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
-    allow_files()
-    try:
-        namespace = LocalNamespace(
+    def start() -> LocalNamespace:
+        return LocalNamespace(
             host=args.host,
             port=args.port,
             https_port=args.https_port,
@@ -170,19 +148,13 @@ def _run_until(stop: threading.Event, args: argparse.Namespace) -> int:
             allowed_origins=args.allow_origin,
             behaviours=dict(args.behaviours),
         )
-    except (OSError, ValueError) as error:
-        return fail("namespace", error)
-    with namespace:
-        try:
-            if args.config is not None:
-                namespace.apply(args.config)
-            certificates = _have_clients(namespace, args)
-            fault.inject(namespace, args)
-        except (OSError, ValueError, LookupError, ModuleNotFoundError) as error:
-            return fail("namespace", error)
-        _report(namespace, certificates, args)
-        run_until(stop, namespace, packets=args.packets)
-    return 0
+
+    def prepare(namespace: LocalNamespace) -> None:
+        if args.config is not None:
+            namespace.apply(args.config)
+        certificates.update(_have_clients(namespace, args))
+
+    return run_service(args, "namespace", start, prepare, lambda namespace: _report(namespace, certificates, args))
 
 
 def _have_clients(namespace: LocalNamespace, args: argparse.Namespace) -> dict[str, tuple[str, str]]:

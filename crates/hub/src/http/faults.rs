@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::answer::{JsonBody, Refusal, parameter, read_body};
-use crate::faults::{FaultError, Planned, Rule, RuleStatus, Schedule};
+use crate::faults::{FaultError, Planned, Rule, Schedule};
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
 use crate::security::policies::Right;
@@ -27,9 +27,6 @@ use azmqtt_local::faults;
 
 /// Of a rule or a schedule, in bytes.
 const MAX_BODY: usize = 256 << 10;
-
-/// What has happened, in one answer.
-const PAGE: usize = 1000;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let (services, rate) = (Access::policy(Right::ServiceConnect), Rate::Uncounted);
@@ -44,14 +41,8 @@ pub(super) fn routes(routes: Routes) -> Routes {
 
 async fn set(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
     let rule = read(body, Rule::from_json).await?;
-    let status = RuleStatus {
-        id: faults::inject(&shared.faults, &*shared.registry, rule.clone())?,
-        rule,
-        fired: 0,
-        over: false,
-    };
-    let status = shared.faults.rules().into_iter().find(|found| found.id == status.id).unwrap_or(status);
-    Ok((StatusCode::CREATED, JsonBody(status.to_json())).into_response())
+    let id = faults::inject(&shared.faults, &*shared.registry, rule.clone())?;
+    Ok((StatusCode::CREATED, JsonBody(shared.faults.show_set(id, rule))).into_response())
 }
 
 async fn begin(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response, Refusal> {
@@ -62,7 +53,7 @@ async fn begin(State(shared): State<Arc<Shared>>, body: Body) -> Result<Response
 }
 
 async fn list(State(shared): State<Arc<Shared>>) -> Result<JsonBody, Refusal> {
-    Ok(JsonBody(shared.faults.rules().iter().map(RuleStatus::to_json).collect()))
+    Ok(JsonBody(shared.faults.show_rules()))
 }
 
 async fn clear(State(shared): State<Arc<Shared>>) -> Result<StatusCode, Refusal> {
@@ -79,9 +70,7 @@ async fn fired(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> 
         None => 0,
         Some(after) => after.parse().map_err(|_| invalid("after must be a whole number"))?,
     };
-    let page = shared.faults.fired(after);
-    let page = page.iter().take(PAGE).map(|fired| fired.to_json("deviceId")).collect();
-    Ok(JsonBody(Value::Array(page)))
+    Ok(JsonBody(shared.faults.show_fired(after, "deviceId")))
 }
 
 async fn read<T>(body: Body, parse: fn(Value) -> Result<T, FaultError>) -> Result<T, Refusal> {

@@ -13,6 +13,7 @@
 //! | `filter` | packets that are sent late, twice, in half or never |
 //! | `silence` | a connection that is not read, or not written either |
 //! | `stalling` | clients that wait before they are let in |
+//! | `shown` | what REST shows of faults |
 //! | `json_fields` | rules read from JSON within bounds |
 //! | `random` | chance by a seed |
 
@@ -25,6 +26,7 @@ mod plan;
 mod random;
 mod rule;
 mod schedule;
+mod shown;
 mod silence;
 mod stalling;
 

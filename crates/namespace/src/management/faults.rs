@@ -15,16 +15,12 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{delete, get, post};
-use serde_json::Value;
 
 use super::answer::{JsonBody, Refusal};
 use super::query::Query;
 use super::request::json_of;
-use crate::faults::{FaultError, Fired, Planned, Rule, RuleStatus, Schedule};
+use crate::faults::{FaultError, Planned, Rule, Schedule};
 use crate::shared::Shared;
-
-/// What has happened, in one answer.
-const PAGE: usize = 1000;
 
 /// The routes, below [`super::OWN_ROOT`].
 pub fn routes() -> Router<Arc<Shared>> {
@@ -38,9 +34,7 @@ pub fn routes() -> Router<Arc<Shared>> {
 async fn set(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Body) -> Result<JsonBody, Refusal> {
     let rule = Rule::from_json(json_of(&headers, body).await?)?;
     let id = shared.faults.inject(&*shared, rule.clone())?;
-    let known = shared.faults.rules().into_iter().find(|found| found.id == id);
-    let status = known.unwrap_or(RuleStatus { id, rule, fired: 0, over: false });
-    Ok(JsonBody(StatusCode::CREATED, status.to_json()))
+    Ok(JsonBody(StatusCode::CREATED, shared.faults.show_set(id, rule)))
 }
 
 async fn begin(
@@ -54,7 +48,7 @@ async fn begin(
 }
 
 async fn list(State(shared): State<Arc<Shared>>) -> JsonBody {
-    JsonBody(StatusCode::OK, shared.faults.rules().iter().map(RuleStatus::to_json).collect())
+    JsonBody(StatusCode::OK, shared.faults.show_rules())
 }
 
 async fn clear(State(shared): State<Arc<Shared>>) -> StatusCode {
@@ -72,9 +66,7 @@ async fn fired(State(shared): State<Arc<Shared>>, query: Query) -> Result<JsonBo
         Some(Ok(after)) => after,
         Some(Err(_)) => return Err(Refusal::bad_request("InvalidRequest", "after must be a whole number")),
     };
-    let page = shared.faults.fired(after);
-    let page: Value = page.iter().take(PAGE).map(|fired: &Fired| fired.to_json("clientId")).collect();
-    Ok(JsonBody(StatusCode::OK, page))
+    Ok(JsonBody(StatusCode::OK, shared.faults.show_fired(after, "clientId")))
 }
 
 impl From<FaultError> for Refusal {
