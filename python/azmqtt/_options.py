@@ -85,9 +85,9 @@ class ClientOptions(TypedDict, total=False):
         timeout: Default timeout of calls, in seconds. Default: 30.
         json_default: A function that is called first for each value in a body, a patch or a method's answer that is
             not of one of JSON's own types, like ``default`` of ``json.dumps``: it returns what to write. Where it
-            raises ``TypeError`` or returns the value itself, and without it, numpy's scalars and arrays, pandas' timestamps,
-            ``datetime``, ``date``, ``time``, ``Decimal``, ``UUID``, ``Enum``, dataclasses and mappings have their usual
-            forms (documentation, "Data types and pandas").
+            raises ``TypeError`` or returns the value itself, and without it, numpy's scalars and arrays, pandas'
+            timestamps, ``datetime``, ``date``, ``time``, ``Decimal``, ``UUID``, ``Enum``, dataclasses and mappings have
+            their usual forms (documentation, "Data types and pandas").
         auto_connect: Connect on the first call. Default: ``True``. With ``False``, only ``connect`` connects.
         exclusive: Allow one client per device or module in this process. Default: ``True``. When a second client
             connects, it replaces the first: the first is closed and a ``RuntimeWarning`` is issued. If either client
