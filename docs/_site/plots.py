@@ -13,7 +13,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).parents[1]
 TABLES = DOCS / "performance.md"
-WIDTH, ROW, TOP, LABELS, VALUES = 720, 30, 64, 190, 110
+WIDTH, ROW, TOP, LABELS, VALUES = 600, 30, 64, 180, 80
 STYLE = """
 .azplot { --ink: var(--color-foreground-primary, #1f2328); --soft: var(--color-foreground-muted, #6b7280);
   --ours: var(--color-brand-primary, #0a4bff); --bar: var(--color-foreground-border, #a3a9b3);

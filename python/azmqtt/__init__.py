@@ -7,7 +7,7 @@
         print(client.get_twin().desired)
 
 Every call exists twice: the bare name blocks, the ``_async`` suffix is an ``async def``. Names are IoT Hub's own
-terms, ``timeout=`` is in seconds, and whatever comes from a hub or broker is an :class:`Error`.
+terms, ``timeout=`` is in seconds, and errors of a hub or broker are an :class:`Error`.
 
 ==========================  =====================================================================
 :class:`DeviceClient`       a device or module: messages, twin, methods

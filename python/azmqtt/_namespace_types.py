@@ -82,7 +82,7 @@ class NamespaceClient:
 
 @dataclass(frozen=True)
 class NamespaceMessage:
-    """A message as a local namespace took it, whether anybody got it or not.
+    """A message as a local namespace received it, delivered or not.
 
     Attributes:
         topic: Where to.

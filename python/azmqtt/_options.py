@@ -83,11 +83,11 @@ class ClientOptions(TypedDict, total=False):
         model_id: The IoT Plug and Play model, such as ``dtmi:com:example:Thermostat;1``.
         product_info: The name of the client software in the hub's logs.
         timeout: Default timeout of calls, in seconds. Default: 30.
-        json_default: A function that is called first for each value in a body, a patch or a method's answer that is
-            not of one of JSON's own types, like ``default`` of ``json.dumps``: it returns what to write. Where it
-            raises ``TypeError`` or returns the value itself, and without it, numpy's scalars and arrays, pandas'
-            timestamps, ``datetime``, ``date``, ``time``, ``Decimal``, ``UUID``, ``Enum``, dataclasses and mappings have
-            their usual forms (documentation, "Data types and pandas").
+        json_default: A function for values that JSON does not have, in bodies, patches and responses of methods, like
+            ``default`` of ``json.dumps``. It returns the value to encode. If it raises ``TypeError`` or returns its
+            argument, and without it, azmqtt encodes numpy scalars and arrays, pandas timestamps, ``datetime``,
+            ``date``, ``time``, ``Decimal``, ``UUID``, ``Enum``, dataclasses and mappings in their usual forms
+            (documentation, "Data types and pandas").
         auto_connect: Connect on the first call. Default: ``True``. With ``False``, only ``connect`` connects.
         exclusive: Allow one client per device or module in this process. Default: ``True``. When a second client
             connects, it replaces the first: the first is closed and a ``RuntimeWarning`` is issued. If either client

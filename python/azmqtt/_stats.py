@@ -65,7 +65,7 @@ class Stats(Mapping[str, Any]):
         messages_failed: Messages that ended in an error.
         messages_resent: Messages sent again after a reconnect.
         messages_received: Cloud-to-device messages that came in.
-        twin_requests_answered: Twin requests answered, whatever the status.
+        twin_requests_answered: Answered twin requests, with any status.
         twin_answers_unmatched: Twin answers that belong to no request that is open.
         desired_changes: Changes of the desired properties handed on.
         methods_called: Calls of direct methods that came in.
@@ -73,9 +73,9 @@ class Stats(Mapping[str, Any]):
         outstanding_bytes: Their size in bytes.
         outbox: Messages accepted and not yet on the wire, now.
         in_flight: QoS 1 messages on the wire without their PUBACK, now.
-        messages_waiting: Cloud-to-device messages that nobody has taken, now.
-        desired_waiting: Changes of the desired properties that nobody has taken, now.
-        methods_waiting: Calls of direct methods that nobody has taken, now.
+        messages_waiting: Cloud-to-device messages that the application has not taken yet.
+        desired_waiting: Changes of the desired properties that the application has not taken yet.
+        methods_waiting: Calls of direct methods that the application has not taken yet.
         methods_open: Calls of direct methods without a response, now; at most 64.
         handler_wait: Since how many seconds a plain handler of this client waits for a thread, now; 0.0 for none.
         handler_wait_longest: The longest that one has waited, in seconds.

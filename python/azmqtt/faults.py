@@ -13,7 +13,7 @@ Each class is a fault; ``on`` is the moment at which it happens. A device sees e
 ``on``                 when
 =====================  ===========================================================================================
 ``now``                at once, to the live connection
-``accept``             a TCP connection to the MQTT port opens; nobody knows yet whose it is
+``accept``             a TCP connection to the MQTT port opens; its client is unknown
 ``connect``            CONNECT comes in
 ``received``           any other packet comes in, pings excepted; or, by kind: ``telemetry``, ``twin_get``,
                        ``twin_patch``, ``method_response``, ``subscribe``, ``acknowledgement`` (PUBACK)

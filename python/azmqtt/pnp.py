@@ -72,7 +72,7 @@ def acknowledgement(value: Any, version: int, *, code: int = 200, description: s
 
     Args:
         value: What the property is now, on the device.
-        version: ``$version`` of the desired properties that asked for it; 0 for a value that nobody asked for.
+        version: ``$version`` of the desired properties that asked for it; 0 for a value that was not requested.
         code: As in HTTP: 200 for done, 202 for under way, 203 for a default of the device's own, 400 for refused.
         description: Why, for people.
     """

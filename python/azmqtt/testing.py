@@ -38,7 +38,7 @@ def fresh_name(name: str) -> str:
 
 
 class IotHubDevice:
-    """A device of a local hub that nobody else uses, until the end of a ``with`` or :meth:`close`.
+    """A device of a local hub for exclusive use, until the end of a ``with`` or :meth:`close`.
 
     Attributes:
         hub: The hub that it belongs to.

@@ -138,6 +138,6 @@ def test_a_coroutine_that_nobody_awaits_is_told(hub, client_name, kind, caplog):
         tries = (give(hub, client, kind, number) for number in range(100))
         while not called.wait(0.1):
             assert next(tries, "none left") in {None, 500}
-    assert "which nobody awaits: make it an async def" in caplog.text
+    assert "which is never awaited: make it an async def" in caplog.text
     # Python would warn of a coroutine that was never awaited.
     gc.collect()

@@ -249,7 +249,7 @@ def test_a_list_has_all_pages(namespace: azmqtt.LocalNamespace, command: Command
         (("client", "show", "-n", "a", "--token", "wrong"), 1, "--token must be that of the namespace's ready line"),
         (("client", "show", "-n", "a", "--token", "two words"), 2, "--token: it must be one word"),
         (("client", "show", "-n", "a", "--management-url", "http://localhost:1"), 2, "is not https://HOST:PORT"),
-        (("client", "show", "-n", "a", "--management-url", "https://localhost:1"), 1, "localhost:1: nobody listens"),
+        (("client", "show", "-n", "a", "--management-url", "https://localhost:1"), 1, "localhost:1: no server listens"),
         (("client", "show", "-n", "a", "--ca-file", "missing.pem"), 2, "--ca-file"),
     ],
 )

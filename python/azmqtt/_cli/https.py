@@ -38,7 +38,7 @@ class Advice(NamedTuple):
 
     Attributes:
         untrusted: The certificate leads to no root that is trusted.
-        refused: Nobody listens on the port.
+        refused: No server listens on the port.
         no_http: Something else than HTTP listens there.
     """
 
@@ -56,7 +56,7 @@ class Server:
         Args:
             host: Its name or address.
             port: Its TCP port.
-            trust: The name of the option, and the file with the roots to trust; the system's if there is none.
+            trust: The name of the option, and the file with the roots to trust; the system's without one.
             timeout: For a request, in seconds.
             advice: For errors.
 
@@ -135,7 +135,7 @@ def _failure(where: str, error: Exception, advice: Advice) -> str:
     if isinstance(error, TimeoutError):
         return f"{where}: no answer in time"
     if isinstance(error, ConnectionRefusedError):
-        return f"{where}: nobody listens there; {advice.refused}"
+        return f"{where}: no server listens there; {advice.refused}"
     if isinstance(error, ConnectionResetError | HTTPException | ssl.SSLEOFError):
         return f"{where}: no HTTP came back ({text}): {advice.no_http}"
     return f"{where}: {getattr(error, 'strerror', None) or text}"

@@ -187,7 +187,7 @@ def _connection_string(given: object) -> str | None:
     """Find the connection string that ``--connection-string`` means.
 
     Raises:
-        ValueError: There is none where it should be.
+        ValueError: It is missing.
     """
     if given is None or (isinstance(given, str) and given != "-"):
         return given

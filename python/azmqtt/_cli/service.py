@@ -143,7 +143,7 @@ def service_api(arguments: argparse.Namespace) -> ServiceApi:
 
     Raises:
         UsageError: There is no connection string.
-        ValueError: It is none of a service, never showing the key; the file with the roots cannot be read.
+        ValueError: It is not a service's, never showing the key; the file with the roots cannot be read.
     """
     from azmqtt._cli.sas import parts
     from azmqtt._cli.service_rest import ServiceApi

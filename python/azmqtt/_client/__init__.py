@@ -65,26 +65,26 @@ class DeviceClient(MethodCallsMixin, Connection):
         qos: Literal[0, 1] = 1,
         timeout: float | None = None,
     ) -> None:
-        """Send one device-to-cloud message and wait until the hub has it (QoS 1) or it is written out (QoS 0).
+        """Send a device-to-cloud message; wait until the hub has it (QoS 1) or it is written to the socket (QoS 0).
 
         Args:
-            body: ``bytes`` as they are, ``str`` as ``text/plain``, anything JSON-able as ``application/json``; or a
-                whole :class:`~azmqtt.Message`, which has more fields, and then without the arguments below.
-            properties: The application's own names and values. A ``UserWarning`` tells of two names that differ in case
-                only, of which the service keeps one.
+            body: ``bytes`` (sent unchanged), ``str`` (``text/plain``), any JSON-serializable value
+                (``application/json``), or a :class:`~azmqtt.Message`, which replaces the arguments below.
+            properties: The application properties. Two names that differ only in case cause a ``UserWarning``,
+                because the service keeps only one of them.
             message_id: ``$.mid``.
             correlation_id: ``$.cid``.
-            content_type: ``$.ct``, in place of the one that goes with the body.
-            content_encoding: ``$.ce``, the same.
+            content_type: ``$.ct``. Default: set by the type of the body.
+            content_encoding: ``$.ce``. Default: set by the type of the body.
             output_name: ``$.on``: the output of a module, for the routes of its IoT Edge gateway.
             qos: 1 for at least once, 0 for at most once.
-            timeout: Seconds; the message is given up after that, unless it is on its way.
+            timeout: Seconds after which the message is withdrawn, unless it has been sent.
 
         Raises:
-            MessageTooLarge: More than 262,144 bytes by the service's count. Nothing was sent.
-            ValueError: Names the property that breaks a rule of the service. Nothing was sent.
-            TypeError: Names the part of the body that is not JSON. Nothing was sent.
-            OutboxFull: Too much waits to be acknowledged. Nothing was sent.
+            MessageTooLarge: The message exceeds 262,144 bytes by the service's count. Nothing was sent.
+            ValueError: A property violates a rule of the service; the error names it. Nothing was sent.
+            TypeError: A part of the body is not JSON; the error names it. Nothing was sent.
+            OutboxFull: The outbox is full. Nothing was sent.
         """
         if not (
             properties is None
@@ -116,7 +116,7 @@ class DeviceClient(MethodCallsMixin, Connection):
     ) -> None:
         """Send one message; see :meth:`send_message`.
 
-        A call that is cancelled does not take its message back: it may still be sent.
+        Cancelling the call does not withdraw its message, which may still be sent.
         """
         if not (
             properties is None
@@ -136,28 +136,27 @@ class DeviceClient(MethodCallsMixin, Connection):
     def send_messages(
         self, messages: Iterable[Any], *, timeout: float | None = None, progress: Progress | None = None
     ) -> int:
-        """Send many messages, pipelined, and wait until the hub has them all.
+        """Send many messages, pipelined, and wait until the hub has all of them.
 
-        The iterable may be endless and slow: a message waits for no more than a few milliseconds for others to go
-        with. When the outbox is full, no more are taken until some are acknowledged.
+        The iterable may be slow and infinite: a message waits at most a few milliseconds for others in its batch. When
+        the outbox is full, the client takes no more messages until the hub has acknowledged some.
 
         Args:
-            messages: Bodies or :class:`~azmqtt.Message` objects, as for :meth:`send_message`, all at QoS 1 unless
-                the message says otherwise.
-            timeout: Seconds for each message, from when it is taken.
+            messages: Bodies or :class:`~azmqtt.Message` objects, as for :meth:`send_message`. Default QoS: 1.
+            timeout: Seconds for each message, from the moment when the client takes it from the iterable.
             progress: Called as ``progress(done, total)`` on the caller's thread (``send_messages_async``: on its
-                event loop) whenever more are acknowledged, up to some twenty times a second, and at the end: how many
-                the hub has, and how many there are, if ``len(messages)`` says so, or ``None``. With tqdm:
-                ``progress=lambda done, total: bar.update(done - bar.n)``. What it raises ends the call.
+                event loop), at most about twenty times a second, and at the end. ``done`` is the number of
+                acknowledged messages, ``total`` is ``len(messages)``, or ``None`` without a length. With tqdm:
+                ``progress=lambda done, total: bar.update(done - bar.n)``. An exception in it ends the call.
 
         Returns:
-            How many were acknowledged: all of them.
+            The number of acknowledged messages: all of them.
 
         Raises:
-            IotHubError: The first failure. Its ``acknowledged`` says how many the hub has. No more are taken.
+            IotHubError: The first failure. Its ``acknowledged`` is the number of acknowledged messages.
             TypeError: ``messages`` is a single body.
-            Exception: What the iterable raised, or a ``ValueError`` or ``TypeError`` for one of its messages. What was
-                taken before is sent first; ``acknowledged`` is set on the exception where it can be.
+            Exception: The exception of the iterable, or a ``ValueError`` or ``TypeError`` for one of its messages.
+                Earlier messages are sent first; ``acknowledged`` is set on the exception if possible.
         """
         from azmqtt._client.many import iterate, run
 
@@ -171,7 +170,7 @@ class DeviceClient(MethodCallsMixin, Connection):
         timeout: float | None = None,
         progress: Progress | None = None,
     ) -> int:
-        """Send many messages, pipelined; see :meth:`send_messages`. Takes an async iterable, too."""
+        """Send many messages, pipelined; see :meth:`send_messages`. Also takes an async iterable."""
         from azmqtt._client.many import iterate, run_async
 
         _core.running_loop()  # before anything is sent
@@ -185,7 +184,7 @@ class DeviceClient(MethodCallsMixin, Connection):
         """Read the device twin.
 
         Raises:
-            RequestFailed: The hub answered with an error; ``Throttled`` for too many requests.
+            RequestFailed: The hub returned an error; ``Throttled`` for too many requests.
         """
         return self._core.get_twin(timeout)
 
@@ -202,17 +201,17 @@ class DeviceClient(MethodCallsMixin, Connection):
             patch: A mapping or a dataclass. At most 32 KB by the service's count, 10 levels deep, strings up to 4 KB,
                 integers from -2^52 to 2^52-1, no ``None`` within lists, keys up to 1 KB without ``.``, ``$``, ``#``,
                 white space and control characters (IoT Hub docs, "device twins": format and size).
-            if_version: Change them only if they still have this ``$version``.
+            if_version: Apply the patch only if the properties still have this ``$version``.
             timeout: Seconds.
 
         Returns:
             The new version, the request id and the status.
 
         Raises:
-            ValueError: Names the path in the patch that breaks a rule. Nothing was sent.
-            TypeError: Names the path in the patch that is not JSON. Nothing was sent.
-            PreconditionFailed: The properties have another version by now.
-            RequestFailed: The hub answered with another error; ``Throttled`` for too many requests.
+            ValueError: The patch violates a rule; the error names the path. Nothing was sent.
+            TypeError: A value is not JSON; the error names the path. Nothing was sent.
+            PreconditionFailed: The properties have another version.
+            RequestFailed: The hub returned another error; ``Throttled`` for too many requests.
         """
         return self._core.patch_reported_properties(patch, _version(if_version), timeout)
 
@@ -236,27 +235,27 @@ class DeviceClient(MethodCallsMixin, Connection):
     ) -> UploadResult:
         """Upload a file to the storage account of the hub (IoT Hub docs, "Upload files with IoT Hub").
 
-        This goes by HTTPS, beside the MQTT connection, and needs none. A file of up to ``block_size`` goes in one
-        request, a larger one block by block, with no more than a few blocks in memory. A request that fails for a
-        reason that may pass is tried again up to five times, with backoff. Blocks that an earlier upload of the same
-        blob left behind, in this process or another, are not sent again if their content is the same.
+        The upload uses HTTPS and does not need an MQTT connection. A file of up to ``block_size`` is uploaded in one
+        request, a larger one in blocks, with at most a few blocks in memory. A request with a transient failure is
+        repeated up to five times, with backoff. Blocks of an earlier upload of the same blob, in this process or
+        another, are not sent again if their content is the same.
 
         Args:
             file: A path (``str`` or ``PathLike``), the content as ``bytes``, or a binary file that is open for reading.
-            blob_name: At most 1,024 characters with the device's id, which the hub puts before it. A blob of that name
-                is replaced.
-            progress: Called with the bytes done and the bytes in all (``None`` if the file cannot tell) after each
-                block.
+            blob_name: At most 1,024 characters, including the device id, which the hub prepends. An existing blob of
+                this name is replaced.
+            progress: Called after each block with the number of uploaded bytes and the total (``None`` if the size is
+                unknown).
             content_type: The blob's media type.
             block_size: Bytes, from 65,536 to 104,857,600. A file has at most 50,000 blocks.
-            timeout: Seconds for the whole; by default it may take as long as it moves on. A single request fails when
-                nothing has moved for the client's ``timeout``, and a second for each 8 KiB of it.
+            timeout: Seconds for the whole upload. Default: no limit while data moves. A single request fails when no
+                data has moved for the client's ``timeout`` plus one second for each 8 KiB of the request.
 
         Raises:
-            UploadFailed: Storage refused a request; names it, with Storage's own code.
+            UploadFailed: Storage refused a request; the error names the request and Storage's code.
             RequestFailed: The hub refused; ``error_code`` 403006 for more than ten uploads of the device at a time.
-            ValueError: An argument that breaks a rule, or the client is a module. Nothing was sent.
-            OSError: The file cannot be read. The hub is told that the upload failed.
+            ValueError: An argument violates a rule, or the client is a module. Nothing was sent.
+            OSError: The file cannot be read. The client reports the failed upload to the hub.
         """
         from azmqtt._client.upload import Upload
 
@@ -296,13 +295,13 @@ class DeviceClient(MethodCallsMixin, Connection):
     # What the hub sends
 
     def desired_properties(self, *, timeout: float | None = None) -> Stream[DesiredPatch]:
-        """Listen to changes of the desired properties, from now on.
+        """Subscribe to changes of the desired properties.
 
-        Each change comes once, in the order of ``$version``; what happened while the line was down comes as one
-        change after it is up again.
+        Each change arrives once, in the order of ``$version``. Changes during a lost connection arrive as one change
+        after the reconnect.
 
         Args:
-            timeout: How many seconds to wait for each change before the iteration ends; ``None`` for ever.
+            timeout: Seconds to wait for each change before the iteration ends; ``None`` for no limit.
 
         Returns:
             An iterator for ``for`` and ``async for`` over :class:`~azmqtt.DesiredPatch`.
@@ -312,38 +311,38 @@ class DeviceClient(MethodCallsMixin, Connection):
         return Stream(self, "desired", timeout)
 
     def on_desired_properties(self, handler: DesiredHandler) -> DesiredHandler:
-        """Call ``handler`` with every change of the desired properties, from now on. Also a decorator.
+        """Call ``handler`` with every change of the desired properties. Also a decorator.
 
-        Registering does not wait for the hub. The next call of the client does: when :meth:`connect` or another call
-        returns, no change after it is missed.
+        Registering does not wait for the hub. The next call of the client does: after :meth:`connect` or another call
+        has returned, no change is missed.
 
-        A plain function is called on a thread of the package's, one call at a time; an ``async def`` on the event
-        loop that is running now, or else on one of the package's. A handler that raises is logged under
-        ``azmqtt.handlers``. A client with handlers lives until it is closed, even if nobody else keeps it. There is
-        one handler of each kind, and it shares what comes with the iterators.
+        A plain function runs on a thread of the package, one call at a time. A coroutine function runs on the current
+        event loop, or on one of the package if no loop is running. An exception in the handler is logged under
+        ``azmqtt.handlers``. A client with handlers lives until it is closed, even without references to it. Each kind
+        has one handler, which shares the items with the iterators.
         """
         self._register("desired", handler)
         return handler
 
     def messages(self, *, timeout: float | None = None) -> Stream[CloudMessage]:
-        """Listen to cloud-to-device messages, from now on; a module to the messages to its inputs.
+        """Subscribe to cloud-to-device messages; in a module, to the messages of its inputs.
 
         Args:
-            timeout: How many seconds to wait for each message before the iteration ends; ``None`` for ever.
+            timeout: Seconds to wait for each message before the iteration ends; ``None`` for no limit.
 
         Returns:
-            An iterator for ``for`` and ``async for`` over :class:`~azmqtt.CloudMessage`. A message is acknowledged,
-            and so complete for the hub, when the next one is asked for or the iteration ends.
+            An iterator for ``for`` and ``async for`` over :class:`~azmqtt.CloudMessage`. A message is acknowledged
+            when the loop requests the next one, or when the iteration ends.
         """
         from azmqtt._streams import Stream
 
         return Stream(self, "messages", timeout)
 
     def on_message(self, handler: MessageHandler) -> MessageHandler:
-        """Call ``handler`` with every cloud-to-device message, from now on. Also a decorator.
+        """Call ``handler`` with every cloud-to-device message. Also a decorator.
 
-        The message is acknowledged after the handler has returned or raised. For the rest see
-        :meth:`on_desired_properties`. In a module: with every message to an input that has no handler of its own.
+        The message is acknowledged after the handler has returned or raised. In a module, the handler gets the
+        messages of all inputs without their own handler. See also :meth:`on_desired_properties`.
         """
         if self.module_id is None:
             self._register("messages", handler)
@@ -358,22 +357,22 @@ class DeviceClient(MethodCallsMixin, Connection):
     def on_input_message(self, input_name: str, handler: MessageHandler, /) -> MessageHandler: ...
 
     def on_input_message(self, input_name: str, handler: Any = None, /) -> Any:
-        """Take the messages to one input of this module, from now on (IoT Edge docs, "establish routes").
+        """Call a handler with the messages of one input of this module (IoT Edge docs, "establish routes").
 
-        As a decorator, ``@client.on_input_message("input1")``, or as a plain call. Messages come one at a time, over
-        all inputs and in the order in which they were sent, and each is acknowledged after its handler has returned
-        or raised. Plain functions run on a thread of the package's, an ``async def`` as a task of the event loop that
-        is running now, or else of one of the package's. Messages to inputs without a handler go to :meth:`on_message`;
-        where there is none either, they are acknowledged with a log line, so that they hold up no others.
+        Use it as a decorator, ``@client.on_input_message("input1")``, or as a plain call. The messages of all inputs
+        arrive one at a time, in the order in which they were sent. Each is acknowledged after its handler has returned
+        or raised. Plain functions run on a thread of the package, coroutine functions as tasks of the current event
+        loop, or of one of the package. Messages to inputs without a handler go to :meth:`on_message`. Without that
+        handler, they are acknowledged and logged, so that they do not block other messages.
 
         Args:
-            input_name: The input, as the routes name it.
+            input_name: The input's name in the routes.
             handler: The function.
 
         Raises:
             ValueError: The client is a device, which has no inputs, or the name is empty.
-            TypeError: The name is not a ``str``, or the handler not callable.
-            RuntimeError: There is a handler for it already.
+            TypeError: The name is not a ``str``, or the handler is not callable.
+            RuntimeError: The input already has a handler.
         """
         if callable(input_name):
             raise TypeError('on_input_message takes the name of an input: write @client.on_input_message("input1")')
@@ -396,29 +395,29 @@ class DeviceClient(MethodCallsMixin, Connection):
     def on_method(self, name: str | None, handler: MethodHandler, /) -> MethodHandler: ...
 
     def on_method(self, name: str | None = None, handler: Any = None, /) -> Any:
-        """Answer calls of a direct method, from now on (IoT Hub docs, "direct methods").
+        """Answer calls of a direct method (IoT Hub docs, "direct methods").
 
-        As a decorator, ``@client.on_method("reboot")``, or as a plain call, ``client.on_method("reboot", function)``.
-        Without a name the handler answers every method that has none of its own; where there is no such handler
-        either, the caller gets status 404.
+        Use it as a decorator, ``@client.on_method("reboot")``, or as a plain call,
+        ``client.on_method("reboot", function)``. A handler without a name answers all methods without their own
+        handler. Without such a handler, the caller gets status 404.
 
-        The handler takes a :class:`~azmqtt.MethodRequest` and returns a JSON-able payload, which goes with status
-        200; ``(status, payload)`` or a :class:`~azmqtt.MethodResponse`; or nothing, for 200 and ``null``. A tuple is
-        always status and payload. The JSON text has at most 128 KiB. A handler that raises, or returns what cannot be
-        sent, is logged under ``azmqtt.handlers``, and the caller gets status 500 without the details.
+        The handler takes a :class:`~azmqtt.MethodRequest`. It returns a JSON-serializable payload (sent with status
+        200), ``(status, payload)``, a :class:`~azmqtt.MethodResponse`, or ``None`` (200 and ``null``). A tuple always
+        means status and payload. The JSON text has at most 128 KiB. If a handler raises, or returns a value that
+        cannot be sent, ``azmqtt.handlers`` logs it, and the caller gets status 500 without details.
 
-        Plain functions run on threads of the package's, several at once; an ``async def`` runs as a task of the event
-        loop that is running now, or else of one of the package's. At most 64 calls may be without a response;
-        further callers get status 429. A response leaves on the connection on which its call came: if that has ended,
-        it is dropped with a log line, because the caller has been told that the call failed.
+        Plain functions run concurrently on threads of the package, coroutine functions as tasks of the current event
+        loop, or of one of the package. At most 64 calls may be waiting or running; further callers get status 429. A
+        response must leave on the connection on which its call arrived. If that connection has ended, the client drops
+        the response with a log line, because the caller already got an error.
 
         Args:
-            name: The method, case-sensitive; for a component's command ``component*command``.
+            name: The method, case-sensitive; ``component*command`` for the command of a component.
             handler: The function.
 
         Raises:
-            ValueError: No method can have this name.
-            RuntimeError: There is a handler for it already.
+            ValueError: The name is not valid for a method.
+            RuntimeError: The method already has a handler.
         """
         if name is not None:
             if not isinstance(name, str):

@@ -80,13 +80,13 @@ class Connection(Observed):
         module_id: str | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
-        """Make a client from a device's or module's own key.
+        """Create a client from the key of a device or module.
 
         Args:
             hostname: The hub's name, such as ``myhub.azure-devices.net``.
             device_id: The device, case-sensitive.
             key: Its primary or secondary key, in base64.
-            secondary_key: The other one: it is used from when the hub refuses the first, as while keys are replaced.
+            secondary_key: The other key. The client uses it after the hub has refused the first, for key rotation.
             module_id: The module, if it is one.
             **options: See :class:`~azmqtt.ClientOptions`.
 
@@ -109,13 +109,13 @@ class Connection(Observed):
         module_id: str | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
-        """Make a client from a token that was signed elsewhere.
+        """Create a client from a SAS token of another system.
 
         Args:
             token: ``SharedAccessSignature sr=…&sig=…&se=…``.
-            on_token_needed: A function, plain or ``async def``, that returns a new token for the same device. It is
-                called when 85 % of the token's life is over, and once when the hub refuses a token, on a thread of the
-                client's; it has 20 seconds. Without it the connection ends with the token.
+            on_token_needed: A function, plain or ``async def``, that returns a new token for the same device. The
+                client calls it after 85 % of the token's lifetime, and once when the hub refuses a token, on a thread
+                of its own. It may take 20 seconds. Without it, the connection ends when the token expires.
             hostname: The hub; by default the one in the token.
             device_id: The device; by default the one in the token.
             module_id: The module; by default the one in the token, if any.
@@ -145,18 +145,18 @@ class Connection(Observed):
         module_id: str | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
-        """Make a client from an X.509 client certificate (IoT Hub docs, "Authenticate identities with X.509").
+        """Create a client from an X.509 client certificate (IoT Hub docs, "Authenticate identities with X.509").
 
-        A ``CertificateExpiresSoon`` warning tells of a certificate that expires within 30 days.
+        A certificate that expires within 30 days causes the warning ``CertificateExpiresSoon``.
 
         Args:
             hostname: The hub's name, such as ``myhub.azure-devices.net``.
             device_id: The device, case-sensitive.
-            certificate: The device's certificate, with those of its issuers if the hub needs them to find the
-                authority that it knows: the path of a file in PEM or DER, or its content.
-            private_key: The certificate's private key, the same way; it may also stand in the certificate's file.
-                PKCS #8, PKCS #1 and SEC 1 are read; RSA of 2,048 bits or more, EC on P-256 or P-384, Ed25519.
-            passphrase: The one that the key is encrypted with, if it is (PKCS #8, "ENCRYPTED PRIVATE KEY").
+            certificate: The device's certificate, followed by those of its issuers if the hub needs them: the path of
+                a file in PEM or DER, or its content.
+            private_key: The certificate's private key, in the same forms. It may also be in the certificate's file.
+                Formats: PKCS #8, PKCS #1 and SEC 1. Keys: RSA with at least 2,048 bits, EC P-256 or P-384, Ed25519.
+            passphrase: The passphrase of an encrypted private key (PKCS #8, "ENCRYPTED PRIVATE KEY").
             module_id: The module, if it is one.
             **options: See :class:`~azmqtt.ClientOptions`.
 
@@ -183,14 +183,14 @@ class Connection(Observed):
         module_id: str | None = None,
         **options: Unpack[ClientOptions],
     ) -> Self:
-        """Make a client whose symmetric key is kept elsewhere, such as in a TPM or an HSM.
+        """Create a client whose symmetric key is in a TPM or an HSM.
 
         Args:
             hostname: The hub's name, such as ``myhub.azure-devices.net``.
             device_id: The device, case-sensitive.
             sign: A function, plain or ``async def``, that takes the bytes to sign and returns their HMAC-SHA256 with
-                the device's key: 32 bytes, as they are. It is called for every connection, on a thread of the client's;
-                it has 20 seconds.
+                the device's key: 32 raw bytes. The client calls it for every connection, on a thread of its own. It
+                may take 20 seconds.
             module_id: The module, if it is one.
             **options: See :class:`~azmqtt.ClientOptions`.
 
@@ -213,21 +213,22 @@ class Connection(Observed):
 
     @classmethod
     def from_environment(cls, **options: Unpack[ClientOptions]) -> Self:
-        """Make a client from what the environment variables say, inside IoT Edge or outside.
+        """Create a client from environment variables, inside IoT Edge or outside.
 
-        The first of these counts:
+        The first of these has precedence:
 
         1. ``EdgeHubConnectionString`` or ``IotHubConnectionString``, a connection string, as the IoT Edge tools set
            them for debugging; with ``EdgeModuleCACertificateFile``, a PEM file with the roots to trust, if it is set.
         2. ``IOTEDGE_WORKLOADURI``, ``IOTEDGE_DEVICEID``, ``IOTEDGE_MODULEID``, ``IOTEDGE_MODULEGENERATIONID``,
            ``IOTEDGE_IOTHUBHOSTNAME``, ``IOTEDGE_GATEWAYHOSTNAME`` and ``IOTEDGE_APIVERSION``, as the IoT Edge runtime
-           sets them for its modules. The client then connects to the gateway, trusts the roots that the runtime names,
-           and has the runtime sign its tokens. It is asked at each connection, not here; if it does not answer, the
-           call fails with ``ConnectionFailed``, whose ``step`` is ``"trust bundle"`` or ``"credentials"``.
-        3. ``IOTHUB_DEVICE_CONNECTION_STRING``, a connection string, as Microsoft's samples have it.
+           sets them for its modules. The client then connects to the gateway, trusts the roots that the runtime
+           returns, and lets the runtime sign its tokens. It asks the runtime at each connection, not here. If the
+           runtime does not answer, calls raise ``ConnectionFailed`` with the ``step`` ``"trust bundle"`` or
+           ``"credentials"``.
+        3. ``IOTHUB_DEVICE_CONNECTION_STRING``, a connection string, as in Microsoft's samples.
 
         Args:
-            **options: See :class:`~azmqtt.ClientOptions`. They go before what the environment says.
+            **options: See :class:`~azmqtt.ClientOptions`. They have precedence over the environment.
 
         Raises:
             ValueError: Names each variable that is missing, or the one that is malformed; or the option that is out of
@@ -258,38 +259,39 @@ class Connection(Observed):
         poll_interval: float = POLL_INTERVAL,
         **options: Unpack[ClientOptions],
     ) -> Self:
-        """Ask the Device Provisioning Service for this device's hub and make a client for it.
+        """Register the device at the Device Provisioning Service and create a client for the assigned hub.
 
-        This does talk to the service, and waits for its decision. The client then connects with its first call, like
-        any other; what the service said is in its :attr:`registration`.
+        Unlike the other factories, this one does I/O: it waits for the decision of the service. The client then
+        connects on its first call. Its :attr:`registration` has the answer of the service.
 
         Args:
-            id_scope: Names the instance of the service, such as ``0ne0012ABCD``.
-            registration_id: The device, at most 128 ASCII letters, digits and ``- . _ :``, without regard to case.
-            symmetric_key: The key of its own enrolment, in base64.
-            group_key: The key of its enrolment group, in base64; the device's is derived from it. A device in the field
-                had better know only its own, see :func:`azmqtt.provisioning.derive_device_key`.
+            id_scope: The id scope of the service instance, such as ``0ne0012ABCD``.
+            registration_id: The device: at most 128 ASCII letters, digits and ``- . _ :``, case-insensitive.
+            symmetric_key: The key of its individual enrolment, in base64.
+            group_key: The key of its enrolment group, in base64, from which the client derives the device's key. A
+                device in the field should only know its own key; see
+                :func:`azmqtt.provisioning.derive_device_key`.
             certificate: Its client certificate, see :meth:`from_certificate`; the registration id must be its common
                 name.
             private_key: The same.
             passphrase: The same.
-            payload: Anything JSON-able, for a custom allocation policy.
+            payload: Any JSON-serializable value, for a custom allocation policy.
             provisioning_host: The service, or a private endpoint of it.
-            provisioning_port: Its port: by default 8883, or 443 with ``websocket``.
-            poll_interval: Seconds between two questions how far the registration is. The service's own wish is obeyed
-                where it is longer, up to a minute.
-            **options: See :class:`~azmqtt.ClientOptions`. Those of the connection (``trust``, ``retry``, …) go for the
-                service and for the hub; ``port`` is the hub's alone. ``timeout`` goes for this call, which has 120 s
-                without it, and for those of the client.
+            provisioning_port: Its port. Default: 8883, or 443 with ``websocket``.
+            poll_interval: Seconds between two status requests. If the service asks for a longer interval, the client
+                uses that, up to a minute.
+            **options: See :class:`~azmqtt.ClientOptions`. Connection options (``trust``, ``retry``, …) apply to the
+                service and to the hub; ``port`` only to the hub. ``timeout`` applies to this call (default: 120 s) and
+                to the calls of the client.
 
         Raises:
-            ProvisioningFailed: The service said no, and why.
-            Throttled: It asks to wait for longer than ``timeout`` allows.
-            AuthenticationFailed: It refused the connection for its credentials.
+            ProvisioningFailed: The service refused; the error has its reason.
+            Throttled: The service asks to wait longer than ``timeout`` allows.
+            AuthenticationFailed: The service refused the credentials.
             ConnectionFailed: No connection could be made. The first one is tried once, unless ``retry`` says otherwise.
-            RequestTimeout: There is no decision yet.
-            ValueError: Names the argument that breaks a rule; nothing was sent.
-            TypeError: Names the argument, or the part of the payload, that is of a wrong type.
+            RequestTimeout: The service has not decided yet.
+            ValueError: An argument violates a rule; the error names it. Nothing was sent.
+            TypeError: An argument, or a part of the payload, has the wrong type; the error names it.
         """
         from azmqtt.provisioning import Registering
 
@@ -317,7 +319,7 @@ class Connection(Observed):
         poll_interval: float = POLL_INTERVAL,
         **options: Unpack[ClientOptions],
     ) -> Self:
-        """Ask for this device's hub and make a client for it; see :meth:`provision`. Cancelling it ends it."""
+        """Register the device and create a client; see :meth:`provision`. Cancelling the call ends it."""
         from azmqtt.provisioning import Registering
 
         loaded = _certificate(certificate, private_key, passphrase)
@@ -337,33 +339,32 @@ class Connection(Observed):
     # Life
 
     def connect(self, *, timeout: float | None = None) -> None:
-        """Connect, unless connected already, and wait for the subscriptions of everything registered before.
+        """Connect if necessary, and wait for the subscriptions of all handlers and iterators.
 
-        Other calls connect by themselves. Whichever comes first: when it returns, the hub has granted the subscriptions
-        of every handler and iterator that was made before it, so that no direct method, message or change of the
-        desired properties after it is missed. A handler that is registered while the client is connected counts from
-        the return of the next call, this one among them.
+        Other calls also connect. When the first of them returns, the hub has granted the subscriptions of all handlers
+        and iterators that existed before the call. From then on, no direct method, message or change of the desired
+        properties is missed. A handler that is registered on a connected client is active after the next call.
 
         Raises:
-            RequestTimeout: Names the subscription that the hub has not granted. The connection stays.
+            RequestTimeout: The hub has not granted a subscription; the error names it. The connection stays open.
             RequestFailed: The hub refused to read the twin for :meth:`~azmqtt.DeviceClient.on_desired_properties`, as
-                one of a Basic tier does. The connection stays.
-            BadAnswer: The hub refused a subscription, which is named. The connection stays.
+                on a Basic tier. The connection stays open.
+            BadAnswer: The hub refused a subscription; the error names it. The connection stays open.
         """
         self._watch()
         self._core.connect(timeout)
 
     async def connect_async(self, *, timeout: float | None = None) -> None:
-        """Connect, and wait for the subscriptions of everything registered before; see :meth:`connect`."""
+        """Connect and wait for the subscriptions; see :meth:`connect`."""
         self._watch()
         await self._core.connect_async(timeout)
 
     def disconnect(self, *, timeout: float | None = None) -> None:
-        """Send what was accepted, within the timeout, then disconnect until the next call or :meth:`connect`.
+        """Send accepted messages, within the timeout, then disconnect until the next call.
 
-        For devices that sleep, or pay for the line by the minute. Handlers and iterators stay, and hear of what came
-        for the device with the next connection; by themselves they do not connect. What was not acknowledged in time
-        waits for the next connection, within its own timeout.
+        Use it for devices that sleep, or that pay for the time of the connection. Handlers and iterators stay
+        registered and get their items after the next connection; they do not connect on their own. Messages without
+        acknowledgement wait for the next connection, within their own timeout.
         """
         self._core.disconnect(timeout)
 
@@ -372,7 +373,7 @@ class Connection(Observed):
         await self._core.disconnect_async(timeout)
 
 
-# These wait with the import until somebody needs it.
+# These import on first use.
 
 
 def _certificate(certificate: Pem | None, private_key: Pem | None, passphrase: Any) -> Certificate | None:

@@ -50,15 +50,15 @@ class MethodCallsMixin:
             timeout: Seconds for all of it; by default both times and 30 s.
 
         Returns:
-            What the method answered, whatever its status.
+            The method's response, with any status.
 
         Raises:
             RequestFailed: There was no answer. Its ``error_code`` is the service's: 404103 for a device that is not
                 connected in time, 504101 for one that does not answer in time, 404001 and 404010 for one that the
                 gateway does not know.
             MessageTooLarge: The payload has more than 128 KiB. Nothing was sent.
-            ValueError: An argument is out of its bounds, or the client is a device, which calls nobody. Nothing was
-                sent.
+            ValueError: An argument is out of its bounds, or the client is a device, which cannot call methods. Nothing
+                was sent.
             ConnectionLost: The gateway may have called the method. It is not called again.
         """
         call = self._invocation(device_id, name, payload, module_id, response_timeout, connect_timeout)

@@ -100,7 +100,7 @@ class Life(Uncopied):
         Each iterator has every change, in order; when 1,024 wait the oldest are dropped.
 
         Args:
-            timeout: How many seconds to wait for each change before the iteration ends; ``None`` for ever.
+            timeout: Seconds to wait for each change before the iteration ends; ``None`` for no limit.
 
         Returns:
             An iterator for ``for`` and ``async for`` over :class:`~azmqtt.StateChange`, which ends after the change to

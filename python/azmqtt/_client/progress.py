@@ -1,4 +1,4 @@
-"""How far ``send_messages`` is, for whoever wants to be told."""
+"""The progress of ``send_messages``."""
 
 from __future__ import annotations
 

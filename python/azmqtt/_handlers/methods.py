@@ -1,6 +1,6 @@
 """Handlers of direct methods (IoT Hub docs, "Understand and invoke direct methods from IoT Hub").
 
-Plain functions run on threads of the pool (`pool`), as many at once as there are calls; an ``async def`` runs as a
+Plain functions run on threads of the pool (`pool`), one for each call; an ``async def`` runs as a
 task. So a slow handler delays neither other methods nor anything else.
 
 Every call gets a response while its connection is up: 404 for a name without a handler, 400 for a payload that is not

@@ -1,9 +1,8 @@
 """The threads that run plain handlers, shared by all clients of the process.
 
-As many as handlers run at the moment, and one that waits for what comes next, "azmqtt-handlers-1" and so on. A further
-one is made when those that there are do not come back for a few milliseconds; one that has had nothing to do for some
-seconds goes. Clients and their handlers cost no thread: the core puts the key of a job that has something to do into
-one queue, `_core.Wakeups`, and whichever thread is free does it.
+The pool has one thread for each running handler and a spare one, "azmqtt-handlers-1" and so on. It adds a thread when
+all are busy for a few milliseconds, and ends a thread that has been idle for some seconds. Idle clients cost no thread:
+the core puts the key of a job into one queue, `_core.Wakeups`, and a free thread takes it.
 """
 
 from __future__ import annotations
@@ -52,7 +51,7 @@ class Job:
         self.pool.add(self)
 
     def run(self, error: Exception | None) -> None:
-        """Do what there is to do. Must not raise.
+        """Do the work. Must not raise.
 
         Args:
             error: What has happened, if it is not that something has come.
@@ -107,7 +106,7 @@ class Serial(Job):
         self._errors: list[Exception] = []
 
     def turn(self, errors: Collection[Exception]) -> bool:
-        """Do a part of what there is to do; whether there is more. Must not raise."""
+        """Do a part of the work; whether more is left. Must not raise."""
         raise NotImplementedError
 
     def run(self, error: Exception | None) -> None:

@@ -33,4 +33,4 @@ def refuse_coroutine(result: Any) -> None:
     """
     if inspect.iscoroutine(result):
         result.close()
-        raise TypeError("it is a plain function and returned a coroutine, which nobody awaits: make it an async def")
+        raise TypeError("it is a plain function and returned a coroutine, which is never awaited: make it an async def")

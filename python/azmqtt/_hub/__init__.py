@@ -199,7 +199,7 @@ class LocalHub(
         return self._core.policy_connection_string(name)
 
     def device_client(self, device_id: str, *, module_id: str | None = None, **options: Any) -> DeviceClient:
-        """Return a client for a device or module, made if there is none; it connects with its first call.
+        """Return a client for a device or module, created if necessary; it connects on its first call.
 
         Args:
             device_id: The device's id.

@@ -50,7 +50,7 @@ class AssertionsMixin:
             expected: One for each message; ``[]`` for none so far.
             module_id: The device's module; without it, only what the device itself sent.
             after: Only those with a higher ``sequence``.
-            timeout: In seconds; ``None`` waits for ever.
+            timeout: In seconds; ``None`` waits without a limit.
 
         Returns:
             The messages.
@@ -102,7 +102,7 @@ class AssertionsMixin:
             expected: The properties, as in a patch.
             module_id: The device's module.
             exact: There are no others.
-            timeout: In seconds; ``None`` waits for ever.
+            timeout: In seconds; ``None`` waits without a limit.
 
         Raises:
             AssertionError: They are others; says what differs, as in

@@ -119,7 +119,7 @@ class CloudMessagesMixin:
         Args:
             device_id: Of which device; of all if absent.
             count: How many at least.
-            timeout: In seconds; ``None`` waits for ever.
+            timeout: In seconds; ``None`` waits without a limit.
 
         Raises:
             TimeoutError: Fewer came in time; says how many.

@@ -56,7 +56,7 @@ class PacketsMixin:
         Args:
             device_id: Whose packets; everybody's if absent.
             predicate: Says of a :class:`Packet` whether it is the one. Any one is if absent.
-            timeout: In seconds; ``None`` waits for ever.
+            timeout: In seconds; ``None`` waits without a limit.
             kind: The packet's kind, such as ``"PUBLISH"``.
             module_id: The device's module.
             after: Only those with a higher ``sequence``.

@@ -227,7 +227,7 @@ class ProvisioningMixin:
             policy: Called on a thread of the hub's, one call at a time, with an :class:`AllocationRequest`. It returns
                 what the device gets as payload, or an :class:`Allocation`. If it raises, the registration fails with
                 400207 as for a webhook that answers with 500, and :attr:`~azmqtt.LocalHub.last_refusal` has the
-                exception's text. ``None`` to ask nobody any more.
+                exception's text. ``None`` removes it.
 
         Raises:
             TypeError: ``policy`` is not callable, or an ``async def``.

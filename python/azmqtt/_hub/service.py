@@ -168,7 +168,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
             device_id: Whose messages; everybody's if absent. In its place, a predicate for everybody's, followed by the
                 timeout.
             count: How many at least.
-            timeout: In seconds; ``None`` waits for ever. 10 s if absent.
+            timeout: In seconds; ``None`` waits without a limit. 10 s if absent.
             predicate: Says of a message whether it is the one; the first for which it does is returned, which may have
                 come already.
             module_id: The device's module; without it, only what the device itself sends counts.
@@ -276,7 +276,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
                 ``response_timeout``.
 
         Returns:
-            What the device answered, whatever its status.
+            The device's response, with any status.
 
         Raises:
             RequestFailed: There was no answer. Its ``error_code`` is the service's: 404103 for a device that is not

@@ -47,7 +47,7 @@ class UploadsMixin:
         Args:
             device_id: Of which device; of all if absent.
             count: How many at least.
-            timeout: In seconds; ``None`` waits for ever.
+            timeout: In seconds; ``None`` waits without a limit.
 
         Raises:
             TimeoutError: Fewer ended in time; says how many.

@@ -34,7 +34,7 @@ def in_order(
         compare: Says how a message differs from what is expected, which is no function, with the path in front.
         body: That of a message, or that of what is expected where it is such a message.
         after: Only messages with a higher sequence number.
-        timeout: In seconds; ``None`` waits for ever.
+        timeout: In seconds; ``None`` waits without a limit.
         what: Whose messages, for the error.
 
     Raises:

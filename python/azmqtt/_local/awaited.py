@@ -23,7 +23,7 @@ M = TypeVar("M", bound=_Recorded)
 
 
 class Feed(Generic[M]):
-    """What there is to be waited for.
+    """What can be waited for.
 
     Attributes:
         messages: Returns those with a higher sequence number.
@@ -54,7 +54,7 @@ def first_match(
         feed: The messages.
         predicate: Any one does if absent.
         after: Only those with a higher sequence number.
-        timeout: In seconds; ``None`` waits for ever.
+        timeout: In seconds; ``None`` waits without a limit.
         line: Shows a message in a line.
         what: What it is called, for the error.
 
@@ -91,7 +91,7 @@ def first_match(
 
 
 def so_many(feed: Feed[M], count: int, after: int, timeout: float | None) -> Steps[list[M]]:
-    """Wait until there are so many messages; return what there is then, or when the time ran out."""
+    """Wait for so many messages; return those that arrived, also when the time runs out."""
     messages: list[M] = []
 
     def enough(tick: float) -> bool:

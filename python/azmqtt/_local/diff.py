@@ -73,7 +73,7 @@ def _of_lists(expected: Sequence[Any], actual: Sequence[Any], path: str, *, exac
 
 
 def unequal(expected: Any, actual: Any) -> str:
-    """Say what was expected and what there is, of long texts and bytes where they begin to differ."""
+    """Say what was expected and what was found; of long texts and bytes, from the first difference."""
     for kind, unit in ((str, "character"), (bytes, "byte")):
         if isinstance(expected, kind) and isinstance(actual, kind):
             same = _same(expected, actual)

@@ -1,7 +1,7 @@
 """What a local service is in a forked child: an address.
 
 A hub or a namespace runs on a thread of the parent. The child has a copy of its memory and not of its threads: a call
-would wait for ever, or change the copy.
+would never return, or change the copy.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def first_packet(
         predicate: Says of a packet whether it is the one.
         kind: The packet's kind.
         after: Only those with a higher sequence number.
-        timeout: In seconds; ``None`` waits for ever.
+        timeout: In seconds; ``None`` waits without a limit.
 
     Raises:
         TimeoutError: None came in time; shows the last that did come.

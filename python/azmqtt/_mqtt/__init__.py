@@ -84,19 +84,18 @@ class MqttClient(Incoming):
 
     @classmethod
     def from_environment(cls, **options: Unpack[MqttOptions]) -> Self:
-        """Make a client from the environment variables of Azure IoT Operations' clients.
+        """Create a client from the environment variables of Azure IoT Operations.
 
-        ``AIO_BROKER_HOSTNAME`` and ``AIO_MQTT_CLIENT_ID`` must be set. What else counts: ``AIO_BROKER_TCP_PORT``
+        ``AIO_BROKER_HOSTNAME`` and ``AIO_MQTT_CLIENT_ID`` must be set. Optional: ``AIO_BROKER_TCP_PORT``
         (8883), ``AIO_MQTT_USE_TLS`` (true), ``AIO_TLS_CA_FILE``, ``AIO_TLS_CERT_FILE``, ``AIO_TLS_KEY_FILE``,
         ``AIO_TLS_KEY_PASSWORD_FILE``, ``AIO_MQTT_CLEAN_START`` (false), ``AIO_MQTT_KEEP_ALIVE`` (60),
         ``AIO_MQTT_SESSION_EXPIRY`` (3600), ``AIO_MQTT_USERNAME``, ``AIO_MQTT_PASSWORD_FILE``, and ``AIO_SAT_FILE``, a
         token of a Kubernetes service account, in place of a user name and password.
 
-        A session that the broker has forgotten is an error then, as in Microsoft's clients:
-        ``lost_session="fail"`` is the default here.
+        As in Microsoft's clients, losing the session is an error: ``lost_session="fail"`` is the default here.
 
         Args:
-            **options: See :class:`~azmqtt.MqttOptions`. They go before what the environment says.
+            **options: See :class:`~azmqtt.MqttOptions`. They have precedence over the environment.
 
         Raises:
             ValueError: Names each variable that is missing, or the one that is malformed; or the option that is out of
@@ -111,15 +110,15 @@ class MqttClient(Incoming):
     # Life
 
     def connect(self, *, timeout: float | None = None) -> None:
-        """Connect, unless connected already. Other calls connect by themselves.
+        """Connect if necessary. Other calls also connect.
 
-        After :class:`~azmqtt.SessionLost` or :class:`~azmqtt.SessionTakenOver` it is how to go on.
+        After :class:`~azmqtt.SessionLost` or :class:`~azmqtt.SessionTakenOver`, only this call connects again.
         """
         self._watch()
         self._core.connect(timeout)
 
     async def connect_async(self, *, timeout: float | None = None) -> None:
-        """Connect, unless connected already; see :meth:`connect`."""
+        """Connect if necessary; see :meth:`connect`."""
         self._watch()
         await self._core.connect_async(timeout)
 
@@ -140,33 +139,33 @@ class MqttClient(Incoming):
         payload_format: Literal[0, 1] | None = None,
         timeout: float | None = None,
     ) -> Published:
-        """Publish one message and wait until the broker has it (QoS 1 and 2) or it is written out (QoS 0).
+        """Publish a message; wait until the broker has it (QoS 1 and 2) or it is written to the socket (QoS 0).
 
         Args:
-            topic: Where to.
-            payload: ``bytes`` as they are; ``str`` as UTF-8 with content type ``text/plain``; anything JSON-able as
-                UTF-8 with ``application/json``. The last two with payload format 1.
-            qos: 0 for at most once, 1 for at least once, 2 for exactly once, which Azure's brokers do not have.
-            retain: Whether the broker keeps it for later subscribers; an empty payload deletes what it keeps.
-            user_properties: Pairs of a name and a value, in order, or a mapping. These and the following are of MQTT 5.
-            content_type: In place of the one that goes with the payload.
-            response_topic: Where an answer is wanted; see also :meth:`request`.
-            correlation_data: What an answer is to carry.
-            message_expiry: Seconds for which the message is worth delivering; while it waits here they count down.
+            topic: The topic to publish to.
+            payload: ``bytes`` (sent unchanged), ``str`` (UTF-8, content type ``text/plain``), or any JSON-serializable
+                value (UTF-8, ``application/json``). The last two set payload format 1.
+            qos: 0 for at most once, 1 for at least once, 2 for exactly once. Azure's brokers do not support 2.
+            retain: Keep the message on the broker for later subscribers. An empty payload deletes the retained message.
+            user_properties: Pairs of name and value, in order, or a mapping. This and the following need MQTT 5.
+            content_type: The content type. Default: set by the type of the payload.
+            response_topic: The topic for the response; see also :meth:`request`.
+            correlation_data: Bytes that the response repeats.
+            message_expiry: Seconds until the message expires; the time in the outbox counts.
             payload_format: 1 if the payload is UTF-8, 0 for any bytes.
-            timeout: Seconds; the message is given up after that, unless it is on its way.
+            timeout: Seconds after which the message is withdrawn, unless it has been sent.
 
         Returns:
-            The broker's reason code, and whether it says that nobody has subscribed.
+            The broker's reason code, and whether a subscription matches.
 
         Raises:
-            PublishRefused: The broker did not accept it; has its reason code.
-            DeliveryUnknown: At QoS 2 the session was lost before the broker said that it has the message.
-            NotSupported: The broker has not this QoS or no retained messages, or MQTT 3.1.1 no properties.
-            MessageTooLarge: The packet is larger than the broker takes. Nothing was sent.
-            ValueError: Names the argument that breaks a rule. Nothing was sent.
-            TypeError: Names the argument of the wrong type, or the part of the payload that is not JSON.
-            OutboxFull: Too much waits to be acknowledged. Nothing was sent.
+            PublishRefused: The broker refused the message; the error has its reason code.
+            DeliveryUnknown: At QoS 2, the session was lost before the broker confirmed the message.
+            NotSupported: The broker does not support this QoS or retained messages, or MQTT 3.1.1 has no properties.
+            MessageTooLarge: The packet exceeds the broker's limit. Nothing was sent.
+            ValueError: An argument violates a rule; the error names it. Nothing was sent.
+            TypeError: An argument has the wrong type, or a part of the payload is not JSON; the error names it.
+            OutboxFull: The outbox is full. Nothing was sent.
         """
         given = (user_properties, content_type, response_topic, correlation_data, message_expiry, payload_format)
         properties = None if given == _NONE else fields(*given, self._limits)
@@ -189,7 +188,7 @@ class MqttClient(Incoming):
     ) -> Published:
         """Publish one message; see :meth:`publish`.
 
-        A call that is cancelled does not take its message back: it may still be sent.
+        Cancelling the call does not withdraw its message, which may still be sent.
         """
         given = (user_properties, content_type, response_topic, correlation_data, message_expiry, payload_format)
         properties = None if given == _NONE else fields(*given, self._limits)
@@ -203,27 +202,27 @@ class MqttClient(Incoming):
         timeout: float | None = None,
         progress: Progress | None = None,
     ) -> int:
-        """Publish many messages, pipelined, and wait until the broker has them all.
+        """Publish many messages, pipelined, and wait until the broker has all of them.
 
-        The iterable may be endless and slow: a message waits for no more than a few milliseconds for others to go
-        with. When the outbox is full, no more are taken until some are acknowledged.
+        The iterable may be slow and infinite: a message waits at most a few milliseconds for others in its batch. When
+        the outbox is full, the client takes no more messages until the broker has acknowledged some.
 
         Args:
             messages: Pairs of topic and payload, or :class:`~azmqtt.MqttMessage` objects.
-            qos: That of the pairs.
-            timeout: Seconds for each message, from when it is taken.
+            qos: The QoS of the pairs.
+            timeout: Seconds for each message, from the moment when the client takes it from the iterable.
             progress: Called as ``progress(done, total)``, as for :meth:`~azmqtt.DeviceClient.send_messages`.
 
         Returns:
-            How many were acknowledged: all of them.
+            The number of acknowledged messages: all of them.
 
         Raises:
-            PublishRefused: The broker refused some: the others were published all the same. ``refused`` and
-                ``acknowledged`` say how many, ``reason_code`` is that of the first.
-            Error: The first other failure; ``acknowledged`` says how many the broker has. No more are taken.
+            PublishRefused: The broker refused some messages; the others were published. ``refused`` and
+                ``acknowledged`` are their numbers, ``reason_code`` is the code of the first.
+            Error: The first other failure; ``acknowledged`` is the number of acknowledged messages.
             TypeError: ``messages`` is a single message.
-            Exception: What the iterable raised, or a ``ValueError`` or ``TypeError`` for one of its messages. What was
-                taken before is sent first; ``acknowledged`` is set on the exception where it can be.
+            Exception: The exception of the iterable, or a ``ValueError`` or ``TypeError`` for one of its messages.
+                Earlier messages are sent first; ``acknowledged`` is set on the exception if possible.
         """
         from azmqtt._client.many import iterate, run
 
@@ -239,7 +238,7 @@ class MqttClient(Incoming):
         timeout: float | None = None,
         progress: Progress | None = None,
     ) -> int:
-        """Publish many messages, pipelined; see :meth:`publish_many`. Takes an async iterable, too."""
+        """Publish many messages, pipelined; see :meth:`publish_many`. Also takes an async iterable."""
         from azmqtt._client.many import iterate, run_async
 
         _core.running_loop()  # before anything is sent
@@ -261,29 +260,29 @@ class MqttClient(Incoming):
         subscription_identifier: int | None = None,
         timeout: float | None = None,
     ) -> tuple[int, ...]:
-        """Subscribe to topics. The subscriptions come back after every reconnect, until :meth:`unsubscribe`.
+        """Subscribe to topics. The client renews the subscriptions after a reconnect, until :meth:`unsubscribe`.
 
-        What arrives is for :meth:`messages` and :meth:`on_message`; make an iterator before you subscribe, so that it
-        misses nothing.
+        :meth:`messages` and :meth:`on_message` receive the messages. Create an iterator before you subscribe, so that
+        it misses nothing.
 
         Args:
-            *topic_filters: Such as ``"plant/+/temperature"``, ``"plant/#"``, or ``"$share/group/plant/#"`` for a part
-                of what all members of a group get.
-            qos: The highest QoS at which messages are wanted. The following are of MQTT 5.
-            no_local: Whether to leave out what this client publishes.
-            retain_as_published: Whether messages keep their retain flag.
-            retain_handling: Whether the broker sends what it keeps: 0 now, 1 if the subscription is new, 2 never.
-            subscription_identifier: A number from 1 to 268,435,455 that the broker adds to the messages that match
-                one of these filters: ``message.subscription_identifiers`` has those of all that a message matches.
+            *topic_filters: Such as ``"plant/+/temperature"``, ``"plant/#"``, or ``"$share/group/plant/#"`` for a
+                shared subscription.
+            qos: The maximum QoS of the messages. The following arguments need MQTT 5.
+            no_local: Do not deliver messages that this client publishes.
+            retain_as_published: Keep the retain flag of messages.
+            retain_handling: When the broker sends retained messages: 0 now, 1 if the subscription is new, 2 never.
+            subscription_identifier: A number from 1 to 268,435,455. ``message.subscription_identifiers`` has the
+                numbers of all subscriptions that a message matches.
             timeout: Seconds.
 
         Returns:
             The granted QoS for each filter, in their order.
 
         Raises:
-            SubscribeRefused: The broker did not grant one of them; has the codes of all. The others are granted.
-            NotSupported: The broker has no such subscriptions or no identifiers, or MQTT 3.1.1 not these options.
-            ValueError: Names the filter that breaks a rule. Nothing was sent.
+            SubscribeRefused: The broker refused a filter; the error has the codes of all. It granted the others.
+            NotSupported: The broker does not support such subscriptions or identifiers, or MQTT 3.1.1 these options.
+            ValueError: A filter violates a rule; the error names it. Nothing was sent.
         """
         asked = self._filters(topic_filters, "subscribe")
         handling = arguments.whole("retain_handling", retain_handling, 0, 2)
@@ -308,19 +307,19 @@ class MqttClient(Incoming):
         return tuple(await self._core.subscribe_async(asked, *options, timeout))
 
     def unsubscribe(self, *topic_filters: str, timeout: float | None = None) -> tuple[int, ...]:
-        """Give subscriptions up.
+        """Remove subscriptions.
 
         Returns:
-            The broker's code for each filter, in their order: 0, or 0x11 if there was no such subscription.
+            The broker's code for each filter, in order: 0, or 0x11 if the subscription did not exist.
 
         Raises:
-            SubscribeRefused: The broker did not take one of them back; has the codes of all.
-            ValueError: Names the filter that breaks a rule. Nothing was sent.
+            SubscribeRefused: The broker refused to remove one of them; the error has the codes of all.
+            ValueError: A filter violates a rule; the error names it. Nothing was sent.
         """
         return tuple(self._core.unsubscribe(self._filters(topic_filters, "unsubscribe"), timeout))
 
     async def unsubscribe_async(self, *topic_filters: str, timeout: float | None = None) -> tuple[int, ...]:
-        """Give subscriptions up; see :meth:`unsubscribe`."""
+        """Remove subscriptions; see :meth:`unsubscribe`."""
         return tuple(await self._core.unsubscribe_async(self._filters(topic_filters, "unsubscribe"), timeout))
 
     # Requests
@@ -340,8 +339,8 @@ class MqttClient(Incoming):
     ) -> MqttMessage:
         """Publish a request and wait for its answer (MQTT 5 §4.10).
 
-        The answer is the message on the response topic with the request's correlation data, of which the client makes
-        a new one each time. The response topic is subscribed to once.
+        The answer is the message on the response topic with the request's correlation data, which is new for each
+        request. The client subscribes to the response topic once.
 
         Args:
             topic: Where to.
@@ -356,7 +355,7 @@ class MqttClient(Incoming):
             timeout: Seconds until the answer must be there.
 
         Raises:
-            RequestTimeout: Nobody has answered.
+            RequestTimeout: No answer arrived.
             PublishRefused: The broker did not accept the request.
             SubscribeRefused: The broker did not grant the response topic.
             NotSupported: MQTT 3.1.1 has no response topics.
@@ -510,7 +509,7 @@ def _unless_refused(publishing: _core.Publishing, acknowledged: int) -> int:
 def _answers(request: Any) -> tuple[str, bytes | None]:
     message: MqttMessage = arguments.instance("request", request, _core.MqttMessage)
     if message.response_topic is None:
-        raise ValueError("request: the message has no response topic, so that nobody waits for an answer")
+        raise ValueError("request: the message has no response topic, so no answer is expected")
     return message.response_topic, message.correlation_data
 
 

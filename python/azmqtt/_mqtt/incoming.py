@@ -39,7 +39,7 @@ class Incoming(Life):
 
         Args:
             topic_filter: Such as ``"plant/+/temperature"``.
-            timeout: How many seconds to wait for each message before the iteration ends; ``None`` for ever.
+            timeout: Seconds to wait for each message before the iteration ends; ``None`` for no limit.
 
         Returns:
             An iterator for ``for`` and ``async for`` over :class:`~azmqtt.MqttMessage`. A message is acknowledged when
@@ -67,7 +67,7 @@ class Incoming(Life):
         A plain function is called on a thread of the package's, one call at a time; an ``async def`` on the event loop
         that is running now, or else on one of the package's. The message is acknowledged after the handler has returned
         or raised; one that raises is logged under ``azmqtt.handlers``. A client with handlers lives until it is closed,
-        even if nobody else keeps it.
+        even if the application keeps no reference to it.
 
         Args:
             topic_filter: Which messages; ``None`` for all.

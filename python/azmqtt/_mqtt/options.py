@@ -64,8 +64,7 @@ class MqttOptions(TypedDict, total=False):
         ack: When to acknowledge a message: when the next one is requested (``"auto"``, the default), or by
             ``message.ack()`` (``"manual"``).
         timeout: Default timeout of calls, in seconds. Default: 30.
-        json_default: A function that is called first for each value in a payload that is not of one of JSON's own
-            types; see :class:`~azmqtt.ClientOptions`.
+        json_default: A function for values in payloads that JSON does not have; see :class:`~azmqtt.ClientOptions`.
         auto_connect: Connect on the first call. Default: ``True``. With ``False``, only ``connect`` connects.
         exclusive: Allow one client per host, port and client id in this process. Default: ``True``. When a second
             client connects, it replaces the first: the first is closed and a ``RuntimeWarning`` is issued. If either

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 #: A will as the core takes it: topic, payload, QoS, retain, delay, properties.
 WillFields: TypeAlias = "tuple[str, Any, int, bool, int, Fields | None]"
 
-#: Of PUBACK and PUBREC: accepted, and nobody has subscribed to the topic (MQTT 5 §3.4.2.1).
+#: Of PUBACK and PUBREC: accepted, and no subscription matches the topic (MQTT 5 §3.4.2.1).
 _NO_MATCHING_SUBSCRIBERS = 0x10
 
 
@@ -24,8 +24,8 @@ class Published(NamedTuple):
     Attributes:
         reason_code: The code of PUBACK, or PUBREC for QoS 2 (MQTT 5 §3.4.2.1): 0 or 0x10. 0 for QoS 0 and with MQTT
             3.1.1, which have none.
-        matched: ``False`` if the broker says that nobody has subscribed to the topic (0x10); otherwise ``None``,
-            because a broker need not say so.
+        matched: ``False`` if the broker reports that no subscription matches (0x10); otherwise ``None``, because a
+            broker need not report it.
     """
 
     reason_code: int = 0

@@ -54,7 +54,7 @@ class LocalNamespace(
             with namespace.mqtt_client("client1") as client:
                 client.publish("contosotopics/topic1", {"temperature": 21.5})
 
-    Nobody may do anything before a permission binding says so.
+    Clients may not publish or subscribe until a permission binding allows it.
 
     Args:
         host: The address to listen on. The default is this machine alone.
@@ -70,14 +70,13 @@ class LocalNamespace(
             ``"sizes"`` for all limits but the rates.
         maximum_session_expiry_in_hours: For how long sessions are kept without a connection at most, 1 to 8.
         maximum_client_sessions_per_authentication_name: 1 to 100; sessions without a connection count.
-        propagation: Seconds until a change of clients, groups, spaces or bindings has its effect. The service takes
+        propagation: Seconds until a change of clients, groups, spaces or bindings takes effect. The service takes
             minutes.
-        operation_time: Seconds for which an operation of the management API is under way, so that pollers see
-            ``Creating`` before ``Succeeded``. A change has its effect at once all the same.
-        allow_remote: Whether a webhook may be elsewhere than on this machine, whoever names it: a file, the management
-            API or :meth:`set_webhook`.
-        webhook_trust: Certificates that those of webhooks may lead to, besides the system's roots and this namespace's
-            own authority (:attr:`ca_file`): the path of a PEM file, or its content.
+        operation_time: Duration of operations of the management API in seconds, so that pollers see ``Creating``
+            before ``Succeeded``. A change still takes effect at once.
+        allow_remote: Allow webhooks on other machines, in files, in the management API and in :meth:`set_webhook`.
+        webhook_trust: Roots to trust for webhooks, besides the system's and this namespace's own authority
+            (:attr:`ca_file`): the path of a PEM file, or its content.
         allowed_origins: Origins of web pages that may connect by WebSockets, besides those of this machine, such as
             ``"https://example.com"``.
         behaviours: What it does where the service is unknown, by the names of the table in the docs ("What the local

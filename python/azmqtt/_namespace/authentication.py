@@ -118,7 +118,7 @@ class AuthenticationMixin:
                 ``LocalNamespace(allow_remote=True)``.
 
         Raises:
-            ValueError: The address is none, or not of this machine.
+            ValueError: The address is invalid, or not of this machine.
         """
         from azmqtt._support.pem import read_pem
 

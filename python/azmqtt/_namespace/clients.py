@@ -178,7 +178,7 @@ class ClientsMixin:
         )
 
     def mqtt_client(self, name: str, client_id: str | None = None, **options: Any) -> MqttClient:
-        """Return an :class:`azmqtt.MqttClient` for a client, made if there is none; it connects with its first call.
+        """Return an :class:`azmqtt.MqttClient` for a client, created if necessary; it connects on its first call.
 
         Args:
             name: The client's name.

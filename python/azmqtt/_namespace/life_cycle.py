@@ -61,7 +61,7 @@ class LifeCycleMixin:
 
         Args:
             predicate: Says of a :class:`LifeCycleEvent` whether it is the one. Any one is if absent.
-            timeout: In seconds; ``None`` waits for ever.
+            timeout: In seconds; ``None`` waits without a limit.
             kind: Only those, such as ``"MQTTClientSessionConnected"``.
             after: Only those with a higher ``sequence``.
 

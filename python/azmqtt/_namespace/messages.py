@@ -27,7 +27,7 @@ class MessagesMixin:
     def messages(self, topic_filter: str | None = None, *, after: int = 0) -> list[NamespaceMessage]:
         """Return the messages that clients have published and the namespace has accepted, oldest first.
 
-        Whether anybody has subscribed does not matter. Wills are among them.
+        This includes messages without subscribers, and wills.
 
         Args:
             topic_filter: Only those on its topics, such as ``"plant/+/temperature"``.
@@ -61,7 +61,7 @@ class MessagesMixin:
 
         Args:
             wanted: A topic filter, or a predicate.
-            timeout: In seconds; ``None`` waits for ever.
+            timeout: In seconds; ``None`` waits without a limit.
             predicate: With a topic filter, says of a message whether it is the one.
             after: Only messages with a higher ``sequence``.
 
@@ -124,7 +124,7 @@ class MessagesMixin:
             topic_filter: Only messages on its topics count; ``None`` for all.
             expected: One for each message; ``[]`` for none so far.
             after: Only those with a higher ``sequence``.
-            timeout: In seconds; ``None`` waits for ever.
+            timeout: In seconds; ``None`` waits without a limit.
 
         Returns:
             The messages.

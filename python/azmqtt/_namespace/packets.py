@@ -51,7 +51,7 @@ class PacketsMixin:
         Args:
             client_id: The name of the session; everybody's packets if absent.
             predicate: Says of a :class:`Packet` whether it is the one. Any one is if absent.
-            timeout: In seconds; ``None`` waits for ever.
+            timeout: In seconds; ``None`` waits without a limit.
             kind: The packet's kind, such as ``"PUBLISH"``.
             after: Only those with a higher ``sequence``.
 

@@ -59,7 +59,7 @@ class PermissionsMixin:
         """Return a client group.
 
         Raises:
-            LookupError: There is no such group; ``$all`` is none that can be read.
+            LookupError: The group does not exist; ``$all`` cannot be read.
         """
         return _named("client group", name, self.list_client_groups())
 

@@ -102,7 +102,7 @@ def whole(name: str, value: Any, least: int = -(2**63), most: int = 2**63 - 1, u
     """Check a whole number and its bounds, and return it.
 
     Raises:
-        TypeError: It is none; a ``bool`` is none.
+        TypeError: It has another type; a ``bool`` is refused.
         ValueError: It is out of its bounds. Without any, it needs more than 64 bits, which nothing here takes.
     """
     if isinstance(value, bool) or not hasattr(type(value), "__index__"):
@@ -142,7 +142,7 @@ def number(name: str, value: Any, what: str = "a number") -> float:
     """Check a number, and return it.
 
     Raises:
-        TypeError: It is none; a ``bool`` is none.
+        TypeError: It has another type; a ``bool`` is refused.
         ValueError: It is an ``int`` that is larger than any ``float``.
     """
     if isinstance(value, bool) or not hasattr(type(value), "__float__"):
@@ -194,7 +194,7 @@ def seconds_above_zero(name: str, value: Any, most: float) -> float:
 
 
 def timeout(value: Any) -> None:
-    """Check how long a call may wait: seconds, of which there may be infinitely many; ``None`` for ever.
+    """Check how long a call may wait: seconds, of which there may be infinitely many; ``None`` for no limit.
 
     Raises:
         TypeError: It is not a number.

@@ -21,7 +21,7 @@ _POLL = 0.005
 
 
 def waiter() -> Callable[[int, float | None], None] | None:
-    """Return what waits for a descriptor to be readable, for so many seconds or for ever; ``None`` for no greenlets.
+    """Return what waits until a descriptor is readable, with or without a limit; ``None`` for no greenlets.
 
     Greenlets count if a library has patched ``socket`` or ``threading``, and has a hub in this thread: only then is
     there somebody to be held up.

@@ -10,8 +10,8 @@ def read(text: str | bytes) -> Any:
     """Read JSON.
 
     Raises:
-        ValueError: It is none, is nested too deeply, or holds NaN or an infinity, which Python's reader takes and JSON
-            does not have (RFC 8259 §6).
+        ValueError: It is not JSON, is nested too deeply, or has NaN or an infinity, which Python's parser accepts but
+            JSON does not have (RFC 8259 §6).
     """
     try:
         return json.loads(text, parse_constant=_refuse)

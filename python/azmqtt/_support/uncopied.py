@@ -39,4 +39,4 @@ class Uncopied:
 
     def _refuse(self, done: str) -> NoReturn:
         name = type(self).__name__
-        raise TypeError(f"a {name} cannot be {done}: it owns what there is once; pass it on, or make another {name}")
+        raise TypeError(f"a {name} cannot be {done}: it owns a connection; pass it on, or create another {name}")

@@ -122,7 +122,7 @@ class Attachment:
 
     @classmethod
     def of(cls, client: Any, listener: Listener) -> Attachment:
-        """Return the client's attachment, made if there is none, with one more listener."""
+        """Return the client's attachment, created if necessary, with one more listener."""
         attachment = vars(client).get(_ATTRIBUTE)
         if not isinstance(attachment, Attachment):
             attachment = cls(client)
@@ -362,9 +362,9 @@ class Attachment:
         if time.monotonic() - self._pumped < 2:  # noqa: PLR2004 - as below
             return None
         if driver is None:
-            return "nobody runs the client's network loop (loop_start, loop_forever, loop)"
+            return "the client's network loop does not run (loop_start, loop_forever, loop)"
         if (ago := time.monotonic() - driver[1]) > 2:  # noqa: PLR2004 - twice paho's own longest turn
-            return f"nobody has run the client's network loop for {ago:.0f} s"
+            return f"the client's network loop has not run for {ago:.0f} s"
         return None
 
     def _other_thread(self) -> bool:

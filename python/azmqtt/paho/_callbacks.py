@@ -39,7 +39,7 @@ _LEVELS = {1: logging.INFO, 2: logging.INFO, 4: logging.WARNING, 8: logging.ERRO
 
 def _no_socket(name: str) -> NotImplementedError:
     return NotImplementedError(
-        f"{name}: the socket belongs to the core, which reads and writes it without Python; there is none to watch "
+        f"{name}: the socket belongs to the core, which reads and writes it without Python; it cannot be watched "
         "from an external event loop. Use loop_start(), loop_forever() or loop()"
     )
 

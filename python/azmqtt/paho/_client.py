@@ -286,7 +286,7 @@ class Client(Loops, Engine):
             What became of it, and the number that `on_subscribe` is called with.
 
         Raises:
-            ValueError: A topic is not a filter, or there is none.
+            ValueError: A topic is not a filter, or is missing.
             NotImplementedError: QoS 2, or what is for MQTT 5.
         """
         check_properties(options)
@@ -310,7 +310,7 @@ class Client(Loops, Engine):
             What became of it, and the number that `on_unsubscribe` is called with.
 
         Raises:
-            ValueError: A topic is not a filter, or there is none.
+            ValueError: A topic is not a filter, or is missing.
             NotImplementedError: There are properties of MQTT 5.
         """
         check_properties(properties)

@@ -238,7 +238,7 @@ class Link:
     def turn(self) -> None:
         """Subscribe and publish, if there is something to and no other thread is at the socket.
 
-        Nobody waits here: whoever is at the socket takes the next turn.
+        This never waits: the thread at the socket takes the next turn.
         """
         while self._flush_wanted and self.attachment.try_socket():
             try:

@@ -190,7 +190,7 @@ class Loops(Engine):
             force: Not used, as in paho.
 
         Returns:
-            `MQTT_ERR_INVAL` if there is none.
+            `MQTT_ERR_INVAL` without a thread.
         """
         thread = self._thread
         if thread is None:

@@ -125,7 +125,7 @@ class TwinPatcher(Uncopied):
     ) -> ReportedPatch:
         """Change the reported properties by a JSON merge patch (RFC 7396), and wait for the hub's answer.
 
-        Where nobody runs the client's network loop, this call does meanwhile.
+        If no loop runs, this call runs the client's network loop meanwhile.
 
         Args:
             patch: A mapping or a dataclass; ``None`` removes a property. At most 32 KB by the service's count, 10

@@ -33,7 +33,7 @@ def check_qos(qos: int) -> int:
     """Check a quality of service, and return it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is invalid.
         NotImplementedError: It is 2.
     """
     if qos not in {0, 1, 2}:
@@ -49,7 +49,7 @@ def check_host(host: str) -> str:
     """Check a host or the path of a Unix socket, and return it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is invalid.
     """
     if not host:
         raise ValueError("host must be the broker's name or address")
@@ -60,7 +60,7 @@ def check_port(port: int) -> int:
     """Check a TCP port, and return it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is invalid.
     """
     within("port", port, 1, 65_535)
     return port
@@ -70,7 +70,7 @@ def check_keepalive(keepalive: int) -> int:
     """Check a keep-alive interval, and return it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is invalid.
     """
     within("keepalive", keepalive, 0, _MAX_KEEPALIVE, "s")
     return keepalive
@@ -80,7 +80,7 @@ def check_transport(transport: str) -> str:
     """Check a transport, and return it in small letters.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is invalid.
         NotImplementedError: It is `unix`, and this system has none.
     """
     name = transport.lower()

@@ -14,7 +14,7 @@ def check_topic(topic: str) -> str:
     """Check a topic to publish to, and return it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is invalid.
     """
     if not topic:
         raise ValueError("topic must not be empty")
@@ -29,7 +29,7 @@ def check_filter(topic: object) -> str:
     """Check a topic to subscribe to, and return it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is invalid.
     """
     if isinstance(topic, bytes):
         topic = topic.decode()
