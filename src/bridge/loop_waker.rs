@@ -1,5 +1,6 @@
 //! How the runtime's thread wakes an event loop.
 
+#[cfg(unix)]
 use std::io;
 use std::sync::Arc;
 
@@ -55,8 +56,10 @@ impl LoopWaker {
 
     /// There is no loop to wake any more.
     pub(super) fn stop(&self) {
-        if let Self::Thread(signal) = self {
-            signal.set(Call::Stop);
+        match self {
+            #[cfg(unix)]
+            Self::Descriptor(_) => {}
+            Self::Thread(signal) => signal.set(Call::Stop),
         }
     }
 }

@@ -50,6 +50,7 @@ pub fn make_temp_dir(prefix: &str) -> Result<PathBuf, FileError> {
 }
 
 fn private_dir_builder() -> DirBuilder {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "there is no mode to set"))]
     let mut builder = DirBuilder::new();
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
