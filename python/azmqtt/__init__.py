@@ -15,6 +15,7 @@ terms, ``timeout=`` is in seconds, and errors of a hub or broker are an :class:`
 :class:`LocalHub`           a local IoT Hub, for tests and for trying things out
 :class:`LocalNamespace`     a local Event Grid namespace, for the same
 :class:`Message`            a message with its properties
+:mod:`azmqtt.data`          messages as a pandas frame
 :mod:`azmqtt.faults`        faults on demand, for a local hub
 :mod:`azmqtt.sas`           SAS tokens: sign and read
 :mod:`azmqtt.pnp`           IoT Plug and Play: components, writable properties, commands
@@ -71,7 +72,7 @@ from azmqtt._types import (
 )
 
 if TYPE_CHECKING:
-    from azmqtt import faults, pnp, provisioning, sas
+    from azmqtt import data, faults, pnp, provisioning, sas
     from azmqtt._handlers.pool import set_handler_threads
     from azmqtt._hub import LocalHub
     from azmqtt._hub_certificates import DeviceCertificate
@@ -176,6 +177,7 @@ __all__ = [
     "UploadResult",
     "Will",
     "__version__",
+    "data",
     "faults",
     "pnp",
     "provisioning",
@@ -230,6 +232,6 @@ def __getattr__(name: str) -> Any:
 
     if name in _ELSEWHERE:
         return getattr(import_module(_ELSEWHERE[name]), name)
-    if name in {"faults", "pnp", "provisioning", "sas"}:
+    if name in {"data", "faults", "pnp", "provisioning", "sas"}:
         return import_module(f"azmqtt.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -79,6 +79,12 @@ class TelemetryMessage:
         """
         return self.body.decode()
 
+    def _repr_html_(self) -> str:
+        """Show a table in Jupyter."""
+        from azmqtt._support import html
+
+        return html.telemetry_message(self)
+
     def json(self) -> Any:
         """Return the body, parsed as JSON.
 

@@ -125,6 +125,12 @@ class NamespaceMessage:
         """
         return self.payload.decode()
 
+    def _repr_html_(self) -> str:
+        """Show a table in Jupyter."""
+        from azmqtt._support import html
+
+        return html.namespace_message(self)
+
     def json(self) -> Any:
         """Return the payload, parsed as JSON.
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from azmqtt import DeviceClient, InjectedFault, LocalHub, MethodResult, Packet, TelemetryMessage
+    from azmqtt.data import MessageList
     from azmqtt.faults import Fault
 
 __all__ = ["IotHubDevice"]
@@ -114,12 +115,12 @@ class IotHubDevice:
         self._clients.append(client)
         return client
 
-    def telemetry(self, *, after: int = 0) -> list[TelemetryMessage]:
+    def telemetry(self, *, after: int = 0) -> MessageList[TelemetryMessage]:
         """Return what it has sent: see :meth:`azmqtt.LocalHub.telemetry`."""
         return self.hub.telemetry(self.device_id, after=after)
 
     @overload
-    def wait_for_telemetry(self, *, count: int = 1, timeout: float | None = 10) -> list[TelemetryMessage]: ...
+    def wait_for_telemetry(self, *, count: int = 1, timeout: float | None = 10) -> MessageList[TelemetryMessage]: ...
 
     @overload
     def wait_for_telemetry(
@@ -133,7 +134,7 @@ class IotHubDevice:
         *,
         count: int = 1,
         after: int = 0,
-    ) -> list[TelemetryMessage] | TelemetryMessage:
+    ) -> MessageList[TelemetryMessage] | TelemetryMessage:
         """Wait until it has sent ``count`` messages, and return all; with a predicate, return the first that matches.
 
         Raises:
@@ -147,7 +148,7 @@ class IotHubDevice:
     @overload
     async def wait_for_telemetry_async(
         self, *, count: int = 1, timeout: float | None = 10
-    ) -> list[TelemetryMessage]: ...
+    ) -> MessageList[TelemetryMessage]: ...
 
     @overload
     async def wait_for_telemetry_async(
@@ -161,7 +162,7 @@ class IotHubDevice:
         *,
         count: int = 1,
         after: int = 0,
-    ) -> list[TelemetryMessage] | TelemetryMessage:
+    ) -> MessageList[TelemetryMessage] | TelemetryMessage:
         """Wait for messages while the event loop runs on; see :meth:`wait_for_telemetry`."""
         __tracebackhide__ = True
         if predicate is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from html.parser import HTMLParser
 
 import pytest
 
 import azmqtt
+from azmqtt.data import MessageList
 
 EVIL = "<script>alert('x')</script>\"&"
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678_901, timezone.utc)
 KEY = "dG9wIHNlY3JldCBrZXkgb2YgYSB0ZXN0IQ=="
 
 
@@ -52,6 +55,8 @@ def page(shown):
         azmqtt.Twin({EVIL: EVIL}, 3, {"a": {EVIL: EVIL}}, 4),
         azmqtt.DesiredPatch({EVIL: {"b": EVIL}}, 5),
         azmqtt.ReportedPatch(7, EVIL, 204),
+        azmqtt.TelemetryMessage(EVIL, EVIL.encode(), {EVIL: EVIL}, {EVIL: EVIL}, NOW, 1, EVIL),
+        MessageList([azmqtt.TelemetryMessage(EVIL, EVIL.encode(), {}, {}, NOW, 1, EVIL)]),
     ],
     ids=lambda shown: type(shown).__name__,
 )
@@ -123,3 +128,44 @@ def test_many_properties_are_cut():
     shown = azmqtt.Message(b"", properties={f"p{n}": "v" for n in range(1000)})
     assert "more" in page(shown)
     assert len(shown._repr_html_()) < 100_000
+
+
+def test_a_hub_shows_its_devices_and_no_secret():
+    with azmqtt.LocalHub() as hub:
+        hub.create_device("d-1", KEY)
+        with hub.device_client("d-2") as client:
+            client.send_message(EVIL)
+            text = page(hub)
+            assert f"LocalHub localhost:{hub.port}, 2 devices" in text
+            assert "d-10" in text
+            assert "d-2connected1" in text
+        messages = hub.telemetry()
+        assert EVIL in page(messages)
+        assert page(messages).startswith("1 messagesequence")
+        assert KEY not in hub._repr_html_()
+    assert "LocalHub stopped" in page(hub)
+
+
+def test_a_namespace_shows_its_clients_and_messages():
+    with azmqtt.LocalNamespace() as namespace:
+        namespace.create_client("client-1", attributes={"place": EVIL})
+        namespace.create_topic_space("everything", ["#"])
+        namespace.create_permission_binding(
+            "publish", client_group_name="$all", topic_space_name="everything", permission="Publisher"
+        )
+        with namespace.mqtt_client("client-1") as client:
+            client.publish("a", EVIL, user_properties={EVIL: EVIL})
+        message = namespace.wait_for_message("a")
+        assert "client-1" in page(namespace)
+        assert f"property {EVIL}{EVIL}" in page(message)
+        assert EVIL in page(namespace.messages())
+    assert "LocalNamespace stopped" in page(namespace)
+
+
+def test_long_lists_are_cut():
+    messages = MessageList(azmqtt.TelemetryMessage("d", b"x" * 500, {}, {}, NOW, number) for number in range(1000))
+    text = page(messages)
+    assert "1,000 messages" in text
+    assert "…900 more" in text
+    assert "9992026-01-02 03:04:05.678d" in text
+    assert "x" * 201 not in text

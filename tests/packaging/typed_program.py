@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from decimal import Decimal
+from enum import Enum
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from typing_extensions import assert_type
 
 import azmqtt
-from azmqtt import faults, pnp, provisioning, sas
+from azmqtt import data, faults, pnp, provisioning, sas
 
 assert_type(azmqtt.__version__, str)
+
+
+@dataclass
+class Reported:
+    """A patch of the user's own."""
+
+    at: datetime
+
+
+class Kind(Enum):
+    BOILER = "boiler"
+
+
+def to_json(value: object) -> object:
+    return str(value)
+
+
 OPTIONS: azmqtt.ClientOptions = {
     "trust": Path("ca.pem"),
     "proxy": "environment",
@@ -18,6 +41,7 @@ OPTIONS: azmqtt.ClientOptions = {
     "retry": azmqtt.RetryPolicy(base=0.5, max=60, first_connect=True),
     "outbox": azmqtt.Outbox(messages=10, bytes=1000),
     "lost_session": "fail",
+    "json_default": to_json,
 }
 
 
@@ -65,6 +89,10 @@ def device(client: azmqtt.DeviceClient) -> None:
     assert_type(client.send_messages((m for m in [message]), progress=report), int)
     twin: azmqtt.Twin = client.get_twin()
     assert_type(twin.desired, dict[str, Any])
+    client.send_message({"at": datetime.now(timezone.utc), "price": Decimal("1.10"), "kind": Kind.BOILER})
+    client.patch_reported_properties(Reported(at=datetime.now(timezone.utc)))
+    client.patch_reported_properties({Kind.BOILER: {"id": UUID(int=1)}})
+    client.patch_reported_properties(MappingProxyType({"a": 1}))
     patched: azmqtt.ReportedPatch = client.patch_reported_properties({"a": None}, if_version=3)
     assert_type(patched.version, int)
     uploaded: azmqtt.UploadResult = client.upload_file(Path("f"), "blob", progress=report)
@@ -169,6 +197,10 @@ def local_hub() -> None:
         client = hub.device_client("d", websocket=True)
         for message in hub.wait_for_telemetry("d", 1):
             assert_type(message, azmqtt.TelemetryMessage)
+        assert_type(hub.telemetry("d"), data.MessageList[azmqtt.TelemetryMessage])
+        print(hub.telemetry("d").to_pandas(), data.frame(hub.wait_for_telemetry("d")))
+        hub.patch_desired("d", Reported(at=datetime.now(timezone.utc)))
+        hub.send_c2d("d", {Kind.BOILER: Decimal("1.10")})
         assert_type(hub.wait_for_telemetry(lambda message: message.json(), 5), azmqtt.TelemetryMessage)
         assert_type(hub.wait_for_telemetry("d", predicate=lambda message: message.text), azmqtt.TelemetryMessage)
         for packet in hub.packets("d"):
@@ -280,7 +312,7 @@ def namespace(state: Path) -> None:
         assert_type(namespace.start_fault_schedule(schedule), list[azmqtt.faults.PlannedFault])
         assert_type(namespace.mqtt_client("client1"), azmqtt.MqttClient)
         found: azmqtt.NamespaceMessage = namespace.wait_for_message("a/#", 5)
-        assert_type(namespace.messages("a/#", after=found.sequence), list[azmqtt.NamespaceMessage])
+        assert_type(namespace.messages("a/#", after=found.sequence), data.MessageList[azmqtt.NamespaceMessage])
         assert_type(namespace.last_refusal, str | None)
 
 

@@ -168,6 +168,12 @@ class LocalHub(
     def _census(self) -> str:
         return f"{len(self._core.device_ids())} devices"
 
+    def _repr_html_(self) -> str:
+        """Show in Jupyter where it listens, and its devices; no keys."""
+        from azmqtt._support import html
+
+        return html.hub(self)
+
     @property
     def websocket_port(self) -> int:
         """The TCP port it listens on for MQTT over WebSockets, and for everything else that is HTTPS."""

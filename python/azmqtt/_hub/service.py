@@ -16,6 +16,7 @@ from azmqtt._types import MethodResult
 if TYPE_CHECKING:
     from azmqtt._hub_types import TelemetryMessage
     from azmqtt._types import JsonObject
+    from azmqtt.data import MessageList
 
 
 class ServiceMixin(CloudMessagesMixin, UploadsMixin):
@@ -63,8 +64,10 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
 
     def telemetry(
         self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0
-    ) -> list[TelemetryMessage]:
+    ) -> MessageList[TelemetryMessage]:
         """Return the recorded messages of a device or module, or of all, oldest first.
+
+        ``hub.telemetry("dev1").to_pandas()`` makes a pandas frame of them: see :func:`azmqtt.data.frame`.
 
         Args:
             device_id: Whose messages; everybody's if absent. Those of a device that was removed can still be read.
@@ -78,6 +81,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         from datetime import datetime, timezone
 
         from azmqtt._hub_types import TelemetryMessage
+        from azmqtt.data import MessageList
 
         module_of_a_device(device_id, module_id)
         not_negative("after", after)
@@ -85,7 +89,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         if not kept and device_id is not None and not self._core.telemetry(device_id, 0, module_id):
             # It raises for a device that is not there.
             self._core.telemetry_count(device_id, module_id)
-        return [
+        return MessageList(
             TelemetryMessage(
                 device_id=source,
                 module_id=module,
@@ -96,7 +100,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
                 sequence=sequence,
             )
             for sequence, source, module, body, application, system, enqueued in kept
-        ]
+        )
 
     def telemetry_count(self, device_id: str | None = None, *, module_id: str | None = None) -> int:
         """Return how many messages a device or module has sent, or all; those no longer kept are included.
@@ -116,7 +120,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         timeout: float | None = 10,
         *,
         module_id: str | None = None,
-    ) -> list[TelemetryMessage]: ...
+    ) -> MessageList[TelemetryMessage]: ...
 
     @overload
     def wait_for_telemetry(
@@ -157,7 +161,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         predicate: Callable[[TelemetryMessage], object] | None = None,
         module_id: str | None = None,
         after: int = 0,
-    ) -> list[TelemetryMessage] | TelemetryMessage:
+    ) -> MessageList[TelemetryMessage] | TelemetryMessage:
         """Wait until at least ``count`` messages have come since the hub started; return all that are kept.
 
         Or wait for a certain message, and return it::
@@ -191,7 +195,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         timeout: float | None = 10,
         *,
         module_id: str | None = None,
-    ) -> list[TelemetryMessage]: ...
+    ) -> MessageList[TelemetryMessage]: ...
 
     @overload
     async def wait_for_telemetry_async(
@@ -232,13 +236,13 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         predicate: Callable[[TelemetryMessage], object] | None = None,
         module_id: str | None = None,
         after: int = 0,
-    ) -> list[TelemetryMessage] | TelemetryMessage:
+    ) -> MessageList[TelemetryMessage] | TelemetryMessage:
         """Wait for messages while the event loop runs on; see :meth:`wait_for_telemetry`."""
         __tracebackhide__ = True
         asked = Awaited.read(device_id, count, timeout, predicate, after)
         return await run_async(self._sent(asked, module_id), self._core)
 
-    def _sent(self, asked: Awaited, module_id: str | None) -> Steps[list[TelemetryMessage] | TelemetryMessage]:
+    def _sent(self, asked: Awaited, module_id: str | None) -> Steps[MessageList[TelemetryMessage] | TelemetryMessage]:
         __tracebackhide__ = True
         module_of_a_device(asked.device_id, module_id)
         if asked.predicate is not None:

@@ -150,6 +150,12 @@ class LocalNamespace(
         self._allow_remote = allow_remote
         self._own(self._core)
 
+    def _repr_html_(self) -> str:
+        """Show in Jupyter where it listens, and its clients; no keys."""
+        from azmqtt._support import html
+
+        return html.namespace(self)
+
     def _census(self) -> str:
         return f"{len(self._core.clients())} clients"
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from azmqtt import _core
     from azmqtt._core import MessageLog
     from azmqtt._namespace_types import NamespaceMessage
+    from azmqtt.data import MessageList
 
 
 class MessagesMixin:
@@ -24,10 +25,11 @@ class MessagesMixin:
     _core: _core.Namespace
     _messages: MessageLog
 
-    def messages(self, topic_filter: str | None = None, *, after: int = 0) -> list[NamespaceMessage]:
+    def messages(self, topic_filter: str | None = None, *, after: int = 0) -> MessageList[NamespaceMessage]:
         """Return the messages that clients have published and the namespace has accepted, oldest first.
 
         This includes messages without subscribers, and wills.
+        ``namespace.messages("plant/#").to_pandas()`` returns them as a pandas frame: see :func:`azmqtt.data.frame`.
 
         Args:
             topic_filter: Only those on its topics, such as ``"plant/+/temperature"``.
@@ -44,7 +46,9 @@ class MessagesMixin:
             raise ValueError(f"topic_filter: {error}") from None
         if records is None:
             raise RuntimeError("messages are not recorded: make the namespace with record=True")
-        return [_as_message(record) for record in records]
+        from azmqtt.data import MessageList
+
+        return MessageList(map(_as_message, records))
 
     def wait_for_message(
         self,
