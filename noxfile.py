@@ -79,6 +79,13 @@ def demo(session: nox.Session) -> None:
 
 
 @nox.session
+def notebooks(session: nox.Session) -> None:
+    """Run the notebooks and compare their outputs, as ``tests`` does; ``AZMQTT_WRITE_NOTEBOOKS=1`` stores them anew."""
+    install(session, ".[test]")
+    session.run("pytest", *(session.posargs or ["tests/notebook/test_example_notebooks.py"]))
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check Python: ruff, its formatter, mypy, and the stub of the compiled module against that module."""
     install_extras(session, "test", "lint")

@@ -114,3 +114,34 @@ def test_only_coroutines_are_warned_of_waits_that_block(kernel):
     output = kernel.run("async def wait():\n    local.wait_for_connection('n')\nawait wait()")
     assert "RuntimeWarning: wait_for_connection() blocks the event loop of wait()" in output
     kernel.run("there.close(); local.close()")
+
+
+MAKES_BOTH = """
+hub = azmqtt.LocalHub()
+client = hub.device_client("again")
+
+@client.on_method("ping")
+def ping(request):
+    return "pong"
+
+client.send_message({"n": 1})
+print(len(hub.telemetry("again")), hub.invoke_method("again", "ping", connect_timeout=10).payload)
+"""
+
+MAKES_A_CLIENT = """
+before = client
+client = hub.device_client("again")
+client.on_method("ping", lambda request: "pong again")
+client.connect()
+print(hub.invoke_method("again", "ping", connect_timeout=10).payload, before.state, client.state)
+"""
+
+
+@pytest.mark.timeout(240)
+def test_cells_that_run_again(kernel):
+    """A cell that makes a hub or a client does the same each time, and the newest client is the one that counts."""
+    for _ in range(3):
+        assert kernel.run(MAKES_BOTH).split() == ["1", "pong"]
+    for _ in range(3):
+        # On standard error is the warning that the client takes the place of the one before.
+        assert "pong again closed connected" in kernel.run(MAKES_A_CLIENT)
