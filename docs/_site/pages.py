@@ -17,8 +17,6 @@ URLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["pro
 REPOSITORY = URLS["Repository"]
 #: A link out of docs/, as GitHub follows it.
 OUTSIDE = re.compile(r"\]\(\.\./([^)\s]+)\)")
-#: The list of notebooks, which may not be empty.
-NO_NOTEBOOKS = re.compile(r"```\{toctree\}[^`]*notebooks/\*\n```\n")
 #: Pages of the repository that are part of the site.
 INCLUDED = {"CHANGELOG.md": "changelog.md"}
 
@@ -35,8 +33,6 @@ def follow(match: re.Match[str]) -> str:
 def rewrite(_app: Sphinx, _page: str, source: list[str]) -> None:
     """Have links out of docs/ lead to the repository."""
     source[0] = OUTSIDE.sub(follow, source[0])
-    if not (ROOT / "docs" / "notebooks").is_dir():
-        source[0] = NO_NOTEBOOKS.sub("", source[0])
 
 
 def inline_plots(app: Sphinx, document: nodes.document, _page: str) -> None:
