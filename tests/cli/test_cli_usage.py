@@ -138,14 +138,35 @@ def test_other_commands_leave_nothing_behind_either(name, tmp_path):
     with start(["-m", "azmqtt", "demo"], TMPDIR=str(tmp_path)) as process:
         assert process.stdout is not None
         # The first step is done, the hub runs.
-        while "ok" not in process.stdout.readline():
-            pass
+        assert any("ok" in line for line in process.stdout)
         process.send_signal(getattr(signal, name))
         _, error = process.communicate(timeout=20)
     # It may have been through just before.
     assert process.returncode in {0, 128 + getattr(signal, name)}
     assert "Traceback" not in error
     assert left_behind(tmp_path) == []
+
+
+@needs_signals
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_that_comes_during_a_finalizer_ends_the_command(name):
+    script = f"""
+import signal, sys, time
+from azmqtt._cli import common, main
+class Finalized:
+    def __del__(self):
+        signal.raise_signal(signal.{name})
+        time.sleep(0)
+def run(_):
+    Finalized()
+    time.sleep(30)
+    return 3
+common.check_stdin = lambda parsed: setattr(parsed, "run", run)
+sys.exit(main.main(["demo"]))
+"""
+    with start(["-c", script]) as process:
+        _, error = process.communicate(timeout=20)
+    assert (process.returncode, error) == (128 + getattr(signal, name), "")
 
 
 @needs_signals

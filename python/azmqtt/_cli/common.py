@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import contextlib
 import json
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 #: Where a connection string is looked for, as in Microsoft's samples.
 CONNECTION_STRING = "IOTHUB_DEVICE_CONNECTION_STRING"
+
+#: What a shell adds to the number of the signal that ended a command.
+ENDED_BY_SIGNAL = 128
 
 #: Where the passphrase of a private key is looked for.
 PASSPHRASE = "AZMQTT_PASSPHRASE"  # noqa: S105 - the name of a variable
@@ -44,6 +48,40 @@ def signals(names: Iterable[str], handler: Callable[[int, object], None]) -> Ite
     finally:
         for number, old in before.items():
             signal.signal(number, old)
+
+
+@contextlib.contextmanager
+def repeated_signals() -> Iterator[None]:
+    """Repeat a signal whose exception Python drops, because a finalizer was running when it came."""
+    before = sys.unraisablehook
+
+    def hook(unraisable: sys.UnraisableHookArgs) -> None:
+        error = unraisable.exc_value
+        if isinstance(error, KeyboardInterrupt):
+            number: int = signal.SIGINT
+        elif isinstance(error, SystemExit) and isinstance(error.code, int):
+            number = error.code - ENDED_BY_SIGNAL
+        else:
+            before(unraisable)
+            return
+        # A moment later, from another thread: here the exception would be dropped again.
+        again = threading.Timer(0.01, _send_to_main_thread, (number,))
+        again.daemon = True
+        again.start()
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def _send_to_main_thread(number: int) -> None:
+    main = threading.main_thread().ident
+    if sys.platform == "win32" or main is None:
+        _thread.interrupt_main(signal.Signals(number))
+    else:
+        signal.pthread_kill(main, number)
 
 
 class UsageError(ValueError):

@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _options.for_command = True
     try:
         common.check_stdin(parsed)
-        with common.signals(("SIGTERM", "SIGHUP"), _end), warnings.catch_warnings():
+        with common.repeated_signals(), common.signals(("SIGTERM", "SIGHUP"), _end), warnings.catch_warnings():
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             code: int = parsed.run(parsed)
         sys.stdout.flush()
@@ -63,7 +63,7 @@ def _code(error: Exception) -> int:
 
 def _end(number: int, _frame: object) -> None:
     """End the command as ``sys.exit`` does, so that what it has open is closed."""
-    raise SystemExit(128 + number)
+    raise SystemExit(common.ENDED_BY_SIGNAL + number)
 
 
 def _show_warning(message: Warning | str, *_where: Any) -> None:
