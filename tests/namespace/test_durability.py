@@ -18,7 +18,7 @@ import pytest
 import azmqtt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 #: How often it is killed; `AZMQTT_TEST_KILLS=500` for a night.
@@ -31,11 +31,12 @@ API = "?api-version=2025-02-15"
 class Service:
     """A process with a namespace, which is killed at the end."""
 
-    def __init__(self, directory: Path, limit: Callable[[], None] | None = None) -> None:
-        command = [sys.executable, "-m", "azmqtt", "namespace", "--port", "0", "--https-port", "0", "--json"]
-        command += ["--state", str(directory / "state")]
+    def __init__(self, directory: Path, before: str = "") -> None:
+        script = f"{before}; import sys, azmqtt.__main__; sys.exit(azmqtt.__main__.main())"
+        command = [sys.executable, "-c", script.lstrip("; ")]
+        command += ["namespace", "--port", "0", "--https-port", "0", "--json", "--state", str(directory / "state")]
         self.directory = directory
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, preexec_fn=limit)  # noqa: PLW1509
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.ready: dict[str, Any] = json.loads(self.process.stdout.readline())
 
@@ -69,8 +70,8 @@ class Service:
 
 
 @contextmanager
-def running(directory: Path, limit: Callable[[], None] | None = None) -> Iterator[Service]:
-    service = Service(directory, limit)
+def running(directory: Path, before: str = "") -> Iterator[Service]:
+    service = Service(directory, before)
     try:
         yield service
     finally:
@@ -229,12 +230,9 @@ def numbers(stream: Any) -> Iterator[int]:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a limit of files' sizes stands in for a full disk")
 def test_a_full_disk_acknowledges_nothing_that_is_not_there(directory):
-    import resource
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
-
-    with running(directory, limit) as service:
+    with running(
+        directory, "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))"
+    ) as service:
         taken = []
         with service.client("publisher") as client, service.client("reader") as other:
             other.connect()
