@@ -6,13 +6,25 @@ import argparse
 import os
 import sys
 import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import __version__, _options
-from azmqtt._cli import check, common, device, fault, hub, namespace, sas, twin
+from azmqtt._cli import common
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+#: Where a command is defined.
+_MODULES = {
+    "device": "device",
+    "device-twin": "twin",
+    "generate-sas-token": "sas",
+    "check": "check",
+    "hub": "hub",
+    "fault": "fault",
+    "namespace": "namespace",
+}
 
 #: What a shell sees of a command that Ctrl-C ended.
 _INTERRUPTED = 130
@@ -29,8 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if sys.stdout is None:
         # It was closed before the start: what is done counts, and nobody reads.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the end
-    parser = _parser()
-    _check_options(parser, sys.argv[1:] if arguments is None else arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    parser = _parser(*arguments[:1])
+    _check_options(parser, arguments)
     parsed = parser.parse_args(arguments)
     _options.for_command = True
     try:
@@ -125,7 +138,8 @@ def _line(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str = "") -> argparse.ArgumentParser:
+    """Make the parser of one command, if it is one that has a module, or of all: modules take time to import."""
     parser = argparse.ArgumentParser(
         prog="azmqtt",
         description="Unofficial: a device client of Azure IoT Hub, a local hub and a local Event Grid namespace, "
@@ -133,13 +147,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"azmqtt {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    device.add_parser(commands)
-    twin.add_parser(commands)
-    sas.add_parser(commands)
-    check.add_parser(commands)
-    hub.add_parser(commands)
-    fault.add_parser(commands)
-    namespace.add_parser(commands)
+    for name in [command] if command in _MODULES else _MODULES:
+        import_module(f"azmqtt._cli.{_MODULES[name]}").add_parser(commands)
     demo = commands.add_parser(
         "demo",
         help="show a whole device session",
