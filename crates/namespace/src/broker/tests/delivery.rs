@@ -196,9 +196,7 @@ fn the_time_of_a_message_runs_while_it_waits() {
 
 #[test]
 fn an_expiry_of_zero_is_over_at_once_by_the_standard() {
-    let mut behaviours = Behaviours::default();
-    behaviours.set("zero_expiry", "at-once").unwrap();
-    let mut world = World::with(Limits::default(), behaviours);
+    let mut world = World::behaving(&[("zero_expiry", "at-once")]);
     let (mut peer, _) = world.connect(v5("c"));
     world.subscribe(&mut peer, Subscribe::new("t/#", QOS1));
     let properties = properties(|p| p.message_expiry(0));

@@ -77,6 +77,15 @@ impl World {
         Self::with(Limits::default(), Behaviours::default())
     }
 
+    /// One that behaves otherwise than by default, by the names of the behaviours and their choices.
+    fn behaving(choices: &[(&str, &str)]) -> Self {
+        let mut behaviours = Behaviours::default();
+        for (name, choice) in choices {
+            behaviours.set(name, choice).unwrap();
+        }
+        Self::with(Limits::default(), behaviours)
+    }
+
     fn with(limits: Limits, behaviours: Behaviours) -> Self {
         let mut world = Self { broker: Broker::new(limits, behaviours), now: Instant::now() };
         world.change(|directory| {

@@ -24,10 +24,7 @@ fn a_message_without_the_permission_is_refused_as_its_version_allows() {
         let (end, said) = end.unwrap();
         assert_eq!((code, said, end.life_cycle_reason().name()), (None, None, "ClientAuthorizationError"));
     }
-    let mut behaviours = Behaviours::default();
-    behaviours.set("denied_qos0", "dropped").unwrap();
-    behaviours.set("denied_publish_v3", "acknowledged").unwrap();
-    let mut world = World::with(Limits::default(), behaviours);
+    let mut world = World::behaving(&[("denied_qos0", "dropped"), ("denied_publish_v3", "acknowledged")]);
     assert_eq!(end_of(&mut world, v5("b"), message("x/a", QOS0, "x")), (None, None));
     assert_eq!(end_of(&mut world, v3("c"), message("x/a", QOS0, "x")), (None, None));
     let acknowledged = (Some(ReasonCode::Success), None);
@@ -79,9 +76,7 @@ fn dollar_topics_are_ordinary_unless_they_are_refused() {
     assert_eq!(world.subscribe(&mut peer, Subscribe::new("$dollar/#", QOS1)), [ReasonCode::GrantedQoS1]);
     assert_eq!(world.publish(&mut peer, message("$dollar/a", QOS1, "x")), Some(ReasonCode::Success));
     assert_eq!(world.messages(&mut peer).len(), 1);
-    let mut behaviours = Behaviours::default();
-    behaviours.set("dollar_topics", "refused").unwrap();
-    let mut world = World::with(Limits::default(), behaviours);
+    let mut world = World::behaving(&[("dollar_topics", "refused")]);
     let (mut peer, _) = world.connect(v5("c"));
     assert_eq!(world.subscribe(&mut peer, Subscribe::new("$dollar/#", QOS1)), [ReasonCode::NotAuthorized]);
     let refused = Some(ReasonCode::NotAuthorized);
@@ -91,9 +86,7 @@ fn dollar_topics_are_ordinary_unless_they_are_refused() {
 #[test]
 fn a_client_that_refuses_a_message_is_disconnected() {
     for (choice, is_alive) in [("disconnected", false), ("ignored", true)] {
-        let mut behaviours = Behaviours::default();
-        behaviours.set("refused_message", choice).unwrap();
-        let mut world = World::with(Limits::default(), behaviours);
+        let mut world = World::behaving(&[("refused_message", choice)]);
         let (mut peer, _) = world.connect(v5("c"));
         world.subscribe(&mut peer, Subscribe::new("t/#", QOS1));
         world.publish(&mut peer, message("t/a", QOS1, "x"));
@@ -110,9 +103,7 @@ fn a_client_that_refuses_a_message_is_disconnected() {
 #[test]
 fn an_answer_to_a_message_has_no_user_properties() {
     for (choice, is_alive) in [("refused", false), ("ignored", true)] {
-        let mut behaviours = Behaviours::default();
-        behaviours.set("user_properties", choice).unwrap();
-        let mut world = World::with(Limits::default(), behaviours);
+        let mut world = World::behaving(&[("user_properties", choice)]);
         let (mut peer, _) = world.connect(lasting("c", 60));
         world.subscribe(&mut peer, Subscribe::new("t/#", QOS1));
         // A reason string is another thing: it is for people, and nobody here reads it.

@@ -14,9 +14,7 @@ fn a_filter_that_no_template_covers_is_refused() {
     let codes = world.subscribe(&mut peer, Subscribe::of(filters[..2].to_vec()));
     assert_eq!(codes, [yes, ReasonCode::UnspecifiedError], "0x80 is all that MQTT 3.1.1 has");
 
-    let mut behaviours = Behaviours::default();
-    behaviours.set("denied_subscribe", "unspecified").unwrap();
-    let mut world = World::with(Limits::default(), behaviours);
+    let mut world = World::behaving(&[("denied_subscribe", "unspecified")]);
     let (mut peer, _) = world.connect(v5("c"));
     assert_eq!(world.subscribe(&mut peer, Subscribe::new("x", QOS1)), [ReasonCode::UnspecifiedError]);
 }
@@ -29,9 +27,7 @@ fn user_properties_are_not_taken() {
     let (mut peer, _) = world.connect(v5("c"));
     assert_eq!(world.subscribe(&mut peer, subscribe()), [ReasonCode::ImplementationSpecificError]);
 
-    let mut behaviours = Behaviours::default();
-    behaviours.set("user_properties", "ignored").unwrap();
-    let mut world = World::with(Limits::default(), behaviours);
+    let mut world = World::behaving(&[("user_properties", "ignored")]);
     let (mut peer, _) = world.connect(v5("c"));
     assert_eq!(world.subscribe(&mut peer, subscribe()), [ReasonCode::GrantedQoS1]);
 }
@@ -91,9 +87,7 @@ fn shared_subscriptions_end_a_connection_of_mqtt_3() {
 
 #[test]
 fn subscription_identifiers_can_be_switched_off() {
-    let mut behaviours = Behaviours::default();
-    behaviours.set("subscription_identifiers", "unavailable").unwrap();
-    let mut world = World::with(Limits::default(), behaviours);
+    let mut world = World::behaving(&[("subscription_identifiers", "unavailable")]);
     let (mut peer, connack) = world.connect(v5("c"));
     assert_eq!(connack.properties.subscription_ids_available(), Some(false));
     let properties = properties(|p| p.subscription_identifier(1));

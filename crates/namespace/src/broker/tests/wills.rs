@@ -44,9 +44,7 @@ fn a_will_is_published_unless_the_client_leaves_in_order() {
 #[test]
 fn a_client_does_not_leave_in_order_with_user_properties() {
     for (choice, wills) in [("refused", 1), ("ignored", 0)] {
-        let mut behaviours = Behaviours::default();
-        behaviours.set("user_properties", choice).unwrap();
-        let mut world = World::with(Limits::default(), behaviours);
+        let mut world = World::behaving(&[("user_properties", choice)]);
         let (mut watcher, _) = world.connect(v5("w"));
         world.subscribe(&mut watcher, Subscribe::new("t/#", QOS1));
         for (properties, wills) in [
@@ -104,9 +102,7 @@ fn a_connection_that_takes_over_has_the_will_of_the_other_published() {
 #[test]
 fn a_will_needs_the_permission() {
     for (choice, expected) in [("refused", Some(ReasonCode::NotAuthorized)), ("dropped", None)] {
-        let mut behaviours = Behaviours::default();
-        behaviours.set("denied_will", choice).unwrap();
-        let mut world = World::with(Limits::default(), behaviours);
+        let mut world = World::behaving(&[("denied_will", choice)]);
         let connect = Connect { will: Some(Will::new("x/will", "gone", QOS1, false)), ..v5("c") };
         let connected = world.connect_as("c", connect);
         assert_eq!(connected.err().map(|connack| connack.reason), expected);
