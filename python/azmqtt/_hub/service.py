@@ -9,7 +9,7 @@ from azmqtt import _core
 from azmqtt._hub.awaited import ONE, TEN_SECONDS, Awaited, wait_for_match
 from azmqtt._hub.cloud_messages import CloudMessagesMixin
 from azmqtt._hub.uploads import UploadsMixin
-from azmqtt._support.arguments import method_timeouts, module_of_a_device, not_negative
+from azmqtt._support.arguments import is_dataclass, method_timeouts, module_of_a_device, not_negative
 from azmqtt._support.waiting import Steps, run, run_async
 from azmqtt._types import MethodResult
 
@@ -57,7 +57,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
             ValueError: The patch breaks a limit of twins; names the path.
             LookupError: There is no such device.
         """
-        if patch is not None and not isinstance(patch, Mapping) and not hasattr(type(patch), "__dataclass_fields__"):
+        if patch is not None and not isinstance(patch, Mapping) and not is_dataclass(patch):
             raise TypeError(f"patch must be a mapping, a dataclass or None, not {type(patch).__name__}")
         text = _core.json_text("patch", patch, self._json_default)
         return self._core.patch_desired(device_id, text, module_id)

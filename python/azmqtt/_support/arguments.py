@@ -87,6 +87,11 @@ def function(name: str, value: Any) -> None:
         raise TypeError(f"{name} must be callable, not {type(value).__name__}")
 
 
+def is_dataclass(value: Any) -> bool:
+    """Whether it is an object of a dataclass, found out without an import of :mod:`dataclasses`."""
+    return hasattr(type(value), "__dataclass_fields__")
+
+
 def function_or_none(name: str, value: Any) -> Any:
     """Check a function that may be absent, and return it.
 

@@ -9,6 +9,8 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+from azmqtt._support.arguments import is_dataclass
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -50,7 +52,7 @@ def plain(value: Any) -> Any:
         kind = getattr(sys.modules.get(module), name, None)
         if isinstance(kind, type) and isinstance(value, kind):
             return form(value)
-    if hasattr(type(value), "__dataclass_fields__"):
+    if is_dataclass(value):
         return {name: getattr(value, name) for name in _fields(value)}
     raise _refusal(value)
 
