@@ -44,7 +44,7 @@ IN_WHEEL = (
     "{info}/licenses/THIRD-PARTY-LICENSES.txt",
     f"{{info}}/sboms/{SBOM}",
 )
-#: What an sdist must contain to be built from, besides the Python package, and what has no business there.
+#: What an sdist must contain to be built from, besides the Python package, and what should not be there.
 IN_SDIST = (
     "Cargo.lock",
     "Cargo.toml",
@@ -92,7 +92,7 @@ def check_wheel(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         files = {path: archive.read(path) for path in archive.namelist()}
     print("".join(f"  {path}: {len(files[path]):,}\n" for path in sorted(files)), end="")
-    wrong = [] if TAGS.fullmatch(name["tags"]) else [f"{name['tags']} is released for nothing"]
+    wrong = [] if TAGS.fullmatch(name["tags"]) else [f"{name['tags']} is not a tag that is released"]
     wrong += contents_of_wheel(files, info)
     wrong += bounds("the wheel", wheel.stat().st_size, WHEEL)
     extensions = [path for path in files if fnmatch.fnmatch(path, "azmqtt/_core.*") and not path.endswith(".pyi")]
@@ -105,7 +105,7 @@ def check_wheel(wheel: Path) -> list[str]:
 def contents_of_wheel(files: dict[str, bytes], info: str) -> list[str]:
     """Compare the files of a wheel with those that it may and must have, and with its RECORD."""
     patterns = [pattern.format(info=info) for pattern in IN_WHEEL]
-    wrong = [f"{path} has no business in it" for path in files if not matches(path, patterns)]
+    wrong = [f"{path} should not be in it" for path in files if not matches(path, patterns)]
     exact = {pattern for pattern in patterns if "*" not in pattern}
     missing = (exact | python_files()) - files.keys()
     wrong += [f"{path} is missing" for path in sorted(missing)]
@@ -123,7 +123,7 @@ def check_extension(library: bytes, platform: str) -> list[str]:
     """Check the size of the extension module, and on Linux the symbols and the order of what is in it."""
     wrong = bounds("the extension module", len(library), EXTENSION)
     if not elf.is_elf(library):
-        return wrong if "linux" not in platform else [*wrong, "the extension module is none of Linux"]
+        return wrong if "linux" not in platform else [*wrong, "the extension module is not an ELF file"]
     versions = elf.glibc_versions(library)
     newest = max(versions, default=(0, 0))
     print(f"  newest symbol of glibc: {newest[0]}.{newest[1]}")
@@ -144,7 +144,7 @@ def check_sdist(sdist: Path) -> list[str]:
         text = metadata.read().decode() if metadata else ""
     needed = {*IN_SDIST, *(f"python/{path}" for path in python_files())}
     wrong = [f"{path} is missing" for path in sorted(needed - set(files))]
-    wrong += [f"{path} has no business in it" for path in files if matches(path, NOT_IN_SDIST)]
+    wrong += [f"{path} should not be in it" for path in files if matches(path, NOT_IN_SDIST)]
     return wrong + bounds("the sdist", sdist.stat().st_size, SDIST) + check_metadata(text)
 
 
