@@ -241,7 +241,7 @@ class SubscribeRefused(Error):
     def __init__(self, text: str, *, reason_codes: tuple[int, ...] = (), reason_string: str | None = None) -> None:
         """Take the text and what the broker said."""
         super().__init__(text)
-        self.reason_codes = tuple(reason_codes)
+        self.reason_codes: tuple[int, ...] = tuple(reason_codes)
         self.reason_string = reason_string
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,20 +70,20 @@ class Message:
         qos: Literal[0, 1] = 1,
     ) -> None:
         """Take the fields; nothing is checked yet."""
-        self.body = body
-        self.properties = properties
-        self.message_id = message_id
-        self.correlation_id = correlation_id
-        self.user_id = user_id
-        self.content_type = content_type
-        self.content_encoding = content_encoding
-        self.creation_time = creation_time
-        self.expiry = expiry
-        self.component = component
-        self.output_name = output_name
-        self.schema = schema
-        self.interface_id = interface_id
-        self.qos = qos
+        self.body: Any = body
+        self.properties: Mapping[str, str] | None = properties
+        self.message_id: str | None = message_id
+        self.correlation_id: str | None = correlation_id
+        self.user_id: str | None = user_id
+        self.content_type: str | None = content_type
+        self.content_encoding: str | None = content_encoding
+        self.creation_time: str | datetime | None = creation_time
+        self.expiry: str | datetime | None = expiry
+        self.component: str | None = component
+        self.output_name: str | None = output_name
+        self.schema: str | None = schema
+        self.interface_id: str | None = interface_id
+        self.qos: Literal[0, 1] = qos
 
     def replace(self, **changes: Any) -> Message:
         """Return a copy in which some fields are others.
@@ -115,7 +115,7 @@ class Message:
             return NotImplemented
         return all(getattr(self, name) == getattr(other, name) for name in self.__slots__)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
 
 def utc_text(name: str, value: object) -> str:

@@ -5,7 +5,7 @@ Plain classes and named tuples rather than dataclasses, whose import alone would
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -81,8 +81,8 @@ class DesiredPatch:
 
     def __init__(self, patch: dict[str, Any], version: int) -> None:
         """Take the change and the version after it."""
-        self.patch = patch
-        self.version = version
+        self.patch: dict[str, Any] = patch
+        self.version: int = version
 
     def __repr__(self) -> str:
         """Show the change."""
@@ -100,7 +100,7 @@ class DesiredPatch:
             return NotImplemented
         return (self.patch, self.version) == (other.patch, other.version)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]
 
     def __getitem__(self, name: str) -> Any:
         """Return the new value of a property."""

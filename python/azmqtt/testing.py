@@ -56,8 +56,8 @@ class IotHubDevice:
         """
         device = hub.create_device(fresh_name(name))
         self.hub = hub
-        self.device_id = device.device_id
-        self.connection_string = device.connection_string
+        self.device_id: str = device.device_id
+        self.connection_string: str = device.connection_string
         self._clients: list[DeviceClient] = []
         self._faults: list[InjectedFault] = []
 

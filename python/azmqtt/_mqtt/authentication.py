@@ -195,7 +195,7 @@ class Enhanced(Authentication):
     ) -> None:
         from azmqtt._mqtt.properties import writable
 
-        self.method = writable("method", method)
+        self.method: str = writable("method", method)
         if not method:
             raise ValueError("method must not be empty")
         arguments.function("on_challenge", on_challenge)

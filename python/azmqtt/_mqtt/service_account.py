@@ -33,9 +33,9 @@ class ServiceAccountToken(Authentication):
         path: The file, such as ``/var/run/secrets/tokens/broker-sat``.
     """
 
-    method = "K8S-SAT"
+    method: str = "K8S-SAT"
     waits = True
-    poll = 0.5
+    poll: float | None = 0.5
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         if not isinstance(path, str | os.PathLike):

@@ -70,10 +70,10 @@ class Callbacks(Uncopied):
     on_publish: Callback | None = None
     on_subscribe: Callback | None = None
     on_unsubscribe: Callback | None = None
-    on_socket_open = _SocketCallback()
-    on_socket_close = _SocketCallback()
-    on_socket_register_write = _SocketCallback()
-    on_socket_unregister_write = _SocketCallback()
+    on_socket_open: _SocketCallback = _SocketCallback()
+    on_socket_close: _SocketCallback = _SocketCallback()
+    on_socket_register_write: _SocketCallback = _SocketCallback()
+    on_socket_unregister_write: _SocketCallback = _SocketCallback()
 
     def __init__(self, version: CallbackAPIVersion, userdata: Any) -> None:
         self._callback_api_version = version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from azmqtt.paho._enums import MQTTErrorCode, error_string
 
@@ -46,9 +46,9 @@ class MQTTMessageInfo:
 
     def __init__(self, mid: int) -> None:
         #: The message's number.
-        self.mid = mid
+        self.mid: int = mid
         #: What `publish` came to; `MQTT_ERR_NO_CONN` for QoS 1 means that the message waits for a connection.
-        self.rc = MQTTErrorCode.MQTT_ERR_SUCCESS
+        self.rc: MQTTErrorCode = MQTTErrorCode.MQTT_ERR_SUCCESS
         self._published = False
         self._condition = threading.Condition()
         self._position = 0
@@ -129,18 +129,18 @@ class MQTTMessage:
 
     def __init__(self, mid: int = 0, topic: bytes = b"") -> None:
         #: When it came or went, by `time.monotonic`.
-        self.timestamp = 0.0
-        self.state = 0
+        self.timestamp: float = 0.0
+        self.state: int = 0
         #: Whether it may have come before.
-        self.dup = False
+        self.dup: bool = False
         #: Its number; 0 for one that came at QoS 0.
-        self.mid = mid
+        self.mid: int = mid
         self._topic = topic
         self.payload: bytes = b""
-        self.qos = 0
+        self.qos: int = 0
         #: Whether the broker kept it from before the subscription.
-        self.retain = False
-        self.info = MQTTMessageInfo(mid)
+        self.retain: bool = False
+        self.info: MQTTMessageInfo = MQTTMessageInfo(mid)
         #: Those of MQTT 5: none.
         self.properties: Any = None
 
@@ -157,4 +157,4 @@ class MQTTMessage:
         return self.mid == other.mid if isinstance(other, MQTTMessage) else False
 
     # As in paho: messages are compared by their number and cannot be put into sets.
-    __hash__ = None  # type: ignore[assignment]
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]

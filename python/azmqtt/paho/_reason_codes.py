@@ -61,7 +61,7 @@ class ReasonCode:
     value: int
 
     def __init__(self, packetType: int, aName: str = "Success", identifier: int = -1) -> None:  # noqa: N803
-        self.packetType = packetType
+        self.packetType: int = packetType
         if identifier == -1:
             if packetType == PacketTypes.DISCONNECT and aName == "Success":
                 aName = "Normal disconnection"  # noqa: N806
@@ -129,7 +129,7 @@ class Properties:
     __slots__ = ("packetType",)
 
     def __init__(self, packetType: int) -> None:  # noqa: N803
-        self.packetType = packetType
+        self.packetType: int = packetType
 
     def isEmpty(self) -> bool:  # noqa: N802 - paho's name
         """Refuse."""

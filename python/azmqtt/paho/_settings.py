@@ -128,7 +128,7 @@ class Settings(Callbacks):
         self._manual_ack = False
         #: Seconds that TCP has for an address.
         self.connect_timeout: float = 5.0
-        self.max_queued_messages = 0
+        self.max_queued_messages: int = 0
 
     def _check_no_connection(self, name: str) -> None:
         if self._connection is not None:
