@@ -13,19 +13,25 @@ use azmqtt_mqtt::{Connect, ProtocolError, Server};
 /// How long a refused client may take to read its CONNACK.
 pub const LINGER: Duration = Duration::from_secs(1);
 
-/// Waits for the CONNECT of a client: the packet, or why it is none; `None` if it does not come within `limit`.
+/// Waits for the CONNECT of a client: the packet, or the error of its bytes; `None` if the client closes the connection
+/// first, or if nothing comes within `limit`, which `note` is told.
 pub async fn receive_connect<S, T>(
     transport: &mut Transport<S>,
     server: &mut Server<T>,
     limit: Duration,
+    note: impl FnOnce(String),
 ) -> Option<Result<Connect, ProtocolError>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    timeout(limit, receive(transport, server)).await.ok()?
+    if let Ok(received) = timeout(limit, receive(transport, server)).await {
+        return received;
+    }
+    note(format!("a client sent no CONNECT within {limit:?} of its TLS handshake"));
+    None
 }
 
-/// The same; `None` if the client went.
+/// Waits for the CONNECT without a limit; `None` if the client closes the connection.
 async fn receive<S, T>(
     transport: &mut Transport<S>,
     server: &mut Server<T>,

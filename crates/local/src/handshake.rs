@@ -32,7 +32,7 @@ pub struct Handshake {
 /// Why there was no handshake.
 #[derive(Debug, PartialEq, Eq)]
 enum Failure {
-    /// The client went without a word, or its time ran out.
+    /// The client closed the connection without an error.
     Silent,
     /// The client does not trust the server's certificate.
     Untrusted(AlertDescription),
@@ -56,7 +56,7 @@ impl Handshake {
             }
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => tls_error(&error).map_or(Failure::Silent, explain),
-            Err(_) => Failure::Silent,
+            Err(_) => Failure::Other(format!("the client did not finish it within {limit:?}")),
         };
         let reason = match failure {
             Failure::Silent => return None,

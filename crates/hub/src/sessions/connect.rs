@@ -31,6 +31,7 @@ where
     let mut transport = Transport::new(stream, shared.packets.as_ref().map(PacketLog::tap));
     let mut server = Server::new(max_in_flight, Instant::now());
     let limit = shared.config.limits.connect_timeout;
-    let connect = receive_connect(&mut transport, &mut server, limit).await?;
+    let note = |reason| shared.note_refusal(reason);
+    let connect = receive_connect(&mut transport, &mut server, limit, note).await?;
     Some(ReceivedConnect { transport, server, connect })
 }

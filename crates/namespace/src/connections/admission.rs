@@ -29,7 +29,8 @@ where
     let mut transport = Transport::new(stream, shared.packets.as_ref().map(PacketLog::tap));
     let mut server = shared.broker.lock().server(Instant::now());
     let limit = shared.config.connections.connect_timeout;
-    let Some(received) = receive_connect(&mut transport, &mut server, limit).await else { return };
+    let note = |reason| shared.note_refusal(reason);
+    let Some(received) = receive_connect(&mut transport, &mut server, limit, note).await else { return };
     let connect = match received {
         Ok(connect) => connect,
         Err(error @ ProtocolError::UnsupportedLevel(_)) => {

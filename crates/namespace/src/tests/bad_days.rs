@@ -116,10 +116,12 @@ async fn strangers_who_say_nothing_are_closed() {
         silent.push(TcpStream::connect(("127.0.0.1", world.namespace.port())).await.unwrap());
     }
     let mut shaken = shaken(&world, "stranger").await;
-    assert_eq!(timeout(LONG, shaken.read(&mut [0; 8])).await.unwrap().unwrap_or(0), 0);
     for stream in &mut silent {
         assert_eq!(timeout(LONG, stream.read(&mut [0; 8])).await.unwrap().unwrap_or(0), 0);
     }
+    assert_eq!(timeout(LONG, shaken.read(&mut [0; 8])).await.unwrap().unwrap_or(0), 0);
+    let noted = world.namespace.last_refusal().expect("a reason");
+    assert!(noted.contains("no CONNECT within 100ms"), "{noted}");
     connect(&world.client("client")).await.unwrap();
 }
 

@@ -31,6 +31,11 @@ async fn assert_others_are_served(hub: &Hub) {
     assert!(client.send("devices/dev2/messages/events/", "x").await);
 }
 
+fn assert_noted(hub: &Hub, reason: &str) {
+    let noted = hub.last_refusal().expect("a reason");
+    assert!(noted.contains(reason), "{noted}");
+}
+
 #[tokio::test]
 async fn strangers_that_do_not_go_on_are_closed() {
     let hub = impatient();
@@ -38,13 +43,15 @@ async fn strangers_that_do_not_go_on_are_closed() {
     let mut silent_tcp = tcp(&hub).await;
     let mut half_hello = tcp(&hub).await;
     half_hello.write_all(b"\x16\x03\x01\x02\x00\x01\x00").await.unwrap();
+    assert!(ends(&mut silent_tcp).await);
+    assert!(ends(&mut half_hello).await);
+    assert_noted(&hub, "the client did not finish it within 300ms");
     let mut silent_tls = tls(&hub).await;
     let mut half_connect = tls(&hub).await;
     half_connect.write_all(b"\x10\x40\x00\x04MQTT\x04").await.unwrap();
-    assert!(ends(&mut silent_tcp).await);
-    assert!(ends(&mut half_hello).await);
     assert!(ends(&mut silent_tls).await);
     assert!(ends(&mut half_connect).await);
+    assert_noted(&hub, "no CONNECT within 300ms");
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert_others_are_served(&hub).await;
 }
