@@ -202,21 +202,39 @@ def test_where_there_is_no_hub():
 def test_wrong_usage(arguments):
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
-    assert "usage: azmqtt" in err
+    assert err.startswith("azmqtt device")
+    assert "error: " in err
+    assert err.endswith(" --help'.\n")
+    assert err.count("\n") == 2
 
 
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
+        (["hubb"], "azmqtt: error: unknown command hubb; did you mean hub?\n"),
+        (["xyzzy"], "azmqtt: error: unknown command xyzzy; choose device, device-twin, generate-sas-token, "),
+        (["hub", "device-twin", "shwo"], "azmqtt hub device-twin: error: unknown command shwo; did you mean show?\n"),
+        (["hub", "device-twin", "x"], "azmqtt hub device-twin: error: unknown command x; choose show"),
+        (["hub", "device-twin"], "azmqtt hub device-twin: error: a command is missing: show"),
+        (["check", "-o", "jsn"], "azmqtt check: error: argument --output/-o: unknown choice jsn; did you mean json?\n"),
+        (["check", "-o", "x"], "argument --output/-o: unknown choice x; choose text, table, json or jsonl\n"),
+        (
+            ["device-twin", "show", "--trst", "x"],
+            "azmqtt device-twin show: error: unknown option --trst; did you mean --trust",
+        ),
         (["hub", "--prot", "0"], "azmqtt hub: error: unknown option --prot; did you mean --port?"),
         (["hub", "--device", "d", "--xyzzy=1"], "azmqtt hub: error: unknown option --xyzzy\n"),
         (["--verison"], "azmqtt: error: unknown option --verison; did you mean --version?"),
     ],
 )
-def test_an_unknown_option_is_named(arguments, complaint):
+def test_what_may_have_been_meant_is_named(arguments, complaint):
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
     assert complaint in err
+
+
+def test_the_version():
+    assert run("-V") == run("--version") == (0, f"azmqtt {azmqtt.__version__}\n", "")
 
 
 def test_tokens(hub):

@@ -147,7 +147,7 @@ def test_the_story_of_the_portal(namespace: azmqtt.LocalNamespace, command: Comm
 def test_a_client_group(namespace: azmqtt.LocalNamespace, command: Command):
     made = ok(command("client-group", "create", "-n", "pumps", "--group-query", "attributes.kind = 'pump'"))
     assert made["query"] == "attributes.kind = 'pump'"
-    ok(command("client-group", "update", "--client-group-name", "pumps", "--query", "attributes.floor > 3"))
+    ok(command("client-group", "update", "--client-group-name", "pumps", "--group-query", "attributes.floor > 3"))
     ok(command("client-group", "update", "-n", "pumps", "--description", "high up"))
     assert namespace.get_client_group("pumps") == azmqtt.ClientGroup("pumps", "attributes.floor > 3", "high up")
     assert ok(command("client-group", "show", "-n", "pumps"))["description"] == "high up"

@@ -18,14 +18,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``check`` to the commands of a parser."""
     parser = subparsers.add_parser(
         "check",
-        parents=[common.connection_options(timeout=60)],
+        parents=[common.connection_options("text", timeout=60)],
         help="find out why a connection fails",
         description="Check a connection step by step: DNS, TCP, TLS, credentials, CONNECT: that of a device, by its "
         "connection string, or with --hostname or --environment that of a client of any other broker. A client that is "
         "connected as the same device, or with the same client id, loses its connection to the check.",
     )
     check_broker.add_options(parser)
-    parser.add_argument("--output", "-o", choices=("text", "json"), default="text", help="(default: %(default)s)")
     parser.set_defaults(run=run)
 
 
@@ -34,10 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
     found = check_broker.check(arguments) if check_broker.is_meant(arguments) else _check_device(arguments)
     steps = [_step(step) for step in found]
     failed = next((step for step in steps if not step["ok"]), None)
-    if arguments.output == "json":
-        common.say({"ok": failed is None, "steps": steps}, pretty=True)
-    else:
+    if arguments.output == "table":
+        common.say(steps, columns=("ok", "step", "seconds", "detail", "advice"))
+    elif arguments.output == "text" and arguments.query is None:
         _print(steps)
+    else:
+        common.say({"ok": failed is None, "steps": steps}, pretty=True)
     if failed is None:
         return 0
     sys.stderr.write(f"azmqtt: the connection fails at {failed['step']}\n")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import _thread
 import argparse
 import contextlib
-import json
 import os
 import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
+from azmqtt._cli import output, usage
 from azmqtt._support import strict_json
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ ENDED_BY_SIGNAL = 128
 
 #: Where the passphrase of a private key is looked for.
 PASSPHRASE = "AZMQTT_PASSPHRASE"  # noqa: S105 - the name of a variable
+
+UsageError = usage.UsageError
+say = output.say
+say_all = output.say_all
+say_event = output.say_event
+say_json_text = output.say_json_text
+say_text = output.say_text
 
 _MAX_PORT = 65_535
 #: Seconds: a year.
@@ -84,13 +91,10 @@ def _send_to_main_thread(number: int) -> None:
         signal.pthread_kill(main, number)
 
 
-class UsageError(ValueError):
-    """The command was called in a wrong way."""
-
-
-def connection_options(*, timeout: float = 30) -> argparse.ArgumentParser:
-    """Make the parent of the parsers of commands that connect."""
+def connection_options(*others: str, timeout: float = 30) -> argparse.ArgumentParser:
+    """Make the parent of the parsers of commands that connect; ``others`` are those of :func:`output.add_options`."""
     parser = argparse.ArgumentParser(add_help=False)
+    output.add_options(parser.add_argument_group("output"), *others)
     group = parser.add_argument_group("connection")
     group.add_argument(
         "--connection-string",
@@ -287,15 +291,3 @@ def body(data: bytes) -> dict[str, Any]:
         return {"data": strict_json.read(text)}
     except ValueError:
         return {"data": text}
-
-
-def say(value: Any, *, pretty: bool = False) -> None:
-    """Print JSON: a line, or for people with ``pretty``."""
-    say_text(json.dumps(value, ensure_ascii=False, indent=2 if pretty else None))
-
-
-def say_text(text: str) -> None:
-    """Print a line."""
-    # Whoever reads this through a pipe waits for it.
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()

@@ -161,7 +161,7 @@ def _receive(arguments: argparse.Namespace) -> int:
     got = 0
     with common.client(arguments) as client, client.messages(timeout=arguments.timeout) as messages:
         for message in messages:
-            common.say(_shown(message))
+            common.say_event(_shown(message))
             got += 1
             if got == arguments.count:
                 return 0
@@ -196,7 +196,7 @@ class _Device:
 
     def say(self, event: str, **what: Any) -> None:
         with self._lock:
-            common.say({"event": event, **what})
+            common.say_event({"event": event, **what})
 
     def _on_message(self, message: CloudMessage) -> None:
         self.say("message", **_shown(message))

@@ -6,7 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
-from azmqtt._cli.common import count, say, seconds
+from azmqtt._cli.common import count, say, say_all, seconds
 from azmqtt._cli.service import add_connection, service_api
 from azmqtt._errors import RequestFailed
 
@@ -123,8 +123,7 @@ def _set(args: argparse.Namespace) -> int:
 
 
 def _list(args: argparse.Namespace) -> int:
-    for rule in args.ask(args, "GET", ""):
-        say(rule)
+    say_all(args.ask(args, "GET", ""))
     return 0
 
 
@@ -139,8 +138,7 @@ def _clear(args: argparse.Namespace) -> int:
 
 
 def _fired(args: argparse.Namespace) -> int:
-    for fired in args.ask(args, "GET", "/fired", query=f"&after={args.after}"):
-        say(fired)
+    say_all(args.ask(args, "GET", "/fired", query=f"&after={args.after}"))
     return 0
 
 

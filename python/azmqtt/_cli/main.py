@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import warnings
@@ -10,9 +9,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from azmqtt import __version__, _options
-from azmqtt._cli import common
+from azmqtt._cli import common, output, usage
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 #: Where a command is defined.
@@ -29,7 +29,6 @@ _MODULES = {
 #: What a shell sees of a command that Ctrl-C ended.
 _INTERRUPTED = 130
 
-
 _FROM_ENVIRONMENT = object()
 
 
@@ -43,12 +42,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the end
     arguments = sys.argv[1:] if arguments is None else arguments
     parser = _parser(*arguments[:1])
-    _check_options(parser, arguments)
+    parser.check(arguments)
     parsed = parser.parse_args(arguments)
     _options.for_command = True
     try:
         common.check_stdin(parsed)
-        with common.repeated_signals(), common.signals(("SIGTERM", "SIGHUP"), _end), warnings.catch_warnings():
+        with (
+            output.chosen(parsed),
+            common.repeated_signals(),
+            common.signals(("SIGTERM", "SIGHUP"), _end),
+            warnings.catch_warnings(),
+        ):
             warnings.showwarning = _show_warning  # type: ignore[assignment]
             code: int = parsed.run(parsed)
         sys.stdout.flush()
@@ -84,31 +88,6 @@ def _show_warning(message: Warning | str, *_where: Any) -> None:
     sys.stderr.write(f"azmqtt: warning: {message}\n")
 
 
-def _check_options(parser: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    """Name an unknown option, where argparse would complain of the value behind it as a command."""
-    commands: dict[str, argparse.ArgumentParser] = {}
-    for action in parser._actions:  # noqa: SLF001 - argparse has no other way to ask
-        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - the same
-            commands.update(action.choices)
-    options = parser._option_string_actions  # noqa: SLF001 - the same
-    is_value = False
-    for index, text in enumerate(arguments if commands else ()):
-        if is_value:
-            is_value = False
-            continue
-        if text in commands:
-            _check_options(commands[text], arguments[index + 1 :])
-            return
-        name, equals, _ = text.partition("=")
-        meant = [action for option, action in options.items() if option.startswith(name)] if name[:1] == "-" else []
-        is_value = not equals and any(action.nargs != 0 for action in meant)
-        if name.startswith("--") and not meant:
-            from difflib import get_close_matches
-
-            close = get_close_matches(name, options, 1)
-            parser.error(f"unknown option {name}" + (f"; did you mean {close[0]}?" if close else ""))
-
-
 #: What the arguments of a client are called here.
 _OPTIONS = {
     "trust": "--trust",
@@ -138,14 +117,14 @@ def _line(error: Exception) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def _parser(command: str = "") -> argparse.ArgumentParser:
+def _parser(command: str = "") -> usage.Parser:
     """Make the parser of one command, if it is one that has a module, or of all: modules take time to import."""
-    parser = argparse.ArgumentParser(
+    parser = usage.Parser(
         prog="azmqtt",
         description="Unofficial: a device client of Azure IoT Hub, a local hub and a local Event Grid namespace, "
         "and a check of any MQTT broker.",
     )
-    parser.add_argument("--version", action="version", version=f"azmqtt {__version__}")
+    parser.add_argument("--version", "-V", action="version", version=f"azmqtt {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name in [command] if command in _MODULES else _MODULES:
         import_module(f"azmqtt._cli.{_MODULES[name]}").add_parser(commands)

@@ -112,7 +112,8 @@ def _changed(properties: dict[str, Any], changes: dict[str, Any]) -> dict[str, A
 def _list(arguments: argparse.Namespace) -> int:
     api, where = find(arguments)
     found = api.entries(where.path(arguments.resource.segment), filter_text=arguments.filter, top=arguments.top)
-    say([as_az_shows(resource) for resource in found])
+    members = (each.member for each in arguments.resource.properties)
+    say([as_az_shows(resource) for resource in found], columns=("name", *members, "provisioningState"))
     return 0
 
 

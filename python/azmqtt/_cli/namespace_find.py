@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._cli import common
+from azmqtt._cli import common, output
 
 if TYPE_CHECKING:
     import argparse
@@ -39,6 +38,7 @@ def add_connection(
         patience: Seconds to wait for an answer by default.
         named: The options with the namespace's name.
     """
+    output.add_options(parser.add_argument_group("output"))
     group = parser.add_argument_group("namespace")
     group.add_argument(
         "--management-url", metavar="URL", help=f"https://HOST:PORT (default: ${_ENVIRONMENT}MANAGEMENT_URL)"
@@ -96,9 +96,9 @@ def find(arguments: argparse.Namespace, version: str | None = None) -> tuple[Man
     return ManagementApi(str(url), str(token), ca_file=ca_file, timeout=arguments.timeout, version=version), where
 
 
-def say(value: Any) -> None:
-    """Print JSON as ``az`` does."""
-    common.say_text(json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True))
+def say(value: Any, columns: tuple[str, ...] | None = None) -> None:
+    """Print a result as ``az`` does."""
+    common.say(value, pretty=True, is_sorted=True, columns=columns)
 
 
 def as_az_shows(resource: dict[str, Any]) -> dict[str, Any]:

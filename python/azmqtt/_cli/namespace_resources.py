@@ -134,7 +134,7 @@ RESOURCES = (
         (
             Property(
                 "query",
-                ("--group-query", "--query"),
+                ("--group-query",),
                 "which clients belong to it, such as \"attributes.kind = 'pump'\"",
             ),
             _DESCRIPTION,

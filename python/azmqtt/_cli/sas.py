@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from azmqtt._cli import common
+from azmqtt._cli import common, output
 from azmqtt._support.arguments import within
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="SECONDS",
         help="how long it is valid (default: %(default)s)",
     )
+    output.add_options(parser.add_argument_group("output"))
     parser.set_defaults(run=run)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._cli import common
+from azmqtt._cli import common, output
 
 if TYPE_CHECKING:
     import argparse
@@ -25,6 +25,12 @@ _HEADERS = {
     "content_type": "iothub-contenttype",
     "content_encoding": "iothub-contentencoding",
     "ack": "iothub-ack",
+}
+
+#: What a table shows of identities: no keys.
+_COLUMNS = {
+    "device": ("deviceId", "status", "connectionState", "lastActivityTime", "cloudToDeviceMessageCount"),
+    "module": ("deviceId", "moduleId", "connectionState", "lastActivityTime", "cloudToDeviceMessageCount"),
 }
 
 _CONNECT_TIMEOUT_ALLOWANCE = 10
@@ -76,7 +82,8 @@ def _command(commands: Commands, name: str, what: str, run: Any, *, ids: tuple[s
 
 
 def add_connection(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which hub is meant."""
+    """Add the options that say which hub is meant, and how the result is printed."""
+    output.add_options(parser.add_argument_group("output"))
     group = parser.add_argument_group("connection")
     group.add_argument(
         "--service-connection-string",
@@ -188,7 +195,7 @@ def _list(arguments: argparse.Namespace) -> int:
         found, _ = service_api(arguments).request("GET", _path(arguments, "devices", "modules"))
     else:
         found, _ = service_api(arguments).request("GET", "/devices", query=f"&top={arguments.top}")
-    common.say(found, pretty=True)
+    common.say(found, pretty=True, columns=_COLUMNS[arguments.kind])
     return 0
 
 
@@ -240,7 +247,7 @@ def _invoke(arguments: argparse.Namespace) -> int:
     api = service_api(arguments)
     answer, _ = api.exchange("POST", _path(arguments, "twins", "methods"), body, timeout=timeout)
     read_json("the device's answer", answer)
-    common.say_text(answer.decode())
+    common.say_json_text(answer.decode())
     return 0
 
 
