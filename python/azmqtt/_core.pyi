@@ -1,4 +1,4 @@
-"""The compiled core. Not for use from outside: the package's face is stable, this is not."""
+"""The compiled core, private to the package: its interface changes without notice."""
 
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterator
@@ -74,7 +74,7 @@ __all__ = [
     "sas_parse",
 ]
 
-#: A step of a check: name, whether it was good, what was seen, what to do, more of what was seen, seconds.
+#: A step of a check: its name, whether it passed, what it found, advice, further findings, and its duration in seconds.
 _Step: TypeAlias = tuple[str, bool, str, str | None, list[tuple[str, str]], float]
 _Shown: TypeAlias = tuple[tuple[str | None, str | None], tuple[str, str | None] | None, bool]
 
@@ -82,7 +82,7 @@ __version__: str
 
 @final
 class Access:
-    """An identity with its credentials. Shows no secret."""
+    """An identity with its credentials. Its ``repr`` contains no secret."""
 
     @staticmethod
     def from_connection_string(text: str, certificate: Certificate | None) -> Access: ...
@@ -115,7 +115,7 @@ class Access:
 
 @final
 class Certificate:
-    """A client certificate with its key. Shows no secret."""
+    """A client certificate with its key. Its ``repr`` contains no secret."""
 
     def __new__(cls, certificate: bytes, private_key: bytes | None, passphrase: bytes | None) -> Self: ...
     @property
@@ -125,7 +125,7 @@ class Certificate:
 
 @final
 class CredentialCallback:
-    """Calls of a Python function by a device's credentials."""
+    """The calls that a device's credentials make to a Python function."""
 
     def __new__(cls, name: str) -> Self: ...
     def take(self, timeout: float) -> tuple[int, bytes] | None: ...
@@ -137,7 +137,7 @@ class CredentialCallback:
 
 @final
 class Client:
-    """One device's client."""
+    """The client of one device."""
 
     def __new__(cls, access: Access, options: CoreOptions) -> Self: ...
     def connect(self, timeout: float | None) -> None: ...
@@ -177,7 +177,7 @@ class Client:
 
 @final
 class Log:
-    """What happens to clients, for `azmqtt._client.log`."""
+    """Events of clients, written to the log by `azmqtt._client.log`."""
 
     def __new__(cls) -> Self: ...
     def set_details(self, wanted: bool) -> None: ...
@@ -186,7 +186,7 @@ class Log:
 
 @final
 class Sending:
-    """One call to `send_messages`."""
+    """One call of `send_messages`."""
 
     def run(self, messages: Iterator[Any], progress: Callable[[], object] | None) -> None: ...
     def pull(self, messages: Iterator[Any]) -> bool: ...
@@ -198,7 +198,7 @@ class Sending:
 
 @disjoint_base
 class Events:
-    """An iterator over cloud messages, changes of the desired properties, calls of methods, or changes of the state."""
+    """An iterator over cloud messages, desired-property changes, method calls, or changes of the connection state."""
 
     def __new__(
         cls, client: Client | BrokerClient, kind: str, timeout: float | None, topic_filter: str | None = None
@@ -216,7 +216,7 @@ class Events:
 
 @final
 class Wakeups:
-    """The keys of handlers' jobs that have something to do, for the threads that do them."""
+    """The queue from which handler threads take the keys of the jobs that have work."""
 
     def __new__(cls) -> Self: ...
     def take(self, worked: bool, timeout: float | None) -> tuple[int, float, Exception | None, int] | None: ...
@@ -230,24 +230,24 @@ class Wakeups:
 
 @final
 class CloudMessage:
-    """A cloud-to-device message, or one to an input of a module. Its properties are read when they are asked for.
+    """A cloud-to-device message, or a message to an input of a module.
 
-    Any of them raises ``ValueError`` when the property bag on the topic is malformed.
+    The properties are parsed on access. Each raises ``ValueError`` if the property bag in the topic is malformed.
     """
 
     @property
     def body(self) -> bytes:
-        """The body as it came."""
+        """The body, as received."""
 
     def text(self) -> str:
-        """Return the body as text in UTF-8; ``ValueError`` if it is not."""
+        """Return the body decoded as UTF-8; raise ``ValueError`` if it is not UTF-8."""
 
     def json(self) -> Any:
-        """Return the body read as JSON; ``ValueError`` if it is not."""
+        """Return the body parsed as JSON; raise ``ValueError`` if it is not JSON."""
 
     @property
     def properties(self) -> dict[str, str]:
-        """The application's names and values, a new dictionary each time. One without a value is ""."""
+        """The application properties, in a new dictionary each time. A property without a value is ``""``."""
 
     @property
     def message_id(self) -> str | None:
@@ -283,19 +283,19 @@ class CloudMessage:
 
     @property
     def input_name(self) -> str | None:
-        """The module's input that it came to; ``None`` for a cloud-to-device message."""
+        """The module input that received the message; ``None`` for a cloud-to-device message."""
 
     @property
     def connection_device_id(self) -> str | None:
-        """``$.cdid``: the device that a message to an input comes from."""
+        """``$.cdid``: the device that sent a message to an input."""
 
     @property
     def connection_module_id(self) -> str | None:
-        """``$.cmid``: the module that a message to an input comes from."""
+        """``$.cmid``: the module that sent a message to an input."""
 
     @property
     def ack(self) -> str | None:
-        """``iothub-ack``: the feedback that the sender asked for."""
+        """``iothub-ack``: the feedback that the sender requested."""
 
     def _repr_html_(self) -> str: ...
     def __len__(self) -> int: ...
@@ -303,7 +303,7 @@ class CloudMessage:
 
 @final
 class MethodCall:
-    """A call of a direct method, to be answered once."""
+    """A direct method call. It takes one response."""
 
     @property
     def name(self) -> str: ...
@@ -316,7 +316,7 @@ class MethodCall:
 
 @final
 class Bridge:
-    """Wakes one event loop; found on it as ``_azmqtt_bridge``."""
+    """Wakes one event loop, which holds it as ``_azmqtt_bridge``."""
 
     def drain(self) -> None: ...
     def flush(self) -> None: ...
@@ -324,7 +324,7 @@ class Bridge:
 
 @final
 class Hub:
-    """The local hub; `azmqtt.LocalHub` is its face."""
+    """The local hub behind `azmqtt.LocalHub`."""
 
     def __new__(cls, options: dict[str, Any]) -> Self: ...
     def stop(self) -> None: ...
@@ -408,7 +408,7 @@ class Hub:
 
 @final
 class Login:
-    """What another MQTT client needs to log in with a connection string. Shows no secret."""
+    """The login of another MQTT client, made from a connection string. Its ``repr`` contains no secret."""
 
     def __new__(cls, connection_string: str) -> Self: ...
     @property
@@ -420,7 +420,7 @@ class Login:
 
 @final
 class TwinRequests:
-    """Twin requests and desired properties over somebody else's MQTT client."""
+    """Twin requests and desired properties over the application's own MQTT client."""
 
     def __new__(cls, resend: bool, json_default: Callable[[Any], Any] | None) -> Self: ...
     def check_process(self) -> None: ...
@@ -447,13 +447,13 @@ class Upload:
 
 @final
 class PendingCall:
-    """A call of a direct method that a local hub is making."""
+    """A direct method call from a local hub that waits for its response."""
 
     def wait(self, timeout: float) -> tuple[int, bytes] | None: ...
 
 @final
 class TlsOptions:
-    """What TLS is made of, for a broker that is not a hub. Shows no key."""
+    """The TLS configuration for a broker other than IoT Hub. Its ``repr`` contains no key."""
 
     def __new__(
         cls,
@@ -468,7 +468,7 @@ class TlsOptions:
 
 @final
 class MqttClient:
-    """A session with any MQTT 3.1.1 broker."""
+    """A session with an MQTT 3.1.1 broker."""
 
     def __new__(cls, max_in_flight: int) -> Self: ...
     def open(
@@ -488,7 +488,7 @@ class MqttClient:
 
 @final
 class Provisioning:
-    """One registration with the Device Provisioning Service. Shows no secret."""
+    """One registration with the Device Provisioning Service. Its ``repr`` contains no secret."""
 
     def __new__(cls, registering: Registering, connection: CoreOptions) -> Self: ...
     def run(self, timeout: float) -> Registration: ...

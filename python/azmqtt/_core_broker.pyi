@@ -1,4 +1,7 @@
-"""The part of the compiled core that `azmqtt.MqttClient` stands on; for ``_core.pyi``, there is no such module."""
+"""The part of the compiled core behind `azmqtt.MqttClient`.
+
+Only ``_core.pyi`` imports this stub; no module of this name exists.
+"""
 
 from asyncio import Future
 from collections.abc import Callable, Iterator
@@ -11,7 +14,7 @@ from azmqtt._mqtt.properties import Fields, UserProperties
 
 @final
 class AuthenticationCalls:
-    """Questions of a client to what it authenticates with. Shows no secret."""
+    """The calls that a client makes to its authenticator. Its ``repr`` contains no secret."""
 
     def __new__(cls, method: str, name: str, waits: bool) -> Self: ...
     def take(self, timeout: float) -> tuple[int, str, bytes | None] | None: ...
@@ -24,7 +27,7 @@ class AuthenticationCalls:
 
 @final
 class BrokerClient:
-    """One client of a broker."""
+    """The client of one broker."""
 
     def __new__(cls, options: BrokerOptions) -> Self: ...
     def connect(self, timeout: float | None) -> None: ...
@@ -94,7 +97,7 @@ class BrokerClient:
 
 @final
 class Publishing:
-    """One call to `publish_many`."""
+    """One call of `publish_many`."""
 
     def run(self, messages: Iterator[Any], progress: Callable[[], object] | None) -> None: ...
     def pull(self, messages: Iterator[Any]) -> bool: ...
@@ -108,9 +111,9 @@ class Publishing:
 
 @final
 class MqttMessage:
-    """A message of an MQTT client: one that came in, or one for :meth:`~azmqtt.MqttClient.publish_many`.
+    """A message of an MQTT client: a received one, or one for :meth:`~azmqtt.MqttClient.publish_many`.
 
-    The properties are of MQTT 5; they are read when they are asked for. Times are in seconds.
+    The properties are those of MQTT 5 and are parsed on access. Times are in seconds.
     """
 
     def __new__(
@@ -128,73 +131,74 @@ class MqttMessage:
         payload_format: int | None = None,
         json_default: Callable[[Any], Any] | None = None,
     ) -> Self:
-        """Make a message to be published; the arguments are those of :meth:`~azmqtt.MqttClient.publish`.
+        """Create a message to publish; the arguments are those of :meth:`~azmqtt.MqttClient.publish`.
 
-        The payload is written now, so that ``json_default`` is an argument here: see :class:`~azmqtt.ClientOptions`.
+        The constructor encodes the payload, so it takes ``json_default`` too: see :class:`~azmqtt.ClientOptions`.
         """
 
     @property
     def topic(self) -> str:
-        """Where it was published to."""
+        """The topic that the message was published to."""
 
     @property
     def payload(self) -> bytes:
-        """The payload as it came."""
+        """The payload, as received."""
 
     def text(self) -> str:
-        """Return the payload as text in UTF-8; ``ValueError`` if it is not."""
+        """Return the payload decoded as UTF-8; raise ``ValueError`` if it is not UTF-8."""
 
     def json(self) -> Any:
-        """Return the payload read as JSON; ``ValueError`` if it is not."""
+        """Return the payload parsed as JSON; raise ``ValueError`` if it is not JSON."""
 
     @property
     def qos(self) -> int:
-        """At which QoS it came: 0, 1 or 2."""
+        """The QoS of the message: 0, 1 or 2."""
 
     @property
     def retain(self) -> bool:
-        """Whether the broker had kept it, or is to keep it."""
+        """The RETAIN flag: a received message was retained by the broker; a message to publish shall be retained."""
 
     @property
     def duplicate(self) -> bool:
-        """Whether it may have come before: the DUP flag."""
+        """The DUP flag: the message may be a repetition of an earlier one."""
 
     @property
     def user_properties(self) -> list[tuple[str, str]]:
-        """Names and values, in their order; a name may occur more than once."""
+        """The names and values in the order of the packet; a name may occur more than once."""
 
     @property
     def content_type(self) -> str | None:
-        """Such as ``"application/json"``."""
+        """The media type of the payload, such as ``"application/json"``."""
 
     @property
     def response_topic(self) -> str | None:
-        """Where an answer is wanted."""
+        """The topic to publish a response to."""
 
     @property
     def correlation_data(self) -> bytes | None:
-        """What an answer is to carry."""
+        """The bytes that a response must carry to be matched with the request."""
 
     @property
     def message_expiry(self) -> int | None:
-        """For how many seconds it was still worth delivering when it came."""
+        """The seconds that were left until the message expired when it arrived."""
 
     @property
     def payload_format(self) -> int | None:
-        """1 if the payload is UTF-8, 0 for any bytes."""
+        """1 if the payload is UTF-8 text, 0 for arbitrary bytes."""
 
     @property
     def subscription_identifiers(self) -> tuple[int, ...]:
-        """Those of the subscriptions that it matched, where they have one."""
+        """The identifiers of the subscriptions that the message matched, for subscriptions that have one."""
 
     def ack(self) -> None:
-        """Acknowledge it, for a client with ``ack="manual"``. Once is enough; at QoS 0 there is nothing to do.
+        """Acknowledge the message, for a client with ``ack="manual"``.
 
-        Acknowledgements leave in the order of arrival: this one waits for those before it. One for a connection that
-        has ended does nothing: the broker sends the message again.
+        Further calls have no effect; neither has a call for a message at QoS 0. The client sends acknowledgements in
+        the order in which the messages arrived, so this one waits for those of earlier messages. If the message's
+        connection has ended, the call has no effect: the broker sends the message again.
 
         Raises:
-            RuntimeError: The client acknowledges by itself.
+            RuntimeError: The client acknowledges messages automatically.
         """
 
     def __len__(self) -> int: ...

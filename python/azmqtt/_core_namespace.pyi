@@ -1,4 +1,7 @@
-"""The part of the compiled core that `azmqtt.LocalNamespace` stands on; for ``_core.pyi``, there is no such module."""
+"""The part of the compiled core behind `azmqtt.LocalNamespace`.
+
+Only ``_core.pyi`` imports this stub; no module of this name exists.
+"""
 
 from typing import Any, final
 
@@ -9,7 +12,7 @@ from azmqtt._namespace_types import AttributeValue, DisconnectionReason, LifeCyc
 
 @final
 class Namespace:
-    """The local namespace; `azmqtt.LocalNamespace` is its face."""
+    """The local namespace behind `azmqtt.LocalNamespace`."""
 
     def __new__(cls, options: dict[str, Any]) -> Self: ...
     def stop(self) -> None: ...
@@ -75,7 +78,7 @@ class Namespace:
 
 @final
 class MessageLog:
-    """What was published on a local namespace."""
+    """The messages that a local namespace has recorded."""
 
     def __new__(cls, namespace: Namespace) -> Self: ...
     def records(
@@ -86,7 +89,7 @@ class MessageLog:
 
 @final
 class NamespaceAuthentication:
-    """How clients of a local namespace may show who they are besides a certificate."""
+    """The ways to authenticate to a local namespace without a certificate."""
 
     def __new__(cls, namespace: Namespace) -> Self: ...
     def set_name_sources(self, names: list[str]) -> None: ...
@@ -123,7 +126,7 @@ class NamespaceFaults:
 
 @final
 class LifeCycleEvents:
-    """What became of the clients of a local namespace, and of their sessions."""
+    """The life cycle events of clients of a local namespace and their sessions."""
 
     def __new__(cls, namespace: Namespace) -> Self: ...
     def records(

@@ -1,4 +1,4 @@
-"""A client certificate that a local hub or namespace has made."""
+"""A client certificate created by a local hub or namespace."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class DeviceCertificate:
-    """A client certificate with its key, as :meth:`LocalHub.create_certificate` and a local namespace make it.
+    """A client certificate with its key, as ``create_certificate`` of a local hub or namespace returns it.
 
     Attributes:
         certificate: In PEM.
         private_key: In PEM, PKCS #8, not encrypted. ``repr`` leaves it out.
         thumbprint: SHA-256, in hexadecimal digits.
-        not_before: From when on it is valid, in UTC.
-        not_after: Up to when it is valid, in UTC.
+        not_before: The start of its validity, in UTC.
+        not_after: The end of its validity, in UTC.
     """
 
     certificate: str
@@ -30,11 +30,11 @@ class DeviceCertificate:
     not_after: datetime
 
     def save(self, directory: str | os.PathLike[str], name: str = "client") -> tuple[str, str]:
-        """Write ``{name}.pem`` and ``{name}-key.pem``, for clients that read files; return their paths.
+        """Write ``{name}.pem`` and ``{name}-key.pem`` for clients that read files; return both paths.
 
         Args:
-            directory: Made if it is missing.
-            name: What both names begin with.
+            directory: The directory; created if it is missing.
+            name: The beginning of both file names.
 
         Raises:
             OSError: A file cannot be written.
@@ -44,7 +44,7 @@ class DeviceCertificate:
         private_key = os.path.join(os.fspath(directory), f"{name}-key.pem")  # noqa: PTH118 - the same
         with open(certificate, "w", encoding="ascii") as file:  # noqa: PTH123 - the same
             file.write(self.certificate)
-        # One that is there may be readable by others.
+        # An existing file may be readable by others.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(private_key)  # noqa: PTH108 - the same
         number = os.open(private_key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

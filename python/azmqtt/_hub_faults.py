@@ -1,4 +1,4 @@
-"""A fault that a test has asked a local hub or namespace for."""
+"""A fault that a test has injected into a local hub or namespace."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 class InjectedFault:
-    """A fault that was asked for; in a ``with``, until its end."""
+    """An injected fault. As a context manager it removes the fault at the end of the ``with`` block."""
 
     def __init__(self, hub: Hub | Namespace, faults: HubFaults | NamespaceFaults, fault_id: int) -> None:
         self._hub = hub
         self._faults = faults
-        #: Counts the faults of the hub, from 1.
+        #: The number of the fault on this hub, from 1.
         self.fault_id = fault_id
 
     def __enter__(self) -> Self:
@@ -31,17 +31,17 @@ class InjectedFault:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Take it away."""
+        """Remove the fault."""
         self.remove()
 
     def __repr__(self) -> str:
-        """Say what it is, and how often it has happened."""
+        """Show the fault, and how often it has occurred."""
         rule = self.rule
         return f"<InjectedFault {self.fault_id}: {rule.get('fault')} on {rule.get('on')}, fired {self.fired} times>"
 
     @property
     def rule(self) -> dict[str, Any]:
-        """The fault, whose traffic it is on and when, as the hub's REST API has it; empty once it is forgotten."""
+        """The rule (fault, target and conditions) as the hub's REST API shows it; empty once the hub has dropped it."""
         from azmqtt._support import strict_json
 
         for fault_id, rule, _, _ in self._faults.rules():
@@ -52,26 +52,26 @@ class InjectedFault:
 
     @property
     def fired(self) -> int:
-        """How often it has happened."""
+        """How often the fault has occurred."""
         return self._faults.wait(self.fault_id, 0, 0) or 0
 
     @property
     def over(self) -> bool:
-        """Whether it is not going to happen any more."""
+        """Whether the fault cannot occur any more."""
         return all(over for fault_id, _, _, over in self._faults.rules() if fault_id == self.fault_id)
 
     def wait(self, count: int = 1, timeout: float | None = 10) -> None:
-        """Wait until it has happened ``count`` times.
+        """Wait until the fault has occurred ``count`` times.
 
         Raises:
-            TimeoutError: It has not in time; says how often it has.
+            TimeoutError: It occurred fewer times in time. The text says how often.
             RuntimeError: The hub is stopped.
         """
         __tracebackhide__ = True
         run(self._happened(count, timeout), self._hub)
 
     async def wait_async(self, count: int = 1, timeout: float | None = 10) -> None:
-        """Wait while the event loop runs on; see :meth:`wait`."""
+        """Do the same as :meth:`wait` without blocking the event loop."""
         __tracebackhide__ = True
         await run_async(self._happened(count, timeout), self._hub)
 
@@ -89,5 +89,5 @@ class InjectedFault:
             raise TimeoutError(msg)
 
     def remove(self) -> bool:
-        """Take it away; return False if it would not have happened again anyway."""
+        """Remove the fault; return ``False`` if it could not have occurred again."""
         return self._faults.remove(self.fault_id)

@@ -23,52 +23,52 @@ _CONNACK = {
 _MQTT_311, _MQTT_5 = 4, 5
 #: Codes from here on are refusals.
 _REFUSED = 0x80
-#: So much of binary data is shown.
+#: How many bytes of binary data are shown.
 _SHOWN_BYTES = 16
 
-#: Properties of MQTT 5 in the order in which they were sent: name and value of each.
+#: MQTT 5 properties in the order of the packet: the name and value of each.
 _Properties: TypeAlias = "tuple[tuple[str, Any], ...]"
 
 
 @dataclass(frozen=True)
 class Packet:
-    """An MQTT packet as it was on the wire, or what came in the place of one.
+    """An MQTT packet as it was on the wire, or a record of bytes that were not a packet.
 
-    ``str()`` makes one short line of it. A field that the kind of packet does not have is as by default.
+    ``str()`` returns it as one short line. Fields that do not apply to the kind of packet have their default value.
 
     Attributes:
-        kind: ``"CONNECT"``, ``"PUBLISH"``, ``"PUBACK"``, …: the packet's name as MQTT writes it. Besides packets
-            there are ``"MALFORMED"`` for bytes that are none, ``"INCOMPLETE"`` for a connection that ended in the
-            middle of one, and ``"CLOSED"`` for its end.
+        kind: The packet's name as MQTT writes it: ``"CONNECT"``, ``"PUBLISH"``, ``"PUBACK"``, …. Three kinds are not
+            packets: ``"MALFORMED"`` for bytes that cannot be decoded, ``"INCOMPLETE"`` for a connection that ended in
+            the middle of a packet, and ``"CLOSED"`` for the end of a connection.
         direction: ``"to_hub"`` or ``"to_device"``; on a local namespace ``"to_namespace"`` or ``"to_client"``.
         time: When the hub read or wrote it, in UTC.
-        connection: Which of the client's connections it was on, from 1; those that were refused count.
-        client_id: What the client called itself in its CONNECT: ``device`` or ``device/module``.
-        sequence: Counts the packets of the whole hub, from 1.
+        connection: The number of the client's connection, from 1. Refused connections count.
+        client_id: The client identifier in CONNECT: ``device`` or ``device/module``.
+        sequence: The number of the packet on this hub, from 1.
         packet_id: The packet identifier.
-        topic: The topic name of a PUBLISH; of a CONNECT its will's.
-        qos: The QoS of a PUBLISH, 0 to 2; of a CONNECT its will's.
-        dup: Whether a PUBLISH says that it was sent before.
+        topic: The topic name of a PUBLISH, or of the will in a CONNECT.
+        qos: The QoS of a PUBLISH, or of the will in a CONNECT: 0 to 2.
+        dup: The DUP flag of a PUBLISH.
         retain: The RETAIN flag of a PUBLISH, or of a will.
         payload: The body of a PUBLISH, or of a will.
         filters: The topic filters of a SUBSCRIBE or UNSUBSCRIBE.
-        requested_qos: The QoS that a SUBSCRIBE asks for, one for each filter.
-        return_codes: The return code of a CONNACK; those of a SUBACK, one for each filter: the granted QoS, or 128. In
-            MQTT 5 the reason codes of any packet that has them.
-        session_present: Whether a CONNACK says that the session is remembered.
+        requested_qos: The QoS that a SUBSCRIBE requests for each filter.
+        return_codes: The return code of a CONNACK, or those of a SUBACK: for each filter the granted QoS, or 128. In
+            MQTT 5, the reason codes of any packet that has them.
+        session_present: The Session Present flag of a CONNACK.
         protocol_level: The version of MQTT in a CONNECT: 4 is 3.1.1, 5 is 5.
-        clean_session: Whether a CONNECT asks for a fresh session; MQTT 5 calls it Clean Start.
+        clean_session: The Clean Session flag of a CONNECT, in MQTT 5 called Clean Start.
         keep_alive: The keep-alive interval of a CONNECT, in seconds.
         username: The user name of a CONNECT.
-        has_password: Whether a CONNECT had a password, which itself is not kept.
-        reason: Why it is malformed or incomplete, or why the connection ended.
-        properties: The properties of MQTT 5, in the order in which they were sent: pairs of the standard's name, such
-            as ``"message_expiry_interval"``, and the value: ``int``, ``str``, ``bytes``, or a pair for a
-            ``"user_property"``. The value of ``"authentication_data"`` is ``None``: it is a secret, and not kept.
-        will_properties: Those of the will of a CONNECT.
-        no_local: The option of MQTT 5 in a SUBSCRIBE, one for each filter; and so the next two.
-        retain_as_published: See ``no_local``.
-        retain_handling: See ``no_local``.
+        has_password: Whether a CONNECT has a password. The password itself is not recorded.
+        reason: Why the packet is malformed or incomplete, or why the connection ended.
+        properties: The MQTT 5 properties in the order of the packet. Each is a pair of the standard's name, such as
+            ``"message_expiry_interval"``, and its value: ``int``, ``str``, ``bytes``, or a pair for a
+            ``"user_property"``. The value of ``"authentication_data"`` is ``None``: it is a secret and not recorded.
+        will_properties: The MQTT 5 properties of the will in a CONNECT.
+        no_local: The MQTT 5 subscription option of a SUBSCRIBE, one for each filter.
+        retain_as_published: The same as ``no_local``, for Retain As Published.
+        retain_handling: The same as ``no_local``, for Retain Handling.
     """
 
     kind: str
@@ -108,7 +108,7 @@ class Packet:
 
     @property
     def inward(self) -> bool:
-        """Whether it went to the service."""
+        """Whether the packet went to the service."""
         return self.direction in {"to_hub", "to_namespace"}
 
     def _details(self) -> list[str]:
@@ -157,7 +157,7 @@ class Packet:
 
 
 def _code(code: int, names: dict[int, str] | None = None) -> str:
-    """Name a return code of MQTT 3.1.1, or a reason code of MQTT 5, which begin at 128."""
+    """Return the name of a return code of MQTT 3.1.1, or of a reason code of MQTT 5 (128 and above)."""
     name = (names or {}).get(code)
     if name is None:
         from azmqtt import _core

@@ -1,4 +1,4 @@
-"""What the provisioning service of a local hub hands out and asks."""
+"""The types of a local hub's provisioning service."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ class Enrollment:
     """A device that may register with the provisioning service of a local hub.
 
     Attributes:
-        registration_id: Names it, without regard to case.
-        key: Its primary symmetric key, in base64; ``None`` for one that shows a certificate. ``repr`` leaves it out.
-        secondary_key: The secondary one: either is taken.
+        registration_id: The registration id; case does not matter.
+        key: The primary symmetric key, in base64; ``None`` if the device authenticates with a certificate. ``repr``
+            leaves it out.
+        secondary_key: The secondary symmetric key. The device may use either key.
     """
 
     registration_id: str
@@ -28,12 +29,13 @@ class Enrollment:
 
 @dataclass(frozen=True)
 class EnrollmentGroup:
-    """Devices that may register with keys derived from one.
+    """A group of devices that may register with keys derived from the group's key.
 
     Attributes:
-        name: Names the group.
-        key: Its primary symmetric key, in base64; ``None`` for one of certificates. ``repr`` leaves it out.
-        secondary_key: The secondary one: a key derived from either is taken.
+        name: The group's name.
+        key: The primary symmetric key, in base64; ``None`` if its devices authenticate with certificates. ``repr``
+            leaves it out.
+        secondary_key: The secondary symmetric key. Devices may use a key derived from either.
     """
 
     name: str
@@ -41,10 +43,10 @@ class EnrollmentGroup:
     secondary_key: str | None = field(repr=False, default=None)
 
     def device_key(self, registration_id: str, *, secondary: bool = False) -> str:
-        """Return the key of one device, in base64, derived from the group's primary or secondary key.
+        """Return a device's key in base64, derived from the group's primary or secondary key.
 
         Raises:
-            ValueError: The group has none, or the registration id breaks a rule.
+            ValueError: The group has no such key, or the registration id is invalid.
         """
         key = self.secondary_key if secondary else self.key
         if key is None:
@@ -57,13 +59,13 @@ class LocalRegistration:
     """A device that the provisioning service of a local hub has assigned.
 
     Attributes:
-        registration_id: As the device spelled it.
-        device_id: Its id in the hub.
-        group: The enrolment group that let it in; ``None`` for an enrolment of its own.
-        substatus: ``"initialAssignment"`` for a device that was new in the hub, else
-            ``"reprovisionedToInitialAssignment"``, which clients of api-version 2019-03-31 are not told.
-        payload: What the device sent along the last time.
-        count: How often it was assigned.
+        registration_id: The registration id as the device spelled it.
+        device_id: The device's id in the hub.
+        group: The enrolment group that the device belongs to; ``None`` for an individual enrolment.
+        substatus: ``"initialAssignment"`` if the device was new in the hub, otherwise
+            ``"reprovisionedToInitialAssignment"``, which clients of api-version 2019-03-31 do not receive.
+        payload: The payload of the device's last registration.
+        count: How often the device was assigned.
     """
 
     registration_id: str
@@ -76,12 +78,12 @@ class LocalRegistration:
 
 @dataclass(frozen=True)
 class AllocationRequest:
-    """What a custom allocation policy is asked.
+    """The argument of a custom allocation policy: the device that registers.
 
     Attributes:
-        registration_id: Who registers.
-        group: The enrolment group that lets it in; ``None`` for an enrolment of its own.
-        payload: What the device sent along.
+        registration_id: The device's registration id.
+        group: The enrolment group that the device belongs to; ``None`` for an individual enrolment.
+        payload: The payload of the device's registration.
     """
 
     registration_id: str
@@ -91,12 +93,12 @@ class AllocationRequest:
 
 @dataclass(frozen=True)
 class Allocation:
-    """What a custom allocation policy answers.
+    """The result of a custom allocation policy.
 
     Attributes:
-        payload: Goes to the device; anything JSON-able.
-        device_id: The id in the hub, in place of the enrolment's.
-        initial_twin: ``{"tags": …, "properties": {"desired": …}}`` for a device that is made, in place of the
+        payload: The payload that the device receives; any value that can be encoded as JSON.
+        device_id: The device's id in the hub, instead of the enrolment's.
+        initial_twin: ``{"tags": …, "properties": {"desired": …}}`` for a device that the hub creates, instead of the
             enrolment's.
     """
 

@@ -1,4 +1,4 @@
-"""What a local hub hands out."""
+"""The types that a local hub returns."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LocalDevice:
-    """A device of a local hub, with what it needs to connect.
+    """A device of a local hub, with its connection string.
 
     Attributes:
         device_id: The device's id.
-        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, or with ``x509=true``. It holds the key, so
-            ``repr`` leaves it out.
+        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, or ``x509=true`` instead of the key. It can
+            contain the key, so ``repr`` leaves it out.
     """
 
     device_id: str
@@ -25,12 +25,12 @@ class LocalDevice:
 
 @dataclass(frozen=True)
 class LocalModule:
-    """A module of a device of a local hub, with what it needs to connect.
+    """A module of a device of a local hub, with its connection string.
 
     Attributes:
         device_id: The device's id.
         module_id: The module's id.
-        connection_string: ``HostName=…;DeviceId=…;ModuleId=…;SharedAccessKey=…``. It holds the module's key, so
+        connection_string: ``HostName=…;DeviceId=…;ModuleId=…;SharedAccessKey=…``. It contains the module's key, so
             ``repr`` leaves it out.
     """
 
@@ -41,20 +41,20 @@ class LocalModule:
 
 @dataclass(frozen=True)
 class TelemetryMessage:
-    """A device-to-cloud message as a local hub took it.
+    """A device-to-cloud message as a local hub received it.
 
     Attributes:
         device_id: The device that sent it.
-        body: The bytes as sent.
-        properties: The application's own properties, and ``iothub-creation-time-utc`` for ``$.ctime``. Of names that
-            differ in case alone, the first one.
-        system_properties: The system properties under the names that service applications read: the
-            device's own (``message-id``, ``content-type``, …) and the hub's stamps
+        body: The body, as sent.
+        properties: The application properties, and ``iothub-creation-time-utc`` for ``$.ctime``. If names differ only
+            in case, the first one counts.
+        system_properties: The system properties under the names that service applications read: those from the
+            device (``message-id``, ``content-type``, …) and those that the hub adds
             (``iothub-connection-device-id``, ``iothub-enqueuedtime``, ``iothub-message-source``, …). See "Create and
             read IoT Hub messages" in the IoT Hub docs.
-        enqueued_time: When the hub took it, in UTC.
-        sequence: Counts the messages of the whole hub, from 1.
-        module_id: The device's module that sent it, if it was one.
+        enqueued_time: When the hub received it, in UTC.
+        sequence: The number of the message on this hub, from 1.
+        module_id: The module that sent it; ``None`` if the device itself did.
     """
 
     device_id: str
@@ -67,15 +67,15 @@ class TelemetryMessage:
 
     @property
     def output_name(self) -> str | None:
-        """The output of the module that it was sent to, if any."""
+        """The module output that the message was sent to, if any."""
         return self.system_properties.get("iothub-outputname")
 
     @property
     def text(self) -> str:
-        """The body as UTF-8 text.
+        """The body decoded as UTF-8.
 
         Raises:
-            UnicodeDecodeError: The body is something else.
+            UnicodeDecodeError: The body is not UTF-8.
         """
         return self.body.decode()
 
@@ -86,10 +86,10 @@ class TelemetryMessage:
         return html.telemetry_message(self)
 
     def json(self) -> Any:
-        """Return the body, parsed as JSON.
+        """Return the body parsed as JSON.
 
         Raises:
-            ValueError: The body is something else; NaN and infinities are not JSON.
+            ValueError: The body is not JSON. NaN and infinities are not JSON either.
         """
         from azmqtt._support import strict_json
 
@@ -98,16 +98,16 @@ class TelemetryMessage:
 
 @dataclass(frozen=True)
 class FeedbackRecord:
-    """What became of a cloud-to-device message whose sender asked by ``ack``.
+    """The outcome of a cloud-to-device message whose sender requested feedback with ``ack``.
 
     Attributes:
         original_message_id: The message's id.
-        enqueued_time: When it ended, in UTC; the service calls it ``enqueuedTimeUtc``.
+        enqueued_time: The time of the outcome, in UTC; the service calls it ``enqueuedTimeUtc``.
         status_code: ``"Success"``, ``"Expired"``, ``"DeliveryCountExceeded"`` or ``"Purged"``. A device cannot reject
-            over MQTT, so that ``"Rejected"`` does not occur.
-        description: The same as a sentence.
-        device_id: The device it was for.
-        device_generation_id: Tells the device from an earlier one of the same id.
+            a message over MQTT, so ``"Rejected"`` does not occur.
+        description: The status as a sentence.
+        device_id: The device that the message was for.
+        device_generation_id: Distinguishes the device from an earlier one with the same id.
     """
 
     original_message_id: str
@@ -118,7 +118,7 @@ class FeedbackRecord:
     device_generation_id: str
 
     def as_dict(self) -> dict[str, str]:
-        """Return the record in the shape of ``application/vnd.microsoft.iothub.feedback.json``."""
+        """Return the record in the form of ``application/vnd.microsoft.iothub.feedback.json``."""
         return {
             "originalMessageId": self.original_message_id,
             "enqueuedTimeUtc": self.enqueued_time.strftime("%Y-%m-%dT%H:%M:%SZ"),
@@ -131,17 +131,17 @@ class FeedbackRecord:
 
 @dataclass(frozen=True)
 class FileUpload:
-    """A file upload that a device has ended; the service sends the same as a file upload notification.
+    """A completed file upload. The service sends the same data as a file upload notification.
 
     Attributes:
-        device_id: Whose it was.
+        device_id: The device that uploaded the file.
         blob_name: ``{device id}/{name}``.
-        is_success: Whether the device said that the blob is there.
-        status_code: What the device said, an HTTP status by custom.
-        status_description: The same in words.
-        correlation_id: Of the upload.
-        size: The blob's size in bytes; ``None`` if there is no such blob.
-        ended: When the device said so, in UTC.
+        is_success: Whether the device reported success.
+        status_code: The status that the device reported, usually an HTTP status.
+        status_description: The device's description of the status.
+        correlation_id: The correlation id of the upload.
+        size: The blob's size in bytes; ``None`` if the blob does not exist.
+        ended: When the device reported the end of the upload, in UTC.
     """
 
     device_id: str

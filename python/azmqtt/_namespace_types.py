@@ -1,4 +1,4 @@
-"""What a local namespace hands out."""
+"""The types that a local namespace returns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ if TYPE_CHECKING:
 
     from azmqtt._hub_certificates import DeviceCertificate
 
-#: What of a certificate shows the authentication name; the last needs thumbprints, the others a CA certificate.
+#: The field of a certificate that holds the authentication name; the last scheme needs thumbprints, the others a CA
+#: certificate.
 ValidationScheme: TypeAlias = Literal[
     "SubjectMatchesAuthenticationName",
     "DnsMatchesAuthenticationName",
@@ -29,10 +30,10 @@ NameSource: TypeAlias = Literal[
     "ClientCertificateEmail",
 ]
 
-#: What a permission binding grants.
+#: The right that a permission binding grants.
 Permission: TypeAlias = Literal["Publisher", "Subscriber"]
 
-#: What became of a client or its session (Event Grid docs, "MQTT client life cycle events").
+#: The kind of a life cycle event (Event Grid docs, "MQTT client life cycle events").
 LifeCycleKind: TypeAlias = Literal[
     "MQTTClientSessionConnected", "MQTTClientSessionDisconnected", "MQTTClientCreatedOrUpdated", "MQTTClientDeleted"
 ]
@@ -57,17 +58,17 @@ AttributeValue: TypeAlias = "int | str | list[str]"
 
 @dataclass(frozen=True)
 class NamespaceClient:
-    """A client of a local namespace, as the service's resource ``clients`` has it.
+    """A client of a local namespace, with the fields of the service's resource ``clients``.
 
     Attributes:
         name: The name of the resource.
-        authentication_name: The name under which the client connects: the user name of CONNECT.
-        validation_scheme: What of its certificate shows who it is.
-        allowed_thumbprints: With ``ThumbprintMatch``, those of its certificates.
-        attributes: What queries of client groups and topic templates may use.
-        description: For people.
-        enabled: Whether it may connect.
-        certificate: The one that was made with the client; ``None`` if it has its own.
+        authentication_name: The name with which the client connects: the user name of CONNECT.
+        validation_scheme: The field of the client's certificate that must match the authentication name.
+        allowed_thumbprints: With ``ThumbprintMatch``, the thumbprints of the client's certificates.
+        attributes: The client's attributes, for the queries of client groups and for topic templates.
+        description: A human-readable description.
+        enabled: Whether the client may connect.
+        certificate: The certificate that the namespace created with the client; ``None`` if it created none.
     """
 
     name: str
@@ -85,20 +86,20 @@ class NamespaceMessage:
     """A message as a local namespace received it, delivered or not.
 
     Attributes:
-        topic: Where to.
-        payload: The bytes as sent.
+        topic: The topic that the message was published to.
+        payload: The payload, as sent.
         qos: 0 or 1.
-        retain: Whether it was published to be kept for later subscribers.
-        authentication_name: Of the client that published it; ``None`` if no client did.
-        client_id: The name of its session; ``None`` for the will of a session that is over.
-        user_properties: Pairs of a name and a value, in order; these and the following are of MQTT 5.
-        content_type: What the payload is.
-        response_topic: Where an answer is wanted.
-        correlation_data: What an answer is to carry.
-        message_expiry: Seconds for which it is worth delivering.
-        payload_format: 1 if the payload is said to be UTF-8.
-        time: When the namespace took it, in UTC.
-        sequence: Counts the messages of the namespace, from 1.
+        retain: The RETAIN flag: whether the namespace keeps it for later subscribers.
+        authentication_name: The name of the client that published it; ``None`` if no client did.
+        client_id: The client identifier of the session; ``None`` for the will of a session that has ended.
+        user_properties: Pairs of a name and a value, in order. This and the following fields are MQTT 5 properties.
+        content_type: The media type of the payload.
+        response_topic: The topic to publish a response to.
+        correlation_data: The bytes that a response must carry.
+        message_expiry: Seconds until the message expires.
+        payload_format: 1 if the publisher marked the payload as UTF-8.
+        time: When the namespace received it, in UTC.
+        sequence: The number of the message on this namespace, from 1.
     """
 
     topic: str
@@ -118,10 +119,10 @@ class NamespaceMessage:
 
     @property
     def text(self) -> str:
-        """The payload as UTF-8 text.
+        """The payload decoded as UTF-8.
 
         Raises:
-            UnicodeDecodeError: The payload is something else.
+            UnicodeDecodeError: The payload is not UTF-8.
         """
         return self.payload.decode()
 
@@ -132,10 +133,10 @@ class NamespaceMessage:
         return html.namespace_message(self)
 
     def json(self) -> Any:
-        """Return the payload, parsed as JSON.
+        """Return the payload parsed as JSON.
 
         Raises:
-            ValueError: The payload is something else; NaN and infinities are not JSON.
+            ValueError: The payload is not JSON. NaN and infinities are not JSON either.
         """
         from azmqtt._support import strict_json
 
@@ -144,20 +145,20 @@ class NamespaceMessage:
 
 @dataclass(frozen=True)
 class LifeCycleEvent:
-    """What became of a client of a local namespace, or of its session.
+    """A life cycle event of a client of a local namespace, or of its session.
 
     Attributes:
         kind: ``"MQTTClientSessionConnected"``, ``"MQTTClientSessionDisconnected"``, ``"MQTTClientCreatedOrUpdated"`` or
-            ``"MQTTClientDeleted"``: the service's type of the event, behind ``Microsoft.EventGrid.``.
-        authentication_name: The client's, ``clientAuthenticationName``.
-        client_id: The name of the session, ``clientSessionName``; ``None`` in events of client resources.
-        connection: The number of the connection, ``sequenceNumber``: the end of one has that of its beginning.
+            ``"MQTTClientDeleted"``: the service's event type without ``Microsoft.EventGrid.``.
+        authentication_name: The client's authentication name, ``clientAuthenticationName``.
+        client_id: The client identifier of the session, ``clientSessionName``; ``None`` in events of client resources.
+        connection: The number of the connection, ``sequenceNumber``. Its connect and disconnect have the same number.
         disconnection_reason: Why it ended, such as ``"ClientInitiatedDisconnect"`` or ``"ConnectionLost"``.
         client_name: The name of the resource; ``None`` in events of sessions.
-        enabled: Of a client that was made or changed, whether it may connect.
-        attributes: Of a client that was made or changed.
+        enabled: In the creation or change of a client, whether it may connect.
+        attributes: In the creation or change of a client, its attributes.
         time: When it happened, in UTC.
-        sequence: Counts the events of the namespace, from 1.
+        sequence: The number of the event on this namespace, from 1.
     """
 
     kind: LifeCycleKind
@@ -172,7 +173,7 @@ class LifeCycleEvent:
     sequence: int
 
     def __str__(self) -> str:
-        """Say what became of whom, in a line."""
+        """Describe the event in one line."""
         whom = self.client_id or self.client_name
         reason = f": {self.disconnection_reason}" if self.disconnection_reason else ""
         return f"#{self.sequence} {self.kind} {whom} ({self.authentication_name}){reason}"
@@ -180,14 +181,14 @@ class LifeCycleEvent:
 
 @dataclass(frozen=True)
 class CaCertificate:
-    """An authority whose client certificates a local namespace takes.
+    """A certificate authority whose client certificates a local namespace accepts.
 
     Attributes:
-        name: Its name.
+        name: The name of the resource.
         encoded_certificate: The certificate, in PEM.
-        issue_time: From when on it is valid, in UTC.
-        expiry_time: Up to when it is valid, in UTC.
-        description: For people.
+        issue_time: The start of its validity, in UTC.
+        expiry_time: The end of its validity, in UTC.
+        description: A human-readable description.
     """
 
     name: str
@@ -202,9 +203,9 @@ class ClientGroup:
     """A client group of a local namespace.
 
     Attributes:
-        name: Its name.
-        query: Which clients belong to it, such as ``attributes.type = 'pump'``.
-        description: For people.
+        name: The name of the resource.
+        query: The condition on the attributes of its clients, such as ``attributes.type = 'pump'``.
+        description: A human-readable description.
     """
 
     name: str
@@ -217,10 +218,10 @@ class TopicSpace:
     """A topic space of a local namespace.
 
     Attributes:
-        name: Its name.
-        topic_templates: Its topics: filters, in which ``${client.authenticationName}`` and ``${client.attributes.key}``
-            stand for the client's own.
-        description: For people.
+        name: The name of the resource.
+        topic_templates: Topic filters in which ``${client.authenticationName}`` and ``${client.attributes.key}`` are
+            replaced by the values of the client.
+        description: A human-readable description.
     """
 
     name: str
@@ -230,14 +231,14 @@ class TopicSpace:
 
 @dataclass(frozen=True)
 class PermissionBinding:
-    """A permission binding of a local namespace: it grants the clients of a group the topics of a space.
+    """A permission binding of a local namespace: it grants a client group a right to the topics of a topic space.
 
     Attributes:
-        name: Its name.
-        client_group_name: Whom; ``$all`` is every client.
-        topic_space_name: The topics.
+        name: The name of the resource.
+        client_group_name: The client group; ``$all`` contains every client.
+        topic_space_name: The topic space.
         permission: ``"Publisher"`` or ``"Subscriber"``.
-        description: For people.
+        description: A human-readable description.
     """
 
     name: str

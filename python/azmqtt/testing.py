@@ -100,7 +100,7 @@ class IotHubDevice:
         await self.close_async()
 
     async def close_async(self) -> None:
-        """Close it while the event loop runs on; see :meth:`close`."""
+        """Do the same as :meth:`close` without blocking the event loop."""
         for client in self._clients:
             await client.close_async(timeout=1)
         self.close()
@@ -163,7 +163,7 @@ class IotHubDevice:
         count: int = 1,
         after: int = 0,
     ) -> MessageList[TelemetryMessage] | TelemetryMessage:
-        """Wait for messages while the event loop runs on; see :meth:`wait_for_telemetry`."""
+        """Do the same as :meth:`wait_for_telemetry` without blocking the event loop."""
         __tracebackhide__ = True
         if predicate is None:
             return await self.hub.wait_for_telemetry_async(self.device_id, count, timeout)
@@ -181,7 +181,7 @@ class IotHubDevice:
     async def assert_telemetry_async(
         self, expected: Sequence[Any], *, after: int = 0, timeout: float | None = 5
     ) -> list[TelemetryMessage]:
-        """Assert what it has sent while the event loop runs on; see :meth:`assert_telemetry`."""
+        """Do the same as :meth:`assert_telemetry` without blocking the event loop."""
         __tracebackhide__ = True
         return await self.hub.assert_telemetry_async(self.device_id, expected, after=after, timeout=timeout)
 
@@ -203,7 +203,7 @@ class IotHubDevice:
     async def assert_twin_reported_async(
         self, expected: Mapping[str, Any], *, exact: bool = False, timeout: float | None = 5
     ) -> None:
-        """Assert what it has reported while the event loop runs on; see :meth:`assert_twin_reported`."""
+        """Do the same as :meth:`assert_twin_reported` without blocking the event loop."""
         __tracebackhide__ = True
         await self.hub.assert_twin_reported_async(self.device_id, expected, exact=exact, timeout=timeout)
 
@@ -217,7 +217,7 @@ class IotHubDevice:
     async def assert_twin_desired_async(
         self, expected: Mapping[str, Any], *, exact: bool = False, timeout: float | None = 5
     ) -> None:
-        """Assert what is desired while the event loop runs on; see :meth:`assert_twin_desired`."""
+        """Do the same as :meth:`assert_twin_desired` without blocking the event loop."""
         __tracebackhide__ = True
         await self.hub.assert_twin_desired_async(self.device_id, expected, exact=exact, timeout=timeout)
 
@@ -230,7 +230,7 @@ class IotHubDevice:
         return self.hub.invoke_method(self.device_id, name, payload, **options)
 
     async def invoke_method_async(self, name: str, payload: Any = None, **options: Any) -> MethodResult:
-        """Call a method while the event loop runs on; see :meth:`invoke_method`."""
+        """Do the same as :meth:`invoke_method` without blocking the event loop."""
         return await self.hub.invoke_method_async(self.device_id, name, payload, **options)
 
     @property
@@ -244,7 +244,7 @@ class IotHubDevice:
         self.hub.wait_for_connection(self.device_id, connected=connected, timeout=timeout)
 
     async def wait_for_connection_async(self, *, connected: bool = True, timeout: float | None = 10) -> None:
-        """Wait for its connection while the event loop runs on; see :meth:`wait_for_connection`."""
+        """Do the same as :meth:`wait_for_connection` without blocking the event loop."""
         __tracebackhide__ = True
         await self.hub.wait_for_connection_async(self.device_id, connected=connected, timeout=timeout)
 
@@ -287,7 +287,7 @@ class IotHubDevice:
         kind: str | None = None,
         after: int = 0,
     ) -> Packet:
-        """Wait for a packet while the event loop runs on; see :meth:`wait_for_packet`."""
+        """Do the same as :meth:`wait_for_packet` without blocking the event loop."""
         __tracebackhide__ = True
         return await self.hub.wait_for_packet_async(self.device_id, predicate, timeout, kind=kind, after=after)
 

@@ -1,4 +1,4 @@
-"""A local IoT Hub: what a device can meet on a real hub, on this machine, with no account."""
+"""A local IoT Hub: the device-facing services of Azure IoT Hub on this machine, without an Azure account."""
 
 from __future__ import annotations
 
@@ -45,52 +45,51 @@ class LocalHub(
 ):
     """A hub on this machine that speaks MQTT over TLS as Azure IoT Hub does.
 
-    It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
+    The constructor starts the hub on its own thread. It listens until :meth:`close` or the end of a ``with`` block::
 
         with azmqtt.LocalHub() as hub, hub.device_client("dev1") as client:
             client.send_message({"temperature": 21.5})
             print(hub.wait_for_telemetry("dev1")[0].json())
 
     Args:
-        host: The address to listen on. The default is this machine alone.
+        host: The address to listen on. The default accepts connections from this machine only.
         port: The TCP port; 0 picks a free one.
         websocket_port: The TCP port of HTTPS, for MQTT over WebSockets; 0 picks a free one.
         service_port: The TCP port of HTTPS for back-end applications, with the service's REST API; 0 picks a free one.
-            It may be the same as ``websocket_port``: both answer everything.
-        state: A directory where devices, keys, certificates and twins stay across restarts, made if it
-            is missing. Without one they end with the hub. Cloud-to-device messages that wait stay, too.
+            It may equal ``websocket_port``: each port serves every HTTPS request.
+        state: A directory that keeps devices, keys, certificates, twins and queued cloud-to-device messages across
+            restarts. The hub creates it if it is missing. Without a directory, all of them are lost when the hub stops.
         hostname: The name in connection strings and in the certificate.
-        record: Whether telemetry is kept (the newest 100,000 messages or 64 MiB) or only counted.
-        record_packets: Whether every MQTT packet is kept (the newest 100,000 or 64 MiB), for :meth:`packets`.
-        provisioning_host: The address that the provisioning service listens on; the hub's if absent.
+        record: Whether the hub keeps telemetry (the newest 100,000 messages or 64 MiB) or only counts it.
+        record_packets: Whether the hub keeps every MQTT packet (the newest 100,000 or 64 MiB) for :meth:`packets`.
+        provisioning_host: The address that the provisioning service listens on. Defaults to ``host``.
         provisioning_port: The TCP port of the provisioning service; 0 picks a free one.
-        c2d_lock: Seconds after which a cloud-to-device message without its acknowledgement is sent again. The
-            service's minute is fixed.
-        c2d_ttl: Seconds that a cloud-to-device message lives by default; the service takes 60 to 172,800.
-        c2d_max_delivery_count: On how many connections that end a message may be on its way before it is given up;
-            1 to 100.
-        c2d_feedback_interval: Seconds that feedback waits for more, before services get it over REST in a batch of
-            fewer than 64. :meth:`feedback` has each record at once.
-        clean_session_purges: Whether a connect with CleanSession 1 empties the device's queue of messages.
-        tier: The tier: F1, B1, B2, B3, S1, S2 or S3. Basic ones have no twins, methods and cloud-to-device
+        c2d_lock: Seconds after which the hub sends an unacknowledged cloud-to-device message again. On Azure, the
+            lock always lasts 60 seconds.
+        c2d_ttl: The default time to live of a cloud-to-device message in seconds. The service accepts 60 to 172,800.
+        c2d_max_delivery_count: How many connections may end during the delivery of a message before the hub gives the
+            message up; 1 to 100.
+        c2d_feedback_interval: Seconds that the hub collects feedback before it delivers a batch of fewer than 64
+            records over REST. :meth:`feedback` returns each record at once.
+        clean_session_purges: Whether a CONNECT with CleanSession 1 empties the device's message queue.
+        tier: The tier: F1, B1, B2, B3, S1, S2 or S3. Basic tiers have no twins, methods and cloud-to-device
             messages (403010).
-        units: How many units of that tier.
-        throttling: Whether the rates and the daily quota of the tier hold, as in the IoT Hub docs, "quotas and
+        units: The number of units of that tier.
+        throttling: Whether the hub enforces the tier's rates and daily quota, as in the IoT Hub docs, "quotas and
             throttling".
-        throttle_burst: For how many seconds the rates may be doubled before anything waits.
-        throttle_patience: Seconds that a device's messages may wait before its connection ends.
-        disabled_return_code: What a device that is disabled is told when it connects: 3, server unavailable, or 5, not
-            authorized. The service has been seen to say either.
-        allowed_origins: Origins besides those of this machine from whose web pages WebSockets may be opened, such as
+        throttle_burst: For how many seconds traffic may exceed the rates twofold before it is delayed.
+        throttle_patience: Seconds that a device's messages may be delayed before the hub ends the connection.
+        disabled_return_code: The return code of CONNACK for a disabled device: 3 (server unavailable) or 5 (not
+            authorized). The service has been observed to send both.
+        allowed_origins: Origins of web pages that may open WebSockets, besides those of this machine, such as
             ``https://example.com``.
-        json_default: A function that is asked first for every value in a patch, a payload, a message or an initial twin
-            that is not of JSON's own types, as for a client: see :class:`~azmqtt.ClientOptions`. The hub's clients have
-            their own.
+        json_default: A function that encodes values in patches, payloads, messages and initial twins that JSON has no
+            type for. It is called before the built-in conversions, as for a client: see
+            :class:`~azmqtt.ClientOptions`. The clients from :meth:`device_client` have their own.
 
     Raises:
         OSError: The port is in use, or a file cannot be read or written.
-        ValueError: An argument is out of its range, or a file of the state directory is damaged; names
-            it.
+        ValueError: An argument is out of range, or a file of the state directory is damaged. The text names it.
     """
 
     _KIND = "hub"
@@ -169,47 +168,50 @@ class LocalHub(
         return f"{len(self._core.device_ids())} devices"
 
     def _repr_html_(self) -> str:
-        """Show in Jupyter where it listens, and its devices; no keys."""
+        """Show the addresses and devices in Jupyter, without keys."""
         from azmqtt._support import html
 
         return html.hub(self)
 
     @property
     def websocket_port(self) -> int:
-        """The TCP port it listens on for MQTT over WebSockets, and for everything else that is HTTPS."""
+        """The TCP port of HTTPS, for MQTT over WebSockets and all other HTTPS requests."""
         return self._core.websocket_port
 
     @property
     def service_port(self) -> int:
-        """The TCP port it listens on for back-end applications: the service's REST API."""
+        """The TCP port of HTTPS for back-end applications, with the service's REST API."""
         return self._core.service_port
 
     @property
     def service_connection_string(self) -> str:
-        """``HostName=…;SharedAccessKeyName=iothubowner;SharedAccessKey=…``, a secret, for back-end applications.
+        """The connection string for back-end applications, a secret.
 
-        The host name has :attr:`service_port` behind it, unless that is 443.
+        It reads ``HostName=…;SharedAccessKeyName=iothubowner;SharedAccessKey=…``. The host name includes
+        :attr:`service_port`, unless that is 443.
         """
         return self._core.service_connection_string
 
     def policy_connection_string(self, name: str = "service") -> str:
         """Return :attr:`service_connection_string` for another shared access policy, a secret.
 
-        A hub has the policies of a new IoT Hub: ``iothubowner`` may do everything, ``service`` what back-end
-        applications do (twins, methods, messages), ``registryRead`` and ``registryReadWrite`` read and change
-        identities, ``device`` connects as any device. Their keys stay in the state directory, if there is one.
+        The hub has the policies of a new IoT Hub: ``iothubowner`` has every right, ``service`` those of back-end
+        applications (twins, methods, messages), ``registryRead`` and ``registryReadWrite`` read and change
+        identities, and ``device`` connects as any device. The state directory, if any, keeps their keys.
 
         Raises:
-            LookupError: There is no such policy.
+            LookupError: The policy does not exist.
         """
         return self._core.policy_connection_string(name)
 
     def device_client(self, device_id: str, *, module_id: str | None = None, **options: Any) -> DeviceClient:
-        """Return a client for a device or module, created if necessary; it connects on its first call.
+        """Return a client for a device or module. The client connects on its first call.
+
+        The hub creates the device or module if it does not exist.
 
         Args:
             device_id: The device's id.
-            module_id: The module's id, for a client of a module.
+            module_id: The module's id, to get a client for a module.
             **options: Passed on to :meth:`azmqtt.DeviceClient.from_connection_string`.
 
         Raises:

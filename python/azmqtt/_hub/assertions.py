@@ -1,4 +1,4 @@
-"""Assertions about what devices did on a local hub, whose failures say what differs, path by path."""
+"""Assertions about the traffic of devices on a local hub. A failure lists the differences, path by path."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class AssertionsMixin:
-    """The part of :class:`~azmqtt.LocalHub` that tests assert with."""
+    """The assertions of :class:`~azmqtt.LocalHub`."""
 
     _core: _core.Hub
 
@@ -38,27 +38,27 @@ class AssertionsMixin:
         after: int = 0,
         timeout: float | None = 5,
     ) -> list[TelemetryMessage]:
-        """Assert that a device or module has sent these messages, in this order, and no others.
+        """Assert that a device or module has sent exactly these messages, in this order.
 
-        Waits until there are so many. ``bytes`` stand for a body, ``str`` for one in UTF-8, a
-        :class:`azmqtt.Message` for a body with those properties that it names, and a function says of a
-        :class:`~azmqtt.TelemetryMessage` whether it is as expected. Everything else is JSON, where ``pytest.approx``
-        and ``unittest.mock.ANY`` may stand for values.
+        Waits until the hub has as many messages as ``expected``. An expected message is one of these: ``bytes``, the
+        body; ``str``, the body as UTF-8 text; a :class:`azmqtt.Message`, the body and those properties that it sets; a
+        function that takes a :class:`~azmqtt.TelemetryMessage` and returns whether it matches; or any other value, the
+        body as JSON, which may contain ``pytest.approx`` and ``unittest.mock.ANY``.
 
         Args:
-            device_id: Whose messages.
-            expected: One for each message; ``[]`` for none so far.
-            module_id: The device's module; without it, only what the device itself sent.
-            after: Only those with a higher ``sequence``.
+            device_id: The device's id.
+            expected: The expected messages; ``[]`` if the device has sent none.
+            module_id: The module's id. Without it, only messages from the device itself count.
+            after: Consider only messages with a higher ``sequence``.
             timeout: In seconds; ``None`` waits without a limit.
 
         Returns:
             The messages.
 
         Raises:
-            AssertionError: There are others; says what differs.
-            LookupError: There is no such device.
-            TypeError: What is expected is not a list of messages.
+            AssertionError: The messages differ. The text lists the differences.
+            LookupError: The device does not exist.
+            TypeError: ``expected`` is not a list of messages.
         """
         __tracebackhide__ = True
         return run(self._has_sent(device_id, expected, module_id, after, timeout), self._core)
@@ -72,7 +72,7 @@ class AssertionsMixin:
         after: int = 0,
         timeout: float | None = 5,
     ) -> list[TelemetryMessage]:
-        """Assert what was sent while the event loop runs on; see :meth:`assert_telemetry`."""
+        """Do the same as :meth:`assert_telemetry` without blocking the event loop."""
         __tracebackhide__ = True
         return await run_async(self._has_sent(device_id, expected, module_id, after, timeout), self._core)
 
@@ -93,22 +93,22 @@ class AssertionsMixin:
         exact: bool = False,
         timeout: float | None = 5,
     ) -> None:
-        """Assert that a device or module has reported these properties, perhaps among others.
+        """Assert that a device or module has reported these properties. By default it may have reported others, too.
 
-        Waits until it has. ``None`` stands for a property that is not there.
+        Waits until the properties match. ``None`` means that the property is absent.
 
         Args:
-            device_id: Whose twin.
+            device_id: The device's id.
             expected: The properties, as in a patch.
-            module_id: The device's module.
-            exact: There are no others.
+            module_id: The module's id.
+            exact: Whether further properties are a failure.
             timeout: In seconds; ``None`` waits without a limit.
 
         Raises:
-            AssertionError: They are others; says what differs, as in
+            AssertionError: The properties differ. The text lists the differences, such as
                 ``properties.reported.firmware: expected "1.1", got "1.0"``.
-            LookupError: There is no such device.
-            TypeError: What is expected is not a mapping.
+            LookupError: The device does not exist.
+            TypeError: ``expected`` is not a mapping.
         """
         __tracebackhide__ = True
         run(self._section("reported", device_id, expected, module_id, timeout, exact=exact), self._core)
@@ -122,7 +122,7 @@ class AssertionsMixin:
         exact: bool = False,
         timeout: float | None = 5,
     ) -> None:
-        """Assert it while the event loop runs on; see :meth:`assert_twin_reported`."""
+        """Do the same as :meth:`assert_twin_reported` without blocking the event loop."""
         __tracebackhide__ = True
         await run_async(self._section("reported", device_id, expected, module_id, timeout, exact=exact), self._core)
 
@@ -135,7 +135,7 @@ class AssertionsMixin:
         exact: bool = False,
         timeout: float | None = 5,
     ) -> None:
-        """Assert the same of desired properties: see :meth:`assert_twin_reported`."""
+        """Assert that a device or module has these desired properties: see :meth:`assert_twin_reported`."""
         __tracebackhide__ = True
         run(self._section("desired", device_id, expected, module_id, timeout, exact=exact), self._core)
 
@@ -148,7 +148,7 @@ class AssertionsMixin:
         exact: bool = False,
         timeout: float | None = 5,
     ) -> None:
-        """Assert it while the event loop runs on; see :meth:`assert_twin_desired`."""
+        """Do the same as :meth:`assert_twin_desired` without blocking the event loop."""
         __tracebackhide__ = True
         await run_async(self._section("desired", device_id, expected, module_id, timeout, exact=exact), self._core)
 
@@ -175,7 +175,7 @@ class AssertionsMixin:
             properties.pop("$metadata", None)
             lines = differences(dict(expected), properties, f"properties.{section}", exact=exact)
             if lines:
-                # Nothing tells of a change of a twin; the next look is a tick later.
+                # Twins send no notification of changes, so this polls once per tick.
                 time.sleep(tick)
             return not lines
 
@@ -196,7 +196,7 @@ def _message_differences(expected: Any, message: TelemetryMessage, path: str) ->
 
 
 def _against_message(expected: Any, message: TelemetryMessage, path: str) -> list[str]:
-    """Compare those properties that the expected message names."""
+    """Compare the properties that the expected message sets."""
     lines = [] if expected.body is None else against_body(expected.body, message.body, f"{path}.body")
     lines += differences(dict(expected.properties or {}), message.properties, f"{path}.properties", exact=False)
     named = {

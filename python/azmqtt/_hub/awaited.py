@@ -1,4 +1,4 @@
-"""What ``LocalHub.wait_for_telemetry`` is asked for, in any of its forms, and waiting for a certain message."""
+"""The arguments of ``LocalHub.wait_for_telemetry`` in each of its forms, and the wait for a matching message."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from azmqtt._support.waiting import Steps
 
     class _Telemetry(Protocol):
-        """The part of a hub that has the telemetry."""
+        """The part of a hub that keeps telemetry."""
 
         _core: _core.Hub
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
         def telemetry_count(self, device_id: str | None, *, module_id: str | None) -> int: ...
 
 
-#: What stands for an argument that was not given.
+#: The default of an argument that the caller did not pass.
 ONE: Any = object()
 TEN_SECONDS: Any = object()
 
 
 class Awaited:
-    """The arguments, each in its place."""
+    """The arguments of a call, independent of its form."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Awaited:
         predicate: Callable[[TelemetryMessage], object] | None,
         after: int,
     ) -> None:
-        """Take what :meth:`read` made of them."""
+        """Take the arguments that :meth:`read` has sorted."""
         self.device_id = device_id
         self.count = count
         self.timeout = timeout
@@ -50,10 +50,10 @@ class Awaited:
 
     @classmethod
     def read(cls, device_id: Any, count: Any, timeout: Any, predicate: Any, after: int) -> Awaited:
-        """Find out which form it is.
+        """Determine the form of the call from its arguments.
 
         Raises:
-            TypeError: The arguments are of the wrong types, or do not go together.
+            TypeError: The arguments have the wrong types, or do not go together.
             ValueError: A number is negative.
         """
         if callable(device_id):
@@ -91,7 +91,7 @@ def wait_for_match(hub: _Telemetry, asked: Awaited, module_id: str | None) -> St
     """Wait for the first message that satisfies the predicate.
 
     Raises:
-        TimeoutError: None did; shows the last that came.
+        TimeoutError: No message matched in time. The text shows the last messages.
     """
     __tracebackhide__ = True
     feed = feed_of(hub, asked.device_id, module_id)
@@ -99,7 +99,7 @@ def wait_for_match(hub: _Telemetry, asked: Awaited, module_id: str | None) -> St
 
 
 def feed_of(hub: _Telemetry, device_id: str | None, module_id: str | None) -> Feed[TelemetryMessage]:
-    """Return the telemetry of a device or module, or of all, to be waited for."""
+    """Return the telemetry feed of one device or module, or of all devices."""
     core = hub._core  # noqa: SLF001 - the hub's own half
     return Feed(
         lambda after: hub.telemetry(device_id, module_id=module_id, after=after),

@@ -1,4 +1,4 @@
-"""X.509 on a local hub: authorities that it takes, certificates for tests."""
+"""X.509 on a local hub: trusted authorities, and certificates for tests."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 
 def both_thumbprints(thumbprint: str | tuple[str, str]) -> tuple[str, str | None]:
-    """Return one thumbprint, or two, as the core takes them."""
+    """Return one or two thumbprints in the form that the core expects."""
     return (thumbprint, None) if isinstance(thumbprint, str) else thumbprint
 
 
 class CertificatesMixin:
-    """The part of :class:`LocalHub` that is about X.509."""
+    """The X.509 methods of :class:`LocalHub`."""
 
     _core: _core.Hub
 
     def add_ca(self, certificate: str | bytes | os.PathLike[str]) -> None:
-        """Take client certificates that this authority signed, besides those that the hub's own signed.
+        """Accept client certificates signed by this authority, besides those signed by the hub's own.
 
-        The service asks for a proof that one has the authority's key; this hub does not.
+        The service requires a proof of possession of the authority's key; this hub does not.
 
         Args:
             certificate: The path of a file in PEM or DER, or its content.
 
         Raises:
-            ValueError: There is no certificate in it, or the hub has 25 already.
+            ValueError: The file contains no certificate, or the hub already has 25 authorities.
         """
         from azmqtt._support.pem import read_pem
 
@@ -41,19 +41,19 @@ class CertificatesMixin:
     def create_certificate(
         self, device_id: str, *, module_id: str | None = None, days: float = 90, self_signed: bool = False
     ) -> DeviceCertificate:
-        """Make a client certificate for tests, with a new key (ECDSA, P-256).
+        """Create a client certificate for tests, with a new key (ECDSA, P-256).
 
-        It does for devices that were created with ``ca=True``, because the hub's own authority signs it, and with its
-        thumbprint for those that were created with ``x509_thumbprint``.
+        The hub's own authority signs it, so devices created with ``ca=True`` can use it. A device created with
+        ``x509_thumbprint`` can use it if that is the certificate's thumbprint.
 
         Args:
-            device_id: Becomes the common name. There need not be such a device yet.
-            module_id: For a module: the common name is then ``device/module``.
-            days: How long it is valid; 0 or less for one that has expired.
-            self_signed: Whether its own key signs it, so that only its thumbprint can be of use.
+            device_id: The common name. The device need not exist yet.
+            module_id: The module's id; the common name is then ``device/module``.
+            days: The validity in days; 0 or less creates an expired certificate.
+            self_signed: Whether to sign it with its own key. Only its thumbprint can then authenticate a device.
 
         Raises:
-            ValueError: An argument breaks a rule.
+            ValueError: An argument is invalid.
         """
         name = device_id if module_id is None else f"{device_id}/{module_id}"
         return make_certificate(self._core, name, days=days, self_signed=self_signed)

@@ -1,4 +1,4 @@
-"""What a service application does with cloud-to-device messages on a local hub."""
+"""Cloud-to-device messages of a local hub, from a service application's side."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class CloudMessagesMixin:
-    """The part of :class:`~azmqtt.LocalHub` that sends messages to devices."""
+    """The cloud-to-device methods of :class:`~azmqtt.LocalHub`."""
 
     _core: _core.Hub
     _json_default: Callable[[Any], Any] | None
@@ -34,20 +34,20 @@ class CloudMessagesMixin:
         expiry: datetime | None = None,
         ttl: float | None = None,
     ) -> str:
-        """Queue a cloud-to-device message, delivered when the device is connected and has subscribed.
+        """Queue a cloud-to-device message. The hub delivers it once the device is connected and has subscribed.
 
         Args:
-            device_id: Whom to.
-            body: ``bytes`` or ``str`` as they are; anything else as JSON, with content type ``application/json`` unless
-                another is given. At most 64 KB, properties included.
-            properties: The application's own, ``None`` for a null value; ``$.mid``, ``$.cid``, ``$.ct`` and the like
-                set system properties.
-            message_id: ``$.mid``; a random one if absent.
+            device_id: The receiving device.
+            body: ``bytes`` or ``str``, sent unchanged; anything else is sent as JSON, with content type
+                ``application/json`` unless you give another. At most 64 KB, properties included.
+            properties: The application properties, with ``None`` for a null value. ``$.mid``, ``$.cid``, ``$.ct`` and
+                similar names set system properties.
+            message_id: ``$.mid``; random by default.
             correlation_id: ``$.cid``.
             content_type: ``$.ct``.
-            ack: Which feedback to give: see :meth:`feedback`.
-            expiry: When the message expires, with a time zone (``$.exp``).
-            ttl: In how many seconds it expires, in place of ``expiry``. By default after the hub's ``c2d_ttl``.
+            ack: The feedback to give: see :meth:`feedback`.
+            expiry: The time when the message expires, with a time zone (``$.exp``).
+            ttl: The seconds until the message expires, instead of ``expiry``. Defaults to the hub's ``c2d_ttl``.
 
         Returns:
             The message's id.
@@ -55,8 +55,8 @@ class CloudMessagesMixin:
         Raises:
             TypeError: Names the part of the body that is not JSON.
             ValueError: The message is too large, or a property breaks a rule.
-            RuntimeError: 50 messages wait for the device already.
-            LookupError: There is no such device.
+            RuntimeError: The device's queue is full (50 messages).
+            LookupError: The device does not exist.
         """
         data, implied = body_of(body, self._json_default)
         if expiry is not None and ttl is not None:
@@ -73,27 +73,27 @@ class CloudMessagesMixin:
         return self._core.send_c2d(device_id, data, pairs, ttl)
 
     def pending_c2d(self, device_id: str) -> int:
-        """Return how many cloud-to-device messages the device has not acknowledged.
+        """Return the number of cloud-to-device messages that the device has not acknowledged.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         return self._core.pending_c2d(device_id)
 
     def purge_c2d(self, device_id: str) -> int:
-        """Empty the device's queue, with the messages on their way; return how many they were.
+        """Remove all messages from the device's queue, including those in delivery; return their number.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         return self._core.purge_c2d(device_id)
 
     def feedback(self, device_id: str | None = None) -> list[FeedbackRecord]:
-        """Return what became of messages whose sender asked, of a device or of all, oldest first.
+        """Return the feedback records of one device, or of all devices, oldest first.
 
-        ``ack="positive"`` asks for ``Success``, ``"negative"`` for everything else, ``"full"`` for both. The service
-        hands feedback out in batches of 64 records or every 15 seconds; here each record is there at once. The newest
-        10,000 are kept, in memory.
+        A record says how a message ended, if its sender asked for that: ``ack="positive"`` asks for ``Success``,
+        ``"negative"`` for every other outcome, ``"full"`` for both. The service delivers feedback in batches of 64
+        records or every 15 seconds; here each record is available at once. The hub keeps the newest 10,000 in memory.
         """
         from datetime import datetime, timezone
 
@@ -114,15 +114,15 @@ class CloudMessagesMixin:
     def wait_for_feedback(
         self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
     ) -> list[FeedbackRecord]:
-        """Wait until there are at least ``count`` records of :meth:`feedback`; return all that are kept.
+        """Wait for at least ``count`` records of :meth:`feedback`; return all records.
 
         Args:
-            device_id: Of which device; of all if absent.
-            count: How many at least.
+            device_id: The device's id; all devices by default.
+            count: The minimum number of records.
             timeout: In seconds; ``None`` waits without a limit.
 
         Raises:
-            TimeoutError: Fewer came in time; says how many.
+            TimeoutError: Fewer records arrived in time. The text gives their number.
         """
         __tracebackhide__ = True
         return run(self._fed_back(device_id, count, timeout), self._core)
@@ -130,7 +130,7 @@ class CloudMessagesMixin:
     async def wait_for_feedback_async(
         self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
     ) -> list[FeedbackRecord]:
-        """Wait for feedback while the event loop runs on; see :meth:`wait_for_feedback`."""
+        """Do the same as :meth:`wait_for_feedback` without blocking the event loop."""
         __tracebackhide__ = True
         return await run_async(self._fed_back(device_id, count, timeout), self._core)
 
@@ -144,7 +144,7 @@ class CloudMessagesMixin:
 
 
 def body_of(body: Any, json_default: Callable[[Any], Any] | None) -> tuple[bytes, dict[str, str]]:
-    """Return a body as bytes, and the system properties that go with its kind.
+    """Return a body as bytes, and the system properties that its type implies.
 
     Raises:
         TypeError: Names the part that is not JSON.
@@ -157,7 +157,7 @@ def body_of(body: Any, json_default: Callable[[Any], Any] | None) -> tuple[bytes
 
 
 def with_implied(implied: dict[str, str], given: list[tuple[str, Any]]) -> list[tuple[str, Any]]:
-    """Put properties that go with the kind of body before those that are given, unless these name them."""
+    """Add the properties that the body's type implies, unless the caller gave them."""
     named = {name for name, _ in given}
     return [*((name, value) for name, value in implied.items() if name not in named), *given]
 

@@ -1,4 +1,4 @@
-"""What a test asks of a local hub about the connections of its devices."""
+"""The connections of devices to a local hub, as tests observe them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionsMixin:
-    """The part of :class:`~azmqtt.LocalHub` that watches connections, and ends them."""
+    """The methods of :class:`~azmqtt.LocalHub` that observe and end connections."""
 
     _core: _core.Hub
 
@@ -20,7 +20,7 @@ class ConnectionsMixin:
         """Return whether the device or module is connected.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         return self._core.connected(device_id, module_id)
 
@@ -35,8 +35,8 @@ class ConnectionsMixin:
         """Wait until the device or module is connected, or with ``connected=False`` until it is not.
 
         Raises:
-            TimeoutError: It did not come to that in time.
-            LookupError: There is no such device.
+            TimeoutError: The connection did not reach that state in time.
+            LookupError: The device does not exist.
         """
         __tracebackhide__ = True
         run(self._connected(device_id, module_id, timeout, connected=connected), self._core)
@@ -49,7 +49,7 @@ class ConnectionsMixin:
         connected: bool = True,
         timeout: float | None = 10,
     ) -> None:
-        """Wait for a connection while the event loop runs on; see :meth:`wait_for_connection`."""
+        """Do the same as :meth:`wait_for_connection` without blocking the event loop."""
         __tracebackhide__ = True
         await run_async(self._connected(device_id, module_id, timeout, connected=connected), self._core)
 
@@ -62,44 +62,44 @@ class ConnectionsMixin:
             raise not_in_time(who, timeout, self.last_refusal, connected=connected)
 
     def connection_count(self, device_id: str, *, module_id: str | None = None) -> int:
-        """Return how many connections of the device or module were accepted since the hub started.
+        """Return how many connections of the device or module the hub has accepted since it started.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         return self._core.connection_count(device_id, module_id)
 
     def disconnect(self, device_id: str, *, module_id: str | None = None) -> bool:
-        """Drop the device's or module's connection without a word, as a broken network does.
+        """Close the connection of a device or module without a packet, as a broken network does.
 
         Returns:
-            False if there was none.
+            ``False`` if it was not connected.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         return self._core.disconnect(device_id, module_id)
 
     def expire_token(self, device_id: str, *, module_id: str | None = None) -> bool:
-        """End the device's or module's connection as if its SAS token had expired.
+        """End the connection of a device or module as if its SAS token had expired.
 
         Returns:
-            False if there was none.
+            ``False`` if it was not connected.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         return self._core.expire_token(device_id, module_id)
 
     def last_close(self, device_id: str, *, module_id: str | None = None) -> str | None:
-        """Return why the device's or module's last connection ended, in words; MQTT itself has none.
+        """Return a text that explains why the last connection of a device or module ended.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         return self._core.last_close(device_id, module_id)
 
     @property
     def last_refusal(self) -> str | None:
-        """Why the last refused connection was refused, in words."""
+        """A text that explains why the hub refused the last connection that it refused."""
         return self._core.last_refusal

@@ -1,4 +1,4 @@
-"""The devices of a local hub: made, listed, removed, let in or not."""
+"""The devices of a local hub: creating, listing, removing, enabling and disabling them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class DevicesMixin:
-    """The part of :class:`~azmqtt.LocalHub` that knows its devices."""
+    """The methods of :class:`~azmqtt.LocalHub` that manage devices."""
 
     _core: _core.Hub
 
@@ -26,19 +26,18 @@ class DevicesMixin:
         x509_thumbprint: str | tuple[str, str] | None = None,
         ca: bool = False,
     ) -> LocalDevice:
-        """Make a device. It authenticates with tokens, unless one of the last two arguments says otherwise.
+        """Create a device. It authenticates with SAS tokens, unless you pass ``x509_thumbprint`` or ``ca``.
 
         Args:
-            device_id: At most 128 ASCII letters, digits and ``- . % _ * ? ! ( ) , : = @ $ '``; a random one
-                if absent.
-            key: Its symmetric key in base64; a random one if absent.
-            x509_thumbprint: It authenticates with the certificate of this SHA-1 or SHA-256 thumbprint, in
-                hexadecimal digits; a tuple for two, either of which is taken.
-            ca: It authenticates with a certificate that has its id as the common name and is signed by an authority
-                of the hub: its own (:meth:`create_certificate`), or one that was added (:meth:`add_ca`).
+            device_id: At most 128 ASCII letters, digits and ``- . % _ * ? ! ( ) , : = @ $ '``; random by default.
+            key: The device's symmetric key in base64; random by default.
+            x509_thumbprint: The SHA-1 or SHA-256 thumbprint, in hexadecimal digits, of the certificate that the device
+                authenticates with; a tuple of two allows either certificate.
+            ca: Whether the device authenticates with a certificate that has its id as the common name and is signed by
+                an authority of the hub: the hub's own (:meth:`create_certificate`) or an added one (:meth:`add_ca`).
 
         Raises:
-            ValueError: There is such a device already, or an argument breaks a rule.
+            ValueError: The device already exists, or an argument is invalid.
         """
         one_way_to_authenticate(key is not None, x509_thumbprint is not None, ca)
         if device_id is None:
@@ -52,10 +51,10 @@ class DevicesMixin:
         return self.device(device_id)
 
     def device(self, device_id: str) -> LocalDevice:
-        """Return what a device needs to connect.
+        """Return a device with its connection string.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         from azmqtt._hub_types import LocalDevice
 
@@ -66,17 +65,17 @@ class DevicesMixin:
         return [self.device(device_id) for device_id in self._core.device_ids()]
 
     def remove_device(self, device_id: str) -> None:
-        """Forget a device and its modules. Their connections end.
+        """Remove a device and its modules. Their connections end.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         self._core.remove_device(device_id)
 
     def set_enabled(self, device_id: str, enabled: bool) -> None:  # noqa: FBT001 - its meaning is plain
-        """Let a device and its modules connect or not. The connections of those that may not end.
+        """Allow or forbid a device and its modules to connect. Disabling a device ends its connections.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         self._core.set_enabled(device_id, enabled)

@@ -1,4 +1,4 @@
-"""What a test asks of a local hub about faults."""
+"""Faults of a local hub, injected by tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FaultsMixin(ServiceFaultsMixin):
-    """The part of :class:`~azmqtt.LocalHub` that does wrong when it is asked to."""
+    """The fault injection of :class:`~azmqtt.LocalHub`."""
 
     _core: Hub
     _faults: HubFaults
@@ -31,25 +31,28 @@ class FaultsMixin(ServiceFaultsMixin):
         after: float = 0,
         lasting: float | None = None,
     ) -> InjectedFault:
-        """Have something go wrong; see :mod:`azmqtt.faults`.
+        """Inject a fault; see :mod:`azmqtt.faults`.
 
         Args:
-            fault: What, and at which moment; or a text such as ``"lose:on=puback,count=2"``.
-            device_id: Whose traffic; everybody's if absent. A device's is without its modules'.
-            module_id: The device's module.
-            count: How often at most. Once if absent; with ``probability`` or ``lasting``, any number.
-            skip: On how many occasions nothing happens first.
-            probability: The chance of each occasion, from 0 to 1.
-            seed: Decides the chances; 0 if absent. The n-th occasion of a device falls alike in every run.
-            after: Seconds until it may happen.
-            lasting: For how many seconds, from then on.
+            fault: The fault, or a text such as ``"lose:on=puback,count=2"``.
+            device_id: The device that the fault applies to; all devices and modules by default. The traffic of the
+                device's modules is not affected.
+            module_id: The module that the fault applies to.
+            count: How often the fault occurs at most. The default is once; with ``probability`` or ``lasting``, any
+                number of times.
+            skip: The number of matching events to let pass first.
+            probability: The chance that the fault occurs at a matching event, from 0 to 1.
+            seed: The seed of the random numbers; 0 by default. The n-th event of a device has the same outcome in every
+                run.
+            after: Seconds until the fault becomes active.
+            lasting: Seconds that the fault stays active.
 
         Returns:
-            The fault: wait for it, take it away, or use it in a ``with``.
+            The fault. You can wait for it, remove it, or use it as a context manager.
 
         Raises:
-            ValueError: An argument makes no sense; names it.
-            LookupError: There is no such device.
+            ValueError: An argument is invalid. The text names it.
+            LookupError: The device does not exist.
             RuntimeError: The hub is stopped.
         """
         return self._inject(

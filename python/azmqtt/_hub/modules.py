@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ModulesMixin:
-    """The part of :class:`~azmqtt.LocalHub` that is about modules alone."""
+    """The methods of :class:`~azmqtt.LocalHub` that manage modules."""
 
     _core: _core.Hub
     _json_default: Callable[[Any], Any] | None
@@ -30,18 +30,18 @@ class ModulesMixin:
         x509_thumbprint: str | tuple[str, str] | None = None,
         ca: bool = False,
     ) -> LocalModule:
-        """Make a module of a device, with keys, twin and connection of its own.
+        """Create a module of a device. It has its own keys, twin and connection.
 
         Args:
-            device_id: The device that it belongs to.
-            module_id: By the rules of device ids.
-            key: Its symmetric key in base64; a random one if absent.
-            x509_thumbprint: As for a device: the certificate's thumbprint, or two.
+            device_id: The device that the module belongs to.
+            module_id: The module's id. The rules for device ids apply.
+            key: The module's symmetric key in base64; random by default.
+            x509_thumbprint: One or two thumbprints, as for a device.
             ca: As for a device. The certificate's common name is ``device/module``.
 
         Raises:
-            LookupError: There is no such device.
-            ValueError: There is such a module already, or an argument breaks a rule.
+            LookupError: The device does not exist.
+            ValueError: The module already exists, or an argument is invalid.
             RuntimeError: The device has 50 modules, the limit of a hub.
         """
         one_way_to_authenticate(key is not None, x509_thumbprint is not None, ca)
@@ -54,10 +54,10 @@ class ModulesMixin:
         return self.module(device_id, module_id)
 
     def module(self, device_id: str, module_id: str) -> LocalModule:
-        """Return what a module needs to connect.
+        """Return a module with its connection string.
 
         Raises:
-            LookupError: There is no such module.
+            LookupError: The module does not exist.
         """
         from azmqtt._hub_types import LocalModule
 
@@ -67,15 +67,15 @@ class ModulesMixin:
         """Return the modules of a device, in the order of their ids.
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         return [self.module(device_id, module_id) for module_id in self._core.module_ids(device_id)]
 
     def remove_module(self, device_id: str, module_id: str) -> None:
-        """Forget a module. Its connection ends.
+        """Remove a module. Its connection ends.
 
         Raises:
-            LookupError: There is no such module.
+            LookupError: The module does not exist.
         """
         self._core.remove_module(device_id, module_id)
 
@@ -92,22 +92,24 @@ class ModulesMixin:
     ) -> None:
         """Queue a message to an input of a module, as the routes of an IoT Edge gateway do.
 
-        It is delivered when the module is connected and has subscribed, and kept until it is acknowledged.
+        The hub delivers the message once the module is connected and has subscribed, and keeps it until the module
+        acknowledges it.
 
         Args:
             device_id: The module's device.
             module_id: The module.
-            input_name: Its input, at most 128 bytes without ``/ + # ?``.
+            input_name: The name of the input, at most 128 bytes without ``/ + # ?``.
             body: As for :meth:`send_c2d`; at most 256 KB, properties included.
-            properties: The application's own; ``$.mid``, ``$.cid``, ``$.ct`` and the like set system properties.
-            connection_device_id: The device that it comes from; the module's own if absent.
-            connection_module_id: The module of that device that it comes from, if any.
+            properties: The application properties; ``$.mid``, ``$.cid``, ``$.ct`` and similar names set system
+                properties.
+            connection_device_id: The device that sent the message; defaults to the module's own device.
+            connection_module_id: The module that sent the message, if any.
 
         Raises:
             TypeError: Names the part of the body that is not JSON.
-            ValueError: The message is too large, or an argument breaks a rule.
-            RuntimeError: 1,024 messages wait for the module already.
-            LookupError: There is no such module.
+            ValueError: The message is too large, or an argument is invalid.
+            RuntimeError: The module's queue is full (1,024 messages).
+            LookupError: The module does not exist.
         """
         data, implied = body_of(body, self._json_default)
         pairs = dict(properties or {})
@@ -118,9 +120,9 @@ class ModulesMixin:
         self._core.send_to_input(device_id, module_id, input_name, data, with_implied(implied, list(pairs.items())))
 
     def pending_inputs(self, device_id: str, module_id: str) -> int:
-        """Return how many messages to its inputs the module has not acknowledged.
+        """Return the number of input messages that the module has not acknowledged.
 
         Raises:
-            LookupError: There is no such module.
+            LookupError: The module does not exist.
         """
         return self._core.pending_inputs(device_id, module_id)

@@ -1,4 +1,4 @@
-"""What a local hub has recorded of every MQTT packet, and waiting for one."""
+"""The MQTT packets that a local hub has recorded, and waiting for a packet."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 
 
 class PacketsMixin:
-    """The part of :class:`~azmqtt.LocalHub` that shows what was on the wire."""
+    """The packet recording of :class:`~azmqtt.LocalHub`."""
 
     _core: _core.Hub
     _packets: PacketLog
 
     def packets(self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0) -> list[Packet]:
-        """Return the recorded packets of a device or module, or of all, oldest first.
+        """Return the recorded packets of a device or module, or of all clients, oldest first.
 
-        Packets are found by the client id of their CONNECT, whether the hub let the client in or not. Those of the
-        provisioning service have the registration id. Passwords are not kept.
+        The client id in CONNECT identifies the client, whether the hub accepted the connection or not. On the
+        provisioning service it is the registration id. Passwords are not recorded.
 
         Args:
-            device_id: Whose packets; everybody's if absent.
-            module_id: The device's module; without it, only those of the device itself.
-            after: Only those with a higher ``sequence``, to look again for what came since.
+            device_id: The device's id; all devices by default.
+            module_id: The module's id. Without it, only the device itself counts.
+            after: Return only those with a higher ``sequence``: what is new since an earlier call.
 
         Raises:
             RuntimeError: Packets are not recorded: ``LocalHub(record_packets=True)``.
-            ValueError: A module without its device.
+            ValueError: ``module_id`` is given without ``device_id``.
         """
         module_of_a_device(device_id, module_id)
         not_negative("after", after)
@@ -51,19 +51,19 @@ class PacketsMixin:
         module_id: str | None = None,
         after: int = 0,
     ) -> Packet:
-        """Wait for a packet; return the first that matches, which may have been recorded already.
+        """Wait for a packet; return the first match. Packets recorded before the call count.
 
         Args:
-            device_id: Whose packets; everybody's if absent.
-            predicate: Says of a :class:`Packet` whether it is the one. Any one is if absent.
+            device_id: The device's id; all devices by default.
+            predicate: Takes a :class:`Packet` and returns whether it matches. By default any one matches.
             timeout: In seconds; ``None`` waits without a limit.
             kind: The packet's kind, such as ``"PUBLISH"``.
-            module_id: The device's module.
-            after: Only those with a higher ``sequence``.
+            module_id: The module's id.
+            after: Consider only those with a higher ``sequence``.
 
         Raises:
-            TimeoutError: None came in time; shows the last that did come.
-            ValueError: There is no such kind.
+            TimeoutError: None matched in time. The text shows the last ones.
+            ValueError: The kind is unknown.
             RuntimeError: Packets are not recorded, or the hub is stopped.
         """
         __tracebackhide__ = True
@@ -79,7 +79,7 @@ class PacketsMixin:
         module_id: str | None = None,
         after: int = 0,
     ) -> Packet:
-        """Wait for a packet while the event loop runs on; see :meth:`wait_for_packet`."""
+        """Do the same as :meth:`wait_for_packet` without blocking the event loop."""
         __tracebackhide__ = True
         return await run_async(self._packet(device_id, predicate, timeout, kind, module_id, after), self._core)
 
@@ -103,10 +103,10 @@ class PacketsMixin:
         )
 
     def packet_log(self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0) -> str:
-        """Return the recorded packets as text, a line for each, for people to read.
+        """Return the recorded packets as readable text, one line for each.
 
-        A line has the seconds since the first packet, the packet, and the beginning of its body. Of credentials there
-        is nothing in it.
+        A line shows the seconds since the first packet, the packet, and the beginning of its body. It contains no
+        credentials.
 
         Raises:
             RuntimeError: Packets are not recorded.

@@ -1,4 +1,4 @@
-"""The provisioning service of a local hub, from the side of those who run it."""
+"""The provisioning service of a local hub, from the operator's side."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ if TYPE_CHECKING:
     from azmqtt._hub_provisioning import AllocationRequest, Enrollment, EnrollmentGroup, LocalRegistration
     from azmqtt._types import JsonObject
 
-#: Seconds after which the thread that asks the allocation policy looks whether the hub still runs.
+#: Seconds between checks of the allocation policy's thread whether the hub still runs.
 _TICK = 0.5
-#: Requests that may be failed in advance.
+#: How many future requests may be set to fail.
 _MOST_FAULTS = 1_000_000
 
 
 class Policy:
-    """The allocation policy of a hub, and whether a thread is there to ask it."""
+    """The allocation policy of a hub, and whether a thread calls it."""
 
     def __init__(self) -> None:
-        """Begin without one."""
+        """Start without a policy."""
         self.now: Callable[[AllocationRequest], Any] | None = None
         self.is_asked = False
 
 
 class ProvisioningMixin:
-    """The part of :class:`~azmqtt.LocalHub` that is about provisioning."""
+    """The provisioning methods of :class:`~azmqtt.LocalHub`."""
 
     _core: _core.Hub
     _provisioning: ProvisioningService
@@ -39,12 +39,12 @@ class ProvisioningMixin:
 
     @property
     def id_scope(self) -> str:
-        """Names this provisioning service to its devices. It stays the same with a state directory."""
+        """The ID scope that identifies this provisioning service to devices. A state directory keeps it."""
         return self._provisioning.id_scope
 
     @property
     def provisioning_host(self) -> str:
-        """The name or address by which devices reach the provisioning service."""
+        """The host name or address of the provisioning service."""
         return self._provisioning.host
 
     @property
@@ -54,18 +54,18 @@ class ProvisioningMixin:
 
     @property
     def provisioning_service_connection_string(self) -> str:
-        """What back-end applications manage enrolments with, over REST on :attr:`provisioning_port`; a secret.
+        """The connection string with which back-end applications manage enrolments over REST, a secret.
 
-        In the form ``HostName=…:{port};SharedAccessKeyName=provisioningserviceowner;SharedAccessKey=…``, without the
-        port if it is 443. Its key stays the same with a state directory.
+        It reads ``HostName=…:{port};SharedAccessKeyName=provisioningserviceowner;SharedAccessKey=…``, with
+        :attr:`provisioning_port`, unless that is 443. A state directory keeps its key.
         """
         return self._provisioning.service_connection_string
 
     @property
     def provisioning_options(self) -> dict[str, Any]:
-        """What :meth:`azmqtt.DeviceClient.provision` needs to find this service and then this hub, by name.
+        """The arguments with which :meth:`azmqtt.DeviceClient.provision` reaches this service and then this hub.
 
-        Over WebSockets both are on :attr:`~azmqtt.LocalHub.websocket_port`.
+        For WebSockets, both use :attr:`~azmqtt.LocalHub.websocket_port`.
         """
         return {
             "provisioning_host": self.provisioning_host,
@@ -88,22 +88,24 @@ class ProvisioningMixin:
         initial_twin: JsonObject | None = None,
         enabled: bool = True,
     ) -> Enrollment:
-        """Let one device register.
+        """Create an individual enrolment, which allows one device to register.
 
         Args:
-            registration_id: At most 128 ASCII letters, digits and ``- . _ :``, without regard to case.
-            key: Its primary symmetric key in base64; a random one if absent. The device in the hub gets the same.
-            secondary_key: Its secondary key, likewise. Either one signs.
-            x509_thumbprint: It shows the certificate of this SHA-1 or SHA-256 thumbprint, in hexadecimal digits, in
-                place of a key; a tuple for two, either of which is taken.
-            ca: It shows a certificate that has its registration id as the common name and is signed by an authority of
-                the hub: its own (:meth:`create_certificate`), or one that was added (:meth:`add_ca`).
-            device_id: Its id in the hub; the registration id if absent.
-            initial_twin: ``{"tags": …, "properties": {"desired": …}}``, either part absent, for a device that is made.
-            enabled: Whether it may register now.
+            registration_id: At most 128 ASCII letters, digits and ``- . _ :``; case does not matter.
+            key: The primary symmetric key in base64; random by default. The device in the hub gets the same key.
+            secondary_key: The secondary symmetric key in base64; random by default. The device may use either key.
+            x509_thumbprint: The SHA-1 or SHA-256 thumbprint, in hexadecimal digits, of the certificate that the device
+                authenticates with instead of a key; a tuple of two allows either certificate.
+            ca: Whether the device authenticates with a certificate that has its registration id as the common name and
+                is signed by an authority of the hub: the hub's own (:meth:`create_certificate`) or an added one
+                (:meth:`add_ca`).
+            device_id: The device's id in the hub; the registration id by default.
+            initial_twin: The twin of a new device: ``{"tags": …, "properties": {"desired": …}}``. Both parts are
+                optional.
+            enabled: Whether the device may register now.
 
         Raises:
-            ValueError: There is such an enrolment already, or an argument breaks a rule.
+            ValueError: The enrolment already exists, or an argument is invalid.
         """
         from azmqtt._hub_provisioning import Enrollment
 
@@ -122,19 +124,21 @@ class ProvisioningMixin:
         initial_twin: JsonObject | None = None,
         enabled: bool = True,
     ) -> EnrollmentGroup:
-        """Let all devices register whose keys are derived from one, or whose certificates an authority signed.
+        """Create an enrolment group for devices with derived keys, or with certificates signed by an authority.
 
         Args:
             name: At most 128 ASCII letters, digits and ``- . _ :``.
-            key: The group's primary symmetric key in base64; a random one if absent.
-            secondary_key: The group's secondary key, likewise.
-            ca: They show certificates in place of keys, each with the registration id as its common name, signed by an
-                authority of the hub: its own (:meth:`create_certificate`), or one that was added (:meth:`add_ca`).
-            initial_twin: ``{"tags": …, "properties": {"desired": …}}``, either part absent, for devices that are made.
-            enabled: Whether they may register now.
+            key: The group's primary symmetric key in base64; random by default.
+            secondary_key: The group's secondary symmetric key in base64; random by default.
+            ca: Whether the devices authenticate with certificates instead of keys. A certificate has the registration
+                id as its common name and is signed by an authority of the hub: the hub's own
+                (:meth:`create_certificate`) or an added one (:meth:`add_ca`).
+            initial_twin: The twin of new devices: ``{"tags": …, "properties": {"desired": …}}``. Both parts are
+                optional.
+            enabled: Whether the devices may register now.
 
         Raises:
-            ValueError: There is such a group already, or an argument breaks a rule.
+            ValueError: The group already exists, or an argument is invalid.
         """
         from azmqtt._hub_provisioning import EnrollmentGroup
 
@@ -142,57 +146,57 @@ class ProvisioningMixin:
         return EnrollmentGroup(name, *(self._provisioning.group_keys(name) or (None, None)))
 
     def set_enrollment_enabled(self, registration_id: str, enabled: bool) -> None:  # noqa: FBT001 - its meaning is plain
-        """Let the device of an enrolment register or not. The device in the hub stays as it is.
+        """Allow or forbid the device of an enrolment to register. The device in the hub stays as it is.
 
         Raises:
-            LookupError: There is no such enrolment.
+            LookupError: The enrolment does not exist.
         """
         self._provisioning.set_enrollment_enabled(registration_id, enabled)
 
     def set_enrollment_group_enabled(self, name: str, enabled: bool) -> None:  # noqa: FBT001 - the same
-        """Let the devices of a group register or not. The devices in the hub stay as they are.
+        """Allow or forbid the devices of a group to register. The devices in the hub stay as they are.
 
         Raises:
-            LookupError: There is no such group.
+            LookupError: The group does not exist.
         """
         self._provisioning.set_group_enabled(name, enabled)
 
     def remove_enrollment(self, registration_id: str) -> None:
-        """Forget an enrolment. The device in the hub stays.
+        """Remove an enrolment. The device in the hub stays.
 
         Raises:
-            LookupError: There is no such enrolment.
+            LookupError: The enrolment does not exist.
         """
         self._provisioning.remove_enrollment(registration_id)
 
     def remove_enrollment_group(self, name: str) -> None:
-        """Forget an enrolment group. The devices in the hub stay.
+        """Remove an enrolment group. The devices in the hub stay.
 
         Raises:
-            LookupError: There is no such group.
+            LookupError: The group does not exist.
         """
         self._provisioning.remove_group(name)
 
     def registrations(self) -> list[LocalRegistration]:
-        """Return the devices that were assigned, in the order of their registration ids."""
+        """Return the assigned devices, in the order of their registration ids."""
         from azmqtt._hub_provisioning import LocalRegistration
 
         return [LocalRegistration(*record) for record in self._provisioning.registrations()]
 
     def remove_registration(self, registration_id: str) -> None:
-        """Forget that a device was assigned. Its enrolment stays, and so does the device in the hub.
+        """Remove a device's registration. Its enrolment and the device in the hub stay.
 
         Raises:
-            LookupError: There is no such registration.
+            LookupError: The registration does not exist.
         """
         self._provisioning.remove_registration(registration_id)
 
     def set_provisioning_pace(self, *, polls: int = 0, retry_after: int = 0) -> None:
-        """Say how long registrations take from now on.
+        """Set how long future registrations take.
 
         Args:
-            polls: How often a device that asks how far it is hears "assigning" before it hears the end.
-            retry_after: The seconds that it is told to wait before it asks. The service says 3.
+            polls: How many status requests of a device are answered "assigning" before the final answer.
+            retry_after: The ``retry-after`` of these answers in seconds. The service sends 3.
         """
         within("polls", polls, 0, 2**32 - 1)
         within("retry_after", retry_after, 0, 10**9)
@@ -204,10 +208,10 @@ class ProvisioningMixin:
         """Answer the next requests to the provisioning service with an error.
 
         Args:
-            error_code: Six digits of which the first three are the status, such as 429001.
-            count: How many requests.
-            retry_after: The seconds that the device is told to wait.
-            message: For people.
+            error_code: Six digits, of which the first three are the status, such as 429001.
+            count: The number of requests.
+            retry_after: The ``retry-after`` of the answers in seconds.
+            message: A human-readable text.
         """
         within("error_code", error_code, 0, 2**32 - 1)
         within("count", count, 0, _MOST_FAULTS)
@@ -216,21 +220,21 @@ class ProvisioningMixin:
         self._provisioning.add_errors(count, error_code, message, retry_after)
 
     def mute_provisioning(self, *, count: int = 1, close: bool = False) -> None:
-        """Do not answer the next requests to the provisioning service, or with ``close`` end their connections."""
+        """Leave the next requests to the provisioning service unanswered, or with ``close`` end their connections."""
         within("count", count, 0, _MOST_FAULTS)
         self._provisioning.add_silence(count, close)
 
     def on_allocation(self, policy: Callable[[AllocationRequest], Any] | None) -> None:
-        """Ask ``policy`` before a device is assigned, as the service asks a webhook for custom allocation.
+        """Call ``policy`` before a device is assigned, as the service calls a webhook for custom allocation.
 
         Args:
-            policy: Called on a thread of the hub's, one call at a time, with an :class:`AllocationRequest`. It returns
-                what the device gets as payload, or an :class:`Allocation`. If it raises, the registration fails with
-                400207 as for a webhook that answers with 500, and :attr:`~azmqtt.LocalHub.last_refusal` has the
-                exception's text. ``None`` removes it.
+            policy: A function that takes an :class:`AllocationRequest` and returns the payload for the device, or an
+                :class:`Allocation`. The hub calls it on its own thread, one call at a time. If it raises, the
+                registration fails with 400207, as for a webhook that answers 500, and
+                :attr:`~azmqtt.LocalHub.last_refusal` contains the exception's text. ``None`` removes the policy.
 
         Raises:
-            TypeError: ``policy`` is not callable, or an ``async def``.
+            TypeError: ``policy`` is not callable, or is an ``async def``.
         """
         from inspect import iscoroutinefunction
         from threading import Thread
@@ -244,7 +248,7 @@ class ProvisioningMixin:
         if policy is None or self._policy.is_asked:
             return
         self._policy.is_asked = True
-        # The thread has no reference to this object, which it would keep alive.
+        # The thread holds no reference to this object, because that would keep the object alive.
         arguments = (self._provisioning, self._core, self._policy)
         Thread(target=_allocate, args=arguments, name="azmqtt-allocation", daemon=True).start()
 
@@ -252,7 +256,7 @@ class ProvisioningMixin:
 def _shown(
     key: str | None, secondary_key: str | None, thumbprint: str | tuple[str, str] | None, *, ca: bool
 ) -> tuple[tuple[str | None, str | None], tuple[str, str | None] | None, bool]:
-    """Lay out for the core what devices show."""
+    """Return the credentials of an enrolment in the form that the core expects."""
     by_key = key is not None or secondary_key is not None
     one_way_to_authenticate(by_key, thumbprint is not None, ca)
     return (key, secondary_key), (thumbprint, None) if isinstance(thumbprint, str) else thumbprint, ca
@@ -270,11 +274,11 @@ def _allocate(service: _core.ProvisioningService, hub: _core.Hub, policy: Policy
         operation_id, registration_id, group, payload = asked
         try:
             ask = policy.now
-            # It may have been taken back meanwhile.
+            # The policy may have been removed meanwhile.
             answer = ask(AllocationRequest(registration_id, group, payload)) if ask else None
             if not isinstance(answer, Allocation):
                 answer = Allocation(payload=answer)
             service.allocate(operation_id, answer.payload, answer.device_id, answer.initial_twin)
-        except BaseException as error:  # whatever a policy raises fails its registration, and no other
+        except BaseException as error:  # an exception of the policy fails this registration only
             logging.getLogger("azmqtt.hub").exception("the allocation policy failed for %s", registration_id)
             service.refuse(operation_id, f"{type(error).__name__}: {error}")

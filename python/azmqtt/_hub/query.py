@@ -1,4 +1,4 @@
-"""Queries of the local hub, as service applications make them."""
+"""Queries of the local hub, from a service application's side."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from azmqtt import _core
 
-#: The largest page that a hub gives; one query goes through as many as there are.
+#: The largest page that a hub returns; one query reads all pages.
 PAGE = 1000
 
 
 class QueriesMixin:
-    """The part of :class:`~azmqtt.LocalHub` that answers queries."""
+    """The queries of :class:`~azmqtt.LocalHub`."""
 
     _core: _core.Hub
 
     def query(self, query: str) -> list[dict[str, Any]]:
-        """Return what a query in IoT Hub's query language selects, in the order of the ids.
+        """Return the results of a query in IoT Hub's query language, in the order of the ids.
 
-        ``SELECT *`` gives whole twins, as :meth:`~azmqtt.LocalHub.twin` does; columns and aggregates give a row each.
-        The same queries work over the REST API of the hub, page by page (``docs/query-language.md`` has the language).
+        ``SELECT *`` returns complete twins, as :meth:`~azmqtt.LocalHub.twin` does; columns and aggregates return rows.
+        The hub's REST API runs the same queries, page by page. ``docs/query-language.md`` describes the language.
 
         Args:
-            query: Such as ``"SELECT deviceId FROM devices WHERE properties.reported.firmware = '1.1'"``, of
-                ``devices``, ``devices.modules`` or ``devices.jobs``.
+            query: A query of ``devices``, ``devices.modules`` or ``devices.jobs``, such as
+                ``"SELECT deviceId FROM devices WHERE properties.reported.firmware = '1.1'"``.
 
         Raises:
             TypeError: The query is not a string.
-            ValueError: The query is not of the language; says where and why.
+            ValueError: The query has a syntax error. The text says where and why.
         """
         from azmqtt._support import strict_json
 

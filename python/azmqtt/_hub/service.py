@@ -1,4 +1,4 @@
-"""What a service application does on a hub: read telemetry and twins, send messages, call methods."""
+"""A local hub from a service application's side: telemetry, twins and direct methods."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 
 
 class ServiceMixin(CloudMessagesMixin, UploadsMixin):
-    """The part of :class:`~azmqtt.LocalHub` that a service application sees."""
+    """The methods of :class:`~azmqtt.LocalHub` that do the work of a service application."""
 
     _core: _core.Hub
     _json_default: Callable[[Any], Any] | None
 
     def twin(self, device_id: str, *, module_id: str | None = None) -> dict[str, Any]:
-        """Return a device's or module's twin as a service application sees it.
+        """Return the twin of a device or module as a service application sees it.
 
-        The shape is ``{"deviceId", "etag", "version", "tags", "properties": {"desired", "reported"}, …}``,
-        both sections with ``$version`` and ``$metadata`` (IoT Hub docs, "Understand and use device twins").
+        The result has the form ``{"deviceId", "etag", "version", "tags", "properties": {"desired", "reported"}, …}``.
+        Both sections contain ``$version`` and ``$metadata`` (IoT Hub docs, "Understand and use device twins").
 
         Raises:
-            LookupError: There is no such device.
+            LookupError: The device does not exist.
         """
         from azmqtt._support import strict_json
 
@@ -40,22 +40,22 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         return twin
 
     def patch_desired(self, device_id: str, patch: JsonObject | None, *, module_id: str | None = None) -> int:
-        """Change desired properties as a service application would; ``None`` deletes a property.
+        """Change desired properties as a service application does. The value ``None`` deletes a property.
 
-        A device or module that is connected and has subscribed is notified.
+        The hub notifies the device or module if it is connected and has subscribed.
 
         Args:
-            device_id: Whose properties.
-            patch: A JSON merge patch, a mapping or a dataclass; ``None`` in its place deletes all properties.
-            module_id: The device's module, if they are the module's.
+            device_id: The device's id.
+            patch: A JSON merge patch as a mapping or dataclass; ``None`` deletes all desired properties.
+            module_id: The module's id, to change the properties of a module.
 
         Returns:
-            Their new ``$version``.
+            The new ``$version`` of the desired properties.
 
         Raises:
-            TypeError: The patch is not a mapping, or holds what JSON does not.
-            ValueError: The patch breaks a limit of twins; names the path.
-            LookupError: There is no such device.
+            TypeError: The patch is not a mapping, or contains a value that cannot be encoded as JSON.
+            ValueError: The patch exceeds a limit of twins. The text names the path.
+            LookupError: The device does not exist.
         """
         if patch is not None and not isinstance(patch, Mapping) and not is_dataclass(patch):
             raise TypeError(f"patch must be a mapping, a dataclass or None, not {type(patch).__name__}")
@@ -65,18 +65,18 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
     def telemetry(
         self, device_id: str | None = None, *, module_id: str | None = None, after: int = 0
     ) -> MessageList[TelemetryMessage]:
-        """Return the recorded messages of a device or module, or of all, oldest first.
+        """Return the recorded messages of a device or module, or of all devices, oldest first.
 
-        ``hub.telemetry("dev1").to_pandas()`` makes a pandas frame of them: see :func:`azmqtt.data.frame`.
+        ``hub.telemetry("dev1").to_pandas()`` returns them as a pandas frame: see :func:`azmqtt.data.frame`.
 
         Args:
-            device_id: Whose messages; everybody's if absent. Those of a device that was removed can still be read.
-            module_id: The device's module; without it, only what the device itself sent.
-            after: Only those with a higher ``sequence``, to look again for what came since.
+            device_id: The device's id; all devices by default. The messages of a removed device stay available.
+            module_id: The module's id. Without it, only the device itself counts.
+            after: Return only those with a higher ``sequence``: what is new since an earlier call.
 
         Raises:
-            LookupError: There is no such device or module, and no message of one.
-            ValueError: A module without its device.
+            LookupError: The device or module does not exist, and has sent no message.
+            ValueError: ``module_id`` is given without ``device_id``.
         """
         from datetime import datetime, timezone
 
@@ -87,7 +87,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         not_negative("after", after)
         kept = self._core.telemetry(device_id, after, module_id)
         if not kept and device_id is not None and not self._core.telemetry(device_id, 0, module_id):
-            # It raises for a device that is not there.
+            # Raises if the device does not exist.
             self._core.telemetry_count(device_id, module_id)
         return MessageList(
             TelemetryMessage(
@@ -103,11 +103,11 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         )
 
     def telemetry_count(self, device_id: str | None = None, *, module_id: str | None = None) -> int:
-        """Return how many messages a device or module has sent, or all; those no longer kept are included.
+        """Return how many messages a device or module has sent, or all devices. Messages no longer kept count too.
 
         Raises:
-            LookupError: There is no such device or module.
-            ValueError: A module without its device.
+            LookupError: The device or module does not exist.
+            ValueError: ``module_id`` is given without ``device_id``.
         """
         module_of_a_device(device_id, module_id)
         return self._core.telemetry_count(device_id, module_id)
@@ -162,26 +162,26 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         module_id: str | None = None,
         after: int = 0,
     ) -> MessageList[TelemetryMessage] | TelemetryMessage:
-        """Wait until at least ``count`` messages have come since the hub started; return all that are kept.
+        """Wait until the hub has received at least ``count`` messages since its start; return all that it keeps.
 
-        Or wait for a certain message, and return it::
+        With a predicate, wait for a matching message and return it::
 
             hub.wait_for_telemetry(lambda message: message.json()["temperature"] > 30, 5)
 
         Args:
-            device_id: Whose messages; everybody's if absent. In its place, a predicate for everybody's, followed by the
-                timeout.
-            count: How many at least.
-            timeout: In seconds; ``None`` waits without a limit. 10 s if absent.
-            predicate: Says of a message whether it is the one; the first for which it does is returned, which may have
-                come already.
-            module_id: The device's module; without it, only what the device itself sends counts.
-            after: With a predicate, only those with a higher ``sequence``.
+            device_id: The device's id; all devices by default. You can pass a predicate instead, followed by the
+                timeout, to wait for a message of any device.
+            count: The minimum number of messages.
+            timeout: In seconds, 10 by default; ``None`` waits without a limit.
+            predicate: Takes a message and returns whether it matches. The first match is returned; messages from
+                before the call count.
+            module_id: The module's id. Without it, only messages from the device itself count.
+            after: With a predicate, consider only messages with a higher ``sequence``.
 
         Raises:
-            TimeoutError: Fewer came in time, or none that matches; says what came.
-            LookupError: There is no such device or module.
-            ValueError: A module without its device.
+            TimeoutError: Too few messages arrived in time, or none matched. The text shows the messages.
+            LookupError: The device or module does not exist.
+            ValueError: ``module_id`` is given without ``device_id``.
         """
         __tracebackhide__ = True
         asked = Awaited.read(device_id, count, timeout, predicate, after)
@@ -237,7 +237,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         module_id: str | None = None,
         after: int = 0,
     ) -> MessageList[TelemetryMessage] | TelemetryMessage:
-        """Wait for messages while the event loop runs on; see :meth:`wait_for_telemetry`."""
+        """Do the same as :meth:`wait_for_telemetry` without blocking the event loop."""
         __tracebackhide__ = True
         asked = Awaited.read(device_id, count, timeout, predicate, after)
         return await run_async(self._sent(asked, module_id), self._core)
@@ -268,27 +268,27 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         response_timeout: float = 30,
         connect_timeout: float = 0,
     ) -> MethodResult:
-        """Call a direct method on a device or module and wait for its answer, as a service application does.
+        """Call a direct method of a device or module and wait for its response, as a service application does.
 
         Args:
-            device_id: Whose method.
-            name: Its name: printable ASCII, no spaces or separators.
-            payload: Anything JSON-able of at most 128 KiB.
-            module_id: The device's module, if it is the module's method.
-            response_timeout: How long the device may take to answer, 5 to 300 s.
-            connect_timeout: How long it may take to be connected and subscribed, 0 to 300 s, at most
+            device_id: The device's id.
+            name: The method's name: printable ASCII without spaces or separators.
+            payload: Any value that can be encoded as JSON, at most 128 KiB.
+            module_id: The module's id, to call a method of a module.
+            response_timeout: The seconds that the device has to respond, 5 to 300.
+            connect_timeout: The seconds to wait until the device is connected and subscribed, 0 to 300 and at most
                 ``response_timeout``.
 
         Returns:
             The device's response, with any status.
 
         Raises:
-            RequestFailed: There was no answer. Its ``error_code`` is the service's: 404103 for a device that is not
-                connected and subscribed in time, 504101 for one that does not answer in time, 400027 for one that
-                connects anew meanwhile, 404104 for one whose connection ends.
-            BadAnswer: The device's answer is not JSON.
-            ValueError: An argument breaks a rule.
-            LookupError: There is no such device.
+            RequestFailed: The device did not respond. ``error_code`` is the service's: 404103 if the device was not
+                connected and subscribed in time, 504101 if it did not respond in time, 400027 if it connected anew
+                meanwhile, 404104 if its connection ended.
+            BadAnswer: The device's response is not JSON.
+            ValueError: An argument is invalid.
+            LookupError: The device does not exist.
             RuntimeError: The hub is stopped.
         """
         method_timeouts(response_timeout, connect_timeout)
@@ -304,9 +304,9 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         response_timeout: float = 30,
         connect_timeout: float = 0,
     ) -> MethodResult:
-        """Call a direct method while the event loop runs on; see :meth:`invoke_method`.
+        """Do the same as :meth:`invoke_method` without blocking the event loop.
 
-        A call that is cancelled does not take the method back: the device may still be called.
+        Cancelling the call does not withdraw it: the hub may still call the device.
         """
         method_timeouts(response_timeout, connect_timeout)
         steps = self._called(device_id, name, payload, response_timeout, connect_timeout, module_id)
@@ -321,7 +321,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
         connect_timeout: float,
         module_id: str | None = None,
     ) -> MethodResult:
-        """Call a method with any timeouts."""
+        """Call a method without checking the timeouts."""
         steps = self._called(device_id, name, payload, response_timeout, connect_timeout, module_id)
         return run(steps, self._core)
 
@@ -347,7 +347,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
                 raise RuntimeError("the hub was stopped before the device could be called")
             return answer is not None
 
-        # The core ends it in time.
+        # The core ends the call in time.
         yield answered, None
         status, body = answer or (0, b"")
         try:

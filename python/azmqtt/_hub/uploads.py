@@ -1,4 +1,4 @@
-"""What a service application sees of file uploads on a local hub."""
+"""File uploads to a local hub, from a service application's side."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class UploadsMixin:
-    """The part of :class:`~azmqtt.LocalHub` that plays Blob Storage."""
+    """The methods of :class:`~azmqtt.LocalHub` for file uploads, which the hub stores in place of Blob Storage."""
 
     _core: _core.Hub
 
     def uploads(self, device_id: str | None = None) -> list[FileUpload]:
-        """Return the uploads that devices have ended, of one or of all, oldest first: the newest 10,000."""
+        """Return the newest 10,000 completed uploads of one device, or of all devices, oldest first."""
         from datetime import datetime, timezone
 
         from azmqtt._hub_types import FileUpload
@@ -42,15 +42,15 @@ class UploadsMixin:
     def wait_for_upload(
         self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
     ) -> list[FileUpload]:
-        """Wait until at least ``count`` uploads have ended, well or not; return all of :meth:`uploads`.
+        """Wait until at least ``count`` uploads have succeeded or failed; return all of :meth:`uploads`.
 
         Args:
-            device_id: Of which device; of all if absent.
-            count: How many at least.
+            device_id: The device's id; all devices by default.
+            count: The minimum number of uploads.
             timeout: In seconds; ``None`` waits without a limit.
 
         Raises:
-            TimeoutError: Fewer ended in time; says how many.
+            TimeoutError: Fewer uploads ended in time. The text gives their number.
         """
         __tracebackhide__ = True
         return run(self._uploaded(device_id, count, timeout), self._core)
@@ -58,7 +58,7 @@ class UploadsMixin:
     async def wait_for_upload_async(
         self, device_id: str | None = None, count: int = 1, timeout: float | None = 10
     ) -> list[FileUpload]:
-        """Wait for uploads while the event loop runs on; see :meth:`wait_for_upload`."""
+        """Do the same as :meth:`wait_for_upload` without blocking the event loop."""
         __tracebackhide__ = True
         return await run_async(self._uploaded(device_id, count, timeout), self._core)
 
@@ -71,21 +71,21 @@ class UploadsMixin:
         return self.uploads(device_id)
 
     def blob(self, name: str) -> bytes:
-        """Return the content of a blob. All blobs together may have 512 MiB, in memory.
+        """Return the content of a blob. The hub keeps up to 512 MiB of blobs in memory.
 
         Args:
-            name: The whole name, ``{device id}/{name}``.
+            name: The full name, ``{device id}/{name}``.
 
         Raises:
-            LookupError: There is no such blob, or none of its blocks is committed.
+            LookupError: The blob does not exist, or has no committed blocks.
         """
         return self._blob(name)[0]
 
     def blob_content_type(self, name: str) -> str:
-        """Return the media type of a blob; ``application/octet-stream`` if the device named none.
+        """Return the media type of a blob; ``application/octet-stream`` if the device did not give one.
 
         Raises:
-            LookupError: There is no such blob, or none of its blocks is committed.
+            LookupError: The blob does not exist, or has no committed blocks.
         """
         return self._blob(name)[1]
 

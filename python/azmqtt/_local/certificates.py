@@ -36,7 +36,7 @@ def make_certificate(
         names: Alternative names, of a namespace's clients: of hosts, URIs, addresses, of e-mail.
 
     Raises:
-        ValueError: An argument breaks a rule.
+        ValueError: An argument is invalid.
     """
     from azmqtt._hub_certificates import DeviceCertificate
 

@@ -30,7 +30,7 @@ class ServiceFaultsMixin:
         """Return the faults that have happened, oldest first: the newest 10,000.
 
         Args:
-            after: Only those with a higher ``sequence``.
+            after: Consider only those with a higher ``sequence``.
         """
         from azmqtt.faults import FiredFault
 

@@ -88,8 +88,8 @@ def first_packet(
         timeout: In seconds; ``None`` waits without a limit.
 
     Raises:
-        TimeoutError: None came in time; shows the last that did come.
-        ValueError: There is no such kind.
+        TimeoutError: None matched in time. The text shows the last ones.
+        ValueError: The kind is unknown.
     """
     __tracebackhide__ = True
     if kind is not None and kind not in _KINDS:

@@ -1,4 +1,4 @@
-"""A local Event Grid namespace: a broker with topic spaces and permission bindings on this machine, with no account."""
+"""A local Event Grid namespace: an MQTT broker with topic spaces and permission bindings, without an Azure account."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class LocalNamespace(
 ):
     """An Event Grid namespace on this machine: MQTT 5 and 3.1.1 over TLS and WebSockets, as the service speaks it.
 
-    It listens as soon as it is made, on a thread of its own, until :meth:`close` or the end of a ``with``::
+    The constructor starts it on its own thread. It listens until :meth:`close` or the end of a ``with`` block::
 
         with azmqtt.LocalNamespace() as namespace:
             namespace.create_topic_space("ContosoTopicSpace", ["contosotopics/topic1"])
@@ -57,34 +57,35 @@ class LocalNamespace(
     Clients may not publish or subscribe until a permission binding allows it.
 
     Args:
-        host: The address to listen on. The default is this machine alone.
+        host: The address to listen on. The default accepts connections from this machine only.
         port: The TCP port of MQTT; 0 picks a free one.
         https_port: The TCP port of HTTPS, for MQTT over WebSockets; 0 picks a free one.
-        state: A directory where the certificate authority and resources stay across restarts, made if it is missing.
-            Sessions, messages and role assignments end with the namespace.
-        hostname: The name in the certificate, by which clients reach it.
-        record: Whether published messages are kept (the newest 100,000 or 64 MiB), for :meth:`messages`.
-        record_packets: Whether every MQTT packet is kept (the newest 100,000 or 64 MiB), for :meth:`packets`.
-        units: How many throughput units, 1 to 40: limits of clients, sessions and retained messages go with them.
-        limits: ``"service"`` for the service's rates as well, such as 1,000 messages a second from a session;
-            ``"sizes"`` for all limits but the rates.
-        maximum_session_expiry_in_hours: For how long sessions are kept without a connection at most, 1 to 8.
+        state: A directory that keeps the certificate authority and resources across restarts, created if it is missing.
+            Sessions, messages and role assignments are lost when the namespace stops.
+        hostname: The name in the certificate, with which clients connect.
+        record: Whether the namespace keeps published messages (the newest 100,000 or 64 MiB) for :meth:`messages`.
+        record_packets: Whether it keeps every MQTT packet (the newest 100,000 or 64 MiB) for :meth:`packets`.
+        units: The number of throughput units, 1 to 40. They determine the limits of clients, sessions and retained
+            messages.
+        limits: ``"service"`` enforces the service's rates, too, such as 1,000 messages a second from a session;
+            ``"sizes"`` enforces all limits except the rates.
+        maximum_session_expiry_in_hours: The longest time that a session is kept without a connection, 1 to 8 hours.
         maximum_client_sessions_per_authentication_name: 1 to 100; sessions without a connection count.
-        propagation: Seconds until a change of clients, groups, spaces or bindings takes effect. The service takes
+        propagation: Seconds until a change of clients, groups, topic spaces or bindings takes effect. The service takes
             minutes.
         operation_time: Duration of operations of the management API in seconds, so that pollers see ``Creating``
             before ``Succeeded``. A change still takes effect at once.
         allow_remote: Allow webhooks on other machines, in files, in the management API and in :meth:`set_webhook`.
         webhook_trust: Roots to trust for webhooks, besides the system's and this namespace's own authority
             (:attr:`ca_file`): the path of a PEM file, or its content.
-        allowed_origins: Origins of web pages that may connect by WebSockets, besides those of this machine, such as
+        allowed_origins: Origins of web pages that may connect over WebSockets, besides those of this machine, such as
             ``"https://example.com"``.
-        behaviours: What it does where the service is unknown, by the names of the table in the docs ("What the local
-            namespace does and does not do"): ``{"denied_subscribe": "unspecified"}``.
+        behaviours: Choices where the service's behaviour is unknown, such as ``{"denied_subscribe": "unspecified"}``.
+            The docs list their names ("What the local namespace does and does not do").
 
     Raises:
         OSError: The port is in use, or a file cannot be read or written.
-        ValueError: An argument is out of its range, or a file of the state directory is damaged; names it.
+        ValueError: An argument is out of range, or a file of the state directory is damaged. The text names it.
     """
 
     _KIND = "namespace"
@@ -151,7 +152,7 @@ class LocalNamespace(
         self._own(self._core)
 
     def _repr_html_(self) -> str:
-        """Show in Jupyter where it listens, and its clients; no keys."""
+        """Show the addresses and clients in Jupyter, without keys."""
         from azmqtt._support import html
 
         return html.namespace(self)
@@ -161,10 +162,10 @@ class LocalNamespace(
 
     @property
     def https_port(self) -> int:
-        """The TCP port it listens on for MQTT over WebSockets, and for everything else that is HTTPS."""
+        """The TCP port of HTTPS, for MQTT over WebSockets and all other HTTPS requests."""
         return self._core.https_port
 
     @property
     def last_refusal(self) -> str | None:
-        """Why the last refused connection was refused, in words; clients are not told."""
+        """A text that explains why the namespace refused the last connection that it refused. Clients do not see it."""
         return self._core.last_refusal

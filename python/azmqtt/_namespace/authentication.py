@@ -1,4 +1,4 @@
-"""How clients of a local namespace may show who they are besides a certificate: tokens, a webhook."""
+"""Authentication of a local namespace's clients without certificates: tokens and a webhook."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _YEAR = 366 * 86_400
 
 
 class AuthenticationMixin:
-    """The part of :class:`~azmqtt.LocalNamespace` that is about tokens and webhooks."""
+    """The token and webhook methods of :class:`~azmqtt.LocalNamespace`."""
 
     _core: _core.Namespace
     _allow_remote: bool
@@ -38,12 +38,12 @@ class AuthenticationMixin:
         return NamespaceAuthentication(self._core)
 
     def set_alternative_authentication_name_sources(self, sources: Sequence[NameSource]) -> None:
-        """Know clients that send no user name by a field of their certificates.
+        """Identify clients that send no user name by a field of their certificates.
 
         Args:
-            sources: ``"ClientCertificateSubject"``, or with ``Dns``, ``Uri``, ``Ip`` or ``Email`` in place of
-                ``Subject``. The first of these fields that is not empty is the authentication name. Without a source
-                the client id is.
+            sources: ``"ClientCertificateSubject"``, or ``Dns``, ``Uri``, ``Ip`` or ``Email`` in place of ``Subject``.
+                The authentication name is the first of these fields that is not empty. Without a source, it is the
+                client identifier.
         """
         if isinstance(sources, str):
             raise TypeError("sources must be a list of str, not str")
@@ -56,20 +56,20 @@ class AuthenticationMixin:
         *,
         custom_domains: Sequence[str] = (),
     ) -> None:
-        """Take the tokens of an issuer, as :class:`azmqtt.JsonWebToken` shows them (method ``CUSTOM-JWT``).
+        """Accept the tokens of an issuer, as :class:`azmqtt.JsonWebToken` sends them (method ``CUSTOM-JWT``).
 
-        A token is signed with RS256. ``iss`` is the issuer, ``sub`` the authentication name, ``aud`` the namespace's
-        host name; ``nbf`` and ``exp`` are checked. Every other claim that is a ``str``, a list of ``str`` or an ``int``
-        of 32 bits becomes an attribute of the client. There need be no client of that name.
+        A token is signed with RS256. ``iss`` is the issuer, ``sub`` the authentication name and ``aud`` the namespace's
+        host name; the namespace also checks ``nbf`` and ``exp``. Every other claim that is a ``str``, a list of ``str``
+        or a 32-bit ``int`` becomes an attribute of the client. A client resource with that name is not necessary.
 
         Args:
-            token_issuer: What ``iss`` must be.
-            issuer_certificates: One or two certificates with RSA keys, each the path of a PEM file or its content; a
-                dict gives the ``kid`` of each.
-            custom_domains: What ``aud`` may be besides the host name.
+            token_issuer: The required value of ``iss``.
+            issuer_certificates: One or two certificates with RSA keys, each as the path of a PEM file or its content; a
+                dict maps ``kid`` values to certificates.
+            custom_domains: Accepted values of ``aud`` besides the host name.
 
         Raises:
-            ValueError: A certificate cannot be read, or its key is not of RSA.
+            ValueError: A certificate cannot be read, or its key is not an RSA key.
         """
         from azmqtt._support.pem import read_pem
 
@@ -88,7 +88,7 @@ class AuthenticationMixin:
         authentication.set_custom_domains([text("custom_domains", name) for name in custom_domains])
 
     def remove_custom_jwt(self) -> None:
-        """Take no more tokens of that issuer. Connections stay."""
+        """Accept no more tokens of that issuer. Connections stay open."""
         self._authentication.set_custom_jwt(None)
 
     def set_webhook(
@@ -101,24 +101,24 @@ class AuthenticationMixin:
     ) -> None:
         """Ask a web service at each CONNECT whether the client may connect.
 
-        It gets a POST with all that the client has shown, and answers within 5 seconds ``{"decision": "allow",
-        "clientAuthenticationName": …, "attributes": {…}, "expiration": …}``, of which the last two may be missing, or
-        ``{"decision": "deny", "errorReason": …}``. Whatever else it does makes the client hear "server unavailable"
-        (0x88). It is not asked about clients with ``OAUTH2-JWT``, nor about those with ``CUSTOM-JWT`` after
-        :meth:`set_custom_jwt`.
+        The namespace sends a POST with the client's credentials. Within 5 seconds, the service must answer
+        ``{"decision": "allow", "clientAuthenticationName": …, "attributes": {…}, "expiration": …}``, of which the last
+        two members are optional, or ``{"decision": "deny", "errorReason": …}``. After any other answer, or none, the
+        client gets "server unavailable" (0x88). The namespace does not call the webhook for clients with
+        ``OAUTH2-JWT``, nor for clients with ``CUSTOM-JWT`` after :meth:`set_custom_jwt`.
 
         Args:
-            endpoint_url: Its address, ``http://`` or ``https://``.
-            application: Its application id or URI: ``aud`` of the token that it is shown (``Authorization: Bearer``),
-                which :attr:`token_key_pem` checks.
-            trust: The roots of its certificate: the path of a PEM file, or its content. The default are those of the
-                system, this namespace's own authority, and what :class:`~azmqtt.LocalNamespace` has as
-                ``webhook_trust``.
-            allow_remote: Whether it may be elsewhere than on this machine; always with
-                ``LocalNamespace(allow_remote=True)``.
+            endpoint_url: The address of the webhook, ``http://`` or ``https://``.
+            application: The application id or URI of the webhook: the ``aud`` of the token in the request
+                (``Authorization: Bearer``). Verify the token with :attr:`token_key_pem`.
+            trust: The trusted roots for the webhook's certificate: the path of a PEM file, or its content. The default
+                is the system's roots, this namespace's own authority, and the ``webhook_trust`` of
+                :class:`~azmqtt.LocalNamespace`.
+            allow_remote: Whether the webhook may be on another machine. ``LocalNamespace(allow_remote=True)`` always
+                allows it.
 
         Raises:
-            ValueError: The address is invalid, or not of this machine.
+            ValueError: The address is invalid, or is on another machine without ``allow_remote``.
         """
         from azmqtt._support.pem import read_pem
 
@@ -127,52 +127,55 @@ class AuthenticationMixin:
         self._authentication.set_webhook(webhook, allow_remote or self._allow_remote)
 
     def remove_webhook(self) -> None:
-        """Ask no webhook any more. Connections stay."""
+        """Stop calling the webhook. Connections stay open."""
         self._authentication.set_webhook(None, allow_remote=False)
 
     def entra_token(self, object_id: str, *, expires_in: float = 3600) -> str:
-        """Make a token of Entra ID for a managed identity or service principal, from an issuer of this namespace's own.
+        """Create an Entra ID token for a managed identity or service principal, signed by this namespace's own issuer.
 
-        A client shows it by :class:`azmqtt.EntraToken`, and may do what its roles say (:meth:`assign_role`)::
+        A client authenticates with it through :class:`azmqtt.EntraToken`. Its roles determine its rights
+        (:meth:`assign_role`)::
 
             namespace.assign_role(object_id, "Publisher")
             namespace.mqtt_client(
                 "client1", authentication=azmqtt.EntraToken(lambda: namespace.entra_token(object_id))
             )
 
-        The first takes a moment: the issuer's key is made. It stays in the ``state`` directory, if there is one.
+        The first call takes a moment, because it creates the issuer's key. The ``state`` directory, if any, keeps the
+        key.
 
         Args:
             object_id: A GUID.
             expires_in: Seconds, at most a year.
 
         Raises:
-            ValueError: The object id is no GUID.
+            ValueError: The object id is not a GUID.
         """
         seconds_within("expires_in", expires_in, 0, _YEAR)
         return self._authentication.entra_token(text("object_id", object_id), expires_in)
 
     @property
     def token_key_pem(self) -> str:
-        """The public key that checks the tokens of :meth:`entra_token`, and those that a webhook is shown; in PEM."""
+        """The public key, in PEM, that verifies tokens of :meth:`entra_token` and the tokens sent to a webhook."""
         return self._authentication.public_key()
 
     def assign_role(
         self, object_id: str, role: Permission, *, topic_space_name: str | None = None, scope: str | None = None
     ) -> None:
-        """Give an identity of Entra ID the role *EventGrid TopicSpaces Publisher* or *… Subscriber*.
+        """Assign an Entra ID identity the role *EventGrid TopicSpaces Publisher* or *… Subscriber*.
 
-        Permission bindings are not for such identities.
+        Permission bindings do not apply to such identities.
 
         Args:
             object_id: A GUID.
             role: ``"Publisher"`` or ``"Subscriber"``.
-            topic_space_name: Where: in this topic space, or in all.
-            scope: Where, in place of that, as Azure writes it: the resource id of a topic space of this namespace, of
-                the namespace (:attr:`~azmqtt.LocalNamespace.resource_id`), its resource group or its subscription.
+            topic_space_name: The topic space that the role applies to; all topic spaces by default.
+            scope: The resource id that the role applies to, instead of ``topic_space_name``: that of a topic space of
+                this namespace, the namespace (:attr:`~azmqtt.LocalNamespace.resource_id`), its resource group or its
+                subscription.
 
         Raises:
-            ValueError: An argument breaks a rule.
+            ValueError: An argument is invalid.
         """
         where = _where(topic_space_name, scope)
         self._authentication.put_role(text("object_id", object_id), _role(role), where)
@@ -180,7 +183,7 @@ class AuthenticationMixin:
     def remove_role(
         self, object_id: str, role: Permission, *, topic_space_name: str | None = None, scope: str | None = None
     ) -> None:
-        """Take a role away again. Sessions that lose the right to a subscription by it end.
+        """Remove a role assignment. Sessions that lose the right to one of their subscriptions end.
 
         Raises:
             LookupError: The identity does not have the role there.
@@ -190,7 +193,7 @@ class AuthenticationMixin:
             raise LookupError(f"the identity {object_id} does not have the role {role} there")
 
     def list_roles(self) -> list[tuple[str, Permission, str | None]]:
-        """Return object id, role and topic space of each assignment; the space is ``None`` for all of them."""
+        """Return the object id, role and topic space of each assignment; ``None`` means all topic spaces."""
         return self._authentication.roles()
 
 

@@ -1,4 +1,4 @@
-"""X.509 on a local namespace: authorities that it takes, certificates for tests."""
+"""X.509 on a local namespace: trusted authorities, and certificates for tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CertificatesMixin:
-    """The part of :class:`~azmqtt.LocalNamespace` that is about X.509."""
+    """The X.509 methods of :class:`~azmqtt.LocalNamespace`."""
 
     _core: _core.Namespace
 
@@ -29,20 +29,20 @@ class CertificatesMixin:
         def _check_running(self) -> None: ...
 
     def add_ca(self, certificate: Certificate, name: str | None = None) -> str:
-        """Take client certificates that this authority signed, or replace the authority of this name.
+        """Accept client certificates signed by this authority, or replace the authority with this name.
 
-        An intermediate authority needs no root. For certificates of :meth:`create_certificate` it is
+        An intermediate authority does not need its root. To accept certificates of :meth:`create_certificate`, call
         ``namespace.add_ca(namespace.ca_pem)``.
 
         Args:
             certificate: The path of a file in PEM or DER, or its content: one certificate.
-            name: 3 to 50 letters, digits and hyphens; a random one if absent.
+            name: 3 to 50 letters, digits and hyphens; random by default.
 
         Returns:
             The name.
 
         Raises:
-            ValueError: There is no certificate in it, or the namespace has 10 already.
+            ValueError: The file contains no certificate, or the namespace already has 10 authorities.
         """
         from azmqtt._support.pem import read_pem
 
@@ -52,22 +52,22 @@ class CertificatesMixin:
         return name
 
     def delete_ca(self, name: str) -> None:
-        """Take no more client certificates that this authority signed; see :meth:`delete_ca_certificate`."""
+        """Accept no more client certificates signed by this authority; see :meth:`delete_ca_certificate`."""
         self.delete_ca_certificate(name)
 
     def create_ca_certificate(
         self, name: str, encoded_certificate: Certificate, *, description: str = ""
     ) -> CaCertificate:
-        """Take client certificates that this authority signed.
+        """Accept client certificates signed by this authority.
 
         Args:
             name: 3 to 50 letters, digits and hyphens.
             encoded_certificate: The path of a file in PEM or DER, or its content: one certificate. An intermediate
-                authority needs no root.
-            description: For people.
+                authority does not need its root.
+            description: A human-readable description.
 
         Raises:
-            ValueError: There is one of this name already, the namespace has 10, or an argument breaks a rule.
+            ValueError: An authority with this name already exists, the namespace has 10, or an argument is invalid.
         """
         from azmqtt._support.pem import read_pem
 
@@ -80,11 +80,11 @@ class CertificatesMixin:
     def update_ca_certificate(
         self, name: str, *, encoded_certificate: Certificate | None = None, description: str | None = None
     ) -> CaCertificate:
-        """Change what is given of an authority. Connections stay.
+        """Change an authority; fields that are not given stay as they are. Connections stay open.
 
         Raises:
-            LookupError: There is no such authority.
-            ValueError: An argument breaks a rule.
+            LookupError: The authority does not exist.
+            ValueError: An argument is invalid.
         """
         from azmqtt._support.pem import read_pem
 
@@ -102,7 +102,7 @@ class CertificatesMixin:
         """Return an authority.
 
         Raises:
-            LookupError: There is no such authority.
+            LookupError: The authority does not exist.
         """
         for certificate in self.list_ca_certificates():
             if certificate.name == name:
@@ -119,10 +119,10 @@ class CertificatesMixin:
         ]
 
     def delete_ca_certificate(self, name: str) -> None:
-        """Take no more client certificates that this authority signed. Connections stay.
+        """Accept no more client certificates signed by this authority. Connections stay open.
 
         Raises:
-            LookupError: There is no such authority.
+            LookupError: The authority does not exist.
         """
         self._check_running()
         if not self._core.delete_ca_certificate(name):
@@ -139,20 +139,21 @@ class CertificatesMixin:
         ip_addresses: Sequence[str] = (),
         email_addresses: Sequence[str] = (),
     ) -> DeviceCertificate:
-        """Make a client certificate for tests, with a new key (ECDSA, P-256).
+        """Create a client certificate for tests, with a new key (ECDSA, P-256).
 
         Args:
-            common_name: For ``SubjectMatchesAuthenticationName`` the client's authentication name.
-            days: How long it is valid; 0 or less for one that has expired.
-            self_signed: Whether its own key signs it, so that only its thumbprint can be of use. Otherwise the
-                authority in :attr:`ca_pem` does.
-            dns_names: For ``DnsMatchesAuthenticationName``; these and the following in ASCII.
+            common_name: The common name. For ``SubjectMatchesAuthenticationName`` it is the client's authentication
+                name.
+            days: The validity in days; 0 or less creates an expired certificate.
+            self_signed: Whether to sign it with its own key. Only its thumbprint can then authenticate a client.
+                Otherwise the authority in :attr:`ca_pem` signs it.
+            dns_names: For ``DnsMatchesAuthenticationName``. These names and the following are in ASCII.
             uris: For ``UriMatchesAuthenticationName``.
             ip_addresses: For ``IpMatchesAuthenticationName``, such as ``"10.0.0.1"`` or ``"::1"``.
             email_addresses: For ``EmailMatchesAuthenticationName``.
 
         Raises:
-            ValueError: An argument breaks a rule.
+            ValueError: An argument is invalid.
         """
         names = (
             list_of_texts("dns_names", dns_names),

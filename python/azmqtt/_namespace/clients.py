@@ -1,4 +1,4 @@
-"""The clients of a local namespace: made, changed, listed, deleted; and certificates for them."""
+"""The clients of a local namespace: creating, changing, listing and deleting them, and their certificates."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class ClientsMixin:
-    """The part of :class:`~azmqtt.LocalNamespace` that knows its clients."""
+    """The methods of :class:`~azmqtt.LocalNamespace` that manage clients."""
 
     _core: _core.Namespace
-    #: Those that were made with their clients.
+    #: The certificates that were created together with a client.
     _certificates: dict[str, DeviceCertificate]
 
     if TYPE_CHECKING:
@@ -46,26 +46,28 @@ class ClientsMixin:
         description: str = "",
         enabled: bool = True,
     ) -> NamespaceClient:
-        """Make a client.
+        """Create a client.
 
-        Without a scheme and thumbprints it gets a certificate of its own, self-signed and known by its thumbprint: the
-        ``certificate`` of what is returned. :meth:`mqtt_client` connects with it.
+        Without ``validation_scheme`` and ``allowed_thumbprints``, the namespace creates a self-signed certificate for
+        the client and allows its thumbprint. The returned client has it as ``certificate``, and :meth:`mqtt_client`
+        connects with it.
 
         Args:
             name: 1 to 128 letters, digits and ``- : . _``.
-            authentication_name: The name under which it connects, 1 to 128 characters; ``name`` if absent. It never
-                changes.
-            validation_scheme: What of its certificate shows who it is: ``"SubjectMatchesAuthenticationName"``, or with
-                ``Dns``, ``Uri``, ``Ip`` or ``Email`` in place of ``Subject``, for certificates that an authority of the
-                namespace signed (:meth:`add_ca`); or ``"ThumbprintMatch"``, the default with ``allowed_thumbprints``.
-            allowed_thumbprints: One or two, of its certificates: SHA-256 or SHA-1, in hexadecimal digits.
-            attributes: Keys of letters, digits and ``_``; values are ``int``, ``str`` or lists of ``str``; less than
-                4 KB in all.
-            description: For people.
-            enabled: Whether it may connect.
+            authentication_name: The name with which the client connects, 1 to 128 characters; defaults to ``name``. It
+                cannot be changed later.
+            validation_scheme: The field of the client's certificate that must match the authentication name:
+                ``"SubjectMatchesAuthenticationName"``, or ``Dns``, ``Uri``, ``Ip`` or ``Email`` in place of
+                ``Subject``, for certificates signed by an authority of the namespace (:meth:`add_ca`); or
+                ``"ThumbprintMatch"``, the default with ``allowed_thumbprints``.
+            allowed_thumbprints: One or two SHA-256 or SHA-1 thumbprints of certificates, in hexadecimal digits.
+            attributes: The client's attributes. Keys consist of letters, digits and ``_``; values are ``int``, ``str``
+                or lists of ``str``. Together they have less than 4 KB.
+            description: A human-readable description.
+            enabled: Whether the client may connect.
 
         Raises:
-            ValueError: There is such a client already, or an argument breaks a rule.
+            ValueError: The client already exists, or an argument is invalid.
         """
         self._check_running()
         if self._core.clients(name):
@@ -92,11 +94,13 @@ class ClientsMixin:
         description: str | None = None,
         enabled: bool | None = None,
     ) -> NamespaceClient:
-        """Change what is given of a client, and leave the rest. Sessions that lose a right by it end.
+        """Change a client; fields that are not given stay as they are.
+
+        Sessions that lose the right to one of their subscriptions end.
 
         Raises:
-            LookupError: There is no such client.
-            ValueError: An argument breaks a rule.
+            LookupError: The client does not exist.
+            ValueError: An argument is invalid.
         """
         self._check_running()
         old = self.get_client(name)
@@ -141,7 +145,7 @@ class ClientsMixin:
         """Return a client.
 
         Raises:
-            LookupError: There is no such client.
+            LookupError: The client does not exist.
         """
         for client in self._core.clients(name):
             return self._as_client(client)
@@ -155,7 +159,7 @@ class ClientsMixin:
         """Delete a client. Its connections end.
 
         Raises:
-            LookupError: There is no such client.
+            LookupError: The client does not exist.
         """
         self._check_running()
         if not self._core.delete_client(name):
@@ -178,16 +182,18 @@ class ClientsMixin:
         )
 
     def mqtt_client(self, name: str, client_id: str | None = None, **options: Any) -> MqttClient:
-        """Return an :class:`azmqtt.MqttClient` for a client, created if necessary; it connects on its first call.
+        """Return an :class:`azmqtt.MqttClient` for a client. It connects on its first call.
+
+        The namespace creates the client if it does not exist.
 
         Args:
             name: The client's name.
-            client_id: The name of its session; ``name`` if absent.
-            **options: See :class:`azmqtt.MqttOptions`; they go before what the namespace says. A client that was made
+            client_id: The client identifier of the session; defaults to ``name``.
+            **options: See :class:`azmqtt.MqttOptions`; they override the namespace's values. A client that was created
                 without a certificate needs ``certificate`` and ``private_key``.
 
         Raises:
-            ValueError: The client has no certificate that the namespace knows the key of.
+            ValueError: The namespace does not have the private key of the client's certificate.
             RuntimeError: The namespace is stopped.
         """
         from azmqtt._mqtt import MqttClient

@@ -1,4 +1,4 @@
-"""What a test asks of a local namespace about faults."""
+"""Faults of a local namespace, injected by tests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FaultsMixin(ServiceFaultsMixin):
-    """The part of :class:`~azmqtt.LocalNamespace` that does wrong when it is asked to."""
+    """The fault injection of :class:`~azmqtt.LocalNamespace`."""
 
     _core: Namespace
     _faults: NamespaceFaults
@@ -30,23 +30,25 @@ class FaultsMixin(ServiceFaultsMixin):
         after: float = 0,
         lasting: float | None = None,
     ) -> InjectedFault:
-        """Have something go wrong, in the words of the local hub: see :mod:`azmqtt.faults`.
+        """Inject a fault. The faults are those of the local hub: see :mod:`azmqtt.faults`.
 
         Args:
-            fault: What, and at which moment; or a text such as ``"lose:on=puback,count=2"``.
-            client_id: Whose traffic, by the name of the session; everybody's if absent.
-            count: How often at most. Once if absent; with ``probability`` or ``lasting``, any number.
-            skip: On how many occasions nothing happens first.
-            probability: The chance of each occasion, from 0 to 1.
-            seed: Decides the chances; 0 if absent. The n-th occasion of a client falls alike in every run.
-            after: Seconds until it may happen.
-            lasting: For how many seconds, from then on.
+            fault: The fault, or a text such as ``"lose:on=puback,count=2"``.
+            client_id: The client identifier that the fault applies to; all clients by default.
+            count: How often the fault occurs at most. The default is once; with ``probability`` or ``lasting``, any
+                number of times.
+            skip: The number of matching events to let pass first.
+            probability: The chance that the fault occurs at a matching event, from 0 to 1.
+            seed: The seed of the random numbers; 0 by default. The n-th event of a client has the same outcome in every
+                run.
+            after: Seconds until the fault becomes active.
+            lasting: Seconds that the fault stays active.
 
         Returns:
-            The fault: wait for it, take it away, or use it in a ``with``.
+            The fault. You can wait for it, remove it, or use it as a context manager.
 
         Raises:
-            ValueError: An argument makes no sense; names it.
+            ValueError: An argument is invalid. The text names it.
         """
         return self._inject(
             fault,

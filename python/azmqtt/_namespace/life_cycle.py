@@ -1,4 +1,4 @@
-"""Who connects to a local namespace, who goes and why; which clients are made, changed and deleted."""
+"""The life cycle events of a local namespace: connects, disconnects with their reasons, and changes of clients."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class LifeCycleMixin:
-    """The part of :class:`~azmqtt.LocalNamespace` that knows what becomes of clients and their sessions."""
+    """The life cycle events and connection states of :class:`~azmqtt.LocalNamespace`."""
 
     _core: _core.Namespace
     _life_cycle: LifeCycleEvents
@@ -33,16 +33,16 @@ class LifeCycleMixin:
         def last_refusal(self) -> str | None: ...
 
     def life_cycle_events(self, kind: LifeCycleKind | None = None, *, after: int = 0) -> list[LifeCycleEvent]:
-        """Return what has become of clients and their sessions, oldest first: the newest 10,000 events.
+        """Return the newest 10,000 life cycle events of clients and sessions, oldest first.
 
-        They are those that the service sends to a system topic ("MQTT client life cycle events").
+        The service sends the same events to a system topic ("MQTT client life cycle events").
 
         Args:
-            kind: Only those, such as ``"MQTTClientSessionDisconnected"``.
-            after: Only those with a higher ``sequence``, to look again for what came since.
+            kind: Return only events of this kind, such as ``"MQTTClientSessionDisconnected"``.
+            after: Return only those with a higher ``sequence``: what is new since an earlier call.
 
         Raises:
-            ValueError: There is no such kind.
+            ValueError: The kind is unknown.
         """
         not_negative("after", after)
         _check_kind(kind)
@@ -57,17 +57,17 @@ class LifeCycleMixin:
         kind: LifeCycleKind | None = None,
         after: int = 0,
     ) -> LifeCycleEvent:
-        """Wait for an event; return the first that matches, which may have happened already.
+        """Wait for an event; return the first match. Events before the call count.
 
         Args:
-            predicate: Says of a :class:`LifeCycleEvent` whether it is the one. Any one is if absent.
+            predicate: Takes a :class:`LifeCycleEvent` and returns whether it matches. By default any one matches.
             timeout: In seconds; ``None`` waits without a limit.
-            kind: Only those, such as ``"MQTTClientSessionConnected"``.
-            after: Only those with a higher ``sequence``.
+            kind: Consider only events of this kind, such as ``"MQTTClientSessionConnected"``.
+            after: Consider only those with a higher ``sequence``.
 
         Raises:
-            TimeoutError: None happened in time; shows the last that did.
-            ValueError: There is no such kind.
+            TimeoutError: None matched in time. The text shows the last ones.
+            ValueError: The kind is unknown.
             RuntimeError: The namespace is stopped.
         """
         __tracebackhide__ = True
@@ -81,7 +81,7 @@ class LifeCycleMixin:
         kind: LifeCycleKind | None = None,
         after: int = 0,
     ) -> LifeCycleEvent:
-        """Wait for an event while the event loop runs on; see :meth:`wait_for_life_cycle_event`."""
+        """Do the same as :meth:`wait_for_life_cycle_event` without blocking the event loop."""
         __tracebackhide__ = True
         return await run_async(self._life_cycle_event(predicate, timeout, kind, after), self._core)
 
@@ -105,14 +105,14 @@ class LifeCycleMixin:
         return first_match(feed, matches, after, timeout, str, "event")
 
     def connected(self, client_id: str) -> bool:
-        """Return whether the session of this client identifier is connected."""
+        """Return whether the session with this client identifier is connected."""
         return self._core.connected(client_id)
 
     def wait_for_connection(self, client_id: str, *, connected: bool = True, timeout: float | None = 10) -> None:
-        """Wait until the session of this client identifier is connected, or with ``connected=False`` until it is not.
+        """Wait until the session with this client identifier is connected, or with ``connected=False`` until it is not.
 
         Raises:
-            TimeoutError: It did not come to that in time.
+            TimeoutError: The connection did not reach that state in time.
             RuntimeError: The namespace is stopped.
         """
         __tracebackhide__ = True
@@ -121,7 +121,7 @@ class LifeCycleMixin:
     async def wait_for_connection_async(
         self, client_id: str, *, connected: bool = True, timeout: float | None = 10
     ) -> None:
-        """Wait for a connection while the event loop runs on; see :meth:`wait_for_connection`."""
+        """Do the same as :meth:`wait_for_connection` without blocking the event loop."""
         __tracebackhide__ = True
         await run_async(self._connection(client_id, timeout, connected=connected), self._core)
 
@@ -129,7 +129,7 @@ class LifeCycleMixin:
         __tracebackhide__ = True
 
         def look(tick: float) -> bool:
-            # Counted before looking, so that what happens meanwhile ends the wait.
+            # The count is read before the state, so that a change in between ends the wait.
             count = self._life_cycle.total()
             if self._core.connected(client_id) == connected:
                 return True

@@ -1,4 +1,4 @@
-"""The management API of a local namespace: where it is, and a file of resources."""
+"""The management API of a local namespace: its address and token, and files of resources."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from azmqtt import _core
 
-#: The largest file of resources that is read, in bytes.
+#: The largest accepted file of resources, in bytes.
 _LONGEST = 64 << 20
 
 
 class ManagementMixin:
-    """The part of :class:`~azmqtt.LocalNamespace` that concerns its management API."""
+    """The management API of :class:`~azmqtt.LocalNamespace`."""
 
     _core: _core.Namespace
 
@@ -28,13 +28,13 @@ class ManagementMixin:
     def management_url(self) -> str:
         """The address of the management API, such as ``https://localhost:443``.
 
-        It is the ``base_url=`` of ``EventGridManagementClient`` of the package azure-mgmt-eventgrid.
+        Pass it as ``base_url=`` to ``EventGridManagementClient`` of the package azure-mgmt-eventgrid.
         """
         return self._core.management_url
 
     @property
     def resource_id(self) -> str:
-        """Which namespace it is: ``/subscriptions/…/resourceGroups/…/providers/Microsoft.EventGrid/namespaces/…``."""
+        """The resource id: ``/subscriptions/…/resourceGroups/…/providers/Microsoft.EventGrid/namespaces/…``."""
         return self._core.resource_id
 
     @property
@@ -43,17 +43,18 @@ class ManagementMixin:
         return self._core.token
 
     def apply(self, resources: Mapping[str, Any] | str | os.PathLike[str]) -> None:
-        """Make or change resources as the management API's JSON has them. What is there besides stays.
+        """Create or change resources, given in the JSON of the management API. Other resources stay as they are.
 
         Args:
             resources: ``{"clients": [{"name": "client1", "properties": {…}}], "topicSpaces": […]}``, with the lists
                 ``caCertificates``, ``clients``, ``clientGroups``, ``topicSpaces`` and ``permissionBindings``, and
-                ``namespace`` with what is to change of the namespace itself; or the path of a file with these: JSON, or
-                YAML if its name ends so and PyYAML is installed (``pip install azmqtt[yaml]``).
+                ``namespace`` with changes of the namespace itself; or the path of a file that contains these as JSON,
+                or as YAML if its name ends in ``.yaml`` or ``.yml`` and PyYAML is installed
+                (``pip install azmqtt[yaml]``).
 
         Raises:
             OSError: The file cannot be read.
-            ValueError: An entry is wrong; names it. Those before it are made.
+            ValueError: An entry is invalid. The text names it. The entries before it have been applied.
             ModuleNotFoundError: The file is YAML, and PyYAML is missing.
         """
         from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What a test asks of a local namespace about messages: which were published, and in which order."""
+"""The messages published on a local namespace, and assertions about them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class MessagesMixin:
-    """The part of :class:`~azmqtt.LocalNamespace` that knows what was published."""
+    """The message recording of :class:`~azmqtt.LocalNamespace`."""
 
     _core: _core.Namespace
     _messages: MessageLog
@@ -32,11 +32,11 @@ class MessagesMixin:
         ``namespace.messages("plant/#").to_pandas()`` returns them as a pandas frame: see :func:`azmqtt.data.frame`.
 
         Args:
-            topic_filter: Only those on its topics, such as ``"plant/+/temperature"``.
-            after: Only those with a higher ``sequence``, to look again for what came since.
+            topic_filter: Return only messages on matching topics, such as ``"plant/+/temperature"``.
+            after: Return only those with a higher ``sequence``: what is new since an earlier call.
 
         Raises:
-            ValueError: The filter breaks a rule.
+            ValueError: The topic filter is invalid.
             RuntimeError: Messages are not recorded: ``LocalNamespace(record=False)``.
         """
         not_negative("after", after)
@@ -58,7 +58,7 @@ class MessagesMixin:
         predicate: Callable[[NamespaceMessage], object] | None = None,
         after: int = 0,
     ) -> NamespaceMessage:
-        """Wait for a message, and return the first that matches, which may have come already.
+        """Wait for a message; return the first match. Messages published before the call count.
 
             namespace.wait_for_message("plant/#", 5)
             namespace.wait_for_message(lambda message: message.json()["temperature"] > 30)
@@ -66,12 +66,12 @@ class MessagesMixin:
         Args:
             wanted: A topic filter, or a predicate.
             timeout: In seconds; ``None`` waits without a limit.
-            predicate: With a topic filter, says of a message whether it is the one.
-            after: Only messages with a higher ``sequence``.
+            predicate: With a topic filter: takes a message and returns whether it matches.
+            after: Consider only messages with a higher ``sequence``.
 
         Raises:
-            TimeoutError: None came in time; shows the last that did come.
-            ValueError: The filter breaks a rule.
+            TimeoutError: None matched in time. The text shows the last ones.
+            ValueError: The topic filter is invalid.
             RuntimeError: The namespace is stopped, or messages are not recorded.
         """
         __tracebackhide__ = True
@@ -85,7 +85,7 @@ class MessagesMixin:
         predicate: Callable[[NamespaceMessage], object] | None = None,
         after: int = 0,
     ) -> NamespaceMessage:
-        """Wait for a message while the event loop runs on; see :meth:`wait_for_message`."""
+        """Do the same as :meth:`wait_for_message` without blocking the event loop."""
         __tracebackhide__ = True
         return await run_async(self._awaited(wanted, timeout, predicate, after), self._core)
 
@@ -106,7 +106,7 @@ class MessagesMixin:
         if predicate is not None:
             function("predicate", predicate)
         not_negative("after", after)
-        self.messages(wanted, after=after)  # what is wrong is said before the wait
+        self.messages(wanted, after=after)  # raise for invalid arguments before the wait
         return first_match(self._feed(wanted), predicate, after, timeout, _line)
 
     def assert_messages(
@@ -117,25 +117,26 @@ class MessagesMixin:
         after: int = 0,
         timeout: float | None = 5,
     ) -> list[NamespaceMessage]:
-        """Assert that these messages were published, in this order, and no others.
+        """Assert that exactly these messages were published, in this order.
 
-        Waits until there are so many. ``bytes`` stand for a payload, ``str`` for one in UTF-8, a
-        :class:`~azmqtt.MqttMessage` for a topic and a payload with those properties that it names, and a function says
-        of a :class:`~azmqtt.NamespaceMessage` whether it is as expected. Everything else is JSON, where
-        ``pytest.approx`` and ``unittest.mock.ANY`` may stand for values.
+        Waits until the namespace has as many messages as ``expected``. An expected message is one of these: ``bytes``,
+        the payload; ``str``, the payload as UTF-8 text; a :class:`~azmqtt.MqttMessage`, the topic, the payload and
+        those properties that it sets; a function that takes a :class:`~azmqtt.NamespaceMessage` and returns whether it
+        matches; or any other value, the payload as JSON, which may contain ``pytest.approx`` and
+        ``unittest.mock.ANY``.
 
         Args:
-            topic_filter: Only messages on its topics count; ``None`` for all.
-            expected: One for each message; ``[]`` for none so far.
-            after: Only those with a higher ``sequence``.
+            topic_filter: Only messages on matching topics count; ``None`` for all.
+            expected: The expected messages; ``[]`` if none has been published.
+            after: Consider only those with a higher ``sequence``.
             timeout: In seconds; ``None`` waits without a limit.
 
         Returns:
             The messages.
 
         Raises:
-            AssertionError: There are others; says what differs.
-            TypeError: What is expected is not a list of messages.
+            AssertionError: The messages differ. The text lists the differences.
+            TypeError: ``expected`` is not a list of messages.
         """
         __tracebackhide__ = True
         return run(self._published(topic_filter, expected, after, timeout), self._core)
@@ -148,7 +149,7 @@ class MessagesMixin:
         after: int = 0,
         timeout: float | None = 5,
     ) -> list[NamespaceMessage]:
-        """Assert what was published while the event loop runs on; see :meth:`assert_messages`."""
+        """Do the same as :meth:`assert_messages` without blocking the event loop."""
         __tracebackhide__ = True
         return await run_async(self._published(topic_filter, expected, after, timeout), self._core)
 

@@ -1,4 +1,4 @@
-"""What a local namespace has recorded of every MQTT packet, and waiting for one."""
+"""The MQTT packets that a local namespace has recorded, and waiting for a packet."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 
 class PacketsMixin:
-    """The part of :class:`~azmqtt.LocalNamespace` that shows what was on the wire."""
+    """The packet recording of :class:`~azmqtt.LocalNamespace`."""
 
     _core: _core.Namespace
     _packets: NamespacePackets
 
     def packets(self, client_id: str | None = None, *, after: int = 0) -> list[Packet]:
-        """Return the recorded packets of a client identifier, or of all, oldest first.
+        """Return the recorded packets of one client identifier, or of all, oldest first.
 
-        Clients that were refused are among them. Passwords, tokens and other authentication data are not kept.
+        Packets of refused clients are included. Passwords, tokens and other authentication data are not recorded.
 
         Args:
-            client_id: The name of the session; everybody's packets if absent.
-            after: Only those with a higher ``sequence``, to look again for what came since.
+            client_id: The client identifier; all clients by default.
+            after: Return only those with a higher ``sequence``: what is new since an earlier call.
 
         Raises:
             RuntimeError: Packets are not recorded: ``LocalNamespace(record_packets=True)``.
@@ -46,18 +46,18 @@ class PacketsMixin:
         kind: str | None = None,
         after: int = 0,
     ) -> Packet:
-        """Wait for a packet; return the first that matches, which may have been recorded already.
+        """Wait for a packet; return the first match. Packets recorded before the call count.
 
         Args:
-            client_id: The name of the session; everybody's packets if absent.
-            predicate: Says of a :class:`Packet` whether it is the one. Any one is if absent.
+            client_id: The client identifier; all clients by default.
+            predicate: Takes a :class:`Packet` and returns whether it matches. By default any one matches.
             timeout: In seconds; ``None`` waits without a limit.
             kind: The packet's kind, such as ``"PUBLISH"``.
-            after: Only those with a higher ``sequence``.
+            after: Consider only those with a higher ``sequence``.
 
         Raises:
-            TimeoutError: None came in time; shows the last that did come.
-            ValueError: There is no such kind.
+            TimeoutError: None matched in time. The text shows the last ones.
+            ValueError: The kind is unknown.
             RuntimeError: Packets are not recorded, or the namespace is stopped.
         """
         __tracebackhide__ = True
@@ -72,7 +72,7 @@ class PacketsMixin:
         kind: str | None = None,
         after: int = 0,
     ) -> Packet:
-        """Wait for a packet while the event loop runs on; see :meth:`wait_for_packet`."""
+        """Do the same as :meth:`wait_for_packet` without blocking the event loop."""
         __tracebackhide__ = True
         return await run_async(self._packet(client_id, predicate, timeout, kind, after), self._core)
 
@@ -95,7 +95,7 @@ class PacketsMixin:
         )
 
     def packet_log(self, client_id: str | None = None, *, after: int = 0) -> str:
-        """Return the recorded packets as text, a line for each, for people to read.
+        """Return the recorded packets as readable text, one line for each.
 
         Raises:
             RuntimeError: Packets are not recorded.

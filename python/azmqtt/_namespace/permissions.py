@@ -1,4 +1,4 @@
-"""Who may do what on a local namespace: client groups, topic spaces, permission bindings."""
+"""The permissions of a local namespace: client groups, topic spaces, permission bindings."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PermissionsMixin:
-    """The part of :class:`~azmqtt.LocalNamespace` that says who may do what."""
+    """The methods of :class:`~azmqtt.LocalNamespace` that manage permissions."""
 
     _core: _core.Namespace
 
@@ -25,16 +25,16 @@ class PermissionsMixin:
         def _check_running(self) -> None: ...
 
     def create_client_group(self, name: str, query: str, *, description: str = "") -> ClientGroup:
-        """Make a client group. There is always ``$all``, the group of every client.
+        """Create a client group. The group ``$all`` always exists and contains every client.
 
         Args:
             name: 3 to 50 letters, digits and hyphens.
-            query: Which clients belong to it, by their attributes: ``"attributes.type IN ['pump', 'valve'] and
-                attributes.floor >= 3"``.
-            description: For people.
+            query: A condition on the attributes of the group's clients, such as ``"attributes.type IN ['pump', 'valve']
+                and attributes.floor >= 3"``.
+            description: A human-readable description.
 
         Raises:
-            ValueError: There is such a group already, the namespace has 10, or an argument breaks a rule.
+            ValueError: The group already exists, the namespace has 10, or an argument is invalid.
         """
         self._check_running()
         _check_new("client group", name, self.list_client_groups())
@@ -44,11 +44,13 @@ class PermissionsMixin:
     def update_client_group(
         self, name: str, *, query: str | None = None, description: str | None = None
     ) -> ClientGroup:
-        """Change what is given of a client group. Sessions that lose a right to a subscription by it end.
+        """Change a client group; fields that are not given stay as they are.
+
+        Sessions that lose the right to one of their subscriptions end.
 
         Raises:
-            LookupError: There is no such group.
-            ValueError: An argument breaks a rule.
+            LookupError: The group does not exist.
+            ValueError: An argument is invalid.
         """
         self._check_running()
         old = self.get_client_group(name)
@@ -73,23 +75,23 @@ class PermissionsMixin:
         """Delete a client group.
 
         Raises:
-            LookupError: There is no such group.
+            LookupError: The group does not exist.
             ValueError: A permission binding uses it.
         """
         self._check_running()
         _check_deleted("client group", name, deleted=self._core.delete_client_group(name))
 
     def create_topic_space(self, name: str, topic_templates: Sequence[str], *, description: str = "") -> TopicSpace:
-        """Make a topic space.
+        """Create a topic space.
 
         Args:
             name: 3 to 50 letters, digits and hyphens.
-            topic_templates: 1 to 10 topic filters. ``${client.authenticationName}`` and ``${client.attributes.key}`` in
-                a level stand for what is the client's own.
-            description: For people.
+            topic_templates: 1 to 10 topic filters. In a level, ``${client.authenticationName}`` and
+                ``${client.attributes.key}`` are replaced by the values of the client.
+            description: A human-readable description.
 
         Raises:
-            ValueError: There is such a space already, the namespace has 10, or an argument breaks a rule.
+            ValueError: The space already exists, the namespace has 10, or an argument is invalid.
         """
         self._check_running()
         _check_new("topic space", name, self.list_topic_spaces())
@@ -99,11 +101,13 @@ class PermissionsMixin:
     def update_topic_space(
         self, name: str, *, topic_templates: Sequence[str] | None = None, description: str | None = None
     ) -> TopicSpace:
-        """Change what is given of a topic space. Sessions that lose a right to a subscription by it end.
+        """Change a topic space; fields that are not given stay as they are.
+
+        Sessions that lose the right to one of their subscriptions end.
 
         Raises:
-            LookupError: There is no such space.
-            ValueError: An argument breaks a rule.
+            LookupError: The space does not exist.
+            ValueError: An argument is invalid.
         """
         self._check_running()
         old = self.get_topic_space(name)
@@ -115,7 +119,7 @@ class PermissionsMixin:
         """Return a topic space.
 
         Raises:
-            LookupError: There is no such space.
+            LookupError: The space does not exist.
         """
         return _named("topic space", name, self.list_topic_spaces())
 
@@ -130,7 +134,7 @@ class PermissionsMixin:
         """Delete a topic space.
 
         Raises:
-            LookupError: There is no such space.
+            LookupError: The space does not exist.
             ValueError: A permission binding uses it.
         """
         self._check_running()
@@ -145,18 +149,18 @@ class PermissionsMixin:
         permission: Permission,
         description: str = "",
     ) -> PermissionBinding:
-        """Grant the clients of a group to publish on the topics of a space, or to subscribe to them.
+        """Allow the clients of a group to publish to the topics of a topic space, or to subscribe to them.
 
         Args:
             name: 3 to 50 letters, digits and hyphens.
-            client_group_name: The group; every client if absent.
-            topic_space_name: The space.
+            client_group_name: The client group; every client by default.
+            topic_space_name: The topic space.
             permission: ``"Publisher"`` or ``"Subscriber"``.
-            description: For people.
+            description: A human-readable description.
 
         Raises:
-            ValueError: There is such a binding already, the namespace has 100, or an argument breaks a rule.
-            LookupError: There is no such group or space.
+            ValueError: The binding already exists, the namespace has 100, or an argument is invalid.
+            LookupError: The group or space does not exist.
         """
         self._check_running()
         _check_new("permission binding", name, self.list_permission_bindings())
@@ -172,11 +176,13 @@ class PermissionsMixin:
         permission: Permission | None = None,
         description: str | None = None,
     ) -> PermissionBinding:
-        """Change what is given of a permission binding. Sessions that lose a right to a subscription by it end.
+        """Change a permission binding; fields that are not given stay as they are.
+
+        Sessions that lose the right to one of their subscriptions end.
 
         Raises:
-            LookupError: There is no such binding, group or space.
-            ValueError: An argument breaks a rule.
+            LookupError: The binding, group or space does not exist.
+            ValueError: An argument is invalid.
         """
         self._check_running()
         old = self.get_permission_binding(name)
@@ -193,7 +199,7 @@ class PermissionsMixin:
         """Return a permission binding.
 
         Raises:
-            LookupError: There is no such binding.
+            LookupError: The binding does not exist.
         """
         return _named("permission binding", name, self.list_permission_bindings())
 
@@ -207,10 +213,10 @@ class PermissionsMixin:
         ]
 
     def delete_permission_binding(self, name: str) -> None:
-        """Take back what a permission binding grants. Sessions that lose a right to a subscription by it end.
+        """Delete a permission binding. Sessions that lose the right to one of their subscriptions end.
 
         Raises:
-            LookupError: There is no such binding.
+            LookupError: The binding does not exist.
         """
         self._check_running()
         _check_deleted("permission binding", name, deleted=self._core.delete_permission_binding(name))
