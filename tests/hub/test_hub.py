@@ -23,7 +23,7 @@ from urllib.parse import quote
 import pytest
 
 import azmqtt
-from azmqtt import LocalHub
+from azmqtt import LocalHub, LocalNamespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -382,6 +382,20 @@ def test_the_command_speaks_to_people() -> None:
     text = "".join(lines) + out
     assert "HostName=localhost;DeviceId=my-device;SharedAccessKey=" in text
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("service", [LocalHub, LocalNamespace])
+def test_a_place_that_this_process_holds_is_named(
+    service: type[LocalHub | LocalNamespace], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An interactive session has it, and there the second one takes the place: see the tests of notebooks.
+    monkeypatch.delattr(sys, "ps1", raising=False)
+    with service(state=tmp_path / "first") as first:
+        with pytest.raises(OSError, match=rf"^port {first.port} is in use by <{service.__name__} .*> of this process"):
+            service(port=first.port)
+        with pytest.raises(OSError, match=rf"^the state directory .*first is in use by <{service.__name__} "):
+            service(state=tmp_path / "first")
+    service(state=tmp_path / "first").close()
 
 
 def test_the_command_names_a_port_in_use(hub: LocalHub) -> None:

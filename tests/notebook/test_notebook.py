@@ -128,6 +128,14 @@ client.send_message({"n": 1})
 print(len(hub.telemetry("again")), hub.invoke_method("again", "ping", connect_timeout=10).payload)
 """
 
+KEEPS_ITS_PLACE = """
+hub = azmqtt.LocalHub(port=globals().get("port", 0), state={state!r})
+port = hub.port
+hub.device_client("again").send_message("x")
+namespace = azmqtt.LocalNamespace(state={state!r} + "-of-the-namespace")
+print(len(hub.devices()), port)
+"""
+
 MAKES_A_CLIENT = """
 before = client
 client = hub.device_client("again")
@@ -145,3 +153,16 @@ def test_cells_that_run_again(kernel):
     for _ in range(3):
         # On standard error is the warning that the client takes the place of the one before.
         assert "pong again closed connected" in kernel.run(MAKES_A_CLIENT)
+
+
+@pytest.mark.timeout(240)
+def test_a_cell_with_a_fixed_port_and_state_runs_again(kernel, tmp_path):
+    """The service of the run before is closed, with a warning, and the new one takes its port and its state."""
+    cell = KEEPS_ITS_PLACE.format(state=str(tmp_path / "hub"))
+    first = kernel.run(cell)
+    again = kernel.run(cell)
+    assert "RuntimeWarning" not in first
+    assert "this hub takes its place" in again
+    assert "this namespace takes its place" in again
+    assert first.strip() in again.splitlines()
+    kernel.run("hub.close(); namespace.close()")

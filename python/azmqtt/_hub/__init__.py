@@ -157,7 +157,14 @@ class LocalHub(
             "disabled_is_not_authorized": disabled_return_code == 5,  # noqa: PLR2004 - MQTT's number
             "provisioning": (provisioning_host, provisioning_port),
         }
-        self._core = _core.Hub(options)
+        self._core = self._start(
+            lambda: _core.Hub(options),
+            state,
+            port=port,
+            websocket_port=websocket_port,
+            service_port=service_port,
+            provisioning_port=provisioning_port,
+        )
         self._packets = _core.PacketLog(self._core)
         self._provisioning = _core.ProvisioningService(self._core, json_default)
         self._faults = _core.HubFaults(self._core)

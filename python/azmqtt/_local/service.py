@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from azmqtt._local import forked
+from azmqtt._support import warnings
 from azmqtt._support.uncopied import Uncopied
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from typing_extensions import Self
 
     from azmqtt._core import Hub, Namespace
+
+#: The services of this process, to find the one that holds a port or a state directory.
+_services: weakref.WeakSet[LocalService] = weakref.WeakSet()
 
 
 class LocalService(Uncopied):
@@ -27,13 +33,57 @@ class LocalService(Uncopied):
 
     #: Each service's own: the other parts know more of it.
     _core: Any
+    #: The real path of its state directory.
+    _state: str | None
 
     if TYPE_CHECKING:
 
         def _census(self) -> str: ...
 
+    def _start(self, start: Callable[[], Any], state: str | os.PathLike[str] | None, **ports: int) -> Any:
+        """Start the core, which is to listen on ``ports``.
+
+        In an interactive session it takes the place of a service of the same class, so that a notebook cell can run
+        again.
+
+        Raises:
+            OSError: A port or the state directory is in use.
+        """
+        self._state = None if state is None else os.path.realpath(state)
+        try:
+            return start()
+        except OSError:
+            earlier, what = self._holder(ports)
+            if earlier is None:
+                raise
+            if type(earlier) is not type(self) or not hasattr(sys, "ps1"):
+                raise OSError(f"{what} is in use by {earlier!r} of this process: close it first") from None
+        warnings.takes_the_place_of(earlier, self._KIND)
+        earlier.close()
+        return start()
+
+    def _holder(self, ports: dict[str, int]) -> tuple[LocalService | None, str]:
+        """Find the service of this process that holds one of these ports, or the state directory; say which."""
+        wanted = {port: f"{name} {port}" for name, port in ports.items() if port}
+        for service in _services:
+            held = service._held(self._state, wanted)  # noqa: SLF001 - of this class
+            if held:
+                return service, held
+        return None, ""
+
+    def _held(self, state: str | None, ports: dict[int, str]) -> str | None:
+        """Tell which of these things this service holds."""
+        if forked.is_of_the_parent(self) or self._core.stopped:
+            return None
+        if state is not None and state == self._state:
+            return f"the state directory {state}"
+        names = ("port", "websocket_port", "service_port", "provisioning_port", "https_port")
+        own = [getattr(self, name) for name in names if hasattr(type(self), name)]
+        return next((ports[port] for port in own if port in ports), None)
+
     def _own(self, core: Hub | Namespace) -> None:
         """Stop the core when this object is gone, and leave forked children no more than its address."""
+        _services.add(self)
         # Also at the interpreter's exit, so that no temporary file stays.
         self._finalizer = weakref.finalize(self, core.stop)
         forked.watch(self)

@@ -142,7 +142,7 @@ class LocalNamespace(
             "keep_packets": record_packets,
             "behaviours": list((behaviours or {}).items()),
         }
-        self._core = _core.Namespace(options)
+        self._core = self._start(lambda: _core.Namespace(options), state, port=port, https_port=https_port)
         self._messages = _core.MessageLog(self._core)
         self._life_cycle = _core.LifeCycleEvents(self._core)
         self._packets = _core.NamespacePackets(self._core)

@@ -16,13 +16,22 @@ _COROUTINE = 0x80 | 0x200
 
 def takes_a_place(client_id: str, server: str) -> None:
     """Warn that the client that is about to connect takes the place of another one of this process."""
-    frame = caller()
-    message = (
+    _each_time(
         f"another client of this process is connected as {client_id}, and a {server} keeps only the newest: it is "
         "closed as soon as this one has connected. Close it before, or make one of the two with exclusive=False to "
         "keep both"
     )
-    # Without a registry: each time counts, also where a notebook's cell runs again.
+
+
+def takes_the_place_of(earlier: object, kind: str) -> None:
+    """Warn that the local service that is about to start takes the place of another one of this process."""
+    _each_time(f"{earlier!r} is closed: this {kind} takes its place")
+
+
+def _each_time(message: str) -> None:
+    """Warn the nearest code outside of this package, also where a notebook's cell runs again."""
+    frame = caller()
+    # Without a registry, which would remember the line.
     warnings.warn_explicit(message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
