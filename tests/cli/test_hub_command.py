@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 import azmqtt
-from azmqtt._cli.sas import parts
+from azmqtt._cli.connection_string import parts
 from azmqtt._cli.service_rest import ServiceApi
 
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"

@@ -111,8 +111,9 @@ pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
 #[cfg(unix)]
 pub fn open_locked(path: &Path) -> io::Result<File> {
     use std::os::fd::AsRawFd;
+    use std::os::unix::fs::OpenOptionsExt;
 
-    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?;
     // SAFETY: flock takes a descriptor, which `file` keeps open during the call, and touches no memory.
     match unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
         0 => Ok(file),

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._cli import check_broker, common
+from azmqtt._cli import check_broker, common, dev
 
 if TYPE_CHECKING:
     import argparse
@@ -49,6 +49,13 @@ def _check_device(arguments: argparse.Namespace) -> list[_core._Step]:
     from azmqtt import _core
     from azmqtt._options import core_options
 
+    if dev.is_meant(arguments):
+        found = dev.identity(arguments)
+        where = found.options(websocket=arguments.websocket)
+        access = _core.Access.from_connection_string(found.connection_string, None)
+        return _core.check_connection(
+            access, core_options({**where, **common.client_options(arguments)}), arguments.timeout
+        )
     options = core_options(common.client_options(arguments))
     try:
         text = common.connection_string(arguments)

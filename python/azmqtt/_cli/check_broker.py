@@ -62,6 +62,8 @@ def is_meant(arguments: argparse.Namespace) -> bool:
     broker = arguments.hostname is not None or arguments.environment
     if broker and arguments.connection_string is not None:
         raise common.UsageError("--connection-string is for IoT Hub, and another broker has none")
+    if broker and arguments.dev:
+        raise common.UsageError("--dev is for the hub of 'azmqtt hub --dev', not for another broker")
     strays = [name for name in _OPTIONS if getattr(arguments, name) is not None]
     if strays and not broker:
         raise common.UsageError(f"--{strays[0].replace('_', '-')} is for another broker than IoT Hub: pass --hostname")

@@ -93,6 +93,8 @@ def _send_to_main_thread(number: int) -> None:
 
 def connection_options(*others: str, timeout: float = 30) -> argparse.ArgumentParser:
     """Make the parent of the parsers of commands that connect; ``others`` are those of :func:`output.add_options`."""
+    from azmqtt._cli import dev
+
     parser = argparse.ArgumentParser(add_help=False)
     output.add_options(parser.add_argument_group("output"), *others)
     group = parser.add_argument_group("connection")
@@ -102,6 +104,7 @@ def connection_options(*others: str, timeout: float = 30) -> argparse.ArgumentPa
         metavar="TEXT",
         help=f"the device's or module's connection string, '-' to read it from stdin (default: ${CONNECTION_STRING})",
     )
+    dev.add_client_options(group)
     group.add_argument("--port", type=port, metavar="PORT", help="the hub's port (default: 8883, or 443)")
     group.add_argument("--trust", metavar="FILE", help="a PEM file with the root certificates to trust")
     group.add_argument("--websocket", action="store_true", help="speak MQTT over WebSockets, on port 443")
@@ -166,7 +169,10 @@ def connection_string(arguments: argparse.Namespace) -> str:
     elif text is None:
         text = os.environ.get(CONNECTION_STRING)
     if not text:
-        raise UsageError(f"a connection string is needed: --connection-string, '-' for stdin, or ${CONNECTION_STRING}")
+        raise UsageError(
+            f"a connection string is needed: --connection-string, '-' for stdin, or ${CONNECTION_STRING}; "
+            "for the hub of 'azmqtt hub --dev' --dev"
+        )
     return text
 
 
@@ -187,7 +193,12 @@ def client_options(arguments: argparse.Namespace) -> ClientOptions:
 def client(arguments: argparse.Namespace) -> DeviceClient:
     """Make a client, not yet connected."""
     from azmqtt import DeviceClient
+    from azmqtt._cli import dev
 
+    if dev.is_meant(arguments):
+        found = dev.identity(arguments)
+        where = found.options(websocket=arguments.websocket)
+        return DeviceClient.from_connection_string(found.connection_string, **{**where, **client_options(arguments)})
     return DeviceClient.from_connection_string(
         connection_string(arguments),
         certificate=arguments.certificate,

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from azmqtt._cli import fault, service
-from azmqtt._cli.common import port_or_any, say_text, seconds
-from azmqtt._cli.local import add_addresses, add_packets, directory, run_service
+from azmqtt._cli import dev, fault, hub_ready, service
+from azmqtt._cli.common import port_or_any, seconds
+from azmqtt._cli.dev import DEFAULT_DEVICE
+from azmqtt._cli.local import MQTT_PORT, add_addresses, add_packets, directory, fail, run_service, settle
 from azmqtt._hub import LocalHub
 
 if TYPE_CHECKING:
     import argparse
 
-#: The device that a hub gets which would have none.
-_DEFAULT_DEVICE = "my-device"
+#: The ports of ``--dev``, at its first start; the other ones, without it, are 0.
+_DEV_PORTS = {"port": MQTT_PORT, "websocket_port": 8443, "service_port": 8443, "provisioning_port": 8884}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,24 +29,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--websocket-port",
         type=port_or_any,
-        default=0,
         metavar="PORT",
-        help="TCP port of MQTT over WebSockets and of other HTTPS, 0 for any free one (default: %(default)s)",
+        help="TCP port of MQTT over WebSockets and of other HTTPS, 0 for any free one (default: 0)",
     )
     parser.add_argument(
         "--service-port",
         type=port_or_any,
-        default=0,
         metavar="PORT",
-        help="TCP port of the service's REST API, 0 for any free one; it may be that of WebSockets "
-        "(default: %(default)s)",
+        help="TCP port of the service's REST API, 0 for any free one; it may be that of WebSockets (default: 0)",
     )
     parser.add_argument(
         "--provisioning-port",
         type=port_or_any,
-        default=0,
         metavar="PORT",
-        help="TCP port of the provisioning service (MQTT and WebSockets), 0 for any free one (default: %(default)s)",
+        help="TCP port of the provisioning service (MQTT and WebSockets), 0 for any free one (default: 0)",
     )
     parser.add_argument(
         "--device",
@@ -54,11 +50,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=[],
         metavar="ID",
         dest="devices",
-        help=f"a device to have; may be repeated (default: {_DEFAULT_DEVICE}, unless the state has devices)",
+        help=f"a device to have; may be repeated (default: {DEFAULT_DEVICE}, unless the state has devices)",
     )
     parser.add_argument(
         "--state", type=directory, metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
     )
+    dev.add_service_option(parser, _DEV_PORTS)
     _add_behaviour(parser)
     fault.add_options(parser, "device_id=dev1")
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
@@ -128,6 +125,10 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the hub until it is told to stop; return the exit code."""
+    try:
+        settle(args, "hub", _DEV_PORTS)
+    except (OSError, ValueError) as error:
+        return fail("hub", error)
 
     def start() -> LocalHub:
         return LocalHub(
@@ -151,46 +152,15 @@ def run(args: argparse.Namespace) -> int:
             allowed_origins=args.allow_origin,
         )
 
-    return run_service(args, "hub", start, lambda hub: _have_devices(hub, args.devices), lambda hub: _report(hub, args))
+    return run_service(
+        args, "hub", start, lambda hub: _have_devices(hub, args.devices), lambda hub: hub_ready.report(hub, args)
+    )
 
 
 def _have_devices(hub: LocalHub, wanted: list[str]) -> None:
     known = {device.device_id for device in hub.devices()}
     if not known and not wanted:
-        wanted = [_DEFAULT_DEVICE]
+        wanted = [DEFAULT_DEVICE]
     for device_id in dict.fromkeys(wanted):
         if device_id not in known:
             hub.create_device(device_id)
-
-
-def _report(hub: LocalHub, args: argparse.Namespace) -> None:
-    """Say how to connect. The keys are test keys of this machine: to print them is the purpose."""
-    devices = hub.devices()
-    if args.json:
-        ready: dict[str, Any] = {
-            "hostname": hub.hostname,
-            "port": hub.port,
-            "websocket_port": hub.websocket_port,
-            "service_port": hub.service_port,
-            "service_connection_string": hub.service_connection_string,
-            "ca_file": hub.ca_file,
-            "id_scope": hub.id_scope,
-            "provisioning_port": hub.provisioning_port,
-            "provisioning_service_connection_string": hub.provisioning_service_connection_string,
-            "devices": [
-                {"device_id": device.device_id, "connection_string": device.connection_string} for device in devices
-            ],
-        }
-        say_text(json.dumps(ready))
-        return
-    say_text(f"The local IoT Hub listens on {args.host}, port {hub.port}. Ctrl-C ends it.")
-    say_text(f"MQTT over WebSockets is on port {hub.websocket_port}.")
-    say_text(f"Back-end applications connect with this test key:\n  {hub.service_connection_string}")
-    say_text(f"They manage enrolments with this one:\n  {hub.provisioning_service_connection_string}")
-    say_text(f"Devices must trust this certificate:\n  {hub.ca_file}")
-    for device in devices:
-        say_text(f"Device {device.device_id} connects with this test key:\n  {device.connection_string}")
-    options = "" if hub.port == 8883 else f", port={hub.port}"  # noqa: PLR2004 - the port of MQTT over TLS
-    say_text("In Python:")
-    say_text("  import azmqtt")
-    say_text(f'  client = azmqtt.DeviceClient.from_connection_string("…", trust={hub.ca_file!r}{options})')

@@ -8,7 +8,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from azmqtt._cli import fault
+from azmqtt._cli import dev, fault
 from azmqtt._cli.common import port_or_any, signals
 from azmqtt._errors import DamagedState
 
@@ -17,16 +17,19 @@ if TYPE_CHECKING:
 
     from azmqtt._hub import LocalHub
     from azmqtt._namespace import LocalNamespace
+    from azmqtt._support.dev_state import Kind
 
     Service = TypeVar("Service", LocalHub, LocalNamespace)
+
+
+#: MQTT over TLS (IANA: secure-mqtt).
+MQTT_PORT = 8883
 
 
 def add_addresses(parser: argparse.ArgumentParser, *, port: str, hostname: str) -> None:
     """Add where a service listens; what its port and its name are for stands in ``port`` and ``hostname``."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument(
-        "--port", type=port_or_any, default=8883, help=f"{port}, 0 for any free one (default: %(default)s)"
-    )
+    parser.add_argument("--port", type=port_or_any, help=f"{port}, 0 for any free one (default: {MQTT_PORT})")
     parser.add_argument("--hostname", default="localhost", metavar="NAME", help=f"{hostname} (default: %(default)s)")
     parser.add_argument(
         "--allow-origin",
@@ -36,6 +39,24 @@ def add_addresses(parser: argparse.ArgumentParser, *, port: str, hostname: str) 
         help="an origin besides those of this machine from whose web pages WebSockets may be opened, such as "
         "https://example.com; may be repeated",
     )
+
+
+def settle(args: argparse.Namespace, kind: Kind, dev_ports: dict[str, int]) -> None:
+    """Fill in the ports that were not given, and with ``--dev`` the state directory.
+
+    Args:
+        args: The options.
+        kind: Which service.
+        dev_ports: The ports of ``--dev``, by the names of their options.
+
+    Raises:
+        OSError, ValueError: See :func:`azmqtt._cli.dev.settle`.
+    """
+    if args.dev:
+        dev.settle(args, kind, dev_ports)
+    for name in dev_ports:
+        if getattr(args, name) is None:
+            setattr(args, name, MQTT_PORT if name == "port" else 0)
 
 
 def directory(text: str) -> str:
@@ -59,7 +80,7 @@ def allow_files() -> None:
 
 def run_service(
     args: argparse.Namespace,
-    command: str,
+    command: Kind,
     start: Callable[[], Service],
     prepare: Callable[[Service], None],
     report: Callable[[Service], None],
@@ -78,7 +99,9 @@ def run_service(
         allow_files()
         try:
             service = start()
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            return fail(command, dev.explained(error, command) if args.dev else error)
+        except ValueError as error:
             return fail(command, error)
         with service:
             try:

@@ -8,11 +8,14 @@ import shlex
 from typing import Any
 
 from azmqtt import _core
-from azmqtt._cli import fault, namespace_commands, namespace_itself
+from azmqtt._cli import dev, fault, namespace_commands, namespace_itself
 from azmqtt._cli.common import port_or_any, say_text, seconds
-from azmqtt._cli.local import add_addresses, add_packets, directory, run_service
+from azmqtt._cli.local import add_addresses, add_packets, directory, fail, run_service, settle
 from azmqtt._cli.namespace_find import environment
 from azmqtt._namespace import LocalNamespace
+
+#: The ports of ``--dev``, at its first start: beside those of a hub.
+_DEV_PORTS = {"port": 8885, "https_port": 8444}
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -44,10 +47,10 @@ def _add_addresses(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--https-port",
         type=port_or_any,
-        default=0,
         metavar="PORT",
-        help="TCP port of HTTPS and of MQTT over WebSockets, 0 for any free one (default: %(default)s)",
+        help="TCP port of HTTPS and of MQTT over WebSockets, 0 for any free one (default: 0)",
     )
+    dev.add_service_option(parser, _DEV_PORTS)
 
 
 def _add_contents(parser: argparse.ArgumentParser) -> None:
@@ -128,6 +131,10 @@ def run(args: argparse.Namespace) -> int:
         for name, question, choices in _core.namespace_behaviours():
             say_text(f"{name}={'|'.join(choices)}\n    {question}.")
         return 0
+    try:
+        settle(args, "namespace", _DEV_PORTS)
+    except (OSError, ValueError) as error:
+        return fail("namespace", error)
     certificates: dict[str, tuple[str, str]] = {}
 
     def start() -> LocalNamespace:
@@ -178,6 +185,8 @@ def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]],
         "ca_file": namespace.ca_file,
         "token": namespace.token,
     }
+    if args.dev:
+        dev.remember("namespace", ready)
     if args.json:
         say_text(json.dumps(ready))
         return
@@ -186,6 +195,9 @@ def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]],
     say_text(f"Clients must trust this certificate:\n  {namespace.ca_file}")
     for name, (certificate, private_key) in certificates.items():
         say_text(f"Client {name} connects with this user name and:\n  {certificate}\n  {private_key}")
+    if args.dev:
+        say_text("Commands find it with --dev, such as 'azmqtt namespace client list --dev'.")
+        return
     say_text("Commands such as 'azmqtt namespace client list' find it in another shell by this test token:")
     for name, value in environment(ready).items():
         say_text(f"  export {name}={shlex.quote(value)}")

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 #: Where a running namespace is looked for: the members of its ready line.
 _ENVIRONMENT = "AZMQTT_NAMESPACE_"
 
+#: What of the ready line these commands need.
+_MEMBERS = ("management_url", "resource_id", "ca_file", "token")
+
 #: The namespace that ``azmqtt namespace`` and ``LocalNamespace`` run, as long as nothing else is said.
 _DEFAULT_ID = (
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/azmqtt/providers/Microsoft.EventGrid/namespaces/"
@@ -24,8 +27,7 @@ _DEFAULT_ID = (
 
 def environment(ready: dict[str, Any]) -> dict[str, str]:
     """Return the variables by which these commands find the namespace of a ready line."""
-    names = ("management_url", "resource_id", "ca_file", "token")
-    return {f"{_ENVIRONMENT}{name.upper()}": str(ready[name]) for name in names}
+    return {f"{_ENVIRONMENT}{name.upper()}": str(ready[name]) for name in _MEMBERS}
 
 
 def add_connection(
@@ -40,6 +42,7 @@ def add_connection(
     """
     output.add_options(parser.add_argument_group("output"))
     group = parser.add_argument_group("namespace")
+    group.add_argument("--dev", action="store_true", help="the one that 'azmqtt namespace --dev' runs")
     group.add_argument(
         "--management-url", metavar="URL", help=f"https://HOST:PORT (default: ${_ENVIRONMENT}MANAGEMENT_URL)"
     )
@@ -74,26 +77,36 @@ def find(arguments: argparse.Namespace, version: str | None = None) -> tuple[Man
     Raises:
         UsageError: Something is missing, or makes no sense.
         ValueError: The file with the certificate cannot be read.
+        OSError: With ``--dev``: there is no such namespace, or others can read its token.
     """
     from azmqtt._cli.namespace_rest import ManagementApi, Where
 
-    url = arguments.management_url or os.environ.get(f"{_ENVIRONMENT}MANAGEMENT_URL")
+    known = _of_dev() if arguments.dev else os.environ
+    url = arguments.management_url or known.get(f"{_ENVIRONMENT}MANAGEMENT_URL")
     token = common.line_of_stdin() if arguments.token == "-" else arguments.token  # noqa: S105 - that is no token
-    token = token or os.environ.get(f"{_ENVIRONMENT}TOKEN")
+    token = token or known.get(f"{_ENVIRONMENT}TOKEN")
     for option, value in (("management-url", url), ("token", token)):
         if not value:
             name = f"{_ENVIRONMENT}{option.upper().replace('-', '_')}"
             raise common.UsageError(
                 f"which namespace is meant? --{option} is missing, or ${name}: azmqtt namespace says both"
             )
-    ca_file = arguments.ca_file or os.environ.get(f"{_ENVIRONMENT}CA_FILE")
-    where = Where.parse(os.environ.get(f"{_ENVIRONMENT}RESOURCE_ID") or _DEFAULT_ID)
+    ca_file = arguments.ca_file or known.get(f"{_ENVIRONMENT}CA_FILE")
+    where = Where.parse(known.get(f"{_ENVIRONMENT}RESOURCE_ID") or _DEFAULT_ID)
     where = Where(
         arguments.subscription or where.subscription,
         arguments.resource_group or where.resource_group,
         arguments.namespace_name or where.name,
     )
     return ManagementApi(str(url), str(token), ca_file=ca_file, timeout=arguments.timeout, version=version), where
+
+
+def _of_dev() -> dict[str, str]:
+    """Return what :func:`environment` does, of the development namespace."""
+    from azmqtt._support import dev_state
+
+    ready = dev_state.read("namespace")
+    return environment({name: dev_state.text("namespace", ready, name) for name in _MEMBERS})
 
 
 def say(value: Any, columns: tuple[str, ...] | None = None) -> None:

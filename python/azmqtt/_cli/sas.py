@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from azmqtt._cli import common, output
+from azmqtt._cli.connection_string import parts
 from azmqtt._support.arguments import within
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 KEY = "AZMQTT_KEY"
 
 _LONGEST = 2**32 - 1
-
-#: The parts of a connection string that count here; their case does not.
-_NAMES = ("HostName", "DeviceId", "ModuleId", "SharedAccessKey", "SharedAccessKeyName")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -94,24 +92,4 @@ def _fields(arguments: argparse.Namespace) -> dict[str, str]:
         raise ValueError("the connection string has no HostName")
     if not fields.get("SharedAccessKey"):
         raise ValueError(f"a key is needed: --key, '-' for stdin, or ${KEY}")
-    return fields
-
-
-def parts(connection_string: str) -> dict[str, str]:
-    """Take a connection string apart, also that of a hub policy, which no client can be made of."""
-    from azmqtt import _core
-
-    spellings = {name.lower(): name for name in _NAMES}
-    fields: dict[str, str] = {}
-    for number, part in enumerate(_core.bare_connection_string(connection_string).split(";"), start=1):
-        name, equals, value = part.partition("=")
-        if not part.strip():
-            continue
-        if not equals:
-            raise ValueError(f"connection string: part {number} is not of the form key=value")
-        name = spellings.get(name.strip().lower(), name.strip())
-        if name in fields:
-            # Not the name itself: a bare key looks like one.
-            raise ValueError(f"connection string: part {number} has a name that was there before")
-        fields[name] = value.strip().strip('"')
     return fields

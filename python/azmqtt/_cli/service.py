@@ -92,6 +92,7 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help=f"the hub's connection string with a policy, '-' to read it from stdin (default: ${CONNECTION_STRING})",
     )
+    group.add_argument("--dev", action="store_true", help="the hub that 'azmqtt hub --dev' runs")
     group.add_argument(
         "--trust", metavar="FILE", help="a PEM file with the root certificates to trust: a local hub's CA file"
     )
@@ -151,8 +152,15 @@ def service_api(arguments: argparse.Namespace) -> ServiceApi:
     Raises:
         UsageError: There is no connection string.
         ValueError: It is not a service's, never showing the key; the file with the roots cannot be read.
+        OSError: With ``--dev``: there is no such hub, or others can read its keys.
     """
-    from azmqtt._cli.sas import parts
+    if arguments.dev:
+        from azmqtt._client.dev_hub import service
+
+        if arguments.service_connection_string is not None or arguments.trust is not None:
+            raise common.UsageError("--dev knows the hub: leave the connection string and --trust out")
+        return service(arguments.timeout)
+    from azmqtt._cli.connection_string import parts
     from azmqtt._cli.service_rest import ServiceApi
 
     text: str | None = arguments.service_connection_string
@@ -163,7 +171,7 @@ def service_api(arguments: argparse.Namespace) -> ServiceApi:
     if not text:
         raise common.UsageError(
             "a service connection string is needed: --service-connection-string, '-' for stdin, or "
-            f"${CONNECTION_STRING}"
+            f"${CONNECTION_STRING}; for the hub of 'azmqtt hub --dev' --dev"
         )
     return ServiceApi(parts(text), trust=arguments.trust, timeout=arguments.timeout)
 

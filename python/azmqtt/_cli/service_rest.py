@@ -34,13 +34,16 @@ class JsonText(str):
 class ServiceApi:
     """A hub as back-end applications see it. Shows no secret."""
 
-    def __init__(self, parts: Mapping[str, str], *, trust: str | None = None, timeout: float = 30) -> None:
+    def __init__(
+        self, parts: Mapping[str, str], *, trust: str | None = None, timeout: float = 30, advice: Advice = _ADVICE
+    ) -> None:
         """Take the parts of a service connection string; nothing is sent yet.
 
         Args:
             parts: ``HostName``, perhaps with a port, ``SharedAccessKeyName`` and ``SharedAccessKey``.
             trust: A file with the roots to trust; the system's if absent.
             timeout: For a request, in seconds.
+            advice: For errors.
 
         Raises:
             ValueError: A part is missing or malformed, or the file cannot be read or has no certificate.
@@ -53,7 +56,7 @@ class ServiceApi:
         if port and not (port.isascii() and port.isdigit()):
             raise ValueError("the service connection string's HostName has a port that is not a number")
         self._policy, self._key = parts["SharedAccessKeyName"], parts["SharedAccessKey"]
-        self._server = Server(self._host, int(port or 443), trust=("--trust", trust), timeout=timeout, advice=_ADVICE)
+        self._server = Server(self._host, int(port or 443), trust=("--trust", trust), timeout=timeout, advice=advice)
 
     def request(
         self,

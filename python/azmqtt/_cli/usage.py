@@ -51,6 +51,7 @@ class Parser(argparse.ArgumentParser):
                 return
             name, equals, _ = text.partition("=")
             meant = [action for option, action in options.items() if option.startswith(name)] if name[:1] == "-" else []
+            meant = [options[name]] if name in options else meant
             if any(isinstance(action, argparse._HelpAction | argparse._VersionAction) for action in meant):  # noqa: SLF001 - they have no other names
                 return
             is_value = not equals and any(action.nargs != 0 for action in meant)

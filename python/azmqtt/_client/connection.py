@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
     from azmqtt._client.credential_callbacks import Callback
+    from azmqtt._client.dev_hub import DevIdentity
     from azmqtt._core import Access, Certificate
     from azmqtt._options import ClientOptions
     from azmqtt._support.pem import Pem
@@ -241,6 +242,52 @@ class Connection(Observed):
         if trust is not None:
             options.setdefault("trust", trust)
         return cls(access, **options)
+
+    @classmethod
+    def from_dev_hub(
+        cls, device_id: str = "my-device", /, *, module_id: str | None = None, **options: Unpack[ClientOptions]
+    ) -> Self:
+        """Create a client for a device of this user's development hub, which ``azmqtt hub --dev`` runs.
+
+        The device is created on the hub if it is missing: it is a hub for development. That asks the hub over HTTPS on
+        this machine, and takes a few milliseconds; :meth:`from_dev_hub_async` leaves the event loop free meanwhile.
+
+        Args:
+            device_id: The device, case-sensitive. The default is the device of a new hub.
+            module_id: The module, if it is one; created as the device is.
+            **options: See :class:`~azmqtt.ClientOptions`. Where to connect, and what to trust, is known.
+
+        Raises:
+            FileNotFoundError: This user has never run ``azmqtt hub --dev``.
+            PermissionError: Others can read or write the state with its keys.
+            OSError: The hub is not running.
+            RequestFailed: The hub refuses the device's or module's id.
+            ValueError: The device connects with a certificate; the state is damaged; or an option is out of its bounds.
+            TypeError: An option that is unknown or of the wrong type.
+        """
+        from azmqtt._client.dev_hub import identity
+
+        texts(device_id=device_id)
+        texts_or_none(module_id=module_id)
+        return cls._of_dev_hub(identity(device_id, module_id, options.get("timeout")), options)
+
+    @classmethod
+    async def from_dev_hub_async(
+        cls, device_id: str = "my-device", /, *, module_id: str | None = None, **options: Unpack[ClientOptions]
+    ) -> Self:
+        """Create a client for a device of the development hub; see :meth:`from_dev_hub`."""
+        from asyncio import to_thread
+
+        from azmqtt._client.dev_hub import identity
+
+        texts(device_id=device_id)
+        texts_or_none(module_id=module_id)
+        return cls._of_dev_hub(await to_thread(identity, device_id, module_id, options.get("timeout")), options)
+
+    @classmethod
+    def _of_dev_hub(cls, found: DevIdentity, options: ClientOptions) -> Self:
+        where = found.options(websocket=bool(options.get("websocket")))
+        return cls.from_connection_string(found.connection_string, **{**where, **options})
 
     @classmethod
     def provision(
