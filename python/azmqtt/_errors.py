@@ -1,8 +1,8 @@
-"""What can go wrong between a client and its hub or broker.
+"""The errors of clients.
 
-Every error of this package is an :class:`Error`; what a :class:`~azmqtt.DeviceClient` raises is an
-:class:`IotHubError`. A bad argument is a plain ``ValueError`` or ``TypeError`` that names the argument or the path
-within it. No error ever holds a key or a token.
+Every error of this package is an :class:`Error`; those of a :class:`~azmqtt.DeviceClient` are
+:class:`IotHubError`. An invalid argument raises a plain ``ValueError`` or ``TypeError`` that names the argument, or the
+path within it. No error contains a key or a token.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 
 
 class Error(Exception):
-    """The root of this package's errors.
+    """The base class of this package's errors.
 
     Attributes:
-        acknowledged: With ``send_messages`` and ``publish_many``, how many messages the hub or broker had
+        acknowledged: For ``send_messages`` and ``publish_many``, the number of messages that the hub or broker had
             acknowledged when the call ended.
     """
 
@@ -22,21 +22,21 @@ class Error(Exception):
 
 
 class IotHubError(Error):
-    """The root of what goes wrong with an IoT Hub.
+    """The base class of errors with an IoT Hub.
 
-    Some of its classes, such as :class:`ConnectionFailed`, are raised by :class:`~azmqtt.MqttClient` too, whatever
-    the broker is: catch :class:`Error` there.
+    :class:`~azmqtt.MqttClient` raises some of its subclasses too, such as :class:`ConnectionFailed`, and other errors:
+    catch :class:`Error` there.
     """
 
 
 class ConnectionFailed(IotHubError, ConnectionError):
-    """No connection could be made.
+    """The client could not connect.
 
     Attributes:
-        step: Where it failed: ``"DNS"``, ``"TCP"``, ``"proxy"``, ``"trust bundle"`` (the IoT Edge runtime did not say
-            which roots to trust), ``"TLS"``, ``"credentials"`` (a signature or token that was not to be had),
+        step: The step that failed: ``"DNS"``, ``"TCP"``, ``"proxy"``, ``"trust bundle"`` (the IoT Edge runtime did not
+            return the roots to trust), ``"TLS"``, ``"credentials"`` (a signature or token was not available),
             ``"WebSocket"`` or ``"MQTT CONNECT"``.
-        reason_code: The code of a broker's CONNACK (MQTT 5 §2.4); ``None`` from a hub, or if it came to none.
+        reason_code: The reason code of a broker's CONNACK (MQTT 5 §2.4); ``None`` for a hub, or without a CONNACK.
     """
 
     def __init__(self, text: str, *, step: str | None = None, reason_code: int | None = None) -> None:
@@ -47,13 +47,13 @@ class ConnectionFailed(IotHubError, ConnectionError):
 
 
 class AuthenticationFailed(IotHubError):
-    """The hub or broker refused the credentials, or there were none to show.
+    """The hub or broker refused the credentials, or the client has no credentials.
 
-    IoT Hub answers CONNECT with code 5 for a wrong key, an expired token and an unknown device alike, so that
-    the text names the usual causes.
+    IoT Hub answers CONNECT with code 5 for a wrong key, an expired token and an unknown device alike, so the text
+    lists the usual causes.
 
     Attributes:
-        reason_code: The broker's code (MQTT 5 §2.4), such as 0x87; ``None`` from a hub, or if there was none.
+        reason_code: The broker's reason code (MQTT 5 §2.4), such as 0x87; ``None`` for a hub, or without a code.
     """
 
     def __init__(self, text: str, *, reason_code: int | None = None) -> None:
@@ -67,10 +67,10 @@ class CertificateExpiresSoon(UserWarning):
 
 
 class ConnectionLost(IotHubError, ConnectionError):
-    """The connection was lost, and whether the hub or broker carried the operation out is not known.
+    """The connection was lost. It is unknown whether the hub or broker carried out the operation.
 
     Attributes:
-        reason_code: The code of a broker's DISCONNECT (MQTT 5 §2.4), if it sent one.
+        reason_code: The reason code of a broker's DISCONNECT (MQTT 5 §2.4), if it sent one.
     """
 
     def __init__(self, text: str, *, reason_code: int | None = None) -> None:
@@ -80,7 +80,7 @@ class ConnectionLost(IotHubError, ConnectionError):
 
 
 class RequestTimeout(IotHubError, TimeoutError):
-    """No answer came within the call's ``timeout``."""
+    """No answer arrived within the call's ``timeout``."""
 
 
 class RequestFailed(IotHubError):
@@ -89,9 +89,9 @@ class RequestFailed(IotHubError):
     Attributes:
         status: The HTTP-like status of the answer, such as 400.
         error_code: The service's six-digit code, such as 400004 (IoT Hub docs, "Understand and resolve errors");
-            ``None`` when the answer had none.
+            ``None`` if the answer has none.
         message: The service's text.
-        tracking_id: To quote to Azure support.
+        tracking_id: The tracking id, for requests to Azure support.
     """
 
     def __init__(
@@ -112,10 +112,10 @@ class RequestFailed(IotHubError):
 
 
 class Throttled(RequestFailed):
-    """The hub asks for fewer requests (429).
+    """The hub throttles requests (429).
 
     Attributes:
-        retry_after: Seconds to wait before another try, when the service said so.
+        retry_after: Seconds to wait before the next attempt, if the service gave them.
     """
 
     def __init__(
@@ -133,17 +133,17 @@ class Throttled(RequestFailed):
 
 
 class PreconditionFailed(RequestFailed):
-    """The reported properties no longer have the version of ``if_version`` (412)."""
+    """The version of the reported properties is no longer ``if_version`` (412)."""
 
 
 class UploadFailed(IotHubError):
-    """Blob Storage did not take a file, or a part of it.
+    """Blob Storage refused a file or a part of it.
 
     Attributes:
-        step: The request that was refused, such as ``"Put Block"``.
-        status: Its HTTP status, if there was an answer.
-        error_code: Storage's own code, such as ``"AuthenticationFailed"`` (Azure Storage docs, "Blob Storage error
-            codes"); ``None`` when the answer had none.
+        step: The refused request, such as ``"Put Block"``.
+        status: Its HTTP status, if Storage answered.
+        error_code: The code of Storage, such as ``"AuthenticationFailed"`` (Azure Storage docs, "Blob Storage error
+            codes"); ``None`` if the answer has none.
     """
 
     def __init__(
@@ -159,12 +159,12 @@ class UploadFailed(IotHubError):
 class ProvisioningFailed(RequestFailed):
     """The provisioning service did not assign the device to a hub.
 
-    ``status`` is 401 for wrong credentials, 404 for an unknown enrolment, 409 for a registration that is under way
-    already; 200 when the service answered that the registration has failed or is disabled, with its ``error_code`` such
-    as 400207 for a custom allocation policy that failed.
+    ``status`` is 401 for wrong credentials, 404 for an unknown enrolment, and 409 if a registration is already in
+    progress. It is 200 if the service answers that the registration failed or is disabled; ``error_code`` then gives
+    the cause, such as 400207 for a failed custom allocation policy.
 
     Attributes:
-        registration_state: The state of the registration as the service wrote it, if it did.
+        registration_state: The state of the registration as the service sent it, if it did.
     """
 
     def __init__(
@@ -183,40 +183,40 @@ class ProvisioningFailed(RequestFailed):
 
 
 class BadAnswer(IotHubError):
-    """An answer of the hub, or of the provisioning service, makes no sense."""
+    """An answer of the hub or of the provisioning service is invalid."""
 
 
 class OutboxFull(IotHubError):
-    """As many messages wait to be acknowledged as the ``outbox`` option allows; nothing was sent."""
+    """The outbox is full: the ``outbox`` option limits the messages that wait for acknowledgement. Nothing was sent."""
 
 
 class MessageTooLarge(IotHubError, ValueError):
-    """A message to a hub has more than 262,144 bytes by the service's own count, or its topic more than 65,535.
+    """A message is too large. Nothing was sent.
 
-    The service counts the body, the values of system properties, and the names and values of the
-    application's (IoT Hub docs, "Create and read IoT Hub messages"). To another broker: the packet is larger than the
-    broker's Maximum Packet Size. Nothing was sent.
+    For a hub, the limit is 262,144 bytes, counted as the service does: the body, the values of system properties, and
+    the names and values of application properties (IoT Hub docs, "Create and read IoT Hub messages"). The topic may
+    have 65,535 bytes. For another broker, the limit is its Maximum Packet Size.
     """
 
 
 class ClientClosed(IotHubError):
-    """The client was closed, before the call or while it ran."""
+    """The client was closed before or during the call."""
 
 
 class ThreadUnavailable(IotHubError, RuntimeError):
-    """The system gives no further thread, for the connections of this process or for handlers.
+    """The system cannot start another thread, for the connections of this process or for handlers.
 
-    A limit on processes or memory is reached: ``ulimit -u``, the ``pids`` or ``memory`` limit of a container.
+    A limit on processes or memory has been reached: ``ulimit -u``, or the ``pids`` or ``memory`` limit of a container.
     """
 
 
 class PublishRefused(Error):
-    """The broker did not accept a message: its acknowledgement has a reason code of 0x80 or more (MQTT 5 §3.4.2.1).
+    """The broker refused a message: its acknowledgement has a reason code of 0x80 or more (MQTT 5 §3.4.2.1).
 
     Attributes:
-        reason_code: The code, such as 0x87 for "Not authorized".
-        reason_string: What the broker says besides, if it does.
-        refused: With ``publish_many``, how many messages were refused; ``reason_code`` is that of the first.
+        reason_code: The reason code, such as 0x87 for "Not authorized".
+        reason_string: The broker's Reason String, if any.
+        refused: For ``publish_many``, the number of refused messages; ``reason_code`` is that of the first.
     """
 
     def __init__(
@@ -230,12 +230,12 @@ class PublishRefused(Error):
 
 
 class SubscribeRefused(Error):
-    """The broker did not grant every filter of a subscription; those that it granted count (MQTT 5 §3.9.3).
+    """The broker did not grant every filter of a subscription. The granted filters are subscribed (MQTT 5 §3.9.3).
 
     Attributes:
-        reason_codes: The code for each filter, in the order of the call: 0 to 2 is the granted QoS, 0x80 and more is
-            a refusal.
-        reason_string: What the broker says besides, if it does.
+        reason_codes: The reason code for each filter, in the order of the call: 0 to 2 is the granted QoS, 0x80 or more
+            is a refusal.
+        reason_string: The broker's Reason String, if any.
     """
 
     def __init__(self, text: str, *, reason_codes: tuple[int, ...] = (), reason_string: str | None = None) -> None:
@@ -246,35 +246,35 @@ class SubscribeRefused(Error):
 
 
 class MessageExpired(Error):
-    """A message waited here for longer than its ``message_expiry``; it was not sent."""
+    """A message waited in the client for longer than its ``message_expiry``; it was not sent."""
 
 
 class DeliveryUnknown(Error):
-    """Whether a message at QoS 2 arrived is not known: the session was lost before the broker said PUBREC.
+    """It is unknown whether a message at QoS 2 arrived: the session was lost before the broker sent PUBREC.
 
-    It is not sent again, because that could deliver it twice (MQTT 5 §4.3.3).
+    The client does not send it again, because that could deliver it twice (MQTT 5 §4.3.3).
     """
 
 
 class SessionLost(Error):
-    """The broker has forgotten the session, with its subscriptions and what was under way in it.
+    """The broker has lost the session, with its subscriptions and unfinished messages.
 
-    Calls end with it where ``lost_session="fail"``.
+    Calls raise it with ``lost_session="fail"``.
     """
 
 
 class SessionTakenOver(ConnectionLost):
-    """Another connection has the client id now (reason code 0x8E), and this client does not fight for it.
+    """Another connection has taken over the session (reason code 0x8E). The client does not reconnect by itself.
 
-    Its calls end with this until :meth:`~azmqtt.MqttClient.connect` takes the client id back.
+    Its calls raise this until :meth:`~azmqtt.MqttClient.connect` takes the session back.
     """
 
 
 class ServerMoved(ConnectionFailed):
-    """The broker says to use another one (reason codes 0x9C and 0x9D, MQTT 5 §4.11).
+    """The broker asks the client to use another server (reason codes 0x9C and 0x9D, MQTT 5 §4.11).
 
     Attributes:
-        server_reference: Which, if it says so.
+        server_reference: The other server, if the broker names it.
     """
 
     def __init__(
@@ -291,11 +291,12 @@ class ServerMoved(ConnectionFailed):
 
 
 class NotSupported(Error, ValueError):
-    """The broker does not have what a call asks for, such as QoS 2; nothing was sent.
+    """The broker does not support a feature that a call needs, such as QoS 2. Nothing was sent.
 
-    CONNACK says so (MQTT 5 §3.2.2.3). For MQTT 3.1.1, which has no properties, the client knows by itself.
+    The broker announces this in CONNACK (MQTT 5 §3.2.2.3). MQTT 3.1.1 has no such announcement; the client knows what
+    that version lacks.
     """
 
 
 class DamagedState(ValueError):
-    """A file of a local hub's state directory does not hold what it should; to callers a ``ValueError``."""
+    """A file of a local hub's state directory is damaged. It is also a ``ValueError``."""

@@ -1,6 +1,6 @@
 """Messages as a pandas frame.
 
-pandas is imported when :func:`frame` is called, and not before::
+Only :func:`frame` imports pandas::
 
     df = azmqtt.data.frame(hub.telemetry("dev1"))     # the same as hub.telemetry("dev1").to_pandas()
     df["temperature"].resample("1min").mean().plot()
@@ -19,9 +19,9 @@ __all__ = ["MessageList", "frame"]
 
 M = TypeVar("M")
 
-#: How many levels of objects become columns; what is deeper stays a ``dict``.
+#: How many levels of objects become columns; deeper objects stay a ``dict``.
 _LEVELS = 8
-#: Where a message has its own facts, in the order of the columns; ``time`` becomes the index.
+#: The attributes of messages, in the order of the columns; ``time`` becomes the index.
 _FACTS = (
     "device_id",
     "module_id",
@@ -39,7 +39,7 @@ _FACTS = (
 
 
 class MessageList(list[M]):
-    """A list of messages, as a local hub or namespace returns it: a ``list`` with a table and a frame."""
+    """A list of messages from a local hub or namespace: a ``list`` that shows as a table and converts to a frame."""
 
     __slots__ = ()
 
@@ -67,16 +67,19 @@ def frame(messages: Iterable[Any]) -> pd.DataFrame:
             :class:`~azmqtt.MqttMessage`.
 
     Returns:
-        A frame whose index ``time`` is when the message was taken, in UTC, if the messages know that. The columns are,
-        where a message has them: facts of the message (``device_id``, ``module_id``, ``sequence``, ``topic``, …); the
-        members of bodies that are JSON objects, under their names, those of objects within with dots
-        (``position.lat``); ``body`` with every other body: the value if it is JSON, otherwise text if it is UTF-8,
-        otherwise ``bytes``; and ``properties.NAME`` and ``system.NAME`` for the properties. A member whose name is
-        that of another column has ``body.`` before it.
+        A frame with a row for each message. The index ``time`` is when the message was received, in UTC, if the
+        messages have a time. The columns, where a message has a value for them, are:
+
+        - attributes of the message: ``device_id``, ``module_id``, ``sequence``, ``topic``, …
+        - the members of a body that is a JSON object, under their names. Members of nested objects have dots in their
+          names (``position.lat``). A member with the name of another column gets the prefix ``body.``.
+        - ``body``, for any other body: the value if the body is JSON, otherwise text if it is UTF-8, otherwise
+          ``bytes``.
+        - ``properties.NAME`` and ``system.NAME``, for the properties.
 
     Raises:
-        ModuleNotFoundError: pandas is missing; says how to install it.
-        TypeError: Something is not a message.
+        ModuleNotFoundError: pandas is missing. The text says how to install it.
+        TypeError: ``messages`` contains something else.
     """
     pd = _pandas()
     rows, times = [], []
@@ -85,7 +88,7 @@ def frame(messages: Iterable[Any]) -> pd.DataFrame:
         time, facts, body, properties = _parts(message)
         times.append(time)
         rows.append({**facts, **body, **properties})
-        # Each kind of column together, in the order of their first message.
+        # Columns are grouped by kind, in the order in which they first occur.
         names.update(dict.fromkeys(facts))
     ordered = [*names, *_ordered(rows, names)]
     table = pd.DataFrame.from_records(rows, columns=ordered or None)
@@ -105,13 +108,13 @@ def _pandas() -> Any:
 
 
 def _ordered(rows: Iterable[dict[str, Any]], facts: dict[str, None]) -> list[str]:
-    """Return the names of the other columns: members of bodies, then properties."""
+    """Return the names of the remaining columns: members of bodies, then properties."""
     found = dict.fromkeys(name for row in rows for name in row if name not in facts)
     return sorted(found, key=lambda name: name.startswith(("properties.", "system.")))
 
 
 def _parts(message: Any) -> tuple[Any, dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Take a message apart: its time, its facts, its body, its properties."""
+    """Split a message into its time, attributes, body and properties."""
     content = _first(message, "body", "payload")
     if not isinstance(content, bytes):
         raise TypeError(f"messages: {type(message).__name__} is not a message that has come in")
@@ -130,7 +133,7 @@ def _first(message: Any, *names: str) -> Any:
 
 
 def _columns(content: bytes) -> dict[str, Any]:
-    """Name the parts of a body: the members of a JSON object, or all of it as ``body``."""
+    """Return the columns of a body: the members of a JSON object, or the whole body as ``body``."""
     if not content:
         return {}
     value = _read(content)
@@ -144,7 +147,7 @@ def _columns(content: bytes) -> dict[str, Any]:
 
 
 def _read(content: bytes) -> Any:
-    """Read JSON, else text, else nothing of it."""
+    """Return the body as JSON, otherwise as text, otherwise unchanged."""
     from azmqtt._support import strict_json
 
     try:

@@ -1,4 +1,4 @@
-"""Faults on demand: what a local hub does wrong when a test asks for it.
+"""Faults on demand: errors that a test can inject into a local hub or namespace.
 
     import azmqtt
     from azmqtt import faults
@@ -7,19 +7,19 @@
         hub.inject_fault(faults.Lose("puback"))
         client.send_message("arrives, although its acknowledgement was lost")
 
-Each class is a fault; ``on`` is the moment at which it happens. A device sees every one of them across its socket only.
+Each class is a fault. ``on`` is the event at which it occurs. A device sees a fault only through its socket.
 
 =====================  ===========================================================================================
-``on``                 when
+``on``                 event
 =====================  ===========================================================================================
-``now``                at once, to the live connection
-``accept``             a TCP connection to the MQTT port opens; its client is unknown
-``connect``            CONNECT comes in
-``received``           any other packet comes in, pings excepted; or, by kind: ``telemetry``, ``twin_get``,
+``now``                none: the fault occurs at once, on the open connection
+``accept``             a TCP connection to the MQTT port opens; the client is not known yet
+``connect``            a CONNECT arrives
+``received``           any other packet except a ping arrives. For one kind: ``telemetry``, ``twin_get``,
                        ``twin_patch``, ``method_response``, ``subscribe``, ``acknowledgement`` (PUBACK)
-``sent``               any packet is about to go out; or, by kind: ``connack``, ``puback``, ``suback``,
+``sent``               any packet is about to be sent. For one kind: ``connack``, ``puback``, ``suback``,
                        ``twin_answer``, ``desired_patch``, ``cloud_message``, ``method_request``
-``request``            a request over HTTPS comes in
+``request``            a request over HTTPS arrives
 =====================  ===========================================================================================
 """
 
@@ -68,19 +68,19 @@ Outgoing = Literal[
 
 @dataclass(frozen=True)
 class Fault:
-    """What all faults have in common."""
+    """The base class of faults."""
 
     name: ClassVar[str] = ""
 
     def document(self) -> dict[str, Any]:
-        """Return the fault as a hub's REST API takes it."""
+        """Return the fault in the form of a hub's REST API."""
         members = {each.name: getattr(self, each.name) for each in fields(self)}
         return {"fault": self.name, **{name: value for name, value in members.items() if value is not None}}
 
 
 @dataclass(frozen=True)
 class Drop(Fault):
-    """The connection closes without words. The packet, if it is on one, has no effect, or is not sent."""
+    """The connection closes without a packet. If the event is a packet, it has no effect or is not sent."""
 
     name: ClassVar[str] = "drop"
     on: Incoming | Outgoing | Literal["now", "accept", "connect", "request"] = "now"
@@ -96,7 +96,7 @@ class Reset(Fault):
 
 @dataclass(frozen=True)
 class ShutDown(Fault):
-    """The connection closes in an orderly way: TLS sends close_notify (RFC 8446 §6.1), then TCP ends."""
+    """The connection closes cleanly: TLS sends close_notify (RFC 8446 §6.1), then TCP ends."""
 
     name: ClassVar[str] = "shut_down"
     on: Literal["now"] = "now"
@@ -104,7 +104,7 @@ class ShutDown(Fault):
 
 @dataclass(frozen=True)
 class Refuse(Fault):
-    """CONNECT is refused with a return code from 1 to 5 (MQTT 3.1.1 §3.2.2.3)."""
+    """The hub refuses CONNECT with a return code from 1 to 5 (MQTT 3.1.1 §3.2.2.3)."""
 
     name: ClassVar[str] = "refuse"
     code: int = 5
@@ -113,7 +113,7 @@ class Refuse(Fault):
 
 @dataclass(frozen=True)
 class Silence(Fault):
-    """The hub neither reads nor writes, for ``seconds`` or to the connection's end: a half-open connection."""
+    """The hub neither reads nor writes for ``seconds``, or until the connection ends: a half-open connection."""
 
     name: ClassVar[str] = "silence"
     on: Incoming | Literal["now", "accept", "connect"] = "now"
@@ -122,10 +122,10 @@ class Silence(Fault):
 
 @dataclass(frozen=True)
 class Delay(Fault):
-    """A packet is read or sent ``seconds`` later, with those behind it.
+    """A packet and those behind it are delayed by ``seconds``.
 
-    On a packet to the device: those of its kind behind it wait too; after ``connack`` and ``sent``, all. On a packet
-    from the device, or ``now``: the hub stops reading.
+    For a packet to the device, later packets of its kind wait too; with ``connack`` and ``sent``, all packets wait. For
+    a packet from the device, and for ``now``, the hub stops reading.
     """
 
     name: ClassVar[str] = "delay"
@@ -135,10 +135,10 @@ class Delay(Fault):
 
 @dataclass(frozen=True)
 class Lose(Fault):
-    """A packet from the device has no effect and no answer, or one to it is not sent.
+    """A packet from the device is ignored, or a packet to the device is not sent.
 
-    With ``puback`` the message is there and its acknowledgement is not; with ``telemetry`` neither is. With ``request``
-    the request is carried out, and its connection closes without an answer.
+    With ``puback`` the hub has the message, but the acknowledgement is lost. With ``telemetry`` the message itself is
+    lost. With ``request`` the hub carries out the request and closes its connection without an answer.
     """
 
     name: ClassVar[str] = "lose"
@@ -147,7 +147,7 @@ class Lose(Fault):
 
 @dataclass(frozen=True)
 class Duplicate(Fault):
-    """A packet comes twice; a message at QoS 1 with DUP the second time."""
+    """A packet is sent or handled twice. The copy of a message at QoS 1 has the DUP flag."""
 
     name: ClassVar[str] = "duplicate"
     on: Outgoing
@@ -155,7 +155,7 @@ class Duplicate(Fault):
 
 @dataclass(frozen=True)
 class Cut(Fault):
-    """Half of a packet is sent, and the connection closes."""
+    """The hub sends half of a packet and closes the connection."""
 
     name: ClassVar[str] = "cut"
     on: Outgoing
@@ -163,7 +163,7 @@ class Cut(Fault):
 
 @dataclass(frozen=True)
 class Corrupt(Fault):
-    """Bytes that are not MQTT come in place of a packet."""
+    """The hub sends bytes that are not MQTT instead of a packet."""
 
     name: ClassVar[str] = "corrupt"
     on: Outgoing | Literal["now"] = "now"
@@ -171,14 +171,14 @@ class Corrupt(Fault):
 
 @dataclass(frozen=True)
 class Answer(Fault):
-    """A twin request, or one over HTTPS, is refused with a status from 400 to 599.
+    """The hub refuses a twin request or an HTTPS request with a status from 400 to 599.
 
     Attributes:
         status: The status.
-        retry_after: Seconds, in the body's ``retryAfter`` and over HTTPS in ``Retry-After``.
-        on: Which requests.
-        method: Over HTTPS: only with this method.
-        path: Over HTTPS: only where the path begins like this.
+        retry_after: Seconds in the body's ``retryAfter`` and, over HTTPS, in ``Retry-After``.
+        on: The kind of request.
+        method: For HTTPS, the method of affected requests; any method by default.
+        path: For HTTPS, the beginning of the path of affected requests; any path by default.
     """
 
     name: ClassVar[str] = "answer"
@@ -191,7 +191,7 @@ class Answer(Fault):
 
 @dataclass(frozen=True)
 class ChangeTwin(Fault):
-    """Somebody else writes to the twin between a packet and its answer: merge patches."""
+    """Another writer changes the twin by merge patches between a packet and its answer."""
 
     name: ClassVar[str] = "change_twin"
     desired: Mapping[str, Any] | None = None
@@ -201,7 +201,7 @@ class ChangeTwin(Fault):
 
 @dataclass(frozen=True)
 class ExpireToken(Fault):
-    """The SAS token expires: the connection closes without words."""
+    """The SAS token expires: the connection closes without a packet."""
 
     name: ClassVar[str] = "expire_token"
     on: Incoming | Literal["now"] = "now"
@@ -209,7 +209,7 @@ class ExpireToken(Fault):
 
 @dataclass(frozen=True)
 class TakeOver(Fault):
-    """Another connection comes for the same device: this one closes without words."""
+    """Another connection of the same device takes over: this one closes without a packet."""
 
     name: ClassVar[str] = "take_over"
     on: Incoming | Literal["now"] = "now"
@@ -217,29 +217,29 @@ class TakeOver(Fault):
 
 @dataclass(frozen=True)
 class Throttle(Fault):
-    """The device is over its rate: its telemetry waits, and its requests are answered 429. Give it ``lasting=``."""
+    """The device exceeds its rate: its telemetry is delayed, and its requests get 429. Inject it with ``lasting=``."""
 
     name: ClassVar[str] = "throttle"
 
 
 @dataclass(frozen=True)
 class QuotaExceeded(Fault):
-    """The messages of the day are used up: telemetry ends the connection. Give it ``lasting=``."""
+    """The daily message quota is used up: telemetry ends the connection. Inject it with ``lasting=``."""
 
     name: ClassVar[str] = "quota_exceeded"
 
 
 @dataclass(frozen=True)
 class FiredFault:
-    """A fault that has happened.
+    """A fault that has occurred.
 
     Attributes:
-        sequence: Counts the faults of the hub, from 1.
-        fault_id: The rule's id; 0 for one that a device asked for itself.
-        device_id: Whose connection, ``device`` or ``device/module``, on a namespace the client id; empty where nobody
-            knows.
-        fault: What happened, as in ``lose on puback``.
-        time: When, in Unix seconds.
+        sequence: The number of the occurrence on this hub, from 1.
+        fault_id: The id of the rule; 0 for a fault that a device requested itself.
+        device_id: The device of the connection, ``device`` or ``device/module``; on a namespace the client identifier.
+            Empty if unknown.
+        fault: The fault as text, such as ``lose on puback``.
+        time: The time in Unix seconds.
     """
 
     sequence: int
@@ -255,7 +255,7 @@ class PlannedFault:
 
     Attributes:
         at: Seconds from the start.
-        rule: What is set then, as a hub's REST API takes it.
+        rule: The rule to inject at that time, in the form of a hub's REST API.
     """
 
     at: float
@@ -264,17 +264,18 @@ class PlannedFault:
 
 @dataclass(frozen=True)
 class FaultSchedule:
-    """Faults by chance, the same ones for the same seed.
+    """Random faults, which are the same for the same seed.
 
-    Each fault is a pair of a :class:`Fault` (or a text for :func:`parse`) and how often: ``{"every": 2.5}`` for seconds
-    from one to the next on average, or ``{"probability": 0.01}`` for a chance at each occasion; also ``device_id``,
-    ``module_id`` (``client_id`` on a namespace) and ``count``. By time, the plan is made by the seed at the start; by
-    packet, the n-th occasion of a device falls alike in every run.
+    Each fault is a pair: a :class:`Fault` (or a text for :func:`parse`), and a dictionary that says how often it
+    occurs. ``{"every": 2.5}`` is the average time between two faults in seconds; ``{"probability": 0.01}`` is the
+    chance at each matching event. The dictionary may also contain ``device_id``, ``module_id`` (``client_id`` on a
+    namespace) and ``count``. With ``every``, the seed determines all times at the start. With ``probability``, the n-th
+    event of a device has the same outcome in every run.
 
     Attributes:
-        seed: Any whole number from 0.
-        duration: Seconds.
-        faults: Which, and how often.
+        seed: A non-negative integer.
+        duration: The duration in seconds.
+        faults: The faults, each with its frequency.
     """
 
     seed: int
@@ -282,15 +283,15 @@ class FaultSchedule:
     faults: Sequence[tuple[Fault | str, Mapping[str, Any]]] = field(default_factory=tuple)
 
     def document(self) -> dict[str, Any]:
-        """Return the schedule as a hub's REST API takes it."""
+        """Return the schedule in the form of a hub's REST API."""
         faults = [{**_document(fault), **how} for fault, how in map(_pair, self.faults)]
         return {"seed": self.seed, "duration": self.duration, "faults": faults}
 
     def plan(self, service: Literal["hub", "namespace"] = "hub") -> list[PlannedFault]:
-        """Return what a local hub would do, or a local namespace, without one.
+        """Return the faults that a local hub or namespace would inject, without running one.
 
         Raises:
-            ValueError: A fault makes no sense; says why.
+            ValueError: A fault is invalid. The text says why.
         """
         if service not in ("hub", "namespace"):
             raise ValueError(f"service must be 'hub' or 'namespace', not {service!r}")
@@ -299,9 +300,9 @@ class FaultSchedule:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Read a fault as the command line has it: ``lose:on=puback,device_id=dev1,count=2``, or a JSON object.
+    """Parse a fault in the form of the command line: ``lose:on=puback,device_id=dev1,count=2``, or a JSON object.
 
-    Values are read as JSON where they are, as text where they are not.
+    A value that is not JSON is taken as text.
 
     Raises:
         ValueError: A part of it is not ``name=value``.

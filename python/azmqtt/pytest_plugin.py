@@ -1,6 +1,6 @@
 """The pytest plugin: fixtures for a local hub and a local namespace, and packets in the reports of failing tests.
 
-pytest finds it by itself where azmqtt is installed. It loads nothing of a service before a test asks for one.
+pytest loads it where azmqtt is installed. It does not load a local service until a test uses one.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from azmqtt import LocalHub, LocalNamespace, MqttClient
     from azmqtt.testing import IotHubDevice
 
-#: So many lines of packets are shown: how it began, and the newest.
+#: How many lines of packets are shown: from the beginning, and from the end.
 _FIRST_LINES = 20
 _LAST_LINES = 80
 
-#: In characters; the names and values of properties are in topics, up to 64 KiB.
+#: The longest shown line, in characters. Topics contain properties and can have 64 KiB.
 _LONGEST_LINE = 300
 
 _HUB: pytest.StashKey[LocalHub] = pytest.StashKey()
 _NAMESPACE: pytest.StashKey[LocalNamespace] = pytest.StashKey()
-#: The device or client that a test has for itself, by its identifier.
+#: The identifier of the device or client that belongs to the test.
 _DEVICE: pytest.StashKey[str] = pytest.StashKey()
 _CLIENT: pytest.StashKey[str] = pytest.StashKey()
 _STARTED: pytest.StashKey[datetime] = pytest.StashKey()
@@ -44,15 +44,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def local_hub_options() -> dict[str, Any]:
-    """Return what ``local_hub`` is made with: override it to return options of :class:`azmqtt.LocalHub`."""
+    """Return the options of ``local_hub``: override it to return arguments of :class:`azmqtt.LocalHub`."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def local_hub(local_hub_options: dict[str, Any], pytestconfig: pytest.Config) -> Iterator[LocalHub]:
-    """Return a local IoT Hub on free ports of this machine, one for the run of all tests.
+    """Return a local IoT Hub on free ports of this machine. All tests of a run share it.
 
-    With pytest-xdist each worker has its own. Packets are recorded.
+    With pytest-xdist, each worker has its own. The hub records packets.
     """
     import azmqtt
 
@@ -67,7 +67,7 @@ def local_hub(local_hub_options: dict[str, Any], pytestconfig: pytest.Config) ->
 
 @pytest.fixture
 def iothub_device(local_hub: LocalHub, request: pytest.FixtureRequest) -> Iterator[IotHubDevice]:
-    """Return a device on ``local_hub`` that no other test has: see :class:`azmqtt.testing.IotHubDevice`."""
+    """Return a device on ``local_hub`` for this test alone: see :class:`azmqtt.testing.IotHubDevice`."""
     from azmqtt.testing import IotHubDevice
 
     try:
@@ -81,16 +81,17 @@ def iothub_device(local_hub: LocalHub, request: pytest.FixtureRequest) -> Iterat
 
 @pytest.fixture(scope="session")
 def local_namespace_options() -> dict[str, Any]:
-    """Return what ``local_namespace`` is made with: override it to return options of :class:`azmqtt.LocalNamespace`."""
+    """Return the options of ``local_namespace``: override it to return arguments of :class:`azmqtt.LocalNamespace`."""
     return {}
 
 
 @pytest.fixture(scope="session")
 def local_namespace(local_namespace_options: dict[str, Any], pytestconfig: pytest.Config) -> Iterator[LocalNamespace]:
-    """Return a local Event Grid namespace on free ports of this machine, one for the run of all tests.
+    """Return a local Event Grid namespace on free ports of this machine. All tests of a run share it.
 
-    With pytest-xdist each worker has its own. Packets are recorded. What a test itself makes on it is deleted after the
-    test: clients, client groups, topic spaces, permission bindings and faults. What fixtures make is theirs.
+    With pytest-xdist, each worker has its own. The namespace records packets. Clients, client groups, topic spaces,
+    permission bindings and faults that a test itself creates are deleted after the test. Those that fixtures create
+    stay.
     """
     import azmqtt
 
@@ -105,9 +106,9 @@ def local_namespace(local_namespace_options: dict[str, Any], pytestconfig: pytes
 
 @pytest.fixture
 def mqtt_client(local_namespace: LocalNamespace, request: pytest.FixtureRequest) -> Iterator[MqttClient]:
-    """Return a client of ``local_namespace`` that no other test has; it connects with its first call.
+    """Return a client of ``local_namespace`` for this test alone. It connects on its first call.
 
-    The name of the client and of its session are the test's, with a number.
+    The name of the client and its client identifier consist of the test's name and a number.
     """
     from azmqtt.testing import fresh_name
 
@@ -123,19 +124,19 @@ def mqtt_client(local_namespace: LocalNamespace, request: pytest.FixtureRequest)
     try:
         local_namespace.delete_client(name)
     except (LookupError, RuntimeError):
-        # The test has deleted it, or stopped the namespace.
+        # The test has deleted the client, or stopped the namespace.
         return
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Note when the test began, if there is a service already."""
+    """Note when the test begins, if a service runs already."""
     if _HUB in item.config.stash or _NAMESPACE in item.config.stash:
         item.stash[_STARTED] = datetime.now(timezone.utc)
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
-    """Undo what the test itself did: others come after it. What fixtures did is the fixtures'."""
+    """Remove what the test itself created, for the sake of later tests. What fixtures created stays."""
     before = {key: _faults(service) for key, service in _services(item)}
     namespace = item.config.stash.get(_NAMESPACE, None)
     resources = [] if namespace is None else _resources(namespace)
@@ -147,7 +148,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
                 getattr(namespace, f"delete_{kind}")(name)
     for key, service in _services(item):
         if not before.get(key):
-            # What schedules have still to do, too.
+            # This also ends fault schedules.
             service.clear_faults()
         for fault in service.faults():
             if fault.fault_id not in before.get(key, ()):
@@ -155,7 +156,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, None]:
 
 
 def _services(item: pytest.Item) -> Iterator[tuple[object, LocalHub | LocalNamespace]]:
-    """Return the services that run, with their keys."""
+    """Return the running services with their keys."""
     stash = item.config.stash
     if _HUB in stash:
         yield _HUB, stash[_HUB]
@@ -164,7 +165,7 @@ def _services(item: pytest.Item) -> Iterator[tuple[object, LocalHub | LocalNames
 
 
 def _resources(namespace: LocalNamespace) -> list[tuple[str, str]]:
-    """Return the kinds and names of all resources, those that use others first."""
+    """Return the kinds and names of all resources; resources come before those that they refer to."""
     return [
         *(("permission_binding", each.name) for each in namespace.list_permission_bindings()),
         *(("topic_space", each.name) for each in namespace.list_topic_spaces()),
@@ -180,7 +181,7 @@ def _faults(service: LocalHub | LocalNamespace) -> set[int]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
-    """Add the packets of the test to its report."""
+    """Add the packets of a failed test to its report."""
     outcome = yield
     wanted = item.config.getoption("--azmqtt-packets")
     report: pytest.TestReport = outcome.get_result()
@@ -197,11 +198,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 def _section(
     item: pytest.Item, service: LocalHub | LocalNamespace, peer: str | None, everybody: str
 ) -> tuple[str, str]:
-    """Return title and text of what went over a service: of the test's own device or client, or of all."""
+    """Return the title and text of a service's packets: those of the test's own device or client, or all."""
     try:
         packets = service.packets(peer)
         started = item.stash.get(_STARTED, None)
-        # Of a test without a device or client of its own, all that there were meanwhile.
+        # Without a device or client of its own, the test gets all packets since its start.
         first = next((packet.sequence for packet in packets if started is None or packet.time >= started), None)
         log = "no packets" if first is None else service.packet_log(peer, after=first - 1)
     except RuntimeError as error:

@@ -1,12 +1,12 @@
-"""Devices for tests: a fresh identity on a local hub, with what a test asks about it.
+"""Devices for tests: a new identity on a local hub, with assertions and waits.
 
-With pytest, the fixture ``iothub_device`` is one. Elsewhere::
+In pytest, the fixture ``iothub_device`` provides one. Elsewhere::
 
     with azmqtt.LocalHub(record_packets=True) as hub, IotHubDevice(hub) as device:
         device.client().send_message({"temperature": 21.5})
         device.assert_telemetry([{"temperature": 21.5}])
 
-The same assertions and waits are there for any device of a hub: :meth:`azmqtt.LocalHub.assert_telemetry`,
+:class:`azmqtt.LocalHub` has the same assertions and waits for any device: :meth:`azmqtt.LocalHub.assert_telemetry`,
 :meth:`azmqtt.LocalHub.wait_for_packet`, ….
 """
 
@@ -28,31 +28,31 @@ if TYPE_CHECKING:
 
 __all__ = ["IotHubDevice"]
 
-#: Of a name, in characters; ids have up to 128.
+#: The length of the given part of an id, in characters; ids have up to 128.
 _LONGEST_NAME = 80
 
 
 def fresh_name(name: str) -> str:
-    """Return a name that nobody has, which begins like this one; what names may not have becomes ``-``."""
+    """Return a unique id that begins with this name. Characters that ids may not contain become ``-``."""
     plain = re.sub(r"[^A-Za-z0-9._]+", "-", name)[:_LONGEST_NAME].strip("-")
     return f"{plain}-{uuid.uuid4().hex[:8]}"
 
 
 class IotHubDevice:
-    """A device of a local hub for exclusive use, until the end of a ``with`` or :meth:`close`.
+    """A device of a local hub for exclusive use, until :meth:`close` or the end of a ``with`` block.
 
     Attributes:
-        hub: The hub that it belongs to.
-        device_id: Its id.
-        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, with its key.
+        hub: The hub that the device belongs to.
+        device_id: The device's id.
+        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, with the device's key.
     """
 
     def __init__(self, hub: LocalHub, name: str = "device") -> None:
-        """Make the device.
+        """Create the device.
 
         Args:
             hub: A running hub.
-            name: What its id begins with, such as the name of a test; what ids may not have becomes ``-``.
+            name: The beginning of its id, such as the name of a test. Characters that ids may not contain become ``-``.
         """
         device = hub.create_device(fresh_name(name))
         self.hub = hub
@@ -76,7 +76,7 @@ class IotHubDevice:
         self.close()
 
     def close(self) -> None:
-        """Close its clients, end its faults and remove it from the hub. What was recorded of it can still be read."""
+        """Close its clients, end its faults and remove it from the hub. The hub's recordings of it stay available."""
         for client in self._clients:
             client.close(timeout=1)
         self._clients.clear()
@@ -86,7 +86,7 @@ class IotHubDevice:
         try:
             self.hub.remove_device(self.device_id)
         except (LookupError, RuntimeError):
-            # The test has removed it, or stopped the hub.
+            # The test has removed the device, or stopped the hub.
             return
 
     async def __aenter__(self) -> Self:
@@ -106,7 +106,7 @@ class IotHubDevice:
         self.close()
 
     def client(self, **options: Any) -> DeviceClient:
-        """Return a client of it, which connects with its first call and is closed with the device.
+        """Return a client for the device. It connects on its first call and is closed with the device.
 
         Args:
             **options: As for :meth:`azmqtt.LocalHub.device_client`.
@@ -135,10 +135,10 @@ class IotHubDevice:
         count: int = 1,
         after: int = 0,
     ) -> MessageList[TelemetryMessage] | TelemetryMessage:
-        """Wait until it has sent ``count`` messages, and return all; with a predicate, return the first that matches.
+        """Wait until it has sent ``count`` messages, and return all; with a predicate, return the first match.
 
         Raises:
-            TimeoutError: It has not; says what came.
+            TimeoutError: Too few messages arrived in time, or none matched. The text shows the messages.
         """
         __tracebackhide__ = True
         if predicate is None:
@@ -190,13 +190,13 @@ class IotHubDevice:
         return self.hub.twin(self.device_id)
 
     def patch_desired(self, patch: Mapping[str, Any] | None) -> int:
-        """Change desired properties as a service application would, or delete all; return their new version."""
+        """Change desired properties as a service application does, or delete all; return their new version."""
         return self.hub.patch_desired(self.device_id, patch)
 
     def assert_twin_reported(
         self, expected: Mapping[str, Any], *, exact: bool = False, timeout: float | None = 5
     ) -> None:
-        """Assert that it has reported these: see :meth:`azmqtt.LocalHub.assert_twin_reported`."""
+        """Assert that it has reported these properties: see :meth:`azmqtt.LocalHub.assert_twin_reported`."""
         __tracebackhide__ = True
         self.hub.assert_twin_reported(self.device_id, expected, exact=exact, timeout=timeout)
 
@@ -210,7 +210,7 @@ class IotHubDevice:
     def assert_twin_desired(
         self, expected: Mapping[str, Any], *, exact: bool = False, timeout: float | None = 5
     ) -> None:
-        """Assert that these are desired: see :meth:`azmqtt.LocalHub.assert_twin_desired`."""
+        """Assert that it has these desired properties: see :meth:`azmqtt.LocalHub.assert_twin_desired`."""
         __tracebackhide__ = True
         self.hub.assert_twin_desired(self.device_id, expected, exact=exact, timeout=timeout)
 
@@ -222,7 +222,7 @@ class IotHubDevice:
         await self.hub.assert_twin_desired_async(self.device_id, expected, exact=exact, timeout=timeout)
 
     def send_c2d(self, body: bytes | str, properties: Mapping[str, str | None] | None = None, **options: Any) -> str:
-        """Send it a cloud-to-device message: see :meth:`azmqtt.LocalHub.send_c2d`."""
+        """Send a cloud-to-device message to it: see :meth:`azmqtt.LocalHub.send_c2d`."""
         return self.hub.send_c2d(self.device_id, body, properties, **options)
 
     def invoke_method(self, name: str, payload: Any = None, **options: Any) -> MethodResult:
@@ -249,14 +249,14 @@ class IotHubDevice:
         await self.hub.wait_for_connection_async(self.device_id, connected=connected, timeout=timeout)
 
     def disconnect(self) -> bool:
-        """Drop its connection without a word, as a broken network does; false if there was none."""
+        """Close its connection without a packet, as a broken network does; return ``False`` if it was not connected."""
         return self.hub.disconnect(self.device_id)
 
     def inject_fault(self, fault: Fault | str, **options: Any) -> InjectedFault:
-        """Have something go wrong in its traffic, until the end of the test: see :meth:`azmqtt.LocalHub.inject_fault`.
+        """Inject a fault into its traffic, until the end of the test: see :meth:`azmqtt.LocalHub.inject_fault`.
 
         Args:
-            fault: What, and at which moment; or a text such as ``"lose:on=puback,count=2"``.
+            fault: The fault, or a text such as ``"lose:on=puback,count=2"``.
             **options: ``count``, ``skip``, ``probability``, ``seed``, ``after``, ``lasting`` and ``module_id``.
         """
         injected = self.hub.inject_fault(fault, device_id=self.device_id, **options)

@@ -1,4 +1,4 @@
-"""What differs between the messages that a test expects and those that a local service has recorded."""
+"""The comparison of expected messages with those that a local service has recorded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from azmqtt._local.awaited import Feed
     from azmqtt._support.waiting import Steps
 
-#: So much of a body that is not JSON is shown, in bytes.
+#: How many bytes of a body that is not JSON are shown.
 _SHOWN = 80
 
 
@@ -26,20 +26,21 @@ def in_order(
     timeout: float | None,
     what: str,
 ) -> Steps[list[Any]]:
-    """Wait for as many messages as are expected, and compare them one by one.
+    """Wait for as many messages as expected, and compare them one by one.
 
     Args:
-        expected: One for each message.
-        feed: The messages.
-        compare: Says how a message differs from what is expected, which is no function, with the path in front.
-        body: That of a message, or that of what is expected where it is such a message.
-        after: Only messages with a higher sequence number.
+        expected: The expected messages.
+        feed: The recorded messages.
+        compare: Returns the differences between a message and an expectation that is not a function. Each difference
+            begins with the path.
+        body: Returns the body of a message, or of an expectation that is a message.
+        after: Consider only messages with a higher sequence number.
         timeout: In seconds; ``None`` waits without a limit.
-        what: Whose messages, for the error.
+        what: The sender of the messages, for the error.
 
     Raises:
-        AssertionError: There are others; says what differs.
-        TypeError: What is expected is not a list of messages.
+        AssertionError: The messages differ. The text lists the differences.
+        TypeError: ``expected`` is not a list of messages.
     """
     __tracebackhide__ = True
     given: object = expected
@@ -71,7 +72,7 @@ def fail_if(lines: list[str], what: str) -> None:
 
 
 def against_body(expected: Any, body: bytes, path: str) -> list[str]:
-    """Compare a body with bytes, with text, or with what it is as JSON."""
+    """Compare a body with bytes, with text, or with a JSON value."""
     if isinstance(expected, bytes | bytearray | memoryview):
         wanted = bytes(expected)
         return [] if wanted == body else [f"{path}: {unequal(wanted, body)}"]
@@ -90,7 +91,7 @@ def against_body(expected: Any, body: bytes, path: str) -> list[str]:
 
 
 def show_body(body: bytes) -> str:
-    """Show a body as JSON, or in Python's way."""
+    """Show a body as JSON, or as its ``repr``."""
     from azmqtt._support import strict_json
 
     try:

@@ -1,4 +1,4 @@
-"""Waiting for what a local service records: for so many messages, or for a certain one."""
+"""Waiting for the recordings of a local service: for a number of messages, or for a matching one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from azmqtt._support.waiting import Steps
 
-#: So many messages are shown where none matched, and so much of each, in characters.
+#: How many messages are shown if none matched, and how many characters of each.
 _SHOWN = 3
 _LONGEST = 120
 
@@ -23,18 +23,18 @@ M = TypeVar("M", bound=_Recorded)
 
 
 class Feed(Generic[M]):
-    """What can be waited for.
+    """A source of messages to wait for.
 
     Attributes:
-        messages: Returns those with a higher sequence number.
-        total: How many have come, those that are not kept any more included.
-        wait: Waits until more than so many have come, for so many seconds at most.
+        messages: Returns the messages with a higher sequence number.
+        total: Returns the number of messages so far, including those no longer kept.
+        wait: Waits until there are more messages than the given number, for at most the given seconds.
     """
 
     def __init__(
         self, messages: Callable[[int], list[M]], total: Callable[[], int], wait: Callable[[int, float], object]
     ) -> None:
-        """Take the three ways to ask."""
+        """Take the three functions."""
         self.messages = messages
         self.total = total
         self.wait = wait
@@ -52,14 +52,14 @@ def first_match(
 
     Args:
         feed: The messages.
-        predicate: Any one does if absent.
-        after: Only those with a higher sequence number.
+        predicate: Returns whether a message matches; by default any message does.
+        after: Consider only messages with a higher sequence number.
         timeout: In seconds; ``None`` waits without a limit.
-        line: Shows a message in a line.
-        what: What it is called, for the error.
+        line: Shows a message in one line.
+        what: The name of such a message, for the error.
 
     Raises:
-        TimeoutError: None did; shows the last that came.
+        TimeoutError: No message matched in time. The text shows the last messages.
     """
     __tracebackhide__ = True
     seen = after
@@ -69,7 +69,7 @@ def first_match(
 
     def look(tick: float) -> bool:
         nonlocal seen, looked_at
-        # Counted before looking, so that what comes meanwhile ends the wait.
+        # The total is read before the messages, so that a message in between ends the wait.
         count = feed.total()
         for message in feed.messages(seen):
             seen = message.sequence
@@ -91,7 +91,7 @@ def first_match(
 
 
 def so_many(feed: Feed[M], count: int, after: int, timeout: float | None) -> Steps[list[M]]:
-    """Wait for so many messages; return those that arrived, also when the time runs out."""
+    """Wait for ``count`` messages; return those that arrived, even if the time runs out."""
     messages: list[M] = []
 
     def enough(tick: float) -> bool:
@@ -108,7 +108,7 @@ def so_many(feed: Feed[M], count: int, after: int, timeout: float | None) -> Ste
 
 
 def brief(body: bytes) -> str:
-    """Show a body in what is left of a line."""
+    """Show a body, cut to the rest of a line."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
@@ -117,13 +117,13 @@ def brief(body: bytes) -> str:
 
 
 def not_in_time(who: str, timeout: float | None, last_refusal: str | None, *, connected: bool) -> TimeoutError:
-    """Make the error of a wait for a connection, or for its end.
+    """Return the error of a wait for a connection or for its end.
 
     Args:
         who: The device or client.
-        timeout: How long the wait took, in seconds.
-        last_refusal: Why the service refused a connection last, which may be the reason.
-        connected: Whether a connection was awaited, not its end.
+        timeout: The duration of the wait in seconds.
+        last_refusal: Why the service last refused a connection, which may be the cause.
+        connected: Whether the wait was for a connection; otherwise for its end.
     """
     state = "connect" if connected else "disconnect"
     refused = f"; the last connection that was refused: {last_refusal}" if last_refusal and connected else ""

@@ -1,4 +1,4 @@
-"""Client certificates that a local hub or namespace makes."""
+"""Client certificates that a local hub or namespace creates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _DAY = 86_400.0
 
-#: Days before now from which a new certificate is valid, for clocks that differ.
+#: How many days before now the validity of a new certificate begins, because clocks differ.
 _MARGIN = 1
 
 
@@ -26,14 +26,14 @@ def make_certificate(
     self_signed: bool,
     names: tuple[list[str], list[str], list[str], list[str]] | None = None,
 ) -> DeviceCertificate:
-    """Make a certificate with a new key.
+    """Create a certificate with a new key.
 
     Args:
-        core: What makes it.
+        core: The service that creates it.
         common_name: The subject's common name.
-        days: How long it is valid; 0 or less for one that has expired.
-        self_signed: Whether its own key signs it.
-        names: Alternative names, of a namespace's clients: of hosts, URIs, addresses, of e-mail.
+        days: The validity in days; 0 or less creates an expired certificate.
+        self_signed: Whether to sign it with its own key.
+        names: Subject alternative names for clients of a namespace: host names, URIs, IP addresses, e-mail addresses.
 
     Raises:
         ValueError: An argument is invalid.
@@ -50,7 +50,7 @@ def make_certificate(
 
 
 def utc(seconds: int) -> datetime:
-    """Return the moment of this Unix time."""
+    """Return a Unix time as a UTC ``datetime``."""
     from datetime import datetime, timezone
 
     return datetime.fromtimestamp(seconds, timezone.utc)

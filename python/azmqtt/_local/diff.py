@@ -1,34 +1,34 @@
-"""What differs between two JSON-able values, path by path."""
+"""The differences between two JSON values, path by path."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: Longer values are cut, in characters.
+#: Longer values are cut to this number of characters.
 _LONGEST = 200
 
-#: So much of what two long texts have in common is shown before they differ.
+#: How many characters are shown before the first difference of two long texts.
 _LEAD = 20
 
-#: So many differences are shown, one in a line.
+#: How many differences are shown, one per line.
 _MOST_LINES = 30
 
 _NOTHING = object()
 
 
 def differences(expected: Any, actual: Any, path: str = "", *, exact: bool = True) -> list[str]:
-    """Return what differs, a line for each path, such as ``firmware: expected "1.1", got "1.0"``.
+    """Return the differences, one line for each path, such as ``firmware: expected "1.1", got "1.0"``.
 
-    Values are equal if they are for ``==``, so that ``pytest.approx`` and ``unittest.mock.ANY`` may stand for expected
-    ones; ``True`` and ``1`` are different, as they are in JSON.
+    Values are compared with ``==``, so ``pytest.approx`` and ``unittest.mock.ANY`` work as expected values. ``True``
+    and ``1`` differ, as in JSON.
 
     Args:
-        expected: What should be there.
-        actual: What is there.
-        path: What the paths begin with.
-        exact: Without it, mappings may have more keys than expected, and an expected ``None`` stands for a key that is
-            not there, as in a twin's patch.
+        expected: The expected value.
+        actual: The actual value.
+        path: The beginning of the paths.
+        exact: If false, mappings may have more keys than expected, and an expected ``None`` means that the key is
+            absent, as in a twin patch.
     """
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         return _of_mappings(expected, actual, path, exact=exact)
@@ -36,7 +36,7 @@ def differences(expected: Any, actual: Any, path: str = "", *, exact: bool = Tru
         return _of_lists(expected, actual, path, exact=exact)
     if isinstance(expected, bool) == isinstance(actual, bool) and bool(expected == actual):
         return []
-    # `==` of a placeholder knows better than its type.
+    # A placeholder decides by its `==`, not by its type.
     if not _is_json(expected) and bool(expected == actual):
         return []
     return [f"{path or 'value'}: {unequal(expected, actual)}"]
@@ -73,7 +73,7 @@ def _of_lists(expected: Sequence[Any], actual: Sequence[Any], path: str, *, exac
 
 
 def unequal(expected: Any, actual: Any) -> str:
-    """Say what was expected and what was found; of long texts and bytes, from the first difference."""
+    """Show the expected and the actual value; for long texts and bytes, from the first difference."""
     for kind, unit in ((str, "character"), (bytes, "byte")):
         if isinstance(expected, kind) and isinstance(actual, kind):
             same = _same(expected, actual)
@@ -86,19 +86,19 @@ def unequal(expected: Any, actual: Any) -> str:
 
 
 def _same(one: str | bytes, other: str | bytes) -> int:
-    """Count the characters or bytes that both begin with."""
+    """Return the length of the common prefix."""
     pairs = zip(one, other, strict=False)
     return next((index for index, (left, right) in enumerate(pairs) if left != right), min(len(one), len(other)))
 
 
 def shorten(lines: list[str]) -> list[str]:
-    """Cut a list of differences to what people read."""
+    """Cut a list of differences to a readable length."""
     left = len(lines) - _MOST_LINES
     return lines if left <= 0 else [*lines[:_MOST_LINES], f"… and {left} more"]
 
 
 def show(value: Any) -> str:
-    """Show a value as JSON, or in Python's way, cut to what a line takes."""
+    """Show a value as JSON, or as its ``repr``, cut to one line."""
     import json
 
     try:

@@ -1,4 +1,4 @@
-"""What tests ask of a local hub or namespace about faults, whosever traffic they are on."""
+"""Fault injection, as the local hub and the local namespace share it."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ if TYPE_CHECKING:
 
 
 class ServiceFaultsMixin:
-    """The part of a local service that does wrong when it is asked to."""
+    """The faults of a local service."""
 
     _core: Any
     _faults: HubFaults | NamespaceFaults
 
     def faults(self) -> list[InjectedFault]:
-        """Return the faults that are set, and the newest 1,000 that are over before them."""
+        """Return the newest 1,000 finished faults, followed by the active ones."""
         return [self._injected(fault_id) for fault_id, *_ in self._faults.rules()]
 
     def clear_faults(self) -> int:
-        """Take away every fault, and what schedules have still to do; return how many there were."""
+        """Remove every fault, and stop fault schedules; return the number of removed faults."""
         return self._faults.clear()
 
     def fired_faults(self, *, after: int = 0) -> list[FiredFault]:
-        """Return the faults that have happened, oldest first: the newest 10,000.
+        """Return the newest 10,000 occurrences of faults, oldest first.
 
         Args:
             after: Consider only those with a higher ``sequence``.
@@ -38,12 +38,12 @@ class ServiceFaultsMixin:
         return [FiredFault(*fired) for fired in self._faults.fired(after)]
 
     def start_fault_schedule(self, schedule: FaultSchedule) -> list[PlannedFault]:
-        """Start faults by chance, now; return what is going to happen, the same for the same seed.
+        """Start a schedule of random faults; return the planned faults, which are the same for the same seed.
 
         Raises:
-            TypeError: It is not a schedule.
-            ValueError: A fault makes no sense; says why.
-            LookupError: A fault names a device that is not there.
+            TypeError: The argument is not a schedule.
+            ValueError: A fault is invalid. The text says why.
+            LookupError: A fault names a device that does not exist.
             RuntimeError: The service is stopped.
         """
         from azmqtt.faults import FaultSchedule, _planned

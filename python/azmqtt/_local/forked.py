@@ -1,6 +1,6 @@
-"""What a local service is in a forked child: an address.
+"""A local service in a forked child: an address only.
 
-A hub or a namespace runs on a thread of the parent. The child has a copy of its memory and not of its threads: a call
+A hub or namespace runs on a thread of the parent. The child has a copy of the memory, but not of the threads: a call
 would never return, or change the copy.
 """
 
@@ -10,7 +10,7 @@ import os
 import weakref
 from typing import Any
 
-#: What may be read in the child, too: enough for a client of its own.
+#: The attributes that a child may read: enough to connect a client.
 _ADDRESS = (
     "hostname",
     "port",
@@ -27,19 +27,20 @@ _live: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 def watch(service: Any) -> None:
-    """Take a service's halves in the core away from it in a forked child.
+    """Replace a service's objects of the core in a forked child.
 
     Args:
-        service: ``_HALVES`` names the attributes that hold them, ``_core`` among them; ``_KIND`` says what it is.
+        service: The service. ``_HALVES`` names the attributes that hold the objects, ``_core`` among them; ``_KIND`` is
+            the name of the service.
     """
     _live.add(service)
 
 
 class _OfTheParent:
-    """Stands for a half that is the parent's."""
+    """The replacement of an object that belongs to the parent."""
 
     def __init__(self, half: Any, kind: str) -> None:
-        # Getters of these take no lock.
+        # The getters of these attributes take no lock.
         self._address = {name: getattr(half, name) for name in _ADDRESS if hasattr(half, name)}
         self._kind = kind
 
@@ -53,7 +54,7 @@ class _OfTheParent:
 
 
 def is_of_the_parent(service: Any) -> bool:
-    """Whether this process was forked since the service was made."""
+    """Whether this process was forked after the service was created."""
     return isinstance(service._core, _OfTheParent)  # noqa: SLF001 - as below
 
 

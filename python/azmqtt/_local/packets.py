@@ -1,4 +1,4 @@
-"""Recorded MQTT packets, as a local hub and a local namespace show them."""
+"""Recorded MQTT packets of a local hub or namespace."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from azmqtt._hub_packets import Packet
     from azmqtt._support.waiting import Steps
 
-#: So much of a body is shown, in characters.
+#: How many characters of a body are shown.
 _PREVIEW = 60
 
-#: MQTT §2.2.1, and what stands for no packet.
+#: The packet names (MQTT §2.2.1), and the kinds that are not packets.
 _KINDS = (
     "CONNECT",
     "CONNACK",
@@ -39,12 +39,12 @@ _KINDS = (
 def as_packets(
     records: Iterable[tuple[int, str, int, float, bool, str, dict[str, Any]]] | None, kind_of_service: str, peer: str
 ) -> list[Packet]:
-    """Make packets of what the core has recorded.
+    """Convert the records of the core to packets.
 
     Args:
-        records: ``None`` if packets are not recorded.
-        kind_of_service: Where they go or come from: ``"hub"`` or ``"namespace"``.
-        peer: Whom it talks with: ``"device"`` or ``"client"``.
+        records: The records; ``None`` if packets are not recorded.
+        kind_of_service: The service's end of the connection: ``"hub"`` or ``"namespace"``.
+        peer: The other end: ``"device"`` or ``"client"``.
 
     Raises:
         RuntimeError: Packets are not recorded.
@@ -80,9 +80,9 @@ def first_packet(
     """Wait for the first packet that matches.
 
     Args:
-        packets: Returns those after a sequence number.
-        wait: Waits until there is one after a sequence number, for so many seconds at most.
-        predicate: Says of a packet whether it is the one.
+        packets: Returns the packets after a sequence number.
+        wait: Waits for a packet after a sequence number, for at most the given seconds.
+        predicate: Returns whether a packet matches.
         kind: The packet's kind.
         after: Only those with a higher sequence number.
         timeout: In seconds; ``None`` waits without a limit.
@@ -99,7 +99,7 @@ def first_packet(
 
     def look(tick: float) -> bool:
         nonlocal seen
-        # What matches is looked for before the first wait, and after the last.
+        # Looks for a match before the first wait, and after the last.
         wait(seen, tick)
         for packet in packets(seen):
             seen = packet.sequence
@@ -118,7 +118,7 @@ def first_packet(
 
 
 def as_text(packets: list[Packet]) -> str:
-    """Show packets as text, a line for each."""
+    """Show packets as text, one line for each."""
     if not packets:
         return "no packets"
     start = packets[0].time
@@ -128,7 +128,7 @@ def as_text(packets: list[Packet]) -> str:
         if current != (packet.client_id, packet.connection):
             current = (packet.client_id, packet.connection)
             lines.append(f"{packet.client_id}, connection {packet.connection}:")
-        # The service's side is indented, so that the eye finds questions and answers.
+        # The service's packets are indented, so that requests and answers are easy to tell apart.
         indent = "" if packet.inward else "    "
         body = _preview(packet.payload)
         lines.append(f"{(packet.time - start).total_seconds():9.3f}  {indent}{packet}{body}")

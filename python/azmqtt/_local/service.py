@@ -1,4 +1,4 @@
-"""A service on this machine, from its start to its end, as a local hub and a local namespace are one."""
+"""A local service from start to stop: the common base of the local hub and the local namespace."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _services: weakref.WeakSet[LocalService] = weakref.WeakSet()
 
 
 class LocalService(Uncopied):
-    """What runs on a thread of its own until :meth:`close` or the end of a ``with``."""
+    """A service that runs on its own thread until :meth:`close` or the end of a ``with`` block."""
 
-    #: What it is in errors.
+    #: The name of the service in errors.
     _KIND: ClassVar[str]
-    #: The attributes that hold its halves in the core, ``_core`` among them.
+    #: The attributes that hold objects of the core, ``_core`` among them.
     _HALVES: ClassVar[tuple[str, ...]]
 
-    #: Each service's own: the other parts know more of it.
+    #: Each service has its own type, which the other parts specify.
     _core: Any
-    #: The real path of its state directory.
+    #: The real path of its state directory, if any.
     _state: str | None
 
     if TYPE_CHECKING:
@@ -82,14 +82,14 @@ class LocalService(Uncopied):
         return next((ports[port] for port in own if port in ports), None)
 
     def _own(self, core: Hub | Namespace) -> None:
-        """Stop the core when this object is gone, and leave forked children no more than its address."""
+        """Stop the core when this object is collected, and give forked children only its address."""
         _services.add(self)
-        # Also at the interpreter's exit, so that no temporary file stays.
+        # This also runs at the interpreter's exit, so that no temporary file is left behind.
         self._finalizer = weakref.finalize(self, core.stop)
         forked.watch(self)
 
     def __enter__(self) -> Self:
-        """Return the service, which runs already."""
+        """Return the running service."""
         self._check_running()
         return self
 
@@ -100,16 +100,16 @@ class LocalService(Uncopied):
         self.close()
 
     def __repr__(self) -> str:
-        """Say where it listens, and for how many."""
+        """Show the address, and the number of devices or clients."""
         name, address = type(self).__name__, f"{self.hostname}:{self.port}"
         if forked.is_of_the_parent(self):
             return f"<{name} {address} of the parent process>"
         return f"<{name} {'stopped' if self._core.stopped else address}, {self._census()}>"
 
     def close(self) -> None:
-        """Stop the service: end every connection, free the ports.
+        """Stop the service: end every connection and free the ports.
 
-        What was recorded can still be read; whatever else is asked of it raises ``RuntimeError``.
+        Recorded data stays available; every other call raises ``RuntimeError``.
         """
         self._finalizer()
 
@@ -119,19 +119,19 @@ class LocalService(Uncopied):
 
     @property
     def hostname(self) -> str:
-        """The name by which clients reach it, that in its certificate."""
+        """The host name for clients, which is the name in the certificate."""
         hostname: str = self._core.hostname
         return hostname
 
     @property
     def port(self) -> int:
-        """The TCP port it listens on for MQTT."""
+        """The TCP port of MQTT."""
         port: int = self._core.port
         return port
 
     @property
     def ca_file(self) -> str:
-        """The path of a PEM file with the certificate that clients must trust; there until the service stops."""
+        """The path of a PEM file with the certificate that clients must trust. It exists until the service stops."""
         path: str = self._core.ca_file
         return path
 
@@ -143,7 +143,7 @@ class LocalService(Uncopied):
 
 
 def check_place(host: str, state: str | os.PathLike[str] | None) -> None:
-    """Check where a service is to listen and to keep its files.
+    """Check the address and the state directory of a service.
 
     Raises:
         ValueError: ``host`` is empty.

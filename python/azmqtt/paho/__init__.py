@@ -1,13 +1,13 @@
 """For applications that use paho-mqtt (https://pypi.org/project/paho-mqtt/).
 
 ==========================  ========================================================================
-:class:`TwinPatcher`        twin requests, with their answers, over a paho client that is there already
+:class:`TwinPatcher`        twin requests, with their answers, over an existing paho client
 :func:`configure`           a connection string for a paho client: client id, user name, password, TLS
 :class:`Client`             in place of ``paho.mqtt.client.Client``, on this package's core
 ==========================  ========================================================================
 
-The first two need paho-mqtt 1.6.1 or later (``pip install "azmqtt[paho]"``), which is not installed along; the last
-does not. ``azmqtt.paho.client`` has all names of ``paho.mqtt.client``.
+The first two need paho-mqtt 1.6.1 or later, which azmqtt does not install by default: ``pip install "azmqtt[paho]"``.
+:class:`Client` does not need it. ``azmqtt.paho.client`` has all names of ``paho.mqtt.client``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TwinPatcher", "configure"]
 
-#: Each of the two ways is loaded by itself.
+#: Each part is loaded when it is used.
 _ELSEWHERE = {"TwinPatcher": "azmqtt.paho._patcher", "configure": "azmqtt.paho._configure"}
 
 

@@ -1,4 +1,4 @@
-"""Callbacks: how they are set, and which arguments they get."""
+"""Callbacks: setting them, and the arguments that they get."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _no_socket(name: str) -> NotImplementedError:
 
 
 class _SocketCallback:
-    """A callback about sockets, which cannot be set."""
+    """A socket callback, which cannot be set."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -79,27 +79,27 @@ class Callbacks(Uncopied):
         self._callback_api_version = version
         self._userdata = userdata
         self._filters = Filters()
-        #: The thread that is in a callback.
+        #: The thread that runs a callback.
         self._calling: int | None = None
         self.logger: logging.Logger | None = None
-        #: Whether exceptions of callbacks are logged only.
+        #: Whether exceptions of callbacks are only logged.
         self.suppress_exceptions = False
 
     @property
     def callback_api_version(self) -> CallbackAPIVersion:
-        """Which arguments callbacks are called with."""
+        """The version of the callbacks, which determines their arguments."""
         return self._callback_api_version
 
     def user_data_set(self, userdata: Any) -> None:
-        """Set what callbacks get as their second argument."""
+        """Set the second argument of callbacks."""
         self._userdata = userdata
 
     def user_data_get(self) -> Any:
-        """Return what callbacks get as their second argument."""
+        """Return the second argument of callbacks."""
         return self._userdata
 
     def enable_logger(self, logger: logging.Logger | None = None) -> None:
-        """Log to a logger of Python's, `azmqtt.paho` by default."""
+        """Log to a Python logger, `azmqtt.paho` by default."""
         if logger is None and self.logger is not None:
             return
         self.logger = logging.getLogger("azmqtt.paho") if logger is None else logger
@@ -109,17 +109,17 @@ class Callbacks(Uncopied):
         self.logger = None
 
     def message_callback_add(self, sub: str | None, callback: Callback | None) -> None:
-        """Has messages that match a filter go to a callback, in the place of `on_message`.
+        """Call a callback for messages that match a filter, instead of `on_message`.
 
         Raises:
-            ValueError: One of them is missing.
+            ValueError: The filter or the callback is missing.
         """
         if sub is None or callback is None:
             raise ValueError("sub and callback must both be given")
         self._filters.add(sub, callback)
 
     def message_callback_remove(self, sub: str | None) -> None:
-        """Take back what `message_callback_add` did.
+        """Remove a callback added by `message_callback_add`.
 
         Raises:
             ValueError: `sub` is missing.
@@ -205,7 +205,7 @@ class Callbacks(Uncopied):
     def _log(self, level: LogLevel, text: str, *arguments: object) -> None:
         on_log, logger = self.on_log, self.logger
         if on_log is not None:
-            with suppress(Exception):  # there is nowhere left to report it
+            with suppress(Exception):  # no place is left to report the error
                 on_log(self, self._userdata, level, text % arguments)
         if logger is not None:
             logger.log(_LEVELS[level], text, *arguments)
@@ -260,7 +260,7 @@ class Callbacks(Uncopied):
             self._call("on_subscribe", self.on_subscribe, mid, codes)
 
     def _tell_unsubscribe(self, mid: int) -> None:
-        # MQTT 3.1.1 has no reasons here (§3.11).
+        # MQTT 3.1.1 has no reason codes here (§3.11).
         extra: tuple[object, ...] = ([], Properties(PacketTypes.UNSUBACK)) if self._is_new_style else ()
         self._call("on_unsubscribe", self.on_unsubscribe, mid, *extra)
 

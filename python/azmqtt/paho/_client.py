@@ -1,4 +1,4 @@
-"""`Client`: what `paho.mqtt.client.Client` does, on the Rust core."""
+"""`Client`: the interface of `paho.mqtt.client.Client` on the Rust core."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _POSITIONS = ("client_id", "clean_session", "userdata", "protocol", "transport",
 
 
 def _arguments(args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[CallbackAPIVersion, dict[str, Any]]:
-    """Return the arguments of either form by their names; in paho 2 the version of the callbacks comes first."""
+    """Return the arguments of either form by name; in paho 2 the callback version comes first."""
     version = kwargs.pop("callback_api_version", None)
     if version is None and args and isinstance(args[0], CallbackAPIVersion):
         version, args = args[0], args[1:]
@@ -66,23 +66,23 @@ def _client_id(client_id: Any) -> str:
 class Client(Loops, Engine):
     """An MQTT 3.1.1 and 3.1 client with the methods and callbacks of `paho.mqtt.client.Client`.
 
-    Both of paho's constructor forms are taken: `Client(client_id="", clean_session=None, ...)` as in 1.x, and
+    The constructor accepts both of paho's forms: `Client(client_id="", clean_session=None, ...)` as in 1.x, and
     `Client(CallbackAPIVersion.VERSION2, client_id="", ...)` as in 2.x. Callbacks get the arguments of that version.
 
     Args:
-        callback_api_version: The version of callbacks, first if by position; `VERSION1` if left out.
-        client_id: The client's name on the broker, which makes one up if this is empty.
-        clean_session: Whether the broker forgets the session at the end of a connection; it does if left out.
-        userdata: What callbacks get as their second argument.
+        callback_api_version: The callback version, as the first positional argument or by name; `VERSION1` by default.
+        client_id: The client identifier. If it is empty, the broker assigns one.
+        clean_session: Whether the broker discards the session at the end of a connection, which is the default.
+        userdata: The second argument of callbacks.
         protocol: `MQTTv311`, or `MQTTv31` for MQTT 3.1.
-        transport: `tcp`, `websockets`, or `unix`: then `host` is the path of a socket, without TLS.
-        reconnect_on_failure: Whether `loop_start` and `loop_forever` connect again.
+        transport: `tcp`, `websockets`, or `unix`: `host` is then the path of a socket, without TLS.
+        reconnect_on_failure: Whether `loop_start` and `loop_forever` reconnect.
         manual_ack: Whether the application acknowledges messages itself, with `ack`.
 
     Raises:
-        TypeError: There is no such argument.
-        ValueError: An argument cannot be used.
-        NotImplementedError: A version of MQTT, or a transport, that is not supported.
+        TypeError: An argument is unknown.
+        ValueError: An argument is invalid.
+        NotImplementedError: The version of MQTT or the transport is not supported.
     """
 
     @overload
@@ -127,15 +127,15 @@ class Client(Loops, Engine):
             raise ValueError("client_id must be given with clean_session=False: the broker keeps the session by it")
         self._protocol = MQTTProtocolVersion(protocol)
         if protocol == MQTTv31 and not self._client_id:
-            # Brokers make none up in this version, in which it has up to 23 characters.
+            # In MQTT 3.1, brokers do not assign a client identifier. It has up to 23 characters.
             self._client_id = secrets.token_hex(11)
         self._reconnect_on_failure = given.get("reconnect_on_failure", True)
         self._manual_ack = bool(given.get("manual_ack"))
 
     def reinitialise(self, client_id: str = "", clean_session: bool = True, userdata: Any = None) -> None:
-        """Make a new client of this one."""
+        """Reset the client to its initial state."""
         self._drop()
-        # Without these, the methods of a subclass count, or nothing.
+        # Without these attributes, the methods of a subclass are the callbacks, if it has them.
         for name in [name for name in vars(self) if name.startswith("on_")]:
             delattr(self, name)
         Client.__init__(self, self._callback_api_version, client_id, clean_session, userdata)
@@ -173,7 +173,7 @@ class Client(Loops, Engine):
         clean_start: int = MQTT_CLEAN_START_FIRST_ONLY,
         properties: object = None,
     ) -> None:
-        """Set what `loop_start` or `loop_forever` connects to.
+        """Set the broker that `loop_start` or `loop_forever` connects to.
 
         Raises:
             ValueError: An argument cannot be used.
@@ -192,12 +192,12 @@ class Client(Loops, Engine):
         raise NotImplementedError("connect_srv: SRV records are not looked up; look the host up and call connect")
 
     def disconnect(self, reasoncode: object = None, properties: object = None) -> MQTTErrorCode:
-        """Send DISCONNECT, after everything that was sent before.
+        """Send DISCONNECT after all earlier packets.
 
-        Without a loop in another thread it waits until that has left, and calls `on_disconnect` itself.
+        If no loop runs in another thread, the call waits until the packets are sent, and calls `on_disconnect` itself.
 
         Raises:
-            NotImplementedError: There is what is for MQTT 5.
+            NotImplementedError: An argument is for MQTT 5.
         """
         check_properties(reasoncode)
         check_properties(properties)
@@ -225,13 +225,13 @@ class Client(Loops, Engine):
     ) -> MQTTMessageInfo:
         """Publish a message.
 
-        Without a connection one of QoS 0 is lost and one of QoS 1 waits for a connection; `rc` is `MQTT_ERR_NO_CONN`
-        either way, as in paho.
+        Without a connection, a message at QoS 0 is lost and a message at QoS 1 waits for a connection. In both cases
+        `rc` is `MQTT_ERR_NO_CONN`, as in paho.
 
         Raises:
-            ValueError: Topic, payload or `qos` cannot be used.
-            TypeError: The payload is of no supported type.
-            NotImplementedError: `qos` is 2, or there are properties of MQTT 5.
+            ValueError: `topic`, `payload` or `qos` is invalid.
+            TypeError: The type of the payload is not supported.
+            NotImplementedError: `qos` is 2, or `properties` is given.
         """
         check_properties(properties)
         topic, qos, encoded = check_topic(topic), check_qos(qos), encode_payload(payload)
@@ -245,7 +245,7 @@ class Client(Loops, Engine):
             if full or mid in self._outgoing:
                 message.info.rc = MQTTErrorCode.MQTT_ERR_QUEUE_SIZE
                 return message.info
-            # Before the core may tell of it.
+            # Before the core can report the message.
             self._outgoing[mid] = message
             try:
                 self._core.publish(mid, topic, encoded, qos, bool(retain))
@@ -278,16 +278,16 @@ class Client(Loops, Engine):
 
         Args:
             topic: A topic, a pair of topic and QoS, or a list of such pairs.
-            qos: 0 or 1, for a topic alone.
-            options: Of MQTT 5: not supported.
-            properties: Of MQTT 5: not supported.
+            qos: 0 or 1, for a single topic.
+            options: For MQTT 5; not supported.
+            properties: For MQTT 5; not supported.
 
         Returns:
-            What became of it, and the number that `on_subscribe` is called with.
+            The result, and the message id that `on_subscribe` gets.
 
         Raises:
-            ValueError: A topic is not a filter, or is missing.
-            NotImplementedError: QoS 2, or what is for MQTT 5.
+            ValueError: A topic filter is invalid or missing.
+            NotImplementedError: The QoS is 2, or an argument is for MQTT 5.
         """
         check_properties(options)
         check_properties(properties)
@@ -307,11 +307,11 @@ class Client(Loops, Engine):
         """End the subscription to one topic, or to several.
 
         Returns:
-            What became of it, and the number that `on_unsubscribe` is called with.
+            The result, and the message id that `on_unsubscribe` gets.
 
         Raises:
-            ValueError: A topic is not a filter, or is missing.
-            NotImplementedError: There are properties of MQTT 5.
+            ValueError: A topic filter is invalid or missing.
+            NotImplementedError: `properties` is given.
         """
         check_properties(properties)
         topics = topic if isinstance(topic, list) else [topic]
@@ -325,23 +325,23 @@ class Client(Loops, Engine):
         return SUCCESS, mid
 
     def ack(self, mid: int, qos: int) -> MQTTErrorCode:
-        """Acknowledge a message, if `manual_ack` is on. QoS 1 of this connection alone needs it."""
+        """Acknowledge a message, with `manual_ack`. Only messages at QoS 1 from this connection need it."""
         if self._manual_ack and qos == 1:
             if self._connection is None:
                 return NO_CONN
-            # One that came on an earlier connection comes again; another may have its number by now.
+            # The broker resends a message of an earlier connection, and its id may belong to another message now.
             self._core.acknowledge(self._unacknowledged.pop(mid, 0), mid)
         return SUCCESS
 
     def drop_out_messages(self) -> list[MQTTMessage]:
-        """Give up on the QoS 1 messages that the broker does not have yet, and return them."""
+        """Drop the QoS 1 messages that the broker has not acknowledged, and return them."""
         with self._lock:
             dropped = list(self._outgoing.values())
             self._outgoing.clear()
             self._core.forget_messages()
         return dropped
 
-    # What an external event loop would need.
+    # The interface for external event loops.
 
     def socket(self) -> Any:
         """Not supported: raises `NotImplementedError`."""

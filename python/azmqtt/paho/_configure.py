@@ -1,4 +1,4 @@
-"""``configure``: a connection string for a paho client."""
+"""``configure``: set up a paho client from a connection string."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from azmqtt._support.pem import Pem
 
-#: The attribute of a client that holds its login.
+#: The attribute of a paho client that holds its login.
 _ATTRIBUTE = "_azmqtt_login"
 
 _DAY = 86_400
@@ -38,30 +38,30 @@ def configure(
         client = mqtt.Client(client_id="dev1")
         client.connect(configure(client, connection_string), 8883)
 
-    Every connection, and so every reconnect of paho's, has a SAS token signed for it. The hub ends a connection when
-    its token expires; paho then connects again, with a new one. ``keepalive`` of ``connect`` may be at most 1,177 s
-    (IoT Hub docs, "Communicate with your IoT hub using the MQTT protocol"); paho's 60 is fine. With
-    ``transport="websockets"`` the path is set, too; the port is then 443.
+    Each connection and reconnect gets a newly signed SAS token. The hub ends a connection when its token expires; paho
+    then reconnects with a new token. ``keepalive`` of ``connect`` may be at most 1,177 s (IoT Hub docs, "Communicate
+    with your IoT hub using the MQTT protocol"); paho's default of 60 s is fine. With ``transport="websockets"``,
+    ``configure`` also sets the path; connect to port 443 then.
 
     Args:
         client: A ``paho.mqtt.client.Client`` that is not connected. Its ``client_id`` is the device's id, or
-            ``{device}/{module}``; one that was made without gets it.
-        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, also with ``ModuleId``, ``GatewayHostName`` and
-            ``SharedAccessSignature`` in place of the key.
-        sas_ttl: For how many seconds a token is valid, from 1 to a year.
-        trust: The roots to trust in place of the bundled and the system's: the path of a file in PEM or DER, or
+            ``{device}/{module}``. If it is empty, ``configure`` sets it.
+        connection_string: ``HostName=…;DeviceId=…;SharedAccessKey=…``, optionally with ``ModuleId``,
+            ``GatewayHostName``, and ``SharedAccessSignature`` instead of the key.
+        sas_ttl: The validity of a token in seconds, from 1 to a year.
+        trust: The roots to trust instead of the bundled ones and the system's: the path of a file in PEM or DER, or
             its content. For a local hub: ``hub.ca_file``.
         model_id: The Plug and Play model, a DTMI.
-        product_info: ``DeviceClientType`` of the user name.
+        product_info: The ``DeviceClientType`` in the user name.
 
     Returns:
         The host to connect to.
 
     Raises:
         ImportError: paho-mqtt is not installed.
-        TypeError: Names the argument of the wrong type.
-        ValueError: Names the argument that breaks a rule, never showing a key; the client has another ``client_id``, is
-            for another version of MQTT, or has TLS set up already.
+        TypeError: An argument has the wrong type. The text names it.
+        ValueError: An argument is invalid (the text names it and contains no key), or the client has another
+            ``client_id``, is for another version of MQTT, or already has TLS set up.
         RuntimeError: The client is connected.
     """
     require_client(client)
@@ -108,7 +108,7 @@ def _set_context(client: Any, context: ssl.SSLContext | None) -> None:
 
 
 def _set_client_id(client: Any, client_id: str) -> None:
-    # paho takes it in the constructor only; one without sends an empty id, which the hub refuses.
+    # paho accepts a client id in the constructor only. A client without one sends an empty id, which the hub refuses.
     present = getattr(client, "_client_id", b"")
     present = present.decode(errors="replace") if isinstance(present, bytes) else str(present)
     if present not in ("", client_id):
@@ -118,7 +118,7 @@ def _set_client_id(client: Any, client_id: str) -> None:
 
 
 def _sign_on_reconnect(client: Any) -> None:
-    """Have a token signed for every CONNECT: each goes through ``reconnect``, which ``connect`` and the loops call."""
+    """Sign a token for each CONNECT. ``connect`` and the loops all call ``reconnect``, so this wraps it."""
     own = vars(client).get("reconnect")
     reference = weakref.ref(client)
     method: Callable[..., Any] = type(client).reconnect if own is None else own

@@ -1,4 +1,4 @@
-"""`Client` and every name that goes with it, as in `paho.mqtt.client`."""
+"""`Client` and its related names, as in `paho.mqtt.client`."""
 
 from azmqtt.paho._client import (
     Client,

@@ -1,8 +1,7 @@
-"""The connection as the application's threads see it: the core's events, one after the other, and what they mean.
+"""The connection as the application's threads see it: the core's events in order, and their handling.
 
-The core's task sends, receives and keeps the connection alive without Python. Its events wait until a loop of the
-application's takes them; callbacks are called there and nowhere else. When to connect again is decided here, as paho
-does, by the loop.
+The core's task sends, receives and keeps the connection alive without Python. Its events wait until one of the
+application's loops takes them; only there are callbacks called. As in paho, the loop decides when to reconnect.
 """
 
 from __future__ import annotations
@@ -32,16 +31,16 @@ CONN_REFUSED = MQTTErrorCode.MQTT_ERR_CONN_REFUSED
 PROTOCOL = MQTTErrorCode.MQTT_ERR_PROTOCOL
 KEEPALIVE = MQTTErrorCode.MQTT_ERR_KEEPALIVE
 
-#: Events that are taken at once.
+#: How many events are taken at a time.
 _BATCH = 256
-#: How long a call outside of every loop waits for its bytes to leave, in seconds.
+#: How long a call outside a loop waits for its bytes to be sent, in seconds.
 LEAVE = 1.0
-#: The broker does not take the client id (MQTT 3.1.1 §3.2.2.3).
+#: The broker refuses the client identifier (MQTT 3.1.1 §3.2.2.3).
 _BAD_CLIENT_ID = 2
 
 
 class State(enum.Enum):
-    """Where the client stands."""
+    """The state of the client."""
 
     NEW = enum.auto()
     CONNECT_ASYNC = enum.auto()
@@ -55,7 +54,7 @@ class State(enum.Enum):
 _WANTED_END = frozenset({State.DISCONNECTING, State.DISCONNECTED})
 
 
-#: Clients whose locks a forked child makes anew: a thread of the parent's may have held them.
+#: Clients whose locks a forked child replaces, because a thread of the parent may have held them.
 _live: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
@@ -76,18 +75,18 @@ class Engine(Settings):
         self._max_inflight = 20
         self._made: _core.MqttClient | None = None
         self._state = State.NEW
-        #: The number of the newest connection there ever was.
+        #: The number of the newest connection so far.
         self._newest = 0
         self._lock = threading.RLock()
         self._opening = threading.RLock()
         self._backlog: deque[Any] = deque()
-        #: Something changed that a waiting loop should look at.
+        #: Whether something changed that a waiting loop must look at.
         self._changed = threading.Event()
-        #: Messages of QoS 1 that the broker does not have yet, and those of QoS 0 that are not written yet.
+        #: Messages at QoS 1 that are not acknowledged yet, and messages at QoS 0 that are not written yet.
         self._outgoing: dict[int, MQTTMessage] = {}
         self._unwritten: dict[int, MQTTMessageInfo] = {}
         self._last_mid = 0
-        #: With `manual_ack`: the connections on which messages came, by their numbers.
+        #: With `manual_ack`: the connection on which a message arrived, by message id.
         self._unacknowledged: dict[int, int] = {}
         #: How many loops run.
         self._looping = 0
@@ -95,7 +94,7 @@ class Engine(Settings):
 
     @property
     def _core(self) -> _core.MqttClient:
-        """The core's client, made when it is first needed."""
+        """The core's client, created on first use."""
         with self._lock:
             if self._made is None:
                 self._made = _core.MqttClient(self._max_inflight or 65_535)
@@ -103,44 +102,44 @@ class Engine(Settings):
 
     @property
     def max_inflight_messages(self) -> int:
-        """How many QoS 1 messages may be on the wire without their PUBACK; 0 for any number."""
+        """How many QoS 1 messages may wait for their PUBACK; 0 means no limit."""
         return self._max_inflight
 
     @max_inflight_messages.setter
     def max_inflight_messages(self, inflight: int) -> None:
-        # There are that many packet identifiers.
+        # MQTT has this many packet identifiers.
         within("inflight", inflight, 0, 65_535)
         self._max_inflight = inflight
         if self._made is not None:
             self._made.set_max_in_flight(inflight or 65_535)
 
     def max_inflight_messages_set(self, inflight: int) -> None:
-        """Set how many QoS 1 messages may be on the wire without their PUBACK; 0 for any number.
+        """Set how many QoS 1 messages may wait for their PUBACK; 0 means no limit.
 
         Raises:
-            ValueError: There are not that many packet identifiers.
+            ValueError: The number is negative, or larger than the number of packet identifiers.
         """
         self.max_inflight_messages = inflight
 
     def _check_process(self) -> None:
-        """Raise if this process was forked since the client was used: the connection is the parent's."""
+        """Raise if this process was forked after the client was used: the connection belongs to the parent."""
         if self._made is not None:
             self._made.check_process()
 
     def is_connected(self) -> bool:
-        """Whether the broker has accepted, and a loop has seen it."""
+        """Whether the broker has accepted the connection, and a loop has handled its answer."""
         return self._state is State.CONNECTED
 
     # Connecting.
 
     def _drop(self) -> None:
-        """End the connection without a word."""
+        """Close the connection without sending DISCONNECT or calling callbacks."""
         self._connection = None
         if self._made is not None:
             self._made.drop_connection()
 
     def _lose(self) -> None:
-        """End the connection as if the network had: without DISCONNECT, so that the broker publishes the will."""
+        """End the connection without DISCONNECT, as a network failure does, so that the broker publishes the will."""
         if self._connection is not None:
             self._drop()
             if self._state not in _WANTED_END:
@@ -150,7 +149,7 @@ class Engine(Settings):
         """Connect with the last settings. Return when CONNECT is on its way; `on_connect` tells of the answer.
 
         Raises:
-            ValueError: There are no settings, or they cannot be used.
+            ValueError: The settings are missing or invalid.
             OSError: A step failed: `socket.gaierror`, `ConnectionRefusedError`, `TimeoutError`, `ssl.SSLError`,
                 `ssl.SSLCertVerificationError` or `WebsocketConnectionError` for one.
         """
@@ -172,13 +171,13 @@ class Engine(Settings):
                 raise error
             self._meet(opened)
             if self._state in _WANTED_END:
-                # Somebody disconnected meanwhile.
+                # Another thread has disconnected meanwhile.
                 self._drop()
         self._changed.set()
         return SUCCESS
 
     def _meet(self, number: int) -> None:
-        """Note that a connection is there: its events may be seen before `reconnect` comes back, or after."""
+        """Note a new connection. Its events may be handled before `reconnect` returns, or after."""
         with self._lock:
             if number > self._newest:
                 self._newest = number
@@ -191,13 +190,13 @@ class Engine(Settings):
         return self._core.take(_BATCH, timeout, is_main)
 
     def _next(self, timeout: float) -> bool:
-        """Wait for events; return whether there are some."""
+        """Wait for events; return whether any arrived."""
         if not self._backlog:
             self._backlog.extend(self._take(timeout))
         return bool(self._backlog)
 
     def _step(self, timeout: float) -> MQTTErrorCode:
-        """Handle what happened, or wait for it to happen."""
+        """Handle events, or wait for them."""
         if not self._next(timeout if self._connection is not None else 0):
             return NO_CONN if self._connection is None else SUCCESS
         while self._backlog:
@@ -222,7 +221,7 @@ class Engine(Settings):
         elif what == "bad topic":
             self._log(MQTT_LOG_WARNING, "a message was dropped: its topic is not valid (MQTT 3.1.1 §1.5.3, §4.7)")
         elif number != self._connection:
-            return SUCCESS  # of a connection that was given up
+            return SUCCESS  # an event of an abandoned connection
         elif what == "connected":
             self._handle_connected(*details)
         elif what == "refused":
@@ -242,7 +241,7 @@ class Engine(Settings):
     def _handle_refused(self, code: int) -> MQTTErrorCode:
         self._log(MQTT_LOG_DEBUG, "the broker refused with return code %d", code)
         if code == _BAD_CLIENT_ID and not self._client_id:
-            # Not every broker makes one up [MQTT-3.1.3-8].
+            # Not every broker assigns a client identifier [MQTT-3.1.3-8].
             self._client_id = secrets.token_hex(11)
             return self.reconnect()
         self._tell_connect(False, code)  # noqa: FBT003 - no session of ours
@@ -259,7 +258,7 @@ class Engine(Settings):
         return self._over(PROTOCOL if how == "protocol" else CONN_LOST)
 
     def _over(self, rc: MQTTErrorCode) -> MQTTErrorCode:
-        """Note that the connection is over, for this reason; it counts as none if that was wanted."""
+        """Note the end of the connection and its reason. A wanted end counts as success."""
         self._connection = None
         if self._state in _WANTED_END:
             self._state = State.DISCONNECTED
@@ -300,14 +299,14 @@ class Engine(Settings):
         if qos == 1 and not self._manual_ack:
             self._core.acknowledge(number, packet_id)
 
-    # Calls outside of every loop.
+    # Calls outside a loop.
 
     def _is_inline(self) -> bool:
-        """Whether nobody else takes events: then paho writes at once, and tells of it at once."""
+        """Whether no loop takes events. In this case paho writes and calls callbacks at once."""
         return self._looping == 0 and self._calling is None
 
     def _write_out(self, done: Callable[[], bool], limit: float) -> None:
-        """Let bytes leave, and tell of those that did; what came in waits for a loop."""
+        """Send bytes and call the callbacks for sent messages. Received packets wait for a loop."""
         until = time.monotonic() + limit
         while not done() and (left := until - time.monotonic()) > 0:
             for event in self._take(left):
@@ -319,7 +318,7 @@ class Engine(Settings):
                         return
 
     def _leave(self) -> None:
-        """Send DISCONNECT and wait for it to leave. Of what came before only what is settled counts, as in paho."""
+        """Send DISCONNECT and wait until it is sent. As in paho, only already settled messages are reported."""
         until = time.monotonic() + self.connect_timeout + LEAVE
         while self._connection is not None:
             left = until - time.monotonic()

@@ -7,14 +7,14 @@ from typing import Final
 
 
 class _Number(enum.IntEnum):
-    """An integer with a name, that prints as the integer on every version of Python."""
+    """An integer with a name, which prints as the integer on every version of Python."""
 
     def __str__(self) -> str:
         return str(self.value)
 
 
 class MQTTErrorCode(_Number):
-    """What became of a call, and why a connection ended."""
+    """The result of a call, or the reason for the end of a connection."""
 
     MQTT_ERR_AGAIN = -1
     MQTT_ERR_SUCCESS = 0
@@ -48,7 +48,7 @@ class ConnackCode(_Number):
 
 
 class MQTTProtocolVersion(_Number):
-    """Versions of MQTT; 5 is not spoken here."""
+    """Versions of MQTT. This package's client does not support 5."""
 
     MQTTv31 = 3
     MQTTv311 = 4
@@ -56,7 +56,7 @@ class MQTTProtocolVersion(_Number):
 
 
 class MessageType(_Number):
-    """Control packets, as the first byte of their fixed header has them (MQTT 3.1.1 §2.2.1)."""
+    """Control packet types, as in the first byte of the fixed header (MQTT 3.1.1 §2.2.1)."""
 
     CONNECT = 0x10
     CONNACK = 0x20
@@ -76,7 +76,7 @@ class MessageType(_Number):
 
 
 class MessageState(_Number):
-    """Where a message stands; `MQTTMessage.state` of this package's is always the first."""
+    """The state of a message. In this package, `MQTTMessage.state` is always the first one."""
 
     MQTT_MS_INVALID = 0
     MQTT_MS_PUBLISH = 1
@@ -91,14 +91,14 @@ class MessageState(_Number):
 
 
 class PahoClientMode(_Number):
-    """Client or bridge; there are no bridges here."""
+    """Client or bridge. This package does not support bridges."""
 
     MQTT_CLIENT = 0
     MQTT_BRIDGE = 1
 
 
 class LogLevel(_Number):
-    """What `on_log` is called with."""
+    """The levels of `on_log`."""
 
     MQTT_LOG_INFO = 1
     MQTT_LOG_NOTICE = 2
@@ -108,7 +108,7 @@ class LogLevel(_Number):
 
 
 class CallbackAPIVersion(enum.Enum):
-    """Which arguments callbacks are called with: those of paho 1.x, or those that came with 2.0."""
+    """The arguments of callbacks: those of paho 1.x, or those introduced in 2.0."""
 
     VERSION1 = 1
     VERSION2 = 2
@@ -187,12 +187,12 @@ _CONNACKS: Final = {
 
 
 def error_string(mqtt_errno: int) -> str:
-    """Return an error code in words; the wording is not paho's."""
+    """Return the description of an error code. The wording differs from paho's."""
     return _ERRORS.get(mqtt_errno, "the cause is unknown")  # type: ignore[call-overload,no-any-return]
 
 
 def connack_string(connack_code: object) -> str:
-    """Return a broker's answer to CONNECT in words, by its number or reason code; the wording is not paho's."""
+    """Return the description of a broker's answer to CONNECT. The wording differs from paho's."""
     if not isinstance(connack_code, int):
         return str(connack_code)
     return _CONNACKS.get(connack_code, "refused: the reason is unknown")  # type: ignore[call-overload,no-any-return]

@@ -1,4 +1,4 @@
-"""Loops: who calls the callbacks, and when to connect again."""
+"""Loops: they call the callbacks and decide when to reconnect."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Loops(Engine):
         super().__init__(version, userdata, transport)
         self._thread: threading.Thread | None = None
         self._stopping = False
-        #: Until when `loop_stop` lets messages wait for the answer to CONNECT.
+        #: How long `loop_stop` lets messages wait for the answer to CONNECT.
         self._stop_by = 0.0
 
     @contextmanager
@@ -39,14 +39,14 @@ class Loops(Engine):
                 self._looping -= 1
 
     def loop(self, timeout: float = 1.0, max_packets: int = 1) -> MQTTErrorCode:
-        """Call the callbacks for what happened, or wait for something to happen.
+        """Call the callbacks for events, or wait for events.
 
         Args:
-            timeout: Seconds to wait for.
+            timeout: The longest wait in seconds.
             max_packets: Not used, as in paho.
 
         Returns:
-            `MQTT_ERR_SUCCESS`, or why there is no connection any more: then call `reconnect`.
+            `MQTT_ERR_SUCCESS`, or the reason why the connection has ended: call `reconnect` then.
 
         Raises:
             ValueError: `timeout` is negative.
@@ -59,21 +59,21 @@ class Loops(Engine):
     def loop_forever(
         self, timeout: float = 1.0, max_packets: int = 1, retry_first_connection: bool = False
     ) -> MQTTErrorCode:
-        """Call callbacks and connect again, until `disconnect` is called.
+        """Call callbacks and reconnect, until `disconnect` is called.
 
         Args:
-            timeout: Not of importance.
+            timeout: Has no effect.
             max_packets: Not used, as in paho.
-            retry_first_connection: Whether a first attempt of `connect_async` that fails is made again.
+            retry_first_connection: Whether to repeat a failed first attempt of `connect_async`.
 
         Returns:
-            Why there is no connection any more.
+            The reason why the connection has ended.
 
         Raises:
-            OSError: The first attempt of `connect_async` failed, see `connect`.
+            OSError: The first attempt of `connect_async` failed; see `connect`.
         """
         if isinstance(max_packets, bool):
-            # In paho 2 it is not there, and this may come by its position.
+            # paho 2 does not have `max_packets`, so `retry_first_connection` may arrive in its position.
             retry_first_connection = max_packets
         if self._thread is None:
             self._stopping = False
@@ -84,7 +84,7 @@ class Loops(Engine):
         try:
             return self._connect_and_serve(timeout, retry_first_connection)
         except Exception:
-            # A callback raised, and nobody serves the connection any more: the broker is to see that it is gone.
+            # A callback raised, so no loop serves the connection any more. The broker must see that it is gone.
             self._lose()
             raise
 
@@ -112,7 +112,7 @@ class Loops(Engine):
             self._try_again()
 
     def _try_again(self) -> None:
-        # Another thread may be at it.
+        # Another thread may be reconnecting.
         with self._opening:
             if self._connection is not None:
                 return
@@ -123,7 +123,7 @@ class Loops(Engine):
                 self._log(MQTT_LOG_DEBUG, "the connection failed and is tried again")
 
     def _begin_again(self) -> None:
-        """Note that the first attempt failed: the settings are still those of `connect_async`."""
+        """Note that the first attempt failed, so that the settings of `connect_async` still apply."""
         if self._state is State.CONNECTING:
             self._state = State.CONNECT_ASYNC
 
@@ -137,13 +137,13 @@ class Loops(Engine):
         return self._stopping or self._state in _WANTED_END
 
     def _wait_to_reconnect(self) -> None:
-        """Wait until it is time to connect again, or until somebody else did."""
+        """Wait until it is time to reconnect, or until another thread has reconnected."""
         if self._delay is None:
             self._delay = self._min_delay
         else:
             self._delay = min(self._delay * 2, self._max_delay)
         until = time.monotonic() + self._delay
-        # A thread that was started before anything was said to connect to has nothing to try yet.
+        # A thread that starts before `connect` has no broker to connect to yet.
         early = self._is_early()
         while True:
             self._changed.clear()
@@ -161,14 +161,14 @@ class Loops(Engine):
         """Start a thread that runs `loop_forever`.
 
         Returns:
-            `MQTT_ERR_INVAL` if there is one already.
+            `MQTT_ERR_INVAL` if the thread already runs.
         """
         self._check_process()
         if self._thread is not None:
             return MQTTErrorCode.MQTT_ERR_INVAL
         self._stopping = False
         with self._lock:
-            # From here on calls leave the events to the thread.
+            # From here on the thread handles the events.
             self._looping += 1
         name = f"azmqtt-paho-{self._client_id}"
         self._thread = threading.Thread(target=self._thread_main, name=name, daemon=True)
@@ -184,13 +184,13 @@ class Loops(Engine):
             self._thread = None
 
     def loop_stop(self, force: bool = False) -> MQTTErrorCode:
-        """End the thread of `loop_start` once all messages are published; from within it without waiting.
+        """Stop the thread of `loop_start` once all messages are published. On that thread, do not wait for its end.
 
         Args:
             force: Not used, as in paho.
 
         Returns:
-            `MQTT_ERR_INVAL` without a thread.
+            `MQTT_ERR_INVAL` if the thread does not run.
         """
         thread = self._thread
         if thread is None:

@@ -1,4 +1,4 @@
-"""Messages, and what becomes of those that are published."""
+"""Messages, and the state of published messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 PayloadType: TypeAlias = str | bytes | bytearray | int | float | None
 
-#: What MQTT can express (MQTT 3.1.1 §2.2.3).
+#: The limit of MQTT (MQTT 3.1.1 §2.2.3).
 _MAX_PAYLOAD = 268_435_455
 
 
@@ -21,8 +21,8 @@ def encode_payload(payload: PayloadType) -> bytes:
     """Return a payload as bytes.
 
     Raises:
-        TypeError: It is of another type.
-        ValueError: It is too large for MQTT.
+        TypeError: The type of the payload is not supported.
+        ValueError: The payload is too large for MQTT.
     """
     if payload is None:
         encoded = b""
@@ -40,14 +40,14 @@ def encode_payload(payload: PayloadType) -> bytes:
 
 
 class MQTTMessageInfo:
-    """What becomes of one published message. Unpacks and indexes as `(rc, mid)`."""
+    """The state of a published message. It can be unpacked and indexed like `(rc, mid)`."""
 
     __slots__ = ("_condition", "_position", "_published", "mid", "rc")
 
     def __init__(self, mid: int) -> None:
-        #: The message's number.
+        #: The message id.
         self.mid: int = mid
-        #: What `publish` came to; `MQTT_ERR_NO_CONN` for QoS 1 means that the message waits for a connection.
+        #: The result of `publish`; `MQTT_ERR_NO_CONN` at QoS 1 means that the message waits for a connection.
         self.rc: MQTTErrorCode = MQTTErrorCode.MQTT_ERR_SUCCESS
         self._published = False
         self._condition = threading.Condition()
@@ -83,22 +83,22 @@ class MQTTMessageInfo:
             self._condition.notify_all()
 
     def wait_for_publish(self, timeout: float | None = None) -> None:
-        """Wait until the message is written (QoS 0) or the broker has it (QoS 1), or the time is over.
+        """Wait until the message is written (QoS 0) or acknowledged (QoS 1), or the timeout has passed.
 
-        A loop has to run meanwhile, in another thread.
+        A loop must run in another thread.
 
         Args:
-            timeout: Seconds; `None` waits for as long as it takes.
+            timeout: In seconds; `None` waits without a limit.
 
         Raises:
-            ValueError: The message found no room in the queue.
-            RuntimeError: It could not be published at once.
+            ValueError: The queue was full.
+            RuntimeError: The message could not be published at once.
         """
         self._check()
         deadline = None if timeout is None else time.monotonic() + timeout
         with self._condition:
             while not self._published:
-                # The lock's own waits may be long, but Ctrl-C is to be noticed on every system.
+                # Waits of at most a second, so that Ctrl-C works on every system.
                 left = 1.0 if deadline is None else deadline - time.monotonic()
                 if left <= 0:
                     break
@@ -106,11 +106,11 @@ class MQTTMessageInfo:
         self._check()
 
     def is_published(self) -> bool:
-        """Whether the message is written (QoS 0) or the broker has it (QoS 1).
+        """Whether the message is written (QoS 0) or acknowledged (QoS 1).
 
         Raises:
-            ValueError: The message found no room in the queue.
-            RuntimeError: It could not be published at once.
+            ValueError: The queue was full.
+            RuntimeError: The message could not be published at once.
         """
         self._check()
         return self._published
@@ -128,25 +128,25 @@ class MQTTMessage:
     __slots__ = ("_topic", "dup", "info", "mid", "payload", "properties", "qos", "retain", "state", "timestamp")
 
     def __init__(self, mid: int = 0, topic: bytes = b"") -> None:
-        #: When it came or went, by `time.monotonic`.
+        #: When the message was sent or received, by `time.monotonic`.
         self.timestamp: float = 0.0
         self.state: int = 0
-        #: Whether it may have come before.
+        #: The DUP flag: the message may be a repetition.
         self.dup: bool = False
-        #: Its number; 0 for one that came at QoS 0.
+        #: The message id; 0 for a message received at QoS 0.
         self.mid: int = mid
         self._topic = topic
         self.payload: bytes = b""
         self.qos: int = 0
-        #: Whether the broker kept it from before the subscription.
+        #: Whether the broker retained it from before the subscription.
         self.retain: bool = False
         self.info: MQTTMessageInfo = MQTTMessageInfo(mid)
-        #: Those of MQTT 5: none.
+        #: The MQTT 5 properties, always `None`.
         self.properties: Any = None
 
     @property
     def topic(self) -> str:
-        """Where it was published."""
+        """The topic that it was published to."""
         return self._topic.decode()
 
     @topic.setter
@@ -156,5 +156,5 @@ class MQTTMessage:
     def __eq__(self, other: object) -> bool:
         return self.mid == other.mid if isinstance(other, MQTTMessage) else False
 
-    # As in paho: messages are compared by their number and cannot be put into sets.
+    # As in paho: messages are compared by their id, and are not hashable.
     __hash__: ClassVar[None] = None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""What `publish` and `subscribe` have in common: a client for one purpose."""
+"""The common part of `publish` and `subscribe`: a client for a single task."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class MQTTException(Exception):
-    """The broker refused."""
+    """The broker refused the connection or the subscription."""
 
 
 class TransportOptions(TypedDict, total=False):
-    """What the broker is shown, and how it is reached; as in paho."""
+    """The credentials and transport options, as in paho."""
 
     client_id: str
     keepalive: int
@@ -43,9 +43,9 @@ def run(
     """Connect, call `begin` once the broker has accepted, and call callbacks until `disconnect`.
 
     Raises:
-        TypeError: There is no such argument.
-        MQTTException: The broker refused.
-        OSError: There is no connection.
+        TypeError: An argument is unknown.
+        MQTTException: The broker refused the connection.
+        OSError: The connection failed.
     """
     if unknown := options.keys() - _NAMES:
         raise TypeError(f"unknown argument {min(unknown)!r}")

@@ -1,4 +1,4 @@
-"""``TwinPatcher``: twin requests over a paho client that the application has already."""
+"""``TwinPatcher``: twin requests over the application's own paho client."""
 
 from __future__ import annotations
 
@@ -28,50 +28,50 @@ if TYPE_CHECKING:
     DesiredHandler = TypeVar("DesiredHandler", bound=Callable[[DesiredPatch], Any])
     Observer = TypeVar("Observer", bound=Callable[[str, int, int | None, bytes], Any])
 
-#: How often a blocking call looks around, in seconds.
+#: The polling interval of a blocking call, in seconds.
 _LOOK = 0.05
 
-#: How often an asynchronous call runs a loop that nobody else runs, in seconds.
+#: How often an asynchronous call runs the client's loop if no other thread does, in seconds.
 _TURN = 0.01
 
 
 class TwinPatcher(Uncopied):
     """Twin requests, with their answers, over a live paho client (paho-mqtt 1.6.1 to 2.x).
 
-    The application makes, connects and drives the client as it likes: ``loop_start``, ``loop_forever``, ``loop`` by
-    hand or an event loop of its own. Its callbacks stay its own and get what they got before, and nothing of these
-    requests; they may be set before or after::
+    The application creates, connects and runs the client in any way: with ``loop_start``, ``loop_forever``, calls of
+    ``loop``, or its own event loop. Its callbacks stay in place and do not see the twin requests. You can set callbacks
+    before or after creating the ``TwinPatcher``::
 
         twin = TwinPatcher(client)
         result = twin.patch({"firmware": "1.1"}, timeout=10)
         print(result.status, result.version)
 
-    The first request subscribes to the answers and waits for the SUBACK; that is done again after each reconnect, which
-    is the application's business as before. Every request ends by its answer, an error or its timeout, connected or
-    not. Each call may be made from any thread, in three forms: ``patch`` blocks, ``patch_future`` returns a
-    ``concurrent.futures.Future`` at once, ``patch_async`` is for ``await``. In a callback of the client only the last
-    two are possible: the answer could not come in before the callback returns.
+    The first request subscribes to the answers and waits for the SUBACK. This is repeated after each reconnect;
+    reconnecting remains the application's task. Each request ends with its answer, an error or its timeout, whether the
+    client is connected or not. You can make each call from any thread, in three forms: ``patch`` blocks,
+    ``patch_future`` returns a ``concurrent.futures.Future`` at once, and ``patch_async`` is for ``await``. In a
+    callback of the client only the last two work, because the client receives nothing until the callback returns.
 
-    :meth:`close` detaches it and leaves the client as it was. So does dropping the object, once no request is open;
-    functions of :meth:`on_desired` and :meth:`observe` are called for as long as the client lives.
+    :meth:`close` detaches the object and restores the client. Dropping the object does the same once no request is
+    open; functions passed to :meth:`on_desired` and :meth:`observe` are called as long as the client exists.
 
     Args:
-        client: A ``paho.mqtt.client.Client`` for MQTT 3.1.1, connected or not yet, with anyone's credentials.
-        on_disconnect: What becomes of requests without an answer when the connection is lost. With ``"resend"`` they
-            are published again on the next one, within their timeout; a patch with ``if_version`` that was on its way
-            fails, since a second copy would be refused if the first was applied. With ``"fail"`` all that were on their
-            way fail. What was not published yet waits for a connection, within its timeout.
-        timeout: Seconds for calls that name none.
-        show_answers: Whether the application's ``on_message`` and ``message_callback_add`` see the answers to these
-            requests, too. By default they see those to the application's own requests only: many an application looks
-            the ``$rid`` up in a table of its own, and fails over one that it does not know.
-        json_default: A function that is asked first for every value in a patch that is not of JSON's own types; see
-            :class:`~azmqtt.ClientOptions`.
+        client: A ``paho.mqtt.client.Client`` for MQTT 3.1.1, with any credentials. It need not be connected yet.
+        on_disconnect: The handling of unanswered requests when the connection is lost. With ``"resend"`` they are
+            published again on the next connection, within their timeout. A published patch with ``if_version`` fails
+            instead, because the hub would refuse the second copy if it had applied the first. With ``"fail"`` all
+            published requests fail. Requests that are not published yet always wait for a connection, within their
+            timeout.
+        timeout: The default timeout of calls in seconds.
+        show_answers: Whether the application's ``on_message`` and ``message_callback_add`` also see the answers to
+            these requests. By default they see only answers to the application's own requests, because many
+            applications look up each ``$rid`` in their own table and fail for an unknown one.
+        json_default: A function that encodes values that JSON has no type for; see :class:`~azmqtt.ClientOptions`.
 
     Raises:
         ImportError: paho-mqtt is not installed.
         TypeError: ``client`` is not a paho client.
-        ValueError: Names an argument that is out of its bounds; ``client`` is for another version of MQTT.
+        ValueError: An argument is out of range (the text names it), or ``client`` is for another version of MQTT.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class TwinPatcher(Uncopied):
         show_answers: bool = False,
         json_default: Callable[[Any], Any] | None = None,
     ) -> None:
-        """Attach to the client; nothing is sent yet."""
+        """Attach to the client. Nothing is sent yet."""
         require_client(client)
         if on_disconnect not in ("resend", "fail"):
             msg = f"on_disconnect must be 'resend' or 'fail', not {on_disconnect!r}"
@@ -109,7 +109,7 @@ class TwinPatcher(Uncopied):
         self.close()
 
     def close(self) -> None:
-        """Detach and leave the client as it was. Requests without an answer end in ``ClientClosed``."""
+        """Detach and restore the client. Unanswered requests raise ``ClientClosed``."""
         self._finalizer.detach()
         self._link.close()
 
@@ -125,35 +125,34 @@ class TwinPatcher(Uncopied):
     ) -> ReportedPatch:
         """Change the reported properties by a JSON merge patch (RFC 7396), and wait for the hub's answer.
 
-        If no loop runs, this call runs the client's network loop meanwhile.
+        If no other thread runs the client's network loop, this call runs it.
 
         Args:
             patch: A mapping or a dataclass; ``None`` removes a property. At most 32 KB by the service's count, 10
                 levels deep, strings up to 4 KB, integers from -2^52 to 2^52-1, no ``None`` within lists, keys up to 1
                 KB without ``.``, ``$``, ``#``, white space and control characters (IoT Hub docs, "device twins").
             if_version: Change them only if they still have this ``$version``.
-            request_id: A ``$rid`` of the application's own, of 1 to 128 ASCII letters, digits and ``-_.~:@``; by
-                default a new one.
-            timeout: Seconds.
+            request_id: A ``$rid`` of 1 to 128 ASCII letters, digits and ``-_.~:@``; a new one by default.
+            timeout: In seconds.
 
         Returns:
             The new version, the request id and the status.
 
         Raises:
-            ValueError: Names the path in the patch that breaks a rule, or a ``request_id`` that is malformed or in use.
-                Nothing was sent.
-            TypeError: Names the path in the patch that is not JSON. Nothing was sent.
-            PreconditionFailed: The properties have another version by now.
-            Throttled: The hub asks for fewer requests.
+            ValueError: The patch breaks a rule of twins (the text names the path), or ``request_id`` is malformed or in
+                use. Nothing was sent.
+            TypeError: A value in the patch cannot be encoded as JSON. The text names the path. Nothing was sent.
+            PreconditionFailed: The version of the properties is no longer ``if_version``.
+            Throttled: The hub throttles requests.
             RequestFailed: The hub answered with another error.
-            RequestTimeout: No answer in time; says why, as far as that is known.
-            ConnectionLost: The connection was lost and the patch is not sent again.
+            RequestTimeout: No answer arrived in time. The text gives the reason, if it is known.
+            ConnectionLost: The connection was lost, and the patch is not sent again.
             ClientClosed: The object is closed.
             OutboxFull: 10,000 requests or 32 MiB are open.
-            RuntimeError: Called in a callback of the client, or on the thread of the event loop that runs it: the
-                answer could not come in. Use ``patch_future`` or ``patch_async``. Or a callback of the application
-                raised and so ended the thread of the client's loop; or this process was forked, and the connection is
-                the parent's.
+            RuntimeError: The call was made in a callback of the client or on the thread of the event loop that runs the
+                client, where no answer can arrive: use ``patch_future`` or ``patch_async``. Or an exception of a
+                callback ended the thread of the client's loop; or this process was forked, and the connection belongs
+                to the parent.
         """
         self._check_may_block("patch")
         return self._wait(  # type: ignore[no-any-return]
@@ -168,9 +167,9 @@ class TwinPatcher(Uncopied):
         request_id: str | int | None = None,
         timeout: float | None = None,
     ) -> Future[ReportedPatch]:
-        """Change the reported properties without waiting; see :meth:`patch`. Also for callbacks.
+        """Change the reported properties without waiting; see :meth:`patch`. You can call it in callbacks.
 
-        Cancelling the future forgets the request; it may have been carried out.
+        Cancelling the future drops the request; the hub may still carry it out.
         """
         return self._patch(patch, if_version, request_id, timeout, timed=True)
 
@@ -191,7 +190,7 @@ class TwinPatcher(Uncopied):
     # The twin
 
     def get(self, *, request_id: str | int | None = None, timeout: float | None = None) -> Twin:
-        """Read the device twin; arguments and errors as of :meth:`patch`."""
+        """Read the device twin. The arguments and errors are those of :meth:`patch`."""
         self._check_may_block("get")
         return self._wait(self._get(request_id, timeout, timed=False), timeout)  # type: ignore[no-any-return]
 
@@ -207,12 +206,12 @@ class TwinPatcher(Uncopied):
     # What the hub sends
 
     def on_desired(self, callback: DesiredHandler) -> DesiredHandler:
-        """Call ``callback`` with every change of the desired properties, from now on. Also a decorator.
+        """Call ``callback`` for every future change of the desired properties. You can use it as a decorator.
 
-        Each change comes once, in the order of ``$version``; what happened while the line was down comes as one change
-        after it is up again. Changes count from what :meth:`get` returned last before the subscription was up, or else
-        from then. It is called on the thread that runs the client's loop, as the client's own callbacks are,
-        and what it raises is logged under ``azmqtt.paho``.
+        Each change arrives once, in the order of ``$version``. Changes during a lost connection arrive as a single
+        change after the reconnect. The starting point is the result of the last :meth:`get` before the subscription was
+        granted, or otherwise the moment when it was granted. The callback runs on the thread of the client's loop, like
+        the client's own callbacks; its exceptions are logged under ``azmqtt.paho``.
 
         Args:
             callback: A plain function of one :class:`~azmqtt.DesiredPatch`.
@@ -221,10 +220,10 @@ class TwinPatcher(Uncopied):
         return callback
 
     def observe(self, callback: Observer) -> Observer:
-        """Call ``callback`` with the answers to requests that the application publishes by itself. Also a decorator.
+        """Call ``callback`` for the answers to requests that the application publishes itself. Works as a decorator.
 
-        For applications that keep their own ``publish()``, whose answers nobody looked at. The subscription to the
-        answers is made if need be. It is called as that of :meth:`on_desired`.
+        Use it in an application that keeps its own ``publish()`` calls but has ignored the answers so far. It
+        subscribes to the answers if necessary. The callback runs on the same thread as that of :meth:`on_desired`.
 
         Args:
             callback: A plain function of ``(request_id, status, version, body)``: the ``$rid``, the HTTP-like status,
@@ -287,13 +286,13 @@ class TwinPatcher(Uncopied):
                     self._link.expire()
                 if attachment.can_pump() and attachment.pump(max(0.0, min(left, _LOOK))):
                     continue
-                # A condition is woken at once; this is for Ctrl-C, the deadline and a loop that stopped.
+                # The condition wakes at once; the timeout is for Ctrl-C, the deadline and a stopped loop.
                 concurrent.futures.wait([future], timeout=max(0.001, min(left, _LOOK)))
             return future.result()
         finally:
-            # Interrupted: nobody waits for the answer.
+            # The wait was interrupted: nobody waits for the answer any more.
             future.cancel()
-            # An error would hold this frame, and this frame the error.
+            # The error would hold this frame, and this frame the error.
             del future
 
     async def _wait_async(self, future: Future[Any]) -> Any:

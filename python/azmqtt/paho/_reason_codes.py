@@ -1,4 +1,4 @@
-"""Reason codes of MQTT 5, as which callbacks of version 2 get the codes of MQTT 3.1.1 too."""
+"""Reason codes of MQTT 5. Callbacks of version 2 get the codes of MQTT 3.1.1 in this form, too."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ReasonCode:
 
     @property
     def is_failure(self) -> bool:
-        """Whether it is 128 or more."""
+        """Whether the code is 128 or more."""
         return self.value >= 128  # noqa: PLR2004 - MQTT 5 §2.4
 
     def json(self) -> str:
@@ -132,11 +132,11 @@ class Properties:
         self.packetType: int = packetType
 
     def isEmpty(self) -> bool:  # noqa: N802 - paho's name
-        """Refuse."""
+        """Return `True`."""
         return True
 
     def json(self) -> dict[str, Any]:
-        """None, for JSON."""
+        """Return an empty dictionary."""
         return {}
 
     def __str__(self) -> str:
@@ -153,7 +153,7 @@ class ConnectFlags(NamedTuple):
 class DisconnectFlags(NamedTuple):
     """How a connection ended."""
 
-    #: Whether the broker sent DISCONNECT, which it cannot in MQTT 3.1.1.
+    #: Whether the broker sent DISCONNECT; always false, because brokers send none in MQTT 3.1.1.
     is_disconnect_packet_from_server: bool
 
 

@@ -1,4 +1,4 @@
-"""paho-mqtt is the application's to install."""
+"""Access to paho-mqtt, which the application installs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def require_paho() -> Any:
     """Return the module ``paho.mqtt.client``.
 
     Raises:
-        ImportError: It is not installed, or it is older than 1.6.1.
+        ImportError: paho-mqtt is not installed, or is older than 1.6.1.
     """
     try:
         from paho.mqtt import client
@@ -21,12 +21,12 @@ def require_paho() -> Any:
 
 
 def require_client(client: Any) -> None:
-    """Check that this is a client of paho's that speaks what IoT Hub does.
+    """Check that this is a paho client for MQTT 3.1.1.
 
     Raises:
         ImportError: paho-mqtt is not installed.
-        TypeError: It is something else.
-        ValueError: It is made for another version of MQTT.
+        TypeError: The object is not a paho client.
+        ValueError: The client is for another version of MQTT.
     """
     # Whoever has one has loaded its module; and paho need not be there.
     drop_in = sys.modules.get("azmqtt.paho._client")

@@ -1,4 +1,4 @@
-"""What `tls_set` and its like ask for, in the core's terms."""
+"""The TLS options of `tls_set` and similar calls, in the form of the core."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import os
 
 
-#: What the core calls the arguments of `tls_set`.
+#: The core's names for the arguments of `tls_set`.
 _ARGUMENTS = {"certificate": "certfile", "private_key": "keyfile", "passphrase": "keyfile_password"}
 
 
@@ -23,9 +23,9 @@ def _read(path: str | os.PathLike[str]) -> bytes:
 
 @dataclass
 class Tls:
-    """What TLS is made of."""
+    """The TLS options of a client."""
 
-    #: A PEM text, or certificates in DER; the bundled and the system's roots if `None`.
+    #: A PEM text, or certificates in DER; `None` for the bundled roots and the system's.
     roots: bytes | list[bytes] | None = None
     check_chain: bool = True
     check_name: bool = True
@@ -37,7 +37,7 @@ class Tls:
     _built: _core.TlsOptions | None = field(default=None, repr=False)
 
     def build(self) -> _core.TlsOptions:
-        """Return the core's form of it, which remembers sessions to resume."""
+        """Return the core's TLS options, which also store sessions to resume."""
         if self._built is None:
             self._built = _core.TlsOptions(
                 self.roots,
@@ -51,12 +51,12 @@ class Tls:
         return self._built
 
     def allow_common_name(self, allowed: bool) -> None:
-        """Whether the common name counts where a certificate has no subjectAltName."""
+        """Set whether the common name counts in a certificate without subjectAltName."""
         self.common_name = allowed
         self._built = None
 
     def allow_any_name(self, allowed: bool) -> None:
-        """Whether the certificate's name matters."""
+        """Set whether any name in the certificate is accepted."""
         self.check_name = not allowed
         self._built = None
 
@@ -79,11 +79,11 @@ def from_arguments(
     keyfile_password: str | bytes | None,
     alpn_protocols: list[str] | None,
 ) -> Tls:
-    """Keep what `tls_set` was called with.
+    """Return the options for the arguments of `tls_set`.
 
     Raises:
         OSError: A file cannot be read.
-        ValueError: A file's content, or an argument, cannot be used.
+        ValueError: A file's content or an argument is invalid.
         NotImplementedError: `ciphers` is given.
     """
     if ciphers is not None:
@@ -118,10 +118,10 @@ def from_arguments(
 
 
 def from_context(context: ssl.SSLContext | None) -> Tls:
-    """Read what an `SSLContext` says about itself. It keeps its client certificate and a directory of roots to itself.
+    """Return the options of an `SSLContext`. Its client certificate and a directory of roots cannot be read.
 
     Raises:
-        ValueError: It does not say which roots it trusts, or asks for versions that are not spoken.
+        ValueError: The roots cannot be read from the context, or it allows only unsupported versions.
     """
     if context is None:
         return Tls()

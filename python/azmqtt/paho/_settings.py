@@ -1,4 +1,4 @@
-"""What a client is told before it connects."""
+"""The settings of a client before it connects."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MAX_KEEPALIVE = 65_535
 
 
 class Will(NamedTuple):
-    """What the broker publishes if this client goes without DISCONNECT."""
+    """The message that the broker publishes if this client disconnects without DISCONNECT."""
 
     topic: str
     payload: bytes
@@ -77,11 +77,11 @@ def check_keepalive(keepalive: int) -> int:
 
 
 def check_transport(transport: str) -> str:
-    """Check a transport, and return it in small letters.
+    """Check a transport, and return it in lower case.
 
     Raises:
         ValueError: It is invalid.
-        NotImplementedError: It is `unix`, and this system has none.
+        NotImplementedError: It is `unix`, and this system has no Unix sockets.
     """
     name = transport.lower()
     if name not in {"tcp", "websockets", "unix"}:
@@ -95,20 +95,20 @@ def check_properties(properties: object) -> None:
     """Refuse the properties of MQTT 5.
 
     Raises:
-        NotImplementedError: There are some.
+        NotImplementedError: Properties are given.
     """
     if properties is not None:
         raise NotImplementedError("properties are for MQTT 5, which is not supported; MQTT 3.1.1 is spoken")
 
 
 class Settings(Callbacks):
-    """The settings of a client. They count from the next connection on."""
+    """The settings of a client. They take effect with the next connection."""
 
     def __init__(self, version: CallbackAPIVersion, userdata: Any, transport: str) -> None:
         super().__init__(version, userdata)
         self._transport = transport
         self._protocol = MQTTProtocolVersion.MQTTv311
-        #: The number of the connection there is.
+        #: The number of the current connection.
         self._connection: int | None = None
         self._client_id = ""
         self._clean_session = True
@@ -126,7 +126,7 @@ class Settings(Callbacks):
         self._max_delay: float = 120
         self._delay: float | None = None
         self._manual_ack = False
-        #: Seconds that TCP has for an address.
+        #: The timeout of a TCP connection to one address, in seconds.
         self.connect_timeout: float = 5.0
         self.max_queued_messages: int = 0
 
@@ -136,7 +136,7 @@ class Settings(Callbacks):
 
     @property
     def host(self) -> str:
-        """The broker's host. It cannot be changed while there is a connection, nor can port, keepalive or transport."""
+        """The broker's host. During a connection, host, port, keepalive and transport cannot be changed."""
         return self._host
 
     @host.setter
@@ -176,7 +176,7 @@ class Settings(Callbacks):
 
     @property
     def protocol(self) -> MQTTProtocolVersion:
-        """The version that is spoken: 3.1.1 or 3.1."""
+        """The MQTT version: 3.1.1 or 3.1."""
         return self._protocol
 
     @property
@@ -190,7 +190,7 @@ class Settings(Callbacks):
 
     @property
     def password(self) -> str | None:
-        """The password, as far as it is text."""
+        """The password, if it is text."""
         return self._password.decode() if isinstance(self._password, bytes) else self._password
 
     @password.setter
@@ -199,33 +199,33 @@ class Settings(Callbacks):
 
     @property
     def will_topic(self) -> str | None:
-        """Where the will is published."""
+        """The topic of the will."""
         return None if self._will is None else self._will.topic
 
     @property
     def will_payload(self) -> bytes | None:
-        """What is published there."""
+        """The payload of the will."""
         return None if self._will is None else self._will.payload
 
     def username_pw_set(self, username: str | None, password: str | bytes | bytearray | None = None) -> None:
-        """Set what the broker is shown."""
+        """Set the user name and password for the broker."""
         self._username = username
         self._password = bytes(password) if isinstance(password, bytearray) else password
 
     def will_set(
         self, topic: str, payload: PayloadType = None, qos: int = 0, retain: bool = False, properties: object = None
     ) -> None:
-        """Set what the broker publishes if this client goes without DISCONNECT.
+        """Set the message that the broker publishes if this client disconnects without DISCONNECT.
 
         Raises:
-            ValueError: An argument cannot be used.
-            NotImplementedError: `qos` is 2, or there are properties of MQTT 5.
+            ValueError: An argument is invalid.
+            NotImplementedError: `qos` is 2, or `properties` is given.
         """
         check_properties(properties)
         self._will = Will(check_topic(topic), encode_payload(payload), check_qos(qos), bool(retain))
 
     def will_clear(self) -> None:
-        """Take the will back."""
+        """Remove the will."""
         self._will = None
 
     def tls_set(
@@ -239,21 +239,21 @@ class Settings(Callbacks):
         keyfile_password: str | bytes | None = None,
         alpn_protocols: list[str] | None = None,
     ) -> None:
-        """Turn TLS on.
+        """Enable TLS.
 
         Args:
-            ca_certs: A file of roots in PEM or DER; the bundled and the system's if left out.
+            ca_certs: A file of roots in PEM or DER; the bundled roots and the system's by default.
             certfile: A file with the client's certificate, in PEM or DER.
-            keyfile: A file with its key; beside the certificate if left out.
-            cert_reqs: `ssl.CERT_NONE` checks nothing.
-            tls_version: `ssl.PROTOCOL_TLSv1_2` for this version alone.
+            keyfile: A file with its key; by default the key is in `certfile`.
+            cert_reqs: `ssl.CERT_NONE` disables all checks.
+            tls_version: `ssl.PROTOCOL_TLSv1_2` allows only this version.
             ciphers: Not supported.
-            keyfile_password: What the key is encrypted with.
-            alpn_protocols: What is offered by ALPN (RFC 7301).
+            keyfile_password: The passphrase of an encrypted key.
+            alpn_protocols: The protocols to offer in ALPN (RFC 7301).
 
         Raises:
             OSError: A file cannot be read.
-            ValueError: An argument cannot be used, or TLS is on already.
+            ValueError: An argument is invalid, or TLS is already enabled.
             NotImplementedError: `ciphers` is given.
         """
         self._set_tls(
@@ -263,12 +263,12 @@ class Settings(Callbacks):
         )
 
     def tls_set_context(self, context: ssl.SSLContext | None = None) -> None:
-        """Turn TLS on with what a context tells: its roots, versions, and how much it checks.
+        """Enable TLS with the roots, versions and checks of a context.
 
-        Its client certificate, ciphers and ALPN cannot be read from it: use `tls_set` for those.
+        The client certificate, ciphers and ALPN cannot be read from a context: use `tls_set` for those.
 
         Raises:
-            ValueError: It does not tell its roots, or TLS is on already.
+            ValueError: The roots cannot be read from the context, or TLS is already enabled.
         """
         self._set_tls(_security.from_context(context))
 
@@ -278,23 +278,25 @@ class Settings(Callbacks):
         self._tls = tls
 
     def tls_insecure_set(self, value: bool) -> None:
-        """Whether a certificate for any other name is fine: then anybody may answer whom the roots vouch for.
+        """Accept a broker certificate for any host name, if ``value`` is true.
+
+        Any server with a certificate from a trusted root can then pose as the broker.
 
         Raises:
-            ValueError: TLS is not on.
+            ValueError: TLS is not enabled.
         """
         if self._tls is None:
             raise ValueError("call tls_set or tls_set_context first")
         self._tls.allow_any_name(value)
 
     def tls_common_name_set(self, value: bool) -> None:
-        """Whether the common name of a broker's certificate counts where it has no subjectAltName (``False``).
+        """Accept the host name in the common name of a broker's certificate that has no subjectAltName (``False``).
 
-        That is how host names were checked before RFC 9525, and how paho checks them. An address counts only in
-        subjectAltName, here and there. paho has no such method.
+        paho checks host names in this way, as was usual before RFC 9525. Both accept an IP address only in
+        subjectAltName. paho does not have this method.
 
         Raises:
-            ValueError: TLS is not on.
+            ValueError: TLS is not enabled.
         """
         if self._tls is None:
             raise ValueError("call tls_set or tls_set_context first")
@@ -305,37 +307,37 @@ class Settings(Callbacks):
         `proxy_username`, `proxy_password`. PySocks itself is not needed: 2 is SOCKS5, 3 is HTTP.
 
         Raises:
-            ValueError: They name no proxy.
-            NotImplementedError: They name one of SOCKS4, or ask for look-ups before it.
+            ValueError: The options name no proxy.
+            NotImplementedError: The proxy is SOCKS4, or the options ask for local DNS look-ups.
         """  # noqa: D205
         self._proxy = _transport_options.proxy_url(proxy_args)
 
     def ws_set_options(self, path: str | None = "/mqtt", headers: _transport_options.Headers | None = None) -> None:
-        """Set path and header fields of the upgrade to a WebSocket.
+        """Set the path and header fields of the WebSocket upgrade.
 
         Args:
-            path: Where the broker takes WebSockets; `/mqtt` if `None`.
-            headers: More header fields, or a function that gets the usual ones and returns all.
+            path: The broker's path for WebSockets; `/mqtt` if `None`.
+            headers: Additional header fields, or a function that takes the default fields and returns all fields.
 
         Raises:
-            ValueError: `headers` is neither.
+            ValueError: `headers` is neither a mapping nor a function.
         """
         if headers is not None and not callable(headers) and not isinstance(headers, dict):
             raise ValueError("headers must be a dict, or a function that takes and returns one")
         self._websocket_path, self._websocket_headers = "/mqtt" if path is None else path, headers
 
     def reconnect_delay_set(self, min_delay: float = 1, max_delay: float = 120) -> None:
-        """Set the waits between attempts to connect, in seconds: the first, and the longest. Each doubles the last."""
+        """Set the first and the longest wait between connection attempts, in seconds. Each wait doubles the last."""
         within("min_delay", min_delay, 0, 10**9)
         within("max_delay", max_delay, 0, 10**9)
         self._min_delay, self._max_delay, self._delay = min_delay, max_delay, None
 
     def max_queued_messages_set(self, queue_size: int) -> Self:
-        """Set how many QoS 1 messages may wait for their PUBACK or a connection; 0 for any number.
+        """Set how many QoS 1 messages may wait for their PUBACK or a connection; 0 means no limit.
 
         Raises:
-            TypeError: It is not an integer.
-            ValueError: It is negative.
+            TypeError: `queue_size` is not an integer.
+            ValueError: `queue_size` is negative.
         """
         if not isinstance(queue_size, int):
             raise TypeError("queue_size must be an int")
@@ -344,14 +346,14 @@ class Settings(Callbacks):
         return self
 
     def manual_ack_set(self, on: bool) -> None:
-        """Whether the application acknowledges messages itself, with `ack`."""
+        """Set whether the application acknowledges messages itself, with `ack`."""
         self._manual_ack = on
 
     def message_retry_set(self, retry: int) -> None:
         """Do nothing, as in paho: messages are sent again after a reconnect."""
 
     def enable_bridge_mode(self) -> None:
-        """Not supported: it is not part of MQTT 3.1.1."""
+        """Not supported: bridges are not part of MQTT 3.1.1."""
         raise NotImplementedError("bridge mode is not part of MQTT 3.1.1, and not supported")
 
     def _set_server(self, host: str, port: int, keepalive: int, bind_address: str, bind_port: int) -> None:
@@ -390,5 +392,5 @@ class Settings(Callbacks):
         }
 
 
-#: What `reconnect` and its like answer.
+#: The result of `reconnect` and similar calls.
 SUCCESS = MQTTErrorCode.MQTT_ERR_SUCCESS

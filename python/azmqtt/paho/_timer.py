@@ -1,6 +1,6 @@
-"""Deadlines: one thread for everybody, there while something has one.
+"""Deadlines: one thread for all clients, which runs while a deadline is set.
 
-A client whose loop has stopped cannot keep them, and a request must end within its timeout all the same.
+A client whose loop has stopped cannot keep its deadlines, but a request must still end within its timeout.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Protocol
 
 
 class Timed(Protocol):
-    """Who has deadlines."""
+    """An object with deadlines."""
 
     def tick(self) -> float | None:
-        """Do what is due. Returns in how many seconds to come again."""
+        """Do the work that is due. Return the seconds until the next call, if any."""
 
 
 _log = logging.getLogger("azmqtt.paho")
@@ -24,7 +24,7 @@ _log = logging.getLogger("azmqtt.paho")
 #: The shortest wait, in seconds.
 _SHORTEST = 0.001
 
-#: How long the thread stays with nothing to do, in seconds.
+#: How long the thread stays without work, in seconds.
 _IDLE = 5.0
 
 
@@ -32,19 +32,19 @@ class Timer:
     """Calls ``tick`` when it is due."""
 
     def __init__(self) -> None:
-        """Start nothing yet."""
+        """Start without a thread."""
         self._due: weakref.WeakKeyDictionary[Timed, float] = weakref.WeakKeyDictionary()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
     def call(self, timed: Timed, seconds: float) -> None:
-        """Call ``tick`` in so many seconds at the latest."""
+        """Call ``tick`` after at most this number of seconds."""
         at = time.monotonic() + seconds
         with self._changed:
             if (known := self._due.get(timed)) is not None and known <= at:
                 return
             self._due[timed] = at
-            # After a fork there is the object, but no thread.
+            # After a fork, the child has the object but not the thread.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="azmqtt-paho", daemon=True)
                 self._thread.start()
@@ -62,7 +62,7 @@ class Timer:
                 timed, at = first
                 del first
                 if (wait := at - time.monotonic()) > 0:
-                    # The one who is waited for may be dropped meanwhile.
+                    # The object may be dropped during the wait.
                     del timed
                     self._changed.wait(wait)
                     continue

@@ -1,4 +1,4 @@
-"""Topics, filters, and which of them match (MQTT 3.1.1 §4.7)."""
+"""Topics, filters, and their matching (MQTT 3.1.1 §4.7)."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def check_filter(topic: object) -> str:
 
 
 def _match(sub: list[str], topic: list[str]) -> tuple[int, ...] | None:
-    """How a filter matches a topic, as a key to sort by: exact levels come before `+`, and that before `#`."""
-    # Wildcards do not reach into the broker's own topics [MQTT-4.7.2-1].
+    """Return how a filter matches a topic, as a sort key: exact levels come before `+`, and `+` before `#`."""
+    # Wildcards do not match the broker's own topics [MQTT-4.7.2-1].
     if topic[0].startswith("$") and sub[0] in {"+", "#"}:
         return None
     key: list[int] = []
@@ -63,7 +63,7 @@ def _match(sub: list[str], topic: list[str]) -> tuple[int, ...] | None:
 
 
 def topic_matches_sub(sub: str, topic: str) -> bool:
-    """Whether a message to `topic` comes to those who subscribed to `sub`."""
+    """Whether the filter `sub` matches `topic`."""
     return _match(sub.split("/"), topic.split("/")) is not None
 
 
@@ -74,11 +74,11 @@ class Filters:
         self._callbacks: dict[str, tuple[list[str], Callable[..., Any]]] = {}
 
     def add(self, sub: str, callback: Callable[..., Any]) -> None:
-        """Add a callback, in the place of an earlier one of the same filter."""
+        """Add a callback. It replaces an earlier one for the same filter."""
         self._callbacks = {**self._callbacks, sub: (sub.split("/"), callback)}
 
     def remove(self, sub: str) -> None:
-        """Take a callback away, if there is one."""
+        """Remove a callback, if any."""
         self._callbacks = {known: entry for known, entry in self._callbacks.items() if known != sub}
 
     def matching(self, topic: str) -> list[Callable[..., Any]]:

@@ -1,4 +1,4 @@
-"""The options of the transport to a broker: proxies, WebSockets, and the errors of what cannot be reached."""
+"""The transport options: proxies, WebSockets, and the errors of failed connections."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-#: Step, the system's error number, whether TCP took too long, whether it was the certificate, and the reason.
+#: The step, the system's error number, whether TCP timed out, whether the certificate was the cause, and the reason.
 Failure: TypeAlias = tuple[str, int | None, bool, bool, str]
 
 Headers: TypeAlias = Mapping[str, str] | Callable[[dict[str, str]], Mapping[str, str]]
 
-# PySocks' numbers.
+# The numbers of PySocks.
 _SOCKS4, _SOCKS5, _HTTP = 1, 2, 3
 
 
 class WebsocketConnectionError(ConnectionError, ValueError):
-    """The server did not take the upgrade to a WebSocket."""
+    """The server refused the WebSocket upgrade."""
 
 
 def proxy_url(options: Mapping[str, Any]) -> str:
-    """Make the URL of a proxy from PySocks' options.
+    """Return the URL of the proxy in PySocks' options.
 
     Raises:
-        ValueError: They name no proxy.
-        NotImplementedError: They name one that is not supported.
+        ValueError: The options name no proxy.
+        NotImplementedError: The proxy is not supported.
     """
     known = {"proxy_type", "proxy_addr", "proxy_port", "proxy_rdns", "proxy_username", "proxy_password"}
     if unknown := options.keys() - known:
@@ -50,9 +50,9 @@ def proxy_url(options: Mapping[str, Any]) -> str:
 
 
 def header_fields(headers: Headers | None, host: str, port: int) -> list[tuple[str, str]]:
-    """Return the header fields that an application adds to the upgrade.
+    """Return the header fields that an application adds to the upgrade request.
 
-    Like paho, a function gets the fields that are sent anyway; what it changes of the protocol's own is left as it is.
+    As in paho, a function gets the default fields. Its changes to the protocol's own fields have no effect.
     """
     if headers is None:
         return []
@@ -64,7 +64,7 @@ def header_fields(headers: Headers | None, host: str, port: int) -> list[tuple[s
 
 
 def error(failure: Failure) -> OSError:
-    """Return the exception that paho raises when a step fails, as far as it can be told."""
+    """Return the exception that paho raises for a failed step, as far as it can be determined."""
     step, number, timed_out, bad_certificate, reason = failure
     text = f"{step} failed: {reason}"
     if step == "DNS":
@@ -76,8 +76,8 @@ def error(failure: Failure) -> OSError:
     if timed_out:
         return TimeoutError(text)
     if number is not None:
-        # The number makes Python choose the class: ConnectionRefusedError, for one. On Windows the fourth argument is
-        # what counts, and `strerror` knows nothing of sockets; the reason has the words.
+        # Python chooses the class by the number, such as ConnectionRefusedError. On Windows the fourth argument is
+        # the one that counts, and `strerror` has no texts for sockets, so the reason provides the text.
         words = text if sys.platform == "win32" else f"{os.strerror(number)}: {text}"
         return OSError(number, words, None, number)
     return ConnectionError(text)

@@ -1,4 +1,4 @@
-"""The rest of the names in `paho.mqtt.client`: types for annotations, and constants that few need."""
+"""The remaining names of `paho.mqtt.client`: types for annotations, and rarely used constants."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from azmqtt.paho._enums import LogLevel, MessageState, MessageType
 
-#: `logging`'s levels by those of `on_log`.
+#: The levels of `logging` by the levels of `on_log`.
 LOGGING_LEVEL: Final = {
     LogLevel.MQTT_LOG_DEBUG: logging.DEBUG,
     LogLevel.MQTT_LOG_INFO: logging.INFO,
@@ -40,7 +40,7 @@ HTTPHeader: TypeAlias = dict[str, str]
 WebSocketHeaders: TypeAlias = Callable[[HTTPHeader], HTTPHeader] | HTTPHeader
 CleanStartOption: TypeAlias = bool | Literal[3]
 
-# What each is called with depends on the version of the callbacks: docs/paho-drop-in.md.
+# The arguments of callbacks depend on the callback version: docs/paho-drop-in.md.
 CallbackOnConnect: TypeAlias = Callable[..., Any]
 CallbackOnConnect_v1: TypeAlias = Callable[..., Any]
 CallbackOnConnect_v2: TypeAlias = Callable[..., Any]

@@ -15,10 +15,10 @@ _V = TypeVar("_V")
 
 
 class MQTTMatcher(Generic[_V]):
-    """Values by topic filter. Setting, getting and deleting are those of a `dict`."""
+    """Values by topic filter, with the item access of a `dict`."""
 
     def __init__(self) -> None:
-        """No values."""
+        """Start without values."""
         self._values: dict[str, _V] = {}
 
     def __setitem__(self, key: str, value: _V) -> None:
@@ -30,7 +30,7 @@ class MQTTMatcher(Generic[_V]):
         return self._values[key]
 
     def __delitem__(self, key: str) -> None:
-        """Forget the value of a filter."""
+        """Delete the value of a filter."""
         del self._values[key]
 
     def iter_match(self, topic: str) -> Iterator[_V]:

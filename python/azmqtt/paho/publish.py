@@ -1,4 +1,4 @@
-"""The names of `paho.mqtt.publish`: some messages, and the connection is over."""
+"""The names of `paho.mqtt.publish`: publish some messages and disconnect."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Message: TypeAlias = "dict[str, Any] | tuple[Any, ...]"
 def multiple(
     msgs: Iterable[Message], hostname: str = "localhost", port: int = 1883, **options: Unpack[TransportOptions]
 ) -> None:
-    """Publish messages one after the other: each waits until the one before is written (QoS 0) or acknowledged.
+    """Publish messages one after the other. Each waits until the previous one is written (QoS 0) or acknowledged.
 
     Args:
         msgs: Dictionaries with `topic`, `payload`, `qos` and `retain`, or tuples in that order.
@@ -34,9 +34,9 @@ def multiple(
             `proxy_args`, as in paho.
 
     Raises:
-        MQTTException: The broker refused.
-        OSError: There is no connection.
-        TypeError: A message is neither.
+        MQTTException: The broker refused the connection.
+        OSError: The connection failed.
+        TypeError: A message is neither a dictionary nor a tuple.
     """
     waiting = deque(msgs)
     for message in waiting:

@@ -1,4 +1,4 @@
-"""The names of `paho.mqtt.subscribe`: some messages, and the connection is over."""
+"""The names of `paho.mqtt.subscribe`: receive some messages and disconnect."""
 
 from __future__ import annotations
 
@@ -28,21 +28,21 @@ def callback(
     clean_session: bool = True,
     **options: Unpack[TransportOptions],
 ) -> None:
-    """Call a function with every message of some topics, until it calls `client.disconnect()`.
+    """Call a function for every message on some topics, until it calls `client.disconnect()`.
 
     Args:
-        callback: Is called with client, `userdata` and message.
+        callback: A function of the client, `userdata` and the message.
         topics: A topic filter, or a list of them.
         qos: 0 or 1, for all of them.
-        userdata: What the function gets as its second argument.
+        userdata: The second argument of the function.
         hostname: The broker's host.
         port: The broker's port.
-        clean_session: Whether the broker forgets the session; without, `client_id` must be given.
-        options: As of `azmqtt.paho.publish.multiple`.
+        clean_session: Whether the broker discards the session; if false, `client_id` is required.
+        options: As for `azmqtt.paho.publish.multiple`.
 
     Raises:
-        MQTTException: The broker refused.
-        OSError: There is no connection.
+        MQTTException: The broker refused the connection or the subscription.
+        OSError: The connection failed.
     """
 
     def begin(client: Client) -> None:
@@ -70,20 +70,20 @@ def simple(
     Args:
         topics: A topic filter, or a list of them.
         qos: 0 or 1, for all of them.
-        msg_count: How many.
-        retained: Whether those that the broker kept from before count.
+        msg_count: The number of messages.
+        retained: Whether retained messages count.
         hostname: The broker's host.
         port: The broker's port.
-        clean_session: As of `callback`.
-        options: As of `azmqtt.paho.publish.multiple`.
+        clean_session: As for `callback`.
+        options: As for `azmqtt.paho.publish.multiple`.
 
     Returns:
-        The message, or a list of them if there are to be several.
+        The message, or a list of messages if `msg_count` is more than 1.
 
     Raises:
         ValueError: `msg_count` is less than 1.
-        MQTTException: The broker refused.
-        OSError: There is no connection.
+        MQTTException: The broker refused the connection or the subscription.
+        OSError: The connection failed.
     """
     if msg_count < 1:
         raise ValueError("msg_count must be at least 1")
