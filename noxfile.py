@@ -16,7 +16,7 @@ import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["tests", "demo", "lint", "rust", "rustdoc", "docs", "bench"]
+nox.options.sessions = ["tests", "demo", "lint", "rust", "rustdoc", "page", "docs", "bench"]
 
 PROJECT: dict[str, Any] = nox.project.load_toml("pyproject.toml")["project"]
 CLIPPY = ("cargo", "clippy", "--locked", "--workspace", "--all-targets")
@@ -131,6 +131,24 @@ def rustdoc(session: nox.Session) -> None:
     """Build the documentation of the Rust code, private items included."""
     arguments = ("--locked", "--workspace", "--no-deps", "--document-private-items")
     cargo(session, "cargo", "doc", *arguments, RUSTDOCFLAGS="-D warnings")
+
+
+@nox.session(venv_backend="none")
+def page(session: nox.Session) -> None:
+    """Check the types of the page, build it, and compare with what is checked in; ``-- --write`` stores it anew."""
+    npm = shutil.which("npm")
+    if npm is None:
+        session.skip("there is no npm (apt-get install npm)")
+    kept = Path("crates/local/page").resolve()
+    built = kept if "--write" in session.posargs else Path(session.create_tmp(), "page").resolve()
+    with session.chdir("page"):
+        # No package runs a script of its own.
+        session.run(npm, "ci", "--ignore-scripts", external=True)
+        session.run(npm, "run", "check", external=True)
+        session.run("node", "build.mjs", str(built), external=True)
+    for file in sorted(built.iterdir()):
+        if file.read_bytes() != (kept / file.name).read_bytes():
+            session.error(f"crates/local/page/{file.name} is not what page/ says: nox -s page -- --write")
 
 
 @nox.session

@@ -1,0 +1,177 @@
+/** The timeline of packets: requests joined to their answers, and messages to their acknowledgements. */
+
+import { isObject } from "./format";
+import type { Entry } from "./stream";
+
+/** A packet with what belongs to it. */
+export interface Row {
+  packet: Entry;
+  /** Of the answer, once it has come. */
+  answer?: Row;
+  /** What this one answers. */
+  request?: Row;
+  /** Milliseconds between the two. */
+  latency?: number;
+}
+
+/** Requests that wait for their answers; the oldest is given up. */
+const MOST_OPEN = 2000;
+
+/** Answers to a packet identifier, by the type of the packet that they answer. */
+const ANSWERS: Record<string, string> = { PUBACK: "PUBLISH", SUBACK: "SUBSCRIBE", UNSUBACK: "UNSUBSCRIBE", PUBCOMP: "PUBLISH" };
+
+export class Timeline {
+  #rows: Row[] = [];
+  #open = new Map<string, Row>();
+
+  constructor(private readonly most: number) {}
+
+  push(packet: Entry): void {
+    const row: Row = { packet };
+    this.#rows.push(row);
+    if (this.#rows.length >= 2 * this.most) {
+      this.#rows.splice(0, this.#rows.length - this.most);
+      // What has left takes its partners' memory of it along.
+      for (const kept of this.#rows) {
+        delete kept.request;
+      }
+    }
+    for (const key of answered(packet)) {
+      const request = this.#open.get(key);
+      if (request) {
+        this.#open.delete(key);
+        request.answer = row;
+        row.request = request;
+        row.latency = request.latency = Date.parse(packet.time) - Date.parse(request.packet.time);
+        break;
+      }
+    }
+    for (const key of asks(packet)) {
+      this.#open.delete(key);
+      this.#open.set(key, row);
+      if (this.#open.size > MOST_OPEN) {
+        const [oldest] = this.#open.keys();
+        this.#open.delete(oldest as string);
+      }
+    }
+  }
+
+  /** The newest rows that are wanted, the newest first. */
+  newest(count: number, wanted: (row: Row) => boolean): Row[] {
+    const found: Row[] = [];
+    for (let at = this.#rows.length - 1; at >= 0 && found.length < count; at--) {
+      const row = this.#rows[at] as Row;
+      if (wanted(row)) {
+        found.push(row);
+      }
+    }
+    return found;
+  }
+}
+
+function connection(packet: Entry): string {
+  return `${String(packet["client_id"])} ${String(packet["connection"])}`;
+}
+
+/** The request id of a twin request or method, which stands in the topic behind `$rid=`. */
+export function requestId(packet: Entry): string | undefined {
+  const topic = packet["topic"];
+  return typeof topic === "string" ? /[?&]\$rid=([^&]*)/.exec(topic)?.[1] : undefined;
+}
+
+/** The directions of a request and its answer are opposite. */
+function opposite(direction: unknown): string {
+  return direction === "to_server" ? "to_client" : "to_server";
+}
+
+function isAnswer(topic: unknown): boolean {
+  return typeof topic === "string" && /^\$iothub\/(twin|methods)\/res\//.test(topic);
+}
+
+/** What an answer to this packet would be found by. */
+function asks(packet: Entry): string[] {
+  const keys: string[] = [];
+  const rid = requestId(packet);
+  if (rid !== undefined && !isAnswer(packet["topic"])) {
+    keys.push(`${connection(packet)} ${String(packet["direction"])} rid ${rid}`);
+  }
+  const kind = packet["type"];
+  const acknowledged = kind === "SUBSCRIBE" || kind === "UNSUBSCRIBE" || (kind === "PUBLISH" && packet["qos"] !== 0);
+  if (acknowledged && typeof packet["packet_id"] === "number") {
+    keys.push(`${connection(packet)} ${String(packet["direction"])} ${String(kind)} ${packet["packet_id"]}`);
+  }
+  if (kind === "CONNECT" || kind === "PINGREQ") {
+    keys.push(`${connection(packet)} ${String(packet["direction"])} ${kind}`);
+  }
+  return keys;
+}
+
+/** What this packet answers. */
+function answered(packet: Entry): string[] {
+  const direction = opposite(packet["direction"]);
+  const rid = requestId(packet);
+  if (rid !== undefined && isAnswer(packet["topic"])) {
+    return [`${connection(packet)} ${direction} rid ${rid}`];
+  }
+  const kind = String(packet["type"]);
+  const of = ANSWERS[kind];
+  if (of !== undefined) {
+    return [`${connection(packet)} ${direction} ${of} ${String(packet["packet_id"])}`];
+  }
+  const plain: Record<string, string> = { CONNACK: "CONNECT", PINGRESP: "PINGREQ" };
+  return plain[kind] === undefined ? [] : [`${connection(packet)} ${direction} ${plain[kind]}`];
+}
+
+/** What a packet is about, in a few words. */
+export function about(packet: Entry): string {
+  const topic = packet["topic"];
+  if (typeof topic === "string") {
+    try {
+      return decodeURIComponent(topic);
+    } catch {
+      return topic;
+    }
+  }
+  const filters = packet["filters"];
+  if (Array.isArray(filters)) {
+    return filters.join(", ");
+  }
+  const codes = packet["return_codes"];
+  if (Array.isArray(codes)) {
+    return codes.length === 0 ? "" : `code ${codes.join(", ")}`;
+  }
+  if (packet["type"] === "CONNECT") {
+    const session = packet["clean_session"] === true ? "new session" : "kept session";
+    return `${String(packet["username"] ?? "no user name")}, ${session}, keep-alive ${String(packet["keep_alive"])} s`;
+  }
+  return typeof packet["reason"] === "string" ? packet["reason"] : "";
+}
+
+/** What a packet is for, where IoT Hub gives its topic a meaning (IoT Hub docs, "Use MQTT"). */
+export function purpose(packet: Entry): string {
+  const topic = packet["topic"];
+  if (packet["type"] !== "PUBLISH" || typeof topic !== "string") {
+    return "";
+  }
+  const known: [RegExp, string][] = [
+    [/^\$iothub\/twin\/GET\//, "get twin"],
+    [/^\$iothub\/twin\/PATCH\/properties\/reported\//, "report properties"],
+    [/^\$iothub\/twin\/PATCH\/properties\/desired\//, "desired properties"],
+    [/^\$iothub\/twin\/res\//, "twin answer"],
+    [/^\$iothub\/methods\/POST\//, "call method"],
+    [/^\$iothub\/methods\/res\//, "method answer"],
+    [/^devices\/[^/]+\/(modules\/[^/]+\/)?messages\/events/, "telemetry"],
+    [/^devices\/[^/]+\/messages\/devicebound/i, "cloud-to-device"],
+    [/\/inputs\//, "input message"],
+  ];
+  return known.find(([pattern]) => pattern.test(topic))?.[1] ?? "";
+}
+
+/** A payload as text, whatever it is. */
+export function payload(packet: Entry): string {
+  const found = packet["payload"] ?? packet["payload_base64"];
+  if (found === undefined || found === null) {
+    return "";
+  }
+  return isObject(found) || Array.isArray(found) ? JSON.stringify(found) : String(found);
+}

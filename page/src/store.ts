@@ -1,0 +1,127 @@
+/** What has come by the stream: the newest of it, so that a page that is left open does not grow. */
+
+import { isObject, text, type JsonObject } from "./format";
+import { Timeline } from "./packets";
+import type { Entry, StreamState } from "./stream";
+
+/** The newest of what was pushed. */
+export class Ring<T> {
+  #items: T[] = [];
+
+  constructor(private readonly most: number) {}
+
+  push(item: T): void {
+    this.#items.push(item);
+    // In one go, now and then: a shift for each item would move all the others.
+    if (this.#items.length >= 2 * this.most) {
+      this.#items.splice(0, this.#items.length - this.most);
+    }
+  }
+
+  /** The newest, at most so many, the newest first; of those that `wanted` takes. */
+  newest(count: number, wanted: (item: T) => boolean = () => true): T[] {
+    const found: T[] = [];
+    const oldest = Math.max(0, this.#items.length - this.most);
+    for (let at = this.#items.length - 1; at >= oldest && found.length < count; at--) {
+      const item = this.#items[at] as T;
+      if (wanted(item)) {
+        found.push(item);
+      }
+    }
+    return found;
+  }
+}
+
+/** Messages a second, over the last few seconds. */
+class Rate {
+  #slots: [number, number][] = [];
+
+  add(): void {
+    const second = Math.floor(Date.now() / 1000);
+    const last = this.#slots.at(-1);
+    if (last?.[0] === second) {
+      last[1] += 1;
+    } else {
+      this.#slots.push([second, 1]);
+      this.#slots = this.#slots.slice(-6);
+    }
+  }
+
+  /** Of the last five whole seconds. */
+  get perSecond(): number {
+    const now = Math.floor(Date.now() / 1000);
+    const sum = this.#slots.filter(([second]) => second < now && second >= now - 5).reduce((all, [, n]) => all + n, 0);
+    return sum / 5;
+  }
+}
+
+/** The fate of a cloud-to-device message, by its id. */
+const FATES = 1000;
+
+export class Store {
+  readonly telemetry = new Ring<Entry>(2000);
+  readonly events = new Ring<Entry>(4000);
+  readonly timeline = new Timeline(4000);
+  readonly rate = new Rate();
+  readonly fates = new Map<string, { type: string; time: string }>();
+  state: StreamState = "connecting";
+  recordsPackets = true;
+  lost = 0;
+  /** Counts what has come, so that a view sees whether there is anything new. */
+  version = 0;
+  /** The view of one device has a listener for its messages. */
+  onTelemetry: ((entry: Entry) => void) | undefined;
+  onEvent: ((entry: Entry) => void) | undefined;
+
+  entry(entry: Entry): void {
+    this.version += 1;
+    if (entry.kind === "telemetry") {
+      this.telemetry.push(entry);
+      this.rate.add();
+      this.onTelemetry?.(entry);
+    } else if (entry.kind === "packets") {
+      this.timeline.push(entry);
+    } else {
+      this.events.push(entry);
+      this.#fate(entry);
+      this.onEvent?.(entry);
+    }
+  }
+
+  #fate(entry: Entry): void {
+    const [type, id] = [text(entry, "type") ?? "", text(entry, "message_id")];
+    if (!type.startsWith("c2d.") || id === undefined) {
+      return;
+    }
+    this.fates.delete(id);
+    this.fates.set(id, { type: type.slice(4), time: entry.time });
+    if (this.fates.size > FATES) {
+      const [oldest] = this.fates.keys();
+      this.fates.delete(oldest as string);
+    }
+  }
+}
+
+/** Whether an entry is of a device, and of the module if one is named; without one, of the device itself. */
+export function isOf(entry: JsonObject, device: string, module: string | undefined): boolean {
+  return entry["device_id"] === device && (entry["module_id"] ?? undefined) === module;
+}
+
+/** The numbers in a message's body, each by its path: at most so many, and not deeper than three levels. */
+export function numbers(body: unknown, most = 12): [string, number][] {
+  const found: [string, number][] = [];
+  const walk = (value: unknown, path: string, depth: number): void => {
+    if (found.length >= most) {
+      return;
+    }
+    if (typeof value === "number" && Number.isFinite(value)) {
+      found.push([path === "" ? "value" : path, value]);
+    } else if (isObject(value) && depth < 3) {
+      for (const [name, member] of Object.entries(value)) {
+        walk(member, path === "" ? name : `${path}.${name}`, depth + 1);
+      }
+    }
+  };
+  walk(body, "", 0);
+  return found;
+}
