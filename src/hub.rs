@@ -77,6 +77,11 @@ impl Hub {
         self.0.policy_connection_string(name).map_err(to_python)
     }
 
+    /// A one-time link to the page in the browser.
+    fn page_url(&self) -> PyResult<String> {
+        self.0.page_url().map_err(to_python)
+    }
+
     #[getter]
     fn hostname(&self) -> &str {
         self.0.hostname()

@@ -26,6 +26,7 @@ use crate::storage::disk::Disk;
 use crate::throttle::Limiter;
 use crate::uploads::Uploads;
 use azmqtt_local::packets::PacketLog;
+use azmqtt_local::page::Page;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
 
 /// Requests of services that are at work at the same time: far fewer than the runtime has threads.
@@ -55,6 +56,8 @@ pub struct Shared {
     /// How many requests of services may be at work on threads of their own.
     pub service_work: Arc<Semaphore>,
     pub throttle: Limiter,
+    /// Who may use the page in the browser.
+    pub page: Page,
     refusals: Refusals,
 }
 
@@ -78,6 +81,7 @@ impl Shared {
             packets: PacketLog::new(config.packets),
             uploads: Uploads::new(config.file_uploads),
             throttle: Limiter::new(config.throttling),
+            page: Page::new(&config.hostname),
             config,
             disk,
             registry,

@@ -18,6 +18,7 @@
 //! | [`thread`] | the thread of a service, with a runtime of its own |
 //! | [`files`] | files that only this user can read, replaced as a whole |
 //! | [`faults`] | faults on demand: rules, when they fire, what they do to packets and connections |
+//! | [`page`] | the page in the browser: its files, one-time links, tokens |
 //! | [`http`] | the requests of one connection, peers that stop in the middle, and requests for a WebSocket |
 
 // Tests may unwrap: a panic there is the report.
@@ -33,6 +34,7 @@ pub mod http;
 pub mod journal;
 pub mod listener;
 pub mod packets;
+pub mod page;
 pub mod state_dir;
 pub mod task;
 pub mod temp_dir;

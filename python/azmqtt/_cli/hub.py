@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azmqtt._cli import dev, fault, hub_ready, service
+from azmqtt._cli import dev, fault, hub_ready, page, service
 from azmqtt._cli.common import port_or_any, seconds
 from azmqtt._cli.dev import DEFAULT_DEVICE
 from azmqtt._cli.local import MQTT_PORT, add_addresses, add_packets, directory, fail, run_service, settle
@@ -59,14 +59,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_behaviour(parser)
     fault.add_options(parser, "device_id=dev1")
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
+    parser.add_argument("--open", action="store_true", help="open the hub's page in the browser when ready")
     parser.set_defaults(run=run)
-    service.add_hub_commands(
-        parser.add_subparsers(
-            title="commands",
-            metavar="COMMAND",
-            description="In place of running a hub, act as a back-end application on one that runs.",
-        )
+    commands = parser.add_subparsers(
+        title="commands",
+        metavar="COMMAND",
+        description="In place of running a hub, act as a back-end application on one that runs.",
     )
+    service.add_hub_commands(commands)
+    page.add_commands(commands)
 
 
 def _add_behaviour(parser: argparse.ArgumentParser) -> None:
@@ -139,7 +140,8 @@ def run(args: argparse.Namespace) -> int:
             provisioning_port=args.provisioning_port,
             state=args.state,
             hostname=args.hostname,
-            record_packets=args.packets,
+            # For the page's timeline.
+            record_packets=args.packets or args.open,
             c2d_lock=args.c2d_lock,
             c2d_ttl=args.c2d_ttl,
             c2d_max_delivery_count=args.c2d_max_delivery_count,

@@ -6,7 +6,7 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._cli import common, dev, service
+from azmqtt._cli import common, dev, page, service
 from azmqtt._cli.common import say_text
 from azmqtt._cli.local import MQTT_PORT
 
@@ -27,6 +27,8 @@ def report(hub: LocalHub, args: argparse.Namespace) -> None:
         dev.remember("hub", found)
     if args.json:
         say_text(json.dumps(found))
+        if args.open:
+            page.show(hub.page_url(), open_it=True, quiet=True)
         return
     say_text(f"The local IoT Hub listens on {args.host}, port {hub.port}. Ctrl-C ends it.")
     say_text(
@@ -41,6 +43,7 @@ def report(hub: LocalHub, args: argparse.Namespace) -> None:
         say_text("In Python:")
         say_text("  import azmqtt")
         say_text(f'  client = azmqtt.DeviceClient.from_connection_string("…", trust={hub.ca_file!r}{options})')
+    page.show(hub.page_url(), open_it=args.open)
 
 
 def ready(hub: LocalHub, devices: list[LocalDevice]) -> dict[str, Any]:

@@ -211,6 +211,17 @@ class LocalHub(
         """
         return self._core.policy_connection_string(name)
 
+    def page_url(self) -> str:
+        """Return a link that opens the hub's page in a browser of this machine, a secret.
+
+        It is good once, and for a minute: ``webbrowser.open(hub.page_url())``. The tab that it opens may do everything
+        with the hub, by a token that the tab keeps and that ends with the hub.
+
+        Raises:
+            RuntimeError: The hub is stopped.
+        """
+        return self._core.page_url()
+
     def device_client(self, device_id: str, *, module_id: str | None = None, **options: Any) -> DeviceClient:
         """Return a client for a device or module. The client connects on its first call.
 

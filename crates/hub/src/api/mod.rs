@@ -12,6 +12,7 @@ mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::config::HubConfig;
 use crate::error::HubError;
@@ -148,6 +149,16 @@ impl Hub {
         };
         let key = policy.keys[0].as_base64();
         Ok(format!("HostName={}{port};SharedAccessKeyName={name};SharedAccessKey={key}", self.hostname()))
+    }
+
+    /// A link that opens the hub's page in a browser of this machine, `https://localhost:{service port}/#open=…`, a secret:
+    /// it is good once, and for a minute.
+    ///
+    /// # Errors
+    /// The hub is stopped, or the system gives no random numbers.
+    pub fn page_url(&self) -> Result<String, HubError> {
+        self.check_running()?;
+        self.shared.page.make_link(Instant::now()).map_err(HubError::System)
     }
 
     /// The TCP port of the provisioning service.

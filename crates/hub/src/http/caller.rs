@@ -18,6 +18,7 @@ use crate::shared::Shared;
 use azmqtt_dialect::SasToken;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::http::Peer;
+use azmqtt_local::page::Page;
 
 /// Somebody who was let in, before it is known whether they have the right that the request takes.
 pub(super) struct Caller {
@@ -28,19 +29,25 @@ pub(super) struct Caller {
 enum Who {
     /// The holder of a policy's key.
     Policy(Policy),
+    /// The page in the browser, which may do what the hub's owner may.
+    Page,
     /// A device with credentials of its own: it reads itself and manages its modules, as the IoT Edge daemon does.
     Device(String),
 }
 
 impl Caller {
-    /// The holder of a policy's key. Judges the token first: only somebody with a key learns what else is wrong.
+    /// The holder of a policy's key, or the page. Judges the token first: only somebody with a key learns what else is wrong.
     pub(super) fn of(
         shared: &Arc<Shared>,
         query: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
-        let policy = judge(shared, headers).map_err(|reason| Refusal::unauthorized(shared, &reason))?;
-        Self::admit(shared, Who::Policy(policy), query)
+        let who = if Page::shows_token(headers) {
+            shared.page.check(headers).map(|()| Who::Page).map_err(str::to_owned)
+        } else {
+            judge(shared, headers).map(Who::Policy)
+        };
+        Self::admit(shared, who.map_err(|reason| Refusal::unauthorized(shared, &reason))?, query)
     }
 
     /// The device of the path, or the holder of a policy's key.
@@ -61,6 +68,7 @@ impl Caller {
     /// Refuses a caller whose policy lacks the right.
     pub(super) fn require(&self, right: Right) -> Result<(), Refusal> {
         let reason = match &self.who {
+            Who::Page => return Ok(()),
             Who::Policy(policy) if policy.may(right) => return Ok(()),
             Who::Policy(policy) => format!("the policy {} lacks the permission {right:?}", policy.name),
             Who::Device(id) => format!("the device {id} lacks the permission {right:?}"),
@@ -76,7 +84,8 @@ impl Caller {
         }
     }
 
-    /// Whether it is somebody with a policy's key, whatever else is wrong.
+    /// Whether it is somebody with a policy's key, whatever else is wrong. The page is not: what it asks for counts against
+    /// no rate, so that looking at a hub changes nothing for its devices.
     pub(super) fn is_known(shared: &Shared, headers: &HeaderMap) -> bool {
         judge(shared, headers).is_ok()
     }

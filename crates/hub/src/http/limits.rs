@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use super::admission::{CALLER, is_known};
 use super::answer::Refusal;
 use super::caller::Caller;
+use super::page;
 use super::paths::identity;
 use super::rate::Rate;
 use crate::faults::RequestFault;
@@ -34,7 +35,7 @@ pub(super) async fn before(State(shared): State<Arc<Shared>>, request: Request, 
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let path = request.uri().path();
-    if path.starts_with(FAULTS) {
+    if path.starts_with(FAULTS) || page::is_own(path) {
         return next.run(request).await;
     }
     let mut lost = false;

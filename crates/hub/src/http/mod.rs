@@ -14,6 +14,7 @@
 //! | `service` | the REST API for back-end applications |
 //! | `enrollments` | the provisioning service's REST API |
 //! | `faults` | faults on demand, for tests in any language |
+//! | `page` | the page in the browser: its files, and how it gets its token |
 //! | `limits` | what comes before every request: faults, and what the hub's tier allows |
 
 use axum::Router;
@@ -39,6 +40,7 @@ mod limits;
 mod message_headers;
 mod methods;
 mod owner;
+mod page;
 mod paths;
 mod rate;
 mod request;

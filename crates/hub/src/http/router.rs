@@ -13,7 +13,7 @@ use super::answer::REQUEST_ID;
 use super::route::Routes;
 use super::websocket::Service;
 use crate::error::tracking::Tracking;
-use crate::http::{blobs, device, enrollments, faults, files, limits, methods, service, websocket};
+use crate::http::{blobs, device, enrollments, faults, files, limits, methods, page, service, websocket};
 use crate::shared::Shared;
 use crate::uploads::CONTAINER;
 
@@ -32,8 +32,15 @@ pub fn router(shared: Arc<Shared>) -> Router {
 /// Each subject has a module with its `routes()`, which adds to the table.
 pub(super) fn routes(shared: &Arc<Shared>) -> Routes {
     let routes = websocket::routes(Routes::new(shared), Service::Hub);
-    let subjects =
-        [files::routes, device::routes, methods::routes, blobs::routes, service::routes, faults::routes];
+    let subjects = [
+        files::routes,
+        device::routes,
+        methods::routes,
+        blobs::routes,
+        service::routes,
+        faults::routes,
+        page::routes,
+    ];
     subjects.into_iter().fold(routes, |routes, subject| subject(routes))
 }
 

@@ -61,6 +61,7 @@ async fn run(
     };
     let [mqtt_port, https_port, service_port, provisioning_port] = bound.each_ref().map(|(port, _)| *port);
     let [mqtt, https, service, provisioning] = bound.map(|(_, listeners)| listeners);
+    shared.page.listens_on(service_port);
     let router = http::router(shared.clone());
     let protocols = [
         (Protocol::Mqtt, mqtt),

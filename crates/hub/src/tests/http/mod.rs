@@ -2,6 +2,7 @@
 
 mod device;
 mod errors;
+mod page;
 mod routes;
 mod service;
 pub mod websocket;

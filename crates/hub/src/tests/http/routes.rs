@@ -34,7 +34,7 @@ use Takes::{Device, DeviceOrRead, DeviceOrWrite, Other, Read, Service, Write};
 const BLOBS: &str = "/uploads/{*blob}";
 
 /// Each route. One that is not here fails [`every_route_is_listed`].
-const ROUTES: [(&str, &str, Takes); 59] = [
+const ROUTES: [(&str, &str, Takes); 63] = [
     ("POST", "/devices/{device_id}/files", Device),
     ("POST", "/devices/{device_id}/files/notifications", Device),
     ("POST", "/devices/{device_id}/files/notifications/{correlation_id}", Device),
@@ -91,6 +91,11 @@ const ROUTES: [(&str, &str, Takes); 59] = [
     ("DELETE", "/azmqtt/faults/{id}", Service),
     ("GET", "/azmqtt/faults/fired", Service),
     ("POST", "/azmqtt/faults/schedules", Service),
+    ("POST", "/azmqtt/page/links", Service),
+    // By a one-time code, or nothing at all: see `page`.
+    ("POST", "/azmqtt/page/session", Other),
+    ("GET", "/", Other),
+    ("GET", "/assets/{name}", Other),
     // By signatures in the query: see `uploads_hostile`.
     ("PUT", BLOBS, Other),
     ("GET", BLOBS, Other),

@@ -33,7 +33,7 @@ async fn assert_others_are_served(hub: &Hub) {
 async fn requests_that_break_a_rule_are_refused() {
     let hub = hub();
     for (status, old, new) in [
-        ("404", "/$iothub/websocket", "/"),
+        ("404", "/$iothub/websocket", "/mqtt"),
         ("404", "/$iothub/websocket", "/$iothub/websocket/more"),
         ("405", "GET", "POST"),
         ("405", "GET", "HEAD"),

@@ -79,6 +79,11 @@ impl Http {
         Self { stream: https(hub).await, host: format!("localhost:{}", hub.https_port()) }
     }
 
+    /// A connection on which requests name another host.
+    pub async fn for_host(hub: &Hub, host: &str) -> Self {
+        Self { stream: https(hub).await, host: host.to_owned() }
+    }
+
     /// On a connection that is there.
     pub fn over(stream: TlsStream<TcpStream>) -> Self {
         Self { stream, host: "localhost".to_owned() }
