@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from enum import Enum
 from unittest.mock import ANY
+from uuid import UUID
 
 import pytest
 
@@ -184,6 +189,29 @@ def test_the_twin_that_differs(hub, client):
 )
 def test_differences(expected, actual, lines):
     assert differences(expected, actual) == lines
+
+
+class _State(Enum):
+    ON = "on"
+
+
+@dataclass
+class _Reading:
+    at: datetime
+    value: Decimal
+    state: _State = _State.ON
+
+
+def test_expected_values_stand_for_their_json(hub, client):
+    reading = _Reading(datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc), Decimal("21.50"))
+    body = {"reading": reading, "day": date(2026, 1, 2), "id": UUID(int=1)}
+    client.send_message(body)
+    hub.assert_telemetry(client.device_id, [body])
+    client.patch_reported_properties({"reading": reading})
+    hub.assert_twin_reported(client.device_id, {"reading": reading})
+    with pytest.raises(AssertionError) as raised:
+        hub.assert_telemetry(client.device_id, [{**body, "reading": replace(reading, value=Decimal(22))}])
+    assert str(raised.value).splitlines()[1:] == ["  messages[0].body.reading.value: expected 22, got 21.5"]
 
 
 def test_assertions_on_a_hub_that_is_gone():

@@ -167,7 +167,8 @@ def test_resources_of_a_file(kind: str, tmp_path: Path):
         ("a.json", "{", "JSON"),
         ("a.json", '{"clients": [{"name": "a"}, {"name": "b", "properties": {"state": 1}}]}', r"clients\[1\]"),
         ("a.yaml", "clients: [", "a.yaml"),
-        ("a.yaml", "clients: 2026-01-01", "a.yaml"),
+        ("a.yaml", "clients: 2026-01-01", "clients"),
+        ("a.yaml", "clients: !!binary aGk=", "a.yaml"),
         ("a.yml", "- a", "object"),
     ],
 )

@@ -20,8 +20,9 @@ _NOTHING = object()
 def differences(expected: Any, actual: Any, path: str = "", *, exact: bool = True) -> list[str]:
     """Return the differences, one line for each path, such as ``firmware: expected "1.1", got "1.0"``.
 
-    Values are compared with ``==``, so ``pytest.approx`` and ``unittest.mock.ANY`` work as expected values. ``True``
-    and ``1`` differ, as in JSON.
+    An expected value that clients encode, such as a ``datetime`` or a dataclass, stands for its JSON. Values are
+    compared with ``==``, so ``pytest.approx`` and ``unittest.mock.ANY`` work as expected values. ``True`` and ``1``
+    differ, as in JSON.
 
     Args:
         expected: The expected value.
@@ -30,6 +31,8 @@ def differences(expected: Any, actual: Any, path: str = "", *, exact: bool = Tru
         exact: If false, mappings may have more keys than expected, and an expected ``None`` means that the key is
             absent, as in a twin patch.
     """
+    if not _is_json(expected):
+        expected = _in_json(expected)
     if isinstance(expected, Mapping) and isinstance(actual, Mapping):
         return _of_mappings(expected, actual, path, exact=exact)
     if _is_list(expected) and _is_list(actual):
@@ -120,6 +123,19 @@ def _join(path: str, key: Any) -> str:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes | bytearray)
+
+
+def _in_json(value: Any) -> Any:
+    """Return what a client encodes ``value`` as, one level deep, or ``value`` itself."""
+    import json
+
+    from azmqtt._support import json_values
+
+    try:
+        form = json_values.plain(value)
+    except (TypeError, ValueError):
+        return value
+    return json.loads(form) if isinstance(form, bytes) else form
 
 
 def _is_json(value: Any) -> bool:

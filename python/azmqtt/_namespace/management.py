@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
+
+from azmqtt import _core
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
-
-    from azmqtt import _core
 
 #: The largest accepted file of resources, in bytes.
 _LONGEST = 64 << 20
@@ -60,7 +59,11 @@ class ManagementMixin:
         from collections.abc import Mapping
 
         self._check_running()
-        self._core.apply(json.dumps(resources) if isinstance(resources, Mapping) else _json_of_file(resources))
+        self._core.apply(_json(resources) if isinstance(resources, Mapping) else _json_of_file(resources))
+
+
+def _json(resources: Any) -> str:
+    return _core.json_text("resources", resources, None)
 
 
 def _json_of_file(path: str | os.PathLike[str]) -> str:
@@ -84,6 +87,6 @@ def _json_of_file(path: str | os.PathLike[str]) -> str:
     except ModuleNotFoundError:
         raise ModuleNotFoundError(f"{name} is YAML, which needs PyYAML: pip install azmqtt[yaml]") from None
     try:
-        return json.dumps(yaml.safe_load(text))
+        return _json(yaml.safe_load(text))
     except (yaml.YAMLError, TypeError, ValueError, RecursionError) as error:
         raise ValueError(f"{name} cannot be read: {' '.join(str(error).split())}") from None
