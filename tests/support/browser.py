@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import itertools
 import json
@@ -35,18 +36,27 @@ def spki_hash(port: int) -> str:
     return base64.b64encode(hashlib.sha256(key).digest()).decode()
 
 
+def _pipe() -> tuple[int, int]:
+    """Return a pipe whose ends have numbers from 10 on."""
+    low = os.pipe()
+    ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in low]
+    for end in low:
+        os.close(end)
+    return ends[0], ends[1]
+
+
 class Browser:
     """One Chromium with a profile of its own, until the end of a ``with``."""
 
-    def __init__(self, *trusted: str) -> None:
-        """Start it; ``trusted`` are hashes of servers' keys."""
+    def __init__(self, *trusted: str, local_names: str = "*.example") -> None:
+        """Start it; ``trusted`` are hashes of servers' keys, and names of the pattern lead to this machine."""
         program = next(filter(None, map(shutil.which, CHROMIUM)), None)
         if program is None:
             pytest.skip("there is no Chromium (apt-get install chromium)")
         self._profile = tempfile.mkdtemp(prefix="azmqtt-browser-")
-        theirs_in, ours_out = os.pipe()
-        ours_in, theirs_out = os.pipe()
-        # The protocol is on the file descriptors 3 and 4.
+        # The protocol is on the file descriptors 3 and 4: ours are others, whatever is free.
+        theirs_in, ours_out = _pipe()
+        ours_in, theirs_out = _pipe()
         redirect = f'exec "$0" "$@" 3<&{theirs_in} 4>&{theirs_out} {theirs_in}<&- {theirs_out}>&-'
         flags = (
             "--headless=new",
@@ -61,6 +71,7 @@ class Browser:
             "--hide-scrollbars",
             f"--user-data-dir={self._profile}",
             f"--ignore-certificate-errors-spki-list={','.join(trusted)}",
+            f"--host-resolver-rules=MAP {local_names} 127.0.0.1",
             "about:blank",
         )
         self._log = Path(self._profile, "stderr").open("wb")  # noqa: SIM115 - closed at the end

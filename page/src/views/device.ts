@@ -51,6 +51,7 @@ export class Device implements View {
       bar,
       h("div", { class: "tab-content", "aria-label": title }, this.#view.element),
     );
+    requestAnimationFrame(() => bar.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" }));
   }
 
   draw(): void {
