@@ -11,8 +11,8 @@ use super::waiter;
 use azmqtt_client::Reply;
 use azmqtt_device::{Event, LogEntry};
 
-/// Client, what happened, its reason or request id, and its seconds or status.
-type Entry = (String, &'static str, Option<String>, f64);
+/// Client, what happened, its reason or request id, the step that failed, and its seconds or status.
+type Entry = (String, &'static str, Option<String>, Option<String>, f64);
 
 /// The events of every client of this process that is logged.
 #[pyclass(frozen, module = "azmqtt._core")]
@@ -53,13 +53,15 @@ impl Log {
 }
 
 fn entry(LogEntry { client, event }: LogEntry) -> Entry {
-    let (what, text, number) = match event {
-        Event::State(change) => (change.state.as_str(), change.reason, 0.0),
-        Event::Retry { reason, after } => ("retry", Some(reason), rounded(after)),
-        Event::Renewed => ("renewed", None, 0.0),
-        Event::Unmatched { request_id, status } => ("unmatched", Some(request_id), f64::from(status)),
+    let (what, text, step, number) = match event {
+        Event::State(change) => (change.state.as_str(), change.reason, None, 0.0),
+        Event::Retry { reason, step, after } => {
+            ("retry", Some(reason), step.map(|step| step.to_string()), rounded(after))
+        }
+        Event::Renewed => ("renewed", None, None, 0.0),
+        Event::Unmatched { request_id, status } => ("unmatched", Some(request_id), None, f64::from(status)),
     };
-    (client.as_ref().to_owned(), what, text, number)
+    (client.as_ref().to_owned(), what, text, step, number)
 }
 
 fn rounded(span: Duration) -> f64 {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import subprocess
 import sys
 import textwrap
@@ -175,3 +176,52 @@ def test_no_secret_is_written_anywhere(hub):
     signature = token.split("sig=")[1].split("&")[0]
     for secret in (KEY, KEY.rstrip("="), signature, "sig=", "SharedAccessKey=", "SharedAccessSignature sr"):
         assert secret not in output, secret
+
+
+#: What a record has besides the attributes of every record.
+FIELDS = ("event", "device_id", "module_id", "client_id", "reason", "step", "retry_in", "request_id", "status")
+
+
+def fields_of(caplog, event):
+    """The fields of the first record of an event."""
+    record = next(record for record in caplog.records if getattr(record, "event", None) == event)
+    return {name: getattr(record, name) for name in FIELDS if getattr(record, name) is not None}
+
+
+def test_records_have_fields(hub, caplog):
+    caplog.set_level(logging.INFO, "azmqtt")
+    device = hub.create_device().device_id
+    retry = azmqtt.RetryPolicy(base=0.01, max=0.05)
+    with hub.device_client(device, module_id="m", retry=retry) as client:
+        client.connect()
+        hub.disconnect(device, module_id="m")
+        client.get_twin()
+    lines_until(caplog, f"{device}/m: closed")
+    who = {"device_id": device, "module_id": "m"}
+    assert fields_of(caplog, "connected") == {"event": "connected", **who}
+    lost = fields_of(caplog, "retry")
+    assert 0 <= lost.pop("retry_in") <= 0.05
+    assert "closed the connection" in lost.pop("reason")
+    assert lost == {"event": "retry", **who}
+    assert fields_of(caplog, "closed") == {"event": "closed", **who}
+
+
+def test_records_name_the_step_that_failed(caplog):
+    caplog.set_level(logging.INFO, "azmqtt")
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        port = nobody.getsockname()[1]
+        retry = azmqtt.RetryPolicy(base=0.01, max=0.05, first_connect=True)
+        device = azmqtt.DeviceClient.from_symmetric_key("localhost", "unreachable", KEY, port=port, retry=retry)
+        with device, pytest.raises(azmqtt.RequestTimeout):
+            device.connect(timeout=0.5)
+        broker = azmqtt.MqttClient("localhost", "a broker's", port=port, retry=retry, tls=False)
+        with broker, pytest.raises(azmqtt.RequestTimeout):
+            broker.connect(timeout=0.5)
+        lines_until(caplog, "a broker's: closed")
+    failed = fields_of(caplog, "retry")
+    assert (failed["device_id"], failed["step"]) == ("unreachable", "TCP")
+    assert "refused" in failed["reason"]
+    records = [record for record in caplog.records if getattr(record, "client_id", None) is not None]
+    assert {(record.client_id, record.device_id) for record in records} == {("a broker's", None)}
+    assert {record.step for record in records if record.event == "retry"} == {"TCP"}

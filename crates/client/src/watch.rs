@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use crate::inbox::Inbox;
+use azmqtt_net::Step;
 use azmqtt_net::sync::Mutex;
 
 /// Changes of the state that may wait for one watcher; of more the newest are kept.
@@ -69,6 +70,8 @@ pub enum Event {
     Retry {
         /// What happened.
         reason: String,
+        /// The step at which a connection could not be made, if it is that.
+        step: Option<Step>,
         /// How long the wait is.
         after: Duration,
     },

@@ -126,6 +126,13 @@ impl Cause for Error {
             other => other.to_string(),
         }
     }
+
+    fn step(&self) -> Option<Step> {
+        match self {
+            Self::ConnectionFailed { step, .. } => Some(*step),
+            _ => None,
+        }
+    }
 }
 
 impl From<ConnectError> for Error {

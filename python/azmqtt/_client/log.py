@@ -9,6 +9,12 @@ logger                 level     what
 ``azmqtt.handlers``    ERROR     a handler that raised, and other troubles of handlers
 =====================  ========  ============================================================================
 
+Each record has fields besides its text, for handlers that write JSON or the like (``extra`` of ``logging``): ``event``
+(``connecting``, ``connected``, ``renewed``, ``retry``, ``disconnected``, ``closed``, ``unmatched``), ``device_id`` and
+``module_id``, or ``client_id`` of an :class:`~azmqtt.MqttClient`, ``reason``, ``step`` (as
+:class:`~azmqtt.ConnectionFailed` has it), ``retry_in`` in seconds, ``request_id`` and ``status``. Those that do not
+apply are ``None``.
+
 The lines come from one thread, "azmqtt-log", for all clients of the process. It is started when a client is made, or
 ``connect`` is called, while somebody listens to ``azmqtt.connection``: a level of INFO or lower is on, or warnings are
 and there is a log handler that they reach. When nobody listens nothing is recorded. No line ever holds a key or a
@@ -21,8 +27,10 @@ import atexit
 import logging
 import os
 import threading
+from typing import Any
 
 from azmqtt import _core
+from azmqtt._support.printable import printable
 
 _connection = logging.getLogger("azmqtt.connection")
 _twin = logging.getLogger("azmqtt.twin")
@@ -32,15 +40,15 @@ _twin = logging.getLogger("azmqtt.twin")
 _connection.addHandler(logging.NullHandler())
 _twin.addHandler(logging.NullHandler())
 
+#: Before the name of a client, on its way through the core.
+_DEVICE, _CLIENT = "d", "c"
+
 _LINES = {
     "connecting": (logging.INFO, "%s: connecting"),
     "connected": (logging.INFO, "%s: connected"),
     "renewed": (logging.INFO, "%s: renewed its token by a planned reconnect"),
     "closed": (logging.INFO, "%s: closed"),
 }
-
-#: What a log line shows of a text that comes from outside.
-_LONGEST = 500
 
 
 class _Writer:
@@ -56,11 +64,12 @@ class _Writer:
         while True:
             left_out, entries = self.log.take()
             if left_out:
-                _connection.warning("%d lines were left out: they came faster than they could be written", left_out)
+                line = "%d lines were left out: they came faster than they could be written"
+                _connection.warning(line, left_out, extra=_nobody())
             if not entries:
                 return
-            for client, what, text, number in entries:
-                _write(client, what, text, number)
+            for entry in entries:
+                _write(*entry)
 
     def stop(self) -> None:
         """Write what waits and end."""
@@ -73,7 +82,12 @@ _lock = threading.Lock()
 
 
 def attach(core: _core.Client | _core.BrokerClient, name: str) -> None:
-    """Log what happens to a client from now on, if somebody listens."""
+    """Log what happens to a client from now on, if somebody listens.
+
+    Args:
+        core: The client.
+        name: Its device id, that with the module's behind a slash, or the client id for other brokers.
+    """
     global _writer  # noqa: PLW0603 - one for the process
     details = _twin.isEnabledFor(logging.DEBUG)
     if not (details or _is_heard()):
@@ -84,7 +98,7 @@ def attach(core: _core.Client | _core.BrokerClient, name: str) -> None:
             _writer = _Writer()
         writer = _writer
     writer.log.set_details(details)
-    core.log_to(writer.log, name)
+    core.log_to(writer.log, f"{_DEVICE if isinstance(core, _core.Client) else _CLIENT}{name}")
 
 
 def _is_heard() -> bool:
@@ -100,25 +114,43 @@ def _is_heard() -> bool:
     return False
 
 
-def _write(client: str, what: str, text: str | None, number: float) -> None:
+def _write(client: str, what: str, text: str | None, step: str | None, number: float) -> None:
+    kind, name = client[:1], client[1:]
+    text = None if text is None else printable(text)
+    fields = _fields(kind, name, what) | {"reason": text, "step": step}
     if what == "closed" and text is not None:
-        _connection.warning("%s: closed: %s", client, _clean(text))
+        _connection.warning("%s: closed: %s", name, text, extra=fields)
     elif what in _LINES:
         level, line = _LINES[what]
-        _connection.log(level, line, client)
+        _connection.log(level, line, name, extra=fields)
     elif what == "retry":
-        _connection.warning("%s: %s; next attempt in %.1f s", client, _clean(text), number)
+        fields["retry_in"] = number
+        _connection.warning("%s: %s; next attempt in %.1f s", name, text, number, extra=fields)
     elif what == "disconnected":
-        _connection.warning("%s: gave up: %s", client, _clean(text))
+        _connection.warning("%s: gave up: %s", name, text, extra=fields)
     elif what == "unmatched":
-        _twin.debug("%s: a twin answer (%d) to no open request: %s", client, number, _clean(text))
+        fields |= {"reason": None, "request_id": text, "status": int(number)}
+        _twin.debug("%s: a twin answer (%d) to no open request: %s", name, number, text, extra=fields)
     # "reconnecting" comes with a "retry" that says more.
 
 
-def _clean(text: str | None) -> str:
-    """Keep a text from outside on one line."""
-    text = (text or "")[:_LONGEST]
-    return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+def _nobody() -> dict[str, Any]:
+    return dict.fromkeys(_fields(_DEVICE, "", ""), None) | {"event": "left_out", "reason": None, "step": None}
+
+
+def _fields(kind: str, name: str, what: str) -> dict[str, Any]:
+    """Return the fields of a record: all of them, so that a format may name any."""
+    device, slash, module = name.partition("/")
+    is_device = kind == _DEVICE
+    return {
+        "event": what,
+        "device_id": device if is_device else None,
+        "module_id": module if is_device and slash else None,
+        "client_id": None if is_device else name,
+        "retry_in": None,
+        "request_id": None,
+        "status": None,
+    }
 
 
 def _after_fork() -> None:

@@ -9,6 +9,7 @@ use tokio::time::sleep_until;
 
 use super::session::{Beside, End, Lasting, Shared};
 use crate::backoff::{Backoff, random};
+use crate::cause::Cause;
 use crate::connection::{Connection, sleep_until_some};
 use crate::reply::Burst;
 use crate::watch::{Event, State};
@@ -132,7 +133,7 @@ impl<S: Lasting> Task<S> {
     /// Goes on after a refusal of the credentials.
     async fn refused(&mut self, error: S::Error) {
         if self.session.has_others() {
-            self.tell_retry(&error.to_string(), Duration::ZERO);
+            self.tell_retry(&error, Duration::ZERO);
         } else if self.was_connected && self.session.any_listening() {
             // Whoever listens cannot be told, and counts on a client that was let in before.
             self.session.fail_all(&error, Instant::now());
@@ -219,8 +220,8 @@ impl<S: Lasting> Task<S> {
     }
 
     /// Tells those who watch that there will be another attempt.
-    fn tell_retry(&self, reason: &str, after: Duration) {
-        let event = || Event::Retry { reason: reason.to_owned(), after };
+    fn tell_retry(&self, error: &S::Error, after: Duration) {
+        let event = || Event::Retry { reason: error.to_string(), step: error.step(), after };
         self.shared.monitor().watchers.tell(|watched| watched.then(event));
     }
 
@@ -236,7 +237,7 @@ impl<S: Lasting> Task<S> {
         if self.session.is_claimed() {
             wait = wait.max(CLAIMED_WAIT);
         }
-        self.tell_retry(&reason, wait);
+        self.tell_retry(&error, wait);
         let wait = tokio::time::sleep(wait);
         self.session.begin_wait();
         self.attend(wait, S::is_hurried).await;

@@ -179,6 +179,13 @@ impl Cause for Error {
             other => other.to_string(),
         }
     }
+
+    fn step(&self) -> Option<Step> {
+        match self {
+            Self::ConnectionFailed { step, .. } => Some(*step),
+            _ => None,
+        }
+    }
 }
 
 impl Closed for Error {
