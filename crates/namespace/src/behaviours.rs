@@ -1,6 +1,6 @@
-//! What nobody has written down about the service: one table of what this namespace does there, each row a switch.
+//! Undocumented behaviours of the service: one table, in which each row is an option of this namespace.
 //!
-//! A default is what the sources make most likely. Who knows better sets the row: [`Behaviours::set`].
+//! The default is what the sources make most likely. [`Behaviours::set`] changes a row.
 
 use std::fmt;
 
@@ -9,27 +9,27 @@ use azmqtt_mqtt::Properties;
 /// A row of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row {
-    /// What it is set by.
+    /// The name of the option.
     pub name: &'static str,
     /// What is unknown.
     pub question: &'static str,
-    /// What it can be set to, the default first.
+    /// The choices, the default first.
     pub choices: &'static [&'static str],
 }
 
-/// Why a row is not set.
+/// Why an option cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnknownBehaviour {
-    /// There is no such row.
+    /// No option has this name.
     Name(String),
-    /// The row has no such choice.
+    /// The option does not have this choice.
     Choice(&'static Row),
 }
 
 impl fmt::Display for UnknownBehaviour {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => write!(f, "there is no behaviour {name:?}"),
+            Self::Name(name) => write!(f, "unknown behaviour {name:?}"),
             Self::Choice(row) => {
                 write!(f, "the behaviour {} is one of: {}", row.name, row.choices.join(", "))
             }
@@ -74,7 +74,7 @@ macro_rules! behaviours {
         ];
 
         impl Behaviours {
-            /// Sets the row of this name to one of its choices.
+            /// Sets an option to one of its choices.
             pub fn set(&mut self, name: &str, choice: &str) -> Result<(), UnknownBehaviour> {
                 let Some(row) = ROWS.iter().find(|row| row.name == name) else {
                     return Err(UnknownBehaviour::Name(name.chars().take(50).collect()));
@@ -89,7 +89,7 @@ macro_rules! behaviours {
                 Ok(())
             }
 
-            /// What the row of this name is set to.
+            /// The current choice of an option.
             pub fn get(&self, name: &str) -> Option<&'static str> {
                 Some(match name {
                     $(stringify!($field) => match self.$field {
@@ -104,99 +104,98 @@ macro_rules! behaviours {
 }
 
 behaviours! {
-    "The code of CONNACK for a client that fails to show who it is"
+    "The code of CONNACK for a client that cannot authenticate"
     refused_client: RefusedClient {
         /// 0x87; 5 in MQTT 3.1.1.
         NotAuthorized = "not-authorized",
         /// 0x86; 4 in MQTT 3.1.1.
         BadUserNameOrPassword = "bad-user-name-or-password",
     }
-    "The code of CONNACK for an authentication method that the namespace does not have, or a token of another issuer"
+    "The code of CONNACK for an unsupported authentication method, or a token of another issuer"
     wrong_method: WrongMethod {
         /// 0x87.
         NotAuthorized = "not-authorized",
         /// 0x8C.
         BadAuthenticationMethod = "bad-authentication-method",
     }
-    "A client whose token expires while it is connected"
+    "A client whose token expires during its connection"
     expired_token: ExpiredToken {
         /// DISCONNECT 0x87 at that time.
         Disconnected = "disconnected",
-        /// It stays.
+        /// The connection stays.
         Kept = "kept",
     }
     "A token for CUSTOM-JWT in MQTT 3.1.1"
     jwt_in_v3: JwtInV3 {
-        /// There is no way, as the how-to says.
+        /// Not possible, according to the how-to.
         Refused = "refused",
-        /// As the password, as an overview may mean.
+        /// Accepted as the password, as an overview may mean.
         Password = "password",
     }
-    "A user name beside a token of Entra ID"
+    "A user name together with an Entra ID token"
     entra_user_name: EntraUserName {
-        /// As if it were not there.
+        /// The namespace ignores it.
         Ignored = "ignored",
         /// It must be the object id.
         ObjectId = "object-id",
     }
-    "An identity of Entra ID that has no role"
+    "An Entra ID identity without a role"
     entra_without_role: EntraWithoutRole {
-        /// It may connect, and nothing else.
+        /// It may connect, but has no other rights.
         Accepted = "accepted",
         /// CONNACK 0x87.
         Refused = "refused",
     }
-    "A user name while there are alternative sources of authentication names"
+    "A user name, if alternative authentication name sources are set"
     user_name_with_sources: UserNameWithSources {
         /// It is the authentication name.
         Counts = "counts",
-        /// The sources come first.
+        /// The sources take precedence.
         Ignored = "ignored",
     }
-    "Whether the webhook is asked about a client resource that shows its certificate"
+    "Whether the webhook is called for a client resource with its certificate"
     webhook_for_resources: WebhookForResources {
-        /// As about each CONNECT but for those with OAUTH2-JWT, and CUSTOM-JWT where there is an issuer for it.
+        /// Yes, as for every CONNECT except those with OAUTH2-JWT, and with CUSTOM-JWT if an issuer is set.
         Asked = "asked",
         /// The certificate is enough.
         NotAsked = "not-asked",
     }
-    "The certificate that the webhook is told"
+    "The certificate in the request to the webhook"
     webhook_certificate: WebhookCertificate {
-        /// What the client has shown, and proved to have the key of.
+        /// The certificate that the client sent, and whose key it has proved to have.
         AsShown = "as-shown",
-        /// The same if it leads to a CA certificate of the namespace; else the client is refused.
+        /// The same, if a CA certificate of the namespace signed it; otherwise the client is refused.
         Verified = "verified",
     }
     "A CONNECT, AUTH, SUBSCRIBE, PUBACK or DISCONNECT with user properties"
     user_properties: UserProperties {
-        /// 0x83. After such a PUBACK or DISCONNECT the connection is over as after any mistake of the client: its will is
-        /// published.
+        /// 0x83. Such a PUBACK or DISCONNECT ends the connection like any error of the client: its will is published.
         Refused = "refused",
-        /// As if they were not there.
+        /// The namespace ignores them.
         Ignored = "ignored",
     }
     "A CONNECT of MQTT 3.1.1 with an empty client identifier"
     empty_client_id: EmptyClientId {
-        /// The client gets one that it is not told.
+        /// The namespace assigns one, which the client does not learn.
         Assigned = "assigned",
         /// 2.
         Refused = "refused",
     }
-    "A CONNECT whose will is for a topic on which the client may not publish"
+    "A CONNECT whose will is for a topic that the client may not publish to"
     denied_will: DeniedWill {
         /// 0x87.
         Refused = "refused",
         /// The will is not published.
         Dropped = "dropped",
     }
-    "Whether CONNACK names a Receive Maximum"
+    "Whether CONNACK contains a Receive Maximum"
     receive_maximum: AnnouncedReceiveMaximum {
         /// 1,000, as the documentation of limits says.
         Announced = "announced",
-        /// It does not, and 65,535 holds.
+        /// It does not, so 65,535 applies.
         Absent = "absent",
     }
-    "Whether there are subscription identifiers"
+    "Whether subscription identifiers are available"
     subscription_identifiers: SubscriptionIdentifiers {
         /// As a blog of 2026 says.
         Available = "available",
@@ -210,21 +209,21 @@ behaviours! {
         /// 0x80.
         Unspecified = "unspecified",
     }
-    "A message at QoS 0 on a topic that the client may not publish on, in MQTT 5"
+    "A message at QoS 0 on a topic that the client may not publish to, in MQTT 5"
     denied_qos0: DeniedQos0 {
         /// DISCONNECT 0x87.
         Disconnected = "disconnected",
-        /// Nobody gets it, and nobody is told.
+        /// The message is dropped silently.
         Dropped = "dropped",
     }
-    "A message on a topic that the client may not publish on, in MQTT 3.1.1"
+    "A message on a topic that the client may not publish to, in MQTT 3.1.1"
     denied_publish_v3: DeniedPublishV3 {
         /// The connection ends, as the documentation on errors says.
         Disconnected = "disconnected",
-        /// It is acknowledged, and nobody gets it.
+        /// The message is acknowledged and dropped.
         Acknowledged = "acknowledged",
     }
-    "A message that breaks a limit of its properties"
+    "A message whose properties exceed a limit"
     unsupported_message: UnsupportedMessage {
         /// 0x83.
         ImplementationSpecific = "implementation-specific",
@@ -233,7 +232,7 @@ behaviours! {
     }
     "Topics and filters that begin with $"
     dollar_topics: DollarTopics {
-        /// As others, but that no wildcard stands for `$` at the beginning.
+        /// Like others, except that wildcards do not match a leading `$`.
         Ordinary = "ordinary",
         /// Nobody may publish or subscribe.
         Refused = "refused",
@@ -249,7 +248,7 @@ behaviours! {
     refused_message: RefusedMessage {
         /// DISCONNECT 0x83.
         Disconnected = "disconnected",
-        /// The message is done with.
+        /// The message counts as acknowledged.
         Ignored = "ignored",
     }
     "A message expiry interval of 0"
@@ -259,9 +258,9 @@ behaviours! {
         /// As the standard says.
         AtOnce = "at-once",
     }
-    "The subject of a certificate that is compared with the authentication name"
+    "The part of a certificate's subject that is compared with the authentication name"
     certificate_subject: CertificateSubject {
-        /// The common name, or the whole of it.
+        /// The common name, or the whole distinguished name.
         NameOrSubject = "common-name-or-subject",
         /// The common name.
         Name = "common-name",
