@@ -16,7 +16,7 @@ import nox
 
 nox.needs_version = ">=2024.10.9"
 nox.options.reuse_venv = "yes"
-nox.options.sessions = ["tests", "demo", "lint", "rust", "rustdoc", "page", "docs", "bench"]
+nox.options.sessions = ["tests", "demo", "lint", "clippy", "rust", "rustdoc", "page", "docs", "bench"]
 
 PROJECT: dict[str, Any] = nox.project.load_toml("pyproject.toml")["project"]
 CLIPPY = ("cargo", "clippy", "--locked", "--workspace", "--all-targets")
@@ -104,15 +104,22 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
-def rust(session: nox.Session) -> None:
-    """Check Rust: cargo fmt, clippy, and the tests."""
+def clippy(session: nox.Session) -> None:
+    """Check Rust without running it: rustfmt, clippy."""
     cargo(session, "cargo", "fmt", "--all", "--check")
-    # First and without --locked: the Cargo.lock in fuzz/ follows the dependencies of the crates that it tests.
-    cargo(session, "cargo", "test", "--target-dir", TARGET_DIR, "--manifest-path", FUZZ)
+    # Without --locked: the Cargo.lock in fuzz/ follows the dependencies of the crates that it tests.
+    cargo(session, "cargo", "update", "--workspace", "--quiet", "--manifest-path", FUZZ)
     cargo(session, *CLIPPY, "--", "-D", "warnings")
     for manifest in BESIDE:
         cargo(session, "cargo", "fmt", "--check", "--manifest-path", manifest)
         cargo(session, *CLIPPY, "--target-dir", TARGET_DIR, "--manifest-path", manifest, "--", "-D", "warnings")
+
+
+@nox.session(venv_backend="none")
+def rust(session: nox.Session) -> None:
+    """Run the tests of the Rust code."""
+    # Without --locked, as above.
+    cargo(session, "cargo", "test", "--target-dir", TARGET_DIR, "--manifest-path", FUZZ)
     # All at once: a package by itself asks for other features of tokio and rustls; what needs them would be built anew.
     cargo(session, "cargo", "test", "--locked", "--workspace", LD_LIBRARY_PATH=python_library_path(session))
 
