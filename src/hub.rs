@@ -372,6 +372,12 @@ impl Hub {
             .map_err(to_python)
     }
 
+    /// Waits for at most `timeout` seconds for events after a number. The next ones, a JSON object each; there may be more.
+    fn events_after(&self, py: Python<'_>, after: u64, timeout: f64) -> PyResult<Vec<String>> {
+        let timeout = seconds(timeout)?;
+        Ok(py.detach(|| self.0.events_after(after, timeout)))
+    }
+
     #[pyo3(signature = (device_id, module_id=None))]
     fn connected(&self, device_id: &str, module_id: Option<&str>) -> PyResult<bool> {
         self.0.connected((device_id, module_id)).map_err(to_python)

@@ -21,7 +21,7 @@ LAYERS = [
     {"shared"},
     {"configurations", "query", "jobs", "twins", "delivery", "methods", "provisioning", "security"},
     {"registry"},
-    {"faults", "messages", "throttle", "uploads", "storage", "refusals", "config"},
+    {"faults", "messages", "throttle", "uploads", "storage", "refusals", "events", "config"},
     {"error", "id", "if_match", "random", "unix_time"},
 ]
 

@@ -32,6 +32,7 @@
 //! | `storage` | what the state directory keeps, and how it survives a crash |
 //! | `if_match`, `unix_time` | conditions on etags; times in seconds |
 //! | `random` | random numbers and new keys |
+//! | `events` | what happens in the hub, for those who watch it |
 //! | `refusals` | why clients were refused |
 //!
 //! Where the documentation of the service is silent the hub closes the connection, as the service does for
@@ -45,6 +46,7 @@ pub mod config;
 mod configurations;
 mod delivery;
 pub mod error;
+mod events;
 pub mod faults;
 mod http;
 pub mod id;

@@ -3,13 +3,14 @@
 //! Only those know it. What is below takes the parts that it needs.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::Semaphore;
 
 use crate::config::HubConfig;
 use crate::configurations::Configurations;
 use crate::error::HubError;
+use crate::events::{Cause, Events, Refused};
 use crate::faults::Faults;
 use crate::jobs::Jobs;
 use crate::messages::feedback::Feedback;
@@ -28,6 +29,7 @@ use crate::uploads::Uploads;
 use azmqtt_local::packets::PacketLog;
 use azmqtt_local::page::Page;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
+use azmqtt_local::watch::Streams;
 
 /// Requests of services that are at work at the same time: far fewer than the runtime has threads.
 const SERVICE_WORK: usize = 16;
@@ -39,7 +41,7 @@ pub struct Shared {
     pub disk: Disk,
     pub registry: Arc<Registry>,
     pub policies: Policies,
-    pub recorder: Recorder,
+    pub recorder: Arc<Recorder>,
     /// Where packets are recorded, if they are.
     pub packets: Option<Arc<PacketLog>>,
     /// Whose signatures on client certificates are taken.
@@ -59,6 +61,10 @@ pub struct Shared {
     /// Who may use the page in the browser.
     pub page: Page,
     refusals: Refusals,
+    /// When it started.
+    pub begun: Instant,
+    /// Who watches it over HTTPS.
+    pub streams: Arc<Streams>,
 }
 
 impl Shared {
@@ -75,12 +81,15 @@ impl Shared {
         };
         let client_authorities = Authorities::default();
         let configurations = Configurations::load(registry.clone(), disk.clone())?;
+        let events = registry.events.clone();
         let jobs = Jobs::load(registry.clone(), disk.clone())?;
+        let faults = Faults::default();
+        faults.tell(events.ring().clone());
         Ok(Self {
-            recorder: Recorder::new(config.recording),
+            recorder: Arc::new(Recorder::new(config.recording)),
             packets: PacketLog::new(config.packets),
             uploads: Uploads::new(config.file_uploads),
-            throttle: Limiter::new(config.throttling),
+            throttle: Limiter::new(config.throttling, events.clone()),
             page: Page::new(&config.hostname),
             config,
             disk,
@@ -89,13 +98,15 @@ impl Shared {
             provisioning: Arc::new(provisioning),
             run: run_number(),
             client_authorities,
-            faults: Faults::default(),
-            feedback: Feedback::default(),
+            faults,
+            feedback: Feedback::new(events.clone()),
             configurations: Arc::new(configurations),
             unauthenticated: UnauthenticatedLimits::default(),
             jobs: Arc::new(jobs),
             service_work: Arc::new(Semaphore::new(SERVICE_WORK)),
-            refusals: Refusals::default(),
+            refusals: Refusals::new(events),
+            begun: Instant::now(),
+            streams: Arc::default(),
         })
     }
 
@@ -120,8 +131,18 @@ impl Shared {
     }
 
     /// Notes why a client was refused.
-    pub fn note_refusal(&self, reason: String) {
-        self.refusals.note(reason);
+    pub fn note_refusal(&self, cause: Cause, reason: &str) {
+        self.refusals.note(&Refused::of(cause, reason));
+    }
+
+    /// The same of a client that has said who it is.
+    pub fn note_refused(&self, refused: &Refused<'_>) {
+        self.refusals.note(refused);
+    }
+
+    /// What happens in the hub.
+    pub fn events(&self) -> &Events {
+        &self.registry.events
     }
 
     /// Why the last client was refused.

@@ -20,6 +20,7 @@
 //! | [`faults`] | faults on demand: rules, when they fire, what they do to packets and connections |
 //! | [`page`] | the page in the browser: its files, one-time links, tokens |
 //! | [`http`] | the requests of one connection, peers that stop in the middle, and requests for a WebSocket |
+//! | [`watch`] | what a service has recorded, as it happens: JSON lines, Server-Sent Events, metrics |
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]
@@ -42,3 +43,4 @@ pub mod thread;
 pub mod transport;
 pub mod unauthenticated;
 mod version1;
+pub mod watch;

@@ -3,6 +3,7 @@
 pub(crate) mod certificates;
 mod cloud_messages;
 mod devices;
+mod events;
 mod faults;
 mod modules;
 pub mod packets;

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::error::HubError;
+use crate::events;
 use crate::messages::cloud_messages::{CloudMessage, MAX_PENDING, MAX_SIZE};
 use crate::messages::feedback::{Feedback, FeedbackStatus};
 use crate::random;
@@ -61,10 +62,15 @@ pub fn send(
         input: None,
     };
     message.check_topic(device.key())?;
+    let enqueued = message.as_members();
     registry.change(&device, |change| {
         let limit = MAX_PENDING;
         let pushed = change.cloud_messages.push(message);
-        pushed.map_err(|_| HubError::QueueFull { device_id: device_id.to_owned(), limit })
+        pushed.map_err(|_| HubError::QueueFull { device_id: device_id.to_owned(), limit })?;
+        // Told under the lock: before it is delivered.
+        let sequence = change.cloud_messages.newest();
+        registry.events.tell(events::C2D_ENQUEUED, device.key(), enqueued.with("sequence", sequence));
+        Ok::<_, HubError>(())
     })?;
     Ok(id)
 }

@@ -25,6 +25,7 @@ pub(super) struct Access {
 enum Who {
     Anybody,
     Policy(Right),
+    PolicyOfAnyVersion(Right),
     PolicyOrSelf(Right),
     Modules(Right),
     PolicyOrModule(Right),
@@ -45,6 +46,11 @@ impl Access {
     /// For holders of a policy's key with that right.
     pub(super) const fn policy(right: Right) -> Self {
         Self::of(Who::Policy(right))
+    }
+
+    /// For these, whether they name a version of the API or not: what is this hub's own has none.
+    pub(super) const fn policy_of_any_version(right: Right) -> Self {
+        Self::of(Who::PolicyOfAnyVersion(right))
     }
 
     /// For these, and for the device of the path.
@@ -90,6 +96,7 @@ impl Who {
         match self {
             Self::Anybody => Ok(()),
             Self::Policy(right) => Caller::from_parts(parts, shared)?.require(right),
+            Self::PolicyOfAnyVersion(right) => Caller::of_any_version(shared, &parts.headers)?.require(right),
             Self::PolicyOrSelf(right) => {
                 Caller::from_parts(parts, shared)?.require_or_be(right, &device_id())
             }

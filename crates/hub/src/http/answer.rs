@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use crate::error::HubError;
 use crate::error::tracking::Tracking;
+use crate::events::Cause;
 use crate::shared::Shared;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::service_error::ErrorCode;
@@ -48,7 +49,7 @@ impl Refusal {
 
     /// Of somebody who may not do it. The reason is for whoever runs the hub alone: in `last_refusal`.
     pub(super) fn unauthorized(shared: &Shared, reason: &str) -> Self {
-        shared.note_refusal(format!("HTTPS: {reason}"));
+        shared.note_refusal(Cause::Request, &format!("HTTPS: {reason}"));
         Self::new(ErrorCode::UNAUTHORIZED_ACCESS, "Unauthorized")
     }
 

@@ -42,12 +42,19 @@ impl Caller {
         query: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<Self, Refusal> {
+        let caller = Self::of_any_version(shared, headers)?;
+        Self::admit(shared, caller.who, query)
+    }
+
+    /// [`Self::of`] of a request that need not name a version of the API.
+    pub(super) fn of_any_version(shared: &Arc<Shared>, headers: &HeaderMap) -> Result<Self, Refusal> {
         let who = if Page::shows_token(headers) {
             shared.page.check(headers).map(|()| Who::Page).map_err(str::to_owned)
         } else {
             judge(shared, headers).map(Who::Policy)
         };
-        Self::admit(shared, who.map_err(|reason| Refusal::unauthorized(shared, &reason))?, query)
+        let who = who.map_err(|reason| Refusal::unauthorized(shared, &reason))?;
+        Ok(Self { who, shared: shared.clone() })
     }
 
     /// The device of the path, or the holder of a policy's key.

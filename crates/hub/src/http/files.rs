@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::admission::Admitted;
 use super::answer::{Refusal, read_body};
+use crate::events;
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
 use crate::registry::device::Device;
@@ -18,6 +19,7 @@ use crate::shared::Shared;
 use crate::throttle::Operation;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::upload::{UploadNotification, check_blob_name};
+use azmqtt_local::watch::Members;
 
 /// Of a request's body; the bodies are short.
 const MAX_BODY: usize = 64 << 10;
@@ -51,6 +53,9 @@ async fn start(
         let limit = "the device has as many uploads under way as it may";
         Refusal::new(ErrorCode::FILE_UPLOAD_LIMIT_EXCEEDED, limit)
     })?;
+    let members = Members::default().with("blob_name", target.blob_name.as_str());
+    let members = members.with("correlation_id", target.correlation_id.as_str());
+    shared.events().tell(events::UPLOAD_STARTED, device.key(), members);
     Ok(([("content-type", "application/json; charset=utf-8")], target.to_body()).into_response())
 }
 
@@ -80,7 +85,12 @@ async fn notified(
     let body = read_body(body, MAX_BODY).await?;
     let notification = UploadNotification::parse(&body, correlation_id)
         .ok_or_else(|| Refusal::new(ErrorCode::ARGUMENT_INVALID, "the body is not a notification"))?;
+    let members = Members::default()
+        .with("correlation_id", events::bounded(&notification.correlation_id))
+        .with("success", notification.is_success)
+        .with("status", notification.status_code);
     if shared.uploads.end(&device.id, notification) {
+        shared.events().tell(events::UPLOAD_FINISHED, device.key(), members);
         Ok(StatusCode::NO_CONTENT)
     } else {
         Err(Refusal::new(ErrorCode::ARGUMENT_INVALID, "unknown correlationId"))

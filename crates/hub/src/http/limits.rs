@@ -25,8 +25,9 @@ use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::http::{Abort, Peer};
 
-/// Where faults are set and taken away: neither faults nor limits are in the way of that.
-const FAULTS: &str = "/azmqtt/faults";
+/// What is this hub's own: where faults are set and taken away, and where it is watched. Neither faults nor limits are in the way
+/// of that.
+const OWN: [&str; 3] = ["/azmqtt/", "/health", "/metrics"];
 
 /// Lets a request through, as far as it is allowed.
 pub(super) async fn before(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
@@ -35,7 +36,7 @@ pub(super) async fn before(State(shared): State<Arc<Shared>>, request: Request, 
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let path = request.uri().path();
-    if path.starts_with(FAULTS) || page::is_own(path) {
+    if OWN.iter().any(|own| path.starts_with(own)) || page::is_own(path) {
         return next.run(request).await;
     }
     let mut lost = false;

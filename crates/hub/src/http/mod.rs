@@ -15,6 +15,7 @@
 //! | `enrollments` | the provisioning service's REST API |
 //! | `faults` | faults on demand, for tests in any language |
 //! | `page` | the page in the browser: its files, and how it gets its token |
+//! | `watch`, `metrics` | what happens in the hub, as it happens, and in numbers |
 //! | `limits` | what comes before every request: faults, and what the hub's tier allows |
 
 use axum::Router;
@@ -39,6 +40,7 @@ pub mod fuzzing;
 mod limits;
 mod message_headers;
 mod methods;
+mod metrics;
 mod owner;
 mod page;
 mod paths;
@@ -47,6 +49,7 @@ mod request;
 mod route;
 mod router;
 mod service;
+mod watch;
 mod websocket;
 
 pub use router::{provisioning_router, router};

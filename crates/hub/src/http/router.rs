@@ -13,7 +13,9 @@ use super::answer::REQUEST_ID;
 use super::route::Routes;
 use super::websocket::Service;
 use crate::error::tracking::Tracking;
-use crate::http::{blobs, device, enrollments, faults, files, limits, methods, page, service, websocket};
+use crate::http::{
+    blobs, device, enrollments, faults, files, limits, methods, metrics, page, service, watch, websocket,
+};
 use crate::shared::Shared;
 use crate::uploads::CONTAINER;
 
@@ -40,6 +42,8 @@ pub(super) fn routes(shared: &Arc<Shared>) -> Routes {
         service::routes,
         faults::routes,
         page::routes,
+        watch::routes,
+        metrics::routes,
     ];
     subjects.into_iter().fold(routes, |routes, subject| subject(routes))
 }

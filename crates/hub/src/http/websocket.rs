@@ -9,6 +9,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
+use crate::events::Cause;
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
 use crate::sessions::connect::read_connect;
@@ -44,7 +45,7 @@ fn upgrade(service: Service, State(shared): State<Arc<Shared>>, mut request: Req
     let answer = match check_upgrade(&request, &Origins { hosts: &hosts, allowed: &config.allowed_origins }) {
         Ok(answer) => answer,
         Err(refusal) => {
-            shared.note_refusal(format!("WebSocket: {}", refusal.reason));
+            shared.note_refusal(Cause::WebSocket, &format!("WebSocket: {}", refusal.reason));
             return refusal.into_response();
         }
     };
@@ -74,7 +75,8 @@ async fn serve(
     if matches!(service, Service::Provisioning) {
         return provisioning::serve(stream, chain, shared, place).await;
     }
-    let Some(received) = read_connect(stream, MAX_IN_FLIGHT, &shared).await else { return };
+    let Some(mut received) = read_connect(stream, MAX_IN_FLIGHT, &shared).await else { return };
+    received.protocol = "websocket";
     if provisioning::is_meant(&received, &shared.config.hostname) {
         provisioning::authenticate(received, chain, shared, place).await;
     } else if let Some(connection) = connection::authenticate(received, chain, shared, place).await {

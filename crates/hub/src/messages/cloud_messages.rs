@@ -12,9 +12,12 @@ use bytes::Bytes;
 
 use super::lock_token;
 use crate::error::HubError;
+use crate::events;
 use crate::id::Id;
 use azmqtt_dialect::PropertyBag;
+use azmqtt_dialect::property_bag::system;
 use azmqtt_dialect::topic::HubTopic;
+use azmqtt_local::watch::Members;
 
 /// How many messages a hub keeps for one device (error 403004 beyond).
 pub const MAX_PENDING: usize = 50;
@@ -48,6 +51,14 @@ impl CloudMessage {
     pub fn check_topic(&self, id: Id<'_>) -> Result<(), HubError> {
         let length = self.topic(id).to_string().len();
         if u16::try_from(length).is_ok() { Ok(()) } else { Err(HubError::TopicTooLong { length }) }
+    }
+
+    /// What events say of it.
+    pub fn as_members(&self) -> Members {
+        let id = self.bag.get(system::MESSAGE_ID).flatten();
+        Members::default()
+            .with_some("message_id", id.map(events::bounded))
+            .with_some("input", self.input.as_deref())
     }
 
     /// The topic for its device or module.
@@ -302,6 +313,11 @@ impl CloudMessages {
         let both: BTreeMap<_, _> =
             sent.chain(self.waiting.iter().map(|(number, waiting)| (*number, waiting))).collect();
         both.into_values()
+    }
+
+    /// The number of the newest message in the queue.
+    pub fn newest(&self) -> u64 {
+        self.messages
     }
 
     /// How many messages are not completed.

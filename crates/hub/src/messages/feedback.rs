@@ -9,6 +9,7 @@ use super::cloud_messages::CloudMessage;
 use super::feedback_queue::FeedbackQueue;
 pub use super::feedback_record::{FeedbackRecord, FeedbackStatus};
 use super::telemetry::Source;
+use crate::events::{self, Events};
 use crate::unix_time::unix_now;
 use azmqtt_dialect::property_bag::system;
 use azmqtt_net::sync::{Condvar, Mutex};
@@ -17,8 +18,8 @@ use azmqtt_net::sync::{Condvar, Mutex};
 const MAX_RECORDS: usize = 10_000;
 
 /// The records of a whole hub.
-#[derive(Default)]
 pub(crate) struct Feedback {
+    events: Events,
     records: Mutex<VecDeque<FeedbackRecord>>,
     /// The same on its way to services.
     queue: Mutex<FeedbackQueue>,
@@ -26,8 +27,16 @@ pub(crate) struct Feedback {
 }
 
 impl Feedback {
+    /// No records yet; what becomes of every message is an event.
+    pub fn new(events: Events) -> Self {
+        Self { events, records: Mutex::default(), queue: Mutex::default(), added: Condvar::new() }
+    }
+
     /// Messages ended this way: records it where their senders asked for it.
     pub fn report(&self, source: &Arc<Source>, messages: &[CloudMessage], status: FeedbackStatus) {
+        for message in messages {
+            self.events.tell(event_of(status), source.id(), message.as_members());
+        }
         let text =
             |message: &CloudMessage, name| message.bag.get(name).flatten().unwrap_or_default().to_owned();
         let wanted = |message: &&CloudMessage| status.is_wanted(&text(message, system::ACK));
@@ -76,5 +85,16 @@ impl Feedback {
             records = self.added.wait_timeout(records, left);
         }
         true
+    }
+}
+
+/// What an end of a message is called among events.
+fn event_of(status: FeedbackStatus) -> &'static str {
+    match status {
+        FeedbackStatus::Success => events::C2D_COMPLETED,
+        FeedbackStatus::Expired => events::C2D_EXPIRED,
+        FeedbackStatus::DeliveryCountExceeded => events::C2D_GIVEN_UP,
+        FeedbackStatus::Rejected => events::C2D_REJECTED,
+        FeedbackStatus::Purged => events::C2D_PURGED,
     }
 }

@@ -8,6 +8,7 @@
 //! | `lock_token` | locks of messages and of feedback as text, for protocols that hand them out |
 
 pub(crate) mod cloud_messages;
+mod feed;
 pub mod feedback;
 pub mod feedback_queue;
 mod feedback_record;

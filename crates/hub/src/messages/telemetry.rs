@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::properties::RecordedProperties;
 use crate::config::Recording;
@@ -71,7 +72,7 @@ impl Source {
         self.x509.store(x509, Ordering::Relaxed);
     }
 
-    fn id(&self) -> Id<'_> {
+    pub(super) fn id(&self) -> Id<'_> {
         (self.device_id.as_str(), self.module_id.as_deref()).into()
     }
 
@@ -113,7 +114,7 @@ impl TelemetryMessage {
         properties
     }
 
-    fn weight(&self) -> usize {
+    pub(super) fn weight(&self) -> usize {
         OVERHEAD + self.body.len() + self.properties.weight()
     }
 }
@@ -141,6 +142,8 @@ pub(crate) struct Recorder {
     policy: Recording,
     log: Mutex<Log>,
     reached: Condvar,
+    /// The same for tasks, of every message.
+    grown: Notify,
 }
 
 #[derive(Default)]
@@ -175,7 +178,7 @@ pub(crate) struct Incoming {
 
 impl Recorder {
     pub fn new(policy: Recording) -> Self {
-        Self { policy, log: Mutex::default(), reached: Condvar::new() }
+        Self { policy, log: Mutex::default(), reached: Condvar::new(), grown: Notify::new() }
     }
 
     /// Takes a message.
@@ -201,6 +204,28 @@ impl Recorder {
         if log.waiters.iter().any(|target| target.progress(total) >= target.count) {
             self.reached.notify_all();
         }
+        drop(log);
+        self.grown.notify_waiters();
+    }
+
+    /// Whether messages are kept, and not only counted.
+    pub fn keeps(&self) -> bool {
+        matches!(self.policy, Recording::Keep { .. })
+    }
+
+    /// Told of every message.
+    pub(super) fn grown(&self) -> &Notify {
+        &self.grown
+    }
+
+    /// The messages after a number, at most so many; and how many are gone before the first of them.
+    pub(super) fn page(&self, after: u64, most: usize) -> (u64, Vec<Arc<TelemetryMessage>>) {
+        let log = self.log.lock();
+        let kept_from = log.total - log.messages.len() as u64 + 1;
+        let first = kept_from.max(after.saturating_add(1));
+        let skipped = usize::try_from(first - kept_from).unwrap_or(usize::MAX);
+        let messages = log.messages.iter().skip(skipped).take(most);
+        (first - after.saturating_add(1), messages.map(|(_, message)| message.clone()).collect())
     }
 
     /// The kept messages of one device or module, or of all, with a higher sequence number than `after`, oldest first.
@@ -217,6 +242,11 @@ impl Recorder {
             .filter(|(_, message)| wanted(message))
             .map(|(_, message)| message.clone())
             .collect()
+    }
+
+    /// The memory of the messages that are kept, roughly.
+    pub fn bytes(&self) -> usize {
+        self.log.lock().bytes
     }
 
     /// How many messages came in all.

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tokio::time::timeout_at;
 
 use crate::error::HubError;
+use crate::events::Events;
 use crate::id::Id;
 use crate::registry::Registry;
 use crate::registry::device::{Caller, Command, Device, DeviceState, Invocation, MethodResult, Slot};
@@ -43,12 +44,15 @@ pub(crate) fn begin(
             .map_err(|error| HubError::MethodPayload(format!("is not JSON: {error}")))?;
     }
     let invocation = Invocation { name: name.to_owned(), payload: Bytes::copy_from_slice(payload) };
-    Ok(PendingCall::new(device, invocation, response_timeout, connect_timeout))
+    let events = registry.events.clone();
+    Ok(PendingCall::new(device, invocation, response_timeout, connect_timeout, events))
 }
 
 /// A call under way. Dropping it gives it up: an answer that comes later is ignored.
 pub struct PendingCall {
     device: Arc<Device>,
+    name: String,
+    events: Events,
     response_timeout: Duration,
     phase: Phase,
 }
@@ -66,9 +70,11 @@ impl PendingCall {
         invocation: Invocation,
         response_timeout: Duration,
         connect_timeout: Duration,
+        events: Events,
     ) -> Self {
-        let deadline = after(connect_timeout);
-        Self { device, response_timeout, phase: Phase::Connecting { invocation, deadline } }
+        let (name, deadline) = (invocation.name.clone(), after(connect_timeout));
+        let phase = Phase::Connecting { invocation, deadline };
+        Self { device, name, events, response_timeout, phase }
     }
 
     /// Blocks for at most about `time`; `None` if the call is still open then.
@@ -76,6 +82,11 @@ impl PendingCall {
     /// # Errors
     /// [`HubError::Method`] with the service's error code.
     pub fn wait(&mut self, time: Duration) -> Result<Option<MethodResult>, HubError> {
+        let waited = self.look(time);
+        waited.inspect_err(|error| self.events.method_failed(self.device.key(), &self.name, error))
+    }
+
+    fn look(&mut self, time: Duration) -> Result<Option<MethodResult>, HubError> {
         let until = after(time);
         if let Phase::Connecting { invocation, deadline } = &self.phase {
             let Some(slot) = self.start(invocation, until.min(*deadline)) else {
@@ -96,7 +107,13 @@ impl PendingCall {
     /// # Errors
     /// [`HubError::Method`] with the service's error code.
     pub async fn outcome(self) -> Result<MethodResult, HubError> {
-        let Self { device, response_timeout, phase } = self;
+        let (device, name, events) = (self.device.clone(), self.name.clone(), self.events.clone());
+        let outcome = self.settled().await;
+        outcome.inspect_err(|error| events.method_failed(device.key(), &name, error))
+    }
+
+    async fn settled(self) -> Result<MethodResult, HubError> {
+        let Self { device, response_timeout, phase, .. } = self;
         let (slot, deadline) = match phase {
             Phase::Waiting { slot, deadline } => (slot, deadline),
             Phase::Connecting { invocation, deadline } => {

@@ -9,6 +9,7 @@ use super::allocation::Allocation;
 use super::enrollment::{Login, key_of};
 use super::registry::{AllocationStage, Assigning, Record, State, etag};
 use crate::error::HubError;
+use crate::events::{self, Cause, Refused};
 use crate::id::Id;
 use crate::random;
 use crate::refusals::Refusals;
@@ -24,6 +25,7 @@ use azmqtt_dialect::provisioning::{RegistrationState, Status, Substatus};
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::{ServiceError, Twin};
+use azmqtt_local::watch::Members;
 
 /// Error codes of failed registrations (DPS docs, "Device Registration Result").
 const ALLOCATION_FAILED: u32 = 400_207;
@@ -59,8 +61,8 @@ pub(super) fn assign(
     let registration_id = registrant.registrant.registration_id;
     let allocation = match allocation {
         AllocationStage::Answered(answer) => answer.map_err(|reason| {
-            hub.refusals
-                .note(format!("provisioning {registration_id}: the allocation policy failed: {reason}"));
+            let reason = format!("provisioning {registration_id}: the allocation policy failed: {reason}");
+            hub.refusals.note(&Refused::of(Cause::Provisioning, &reason));
             (ALLOCATION_FAILED, WEBHOOK_FAILED.to_owned())
         })?,
         AllocationStage::NotNeeded | AllocationStage::Asked => Allocation::default(),
@@ -102,6 +104,7 @@ pub(super) fn assign(
             // The application may have made one meanwhile.
             let there = |error: HubError| refused_by_hub(ErrorCode::DEVICE_ALREADY_EXISTS, &error);
             hub.registry.insert(device.clone()).map_err(there)?;
+            hub.registry.events.about(events::DEVICE_CREATED, device.key());
             Some(hub.registry.unsaved(&device))
         }
     };
@@ -131,6 +134,8 @@ pub(super) fn assign(
         enrollment_group_id: record.group.clone(),
         ..RegistrationState::default()
     };
+    let members = Members::default().with("registration_id", events::bounded(&record.registration_id));
+    hub.registry.events.tell(events::DEVICE_PROVISIONED, Id::from(&*record.device_id), members);
     state.records.insert(key, record);
     Ok((over, device))
 }

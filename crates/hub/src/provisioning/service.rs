@@ -8,6 +8,7 @@ use super::enrollment::{Enrollment, Login, Proof, key_of};
 use super::registry::{AllocationStage, Assigning, Fault, Operation, Registry, Stage, State, etag};
 use crate::config::HubConfig;
 use crate::error::tracking::Tracking;
+use crate::events::{Cause, Refused};
 use crate::random;
 use crate::registry::change::Unsaved;
 use crate::security::client_certificates::Authorities;
@@ -157,10 +158,12 @@ impl Service<'_> {
             }
         }
         let Some(reason) = refused else {
-            self.hub.refusals.note(format!("provisioning: no enrolment for {}", registrant.registration_id));
+            let reason = format!("provisioning: no enrolment for {}", registrant.registration_id);
+            self.hub.refusals.note(&Refused::of(Cause::Provisioning, &reason));
             return Err(ServiceError::new(NO_ENROLLMENT, "Enrollment not found."));
         };
-        self.hub.refusals.note(format!("provisioning {}: {reason}", registrant.registration_id));
+        let reason = format!("provisioning {}: {reason}", registrant.registration_id);
+        self.hub.refusals.note(&Refused::of(Cause::Provisioning, &reason));
         Err(ServiceError::new(UNAUTHORIZED, "Unauthorized"))
     }
 

@@ -48,11 +48,15 @@ impl Registry {
     ) -> Result<(T, Unsaved), E> {
         let value = {
             let mut state = device.state();
-            let (changed, nearer) = state.change(change);
+            let (changed, nearer, happened) = state.change(change);
             if nearer {
                 self.clock.due(device, &mut state);
             }
             let value = changed?;
+            // Told under the lock, so that they come in the order of their versions.
+            for one in happened {
+                self.events.twin_changed(one.kind, device.key(), one.version, one.patch);
+            }
             device.source.set_x509(state.credentials.authentication.is_x509());
             value
         };

@@ -10,6 +10,7 @@ use super::device::{CloseReason, Device, END_TIMEOUT, Kept};
 use super::identity_record::{IdentityRecord, Traits, generation_id};
 use super::{Registry, identity_scopes};
 use crate::error::HubError;
+use crate::events;
 use crate::id::Id;
 use crate::if_match::IfMatch;
 use crate::messages::cloud_messages::CloudMessages;
@@ -19,6 +20,7 @@ use azmqtt_dialect::Twin;
 use azmqtt_dialect::identity::check_id;
 use azmqtt_dialect::sas::SymmetricKey;
 use azmqtt_dialect::time::Timestamp;
+use azmqtt_local::watch::Members;
 
 /// The modules that an IoT Edge device is made with.
 const EDGE_MODULES: [&str; 2] = ["$edgeAgent", "$edgeHub"];
@@ -90,6 +92,7 @@ pub fn create(
     });
     registry.insert(device.clone())?;
     registry.unsaved(&device).save().inspect_err(|_| give_up(registry, &device))?;
+    registry.events.about(events::DEVICE_CREATED, id);
     add_edge_modules(registry, &device)?;
     Ok(device)
 }
@@ -147,6 +150,7 @@ pub fn update(
     let ((before, closed), unsaved) =
         changed.map_err(|error: Option<HubError>| error.unwrap_or_else(|| registry.missing(id)))?;
     before.save(registry, unsaved)?;
+    registry.events.tell(events::DEVICE_UPDATED, id, enabled_now(&device));
     if closed {
         close(registry, &device);
     }
@@ -161,6 +165,7 @@ pub fn set_enabled(registry: &Registry, device_id: &str, enabled: bool) -> Resul
         Ok::<_, HubError>((Before::of(change), set_status(change, enabled)))
     })?;
     before.save(registry, unsaved)?;
+    registry.events.tell(events::DEVICE_UPDATED, device.key(), enabled_now(&device));
     if closed {
         close(registry, &device);
     }
@@ -238,6 +243,7 @@ fn remove_one(registry: &Registry, feedback: &Feedback, identity: &Arc<Device>) 
     feedback.report(&identity.source, &purged, FeedbackStatus::Purged);
     registry.remove(identity);
     identity.close_and_block(CloseReason::Removed, END_TIMEOUT);
+    registry.events.about(events::DEVICE_DELETED, identity.key());
     Ok(())
 }
 
@@ -257,6 +263,10 @@ fn set_status(kept: &mut Kept, enabled: bool) -> bool {
     kept.enabled = enabled;
     kept.record.touch();
     !enabled
+}
+
+fn enabled_now(device: &Device) -> Members {
+    Members::default().with("enabled", device.state().enabled)
 }
 
 /// Ends the connections of a device that was disabled, and of its modules.

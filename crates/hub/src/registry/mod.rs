@@ -31,6 +31,7 @@ use self::cloud_clock::CloudClock;
 use self::device::Device;
 use self::unjudged::Unjudged;
 use crate::error::HubError;
+use crate::events::Events;
 use crate::id::{Id, MAX_MODULES};
 use crate::storage::disk::Disk;
 use azmqtt_net::sync::Mutex;
@@ -43,7 +44,18 @@ pub struct Registry {
     pub clock: CloudClock,
     /// Who has changed.
     pub unjudged: Unjudged,
+    /// What happens to them, and in the rest of the hub.
+    pub events: Events,
     disk: Disk,
+}
+
+/// How many devices and modules there are.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Population {
+    pub devices: usize,
+    pub modules: usize,
+    /// Of both, those with a live connection.
+    pub connected: usize,
 }
 
 struct Owner {
@@ -139,6 +151,18 @@ impl Registry {
         }
         all.sort_by(|one, other| (&one.id, &one.module_id).cmp(&(&other.id, &other.module_id)));
         all
+    }
+
+    /// How many there are.
+    pub fn population(&self) -> Population {
+        let mut population = Population::default();
+        for owner in self.devices().values() {
+            population.devices += 1;
+            population.modules += owner.modules.len();
+            let all = owner.modules.values().chain([&owner.device]);
+            population.connected += all.filter(|identity| identity.state().link.is_some()).count();
+        }
+        population
     }
 
     /// The modules of a device, in the order of their ids.

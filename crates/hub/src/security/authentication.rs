@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use super::client_certificates::{self, Authorities};
 use super::policies::{Policies, Policy, Right};
 use crate::config::{DisabledAnswer, HubConfig};
+use crate::events::Cause;
 use crate::registry::Registry;
 use crate::registry::credentials::{Authentication, Credentials};
 use crate::registry::device::Device;
@@ -33,12 +34,15 @@ pub struct Proof {
     pub valid_for: Duration,
     /// It is a token of one of the hub's policies, not of the device's own.
     pub of_hub: bool,
+    /// It is a client certificate.
+    pub x509: bool,
 }
 
 /// The answer to a client that may not.
 #[derive(Debug)]
 pub struct Refusal {
     pub code: ReasonCode,
+    pub cause: Cause,
     pub reason: String,
 }
 
@@ -56,30 +60,37 @@ impl<'a> Judge<'a> {
     /// Judges a CONNECT. Whatever is wrong with the credentials, the client is told 5; only with good ones does it learn
     /// that its device is disabled (3, unless the hub is set up otherwise).
     pub fn admit(self, connect: &Connect, chain: &ClientChain, now: SystemTime) -> Result<Admitted, Refusal> {
-        let refuse = |reason: String| Refusal { code: ReasonCode::NotAuthorized, reason };
-        let username = connect.username.as_deref().ok_or_else(|| refuse("no user name".to_owned()))?;
-        let password =
-            connect.password_text().ok_or_else(|| refuse("the password is not text".to_owned()))?;
-        let username = Username::parse(username).map_err(|error| refuse(error.to_string()))?;
+        let refuse = |cause, reason: String| Refusal { code: ReasonCode::NotAuthorized, cause, reason };
+        let of_user = |reason: &str| refuse(Cause::UserName, reason.to_owned());
+        let username = connect.username.as_deref().ok_or_else(|| of_user("no user name"))?;
+        let password = connect
+            .password_text()
+            .ok_or_else(|| refuse(Cause::Credentials, "the password is not text".to_owned()))?;
+        let username = Username::parse(username).map_err(|error| of_user(&error.to_string()))?;
         let identity = username.identity();
         if connect.client_id != identity.client_id() {
-            return Err(refuse("the client id is not the device of the user name".to_owned()));
+            let reason = "the client id is not the device of the user name";
+            return Err(refuse(Cause::ClientId, reason.to_owned()));
         }
         let hostname = &self.config.hostname;
         if !identity.host_name.eq_ignore_ascii_case(hostname) {
-            return Err(refuse(format!(
-                "the user name is for the hub {}, this is {hostname}",
-                identity.host_name
-            )));
+            let reason = format!("the user name is for the hub {}, this is {hostname}", identity.host_name);
+            return Err(refuse(Cause::HostName, reason));
         }
-        let device = self.find(&identity).ok_or_else(|| refuse("unknown device".to_owned()))?;
-        let proof = self.prove(&device, &identity, password, chain, now).map_err(refuse)?;
+        let device =
+            self.find(&identity).ok_or_else(|| refuse(Cause::UnknownDevice, "unknown device".to_owned()))?;
+        let proof = self.prove(&device, &identity, password, chain, now);
+        let proof = proof.map_err(|reason| refuse(Cause::Credentials, reason))?;
         if !device.may_connect() {
             let code = match self.config.disabled_answer {
                 DisabledAnswer::ServiceUnavailable => ReasonCode::ServerUnavailable,
                 DisabledAnswer::NotAuthorized => ReasonCode::NotAuthorized,
             };
-            return Err(Refusal { code, reason: "the device is disabled".to_owned() });
+            return Err(Refusal {
+                code,
+                cause: Cause::Disabled,
+                reason: "the device is disabled".to_owned(),
+            });
         }
         Ok(Admitted {
             device,
@@ -103,7 +114,7 @@ impl<'a> Judge<'a> {
             client_certificates::judge(&authentication, chain, self.authorities, &identity.client_id(), now)
                 .map_err(|error| error.to_string())?;
             // A connection outlasts its certificate; only the next one is refused.
-            return Ok(Proof { valid_for: Duration::MAX, of_hub: false });
+            return Ok(Proof { valid_for: Duration::MAX, of_hub: false, x509: true });
         }
         match authentication {
             Authentication::Sas => {}
@@ -123,7 +134,7 @@ impl<'a> Judge<'a> {
             .map_err(|error| error.to_string())?;
         let taken_until = token.expiry().saturating_add(self.config.sas_skew.as_secs());
         let valid_for = Duration::from_secs(taken_until.saturating_sub(unix_seconds(now)));
-        Ok(Proof { valid_for, of_hub: policy.is_some() })
+        Ok(Proof { valid_for, of_hub: policy.is_some(), x509: false })
     }
 
     /// The policy that a token names, if its holders may do what devices do, in the name of any of them.

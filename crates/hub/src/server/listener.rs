@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
+use crate::events::Cause;
 use crate::http;
 use crate::sessions::{connection, provisioning};
 use crate::shared::Shared;
@@ -72,7 +73,7 @@ async fn serve(
         timeout: limits.handshake_timeout,
         needs_server_name: shared.config.needs_server_name(),
     };
-    let note = |reason| shared.note_refusal(reason);
+    let note = |reason: String| shared.note_refusal(Cause::Tls, &reason);
     let Some(mut stream) = handshake.shake(stream, &tls, note).await else { return };
     let chain = ClientChain::of(stream.get_ref().1);
     let place = shared.unauthenticated.admit(room);

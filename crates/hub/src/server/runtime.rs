@@ -103,6 +103,7 @@ async fn run(
     };
     // What does not end by itself ends with the runtime.
     let _ = tokio::time::timeout(END_TIMEOUT, closing).await;
+    shared.streams.end().await;
 }
 
 /// Listens on a port, 0 for any free one, of every address of `host`.

@@ -14,6 +14,7 @@ use super::connect::{LINGER, ReceivedConnect, read_connect, send_refusal};
 use super::connection_faults::ConnectionFaults;
 use super::device_session::{DeviceSession, MAX_IN_FLIGHT, check_will};
 use super::gate;
+use crate::events::{self, Cause, Refused};
 use crate::faults::fault::ConnectFault;
 use crate::id::Id;
 use crate::messages::feedback::FeedbackStatus;
@@ -24,6 +25,8 @@ use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::faults::{SILENCE, stays};
 use azmqtt_local::transport::Transport;
 use azmqtt_local::unauthenticated::Unauthenticated;
+use azmqtt_local::watch::Members;
+use azmqtt_mqtt::codec::return_code;
 use azmqtt_mqtt::{Connect, Properties, ProtocolError, ReasonCode, Server, Will};
 
 /// So much is read from a client over its rate before what it sent is looked at, in bytes, to find its pings.
@@ -59,7 +62,7 @@ pub(crate) async fn authenticate<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let ReceivedConnect { mut transport, mut server, connect } = received;
+    let ReceivedConnect { mut transport, mut server, connect, protocol } = received;
     if shared.throttle.is_on() {
         let wait = gate::admit(&shared)?;
         if !stays(&mut transport, wait).await {
@@ -71,11 +74,18 @@ where
             if shared.faults.is_armed()
                 && let Some(code) = meet_fault(&shared, &mut transport, &connect).await =>
         {
-            code?
+            let code = code?;
+            shared.events().refused(&Refused {
+                client_id: Some(&connect.client_id),
+                cause: Cause::Fault,
+                reason: "a fault that was asked for",
+                return_code: Some(return_code(code)),
+            });
+            code
         }
         Err(error @ ProtocolError::UnsupportedLevel(_)) => {
             transport.ends(format_args!("refused: {error}"));
-            shared.note_refusal(error.to_string());
+            shared.note_refusal(Cause::Protocol, &error.to_string());
             ReasonCode::UnsupportedProtocolVersion
         }
         Err(_) => return None,
@@ -83,11 +93,17 @@ where
             Ok(admitted) => {
                 drop(unauthenticated);
                 // Boxed, so that an unauthenticated client takes no room for it.
-                return Box::pin(accept(transport, server, shared, connect, admitted)).await;
+                return Box::pin(accept(transport, server, shared, connect, protocol, admitted)).await;
             }
             Err(refusal) => {
+                let client_id = &connect.client_id;
                 transport.ends(format_args!("refused: {}", refusal.reason));
-                shared.note_refusal(refusal.reason);
+                shared.note_refused(&Refused {
+                    client_id: Some(client_id.as_str()),
+                    cause: refusal.cause,
+                    reason: &refusal.reason,
+                    return_code: Some(return_code(refusal.code)),
+                });
                 refusal.code
             }
         },
@@ -140,6 +156,7 @@ async fn accept<S>(
     server: Server<Delivery>,
     shared: Arc<Shared>,
     connect: Connect,
+    protocol: &'static str,
     admitted: Admitted,
 ) -> Option<Box<Connection<S>>>
 where
@@ -152,7 +169,12 @@ where
         && let Err(reason) = check_will(&device, will)
     {
         transport.ends(&reason);
-        shared.note_refusal(reason.to_string());
+        shared.note_refused(&Refused {
+            client_id: Some(&connect.client_id),
+            cause: Cause::Will,
+            reason: &reason.to_string(),
+            return_code: None,
+        });
         return None;
     }
     let attaching = device.attaching.lock().await;
@@ -188,6 +210,12 @@ where
         device.detach(end, CloseReason::Disabled, None, u32::MAX);
         return None;
     }
+    let opened = Members::default()
+        .with("connection", end.number)
+        .with("protocol", protocol)
+        .with("auth", if admitted.proof.x509 { "x509" } else { "sas" })
+        .with("clean_session", connect.clean_start);
+    shared.events().tell(events::CONNECTION_OPENED, device.key(), opened);
     let mut session = DeviceSession::accept(shared.clone(), admitted, server, stored, end.number);
     Some(Box::new(Connection {
         transport,
@@ -264,7 +292,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             // A gateway tries until the message's life is over.
             Some(_) => u32::MAX,
         };
+        let label = reason.name();
+        let closed = Members::default().with("connection", end.number).with("reason", reason.to_string());
+        let closed = closed.with("cause", label);
         let exceeded = device.detach(end, reason, stored, max_deliveries);
+        shared.events().tell_labelled(events::CONNECTION_CLOSED, label, device.key(), closed);
         shared.feedback.report(&device.source, &exceeded, FeedbackStatus::DeliveryCountExceeded);
     }
 

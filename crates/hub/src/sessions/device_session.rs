@@ -6,6 +6,7 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use crate::error::HubError;
+use crate::events;
 use crate::faults::fault::Change;
 use crate::faults::sdk;
 use crate::id::Id;
@@ -13,7 +14,7 @@ use crate::messages::cloud_messages::DeliveryTag;
 use crate::messages::feedback::FeedbackStatus;
 use crate::messages::properties::RecordedProperties;
 use crate::messages::telemetry::Incoming;
-use crate::methods::open_calls::OpenCalls;
+use crate::methods::open_calls::{Answered, OpenCalls};
 use crate::registry::device::{
     Caller, CloseReason, Command, Delivery, Device, Invocation, StoredSession, Subscriptions,
 };
@@ -24,6 +25,7 @@ use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::topic::{DeviceTopic, HubTopic, Subscription, TopicError};
 use azmqtt_dialect::twin::desired_notification;
 use azmqtt_dialect::{MAX_MESSAGE_SIZE, MAX_METHOD_BODY, MessageProperties, PropertyBag, ServiceError};
+use azmqtt_local::watch::Members;
 use azmqtt_mqtt::server::Event;
 use azmqtt_mqtt::{
     MAX_PACKET_SIZE, Properties, Publish, QoS, ReasonCode, Server, Subscribe, Unsubscribe, Will,
@@ -160,7 +162,10 @@ impl DeviceSession {
         if !self.takes_methods() {
             return Ok(());
         }
-        let request_id = self.calls.open(caller);
+        let request_id = self.calls.open(&invocation.name, caller, Instant::now());
+        let members = Members::default().with("name", invocation.name.as_str());
+        let members = members.with("request_id", request_id.as_str()).with("connection", self.number);
+        self.shared.events().tell(events::METHOD_CALLED, self.device.key(), members);
         let topic = HubTopic::MethodRequest { name: &invocation.name, request_id: &request_id }.to_string();
         self.deliver(topic, invocation.payload.clone(), QoS::AtMostOnce, None)
     }
@@ -219,7 +224,10 @@ impl DeviceSession {
                 Err(forbidden("a method's response over 131,072 bytes"))
             }
             DeviceTopic::MethodResponse { status, request_id } => {
-                self.calls.answer(request_id, status, publish.payload.clone());
+                let answered = self.calls.answer(request_id, status, publish.payload.clone(), Instant::now());
+                if let Some(Answered { name, took }) = answered {
+                    self.shared.events().method_answered(self.device.key(), &name, request_id, status, took);
+                }
                 Ok(None)
             }
         }
@@ -271,7 +279,7 @@ impl DeviceSession {
         let now = Timestamp::now();
         let changed = self.shared.registry.change_async(&self.device, |device| {
             if let Some(patch) = &change.reported {
-                let _ = device.twin_by(|twin| Ok((twin.patch_reported(patch, None, now)?, None)));
+                let _ = device.patch_reported(patch.clone(), None, now);
             }
             if let Some(patch) = &change.desired {
                 let _ = device.twin_by(|twin| {
@@ -343,6 +351,8 @@ impl DeviceSession {
                 .registry
                 .change_queue(&self.device, |queue| queue.next_to_send(Instant::now(), lock));
             let Some((tag, message)) = next else { break };
+            let delivered = message.as_members().with("sequence", tag.message());
+            self.shared.events().tell(events::C2D_DELIVERED, self.device.key(), delivered);
             let topic = message.topic(self.device.key()).to_string();
             self.deliver(topic, message.body, qos, Some(tag))?;
             if qos == QoS::AtMostOnce {

@@ -11,6 +11,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep_until, timeout};
 
 use super::connect::{LINGER, ReceivedConnect, read_connect, send_refusal};
+use crate::events::Cause;
 use crate::provisioning::enrollment::{Proof, key_of};
 use crate::provisioning::service::Outcome;
 use crate::registry::identities::add_edge_modules;
@@ -60,10 +61,10 @@ pub(crate) async fn authenticate<S, T>(
     S: AsyncRead + AsyncWrite + Unpin,
     T: Default,
 {
-    let ReceivedConnect { mut transport, mut server, connect } = received;
+    let ReceivedConnect { mut transport, mut server, connect, .. } = received;
     let refused = match connect {
         Err(error @ ProtocolError::UnsupportedLevel(_)) => {
-            shared.note_refusal(format!("provisioning: {error}"));
+            shared.note_refusal(Cause::Provisioning, &format!("provisioning: {error}"));
             ReasonCode::UnsupportedProtocolVersion
         }
         Err(_) => return,
@@ -78,7 +79,7 @@ pub(crate) async fn authenticate<S, T>(
                 return;
             }
             Err(reason) => {
-                shared.note_refusal(format!("provisioning: {reason}"));
+                shared.note_refusal(Cause::Provisioning, &format!("provisioning: {reason}"));
                 ReasonCode::NotAuthorized
             }
         },
@@ -242,7 +243,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin, T: Default> Session<S, T> {
         };
         let message = Publish::new(topic.to_string(), qos, answer.body);
         if !message.fits(MAX_PACKET_SIZE) {
-            self.shared.note_refusal("provisioning: a request id that fits into no answer".to_owned());
+            let reason = "provisioning: a request id that fits into no answer";
+            self.shared.note_refusal(Cause::Provisioning, reason);
             return Err(Closed);
         }
         let now = Instant::now();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::bucket::{Bucket, Rate, Verdict};
 use super::quota::Quota;
 use super::tier::{KINDS, Operation, Throttling};
+use crate::events::Events;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_net::sync::Mutex;
@@ -31,16 +32,16 @@ impl Shaping {
 }
 
 /// What a hub has taken lately.
-#[derive(Debug)]
 pub struct Limiter {
+    events: Events,
     throttling: Throttling,
     buckets: Mutex<[Bucket; KINDS]>,
     quota: Mutex<Quota>,
 }
 
 impl Limiter {
-    pub fn new(throttling: Throttling) -> Self {
-        Self { throttling, buckets: Mutex::default(), quota: Mutex::default() }
+    pub fn new(throttling: Throttling, events: Events) -> Self {
+        Self { events, throttling, buckets: Mutex::default(), quota: Mutex::default() }
     }
 
     /// Whether there are limits at all.
@@ -129,7 +130,11 @@ impl Limiter {
         }
         let per_second = tier.rate(operation, units);
         let rate = Rate { per_second, burst: per_second * burst.as_secs_f64() };
-        self.buckets()[operation.index()].take(operation.cost(), rate, patience, now)
+        let verdict = self.buckets()[operation.index()].take(operation.cost(), rate, patience, now);
+        if verdict != Verdict::Go {
+            self.events.over_rate(operation.name(false), now);
+        }
+        verdict
     }
 
     fn buckets(&self) -> std::sync::MutexGuard<'_, [Bucket; KINDS]> {
@@ -144,7 +149,8 @@ mod tests {
     use crate::throttle::Tier;
 
     fn limiter(tier: Tier, enabled: bool) -> Limiter {
-        Limiter::new(Throttling { tier, enabled, burst: Duration::from_secs(1), ..Throttling::default() })
+        let throttling = Throttling { tier, enabled, burst: Duration::from_secs(1), ..Throttling::default() };
+        Limiter::new(throttling, Events::default())
     }
 
     #[test]

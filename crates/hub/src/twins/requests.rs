@@ -34,9 +34,7 @@ pub async fn patch_reported(
     body: &[u8],
 ) -> TwinAnswer {
     let patched = twin::parse_patch(body).and_then(|patch| {
-        registry.change_unsaved(device, |change| {
-            change.twin_by(|twin| Ok((twin.patch_reported(&patch, if_version, Timestamp::now())?, None)))
-        })
+        registry.change_unsaved(device, |change| change.patch_reported(patch, if_version, Timestamp::now()))
     });
     let saved = match patched {
         Ok((version, unsaved)) => {

@@ -72,5 +72,9 @@ pub fn apply(
             Write::Replace => twin.replace_by_service(body, if_match, now)?,
         };
         Ok(((), notification))
-    })
+    })?;
+    if let Some(tags) = body.get("tags") {
+        change.wrote_tags(tags.clone());
+    }
+    Ok(())
 }

@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::{Value, json};
@@ -13,7 +13,11 @@ use super::agenda::Agenda;
 use super::fault::{ServiceFault, ServiceTarget};
 use super::json_fields::FaultError;
 use super::rule::{Active, Rule};
+use crate::watch::{Event, Events, Members};
 use azmqtt_net::sync::{Condvar, Mutex};
+
+/// The type of the events of faults that have happened.
+pub const STRUCK: &str = "fault.struck";
 
 /// Rules that may be set at a time.
 pub const MAX_RULES: usize = 1000;
@@ -99,6 +103,7 @@ pub(super) struct Books<F, T> {
     over: VecDeque<Active<F, T>>,
     fired: VecDeque<Fired>,
     total: u64,
+    events: Option<Arc<Events>>,
     pub(super) agenda: Agenda<F, T>,
 }
 
@@ -110,12 +115,18 @@ impl<F, T> Default for Books<F, T> {
             over: VecDeque::new(),
             fired: VecDeque::new(),
             total: 0,
+            events: None,
             agenda: Agenda::default(),
         }
     }
 }
 
 impl<F: ServiceFault, T: Clone> RuleBook<F, T> {
+    /// Has what happens be told as events `fault.struck`, too.
+    pub fn tell(&self, events: Arc<Events>) {
+        self.books().events = Some(events);
+    }
+
     /// Whether any rule is set that waits for a moment.
     pub fn is_armed(&self) -> bool {
         self.armed.load(Ordering::Relaxed)
@@ -305,6 +316,15 @@ impl<F, T> Books<F, T> {
             self.fired.pop_front();
         }
         let sequence = self.total;
+        if let Some(events) = &self.events {
+            let members = Members::default().with("rule", rule).with("action", fault.as_str());
+            let event = Event::new(STRUCK).saying(members);
+            events.push(match whose.split_once('/') {
+                _ if whose.is_empty() => event,
+                Some((device, module)) if events.has_modules() => event.about(device, Some(module)),
+                _ => event.about(&whose, None),
+            });
+        }
         self.fired.push_back(Fired { sequence, rule, whose, fault, time: SystemTime::now() });
     }
 }

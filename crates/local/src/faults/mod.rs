@@ -30,7 +30,7 @@ mod shown;
 mod silence;
 mod stalling;
 
-pub use book::{Fired, MAX_RULES, RuleBook, RuleStatus};
+pub use book::{Fired, MAX_RULES, RuleBook, RuleStatus, STRUCK};
 pub use fault::{AcceptFault, ConnectFault, NowFault, SentFault, ServiceFault, ServiceTarget, span};
 pub use filter::{Filter, corrupt};
 pub use json_fields::{FaultError, JsonFields, error};

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use tokio::sync::Notify;
+
 use super::properties::RecordedProperty;
 use super::record::{ClientName, Content, Direction, PacketRecord};
 use super::tap::Tap;
@@ -35,6 +37,8 @@ pub struct PacketLog {
     max_bytes: usize,
     ring: Mutex<Ring>,
     grown: Condvar,
+    /// The same for tasks.
+    moved: Notify,
 }
 
 #[derive(Default)]
@@ -59,6 +63,7 @@ impl PacketLog {
                 max_bytes: bytes,
                 ring: Mutex::default(),
                 grown: Condvar::new(),
+                moved: Notify::new(),
             })),
         }
     }
@@ -100,6 +105,23 @@ impl PacketLog {
         if ring.waiters > 0 {
             self.grown.notify_all();
         }
+        drop(ring);
+        self.moved.notify_waiters();
+    }
+
+    /// Told of every record.
+    pub(super) fn moved(&self) -> &Notify {
+        &self.moved
+    }
+
+    /// The records after a number, at most so many; and how many are gone before the first of them.
+    pub(super) fn page(&self, after: u64, most: usize) -> (u64, Vec<Arc<PacketRecord>>) {
+        let ring = self.ring.lock();
+        let kept_from = ring.total - ring.records.len() as u64 + 1;
+        let first = kept_from.max(after.saturating_add(1));
+        let skipped = usize::try_from(first - kept_from).unwrap_or(usize::MAX);
+        let records = ring.records.iter().skip(skipped).take(most);
+        (first - after.saturating_add(1), records.map(|(_, record)| record.clone()).collect())
     }
 
     /// The kept records of one client, by the id in its CONNECT, or of all, with a higher sequence number than `after`, oldest first.

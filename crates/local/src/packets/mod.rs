@@ -9,9 +9,11 @@
 //! | `record` | what is kept of a packet: everything but passwords |
 //! | `properties` | what is kept of the properties of MQTT 5: everything but authentication data |
 //! | `log` | the ring, and waiting for what comes |
+//! | `feed` | records as readers of streams see them |
 //! | `tap` | bytes to records |
 //! | `foreign` | who sent a CONNECT of a version of MQTT that is not known, or one that is malformed |
 
+mod feed;
 mod foreign;
 mod log;
 mod properties;

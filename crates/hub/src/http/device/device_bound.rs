@@ -9,6 +9,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::header::{ETAG, HeaderMap, HeaderValue};
 use axum::http::{Response, StatusCode};
 
+use crate::events;
 use crate::http::access::Access;
 use crate::http::admission::Admitted;
 use crate::http::answer::Refusal;
@@ -22,6 +23,7 @@ use crate::throttle::Operation;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_dialect::time::Timestamp;
 use azmqtt_dialect::{MessageProperties, time};
+use azmqtt_local::watch::Members;
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let path = "/devices/{device_id}/messages/deviceBound";
@@ -46,6 +48,8 @@ async fn fetch(
         *empty.status_mut() = StatusCode::NO_CONTENT;
         return Ok(empty);
     };
+    let delivered = message.as_members().with("sequence", tag.message());
+    shared.events().tell(events::C2D_DELIVERED, device.key(), delivered);
     let mut response = Response::new(Body::from(message.body.clone()));
     write_headers(&message, tag, &tag.to_token(shared.run), response.headers_mut());
     Ok(response)
@@ -99,6 +103,8 @@ async fn abandon(
 fn give_back(shared: &Shared, device: &Arc<Device>, tag: DeliveryTag) -> Result<(), Refusal> {
     let most = shared.config.cloud_to_device.max_deliveries;
     let ended = shared.registry.change_queue(device, |queue| queue.abandon(tag, most)).map_err(|_| lost())?;
+    let sequence = Members::default().with("sequence", tag.message());
+    shared.events().tell(events::C2D_ABANDONED, device.key(), sequence);
     let ended: Vec<_> = ended.into_iter().collect();
     shared.feedback.report(&device.source, &ended, FeedbackStatus::DeliveryCountExceeded);
     Ok(())

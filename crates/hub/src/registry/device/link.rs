@@ -88,6 +88,27 @@ impl CloseReason {
     }
 }
 
+impl CloseReason {
+    /// For labels.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Disconnect => "disconnect",
+            Self::Lost => "lost",
+            Self::KeepAlive => "keep_alive",
+            Self::NotReading => "not_reading",
+            Self::Protocol(_) => "protocol",
+            Self::Forbidden(_) => "forbidden",
+            Self::TokenExpired => "token_expired",
+            Self::TakenOver => "taken_over",
+            Self::Disabled => "disabled",
+            Self::Removed => "removed",
+            Self::Dropped => "dropped",
+            Self::Throttled(_) => "throttled",
+            Self::HubStopped => "hub_stopped",
+        }
+    }
+}
+
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -34,7 +34,7 @@ use Takes::{Device, DeviceOrRead, DeviceOrWrite, Other, Read, Service, Write};
 const BLOBS: &str = "/uploads/{*blob}";
 
 /// Each route. One that is not here fails [`every_route_is_listed`].
-const ROUTES: [(&str, &str, Takes); 63] = [
+const ROUTES: [(&str, &str, Takes); 69] = [
     ("POST", "/devices/{device_id}/files", Device),
     ("POST", "/devices/{device_id}/files/notifications", Device),
     ("POST", "/devices/{device_id}/files/notifications/{correlation_id}", Device),
@@ -96,6 +96,13 @@ const ROUTES: [(&str, &str, Takes); 63] = [
     ("POST", "/azmqtt/page/session", Other),
     ("GET", "/", Other),
     ("GET", "/assets/{name}", Other),
+    ("GET", "/azmqtt/telemetry", Service),
+    ("GET", "/azmqtt/events", Service),
+    ("GET", "/azmqtt/packets", Service),
+    ("GET", "/azmqtt/stream", Service),
+    ("GET", "/metrics", Service),
+    // It says that the hub lives.
+    ("GET", "/health", Other),
     // By signatures in the query: see `uploads_hostile`.
     ("PUT", BLOBS, Other),
     ("GET", BLOBS, Other),

@@ -296,7 +296,7 @@ async fn other_versions_of_mqtt_are_named() {
                 format!("{prefix}the client speaks {version}: set it to MQTT 3.1.1 (protocol level 4)");
             let said = hub.last_refusal().unwrap();
             assert!(said.starts_with(&expected), "{said}");
-            hub.shared.note_refusal(String::new());
+            hub.shared.note_refusal(crate::events::Cause::Provisioning, "");
         }
     }
 }
@@ -325,7 +325,7 @@ async fn what_is_no_tls_is_told_for_every_port() {
         let said = hub.last_refusal().unwrap();
         let start = format!("{name} port: TLS handshake with 127.0.0.1:");
         assert!(said.starts_with(&start) && said.ends_with("what came is not TLS"), "{said}");
-        hub.shared.note_refusal(String::new());
+        hub.shared.note_refusal(crate::events::Cause::Provisioning, "");
     }
 }
 
@@ -374,7 +374,7 @@ async fn request_ids_that_fit_into_no_answer_end_the_connection() {
         let reason = hub.last_refusal().unwrap_or_default();
         assert!(reason.contains("a request id that fits into no answer"), "{reason}");
         // It says so for each of them.
-        hub.shared.note_refusal(String::new());
+        hub.shared.note_refusal(crate::events::Cause::Provisioning, "");
     }
 }
 

@@ -162,7 +162,7 @@ async fn it_is_worth_nothing_without_a_signature() {
         let said = hub.last_refusal().unwrap();
         assert!(said.starts_with("MQTT port: TLS handshake with 127.0.0.1:"), "{said}");
         assert!(said.contains("the client certificate: "), "{said}");
-        hub.shared.note_refusal(String::new());
+        hub.shared.note_refusal(crate::events::Cause::Tls, "");
     }
 }
 

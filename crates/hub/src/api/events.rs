@@ -1,0 +1,14 @@
+//! What applications ask of a running hub about what happens in it.
+
+use std::time::Duration;
+
+use super::Hub;
+
+impl Hub {
+    /// The next events after the number `after`, oldest first, each a JSON object as `GET /azmqtt/events` shows it; blocks for at
+    /// most `timeout` until there is one. There may be more than it returns. Events that made room for newer ones are
+    /// counted by an object `{"id", "lost"}`, which comes first.
+    pub fn events_after(&self, after: u64, timeout: Duration) -> Vec<String> {
+        self.shared.events().ring().wait(after, timeout)
+    }
+}

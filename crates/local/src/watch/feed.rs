@@ -1,0 +1,48 @@
+//! A ring as readers see it.
+
+use std::time::SystemTime;
+
+use tokio::sync::Notify;
+
+use super::filter::Filter;
+use super::members::Members;
+
+/// So many entries are looked at for a page.
+pub const PAGE_ENTRIES: usize = 256;
+
+/// A page ends with the entry that makes it larger than this, in bytes.
+pub const PAGE_BYTES: usize = 64 << 10;
+
+/// An entry of a ring, ready to be written.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Counts the entries of a run, from 1.
+    pub id: u64,
+    /// When it happened.
+    pub time: SystemTime,
+    /// What is written besides these two.
+    pub members: Members,
+}
+
+/// Some entries, in their order.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// So many entries, wanted or not, are gone that the reader has not seen; the next ones come after them.
+    pub lost: u64,
+    /// Those that are wanted.
+    pub entries: Vec<Entry>,
+    /// Up to where the ring was looked at: where the next page begins.
+    pub reached: u64,
+}
+
+/// Entries that can be read by their number, while they are kept.
+pub trait Feed: Send + Sync {
+    /// The number of the newest entry; 0 before the first.
+    fn newest(&self) -> u64;
+
+    /// The entries after `after` that `filter` takes: at most [`PAGE_ENTRIES`] are looked at.
+    fn read(&self, after: u64, filter: &Filter) -> Page;
+
+    /// Told of every new entry.
+    fn grown(&self) -> &Notify;
+}

@@ -1,0 +1,62 @@
+//! JSON objects, member by member, written as they come.
+
+use std::fmt::Write;
+
+use serde_json::Value;
+
+/// The members of a JSON object, without its braces: `"name":value,…`, in one line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members(String);
+
+impl Members {
+    /// Adds a member. Names are not looked at: one that is there already is there twice.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.add(name, &value.into());
+        self
+    }
+
+    /// Adds a member, if it has a value.
+    #[must_use]
+    pub fn with_some(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Adds bytes that came from a client: as `{name}` if they are text, otherwise as `{name}_base64`.
+    #[must_use]
+    pub fn with_bytes(self, name: &str, bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.with(name, text),
+            Err(_) => self.with(&format!("{name}_base64"), base64(bytes)),
+        }
+    }
+
+    /// Adds those of another object.
+    #[must_use]
+    pub fn and(mut self, others: &Self) -> Self {
+        let comma = if self.0.is_empty() || others.0.is_empty() { "" } else { "," };
+        self.0.push_str(comma);
+        self.0.push_str(&others.0);
+        self
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn add(&mut self, name: &str, value: &Value) {
+        let comma = if self.0.is_empty() { "" } else { "," };
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "{comma}{}:{value}", Value::from(name));
+    }
+}
+
+/// As standard base64 writes them.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}

@@ -1,0 +1,146 @@
+//! One answer: what is kept, then what comes, until its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::select_all;
+use tokio::task::coop::consume_budget;
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::feed::{Feed, Page};
+use super::form::Form;
+use super::query::{Asked, Since};
+use super::streams::Place;
+
+/// A comment is written after so much silence.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// The time between two chunks, in which entries gather: a reader of a busy service is woken fifty times a second.
+const PACE: Duration = Duration::from_millis(20);
+
+/// Longer than any service runs.
+const FOR_EVER: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
+/// An answer that is being written.
+pub(super) struct Stream {
+    readings: Vec<Reading>,
+    asked: Asked,
+    until: Instant,
+    left: u64,
+    /// When the last chunk was written.
+    written: Instant,
+    over: bool,
+    place: Place,
+}
+
+/// Where the reader is in one feed.
+struct Reading {
+    kind: &'static str,
+    feed: Arc<dyn Feed>,
+    position: u64,
+    /// The newest entry when the answer began, which is written however little time there is.
+    newest: u64,
+}
+
+impl Stream {
+    pub(super) fn new(asked: Asked, feeds: Vec<Arc<dyn Feed>>, place: Place) -> Self {
+        let readings = asked.kinds.iter().zip(feeds).map(|((kind, since), feed)| {
+            let newest = feed.newest();
+            let position = match *since {
+                Since::Kept => feed.read(0, &asked.filter).lost,
+                Since::Now => newest,
+                // A number that this run has not reached is one of an earlier run.
+                Since::After(id) if id > newest => 0,
+                Since::After(id) => id,
+            };
+            Reading { kind, feed, position, newest }
+        });
+        let now = Instant::now();
+        Self {
+            readings: readings.collect(),
+            until: now + asked.wait.unwrap_or(FOR_EVER),
+            left: asked.limit.unwrap_or(u64::MAX),
+            written: now,
+            over: false,
+            asked,
+            place,
+        }
+    }
+
+    /// The next part of the answer; `None` at its end.
+    pub(super) async fn next(&mut self) -> Option<Bytes> {
+        let (feeds, streams) = (self.feeds(), self.place.streams());
+        while !self.over {
+            // Whatever comes from here on wakes the reader.
+            let grown = feeds.iter().map(|feed| feed.grown().notified());
+            let woken = select_all(grown.chain([streams.ending().notified()]).map(Box::pin));
+            let (has_ended, late) = (self.place.has_ended(), self.until <= Instant::now());
+            let (text, moved) = self.read();
+            let reached = self.readings.iter().all(|reading| reading.position >= reading.newest);
+            self.over = self.left == 0 || (late && reached) || (has_ended && !moved);
+            if !text.is_empty() {
+                self.written = Instant::now();
+                return Some(text.into());
+            }
+            consume_budget().await;
+            if self.over || moved {
+                continue;
+            }
+            let heartbeat = self.asked.form.heartbeat().filter(|_| self.written + HEARTBEAT < self.until);
+            let silent_at = heartbeat.map_or(self.until, |_| self.written + HEARTBEAT);
+            match (timeout_at(silent_at, woken).await, heartbeat) {
+                (Ok(_), _) => sleep_until((self.written + PACE).min(self.until)).await,
+                (Err(_), Some(heartbeat)) => {
+                    self.written = Instant::now();
+                    return Some(Bytes::from_static(heartbeat.as_bytes()));
+                }
+                (Err(_), None) => {}
+            }
+        }
+        None
+    }
+
+    fn feeds(&self) -> Vec<Arc<dyn Feed>> {
+        self.readings.iter().map(|reading| reading.feed.clone()).collect()
+    }
+
+    /// A page of each feed, written; and whether there was anything, wanted or not.
+    fn read(&mut self) -> (String, bool) {
+        let (mut out, mut moved) = (String::new(), false);
+        for index in 0..self.readings.len() {
+            let reading = &self.readings[index];
+            let page = reading.feed.read(reading.position, &self.asked.filter);
+            moved |= page.reached != reading.position;
+            self.write(index, &page, &mut out);
+        }
+        (out, moved)
+    }
+
+    fn write(&mut self, index: usize, page: &Page, out: &mut String) {
+        let form = self.asked.form;
+        let kind = self.asked.several.then_some(self.readings[index].kind);
+        if page.lost > 0 {
+            self.readings[index].position += page.lost;
+            let object = Form::lost_object(kind, self.readings[index].position, page.lost);
+            form.write_lost(out, &object, &self.position());
+        }
+        for entry in &page.entries {
+            if self.left == 0 {
+                return;
+            }
+            self.left -= 1;
+            self.readings[index].position = entry.id;
+            form.write(out, &Form::object(kind, entry), &self.position());
+        }
+        self.readings[index].position = page.reached;
+    }
+
+    /// What the reader shows to go on from here.
+    fn position(&self) -> String {
+        let positions = self.readings.iter().map(|Reading { kind, position, .. }| {
+            if self.asked.several { format!("{kind}:{position}") } else { position.to_string() }
+        });
+        positions.collect::<Vec<_>>().join(",")
+    }
+}
