@@ -158,7 +158,7 @@ def test_failures_are_one_line(hub):
             "the hub answered 401: ",
         ),
         (show, f"HostName=localhost:{port};{parts}", 1, f"localhost:{port}: "),
-        (show, None, 2, "a service connection string is needed"),
+        (show, None, 2, "a connection string of the hub is needed"),
         (show, f"HostName=localhost;SharedAccessKey={SECRET}", 2, "has no SharedAccessKeyName"),
         (show, f"HostName=localhost:x;{parts}", 2, "a port that is not a number"),
         (["hub", "device-twin", "update", "-d", "d"], owner, 2, "nothing to change"),

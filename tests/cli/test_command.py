@@ -23,7 +23,9 @@ def test_version(capsys):
 def test_wrong_usage(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(arguments)
-    assert "usage: azmqtt" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert error.startswith("azmqtt")
+    assert error.endswith(" --help'.\n")
 
 
 def test_python_dash_m():

@@ -114,6 +114,11 @@ def test_commands_find_it(capsys):
     assert "localhost accepted checked" in capsys.readouterr().out
     assert main(["device", "send-d2c-message", "--dev", "-d", "d", "-m", "module", "--data", "x"]) == 0
     assert main(["fault", "list", "--dev"]) == 0
+    capsys.readouterr()
+    assert main(["dps", "enrollment", "create", "--dev", "--eid", "e", "--query", "registrationId"]) == 0
+    assert capsys.readouterr().out == '"e"\n'
+    assert main(["device", "upload-file", "--dev", "--file-path", __file__, "--blob-name", "test"]) == 0
+    assert json.loads(capsys.readouterr().out)["blob_name"] == "my-device/test"
 
 
 @pytest.mark.usefixtures("dev_hub")

@@ -45,7 +45,7 @@ def test_a_fault_from_the_command_line(hub, command):
 
 def test_what_goes_wrong_says_why(hub, command, monkeypatch):
     for arguments, expected, text in [
-        (("set", "explode"), 1, 'the hub answered 400: unknown fault "explode"'),
+        (("set", "explode"), 1, 'the hub answered 400: ArgumentInvalid: unknown fault "explode"'),
         (("set", "drop:device_id=nobody"), 1, "the hub answered 404"),
         (("set", "drop:on"), 2, "'on' is not name=value"),
     ]:
@@ -54,7 +54,7 @@ def test_what_goes_wrong_says_why(hub, command, monkeypatch):
         assert text in err
     secret = hub.service_connection_string.rpartition("SharedAccessKey=")[2]
     for connection_string, text in [
-        ("", "a service connection string is needed"),
+        ("", "a connection string of the hub is needed"),
         (f"SharedAccessKey={secret}", "has no HostName"),
         (f"HostName=localhost:x;SharedAccessKeyName=p;SharedAccessKey={secret}", "a port that is not a number"),
         (f"HostName=localhost:1;SharedAccessKeyName=p;SharedAccessKey={secret}", "no server listens there"),

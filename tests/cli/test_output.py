@@ -9,7 +9,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import azmqtt
@@ -161,6 +161,7 @@ def test_a_table_fits_the_terminal(hub):
     assert "\x1b" not in printed.decode()
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(st.text(max_size=8), VALUES, max_size=6), max_size=4), st.integers(20, 100))
 def test_every_line_of_a_table_is_printable_and_fits(rows, width):
     with pytest.MonkeyPatch.context() as patch:

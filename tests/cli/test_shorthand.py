@@ -83,7 +83,7 @@ def test_a_file(tmp_path: Path):
     assert an_object(f"@{file}") == {"a": 1}
     file.write_text("[a, b]")
     assert a_list(f"@{file}") == ["a", "b"]
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(UsageError, match="No such file"):
         an_object(f"@{file}-missing")
 
 

@@ -200,7 +200,7 @@ def test_a_ca_certificate(
     ok(command("ca-certificate", "delete", "-n", "contoso-ca"))
     assert command("ca-certificate", "show", "-n", "contoso-ca")[0] == 1
     code, _, err = command("ca-certificate", "create", "-n", "no-ca", "--encoded-certificate", "@missing.pem")
-    assert (code, err) == (1, "azmqtt: missing.pem: No such file or directory\n")
+    assert (code, err) == (2, "azmqtt: missing.pem: No such file or directory\n")
 
 
 def test_the_namespace_itself(command: Command):

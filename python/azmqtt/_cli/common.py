@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from azmqtt._cli import output, usage
 from azmqtt._support import strict_json
@@ -95,9 +95,8 @@ def connection_options(*others: str, timeout: float = 30) -> argparse.ArgumentPa
     """Make the parent of the parsers of commands that connect; ``others`` are those of :func:`output.add_options`."""
     from azmqtt._cli import dev
 
-    parser = argparse.ArgumentParser(add_help=False)
-    output.add_options(parser.add_argument_group("output"), *others)
-    group = parser.add_argument_group("connection")
+    parser = argparse.ArgumentParser(add_help=False, parents=[network_options(*others, timeout=timeout)])
+    group = parser.add_argument_group("device")
     group.add_argument(
         "--connection-string",
         "-l",
@@ -105,15 +104,23 @@ def connection_options(*others: str, timeout: float = 30) -> argparse.ArgumentPa
         help=f"the device's or module's connection string, '-' to read it from stdin (default: ${CONNECTION_STRING})",
     )
     dev.add_client_options(group)
-    group.add_argument("--port", type=port, metavar="PORT", help="the hub's port (default: 8883, or 443)")
+    group.add_argument("--certificate", metavar="FILE", help="the client certificate in PEM, for x509=true")
+    group.add_argument(
+        "--private-key", metavar="FILE", help=f"its private key in PEM; the passphrase is read from ${PASSPHRASE}"
+    )
+    return parser
+
+
+def network_options(*others: str, timeout: float) -> argparse.ArgumentParser:
+    """Make the parent of the parsers of commands that connect in a way of their own."""
+    parser = argparse.ArgumentParser(add_help=False)
+    output.add_options(parser.add_argument_group("output"), *others)
+    group = parser.add_argument_group("connection")
+    group.add_argument("--port", type=port, metavar="PORT", help="the port (default: 8883, or 443 with --websocket)")
     group.add_argument("--trust", metavar="FILE", help="a PEM file with the root certificates to trust")
     group.add_argument("--websocket", action="store_true", help="speak MQTT over WebSockets, on port 443")
     group.add_argument(
         "--proxy", metavar="URL", help="http://… or socks5://… to go through, or 'environment' for HTTPS_PROXY"
-    )
-    group.add_argument("--certificate", metavar="FILE", help="the client certificate in PEM, for x509=true")
-    group.add_argument(
-        "--private-key", metavar="FILE", help=f"its private key in PEM; the passphrase is read from ${PASSPHRASE}"
     )
     group.add_argument(
         "--timeout",
@@ -190,21 +197,24 @@ def client_options(arguments: argparse.Namespace) -> ClientOptions:
     return options
 
 
-def client(arguments: argparse.Namespace) -> DeviceClient:
+def client(arguments: argparse.Namespace, *, https_port: int | None = None) -> DeviceClient:
     """Make a client, not yet connected."""
     from azmqtt import DeviceClient
     from azmqtt._cli import dev
 
+    options = client_options(arguments)
+    if https_port is not None:
+        options["https_port"] = https_port
     if dev.is_meant(arguments):
         found = dev.identity(arguments)
         where = found.options(websocket=arguments.websocket)
-        return DeviceClient.from_connection_string(found.connection_string, **{**where, **client_options(arguments)})
+        return DeviceClient.from_connection_string(found.connection_string, **{**where, **options})
     return DeviceClient.from_connection_string(
         connection_string(arguments),
         certificate=arguments.certificate,
         private_key=arguments.private_key,
         passphrase=os.environ.get(PASSPHRASE) if arguments.private_key or arguments.certificate else None,
-        **client_options(arguments),
+        **options,
     )
 
 
@@ -212,8 +222,7 @@ def text_or_file(text: str) -> str:
     """Return the text itself, the content of ``@file``, or for ``-`` what comes from stdin.
 
     Raises:
-        ValueError: The content is not a string; names the file.
-        OSError: The file cannot be read.
+        ValueError: The content is not a string, or the file cannot be read; names the file.
     """
     if text == "-":
         return _text("stdin", sys.stdin.buffer.read())
@@ -244,11 +253,27 @@ def _text(name: str, content: bytes) -> str:
 
 
 def file_or_stdin(path: str) -> bytes:
-    """Return the bytes of a file, or for ``-`` what comes from stdin."""
-    if path == "-":
-        return sys.stdin.buffer.read()
-    with open(path, "rb") as file:  # noqa: PTH123 - as elsewhere
+    """Return the bytes of a file, or for ``-`` what comes from stdin.
+
+    Raises:
+        UsageError: The file cannot be read; names it.
+    """
+    with open_or_stdin(path) as file:
         return file.read()
+
+
+def open_or_stdin(path: str) -> BinaryIO:
+    """Open a file, or for ``-`` stdin.
+
+    Raises:
+        UsageError: The file cannot be opened; names it.
+    """
+    if path == "-":
+        return sys.stdin.buffer
+    try:
+        return open(path, "rb")  # noqa: PTH123 - as elsewhere; the caller closes it
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
 
 
 def check_stdin(arguments: argparse.Namespace) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._cli import common, service
+from azmqtt._cli import common, device_registration, service_messages
 
 if TYPE_CHECKING:
     from azmqtt import CloudMessage, DesiredPatch, DeviceClient, MethodRequest
@@ -34,6 +35,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_send(commands)
     _add_receive(commands)
     _add_simulate(commands)
+    _add_upload(commands)
+    device_registration.add_commands(commands)
 
 
 def _add_send(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -65,7 +68,7 @@ def _add_receive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "c2d-message", help="receive or send cloud-to-device messages", description="Cloud-to-device messages."
     )
     verbs = c2d.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    service.add_message_commands(verbs)
+    service_messages.add_commands(verbs)
     receive = verbs.add_parser(
         "receive",
         parents=[common.connection_options()],
@@ -124,6 +127,22 @@ def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     simulate.set_defaults(run=_simulate)
 
 
+def _add_upload(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    upload = commands.add_parser(
+        "upload-file",
+        parents=[common.connection_options()],
+        help="upload a file to the hub's storage account",
+        description="Upload a file to the hub's storage account, over HTTPS.",
+    )
+    upload.add_argument("--file-path", "--fp", required=True, metavar="FILE", help="the file, '-' for stdin")
+    upload.add_argument("--content-type", "--ct", metavar="TYPE", help="its media type, such as image/jpeg")
+    upload.add_argument(
+        "--blob-name", metavar="NAME", help="its name in storage, behind the device id (default: the file's name)"
+    )
+    upload.add_argument("--https-port", type=common.port, metavar="PORT", help="the port of HTTPS (default: 443)")
+    upload.set_defaults(run=_upload)
+
+
 def _status(text: str) -> int:
     try:
         status = int(text)
@@ -142,6 +161,19 @@ def _send(arguments: argparse.Namespace) -> int:
     with common.client(arguments) as client:
         client.send_message(data, properties=application, qos=arguments.qos, **fields)
         common.say({"device_id": client.device_id, "bytes": len(data)})
+    return 0
+
+
+def _upload(arguments: argparse.Namespace) -> int:
+    name = arguments.blob_name or os.path.basename(arguments.file_path)  # noqa: PTH119 - as elsewhere
+    if arguments.file_path == "-" and arguments.blob_name is None:
+        raise common.UsageError("--file-path - needs --blob-name")
+    with (
+        common.open_or_stdin(arguments.file_path) as source,
+        common.client(arguments, https_port=arguments.https_port) as client,
+    ):
+        result = client.upload_file(source, name, content_type=arguments.content_type)
+    common.say({"blob_name": result.blob_name, "size": result.size})
     return 0
 
 

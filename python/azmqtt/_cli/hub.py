@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azmqtt._cli import dev, fault, hub_ready, page, service
+from azmqtt._cli import dev, fault, hub_ready, page, service_hub
 from azmqtt._cli.common import port_or_any, seconds
 from azmqtt._cli.dev import DEFAULT_DEVICE
 from azmqtt._cli.local import MQTT_PORT, add_addresses, add_packets, directory, fail, run_service, settle
@@ -66,7 +66,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="COMMAND",
         description="In place of running a hub, act as a back-end application on one that runs.",
     )
-    service.add_hub_commands(commands)
+    service_hub.add_commands(commands)
     page.add_commands(commands)
 
 

@@ -6,9 +6,10 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from azmqtt._cli import common, dev, page, service
+from azmqtt._cli import common, dev, page
 from azmqtt._cli.common import say_text
 from azmqtt._cli.local import MQTT_PORT
+from azmqtt._cli.service_rest import HUB
 
 if TYPE_CHECKING:
     import argparse
@@ -105,5 +106,5 @@ def _say_shell_lines(hub: LocalHub, devices: list[LocalDevice]) -> None:
             f"-t {topic} -m hello"
         )
     say_text("As a back-end application:")
-    say_text(f"  export {service.CONNECTION_STRING}={shlex.quote(hub.service_connection_string)}")
+    say_text(f"  export {HUB.variable}={shlex.quote(hub.service_connection_string)}")
     say_text(f"  azmqtt hub device-identity list {trust}")

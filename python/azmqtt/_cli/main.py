@@ -21,6 +21,7 @@ _MODULES = {
     "device-twin": "twin",
     "generate-sas-token": "sas",
     "check": "check",
+    "dps": "dps",
     "hub": "hub",
     "fault": "fault",
     "namespace": "namespace",
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - people read this, not developers
-        sys.stderr.write(f"azmqtt: {_line(error)}\n")
+        sys.stderr.write(f"azmqtt: {_line(error, getattr(parsed, 'names', {}))}\n")
         return _code(error)
     finally:
         _options.for_command = False
@@ -101,14 +102,15 @@ _OPTIONS = {
 }
 
 
-def _line(error: Exception) -> str:
-    """Say what went wrong in one line."""
+def _line(error: Exception, names: dict[str, str]) -> str:
+    """Say what went wrong in one line, with the names that the command has for arguments."""
     from azmqtt._errors import IotHubError
 
     text = " ".join(str(error).split())
     argument, colon, rest = text.partition(": ")
-    if argument in _OPTIONS:
-        text = f"{_OPTIONS[argument]}{colon}{rest}"
+    names = {**_OPTIONS, **names}
+    if argument in names:
+        text = f"{names[argument]}{colon}{rest}"
     if isinstance(error, OSError) and error.strerror:
         name = f"{error.filename}: " if error.filename else ""
         return f"{name}{error.strerror}"

@@ -54,8 +54,7 @@ class Property(NamedTuple):
         """Read what was given.
 
         Raises:
-            UsageError: It makes no sense; names the option.
-            OSError: A file cannot be read.
+            UsageError: It makes no sense, or a file cannot be read; names the option or the file.
         """
         option = self.options[0]
         if self.form == "file":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import sas
 from azmqtt._cli.https import Advice, Server, read_json
@@ -12,8 +12,6 @@ from azmqtt._support import strict_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_API_VERSION = "2021-04-12"
 
 #: The life of a token, in seconds. It serves one request.
 _TTL = 600
@@ -24,6 +22,27 @@ _ADVICE = Advice(
     no_http="is this the port of the service's REST API?",
 )
 
+_CONTINUATION = "x-ms-continuation"
+
+
+class Service(NamedTuple):
+    """A kind of service.
+
+    Attributes:
+        name: For people.
+        variable: The environment variable with its connection string.
+        version: The version of its REST API.
+    """
+
+    name: str
+    variable: str
+    version: str
+
+
+HUB = Service("hub", "IOTHUB_CONNECTION_STRING", "2021-04-12")
+
+PROVISIONING = Service("provisioning service", "IOTDPS_CONNECTION_STRING", "2021-10-01")
+
 
 class JsonText(str):
     """JSON that is sent as it is written."""
@@ -32,15 +51,22 @@ class JsonText(str):
 
 
 class ServiceApi:
-    """A hub as back-end applications see it. Shows no secret."""
+    """A hub or a provisioning service as back-end applications see it. Shows no secret."""
 
     def __init__(
-        self, parts: Mapping[str, str], *, trust: str | None = None, timeout: float = 30, advice: Advice = _ADVICE
+        self,
+        parts: Mapping[str, str],
+        service: Service = HUB,
+        *,
+        trust: str | None = None,
+        timeout: float = 30,
+        advice: Advice = _ADVICE,
     ) -> None:
         """Take the parts of a service connection string; nothing is sent yet.
 
         Args:
             parts: ``HostName``, perhaps with a port, ``SharedAccessKeyName`` and ``SharedAccessKey``.
+            service: Which kind it is.
             trust: A file with the roots to trust; the system's if absent.
             timeout: For a request, in seconds.
             advice: For errors.
@@ -52,11 +78,31 @@ class ServiceApi:
         if missing:
             hint = ": it is a device's; that of a policy is needed" if parts.get("DeviceId") else ""
             raise ValueError(f"the service connection string has no {missing[0]}{hint}")
+        self._service = service
         self._host, _, port = parts["HostName"].partition(":")
         if port and not (port.isascii() and port.isdigit()):
             raise ValueError("the service connection string's HostName has a port that is not a number")
         self._policy, self._key = parts["SharedAccessKeyName"], parts["SharedAccessKey"]
         self._server = Server(self._host, int(port or 443), trust=("--trust", trust), timeout=timeout, advice=advice)
+
+    @property
+    def host(self) -> str:
+        """The name of the service, without a port."""
+        return self._host
+
+    def entries(
+        self, method: str, path: str, body: Any = None, *, query: str = "", top: int | None = None
+    ) -> list[Any]:
+        """Return a list of which an answer has a page; ``top`` items at most."""
+        found: list[Any] = []
+        headers: dict[str, str] = {}
+        while True:
+            page, answered = self.request(method, path, body, headers=headers, query=query)
+            found += page
+            token = answered.get(_CONTINUATION)
+            if not token or (top is not None and len(found) >= top):
+                return found[:top]
+            headers[_CONTINUATION] = token
 
     def request(
         self,
@@ -74,7 +120,7 @@ class ServiceApi:
             BadAnswer: The answer is not JSON.
         """
         content, named = self.exchange(method, path, body, headers=headers, query=query, timeout=timeout)
-        return (read_json("the hub's answer", content) if content.strip() else None), named
+        return (read_json(f"the {self._service.name}'s answer", content) if content.strip() else None), named
 
     def exchange(
         self,
@@ -105,24 +151,38 @@ class ServiceApi:
         if body is not None and not isinstance(body, bytes):
             body = (body if isinstance(body, JsonText) else json.dumps(body)).encode()
             given["Content-Type"] = "application/json; charset=utf-8"
-        target = f"{path}?api-version={_API_VERSION}{query}"
+        target = f"{path}?api-version={self._service.version}{query}"
         answer = self._server.exchange(method, target, body, given, timeout=timeout)
         if not answer.is_success:
-            raise _refusal(answer.status, answer.reason, answer.body)
+            raise _refusal(self._service.name, answer.status, answer.reason, answer.body)
         return answer.body, answer.headers
 
 
-def _refusal(status: int, reason: str, content: bytes) -> RequestFailed:
-    """Read an error in either of the service's spellings (IoT Hub docs, "Understand and resolve errors")."""
-    code: int | None = None
-    message = reason
+def if_match(etag: str | None) -> dict[str, str]:
+    """Return the header of a condition: of any version without an etag."""
+    return {"If-Match": "*" if etag in (None, "*") else f'"{etag}"'}
+
+
+def _refusal(service: str, status: int, reason: str, content: bytes) -> RequestFailed:
+    """Read an error in one of the service's forms (IoT Hub docs, "Understand and resolve errors")."""
+    code, message = _code_and_message(content, reason)
+    text = f"the {service} answered {status}: {message}"
+    return RequestFailed(text, status=status, error_code=code, message=message)
+
+
+def _code_and_message(content: bytes, reason: str) -> tuple[int | None, str]:
     try:
-        message = strict_json.read(content)["Message"]
+        error = strict_json.read(content)
+        if "errorCode" in error:
+            return error["errorCode"], str(error["message"])
+        message = error["Message"]
+    except (ValueError, TypeError, LookupError):
+        return None, reason
+    try:
         inner = strict_json.read(message)
-        code, message = inner["errorCode"], inner["message"]
+        return inner["errorCode"], str(inner["message"])
     except (ValueError, TypeError, LookupError):
         # The older spelling, "ErrorCode:{name};{message}", or no body of the service's.
         named, separator, rest = str(message).partition(";")
-        message = rest if separator and named.startswith("ErrorCode:") else str(message)
-    text = f"the hub answered {status}: {message}"
-    return RequestFailed(text, status=status, error_code=code, message=message)
+        is_named = separator and named.startswith("ErrorCode:")
+        return None, f"{named.removeprefix('ErrorCode:')}: {rest}" if is_named else str(message)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from azmqtt._cli.connection_string import parts
 from azmqtt._cli.https import Advice, path
-from azmqtt._cli.service_rest import ServiceApi
+from azmqtt._cli.service_rest import HUB, Service, ServiceApi
 from azmqtt._errors import RequestFailed
 from azmqtt._support import dev_state
 
@@ -45,15 +45,19 @@ class DevIdentity(NamedTuple):
         return {"trust": self.hub.ca_file, "port": port, "https_port": self.hub.websocket_port}
 
 
-def service(timeout: float | None = None) -> ServiceApi:
-    """Return the development hub as back-end applications see it.
+def service(timeout: float | None = None, kind: Service = HUB) -> ServiceApi:
+    """Return the development hub, or its provisioning service, as back-end applications see it.
 
     Raises:
         FileNotFoundError: No such hub was ever started; says how.
         PermissionError: Others can read or write its file.
         ValueError: Its file is damaged.
     """
-    return _service(dev_state.dev_hub(), timeout)
+    hub = dev_state.dev_hub()
+    if kind is HUB:
+        return _service(hub, timeout)
+    text = dev_state.text("hub", dev_state.read("hub"), "provisioning_service_connection_string")
+    return ServiceApi(parts(text), kind, trust=hub.ca_file, timeout=timeout or _TIMEOUT, advice=_ADVICE)
 
 
 def identity(device_id: str, module_id: str | None = None, timeout: float | None = None) -> DevIdentity:
