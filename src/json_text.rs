@@ -158,7 +158,7 @@ impl Writer<'_> {
         if depth > MAX_DEPTH {
             return Err(Refusal::new(
                 Kind::Value,
-                format!("nested more than {MAX_DEPTH} deep, or holds itself"),
+                format!("nested more than {MAX_DEPTH} levels deep, or contains itself"),
             ));
         }
         if self.out.len() > MAX_LENGTH {
@@ -197,7 +197,7 @@ impl Writer<'_> {
         let text = text.to_str().map_err(|_| {
             Refusal::new(
                 Kind::Value,
-                "the text holds half of a surrogate pair and cannot be written as UTF-8",
+                "the text contains half of a surrogate pair and cannot be written as UTF-8",
             )
         })?;
         done(serde_json::to_writer(&mut self.out, text))
@@ -275,7 +275,7 @@ impl Writer<'_> {
             let name = self.out.get(start..).unwrap_or_default().to_vec();
             let shown = String::from_utf8_lossy(name.get(1..name.len() - 1).unwrap_or_default()).into_owned();
             if !names.insert(name) {
-                return Err(Refusal::new(Kind::Value, format!("two keys are {shown:?} in JSON")));
+                return Err(Refusal::new(Kind::Value, format!("two keys become {shown:?} in JSON")));
             }
             self.out.push(b':');
             self.write(&value, depth + 1).map_err(|refusal| refusal.within(Step::Key(shown)))?;

@@ -43,7 +43,7 @@ impl MethodCall {
         let device = self.core.device()?;
         let body = to_json_within("the response", payload, self.json_default.as_ref(), MAX_METHOD_BODY)?;
         let call = self.call.lock().take();
-        let call = call.ok_or_else(|| PyRuntimeError::new_err("the call has its response already"))?;
+        let call = call.ok_or_else(|| PyRuntimeError::new_err("the call already has its response"))?;
         Ok((device, call, body.into()))
     }
 }

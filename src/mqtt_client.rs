@@ -156,7 +156,7 @@ fn quality(qos: u8) -> PyResult<QoS> {
 fn refused(reason: Refused) -> PyErr {
     PyValueError::new_err(match reason {
         Refused::Message => {
-            "topic: it must not be empty, and hold no wildcard and no U+0000; with the payload it may have 256 MiB"
+            "topic: it must not be empty or contain a wildcard or U+0000, and may have 256 MiB together with the payload"
         }
         Refused::Filter => "topic: it is not a valid filter (MQTT 3.1.1 §4.7)",
     })

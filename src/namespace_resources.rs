@@ -83,11 +83,7 @@ pub(super) fn rule(scheme: &str, thumbprints: Vec<String>) -> PyResult<Certifica
     }
     let thumbprints = thumbprints.into_iter().map(|text| Thumbprint::parse(&text)).collect::<Result<_, _>>();
     let rule = CertificateRule::Thumbprint(thumbprints.map_err(|error| value_error(&error))?);
-    if rule.name() == scheme {
-        Ok(rule)
-    } else {
-        Err(PyValueError::new_err("there is no such validation scheme"))
-    }
+    if rule.name() == scheme { Ok(rule) } else { Err(PyValueError::new_err("unknown validation scheme")) }
 }
 
 /// The permission of this name, as the service spells it.

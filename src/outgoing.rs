@@ -211,6 +211,6 @@ fn text(value: Borrowed<'_, '_, PyAny>, name: impl Fn() -> String) -> PyResult<S
 fn utf8(text: &Bound<'_, PyString>, name: impl Fn() -> String) -> PyResult<String> {
     text.to_str().map(str::to_owned).map_err(|_| {
         let name = name();
-        PyValueError::new_err(format!("{name}: the text holds half of a surrogate pair and is not UTF-8"))
+        PyValueError::new_err(format!("{name}: the text contains half of a surrogate pair and is not UTF-8"))
     })
 }

@@ -27,7 +27,7 @@ impl Upload {
         let identity = &core.config().identity;
         if identity.module_id.is_some() {
             return Err(PyValueError::new_err(
-                "modules cannot upload files: IoT Hub has it for devices alone",
+                "modules cannot upload files: IoT Hub supports it only for devices",
             ));
         }
         check_blob_name(&identity.device_id, &blob_name)

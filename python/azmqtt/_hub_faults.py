@@ -85,7 +85,7 @@ class InjectedFault:
         if not (yield poll, timeout):
             msg = f"{self!r}: waited {timeout} s for {count}"
             if self.rule.get("on") == "now" and not self.fired:
-                msg += "; it happens to connections that are up at that moment, and there was none"
+                msg += "; it affects connections that are open at that time, and there was none"
             raise TimeoutError(msg)
 
     def remove(self) -> bool:

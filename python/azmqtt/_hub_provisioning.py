@@ -50,7 +50,7 @@ class EnrollmentGroup:
         """
         key = self.secondary_key if secondary else self.key
         if key is None:
-            raise ValueError(f"the group {self.name} is one of certificates, not of keys")
+            raise ValueError(f"the group {self.name} uses certificates, not keys")
         return _core.derive_device_key(key, registration_id)
 
 

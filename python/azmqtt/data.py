@@ -117,7 +117,7 @@ def _parts(message: Any) -> tuple[Any, dict[str, Any], dict[str, Any], dict[str,
     """Split a message into its time, attributes, body and properties."""
     content = _first(message, "body", "payload")
     if not isinstance(content, bytes):
-        raise TypeError(f"messages: {type(message).__name__} is not a message that has come in")
+        raise TypeError(f"messages: {type(message).__name__} is not a received message")
     facts = {name: getattr(message, name) for name in _FACTS if getattr(message, name, None) is not None}
     properties: dict[str, Any] = {}
     for prefix, given in (

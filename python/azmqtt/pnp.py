@@ -136,7 +136,7 @@ def writable_properties(
         properties = instance("desired", desired, Mapping)
         version = version if version is not None else properties.get("$version")
     if version is None:
-        raise ValueError("version must be given: these desired properties do not hold their $version")
+        raise ValueError("version must be given: these desired properties do not contain their $version")
     items = []
     for name, value in properties.items():
         is_marked = isinstance(value, Mapping) and value.get("__t") == "c"

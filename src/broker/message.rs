@@ -188,7 +188,7 @@ impl MqttMessage {
                 return Ok(());
             }
             return Err(PyRuntimeError::new_err(
-                "the message is acknowledged by itself: make the client with ack=\"manual\" to do it here",
+                "the client acknowledges messages automatically: create it with ack=\"manual\" to use ack()",
             ));
         };
         let client = core.client()?;

@@ -139,7 +139,7 @@ impl Options<'_> {
             return Ok(broker);
         }
         broker.websocket(self.path.clone(), Vec::new()).ok_or_else(|| {
-            PyValueError::new_err("path: it must begin with a slash and hold visible ASCII only")
+            PyValueError::new_err("path: it must begin with a slash and contain only visible ASCII")
         })
     }
 }

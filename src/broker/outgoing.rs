@@ -204,7 +204,7 @@ pub(super) fn topic(object: &Bound<'_, PyAny>, limits: TopicLimits) -> PyResult<
     {
         return Ok(text.into());
     }
-    Err(no_topic(object, limits).err().unwrap_or_else(|| PyValueError::new_err("topic: it is none")))
+    Err(no_topic(object, limits).err().unwrap_or_else(|| PyValueError::new_err("topic: it is missing")))
 }
 
 /// Checks the topic of a message that was made before, for a broker with these limits.

@@ -197,10 +197,10 @@ def test_the_environment_of_iot_operations(mosquitto, tmp_path):
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        (0x83, "something in the CONNECT"),
+        (0x83, "a part of the CONNECT"),
         (0x84, "--protocol 4"),
         (0x86, "user name, password"),
-        (0x87, "what the broker allows this client"),
+        (0x87, "the client's permissions on the broker"),
         (0x88, "try again later"),
         (0x8C, "--method"),
     ],
@@ -324,4 +324,4 @@ def test_tls_where_there_is_none_and_the_reverse(mosquitto):
     for protocol in (5, 4):
         code, out, err = run(*where, "--port", mosquitto.tls_port, "--no-tls", "--protocol", protocol)
         assert (code, err) == (1, "azmqtt: the connection fails at MQTT CONNECT\n")
-        assert "leave --no-tls out" in report(out)["MQTT CONNECT"]["advice"]
+        assert "omit --no-tls" in report(out)["MQTT CONNECT"]["advice"]

@@ -152,7 +152,7 @@ def test_there_are_methods_to_check():
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda hub: hub.telemetry("unknown"), LookupError, "there is no device unknown"),
+        (lambda hub: hub.telemetry("unknown"), LookupError, "the device unknown does not exist"),
         (lambda hub: hub.telemetry("d", after=-1), ValueError, "after must not be negative, not -1"),
         (lambda hub: hub.wait_for_telemetry("d", -1), ValueError, "count must not be negative, not -1"),
         (lambda hub: hub.wait_for_telemetry("d", timeout=math.nan), ValueError, "timeout must be a number of seconds"),

@@ -134,7 +134,7 @@ def nested(depth):
         ({"a": 2**64}, ValueError, "reported.a is an integer outside"),
         ({"a": [-(10**30)]}, ValueError, "reported.a[0] is an integer outside"),
         ({"a": 10**5000}, ValueError, "a"),
-        ({"a": "\ud800"}, ValueError, "patch.a: the text holds half of a surrogate pair"),
+        ({"a": "\ud800"}, ValueError, "patch.a: the text contains half of a surrogate pair"),
         ({"\ud800": 1}, ValueError, "surrogate"),
         ({"a": 2**52}, ValueError, "reported.a"),
         ({"a.b": 1}, ValueError, "has '.' in its key"),
@@ -159,7 +159,7 @@ def test_patches(client, patch, error, text):
 def test_a_patch_that_holds_itself(client):
     patch = {}
     patch["again"] = [patch]
-    with pytest.raises(ValueError, match="nested more than 128 deep, or holds itself"):
+    with pytest.raises(ValueError, match="nested more than 128 levels deep, or contains itself"):
         client.patch_reported_properties(patch)
 
 

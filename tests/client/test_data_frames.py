@@ -117,7 +117,7 @@ def test_nothing():
 
 def test_what_is_no_message():
     for wrong in (5, "text", azmqtt.Message({"a": 1})):
-        with pytest.raises(TypeError, match=f"{type(wrong).__name__} is not a message that has come in"):
+        with pytest.raises(TypeError, match=f"{type(wrong).__name__} is not a received message"):
             frame([wrong])
 
 

@@ -167,7 +167,7 @@ def test_the_form_of(value, text):
         ({(1, 2): 1}, TypeError, "value.a[1]: a key is tuple, not str"),
         ({object(): 1}, TypeError, "value.a[1]: a key is object, not str"),
         ({math.nan: 1}, ValueError, "value.a[1]: a key: NaN is not JSON"),
-        ({1: 2, "1": 3}, ValueError, "value.a[1]: two keys are '1' in JSON"),
+        ({1: 2, "1": 3}, ValueError, "value.a[1]: two keys become '1' in JSON"),
         ({Colour.RED: {dt.date(2026, 1, 2): math.nan}}, ValueError, "value.a[1].red.2026-01-02: NaN is not JSON"),
     ],
 )
@@ -300,7 +300,7 @@ def test_what_the_function_raises():
 
 
 def test_a_function_without_an_end():
-    with pytest.raises(ValueError, match="nested more than 128 deep, or holds itself"):
+    with pytest.raises(ValueError, match="nested more than 128 levels deep, or contains itself"):
         written(Point(1), lambda value: Point(value.x))
 
 

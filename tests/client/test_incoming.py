@@ -197,7 +197,7 @@ def test_plain_handlers(hub, client, caplog):
     assert [(record.name, record.levelno) for record in caplog.records] == [("azmqtt.handlers", logging.ERROR)]
     assert "on_message raised" in caplog.text
     assert "handler's own" in caplog.text
-    with pytest.raises(RuntimeError, match="registered already"):
+    with pytest.raises(RuntimeError, match="already registered"):
         client.on_message(print)
 
 

@@ -315,7 +315,7 @@ def test_disconnect_until_the_next_call(hub, client):
     client.disconnect()
     assert (client.state, client.last_error) == ("disconnected", None)
     hub.wait_for_connection(client.device_id, connected=False)
-    assert hub.last_close(client.device_id) == "the client said goodbye"
+    assert hub.last_close(client.device_id) == "the client sent DISCONNECT"
     hub.send_c2d(client.device_id, "while it was away")
     with pytest.raises(queue.Empty):
         received.get(timeout=0.2)  # a handler does not connect by itself

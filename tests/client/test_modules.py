@@ -120,9 +120,9 @@ def test_inputs_have_handlers_of_their_own(hub, module):
     thread = "azmqtt-handlers"
     assert seen == [("first", b"in1", thread), ("second", b"in2"), ("in3", b"in3"), ("first", b"in1", thread)]
     until(lambda: pending(hub, module) == 0)
-    with pytest.raises(RuntimeError, match="the input 'in1' is registered already"):
+    with pytest.raises(RuntimeError, match="the input 'in1' is already registered"):
         module.on_input_message("in1", print)
-    with pytest.raises(RuntimeError, match="all other inputs is registered already"):
+    with pytest.raises(RuntimeError, match="all other inputs is already registered"):
         module.on_message(print)
 
 
@@ -255,13 +255,13 @@ def test_modules_of_a_hub(hub):
     assert "SharedAccessKey" not in repr(module)
     hub.create_module(device_id, "m0", key="AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
     assert [m.module_id for m in hub.modules(device_id)] == ["m0", "m1"]
-    with pytest.raises(ValueError, match=f"the module {device_id}/m1 exists already"):
+    with pytest.raises(ValueError, match=f"the module {device_id}/m1 already exists"):
         hub.create_module(device_id, "m1")
-    with pytest.raises(LookupError, match="there is no device nobody"):
+    with pytest.raises(LookupError, match="the device nobody does not exist"):
         hub.create_module("nobody", "m1")
     hub.remove_module(device_id, "m0")
     for call in (hub.module, hub.remove_module):
-        with pytest.raises(LookupError, match=f"there is no module {device_id}/m0"):
+        with pytest.raises(LookupError, match=f"the module {device_id}/m0 does not exist"):
             call(device_id, "m0")
     with pytest.raises(ValueError, match="module_id needs the device_id"):
         hub.telemetry(module_id="m1")

@@ -190,8 +190,8 @@ def test_missing_variables_are_named(monkeypatch, missing):
     ("name", "value", "rule"),
     [
         ("IOTEDGE_WORKLOADURI", "ftp://x", "must begin with unix:// or http://"),
-        ("IOTEDGE_DEVICEID", "a b", "may hold only"),
-        ("IOTEDGE_MODULEID", "a/b", "may hold only"),
+        ("IOTEDGE_DEVICEID", "a b", "may contain only"),
+        ("IOTEDGE_MODULEID", "a/b", "may contain only"),
         ("IOTEDGE_IOTHUBHOSTNAME", "https://hub", "without a scheme"),
         ("IOTEDGE_GATEWAYHOSTNAME", "gateway:8883", "without a port"),
     ],
@@ -207,7 +207,7 @@ def test_malformed_variables_are_named(monkeypatch, name, value, rule):
 
 
 def test_an_empty_environment_says_what_is_looked_for():
-    with pytest.raises(ValueError, match="says nothing of a device") as caught:
+    with pytest.raises(ValueError, match="does not describe a device") as caught:
         azmqtt.DeviceClient.from_environment()
     for name in (*EDGE, "EdgeHubConnectionString", "IotHubConnectionString", "IOTHUB_DEVICE_CONNECTION_STRING"):
         assert name in str(caught.value)

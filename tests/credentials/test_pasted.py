@@ -149,7 +149,7 @@ def test_a_certificate_that_its_file_distrusts_is_no_root(hub, tmp_path: Path):
         (pkcs7.serialize_certificates([issue("a").certificate], PEM), "openssl pkcs7 -print_certs"),
         (pkcs7.serialize_certificates([issue("a").certificate], DER), "openssl pkcs7 -print_certs"),
         (pkcs12.serialize_key_and_certificates(b"a", *issue("a")[::-1], None, PLAIN), "openssl pkcs12"),
-        (issue("a").key_pem, "it holds a private key"),
+        (issue("a").key_pem, "it contains a private key"),
         (issue("a").pem.replace(b"-----BEGIN", "\u2014\u2013BEGIN".encode(), 1) + issue("b").pem, "section 1"),
     ],
 )

@@ -319,10 +319,10 @@ def test_what_is_wrong_is_named(tmp_path: Path):
     assert wrong(missing).startswith(f"certificate: {str(missing)!r} cannot be read: No such file")
     assert wrong(own.pem, missing).startswith(f"private_key: {str(missing)!r} cannot be read")
     assert wrong(b"rubbish") == "certificate: it contains neither PEM text (-----BEGIN …) nor DER"
-    assert wrong(own.key_pem) == "certificate: there is a private key in it and no certificate"
+    assert wrong(own.key_pem) == "certificate: it contains a private key, but no certificate"
     assert wrong(own.pem) == "private_key: it must be given, as the certificate's PEM contains none"
     assert wrong(own.pem, own.pem).startswith("private_key: it contains none")
-    assert wrong(own.pem, own.key_pem + other.key_pem) == "private_key: there is more than one in it"
+    assert wrong(own.pem, own.key_pem + other.key_pem) == "private_key: it contains more than one"
     assert wrong(own.pem, other.key_pem) == "private_key: it does not belong to the certificate"
     assert wrong(own.pem[:-40], own.key_pem) == "certificate: section 1 in it is damaged or cut off"
     assert wrong(own.pem + own.pem.replace(b"M", b"N"), own.key_pem).startswith("certificate: section 2")

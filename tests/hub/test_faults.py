@@ -294,14 +294,18 @@ def test_what_is_injected_can_be_seen_and_taken_away(hub, device):
     [
         (lambda hub: hub.inject_fault(5), TypeError, "fault must be a fault of azmqtt.faults or str, not int"),
         (lambda hub: hub.inject_fault("explode"), ValueError, 'unknown fault "explode": expected one of drop'),
-        (lambda hub: hub.inject_fault("lose"), ValueError, "lose needs the moment"),
+        (lambda hub: hub.inject_fault("lose"), ValueError, "lose needs an event"),
         (lambda hub: hub.inject_fault("lose:on"), ValueError, "'on' is not name=value"),
         (lambda hub: hub.inject_fault("{"), ValueError, "is not JSON"),
         (lambda hub: hub.inject_fault(faults.Delay("puback", -1)), ValueError, "seconds must be a number from 0"),
         (lambda hub: hub.inject_fault(faults.Refuse(9)), ValueError, "code must be a whole number"),
         (lambda hub: hub.inject_fault(faults.Drop(), count=0), ValueError, "count must be at least 1"),
         (lambda hub: hub.inject_fault(faults.Drop(), count="x"), TypeError, "count must be int, not str"),
-        (lambda hub: hub.inject_fault(faults.Drop(), device_id="nobody"), LookupError, "there is no device nobody"),
+        (
+            lambda hub: hub.inject_fault(faults.Drop(), device_id="nobody"),
+            LookupError,
+            "the device nobody does not exist",
+        ),
         (lambda hub: hub.inject_fault(faults.ChangeTwin()), ValueError, "change_twin needs desired or reported"),
         (
             lambda hub: hub.start_fault_schedule(faults.FaultSchedule(1, 1, [(faults.Drop(), {})])),

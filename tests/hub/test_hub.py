@@ -237,7 +237,7 @@ def test_errors_name_what_is_wrong(hub: LocalHub, tmp_path: Path) -> None:
         hub.twin("nobody")
     with pytest.raises(LookupError, match="nobody"):
         hub.wait_for_telemetry("nobody")
-    with pytest.raises(ValueError, match="dev1 exists already"):
+    with pytest.raises(ValueError, match="dev1 already exists"):
         hub.create_device("dev1")
     with pytest.raises(ValueError, match="device id"):
         hub.create_device("a b")

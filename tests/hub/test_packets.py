@@ -33,7 +33,7 @@ def test_a_message_and_its_acknowledgement(recording, websocket):
     assert (publish.direction, publish.qos, publish.dup, publish.retain) == ("to_hub", 1, False, False)
     assert (publish.topic, publish.payload) == (f"devices/{device_id}/messages/events/a=b", b"hello")
     assert (puback.direction, puback.packet_id) == ("to_device", publish.packet_id)
-    assert closed.reason == "the client said goodbye"
+    assert closed.reason == "the client sent DISCONNECT"
     assert {packet.connection for packet in packets} == {1}
     assert abs((connect.time - datetime.now(timezone.utc)).total_seconds()) < 60
     assert recording.packets(device_id, after=publish.sequence) == packets[3:]
@@ -80,7 +80,7 @@ def test_the_log_is_for_people_and_shows_no_secret(recording):
     assert lines[3].endswith("      ← CONNACK 0 (accepted)")
     assert '20 B {"temperature":21.5}' in log
     assert f"100 B {'x' * 60}…" in log
-    assert lines[-1].endswith("■ closed: the client said goodbye")
+    assert lines[-1].endswith("■ closed: the client sent DISCONNECT")
     assert key not in log
     assert "sig=" not in log + repr(recording.packets(device.device_id))
     assert recording.packet_log("nobody") == "no packets"

@@ -116,10 +116,10 @@ def test_functions_in_the_place_of_a_credential(at_noon):
 @pytest.mark.parametrize(
     ("answer", "error", "text"),
     [
-        (5, TypeError, "get_token must return a str or what has a token, not int"),
+        (5, TypeError, "get_token must return a str or an object with a token, not int"),
         ("", ValueError, "the token is empty"),
-        ("Bearer\n", ValueError, "what no token holds"),
-        ("x" * 8193, ValueError, "the token has 8,193 bytes, and Event Grid takes 8,192"),
+        ("Bearer\n", ValueError, "invalid characters"),
+        ("x" * 8193, ValueError, "the token has 8,193 bytes, and Event Grid allows 8,192"),
         (SimpleNamespace(token="x", expires_on="soon"), ValueError, "expires_on of the token must be a number"),
         (SimpleNamespace(token="x", expires_on=1), ValueError, "the token has expired: its expires_on was"),
     ],
@@ -164,7 +164,7 @@ def test_an_exchange_of_ones_own(at_noon):
     assert not enhanced.waits
     with pytest.raises(TypeError, match="on_challenge must return bytes or None, not str"):
         Enhanced("M", lambda _: "text").begin()
-    with pytest.raises(ValueError, match="the broker asks for more than the token, which CUSTOM-JWT does not know"):
+    with pytest.raises(ValueError, match="the broker sent a challenge, which CUSTOM-JWT does not support"):
         JsonWebToken(jwt).challenge(b"?")
 
 

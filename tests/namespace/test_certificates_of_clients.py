@@ -62,7 +62,7 @@ def test_ca_certificates_from_their_making_to_their_end():
         made = namespace.create_ca_certificate("own-ca", namespace.ca_file, description="mine")
         assert (made.name, made.encoded_certificate, made.description) == ("own-ca", namespace.ca_pem, "mine")
         assert made.issue_time < made.expiry_time
-        with pytest.raises(ValueError, match="there is a CA certificate own-ca already"):
+        with pytest.raises(ValueError, match="the CA certificate own-ca already exists"):
             namespace.create_ca_certificate("own-ca", namespace.ca_pem)
         other = namespace.create_certificate("not-an-authority").certificate
         updated = namespace.update_ca_certificate("own-ca", encoded_certificate=other)
@@ -78,7 +78,7 @@ def test_ca_certificates_from_their_making_to_their_end():
             lambda: namespace.update_ca_certificate("own-ca"),
             lambda: namespace.delete_ca_certificate("own-ca"),
         ):
-            with pytest.raises(LookupError, match="there is no CA certificate own-ca"):
+            with pytest.raises(LookupError, match="the CA certificate own-ca does not exist"):
                 call()
         with pytest.raises(ValueError, match="certificate"):
             namespace.create_ca_certificate("no-ca", b"nothing")

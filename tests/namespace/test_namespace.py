@@ -63,7 +63,7 @@ def test_a_handshake_that_fails_says_why():
     with azmqtt.LocalNamespace() as namespace:
         refusal = refusal_of(namespace, namespace.https_port, b"GET / HTTP/1.1\r\n\r\n")
     assert refusal.startswith("HTTPS port: TLS handshake with 127.0.0.1:")
-    assert refusal.endswith("what came is not TLS")
+    assert refusal.endswith("the client does not speak TLS")
 
 
 def test_nothing_is_allowed_before_there_is_a_binding():

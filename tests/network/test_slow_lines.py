@@ -113,7 +113,7 @@ def test_a_short_timeout_says_that_the_line_may_be_dead(hub, line, make_client):
     client = make_client()
     client.connect()
     line.cut()
-    with pytest.raises(azmqtt.RequestTimeout, match="connected, but nothing has come from the hub for 1"):
+    with pytest.raises(azmqtt.RequestTimeout, match="connected, but nothing has arrived from the hub for 1"):
         client.send_message("lost", timeout=1.5)
 
 

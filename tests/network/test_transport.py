@@ -91,7 +91,7 @@ def test_the_host_names_of_devices(websocket: bool) -> None:  # noqa: FBT001
 @pytest.mark.parametrize(("kind", "scheme"), [(HttpProxy, "http"), (SocksProxy, "socks5")])
 def test_a_wrong_login(hub: LocalHub, kind: type[ProxyServer], scheme: str) -> None:
     with kind(login=("user", "right")) as proxy:
-        for login, expected in [("", "wants a user name and a password"), ("user:hunter2@", "does not take this")]:
+        for login, expected in [("", "wants a user name and a password"), ("user:hunter2@", "refused this")]:
             url = f"{scheme}://{login}127.0.0.1:{proxy.port}"
             with hub.device_client(hub.create_device().device_id, proxy=url) as client:
                 with pytest.raises(ConnectionFailed, match=expected) as raised:

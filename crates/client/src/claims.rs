@@ -52,7 +52,7 @@ impl Claims {
         let (Some(header), Some(claims), Some(_), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
-            return Err("it has not three parts with dots in between");
+            return Err("it does not have three parts separated by dots");
         };
         let header = part(header).ok_or("its header cannot be read")?;
         let claims = part(claims).ok_or("its claims cannot be read")?;
@@ -85,7 +85,7 @@ impl Claims {
                 Some(format!("it has expired {} s ago by this machine's clock (exp)", now - to))
             }
             (Some(from), _) if from > now => {
-                Some(format!("it is valid only in {} s by this machine's clock (nbf)", from - now))
+                Some(format!("it becomes valid in {} s by this machine's clock (nbf)", from - now))
             }
             _ => None,
         }
@@ -126,7 +126,7 @@ impl Claims {
             doubts.extend(self.wrong_for_custom(username));
         }
         if method != SERVICE_ACCOUNT && self.expires.is_none() {
-            doubts.push("the token says not when it expires (exp)".to_owned());
+            doubts.push("the token has no expiry (exp)".to_owned());
         }
         doubts
     }
@@ -155,7 +155,7 @@ impl Claims {
             }
             (Some(subject), Some(name)) if subject.to_lowercase() != name.to_lowercase() => {
                 doubts.push(
-                    "the subject (sub) is not the user name, and it is the authentication name".to_owned(),
+                    "the subject (sub), which is the authentication name, is not the user name".to_owned(),
                 );
             }
             (Some(_), _) => {}
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(doubts(900), Some(audience.clone()));
         let late = format!("it has expired 60 s ago by this machine's clock (exp); {audience}");
         assert_eq!(doubts(1060), Some(late));
-        let early = format!("it is valid only in 40 s by this machine's clock (nbf); {audience}");
+        let early = format!("it becomes valid in 40 s by this machine's clock (nbf); {audience}");
         assert_eq!(doubts(400), Some(early));
         assert_eq!(super::doubts("SCRAM", text.as_bytes(), HOST, None, 1060), None);
         assert_eq!(super::doubts(CUSTOM, b"s3cret", HOST, None, 1060), None);

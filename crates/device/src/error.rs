@@ -105,7 +105,7 @@ impl fmt::Display for Error {
                 if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
             }
             Self::ProvisioningFailed(failure) => failure.fmt(f),
-            Self::BadAnswer { reason } => write!(f, "the answer makes no sense: {reason}"),
+            Self::BadAnswer { reason } => write!(f, "the answer is invalid: {reason}"),
             Self::OutboxFull { messages, bytes } => {
                 write!(f, "the outbox is full: {messages} messages, {bytes} bytes are not acknowledged yet")
             }

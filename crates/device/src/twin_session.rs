@@ -65,7 +65,7 @@ impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::RequestId(rule) => write!(f, "request_id: {rule}"),
-            Self::RequestIdInUse => f.write_str("request_id: a request with it is open already"),
+            Self::RequestIdInUse => f.write_str("request_id: it is in use by an open request"),
             Self::Full(error) => error.fmt(f),
         }
     }
@@ -277,7 +277,7 @@ fn check_request_id(request_id: &str) -> Result<(), &'static str> {
     if request_id.is_empty() || request_id.len() > MAX_REQUEST_ID {
         Err("it must have 1 to 128 characters")
     } else if !request_id.bytes().all(plain) {
-        Err("it may hold only ASCII letters, digits, '-', '_', '.', '~', ':' and '@'")
+        Err("it may contain only ASCII letters, digits, '-', '_', '.', '~', ':' and '@'")
     } else {
         Ok(())
     }

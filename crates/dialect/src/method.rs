@@ -13,10 +13,10 @@ pub fn check_method_name(name: &str) -> Result<(), MethodNameError> {
     if name.is_empty() {
         Err(MethodNameError("must not be empty"))
     } else if name.contains(['+', '#']) {
-        Err(MethodNameError("must not hold '+' or '#': they cannot stand in an MQTT topic name"))
+        Err(MethodNameError("must not contain '+' or '#', which an MQTT topic name cannot contain"))
     } else if !name.bytes().all(|b| b.is_ascii_graphic() && !b"$()<>@,;:\\\"/[]?={}".contains(&b)) {
         Err(MethodNameError(
-            "may hold only printable ASCII without spaces and $ ( ) < > @ , ; : \\ \" / [ ] ? = { }",
+            "may contain only printable ASCII without spaces and $ ( ) < > @ , ; : \\ \" / [ ] ? = { }",
         ))
     } else if name.len() > MAX_NAME {
         Err(MethodNameError("must fit into an MQTT topic: at most 1,024 characters"))

@@ -36,9 +36,9 @@ pub enum PastedError {
 impl fmt::Display for PastedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Quote => f.write_str("there is a quote at one end and none at the other; is it whole?"),
+            Self::Quote => f.write_str("it has a quotation mark at one end only; is it complete?"),
             Self::Json => {
-                f.write_str("it begins like JSON, but is not; pass the text alone, or all of the JSON")
+                f.write_str("it begins like JSON, but is not JSON; pass only the text, or the complete JSON")
             }
             Self::Member { name, several: false } => write!(f, "the JSON has no string \"{name}\""),
             Self::Member { name, several: true } => {

@@ -161,7 +161,7 @@ impl fmt::Display for BagError {
         f.write_str(match self {
             Self::EmptyName => "a property has no name",
             Self::Encoding => "a property is not percent-encoded UTF-8",
-            Self::RawColon => "a property holds a ':' that is not percent-encoded",
+            Self::RawColon => "a property contains a ':' that is not percent-encoded",
         })
     }
 }

@@ -39,7 +39,7 @@ pub fn check_blob_name(device_id: &str, name: &str) -> Result<(), BlobNameError>
     } else if device_id.chars().count() + 1 + name.chars().count() > MAX_BLOB_NAME {
         refuse("must have at most 1,024 characters, the device id and a slash included")
     } else if name.chars().any(char::is_control) || name.contains('\\') {
-        refuse("must not hold control characters or backslashes")
+        refuse("must not contain control characters or backslashes")
     } else if name.ends_with(['.', '/']) {
         refuse("must not end with a dot or a slash")
     } else if name.split('/').any(|segment| matches!(segment, "" | "." | "..")) {

@@ -56,7 +56,7 @@ impl Handshake {
             }
             Ok(Ok(stream)) => return Some(stream),
             Ok(Err(error)) => tls_error(&error).map_or(Failure::Silent, explain),
-            Err(_) => Failure::Other(format!("the client did not finish it within {limit:?}")),
+            Err(_) => Failure::Other(format!("the client did not complete the handshake within {limit:?}")),
         };
         let reason = match failure {
             Failure::Silent => return None,
@@ -82,7 +82,7 @@ fn explain(error: &Error) -> Failure {
             Failure::Untrusted(*alert)
         }
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            Failure::Other("what came is not TLS".to_owned())
+            Failure::Other("the client does not speak TLS".to_owned())
         }
         Error::InvalidCertificate(reason) => Failure::Other(format!("the client certificate: {reason}")),
         other => Failure::Other(other.to_string()),

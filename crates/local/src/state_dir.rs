@@ -21,7 +21,7 @@ use crate::files::{
 pub enum StateError {
     /// A file or directory cannot be read or written.
     File(FileError),
-    /// A file does not hold what it should.
+    /// A file is invalid.
     Corrupt {
         /// Which one.
         path: PathBuf,
@@ -33,7 +33,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    /// The file does not hold what it should.
+    /// The file is invalid.
     pub fn corrupt(path: &Path, reason: impl fmt::Display) -> Self {
         Self::Corrupt { path: path.to_owned(), reason: reason.to_string() }
     }

@@ -78,7 +78,7 @@ impl IncomingAliases {
         let index = usize::from(alias) - 1;
         if publish.topic.is_empty() {
             let known = self.topics.get(index).and_then(Clone::clone);
-            let rule = "a topic alias that stands for nothing (§3.3.4)";
+            let rule = "an unknown topic alias (§3.3.4)";
             publish.topic = known.ok_or(ProtocolError::Forbidden {
                 packet: "PUBLISH",
                 rule,

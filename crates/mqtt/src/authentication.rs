@@ -100,9 +100,10 @@ impl Authentication {
         let (rule, reason) = match self.method.as_deref() {
             Some(ours) if ours == method => return Ok(()),
             Some(_) => ("another authentication method [MQTT-4.12.0-5]", ReasonCode::BadAuthenticationMethod),
-            None => {
-                ("an authentication method that nobody asked for [MQTT-4.12.0-6]", ReasonCode::ProtocolError)
-            }
+            None => (
+                "an authentication method without a request for it [MQTT-4.12.0-6]",
+                ReasonCode::ProtocolError,
+            ),
         };
         Err(ProtocolError::Forbidden { packet, rule, reason })
     }

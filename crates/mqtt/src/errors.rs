@@ -38,7 +38,7 @@ impl fmt::Display for PublishError {
             Self::NoRoom => f.write_str("too many messages in flight"),
             Self::PacketTooLarge { size, limit } => too_large(f, *size, *limit),
             Self::QosNotSupported { maximum } => {
-                write!(f, "the peer takes messages up to QoS {}", *maximum as u8)
+                write!(f, "the peer accepts messages up to QoS {}", *maximum as u8)
             }
             Self::RetainNotSupported => f.write_str("the server does not retain messages"),
             Self::Expired => f.write_str("the message expired before it was sent"),
@@ -147,5 +147,5 @@ impl fmt::Display for AuthenticateError {
 impl std::error::Error for AuthenticateError {}
 
 fn too_large(f: &mut fmt::Formatter<'_>, size: usize, limit: usize) -> fmt::Result {
-    write!(f, "the packet has {size} bytes, and the peer takes {limit}")
+    write!(f, "the packet has {size} bytes, and the peer accepts {limit}")
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::packets::Publish;
 
 /// When a message that was `accepted` then expires, if ever. An interval of 0 is not counted here: by the standard it is
-/// over at once, and Event Grid takes it for no expiry; it is the server's to say.
+/// over at once, and Event Grid allows it for no expiry; it is the server's to say.
 pub fn expires(publish: &Publish, accepted: Instant) -> Option<Instant> {
     let seconds = publish.properties.message_expiry().filter(|seconds| *seconds > 0)?;
     accepted.checked_add(Duration::from_secs(u64::from(seconds)))

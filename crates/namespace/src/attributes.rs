@@ -48,7 +48,7 @@ impl fmt::Display for InvalidAttributes {
         match self {
             Self::Key(key) => {
                 let key: String = key.chars().take(50).collect();
-                write!(f, "the attribute {key:?} must have letters, digits and _ alone")
+                write!(f, "the attribute {key:?} may contain only letters, digits and _")
             }
             Self::TooLarge { size } => {
                 write!(f, "the attributes have {size} bytes, and must have less than {ATTRIBUTE_BYTES}")

@@ -96,7 +96,7 @@ impl fmt::Display for NamespaceError {
         match self {
             Self::Listen(error) => error.fmt(f),
             Self::State(error) => error.fmt(f),
-            Self::System(error) => write!(f, "the system does not do what the namespace needs: {error}"),
+            Self::System(error) => write!(f, "a system call that the namespace needs failed: {error}"),
             Self::Certificate(error) => error.fmt(f),
             Self::Authority(reason) => write!(f, "the CA certificate: {reason}"),
             Self::Name(error) => error.fmt(f),

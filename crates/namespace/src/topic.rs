@@ -22,7 +22,7 @@ impl fmt::Display for InvalidTopic {
         match self {
             Self::TooLong => write!(f, "a topic has at most {MAX_TOPIC_BYTES} bytes"),
             Self::TooDeep => write!(f, "a topic has at most {MAX_TOPIC_LEVELS} levels"),
-            Self::Malformed => f.write_str("a wildcard stands alone in its level, and # in the last one"),
+            Self::Malformed => f.write_str("a wildcard must be alone in its level, and # in the last level"),
         }
     }
 }

@@ -21,6 +21,6 @@ def parts(connection_string: str) -> dict[str, str]:
         name = spellings.get(name.strip().lower(), name.strip())
         if name in fields:
             # Not the name itself: a bare key looks like one.
-            raise ValueError(f"connection string: part {number} has a name that was there before")
+            raise ValueError(f"connection string: part {number} repeats an earlier name")
         fields[name] = value.strip().strip('"')
     return fields

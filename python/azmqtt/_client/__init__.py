@@ -378,7 +378,7 @@ class DeviceClient(MethodCallsMixin, Connection):
             raise TypeError('on_input_message takes the name of an input: write @client.on_input_message("input1")')
         text("input_name", input_name)
         if not input_name:
-            raise ValueError("input_name must not be empty: on_message takes what comes to every other input")
+            raise ValueError("input_name must not be empty: on_message receives the messages to all other inputs")
         if self.module_id is None:
             raise ValueError("only a module has inputs, and this client is a device: messages come to on_message")
 

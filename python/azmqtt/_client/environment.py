@@ -48,7 +48,7 @@ def from_environment() -> tuple[_core.Access, str | None]:
     if os.environ.get(_SAMPLES):
         return _access(_SAMPLES), None
     names = ", ".join((*_DEBUGGING, _SAMPLES))
-    msg = f"the environment says nothing of a device: one of {names} must be set, or, in IoT Edge, {', '.join(_EDGE)}"
+    msg = f"the environment does not describe a device: one of {names} must be set, or, in IoT Edge, {', '.join(_EDGE)}"
     raise ValueError(msg)
 
 

@@ -87,7 +87,7 @@ class Life(Uncopied):
             raise self._core.closed_error
         if self._states is not None:
             raise RuntimeError(
-                "a handler for changes of the state is registered already; a client has one, until it is closed"
+                "a handler for changes of the state is already registered; a client has one until it is closed"
             )
         from azmqtt._handlers.states import States
 

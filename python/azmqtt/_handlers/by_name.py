@@ -50,7 +50,7 @@ class NamedHandlers(Job):
         with self.lock:
             if name in self._handlers:
                 what = f"all other {self.kind}s" if name is None else f"the {self.kind} {name!r}"
-                raise RuntimeError(f"a handler for {what} is registered already; a client has one, until it is closed")
+                raise RuntimeError(f"a handler for {what} is already registered; a client has one until it is closed")
             if self._events is None:
                 self.start()
             self._handlers[name] = Handler(function, where)

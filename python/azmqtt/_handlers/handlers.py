@@ -71,7 +71,7 @@ class Handlers:
         handler = _Handler(events, function, name_of(function))
         with self.lock:
             if kind in self._kinds:
-                raise RuntimeError(f"a handler for {kind} is registered already; a client has one, until it is closed")
+                raise RuntimeError(f"a handler for {kind} is already registered; a client has one until it is closed")
             if is_async(function):
                 self._start_async(handler)
             else:

@@ -162,7 +162,7 @@ def _parts(response: Any) -> tuple[int, Any]:
     if not isinstance(response, tuple):
         return 200, response
     if len(response) != 2 or not isinstance(response[0], int) or isinstance(response[0], bool):  # noqa: PLR2004
-        raise TypeError("a method's handler returns a payload, (status, payload) with an int, or a MethodResponse")
+        raise TypeError("a method handler must return a payload, (status, payload) with an int, or a MethodResponse")
     return response
 
 

@@ -138,7 +138,7 @@ class CloudMessagesMixin:
         __tracebackhide__ = True
         not_negative("count", count)
         if not (yield lambda tick: self._core.wait_for_feedback(device_id, count, tick), timeout):
-            msg = f"{len(self.feedback(device_id))} of {count} records of feedback came within {timeout} s"
+            msg = f"{len(self.feedback(device_id))} of {count} records of feedback arrived within {timeout} s"
             raise TimeoutError(msg)
         return self.feedback(device_id)
 

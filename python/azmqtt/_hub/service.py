@@ -254,7 +254,7 @@ class ServiceMixin(CloudMessagesMixin, UploadsMixin):
             )
         ):
             got = self.telemetry_count(asked.device_id, module_id=module_id)
-            msg = f"{got} of {asked.count} messages came within {asked.timeout} s"
+            msg = f"{got} of {asked.count} messages arrived within {asked.timeout} s"
             raise TimeoutError(msg)
         return self.telemetry(asked.device_id, module_id=module_id)
 

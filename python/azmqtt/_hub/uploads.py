@@ -91,5 +91,5 @@ class UploadsMixin:
 
     def _blob(self, name: str) -> tuple[bytes, str]:
         if (found := self._core.blob(name)) is None:
-            raise LookupError(f"there is no blob {name}")
+            raise LookupError(f"the blob {name} does not exist")
         return found

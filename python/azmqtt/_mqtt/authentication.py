@@ -63,7 +63,7 @@ class Authentication:
         Raises:
             ValueError: A token is all there is to say.
         """
-        raise ValueError(f"the broker asks for more than the token, which {self.method} does not know")
+        raise ValueError(f"the broker sent a challenge, which {self.method} does not support")
 
     def changed(self) -> bool:
         """Whether there is something new since the last look."""
@@ -121,14 +121,14 @@ class EntraToken(Authentication):
     def _credential(self, answer: Any) -> Credential:
         token = answer if isinstance(answer, str) else getattr(answer, "token", None)
         if not isinstance(token, str):
-            raise TypeError(f"get_token must return a str or what has a token, not {type(answer).__name__}")
+            raise TypeError(f"get_token must return a str or an object with a token, not {type(answer).__name__}")
         if isinstance(answer, str):
             expires_on, refresh_on = _expiry_if_readable(token), None
         else:
             expires_on, refresh_on = _time(answer, "expires_on"), _time(answer, "refresh_on")
         data = _data(token)
         if len(data) > _LONGEST_ENTRA:
-            raise ValueError(f"the token has {len(data):,} bytes, and Event Grid takes {_LONGEST_ENTRA:,}")
+            raise ValueError(f"the token has {len(data):,} bytes, and Event Grid allows {_LONGEST_ENTRA:,}")
         if expires_on is None:
             return Credential(data)
         now = time.time()
@@ -229,13 +229,13 @@ def _answer(value: Any) -> bytes:
 
 def _data(token: str) -> bytes:
     if not token or not token.isascii() or not token.isprintable():
-        raise ValueError("the token is empty, or holds what no token holds")
+        raise ValueError("the token is empty or contains invalid characters")
     return _bounded(token.encode())
 
 
 def _bounded(data: bytes) -> bytes:
     if len(data) > tokens.LONGEST:
-        raise ValueError(f"there are {len(data):,} bytes of authentication data, and MQTT takes {tokens.LONGEST:,}")
+        raise ValueError(f"there are {len(data):,} bytes of authentication data, and MQTT allows {tokens.LONGEST:,}")
     return data
 
 

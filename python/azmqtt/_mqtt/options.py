@@ -235,9 +235,9 @@ def _password(password: Any, username: Any, *, five: bool) -> bytes | None:
     try:
         data = password.encode() if isinstance(password, str) else password
     except UnicodeEncodeError:
-        raise ValueError("password: the text holds half of a surrogate pair and is not UTF-8") from None
+        raise ValueError("password: the text contains half of a surrogate pair and is not UTF-8") from None
     if len(data) > _LONGEST:
-        raise ValueError(f"password: it has {len(data):,} bytes, and MQTT takes {_LONGEST:,}")
+        raise ValueError(f"password: it has {len(data):,} bytes, and MQTT allows {_LONGEST:,}")
     if username is None and not five:
         raise ValueError("username: a password needs one in MQTT 3.1.1 [MQTT-3.1.2-22]")
     return data

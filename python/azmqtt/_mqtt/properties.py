@@ -88,7 +88,7 @@ def _data(field: str, value: Any) -> bytes:
         raise TypeError(f"{field} must be bytes, not {type(value).__name__}")
     data = bytes(value)
     if len(data) > _LONGEST:
-        raise ValueError(f"{field} has {len(data):,} bytes, and MQTT takes {_LONGEST:,}")
+        raise ValueError(f"{field} has {len(data):,} bytes, and MQTT allows {_LONGEST:,}")
     return data
 
 
@@ -101,11 +101,11 @@ def writable(field: str, value: Any) -> str:
     """
     text = arguments.text(field, value)
     if "\0" in text:
-        raise ValueError(f"{field} holds U+0000, which no text of MQTT may")
+        raise ValueError(f"{field} contains U+0000, which MQTT does not allow in text")
     try:
         length = len(text.encode())
     except UnicodeEncodeError:
-        raise ValueError(f"{field} holds half of a surrogate pair and is not UTF-8") from None
+        raise ValueError(f"{field} contains half of a surrogate pair and is not UTF-8") from None
     if length > _LONGEST:
-        raise ValueError(f"{field} has {length:,} bytes, and a text of MQTT may have {_LONGEST:,}")
+        raise ValueError(f"{field} has {length:,} bytes, and MQTT allows {_LONGEST:,} for a text")
     return text

@@ -28,7 +28,7 @@ def claims(token: str) -> dict[str, Any]:
     if not (isinstance(header, dict) and isinstance(payload, dict)):
         raise ValueError("header and claims of the JSON Web Token are not JSON objects")  # noqa: TRY004 - of its text
     if not _BASE64URL.issuperset(parts[2]) or len(parts[2]) % 4 == 1:
-        raise ValueError("the signature of the JSON Web Token is not whole")
+        raise ValueError("the signature of the JSON Web Token is incomplete")
     return payload
 
 

@@ -46,7 +46,7 @@ def check_topic(field: str, topic: object, limits: TopicLimits = ANY_BROKER) -> 
     text = _check_text(field, topic, limits)
     for wildcard in "+#":
         if wildcard in text:
-            raise ValueError(f"{field}: {_shown(text)} holds the wildcard {wildcard!r}, which only filters may have")
+            raise ValueError(f"{field}: {_shown(text)} contains the wildcard {wildcard!r}, which only filters may have")
     return text
 
 
@@ -80,7 +80,7 @@ def _behind_group(field: str, text: str, levels: list[str]) -> list[str]:
     if len(levels) < 3 or not levels[1] or not _LEVEL.join(levels[2:]):  # noqa: PLR2004 - $share, group, filter
         raise ValueError(f"{field}: {_shown(text)} must have the form '$share/GROUP/FILTER'")
     if "+" in levels[1] or "#" in levels[1]:
-        raise ValueError(f"{field}: in {_shown(text)} the name of the group must hold no '+' and no '#'")
+        raise ValueError(f"{field}: in {_shown(text)} the name of the group must not contain '+' or '#'")
     return levels[2:]
 
 
@@ -89,16 +89,16 @@ def _check_text(field: str, value: object, limits: TopicLimits) -> str:
     if not text:
         raise ValueError(f"{field} must not be empty")
     if "\0" in text:
-        raise ValueError(f"{field}: {_shown(text)} holds U+0000, which no text of MQTT may")
+        raise ValueError(f"{field}: {_shown(text)} contains U+0000, which MQTT does not allow in text")
     try:
         length = len(text.encode())
     except UnicodeEncodeError:
-        raise ValueError(f"{field}: the text holds half of a surrogate pair and is not UTF-8") from None
+        raise ValueError(f"{field}: the text contains half of a surrogate pair and is not UTF-8") from None
     if length > limits.bytes:
-        raise ValueError(f"{field} has {length:,} bytes, and {limits.whose} takes {limits.bytes:,}")
+        raise ValueError(f"{field} has {length:,} bytes, and {limits.whose} allows {limits.bytes:,}")
     levels = text.count(_LEVEL) + 1
     if levels > limits.levels:
-        raise ValueError(f"{field}: {_shown(text)} has {levels} levels, and {limits.whose} takes {limits.levels}")
+        raise ValueError(f"{field}: {_shown(text)} has {levels} levels, and {limits.whose} allows {limits.levels}")
     return text
 
 

@@ -201,7 +201,7 @@ def _where(topic_space_name: str | None, scope: str | None) -> str | None:
     if scope is None:
         return topic_space_name
     if topic_space_name is not None:
-        raise TypeError("scope takes the place of topic_space_name: give one of them")
+        raise TypeError("scope and topic_space_name exclude each other")
     if not text("scope", scope).startswith("/"):
         raise ValueError(f"scope must be a resource id, such as /subscriptions/…, not {scope!r}")
     return scope

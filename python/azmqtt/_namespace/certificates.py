@@ -73,7 +73,7 @@ class CertificatesMixin:
 
         self._check_running()
         if any(known.name == name for known in self.list_ca_certificates()):
-            raise ValueError(f"there is a CA certificate {name} already")
+            raise ValueError(f"the CA certificate {name} already exists")
         self._core.put_ca_certificate(name, read_pem("encoded_certificate", encoded_certificate), description)
         return self.get_ca_certificate(name)
 
@@ -107,7 +107,7 @@ class CertificatesMixin:
         for certificate in self.list_ca_certificates():
             if certificate.name == name:
                 return certificate
-        raise LookupError(f"there is no CA certificate {name}")
+        raise LookupError(f"the CA certificate {name} does not exist")
 
     def list_ca_certificates(self) -> list[CaCertificate]:
         """Return all authorities, in the order of their names."""
@@ -126,7 +126,7 @@ class CertificatesMixin:
         """
         self._check_running()
         if not self._core.delete_ca_certificate(name):
-            raise LookupError(f"there is no CA certificate {name}")
+            raise LookupError(f"the CA certificate {name} does not exist")
 
     def create_certificate(
         self,

@@ -71,7 +71,7 @@ class ClientsMixin:
         """
         self._check_running()
         if self._core.clients(name):
-            raise ValueError(f"there is a client {name} already")
+            raise ValueError(f"the client {name} already exists")
         certificate = None
         if validation_scheme is None and not allowed_thumbprints:
             certificate = make_certificate(self._core, authentication_name or name, self_signed=True)
@@ -149,7 +149,7 @@ class ClientsMixin:
         """
         for client in self._core.clients(name):
             return self._as_client(client)
-        raise LookupError(f"there is no client {name}")
+        raise LookupError(f"the client {name} does not exist")
 
     def list_clients(self) -> list[NamespaceClient]:
         """Return all clients, in the order of their names."""
@@ -163,7 +163,7 @@ class ClientsMixin:
         """
         self._check_running()
         if not self._core.delete_client(name):
-            raise LookupError(f"there is no client {name}")
+            raise LookupError(f"the client {name} does not exist")
         self._certificates.pop(name, None)
 
     def _as_client(self, found: Any) -> NamespaceClient:
@@ -204,7 +204,9 @@ class ClientsMixin:
         if client.certificate is not None:
             shown = {"certificate": client.certificate.certificate, "private_key": client.certificate.private_key}
         elif not {"certificate", "authentication"} & options.keys():
-            raise ValueError(f"certificate: the client {name} was made without one by the namespace; pass its own")
+            raise ValueError(
+                f"certificate: the namespace created the client {name} without a certificate; pass its own"
+            )
         port = self.https_port if options.get("websocket") else self.port
         known = {"username": client.authentication_name, "port": port, "trust": self.ca_file, **shown}
         return MqttClient(self.hostname, name if client_id is None else client_id, **{**known, **options})

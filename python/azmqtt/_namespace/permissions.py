@@ -231,19 +231,19 @@ def _else(given: T | None, old: T) -> T:
 
 def _check_new(kind: str, name: str, existing: Iterable[Resource]) -> None:
     if any(resource.name == name for resource in existing):
-        raise ValueError(f"there is a {kind} {name} already")
+        raise ValueError(f"the {kind} {name} already exists")
 
 
 def _named(kind: str, name: str, existing: Iterable[Resource]) -> Resource:
     for resource in existing:
         if resource.name == name:
             return resource
-    raise LookupError(f"there is no {kind} {name}")
+    raise LookupError(f"the {kind} {name} does not exist")
 
 
 def _check_deleted(kind: str, name: str, *, deleted: bool) -> None:
     if not deleted:
-        raise LookupError(f"there is no {kind} {name}")
+        raise LookupError(f"the {kind} {name} does not exist")
 
 
 def _templates(templates: Sequence[str]) -> list[str]:

@@ -114,7 +114,7 @@ class Client(Loops, Engine):
         protocol, transport = given.get("protocol", MQTTv311), check_transport(given.get("transport", "tcp"))
         if protocol == MQTTv5:
             raise NotImplementedError(
-                "protocol: MQTT 5 is not supported: IoT Hub speaks MQTT 3.1.1. Leave it out, or pass MQTTv311"
+                "protocol: MQTT 5 is not supported: IoT Hub supports MQTT 3.1.1. Omit it, or pass MQTTv311"
             )
         if protocol not in {MQTTv31, MQTTv311}:
             raise ValueError("protocol must be MQTTv311 or MQTTv31")
@@ -189,7 +189,7 @@ class Client(Loops, Engine):
 
     def connect_srv(self, *_args: object, **_kwargs: object) -> MQTTErrorCode:
         """Not supported: raises `NotImplementedError`."""
-        raise NotImplementedError("connect_srv: SRV records are not looked up; look the host up and call connect")
+        raise NotImplementedError("connect_srv: SRV records are not supported; look up the host and call connect")
 
     def disconnect(self, reasoncode: object = None, properties: object = None) -> MQTTErrorCode:
         """Send DISCONNECT after all earlier packets.

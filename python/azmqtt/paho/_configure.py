@@ -104,7 +104,7 @@ def _set_context(client: Any, context: ssl.SSLContext | None) -> None:
     try:
         client.tls_set_context(context)
     except ValueError:
-        raise ValueError("client: TLS is set up already; configure() does that, leave tls_set() out") from None
+        raise ValueError("client: TLS is already set up; configure() does that, omit tls_set()") from None
 
 
 def _set_client_id(client: Any, client_id: str) -> None:

@@ -117,7 +117,7 @@ class MQTTMessageInfo:
 
     def _check(self) -> None:
         if self.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:
-            raise ValueError("the message was not taken: the queue is full")
+            raise ValueError("the message was refused: the queue is full")
         if self.rc > 0:
             raise RuntimeError(f"the message could not be published at once: {error_string(self.rc)}")
 

@@ -40,4 +40,4 @@ def require_client(client: Any) -> None:
         msg = f"client must be a paho.mqtt.client.Client, not {type(client).__module__}.{type(client).__qualname__}"
         raise TypeError(msg)
     if getattr(client, "_protocol", paho.MQTTv311) != paho.MQTTv311:
-        raise ValueError("client: IoT Hub speaks MQTT 3.1.1 only; make the client with protocol=MQTTv311")
+        raise ValueError("client: IoT Hub supports only MQTT 3.1.1; create the client with protocol=MQTTv311")

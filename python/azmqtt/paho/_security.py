@@ -66,7 +66,7 @@ def _only_tls12(tls_version: int | None) -> bool:
         return False
     if tls_version == ssl.PROTOCOL_TLSv1_2:
         return True
-    raise ValueError("tls_version: only TLS 1.2 and 1.3 are spoken; leave it out, or pass ssl.PROTOCOL_TLSv1_2")
+    raise ValueError("tls_version: only TLS 1.2 and 1.3 are supported; omit it, or pass ssl.PROTOCOL_TLSv1_2")
 
 
 def from_arguments(
@@ -87,9 +87,7 @@ def from_arguments(
         NotImplementedError: `ciphers` is given.
     """
     if ciphers is not None:
-        raise NotImplementedError(
-            "ciphers: the cipher suites of TLS cannot be chosen here; all that are offered are safe. Leave it out"
-        )
+        raise NotImplementedError("ciphers: TLS cipher suites cannot be chosen; all supported suites are safe. Omit it")
     if certfile is None and keyfile is not None:
         raise ValueError("certfile must be given with keyfile")
     certificate = None
@@ -127,14 +125,14 @@ def from_context(context: ssl.SSLContext | None) -> Tls:
         return Tls()
     newest, oldest = context.maximum_version, context.minimum_version
     if newest not in {ssl.TLSVersion.MAXIMUM_SUPPORTED, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3}:
-        raise ValueError("context: its maximum_version is too old; TLS 1.2 and 1.3 are spoken")
+        raise ValueError("context: its maximum_version is too old; TLS 1.2 and 1.3 are supported")
     if oldest == ssl.TLSVersion.TLSv1_3:
-        raise ValueError("context: a minimum_version of TLS 1.3 cannot be kept to; TLS 1.2 would be offered too")
+        raise ValueError("context: a minimum_version of TLS 1.3 is not supported; TLS 1.2 would be offered, too")
     roots = context.get_ca_certs(binary_form=True)
     check_chain = context.verify_mode != ssl.CERT_NONE
     if check_chain and not roots:
         raise ValueError(
-            "context: an ssl.SSLContext cannot be used as it is, and this one does not say which roots it trusts: "
+            "context: an ssl.SSLContext cannot be used directly, and the roots of this one cannot be read: "
             "it has loaded no certificates, or reads them from a directory. Call tls_set() for the bundled and "
             "the system's roots, tls_set(ca_certs=...) for a file of roots, and "
             "tls_set(certfile=..., keyfile=...) for a client certificate"

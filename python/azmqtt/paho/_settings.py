@@ -40,7 +40,7 @@ def check_qos(qos: int) -> int:
         raise ValueError("qos must be 0 or 1")
     if qos == 2:  # noqa: PLR2004 - it is not a magic number
         raise NotImplementedError(
-            "qos=2 is not supported: this client is made for IoT Hub, which closes the connection on it; use qos=1"
+            "qos=2 is not supported: this client is for IoT Hub, which closes the connection; use qos=1"
         )
     return int(qos)
 
@@ -98,7 +98,7 @@ def check_properties(properties: object) -> None:
         NotImplementedError: Properties are given.
     """
     if properties is not None:
-        raise NotImplementedError("properties are for MQTT 5, which is not supported; MQTT 3.1.1 is spoken")
+        raise NotImplementedError("properties are for MQTT 5, which is not supported")
 
 
 class Settings(Callbacks):
@@ -274,7 +274,7 @@ class Settings(Callbacks):
 
     def _set_tls(self, tls: _security.Tls) -> None:
         if self._tls is not None:
-            raise ValueError("TLS is configured already")
+            raise ValueError("TLS is already configured")
         self._tls = tls
 
     def tls_insecure_set(self, value: bool) -> None:
@@ -369,7 +369,7 @@ class Settings(Callbacks):
             websocket = (self._websocket_path, fields)
         is_unix = self._transport == "unix"
         if is_unix and (self._tls is not None or self._proxy is not None):
-            raise NotImplementedError("transport: a Unix socket is reached without TLS and without a proxy")
+            raise NotImplementedError("transport: a Unix socket works only without TLS and without a proxy")
         return {
             "unix": is_unix,
             "host": self._host,

@@ -34,7 +34,7 @@ def check_filter(topic: object) -> str:
     if isinstance(topic, bytes):
         topic = topic.decode()
     if not isinstance(topic, str) or not topic:
-        raise ValueError("topic must be a text that is not empty")
+        raise ValueError("topic must be a non-empty text")
     levels = topic.split("/")
     wrong = any(len(level) > 1 and ("+" in level or "#" in level) for level in levels) or "#" in levels[:-1]
     if wrong or "\0" in topic or len(topic.encode()) > _MAX_LENGTH:

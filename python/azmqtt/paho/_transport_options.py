@@ -35,13 +35,13 @@ def proxy_url(options: Mapping[str, Any]) -> str:
         raise ValueError(f"unknown option of a proxy: {min(unknown)}")
     kind, host = options.get("proxy_type"), options.get("proxy_addr")
     if kind == _SOCKS4:
-        raise NotImplementedError("proxy_type: SOCKS4 is not supported; most proxies that speak it speak SOCKS5 too")
+        raise NotImplementedError("proxy_type: SOCKS4 is not supported; most SOCKS4 proxies support SOCKS5, too")
     if kind not in {_SOCKS5, _HTTP}:
         raise ValueError("proxy_type must be 2 (socks.SOCKS5) or 3 (socks.HTTP)")
     if not isinstance(host, str) or not host:
         raise ValueError("proxy_addr must be the proxy's host")
     if options.get("proxy_rdns") is False:
-        raise NotImplementedError("proxy_rdns: names are always looked up by the proxy; leave it out")
+        raise NotImplementedError("proxy_rdns: names are always looked up by the proxy; omit it")
     port = options.get("proxy_port") or (1080 if kind == _SOCKS5 else 8080)
     user, password = options.get("proxy_username"), options.get("proxy_password")
     login = "" if user is None else f"{quote(user, safe='')}:{quote(password or '', safe='')}@"

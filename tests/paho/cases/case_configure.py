@@ -125,7 +125,7 @@ def test_what_is_refused_is_named_and_shows_no_key(hub: azmqtt.LocalHub):
     refused(TypeError, "client must be a paho", client=object())
     with_tls = make()
     with_tls.tls_set_context()
-    refused(ValueError, "TLS is set up already", client=with_tls)
+    refused(ValueError, "TLS is already set up", client=with_tls)
     connected = device_of(hub)
     connected.connect("localhost", hub.port)
     refused(RuntimeError, r"before connect\(\)", client=connected)

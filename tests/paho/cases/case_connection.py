@@ -364,9 +364,9 @@ def test_request_ids_of_the_application(hub: azmqtt.LocalHub):
     client = device_of(hub)
     twin = TwinPatcher(client)
     waiting = twin.patch_future({"a": 1}, request_id="7", timeout=20)
-    with pytest.raises(ValueError, match="request_id: a request with it is open already"):
+    with pytest.raises(ValueError, match="request_id: it is in use by an open request"):
         twin.patch_future({"a": 2}, request_id=7)
-    with pytest.raises(ValueError, match="request_id: it may hold only"):
+    with pytest.raises(ValueError, match="request_id: it may contain only"):
         twin.get(request_id="a&$version=1")
     with pytest.raises(TypeError, match="request_id must be str or int, not float"):
         twin.get(request_id=1.5)

@@ -65,13 +65,13 @@ fn certificate(failure: &str, seen: &Seen, clock: Option<String>) -> Option<Stri
     }
     if failure.contains("if it takes MQTT without TLS") {
         return Some(
-            "check the port: 8883 usually is that of MQTT with TLS; for a broker without it pass --no-tls"
+            "check the port: 8883 is the usual port of MQTT with TLS; for a broker without TLS pass --no-tls"
                 .to_owned(),
         );
     }
     if failure.contains("refused the client certificate") {
         return Some(
-            "the server does not trust what signed it, or it has expired there: look at what the server was given".to_owned(),
+            "the server does not trust its issuer, or considers it expired: check the authorities that the server is configured with".to_owned(),
         );
     }
     let own = seen.chain.first()?;

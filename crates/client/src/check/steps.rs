@@ -190,7 +190,7 @@ impl Steps {
                 Some((format!("expired at {}", in_utc(to)), "get a new one; is this machine's clock right?"))
             }
             Validity { from: Some(from), .. } if from > self.seen.now => {
-                let advice = "it was made for later, or this machine's clock is slow";
+                let advice = "it is not valid yet, or this machine's clock is slow";
                 Some((format!("is valid only from {} on,", in_utc(from)), advice))
             }
             Validity { .. } => None,

@@ -199,7 +199,7 @@ async fn a_refusal_is_told_with_its_reason() {
         assert!(failed.detail.contains("Not authorized (0x87)"), "{failed:?}");
         let advice = failed.advice.as_ref().unwrap();
         assert!(format!("{} {advice}", failed.detail).contains(expected), "{failed:?}");
-        assert!(advice.contains("what the broker allows this client"), "{advice}");
+        assert!(advice.contains("the client's permissions on the broker"), "{advice}");
     }
 }
 

@@ -20,7 +20,7 @@ pub fn not_connected(monitor: &Monitor, place: &impl Display) -> String {
 /// A connection stands, and its peer has not even answered a ping for `silence`.
 pub fn silent(peer: &str, silence: Duration) -> String {
     format!(
-        "connected, but nothing has come from {peer} for {:.1} s, not even the answer to a ping: the line may be dead",
+        "connected, but nothing has arrived from {peer} for {:.1} s, not even the answer to a ping: the connection may be dead",
         silence.as_secs_f64()
     )
 }

@@ -128,7 +128,7 @@ impl fmt::Display for Error {
                 write!(f, "the outbox is full: {messages} messages, {bytes} bytes are not acknowledged yet")
             }
             Self::PacketTooLarge { limit } => {
-                write!(f, "the packet is larger than {limit} bytes, which is as much as the broker takes")
+                write!(f, "the packet is larger than {limit} bytes, the broker's limit")
             }
             Self::PublishRefused { code, reason } => {
                 write!(f, "the broker refused the message: {code}")?;

@@ -61,7 +61,7 @@ fn unwritable(text: &str) -> Option<&'static str> {
     } else if text.len() > usize::from(u16::MAX) {
         Some("it is longer than 65,535 bytes")
     } else if text.contains('\0') {
-        Some("it holds U+0000")
+        Some("it contains U+0000")
     } else {
         None
     }

@@ -32,7 +32,7 @@ impl fmt::Display for BadConnect {
             Self::Username => "username: it may have 65,535 bytes of UTF-8, none of them 0",
             Self::ClientId => "client_id: it may have 65,535 bytes of UTF-8, none of them 0",
             Self::WillTopic => {
-                "topic: it must not be empty, and hold no wildcard and no U+0000; it may have 65,535 bytes"
+                "topic: it must not be empty or contain a wildcard or U+0000, and may have 65,535 bytes"
             }
             Self::WillPayload => "will: its payload may have 65,535 bytes (§3.1.3.3)",
         })

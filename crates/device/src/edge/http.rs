@@ -63,7 +63,7 @@ where
     let late = |what: &str, limit: std::time::Duration| format!("{what} within {} s", limit.as_secs_f64());
     let stream = timeout(deadlines.connect, connecting)
         .await
-        .map_err(|_| late("it did not take the connection", deadlines.connect))?
+        .map_err(|_| late("it refused the connection", deadlines.connect))?
         .map_err(|error| format!("cannot connect: {error}"))?;
     let answered = timeout(deadlines.answer, ask(stream, address, request)).await;
     answered.unwrap_or_else(|_| Err(late("no whole answer", deadlines.answer)))

@@ -104,7 +104,7 @@ impl<'a> Session<'a> {
         let request_id = self.requests.to_string();
         let publish = Publish::new(make(request_id.clone()).to_string(), QoS::AtLeastOnce, body);
         if self.mqtt.publish(publish, (), now, now).is_err() {
-            return Err(self.ended("the service does not acknowledge what it gets"));
+            return Err(self.ended("the service does not acknowledge messages"));
         }
         self.wait_for(Awaited::Answer(request_id), Some(later(now, self.config.answer)));
         Ok(())

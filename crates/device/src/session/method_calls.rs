@@ -39,7 +39,8 @@ impl Session {
         if call.connection == self.link.number && self.mqtt.is_connected() {
             self.methods.respond(call, status, body, reply);
         } else {
-            let reason = "the call came on a connection that has ended; its caller has been told".to_owned();
+            let reason =
+                "the call arrived on a connection that has ended; its caller has been notified".to_owned();
             reply.send(Err(Error::ConnectionLost { reason }));
         }
     }

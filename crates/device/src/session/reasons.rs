@@ -20,7 +20,7 @@ impl Session {
         if let Some(silence) = self.mqtt.silence_after_ping(now) {
             return reasons::silent(HUB, silence);
         }
-        "connected; the hub may delay what is over its rate or its daily quota (throttling)".to_owned()
+        "connected; the hub may delay messages above its rate or daily quota (throttling)".to_owned()
     }
 
     /// Why the hub may have closed the connection, which it does without words.
@@ -35,7 +35,7 @@ impl Session {
         format!(
             "the hub closed the connection without a reason; most often because another client has connected as {id} (a \
              second program, a notebook that still runs), of which a hub keeps only the newest, because of something \
-             sent that it does not take, or because its rate or daily quota of messages is used up"
+             sent that it does not accept, or because its rate or daily quota of messages is used up"
         )
     }
 
@@ -61,7 +61,7 @@ impl Session {
             }),
             ReasonCode::UnsupportedProtocolVersion => End::Failed(Error::ConnectionFailed {
                 step: Step::Mqtt,
-                reason: format!("{} does not take MQTT 3.1.1 (CONNACK 1)", config.endpoint.host),
+                reason: format!("{} does not support MQTT 3.1.1 (CONNACK 1)", config.endpoint.host),
             }),
             _ => End::Failed(Error::ConnectionFailed {
                 step: Step::Mqtt,

@@ -156,7 +156,7 @@ async fn the_port_of_another_protocol() {
 async fn refusals_by_their_code() {
     use ReasonCode::{ServerUnavailable, UnsupportedProtocolVersion};
     for (code, needle) in
-        [(UnsupportedProtocolVersion, "does not take MQTT 3.1.1"), (ServerUnavailable, "unavailable")]
+        [(UnsupportedProtocolVersion, "does not support MQTT 3.1.1"), (ServerUnavailable, "unavailable")]
     {
         let hub = Hub::new().await;
         let peer = async {

@@ -119,7 +119,7 @@ async fn a_hub_that_lives_and_does_not_answer_is_kept() {
     // Pings are answered by the scripted hub itself.
     let other = tokio::spawn(async move { peer.event().await });
     let error = sent.get().await.unwrap_err();
-    assert!(error.to_string().contains("rate or its daily quota"), "{error}");
+    assert!(error.to_string().contains("rate or daily quota"), "{error}");
     assert_eq!(device.stats().connections_lost, 0);
     other.abort();
 }
@@ -133,5 +133,5 @@ async fn a_timeout_tells_of_the_silence() {
     peer.message().await;
     let error = sent.get().await.unwrap_err();
     assert!(matches!(error, Error::RequestTimeout { .. }), "{error}");
-    assert!(error.to_string().contains("nothing has come from the hub for 1."), "{error}");
+    assert!(error.to_string().contains("nothing has arrived from the hub for 1."), "{error}");
 }

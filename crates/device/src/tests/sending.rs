@@ -136,7 +136,7 @@ async fn a_missing_answer_times_out_on_time() {
         matches!(&error, Error::RequestTimeout { operation: "send_message", after, .. } if *after == timeout),
         "{error:?}"
     );
-    assert!(error.to_string().contains("rate or its daily quota"), "{error}");
+    assert!(error.to_string().contains("rate or daily quota"), "{error}");
     let elapsed = started.elapsed();
     assert!(elapsed >= timeout && elapsed < timeout + Duration::from_secs(1), "{elapsed:?}");
 

@@ -94,8 +94,8 @@ async fn refusals_say_what_to_do() {
     let (open, login) = ("socks5://", "socks5://user:hunter2@");
     for (scheme, answers, needle) in [
         (open, &[&[5, 0xFF][..]][..], "wants a user name and a password"),
-        (login, &[&[5, 0xFF]], "no login by user name and password"),
-        (login, &[&[5, 2], &[1, 1]], "does not take this user name and password"),
+        (login, &[&[5, 0xFF]], "not support user names and passwords"),
+        (login, &[&[5, 2], &[1, 1]], "does not accept this user name and password"),
         (open, &[&[5, 2]], "that it was not offered"),
         (open, &[&[5, 1]], "that it was not offered"),
         (open, &[&[4, 0]], "is not SOCKS5"),
@@ -105,11 +105,11 @@ async fn refusals_say_what_to_do() {
         (open, &[&[5, 0], &[5, 1, 0, 1, 0, 0, 0, 0, 0, 0]], "(SOCKS reply 1)"),
         (open, &[&[5, 0], &[5, 2, 0, 1]], "port 8883; if it allows 443, try WebSockets"),
         (open, &[&[5, 0], &[5, 3, 0, 1]], "network cannot be reached"),
-        (open, &[&[5, 0], &[5, 4, 0, 1]], "does not know its name"),
+        (open, &[&[5, 0], &[5, 4, 0, 1]], "cannot resolve its name"),
         (open, &[&[5, 0], &[5, 5, 0, 1]], "the host refused"),
         (open, &[&[5, 0], &[5, 6, 0, 1]], "did not answer the proxy"),
-        (open, &[&[5, 0], &[5, 7, 0, 1]], "does not know CONNECT"),
-        (open, &[&[5, 0], &[5, 8, 0, 1]], "does not take host names"),
+        (open, &[&[5, 0], &[5, 7, 0, 1]], "does not support CONNECT"),
+        (open, &[&[5, 0], &[5, 8, 0, 1]], "does not support host names"),
         (open, &[&[5, 0], &[5, 77, 0, 1]], "(SOCKS reply 77)"),
     ] {
         failed_at(Step::Proxy, needle, refused(scheme, answers, false).await);

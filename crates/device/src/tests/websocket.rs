@@ -166,13 +166,13 @@ async fn refusals_say_what_they_usually_mean() {
     for (status, needle) in [
         ("200 OK", "knows nothing of WebSockets"),
         ("302 Found\r\nLocation: https://sesame/", "does not follow"),
-        ("400 Bad Request", "does not take this upgrade"),
+        ("400 Bad Request", "refused this upgrade"),
         ("401 sesame\r\nWWW-Authenticate: sesame", "is there a gateway in between?"),
         ("403 Forbidden", "IP filter"),
         ("404 Not Found", "is this host an IoT Hub?"),
         ("407 sesame", "a proxy in between"),
-        ("426 Upgrade Required", "does not take this upgrade"),
-        ("429 Too Many Requests", "too much to do"),
+        ("426 Upgrade Required", "refused this upgrade"),
+        ("429 Too Many Requests", "overloaded"),
         ("503 Service Unavailable", "a problem of its own (HTTP status 503)"),
     ] {
         let outcome = refused(|_| format!("HTTP/1.1 {status}\r\n\r\nsesame").into_bytes()).await;

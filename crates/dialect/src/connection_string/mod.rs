@@ -243,7 +243,7 @@ impl fmt::Display for ConnectionStringError {
         match self {
             Self::Pasted(error) => error.fmt(f),
             Self::Missing(key) => write!(f, "{key} is missing"),
-            Self::Doubled(key) => write!(f, "{key} stands there more than once"),
+            Self::Doubled(key) => write!(f, "{key} occurs more than once"),
             Self::Empty(key) => write!(f, "{key} is empty"),
             Self::Unknown { name: Some(name), .. } => write!(f, "unknown key '{name}'"),
             Self::Unknown { position, name: None } => {

@@ -140,7 +140,7 @@ fn host_names_and_ids_are_checked() {
         ("HostName=h:8883;DeviceId=d;x509=true", "without a port"),
         ("HostName=h/;DeviceId=d;x509=true", "without a slash"),
         ("HostName=h;DeviceId=a+b;x509=true", "DeviceId: device id must not hold '+' or '#'"),
-        ("HostName=h;DeviceId=d;ModuleId=a b;x509=true", "ModuleId: module id may hold only"),
+        ("HostName=h;DeviceId=d;ModuleId=a b;x509=true", "ModuleId: module id may contain only"),
         ("HostName=h;DeviceId=d;GatewayHostName=a:1;x509=true", "GatewayHostName: host name"),
     ] {
         assert!(error(text).to_string().contains(words), "{}", error(text));

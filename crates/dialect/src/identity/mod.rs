@@ -107,7 +107,7 @@ pub fn check_host_name(host_name: &str) -> Result<(), IdentityError> {
     } else if host_name.len() > 253 {
         refuse("must have at most 253 characters")
     } else if !host_name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')) {
-        refuse("may hold only ASCII letters, digits, '-', '_' and '.'")
+        refuse("may contain only ASCII letters, digits, '-', '_' and '.'")
     } else if host_name.split('.').any(|label| label.is_empty() || label.len() > 63) {
         refuse("must be labels of 1 to 63 characters joined by dots")
     } else {
@@ -124,9 +124,9 @@ pub fn check_id(field: &'static str, id: &str) -> Result<(), IdentityError> {
     if id.is_empty() {
         refuse("must not be empty")
     } else if id.contains(['+', '#']) {
-        refuse("must not hold '+' or '#': they cannot stand in an MQTT topic name")
+        refuse("must not contain '+' or '#', which an MQTT topic name cannot contain")
     } else if !id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.%_*?!(),:=@$'".contains(&b)) {
-        refuse("may hold only ASCII letters, digits and - . % _ * ? ! ( ) , : = @ $ '")
+        refuse("may contain only ASCII letters, digits and - . % _ * ? ! ( ) , : = @ $ '")
     } else if id.len() > MAX_ID_LENGTH {
         refuse("must have at most 128 characters")
     } else {

@@ -157,7 +157,7 @@ impl MessageProperties {
             if seen.insert(name) {
                 check_application_name(name)
             } else {
-                Err(refuse(name, "stands there more than once"))
+                Err(refuse(name, "occurs more than once"))
             }
         })
     }
@@ -217,7 +217,7 @@ fn check_message_id(id: &str) -> Result<(), MessageError> {
     } else if !id.bytes().all(allowed) {
         Err(refuse(
             "message_id",
-            "may hold only ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '",
+            "may contain only ASCII letters, digits and - : . + % _ # * ? ! ( ) , = @ ; $ '",
         ))
     } else if id.len() > MAX_MESSAGE_ID_LENGTH {
         Err(refuse("message_id", "must have at most 128 characters"))

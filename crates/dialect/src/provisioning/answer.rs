@@ -272,7 +272,7 @@ impl fmt::Display for AnswerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotJson => f.write_str("the body is not a JSON object"),
-            Self::Member(name) => write!(f, "the body's {name} is missing or is not what it should be"),
+            Self::Member(name) => write!(f, "the body's {name} is missing or invalid"),
         }
     }
 }

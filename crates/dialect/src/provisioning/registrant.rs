@@ -72,12 +72,12 @@ impl Username {
 
 /// Checks an id scope: ASCII letters, digits, `-` and `_`.
 fn check_id_scope(text: &str) -> Result<(), IdentityError> {
-    check("id scope", text, b"-_", "may hold only ASCII letters, digits, '-' and '_'")
+    check("id scope", text, b"-_", "may contain only ASCII letters, digits, '-' and '_'")
 }
 
 /// Checks a registration id: at most 128 ASCII letters, digits and `- . _ :` (DPS docs, "Terms: registration ID").
 pub fn check_registration_id(text: &str) -> Result<(), IdentityError> {
-    check("registration id", text, b"-._:", "may hold only ASCII letters, digits and - . _ :")
+    check("registration id", text, b"-._:", "may contain only ASCII letters, digits and - . _ :")
 }
 
 fn check(

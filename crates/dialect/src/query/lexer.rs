@@ -167,8 +167,9 @@ impl Lexer {
                     digits.iter().fold(0, |code, digit| code * 16 + digit)
                 });
                 // Half of a surrogate pair is not a character; the other half would have to follow.
-                code.and_then(char::from_u32)
-                    .ok_or_else(|| QueryError::new(begin, "\\u takes four hexadecimal digits of a character"))
+                code.and_then(char::from_u32).ok_or_else(|| {
+                    QueryError::new(begin, "\\u needs the four hexadecimal digits of a character")
+                })
             }
             _ => Err(QueryError::new(begin, "the escapes are \\' \\\" \\\\ and \\uXXXX")),
         }

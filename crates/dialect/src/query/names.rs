@@ -128,9 +128,9 @@ pub fn function(name: &str) -> Result<(Function, usize), String> {
     Err(match name.as_str() {
         "STARTS_WITH" | "ENDS_WITH" => {
             let instead = name.replace('_', "");
-            format!("{name} is a function of message routes; for twins it is spelt {instead}")
+            format!("{name} is a function of message routes; for twins use {instead}")
         }
-        "COUNT" | "AVG" | "SUM" | "MIN" | "MAX" => format!("{name} stands only in the SELECT clause"),
+        "COUNT" | "AVG" | "SUM" | "MIN" | "MAX" => format!("{name} is allowed only in the SELECT clause"),
         name if OF_ROUTES.contains(&name) => {
             format!("{name} is a function of message routes, not of twins and jobs")
         }

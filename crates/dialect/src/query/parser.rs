@@ -228,7 +228,7 @@ impl Parser {
             return Err(QueryError::new(at, format!("{name} takes {arity} value(s)")));
         }
         if function == Function::IsDefined && !matches!(values[0], Expression::Property(_)) {
-            return Err(QueryError::new(at, "IS_DEFINED takes a property"));
+            return Err(QueryError::new(at, "IS_DEFINED needs a property"));
         }
         Ok(Expression::Call(function, values))
     }

@@ -145,7 +145,7 @@ fn aggregate(parser: &mut Parser) -> Parsed<Option<Aggregate>> {
         "sum" => Aggregate::Sum,
         "min" => Aggregate::Min,
         "max" => Aggregate::Max,
-        _ => return parser.fail("the SELECT clause takes properties, COUNT, AVG, SUM, MIN and MAX"),
+        _ => return parser.fail("the SELECT clause may contain properties, COUNT, AVG, SUM, MIN and MAX"),
     };
     let counts = word.eq_ignore_ascii_case("count");
     parser.take();
@@ -157,10 +157,10 @@ fn aggregate(parser: &mut Parser) -> Parsed<Option<Aggregate>> {
 
 fn check(query: &Query, columns_at: usize, group_at: usize) -> Parsed<()> {
     if query.source == Source::Jobs && !query.projections.is_empty() {
-        return Err(QueryError::new(columns_at, "queries of devices.jobs take SELECT * alone"));
+        return Err(QueryError::new(columns_at, "queries of devices.jobs allow only SELECT *"));
     }
     if query.source == Source::Jobs && query.group_by.is_some() {
-        return Err(QueryError::new(group_at, "queries of devices.jobs take no GROUP BY"));
+        return Err(QueryError::new(group_at, "queries of devices.jobs do not allow GROUP BY"));
     }
     if query.group_by.is_some() && query.projections.is_empty() {
         return Err(QueryError::new(columns_at, "SELECT * cannot be grouped"));
@@ -170,7 +170,7 @@ fn check(query: &Query, columns_at: usize, group_at: usize) -> Parsed<()> {
         Item::Aggregate(_) => false,
     };
     if query.aggregates() && query.projections.iter().any(lone) {
-        let message = "beside aggregates, the SELECT clause takes only the property of GROUP BY";
+        let message = "besides aggregates, the SELECT clause may contain only the property of GROUP BY";
         return Err(QueryError::new(columns_at, message));
     }
     Ok(())

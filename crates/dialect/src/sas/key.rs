@@ -129,7 +129,7 @@ impl fmt::Display for KeyError {
                 "the key is not valid base64: the padding at its end is missing; was it cut at a '='?"
             }
             Self::ConnectionString => {
-                "this is a whole connection string; pass what stands behind SharedAccessKey= alone"
+                "this is a complete connection string; pass only the value of SharedAccessKey"
             }
         })
     }

@@ -156,7 +156,7 @@ impl Hub {
     /// it is good once, and for a minute.
     ///
     /// # Errors
-    /// The hub is stopped, or the system gives no random numbers.
+    /// The hub is stopped, or the system provides no random numbers.
     pub fn page_url(&self) -> Result<String, HubError> {
         self.check_running()?;
         self.shared.page.make_link(Instant::now()).map_err(HubError::System)

@@ -105,7 +105,7 @@ fn check_input(name: &str) -> Result<(), &'static str> {
     } else if name.len() > 128 {
         Err("must have at most 128 bytes")
     } else if name.contains(['/', '+', '#', '?']) || name.contains(char::is_control) {
-        Err("must not hold / + # ? or control characters")
+        Err("must not contain / + # ? or control characters")
     } else {
         Ok(())
     }

@@ -84,7 +84,7 @@ pub fn apply(registry: &Registry, device_id: &str, content: &Value) -> Result<()
         return refused("Not an Azure IoT Edge device");
     }
     match Content::read(content).map_err(HubError::from)? {
-        Content::Module(_) => refused("moduleContent is for configurations alone"),
+        Content::Module(_) => refused("moduleContent is only for configurations"),
         content => apply_to(registry, &device, &content),
     }
 }

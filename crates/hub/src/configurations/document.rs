@@ -65,7 +65,7 @@ impl ConfigurationBody {
         let invalid = |message: String| Refused::new(ErrorCode::ARGUMENT_INVALID, message);
         let fields = body.as_object().ok_or_else(|| invalid("the body is not an object".to_owned()))?;
         if fields.get("id").and_then(Value::as_str).is_some_and(|other| other != id) {
-            return Err(invalid("the id of the body is not that of the path".to_owned()));
+            return Err(invalid("the id in the body differs from the id in the path".to_owned()));
         }
         let text = |name: &str, default: &str| match fields.get(name) {
             None | Some(Value::Null) => Ok(default.to_owned()),

@@ -82,7 +82,7 @@ impl Configurations {
                 Configuration { id: id.to_owned(), body, created: now, updated: now, revision: 1, serial }
             }
             (Some(_), None) => {
-                let message = format!("there is a configuration {id} already");
+                let message = format!("the configuration {id} already exists");
                 return Err(Refused::new(ErrorCode::CONFIGURATION_ALREADY_EXISTS, message));
             }
             (Some(old), Some(wanted)) => {
@@ -125,7 +125,7 @@ impl Configurations {
         let all = self.all();
         let size = |body: &ConfigurationBody| body.shown_content.to_string().len();
         let message = if all.len() >= MAX_CONFIGURATIONS {
-            format!("there are {MAX_CONFIGURATIONS} configurations, the limit of a hub")
+            format!("the hub has {MAX_CONFIGURATIONS} configurations, its limit")
         } else if all.values().map(|other| size(&other.body)).sum::<usize>() + size(new) > MAX_BYTES {
             format!(
                 "the contents of all configurations take more than {MAX_BYTES} bytes, the limit of this hub"
@@ -150,7 +150,7 @@ impl Configurations {
 }
 
 fn not_found(id: &str) -> Refused {
-    Refused::new(ErrorCode::CONFIGURATION_NOT_FOUND, format!("there is no configuration {id}"))
+    Refused::new(ErrorCode::CONFIGURATION_NOT_FOUND, format!("the configuration {id} does not exist"))
 }
 
 fn expect(configuration: &Configuration, wanted: &IfMatch) -> Result<(), Refused> {

@@ -35,7 +35,7 @@ pub enum HubError {
         /// What the system said.
         source: io::Error,
     },
-    /// A file of the state directory does not hold what it should.
+    /// A file of the state directory is invalid.
     Corrupt {
         /// Which one.
         path: PathBuf,
@@ -191,16 +191,16 @@ impl fmt::Display for HubError {
             }
             Self::Identity(error) => error.fmt(f),
             Self::Key(error) => error.fmt(f),
-            Self::DeviceExists(id) => write!(f, "the device {id} exists already"),
+            Self::DeviceExists(id) => write!(f, "the device {id} already exists"),
             Self::PolicyNotFound(name) => write!(
                 f,
                 "unknown policy {name}: expected iothubowner, service, device, registryRead or registryReadWrite"
             ),
-            Self::DeviceNotFound(id) => write!(f, "there is no device {id}"),
-            Self::ModuleExists(id) => write!(f, "the module {id} exists already"),
-            Self::ModuleNotFound(id) => write!(f, "there is no module {id}"),
+            Self::DeviceNotFound(id) => write!(f, "the device {id} does not exist"),
+            Self::ModuleExists(id) => write!(f, "the module {id} already exists"),
+            Self::ModuleNotFound(id) => write!(f, "the module {id} does not exist"),
             Self::TooManyModules(id) => {
-                write!(f, "the device {id} has {MAX_MODULES} modules already, the limit of a hub")
+                write!(f, "the device {id} already has {MAX_MODULES} modules, the limit of a hub")
             }
             Self::EtagMismatch { existing, wanted } => {
                 let (existing, wanted) = (version_of(existing), version_of(wanted));
@@ -213,14 +213,14 @@ impl fmt::Display for HubError {
             Self::EtagMissing => f.write_str("Etag missing"),
             Self::Argument(reason) => f.write_str(reason),
             Self::InputName(rule) => write!(f, "the name of an input {rule}"),
-            Self::EnrollmentExists(name) => write!(f, "the enrolment {name} exists already"),
-            Self::EnrollmentNotFound(name) => write!(f, "there is no enrolment {name}"),
-            Self::RegistrationNotFound(id) => write!(f, "there is no registration {id}"),
+            Self::EnrollmentExists(name) => write!(f, "the enrolment {name} already exists"),
+            Self::EnrollmentNotFound(name) => write!(f, "the enrolment {name} does not exist"),
+            Self::RegistrationNotFound(id) => write!(f, "the registration {id} does not exist"),
             Self::Query(error) => error.fmt(f),
             Self::Continuation => f.write_str("the continuation token is not one of this query"),
             Self::Twin(error) => error.fmt(f),
             Self::QueueFull { device_id, limit } => {
-                write!(f, "{limit} messages wait for {device_id} already, the limit of a hub")
+                write!(f, "{limit} messages already wait for {device_id}, the limit of a hub")
             }
             Self::MessageTooLarge { size, limit } => {
                 write!(f, "a message of {size} bytes, the limit is {limit}")
@@ -233,7 +233,7 @@ impl fmt::Display for HubError {
             Self::Service(error) => error.fmt(f),
             Self::Method(error) => write!(f, "the method was not called or not answered: {error}"),
             Self::Timeout { wanted, got } => {
-                write!(f, "{got} of {wanted} messages came in time")
+                write!(f, "{got} of {wanted} messages arrived in time")
             }
             Self::Fault(error) => error.fmt(f),
             Self::Stopped => f.write_str("the hub is stopped"),

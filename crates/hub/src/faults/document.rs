@@ -93,7 +93,7 @@ impl ServiceFault for Fault {
         };
         let on = fields.text("on")?.unwrap_or_else(|| default.to_owned());
         if on.is_empty() {
-            return error(format!("{name} needs the moment that it is on, as in \"on\": \"puback\""));
+            return error(format!("{name} needs an event, as in \"on\": \"puback\""));
         }
         let fits =
             |fault: Option<Self>| fault.ok_or_else(|| FaultError(format!("{name} cannot be on {on:?}")));
@@ -182,7 +182,7 @@ impl ServiceFault for Fault {
 
     fn check_named(&self) -> Result<(), FaultError> {
         match self {
-            Self::Accept(_) => error("device_id: whose a connection is cannot be known when it is accepted"),
+            Self::Accept(_) => error("device_id: on accept, the client of a connection is not known yet"),
             _ => Ok(()),
         }
     }
@@ -213,7 +213,7 @@ impl Fault {
             return fits(fault.map(|fault| Self::Received(what, fault)));
         }
         let Some(what) = Sent::from_name(on).filter(|what| *what != Sent::Other) else {
-            return error(format!("unknown moment {on:?}: expected one of {}", MOMENTS.join(", ")));
+            return error(format!("unknown event {on:?}: expected one of {}", MOMENTS.join(", ")));
         };
         let fault = SentFault::take(name, fields)?;
         fits(fault.map(|fault| Self::Sent(what, fault)))

@@ -83,10 +83,10 @@ fn what_makes_no_sense_is_refused_by_name() {
         (json!([]), "a rule must be a JSON object"),
         (json!({}), "fault is missing"),
         (json!({"fault": "explode"}), "unknown fault \"explode\": expected one of drop, reset"),
-        (json!({"fault": "lose"}), "lose needs the moment that it is on"),
+        (json!({"fault": "lose"}), "lose needs an event"),
         (json!({"fault": "lose", "on": "connect"}), "lose cannot be on \"connect\""),
         (json!({"fault": "cut", "on": "telemetry"}), "cut cannot be on \"telemetry\""),
-        (json!({"fault": "lose", "on": "elsewhere"}), "unknown moment \"elsewhere\": expected one of now"),
+        (json!({"fault": "lose", "on": "elsewhere"}), "unknown event \"elsewhere\": expected one of now"),
         (json!({"fault": "delay", "on": "puback"}), "delay needs seconds"),
         (
             json!({"fault": "delay", "on": "puback", "seconds": 1e300}),
@@ -104,7 +104,10 @@ fn what_makes_no_sense_is_refused_by_name() {
         (json!({"fault": "drop", "probability": 1.1}), "probability must be a number from 0 to 1"),
         (json!({"fault": "drop", "seed": 1}), "seed needs a probability"),
         (json!({"fault": "drop", "module_id": "m"}), "module_id needs the device_id"),
-        (json!({"fault": "drop", "on": "accept", "device_id": "d"}), "whose a connection is cannot be known"),
+        (
+            json!({"fault": "drop", "on": "accept", "device_id": "d"}),
+            "the client of a connection is not known yet",
+        ),
         (
             json!({"fault": "drop", "often": 1}),
             "unknown member \"often\" of a rule: expected one of fault, on, device_id",

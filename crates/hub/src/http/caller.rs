@@ -110,7 +110,7 @@ fn own_device(parts: &Parts, shared: &Shared) -> Option<String> {
 /// The policy whose key signed the token, for this hub as a whole.
 fn judge(shared: &Shared, headers: &HeaderMap) -> Result<Policy, String> {
     let token = headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
-    let token = token.ok_or("the Authorization header holds no SAS token")?;
+    let token = token.ok_or("the Authorization header contains no SAS token")?;
     let token = SasToken::parse(token).map_err(|error| error.to_string())?;
     let name = token.policy().ok_or("the SAS token names no policy (skn)")?;
     let policy = shared.policies.find(name).ok_or("unknown policy")?.clone();

@@ -50,7 +50,7 @@ async fn start(
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.map_or_else(|| shared.config.hostname.clone(), str::to_owned);
     let target = shared.uploads.start(&device.id, name, host).ok_or_else(|| {
-        let limit = "the device has as many uploads under way as it may";
+        let limit = "the device has reached its limit of concurrent uploads";
         Refusal::new(ErrorCode::FILE_UPLOAD_LIMIT_EXCEEDED, limit)
     })?;
     let members = Members::default().with("blob_name", target.blob_name.as_str());

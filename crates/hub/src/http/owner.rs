@@ -16,7 +16,7 @@ const VERSIONS: [&str; 2] = ["2019-03-31", "2021-10-01"];
 pub(super) fn check(shared: &Shared, parts: &Parts) -> Result<(), Refusal> {
     let owner = || {
         let token = parts.headers.get(AUTHORIZATION).and_then(|token| token.to_str().ok());
-        let token = token.ok_or("the Authorization header holds no SAS token".to_owned());
+        let token = token.ok_or("the Authorization header contains no SAS token".to_owned());
         let now = shared.config.sas_time(SystemTime::now());
         let host = shared.config.provisioning_host();
         token

@@ -74,7 +74,7 @@ impl JobRequest {
     pub fn read(id: &str, body: &Value) -> Result<Self, Refused> {
         let field = |name: &str| body.get(name).filter(|value| !value.is_null());
         if field("jobId").is_some_and(|other| other != id) {
-            return Err(invalid("the jobId of the body is not that of the path"));
+            return Err(invalid("the jobId in the body differs from the one in the path"));
         }
         let kind = field("type").and_then(Value::as_str).and_then(JobType::parse);
         let kind =

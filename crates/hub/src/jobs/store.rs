@@ -72,7 +72,7 @@ impl Jobs {
         let jobs = self.jobs();
         let id = &new.request.id;
         if jobs.contains_key(id) {
-            return Err(Refused::new(ErrorCode::JOB_ALREADY_EXISTS, format!("there is a job {id} already")));
+            return Err(Refused::new(ErrorCode::JOB_ALREADY_EXISTS, format!("the job {id} already exists")));
         }
         let open = || jobs.values().filter(|job| !job.status.has_ended());
         if open().count() >= MAX_OPEN {
@@ -118,7 +118,7 @@ impl Jobs {
             let job = jobs.get_mut(id).ok_or_else(|| not_found(id))?;
             if !job.status.waits() {
                 let message =
-                    format!("the job {id} is {}; only one that waits can be cancelled", job.status.name());
+                    format!("the job {id} is {}; only a waiting job can be cancelled", job.status.name());
                 return Err(Refused::new(ErrorCode::NOT_ALLOWED_IN_STATE, message));
             }
             job.end(JobStatus::Cancelled, DeviceStatus::Canceled, None, unix_now());
@@ -249,5 +249,5 @@ impl Jobs {
 }
 
 fn not_found(id: &str) -> Refused {
-    Refused::new(ErrorCode::JOB_NOT_FOUND, format!("there is no job {id}"))
+    Refused::new(ErrorCode::JOB_NOT_FOUND, format!("the job {id} does not exist"))
 }

@@ -161,7 +161,7 @@ impl Proof {
                 certified(&Authentication::CertificateAuthority, own, chain, registrant, now)
             }
             (Self::Token(_), Attestation::Certificate(_) | Attestation::SignedBy(_)) => {
-                Err("the enrolment is for a certificate, and there is a token".to_owned())
+                Err("the enrolment is for a certificate, but the device sent a token".to_owned())
             }
             (Self::Certificate(_), Attestation::SymmetricKeys(_)) => {
                 Err("the enrolment is for a symmetric key, but the device sent no token".to_owned())

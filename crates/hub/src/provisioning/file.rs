@@ -190,9 +190,7 @@ fn attestation_from_json(entry: &Value) -> Result<Attestation, String> {
             thumbprint("secondaryThumbprint"),
         );
         let how = how.filter(Authentication::is_x509);
-        return how
-            .map(Attestation::Certificate)
-            .ok_or_else(|| "'x509' does not hold what it should".to_owned());
+        return how.map(Attestation::Certificate).ok_or_else(|| "'x509' is invalid".to_owned());
     }
     let keys = entry.get("symmetricKey").unwrap_or(&Value::Null);
     let key =

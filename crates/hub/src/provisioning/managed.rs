@@ -188,7 +188,7 @@ fn check_name(id: &str, body: &Map<String, Value>, field: &str) -> Result<(), Re
     check_registration_id(id).map_err(|error| invalid(&error.to_string()))?;
     match text(body, field)? {
         Some(other) if !other.eq_ignore_ascii_case(id) => {
-            Err(invalid(&format!("{field} is not that of the path")))
+            Err(invalid(&format!("{field} differs from the path")))
         }
         _ => Ok(()),
     }
@@ -234,7 +234,7 @@ fn check_kept(kept: &mut Map<String, Value>) -> Result<(), Refused> {
         invalid(&format!("allocationPolicy is not one of {}", ALLOCATION_POLICIES.join(", ")))
     })?;
     if policy == "custom" && !kept.contains_key("customAllocationDefinition") {
-        return Err(invalid("allocationPolicy custom takes a customAllocationDefinition"));
+        return Err(invalid("allocationPolicy custom needs a customAllocationDefinition"));
     }
     let default = || json!({ "updateHubAssignment": true, "migrateDeviceData": true });
     let reprovision = kept.entry("reprovisionPolicy").or_insert_with(default);
@@ -284,7 +284,7 @@ fn read_attestation<M: Managed>(
             }
         },
         Some("tpm") => {
-            Err(invalid("TPM attestation is not supported by this service: it takes symmetricKey and x509"))
+            Err(invalid("TPM attestation is not supported by this service: use symmetricKey or x509"))
         }
         _ => Err(invalid("attestation.type is neither symmetricKey nor x509")),
     }

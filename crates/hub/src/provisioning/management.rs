@@ -174,7 +174,7 @@ fn check_room(state: &State, before: Option<&Policy>, policy: &Policy) -> Result
     let others = policies().fold(0, |sum: usize, other| sum.saturating_add(other.size));
     let others = others.saturating_sub(before.map_or(0, |before| before.size));
     let message = if before.is_none() && policies().count() >= MAX_ENTRIES {
-        format!("there are {MAX_ENTRIES} enrolments, the limit of this service")
+        format!("the service has {MAX_ENTRIES} enrolments, its limit")
     } else if others.saturating_add(policy.size) > MAX_BYTES {
         format!("all enrolments take more than {MAX_BYTES} bytes, the limit of this service")
     } else {

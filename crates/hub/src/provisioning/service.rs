@@ -99,7 +99,10 @@ impl Service<'_> {
         let body =
             Registration::parse(body).map_err(|error| ServiceError::new(BAD_REQUEST, error.to_string()))?;
         if !body.registration_id.eq_ignore_ascii_case(&registrant.registration_id) {
-            return Err(ServiceError::new(BAD_REQUEST, "the registrationId is not that of the user name"));
+            return Err(ServiceError::new(
+                BAD_REQUEST,
+                "the registrationId differs from the one in the user name",
+            ));
         }
         let Admission { enrollment, login, group } = self.admit(state, registrant, proof, now)?;
         let registration_key = key_of(&registrant.registration_id);

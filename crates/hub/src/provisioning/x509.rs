@@ -91,7 +91,7 @@ fn read_certificate(name: &str, text: &str) -> Result<Vec<u8>, Refused> {
     };
     match CertificateFacts::read(&der) {
         Some(_) => Ok(der),
-        None => Err(invalid(&format!("x509.{name}: it is not a certificate"))),
+        None => Err(invalid(&format!("x509.{name}: not a certificate"))),
     }
 }
 

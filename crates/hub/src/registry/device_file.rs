@@ -105,8 +105,7 @@ fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device, Hub
         let read = text("type").and_then(|kind| {
             Authentication::from_parts(kind, text("primaryThumbprint"), text("secondaryThumbprint"))
         });
-        let read =
-            read.ok_or_else(|| HubError::corrupt(path, "'authentication' does not hold what it should"))?;
+        let read = read.ok_or_else(|| HubError::corrupt(path, "'authentication' is invalid"))?;
         credentials.authentication = read;
     }
     let generation_id = text("generationId")?;
@@ -115,13 +114,14 @@ fn load(path: &Path, content: &Value, registry: &Registry) -> Result<Device, Hub
         kept.record.read_state(record);
     }
     if let Some(messages) = content.get("cloudMessages") {
-        let queue = cloud_file::from_json(messages).ok_or("'cloudMessages' does not hold what it should");
+        let queue = cloud_file::from_json(messages).ok_or("'cloudMessages' is invalid");
         kept.cloud_messages = queue.map_err(|error| HubError::corrupt(path, error))?;
     }
     let mut device = Device::new((id, module_id), generation_id, kept).saved_already();
     if module_id.is_some() {
         let owner = registry.find(id);
-        device = device.of(owner.ok_or_else(|| HubError::corrupt(path, format!("there is no device {id}")))?);
+        device = device
+            .of(owner.ok_or_else(|| HubError::corrupt(path, format!("the device {id} does not exist")))?);
     }
     Ok(device)
 }

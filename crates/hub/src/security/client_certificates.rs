@@ -96,7 +96,7 @@ impl fmt::Display for CertificateRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotForThis => "the device authenticates with SAS tokens, but sent no password",
-            Self::Absent => "the identity's authentication is none: it cannot connect",
+            Self::Absent => "the identity has the authentication type none: it cannot connect",
             Self::Missing => "the device authenticates with X.509, but presented no client certificate",
             Self::Unreadable => "the client certificate cannot be read",
             Self::Thumbprint => "the client certificate has neither of the device's thumbprints",

@@ -26,7 +26,7 @@ impl<F, T> Agenda<F, T> {
     /// Too many are planned.
     pub fn add(&mut self, due: Instant, id: u64, rule: Rule<F, T>) -> Result<(), FaultError> {
         if self.0.len() >= MAX_AGENDA {
-            return Err(FaultError(format!("{MAX_AGENDA} faults are planned already, the limit")));
+            return Err(FaultError(format!("{MAX_AGENDA} faults are already planned, the limit")));
         }
         self.0.insert((due, id), rule);
         Ok(())

@@ -157,7 +157,7 @@ impl<F: ServiceFault, T: Clone> RuleBook<F, T> {
     ) -> Result<(), FaultError> {
         books.retire(now);
         if books.active.len() >= MAX_RULES {
-            return Err(FaultError(format!("{MAX_RULES} rules are set already, the limit")));
+            return Err(FaultError(format!("{MAX_RULES} rules are already set, the limit")));
         }
         books.active.push(Active::new(id, rule, now));
         self.armed.store(true, Ordering::Relaxed);

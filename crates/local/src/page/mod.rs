@@ -75,7 +75,7 @@ impl Page {
     /// stands behind `#` is not sent to a server, and the page takes it out of the address.
     ///
     /// # Errors
-    /// The service does not listen yet, or the system gives no random numbers.
+    /// The service does not listen yet, or the system provides no random numbers.
     pub fn make_link(&self, now: Instant) -> io::Result<String> {
         let place = self.place.get().ok_or(io::ErrorKind::NotConnected)?;
         let code = Secret::generate()?;

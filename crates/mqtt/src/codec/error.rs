@@ -81,7 +81,7 @@ impl fmt::Display for ProtocolError {
                     5 => f.write_str("the client speaks MQTT 5")?,
                     _ => write!(f, "the client speaks MQTT of protocol level {level}")?,
                 }
-                f.write_str(": set it to MQTT 3.1.1 (protocol level 4), the only version there is here")
+                f.write_str(": set it to MQTT 3.1.1 (protocol level 4), the only supported version")
             }
         }
     }

@@ -31,7 +31,7 @@ impl CaCertificate {
         let is_alone = found.keys.is_empty() && found.others.is_empty();
         let mut found = found.certificates.into_iter();
         let (Some(first), None) = (found.next(), found.next()) else {
-            return Err("there must be one certificate in it (BEGIN CERTIFICATE)".to_owned());
+            return Err("it must contain exactly one certificate (BEGIN CERTIFICATE)".to_owned());
         };
         let der = CertificateDer::from(first.der);
         RootCertStore::empty().add(der.clone()).map_err(|error| error.to_string())?;

@@ -76,7 +76,8 @@ impl Claims {
     pub fn attributes(&self) -> Result<Attributes, InvalidToken> {
         let own = self.0.iter().filter(|(key, _)| !OF_THE_TOKEN.contains(&key.as_str()) && is_valid_key(key));
         let entries = own.filter_map(|(key, value)| Some((key.clone(), attribute(value)?)));
-        Attributes::new(entries).map_err(|_| InvalidToken::Claim("set", "makes 4 KB of attributes or more"))
+        Attributes::new(entries)
+            .map_err(|_| InvalidToken::Claim("set", "makes the attributes 4 KB or larger"))
     }
 }
 

@@ -137,7 +137,7 @@ fn public_key(pem: &str) -> Result<PublicKey, String> {
     let found = material::read(pem.as_bytes()).map_err(|error| error.to_string())?;
     let mut found = found.certificates.into_iter();
     let (Some(first), None) = (found.next(), found.next()) else {
-        return Err("there must be one certificate in it (BEGIN CERTIFICATE)".to_owned());
+        return Err("it must contain exactly one certificate (BEGIN CERTIFICATE)".to_owned());
     };
     PublicKey::of_certificate(&first.der).ok_or_else(|| "its key is not of RSA".to_owned())
 }

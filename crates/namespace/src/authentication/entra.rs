@@ -212,7 +212,7 @@ fn load(path: &Path, bytes: &[u8]) -> Result<IssuerKey, StateError> {
         return Err(damaged("it is too long for a key"));
     }
     let sections = pem::read(bytes).map_err(|_| damaged("it is not PEM"))?;
-    let [section] = &sections[..] else { return Err(damaged("there must be one key in it")) };
+    let [section] = &sections[..] else { return Err(damaged("it must contain exactly one key")) };
     IssuerKey::read(&section.der).map_err(|reason| StateError::corrupt(path, reason))
 }
 

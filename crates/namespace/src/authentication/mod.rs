@@ -88,7 +88,7 @@ impl Judge<'_> {
             }
             (_, _, Some(webhook)) => self.before_webhook(webhook, shown, now),
             (Some(_), _, None) => {
-                let reason = "the namespace does not know the authentication method";
+                let reason = "the namespace does not support the authentication method";
                 Err(Refusal::new(self.wrong_method(), reason))
             }
             (None, _, None) => self.by_certificate(shown, now).map(Judged::Admitted),
@@ -195,7 +195,7 @@ impl Judge<'_> {
             return Ok(client);
         }
         let excerpt: String = first.chars().take(128).collect();
-        Err(format!("there is no client with the authentication name {excerpt:?}"))
+        Err(format!("no client has the authentication name {excerpt:?}"))
     }
 
     fn bad_token(&self, error: InvalidToken) -> Refusal {
@@ -229,7 +229,7 @@ pub fn check_auth(auth: &Auth, behaviours: &Behaviours) -> Result<(), Refusal> {
     let unsupported = |reason: &str| Err(Refusal::new(ReasonCode::ImplementationSpecificError, reason));
     let properties = &auth.properties;
     if behaviours.user_properties.refuses(properties) {
-        return unsupported("AUTH has user properties, which the service does not take there");
+        return unsupported("AUTH has user properties, which the service does not allow there");
     }
     if properties.authentication_data().is_some_and(|data| data.len() > MAX_AUTHENTICATION_DATA) {
         return unsupported("AUTH has more than 8 KB of authentication data");

@@ -40,7 +40,7 @@ pub fn check_connect(connect: &Connect, behaviours: &Behaviours) -> Result<(), R
     let unsupported = |reason: &str| Err(Refusal::new(ReasonCode::ImplementationSpecificError, reason));
     let properties = &connect.properties;
     if behaviours.user_properties.refuses(properties) {
-        return unsupported("CONNECT has user properties, which the service does not take there");
+        return unsupported("CONNECT has user properties, which the service does not allow there");
     }
     if properties.authentication_data().is_some_and(|data| data.len() > MAX_AUTHENTICATION_DATA) {
         return unsupported("CONNECT has more than 8 KB of authentication data");
@@ -188,7 +188,7 @@ impl Broker {
             self.life_cycle.note(Happened::Connected(session.as_client(number)), now);
         }
         if !is_connected {
-            let too_small = "the client does not even take CONNACK";
+            let too_small = "the client does not read CONNACK";
             self.end_session(key, End::Misbehaved(ReasonCode::PacketTooLarge, too_small), now);
         }
         self.publish_due_wills(now);
@@ -214,10 +214,10 @@ impl Broker {
                 return Err(Refusal::new(ReasonCode::NotAuthorized, reason));
             }
             None if self.sessions.of_name(name).len() >= self.limits.sessions_per_name => {
-                return quota("the client has as many sessions as it may, connected or not");
+                return quota("the client has reached its limit of sessions, connected or not");
             }
             None if self.sessions.len() >= self.limits.sessions => {
-                return quota("the namespace has as many sessions as it may");
+                return quota("the namespace has reached its limit of sessions");
             }
             _ => {}
         }

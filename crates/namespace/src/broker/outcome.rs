@@ -127,7 +127,7 @@ impl fmt::Display for End {
             Self::Misbehaved(code, what) => write!(f, "{what}: {code}"),
             Self::Unauthorized => f.write_str("the client lost the right to a subscription"),
             Self::Unauthenticated => {
-                f.write_str("the client is not known any more, or what it has shown has expired")
+                f.write_str("the client has been removed, or its credentials have expired")
             }
             Self::Reauthentication(refusal) => write!(f, "authenticating anew was refused: {refusal}"),
             Self::Overflow => f.write_str("too many messages waited for the client"),

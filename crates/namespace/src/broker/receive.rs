@@ -103,7 +103,7 @@ impl Broker {
                 if reason.is_error() && self.behaviours.refused_message == RefusedMessage::Disconnected {
                     self.unsupported(connection, "the client refused a message", now);
                 } else if self.behaviours.user_properties.refuses(&properties) {
-                    let what = "PUBACK has user properties, which the service does not take there";
+                    let what = "PUBACK has user properties, which the service does not allow there";
                     self.unsupported(connection, what, now);
                 }
             }
@@ -113,7 +113,7 @@ impl Broker {
             Event::Disconnect(disconnect)
                 if self.behaviours.user_properties.refuses(&disconnect.properties) =>
             {
-                let what = "DISCONNECT has user properties, which the service does not take there";
+                let what = "DISCONNECT has user properties, which the service does not allow there";
                 self.unsupported(connection, what, now);
             }
             Event::Disconnect(disconnect) => {

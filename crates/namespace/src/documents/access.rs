@@ -45,7 +45,7 @@ impl Document for TopicSpace {
         let texts = fields.texts("topicTemplates")?;
         let texts = texts.ok_or_else(|| fields.wrong("topicTemplates", "it is required"))?;
         if !(1..=TEMPLATES_PER_SPACE).contains(&texts.len()) {
-            let reason = format!("there must be 1 to {TEMPLATES_PER_SPACE} of them, not {}", texts.len());
+            let reason = format!("it must have 1 to {TEMPLATES_PER_SPACE} items, not {}", texts.len());
             return Err(fields.wrong("topicTemplates", reason));
         }
         let read = |(index, text): (usize, &&str)| {

@@ -74,7 +74,7 @@ fn read_rule(mut fields: Fields<'_>) -> Result<CertificateRule, InvalidDocument>
         }
         CertificateRule::Thumbprint(_) => read_thumbprints(&fields, "allowedThumbprints", &thumbprints)?,
         _ if !thumbprints.is_empty() => {
-            return Err(fields.wrong("allowedThumbprints", "they are for the scheme ThumbprintMatch alone"));
+            return Err(fields.wrong("allowedThumbprints", "they are only for the scheme ThumbprintMatch"));
         }
         rule => rule.clone(),
     };
@@ -105,7 +105,7 @@ fn read_thumbprints(
     texts: &[&str],
 ) -> Result<CertificateRule, InvalidDocument> {
     if texts.len() > 2 {
-        return Err(fields.wrong(name, "there are at most two of them"));
+        return Err(fields.wrong(name, "it may have at most two items"));
     }
     let thumbprints = texts.iter().map(|text| Thumbprint::parse(text)).collect::<Result<_, _>>();
     thumbprints.map(CertificateRule::Thumbprint).map_err(|error| fields.wrong(name, error))

@@ -155,7 +155,7 @@ impl<'a> Fields<'a> {
     /// An error if there are members that nobody has asked for.
     pub fn finish(self) -> Result<(), InvalidDocument> {
         match self.members.keys().find(|name| !self.known.contains(&name.as_str())) {
-            Some(name) => Err(self.wrong(name, "there is no such property")),
+            Some(name) => Err(self.wrong(name, "unknown property")),
             None => Ok(()),
         }
     }

@@ -118,7 +118,7 @@ impl ServiceFault for Fault {
         };
         let on = fields.text("on")?.unwrap_or_else(|| default.to_owned());
         if on.is_empty() {
-            return error(format!("{name} needs the moment that it is on, as in \"on\": \"puback\""));
+            return error(format!("{name} needs an event, as in \"on\": \"puback\""));
         }
         let fault = match on.as_str() {
             "accept" => AcceptFault::take(&name, fields)?.map(Self::Accept),
@@ -130,7 +130,7 @@ impl ServiceFault for Fault {
                 }
                 (_, Some(what)) => SentFault::take(&name, fields)?.map(|fault| Self::Sent(what, fault)),
                 (None, None) => {
-                    return error(format!("unknown moment {on:?}: expected one of {MOMENTS}"));
+                    return error(format!("unknown event {on:?}: expected one of {MOMENTS}"));
                 }
             },
         };
@@ -174,7 +174,7 @@ impl ServiceFault for Fault {
 
     fn check_named(&self) -> Result<(), FaultError> {
         match self {
-            Self::Accept(_) => error("client_id: whose a connection is cannot be known when it is accepted"),
+            Self::Accept(_) => error("client_id: on accept, the client of a connection is not known yet"),
             _ => Ok(()),
         }
     }

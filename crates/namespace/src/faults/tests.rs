@@ -71,15 +71,18 @@ fn every_pair_of_fault_and_moment_that_makes_sense_reads_back() {
 fn what_makes_no_sense_is_refused_by_name() {
     for (json, text) in [
         (json!({"fault": "explode"}), "unknown fault \"explode\": expected one of drop, reset"),
-        (json!({"fault": "lose"}), "lose needs the moment that it is on"),
+        (json!({"fault": "lose"}), "lose needs an event"),
         (json!({"fault": "answer", "on": "unsubscribe"}), "answer cannot be on \"unsubscribe\""),
-        (json!({"fault": "lose", "on": "elsewhere"}), "unknown moment \"elsewhere\": expected one of now"),
+        (json!({"fault": "lose", "on": "elsewhere"}), "unknown event \"elsewhere\": expected one of now"),
         (
             json!({"fault": "refuse", "code": 6}),
             "code must be a return code from 1 to 5 or a reason code from 128",
         ),
         (json!({"fault": "answer", "code": 16}), "code must be a reason code from 128 on"),
-        (json!({"fault": "drop", "on": "accept", "client_id": "c"}), "whose a connection is cannot be known"),
+        (
+            json!({"fault": "drop", "on": "accept", "client_id": "c"}),
+            "the client of a connection is not known yet",
+        ),
         (json!({"fault": "drop", "device_id": "c"}), "unknown member \"device_id\" of a rule"),
     ] {
         let error = Rule::from_json(json.clone()).unwrap_err().to_string();

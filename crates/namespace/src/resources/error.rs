@@ -78,9 +78,9 @@ impl fmt::Display for ResourceError {
                 write!(f, "another client has the authentication name {name}")
             }
             Self::AuthenticationNameChanged => f.write_str("the authentication name of a client is fixed"),
-            Self::Thumbprints(count) => write!(f, "ThumbprintMatch takes 1 or 2 thumbprints, not {count}"),
+            Self::Thumbprints(count) => write!(f, "ThumbprintMatch needs 1 or 2 thumbprints, not {count}"),
             Self::Templates(count) => write!(f, "a topic space has 1 to 10 topic templates, not {count}"),
-            Self::Missing(kind, name) => write!(f, "there is no {} {name}", kind.name()),
+            Self::Missing(kind, name) => write!(f, "the {} {name} does not exist", kind.name()),
             Self::InUse(kind, binding) => {
                 write!(f, "the {} is used by the permission binding {binding}", kind.name())
             }

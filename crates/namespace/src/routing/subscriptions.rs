@@ -65,8 +65,10 @@ pub enum TooMany {
 impl fmt::Display for TooMany {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Groups => write!(f, "there are {SHARED_GROUPS} shared groups already"),
-            Self::Members => write!(f, "the shared group has {SHARED_MEMBERS} members already"),
+            Self::Groups => write!(f, "the limit of {SHARED_GROUPS} shared groups is reached"),
+            Self::Members => {
+                write!(f, "the limit of {SHARED_MEMBERS} members of the shared group is reached")
+            }
         }
     }
 }

@@ -77,7 +77,7 @@ fn from_file(value: &Value) -> Result<RoleAssignment, String> {
     let role = text("role")?;
     Ok(RoleAssignment {
         object_id: ObjectId::parse(text("principalId")?).map_err(|error| error.to_string())?,
-        role: Permission::parse(role).ok_or_else(|| format!("there is no role {role:?}"))?,
+        role: Permission::parse(role).ok_or_else(|| format!("unknown role {role:?}"))?,
         scope: RoleScope::parse_any(text("scope")?).map_err(|error| error.to_string())?,
     })
 }

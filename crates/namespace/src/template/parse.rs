@@ -47,7 +47,7 @@ pub(super) fn levels(text: &str) -> Result<Box<[Level]>, InvalidTemplate> {
             return broken(at, "a topic template has at most 15 levels");
         }
         if levels.last() == Some(&Level::Many) {
-            return broken(at - 2, "# stands in the last level");
+            return broken(at - 2, "# is allowed only in the last level");
         }
         levels.push(read(level, at)?);
         at += level.len() + 1;
@@ -62,7 +62,7 @@ fn read(level: &str, at: usize) -> Result<Level, InvalidTemplate> {
         _ => {}
     }
     if let Some(wildcard) = level.find(['+', '#']) {
-        return broken(at + wildcard, "a wildcard stands alone in its level");
+        return broken(at + wildcard, "a wildcard must be alone in its level");
     }
     let mut parts = Vec::new();
     let mut rest = level;
@@ -97,7 +97,7 @@ fn read_variable(name: &str, at: usize) -> Result<Part, InvalidTemplate> {
     }
     match name.strip_prefix("client.attributes.") {
         Some(key) if is_valid_key(key) => Ok(Part::Attribute(key.into())),
-        Some(_) => broken(at, "an attribute's key has letters, digits and _ alone"),
+        Some(_) => broken(at, "an attribute's key may contain only letters, digits and _"),
         None => broken(at, "a variable is client.authenticationName or client.attributes.KEY"),
     }
 }

@@ -99,7 +99,7 @@ fn errors_of_a_file_name_the_entry() {
     for (file, named) in [
         ("", "JSON"),
         ("[]", "object"),
-        (r#"{"client": []}"#, "client: there is no such property"),
+        (r#"{"client": []}"#, "client: unknown property"),
         (r#"{"clients": {}}"#, "clients"),
         (r#"{"clients": [{"name": "a"}, {}]}"#, "clients[1].name"),
         (r#"{"clients": [{"name": "a", "properties": {"state": "x"}}]}"#, "clients[0].properties.state"),
@@ -107,7 +107,7 @@ fn errors_of_a_file_name_the_entry() {
         (r#"{"namespace": {"sku": {"capacity": 0}}}"#, "namespace.sku.capacity"),
         (
             r#"{"permissionBindings": [{"name": "abc", "properties": {"clientGroupName": "$all", "topicSpaceName": "none", "permission": "Publisher"}}]}"#,
-            "permissionBindings[0]: there is no topic space none",
+            "permissionBindings[0]: the topic space none does not exist",
         ),
     ] {
         let error = namespace.apply(file).unwrap_err().to_string();

@@ -60,7 +60,7 @@ impl fmt::Display for CertificateError {
         match self {
             Self::Unreadable { field, reason } => write!(f, "{field}: {reason}"),
             Self::NoCertificate { key: true, .. } => {
-                f.write_str("certificate: there is a private key in it and no certificate")
+                f.write_str("certificate: it contains a private key, but no certificate")
             }
             Self::NoCertificate { key: false, others } => {
                 write!(f, "certificate: it contains none, but {}", others.join(", "))
@@ -70,7 +70,7 @@ impl fmt::Display for CertificateError {
             Self::NoKey { given: false } => {
                 f.write_str("private_key: it must be given, as the certificate's PEM contains none")
             }
-            Self::SeveralKeys => f.write_str("private_key: there is more than one in it"),
+            Self::SeveralKeys => f.write_str("private_key: it contains more than one"),
             Self::LegacyEncryption => f.write_str(
                 "private_key: it is encrypted in OpenSSL's old way (Proc-Type: 4,ENCRYPTED); convert it: \
                  openssl pkcs8 -topk8 -v2 aes-256-cbc -in old.pem -out new.pem",

@@ -72,7 +72,7 @@ impl fmt::Display for MaterialError {
             }
             Self::Nothing { base64: false } => "it contains neither PEM text (-----BEGIN …) nor DER",
             Self::Nothing { base64: true } => {
-                "this is base64 alone; put the lines -----BEGIN …----- and -----END …----- around it, or decode it"
+                "this is base64 without PEM lines; add the lines -----BEGIN …----- and -----END …-----, or decode it"
             }
         })
     }
@@ -297,7 +297,7 @@ mod tests {
         assert!(refused(&pkcs12).starts_with("this is PKCS #12"));
         let bare = pem::write("A", &pair().certificate);
         let bare: Vec<_> = bare.lines().filter(|line| !line.contains('-')).collect();
-        assert!(refused(bare.join("\n").as_bytes()).starts_with("this is base64 alone"));
+        assert!(refused(bare.join("\n").as_bytes()).starts_with("this is base64 without PEM lines"));
         for nothing in [&b""[..], b"rubbish", b"0 is a number", &[0x30, 0x82], &[0x30, 0x82, 0xff, 0xff, 1]] {
             assert_eq!(read(nothing).unwrap_err(), MaterialError::Nothing { base64: false }, "{nothing:?}");
         }

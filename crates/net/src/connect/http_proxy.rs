@@ -51,7 +51,7 @@ fn refusal(head: &Head, endpoint: &Endpoint, with_login: bool) -> String {
                     schemes.join(" or ")
                 )
             } else if with_login {
-                "the proxy does not take this user name and password; check them in the proxy's URL, where special \
+                "the proxy does not accept this user name and password; check them in the proxy's URL, where special \
                  characters are percent-encoded"
                     .to_owned()
             } else {
@@ -66,7 +66,7 @@ fn refusal(head: &Head, endpoint: &Endpoint, with_login: bool) -> String {
         403 | 451 => "the proxy does not allow connections to this host; ask its operator".to_owned(),
         502..=504 => "the proxy could not reach the host".to_owned(),
         404 | 405 | 501 => "this does not seem to be a proxy that supports CONNECT".to_owned(),
-        429 => "the proxy has too much to do".to_owned(),
+        429 => "the proxy is overloaded".to_owned(),
         _ => "the proxy refused".to_owned(),
     }
 }

@@ -48,7 +48,7 @@ where
             );
         }
         (NONE_ACCEPTABLE, Some(_)) => {
-            return Err("the proxy takes no login by user name and password".to_owned());
+            return Err("the proxy does not support user names and passwords".to_owned());
         }
         _ => return Err("the proxy chose a way to log in that it was not offered".to_owned()),
     }
@@ -87,11 +87,11 @@ where
     send(stream, &message).await?;
     match receive(stream).await? {
         [_, 0] => Ok(()),
-        [_, _] => {
-            Err("the proxy does not take this user name and password; check them in the proxy's URL, where \
+        [_, _] => Err(
+            "the proxy does not accept this user name and password; check them in the proxy's URL, where \
                        special characters are percent-encoded"
-                .to_owned())
-        }
+                .to_owned(),
+        ),
     }
 }
 
@@ -128,11 +128,11 @@ fn refusal(reply: u8, endpoint: &Endpoint) -> String {
         ),
         2 => "the proxy does not allow connections to this host; ask its operator".to_owned(),
         3 => "the host's network cannot be reached from the proxy".to_owned(),
-        4 => "the proxy cannot reach the host, or does not know its name".to_owned(),
+        4 => "the proxy cannot reach the host, or cannot resolve its name".to_owned(),
         5 => "the host refused the proxy's connection".to_owned(),
         6 => "the host did not answer the proxy in time".to_owned(),
-        7 => "the proxy does not know CONNECT".to_owned(),
-        8 => "the proxy does not take host names, or not this kind of address".to_owned(),
+        7 => "the proxy does not support CONNECT".to_owned(),
+        8 => "the proxy does not support host names, or this kind of address".to_owned(),
         _ => "the proxy refused".to_owned(),
     }
 }

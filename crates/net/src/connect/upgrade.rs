@@ -88,7 +88,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut nonce = [0; 16];
-    getrandom::fill(&mut nonce).map_err(|_| "the system gives no random numbers".to_owned())?;
+    getrandom::fill(&mut nonce).map_err(|_| "the system provides no random numbers".to_owned())?;
     let key = STANDARD.encode(nonce);
     let host = match endpoint.port {
         port if port == upgrade.default_port => endpoint.host.clone(),
@@ -129,9 +129,9 @@ fn refusal(status: u16, expected: &str) -> String {
         }
         404 => "the server has no MQTT over WebSockets at this path",
         407 => "a proxy in between wants a user name and a password",
-        400 | 405 | 426 => "the server does not take this upgrade",
-        429 => "the server has too much to do",
-        500..600 => "the server, or a gateway before it, has a problem of its own",
+        400 | 405 | 426 => "the server refused this upgrade",
+        429 => "the server is overloaded",
+        500..600 => "the server, or a gateway before it, has an internal problem",
         _ => "the server refuses the upgrade",
     };
     match status {

@@ -95,7 +95,7 @@ impl fmt::Display for RequestError {
             Self::TimedOut { request, after } => {
                 write!(f, "no answer to {request} within {} s", after.as_secs_f64())
             }
-            Self::BadAnswer { reason } => write!(f, "the answer makes no sense: {reason}"),
+            Self::BadAnswer { reason } => write!(f, "the answer is invalid: {reason}"),
         }
     }
 }
@@ -287,8 +287,10 @@ impl From<RequestError> for Failure {
 }
 
 fn malformed() -> Failure {
-    RequestError::BadAnswer { reason: "the server's answer makes a request that cannot be sent".to_owned() }
-        .into()
+    RequestError::BadAnswer {
+        reason: "the server's answer leads to a request that cannot be sent".to_owned(),
+    }
+    .into()
 }
 
 /// When a request last moved on.

@@ -34,7 +34,7 @@ pub enum ProxyError {
 impl fmt::Display for ProxyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Empty => f.write_str("it is empty; http://host:port is expected"),
+            Self::Empty => f.write_str("it is empty; expected http://host:port"),
             Self::Https => f.write_str(
                 "TLS to the proxy itself (https://) is not supported; the connection through an http:// proxy is \
                  encrypted from end to end",
@@ -126,16 +126,18 @@ fn parse_login(login: &str, kind: ProxyKind) -> Result<Login, ProxyError> {
     };
     let (user, password) = (decode(user)?, decode(password)?);
     if user.chars().chain(password.chars()).any(char::is_control) {
-        return Err(ProxyError::Login("user name and password must not hold control characters"));
+        return Err(ProxyError::Login("user name and password must not contain control characters"));
     }
     match kind {
         // RFC 7617 §2: what comes before the first colon is the user name.
         ProxyKind::Http if user.contains(':') => {
-            return Err(ProxyError::Login("the user name must not hold a colon"));
+            return Err(ProxyError::Login("the user name must not contain a colon"));
         }
         // RFC 1929 §2: a byte counts each.
         ProxyKind::Socks5 if !(1..=255).contains(&user.len()) || !(1..=255).contains(&password.len()) => {
-            return Err(ProxyError::Login("SOCKS5 takes a user name and a password of 1 to 255 bytes each"));
+            return Err(ProxyError::Login(
+                "for SOCKS5, user name and password must have 1 to 255 bytes each",
+            ));
         }
         _ if user.len() + password.len() > 4096 => {
             return Err(ProxyError::Login("user name and password are too long"));

@@ -119,7 +119,7 @@ impl fmt::Display for TrustError {
                 write!(f, "it contains no certificate, but {}", others.join(", "))
             }
             Self::BadCertificate(n) => write!(f, "certificate {n} in it cannot be read"),
-            Self::PrivateKey => f.write_str("it holds a private key; root certificates are expected"),
+            Self::PrivateKey => f.write_str("it contains a private key; expected root certificates"),
             Self::NotForServers => f.write_str(
                 "by the trust settings in it (TRUSTED CERTIFICATE), no certificate is trusted for TLS servers",
             ),

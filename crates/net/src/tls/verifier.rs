@@ -87,7 +87,7 @@ impl fmt::Display for Fault {
                 if let Some(name) = common_name {
                     write!(f, ", and its common name ({name}) does not count (RFC 9525)")?;
                 }
-                write!(f, "; make a certificate with subjectAltName={wanted}")
+                write!(f, "; create a certificate with subjectAltName={wanted}")
             }
             Self::Version1 { wanted } => write!(
                 f,
@@ -95,7 +95,7 @@ impl fmt::Display for Fault {
                  version 3 with subjectAltName={wanted}"
             ),
             Self::Authority => {
-                f.write_str("the server shows the certificate of an authority (CA:TRUE) as its own")
+                f.write_str("the server uses the certificate of an authority (CA:TRUE) as its own")
             }
         }
     }

@@ -27,13 +27,13 @@ pub(super) fn advise(code: ReasonCode, config: &Config, doubts: &[String]) -> Op
         }
         ReasonCode::ImplementationSpecificError => {
             let known = "; Event Grid answers so to user properties there, which bridges like to add";
-            format!("the broker does not take something in the CONNECT{}", of_event_grid(config, known))
+            format!("the broker does not accept a part of the CONNECT{}", of_event_grid(config, known))
         }
         ReasonCode::UnsupportedProtocolVersion => {
             format!("the broker does not speak this version of MQTT: try --protocol {other}")
         }
         ReasonCode::ClientIdentifierNotValid if config.client_id.is_empty() => {
-            "the broker gives out no client ids: pass --client-id".to_owned()
+            "the broker does not assign client ids: pass --client-id".to_owned()
         }
         ReasonCode::ClientIdentifierNotValid => {
             "the broker does not allow this --client-id: its length, its characters, or that name".to_owned()
@@ -42,20 +42,20 @@ pub(super) fn advise(code: ReasonCode, config: &Config, doubts: &[String]) -> Op
         ReasonCode::ServerUnavailable => {
             let known =
                 "; with webhook authentication, the endpoint failed or took longer than about 5 s to answer";
-            format!("the broker has a problem of its own: try again later{}", of_event_grid(config, known))
+            format!("the broker has an internal problem: try again later{}", of_event_grid(config, known))
         }
         ReasonCode::ServerBusy | ReasonCode::ServerShuttingDown => "try again later".to_owned(),
         ReasonCode::ConnectionRateExceeded => {
             "too many connections in a time: try again later, and have clients back off".to_owned()
         }
-        ReasonCode::Banned => "the broker has banned this client: ask whoever runs it".to_owned(),
+        ReasonCode::Banned => "the broker has banned this client: ask its operator".to_owned(),
         ReasonCode::BadAuthenticationMethod => method(config),
         ReasonCode::PacketTooLarge => "the CONNECT is too large: how long is the token?".to_owned(),
         ReasonCode::QuotaExceeded => {
             let known = ", or raise the namespace's throughput units";
             let known = of_event_grid(config, known);
             format!(
-                "the broker has as many sessions or clients as it may have: wait until sessions expire{known}"
+                "the broker has reached its limit of sessions or clients: wait until sessions expire{known}"
             )
         }
         ReasonCode::UseAnotherServer | ReasonCode::ServerMoved => {
@@ -71,7 +71,7 @@ fn unauthorized(config: &Config, doubts: &[String]) -> String {
     let mut advice = doubts.to_vec();
     let has_certificate = config.broker.endpoint().client_certificate.is_some();
     if config.authenticator.is_none() && config.password.is_none() && !has_certificate {
-        advice.push("no credentials were shown: pass a certificate, a password or a token".to_owned());
+        advice.push("the client sent no credentials: pass a certificate, a password or a token".to_owned());
     }
     let known = match Owner::of(config) {
         Owner::EventGrid => {
@@ -85,7 +85,7 @@ fn unauthorized(config: &Config, doubts: &[String]) -> String {
              this client to Connect"
         }
         Owner::Unknown => {
-            "check user name, password, certificate or token, and what the broker allows this client"
+            "check user name, password, certificate or token, and the client's permissions on the broker"
         }
     };
     advice.push(known.to_owned());
@@ -102,16 +102,16 @@ fn method(config: &Config) -> String {
                  in its BrokerAuthentication";
     match &config.authenticator {
         Some(authenticator) => {
-            format!("the broker does not take the method {}: {known}", authenticator.method())
+            format!("the broker does not support the method {}: {known}", authenticator.method())
         }
-        None => format!("the broker wants a token: pass --token-file and --method; {known}"),
+        None => format!("the broker requires a token: pass --token-file and --method; {known}"),
     }
 }
 
 /// What to do when the broker ended the connection instead of an answer.
 pub(super) fn advise_on_silence(failure: &str, config: &Config) -> Option<String> {
     const TLS: &str =
-        "check the port, 1883 usually is that of MQTT without TLS: for a broker with it leave --no-tls out";
+        "check the port: 1883 is the usual port of MQTT without TLS; for a broker with TLS omit --no-tls";
     if failure.contains("answers in TLS") {
         return Some(TLS.to_owned());
     }
@@ -120,10 +120,10 @@ pub(super) fn advise_on_silence(failure: &str, config: &Config) -> Option<String
     }
     let closed = match config.level {
         Level::Mqtt5 => {
-            "brokers that do not know MQTT 5 may close so: try --protocol 4; or the credentials are wrong"
+            "some brokers without MQTT 5 close the connection like this: try --protocol 4; or the credentials are wrong"
         }
         Level::Mqtt31 | Level::Mqtt311 => {
-            "brokers may close so instead of refusing credentials, or what they do not take in a CONNECT"
+            "some brokers close the connection like this instead of refusing credentials or an unsupported CONNECT"
         }
     };
     Some(if config.broker.is_encrypted() { closed.to_owned() } else { format!("{closed}; or {TLS}") })
@@ -237,7 +237,7 @@ mod tests {
     fn what_a_code_is_usually_about() {
         let mut config = config("localhost");
         for (code, hint) in [
-            (ReasonCode::ImplementationSpecificError, "in the CONNECT"),
+            (ReasonCode::ImplementationSpecificError, "of the CONNECT"),
             (ReasonCode::UnsupportedProtocolVersion, "--protocol 4"),
             (ReasonCode::ServerUnavailable, "try again later"),
             (ReasonCode::BadAuthenticationMethod, "--method"),

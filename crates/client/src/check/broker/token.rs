@@ -43,7 +43,7 @@ impl Authenticator for Token {
 pub(super) fn too_long(token: &Token) -> Option<String> {
     let length = token.text.len();
     (length > EVENT_GRID_LIMIT)
-        .then(|| format!("the token has {length} bytes, and Event Grid takes {EVENT_GRID_LIMIT}"))
+        .then(|| format!("the token has {length} bytes, and Event Grid allows {EVENT_GRID_LIMIT}"))
 }
 
 #[cfg(test)]

@@ -149,7 +149,9 @@ impl Session {
         let waits = self.shared.config.authenticator.as_ref().is_some_and(|known| known.wait_allowed());
         if waits {
             let said = reasons::said(&auth.properties);
-            self.shared.monitor.set_last_error(Some(format!("the broker takes the new token later{said}")));
+            self.shared
+                .monitor
+                .set_last_error(Some(format!("the broker will accept the new token later{said}")));
             self.link.set_renewal(Renewal::Due(Some(later(now, LATER))));
             return Ok(());
         }

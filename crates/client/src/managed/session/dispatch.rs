@@ -57,7 +57,7 @@ impl Dispatch for Session {
             Loss::Protocol { error, speaks } => {
                 let end = self.ended(reasons::broke_the_protocol(BROKER, &error, speaks), None);
                 match speaks {
-                    Some(Foreign::Tls) => hinting(end, "leave tls=False out"),
+                    Some(Foreign::Tls) => hinting(end, "omit tls=False"),
                     Some(Foreign::Http) => {
                         hinting(end, "if this is its port of WebSockets, pass websocket=True")
                     }
@@ -200,7 +200,7 @@ impl Session {
         if self.shared.config.broker.is_encrypted() {
             return end;
         }
-        hinting(end, "if it expects TLS, leave tls=False out")
+        hinting(end, "if it expects TLS, omit tls=False")
     }
 }
 

@@ -200,7 +200,7 @@ fn check(config: &Config) -> Result<(), Error> {
         }
     }
     if config.client_id.contains('\0') || config.username.as_ref().is_some_and(|name| name.contains('\0')) {
-        return Err(Error::Invalid { reason: "the client id or the user name holds U+0000".to_owned() });
+        return Err(Error::Invalid { reason: "the client id or the user name contains U+0000".to_owned() });
     }
     if config.level != Level::Mqtt5 && config.authenticator.is_some() {
         return Err(Error::NeedsMqtt5 { what: "AUTH packets" });

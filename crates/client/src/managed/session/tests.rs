@@ -285,7 +285,7 @@ fn later_is_ten_seconds_and_a_change_counts_at_once() {
     }
     bench.comes(&later).unwrap();
     let said = bench.session.shared.monitor.last_error().unwrap();
-    assert_eq!(said, "the broker takes the new token later (the API server is busy)");
+    assert_eq!(said, "the broker will accept the new token later (the API server is busy)");
     assert!(bench.session.question().is_none(), "it is not a challenge");
     assert_eq!(bench.session.deadline(), Some(bench.now + 10 * SECOND));
     assert!(bench.session.listens_to_changes());

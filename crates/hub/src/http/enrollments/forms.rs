@@ -46,7 +46,7 @@ pub(super) fn read_query(body: &Value, headers: &HeaderMap, source: &str) -> Res
     };
     if !fits {
         let message =
-            format!("the query is neither * nor SELECT * FROM {source}, which are those known here");
+            format!("the query is neither * nor SELECT * FROM {source}, the only supported queries");
         return Err(HubError::Argument(message).into());
     }
     let header = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?"));

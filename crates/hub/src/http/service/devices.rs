@@ -89,7 +89,7 @@ fn answer(device: &Device, shown: fn(&Device) -> Value) -> Response {
 /// Refuses a body that is for another identity than the path.
 pub(super) fn same(body: &Value, name: &str, id: &str) -> Result<(), HubError> {
     match identity_json::text(body, name)? {
-        Some(other) if other != id => Err(HubError::Argument(format!("{name} is not the one of the path"))),
+        Some(other) if other != id => Err(HubError::Argument(format!("{name} differs from the path"))),
         _ => Ok(()),
     }
 }

@@ -106,7 +106,7 @@ async fn transfers() -> Result<JsonBody, Refusal> {
 }
 
 async fn no_transfer(Path(id): Path<String>) -> Result<JsonBody, Refusal> {
-    Err(Refusal::new(ErrorCode::JOB_NOT_FOUND, format!("there is no job {id}")))
+    Err(Refusal::new(ErrorCode::JOB_NOT_FOUND, format!("the job {id} does not exist")))
 }
 
 fn invalid(message: &str) -> Refusal {

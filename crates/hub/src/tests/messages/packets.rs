@@ -78,7 +78,7 @@ async fn a_session_is_recorded_packet_by_packet_on_either_port() {
     session(TestClient::connect(&hub, "dev1").await).await;
     let records = recorded(&hub, 1).await;
     assert_eq!(kinds(&records), SESSION);
-    assert_eq!(reason(&records), "the client said goodbye");
+    assert_eq!(reason(&records), "the client sent DISCONNECT");
     assert_eq!(
         records[2].content,
         Content::Publish {

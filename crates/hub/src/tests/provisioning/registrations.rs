@@ -324,7 +324,7 @@ async fn what_is_no_tls_is_told_for_every_port() {
         timeout(DEADLINE, noted).await.expect("a refusal");
         let said = hub.last_refusal().unwrap();
         let start = format!("{name} port: TLS handshake with 127.0.0.1:");
-        assert!(said.starts_with(&start) && said.ends_with("what came is not TLS"), "{said}");
+        assert!(said.starts_with(&start) && said.ends_with("the client does not speak TLS"), "{said}");
         hub.shared.note_refusal(crate::events::Cause::Provisioning, "");
     }
 }

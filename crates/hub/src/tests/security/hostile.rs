@@ -45,7 +45,7 @@ async fn strangers_that_do_not_go_on_are_closed() {
     half_hello.write_all(b"\x16\x03\x01\x02\x00\x01\x00").await.unwrap();
     assert!(ends(&mut silent_tcp).await);
     assert!(ends(&mut half_hello).await);
-    assert_noted(&hub, "the client did not finish it within 300ms");
+    assert_noted(&hub, "the client did not complete the handshake within 300ms");
     let mut silent_tls = tls(&hub).await;
     let mut half_connect = tls(&hub).await;
     half_connect.write_all(b"\x10\x40\x00\x04MQTT\x04").await.unwrap();

@@ -43,7 +43,7 @@ pub enum InvalidAnswer {
 impl fmt::Display for InvalidAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotJson => f.write_str("it is no JSON object"),
+            Self::NotJson => f.write_str("it is not a JSON object"),
             Self::Member(name) => write!(f, "{name} is missing or wrong"),
             Self::Attributes => f.write_str(
                 "attributes must have letters, digits and _ in their keys, be texts, whole numbers of 32 bits or lists of texts, \
