@@ -1,4 +1,4 @@
-"""Take messages from the cloud, and tell their sender what became of them."""
+"""Receive cloud-to-device messages, with feedback for their sender."""
 
 import azmqtt
 
@@ -13,7 +13,7 @@ def main() -> None:
         with hub.device_client("pump") as device:
             for message in device.messages(timeout=10):
                 print(f"{message.message_id}: {message.text()!r} from {message.properties['from']}")
-                # The message is complete for the hub when the loop asks for the next one, or ends.
+                # The client completes the message when the loop asks for the next one, or ends.
                 if message.text() == "stop":
                     break
 

@@ -1,4 +1,4 @@
-"""Act as a device from the command line. Against Azure only the first lines of `main` are needed in another form."""
+"""Act as a device from the command line. For Azure, change only the first lines of `main`."""
 
 import os
 import subprocess
@@ -15,10 +15,10 @@ def azmqtt_command(*arguments: str, environment: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Let a local hub and the command line talk to each other."""
+    """Use the command line with a local hub."""
     with azmqtt.LocalHub() as hub:
         device = hub.create_device("thermometer")
-        # The connection string is a secret: in the environment no other user of the machine sees it.
+        # The connection string is a secret. Other users of the machine cannot read the environment.
         environment = {"IOTHUB_DEVICE_CONNECTION_STRING": device.connection_string}
         local = ("--port", str(hub.port), "--trust", hub.ca_file)
 

@@ -6,7 +6,7 @@ import azmqtt
 
 
 def main() -> None:
-    """Let a service call three methods of a device."""
+    """Call three methods of a device, as a service does."""
     with azmqtt.LocalHub() as hub, hub.device_client("pump") as device:
 
         @device.on_method("setSpeed")

@@ -1,7 +1,7 @@
-"""A module as it runs inside IoT Edge: no key and no host name in its code, all comes from the environment.
+"""A module inside IoT Edge: the environment provides its key and host name.
 
-The module is the function ``module``. The rest plays the IoT Edge runtime around it: the variables that the runtime
-sets, its workload API, which signs for the module and names the roots to trust, and the gateway.
+The function ``module`` is the module. The rest simulates the IoT Edge runtime: the variables that it sets, its workload
+API, which signs for the module and returns the roots to trust, and the gateway.
 """
 
 import base64
@@ -29,7 +29,7 @@ class WorkloadApi(http.server.BaseHTTPRequestHandler):
     bundle: str
 
     def do_GET(self) -> None:
-        """Say which roots to trust."""
+        """Return the roots to trust."""
         print("runtime: GET", self.path)
         self.answer({"certificate": self.bundle})
 
@@ -49,11 +49,11 @@ class WorkloadApi(http.server.BaseHTTPRequestHandler):
         self.wfile.write(text)
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing more."""
+        """Write no log."""
 
 
 def main() -> None:
-    """Play the runtime, and run the module in it."""
+    """Simulate the runtime, and run the module in it."""
     with azmqtt.LocalHub(hostname="myhub.azure-devices.net") as gateway:
         gateway.create_device("edge1")
         connection_string = gateway.create_module("edge1", "sensor").connection_string

@@ -15,7 +15,7 @@ class Token(NamedTuple):
 
 
 class StandIn:
-    """Takes the place of ``azure.identity.DefaultAzureCredential()``, with tokens that live for two seconds."""
+    """A stand-in for ``azure.identity.DefaultAzureCredential()``, with tokens that live for two seconds."""
 
     def get_token(self, scope: str) -> Token:
         """Issue a token for a scope."""
@@ -26,7 +26,7 @@ class StandIn:
 def main(hostname: str, port: str = "8883", ca_file: str | None = None) -> None:
     """Publish for longer than a token lives, over one connection."""
     with azmqtt.MqttClient(
-        hostname,  # of Azure: {namespace}.{region}-1.ts.eventgrid.azure.net, where port and trust are left out
+        hostname,  # of Azure: {namespace}.{region}-1.ts.eventgrid.azure.net, omit port and trust there
         "feeder-1",
         port=int(port),
         trust=ca_file,

@@ -1,11 +1,11 @@
-"""Have a local hub do wrong, and see that nothing is lost."""
+"""Inject faults into a local hub, and check that no message is lost."""
 
 import azmqtt
 from azmqtt import faults
 
 
 def main() -> None:
-    """Send through one fault after the other, then through a seeded storm of them."""
+    """Send during single faults, then during a schedule of random faults."""
     quickly = azmqtt.RetryPolicy(base=0.01, max=0.1)
     with azmqtt.LocalHub() as hub, hub.device_client("sensor", retry=quickly) as device:
         device.connect()

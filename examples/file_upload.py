@@ -1,4 +1,4 @@
-"""Upload a file block by block, with a progress bar, and go on after an interruption."""
+"""Upload a file block by block, with a progress bar, and resume it after an interruption."""
 
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ def bar(done: int, total: int | None) -> None:
 
 
 def pull_the_plug(done: int, _total: int | None) -> None:
-    """Stop in the middle, as a crash or an empty battery would."""
+    """Stop in the middle, as after a crash or a power failure."""
     if done == 2 * BLOCK:
         raise InterruptedError("the plug was pulled")
 

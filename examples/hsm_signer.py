@@ -1,4 +1,4 @@
-"""Leave the device's key in a TPM or HSM: only signatures come out."""
+"""Keep the device's key in a TPM or HSM, which only signs with it."""
 
 import asyncio
 import base64
@@ -8,10 +8,10 @@ import azmqtt
 
 
 class SoftwareHsm:
-    """Stands for the hardware, whose library would be called in its place."""
+    """A stand-in for the hardware; a real program calls the hardware's library."""
 
     def __init__(self, key: str) -> None:
-        """Lock the key away."""
+        """Store the key."""
         self._key = base64.b64decode(key)
 
     async def hmac_sha256(self, data: bytes) -> bytes:

@@ -11,7 +11,7 @@ import azmqtt
 
 
 def write_token(path: Path, number: int) -> None:
-    """Do what Kubernetes does: put a new token in the place of the old one."""
+    """Replace the token file, as Kubernetes does."""
     parts = ({"alg": "RS256"}, {"aud": ["aio-internal"], "exp": int(time.time()) + 3600, "jti": number})
     header, claims = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
     new = path.with_suffix(".new")
@@ -22,7 +22,7 @@ def write_token(path: Path, number: int) -> None:
 def main(hostname: str = "aio-broker", port: str = "18883", ca_file: str | None = None) -> None:
     """Stay connected while the token's file is replaced."""
     with tempfile.TemporaryDirectory() as folder:
-        # In a pod: /var/run/secrets/tokens/broker-sat, which the kubelet keeps new.
+        # In a pod: /var/run/secrets/tokens/broker-sat, which the kubelet renews.
         path = Path(folder, "broker-sat")
         write_token(path, 1)
         with azmqtt.MqttClient(

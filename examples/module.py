@@ -1,12 +1,12 @@
-"""A module that filters readings: from one of its inputs to one of its outputs, with a limit from its twin."""
+"""A module that filters readings: from an input to an output, with a limit from its twin."""
 
 import azmqtt
 
 
 def main() -> None:
-    """Be the module, and the gateway on its other side."""
+    """Run the module, and act as its gateway."""
     with azmqtt.LocalHub() as hub, hub.device_client("edge1", module_id="filter") as module:
-        # A service sets the limit; the module says which one it uses.
+        # A service sets the limit; the module reports the limit in use.
         hub.patch_desired("edge1", {"limit": 30}, module_id="filter")
         limit = module.get_twin().desired["limit"]
         module.patch_reported_properties({"limit": limit})
@@ -14,7 +14,7 @@ def main() -> None:
         @module.on_input_message("readings")
         def readings(message: azmqtt.CloudMessage) -> None:
             if message.json()["temperature"] > limit:
-                # The message is acknowledged when this function returns: until then the gateway keeps it.
+                # The client acknowledges the message when this function returns; until then the gateway keeps it.
                 module.send_message(message.body, content_type="application/json", output_name="alerts")
 
         @module.on_method("limit")

@@ -6,9 +6,9 @@ import azmqtt
 
 
 def main(hostname: str = "localhost", port: str = "8883", ca_file: str | None = None) -> None:
-    """Send readings of two boilers, and print those that come back."""
+    """Send readings of two boilers, and print the received ones."""
     with azmqtt.MqttClient(hostname, "dashboard", port=int(port), trust=ca_file) as client:
-        # First somewhere for messages to go, then the subscription: nothing is missed.
+        # Create the iterator before the subscription, so that no message is missed.
         readings = client.messages("plant/+/temperature", timeout=10)
         print("granted QoS", client.subscribe("plant/#"))
 

@@ -1,4 +1,4 @@
-"""Ask over MQTT 5 and get an answer: ``python mqtt_request_response.py HOST PORT CA_FILE``."""
+"""Send a request over MQTT 5 and receive the response: ``python mqtt_request_response.py HOST PORT CA_FILE``."""
 
 import sys
 
@@ -6,7 +6,7 @@ import azmqtt
 
 
 def main(hostname: str = "localhost", port: str = "8883", ca_file: str | None = None) -> None:
-    """Run a service and ask it, each with a client of its own."""
+    """Run a service and send it a request, with separate clients."""
     with (
         azmqtt.MqttClient(hostname, "converter", port=int(port), trust=ca_file) as service,
         azmqtt.MqttClient(hostname, "console", port=int(port), trust=ca_file) as console,
@@ -14,7 +14,7 @@ def main(hostname: str = "localhost", port: str = "8883", ca_file: str | None = 
 
         @service.on_message("convert/fahrenheit")
         def convert(request: azmqtt.MqttMessage) -> None:
-            # The answer goes to the request's response topic, with its correlation data.
+            # The response goes to the request's response topic, with its correlation data.
             service.respond(request, {"fahrenheit": request.json()["celsius"] * 9 / 5 + 32})
 
         service.subscribe("convert/fahrenheit")

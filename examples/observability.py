@@ -1,4 +1,4 @@
-"""Watch a device: changes of its state, figures, the log, and the progress of many messages."""
+"""Monitor a device: its state changes, statistics, the log, and the progress of many messages."""
 
 import logging
 import sys
@@ -7,7 +7,7 @@ import azmqtt
 
 
 def main() -> None:
-    """Send through a connection that breaks, and see all of it."""
+    """Send over a connection that breaks, and show what happens."""
     logging.basicConfig(level=logging.INFO, stream=sys.stdout, format="log: %(message)s")
     quickly = azmqtt.RetryPolicy(base=0.05, max=0.5)
 

@@ -4,16 +4,16 @@ import ssl
 from typing import Any
 
 import azmqtt
-from azmqtt.paho import client as mqtt  # was: from paho.mqtt import client as mqtt
+from azmqtt.paho import client as mqtt  # before: from paho.mqtt import client as mqtt
 
 
 def on_connect(client: mqtt.Client, userdata: Any, flags: dict[str, int], rc: int) -> None:
-    """Note that the hub accepted, or did not."""
+    """Note whether the hub accepted the connection."""
     print("connected with result code", rc)
 
 
 def on_disconnect(client: mqtt.Client, userdata: Any, rc: int) -> None:
-    """Note that the connection is over."""
+    """Note the end of the connection."""
     print("disconnected with result code", rc)
 
 
@@ -26,7 +26,7 @@ def on_publish(client: mqtt.Client, userdata: Any, mid: int) -> None:
 def main() -> None:
     """Send one message to a local hub."""
     with azmqtt.LocalHub() as hub:
-        # With a real hub: its name, port 8883, and a token for the device; ca_certs can be left out.
+        # With a real hub: its name, port 8883, and a token for the device; omit ca_certs.
         device_id = hub.create_device("paho-device").device_id
         key = hub.device(device_id).connection_string.rpartition("SharedAccessKey=")[2]
         sas_token = azmqtt.sas.generate(f"localhost/devices/{device_id}", key)

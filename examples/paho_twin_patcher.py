@@ -10,15 +10,15 @@ from azmqtt.paho import TwinPatcher, configure
 
 
 def main() -> None:
-    """Report, follow a setting and read the twin, over a client of paho's that runs its own loop."""
+    """Report a property, follow a setting and read the twin, with a paho client that runs its own loop."""
     with azmqtt.LocalHub() as hub:
         device = hub.create_device("pump")
 
-        # An application as it was: its client, its callbacks, its loop.
+        # An existing application: its client, its callbacks, its loop.
         client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         client.on_message = lambda _client, _userdata, message: print("on_message:", message.topic.split("?")[0])
 
-        # Client id, user name, a fresh SAS token for each connection, and TLS. With a real hub, without `trust`.
+        # Client id, user name, a fresh SAS token for each connection, and TLS. With a real hub, omit `trust`.
         host = configure(client, device.connection_string, trust=hub.ca_file)
         twin = TwinPatcher(client)
         client.connect(host, hub.port)
@@ -35,7 +35,7 @@ def main() -> None:
 
         @twin.on_desired
         def changed(change: azmqtt.DesiredPatch) -> None:
-            # On paho's thread, where nothing may block: a future, in place of patch().
+            # This runs on paho's thread, which must not block, so use a future instead of patch().
             future = twin.patch_future({"interval": change["interval"]}, timeout=10)
 
             def reported(outcome: Any) -> None:
@@ -44,7 +44,7 @@ def main() -> None:
 
             future.add_done_callback(reported)
 
-        # Changes count from what was read last.
+        # Changes are reported relative to this read.
         print("interval:", twin.get(timeout=10).desired.get("interval"))
         hub.patch_desired("pump", {"interval": 30})
         done.wait(10)

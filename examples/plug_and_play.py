@@ -8,7 +8,7 @@ COMPONENT = "thermostat1"
 
 
 def main() -> None:
-    """Let a service set a temperature and ask for a report."""
+    """Set a temperature and request a report, as a service does."""
     with azmqtt.LocalHub() as hub, hub.device_client("controller", model_id=MODEL) as device:
 
         @device.on_method(pnp.command_name(COMPONENT, "getMaxMinReport"))
@@ -18,14 +18,14 @@ def main() -> None:
         device.patch_reported_properties(pnp.component_patch(COMPONENT, {"maxTempSinceLastReboot": 38.7}))
         device.send_message(pnp.telemetry({"temperature": 21.5}, component=COMPONENT))
 
-        device.get_twin()  # Changes count from here.
+        device.get_twin()  # Changes are reported from here on.
         changes = device.desired_properties(timeout=10)
         hub.patch_desired("controller", pnp.component_patch(COMPONENT, {"targetTemperature": 23}))
         for item in pnp.writable_properties(next(changes)):
             print("asked for", item)
             device.patch_reported_properties(item.acknowledge(200, "set"))
 
-        # What a service sees of it.
+        # The twin as a service sees it.
         twin = hub.twin("controller")
         print("model:", twin["modelId"])
         print("reported:", twin["properties"]["reported"][COMPONENT])

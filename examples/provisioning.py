@@ -1,13 +1,13 @@
-"""Let the Device Provisioning Service say which hub a device belongs to."""
+"""Let the Device Provisioning Service assign devices to a hub."""
 
 import azmqtt
 from azmqtt.provisioning import derive_device_key
 
 
 def main() -> None:
-    """Register a device with a key of its own, then two of a group."""
+    """Register a device with its own key, then two devices of a group."""
     with azmqtt.LocalHub() as hub:
-        # With Azure the service knows these already, and there are no options: the id scope and a key are all.
+        # On Azure, the enrolments exist already; you only need the id scope and a key, and no further options.
         own = hub.create_enrollment("door-1")
         group = hub.create_enrollment_group("lamps")
         options = hub.provisioning_options
@@ -17,7 +17,7 @@ def main() -> None:
             door.send_message({"open": False})
 
         for name in ("lamp-1", "lamp-2"):
-            key = derive_device_key(group.key, name)  # where the group's key is safe, not on the device
+            key = derive_device_key(group.key, name)  # on a machine where the group's key is safe, not on the device
             with azmqtt.DeviceClient.provision(hub.id_scope, name, symmetric_key=key, **options) as lamp:
                 lamp.send_message({"on": True})
 

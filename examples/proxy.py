@@ -1,4 +1,4 @@
-"""Connect through an HTTP proxy that wants a user name and a password."""
+"""Connect through an HTTP proxy that requires a user name and a password."""
 
 import base64
 import contextlib
@@ -28,7 +28,7 @@ def main() -> None:
 
 
 def run_proxy(listener: socket.socket) -> None:
-    """Be a tiny proxy: CONNECT with Basic, and nothing else."""
+    """Run a minimal proxy: CONNECT with Basic authentication."""
     with contextlib.suppress(OSError):
         while True:
             client, _ = listener.accept()
@@ -36,7 +36,7 @@ def run_proxy(listener: socket.socket) -> None:
 
 
 def serve(client: socket.socket) -> None:
-    """Check the login, connect, pass bytes on."""
+    """Check the credentials, connect, and forward bytes."""
     with client, contextlib.suppress(OSError):
         head = b""
         while not head.endswith(b"\r\n\r\n"):
@@ -49,7 +49,7 @@ def serve(client: socket.socket) -> None:
             client.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
             return
         host, port = head.split(b" ")[1].decode().rsplit(":", 1)
-        # The local hub has no IPv6 address, and a proxy that tries both would be a longer example.
+        # The local hub has no IPv6 address, and a proxy that tries both would make this example longer.
         with socket.create_connection(("127.0.0.1" if host == "localhost" else host, int(port))) as server:
             client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
             back = threading.Thread(target=pump, args=(server, client), daemon=True)
@@ -59,7 +59,7 @@ def serve(client: socket.socket) -> None:
 
 
 def pump(source: socket.socket, sink: socket.socket) -> None:
-    """Pass on what comes until there is no more."""
+    """Forward bytes until the end of the stream."""
     with contextlib.suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)

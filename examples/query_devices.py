@@ -6,7 +6,7 @@ DEVICES = {"pump-1": ("1.0", 35), "pump-2": ("1.1", 80), "valve-1": ("1.1", 55)}
 
 
 def main() -> None:
-    """Let three devices report, and ask the hub about them."""
+    """Report properties of three devices, and query the hub."""
     with azmqtt.LocalHub() as hub:
         for device_id, (firmware, load) in DEVICES.items():
             with hub.device_client(device_id) as device:

@@ -1,4 +1,4 @@
-"""Ask a hub for things over the service's REST API, with nothing but the standard library."""
+"""Use the service's REST API of a hub with the standard library alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Service:
     """The REST API behind a service connection string."""
 
     def __init__(self, connection_string: str, ca_file: str | None = None) -> None:
-        """Sign a token for an hour. ``ca_file`` is for a local hub; IoT Hub's own roots are the system's."""
+        """Sign a token for an hour. ``ca_file`` is for a local hub; for IoT Hub the system's roots are enough."""
         parts = dict(part.split("=", 1) for part in connection_string.split(";"))
         self.host = parts["HostName"]
         policy = parts["SharedAccessKeyName"]
@@ -23,7 +23,7 @@ class Service:
         self.tls = ssl.create_default_context(cafile=ca_file)
 
     def ask(self, method: str, path: str, body: object = None, **headers: str) -> Any:
-        """Make a request; the answer's JSON."""
+        """Send a request and return the JSON of the answer."""
         url = f"https://{self.host}{path}?api-version=2021-04-12"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, method=method)
@@ -37,7 +37,7 @@ class Service:
 
 
 def main() -> None:
-    """Make a device, write to its twin, call a method, and meet an error."""
+    """Create a device, change its twin, call a method, and get an error."""
     with azmqtt.LocalHub() as hub:
         service = Service(hub.service_connection_string, hub.ca_file)
         made = service.ask("PUT", "/devices/pump", {"deviceId": "pump"})

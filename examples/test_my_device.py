@@ -1,7 +1,7 @@
 """Tests of a device's code with pytest: `pytest examples/test_my_device.py`, or run this file.
 
-The fixture `iothub_device` comes with azmqtt: a device of its own for each test, on a local hub. When a test fails, its
-report shows the MQTT packets of the device.
+azmqtt provides the fixture `iothub_device`: a separate device for each test, on a local hub. The report of a failed
+test shows the MQTT packets of the device.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from azmqtt.testing import IotHubDevice
 
 
-# What is tested: usually in a module of its own.
+# The code under test, usually in a separate module.
 def report_temperature(client: DeviceClient, celsius: float) -> None:
-    """Send a measurement, and an alert with it when it is hot."""
+    """Send a measurement, with an alert if it is hot."""
     client.send_message({"temperature": celsius}, properties={"alert": "yes" if celsius > 30 else "no"})
 
 
 def apply_settings(client: DeviceClient) -> None:
-    """Take the interval that is desired, and report it."""
+    """Apply the desired interval, and report it."""
     interval = client.get_twin().desired.get("interval", 60)
     client.patch_reported_properties({"interval": interval})
 
@@ -45,14 +45,14 @@ def test_hot_is_an_alert(iothub_device: IotHubDevice, celsius: float, alert: str
 
 
 def test_settings_are_taken(iothub_device: IotHubDevice) -> None:
-    """An assertion that fails shows what differs, path by path."""
+    """A failed assertion lists the differences, path by path."""
     iothub_device.patch_desired({"interval": 5})
     apply_settings(iothub_device.client())
     iothub_device.assert_twin_reported({"interval": 5})
 
 
 def test_settings_are_followed(iothub_device: IotHubDevice) -> None:
-    """On an event loop with the application, what waits has an ``_async`` form."""
+    """On the application's event loop, use the ``_async`` forms of the waits."""
 
     async def scenario() -> None:
         client = iothub_device.client()
@@ -67,7 +67,7 @@ def test_settings_are_followed(iothub_device: IotHubDevice) -> None:
 
 
 def test_nothing_is_lost_when_the_network_breaks(iothub_device: IotHubDevice) -> None:
-    """Packets show how the client came back."""
+    """Packets show how the client reconnected."""
     client = iothub_device.client()
     report_temperature(client, 20)
     iothub_device.disconnect()

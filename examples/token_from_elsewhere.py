@@ -1,4 +1,4 @@
-"""Use tokens that somebody else signs: the device has no key at all."""
+"""Use tokens from another service: the device has no key."""
 
 import time
 
@@ -12,7 +12,7 @@ def main() -> None:
         resource = f"{hub.hostname}/devices/meter"
 
         def ask_the_backend() -> str:
-            # Here: an HTTPS request to a service that has the key. It may also be an `async def`.
+            # A real supplier sends an HTTPS request to a service that has the key. It may also be an `async def`.
             print("a new token is needed")
             return azmqtt.sas.generate(resource, key, ttl=3600)
 

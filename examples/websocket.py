@@ -4,8 +4,8 @@ import azmqtt
 
 
 def main() -> None:
-    """Live on a WebSocket: messages both ways, the twin, a method."""
-    # With a real hub: DeviceClient.from_connection_string("HostName=…", websocket=True), which dials port 443.
+    """Use all features over a WebSocket: messages in both directions, the twin, a method."""
+    # With a real hub: DeviceClient.from_connection_string("HostName=…", websocket=True), which connects to port 443.
     with azmqtt.LocalHub() as hub, hub.device_client("greenhouse", websocket=True) as device:
 
         @device.on_method("water")

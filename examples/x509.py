@@ -1,4 +1,4 @@
-"""Authenticate with an X.509 client certificate, by its thumbprint and by who signed it."""
+"""Authenticate with an X.509 client certificate, by thumbprint and by authority."""
 
 import tempfile
 from pathlib import Path
@@ -7,9 +7,9 @@ import azmqtt
 
 
 def main() -> None:
-    """Connect two devices with certificates that a local hub makes for tests."""
+    """Connect two devices with certificates that a local hub creates for tests."""
     with azmqtt.LocalHub() as hub, tempfile.TemporaryDirectory() as folder:
-        # A certificate that the hub knows by its thumbprint, in files as they lie on a device.
+        # A certificate that the hub knows by its thumbprint, in files as on a device.
         made = hub.create_certificate("pump", self_signed=True)
         certificate, private_key = Path(folder, "pump.pem"), Path(folder, "pump.key")
         certificate.write_text(made.certificate)
@@ -20,14 +20,14 @@ def main() -> None:
             "pump",
             certificate=certificate,
             private_key=private_key,
-            # A real hub needs neither.
+            # A real hub needs neither argument.
             port=hub.port,
             trust=hub.ca_file,
         ) as pump:
             pump.send_message({"pressure": 2.1})
         print(hub.wait_for_telemetry("pump")[0].system_properties["iothub-connection-auth-method"])
 
-        # One that an authority of the hub has signed; its common name is the device's id.
+        # A certificate signed by an authority of the hub; its common name is the device's id.
         device = hub.create_device("valve", ca=True)
         made = hub.create_certificate("valve")
         with azmqtt.DeviceClient.from_connection_string(
@@ -40,7 +40,7 @@ def main() -> None:
             valve.send_message({"open": True})
         print(device.connection_string, "expires on", made.not_after.date())
 
-        # What is wrong with a file is said before anything is sent.
+        # An invalid file raises an error before anything is sent.
         try:
             azmqtt.DeviceClient.from_certificate(
                 hub.hostname, "pump", certificate=certificate, private_key=made.private_key
