@@ -89,7 +89,7 @@ class Message:
         """Return a copy in which some fields are others.
 
         Raises:
-            TypeError: There is no such field.
+            TypeError: A field is unknown.
         """
         fields = {name: getattr(self, name) for name in self.__slots__}
         return Message(**{**fields, **changes})

@@ -74,7 +74,7 @@ def acknowledgement(value: Any, version: int, *, code: int = 200, description: s
         value: What the property is now, on the device.
         version: ``$version`` of the desired properties that asked for it; 0 for a value that was not requested.
         code: As in HTTP: 200 for done, 202 for under way, 203 for a default of the device's own, 400 for refused.
-        description: Why, for people.
+        description: A human-readable reason.
     """
     for name, number in (("version", version), ("code", code)):
         whole(name, number)
@@ -102,7 +102,7 @@ class WritableProperty(NamedTuple):
 
         Args:
             code: As in HTTP; see :func:`acknowledgement`.
-            description: Why, for people.
+            description: A human-readable reason.
             **instead: ``value=…`` for what the property is now, where that is not what was asked for.
         """
         if not instead.keys() <= {"value"}:

@@ -1,4 +1,4 @@
-"""gevent and eventlet: how to wait where greenlets run in the place of threads.
+"""gevent and eventlet: how to wait where greenlets run instead of threads.
 
 After monkey-patching, a native wait would hold up every greenlet of its thread. So `src/greenlets.rs` has the
 hub of the greenlets wait for a descriptor instead, by what `waiter` returns, and what polls sleeps by `sleep`. The
