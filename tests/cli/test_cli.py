@@ -389,7 +389,7 @@ def test_a_token_from_a_connection_string(names):
     ("string", "words"),
     [
         (SECRET.rstrip("="), "part 1 is not of the form key=value"),
-        (f"HostName=h;DeviceId=d;SharedAccessKey={SECRET};devicEid=e", "part 4 has a name that was there before"),
+        (f"HostName=h;DeviceId=d;SharedAccessKey={SECRET};devicEid=e", "part 4 repeats an earlier name"),
     ],
 )
 def test_a_token_from_what_is_no_connection_string(string, words):

@@ -157,7 +157,7 @@ def test_a_payload_reaches_the_policy(hub, register):
         ([], "--id-scope is missing, or $PROVISIONING_IDSCOPE"),
         (["--scope", "0ne"], "--registration-id is missing, or $PROVISIONING_REGISTRATION_ID"),
         (["--scope", "0ne", "--rid", "r"], "a key or a certificate is needed"),
-        (["--scope", "0ne", "--rid", "a b", "--key", KEY], "registration id may hold only"),
+        (["--scope", "0ne", "--rid", "a b", "--key", KEY], "registration id may contain only"),
         (["--scope", "0ne", "--rid", "r", "--key", KEY, "--payload", "{"], "--payload is not JSON"),
         (["--scope", "0ne", "--rid", "r", "--key", KEY, "--payload", "@/does/not/exist"], "No such file"),
     ],

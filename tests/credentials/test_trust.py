@@ -205,7 +205,7 @@ def test_a_stranger_s_certificate_is_not(client, tmp_path: Path):
         (issue(days=-9), "not valid now"),
         (issue(purpose=ExtendedKeyUsageOID.CLIENT_AUTH), "InvalidPurpose"),
         (issue(names=None), "no subjectAltName, and its common name (localhost) does not count"),
-        (issue(names=None, ca=False), "make a certificate with subjectAltName=DNS:localhost"),
+        (issue(names=None, ca=False), "create a certificate with subjectAltName=DNS:localhost"),
     ],
     ids=["name", "time", "purpose", "no subjectAltName, CA", "no subjectAltName"],
 )
@@ -280,5 +280,5 @@ def test_the_commands(tmp_path: Path):
     with serve(tmp_path, bare) as server:
         said = command("check", *options, server.port)
         assert "FAILED  TLS" in said
-        assert "make a certificate with subjectAltName=DNS:localhost" in said
+        assert "create a certificate with subjectAltName=DNS:localhost" in said
         assert "->" not in said

@@ -114,7 +114,7 @@ def test_events_tell_the_life_of_a_device(hub: azmqtt.LocalHub) -> None:
     assert types == ["device.created", "connection.opened", "connection.closed", "device.deleted"]
     assert (found[1]["auth"], found[1]["connection"]) == ("sas", 1)
     assert found[1]["protocol"] == "websocket"
-    assert (found[2]["reason"], found[2]["cause"]) == ("the client said goodbye", "disconnect")
+    assert (found[2]["reason"], found[2]["cause"]) == ("the client sent DISCONNECT", "disconnect")
     only = kept(hub, f"/azmqtt/events?device=seen&since={begin}&type=connection,device.deleted")
     assert [one["type"] for one in only] == types[1:]
 

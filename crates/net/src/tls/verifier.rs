@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(
             refused,
             "the server's certificate has no subjectAltName, and its common name (h.net) does not count (RFC 9525); \
-             make a certificate with subjectAltName=DNS:h.net"
+             create a certificate with subjectAltName=DNS:h.net"
         );
         assert!(
             judge(&own, &own, Verification::Full, "127.0.0.1", 2030).unwrap_err().ends_with("IP:127.0.0.1")
