@@ -1,7 +1,7 @@
 //! Unofficial Azure IoT Hub device client and local hub.
 //!
-//! This package is the extension module `azmqtt._core` alone: conversion, hand-over and exceptions. What it hands over to are
-//! crates of their own, layered so that arrows point down only:
+//! This package contains only the extension module `azmqtt._core`: conversion, hand-over and exceptions. The other crates
+//! are layered; dependencies point down only:
 //!
 //! ```text
 //! azmqtt  ──►  azmqtt-device  ──►  azmqtt-client  ──►  azmqtt-mqtt, azmqtt-dialect, azmqtt-net
@@ -12,7 +12,7 @@
 //! * [`azmqtt_client`]: a client of any MQTT broker, on tokio, and the driver of a connection.
 //! * [`azmqtt_hub`]: the local IoT Hub, on tokio. Device and hub meet only across a socket.
 //! * [`azmqtt_namespace`]: the local Event Grid namespace, on tokio.
-//! * [`azmqtt_local`]: what both local services stand on.
+//! * [`azmqtt_local`]: the common parts of both local services.
 //! * [`azmqtt_dialect`]: the language of IoT Hub (connection strings, SAS tokens, topics, property bags, twin
 //!   documents, error bodies). Pure: no I/O, no clock, no runtime. Both sides of the wire speak it.
 //! * [`azmqtt_mqtt`]: MQTT 3.1.1 on a byte stream, without I/O: bytes and `now` go in, bytes and events come out.
@@ -20,25 +20,24 @@
 //!
 //! # Modules
 //!
-//! * [`client`]: the operations, each blocking and for asyncio; [`sending`], [`many`]: many messages by one call;
-//!   [`events`]: iterators over what comes in; [`wakeups`]: which handlers have something to do.
-//! * [`access`]: who a client is; [`credential_callbacks`]: the Python functions that its credentials call, through
+//! * [`client`]: the operations, each blocking and for asyncio; [`sending`], [`many`]: many messages in one call;
+//!   [`events`]: iterators over received items; [`wakeups`]: which handlers have work.
+//! * [`access`]: the identity of a client; [`credential_callbacks`]: the Python functions that its credentials call, through
 //!   [`calls`].
 //! * [`broker`]: the client of any broker that keeps its connection.
 //! * [`upload`]: the steps of a file upload.
 //! * [`method_call`]: calls of direct methods, and their responses.
-//! * [`runtime`]: the one background thread; [`fork`]: what a forked child may not touch.
-//! * [`waiter`]: how a blocking call waits, [`greenlets`]: also under gevent and eventlet; [`bridge`]: how asyncio is
-//!   woken.
-//! * [`log`]: what happens to connections, for Python's `logging`; [`stats`]: what is counted or measured.
-//! * [`check`]: which step of a connection fails. [`mqtt_client`]: sessions with any broker, for `azmqtt.paho`.
-//! * [`twin_requests`], [`login`]: for MQTT clients that an application has already.
+//! * [`runtime`]: the background thread; [`fork`]: checks against use in a forked child.
+//! * [`waiter`]: waiting of blocking calls, [`greenlets`]: under gevent and eventlet; [`bridge`]: waking asyncio.
+//! * [`log`]: events of connections, for Python's `logging`; [`stats`]: statistics.
+//! * [`check`]: finds the failing step of a connection. [`mqtt_client`]: sessions with any broker, for `azmqtt.paho`.
+//! * [`twin_requests`], [`login`]: for other MQTT clients of an application.
 //! * [`provisioning`]: registrations with the Device Provisioning Service.
 //! * [`hub`], [`hub_cloud`], [`hub_faults`], [`hub_packets`], [`hub_provisioning`]: the local hub.
 //! * [`namespace`], [`namespace_authentication`], [`namespace_life_cycle`], [`namespace_messages`], [`namespace_observing`],
 //!   [`namespace_options`], [`namespace_resources`]: the local Event Grid namespace.
-//! * [`json_text`], [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: from Python and back.
-//! * [`core`]: what a client and its iterators share.
+//! * [`json_text`], [`convert`], [`outgoing`], [`cloud_message`], [`outcome`], [`errors`]: conversion from and to Python.
+//! * [`core`]: state shared by a client and its iterators.
 
 // The modules above are for who works on them: none is public.
 #![allow(rustdoc::private_intra_doc_links)]

@@ -4,22 +4,22 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`broker`], [`connection`] | where a connection goes, and its streams, which are [`azmqtt_net`]'s; the driver of a connection, for sessions of any kind |
+//! | [`broker`], [`connection`] | the address of a connection, and its streams from [`azmqtt_net`]; the connection driver, for sessions of any kind |
 //! | [`lasting`] | sessions that outlive their connections, and the task that keeps them connected |
-//! | [`managed`] | a client that keeps its connection and its promises by itself: [`Client`] |
-//! | [`check`] | which step of a connection fails, and what to do about it |
-//! | [`manual`] | a client whose connections the application makes: [`MqttClient`] |
-//! | `claims` | what a token says, for a check and for a client whose token is refused |
+//! | [`managed`] | a client that keeps its connection by itself: [`Client`] |
+//! | [`check`] | finds the failing step of a connection, with advice |
+//! | [`manual`] | a client whose connections the application opens: [`MqttClient`] |
+//! | `claims` | the claims of a token, for a check and for a client whose token is refused |
 //!
-//! The parts that any client with a task is made of:
+//! The parts of every client with a task:
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`mailbox`], [`reply`], [`cause`] | commands on their way to the task; how outcomes come back; why there is none |
-//! | [`ticket`], [`outbox`], [`budget`], [`batch`], [`bulk`] | messages on their way out: one, those that wait, how many may, many counted together, many by one call |
-//! | [`inbox`], [`stream`], [`acknowledge`] | what came in, one item after the other, acknowledged in order |
-//! | [`limits`], [`backoff`] | room, time, attempts; when to try again |
-//! | [`monitor`], [`watch`], [`changes`], [`counter`], [`histogram`] | what can be seen from outside |
+//! | [`mailbox`], [`reply`], [`cause`] | commands to the task; the return of outcomes; the reasons for missing outcomes |
+//! | [`ticket`], [`outbox`], [`budget`], [`batch`], [`bulk`] | outgoing messages: a single one, the waiting ones, their limits, groups counted together, many in one call |
+//! | [`inbox`], [`stream`], [`acknowledge`] | received items, one after the other, acknowledged in order |
+//! | [`limits`], [`backoff`] | limits of room, time and attempts; the time of the next attempt |
+//! | [`monitor`], [`watch`], [`changes`], [`counter`], [`histogram`] | state and statistics for observers |
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -1,4 +1,4 @@
-//! What a device needs to know before it connects.
+//! The options of a device.
 
 use std::time::Duration;
 
@@ -7,28 +7,28 @@ pub use azmqtt_client::limits::{ConnectDeadlines, LostSession, OutboxLimits, Ret
 use azmqtt_dialect::Identity;
 use azmqtt_net::Endpoint;
 
-/// Everything about one device's connection. Building it does no I/O.
+/// The options of one device. Creating them does no I/O.
 #[derive(Debug, Clone)]
 pub struct DeviceConfig {
-    /// Who the device is, and on which hub.
+    /// The device's identity and hub.
     pub identity: Identity,
-    /// How it proves that.
+    /// Its credentials.
     pub credentials: Credentials,
-    /// Where it connects to: the hub, or its gateway.
+    /// The host that it connects to: the hub, or its gateway.
     pub endpoint: Endpoint,
     /// The port of the same host for HTTPS: file upload. 443 on the service.
     pub https_port: u16,
-    /// The MQTT keep-alive interval in seconds, 0 to turn it off. The service is fine with up to 1,177.
+    /// The MQTT keep-alive interval in seconds, 0 to disable it. The service accepts up to 1,177.
     pub keep_alive: u16,
     /// How long a ping may stay unanswered.
     pub ping_timeout: Duration,
-    /// How long a signed token is valid; it is renewed after 85 % of that.
+    /// The validity of a signed token; it is renewed after 85 % of that.
     pub sas_ttl: Duration,
-    /// When to try again after a lost connection.
+    /// The backoff after a lost connection.
     pub retry: RetryPolicy,
-    /// How much may wait to be acknowledged.
+    /// The limits of unacknowledged messages.
     pub outbox: OutboxLimits,
-    /// What becomes of unacknowledged messages when the hub forgot the session.
+    /// The handling of unacknowledged messages if the hub has lost the session.
     pub lost_session: LostSession,
     /// Unacknowledged QoS 1 messages on the wire.
     pub max_in_flight: u16,
@@ -38,9 +38,9 @@ pub struct DeviceConfig {
     pub model_id: Option<String>,
     /// Deadlines of the steps of a connection.
     pub deadlines: ConnectDeadlines,
-    /// Whether operations connect by themselves; otherwise they fail until `connect` is called.
+    /// Whether operations connect automatically; otherwise they fail until `connect` is called.
     pub auto_connect: bool,
-    /// Whether it takes the place of other clients of its identity in this process, and others may take its own: see
+    /// Whether it replaces other clients of its identity in this process, and others may replace it: see
     /// [`Neighbours`](super::Neighbours).
     pub exclusive: bool,
 }

@@ -1,4 +1,4 @@
-//! What can go wrong between a device and its hub, by what the caller can do about it.
+//! The errors between a device and its hub, grouped by what the caller can do about them.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,63 +11,63 @@ use azmqtt_net::ConnectError;
 pub use azmqtt_net::Step;
 use azmqtt_net::http::RequestError;
 
-/// Why an operation did not succeed. No variant ever holds a key or a token.
+/// Why an operation failed. No variant contains a key or a token.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
-    /// No connection could be made.
+    /// The device could not connect.
     ConnectionFailed {
-        /// Where it failed.
+        /// The step that failed.
         step: Step,
-        /// What happened there, with the host and port.
+        /// The reason, with the host and port.
         reason: String,
     },
     /// The hub refused the credentials.
     AuthenticationFailed {
-        /// What the hub answered, and what that usually means.
+        /// The hub's answer, with its usual meaning.
         reason: String,
     },
-    /// The connection was lost and the outcome of the operation is not known.
+    /// The connection was lost, and the outcome of the operation is unknown.
     ConnectionLost {
-        /// What ended the connection.
+        /// Why the connection ended.
         reason: String,
     },
-    /// No answer within the operation's time.
+    /// No answer arrived within the operation's timeout.
     RequestTimeout {
-        /// What was waited for.
+        /// The awaited answer.
         operation: &'static str,
-        /// How long it had.
+        /// The timeout.
         after: Duration,
-        /// What is known of the reason, such as why there was no connection.
+        /// The reason, if known, such as why the device was not connected.
         known: Option<String>,
     },
     /// The hub answered with a status other than success.
     RequestFailed {
         /// The HTTP-like status from the answer's topic.
         status: u16,
-        /// The body, as far as it could be read.
+        /// The parsed body, as far as it is valid.
         error: Box<ServiceError>,
     },
     /// The provisioning service did not assign the device to a hub.
     ProvisioningFailed(Box<ProvisioningFailure>),
-    /// The answer makes no sense.
+    /// The answer is invalid.
     BadAnswer {
-        /// What was wrong with it.
+        /// Why it is invalid.
         reason: String,
     },
-    /// Blob Storage did not take a file, or a part of it.
+    /// Blob Storage refused a file or a part of it.
     UploadFailed {
         /// The request, such as "Put Block".
         step: &'static str,
         /// The HTTP status, if there was an answer.
         status: Option<u16>,
-        /// Storage's own code, such as `AuthenticationFailed`.
+        /// The code of Storage, such as `AuthenticationFailed`.
         code: Option<String>,
-        /// What it said.
+        /// The message of Storage.
         reason: String,
     },
-    /// The outbox holds as much as it may.
+    /// The outbox is full.
     OutboxFull {
-        /// Messages and requests that wait or are in flight.
+        /// The number of messages and requests that wait or are in flight.
         messages: usize,
         /// Their size in bytes.
         bytes: usize,
@@ -160,7 +160,7 @@ impl From<RequestError> for Error {
     }
 }
 
-/// What an operation without a connection says of the reason: the last error, or the step that was under way.
+/// The reason for an operation without a connection: the last error, or the current step.
 pub(super) fn not_connected(error: impl fmt::Display) -> String {
     format!("not connected: {error}")
 }

@@ -3,24 +3,24 @@
 //! # Modules
 //!
 //! A [`Device`] is a handle that never waits: it puts commands into a queue, and one task per device owns everything behind
-//! it. What is said on a connection is a [`session`] without I/O; `azmqtt-client` drives its connection.
+//! it. The protocol of a connection is a [`session`] without I/O; `azmqtt-client` drives the connection.
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`handle`], `commands`, [`reply`] | what can be asked; on its way to the task; how outcomes come back |
-//! | [`config`], [`credentials`], [`error`] | what a connection is made of, beside the byte stream, which is [`azmqtt_net`]'s; what can go wrong |
+//! | [`handle`], `commands`, [`reply`] | the operations; commands to the task; the return of outcomes |
+//! | [`config`], [`credentials`], [`error`] | the options of a connection, besides the byte stream of [`azmqtt_net`]; errors |
 //! | [`edge`] | signatures and roots from the IoT Edge runtime, for modules |
-//! | `shared`, `beside` | what handles and task both see; what goes on beside a connection. The task is [`azmqtt_client::lasting`]'s |
+//! | `shared`, `beside` | state shared by handles and task; work beside a connection. The task is in [`azmqtt_client::lasting`] |
 //! | `attempt` | a stream and a password |
-//! | [`session`], `destination` | all that is said, without I/O; where a message is addressed to |
-//! | [`twin_session`] | the twin's part of it, for a connection that somebody else holds |
+//! | [`session`], `destination` | the protocol, without I/O; the destination of a message |
+//! | [`twin_session`] | the twin's part of the protocol, for a connection of another client |
 //! | [`neighbours`] | other clients of the process that connect as the same identity |
-//! | [`stats`] | what can be seen from outside |
-//! | [`message`], [`inbox`] | messages on their way out; what came in |
-//! | [`incoming`] | what came in, one item after the other, acknowledged in order |
-//! | [`bulk`] | many messages by one call, with flow control |
-//! | [`upload`], [`invoke`] | files, and calls of methods through a gateway: over HTTPS, never in the device's task |
-//! | [`check`] | which step of a connection fails, and what to do about it |
+//! | [`stats`] | statistics |
+//! | [`message`], [`inbox`] | outgoing messages; the queue of received items |
+//! | [`incoming`] | received items, one after the other, acknowledged in order |
+//! | [`bulk`] | many messages in one call, with flow control |
+//! | [`upload`], [`invoke`] | file uploads, and method calls through a gateway: over HTTPS, never in the device's task |
+//! | [`check`] | finds the failing step of a connection, with advice |
 //! | [`provisioning`] | a registration with the Device Provisioning Service |
 
 // Tests may unwrap: a panic there is the report.

@@ -5,20 +5,20 @@
 //! | module | subject |
 //! |---|---|
 //! | [`connection_string`] | `HostName=…;DeviceId=…;SharedAccessKey=…` |
-//! | [`identity`] | who a session belongs to: client id, user name, SAS resource; host name and id rules |
+//! | [`identity`] | the identity of a session: client id, user name, SAS resource; rules for host names and ids |
 //! | [`sas`] | symmetric keys and shared access signatures: sign, parse, verify |
-//! | [`topic`] | every topic a device or a hub publishes or subscribes to, both ways |
+//! | [`topic`] | every topic that a device or hub publishes or subscribes to, in both directions |
 //! | [`property_bag`] | the `k=v&k2=v2` tail of message topics |
 //! | [`message`] | a message's system and application properties, their rules, the service's size count |
 //! | [`method`] | the rules of direct methods |
-//! | [`provisioning`] | the Device Provisioning Service: topics, registrations, their answers |
+//! | [`provisioning`] | the Device Provisioning Service: topics, registrations and their answers |
 //! | [`query`] | queries of twins and jobs: parse, print, evaluate |
 //! | [`twin`] | merge patches, limits, and the hub's twin document with versions and metadata |
-//! | [`digital_twin`] | a twin by the conventions of IoT Plug and Play, and patches of it |
-//! | [`upload`], [`storage`] | file upload: the hub's bodies, and what Blob Storage says |
+//! | [`digital_twin`] | the IoT Plug and Play view of a twin, and patches of it |
+//! | [`upload`], [`storage`] | file upload: the bodies of the hub and of Blob Storage |
 //! | [`service_error`] | error bodies, both spellings, and the error codes |
-//! | [`encoding`] | percent-encoding; excerpts of foreign text for error messages |
-//! | [`pasted`] | text as people paste it: quotes, assignments |
+//! | [`encoding`] | percent-encoding; excerpts of external text for error messages |
+//! | [`pasted`] | pasted text: quotes, assignments |
 //! | [`x509`] | thumbprints of certificates |
 //! | [`time`] | ISO 8601 UTC to and from Unix seconds |
 

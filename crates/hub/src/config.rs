@@ -9,32 +9,32 @@ use azmqtt_dialect::sas::CLOCK_SKEW;
 use crate::throttle::tier::Throttling;
 use azmqtt_local::packets::PacketRecording;
 
-/// How a hub is set up. `HubConfig::default()` listens on a free port of 127.0.0.1 and keeps nothing on disk.
+/// The options of a hub. `HubConfig::default()` listens on a free port of 127.0.0.1 and stores nothing on disk.
 #[derive(Clone, Debug)]
 pub struct HubConfig {
-    /// The address or name to listen on. A name is resolved and every address of it is used.
+    /// The address or name to listen on. All addresses of a name are used.
     pub host: String,
     /// The TCP port; 0 picks a free one.
     pub port: u16,
-    /// The TCP port of everything that is HTTPS, MQTT over WebSockets included; 0 picks a free one.
+    /// The TCP port of HTTPS, including MQTT over WebSockets; 0 picks a free one.
     pub https_port: u16,
-    /// The TCP port of HTTPS for back-end applications; 0 picks a free one. It answers whatever the other one does, and may
-    /// be the same.
+    /// The TCP port of HTTPS for back-end applications; 0 picks a free one. It serves the same requests as the
+    /// other port, and may equal it.
     pub service_port: u16,
-    /// The name devices know the hub by: in connection strings, SAS resources, user names and the certificate.
+    /// The hub's host name for devices: in connection strings, SAS resources, user names and the certificate.
     pub hostname: String,
     /// Where the provisioning service listens.
     pub provisioning: ProvisioningListener,
     /// Origins besides those of this machine from which web pages may open WebSockets, such as `https://example.com`.
     pub allowed_origins: Vec<String>,
-    /// Where identities, keys, certificates and twins stay across restarts; without one they end with the hub.
+    /// The directory that keeps identities, keys, certificates and twins across restarts; without it they are lost.
     pub state_dir: Option<PathBuf>,
-    /// How long after its `se` a SAS token is still taken, and how long after it a connection made with it is
-    /// closed (IoT Hub docs, SAS: clock skew). The service allows 5 minutes.
+    /// How long after its `se` a SAS token is still accepted, and its connection is kept open (IoT Hub docs, SAS: clock
+    /// skew). The service allows 5 minutes.
     pub sas_skew: Duration,
-    /// What a device with good credentials is told that is disabled.
+    /// The CONNACK for a disabled device with valid credentials.
     pub disabled_answer: DisabledAnswer,
-    /// What is kept of the telemetry that comes in.
+    /// Which telemetry is kept.
     pub recording: Recording,
     /// Whether the packets of every connection are kept.
     pub packets: PacketRecording,
@@ -44,9 +44,9 @@ pub struct HubConfig {
     pub cloud_to_device: CloudToDevice,
     /// Bounds of file uploads.
     pub file_uploads: FileUploads,
-    /// Of which tier it is, and whether it keeps to its rates and quotas.
+    /// The tier, and whether its rates and quotas are enforced.
     pub throttling: Throttling,
-    /// What a client may take of the hub before it must go.
+    /// Limits of a single client, beyond which it is disconnected.
     pub limits: Limits,
 }
 
@@ -75,27 +75,26 @@ impl Default for HubConfig {
 }
 
 impl HubConfig {
-    /// The name by which the provisioning service is reached.
+    /// The host name of the provisioning service.
     pub(super) fn provisioning_host(&self) -> &str {
         self.provisioning.host.as_deref().unwrap_or(&self.hostname)
     }
 
-    /// The time by which SAS tokens are judged, in Unix seconds: [`SasToken::verify`] allows the service's skew, this hub its
-    /// own.
+    /// The time for checking SAS tokens, in Unix seconds: [`SasToken::verify`] allows the service's skew, this hub its own.
     ///
     /// [`SasToken::verify`]: azmqtt_dialect::SasToken::verify
     pub(super) fn sas_time(&self, now: SystemTime) -> u64 {
         (unix_seconds(now) + CLOCK_SKEW).saturating_sub(self.sas_skew.as_secs())
     }
 
-    /// Whether a TLS client must say whom it wants to reach (SNI): the hosts `{hub}.device.…` insist on it (IoT Hub
+    /// Whether a TLS client must send the server name (SNI): the hosts `{hub}.device.…` require it (IoT Hub
     /// docs, "TLS support").
     pub(super) fn needs_server_name(&self) -> bool {
         self.hostname.split('.').nth(1).is_some_and(|label| label.eq_ignore_ascii_case("device"))
     }
 }
 
-/// The CONNACK for a device that is disabled (MQTT 3.1.1 §3.2.2.3). Both have been seen of the service.
+/// The CONNACK for a disabled device (MQTT 3.1.1 §3.2.2.3). The service has been observed to send both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DisabledAnswer {
     /// 3: the server is unavailable.
@@ -108,16 +107,16 @@ pub enum DisabledAnswer {
 /// Where the provisioning service listens, beside the hub.
 #[derive(Clone, Debug, Default)]
 pub struct ProvisioningListener {
-    /// The address or name to listen on; the hub's if there is none.
+    /// The address or name to listen on; the hub's by default.
     pub host: Option<String>,
     /// The TCP port; 0 picks a free one.
     pub port: u16,
 }
 
-/// What is kept of the telemetry that comes in. Messages are always counted.
+/// Which telemetry is kept. Messages are always counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Recording {
-    /// The newest messages, up to both bounds; the oldest make room.
+    /// The newest messages, up to both limits.
     Keep {
         /// At most this many messages.
         messages: usize,
@@ -137,13 +136,13 @@ impl Default for Recording {
 /// How cloud-to-device messages are delivered (IoT Hub docs, "Send cloud-to-device messages": configuration options).
 #[derive(Clone, Copy, Debug)]
 pub struct CloudToDevice {
-    /// How long a message may be without its PUBACK before it is sent again. The service's minute is fixed.
+    /// How long a message waits for its PUBACK before it is sent again. On the service this is always a minute.
     pub lock: Duration,
-    /// How long a message lives whose sender said nothing else; the service takes 1 minute to 2 days.
+    /// The default time to live of a message; the service accepts 1 minute to 2 days.
     pub ttl: Duration,
-    /// On how many connections that end a message may be on its way before it is given up; the service takes 1 to 100.
+    /// How many connections may end during the delivery of a message before it is given up; the service accepts 1 to 100.
     pub max_deliveries: u32,
-    /// How feedback is handed to services.
+    /// How services receive feedback.
     pub feedback: FeedbackDelivery,
 }
 
@@ -158,16 +157,16 @@ impl Default for CloudToDevice {
     }
 }
 
-/// How feedback is handed to services.
+/// How services receive feedback.
 #[derive(Clone, Copy, Debug)]
 pub struct FeedbackDelivery {
-    /// How long records wait for others before fewer than 64 make a batch.
+    /// How long records wait for others, up to a batch of 64.
     pub interval: Duration,
-    /// For how long a batch is locked; the service takes 5 to 300 s.
+    /// How long a batch is locked; the service accepts 5 to 300 s.
     pub lock: Duration,
-    /// How long a batch lives; the service takes 1 minute to 2 days.
+    /// The time to live of a batch; the service accepts 1 minute to 2 days.
     pub ttl: Duration,
-    /// How often a batch may be given back; the service takes 1 to 100.
+    /// How often a batch may be abandoned; the service accepts 1 to 100.
     pub max_deliveries: u32,
 }
 
@@ -182,15 +181,15 @@ impl Default for FeedbackDelivery {
     }
 }
 
-/// Bounds of file uploads and of the blobs they make, which lie in memory.
+/// Limits of file uploads and of their blobs, which are kept in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct FileUploads {
-    /// Uploads that one device may have under way (error 403006).
+    /// The number of concurrent uploads of one device (error 403006).
     pub max_active: usize,
-    /// How long a place in Blob Storage is open, in whole seconds; an hour on the service, unless it is set.
+    /// The validity of an upload URL in seconds; by default an hour on the service.
     pub sas_ttl: Duration,
-    /// The size of all blobs and blocks, in bytes, with a little for each. Whatever goes beyond is refused. Bodies on
-    /// their way may have as many bytes again.
+    /// The size of all blobs and blocks in bytes, including an overhead for each. Uploads beyond it are refused. Request
+    /// bodies in transfer may take the same size again.
     pub max_bytes: usize,
 }
 
@@ -200,7 +199,7 @@ impl Default for FileUploads {
     }
 }
 
-/// Bounds that keep one client, honest or not, from taking what belongs to all.
+/// Limits that protect the hub from any single client.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Connections that have not been accepted yet, of each of the two listeners, and for HTTPS all that have not
@@ -210,8 +209,8 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// From the TLS handshake to the whole CONNECT.
     pub connect_timeout: Duration,
-    /// How long a client of the provisioning service may take to show that it has an enrolment, besides the waits that
-    /// it is asked for.
+    /// How long a client of the provisioning service may take to authenticate, in addition to the waits that the service
+    /// requests.
     pub registration_timeout: Duration,
     /// How long an HTTP client may take for a request's head, or wait before it sends one, and how long it may stop in
     /// the middle of a body.

@@ -4,20 +4,20 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`listener`] | listening on every address of a host; connections from a socket, each in a task of its own |
-//! | [`handshake`] | the TLS handshake of one connection, and what is said when it fails |
-//! | [`certificate_authority`], [`client_certificates`] | the authority of tests and what it signs; what clients show |
-//! | [`unauthenticated`] | clients that have not shown who they are: how many, and how much they may send |
-//! | [`connecting`] | the first packet of a client, and the answer to one that is refused |
+//! | [`listener`] | listening on every address of a host; accepting connections, each in its own task |
+//! | [`handshake`] | the TLS handshake of one connection, and the report of its failure |
+//! | [`certificate_authority`], [`client_certificates`] | the certificate authority for tests and its certificates; the certificates of clients |
+//! | [`unauthenticated`] | limits of unauthenticated clients: their number, and how much they may send |
+//! | [`connecting`] | the first packet of a client, and the answer to a refused client |
 //! | [`transport`] | one byte stream of a client: when it counts as not reading, and its recording |
 //! | [`packets`] | the recording of every MQTT packet, for tests |
-//! | [`state_dir`] | what a service keeps across restarts |
-//! | [`journal`] | the same, for what changes with each message: records that are appended to a file |
+//! | [`state_dir`] | the state of a service across restarts |
+//! | [`journal`] | the same for data that changes with each message: records appended to a file |
 //! | [`task`] | tasks of the runtime |
-//! | [`temp_dir`] | the directory of a service that keeps nothing |
-//! | [`thread`] | the thread of a service, with a runtime of its own |
+//! | [`temp_dir`] | the temporary directory of a service without a state directory |
+//! | [`thread`] | the thread of a service, with its own runtime |
 //! | [`files`] | files that only this user can read, replaced as a whole |
-//! | [`faults`] | faults on demand: rules, when they fire, what they do to packets and connections |
+//! | [`faults`] | faults on demand: rules, their triggers, and their effect on packets and connections |
 //! | [`page`] | the page in the browser: its files, one-time links, tokens |
 //! | [`http`] | the requests of one connection, peers that stop in the middle, and requests for a WebSocket |
 //! | [`watch`] | what a service has recorded, as it happens: JSON lines, Server-Sent Events, metrics |

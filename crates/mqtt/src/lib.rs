@@ -2,18 +2,18 @@
 //!
 //! # Modules
 //!
-//! The same [`session::Session`] drives both sides of the connection, in both versions, inside a shell for each role:
+//! The same [`session::Session`] drives both sides of the connection, in both versions, wrapped by one type per role:
 //!
-//! * [`packets`]: the packets as values, one file for each.
+//! * [`packets`]: the packet types, one file each.
 //! * [`codec`]: packets from and to bytes; it refuses what the standard forbids.
 //! * `ring`: packet identifiers. `in_flight`: the messages that this side has sent at QoS 1 and 2. `incoming`: those that
 //!   the peer has sent.
-//! * `link`: what belongs to one connection: its version, the [`Limits`] of both sides, topic `aliases`, the output.
-//! * `expiry`: the time for which a message is worth delivering. `authentication`: whose turn it is to send AUTH.
+//! * `link`: the state of one connection: its version, the [`Limits`] of both sides, topic `aliases`, the output.
+//! * `expiry`: message expiry. `authentication`: which side may send AUTH next.
 //! * [`keep_alive`]: when to ping, and when silence means that the peer is gone.
-//! * [`session`]: what both roles share.
+//! * [`session`]: the common part of both roles.
 //! * [`client`]: the role of the side that opens the connection. [`server`]: of the side that accepts it.
-//! * `errors`: why a call writes nothing.
+//! * `errors`: errors of calls.
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]

@@ -10,10 +10,10 @@ use crate::messages::Recording;
 use crate::resource_id::ResourceId;
 use azmqtt_local::packets::PacketRecording;
 
-/// Everything about a namespace before it starts.
+/// The options of a namespace.
 #[derive(Debug, Clone)]
 pub struct NamespaceConfig {
-    /// The name by which clients reach it.
+    /// The host name for clients.
     pub hostname: String,
     /// The address or name to listen on.
     pub host: String,
@@ -21,35 +21,35 @@ pub struct NamespaceConfig {
     pub port: u16,
     /// The TCP port of HTTPS, and of MQTT over WebSockets; 0 picks a free one.
     pub https_port: u16,
-    /// Where it keeps its certificate authority and its resources. Without one, they end with it.
+    /// The directory that keeps its certificate authority and resources. Without it, they are lost when it stops.
     pub state_dir: Option<PathBuf>,
-    /// What it bounds.
+    /// The limits.
     pub limits: Limits,
-    /// What it does where the service is unknown.
+    /// The choices for undocumented behaviours of the service.
     pub behaviours: Behaviours,
-    /// How clients may show who they are besides a user name and a certificate.
+    /// How clients may authenticate, besides by a user name and a certificate.
     pub client_authentication: ClientAuthentication,
-    /// How much later a change of the resources has its effect.
+    /// The delay until a change of the resources takes effect.
     pub propagation: Duration,
-    /// Whether the management API may name a webhook elsewhere than on this machine.
+    /// Whether the management API may set a webhook on another machine.
     pub allow_remote: bool,
-    /// Certificates that those of webhooks may lead to, besides the default roots and the namespace's own authority; in PEM.
+    /// Trusted roots for webhooks in PEM, besides the default roots and the namespace's own authority.
     pub webhook_roots: Option<Vec<u8>>,
-    /// Which namespace it is for the management API.
+    /// The resource id for the management API.
     pub resource: ResourceId,
-    /// How long an operation of the management API is under way; zero: it is over with its answer.
+    /// The duration of an operation of the management API; zero: it is complete with its answer.
     pub operation_time: Duration,
     /// Origins besides those of this machine from which web pages may connect, such as `https://example.com`.
     pub allowed_origins: Vec<String>,
     /// Whether the packets of every connection are kept.
     pub packets: PacketRecording,
-    /// Which published messages it keeps for tests to look at.
+    /// Which published messages are recorded for tests.
     pub recording: Recording,
     /// Bounds of single connections.
     pub connections: ConnectionLimits,
 }
 
-/// Bounds that keep one client, honest or not, from taking what belongs to all.
+/// Limits that protect the namespace from any single client.
 #[derive(Debug, Clone, Copy)]
 pub struct ConnectionLimits {
     /// Connections that have not been accepted yet, of each listener. Further ones wait in the system's backlog.
@@ -101,7 +101,7 @@ impl Default for NamespaceConfig {
 }
 
 impl NamespaceConfig {
-    /// Whether a TLS client must say whom it wants to reach (SNI): the service's hosts insist on it.
+    /// Whether a TLS client must send the server name (SNI): the service's hosts require it.
     pub(crate) fn needs_server_name(&self) -> bool {
         self.hostname.to_ascii_lowercase().ends_with(".eventgrid.azure.net")
     }

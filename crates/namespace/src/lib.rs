@@ -6,28 +6,28 @@
 //!
 //! | module | subject |
 //! |---|---|
-//! | [`limits`], [`behaviours`] | what a namespace bounds; what it does where the service is unknown |
-//! | [`resource_id`] | where a namespace is in the world of Azure Resource Manager |
-//! | [`names`], [`attributes`], [`principal`] | names of resources and clients; what is known of a client |
+//! | [`limits`], [`behaviours`] | limits; undocumented behaviours of the service |
+//! | [`resource_id`] | the resource id of a namespace in Azure Resource Manager |
+//! | [`names`], [`attributes`], [`principal`] | names of resources and clients; attributes and identity of a client |
 //! | [`topic`] | topic names and filters |
 //! | [`query`] | the query of a client group |
 //! | [`template`] | topic templates with their variables |
 //! | [`resources`] | clients, client groups, topic spaces, permission bindings, and the rules between them |
-//! | [`routing`] | subscriptions in a tree of levels; kept messages |
-//! | [`access`] | who may publish and subscribe, and why |
-//! | [`life_cycle`] | who connected, who went and why |
-//! | [`messages`] | what was published, for tests to look at |
-//! | [`durable`] | what outlasts a restart of sessions and messages: records, and what they come to |
-//! | [`broker`] | sessions, and the way of a message; without I/O |
-//! | [`authentication`] | who may connect: certificates, tokens, a webhook |
+//! | [`routing`] | subscriptions in a tree of levels; retained messages |
+//! | [`access`] | permissions to publish and subscribe, with the reason |
+//! | [`life_cycle`] | life cycle events: connects, disconnects with their reasons |
+//! | [`messages`] | published messages, recorded for tests |
+//! | [`durable`] | sessions and messages across restarts: records, and their replay |
+//! | [`broker`] | sessions and the delivery of messages, without I/O |
+//! | [`authentication`] | authentication: certificates, tokens, a webhook |
 //! | [`faults`] | faults on demand |
 //! | [`documents`] | resources as JSON: bodies, files of a state directory, entries of a configuration file |
-//! | [`config`], [`error`] | options and their defaults; everything that can go wrong in a call |
+//! | [`config`], [`error`] | options and their defaults; errors of calls |
 //! | `secret`, `operations` | the bearer token and access keys; long-running operations |
-//! | `store` | what the owner has made: checked, kept on the disk, in effect |
-//! | `shared` | the parts of a running namespace put together |
-//! | `connections` | a task for each connection: bytes between a stream and the broker |
-//! | [`management`] | the management API: resources as Azure Resource Manager shows them |
+//! | `store` | the resources: checked, saved, in effect |
+//! | `shared` | the assembled parts of a running namespace |
+//! | `connections` | one task per connection: bytes between a stream and the broker |
+//! | [`management`] | the management API: resources in the form of Azure Resource Manager |
 //! | `server` | the thread and its listeners, for MQTT and for WebSockets |
 //! | `api` | [`Namespace`], the facade |
 

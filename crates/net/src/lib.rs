@@ -5,19 +5,19 @@
 //! | module | subject |
 //! |---|---|
 //! | [`connect`] | from a host name to a stream: DNS, TCP, proxy, TLS, WebSocket, each with a deadline |
-//! | [`endpoint`], [`deadlines`], [`proxy`] | what a connection is made of |
-//! | [`error`], [`connect_step`] | which step failed and why; which step is under way |
+//! | [`endpoint`], [`deadlines`], [`proxy`] | the options of a connection |
+//! | [`error`], [`connect_step`] | the failed step with its reason; the current step |
 //! | [`tls`] | roots, the verifier of server certificates, TLS options |
-//! | [`certificate`] | PEM and DER, client certificates with their keys, what a certificate says |
-//! | [`stream`] | a byte stream, whatever it is made of |
+//! | [`certificate`] | PEM and DER, client certificates with their keys, the fields of a certificate |
+//! | [`stream`] | a byte stream over any transport |
 //! | [`framed`] | buffered reading and batched writing on one stream, for both sides |
 //! | [`websocket`] | a byte stream in the frames of a WebSocket, for both sides |
 //! | [`http`] | HTTP/1 requests over the same streams, bounded |
-//! | [`meter`] | bytes that a socket brought in and of which nothing came out yet |
-//! | [`clock`] | how wrong this machine's clock is, by the date of an HTTP answer |
+//! | [`meter`] | bytes that a socket has received and TLS has not delivered yet |
+//! | [`clock`] | the error of this machine's clock, by the date of an HTTP answer |
 //! | [`sync`] | `Mutex` and `Condvar` without poisoning |
 //! | [`text`] | text in files: byte order marks, UTF-16 |
-//! | [`excerpt`] | foreign text in errors |
+//! | [`excerpt`] | excerpts of external text in errors |
 
 // Tests may unwrap: a panic there is the report.
 #![cfg_attr(test, allow(clippy::unwrap_used))]

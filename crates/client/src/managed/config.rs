@@ -1,4 +1,4 @@
-//! What a client needs to know before it connects.
+//! The options of a client.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,25 +14,26 @@ use azmqtt_mqtt::{Level, Will};
 /// A session that never expires (MQTT 5 §3.1.2.11.2).
 pub const NEVER_EXPIRES: u32 = u32::MAX;
 
-/// Everything about a client's connection. Building it does no I/O. `Debug` shows no secret.
+/// The options of a client. Creating them does no I/O. `Debug` shows no secret.
 #[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a choice of its own")]
 pub struct Config {
-    /// Where it connects to.
+    /// The broker.
     pub broker: Broker,
     /// The version of MQTT.
     pub level: Level,
-    /// Empty: the broker assigns one.
+    /// The client identifier. If it is empty, the broker assigns one.
     pub client_id: String,
     /// The user name of CONNECT.
     pub username: Option<String>,
     /// The password of CONNECT.
     pub password: Option<Bytes>,
-    /// Whether the first connection begins a new session. Later ones go on with the session.
+    /// Whether the first connection starts a new session. Later connections resume the session.
     pub clean_start: bool,
-    /// How long the broker keeps the session without a connection, in seconds. MQTT 3.1.1 knows 0 and "for long".
+    /// How long the broker keeps the session without a connection, in seconds. MQTT 3.1.1 only distinguishes 0
+    /// and longer.
     pub session_expiry: u32,
-    /// The MQTT keep-alive interval in seconds, 0 to turn it off.
+    /// The MQTT keep-alive interval in seconds, 0 to disable it.
     pub keep_alive: u16,
     /// How long a ping may stay unanswered.
     pub ping_timeout: Duration,
@@ -42,28 +43,28 @@ pub struct Config {
     pub max_packet_size: u32,
     /// Topic aliases that the broker may use.
     pub topic_alias_maximum: u16,
-    /// Messages at QoS 1 and 2 that may be in flight to the broker, if it takes as many.
+    /// Messages at QoS 1 and 2 that may be in flight to the broker, if it allows as many.
     pub max_in_flight: u16,
-    /// What the broker publishes when the client is gone.
+    /// The message that the broker publishes when the client has disconnected.
     pub will: Option<Will>,
     /// The user properties of CONNECT.
     pub user_properties: Vec<(String, String)>,
-    /// Who proves the client's identity by enhanced authentication.
+    /// The authenticator for enhanced authentication.
     pub authenticator: Option<Arc<dyn Authenticator>>,
-    /// When to try again after a lost connection.
+    /// The backoff after a lost connection.
     pub retry: RetryPolicy,
-    /// How much may wait to be acknowledged.
+    /// The limits of unacknowledged messages.
     pub outbox: OutboxLimits,
-    /// How much may wait in a receiver.
+    /// The limits of a receiver's queue.
     pub inbox: InboxLimits,
-    /// What becomes of everything under way when the broker forgot the session.
+    /// The handling of unfinished operations if the broker has lost the session.
     pub lost_session: LostSession,
-    /// Whether messages are acknowledged by the application ([`Client::acknowledge`]), and not when their receiver
-    /// goes on.
+    /// Whether the application acknowledges messages ([`Client::acknowledge`]). Otherwise a message is acknowledged when
+    /// its receiver asks for the next one.
     ///
     /// [`Client::acknowledge`]: super::handle::Client::acknowledge
     pub manual_acknowledge: bool,
-    /// Whether operations connect by themselves; otherwise they fail until `connect` is called.
+    /// Whether operations connect automatically; otherwise they fail until `connect` is called.
     pub auto_connect: bool,
     /// Whether this client is the only one of its client identifier in this process: see [`Neighbours`].
     ///
@@ -78,7 +79,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// The defaults for a broker. A client without an identifier has no session that would outlive a connection.
+    /// The defaults for a broker. A client without an identifier has no session that outlives a connection.
     pub fn new(broker: Broker, client_id: impl Into<String>) -> Self {
         let client_id = client_id.into();
         Self {
@@ -116,7 +117,7 @@ impl Config {
     }
 }
 
-/// By hand, because of the password.
+/// Written by hand, to leave out the password.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config")
@@ -127,21 +128,21 @@ impl fmt::Debug for Config {
     }
 }
 
-/// Whether the end of a client ends the session, which MQTT 5 alone can say: the broker forgets it, with its subscriptions.
+/// Whether closing a client ends the session: the broker then discards it with its subscriptions. Only MQTT 5 can do so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EndSession {
-    /// It lasts for its expiry interval.
+    /// The session lasts for its expiry interval.
     Never,
-    /// It ends.
+    /// The session ends.
     OnClose,
-    /// It ends if the client's first connection has begun it.
+    /// The session ends if the client's first connection has started it.
     IfBegun,
 }
 
-/// Bounds of what waits in one receiver; and for all together, of what is not acknowledged.
+/// Limits of the messages that wait in one receiver, and of the unacknowledged messages of all receivers together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InboxLimits {
-    /// Messages. In MQTT 5 those at QoS 1 and 2 are bounded by the Receive Maximum instead.
+    /// The number of messages. In MQTT 5 those at QoS 1 and 2 are bounded by the Receive Maximum instead.
     pub messages: usize,
     /// The size of their topics and payloads in bytes.
     pub bytes: usize,
