@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from azmqtt import __version__, _options
 from azmqtt._cli import common, output, usage
+from azmqtt._cli.completion import SHELLS, script
 
 if TYPE_CHECKING:
     import argparse
@@ -130,6 +131,15 @@ def _parser(command: str = "") -> usage.Parser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name in [command] if command in _MODULES else _MODULES:
         import_module(f"azmqtt._cli.{_MODULES[name]}").add_parser(commands)
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes commands in a shell",
+        description="Print a script that completes commands, options and file names in a shell, without running "
+        "azmqtt. It goes into a file that the shell reads, such as "
+        "~/.local/share/bash-completion/completions/azmqtt or ~/.config/fish/completions/azmqtt.fish.",
+    )
+    completion.add_argument("shell", choices=SHELLS, help="which shell")
+    completion.set_defaults(run=lambda arguments: _completion(arguments.shell))
     demo = commands.add_parser(
         "demo",
         help="show a whole device session",
@@ -153,6 +163,11 @@ def _parser(command: str = "") -> usage.Parser:
     )
     demo.set_defaults(run=_demo)
     return parser
+
+
+def _completion(shell: str) -> int:
+    common.say_text(script(_parser(), shell))
+    return 0
 
 
 def _demo(arguments: argparse.Namespace) -> int:
