@@ -24,6 +24,7 @@ pub(super) struct Access {
 #[derive(Clone, Copy, Debug)]
 enum Who {
     Anybody,
+    Owner,
     Policy(Right),
     PolicyOfAnyVersion(Right),
     PolicyOrSelf(Right),
@@ -41,6 +42,11 @@ impl Access {
     /// For all: the handler judges what no header shows, such as a signature in the query.
     pub(super) const fn anybody() -> Self {
         Self::of(Who::Anybody)
+    }
+
+    /// For holders of the key of a policy that has every right.
+    pub(super) const fn owner() -> Self {
+        Self::of(Who::Owner)
     }
 
     /// For holders of a policy's key with that right.
@@ -95,6 +101,7 @@ impl Who {
         let device_id = || identity(parts.uri.path()).map(|(device, _)| device).unwrap_or_default();
         match self {
             Self::Anybody => Ok(()),
+            Self::Owner => Caller::of(shared, parts.uri.query(), &parts.headers)?.require_owner(),
             Self::Policy(right) => Caller::from_parts(parts, shared)?.require(right),
             Self::PolicyOfAnyVersion(right) => Caller::of_any_version(shared, &parts.headers)?.require(right),
             Self::PolicyOrSelf(right) => {

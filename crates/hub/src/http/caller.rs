@@ -83,6 +83,19 @@ impl Caller {
         Err(Refusal::unauthorized(&self.shared, &reason))
     }
 
+    /// Refuses everybody but the hub's owner.
+    pub(super) fn require_owner(&self) -> Result<(), Refusal> {
+        let reason = match &self.who {
+            Who::Page => return Ok(()),
+            Who::Policy(policy) if policy.is_of_the_owner() => return Ok(()),
+            Who::Policy(policy) => {
+                format!("the policy {} lacks a permission that the owner has", policy.name)
+            }
+            Who::Device(id) => format!("the device {id} is not the owner"),
+        };
+        Err(Refusal::unauthorized(&self.shared, &reason))
+    }
+
     /// [`Self::require`] of what the device `device_id` may do itself.
     pub(super) fn require_or_be(&self, right: Right, device_id: &str) -> Result<(), Refusal> {
         match &self.who {

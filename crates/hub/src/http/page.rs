@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /`, `GET /assets/{name}` | a file of the page |
 //! | `POST /azmqtt/page/session`, `{"code"}` of a link | 200, `{"token", "kind": "hub", "hostname"}`; 401 if it is not good |
-//! | `POST /azmqtt/page/links` | 201, `{"url"}`: another link |
+//! | `POST /azmqtt/page/links` | 201, `{"url"}`: another link, for the owner alone, because the page may do what the owner may |
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +19,6 @@ use super::answer::{JsonBody, Refusal, pass_over, read_body};
 use crate::error::HubError;
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
-use crate::security::policies::Right;
 use crate::shared::Shared;
 use azmqtt_local::page;
 
@@ -35,7 +34,7 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .get("/", Access::anybody(), rate, file)
         .get("/assets/{name}", Access::anybody(), rate, file)
         .post("/azmqtt/page/session", Access::anybody(), rate, begin)
-        .post("/azmqtt/page/links", Access::policy(Right::ServiceConnect), rate, link)
+        .post("/azmqtt/page/links", Access::owner(), rate, link)
 }
 
 /// Whether a path is the page's: no fault is in the way of that.

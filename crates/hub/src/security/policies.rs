@@ -46,6 +46,11 @@ impl Policy {
         reads || self.rights.contains(&right)
     }
 
+    /// Whether it may do everything, as `iothubowner` may.
+    pub fn is_of_the_owner(&self) -> bool {
+        RIGHTS.iter().all(|(right, _)| self.may(*right))
+    }
+
     fn to_state(&self) -> Value {
         let [primary, secondary] = self.keys.each_ref().map(SymmetricKey::as_base64);
         let rights = RIGHTS.iter().filter(|(right, _)| self.rights.contains(right)).map(|(_, name)| *name);

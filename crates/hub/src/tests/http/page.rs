@@ -53,13 +53,13 @@ async fn a_link_gives_a_token_once() {
 }
 
 #[tokio::test]
-async fn services_get_further_links_and_devices_none() {
+async fn the_owner_alone_gets_further_links() {
     let hub = hub();
     let answer = ask(&hub, "POST", "/azmqtt/page/links", &Value::Null).await;
     assert_eq!(answer.status, 201, "{answer}");
     let link = answer.json()["url"].as_str().unwrap().to_owned();
     assert_eq!(redeem(&hub, "", &code_in(&link)).await.status, 200);
-    for policy in ["device", "registryRead"] {
+    for policy in ["device", "registryRead", "registryReadWrite", "service"] {
         let answer = ask_as(&hub, policy, "POST", "/azmqtt/page/links", "", &Value::Null).await;
         assert_eq!(answer.status, 401, "{policy}");
     }

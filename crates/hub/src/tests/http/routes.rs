@@ -19,6 +19,8 @@ enum Takes {
     Read,
     Write,
     Service,
+    /// The key of a policy with every right.
+    Owner,
     /// The credentials of the device of the path.
     Device,
     /// Those, or a policy's.
@@ -28,7 +30,7 @@ enum Takes {
     Other,
 }
 
-use Takes::{Device, DeviceOrRead, DeviceOrWrite, Other, Read, Service, Write};
+use Takes::{Device, DeviceOrRead, DeviceOrWrite, Other, Owner, Read, Service, Write};
 
 /// The path of blobs.
 const BLOBS: &str = "/uploads/{*blob}";
@@ -91,7 +93,7 @@ const ROUTES: [(&str, &str, Takes); 69] = [
     ("DELETE", "/azmqtt/faults/{id}", Service),
     ("GET", "/azmqtt/faults/fired", Service),
     ("POST", "/azmqtt/faults/schedules", Service),
-    ("POST", "/azmqtt/page/links", Service),
+    ("POST", "/azmqtt/page/links", Owner),
     // By a one-time code, or nothing at all: see `page`.
     ("POST", "/azmqtt/page/session", Other),
     ("GET", "/", Other),
@@ -191,7 +193,7 @@ async fn each_route_is_for_its_own() {
         ("another key".into(), token("localhost", &random, 60, Some("iothubowner")), vec![]),
     ];
     let policies: [(&str, &[Takes]); 5] = [
-        ("iothubowner", &[Read, Write, Service, DeviceOrRead, DeviceOrWrite]),
+        ("iothubowner", &[Read, Write, Service, Owner, DeviceOrRead, DeviceOrWrite]),
         ("service", &[Service]),
         ("device", &[]),
         ("registryRead", &[Read, DeviceOrRead]),
