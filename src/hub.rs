@@ -378,6 +378,11 @@ impl Hub {
         Ok(py.detach(|| self.0.events_after(after, timeout)))
     }
 
+    /// The number of the newest event; 0 before the first.
+    fn event_count(&self) -> u64 {
+        self.0.event_count()
+    }
+
     #[pyo3(signature = (device_id, module_id=None))]
     fn connected(&self, device_id: &str, module_id: Option<&str>) -> PyResult<bool> {
         self.0.connected((device_id, module_id)).map_err(to_python)

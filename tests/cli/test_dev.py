@@ -314,6 +314,9 @@ def test_what_it_says_can_be_pasted(tmp_path, options):
                 output += line
             pasted = lines_to_paste(output)
             assert any(line.startswith("azmqtt device send-d2c-message") for line in pasted)
+            # That one would go on until Ctrl-C.
+            monitor = "azmqtt hub monitor-events --dev"
+            pasted = [f"{line} --since 0 --count 1" if line == monitor else line for line in pasted]
             done = subprocess.run(
                 [shutil.which("bash"), "-eu"],
                 input="\n".join(pasted),
@@ -328,3 +331,4 @@ def test_what_it_says_can_be_pasted(tmp_path, options):
     assert (done.returncode, done.stderr) == (0, "")
     device = "my-device" if "--dev" in options else "it's"
     assert f'{{"device_id": "{device}", "bytes": 21}}' in done.stdout
+    assert ('"body": {"temperature": 21.5}' in done.stdout) == ("--dev" in options)

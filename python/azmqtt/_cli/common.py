@@ -159,6 +159,11 @@ def seconds(text: str) -> float:
     return value
 
 
+def seconds_or_none(text: str) -> float:
+    """Read a span of time; 0 stands for none."""
+    return 0.0 if text == "0" else seconds(text)
+
+
 def count(text: str) -> int:
     """Read a number from 0 on."""
     if not (text.isascii() and text.isdigit()):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import _core
@@ -10,7 +11,8 @@ from azmqtt._support import strict_json
 from azmqtt._support.pem import read_pem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from http.client import HTTPResponse
 
 #: The largest answer that is read, in bytes: a page of a thousand twins.
 _LONGEST = 128 << 20
@@ -82,20 +84,46 @@ class Server:
         Raises:
             OSError: Nothing came back; names the address.
         """
-        from http.client import HTTPException, HTTPSConnection
+        with self._failing(), self._asked(method, target, body, headers, timeout) as answer:
+            content = answer.read(_LONGEST)
+        named = {name.lower(): value for name, value in answer.headers.items()}
+        return Answer(answer.status, answer.reason, named, content)
+
+    @contextlib.contextmanager
+    def open(self, method: str, target: str, headers: Mapping[str, str], *, timeout: float) -> Iterator[HTTPResponse]:
+        """Send a request; give the answer whose body is still to be read, success or not.
+
+        Raises:
+            OSError: Nothing came back; names the address.
+        """
+        with contextlib.ExitStack() as opened:
+            with self._failing():
+                answer = opened.enter_context(self._asked(method, target, None, headers, timeout))
+            yield answer
+
+    @contextlib.contextmanager
+    def _asked(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str], timeout: float | None
+    ) -> Iterator[HTTPResponse]:
+        from http.client import HTTPSConnection
 
         timeout = self._timeout if timeout is None else timeout
         connection = HTTPSConnection(self._host, self._port, timeout=timeout, context=self._context)
         try:
             connection.request(method, target, body, dict(headers))
-            answer = connection.getresponse()
-            content = answer.read(_LONGEST)
-        except (OSError, HTTPException) as error:
-            raise OSError(_failure(f"{self._host}:{self._port}", error, self._advice)) from None
+            yield connection.getresponse()
         finally:
             connection.close()
-        named = {name.lower(): value for name, value in answer.headers.items()}
-        return Answer(answer.status, answer.reason, named, content)
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Say what failed, and where."""
+        from http.client import HTTPException
+
+        try:
+            yield
+        except (OSError, HTTPException) as error:
+            raise OSError(_failure(f"{self._host}:{self._port}", error, self._advice)) from None
 
 
 def read_json(what: str, content: bytes) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from azmqtt._cli import dev, fault, hub_ready, page, service_hub
+from azmqtt._cli import dev, fault, hub_ready, life, monitor, page, service_hub
 from azmqtt._cli.common import port_or_any, seconds
 from azmqtt._cli.dev import DEFAULT_DEVICE
 from azmqtt._cli.local import MQTT_PORT, add_addresses, add_packets, directory, fail, run_service, settle
@@ -58,6 +58,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     dev.add_service_option(parser, _DEV_PORTS)
     _add_behaviour(parser)
     fault.add_options(parser, "device_id=dev1")
+    life.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
     parser.add_argument("--open", action="store_true", help="open the hub's page in the browser when ready")
     parser.set_defaults(run=run)
@@ -68,6 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     service_hub.add_commands(commands)
     page.add_commands(commands)
+    monitor.add_commands(commands)
 
 
 def _add_behaviour(parser: argparse.ArgumentParser) -> None:
@@ -154,8 +156,14 @@ def run(args: argparse.Namespace) -> int:
             allowed_origins=args.allow_origin,
         )
 
+    args.packets = args.packets or args.verbose
     return run_service(
-        args, "hub", start, lambda hub: _have_devices(hub, args.devices), lambda hub: hub_ready.report(hub, args)
+        args,
+        "hub",
+        start,
+        lambda hub: _have_devices(hub, args.devices),
+        lambda hub: hub_ready.report(hub, args),
+        lambda hub: life.of(hub, args),
     )
 
 

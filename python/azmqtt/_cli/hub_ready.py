@@ -74,7 +74,7 @@ def _say_for_dev(devices: list[LocalDevice]) -> None:
     say_text(f"Its keys and ports stay, in {dev_state.directory()}.")
     say_text("Another shell needs no keys:")
     say_text(f"  azmqtt device send-d2c-message --dev{other} {_DATA}")
-    say_text("  azmqtt hub device-identity list --dev")
+    say_text("  azmqtt hub monitor-events --dev")
     say_text("Nor does Python:")
     say_text("  import azmqtt")
     say_text(f"  client = azmqtt.DeviceClient.from_dev_hub({in_python})")

@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING, TypeVar
 from azmqtt._cli import dev, fault
 from azmqtt._cli.common import port_or_any, signals
 from azmqtt._errors import DamagedState
+from azmqtt._support.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from azmqtt._cli.life import Life
     from azmqtt._hub import LocalHub
     from azmqtt._namespace import LocalNamespace
     from azmqtt._support.dev_state import Kind
 
     Service = TypeVar("Service", LocalHub, LocalNamespace)
 
+
+#: Characters of a packet that its line shows: a topic alone may have 65,535 bytes.
+_LONGEST_PACKET = 100_000
 
 #: MQTT over TLS (IANA: secure-mqtt).
 MQTT_PORT = 8883
@@ -84,6 +89,7 @@ def run_service(
     start: Callable[[], Service],
     prepare: Callable[[Service], None],
     report: Callable[[Service], None],
+    life_of: Callable[[Service], Life | None] = lambda _: None,
 ) -> int:
     """Run a service until SIGINT, SIGTERM or SIGHUP; return the exit code.
 
@@ -93,6 +99,7 @@ def run_service(
         start: Starts the service.
         prepare: Gives it what it is to begin with.
         report: Says how to connect, once all is there.
+        life_of: Makes what shows its life, if anything does.
     """
     stop = threading.Event()
     with signals(("SIGINT", "SIGTERM", "SIGHUP"), lambda *_: stop.set()):
@@ -109,8 +116,9 @@ def run_service(
                 fault.inject(service, args)
             except (OSError, ValueError, LookupError, ModuleNotFoundError) as error:
                 return fail(command, error)
+            life = life_of(service)
             report(service)
-            run_until(stop, service, packets=args.packets)
+            run_until(stop, service, packets=args.packets, life=life)
     return 0
 
 
@@ -127,21 +135,27 @@ def add_packets(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--packets", action="store_true", help="show every MQTT packet on stderr, without passwords")
 
 
-def run_until(stop: threading.Event, service: LocalHub | LocalNamespace, *, packets: bool) -> None:
-    """Wait for the end, and meanwhile show the packets if that is wanted."""
+def run_until(
+    stop: threading.Event, service: LocalHub | LocalNamespace, *, packets: bool, life: Life | None = None
+) -> None:
+    """Wait for the end, and meanwhile show packets and life if that is wanted."""
     shown = 0
     # A wait without end would not see Ctrl-C on Windows.
-    while not stop.wait(0.1 if packets else 0.5):
+    while not stop.wait(0.1 if packets or life is not None else 0.5):
         shown = _show_packets(service, shown) if packets else 0
+        if life is not None:
+            life.show()
     if packets:
         _show_packets(service, shown)
+    if life is not None:
+        life.end()
 
 
 def _show_packets(service: LocalHub | LocalNamespace, after: int) -> int:
     """Show the packets that came since; return the number of the last."""
     for packet in service.packets(after=after):
-        who = f"{packet.client_id}, connection {packet.connection}"
-        sys.stderr.write(f"{packet.time:%H:%M:%S.%f} {who}: {packet}\n")
+        who = f"{printable(str(packet.client_id))}, connection {packet.connection}"
+        sys.stderr.write(f"{packet.time:%H:%M:%S.%f} {who}: {printable(str(packet), _LONGEST_PACKET)}\n")
         after = packet.sequence
     sys.stderr.flush()
     return after

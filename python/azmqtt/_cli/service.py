@@ -51,8 +51,11 @@ def add_etag(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--etag", "-e", metavar="ETAG", help=f"only if this is still the etag (default: {default})")
 
 
-def add_connection(parser: argparse.ArgumentParser, service: Service = HUB) -> None:
-    """Add the options that say which service is meant, and how the result is printed."""
+def add_connection(parser: argparse.ArgumentParser, service: Service = HUB, *, listens: bool = False) -> None:
+    """Add the options that say which service is meant, and how the result is printed.
+
+    ``--timeout`` is for an answer, or, of a command that ``listens``, for what comes next.
+    """
     output.add_options(parser.add_argument_group("output"))
     group = parser.add_argument_group("connection")
     group.add_argument(
@@ -70,10 +73,12 @@ def add_connection(parser: argparse.ArgumentParser, service: Service = HUB) -> N
     group.add_argument(
         "--timeout",
         "--to",
-        type=common.seconds,
-        default=30.0,
+        type=common.seconds_or_none if listens else common.seconds,
+        default=0.0 if listens else 30.0,
         metavar="SECONDS",
-        help="how long to wait for an answer (default: %(default)g)",
+        help="end when nothing has come for so long, 0 for no end (default: 0)"
+        if listens
+        else "how long to wait for an answer (default: %(default)g)",
     )
 
 

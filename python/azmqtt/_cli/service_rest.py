@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import sas
@@ -11,10 +13,14 @@ from azmqtt._errors import RequestFailed
 from azmqtt._support import strict_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from http.client import HTTPResponse
 
 #: The life of a token, in seconds. It serves one request.
 _TTL = 600
+
+#: Bytes of an error that are read.
+_LONGEST_REFUSAL = 64 << 10
 
 _ADVICE = Advice(
     untrusted="a local hub's CA file goes to --trust",
@@ -146,8 +152,7 @@ class ServiceApi:
             RequestFailed: The hub said no.
             OSError: There was no answer; names the address.
         """
-        given = dict(headers or {})
-        given["Authorization"] = sas.generate(self._host, self._key, ttl=_TTL, policy=self._policy)
+        given = self._authorized(headers)
         if body is not None and not isinstance(body, bytes):
             body = (body if isinstance(body, JsonText) else json.dumps(body)).encode()
             given["Content-Type"] = "application/json; charset=utf-8"
@@ -156,6 +161,29 @@ class ServiceApi:
         if not answer.is_success:
             raise _refusal(self._service.name, answer.status, answer.reason, answer.body)
         return answer.body, answer.headers
+
+    @contextlib.contextmanager
+    def stream(self, path: str, query: str, *, headers: Mapping[str, str], timeout: float) -> Iterator[HTTPResponse]:
+        """Ask for what a local hub hands out as it comes; give the answer whose body is still to be read.
+
+        Args:
+            path: See :func:`azmqtt._cli.https.path`.
+            query: What follows the question mark.
+            headers: More of them.
+            timeout: Until the answer begins, in seconds.
+
+        Raises:
+            RequestFailed: The hub said no.
+            OSError: There was no answer; names the address.
+        """
+        with self._server.open("GET", f"{path}?{query}", self._authorized(headers), timeout=timeout) as answer:
+            if answer.status != HTTPStatus.OK:
+                raise _refusal(self._service.name, answer.status, answer.reason, answer.read(_LONGEST_REFUSAL))
+            yield answer
+
+    def _authorized(self, headers: Mapping[str, str] | None) -> dict[str, str]:
+        token = sas.generate(self._host, self._key, ttl=_TTL, policy=self._policy)
+        return {**(headers or {}), "Authorization": token}
 
 
 def if_match(etag: str | None) -> dict[str, str]:

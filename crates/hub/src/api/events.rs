@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use azmqtt_local::watch::Feed;
+
 use super::Hub;
 
 impl Hub {
@@ -10,5 +12,10 @@ impl Hub {
     /// counted by an object `{"id", "lost"}`, which comes first.
     pub fn events_after(&self, after: u64, timeout: Duration) -> Vec<String> {
         self.shared.events().ring().wait(after, timeout)
+    }
+
+    /// How many events there were, those that made room for newer ones included: the number of the newest.
+    pub fn event_count(&self) -> u64 {
+        self.shared.events().ring().newest()
     }
 }

@@ -1,0 +1,134 @@
+"""The commands ``azmqtt hub monitor-events`` and ``azmqtt namespace monitor-events``: what arrives, as JSON lines."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from azmqtt._cli import common, output
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+    from http.client import HTTPResponse
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
+
+#: Where a stream begins: the number of an event, or of one of each kind.
+_SINCE = re.compile(r"now|[0-9]{1,20}|[a-z]+:[0-9]{1,20}(,[a-z]+:[0-9]{1,20})*")
+
+#: Names of hubs on Azure, by their ends.
+_ON_AZURE = (".azure-devices.net", ".azure-devices.cn", ".azure-devices.us")
+
+
+class Watchable(Protocol):
+    """A service whose streams can be read."""
+
+    def stream(
+        self, path: str, query: str, *, headers: dict[str, str], timeout: float
+    ) -> AbstractContextManager[HTTPResponse]: ...
+
+
+def add_commands(commands: Commands) -> None:
+    """Add what goes below ``hub``, as it does below ``az iot hub``, and a shorter name for it."""
+    from azmqtt._cli.service import add_connection
+
+    for name in ("monitor-events", "monitor"):
+        parser = commands.add_parser(
+            name,
+            help="print telemetry as it comes" if name == "monitor-events" else "the same",
+            description="Print what devices send to a local hub, as lines of JSON while it comes, until Ctrl-C.",
+        )
+        add_connection(parser, listens=True)
+        add_options(parser, who="device", what="sent")
+        parser.set_defaults(run=_run_for_hub)
+
+
+def _run_for_hub(arguments: argparse.Namespace) -> int:
+    from azmqtt._cli.service import service_api
+
+    api = service_api(arguments)
+    check_is_local(api.host)
+    return run(arguments, api, "device")
+
+
+def add_options(parser: argparse.ArgumentParser, *, who: str, what: str) -> None:
+    """Add what is to be shown: ``who`` is the option for whose messages, ``what`` they are."""
+    parser.add_argument(f"--{who}-id", f"-{who[0]}", metavar="ID", help=f"only what this {who} {what} (default: all)")
+    parser.add_argument(
+        "--events", action="store_true", help="show connections, refusals, twins, methods and so on, too, with 'kind'"
+    )
+    parser.add_argument(
+        "--since",
+        type=_since,
+        default="now",
+        metavar="ID",
+        help="begin after the message with this id, 0 for all that is kept, or with what comes now (default: now)",
+    )
+    parser.add_argument(
+        "--count", type=common.count, metavar="N", help="end after so many; it is a failure if fewer come in time"
+    )
+
+
+def _since(text: str) -> str:
+    if not _SINCE.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text} is not the id of an event, nor 'now'")
+    return text
+
+
+def check_is_local(hostname: str) -> None:
+    """Check that a hub is not one on Azure, which has no such stream.
+
+    Raises:
+        NotImplementedError: It is one.
+    """
+    if hostname.lower().endswith(_ON_AZURE):
+        raise NotImplementedError(
+            "Azure hands out telemetry over AMQP only, which azmqtt does not speak: 'az iot hub monitor-events' does; "
+            "this command is for a local hub"
+        )
+
+
+def run(arguments: argparse.Namespace, service: Watchable, who: str) -> int:
+    """Print what comes; return the exit code."""
+    from urllib.parse import urlencode
+
+    from azmqtt._cli.event_stream import SilenceError, follow
+
+    path, kinds = ("/azmqtt/stream", "telemetry,events") if arguments.events else ("/azmqtt/telemetry", None)
+    asked = {"kinds": kinds, who: getattr(arguments, f"{who}_id")}
+    query = urlencode({name: value for name, value in asked.items() if value is not None})
+
+    def open_stream(since: str, timeout: float) -> AbstractContextManager[HTTPResponse]:
+        # Also for the first time: then the parameter and the header are one thing.
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": _of_stream(since) if kinds else since}
+        return service.stream(path, query, headers=headers, timeout=timeout)
+
+    shown = 0
+    patience = arguments.timeout or None
+    try:
+        for event in follow(open_stream, arguments.since, patience, _say_to_people):
+            if "lost" in event.value:
+                _say_to_people(f"{event.value['lost']} more came, but are no longer kept")
+                continue
+            output.say_event(event.value)
+            shown += 1
+            if shown == arguments.count:
+                return 0
+    except SilenceError:
+        if arguments.count is None:
+            return 0
+        sys.stderr.write(f"azmqtt: {shown} of {arguments.count} came; none for {arguments.timeout:g} s\n")
+        return 1
+    return 0
+
+
+def _of_stream(since: str) -> str:
+    """Return where a stream of several kinds begins; one number is that of a message."""
+    return f"telemetry:{since},events:{since}" if since.isdigit() else since
+
+
+def _say_to_people(text: str) -> None:
+    sys.stderr.write(f"azmqtt: {text}\n")
+    sys.stderr.flush()
