@@ -2,9 +2,10 @@
 
 import uPlot from "uplot";
 
-/** Points that are kept, and the time between two, in seconds: two minutes of a fast device, more of a slow one. */
+import { clock } from "./format";
+
+/** Points that are kept: two minutes at ten points a second. */
 const MOST = 1200;
-const STEP = 0.1;
 const MOST_SERIES = 8;
 
 export class Chart {
@@ -28,8 +29,7 @@ export class Chart {
       return;
     }
     const last = this.#times.at(-1);
-    // Messages that come faster than a point is wide share one: the newest counts.
-    if (last === undefined || time - last >= STEP) {
+    if (last === undefined || time > last) {
       this.#times.push(time);
       this.#values.forEach((values) => values.push(null));
     }
@@ -72,6 +72,9 @@ export class Chart {
     } else {
       this.#plot.setData(data);
     }
+    if (this.#plot.cursor.idx === null || this.#plot.cursor.idx === undefined) {
+      this.#plot.setLegend({ idx: this.#times.length - 1 }, false);
+    }
     if (width !== this.#width) {
       this.#width = width;
       this.#plot.setSize({ width, height: HEIGHT });
@@ -108,8 +111,8 @@ export class Chart {
     return {
       width,
       height: HEIGHT,
-      series: [{ label: "Time" }, ...series],
-      axes: [axis, { ...axis, size: 56 }],
+      series: [{ label: "Time", value: (_, time: number | null) => (time === null ? "–" : hour(time)) }, ...series],
+      axes: [{ ...axis, space: 90, values: (_, times) => times.map((time) => hour(time)) }, { ...axis, size: 56 }],
       cursor: { points: { size: 7 } },
       legend: { live: true },
     };
@@ -117,3 +120,9 @@ export class Chart {
 }
 
 const HEIGHT = 240;
+
+/** A Unix time in seconds as the time of day; with tenths where it has some. */
+function hour(time: number): string {
+  const text = clock(new Date(time * 1000).toISOString());
+  return text.endsWith(".000") ? text.slice(0, -4) : text.slice(0, -2);
+}

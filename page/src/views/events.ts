@@ -54,7 +54,7 @@ export class Events implements View {
       [
         { title: "Time", text: (event) => clock(event.time), className: "time" },
         { title: "Event", text: (event) => text(event, "type") ?? "", kind: tone },
-        ...(target ? [] : [{ title: "Device", text: whom, className: "code" }]),
+        ...(target ? [] : [{ title: "Device", text: whom, className: "code who" }]),
         { title: "What", text: (event) => brief(told(event), 200), className: "grow" },
         { title: "What to do", text: (event) => text(event, "advice") ?? "", className: "advice" },
       ],

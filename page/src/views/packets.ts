@@ -31,10 +31,10 @@ function isType(row: Row, type: string): boolean {
 /** How a packet and its partner belong together. */
 function joined(row: Row): string {
   if (row.answer) {
-    return `answered by ${String(row.answer.packet["type"])} #${row.answer.packet.id} in ${span(row.latency ?? 0)}`;
+    return `answered by #${row.answer.packet.id}, ${span(row.latency ?? 0)}`;
   }
   if (row.request) {
-    return `answers #${row.request.packet.id} after ${span(row.latency ?? 0)}`;
+    return `answers #${row.request.packet.id}, ${span(row.latency ?? 0)}`;
   }
   const waits = row.packet["type"] === "PUBLISH" && (requestId(row.packet) !== undefined || row.packet["qos"] === 1);
   return waits ? "no answer yet" : "";
@@ -64,10 +64,10 @@ export class Packets implements View {
         kind: (row: Row) => (row.packet["direction"] === "to_server" ? "in" : "out"),
         className: "direction",
       },
-      ...(target ? [] : [{ title: "Client", text: (row: Row) => String(row.packet["client_id"] ?? ""), className: "code" }]),
+      ...(target ? [] : [{ title: "Client", text: (row: Row) => String(row.packet["client_id"] ?? ""), className: "code who" }]),
       { title: "Packet", text: (row: Row) => name(row), className: "packet" },
       { title: "About", text: (row: Row) => brief(what(row), 120), className: "code grow" },
-      { title: "Joined", text: joined, kind: (row: Row) => (row.request || row.answer ? "joined" : "muted") },
+      { title: "Joined", text: joined, className: "joint", kind: (row: Row) => (row.request || row.answer ? "joined" : "muted") },
     ];
     this.#table = new Table<Row>(columns, (row) => this.#choose(row), "Packets");
     this.#type.addEventListener("change", () => this.#again());

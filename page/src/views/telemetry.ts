@@ -8,7 +8,7 @@ import { isOf, numbers } from "../store";
 import type { Entry } from "../stream";
 import { Table } from "../table";
 
-const SHOWN = 40;
+const SHOWN = 25;
 
 /** The body of a message as a line of text. */
 export function body(message: Entry): string {
@@ -37,6 +37,8 @@ export class Telemetry implements View {
   #chartPanel: HTMLElement;
   #paused = false;
   #seen = 0;
+  #tenth = "";
+  #newest: Entry | undefined;
   #version = -1;
 
   constructor(
@@ -49,6 +51,7 @@ export class Telemetry implements View {
       { title: "Properties", text: (message: Entry) => brief(pairs(message["properties"]), 80), className: "muted" },
     ];
     this.#table = new Table<Entry>(columns, (message) => this.#choose(message), "Messages");
+    this.#table.element.classList.add("even");
     this.#chartPanel = h("section", { class: "panel", hidden: true }, h("h2", {}, "Numbers"), this.#chart.element);
     const head = h("div", { class: "panel-head" }, h("h2", {}, "Messages"), this.#rate, h("span", { class: "grow" }), this.#pause);
     this.element = h(
@@ -77,6 +80,7 @@ export class Telemetry implements View {
   }
 
   draw(): void {
+    this.#point();
     this.#chartPanel.hidden = this.#chart.isEmpty;
     if (this.#paused) {
       return;
@@ -99,7 +103,20 @@ export class Telemetry implements View {
 
   #take(message: Entry): void {
     this.#seen += 1;
-    this.#chart.add(Date.parse(message.time) / 1000, numbers(message["body"] as Json));
+    // Messages of the same tenth of a second share a point of the chart: the newest counts.
+    const tenth = message.time.slice(0, 21);
+    if (tenth !== this.#tenth) {
+      this.#point();
+      this.#tenth = tenth;
+    }
+    this.#newest = message;
+  }
+
+  #point(): void {
+    if (this.#newest) {
+      this.#chart.add(Date.parse(this.#newest.time) / 1000, numbers(this.#newest["body"] as Json));
+      this.#newest = undefined;
+    }
   }
 
   #toggle(): void {
