@@ -8,10 +8,13 @@ export interface Row {
   packet: Entry;
   /** Of the answer, once it has come. */
   answer?: Row;
-  /** What this one answers. */
+  /** What this one answers. A packet may do both: the answer to a twin request is acknowledged in turn. */
   request?: Row;
-  /** Milliseconds between the two. */
-  latency?: number;
+}
+
+/** Milliseconds between a request and its answer. */
+export function latency(request: Row, answer: Row): number {
+  return Date.parse(answer.packet.time) - Date.parse(request.packet.time);
 }
 
 /** Requests that wait for their answers; the oldest is given up. */
@@ -42,7 +45,6 @@ export class Timeline {
         this.#open.delete(key);
         request.answer = row;
         row.request = request;
-        row.latency = request.latency = Date.parse(packet.time) - Date.parse(request.packet.time);
         break;
       }
     }

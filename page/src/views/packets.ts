@@ -3,7 +3,7 @@
 import type { Context, Target, View } from "../context";
 import { button, empty, field, h, say, select } from "../dom";
 import { brief, clock, pretty, span } from "../format";
-import { about, payload, purpose, requestId, type Row } from "../packets";
+import { about, latency, payload, purpose, requestId, type Row } from "../packets";
 import { Table } from "../table";
 
 const SHOWN = 150;
@@ -30,11 +30,15 @@ function isType(row: Row, type: string): boolean {
 
 /** How a packet and its partner belong together. */
 function joined(row: Row): string {
-  if (row.answer) {
-    return `answered by #${row.answer.packet.id}, ${span(row.latency ?? 0)}`;
-  }
+  const both: string[] = [];
   if (row.request) {
-    return `answers #${row.request.packet.id}, ${span(row.latency ?? 0)}`;
+    both.push(`answers #${row.request.packet.id}, ${span(latency(row.request, row))}`);
+  }
+  if (row.answer) {
+    both.push(`answered by #${row.answer.packet.id}, ${span(latency(row, row.answer))}`);
+  }
+  if (both.length > 0) {
+    return both.join("\n");
   }
   const waits = row.packet["type"] === "PUBLISH" && (requestId(row.packet) !== undefined || row.packet["qos"] === 1);
   return waits ? "no answer yet" : "";
@@ -125,8 +129,7 @@ export class Packets implements View {
 
   #choose(row: Row): void {
     this.#detail.hidden = false;
-    const partner = row.answer ?? row.request;
-    const text = [row, partner].filter((one) => one !== undefined).map(({ packet: { kind: _, ...shown } }) => pretty(shown));
+    const text = [row.request, row, row.answer].filter((one) => one !== undefined).map(({ packet: { kind: _, ...shown } }) => pretty(shown));
     say(this.#detail, text.join("\n\n"));
     this.#detail.scrollIntoView({ block: "nearest" });
   }
