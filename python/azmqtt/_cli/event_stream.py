@@ -55,8 +55,8 @@ def follow(open_stream: Open, since: str, patience: float | None, say: Callable[
     Args:
         open_stream: Opens it.
         since: Where to begin.
-        patience: Seconds that may pass without an event; ``None`` for ever.
-        say: Told when the connection is lost, and when it is there again.
+        patience: The longest time without an event, in seconds; ``None`` for no limit.
+        say: Gets a text for people after the loss of the connection, and after a new one.
 
     Raises:
         SilenceError: Too much time has passed without an event.
