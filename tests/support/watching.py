@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -138,11 +137,3 @@ def get(
         name, _, value = line.decode().partition(": ")
         answer.headers[name.lower()] = value
     return answer
-
-
-def eventually(met: Any, what: str) -> None:
-    """Wait until something holds that no call waits for."""
-    end = time.monotonic() + DEADLINE
-    while not met():
-        assert time.monotonic() < end, what
-        time.sleep(0.01)

@@ -161,16 +161,43 @@ def test_one_stream_has_all_kinds_and_goes_on_by_a_composite_id(hub: azmqtt.Loca
     assert again == [(data["kind"], data["id"]) for _, _, data in events[middle + 1 :]]
 
 
-def test_what_made_room_is_counted_as_lost() -> None:
-    with azmqtt.LocalHub() as hub:
-        # Two of the largest messages of 128 MiB, which the ring keeps at most.
-        with hub.device_client("lossy") as device:
-            for _ in range(3):
-                hub.create_device(f"d{_}")
-            device.send_message(1)
-        with watch(hub, "/azmqtt/telemetry?since=999") as answer:
-            # A number of an earlier run: everything of this one.
-            assert [one["body"] for one in answer.lines()] == [1]
+def test_a_reader_that_stalls_holds_up_nobody_and_is_told_all_later(hub: azmqtt.LocalHub) -> None:
+    path = "/azmqtt/telemetry?device=flood&since=now&wait=60&limit=60"
+    body = "x" * 100_000
+    with watch(hub, path, SSE, receive_buffer=4096) as stalled, watch(hub, path) as reader:
+        with hub.device_client("flood") as device:
+            for _ in range(60):
+                device.send_message(body)
+        assert [line["body"] == body for line in reader.lines()] == [True] * 60
+        assert len({last for _, last, _ in stalled.events()}) == 60
+
+
+def test_prometheus_reads_the_metrics_and_no_secret_is_in_any_answer(hub: azmqtt.LocalHub) -> None:
+    parser = pytest.importorskip("prometheus_client.parser")
+    with hub.device_client("measured") as device:
+        device.on_method("hello")(lambda _: None)
+        device.connect()
+        hub.wait_for_connection("measured")
+        device.send_message(1)
+        hub.invoke_method("measured", "hello", None)
+    with watch(hub, "/metrics") as answer:
+        assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+        text = answer.text()
+    families = {family.name: family for family in parser.text_string_to_metric_families(text)}
+    assert all(name.startswith("azmqtt_") and family.documentation for name, family in families.items())
+    assert families["azmqtt_method_duration_seconds"].type == "histogram"
+    samples = {sample.name: sample.value for family in families.values() for sample in family.samples}
+    assert samples["azmqtt_telemetry_messages_total"] == len(hub.telemetry())
+    assert samples["azmqtt_method_duration_seconds_count"] >= 1
+    assert samples["azmqtt_devices"] == len(hub.devices())
+    assert "measured" not in text
+    texts = [device.connection_string for device in hub.devices()] + [hub.service_connection_string]
+    keys = [one.split("SharedAccessKey=")[1] for one in texts]
+    with watch(hub, "/azmqtt/stream?wait=0") as answer:
+        text += answer.text()
+    assert len(text) > 1000
+    assert [key for key in keys if key in text] == []
+    assert "sig=" not in text
 
 
 @pytest.mark.parametrize(

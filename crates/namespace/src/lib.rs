@@ -17,6 +17,7 @@
 //! | [`access`] | permissions to publish and subscribe, with the reason |
 //! | [`life_cycle`] | life cycle events: connects, disconnects with their reasons |
 //! | [`messages`] | published messages, recorded for tests |
+//! | `feed` | the same, for readers over HTTPS |
 //! | [`durable`] | sessions and messages across restarts: records, and their replay |
 //! | [`broker`] | sessions and the delivery of messages, without I/O |
 //! | [`authentication`] | authentication: certificates, tokens, a webhook |
@@ -46,6 +47,7 @@ pub mod documents;
 pub mod durable;
 pub mod error;
 pub mod faults;
+mod feed;
 pub mod life_cycle;
 pub mod limits;
 pub mod management;

@@ -8,10 +8,33 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::attributes::Attributes;
 use crate::names::{AuthenticationName, ClientName};
+use azmqtt_local::faults::STRUCK;
+use azmqtt_local::watch::{self, Event, Members};
 use azmqtt_net::sync::{Condvar, Mutex};
 
 /// Events that are kept; the oldest make room.
 const MAX_EVENTS: usize = 10_000;
+
+/// Bytes of events that are kept for those who watch the namespace.
+const MAX_BYTES: usize = 8 << 20;
+
+pub(crate) const CONNECTION_OPENED: &str = "connection.opened";
+pub(crate) const CONNECTION_CLOSED: &str = "connection.closed";
+pub(crate) const CONNECTION_REFUSED: &str = "connection.refused";
+pub(crate) const REQUEST_REFUSED: &str = "request.refused";
+const CLIENT_UPDATED: &str = "client.updated";
+const CLIENT_DELETED: &str = "client.deleted";
+
+/// The types of events, as those who watch the namespace see them.
+pub(crate) const TYPES: [&str; 7] = [
+    CONNECTION_OPENED,
+    CONNECTION_CLOSED,
+    CONNECTION_REFUSED,
+    REQUEST_REFUSED,
+    CLIENT_UPDATED,
+    CLIENT_DELETED,
+    STRUCK,
+];
 
 /// An event, and when it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,10 +148,38 @@ impl Happened {
     }
 }
 
+impl Happened {
+    fn as_event(&self) -> Event {
+        let of_session = |session: &SessionOfClient| {
+            Members::default().with("session", &*session.session).with("connection", session.number)
+        };
+        match self {
+            Self::Connected(session) => Event::new(CONNECTION_OPENED)
+                .about(session.authentication_name.as_str(), None)
+                .saying(of_session(session)),
+            Self::Disconnected(session, reason) => Event::new(CONNECTION_CLOSED)
+                .labelled(reason.name())
+                .about(session.authentication_name.as_str(), None)
+                .saying(of_session(session).with("reason", reason.name())),
+            Self::ClientCreatedOrUpdated { client, authentication_name, is_enabled, .. } => {
+                let members =
+                    Members::default().with("resource", client.as_str()).with("enabled", *is_enabled);
+                Event::new(CLIENT_UPDATED).about(authentication_name.as_str(), None).saying(members)
+            }
+            Self::ClientDeleted { client, authentication_name } => {
+                let members = Members::default().with("resource", client.as_str());
+                Event::new(CLIENT_DELETED).about(authentication_name.as_str(), None).saying(members)
+            }
+        }
+    }
+}
+
 /// The newest 10,000 events of a namespace.
 pub struct LifeCycleLog {
     events: Mutex<Events>,
     grown: Condvar,
+    /// The same for those who watch the namespace, and more.
+    watched: Arc<watch::Events>,
     /// One moment by both clocks.
     begun: (Instant, SystemTime),
 }
@@ -136,7 +187,8 @@ pub struct LifeCycleLog {
 impl Default for LifeCycleLog {
     fn default() -> Self {
         let begun = (Instant::now(), SystemTime::now());
-        Self { events: Mutex::default(), grown: Condvar::default(), begun }
+        let watched = Arc::new(watch::Events::new("client", MAX_EVENTS, MAX_BYTES));
+        Self { events: Mutex::default(), grown: Condvar::default(), watched, begun }
     }
 }
 
@@ -163,9 +215,15 @@ impl LifeCycleLog {
             events.newest.pop_front();
         }
         let sequence = events.total;
+        self.watched.push(happened.as_event());
         events.newest.push_back(LifeCycleEvent { sequence, at, time, happened });
         drop(events);
         self.grown.notify_all();
+    }
+
+    /// What happens in the namespace, for those who watch it.
+    pub(crate) fn watched(&self) -> &Arc<watch::Events> {
+        &self.watched
     }
 
     /// The kept events with a higher sequence number than `after`, oldest first.

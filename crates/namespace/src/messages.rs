@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use azmqtt_mqtt::Publish;
+use tokio::sync::Notify;
 
 use crate::principal::Principal;
 use crate::topic::{InvalidTopic, Levels, matches};
@@ -61,6 +62,8 @@ pub struct MessageLog {
     max_bytes: usize,
     ring: Mutex<Ring>,
     grown: Condvar,
+    /// The same for tasks.
+    moved: Notify,
 }
 
 #[derive(Default)]
@@ -87,6 +90,7 @@ impl MessageLog {
                 max_bytes: bytes,
                 ring: Mutex::default(),
                 grown: Condvar::new(),
+                moved: Notify::new(),
             })),
         }
     }
@@ -107,6 +111,23 @@ impl MessageLog {
         if ring.waiters > 0 {
             self.grown.notify_all();
         }
+        drop(ring);
+        self.moved.notify_waiters();
+    }
+
+    /// Told of every message.
+    pub(crate) fn moved(&self) -> &Notify {
+        &self.moved
+    }
+
+    /// The messages after a number, at most so many; and how many are gone before the first of them.
+    pub(crate) fn page(&self, after: u64, most: usize) -> (u64, Vec<Arc<PublishedMessage>>) {
+        let ring = self.ring.lock();
+        let kept_from = ring.total - ring.messages.len() as u64 + 1;
+        let first = kept_from.max(after.saturating_add(1));
+        let skipped = usize::try_from(first - kept_from).unwrap_or(usize::MAX);
+        let messages = ring.messages.iter().skip(skipped).take(most);
+        (first - after.saturating_add(1), messages.map(|(_, message)| message.clone()).collect())
     }
 
     /// The kept messages on topics that a filter stands for, or on all, with a higher sequence number than `after`, oldest first.

@@ -10,7 +10,7 @@ use crate::authentication::{Authorities, ClientAuthentication, TokenIssuer};
 use crate::broker::Broker;
 use crate::config::NamespaceConfig;
 use crate::faults::{Faults, NowFault, Target};
-use crate::life_cycle::LifeCycleLog;
+use crate::life_cycle::{CONNECTION_REFUSED, LifeCycleLog, REQUEST_REFUSED};
 use crate::messages::MessageLog;
 use crate::operations::Operations;
 use crate::secret::BearerToken;
@@ -20,8 +20,12 @@ use azmqtt_local::journal::Log;
 use azmqtt_local::packets::PacketLog;
 use azmqtt_local::state_dir::StateDir;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
+use azmqtt_local::watch::{self, Event, Members, Streams};
 use azmqtt_net::Trust;
 use azmqtt_net::sync::Mutex;
+
+/// As much of a reason as an event has, in characters.
+const MAX_REASON: usize = 256;
 
 /// A namespace without its sockets.
 pub struct Shared {
@@ -51,6 +55,8 @@ pub struct Shared {
     pub log: OnceLock<Arc<Log>>,
     /// Told when the broker has something to do earlier than before.
     pub earlier: Notify,
+    /// Who watches it over HTTPS.
+    pub streams: Arc<Streams>,
     last_refusal: Mutex<Option<String>>,
 }
 
@@ -67,6 +73,8 @@ impl Shared {
     ) -> io::Result<Self> {
         let messages = MessageLog::new(config.recording);
         let broker = Broker::new(config.limits.clone(), config.behaviours.clone());
+        let faults = Faults::default();
+        faults.tell(broker.life_cycle().watched().clone());
         Ok(Self {
             packets: PacketLog::new(config.packets),
             life_cycle: broker.life_cycle().clone(),
@@ -79,11 +87,12 @@ impl Shared {
             config,
             issuer,
             webhook_trust,
-            faults: Faults::default(),
+            faults,
             authorities: Mutex::default(),
             unauthenticated: UnauthenticatedLimits::default(),
             log: OnceLock::new(),
             earlier: Notify::new(),
+            streams: Arc::default(),
             last_refusal: Mutex::default(),
         })
     }
@@ -111,9 +120,26 @@ impl Shared {
         }
     }
 
+    /// What happens in the namespace, for those who watch it.
+    pub fn events(&self) -> &Arc<watch::Events> {
+        self.life_cycle.watched()
+    }
+
     /// Notes why a client was refused.
     pub fn note_refusal(&self, reason: String) {
+        self.tell_refusal(CONNECTION_REFUSED, &reason);
         *self.last_refusal.lock() = Some(reason);
+    }
+
+    /// Notes why a request was refused.
+    pub fn note_request_refusal(&self, reason: String) {
+        self.tell_refusal(REQUEST_REFUSED, &reason);
+        *self.last_refusal.lock() = Some(reason);
+    }
+
+    fn tell_refusal(&self, kind: &'static str, reason: &str) {
+        let reason: String = reason.chars().take(MAX_REASON).collect();
+        self.events().push(Event::new(kind).saying(Members::default().with("reason", reason)));
     }
 
     /// Why the last client was refused.

@@ -2,7 +2,7 @@
 
 use azmqtt_dialect::property_bag::system;
 use azmqtt_local::watch::{Entry, Feed, Filter, Members, PAGE_BYTES, PAGE_ENTRIES, Page};
-use serde_json::{Map, Value};
+use serde_json::Map;
 use tokio::sync::Notify;
 
 use super::telemetry::{Recorder, TelemetryMessage};
@@ -55,8 +55,5 @@ fn entry(message: &TelemetryMessage) -> Entry {
 fn with_body(members: Members, message: &TelemetryMessage) -> Members {
     let content_type = message.properties.system().find(|(name, _)| *name == system::CONTENT_TYPE);
     let is_text = content_type.is_some_and(|(_, value)| value.starts_with("text/"));
-    match serde_json::from_slice::<Value>(&message.body) {
-        Ok(json) if !is_text => members.with("body", json),
-        _ => members.with_bytes("body", &message.body),
-    }
+    if is_text { members.with_bytes("body", &message.body) } else { members.with_body(&message.body) }
 }

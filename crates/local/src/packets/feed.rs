@@ -7,7 +7,7 @@ use super::log::PacketLog;
 use super::properties::{RecordedProperty, RecordedValue};
 use super::record::{Content, Direction, PacketRecord};
 use crate::watch::{Entry, Feed, Filter, Members, PAGE_BYTES, PAGE_ENTRIES, Page};
-use azmqtt_mqtt::{SubscribeFilter, Version};
+use azmqtt_mqtt::{Properties, SubscribeFilter, Version};
 
 impl Feed for PacketLog {
     fn newest(&self) -> u64 {
@@ -109,6 +109,11 @@ fn with_content(members: Members, content: &Content) -> Members {
         }
         Content::Closed { reason } => members.with("reason", reason.as_str()),
     }
+}
+
+/// Properties of MQTT 5 as JSON: pairs of name and value, in their order. Bytes are in base64.
+pub fn properties_as_json(some: &Properties) -> Value {
+    properties(&RecordedProperty::all(some))
 }
 
 /// Pairs of name and value, in their order. Bytes are in base64; what is secret is null.

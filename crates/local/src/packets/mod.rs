@@ -20,6 +20,7 @@ mod properties;
 mod record;
 mod tap;
 
+pub use feed::properties_as_json;
 pub use log::{PacketLog, PacketRecording};
 pub use properties::{RecordedProperty, RecordedValue};
 pub use record::{ClientName, Content, Direction, PacketRecord, Will};

@@ -22,10 +22,11 @@ impl Filter {
 
     /// Whether what a client with this id did is wanted: `{device}` or `{device}/{module}`.
     pub fn takes_client_id(&self, client_id: &str) -> bool {
-        match client_id.split_once('/') {
-            Some((device, module)) => self.takes_who(Some(device), Some(module)),
-            None => self.takes_who(Some(client_id), None),
-        }
+        // A slash may be a part of a client's own name.
+        let of_module = client_id
+            .split_once('/')
+            .is_some_and(|(device, module)| self.takes_who(Some(device), Some(module)));
+        of_module || self.takes_who(Some(client_id), None)
     }
 
     /// Whether events of this type are wanted.

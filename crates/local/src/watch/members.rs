@@ -34,6 +34,15 @@ impl Members {
         }
     }
 
+    /// Adds a body: as `body` if it can be read as JSON, otherwise as text, or as `body_base64`.
+    #[must_use]
+    pub fn with_body(self, body: &[u8]) -> Self {
+        match serde_json::from_slice::<Value>(body) {
+            Ok(json) => self.with("body", json),
+            Err(_) => self.with_bytes("body", body),
+        }
+    }
+
     /// Adds those of another object.
     #[must_use]
     pub fn and(mut self, others: &Self) -> Self {

@@ -9,7 +9,7 @@
 //! | `namespaces`, `children` | the namespace itself; what is in it |
 //! | `surroundings` | the resource group, and the provider, as much as clients ask for |
 //! | `progress` | how answers lead to long-running operations |
-//! | `faults` | what the service does not have: faults on demand |
+//! | `faults`, `watch` | what the service does not have: faults on demand, and what happens in the namespace |
 
 mod address;
 mod answer;
@@ -24,12 +24,14 @@ mod query;
 mod request;
 mod surroundings;
 mod version;
+mod watch;
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::http::{Method, StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
+use axum::routing::get;
 
 use crate::shared::Shared;
 use answer::Refusal;
@@ -61,9 +63,18 @@ pub const ROOT: &str = "/subscriptions";
 /// The routes that the service does not have, to be nested at [`OWN_ROOT`].
 pub fn own_router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     faults::routes()
+        .merge(watch::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(from_fn_with_state(shared.clone(), request::guard))
+}
+
+/// `/metrics`, and `/health`, which is for anybody.
+pub fn numbers(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    Router::new()
+        .route("/metrics", get(watch::metrics))
+        .route_layer(from_fn_with_state(shared.clone(), request::guard))
+        .route("/health", get(watch::health))
 }
 
 /// What their addresses begin with.

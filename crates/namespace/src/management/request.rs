@@ -53,7 +53,7 @@ fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<(), Refusal> {
     if scheme.eq_ignore_ascii_case("Bearer") && shared.token.is(token.trim()) {
         return Ok(());
     }
-    shared.note_refusal("management: the bearer token is wrong".to_owned());
+    shared.note_request_refusal("management: the bearer token is wrong".to_owned());
     Err(Refusal::unauthenticated("InvalidAuthenticationToken", "The access token is invalid."))
 }
 

@@ -27,6 +27,7 @@ pub fn router(shared: Arc<Shared>) -> Router {
     Router::new()
         .nest(management::ROOT, management::router(&shared))
         .nest(management::OWN_ROOT, management::own_router(&shared))
+        .merge(management::numbers(&shared))
         .fallback(upgrade)
         .with_state(shared)
 }

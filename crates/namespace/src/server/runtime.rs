@@ -86,6 +86,7 @@ async fn run(
     while shared.broker.lock().has_farewells() && Instant::now() < until {
         sleep(Duration::from_millis(5)).await;
     }
+    shared.streams.end().await;
 }
 
 /// Has the broker do what is due.

@@ -5,5 +5,6 @@ mod errors;
 mod page;
 mod routes;
 mod service;
+mod watch;
 pub mod websocket;
 mod websocket_hostile;

@@ -1,0 +1,62 @@
+//! Published messages as readers of the namespace's streams see them.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use crate::messages::{MessageLog, PublishedMessage};
+use crate::topic::{Levels, matches};
+use azmqtt_local::packets::properties_as_json;
+use azmqtt_local::watch::{Entry, Feed, Filter, Members, PAGE_BYTES, PAGE_ENTRIES, Page};
+
+impl Feed for MessageLog {
+    fn newest(&self) -> u64 {
+        self.total()
+    }
+
+    fn read(&self, after: u64, filter: &Filter) -> Page {
+        let (lost, messages) = self.page(after, PAGE_ENTRIES);
+        let mut page = Page { lost, entries: Vec::new(), reached: after + lost };
+        let mut bytes = 0;
+        for message in messages {
+            if bytes > PAGE_BYTES {
+                break;
+            }
+            page.reached = message.sequence;
+            if is_wanted(&message, filter) {
+                bytes += message.publish.payload.len() + message.publish.topic.len();
+                page.entries.push(entry(&message));
+            }
+        }
+        page
+    }
+
+    fn grown(&self) -> &Notify {
+        self.moved()
+    }
+}
+
+fn is_wanted(message: &PublishedMessage, filter: &Filter) -> bool {
+    // One that is no filter of MQTT was refused before.
+    let topic = filter.topic.as_deref().and_then(|topic| Levels::of_filter(topic).ok());
+    let is_meant = |wanted: Levels<'_>| {
+        Levels::of(&message.publish.topic).is_ok_and(|topic| matches(wanted.as_slice(), topic.as_slice()))
+    };
+    let publisher = message.publisher.as_ref().map(|publisher| publisher.principal.name.as_str());
+    filter.takes_who(publisher, None) && topic.is_none_or(is_meant)
+}
+
+fn entry(message: &Arc<PublishedMessage>) -> Entry {
+    let publish = &message.publish;
+    let publisher = message.publisher.as_ref();
+    let members = Members::default()
+        .with_some("client", publisher.map(|publisher| publisher.principal.name.as_str()))
+        .with_some("session", publisher.and_then(|publisher| publisher.client_id.as_deref()))
+        .with("topic", publish.topic.as_str())
+        .with("qos", publish.qos as u8)
+        .with("retain", publish.retain)
+        .with_body(&publish.payload);
+    let properties = (!publish.properties.is_empty()).then(|| properties_as_json(&publish.properties));
+    let members = members.with_some("properties", properties);
+    Entry { id: message.sequence, time: message.time, members }
+}
