@@ -35,7 +35,10 @@ def add_client_options(group: argparse._ArgumentGroup) -> None:
         "--dev", action="store_true", help="connect to the hub that 'azmqtt hub --dev' runs, without further options"
     )
     group.add_argument(
-        "--device-id", "-d", metavar="ID", help=f"with --dev: which device; made if missing (default: {DEFAULT_DEVICE})"
+        "--device-id",
+        "-d",
+        metavar="ID",
+        help=f"with --dev: which device; created if missing (default: {DEFAULT_DEVICE})",
     )
     group.add_argument("--module-id", "-m", metavar="ID", help="with --dev: which module of the device")
 

@@ -53,7 +53,7 @@ def _add_send(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
         "--props",
         "-p",
         metavar="PROPS",
-        help="properties, as in 'k=v;k2=v2'; $.mid, $.cid, $.ct and $.ce are those of the system",
+        help="properties, as in 'k=v;k2=v2'; $.mid, $.cid, $.ct and $.ce are system properties",
     )
     send.add_argument("--message-id", metavar="ID", help="$.mid")
     send.add_argument("--correlation-id", metavar="ID", help="$.cid")
@@ -90,7 +90,7 @@ def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     simulate = commands.add_parser(
         "simulate",
         parents=[common.connection_options()],
-        help="be a device for a while",
+        help="simulate a device",
         description="Send messages, answer direct methods, and print what the hub sends, as lines of JSON.",
     )
     simulate.add_argument("--data", default=_DATA, metavar="TEMPLATE", help=f"the body: {_TEMPLATE}")

@@ -103,7 +103,7 @@ class _Kind(NamedTuple):
 
 _ONE = _Kind(
     "enrollment",
-    "enrolment of a device",
+    "enrolment",
     "enrollments",
     "registrationId",
     (
@@ -118,7 +118,7 @@ _ONE = _Kind(
 
 _GROUP = _Kind(
     "enrollment-group",
-    "group of enrolments",
+    "enrolment group",
     "enrollmentGroups",
     "enrollmentGroupId",
     (*_KEYS, *_certificates("signingCertificates"), *_AUTHORITIES, *_COMMON),
@@ -147,8 +147,8 @@ def add_parser(subparsers: Commands) -> None:
 
 
 def _add_enrollments(commands: Commands, kind: _Kind) -> None:
-    verbs = group(commands, kind.noun, f"each {kind.what}")
-    create = _command(verbs, "create", f"create an {kind.what}".replace("an group", "a group"), _create, kind)
+    verbs = group(commands, kind.noun, f"{kind.what}s")
+    create = _command(verbs, "create", f"create an {kind.what}", _create, kind)
     if kind is _ONE:
         create.add_argument(
             "--attestation-type",
@@ -158,15 +158,15 @@ def _add_enrollments(commands: Commands, kind: _Kind) -> None:
             help="how the device proves who it is (default: symmetricKey, or x509 with a certificate)",
         )
     fields.add(kind.fields, create)
-    show = _command(verbs, "show", f"print one {kind.what}", _show, kind)
+    show = _command(verbs, "show", f"print an {kind.what}", _show, kind)
     show.add_argument("--show-keys", "--keys", action="store_true", help="with its keys")
-    listing = _command(verbs, "list", f"print each {kind.what}", _list)
+    listing = _command(verbs, "list", f"print all {kind.what}s", _list)
     listing.set_defaults(kind=kind)
     _add_top(listing)
-    update = _command(verbs, "update", f"change one {kind.what}: only what is given", _update, kind)
+    update = _command(verbs, "update", f"change an {kind.what}: only what is given", _update, kind)
     fields.add(kind.fields, update)
     add_etag(update, "the one that it has")
-    add_etag(_command(verbs, "delete", f"delete one {kind.what}", _delete, kind), "any")
+    add_etag(_command(verbs, "delete", f"delete an {kind.what}", _delete, kind), "any")
     if kind is _GROUP:
         _add_compute_key(verbs)
 

@@ -40,7 +40,7 @@ def add_options(parser: argparse.ArgumentParser, whose: str) -> None:
         default=[],
         metavar="SPEC",
         dest="faults",
-        help=f"have something go wrong, such as lose:on=puback,count=2 or drop:every=5,{whose}, or a JSON object; "
+        help=f"a fault to inject, such as lose:on=puback,count=2 or drop:every=5,{whose}, or a JSON object; "
         "may be repeated",
     )
     parser.add_argument(
@@ -80,8 +80,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add ``fault`` to the commands of a parser."""
     parser = subparsers.add_parser(
         "fault",
-        help="have something go wrong in a local hub that runs",
-        description="Have something go wrong in a local hub that runs, over its REST API.",
+        help="inject faults into a running local hub",
+        description="Inject faults into a running local hub, over its REST API.",
     )
     add_actions(parser, add_connection, _ask_hub)
 
@@ -107,10 +107,10 @@ def add_actions(
         "list", parents=[common], help="print the faults that are set, and how often they fired"
     )
     listing.set_defaults(run=_list)
-    clearing = actions.add_parser("clear", parents=[common], help="take away one fault, or all")
+    clearing = actions.add_parser("clear", parents=[common], help="remove one fault, or all")
     clearing.add_argument("id", metavar="ID", nargs="?", type=count, help="the fault's id")
     clearing.set_defaults(run=_clear)
-    fired = actions.add_parser("fired", parents=[common], help="print what has happened")
+    fired = actions.add_parser("fired", parents=[common], help="print what the faults have done")
     fired.add_argument("--after", type=count, default=0, metavar="N", help="only what came after this sequence number")
     fired.set_defaults(run=_fired)
 

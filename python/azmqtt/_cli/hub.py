@@ -50,7 +50,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         default=[],
         metavar="ID",
         dest="devices",
-        help=f"a device to have; may be repeated (default: {DEFAULT_DEVICE}, unless the state has devices)",
+        help=f"a device to create; may be repeated (default: {DEFAULT_DEVICE}, unless the state has devices)",
     )
     parser.add_argument(
         "--state", type=directory, metavar="DIR", help="keep devices, keys, certificates and twins in this directory"
@@ -65,7 +65,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     commands = parser.add_subparsers(
         title="commands",
         metavar="COMMAND",
-        description="In place of running a hub, act as a back-end application on one that runs.",
+        description="Instead of running a hub, manage a running one as a back-end application.",
     )
     service_hub.add_commands(commands)
     page.add_commands(commands)
@@ -112,7 +112,7 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=(3, 5),
         default=3,
-        help="what a device that is disabled is told when it connects (default: %(default)s)",
+        help="the return code for a disabled device that connects (default: %(default)s)",
     )
     parser.add_argument(
         "--tier",
@@ -122,7 +122,7 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         help="F1, B1, B2, B3, S1, S2 or S3 (default: %(default)s)",
     )
     parser.add_argument("--units", type=int, default=1, metavar="N", help="units of that tier (default: %(default)s)")
-    parser.add_argument("--throttling", action="store_true", help="keep to the rates and quotas of the tier")
+    parser.add_argument("--throttling", action="store_true", help="apply the rates and quotas of the tier")
     add_packets(parser)
 
 

@@ -152,7 +152,7 @@ def _parser(command: str = "") -> usage.Parser:
         nargs="?",
         const=_FROM_ENVIRONMENT,
         help="use a real hub, by a device's connection string. Without TEXT it is read from the environment variable "
-        f"{common.CONNECTION_STRING}, with - from stdin: others can see what stands on a command line",
+        f"{common.CONNECTION_STRING}, with - from stdin: other users can see a command line",
     )
     demo.add_argument(
         "what",

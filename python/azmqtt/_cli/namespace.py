@@ -35,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     commands = parser.add_subparsers(
         title="commands",
         metavar="COMMAND",
-        description="In place of running a namespace, change one that runs, as 'az eventgrid namespace' does.",
+        description="Instead of running a namespace, change a running one, as 'az eventgrid namespace' does.",
     )
     namespace_commands.add_commands(commands)
     namespace_itself.add_commands(commands)
@@ -67,7 +67,7 @@ def _add_contents(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME",
         dest="clients",
-        help="a client to have, with a certificate in the directory of --certificates; may be repeated",
+        help="a client to create, with a certificate in the directory of --certificates; may be repeated",
     )
     parser.add_argument(
         "--certificates",
@@ -84,7 +84,7 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         "--units", type=int, default=1, metavar="N", help="throughput units, 1 to 40 (default: %(default)s)"
     )
     parser.add_argument(
-        "--throttling", action="store_true", help="have the service's rates hold, such as 1,000 messages a second"
+        "--throttling", action="store_true", help="apply the service's rates, such as 1,000 messages a second"
     )
     parser.add_argument(
         "--propagation",
@@ -100,7 +100,7 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long an operation of the management API is under way, for pollers (default: %(default)g)",
     )
-    parser.add_argument("--allow-remote", action="store_true", help="let a webhook be elsewhere than on this machine")
+    parser.add_argument("--allow-remote", action="store_true", help="allow webhooks on other machines")
     parser.add_argument(
         "--webhook-trust", metavar="FILE", help="certificates that those of webhooks may lead to as well, in PEM"
     )
@@ -114,7 +114,7 @@ def _add_behaviour(parser: argparse.ArgumentParser) -> None:
         help="what to do where the service is unknown; may be repeated. --behaviours lists the names",
     )
     parser.add_argument(
-        "--behaviours", action="store_true", dest="list_behaviours", help="list the names and choices, and end"
+        "--behaviours", action="store_true", dest="list_behaviours", help="list the names and choices, then exit"
     )
 
 

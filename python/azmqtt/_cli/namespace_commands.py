@@ -1,4 +1,4 @@
-"""``azmqtt namespace client …`` and the like: what ``az eventgrid namespace`` does, on a local namespace that runs."""
+"""``azmqtt namespace client …`` and the like: what ``az eventgrid namespace`` does, on a running local namespace."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _NOT_FOUND = 404
 def add_commands(commands: Commands) -> None:
     """Add what goes below ``namespace``, as it does below ``az eventgrid namespace``."""
     for resource in RESOURCES:
-        parser = commands.add_parser(resource.noun, help=f"the {resource.what}s of a namespace that runs")
+        parser = commands.add_parser(resource.noun, help=f"the {resource.what}s of a running namespace")
         verbs = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
         create = _command(
-            verbs, resource, "create", f"make a {resource.what}, or replace the one of this name", _create
+            verbs, resource, "create", f"create a {resource.what}, or replace the one with this name", _create
         )
-        update = _command(verbs, resource, "update", f"change what is given of a {resource.what}", _update)
+        update = _command(verbs, resource, "update", f"change a {resource.what}: only what is given", _update)
         for each in resource.properties:
             each.add_to(create)
             if not each.is_fixed:
@@ -42,16 +42,20 @@ def add_commands(commands: Commands) -> None:
         listing.add_argument("--top", type=common.count, metavar="N", help="how many to ask for at a time, 1 to 100")
         _command(verbs, resource, "show", f"print a {resource.what}", _show)
         delete = _command(verbs, resource, "delete", f"delete a {resource.what}", _delete)
-        delete.add_argument("--yes", "-y", action="store_true", help="nothing is asked anyway")
+        delete.add_argument("--yes", "-y", action="store_true", help="for scripts; the command asks nothing")
         for changing in (create, update, delete):
             changing.add_argument("--no-wait", action="store_true", help="do not wait until the operation is over")
         wait = _command(
-            verbs, resource, "wait", f"wait until a {resource.what} is there, or is not", _wait, patience=_LONG
+            verbs, resource, "wait", f"wait until a {resource.what} exists, or is deleted", _wait, patience=_LONG
         )
         until = wait.add_mutually_exclusive_group(required=True)
         for state in ("created", "updated", "deleted", "exists"):
             until.add_argument(
-                f"--{state}", action="store_const", const=state, dest="until", help=f"until it is {state}"
+                f"--{state}",
+                action="store_const",
+                const=state,
+                dest="until",
+                help="until it exists" if state == "exists" else f"until it is {state}",
             )
         wait.add_argument("--interval", type=common.seconds, default=1.0, metavar="SECONDS", help="between two looks")
 
@@ -68,7 +72,7 @@ def _command(
 ) -> argparse.ArgumentParser:
     """Add a command with the options that all of these have."""
     parser = verbs.add_parser(
-        verb, help=what, description=f"{what[0].upper()}{what[1:]}, on a local namespace that runs."
+        verb, help=what, description=f"{what[0].upper()}{what[1:]}, on a running local namespace."
     )
     if has_name:
         parser.add_argument(

@@ -43,17 +43,17 @@ _BESIDE = (
 def add_commands(commands: Commands) -> None:
     """Add what goes below ``namespace``, as it does below ``az eventgrid namespace``."""
     _command(commands, "show", "print the namespace itself", _show)
-    update = _command(commands, "update", "change what is given of the namespace itself", _update)
+    update = _command(commands, "update", "change the namespace itself: only what is given", _update)
     for each in (*_PROPERTIES, *_BESIDE):
         each.add_to(update)
     update.add_argument("--no-wait", action="store_true", help="do not wait until the operation is over")
     _command(commands, "list-key", "print the namespace's access keys", _list_keys)
-    regenerate = _command(commands, "regenerate-key", "make one of the access keys anew", _regenerate_key)
+    regenerate = _command(commands, "regenerate-key", "renew one of the access keys", _regenerate_key)
     regenerate.add_argument("--key-name", choices=("key1", "key2"), required=True, help="which one")
     faults = commands.add_parser(
         "fault",
-        help="have something go wrong in a namespace that runs",
-        description="Have something go wrong in a local namespace that runs. This is no command of 'az'.",
+        help="inject faults into a running namespace",
+        description="Inject faults into a running local namespace. 'az' has no such command.",
     )
     fault.add_actions(faults, add_connection, _ask_about_faults)
 
@@ -61,7 +61,7 @@ def add_commands(commands: Commands) -> None:
 def _command(
     commands: Commands, verb: str, what: str, run: Callable[[argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
-    description = f"{what[0].upper()}{what[1:]}, on a local namespace that runs."
+    description = f"{what[0].upper()}{what[1:]}, on a running local namespace."
     parser = commands.add_parser(verb, help=what, description=description)
     add_connection(parser, named=("--namespace-name", "--name", "-n"))
     parser.set_defaults(run=run)

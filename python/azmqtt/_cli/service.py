@@ -31,9 +31,7 @@ def command(
     service: Service = HUB,
 ) -> argparse.ArgumentParser:
     """Add a command with the options that all of these have."""
-    parser = commands.add_parser(
-        name, help=what, description=f"{what[0].upper()}{what[1:]}, as a back-end application."
-    )
+    parser = commands.add_parser(name, help=what, description=f"{what[0].upper()}{what[1:]}.")
     for kind in ids:
         parser.add_argument(f"--{kind}-id", f"-{kind[0]}", required=True, metavar="ID", help=f"the {kind}'s id")
     add_connection(parser, service)
