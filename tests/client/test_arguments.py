@@ -183,7 +183,7 @@ def test_a_patch_that_holds_itself(client):
         (Message(b"", creation_time=dt.datetime(2026, 1, 1)), ValueError, "creation_time: the datetime has no"),
         (Odd(), TypeError, "body: Odd is not JSON"),
         ({"t": [Odd()]}, TypeError, "body.t[0]: Odd is not JSON"),
-        ("\ud800", ValueError, "body: the text holds half"),
+        ("\ud800", ValueError, "body: the text contains half"),
     ],
 )
 def test_messages(client, message, error, text):

@@ -217,7 +217,7 @@ def test_what_may_be_a_key_is_not_shown():
         with pytest.raises(ValueError, match="private_key: neither PEM text") as caught:
             DeviceClient.from_certificate("h", "d", certificate=issue("a").pem, private_key=secret)
         assert secret not in "".join(traceback.format_exception(caught.value))
-    with pytest.raises(ValueError, match="private_key: this is base64 alone"):
+    with pytest.raises(ValueError, match="private_key: this is base64 without PEM lines"):
         DeviceClient.from_certificate("h", "d", certificate=issue("a").pem, private_key=bare.encode())
 
 
@@ -311,7 +311,7 @@ def test_files_of_json(hub, encoding, tmp_path: Path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (f'"{TEXT}', "a quote at one end"),
+        (f'"{TEXT}', "a quotation mark at one end"),
         (AZ[:-3], "begins like JSON"),
         (json.dumps({"primaryKey": KEY}), 'the JSON has no string "connectionString"'),
         (json.dumps([{"connectionString": [TEXT, TEXT]}]), 'more than one "connectionString"'),
@@ -330,7 +330,7 @@ def test_keys_and_tokens():
     assert sas.parse(token) == sas.parse(json.dumps({"sas": token})) == sas.parse(f"SAS='{token}'")
     assert DeviceClient.from_sas_token(f'"{token}"\n').device_id == "d"
     assert provisioning.derive_device_key(wrapped, "a") == provisioning.derive_device_key(KEY, "a")
-    with pytest.raises(ValueError, match="key: this is a whole connection string") as caught:
+    with pytest.raises(ValueError, match="key: this is a complete connection string") as caught:
         DeviceClient.from_symmetric_key("h", "d", TEXT)
     assert KEY not in str(caught.value)
 

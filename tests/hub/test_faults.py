@@ -333,7 +333,7 @@ def test_a_fault_that_comes_too_early_for_its_connection_says_so(hub):
     device_id = hub.create_device().device_id
     with (
         hub.inject_fault(faults.Drop(), device_id=device_id) as fault,
-        pytest.raises(TimeoutError, match=r"happens to connections that are up at that moment, and there was none$"),
+        pytest.raises(TimeoutError, match=r"affects connections that are open at that time, and there was none$"),
     ):
         fault.wait(timeout=0)
 

@@ -129,7 +129,7 @@ def test_every_receiver_gets_a_message(mosquitto, connect, protocol):
     client.publish("other", b"")
     assert next(everything).payload == next(some).payload == b"x"
     assert [handled.get(timeout=20).topic for _ in range(2)] == ["fan/a", "fan/a"]
-    with pytest.raises(RuntimeError, match="a handler for messages to 'fan/a' is registered already"):
+    with pytest.raises(RuntimeError, match="a handler for messages to 'fan/a' is already registered"):
         client.on_message("fan/a", print)
 
 

@@ -28,7 +28,7 @@ from scripted_broker import BrokerLink, Manners
         ({"hostname": 5}, TypeError, "hostname must be str, not int"),
         ({"hostname": "a b"}, ValueError, "hostname"),
         ({"client_id": b"a"}, TypeError, "client_id must be str, not bytes"),
-        ({"client_id": "a\0"}, ValueError, "client_id holds U+0000"),
+        ({"client_id": "a\0"}, ValueError, "client_id contains U+0000"),
         ({"port": 0}, ValueError, "port must be from 1 to 65535, not 0"),
         ({"protocol": 3}, ValueError, "protocol must be 5 for MQTT 5 or 4 for MQTT 3.1.1, not 3"),
         ({"protocol": "5"}, TypeError, "protocol must be int, not str"),

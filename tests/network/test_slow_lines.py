@@ -120,7 +120,7 @@ def test_a_short_timeout_says_that_the_line_may_be_dead(hub, line, make_client):
 def test_a_hub_that_delays_says_what_may_be_used_up(hub, client):
     client.connect()
     hub.inject_fault(azmqtt.faults.Lose("puback"), device_id=client.device_id)
-    with pytest.raises(azmqtt.RequestTimeout, match=r"connected; .*rate or its daily quota.*throttling"):
+    with pytest.raises(azmqtt.RequestTimeout, match=r"connected; .*rate or daily quota.*throttling"):
         client.send_message("unanswered", timeout=0.5)
 
 

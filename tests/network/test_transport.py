@@ -91,7 +91,7 @@ def test_the_host_names_of_devices(websocket: bool) -> None:  # noqa: FBT001
 @pytest.mark.parametrize(("kind", "scheme"), [(HttpProxy, "http"), (SocksProxy, "socks5")])
 def test_a_wrong_login(hub: LocalHub, kind: type[ProxyServer], scheme: str) -> None:
     with kind(login=("user", "right")) as proxy:
-        for login, expected in [("", "wants a user name and a password"), ("user:hunter2@", "refused this")]:
+        for login, expected in [("", "wants a user name and a password"), ("user:hunter2@", "does not accept this")]:
             url = f"{scheme}://{login}127.0.0.1:{proxy.port}"
             with hub.device_client(hub.create_device().device_id, proxy=url) as client:
                 with pytest.raises(ConnectionFailed, match=expected) as raised:
@@ -158,7 +158,7 @@ def test_the_environment(hub: LocalHub, monkeypatch: pytest.MonkeyPatch) -> None
         ({"proxy": "socks4://proxy"}, ValueError, "proxy: it must begin with http://, socks5:// or socks5h://"),
         ({"proxy": "http://user:hunter2@proxy:0"}, ValueError, "proxy: the port must be"),
         ({"proxy": "http://user:hunter2@pro xy"}, ValueError, "proxy: its host name is missing"),
-        ({"proxy": "socks5://user@proxy"}, ValueError, "proxy: SOCKS5 takes a user name and a password"),
+        ({"proxy": "socks5://user@proxy"}, ValueError, "proxy: for SOCKS5, user name and password"),
         ({"gateway_hostname": b"edge"}, TypeError, "gateway_hostname must be str, not bytes"),
         ({"gateway_hostname": ""}, ValueError, "gateway_hostname: "),
         ({"gateway_hostname": "https://edge"}, ValueError, "gateway_hostname: "),

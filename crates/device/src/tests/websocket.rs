@@ -173,7 +173,7 @@ async fn refusals_say_what_they_usually_mean() {
         ("407 sesame", "a proxy in between"),
         ("426 Upgrade Required", "refused this upgrade"),
         ("429 Too Many Requests", "overloaded"),
-        ("503 Service Unavailable", "a problem of its own (HTTP status 503)"),
+        ("503 Service Unavailable", "an internal problem (HTTP status 503)"),
     ] {
         let outcome = refused(|_| format!("HTTP/1.1 {status}\r\n\r\nsesame").into_bytes()).await;
         failed_at(Step::WebSocket, needle, outcome);

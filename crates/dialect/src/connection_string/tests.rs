@@ -109,7 +109,7 @@ fn errors_name_the_key() {
             E::Key(KeyError::Cut),
             "was it cut at a '='",
         ),
-        (format!("NAME='HostName=h;DeviceId=d;{key}"), E::Pasted(PastedError::Quote), "quote"),
+        (format!("NAME='HostName=h;DeviceId=d;{key}"), E::Pasted(PastedError::Quote), "quotation mark"),
         ("HostName=h;DeviceId=d;x509=yes".to_owned(), E::NotABoolean("x509"), "true or false"),
         ("HostName=h;DeviceId=d;SharedAccessKey=a*b=".to_owned(), E::Key(KeyError::NotBase64), "base64"),
         (
@@ -139,7 +139,7 @@ fn host_names_and_ids_are_checked() {
         ),
         ("HostName=h:8883;DeviceId=d;x509=true", "without a port"),
         ("HostName=h/;DeviceId=d;x509=true", "without a slash"),
-        ("HostName=h;DeviceId=a+b;x509=true", "DeviceId: device id must not hold '+' or '#'"),
+        ("HostName=h;DeviceId=a+b;x509=true", "DeviceId: device id must not contain '+' or '#'"),
         ("HostName=h;DeviceId=d;ModuleId=a b;x509=true", "ModuleId: module id may contain only"),
         ("HostName=h;DeviceId=d;GatewayHostName=a:1;x509=true", "GatewayHostName: host name"),
     ] {

@@ -195,7 +195,7 @@ mod tests {
         let doubts = ["the audience is wrong".to_owned()];
         for code in [ReasonCode::NotAuthorized, ReasonCode::BadUserNameOrPassword] {
             let advice = advise(code, &config, &doubts).unwrap();
-            assert!(advice.starts_with("the audience is wrong; no credentials were shown"), "{advice}");
+            assert!(advice.starts_with("the audience is wrong; the client sent no credentials"), "{advice}");
             for hint in ["authentication name", "is enabled", "another name", "another client id"] {
                 assert!(advice.contains(hint), "{hint}: {advice}");
             }

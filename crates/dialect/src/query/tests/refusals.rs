@@ -39,7 +39,7 @@ fn errors_name_the_place() {
         ("SELECT * FROM devices WHERE a = b = c", 34, "expected AND, OR, GROUP BY or the end"),
         ("SELECT * FROM devices WHERE status IN ('x')", 38, "in brackets"),
         ("SELECT * FROM devices WHERE status IN [tags.x]", 39, "expected a constant"),
-        ("SELECT * FROM devices WHERE STARTS_WITH(status, 'x')", 28, "spelt STARTSWITH"),
+        ("SELECT * FROM devices WHERE STARTS_WITH(status, 'x')", 28, "use STARTSWITH"),
         ("SELECT * FROM devices WHERE CONTAINS(status, 'x')", 28, "function of message routes"),
         ("SELECT * FROM devices WHERE ABS(tags.x) = 1", 28, "function of message routes"),
         ("SELECT * FROM devices WHERE COUNT() = 1", 28, "only in the SELECT clause"),
