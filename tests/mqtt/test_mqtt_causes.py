@@ -171,7 +171,10 @@ def refused(client: azmqtt.MqttClient, token: str) -> str:
     [
         ({"aud": "s3cret"}, r"the audience \(aud\) should be localhost"),
         ({"aud": "localhost", "sub": None}, r"the subject \(sub\)"),
-        ({"aud": "localhost", "sub": "s3cret"}, r"the subject \(sub\), which is the authentication name, is not the user name"),
+        (
+            {"aud": "localhost", "sub": "s3cret"},
+            r"the subject \(sub\), which is the authentication name, is not the user name",
+        ),
         ({"aud": "localhost", "nbf": time.time() + 1000}, r"it becomes valid in \d+ s by this machine's clock \(nbf\)"),
         ({"aud": "localhost", "iss": "https://sts.windows.net/x/"}, "Entra ID: that is for the method OAUTH2-JWT"),
     ],

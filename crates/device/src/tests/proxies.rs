@@ -83,13 +83,13 @@ async fn refusals_say_what_to_do() {
     for (scheme, answer, needle) in [
         ("http://", "407 Proxy Authentication Required", "wants a user name and a password"),
         ("http://user:hunter2@", "407 sesame", "does not accept this user name and password"),
-        ("http://user:hunter2@", "407 x\r\nProxy-Authenticate: Basic realm=\"sesame\"", "refused this"),
+        ("http://user:hunter2@", "407 x\r\nProxy-Authenticate: Basic realm=\"sesame\"", "does not accept this"),
         (
             "http://",
             "407 x\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate abc",
             "NTLM or Negotiate",
         ),
-        ("http://user:hunter2@", "407 x\r\nProxy-Authenticate: ,;\"sesame", "refused this"),
+        ("http://user:hunter2@", "407 x\r\nProxy-Authenticate: ,;\"sesame", "does not accept this"),
         ("http://", "403 Forbidden", "port 8883; most allow 443: try WebSockets"),
         ("http://", "502 Bad Gateway", "could not reach the host"),
         ("http://", "504 Gateway Timeout", "could not reach the host"),
