@@ -97,9 +97,7 @@ UNSUPPORTED: dict[str, Any] = {
 
 @pytest.mark.parametrize("what", UNSUPPORTED)
 def test_what_is_not_supported_says_so_at_the_call(what: str):
-    with pytest.raises(
-        NotImplementedError, match=r"not supported|cannot be chosen|always|belongs|without TLS"
-    ):
+    with pytest.raises(NotImplementedError, match=r"not supported|cannot be chosen|always|belongs|without TLS"):
         UNSUPPORTED[what](mqtt.Client())
 
 

@@ -83,7 +83,11 @@ async fn refusals_say_what_to_do() {
     for (scheme, answer, needle) in [
         ("http://", "407 Proxy Authentication Required", "wants a user name and a password"),
         ("http://user:hunter2@", "407 sesame", "does not accept this user name and password"),
-        ("http://user:hunter2@", "407 x\r\nProxy-Authenticate: Basic realm=\"sesame\"", "does not accept this"),
+        (
+            "http://user:hunter2@",
+            "407 x\r\nProxy-Authenticate: Basic realm=\"sesame\"",
+            "does not accept this",
+        ),
         (
             "http://",
             "407 x\r\nProxy-Authenticate: NTLM\r\nProxy-Authenticate: Negotiate abc",
