@@ -193,7 +193,7 @@ def test_acknowledged_by_hand(mosquitto, connect, protocol):
     assert [(message.text(), message.duplicate) for message in redelivered] == [("1", True), ("2", True)]
     for message in redelivered:
         message.ack()
-    with pytest.raises(RuntimeError, match='make the client with ack="manual"'):
+    with pytest.raises(RuntimeError, match='create it with ack="manual"'):
         MqttMessage("a", qos=1).ack()
 
 
