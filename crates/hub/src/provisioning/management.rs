@@ -199,7 +199,7 @@ mod tests {
             put.map(drop).map_err(|error| error.to_string())
         };
         put(Table::Enrollments, "first", None).unwrap();
-        let refused = |result: Result<(), String>| result.unwrap_err().contains("the limit of this service");
+        let refused = |result: Result<(), String>| result.unwrap_err().contains("limit");
         let taken = |size: usize| {
             hub.shared.provisioning.state().enrollments.get_mut("first").unwrap().policy.size = size;
         };

@@ -196,7 +196,7 @@ async fn sizes_and_names() {
     assert!(begin("dev1", "x", &vec![b'1'; 128 * 1024 + 1]).contains("131072"));
     assert!(begin("dev1", "x", b"{").contains("not JSON"));
     assert!(begin("dev1", "a/b", b"").contains("method name"));
-    assert!(begin("nobody", "x", b"").contains("no device nobody"));
+    assert!(begin("nobody", "x", b"").contains("the device nobody does not exist"));
     // The device side of the limit: the service closes the connection over it.
     respond(&mut client, "200", "2", vec![b'1'; 128 * 1024 + 1]).await;
     assert!(client.is_closed().await);
