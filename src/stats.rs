@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -21,8 +22,8 @@ pub(super) fn stats(
         stats.set_item(name, count)?;
     }
     let expiry = token_expiry.and_then(|expiry| UNIX_EPOCH.checked_add(Duration::from_secs(expiry)));
-    stats.set_item("connected_since", time(py, connected_since))?;
-    stats.set_item("token_valid_until", time(py, expiry))?;
+    stats.set_item("connected_since", time(py, connected_since)?)?;
+    stats.set_item("token_valid_until", time(py, expiry)?)?;
     for (name, trips) in trips {
         stats.set_item(name, trips.map(round_trips))?;
     }
@@ -36,6 +37,13 @@ fn round_trips(trips: RoundTrips) -> (u64, f64, f64, f64, f64) {
 }
 
 /// A `datetime` in UTC; `None` too for one that Python's calendar does not reach.
-fn time(py: Python<'_>, at: Option<SystemTime>) -> Option<Bound<'_, PyAny>> {
-    at?.into_bound_py_any(py).ok()
+///
+/// The first call imports `datetime`, where Ctrl-C raises `KeyboardInterrupt`, which must get out. In the conversion of PyO3
+/// it would be a panic.
+fn time(py: Python<'_>, at: Option<SystemTime>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    py.import("datetime")?;
+    match at.map(|at| at.into_bound_py_any(py)).transpose() {
+        Err(error) if error.is_instance_of::<PyOverflowError>(py) => Ok(None),
+        converted => converted,
+    }
 }

@@ -109,5 +109,7 @@ def test_ctrl_c_is_no_failure_of_a_step():
                 break
         process.send_signal(signal.SIGINT)
         rest, err = process.communicate(timeout=20)
-    assert (process.returncode, err) == (130, "")
+    # Where the interrupt is raised in an `exec`, such as that of a dataclass in a module that is being imported,
+    # `python -m` ends itself by the signal. A shell shows 130 for both.
+    assert (process.returncode in {130, -signal.SIGINT}, err) == (True, "")
     assert "FAILED" not in rest

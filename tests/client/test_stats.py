@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import pickle
+import subprocess
+import sys
 import time
 from datetime import datetime, timezone
 
@@ -93,3 +95,30 @@ print(threading.active_count(), len(os.listdir("/proc/self/task")))
         pytest.skip("counts threads in /proc")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True)
     assert done.stdout == "1 1\n"
+
+
+INTERRUPTED_WHERE_DATETIME_IS_IMPORTED = """
+import sys
+import azmqtt
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "datetime":
+            raise KeyboardInterrupt
+
+with azmqtt.LocalHub() as hub, hub.device_client("dev1") as client:
+    client.connect()
+    assert "datetime" not in sys.modules
+    sys.meta_path.insert(0, Interrupt())
+    try:
+        client.stats()
+    except KeyboardInterrupt:
+        print("interrupted")
+"""
+
+
+def test_an_interrupt_is_not_lost():
+    """The first times import ``datetime``, which takes long enough for Ctrl-C to come meanwhile."""
+    command = [sys.executable, "-c", INTERRUPTED_WHERE_DATETIME_IS_IMPORTED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "interrupted\n"
