@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 import azmqtt
-from azmqtt._cli.connection_string import parts
-from azmqtt._cli.service_rest import ServiceApi
+from azmqtt._rest.service import ServiceApi
+from azmqtt._support.connection_string import parts
 
 PAGE = Path(__file__).parents[2] / "docs" / "command-line.md"
 

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt._cli import common, fields, output, sas
 from azmqtt._cli.fields import Field
-from azmqtt._cli.https import path
 from azmqtt._cli.service import add_etag, command, group, say, service_api
-from azmqtt._cli.service_rest import PROVISIONING, if_match
+from azmqtt._rest.https import path
+from azmqtt._rest.service import PROVISIONING, if_match
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
     from azmqtt._cli.service import Commands
-    from azmqtt._cli.service_rest import ServiceApi
+    from azmqtt._rest.service import ServiceApi
 
 _REPROVISIONING = {
     "reprovisionandmigratedata": {"updateHubAssignment": True, "migrateDeviceData": True},

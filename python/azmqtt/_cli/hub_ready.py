@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from azmqtt._cli import common, dev, page
 from azmqtt._cli.common import say_text
 from azmqtt._cli.local import MQTT_PORT
-from azmqtt._cli.service_rest import HUB
+from azmqtt._rest.service import HUB
 
 if TYPE_CHECKING:
     import argparse

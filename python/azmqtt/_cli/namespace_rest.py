@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from azmqtt._cli.common import UsageError
-from azmqtt._cli.https import Advice, Server, path, read_json
 from azmqtt._errors import BadAnswer, RequestFailed
+from azmqtt._rest.https import Advice, Server, path, read_json
 from azmqtt._support import strict_json
 
 if TYPE_CHECKING:
-    from azmqtt._cli.https import Answer
+    from azmqtt._rest.https import Answer
 
 #: The version that is asked for: the newest that is stable.
 _API_VERSION = "2025-02-15"

@@ -6,8 +6,8 @@ import os
 from typing import TYPE_CHECKING
 
 from azmqtt._cli import common, output
-from azmqtt._cli.connection_string import parts
 from azmqtt._support.arguments import within
+from azmqtt._support.connection_string import parts
 
 if TYPE_CHECKING:
     import argparse

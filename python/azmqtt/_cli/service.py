@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from azmqtt._cli import common, output
-from azmqtt._cli.service_rest import HUB, Service, ServiceApi
+from azmqtt._rest.service import HUB, Service, ServiceApi
 
 if TYPE_CHECKING:
     import argparse
@@ -94,7 +94,7 @@ def service_api(arguments: argparse.Namespace, service: Service = HUB) -> Servic
         if arguments.service_connection_string is not None or arguments.trust is not None:
             raise common.UsageError("--dev knows the hub: leave the connection string and --trust out")
         return dev_hub.service(arguments.timeout, service)
-    from azmqtt._cli.connection_string import parts
+    from azmqtt._support.connection_string import parts
 
     text: str | None = arguments.service_connection_string
     if text == "-":
@@ -111,7 +111,7 @@ def service_api(arguments: argparse.Namespace, service: Service = HUB) -> Servic
 
 def path_of(arguments: argparse.Namespace, top: str, *rest: str) -> str:
     """Return the path of the device or module that is meant."""
-    from azmqtt._cli.https import path
+    from azmqtt._rest.https import path
 
     module = ("modules", arguments.module_id) if getattr(arguments, "module_id", None) else ()
     return path(top, arguments.device_id, *module, *rest)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from azmqtt._cli import common, fields
 from azmqtt._cli.fields import Field
 from azmqtt._cli.service import add_etag, command, group, say, service_api
-from azmqtt._cli.service_rest import if_match
+from azmqtt._rest.service import if_match
 
 if TYPE_CHECKING:
     import argparse
@@ -53,7 +53,7 @@ def _command(verbs: Commands, name: str, what: str, run: Any) -> argparse.Argume
 
 
 def _path(arguments: argparse.Namespace) -> str:
-    from azmqtt._cli.https import path
+    from azmqtt._rest.https import path
 
     return path("configurations", arguments.config_id)
 

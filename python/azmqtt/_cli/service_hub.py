@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from azmqtt._cli import common, service_configurations, service_identities, service_jobs, service_twins
 from azmqtt._cli.service import command, ids_of, path_of, say, service_api
-from azmqtt._cli.service_rest import JsonText
+from azmqtt._rest.service import JsonText
 
 if TYPE_CHECKING:
     import argparse
@@ -43,7 +43,7 @@ def _add_method(commands: Commands, kind: str) -> None:
 
 
 def _invoke(arguments: argparse.Namespace) -> int:
-    from azmqtt._cli.https import read_json
+    from azmqtt._rest.https import read_json
 
     if not _SHORTEST_CALL <= arguments.timeout <= _LONGEST_CALL:
         raise common.UsageError(f"--timeout: a device may take {_SHORTEST_CALL} to {_LONGEST_CALL} s for a method")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from azmqtt._cli import common, fields
 from azmqtt._cli.fields import Field
 from azmqtt._cli.service import add_etag, command, group, ids_of, path_of, say, service_api
-from azmqtt._cli.service_rest import if_match
+from azmqtt._rest.service import if_match
 
 if TYPE_CHECKING:
     import argparse
 
     from azmqtt._cli.service import Commands
-    from azmqtt._cli.service_rest import ServiceApi
+    from azmqtt._rest.service import ServiceApi
 
 #: What a table shows of identities: no keys.
 _COLUMNS = {

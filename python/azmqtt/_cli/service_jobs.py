@@ -86,7 +86,7 @@ def _command(verbs: Commands, name: str, what: str, run: Any) -> argparse.Argume
 
 
 def _path(arguments: argparse.Namespace, *rest: str) -> str:
-    from azmqtt._cli.https import path
+    from azmqtt._rest.https import path
 
     return path("jobs", "v2", arguments.job_id, *rest)
 

@@ -43,7 +43,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _send(arguments: argparse.Namespace) -> int:
-    from azmqtt._cli.https import path
+    from azmqtt._rest.https import path
 
     given = {header: getattr(arguments, name) for name, header in _HEADERS.items()}
     headers = {header: value for header, value in given.items() if value is not None}

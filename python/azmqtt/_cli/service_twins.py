@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from azmqtt._cli import common
 from azmqtt._cli.service import add_etag, command, group, ids_of, path_of, say, service_api
-from azmqtt._cli.service_rest import JsonText, if_match
+from azmqtt._rest.service import JsonText, if_match
 
 if TYPE_CHECKING:
     import argparse

@@ -5,11 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-from azmqtt._cli.connection_string import parts
-from azmqtt._cli.https import Advice, path
-from azmqtt._cli.service_rest import HUB, Service, ServiceApi
 from azmqtt._errors import RequestFailed
+from azmqtt._rest.https import Advice, path
+from azmqtt._rest.service import HUB, Service, ServiceApi
 from azmqtt._support import dev_state
+from azmqtt._support.connection_string import parts
 
 _ADVICE = Advice(
     untrusted=f"another hub listens there, not the one of '{dev_state.COMMANDS['hub']}'",

@@ -1,4 +1,4 @@
-"""Requests to the service's REST API, for the command line: Python's own HTTPS and a SAS token."""
+"""Requests to the service's REST API: Python's own HTTPS and a SAS token."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azmqtt import sas
-from azmqtt._cli.https import Advice, Server, read_json
 from azmqtt._errors import RequestFailed
+from azmqtt._rest.https import Advice, Server, read_json
 from azmqtt._support import strict_json
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class ServiceApi:
 
         Args:
             method: ``GET``, ``PUT``, ….
-            path: See :func:`azmqtt._cli.https.path`.
+            path: See :func:`azmqtt._rest.https.path`.
             body: ``bytes`` as they are, ``None`` for none, a :class:`JsonText` or anything else as JSON.
             headers: More of them.
             query: What follows ``api-version``, beginning with ``&``.
@@ -167,7 +167,7 @@ class ServiceApi:
         """Ask for what a local hub hands out as it comes; give the answer whose body is still to be read.
 
         Args:
-            path: See :func:`azmqtt._cli.https.path`.
+            path: See :func:`azmqtt._rest.https.path`.
             query: What follows the question mark.
             headers: More of them.
             timeout: Until the answer begins, in seconds.

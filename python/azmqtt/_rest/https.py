@@ -1,4 +1,4 @@
-"""Requests over HTTPS for the command line, by Python's own client."""
+"""Requests over HTTPS, by Python's own client."""
 
 from __future__ import annotations
 
