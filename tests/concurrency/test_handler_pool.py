@@ -186,6 +186,19 @@ def test_at_the_bound_clients_are_served_in_turn(hub, caplog):
     ]
 
 
+async def test_clients_that_close_together_need_few_threads(hub, caplog):
+    """What ends a handler is done at once, so that a burst of it is no reason for a thread each."""
+    clients = [hub.device_client(f"closes-{number}") for number in range(100)]
+    await asyncio.gather(*(client.connect_async() for client in clients))
+    for client in clients:
+        client.on_message(print)
+        client.on_desired_properties(print)
+        client.on_method()(lambda request: None)
+    with caplog.at_level("WARNING", "azmqtt.handlers"):
+        await asyncio.gather(*(client.close_async() for client in clients))
+    assert "every thread" not in caplog.text
+
+
 @pytest.mark.parametrize("bound", [0, -1, 65_537, 10**40])
 def test_a_bound_is_checked(bound):
     with pytest.raises(ValueError, match="maximum must be from 1 to 65536"):

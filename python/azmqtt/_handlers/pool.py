@@ -151,6 +151,11 @@ class Pool:
         self.full = False
         self.bound = DEFAULT_THREADS
         self._lock = threading.Lock()
+        self._demand_lock = threading.Lock()
+        #: Threads that are wanted beside those that are just started.
+        self._demand = 0
+        #: A thread starts others.
+        self._growing = False
         self._keys = 0
         self._jobs: dict[int, Job] = {}
         self._threads: dict[int, threading.Thread] = {}
@@ -183,9 +188,11 @@ class Pool:
 
     def remove(self, job: Job) -> None:
         """Do ``job`` no more."""
-        with self._lock:
-            self._jobs.pop(job.key, None)
-            if not self._jobs:
+        # Without the lock, which is held where threads are started: jobs that end together would look as if they were
+        # busy, and more threads would be started for them.
+        self._jobs.pop(job.key, None)
+        if not self._jobs:
+            with self._lock:
                 self._note_threads()
 
     def set_bound(self, bound: int) -> None:
@@ -251,6 +258,21 @@ class Pool:
             return True
 
     def _grow(self, wanted: int) -> None:
+        """Start threads, or leave it to the thread that is at it: one that waits for its turn would look busy."""
+        with self._demand_lock:
+            self._demand = max(self._demand, wanted)
+            if self._growing:
+                return
+            self._growing = True
+        while True:
+            with self._demand_lock:
+                wanted, self._demand = self._demand, 0
+                self._growing = wanted > 0
+            if not wanted:
+                return
+            self._start_threads(wanted)
+
+    def _start_threads(self, wanted: int) -> None:
         with self._lock:
             try:
                 for _ in range(wanted):
