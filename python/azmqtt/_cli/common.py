@@ -223,6 +223,11 @@ def client(arguments: argparse.Namespace, *, https_port: int | None = None) -> D
     )
 
 
+def at_file(path: str) -> str:
+    """Return what :func:`text_or_file` takes for a file, or for ``-``."""
+    return path if path == "-" else f"@{path}"
+
+
 def text_or_file(text: str) -> str:
     """Return the text itself, the content of ``@file``, or for ``-`` what comes from stdin.
 

@@ -122,6 +122,24 @@ def identity(arguments: argparse.Namespace) -> DevIdentity:
     return identity(arguments.device_id or DEFAULT_DEVICE, arguments.module_id, arguments.timeout)
 
 
+def identities(arguments: argparse.Namespace, count: int) -> tuple[dict[str, Any], list[str]]:
+    """Find so many devices, made if they are missing: the options of their clients, and their connection strings."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from azmqtt._client.dev_hub import identity
+
+    if arguments.module_id is not None:
+        raise common.UsageError("--devices and --module-id do not go together")
+    prefix = arguments.device_id or DEFAULT_DEVICE
+    names = [f"{prefix}-{number}" for number in range(1, count + 1)]
+    # The first by itself: what is wrong is to be found once.
+    first = identity(names[0], None, arguments.timeout)
+    with ThreadPoolExecutor(16) as threads:
+        others = threads.map(lambda name: identity(name, None, arguments.timeout), names[1:])
+        strings = [first.connection_string, *(found.connection_string for found in others)]
+    return first.options(websocket=arguments.websocket), strings
+
+
 def _is_loopback(host: str) -> bool:
     from ipaddress import ip_address
 

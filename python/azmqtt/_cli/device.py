@@ -1,29 +1,15 @@
-"""The commands ``azmqtt device …``: send, receive, simulate."""
+"""The commands ``azmqtt device …``: send, receive, upload."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-import threading
-import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from azmqtt._cli import common, device_registration, service_messages
+from azmqtt._cli import common, device_registration, messages, service_messages, simulate
 
 if TYPE_CHECKING:
-    from azmqtt import CloudMessage, DesiredPatch, DeviceClient, MethodRequest
-
-#: What is sent where nothing else is wanted.
-_DATA = '{"n": {{n}}, "time": "{{time}}", "temperature": {{random}}}'
-
-_TEMPLATE = "{{n}} is the message's number, {{time}} the time in UTC, {{random}} a number from 0 to 100"
-
-#: A status is a number of 32 bits, with a sign.
-_STATUSES = 2**31
-
-#: System properties that users of ``az iot`` write among the others.
-_SYSTEM = {"$.mid": "message_id", "$.cid": "correlation_id", "$.ct": "content_type", "$.ce": "content_encoding"}
+    import argparse
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,7 +20,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     commands = device.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_send(commands)
     _add_receive(commands)
-    _add_simulate(commands)
+    simulate.add_command(commands)
     _add_upload(commands)
     device_registration.add_commands(commands)
 
@@ -86,47 +72,6 @@ def _add_receive(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     receive.set_defaults(run=_receive)
 
 
-def _add_simulate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    simulate = commands.add_parser(
-        "simulate",
-        parents=[common.connection_options()],
-        help="simulate a device",
-        description="Send messages, answer direct methods, and print what the hub sends, as lines of JSON.",
-    )
-    simulate.add_argument("--data", default=_DATA, metavar="TEMPLATE", help=f"the body: {_TEMPLATE}")
-    simulate.add_argument("--props", "--properties", "-p", metavar="PROPS", help="properties, as in 'k=v;k2=v2'")
-    simulate.add_argument(
-        "--msg-count", "--mc", type=common.count, default=100, metavar="N", help="0 for no end (default: %(default)s)"
-    )
-    simulate.add_argument(
-        "--msg-interval",
-        "--mi",
-        type=common.seconds,
-        default=3,
-        metavar="SECONDS",
-        help="between two messages (default: %(default)s)",
-    )
-    simulate.add_argument(
-        "--receive-settle",
-        "--rs",
-        choices=("complete",),
-        default="complete",
-        help="what becomes of cloud-to-device messages; MQTT can only complete them",
-    )
-    simulate.add_argument(
-        "--method-response-code",
-        "--mrc",
-        type=_status,
-        default=200,
-        metavar="STATUS",
-        help="what direct methods are answered with (default: %(default)s)",
-    )
-    simulate.add_argument(
-        "--method-response-payload", "--mrp", metavar="JSON", help="the same; @FILE for a file (default: what was sent)"
-    )
-    simulate.set_defaults(run=_simulate)
-
-
 def _add_upload(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     upload = commands.add_parser(
         "upload-file",
@@ -143,19 +88,9 @@ def _add_upload(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     upload.set_defaults(run=_upload)
 
 
-def _status(text: str) -> int:
-    try:
-        status = int(text)
-    except ValueError:
-        status = _STATUSES
-    if not -_STATUSES <= status < _STATUSES:
-        raise argparse.ArgumentTypeError(f"{text} is not a status: a whole number of 32 bits")
-    return status
-
-
 def _send(arguments: argparse.Namespace) -> int:
-    fields, application = _fields(arguments.props)
-    for name in _SYSTEM.values():
+    fields, application = messages.fields(arguments.props)
+    for name in messages.SYSTEM.values():
         fields[name] = getattr(arguments, name) or fields.get(name)
     data = _data(arguments)
     with common.client(arguments) as client:
@@ -183,17 +118,11 @@ def _data(arguments: argparse.Namespace) -> bytes:
     return common.file_or_stdin(arguments.data_file)
 
 
-def _fields(props: str | None) -> tuple[dict[str, Any], dict[str, str]]:
-    """Part the system's properties from the application's."""
-    application = common.properties(props)
-    return {name: application.pop(wire, None) for wire, name in _SYSTEM.items()}, application
-
-
 def _receive(arguments: argparse.Namespace) -> int:
     got = 0
-    with common.client(arguments) as client, client.messages(timeout=arguments.timeout) as messages:
-        for message in messages:
-            common.say_event(_shown(message))
+    with common.client(arguments) as client, client.messages(timeout=arguments.timeout) as received:
+        for message in received:
+            common.say_event(messages.shown(message))
             got += 1
             if got == arguments.count:
                 return 0
@@ -204,68 +133,3 @@ def _receive(arguments: argparse.Namespace) -> int:
         sys.stderr.write(f"azmqtt: {got} of {arguments.count} messages came; none for {arguments.timeout:g} s{why}\n")
         return 1
     return 0
-
-
-def _shown(message: CloudMessage) -> dict[str, Any]:
-    fields = ("message_id", "correlation_id", "user_id", "to", "content_type", "content_encoding", "creation_time")
-    system = {name: getattr(message, name) for name in (*fields, "expiry", "ack")}
-    return {
-        **common.body(message.body),
-        "properties": message.properties,
-        **{name: value for name, value in system.items() if value is not None},
-    }
-
-
-class _Device:
-    """A simulated device: its handlers run on threads of the client's, and print one at a time."""
-
-    def __init__(self, client: DeviceClient, status: int, payload: Any) -> None:
-        self._lock = threading.Lock()
-        self._status, self._payload = status, payload
-        client.on_message(self._on_message)
-        client.on_desired_properties(self._on_desired)
-        client.on_method()(self._on_method)
-
-    def say(self, event: str, **what: Any) -> None:
-        with self._lock:
-            common.say_event({"event": event, **what})
-
-    def _on_message(self, message: CloudMessage) -> None:
-        self.say("message", **_shown(message))
-
-    def _on_desired(self, change: DesiredPatch) -> None:
-        self.say("desired", patch=change.patch, version=change.version)
-
-    def _on_method(self, request: MethodRequest) -> tuple[int, Any]:
-        payload = request.payload if self._payload is None else self._payload
-        self.say("method", name=request.name, payload=request.payload, status=self._status)
-        return self._status, payload
-
-
-def _simulate(arguments: argparse.Namespace) -> int:
-    fields, application = _fields(arguments.props)
-    payload = arguments.method_response_payload
-    if payload is not None:
-        payload = common.json_argument("--method-response-payload", payload)
-    with common.client(arguments) as client:
-        # Before the handlers, which would go on trying: what is wrong is to be said once.
-        client.connect()
-        device = _Device(client, arguments.method_response_code, payload)
-        device.say("connected", device_id=client.device_id, hostname=client.hostname)
-        number = 0
-        while number < arguments.msg_count or arguments.msg_count == 0:
-            if number:
-                time.sleep(arguments.msg_interval)
-            number += 1
-            client.send_message(_fill(arguments.data, number).encode(), properties=application, **fields)
-            device.say("sent", n=number)
-    return 0
-
-
-def _fill(template: str, number: int) -> str:
-    from datetime import datetime, timezone
-    from random import uniform
-
-    now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
-    random_number = f"{uniform(0, 100):.2f}"  # noqa: S311 - a temperature, not a secret
-    return template.replace("{{n}}", str(number)).replace("{{time}}", now).replace("{{random}}", random_number)
