@@ -291,6 +291,17 @@ def test_a_namespace(at_home, capsys):
         assert [client["name"] for client in json.loads(capsys.readouterr().out)] == ["stays"]
 
 
+@pytest.mark.usefixtures("dev_hub")
+def test_many_devices_are_simulated(capsys):
+    options = ["--msg-count", "2", "--msg-interval", "0.2"]
+    assert main(["device", "simulate", "--dev", "--devices", "5", "-d", "many", *options]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert events[-1] == {"event": "sent", "devices": 5, "messages": 10}
+    query = "SELECT deviceId FROM devices WHERE STARTSWITH(deviceId, 'many-')"
+    assert main(["hub", "query", "--dev", "-q", query]) == 0
+    assert {found["deviceId"] for found in json.loads(capsys.readouterr().out)} == {f"many-{n}" for n in range(1, 6)}
+
+
 def lines_to_paste(output):
     """The lines that the hub says another shell needs: what is indented below its headings, up to Python's."""
     text = output.partition("shell")[2].partition("Python")[0]
