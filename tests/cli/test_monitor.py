@@ -207,3 +207,24 @@ def test_what_no_hub_sends(body, error, capsys, tmp_path):
         assert main(["hub", "monitor-events", "--login", text, "--trust", str(roots)]) == 1
         server.join()
     assert error in capsys.readouterr().err
+
+
+def test_the_messages_of_a_namespace(capsys):
+    with azmqtt.LocalNamespace() as namespace:
+        namespace.create_topic_space("all", ["#"])
+        namespace.create_permission_binding("publish", permission="Publisher", topic_space_name="all")
+        for name in ("sensor", "pump"):
+            namespace.create_client(name)
+            with namespace.mqtt_client(name) as client:
+                client.publish(f"rooms/{name}", f'{{"of": "{name}"}}')
+        options = ["--management-url", namespace.management_url, "--token", namespace.token]
+        command = ["namespace", "monitor-events", *options, "--ca-file", namespace.ca_file, "--since", "0"]
+        assert main([*command, "--topic", "rooms/+", "--count", "2", "--timeout", "20"]) == 0
+        sensor, pump = lines_of(capsys)
+        assert (sensor["client"], sensor["topic"], sensor["body"]) == ("sensor", "rooms/sensor", {"of": "sensor"})
+        assert pump["client"] == "pump"
+        assert main([*command, "-c", "pump", "--events", "--count", "2", "--timeout", "20", "--query", "kind"]) == 0
+        assert set(lines_of(capsys)) == {"messages", "events"}
+        wrong = ["namespace", "monitor", *options, "--token", "wrong", "--ca-file", namespace.ca_file]
+        assert main(wrong) == 1
+        assert "--token must be that of the namespace's ready line" in capsys.readouterr().err

@@ -132,6 +132,27 @@ def network_options(*others: str, timeout: float) -> argparse.ArgumentParser:
     return parser
 
 
+def add_timeout(group: argparse._ArgumentGroup, patience: float, *names: str, listens: bool) -> None:
+    """Add ``--timeout``: for an answer, or, of a command that ``listens``, for what comes next.
+
+    Args:
+        group: Where.
+        patience: Seconds to wait for an answer by default.
+        names: Other names of the option.
+        listens: Whether the command listens.
+    """
+    group.add_argument(
+        "--timeout",
+        *names,
+        type=seconds_or_none if listens else seconds,
+        default=0.0 if listens else patience,
+        metavar="SECONDS",
+        help="end when nothing has come for so long, 0 for no end (default: 0)"
+        if listens
+        else "how long to wait for an answer (default: %(default)g)",
+    )
+
+
 def port(text: str) -> int:
     """Read a TCP port."""
     return _port(text, 1)

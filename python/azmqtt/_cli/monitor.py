@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from azmqtt._cli import common, output
 
@@ -30,6 +30,19 @@ class Watchable(Protocol):
     ) -> AbstractContextManager[HTTPResponse]: ...
 
 
+class _Kind(NamedTuple):
+    """A kind of service: what its messages are called in the paths, and who sends them."""
+
+    messages: str
+    who: str
+    #: Further parameters that are options.
+    parameters: tuple[str, ...] = ()
+
+
+_HUB = _Kind("telemetry", "device")
+_NAMESPACE = _Kind("messages", "client", ("topic",))
+
+
 def add_commands(commands: Commands) -> None:
     """Add what goes below ``hub``, as it does below ``az iot hub``, and a shorter name for it."""
     from azmqtt._cli.service import add_connection
@@ -41,7 +54,7 @@ def add_commands(commands: Commands) -> None:
             description="Print what devices send to a local hub, as lines of JSON while it comes, until Ctrl-C.",
         )
         add_connection(parser, listens=True)
-        add_options(parser, who="device", what="sent")
+        _add_options(parser, _HUB)
         parser.set_defaults(run=_run_for_hub)
 
 
@@ -50,12 +63,35 @@ def _run_for_hub(arguments: argparse.Namespace) -> int:
 
     api = service_api(arguments)
     check_is_local(api.host)
-    return run(arguments, api, "device")
+    return _run(arguments, api, _HUB)
 
 
-def add_options(parser: argparse.ArgumentParser, *, who: str, what: str) -> None:
-    """Add what is to be shown: ``who`` is the option for whose messages, ``what`` they are."""
-    parser.add_argument(f"--{who}-id", f"-{who[0]}", metavar="ID", help=f"only what this {who} {what} (default: all)")
+def add_namespace_commands(commands: Commands) -> None:
+    """Add the same below ``namespace``."""
+    from azmqtt._cli.namespace_find import add_connection
+
+    for name in ("monitor-events", "monitor"):
+        parser = commands.add_parser(
+            name,
+            help="print messages as they come" if name == "monitor-events" else "the same",
+            description="Print what clients publish to a local namespace, as lines of JSON, until Ctrl-C.",
+        )
+        add_connection(parser, listens=True)
+        _add_options(parser, _NAMESPACE)
+        parser.add_argument("--topic", metavar="FILTER", help="only topics that match this filter, such as 'rooms/+/t'")
+        parser.set_defaults(run=_run_for_namespace)
+
+
+def _run_for_namespace(arguments: argparse.Namespace) -> int:
+    from azmqtt._cli.namespace_find import find
+
+    return _run(arguments, find(arguments)[0], _NAMESPACE)
+
+
+def _add_options(parser: argparse.ArgumentParser, kind: _Kind) -> None:
+    """Add what is to be shown."""
+    who = kind.who
+    parser.add_argument(f"--{who}-id", f"-{who[0]}", metavar="ID", help=f"only what this {who} sent (default: all)")
     parser.add_argument(
         "--events", action="store_true", help="show connections, refusals, twins, methods and so on, too, with 'kind'"
     )
@@ -90,19 +126,22 @@ def check_is_local(hostname: str) -> None:
         )
 
 
-def run(arguments: argparse.Namespace, service: Watchable, who: str) -> int:
+def _run(arguments: argparse.Namespace, service: Watchable, kind: _Kind) -> int:
     """Print what comes; return the exit code."""
     from urllib.parse import urlencode
 
     from azmqtt._cli.event_stream import SilenceError, follow
 
-    path, kinds = ("/azmqtt/stream", "telemetry,events") if arguments.events else ("/azmqtt/telemetry", None)
-    asked = {"kinds": kinds, who: getattr(arguments, f"{who}_id")}
+    path, kinds = f"/azmqtt/{kind.messages}", None
+    if arguments.events:
+        path, kinds = "/azmqtt/stream", f"{kind.messages},events"
+    asked = {"kinds": kinds, kind.who: getattr(arguments, f"{kind.who}_id")}
+    asked |= {name: getattr(arguments, name) for name in kind.parameters}
     query = urlencode({name: value for name, value in asked.items() if value is not None})
 
     def open_stream(since: str, timeout: float) -> AbstractContextManager[HTTPResponse]:
         # Also for the first time: then the parameter and the header are one thing.
-        headers = {"Accept": "text/event-stream", "Last-Event-ID": _of_stream(since) if kinds else since}
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": _of_stream(since, kind) if kinds else since}
         return service.stream(path, query, headers=headers, timeout=timeout)
 
     shown = 0
@@ -124,9 +163,9 @@ def run(arguments: argparse.Namespace, service: Watchable, who: str) -> int:
     return 0
 
 
-def _of_stream(since: str) -> str:
+def _of_stream(since: str, kind: _Kind) -> str:
     """Return where a stream of several kinds begins; one number is that of a message."""
-    return f"telemetry:{since},events:{since}" if since.isdigit() else since
+    return f"{kind.messages}:{since},events:{since}" if since.isdigit() else since
 
 
 def _say_to_people(text: str) -> None:

@@ -8,7 +8,7 @@ import shlex
 from typing import Any
 
 from azmqtt import _core
-from azmqtt._cli import dev, fault, namespace_commands, namespace_itself
+from azmqtt._cli import dev, fault, monitor, namespace_commands, namespace_itself
 from azmqtt._cli.common import port_or_any, say_text, seconds
 from azmqtt._cli.local import add_addresses, add_packets, directory, fail, run_service, settle
 from azmqtt._cli.namespace_find import environment
@@ -39,6 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     namespace_commands.add_commands(commands)
     namespace_itself.add_commands(commands)
+    monitor.add_namespace_commands(commands)
 
 
 def _add_addresses(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,9 @@ _ENVIRONMENT = "AZMQTT_NAMESPACE_"
 #: What of the ready line these commands need.
 _MEMBERS = ("management_url", "resource_id", "ca_file", "token")
 
+#: Seconds to wait for an answer, where the timeout is for something else.
+_ANSWER = 30.0
+
 #: The namespace that ``azmqtt namespace`` and ``LocalNamespace`` run, as long as nothing else is said.
 _DEFAULT_ID = (
     "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/azmqtt/providers/Microsoft.EventGrid/namespaces/"
@@ -31,7 +34,11 @@ def environment(ready: dict[str, Any]) -> dict[str, str]:
 
 
 def add_connection(
-    parser: argparse.ArgumentParser, patience: float = 30.0, named: tuple[str, ...] = ("--namespace-name",)
+    parser: argparse.ArgumentParser,
+    patience: float = 30.0,
+    named: tuple[str, ...] = ("--namespace-name",),
+    *,
+    listens: bool = False,
 ) -> None:
     """Add the options that say which namespace is meant.
 
@@ -39,6 +46,7 @@ def add_connection(
         parser: Whose.
         patience: Seconds to wait for an answer by default.
         named: The options with the namespace's name.
+        listens: Whether ``--timeout`` is for what comes next, not for an answer.
     """
     output.add_options(parser.add_argument_group("output"))
     group = parser.add_argument_group("namespace")
@@ -58,13 +66,7 @@ def add_connection(
     group.add_argument(*named, metavar="NAME", help="the namespace's name (default: the one that runs)")
     group.add_argument("--resource-group", "-g", metavar="NAME", help="its resource group (default: its own)")
     group.add_argument("--subscription", metavar="ID", help="its subscription (default: its own)")
-    group.add_argument(
-        "--timeout",
-        type=common.seconds,
-        default=patience,
-        metavar="SECONDS",
-        help="how long to wait for an answer (default: %(default)g)",
-    )
+    common.add_timeout(group, patience, listens=listens)
 
 
 def find(arguments: argparse.Namespace, version: str | None = None) -> tuple[ManagementApi, Where]:
@@ -98,7 +100,9 @@ def find(arguments: argparse.Namespace, version: str | None = None) -> tuple[Man
         arguments.resource_group or where.resource_group,
         arguments.namespace_name or where.name,
     )
-    return ManagementApi(str(url), str(token), ca_file=ca_file, timeout=arguments.timeout, version=version), where
+    # 0: what listens has no end.
+    timeout = arguments.timeout or _ANSWER
+    return ManagementApi(str(url), str(token), ca_file=ca_file, timeout=timeout, version=version), where
 
 
 def _of_dev() -> dict[str, str]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from azmqtt._cli.common import UsageError
 from azmqtt._errors import BadAnswer, RequestFailed
-from azmqtt._rest.https import Advice, Server, path, read_json
+from azmqtt._rest.https import Advice, Answer, Server, path, read_json
 from azmqtt._support import strict_json
 
 if TYPE_CHECKING:
-    from azmqtt._rest.https import Answer
+    from collections.abc import Iterator, Mapping
+    from http.client import HTTPResponse
 
 #: The version that is asked for: the newest that is stable.
 _API_VERSION = "2025-02-15"
@@ -26,6 +29,9 @@ _INTERVAL, _LONGEST_INTERVAL = 1.0, 30.0
 _MOST_PAGES = 1000
 
 _ANSWER = "the namespace's answer"
+
+#: Bytes of an error that are read.
+_LONGEST_REFUSAL = 64 << 10
 
 _RESOURCE_ID = re.compile(
     r"/subscriptions/([^/]+)/resourceGroups/([^/]+)/providers/Microsoft\.EventGrid/namespaces/([^/]+)/?", re.IGNORECASE
@@ -151,6 +157,27 @@ class ManagementApi:
                 return found
             answer = self._follow(str(following))
         raise BadAnswer(f"there are more than {_MOST_PAGES} pages")
+
+    @contextlib.contextmanager
+    def stream(self, path: str, query: str, *, headers: Mapping[str, str], timeout: float) -> Iterator[HTTPResponse]:
+        """Ask for what the namespace hands out as it comes; give the answer whose body is still to be read.
+
+        Args:
+            path: Of the stream.
+            query: What follows the question mark.
+            headers: More of them.
+            timeout: Until the answer begins, in seconds.
+
+        Raises:
+            RequestFailed: The namespace said no.
+            OSError: There was no answer; names the address.
+        """
+        authorized = {**headers, "Authorization": f"Bearer {self._token}"}
+        with self._server.open("GET", f"{path}?{query}", authorized, timeout=timeout) as answer:
+            if answer.status != HTTPStatus.OK:
+                body = answer.read(_LONGEST_REFUSAL)
+                raise _refusal(Answer(answer.status, answer.reason, {}, body))
+            yield answer
 
     def put(self, target: str, body: Any, *, wait: bool = True) -> dict[str, Any]:
         """Make or change a resource; return it.

@@ -68,16 +68,7 @@ def add_connection(parser: argparse.ArgumentParser, service: Service = HUB, *, l
     group.add_argument(
         "--trust", metavar="FILE", help="a PEM file with the root certificates to trust: a local hub's CA file"
     )
-    group.add_argument(
-        "--timeout",
-        "--to",
-        type=common.seconds_or_none if listens else common.seconds,
-        default=0.0 if listens else 30.0,
-        metavar="SECONDS",
-        help="end when nothing has come for so long, 0 for no end (default: 0)"
-        if listens
-        else "how long to wait for an answer (default: %(default)g)",
-    )
+    common.add_timeout(group, 30.0, "--to", listens=listens)
 
 
 def service_api(arguments: argparse.Namespace, service: Service = HUB) -> ServiceApi:
