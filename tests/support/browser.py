@@ -136,7 +136,8 @@ class Browser:
         except Empty:
             raise TimeoutError(f"no answer to {method}") from None
         if "error" in got:
-            raise RuntimeError(f"{method}: {got['error']['message']}")
+            text = got["error"]["message"]
+            raise (Navigated if "navigated" in text else RuntimeError)(f"{method}: {text}")
         return got["result"]
 
     def open(self, url: str = "about:blank", *, width: int = 1400, height: int = 1000, dark: bool = False) -> Page:
@@ -151,6 +152,10 @@ class Browser:
         if url != "about:blank":
             page.go(url)
         return page
+
+
+class Navigated(RuntimeError):
+    """The document went while a command was under way: another took its place."""
 
 
 class Page:
@@ -200,7 +205,10 @@ class Page:
         """Wait until an expression is true; return its value."""
         end = time.monotonic() + DEADLINE
         while True:
-            value = self.run(f"(() => {{ try {{ return {expression} }} catch {{ return false }} }})()")
+            try:
+                value = self.run(f"(() => {{ try {{ return {expression} }} catch {{ return false }} }})()")
+            except Navigated:
+                value = None
             if value:
                 return value
             if time.monotonic() > end:

@@ -104,6 +104,11 @@ def _text(event: Mapping[str, Any], name: str, style: Style) -> str:
     return printable(str(event.get(name, "")), style.excerpt)
 
 
+def _number(event: Mapping[str, Any], name: str) -> str:
+    number = event.get(name)
+    return str(number) if isinstance(number, int | float) else "?"
+
+
 def _opened(event: Mapping[str, Any], style: Style) -> str:
     auth = _text(event, "auth", style)
     how = [_text(event, "protocol", style), _WIRE_NAMES.get(auth, auth)]
@@ -134,8 +139,8 @@ def _twin(what: str) -> Callable[[Mapping[str, Any], Style], str]:
         if "patch" in event:
             patch = printable(json.dumps(event["patch"], ensure_ascii=False), style.excerpt)
         else:
-            patch = f"{event.get('patch_bytes', '?')} bytes"
-        return f"{what}, version {event.get('version', '?')}: {patch}"
+            patch = f"{_number(event, 'patch_bytes')} bytes"
+        return f"{what}, version {_number(event, 'version')}: {patch}"
 
     return describe
 
@@ -145,8 +150,8 @@ def _method_called(event: Mapping[str, Any], style: Style) -> str:
 
 
 def _method_answered(event: Mapping[str, Any], style: Style) -> str:
-    took = event.get("duration_ms", "?")
-    return f"method {_text(event, 'name', style)} answered {event.get('status', '?')} in {took} ms"
+    status, took = _number(event, "status"), _number(event, "duration_ms")
+    return f"method {_text(event, 'name', style)} answered {status} in {took} ms"
 
 
 def _method_failed(event: Mapping[str, Any], style: Style) -> str:
