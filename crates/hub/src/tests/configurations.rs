@@ -186,6 +186,11 @@ async fn set_floor(hub: &Hub, floor: u64) {
     assert_eq!(patched.status, 200);
 }
 
+/// Whether a twin shows that a configuration is applied, which comes after its properties.
+fn is_applied(twin: &Value, configuration: &str) -> bool {
+    twin["configurations"][configuration]["status"] == "Applied"
+}
+
 fn level(twin: &Value) -> &Value {
     &twin["properties"]["desired"]["level"]
 }
@@ -198,12 +203,12 @@ async fn the_highest_priority_that_targets_a_device_is_applied() {
     make(&hub, &named("low", 1, "*", 1)).await;
     let notified: Value = serde_json::from_slice(&device.message().await.payload).unwrap();
     assert_eq!(notified, json!({ "level": 1, "$version": 2 }));
-    let twin = until(&hub, "dev2", |twin| level(twin) == 1).await;
+    let twin = until(&hub, "dev2", |twin| level(twin) == 1 && is_applied(twin, "low")).await;
     assert_eq!(twin["configurations"], json!({ "low": { "status": "Applied" } }));
     make(&hub, &named("high", 5, "tags.floor = 3", 2)).await;
     make(&hub, &named("between", 4, "tags.floor >= 3", 3)).await;
     set_floor(&hub, 3).await;
-    until(&hub, "dev1", |twin| level(twin) == 2).await;
+    until(&hub, "dev1", |twin| level(twin) == 2 && is_applied(twin, "high")).await;
     let seen = ask(&hub, "GET", "/configurations/high", &Value::Null).await.json();
     assert_eq!(seen["systemMetrics"]["results"], json!({ "targetedCount": 1, "appliedCount": 1 }));
     let query = seen["systemMetrics"]["queries"]["appliedCount"].as_str().unwrap();
