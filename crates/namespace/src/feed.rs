@@ -7,7 +7,7 @@ use tokio::sync::Notify;
 use crate::messages::{MessageLog, PublishedMessage};
 use crate::topic::{Levels, matches};
 use azmqtt_local::packets::properties_as_json;
-use azmqtt_local::watch::{Entry, Feed, Filter, Members, PAGE_BYTES, PAGE_ENTRIES, Page};
+use azmqtt_local::watch::{Entry, Feed, Filter, Members, PAGE_ENTRIES, Page};
 
 impl Feed for MessageLog {
     fn newest(&self) -> u64 {
@@ -16,19 +16,12 @@ impl Feed for MessageLog {
 
     fn read(&self, after: u64, filter: &Filter) -> Page {
         let (lost, messages) = self.page(after, PAGE_ENTRIES);
-        let mut page = Page { lost, entries: Vec::new(), reached: after + lost };
-        let mut bytes = 0;
-        for message in messages {
-            if bytes > PAGE_BYTES {
-                break;
-            }
-            page.reached = message.sequence;
-            if is_wanted(&message, filter) {
-                bytes += message.publish.payload.len() + message.publish.topic.len();
-                page.entries.push(entry(&message));
-            }
-        }
-        page
+        let numbered = messages.into_iter().map(|message| (message.sequence, message));
+        Page::collect(after, lost, numbered, |_, message| {
+            let publish = &message.publish;
+            let weight = publish.payload.len() + publish.topic.len();
+            is_wanted(&message, filter).then(|| (weight, entry(&message)))
+        })
     }
 
     fn grown(&self) -> &Notify {

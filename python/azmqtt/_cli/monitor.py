@@ -47,15 +47,17 @@ def add_commands(commands: Commands) -> None:
     """Add what goes below ``hub``, as it does below ``az iot hub``, and a shorter name for it."""
     from azmqtt._cli.service import add_connection
 
-    for name in ("monitor-events", "monitor"):
-        parser = commands.add_parser(
-            name,
-            help="print telemetry as it comes" if name == "monitor-events" else "the same",
-            description="Print what devices send to a local hub, as lines of JSON while it comes, until Ctrl-C.",
-        )
+    description = "Print what devices send to a local hub, as lines of JSON while it comes, until Ctrl-C."
+    for parser in _parsers(commands, "print telemetry as it comes", description):
         add_connection(parser, listens=True)
         _add_options(parser, _HUB)
         parser.set_defaults(run=_run_for_hub)
+
+
+def _parsers(commands: Commands, purpose: str, description: str) -> list[argparse.ArgumentParser]:
+    """Make the parsers of the command and of its shorter name."""
+    names = {"monitor-events": purpose, "monitor": "the same"}
+    return [commands.add_parser(name, help=text, description=description) for name, text in names.items()]
 
 
 def _run_for_hub(arguments: argparse.Namespace) -> int:
@@ -70,12 +72,8 @@ def add_namespace_commands(commands: Commands) -> None:
     """Add the same below ``namespace``."""
     from azmqtt._cli.namespace_find import add_connection
 
-    for name in ("monitor-events", "monitor"):
-        parser = commands.add_parser(
-            name,
-            help="print messages as they come" if name == "monitor-events" else "the same",
-            description="Print what clients publish to a local namespace, as lines of JSON, until Ctrl-C.",
-        )
+    description = "Print what clients publish to a local namespace, as lines of JSON, until Ctrl-C."
+    for parser in _parsers(commands, "print messages as they come", description):
         add_connection(parser, listens=True)
         _add_options(parser, _NAMESPACE)
         parser.add_argument("--topic", metavar="FILTER", help="only topics that match this filter, such as 'rooms/+/t'")

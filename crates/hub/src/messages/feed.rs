@@ -1,7 +1,7 @@
 //! Telemetry as readers of the hub's streams see it.
 
 use azmqtt_dialect::property_bag::system;
-use azmqtt_local::watch::{Entry, Feed, Filter, Members, PAGE_BYTES, PAGE_ENTRIES, Page};
+use azmqtt_local::watch::{Entry, Feed, Filter, Members, PAGE_ENTRIES, Page};
 use serde_json::Map;
 use tokio::sync::Notify;
 
@@ -14,19 +14,12 @@ impl Feed for Recorder {
 
     fn read(&self, after: u64, filter: &Filter) -> Page {
         let (lost, messages) = self.page(after, PAGE_ENTRIES);
-        let mut page = Page { lost, entries: Vec::new(), reached: after + lost };
-        let mut bytes = 0;
-        for message in messages {
-            if bytes > PAGE_BYTES {
-                break;
-            }
-            page.reached = message.sequence;
-            if filter.takes_who(Some(&message.source.device_id), message.source.module_id.as_deref()) {
-                bytes += message.weight();
-                page.entries.push(entry(&message));
-            }
-        }
-        page
+        let numbered = messages.into_iter().map(|message| (message.sequence, message));
+        Page::collect(after, lost, numbered, |_, message| {
+            let source = &message.source;
+            let wanted = filter.takes_who(Some(&source.device_id), source.module_id.as_deref());
+            wanted.then(|| (message.weight(), entry(&message)))
+        })
     }
 
     fn grown(&self) -> &Notify {

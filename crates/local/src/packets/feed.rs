@@ -6,7 +6,7 @@ use tokio::sync::Notify;
 use super::log::PacketLog;
 use super::properties::{RecordedProperty, RecordedValue};
 use super::record::{Content, Direction, PacketRecord};
-use crate::watch::{Entry, Feed, Filter, Members, PAGE_BYTES, PAGE_ENTRIES, Page};
+use crate::watch::{Entry, Feed, Filter, Members, PAGE_ENTRIES, Page};
 use azmqtt_mqtt::{Properties, SubscribeFilter, Version};
 
 impl Feed for PacketLog {
@@ -16,19 +16,11 @@ impl Feed for PacketLog {
 
     fn read(&self, after: u64, filter: &Filter) -> Page {
         let (lost, records) = self.page(after, PAGE_ENTRIES);
-        let mut page = Page { lost, entries: Vec::new(), reached: after + lost };
-        let mut bytes = 0;
-        for record in records {
-            if bytes > PAGE_BYTES {
-                break;
-            }
-            page.reached = record.sequence;
-            if filter.takes_client_id(&record.client.client_id) {
-                bytes += record.content.weight();
-                page.entries.push(entry(&record));
-            }
-        }
-        page
+        let numbered = records.into_iter().map(|record| (record.sequence, record));
+        Page::collect(after, lost, numbered, |_, record| {
+            let wanted = filter.takes_client_id(&record.client.client_id);
+            wanted.then(|| (record.content.weight(), entry(&record)))
+        })
     }
 
     fn grown(&self) -> &Notify {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::Notify;
 
-use super::feed::{Entry, Feed, PAGE_BYTES, PAGE_ENTRIES, Page};
+use super::feed::{Entry, Feed, PAGE_ENTRIES, Page};
 use super::filter::Filter;
 use super::form::Form;
 use super::members::Members;
@@ -173,21 +173,12 @@ impl Feed for Events {
             let events: Vec<_> = ring.events.iter().skip(skipped).take(PAGE_ENTRIES).cloned().collect();
             (first, events)
         };
-        let mut page =
-            Page { lost: first - after.saturating_add(1), entries: Vec::new(), reached: first - 1 };
-        let mut bytes = 0;
-        for event in events {
-            if bytes > PAGE_BYTES {
-                break;
-            }
-            page.reached += 1;
+        Page::collect(after, first - after.saturating_add(1), (first..).zip(events), |number, event| {
             let what = &event.1;
-            if filter.takes_type(what.kind) && filter.takes_who(what.who.as_deref(), what.module.as_deref()) {
-                bytes += what.weight();
-                page.entries.push(self.entry(page.reached, &event));
-            }
-        }
-        page
+            let wanted =
+                filter.takes_type(what.kind) && filter.takes_who(what.who.as_deref(), what.module.as_deref());
+            wanted.then(|| (what.weight(), self.entry(number, &event)))
+        })
     }
 
     fn grown(&self) -> &Notify {

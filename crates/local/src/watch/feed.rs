@@ -11,7 +11,7 @@ use super::members::Members;
 pub const PAGE_ENTRIES: usize = 256;
 
 /// A page ends with the entry that makes it larger than this, in bytes.
-pub const PAGE_BYTES: usize = 64 << 10;
+const PAGE_BYTES: usize = 64 << 10;
 
 /// An entry of a ring, ready to be written.
 #[derive(Clone, Debug)]
@@ -33,6 +33,33 @@ pub struct Page {
     pub entries: Vec<Entry>,
     /// Up to where the ring was looked at: where the next page begins.
     pub reached: u64,
+}
+
+impl Page {
+    /// Makes a page of the records after `after`, of which the first `lost` are gone.
+    ///
+    /// `records` are those that come next, each with its number. `entry` writes one that is wanted, and says how many bytes it
+    /// counts for; a record after the page is full waits for the next page.
+    pub fn collect<T>(
+        after: u64,
+        lost: u64,
+        records: impl IntoIterator<Item = (u64, T)>,
+        mut entry: impl FnMut(u64, T) -> Option<(usize, Entry)>,
+    ) -> Self {
+        let mut page = Self { lost, entries: Vec::new(), reached: after + lost };
+        let mut bytes = 0;
+        for (number, record) in records {
+            if bytes > PAGE_BYTES {
+                break;
+            }
+            page.reached = number;
+            if let Some((weight, entry)) = entry(number, record) {
+                bytes += weight;
+                page.entries.push(entry);
+            }
+        }
+        page
+    }
 }
 
 /// Entries that can be read by their number, while they are kept.

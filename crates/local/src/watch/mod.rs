@@ -30,11 +30,10 @@ mod tests;
 mod time;
 
 pub use events::{Event, Events};
-pub use feed::{Entry, Feed, PAGE_BYTES, PAGE_ENTRIES, Page};
+pub use feed::{Entry, Feed, PAGE_ENTRIES, Page};
 pub use filter::Filter;
 pub use form::Form;
 pub use members::Members;
 pub(crate) use members::base64;
 pub use query::{Asked, Offer, QueryError, Since};
 pub use streams::{Refused, Streams};
-pub use time::rfc3339;

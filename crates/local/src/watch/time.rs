@@ -2,28 +2,21 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// 10000-01-01, the first day that four digits of a year do not reach, in days since 1970.
+use azmqtt_net::certificate::in_utc;
+
+const SECONDS_PER_DAY: u64 = 86_400;
+
+/// 9999-12-31, the last day with a year of four digits, in days since 1970.
 const LAST_DAY: u64 = 2_932_896;
 
 /// `2026-11-30T10:18:09.123Z` (RFC 3339). A time before 1970 is written as 1970-01-01, one after the year 9999 as its last day.
 pub fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    let (seconds, millis) = (since.as_secs(), since.subsec_millis());
-    let (year, month, day) = date((seconds / 86_400).min(LAST_DAY));
-    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z")
-}
-
-/// The day of the Gregorian calendar, so many days after 1970-01-01. Years begin in March here, so that the leap day is the last.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468; // since 0000-03-01
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year + u64::from(month <= 2), month, day)
+    let (days, of_day) = (since.as_secs() / SECONDS_PER_DAY, since.as_secs() % SECONDS_PER_DAY);
+    let mut text = in_utc(days.min(LAST_DAY) * SECONDS_PER_DAY + of_day);
+    // In front of the Z.
+    text.insert_str(text.len().saturating_sub(1), &format!(".{:03}", since.subsec_millis()));
+    text
 }
 
 #[cfg(test)]
