@@ -3,23 +3,15 @@
 use std::io;
 
 use azmqtt_dialect::SymmetricKey;
-
-/// As many random bytes as the caller has room for.
-///
-/// # Errors
-/// The system gives none.
-pub fn bytes<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    fill(&mut bytes)?;
-    Ok(bytes)
-}
+use azmqtt_local::secrets;
+pub use azmqtt_local::secrets::random as bytes;
 
 /// A new key, of 32 bytes.
 ///
 /// # Errors
 /// The system gives no random numbers.
 pub fn key() -> io::Result<SymmetricKey> {
-    SymmetricKey::generate(fill)
+    SymmetricKey::generate(secrets::fill)
 }
 
 /// A new primary and secondary key.
@@ -28,8 +20,4 @@ pub fn key() -> io::Result<SymmetricKey> {
 /// The system gives no random numbers.
 pub fn keys() -> io::Result<[SymmetricKey; 2]> {
     Ok([key()?, key()?])
-}
-
-fn fill(bytes: &mut [u8]) -> io::Result<()> {
-    getrandom::fill(bytes).map_err(|error| io::Error::other(error.to_string()))
 }

@@ -5,6 +5,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use crate::secrets;
+
 /// A file or directory cannot be read or written.
 #[derive(Debug)]
 pub struct FileError {
@@ -41,9 +43,7 @@ pub fn make_private_dir(path: &Path) -> io::Result<()> {
 /// Makes a directory under the system's temporary one that nobody else can have prepared. Its name begins with `prefix`.
 pub fn make_temp_dir(prefix: &str) -> Result<PathBuf, FileError> {
     let root = std::env::temp_dir();
-    let mut random = [0; 8];
-    let filled = getrandom::fill(&mut random);
-    filled.map_err(|error| FileError { path: root.clone(), source: io::Error::other(error.to_string()) })?;
+    let random = secrets::random().map_err(|source| FileError { path: root.clone(), source })?;
     let path = root.join(format!("{prefix}{:016x}", u64::from_ne_bytes(random)));
     private_dir_builder().create(&path).map_err(|error| FileError::new(&path, error))?;
     Ok(path)

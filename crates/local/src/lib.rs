@@ -18,6 +18,7 @@
 //! | [`thread`] | the thread of a service, with its own runtime |
 //! | [`files`] | files that only this user can read, replaced as a whole |
 //! | [`faults`] | faults on demand: rules, their triggers, and their effect on packets and connections |
+//! | [`secrets`] | random bytes, and comparing in constant time |
 //! | [`page`] | the page in the browser: its files, one-time links, tokens |
 //! | [`http`] | the requests of one connection, peers that stop in the middle, and requests for a WebSocket |
 //! | [`watch`] | what a service has recorded, as it happens: JSON lines, Server-Sent Events, metrics |
@@ -36,6 +37,7 @@ pub mod journal;
 pub mod listener;
 pub mod packets;
 pub mod page;
+pub mod secrets;
 pub mod state_dir;
 pub mod task;
 pub mod temp_dir;

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::{Duration, Instant};
 
-use crate::secret;
+use azmqtt_local::secrets;
 use azmqtt_net::sync::Mutex;
 
 /// Operations that are remembered. The oldest are forgotten.
@@ -66,7 +66,7 @@ impl Operations {
             return Ok(None);
         }
         let mut id = String::new();
-        for byte in &secret::random()?[..16] {
+        for byte in secrets::random::<16>()? {
             // Writing to a text cannot fail.
             let _ = write!(id, "{byte:02x}");
         }

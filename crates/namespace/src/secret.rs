@@ -6,6 +6,8 @@ use std::io;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use azmqtt_local::secrets;
+
 /// Bytes of a token or key.
 const BYTES: usize = 32;
 
@@ -19,7 +21,7 @@ impl BearerToken {
     /// # Errors
     /// The system gives no random numbers.
     pub fn generate() -> io::Result<Self> {
-        Ok(Self(URL_SAFE_NO_PAD.encode(random()?)))
+        Ok(Self(URL_SAFE_NO_PAD.encode(secrets::random::<BYTES>()?)))
     }
 
     /// The token: a secret.
@@ -29,10 +31,7 @@ impl BearerToken {
 
     /// Whether this is the token. The time that it takes says nothing of where they differ.
     pub fn is(&self, presented: &str) -> bool {
-        let (own, other) = (self.0.as_bytes(), presented.as_bytes());
-        // The length is no secret.
-        own.len() == other.len()
-            && own.iter().zip(other).fold(0, |differs, (a, b)| std::hint::black_box(differs | (a ^ b))) == 0
+        secrets::equal(self.0.as_bytes(), presented.as_bytes())
     }
 }
 
@@ -47,15 +46,8 @@ impl fmt::Debug for BearerToken {
 /// # Errors
 /// The system gives no random numbers.
 pub fn access_keys() -> io::Result<[String; 2]> {
-    Ok([STANDARD.encode(random()?), STANDARD.encode(random()?)])
-}
-
-/// # Errors
-/// The system gives no random numbers.
-pub fn random() -> io::Result<[u8; BYTES]> {
-    let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| io::Error::other(error.to_string()))?;
-    Ok(bytes)
+    let key = || secrets::random::<BYTES>().map(|bytes| STANDARD.encode(bytes));
+    Ok([key()?, key()?])
 }
 
 #[cfg(test)]
