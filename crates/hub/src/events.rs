@@ -169,11 +169,11 @@ impl Events {
     }
 
     /// A part of a twin changed. A patch that is long is left out, and its size takes its place.
-    pub fn twin_changed(&self, kind: &'static str, id: Id<'_>, version: u64, patch: Value) {
+    pub fn twin_changed(&self, kind: &'static str, id: Id<'_>, version: u64, patch: &Value) {
         let text = patch.to_string();
         let members = Members::default().with("version", version);
         let members = match text.len() {
-            ..=LONGEST_PATCH => members.with("patch", patch),
+            ..=LONGEST_PATCH => members.with_json("patch", &text),
             size => members.with("patch_bytes", size),
         };
         self.tell(kind, id, members);

@@ -55,7 +55,7 @@ impl Registry {
             let value = changed?;
             // Told under the lock, so that they come in the order of their versions.
             for one in happened {
-                self.events.twin_changed(one.kind, device.key(), one.version, one.patch);
+                self.events.twin_changed(one.kind, device.key(), one.version, &one.patch);
             }
             device.source.set_x509(state.credentials.authentication.is_x509());
             value

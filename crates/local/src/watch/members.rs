@@ -1,6 +1,6 @@
 //! JSON objects, member by member, written as they come.
 
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 use serde_json::Value;
 
@@ -13,6 +13,13 @@ impl Members {
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.add(name, &value.into());
+        self
+    }
+
+    /// Adds a member whose value is JSON already, in one line.
+    #[must_use]
+    pub fn with_json(mut self, name: &str, json: &str) -> Self {
+        self.add(name, &json);
         self
     }
 
@@ -57,7 +64,7 @@ impl Members {
         &self.0
     }
 
-    fn add(&mut self, name: &str, value: &Value) {
+    fn add(&mut self, name: &str, value: &impl Display) {
         let comma = if self.0.is_empty() { "" } else { "," };
         // Writing to a String cannot fail.
         let _ = write!(self.0, "{comma}{}:{value}", Value::from(name));
