@@ -41,9 +41,10 @@ fn round_trips(trips: RoundTrips) -> (u64, f64, f64, f64, f64) {
 /// The first call imports `datetime`, where Ctrl-C raises `KeyboardInterrupt`, which must get out. In the conversion of PyO3
 /// it would be a panic.
 fn time(py: Python<'_>, at: Option<SystemTime>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let Some(at) = at else { return Ok(None) };
     py.import("datetime")?;
-    match at.map(|at| at.into_bound_py_any(py)).transpose() {
+    match at.into_bound_py_any(py) {
         Err(error) if error.is_instance_of::<PyOverflowError>(py) => Ok(None),
-        converted => converted,
+        converted => converted.map(Some),
     }
 }

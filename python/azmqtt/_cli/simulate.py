@@ -166,6 +166,7 @@ def _simulate_one(arguments: argparse.Namespace, answer: tuple[int, Any]) -> int
 async def _simulate_many(arguments: argparse.Namespace, clients: list[DeviceClient], answer: tuple[int, Any]) -> int:
     import asyncio
 
+    fields, application = messages.fields(arguments.props)
     output = _Output()
     places = asyncio.Semaphore(_AT_ONCE)
     sent = 0
@@ -177,7 +178,6 @@ async def _simulate_many(arguments: argparse.Namespace, clients: list[DeviceClie
 
     async def send(client: DeviceClient, delay: float) -> None:
         nonlocal sent
-        fields, application = messages.fields(arguments.props)
         loop = asyncio.get_running_loop()
         due = loop.time() + delay
         number = 0
@@ -186,9 +186,8 @@ async def _simulate_many(arguments: argparse.Namespace, clients: list[DeviceClie
             await asyncio.sleep(due - loop.time())
             due += arguments.msg_interval
             number += 1
-            await client.send_message_async(
-                _fill(arguments.data, number).encode(), properties=dict(application), **fields
-            )
+            body = _fill(arguments.data, number).encode()
+            await client.send_message_async(body, properties=application, **fields)
             sent += 1
 
     async def report() -> None:
