@@ -1,6 +1,6 @@
 /** The timeline of packets: requests joined to their answers, and messages to their acknowledgements. */
 
-import { isObject } from "./format";
+import { between, isObject } from "./format";
 import type { Entry } from "./stream";
 
 /** A packet with what belongs to it. */
@@ -14,7 +14,7 @@ export interface Row {
 
 /** Milliseconds between a request and its answer. */
 export function latency(request: Row, answer: Row): number {
-  return Date.parse(answer.packet.time) - Date.parse(request.packet.time);
+  return between(request.packet.time, answer.packet.time);
 }
 
 /** Requests that wait for their answers; the oldest is given up. */
