@@ -29,6 +29,8 @@ export interface Options {
   raw?: string;
   headers?: Record<string, string>;
   query?: string;
+  /** Instead of the page's token, for what a device may do and the page may not. */
+  authorization?: string;
 }
 
 export class Api {
@@ -47,7 +49,8 @@ export class Api {
 
   /** Sends a request; the answer's body is JSON, or `null`. */
   async send(method: string, path: string, options: Options = {}): Promise<Answer> {
-    const headers: Record<string, string> = { Authorization: this.authorization, ...options.headers };
+    const authorization = options.authorization ?? this.authorization;
+    const headers: Record<string, string> = { Authorization: authorization, ...options.headers };
     const body = options.raw ?? (options.body === undefined ? null : JSON.stringify(options.body));
     if (options.body !== undefined) {
       headers["Content-Type"] = "application/json; charset=utf-8";
@@ -61,7 +64,7 @@ export class Api {
     }
     const content = await answer.text();
     if (!answer.ok) {
-      if (answer.status === 401) {
+      if (answer.status === 401 && options.authorization === undefined) {
         this.ended();
       }
       throw new Refused(answer.status, refusal(answer.status, content));

@@ -7,6 +7,7 @@ import { brief, clock, count, isObject, pretty, type Json } from "../format";
 import { isOf, numbers } from "../store";
 import type { Entry } from "../stream";
 import { Table } from "../table";
+import { Simulate } from "./simulate";
 
 const SHOWN = 25;
 
@@ -35,6 +36,7 @@ export class Telemetry implements View {
   #pause = button("Pause", () => this.#toggle(), "", { "aria-pressed": "false" });
   #none = empty("No messages yet", h("p", {}, "They appear here as soon as the device sends them."));
   #chartPanel: HTMLElement;
+  #simulate: Simulate;
   #paused = false;
   #seen = 0;
   #tenth = "";
@@ -53,10 +55,13 @@ export class Telemetry implements View {
     this.#table = new Table<Entry>(columns, (message) => this.#choose(message), "Messages");
     this.#table.element.classList.add("even");
     this.#chartPanel = h("section", { class: "panel", hidden: true }, h("h2", {}, "Numbers"), this.#chart.element);
-    const head = h("div", { class: "panel-head" }, h("h2", {}, "Messages"), this.#rate, h("span", { class: "grow" }), this.#pause);
+    this.#simulate = new Simulate(context, target);
+    const head = h("div", { class: "panel-head" }, h("h2", {}, "Messages"), this.#rate, h("span", { class: "grow" }),
+      this.#pause, this.#simulate.toggle);
     this.element = h(
       "div",
       {},
+      this.#simulate.element,
       this.#chartPanel,
       h("section", { class: "panel" }, head, this.#table.element, this.#none, this.#detail),
     );
@@ -72,6 +77,7 @@ export class Telemetry implements View {
 
   leave(): void {
     this.context.store.onTelemetry = undefined;
+    this.#simulate.stop();
     this.#chart.recolour();
   }
 
