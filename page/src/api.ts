@@ -3,8 +3,6 @@
 import { isObject, text, type Json, type JsonObject } from "./format";
 import type { Session } from "./session";
 
-const VERSION = "api-version=2021-04-12";
-
 /** The longest answer that is shown, in characters. */
 const LONGEST = 32 << 20;
 
@@ -36,11 +34,17 @@ export interface Options {
 export class Api {
   constructor(
     private readonly session: Session,
+    private readonly version: (path: string) => string,
     private readonly ended: () => void,
   ) {}
 
   get hostname(): string {
     return this.session.hostname;
+  }
+
+  /** The id of the namespace in the management API. */
+  get resourceId(): string {
+    return this.session.resourceId;
   }
 
   get authorization(): string {
@@ -55,7 +59,8 @@ export class Api {
     if (options.body !== undefined) {
       headers["Content-Type"] = "application/json; charset=utf-8";
     }
-    const target = `${path}?${VERSION}${options.query ?? ""}`;
+    const query = `${this.version(path)}${options.query ?? ""}`.replace(/^&/, "");
+    const target = query === "" ? path : `${path}?${query}`;
     let answer: Response;
     try {
       answer = await fetch(target, { method, headers, body, credentials: "omit", cache: "no-store" });
@@ -103,6 +108,7 @@ function refusal(status: number, content: string): string {
   try {
     const body: unknown = JSON.parse(content);
     message = text(body, "Message") ?? text(body, "message") ?? message;
+    message = isObject(body) ? (text(body["error"], "message") ?? message) : message;
     const inner: unknown = JSON.parse(message);
     message = text(inner, "message") ?? message;
   } catch {

@@ -1,29 +1,20 @@
 /** The page: its frame, the addresses of its views, and the time at which they are drawn. */
 
+import { address } from "./address";
 import { Api } from "./api";
 import type { Context, View } from "./context";
 import { fill, h, say } from "./dom";
 import { count } from "./format";
+import { HUB } from "./hub";
+import { NAMESPACE } from "./namespace";
+import type { Service } from "./service";
 import { closeSession, openSession, type Session } from "./session";
 import { Store } from "./store";
 import { Stream } from "./stream";
-import { Device } from "./views/device";
-import { Devices } from "./views/devices";
-import { Events } from "./views/events";
-import { Faults } from "./views/faults";
-import { Packets } from "./views/packets";
 
 /** Milliseconds between two drawings: what is drawn more often nobody can read. Four times as many where much comes. */
 const PACE = 250;
 const MUCH = 100;
-
-const PLACES = [
-  ["devices", "Devices"],
-  ["packets", "Packets"],
-  ["events", "Events"],
-  ["refusals", "Refusals"],
-  ["faults", "Faults"],
-] as const;
 
 const STATES = {
   connecting: "Connecting…",
@@ -31,39 +22,6 @@ const STATES = {
   waiting: "Reconnecting…",
   ended: "Ended",
 } as const;
-
-function viewOf(context: Context, parts: string[]): View {
-  const [place, device, word, module, tab] = parts;
-  if (place === "devices" && device !== undefined) {
-    return word === "modules" && module !== undefined
-      ? new Device(context, { device, module }, tab ?? "")
-      : new Device(context, { device }, word ?? "");
-  }
-  switch (place) {
-    case "packets":
-      return new Packets(context);
-    case "events":
-      return new Events(context);
-    case "refusals":
-      return new Events(context, undefined, "Refusals");
-    case "faults":
-      return new Faults(context);
-    default:
-      return new Devices(context);
-  }
-}
-
-/** The parts of the address behind `#/`. */
-function address(): string[] {
-  const parts = location.hash.replace(/^#\/?/, "").split("/");
-  return parts.filter((part) => part !== "").map((part) => {
-    try {
-      return decodeURIComponent(part);
-    } catch {
-      return part;
-    }
-  });
-}
 
 class App {
   #main = h("main", { id: "main", tabindex: -1 });
@@ -76,10 +34,17 @@ class App {
   #over = false;
   #turn = 0;
 
-  constructor(session: Session) {
-    this.#context = { api: new Api(session, () => this.#end()), store: this.#store };
+  #home: string;
+
+  constructor(
+    session: Session,
+    private readonly service: Service,
+  ) {
+    const api = new Api(session, (path) => service.version(path), () => this.#end());
+    this.#context = { api, store: this.#store, service };
+    this.#home = service.places[0]?.[0] ?? "";
     document.title = `${session.hostname} – azmqtt`;
-    const brand = h("a", { class: "brand", href: "#/devices" }, h("span", { class: "mark", "aria-hidden": "true" }), "azmqtt");
+    const brand = h("a", { class: "brand", href: `#/${this.#home}` }, h("span", { class: "mark", "aria-hidden": "true" }), "azmqtt");
     fill(
       document.body,
       h("a", { class: "skip", href: "#main", onclick: (event: Event) => (event.preventDefault(), this.#main.focus()) }, "Skip to content"),
@@ -95,7 +60,7 @@ class App {
 
   #watch(): void {
     const store = this.#store;
-    const stream = new Stream(this.#context.api.authorization, {
+    const stream = new Stream(this.#context.api.authorization, this.service.streams, {
       entry: (entry) => store.entry(entry),
       lost: (_, lost) => (store.lost += lost),
       arrived: () => undefined,
@@ -112,11 +77,11 @@ class App {
     }
     const parts = address();
     this.#view?.leave?.();
-    this.#view = viewOf(this.#context, parts);
-    const current = parts[0] ?? "devices";
+    this.#view = this.service.view(this.#context, parts);
+    const current = parts[0] ?? this.#home;
     fill(
       this.#nav,
-      ...PLACES.map(([name, title]) =>
+      ...this.service.places.map(([name, title]) =>
         h("a", { href: `#/${name}`, "aria-current": name === current ? "page" : undefined, class: name }, title),
       ),
     );
@@ -147,13 +112,24 @@ class App {
       this.#over = true;
       this.#view?.leave?.();
       closeSession();
-      closed("This tab is not connected any more", "The hub was started anew, or too many tabs were opened since.");
+      closed(
+        "This tab is not connected any more",
+        `The ${this.service.word} was started again, or too many tabs were opened since.`,
+        this.service,
+      );
     }
   }
 }
 
+/** How a link is made. */
+const LINKS = {
+  hub: ["azmqtt hub --open", "azmqtt hub page --trust ca.pem", "hub.page_url()"],
+  namespace: ["azmqtt namespace --open", "azmqtt namespace page --trust ca.pem", "namespace.page_url()"],
+};
+
 /** What is shown without a token. */
-function closed(title: string, reason: string): void {
+function closed(title: string, reason: string, service?: Service): void {
+  const links = [HUB, NAMESPACE].filter((each) => service === undefined || each === service).map(({ word }) => LINKS[word]);
   fill(
     document.body,
     h(
@@ -162,9 +138,9 @@ function closed(title: string, reason: string): void {
       h("span", { class: "mark large", "aria-hidden": "true" }),
       h("h1", {}, title),
       h("p", {}, reason),
-      h("p", {}, "Open the page by a link, which is good once and for a minute:"),
-      h("pre", {}, "azmqtt hub page --trust ca.pem\nazmqtt hub --open"),
-      h("p", { class: "muted" }, "In Python: webbrowser.open(hub.page_url())"),
+      h("p", {}, "Open the page by a link. It works once, within a minute:"),
+      h("pre", {}, links.map(([open, page]) => `${open}\n${page}`).join("\n\n")),
+      h("p", { class: "muted" }, `In Python: ${links.map(([, , url]) => `webbrowser.open(${url})`).join(" or ")}`),
     ),
   );
 }
@@ -172,11 +148,9 @@ function closed(title: string, reason: string): void {
 async function start(): Promise<void> {
   const session = await openSession().catch(() => undefined);
   if (session === undefined) {
-    closed("This page needs a link", "It may do everything with the hub, so that not everybody who finds it gets in.");
-  } else if (session.kind === "namespace") {
-    closed("This is a namespace", "The page shows local hubs.");
+    closed("This page needs a link", "It may do everything with the hub or namespace, so that not everybody who finds it gets in.");
   } else {
-    new App(session);
+    new App(session, session.kind === "hub" ? HUB : NAMESPACE);
   }
 }
 

@@ -54,6 +54,14 @@ export class Chart {
     this.#stale = true;
   }
 
+  /** Forgets everything. */
+  clear(): void {
+    this.#names = [];
+    this.#times = [];
+    this.#values = [];
+    this.recolour();
+  }
+
   get isEmpty(): boolean {
     return this.#times.length === 0;
   }

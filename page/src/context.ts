@@ -1,11 +1,13 @@
 /** What every view gets. */
 
 import type { Api } from "./api";
+import type { Service } from "./service";
 import type { Store } from "./store";
 
 export interface Context {
   api: Api;
   store: Store;
+  service: Service;
 }
 
 /** A part of the page that is shown at a time. */

@@ -54,6 +54,24 @@ export function button(label: string, act: () => void, kind = "", attributes: At
   return h("button", { type: "button", class: kind, onclick: act, ...attributes }, label);
 }
 
+/** A button of which the second press counts. */
+export function sureButton(label: string, act: () => void): HTMLButtonElement {
+  let sure = false;
+  const control = button(label, () => {
+    if (sure) {
+      act();
+      return;
+    }
+    sure = true;
+    control.textContent = "Press again to delete";
+    setTimeout(() => {
+      sure = false;
+      control.textContent = label;
+    }, 4000);
+  }, "danger");
+  return control;
+}
+
 let fields = 0;
 
 /** A label with its control, which gets an id. */

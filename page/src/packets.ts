@@ -1,6 +1,7 @@
 /** The timeline of packets: requests joined to their answers, and messages to their acknowledgements. */
 
 import { between, isObject } from "./format";
+import { codeName } from "./reason_codes";
 import type { Entry } from "./stream";
 
 /** A packet with what belongs to it. */
@@ -140,7 +141,7 @@ export function about(packet: Entry): string {
   }
   const codes = packet["return_codes"];
   if (Array.isArray(codes)) {
-    return codes.length === 0 ? "" : `code ${codes.join(", ")}`;
+    return codes.length === 0 ? "" : codes.map(codeName).join(", ");
   }
   if (packet["type"] === "CONNECT") {
     const session = packet["clean_session"] === true ? "new session" : "kept session";

@@ -8,6 +8,8 @@ export interface Session {
   token: string;
   kind: "hub" | "namespace";
   hostname: string;
+  /** Of a namespace in the management API; empty for a hub. */
+  resourceId: string;
 }
 
 function read(value: unknown): Session | undefined {
@@ -15,7 +17,9 @@ function read(value: unknown): Session | undefined {
   if (token === undefined || hostname === undefined || (kind !== "hub" && kind !== "namespace")) {
     return undefined;
   }
-  return { token, hostname, kind };
+  // As the service writes it, and as this tab keeps it.
+  const resourceId = text(value, "resource_id") ?? text(value, "resourceId") ?? "";
+  return { token, hostname, kind, resourceId };
 }
 
 /** The session of this tab, by the link that it was opened with or as it was before; `undefined` without either. */

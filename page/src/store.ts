@@ -59,7 +59,8 @@ class Rate {
 const FATES = 1000;
 
 export class Store {
-  readonly telemetry = new Ring<Entry>(2000);
+  /** Telemetry of devices, or what clients publish. */
+  readonly messages = new Ring<Entry>(2000);
   readonly events = new Ring<Entry>(4000);
   readonly timeline = new Timeline(4000);
   readonly rate = new Rate();
@@ -69,16 +70,16 @@ export class Store {
   lost = 0;
   /** Counts what has come, so that a view sees whether there is anything new. */
   version = 0;
-  /** The view of one device has a listener for its messages. */
-  onTelemetry: ((entry: Entry) => void) | undefined;
+  /** A view that shows messages as they come. */
+  onMessage: ((entry: Entry) => void) | undefined;
   onEvent: ((entry: Entry) => void) | undefined;
 
   entry(entry: Entry): void {
     this.version += 1;
-    if (entry.kind === "telemetry") {
-      this.telemetry.push(entry);
+    if (entry.kind === "telemetry" || entry.kind === "messages") {
+      this.messages.push(entry);
       this.rate.add();
-      this.onTelemetry?.(entry);
+      this.onMessage?.(entry);
     } else if (entry.kind === "packets") {
       this.timeline.push(entry);
     } else {

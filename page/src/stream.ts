@@ -1,4 +1,4 @@
-/** The one stream of a tab: telemetry, events and packets as they come (`GET /azmqtt/stream`, Server-Sent Events). */
+/** The one stream of a tab: messages, events and packets as they come (`GET /azmqtt/stream`, Server-Sent Events). */
 
 import { isObject, type JsonObject } from "./format";
 
@@ -55,13 +55,16 @@ export class EventLines {
 
 export class Stream {
   #lines = new EventLines();
-  #kinds = ["telemetry", "events", "packets"];
+  #kinds: readonly string[];
   #pause = 500;
 
   constructor(
     private readonly authorization: string,
+    kinds: readonly string[],
     private readonly listener: Listener,
-  ) {}
+  ) {
+    this.#kinds = kinds;
+  }
 
   /** Reads until the service does not know the token any more; connects anew after each end, where it was. */
   async run(): Promise<void> {

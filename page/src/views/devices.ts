@@ -1,10 +1,10 @@
 /** The devices of the hub: a list of any length, found by id or by a query. */
 
+import { href } from "../address";
 import { part } from "../api";
 import type { Context, View } from "../context";
 import { Notice, button, copyButton, empty, field, fill, h, say, select } from "../dom";
 import { ago, count, text, type JsonObject } from "../format";
-
 import { VirtualList } from "../virtual";
 
 interface Row {
@@ -19,10 +19,6 @@ const SELECT = "SELECT deviceId, status, connectionState, lastActivityTime FROM 
 /** Rows of one answer, and how many are asked for in all. */
 const PAGE = 1000;
 const MOST = 100_000;
-
-export function href(...parts: string[]): string {
-  return `#/${parts.map(part).join("/")}`;
-}
 
 function row(found: JsonObject): Row {
   return {

@@ -1,4 +1,4 @@
-/** What happens in the hub, and what it refused: why, and what to do. */
+/** What happens in the service, and what it refused: why, and what to do. */
 
 import type { Context, Target, View } from "../context";
 import { empty, field, h, say, select } from "../dom";
@@ -8,20 +8,8 @@ import { Table } from "../table";
 
 const SHOWN = 150;
 
-const FAMILIES: Record<string, (type: string) => boolean> = {
-  "All events": () => true,
-  Refusals: (type) => type.endsWith(".refused") || type === "method.failed" || type === "throttled",
-  Connections: (type) => type.startsWith("connection."),
-  Twins: (type) => type.startsWith("twin."),
-  Methods: (type) => type.startsWith("method."),
-  "Cloud-to-device": (type) => type.startsWith("c2d."),
-  Devices: (type) => type.startsWith("device."),
-  Uploads: (type) => type.startsWith("upload."),
-  Faults: (type) => type === "fault.struck" || type === "throttled",
-};
-
 /** What each event has besides this is told in one line. */
-const COMMON = ["kind", "id", "time", "type", "device_id", "module_id", "reason", "advice"];
+const COMMON = ["kind", "id", "time", "type", "device_id", "module_id", "client", "reason", "advice"];
 
 function told(event: Entry): string {
   const rest = Object.entries(event).filter(([name, value]) => !COMMON.includes(name) && value !== null);
@@ -31,13 +19,14 @@ function told(event: Entry): string {
 
 function tone(event: Entry): string {
   const type = text(event, "type") ?? "";
-  return FAMILIES["Refusals"]?.(type) || type === "fault.struck" ? "state different" : "state neutral";
+  return type.endsWith(".refused") || type === "method.failed" || type === "throttled" || type === "fault.struck" ? "state different" : "state neutral";
 }
 
 export class Events implements View {
   readonly element: HTMLElement;
   #table: Table<Entry>;
   #family: HTMLSelectElement;
+  #search = h("input", { type: "search", spellcheck: "false", autocomplete: "off" });
   #detail = h("pre", { class: "detail", hidden: true, tabindex: 0, "aria-label": "The chosen event" });
   #none = empty("Nothing yet");
   #drawn = "";
@@ -46,15 +35,19 @@ export class Events implements View {
     private readonly context: Context,
     private readonly target?: Target,
     family = "All events",
+    search = "",
   ) {
-    this.#family = select(Object.keys(FAMILIES));
+    const { families, who } = context.service;
+    this.#family = select(Object.keys(families));
     this.#family.value = family;
     this.#family.addEventListener("change", () => this.draw());
+    this.#search.value = search;
+    this.#search.addEventListener("input", () => this.draw());
     this.#table = new Table<Entry>(
       [
         { title: "Time", text: (event) => clock(event.time), className: "time" },
         { title: "Event", text: (event) => text(event, "type") ?? "", kind: tone },
-        ...(target ? [] : [{ title: "Device", text: whom, className: "code who" }]),
+        ...(target ? [] : [{ title: who.title, text: who.of, className: "code who" }]),
         { title: "What", text: (event) => brief(told(event), 200), className: "grow" },
         { title: "What to do", text: (event) => text(event, "advice") ?? "", className: "advice" },
       ],
@@ -66,7 +59,7 @@ export class Events implements View {
       "div",
       {},
       h("div", { class: target ? "panel-head" : "title" }, title),
-      h("div", { class: "toolbar" }, field("Show", this.#family)),
+      h("div", { class: "toolbar" }, field("Show", this.#family), target ? null : field("Search", this.#search)),
       h("div", { class: "panel flush" }, this.#table.element, this.#none),
       this.#detail,
     );
@@ -74,15 +67,17 @@ export class Events implements View {
   }
 
   draw(): void {
-    const key = `${this.context.store.version} ${this.#family.value}`;
+    const key = `${this.context.store.version} ${this.#family.value} ${this.#search.value}`;
     if (key === this.#drawn) {
       return;
     }
     this.#drawn = key;
-    const wanted = FAMILIES[this.#family.value] ?? (() => true);
+    const { families, who } = this.context.service;
+    const wanted = families[this.#family.value] ?? (() => true);
+    const part = this.#search.value.trim().toLowerCase();
     const rows = this.context.store.events.newest(SHOWN, (event) => {
       const mine = !this.target || (event["device_id"] === this.target.device && (event["module_id"] ?? undefined) === this.target.module);
-      return mine && wanted(text(event, "type") ?? "");
+      return mine && wanted(text(event, "type") ?? "") && (part === "" || `${who.of(event)} ${told(event)}`.toLowerCase().includes(part));
     });
     this.#table.show(rows);
     this.#table.element.hidden = rows.length === 0;
@@ -95,9 +90,4 @@ export class Events implements View {
     say(this.#detail, pretty(shown));
     this.#detail.scrollIntoView({ block: "nearest" });
   }
-}
-
-function whom(event: Entry): string {
-  const module = text(event, "module_id");
-  return `${text(event, "device_id") ?? text(event, "remote") ?? ""}${module === undefined ? "" : `/${module}`}`;
 }

@@ -3,41 +3,7 @@
 import type { Context, View } from "../context";
 import { Notice, button, empty, field, fill, h, panel, select } from "../dom";
 import { isObject, type Json, type JsonObject } from "../format";
-
-const INCOMING = ["received", "telemetry", "twin_get", "twin_patch", "method_response", "subscribe", "acknowledgement"];
-const OUTGOING = ["sent", "connack", "puback", "suback", "twin_answer", "desired_patch", "cloud_message", "method_request"];
-
-/** Each fault with the moments that it may be on; the first is the one by default. */
-const FAULTS: Record<string, string[]> = {
-  drop: ["now", "accept", "connect", "request", ...INCOMING, ...OUTGOING],
-  lose: ["puback", ...OUTGOING.filter((on) => on !== "puback"), ...INCOMING, "request"],
-  delay: ["puback", "now", "accept", "connect", "request", ...INCOMING, ...OUTGOING.filter((on) => on !== "puback")],
-  duplicate: ["cloud_message", ...OUTGOING.filter((on) => on !== "cloud_message")],
-  cut: OUTGOING,
-  corrupt: ["now", ...OUTGOING],
-  refuse: ["connect"],
-  silence: ["now", "accept", "connect", ...INCOMING],
-  reset: ["accept"],
-  shut_down: ["now"],
-  answer: ["twin_request", "twin_get", "twin_patch", "request"],
-  expire_token: ["now", ...INCOMING],
-  take_over: ["now", ...INCOMING],
-  throttle: ["now"],
-  quota_exceeded: ["now"],
-};
-
-/** Seconds: as long as anybody looks at the page. */
-const A_DAY = 86_400;
-
-/** Faults that people switch on and off. */
-const SWITCHES: { title: string; hint: string; rule: JsonObject }[] = [
-  { title: "Throttling", hint: "Over the rate: telemetry waits, requests are answered 429", rule: { fault: "throttle", lasting: A_DAY } },
-  { title: "Quota used up", hint: "Telemetry ends the connection", rule: { fault: "quota_exceeded", lasting: A_DAY } },
-  { title: "Refuse connections", hint: "CONNACK 3: the server is unavailable", rule: { fault: "refuse", on: "connect", code: 3, lasting: A_DAY } },
-  { title: "Lose acknowledgements", hint: "Messages arrive, and no PUBACK is sent", rule: { fault: "lose", on: "puback", lasting: A_DAY } },
-  { title: "Slow network", hint: "Everything to devices comes 2 s later", rule: { fault: "delay", on: "sent", seconds: 2, lasting: A_DAY } },
-  { title: "Service errors", hint: "Twin requests are answered 503", rule: { fault: "answer", on: "twin_request", status: 503, lasting: A_DAY } },
-];
+import type { Switch } from "../service";
 
 const PATH = "/azmqtt/faults";
 
@@ -51,7 +17,7 @@ interface Known {
 export class Faults implements View {
   readonly element: HTMLElement;
   #notice = new Notice();
-  #device = h("input", { type: "text", placeholder: "All devices", spellcheck: "false", autocomplete: "off" });
+  #target: HTMLInputElement;
   #switches = h("div", { class: "switches" });
   #list = h("div", { class: "plain-list" });
   #known: Known[] = [];
@@ -59,16 +25,18 @@ export class Faults implements View {
   #shown = "";
 
   constructor(private readonly context: Context) {
+    const { one } = this.#faults.target;
+    this.#target = this.#targetInput();
     this.element = h(
       "div",
       {},
       h("div", { class: "title" }, h("h1", {}, "Faults")),
       this.#notice.element,
-      panel("Switches", h("div", { class: "row" }, field("For device", this.#device, "Empty for all devices")), this.#switches),
+      panel("Switches", h("div", { class: "row" }, field(`For ${one}`, this.#target, "Empty for all")), this.#switches),
       this.#form(),
       panel("Faults that are set", this.#list),
     );
-    this.#device.addEventListener("input", () => this.#show());
+    this.#target.addEventListener("input", () => this.#show());
     this.#timer = setInterval(() => void this.#load(), 2000);
     void this.#load();
   }
@@ -93,30 +61,40 @@ export class Faults implements View {
     }
   }
 
-  get #target(): JsonObject {
-    const device = this.#device.value.trim();
-    return device === "" ? {} : { device_id: device };
+  get #faults(): Context["service"]["faults"] {
+    return this.context.service.faults;
+  }
+
+  #targetInput(): HTMLInputElement {
+    return h("input", { type: "text", placeholder: this.#faults.target.all, spellcheck: "false", autocomplete: "off" });
+  }
+
+  /** The member of a rule that names whose traffic it is for. */
+  #whose(input: HTMLInputElement): JsonObject {
+    const name = input.value.trim();
+    return name === "" ? {} : { [this.#faults.target.member]: name };
   }
 
   /** The set fault that a switch stands for, for the device that is named. */
   #of(rule: JsonObject): Known | undefined {
-    const wanted = { ...rule, ...this.#target };
+    const { member } = this.#faults.target;
+    const wanted: JsonObject = { ...rule, ...this.#whose(this.#target) };
     return this.#known.find(
       (known) =>
         !known.over &&
-        known.rule["device_id"] === wanted["device_id"] &&
+        known.rule[member] === wanted[member] &&
         Object.entries(wanted).every(([name, value]) => known.rule[name] === value),
     );
   }
 
   #show(): void {
-    const key = JSON.stringify([this.#known, this.#device.value]);
+    const key = JSON.stringify([this.#known, this.#target.value]);
     if (key === this.#shown) {
       return;
     }
     this.#shown = key;
     const had = document.activeElement?.id;
-    fill(this.#switches, ...SWITCHES.map((each, at) => this.#switch(each, `switch-${at}`)));
+    fill(this.#switches, ...this.#faults.switches.map((each, at) => this.#switch(each, `switch-${at}`)));
     const active = this.#known.filter(({ over }) => !over);
     const rows = this.#known.map((known) => this.#row(known)).reverse();
     const clear = button("Remove all", () => void this.#send("DELETE", PATH));
@@ -126,11 +104,11 @@ export class Faults implements View {
     }
   }
 
-  #switch({ title, hint, rule }: (typeof SWITCHES)[number], id: string): HTMLElement {
+  #switch({ title, hint, rule }: Switch, id: string): HTMLElement {
     const known = this.#of(rule);
     const box = h("input", { type: "checkbox", role: "switch", id, checked: known !== undefined });
     box.addEventListener("change", () => {
-      void (known ? this.#send("DELETE", `${PATH}/${known.id}`) : this.#send("POST", PATH, { ...rule, ...this.#target }));
+      void (known ? this.#send("DELETE", `${PATH}/${known.id}`) : this.#send("POST", PATH, { ...rule, ...this.#whose(this.#target) }));
     });
     return h("label", { class: "switch", for: id }, box, h("span", {}, h("strong", {}, title), h("small", {}, hint)));
   }
@@ -150,18 +128,19 @@ export class Faults implements View {
   }
 
   #form(): HTMLElement {
-    const fault = select(Object.keys(FAULTS));
-    const on = select(FAULTS["drop"] as string[]);
-    const device = h("input", { type: "text", placeholder: "All devices", spellcheck: "false", autocomplete: "off" });
+    const { moments, target, status: statusOf, statusLabel } = this.#faults;
+    const fault = select(Object.keys(moments));
+    const on = select(moments["drop"] ?? []);
+    const whose = this.#targetInput();
     const amount = (): HTMLInputElement => h("input", { type: "number", min: 0, step: "any" });
     const [count, lasting, seconds, status] = [amount(), amount(), amount(), amount()];
     fault.addEventListener("change", () => {
-      fill(on, ...(FAULTS[fault.value] ?? []).map((moment) => h("option", { value: moment }, moment)));
+      fill(on, ...(moments[fault.value] ?? []).map((moment) => h("option", { value: moment }, moment)));
     });
     const form = h("form", {
       onsubmit: (event: Event) => {
         event.preventDefault();
-        const rule: JsonObject = { fault: fault.value, on: on.value };
+        const rule: JsonObject = { fault: fault.value, on: on.value, ...this.#whose(whose) };
         const set = (name: string, input: HTMLInputElement): void => {
           if (input.value !== "") {
             rule[name] = input.valueAsNumber;
@@ -170,10 +149,7 @@ export class Faults implements View {
         set("count", count);
         set("lasting", lasting);
         set("seconds", seconds);
-        set(fault.value === "refuse" ? "code" : "status", status);
-        if (device.value.trim() !== "") {
-          rule["device_id"] = device.value.trim();
-        }
+        set(statusOf(fault.value), status);
         void this.#send("POST", PATH, rule);
       },
     });
@@ -181,11 +157,11 @@ export class Faults implements View {
       h("div", { class: "row" },
         field("Fault", fault),
         field("On", on),
-        field("Device", device),
+        field(capital(target.one), whose),
         field("Count", count, "Once without"),
         field("Lasting", lasting, "Seconds"),
         field("Delay", seconds, "Seconds: delay, silence"),
-        field("Status or code", status, "answer, refuse")),
+        field(statusLabel, status, "answer, refuse")),
       h("div", { class: "row" }, h("button", { type: "submit", class: "primary" }, "Set")),
     );
     return panel("Set a fault", form);
@@ -201,4 +177,8 @@ export class Faults implements View {
     this.#shown = "";
     await this.#load();
   }
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }

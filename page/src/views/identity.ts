@@ -1,7 +1,7 @@
 /** The identity of a device or module: keys, connection string, whether it may connect. */
 
 import type { Context, Target, View } from "../context";
-import { Notice, button, copyButton, fill, h, panel } from "../dom";
+import { Notice, button, copyButton, fill, h, panel, sureButton } from "../dom";
 import { ago, isObject, text, type Json, type JsonObject } from "../format";
 import { linkTo, pathOf } from "./target";
 
@@ -92,21 +92,7 @@ export class Identity implements View {
       acts.append(button("New keys", () => void this.#change(identity, { authentication })));
     }
     const what = this.target.module === undefined ? "device" : "module";
-    let sure = false;
-    const remove = button(`Delete ${what}`, () => {
-      // The second press is the one that counts.
-      if (sure) {
-        void this.#remove();
-        return;
-      }
-      sure = true;
-      remove.textContent = "Press again to delete";
-      setTimeout(() => {
-        sure = false;
-        remove.textContent = `Delete ${what}`;
-      }, 4000);
-    }, "danger");
-    acts.append(h("span", { class: "grow" }), remove);
+    acts.append(h("span", { class: "grow" }), sureButton(`Delete ${what}`, () => void this.#remove()));
     return acts;
   }
 

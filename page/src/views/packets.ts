@@ -1,7 +1,7 @@
 /** The timeline of MQTT packets. */
 
 import type { Context, Target, View } from "../context";
-import { button, empty, field, h, say, select } from "../dom";
+import { button, empty, field, fill, h, say, select } from "../dom";
 import { brief, clock, pretty, span } from "../format";
 import { about, latency, payload, purpose, requestId, type Row } from "../packets";
 import { Table } from "../table";
@@ -48,6 +48,7 @@ export class Packets implements View {
   readonly element: HTMLElement;
   #table: Table<Row>;
   #detail = h("pre", { class: "detail", hidden: true, tabindex: 0, "aria-label": "The chosen packet and its partner" });
+  #why = h("div", { class: "why" });
   #type = select(TYPES);
   #client = h("input", { type: "search", spellcheck: "false", autocomplete: "off", placeholder: "Client, topic or $rid" });
   #pause = button("Pause", () => this.#toggle(), "", { "aria-pressed": "false" });
@@ -58,13 +59,15 @@ export class Packets implements View {
   constructor(
     private readonly context: Context,
     private readonly target?: Target,
+    search = "",
   ) {
+    this.#client.value = search;
     const columns = [
       { title: "#", text: (row: Row) => String(row.packet.id), className: "number muted" },
       { title: "Time", text: (row: Row) => clock(row.packet.time), className: "time" },
       {
         title: "",
-        text: (row: Row) => (row.packet["direction"] === "to_server" ? "→ hub" : "← hub"),
+        text: (row: Row) => (row.packet["direction"] === "to_server" ? `→ ${context.service.word}` : `← ${context.service.word}`),
         kind: (row: Row) => (row.packet["direction"] === "to_server" ? "in" : "out"),
         className: "direction",
       },
@@ -84,6 +87,7 @@ export class Packets implements View {
       h("div", { class: "toolbar" }, field("Show", this.#type), field("Search", this.#client)),
       h("div", { class: "panel flush" }, this.#table.element, this.#none),
       this.#detail,
+      this.#why,
     );
     this.draw();
   }
@@ -110,8 +114,8 @@ export class Packets implements View {
     this.#none.hidden = rows.length > 0;
     if (rows.length === 0 && this.#none.childElementCount === 0) {
       const hint = store.recordsPackets
-        ? "They appear here as soon as a device connects."
-        : "This hub records none: start it with --open or --packets, or LocalHub(record_packets=True).";
+        ? "They appear here as soon as a client connects."
+        : this.context.service.recordsPackets;
       this.#none.append(empty("No packets", h("p", {}, hint)));
     }
   }
@@ -131,7 +135,9 @@ export class Packets implements View {
     this.#detail.hidden = false;
     const text = [row.request, row, row.answer].filter((one) => one !== undefined).map(({ packet: { kind: _, ...shown } }) => pretty(shown));
     say(this.#detail, text.join("\n\n"));
-    this.#detail.scrollIntoView({ block: "nearest" });
+    const why = this.context.service.why?.(this.context, row);
+    fill(this.#why, why);
+    (why === undefined ? this.#detail : this.#why).scrollIntoView({ block: "nearest" });
   }
 }
 

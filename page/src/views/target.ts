@@ -2,7 +2,7 @@
 
 import { part } from "../api";
 import type { Target } from "../context";
-import { href } from "./devices";
+import { href } from "../address";
 
 export function pathOf(top: "devices" | "twins", target: Target, ...rest: string[]): string {
   const module = target.module === undefined ? [] : ["modules", part(target.module)];
