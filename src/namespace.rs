@@ -104,6 +104,11 @@ impl Namespace {
         self.0.token()
     }
 
+    /// A one-time link to the page in the browser.
+    fn page_url(&self) -> PyResult<String> {
+        self.0.page_url().map_err(to_python)
+    }
+
     /// Puts every resource of a file in JSON.
     fn apply(&self, py: Python<'_>, file: &str) -> PyResult<()> {
         py.detach(|| self.0.apply(file)).map_err(to_python)

@@ -90,7 +90,7 @@ impl Shared {
             packets: PacketLog::new(config.packets),
             uploads: Uploads::new(config.file_uploads),
             throttle: Limiter::new(config.throttling, events.clone()),
-            page: Page::new(&config.hostname),
+            page: Page::new(&config.hostname, "hub"),
             config,
             disk,
             registry,

@@ -4,7 +4,7 @@ mod observing;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::authentication::{AUDIENCE, CaCertificate, ClientAuthentication, InvalidWebhook, TokenIssuer};
 use crate::broker::Broker;
@@ -144,6 +144,15 @@ impl Namespace {
     /// The bearer token of the management API; a secret, new at each start.
     pub fn token(&self) -> &str {
         self.shared.token.as_str()
+    }
+
+    /// A link that opens the namespace's page in a browser of this machine, `https://localhost:{HTTPS port}/#open=…`, a secret:
+    /// it is good once, and for a minute.
+    ///
+    /// # Errors
+    /// The system provides no random numbers.
+    pub fn page_url(&self) -> Result<String, NamespaceError> {
+        Ok(self.shared.page.make_link(Instant::now())?)
     }
 
     /// Makes a resource, or changes the one of its name: a client, a client group, a topic space, a permission binding, or a CA

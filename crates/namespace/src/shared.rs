@@ -18,6 +18,7 @@ use crate::store::kept::Store;
 use azmqtt_local::faults::{Connections, FaultError};
 use azmqtt_local::journal::Log;
 use azmqtt_local::packets::PacketLog;
+use azmqtt_local::page::Page;
 use azmqtt_local::state_dir::StateDir;
 use azmqtt_local::unauthenticated::UnauthenticatedLimits;
 use azmqtt_local::watch::{self, Event, Members, Streams};
@@ -51,6 +52,8 @@ pub struct Shared {
     pub operations: Operations,
     /// Who may use the management API.
     pub token: BearerToken,
+    /// Who may use the page in the browser.
+    pub page: Page,
     /// Where the broker writes down what is to outlast it, if there is a state directory.
     pub log: OnceLock<Arc<Log>>,
     /// Told when the broker has something to do earlier than before.
@@ -81,6 +84,8 @@ impl Shared {
             store: Store::new(&config, disk)?,
             operations: Operations::new(config.operation_time),
             token: BearerToken::generate()?,
+            page: Page::new(&config.hostname, "namespace")
+                .telling("resource_id", &config.resource.to_string()),
             broker: Mutex::new(broker.with_propagation(config.propagation).with_log(messages.clone())),
             messages,
             client_authentication: Mutex::new(config.client_authentication.clone()),

@@ -41,6 +41,18 @@ class ManagementMixin:
         """The bearer token of the management API: a secret, new at each start."""
         return self._core.token
 
+    def page_url(self) -> str:
+        """Return a link that opens the namespace's page in a browser of this machine, a secret.
+
+        It is good once, and for a minute: ``webbrowser.open(namespace.page_url())``. The tab that it opens may do
+        everything with the namespace, by a token that the tab keeps and that ends with the namespace.
+
+        Raises:
+            RuntimeError: The namespace is stopped.
+        """
+        self._check_running()
+        return self._core.page_url()
+
     def apply(self, resources: Mapping[str, Any] | str | os.PathLike[str]) -> None:
         """Create or change resources, given in the JSON of the management API. Other resources stay as they are.
 

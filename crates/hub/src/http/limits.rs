@@ -13,7 +13,6 @@ use tokio::time::sleep;
 use super::admission::{CALLER, is_known};
 use super::answer::Refusal;
 use super::caller::Caller;
-use super::page;
 use super::paths::identity;
 use super::rate::Rate;
 use crate::faults::RequestFault;
@@ -24,6 +23,7 @@ use crate::unix_time::unix_now;
 use azmqtt_dialect::ServiceError;
 use azmqtt_dialect::service_error::ErrorCode;
 use azmqtt_local::http::{Abort, Peer};
+use azmqtt_local::page;
 
 /// What is this hub's own: where faults are set and taken away, and where it is watched. Neither faults nor limits are in the way
 /// of that.
@@ -36,7 +36,7 @@ pub(super) async fn before(State(shared): State<Arc<Shared>>, request: Request, 
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let path = request.uri().path();
-    if OWN.iter().any(|own| path.starts_with(own)) || page::is_own(path) {
+    if OWN.iter().any(|own| path.starts_with(own)) || page::is_file(path) {
         return next.run(request).await;
     }
     let mut lost = false;

@@ -13,20 +13,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::answer::{JsonBody, Refusal, pass_over, read_body};
 use crate::error::HubError;
 use crate::http::access::Access;
 use crate::http::route::{Rate, Routes};
 use crate::shared::Shared;
-use azmqtt_local::page;
-
-/// What the paths begin with, but for the files.
-const PAGE: &str = "/azmqtt/page/";
-
-/// Of a request for a token, in bytes.
-const MAX_BODY: usize = 1024;
+use azmqtt_local::page::{self, LINK_IS_OVER, MAX_SESSION_REQUEST};
 
 pub(super) fn routes(routes: Routes) -> Routes {
     let rate = Rate::Uncounted;
@@ -35,11 +29,6 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .get("/assets/{name}", Access::anybody(), rate, file)
         .post("/azmqtt/page/session", Access::anybody(), rate, begin)
         .post("/azmqtt/page/links", Access::owner(), rate, link)
-}
-
-/// Whether a path is the page's: no fault is in the way of that.
-pub(super) fn is_own(path: &str) -> bool {
-    page::is_file(path) || path.starts_with(PAGE)
 }
 
 async fn file(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
@@ -55,19 +44,9 @@ async fn begin(
         pass_over(body).await;
         return Err(Refusal::unauthorized(&shared, reason));
     }
-    let body = read_body(body, MAX_BODY).await?;
-    let request: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let code = request.get("code").and_then(Value::as_str).unwrap_or_default();
-    match shared.page.redeem(code, Instant::now()).map_err(HubError::System)? {
-        Some(token) => Ok(JsonBody(json!({
-            "token": token,
-            "kind": "hub",
-            "hostname": shared.page.hostname(),
-        }))),
-        None => {
-            Err(Refusal::unauthorized(&shared, "the link to the page was used, or is older than a minute"))
-        }
-    }
+    let body = read_body(body, MAX_SESSION_REQUEST).await?;
+    let session = shared.page.begin_session(&body, Instant::now()).map_err(HubError::System)?;
+    session.map(JsonBody).ok_or_else(|| Refusal::unauthorized(&shared, LINK_IS_OVER))
 }
 
 async fn link(State(shared): State<Arc<Shared>>) -> Result<Response, Refusal> {

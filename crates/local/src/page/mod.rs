@@ -10,10 +10,12 @@
 //! | `files` | the page's files, in the program, and the headers they are sent with |
 //! | `place` | which requests come from the page itself |
 //! | `secret` | codes and tokens |
+//! | `session` | what the page is told when it shows a link's code |
 
 mod files;
 mod place;
 mod secret;
+mod session;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,8 @@ use azmqtt_net::sync::Mutex;
 pub use files::{file, is_file};
 use place::Place;
 use secret::Secret;
+use session::About;
+pub use session::{LINK_IS_OVER, MAX_SESSION_REQUEST};
 
 /// How long a link may be used.
 const LINK_LIFE: Duration = Duration::from_secs(60);
@@ -43,6 +47,7 @@ const MAX_TOKENS: usize = 32;
 /// Who may use the page of one service. It dies with the service.
 pub struct Page {
     hostname: String,
+    about: About,
     place: OnceLock<Place>,
     open: Mutex<Open>,
 }
@@ -56,19 +61,15 @@ struct Open {
 }
 
 impl Page {
-    /// The page of a service with that name. It answers nobody before [`Self::listens_on`].
-    pub fn new(hostname: &str) -> Self {
-        Self { hostname: hostname.to_owned(), place: OnceLock::new(), open: Mutex::default() }
+    /// The page of a service with that name, `hub` or `namespace`. It answers nobody before [`Self::listens_on`].
+    pub fn new(hostname: &str, kind: &str) -> Self {
+        let about = About::new(hostname, kind);
+        Self { hostname: hostname.to_owned(), about, place: OnceLock::new(), open: Mutex::default() }
     }
 
     /// The port, which is known once the service listens. Only the first call counts.
     pub fn listens_on(&self, port: u16) {
         self.place.get_or_init(|| Place::new(&self.hostname, port));
-    }
-
-    /// The name of the service.
-    pub fn hostname(&self) -> &str {
-        &self.hostname
     }
 
     /// `https://localhost:{port}/#open={code}`, a secret: the first to open it within a minute may do everything. What
@@ -90,7 +91,7 @@ impl Page {
     ///
     /// # Errors
     /// The system gives no random numbers.
-    pub fn redeem(&self, code: &str, now: Instant) -> io::Result<Option<String>> {
+    fn redeem(&self, code: &str, now: Instant) -> io::Result<Option<String>> {
         let Some(code) = Secret::from_hex(code) else { return Ok(None) };
         let token = Secret::generate()?;
         let mut open = self.open.lock();
@@ -114,6 +115,11 @@ impl Page {
     /// Whether a request shows `Authorization: Bearer …`, whatever is in it.
     pub fn shows_token(headers: &HeaderMap) -> bool {
         bearer(headers).is_some()
+    }
+
+    /// Whether a text has the form of a token.
+    pub fn is_token(text: &str) -> bool {
+        Secret::from_hex(text).is_some()
     }
 
     /// Whether a request comes from the page, with a token that is good.

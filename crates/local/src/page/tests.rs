@@ -7,7 +7,7 @@ use super::secret::Secret;
 use super::*;
 
 fn page() -> Page {
-    let page = Page::new("my.hub");
+    let page = Page::new("my.hub", "hub");
     page.listens_on(8443);
     page
 }
@@ -32,6 +32,22 @@ fn a_link_is_good_once() {
     let code = code(&page, now);
     assert!(page.redeem(&code, now).unwrap().is_some());
     assert!(page.redeem(&code, now).unwrap().is_none());
+}
+
+#[test]
+fn a_session_tells_what_the_page_is_of() {
+    let (page, now) = (page().telling("resource_id", "/subscriptions/…"), Instant::now());
+    let request = format!(r#"{{"code": "{}"}}"#, code(&page, now));
+    let session = page.begin_session(request.as_bytes(), now).unwrap().unwrap();
+    assert_eq!(
+        (&session["kind"], &session["hostname"], &session["resource_id"]),
+        (&"hub".into(), &"my.hub".into(), &"/subscriptions/…".into())
+    );
+    let bearer = format!("Bearer {}", session["token"].as_str().unwrap());
+    page.check(&headers(&[("host", "localhost:8443"), ("authorization", &bearer)])).unwrap();
+    for over in [request.as_bytes(), b"", b"{}", b"[]", b"\xff", br#"{"code": 7}"#, br#"{"code": ""}"#] {
+        assert!(page.begin_session(over, now).unwrap().is_none());
+    }
 }
 
 #[test]
@@ -117,7 +133,7 @@ fn nothing_but_a_token_authorises() {
 
 #[test]
 fn port_443_is_left_out() {
-    let page = Page::new("my.hub");
+    let page = Page::new("my.hub", "hub");
     page.listens_on(443);
     assert!(page.make_link(Instant::now()).unwrap().starts_with("https://localhost/#open="));
     page.check_place(&headers(&[("host", "localhost"), ("origin", "https://localhost")])).unwrap();
@@ -125,7 +141,7 @@ fn port_443_is_left_out() {
 
 #[test]
 fn before_it_listens_it_answers_nobody() {
-    let page = Page::new("my.hub");
+    let page = Page::new("my.hub", "hub");
     assert!(page.make_link(Instant::now()).is_err());
     assert!(page.check_place(&headers(&[("host", "localhost:0")])).is_err());
 }

@@ -9,7 +9,7 @@
 //! | `namespaces`, `children` | the namespace itself; what is in it |
 //! | `surroundings` | the resource group, and the provider, as much as clients ask for |
 //! | `progress` | how answers lead to long-running operations |
-//! | `faults`, `watch` | what the service does not have: faults on demand, and what happens in the namespace |
+//! | `faults`, `watch`, `page` | what the service does not have: faults on demand, what happens in the namespace, the page |
 
 mod address;
 mod answer;
@@ -19,6 +19,7 @@ mod filter;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod namespaces;
+mod page;
 mod progress;
 mod query;
 mod request;
@@ -64,9 +65,11 @@ pub const ROOT: &str = "/subscriptions";
 pub fn own_router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     faults::routes()
         .merge(watch::routes())
+        .merge(page::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)
         .layer(from_fn_with_state(shared.clone(), request::guard))
+        .merge(page::open_routes())
 }
 
 /// `/metrics`, and `/health`, which is for anybody.

@@ -22,6 +22,7 @@ use crate::resource_id::ResourceId;
 use crate::shared::Shared;
 use crate::store::ChangeError;
 use axum::http::StatusCode;
+use azmqtt_local::page::Page;
 use azmqtt_local::task;
 
 /// Bytes of a body.
@@ -31,7 +32,7 @@ const BODY_TIME: Duration = Duration::from_secs(20);
 /// How long the rest of a refused request is passed over, so that an honest sender gets to read why.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Lets the owner pass, before anything of the body is read.
+/// Lets the owner and the page pass, before anything of the body is read.
 pub async fn guard(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     match authenticate(&shared, &parts.headers) {
@@ -50,10 +51,17 @@ fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<(), Refusal> {
     };
     let header = header.to_str().unwrap_or_default();
     let (scheme, token) = header.split_once(' ').unwrap_or((header, ""));
-    if scheme.eq_ignore_ascii_case("Bearer") && shared.token.is(token.trim()) {
+    let token = if scheme.eq_ignore_ascii_case("Bearer") { token.trim() } else { "" };
+    if shared.token.is(token) {
         return Ok(());
     }
-    shared.note_request_refusal("management: the bearer token is wrong".to_owned());
+    let reason = if Page::is_token(token) {
+        let Err(reason) = shared.page.check(headers) else { return Ok(()) };
+        format!("page: {reason}")
+    } else {
+        "management: the bearer token is wrong".to_owned()
+    };
+    shared.note_request_refusal(reason);
     Err(Refusal::unauthenticated("InvalidAuthenticationToken", "The access token is invalid."))
 }
 
@@ -154,26 +162,30 @@ pub async fn json_of(headers: &HeaderMap, body: Body) -> Result<Value, Refusal> 
             return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message));
         }
     }
-    let bytes = timeout(BODY_TIME, read_body(body)).await;
-    let bytes = bytes.unwrap_or_else(|_| {
-        Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The body took too long."))
-    })?;
+    let bytes = bytes_of(body, MAX_BODY).await?;
     serde_json::from_slice(&bytes).map_err(|error| {
         let message = format!("The request content was invalid and could not be deserialized: '{error}'.");
         Refusal::bad_request("InvalidRequestContent", message)
     })
 }
 
-async fn read_body(body: Body) -> Result<BytesMut, Refusal> {
+/// A body of at most so many bytes.
+pub async fn bytes_of(body: Body, most: usize) -> Result<BytesMut, Refusal> {
+    timeout(BODY_TIME, read_body(body, most)).await.unwrap_or_else(|_| {
+        Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "RequestTimeout", "The body took too long."))
+    })
+}
+
+async fn read_body(body: Body, most: usize) -> Result<BytesMut, Refusal> {
     let mut body = body.into_data_stream();
     let mut bytes = BytesMut::new();
     while let Some(chunk) = body.next().await {
         let broken = |_| Refusal::bad_request("InvalidRequestContent", "The body is not whole.");
         let chunk = chunk.map_err(broken)?;
-        if bytes.len() + chunk.len() > MAX_BODY {
+        if bytes.len() + chunk.len() > most {
             drop(bytes);
             pass_over(Body::from_stream(body)).await;
-            let message = format!("The body has more than {MAX_BODY} bytes.");
+            let message = format!("The body has more than {most} bytes.");
             return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestContentTooLarge", message));
         }
         bytes.extend_from_slice(&chunk);
@@ -181,7 +193,8 @@ async fn read_body(body: Body) -> Result<BytesMut, Refusal> {
     Ok(bytes)
 }
 
-async fn pass_over(body: Body) {
+/// Passes over the body of a refused request, so that its sender gets to read why.
+pub async fn pass_over(body: Body) {
     let mut body = body.into_data_stream();
     // A sender that takes longer than this must do without.
     let _ = timeout(LINGER, async { while let Some(Ok(_)) = body.next().await {} }).await;

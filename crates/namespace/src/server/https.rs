@@ -1,11 +1,14 @@
-//! HTTPS: the management API, and MQTT over WebSockets. The service says nowhere at which path, so that any other will do.
+//! HTTPS: the management API, the page, and MQTT over WebSockets. The service says nowhere at which path, so that any other
+//! will do, and an upgrade at the page's paths, too.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use axum::http::header::UPGRADE;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
@@ -18,6 +21,7 @@ use crate::shared::Shared;
 use azmqtt_local::client_certificates::ClientChain;
 use azmqtt_local::handshake::ServerStream;
 use azmqtt_local::http::{self, HttpsStream, IdleTimeouts, Origins, Peer, check_upgrade};
+use azmqtt_local::page;
 use azmqtt_local::task;
 use azmqtt_local::unauthenticated::Unauthenticated;
 use azmqtt_net::websocket::{Role, WebSocketBytes};
@@ -28,6 +32,8 @@ pub fn router(shared: Arc<Shared>) -> Router {
         .nest(management::ROOT, management::router(&shared))
         .nest(management::OWN_ROOT, management::own_router(&shared))
         .merge(management::numbers(&shared))
+        .route("/", get(page_or_upgrade).fallback(upgrade))
+        .route("/assets/{name}", get(page_or_upgrade).fallback(upgrade))
         .fallback(upgrade)
         .with_state(shared)
 }
@@ -43,6 +49,13 @@ pub async fn serve(
     let limits = &config.connections;
     let timeouts = IdleTimeouts { read: limits.http_idle_timeout, write: limits.write_timeout };
     http::serve(stream, chain, router, timeouts, place, management::canonical).await;
+}
+
+async fn page_or_upgrade(shared: State<Arc<Shared>>, request: Request) -> Response {
+    if request.headers().contains_key(UPGRADE) {
+        return upgrade(shared, request).await;
+    }
+    page::file(&shared.page, request.uri().path(), request.headers())
 }
 
 /// Answers the upgrade and serves the client on what the connection becomes.

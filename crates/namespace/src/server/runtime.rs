@@ -54,6 +54,7 @@ async fn run(
         Ok(bound) => bound,
         Err(error) => return drop(ready.send(Err(error))),
     };
+    shared.page.listens_on(https);
     let protocols =
         [(Protocol::Mqtt, mqtt_listeners), (Protocol::Http(https::router(shared.clone())), https_listeners)];
     let mut accepting = Vec::new();

@@ -5,3 +5,4 @@ mod hostile;
 pub mod http;
 mod namespaces;
 mod operations;
+mod page;
