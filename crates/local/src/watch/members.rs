@@ -1,7 +1,6 @@
 //! JSON objects, member by member, written as they come.
 
-use std::fmt::{Display, Write};
-
+use serde_core::Serialize;
 use serde_json::Value;
 
 /// The members of a JSON object, without its braces: `"name":value,…`, in one line.
@@ -9,23 +8,29 @@ use serde_json::Value;
 pub struct Members(String);
 
 impl Members {
-    /// Adds a member. Names are not looked at: one that is there already is there twice.
+    /// Adds a member. Names are written as they are, without a look at them: one that is there already is there twice. A
+    /// value that JSON cannot hold is null.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.add(name, &value.into());
-        self
+    pub fn with(self, name: &str, value: impl Serialize) -> Self {
+        let json = serde_json::to_string(&value);
+        self.with_json(name, json.as_deref().unwrap_or("null"))
     }
 
     /// Adds a member whose value is JSON already, in one line.
     #[must_use]
     pub fn with_json(mut self, name: &str, json: &str) -> Self {
-        self.add(name, &json);
+        if !self.0.is_empty() {
+            self.0.push(',');
+        }
+        for part in ["\"", name, "\":", json] {
+            self.0.push_str(part);
+        }
         self
     }
 
     /// Adds a member, if it has a value.
     #[must_use]
-    pub fn with_some(self, name: &str, value: Option<impl Into<Value>>) -> Self {
+    pub fn with_some(self, name: &str, value: Option<impl Serialize>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
@@ -62,12 +67,6 @@ impl Members {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
-    }
-
-    fn add(&mut self, name: &str, value: &impl Display) {
-        let comma = if self.0.is_empty() { "" } else { "," };
-        // Writing to a String cannot fail.
-        let _ = write!(self.0, "{comma}{}:{value}", Value::from(name));
     }
 }
 

@@ -11,11 +11,13 @@
 //! | `query` | what a request asks for: the parameters, and the form of the answer |
 //! | `filter` | which entries a reader wants |
 //! | `form` | entries as JSON lines and as Server-Sent Events |
+//! | `allowance` | how many entries an answer with a rate may have |
 //! | `stream` | one answer: what is kept, then what comes, until its end |
 //! | `streams` | the open answers of a service: how many there may be, and their end |
 //! | `metrics` | the text format of Prometheus |
 //! | `time` | times as text |
 
+mod allowance;
 mod events;
 mod feed;
 mod filter;

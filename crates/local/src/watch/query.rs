@@ -56,6 +56,8 @@ pub struct Asked {
     pub wait: Option<Duration>,
     /// After so many entries it ends.
     pub limit: Option<u64>,
+    /// It has so many entries of each kind a second, the newest ones.
+    pub rate: Option<u64>,
     /// Its form.
     pub form: Form,
 }
@@ -99,6 +101,7 @@ struct Parameters {
     since: Option<String>,
     wait: Option<String>,
     limit: Option<String>,
+    rate: Option<String>,
     version: Option<String>,
 }
 
@@ -138,14 +141,15 @@ impl Asked {
             None if form == Form::Lines => Some(Duration::ZERO),
             None => None,
         };
-        let limit = parameters.limit.as_deref().map(count).transpose()?;
+        let limit = parameters.limit.as_deref().map(|text| count("limit", text)).transpose()?;
+        let rate = parameters.rate.as_deref().map(|text| count("rate", text)).transpose()?;
         let types = types(parameters.types.as_deref(), offer.types)?;
         if parameters.module.is_some() && parameters.who.is_none() {
             return Err(QueryError::Invalid { name: "module", must: "that of a device=".to_owned() });
         }
         let Parameters { who, module, topic, .. } = parameters;
         let filter = Filter { who, module, types, topic };
-        Ok(Self { several: offer.several, kinds, filter, wait, limit, form })
+        Ok(Self { several: offer.several, kinds, filter, wait, limit, rate, form })
     }
 }
 
@@ -162,6 +166,7 @@ impl Parameters {
                 "since" => ("since", &mut read.since),
                 "wait" => ("wait", &mut read.wait),
                 "limit" => ("limit", &mut read.limit),
+                "rate" => ("rate", &mut read.rate),
                 // The REST API's, which clients may add to every request.
                 "api-version" => ("api-version", &mut read.version),
                 name if name == offer.who => (offer.who, &mut read.who),
@@ -243,9 +248,9 @@ fn seconds(text: &str) -> Result<Duration, QueryError> {
         .ok_or_else(|| QueryError::Invalid { name: "wait", must: must() })
 }
 
-fn count(text: &str) -> Result<u64, QueryError> {
+fn count(name: &'static str, text: &str) -> Result<u64, QueryError> {
     let must = || "a whole number from 1 on".to_owned();
-    number(text).filter(|count| *count > 0).ok_or_else(|| QueryError::Invalid { name: "limit", must: must() })
+    number(text).filter(|count| *count > 0).ok_or_else(|| QueryError::Invalid { name, must: must() })
 }
 
 /// A whole number of digits alone.

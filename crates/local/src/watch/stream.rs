@@ -8,6 +8,7 @@ use futures_util::future::select_all;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
+use super::allowance::Allowance;
 use super::feed::{Feed, Page};
 use super::form::Form;
 use super::query::{Asked, Since};
@@ -30,6 +31,8 @@ pub(super) struct Stream {
     left: u64,
     /// When the last chunk was written.
     written: Instant,
+    /// Something was left out in the last round, because the answer has a rate.
+    skipped: bool,
     over: bool,
     place: Place,
 }
@@ -41,27 +44,34 @@ struct Reading {
     position: u64,
     /// The newest entry when the answer began, which is written however little time there is.
     newest: u64,
+    /// If the answer has a rate.
+    allowance: Option<Allowance>,
 }
 
 impl Stream {
     pub(super) fn new(asked: Asked, feeds: Vec<Arc<dyn Feed>>, place: Place) -> Self {
+        let now = Instant::now();
         let readings = asked.kinds.iter().zip(feeds).map(|((kind, since), feed)| {
             let newest = feed.newest();
             let position = match *since {
-                Since::Kept => feed.read(0, &asked.filter).lost,
+                Since::Kept => match asked.rate {
+                    Some(rate) => newest.saturating_sub(rate),
+                    None => feed.read(0, &asked.filter).lost,
+                },
                 Since::Now => newest,
                 // A number that this run has not reached is one of an earlier run.
                 Since::After(id) if id > newest => 0,
                 Since::After(id) => id,
             };
-            Reading { kind, feed, position, newest }
+            let allowance = asked.rate.map(|rate| Allowance::new(rate, now));
+            Reading { kind, feed, position, newest, allowance }
         });
-        let now = Instant::now();
         Self {
             readings: readings.collect(),
             until: now + asked.wait.unwrap_or(FOR_EVER),
             left: asked.limit.unwrap_or(u64::MAX),
             written: now,
+            skipped: false,
             over: false,
             asked,
             place,
@@ -72,6 +82,10 @@ impl Stream {
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         let (feeds, streams) = (self.feeds(), self.place.streams());
         while !self.over {
+            if self.skipped {
+                // An answer with a rate has its entries in chunks, not one by one.
+                sleep_until((self.written + PACE).min(self.until)).await;
+            }
             // Whatever comes from here on wakes the reader.
             let grown = feeds.iter().map(|feed| feed.grown().notified());
             let woken = select_all(grown.chain([streams.ending().notified()]).map(Box::pin));
@@ -107,11 +121,19 @@ impl Stream {
 
     /// A page of each feed, written; and whether there was anything, wanted or not.
     fn read(&mut self) -> (String, bool) {
-        let (mut out, mut moved) = (String::new(), false);
+        let (mut out, mut moved, now) = (String::new(), false, Instant::now());
+        self.skipped = false;
         for index in 0..self.readings.len() {
-            let reading = &self.readings[index];
-            let page = reading.feed.read(reading.position, &self.asked.filter);
-            moved |= page.reached != reading.position;
+            let reading = &mut self.readings[index];
+            let position = reading.position;
+            let skipped = reading.skip(now);
+            let mut page = reading.feed.read(position + skipped, &self.asked.filter);
+            if let Some(allowance) = &mut reading.allowance {
+                allowance.spend(page.reached.saturating_sub(position + skipped));
+            }
+            page.lost += skipped;
+            moved |= page.reached != position;
+            self.skipped |= skipped > 0;
             self.write(index, &page, &mut out);
         }
         (out, moved)
@@ -120,27 +142,45 @@ impl Stream {
     fn write(&mut self, index: usize, page: &Page, out: &mut String) {
         let form = self.asked.form;
         let kind = self.asked.several.then_some(self.readings[index].kind);
+        let (before, behind) = self.other_positions(index);
+        let position = |id: u64| format!("{before}{id}{behind}");
+        let reading = &mut self.readings[index];
         if page.lost > 0 {
-            self.readings[index].position += page.lost;
-            let object = Form::lost_object(kind, self.readings[index].position, page.lost);
-            form.write_lost(out, &object, &self.position());
+            reading.position += page.lost;
+            let object = Form::lost_object(kind, reading.position, page.lost);
+            form.write_lost(out, &object, &position(reading.position));
         }
         for entry in &page.entries {
             if self.left == 0 {
                 return;
             }
             self.left -= 1;
-            self.readings[index].position = entry.id;
-            form.write(out, &Form::object(kind, entry), &self.position());
+            reading.position = entry.id;
+            form.write(out, &Form::object(kind, entry), &position(entry.id));
         }
-        self.readings[index].position = page.reached;
+        reading.position = page.reached;
     }
 
-    /// What the reader shows to go on from here.
-    fn position(&self) -> String {
-        let positions = self.readings.iter().map(|Reading { kind, position, .. }| {
-            if self.asked.several { format!("{kind}:{position}") } else { position.to_string() }
-        });
-        positions.collect::<Vec<_>>().join(",")
+    /// What stands around the position in one feed in what the reader shows to go on: `telemetry:3,events:` and `,packets:7`.
+    fn other_positions(&self, index: usize) -> (String, String) {
+        if !self.asked.several {
+            return Default::default();
+        }
+        let readings = self.readings.iter();
+        let mut shown: Vec<_> =
+            readings.map(|Reading { kind, position, .. }| format!("{kind}:{position}")).collect();
+        shown[index] = format!("{}:", self.readings[index].kind);
+        let (before, behind) = shown.split_at(index + 1);
+        let comma = if behind.is_empty() { "" } else { "," };
+        (before.join(","), format!("{comma}{}", behind.join(",")))
+    }
+}
+
+impl Reading {
+    /// How many of the entries that come next a reader with a rate does not get: it is given the newest.
+    fn skip(&mut self, now: Instant) -> u64 {
+        let Some(allowance) = &mut self.allowance else { return 0 };
+        let behind = self.feed.newest().saturating_sub(self.position);
+        behind.saturating_sub(allowance.at(now))
     }
 }

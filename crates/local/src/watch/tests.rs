@@ -124,6 +124,7 @@ fn what_cannot_be_asked_for_is_named() {
     refused("wait=nan", "wait");
     refused("wait=99999999", "wait");
     refused("limit=0", "limit");
+    refused("rate=0", "rate");
     refused("since=+1", "since");
     refused("since=99999999999999999999", "since");
     refused("since=events:1", "since");
@@ -196,6 +197,35 @@ async fn an_answer_has_what_is_kept_and_what_is_lost() {
     assert_eq!(objects(asked("since=5000&limit=1").unwrap(), vec![ring.clone()]).await[0]["lost"], 400);
     assert!(objects(asked("device=e").unwrap(), vec![ring.clone()]).await.is_empty());
     assert!(objects(asked("since=now").unwrap(), vec![ring]).await.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_with_a_rate_has_the_newest_and_counts_the_others() {
+    let ring = events(2000);
+    (0..1000).for_each(|_| push(&ring, "d"));
+    let streams = Arc::new(Streams::default());
+    let answer = streams.open(asked("rate=100&wait=10").unwrap(), vec![ring.clone()]).unwrap();
+    let reader = tokio::spawn(answer.into_body().into_data_stream().collect::<Vec<_>>());
+    // Twice the rate, for five seconds.
+    for _ in 0..500 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        push(&ring, "d");
+        push(&ring, "d");
+    }
+    let chunks: Vec<_> = reader.await.unwrap().into_iter().map(Result::unwrap).collect();
+    let text = String::from_utf8(chunks.concat()).unwrap();
+    let objects: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (mut reached, mut shown, mut lost) = (900, 0, 0);
+    for object in &objects {
+        let count = object["lost"].as_u64();
+        reached += count.unwrap_or(1);
+        assert_eq!(object["id"], reached, "each is shown or counted, in order");
+        lost += count.unwrap_or_default();
+        shown += u64::from(count.is_none());
+    }
+    assert_eq!(reached, 2000);
+    assert!((550..=650).contains(&shown), "{shown} shown, {lost} lost");
+    assert!(chunks.len() < 400, "{} chunks: entries are gathered", chunks.len());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,63 @@
+//! How many entries an answer with a rate may have: so many a second, and those of one second at once.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// What a reader with a rate may still have.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    per_second: u64,
+    /// Entries; what a page had beyond the allowance is owed.
+    left: i128,
+    /// Up to when it has grown.
+    at: Instant,
+}
+
+impl Allowance {
+    /// One second's entries, at once.
+    pub(super) fn new(per_second: u64, now: Instant) -> Self {
+        Self { per_second, left: per_second.into(), at: now }
+    }
+
+    /// How many entries there may be now.
+    pub(super) fn at(&mut self, now: Instant) -> u64 {
+        let passed = now.saturating_duration_since(self.at).min(Duration::from_secs(1));
+        let grown = u128::from(self.per_second) * passed.as_millis() / 1000;
+        if grown > 0 {
+            let most = i128::from(self.per_second);
+            self.left = (self.left + i128::try_from(grown).unwrap_or(most)).min(most);
+            self.at = now;
+        }
+        u64::try_from(self.left).unwrap_or_default()
+    }
+
+    /// There were so many.
+    pub(super) fn spend(&mut self, entries: u64) {
+        self.left -= i128::from(entries);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_grows_with_the_time_and_never_beyond_a_second() {
+        let start = Instant::now();
+        let after = |millis: u64| start + Duration::from_millis(millis);
+        let mut allowance = Allowance::new(100, start);
+        assert_eq!(allowance.at(start), 100);
+        allowance.spend(130);
+        assert_eq!(allowance.at(after(100)), 0, "20 are owed");
+        assert_eq!(allowance.at(after(500)), 20);
+        // Time that is not yet worth an entry is not lost.
+        assert_eq!(allowance.at(after(505)), 20);
+        assert_eq!(allowance.at(after(510)), 21);
+        assert_eq!(allowance.at(after(60_000)), 100);
+        // Rates beyond all bounds are possible.
+        let mut endless = Allowance::new(u64::MAX, start);
+        endless.spend(u64::MAX);
+        assert_eq!(endless.at(after(1000)), u64::MAX);
+    }
+}
