@@ -62,7 +62,7 @@ class App {
     const store = this.#store;
     const stream = new Stream(this.#context.api.authorization, this.service.streams, {
       entry: (entry) => store.entry(entry),
-      lost: (_, lost) => (store.lost += lost),
+      lost: (kind, lost) => store.leaveOut(kind, lost),
       arrived: () => undefined,
       state: (state) => (store.state = state),
       noPackets: () => (store.recordsPackets = false),
@@ -97,11 +97,11 @@ class App {
       return;
     }
     requestAnimationFrame(() => {
-      const { state, rate, lost } = this.#store;
+      const { state, rate, leftOut } = this.#store;
       this.#state.dataset["state"] = state;
       say(this.#state, STATES[state]);
-      const missed = lost > 0 ? `, ${count(lost)} missed` : "";
-      say(this.#rate, `${count(Math.round(rate.perSecond))} messages/s${missed}`);
+      const hidden = leftOut > 0 ? `, ${count(leftOut)} not shown` : "";
+      say(this.#rate, `${count(Math.round(rate.perSecond))} messages/s${hidden}`);
       this.#view?.draw?.();
     });
   }

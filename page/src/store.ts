@@ -36,13 +36,13 @@ export class Ring<T> {
 class Rate {
   #slots: [number, number][] = [];
 
-  add(): void {
+  add(messages: number): void {
     const second = Math.floor(Date.now() / 1000);
     const last = this.#slots.at(-1);
     if (last?.[0] === second) {
-      last[1] += 1;
+      last[1] += messages;
     } else {
-      this.#slots.push([second, 1]);
+      this.#slots.push([second, messages]);
       this.#slots = this.#slots.slice(-6);
     }
   }
@@ -67,7 +67,8 @@ export class Store {
   readonly fates = new Map<string, { type: string; time: string }>();
   state: StreamState = "connecting";
   recordsPackets = true;
-  lost = 0;
+  /** Messages that did not come, because there were too many. */
+  leftOut = 0;
   /** Counts what has come, so that a view sees whether there is anything new. */
   version = 0;
   /** A view that shows messages as they come. */
@@ -76,9 +77,9 @@ export class Store {
 
   entry(entry: Entry): void {
     this.version += 1;
-    if (entry.kind === "telemetry" || entry.kind === "messages") {
+    if (isMessages(entry.kind)) {
       this.messages.push(entry);
-      this.rate.add();
+      this.rate.add(1);
       this.onMessage?.(entry);
     } else if (entry.kind === "packets") {
       this.timeline.push(entry);
@@ -86,6 +87,14 @@ export class Store {
       this.events.push(entry);
       this.#fate(entry);
       this.onEvent?.(entry);
+    }
+  }
+
+  /** So many entries of a kind do not come. */
+  leaveOut(kind: string, number: number): void {
+    if (isMessages(kind)) {
+      this.leftOut += number;
+      this.rate.add(number);
     }
   }
 
@@ -101,6 +110,11 @@ export class Store {
       this.fates.delete(oldest as string);
     }
   }
+}
+
+/** What devices send to a hub, and clients to a namespace. */
+function isMessages(kind: string): boolean {
+  return kind === "telemetry" || kind === "messages";
 }
 
 /** Whether an entry is of a device, and of the module if one is named; without one, of the device itself. */

@@ -26,6 +26,9 @@ export interface Listener {
 const SILENCE = 45_000;
 const LONGEST_PAUSE = 10_000;
 
+/** Entries of each kind a second: nobody can read more, and to show them would slow the service down. */
+const RATE = 2500;
+
 /** A line that never ends is not read on, in characters. */
 const LONGEST_LINE = 8 << 20;
 
@@ -83,7 +86,7 @@ export class Stream {
 
   async #connect(): Promise<boolean> {
     const since = this.#since();
-    const target = `/azmqtt/stream?kinds=${this.#kinds.join(",")}${since === "" ? "" : `&since=${since}`}`;
+    const target = `/azmqtt/stream?rate=${RATE}&kinds=${this.#kinds.join(",")}${since === "" ? "" : `&since=${since}`}`;
     const abort = new AbortController();
     const watchdog = setInterval(() => {
       if (Date.now() - heard > SILENCE) {

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable
 
 import azmqtt
-from browser import Page
+from browser import Browser, Page, spki_hash
 
 MESSAGES = "table[aria-label=Messages] tbody"
 
@@ -87,3 +87,17 @@ def test_a_connection_shows_in_the_list(view: View, hub: azmqtt.LocalHub) -> Non
         client.connect()
         page.wait("document.querySelector('.virtual .dot.on') !== null")
     page.wait("document.querySelector('.virtual .dot.on') === null")
+
+
+def test_more_messages_than_the_page_shows_are_counted() -> None:
+    with azmqtt.LocalHub(record_packets=True) as hub, Browser(spki_hash(hub.service_port)) as browser:
+        page = browser.open(hub.page_url())
+        page.wait("document.querySelector('.live').dataset.state === 'live'")
+        with hub.device_client("fast") as device:
+            device.send_messages([{"n": number} for number in range(20_000)])
+            page.wait("/[1-9][0-9,]* not shown/.test(document.querySelector('.rate').innerText)")
+            # Then come the newest ones again.
+            device.send_message("the last one")
+        page.run("location.hash = '#/devices/fast/telemetry'")
+        page.wait_text("the last one", MESSAGES)
+        assert page.errors == []
