@@ -6,6 +6,7 @@ import { Events } from "./events";
 import { Identity } from "./identity";
 import { Messages } from "./messages";
 import { Methods } from "./methods";
+import { ModelView } from "./model";
 import { Modules } from "./modules";
 import { Packets } from "./packets";
 import { linkTo } from "./target";
@@ -19,6 +20,7 @@ const TABS: [string, string, Make, boolean][] = [
   ["telemetry", "Telemetry", Telemetry, true],
   ["twin", "Twin", Twin, true],
   ["methods", "Methods", Methods, true],
+  ["model", "Plug and Play", ModelView, true],
   ["messages", "Cloud-to-device", Messages, false],
   ["modules", "Modules", Modules, false],
   ["packets", "Packets", Packets, true],

@@ -1,0 +1,205 @@
+/** IoT Plug and Play: a device by the model that it has announced. */
+
+import type { Context, Target, View } from "../context";
+import { Notice, button, fill, h, panel, say } from "../dom";
+import { resolve, type Component, type Model } from "../dtdl";
+import { isObject, pretty, text, type Json } from "../format";
+import { models } from "../models";
+import { isOf } from "../store";
+import type { Entry } from "../stream";
+import { Commands } from "./model_commands";
+import { ReadOnly, Writable } from "./model_properties";
+import { ModelTelemetry, subject } from "./model_telemetry";
+import { pathOf } from "./target";
+
+/** Messages that are looked through for the newest values, when a component is chosen. */
+const LOOKED_AT = 2000;
+
+const NONE: Model = { components: [], names: new Set(), missing: new Map(), problems: [] };
+
+/** Where the public repository of models, and most folders of models, have an interface (Azure/iot-plugandplay-models). */
+function fileOf(id: string): string {
+  return `${id.toLowerCase().replaceAll(":", "/").replace(";", "-")}.json`;
+}
+
+/** A component with the parts of the page that show it. */
+class Shown {
+  readonly element: HTMLElement;
+  readonly telemetry: ModelTelemetry;
+  #readOnly: ReadOnly;
+  #writable: Writable;
+
+  constructor(context: Context, target: Target, component: Component, names: ReadonlySet<string>, updated: (twin: Json) => void) {
+    this.telemetry = new ModelTelemetry(component);
+    this.#readOnly = new ReadOnly(component, names);
+    this.#writable = new Writable(context, target, component, updated);
+    const { title, description, name } = component;
+    this.element = h(
+      "div",
+      {},
+      h("section", { class: "panel" },
+        h("div", { class: "panel-head" }, h("h2", {}, title || name || "Default component"), h("code", { class: "muted" }, component.id)),
+        description !== "" && h("p", {}, description),
+        h("details", {}, h("summary", {}, "Interface"), h("pre", { class: "json", tabindex: 0 }, pretty(component.source)))),
+      this.#readOnly.element,
+      this.#writable.element,
+      new Commands(context, target, component).element,
+      this.telemetry.element,
+    );
+  }
+
+  update(twin: Json): void {
+    this.#readOnly.update(twin);
+    this.#writable.update(twin);
+  }
+}
+
+export class ModelView implements View {
+  readonly element: HTMLElement;
+  #announced = h("div", { class: "announced" });
+  #notice = new Notice();
+  #problems = h("ul", { class: "problems", "aria-live": "polite" });
+  #missing = h("div");
+  #loaded = h("span", { class: "count" });
+  #forget = button("Forget", () => (models.forget(), this.#build([])), "", { "aria-label": "Forget all model files" });
+  #choices = h("div", { class: "components", role: "group", "aria-label": "Components" });
+  #strangers = h("p", { class: "misfit", hidden: true });
+  #content = h("div");
+  #twin: Json = {};
+  #model: Model = NONE;
+  #shown: [string | undefined, Shown] | undefined;
+  #subjects = new Set<string>();
+  #reload: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly context: Context,
+    private readonly target: Target,
+  ) {
+    const files = h("input", { type: "file", multiple: true, accept: ".json,application/json", "aria-label": "Model files", hidden: true });
+    files.addEventListener("change", () => {
+      void models.add([...(files.files ?? [])]).then((problems) => this.#build(problems));
+      files.value = "";
+    });
+    this.element = h(
+      "div",
+      {},
+      this.#notice.element,
+      panel("Model", this.#announced,
+        h("div", { class: "row" }, button("Choose model files", () => files.click(), "primary"), this.#forget, this.#loaded, files),
+        h("small", {}, "JSON of DTDL: an interface or an array of them, in one or more files. Only this tab keeps them."),
+        this.#problems, this.#missing),
+      this.#choices,
+      this.#strangers,
+      this.#content,
+    );
+    context.store.onEvent = (event) => this.#event(event);
+    context.store.onMessage = (message) => this.#take(message);
+    void this.#load();
+  }
+
+  leave(): void {
+    this.context.store.onEvent = undefined;
+    this.context.store.onMessage = undefined;
+    clearTimeout(this.#reload);
+  }
+
+  draw(): void {
+    this.#shown?.[1].telemetry.draw();
+    const { components, names } = this.#model;
+    const strange = [...this.#subjects].filter((name) => !names.has(name));
+    this.#strangers.hidden = strange.length === 0 || components.length === 0;
+    say(this.#strangers, `Messages came from components that the model does not have: ${strange.join(", ")}.`);
+  }
+
+  #event(event: Entry): void {
+    const type = text(event, "type") ?? "";
+    if ((type.startsWith("twin.") || type === "connection.opened") && isOf(event, this.target.device, this.target.module)) {
+      this.#reload ??= setTimeout(() => {
+        this.#reload = undefined;
+        void this.#load();
+      }, 250);
+    }
+  }
+
+  #take(message: Entry): void {
+    if (!isOf(message, this.target.device, this.target.module)) {
+      return;
+    }
+    const name = subject(message);
+    if (name !== undefined && this.#subjects.size < 20) {
+      this.#subjects.add(name);
+    }
+    if (this.#shown !== undefined && this.#shown[0] === name) {
+      this.#shown[1].telemetry.take(message);
+    }
+  }
+
+  get #id(): string | undefined {
+    return text(this.#twin, "modelId");
+  }
+
+  async #load(): Promise<void> {
+    try {
+      const twin = await this.context.api.get(pathOf("twins", this.target));
+      const before = this.#id;
+      this.#twin = isObject(twin) ? twin : {};
+      this.#notice.clear();
+      if (before !== this.#id || this.#announced.childElementCount === 0) {
+        this.#build([]);
+      } else {
+        this.#shown?.[1].update(this.#twin);
+      }
+    } catch (error) {
+      this.#notice.bad(error);
+    }
+  }
+
+  /** Shows the model anew: the device has announced another, or there are other files. */
+  #build(problems: string[]): void {
+    const id = this.#id;
+    fill(
+      this.#announced,
+      id === undefined
+        ? h("p", {}, "The device has announced no model. It does so when it connects: ", h("code", {}, 'DeviceClient(…, model_id="dtmi:…")'), ".")
+        : h("p", {}, "The device has announced ", h("code", {}, id), "."),
+    );
+    const count = models.known.size;
+    say(this.#loaded, count === 0 ? "" : count === 1 ? "1 interface is loaded" : `${count} interfaces are loaded`);
+    this.#forget.hidden = count === 0;
+    this.#model = id === undefined ? NONE : resolve(id, models.known);
+    const found = [...problems, ...this.#model.problems];
+    fill(this.#problems, ...found.slice(0, 20).map((problem) => h("li", {}, problem)));
+    const missing = [...this.#model.missing].slice(0, 50);
+    fill(this.#missing, missing.length > 0 && h("div", { class: "missing" },
+      h("p", {}, missing.length === 1 ? "An interface is missing. Choose the file that defines it:" : "Interfaces are missing. Choose the files that define them:"),
+      h("ul", {}, ...missing.map(([id, where]) => h("li", {}, h("code", {}, id), ` for ${where}; often in `, h("code", {}, fileOf(id)))))));
+    this.#choose(this.#shown?.[0]);
+  }
+
+  /** Shows a component, or the first if there is none of that name. */
+  #choose(name: string | undefined): void {
+    const { components, names } = this.#model;
+    const component = components.find((one) => one.name === name) ?? components[0];
+    const choice = (one: Component): HTMLElement =>
+      button(one.name ?? "Default component", () => this.#choose(one.name), "small", { "aria-pressed": String(one === component) });
+    const hadFocus = this.#choices.contains(document.activeElement);
+    this.#choices.hidden = components.length < 2;
+    fill(this.#choices, ...components.map(choice));
+    if (hadFocus) {
+      this.#choices.querySelector<HTMLElement>("[aria-pressed=true]")?.focus();
+    }
+    this.#shown = undefined;
+    fill(this.#content);
+    if (component) {
+      const shown = new Shown(this.context, this.target, component, names, (twin) => {
+        this.#twin = twin;
+        shown.update(twin);
+      });
+      this.#shown = [component.name, shown];
+      shown.update(this.#twin);
+      this.context.store.messages.newest(LOOKED_AT).reverse().forEach((message) => this.#take(message));
+      fill(this.#content, shown.element);
+      this.draw();
+    }
+  }
+}
