@@ -4,68 +4,60 @@
 
 mod cache;
 mod rights;
+mod verdict;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::names::{AuthenticationName, GroupRef, ResourceName};
 use crate::principal::{Principal, Standing};
 use crate::query::Query;
 use crate::resources::{Directory, Permission, RoleScope, TopicSpace};
-use crate::topic::{InvalidTopic, Levels};
+use crate::topic::{Levels, RequestedFilter};
 
 pub use cache::TopicCache;
 pub use rights::Rights;
+pub use verdict::{Denial, Grounds, Source, Verdict};
 
 /// What a client wants to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action<'a> {
     /// To publish on this topic.
     Publish(&'a str),
-    /// To subscribe to this topic filter; of a shared subscription without `$share` and the group.
+    /// To subscribe to this topic filter, as a SUBSCRIBE has it.
     Subscribe(&'a str),
 }
 
-/// Whether it may, and why. For records: a client is never told more than that it may not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// A template of this topic space is for it.
-    Allowed {
-        /// The topic space.
-        topic_space: ResourceName,
-        /// The template, as it was written.
-        template: String,
-    },
-    /// No.
-    Denied(Denial),
-}
-
-/// Why not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Denial {
-    /// The topic or filter is none that the namespace takes.
-    Invalid(InvalidTopic),
-    /// No permission binding gives a group of the client any such permission.
-    NoBinding(Permission),
-    /// None of the templates of these topic spaces is for it.
-    NoTemplate(Vec<ResourceName>),
-}
-
-impl fmt::Display for Denial {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl<'a> Action<'a> {
+    /// What allows it.
+    pub fn permission(self) -> Permission {
         match self {
-            Self::Invalid(error) => error.fmt(f),
-            Self::NoBinding(permission) => write!(
-                f,
-                "no permission binding with the permission {} is for a client group of this client",
-                permission.name()
-            ),
-            Self::NoTemplate(spaces) => {
-                let names: Vec<&str> = spaces.iter().map(ResourceName::as_str).collect();
-                write!(f, "no topic template matches in the topic spaces {}", names.join(", "))
+            Self::Publish(_) => Permission::Publisher,
+            Self::Subscribe(_) => Permission::Subscriber,
+        }
+    }
+
+    /// The topic, or the filter that topics are compared with.
+    ///
+    /// # Errors
+    /// The namespace takes no such topic or filter.
+    pub fn topic(self) -> Result<&'a str, Denial> {
+        match self {
+            Self::Publish(topic) if topic.contains(['+', '#']) => Err(Denial::Wildcard),
+            Self::Publish(topic) => Ok(topic),
+            Self::Subscribe(filter) => {
+                RequestedFilter::parse(filter).map(|asked| asked.filter).map_err(Denial::Invalid)
             }
         }
+    }
+
+    fn levels(self) -> Result<Levels<'a>, Denial> {
+        let topic = self.topic()?;
+        let levels = match self {
+            Self::Publish(_) => Levels::of(topic),
+            Self::Subscribe(_) => Levels::of_filter(topic),
+        };
+        levels.map_err(Denial::Invalid)
     }
 }
 
@@ -73,8 +65,8 @@ impl fmt::Display for Denial {
 #[derive(Debug, Default)]
 pub struct Access {
     /// In the order of the bits of a [`Membership`].
-    groups: Vec<Query>,
-    grants: Vec<Grant>,
+    groups: Vec<(ResourceName, Query)>,
+    bindings: Vec<(Membership, Grant)>,
     spaces: Vec<Arc<TopicSpace>>,
     /// By the names under which identities of Entra ID show themselves.
     roles: HashMap<AuthenticationName, Vec<(Permission, RoleScope)>>,
@@ -90,10 +82,10 @@ impl Membership {
     const ALL: u32 = 1;
 }
 
-/// A permission binding.
-#[derive(Debug)]
+/// A topic space that a permission binding or a role grants.
+#[derive(Debug, Clone)]
 struct Grant {
-    group: Membership,
+    source: Source,
     space: Arc<TopicSpace>,
     permission: Permission,
 }
@@ -103,82 +95,105 @@ impl Access {
     pub fn new(directory: &Directory) -> Self {
         let bit = |index: usize| Membership(Membership::ALL << (index + 1));
         let names: Vec<&ResourceName> = directory.groups().map(|group| &group.name).collect();
-        let grants = directory.bindings().filter_map(|binding| {
-            let group = match &binding.group {
+        let bindings = directory.bindings().filter_map(|binding| {
+            let members = match &binding.group {
                 GroupRef::All => Membership(Membership::ALL),
                 GroupRef::Named(name) => bit(names.iter().position(|known| *known == name)?),
             };
             let space = directory.topic_space(&binding.topic_space)?.clone();
-            Some(Grant { group, space, permission: binding.permission })
+            let source = Source::Binding { name: binding.name.clone(), group: binding.group.clone() };
+            Some((members, Grant { source, space, permission: binding.permission }))
         });
-        let groups = directory.groups().map(|group| group.query.clone()).collect();
+        let groups = directory.groups().map(|group| (group.name.clone(), group.query.clone())).collect();
         let mut roles: HashMap<_, Vec<_>> = HashMap::new();
         for assignment in directory.roles() {
             let name = AuthenticationName::from(&assignment.object_id);
             roles.entry(name).or_default().push((assignment.role, assignment.scope.clone()));
         }
-        let (grants, spaces) = (grants.collect(), directory.topic_spaces().cloned().collect());
-        Self { groups, grants, spaces, roles, rights: HashMap::new() }
+        let (bindings, spaces) = (bindings.collect(), directory.topic_spaces().cloned().collect());
+        Self { groups, bindings, spaces, roles, rights: HashMap::new() }
     }
 
     /// What is granted to this client, by what its standing says.
     pub fn rights_of(&mut self, principal: &Principal, standing: Standing) -> Arc<Rights> {
         match standing {
             Standing::Resource | Standing::Asserted => self.rights(principal),
-            Standing::Roles => Arc::new(self.role_rights(principal)),
+            Standing::Roles => Arc::new(Rights::of(self.grants_of_roles(principal).iter())),
         }
-    }
-
-    /// What roles grant to this identity of Entra ID.
-    fn role_rights(&self, principal: &Principal) -> Rights {
-        let mut rights = Rights::default();
-        for (role, scope) in self.roles.get(&principal.name).into_iter().flatten() {
-            for space in self.spaces.iter().filter(|space| scope.covers(&space.name)) {
-                rights.add(*role, space);
-            }
-        }
-        rights
     }
 
     /// What bindings grant to this client. Clients of the same groups share it.
     pub fn rights(&mut self, principal: &Principal) -> Arc<Rights> {
         let membership = self.membership(principal);
-        let grants = &self.grants;
-        self.rights.entry(membership).or_insert_with(|| Arc::new(rights_of(grants, membership))).clone()
+        let bindings = &self.bindings;
+        let rights = || Arc::new(Rights::of(grants_of_bindings(bindings, membership)));
+        self.rights.entry(membership).or_insert_with(rights).clone()
     }
 
     /// Whether the client may do that, and why.
-    pub fn may(&self, principal: &Principal, action: Action<'_>) -> Verdict {
-        let rights = rights_of(&self.grants, self.membership(principal));
-        let (permission, text) = match action {
-            Action::Publish(topic) => (Permission::Publisher, topic),
-            Action::Subscribe(filter) => (Permission::Subscriber, filter),
-        };
-        let levels = match action {
-            Action::Publish(topic) => Levels::of(topic),
-            Action::Subscribe(_) => Levels::of_filter(text),
-        };
-        let levels = match levels {
+    pub fn may(&self, principal: &Principal, standing: Standing, action: Action<'_>) -> Verdict {
+        let levels = match action.levels() {
             Ok(levels) => levels,
-            Err(error) => return Verdict::Denied(Denial::Invalid(error)),
+            Err(denial) => return Verdict::Denied(denial),
         };
-        let spaces = rights.spaces(permission);
-        if spaces.is_empty() {
-            return Verdict::Denied(Denial::NoBinding(permission));
-        }
-        match rights.find(principal, permission, &levels) {
-            Some((space, template)) => {
-                Verdict::Allowed { topic_space: space.name.clone(), template: template.as_str().to_owned() }
+        let permission = action.permission();
+        let mut grants = match standing {
+            Standing::Resource | Standing::Asserted => {
+                grants_of_bindings(&self.bindings, self.membership(principal)).cloned().collect()
             }
-            None => {
-                Verdict::Denied(Denial::NoTemplate(spaces.iter().map(|space| space.name.clone()).collect()))
-            }
+            Standing::Roles => self.grants_of_roles(principal),
+        };
+        grants.retain(|grant| grant.permission == permission);
+        let grounds = grants.iter().filter_map(|grant| {
+            let template = rights::template_for(&grant.space, principal, permission, &levels)?;
+            Some(Grounds {
+                source: grant.source.clone(),
+                topic_space: grant.space.name.clone(),
+                template: template.as_str().to_owned(),
+            })
+        });
+        let grounds: Vec<_> = grounds.collect();
+        if !grounds.is_empty() {
+            return Verdict::Allowed(grounds);
         }
+        let mut spaces: Vec<_> = grants.into_iter().map(|grant| grant.space.name.clone()).collect();
+        spaces.sort_unstable();
+        spaces.dedup();
+        Verdict::Denied(match (spaces.is_empty(), standing) {
+            (false, _) => Denial::NoTemplate(permission, spaces),
+            (true, Standing::Roles) => Denial::NoRole(permission),
+            (true, Standing::Resource | Standing::Asserted) => Denial::NoBinding(permission),
+        })
+    }
+
+    /// The client groups to which a client belongs; roles know none.
+    pub fn groups_of(&self, principal: &Principal, standing: Standing) -> Vec<GroupRef> {
+        if standing == Standing::Roles {
+            return Vec::new();
+        }
+        let named = self.groups.iter().filter(|(_, query)| query.includes(principal));
+        let named = named.map(|(name, _)| GroupRef::Named(name.clone()));
+        std::iter::once(GroupRef::All).chain(named).collect()
+    }
+
+    /// Whether an identity of Entra ID of this name has roles.
+    pub fn has_roles(&self, name: &AuthenticationName) -> bool {
+        self.roles.contains_key(name)
+    }
+
+    /// What roles grant to this identity of Entra ID.
+    fn grants_of_roles(&self, principal: &Principal) -> Vec<Grant> {
+        let roles = self.roles.get(&principal.name).into_iter().flatten();
+        let grants = roles.flat_map(|(role, scope)| {
+            let spaces = self.spaces.iter().filter(|space| scope.covers(&space.name));
+            spaces.map(|space| Grant { source: Source::Role(*role), space: space.clone(), permission: *role })
+        });
+        grants.collect()
     }
 
     fn membership(&self, principal: &Principal) -> Membership {
         let mut bits = Membership::ALL;
-        for (index, query) in self.groups.iter().enumerate() {
+        for (index, (_, query)) in self.groups.iter().enumerate() {
             if query.includes(principal) {
                 bits |= Membership::ALL << (index + 1);
             }
@@ -187,12 +202,11 @@ impl Access {
     }
 }
 
-fn rights_of(grants: &[Grant], membership: Membership) -> Rights {
-    let mut rights = Rights::default();
-    for grant in grants.iter().filter(|grant| membership.0 & grant.group.0 != 0) {
-        rights.add(grant.permission, &grant.space);
-    }
-    rights
+fn grants_of_bindings(
+    bindings: &[(Membership, Grant)],
+    membership: Membership,
+) -> impl Iterator<Item = &Grant> {
+    bindings.iter().filter(move |(members, _)| membership.0 & members.0 != 0).map(|(_, grant)| grant)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::Grant;
 use crate::principal::Principal;
 use crate::resources::{Permission, TopicSpace};
 use crate::template::Template;
@@ -15,7 +16,16 @@ pub struct Rights {
 }
 
 impl Rights {
-    pub(super) fn add(&mut self, permission: Permission, space: &Arc<TopicSpace>) {
+    /// What is granted, for publishing and subscribing.
+    pub(super) fn of<'a>(grants: impl Iterator<Item = &'a Grant>) -> Self {
+        let mut rights = Self::default();
+        for grant in grants {
+            rights.add(grant.permission, &grant.space);
+        }
+        rights
+    }
+
+    fn add(&mut self, permission: Permission, space: &Arc<TopicSpace>) {
         let spaces = match permission {
             Permission::Publisher => &mut self.publish,
             Permission::Subscriber => &mut self.subscribe,
@@ -26,35 +36,28 @@ impl Rights {
         }
     }
 
-    pub(super) fn spaces(&self, permission: Permission) -> &[Arc<TopicSpace>] {
-        match permission {
-            Permission::Publisher => &self.publish,
-            Permission::Subscriber => &self.subscribe,
-        }
-    }
-
-    /// The first template that is for this topic, or covers this filter.
-    pub(super) fn find(
-        &self,
-        principal: &Principal,
-        permission: Permission,
-        levels: &Levels<'_>,
-    ) -> Option<(&TopicSpace, &Template)> {
-        let fits = |template: &&Template| match permission {
-            Permission::Publisher => template.matches(principal, levels),
-            Permission::Subscriber => template.covers(principal, levels),
-        };
-        let mut spaces = self.spaces(permission).iter();
-        spaces.find_map(|space| Some((&**space, space.templates.iter().find(fits)?)))
-    }
-
     /// Whether this client, to whom they belong, may publish on the topic.
     pub fn may_publish(&self, principal: &Principal, topic: &Levels<'_>) -> bool {
-        self.find(principal, Permission::Publisher, topic).is_some()
+        let fits = |space| template_for(space, principal, Permission::Publisher, topic).is_some();
+        self.publish.iter().any(|space| fits(space))
     }
 
     /// Whether this client, to whom they belong, may subscribe to the filter: one template covers it.
     pub fn may_subscribe(&self, principal: &Principal, filter: &Levels<'_>) -> bool {
-        self.find(principal, Permission::Subscriber, filter).is_some()
+        let fits = |space| template_for(space, principal, Permission::Subscriber, filter).is_some();
+        self.subscribe.iter().any(|space| fits(space))
     }
+}
+
+/// The first template of a topic space that is for this topic, or covers this filter.
+pub(super) fn template_for<'a>(
+    space: &'a TopicSpace,
+    principal: &Principal,
+    permission: Permission,
+    levels: &Levels<'_>,
+) -> Option<&'a Template> {
+    space.templates.iter().find(|template| match permission {
+        Permission::Publisher => template.matches(principal, levels),
+        Permission::Subscriber => template.covers(principal, levels),
+    })
 }

@@ -1,8 +1,9 @@
 use super::*;
 use crate::attributes::{AttributeValue, Attributes};
-use crate::names::AuthenticationName;
-use crate::resources::{ClientGroup, PermissionBinding};
+use crate::names::{AuthenticationName, ObjectId};
+use crate::resources::{ClientGroup, PermissionBinding, RoleAssignment};
 use crate::template::Template;
+use crate::topic::InvalidTopic;
 
 fn name(text: &str) -> ResourceName {
     ResourceName::parse(text).unwrap()
@@ -52,21 +53,76 @@ fn both_bindings_on_all_let_every_client_publish_and_subscribe() {
     let mut directory = contoso();
     let client = principal("client1", 1);
     let access = Access::new(&directory);
-    let allowed = Verdict::Allowed {
-        topic_space: name("ContosoTopicSpace"),
-        template: "contosotopics/topic1".to_owned(),
+    let by = |binding| {
+        let source = Source::Binding { name: name(binding), group: GroupRef::All };
+        let template = "contosotopics/topic1".to_owned();
+        Verdict::Allowed(vec![Grounds { source, topic_space: name("ContosoTopicSpace"), template }])
     };
-    assert_eq!(access.may(&client, Action::Publish("contosotopics/topic1")), allowed);
-    assert_eq!(access.may(&client, Action::Subscribe("contosotopics/topic1")), allowed);
-    let denied = Verdict::Denied(Denial::NoTemplate(vec![name("ContosoTopicSpace")]));
-    assert_eq!(access.may(&client, Action::Publish("contosotopics/topic2")), denied);
-    assert_eq!(access.may(&client, Action::Subscribe("contosotopics/#")), denied);
+    let may = |access: &Access, action| access.may(&client, Standing::Resource, action);
+    assert_eq!(may(&access, Action::Publish("contosotopics/topic1")), by("contosopublisherbinding"));
+    assert_eq!(may(&access, Action::Subscribe("contosotopics/topic1")), by("contososubscriberbinding"));
+    assert_eq!(
+        may(&access, Action::Subscribe("$share/g/contosotopics/topic1")),
+        by("contososubscriberbinding")
+    );
+    let denied =
+        |permission| Verdict::Denied(Denial::NoTemplate(permission, vec![name("ContosoTopicSpace")]));
+    assert_eq!(may(&access, Action::Publish("contosotopics/topic2")), denied(Permission::Publisher));
+    assert_eq!(may(&access, Action::Subscribe("contosotopics/#")), denied(Permission::Subscriber));
 
     directory.delete_binding(&name("contosopublisherbinding"));
     let access = Access::new(&directory);
     let denied = Verdict::Denied(Denial::NoBinding(Permission::Publisher));
-    assert_eq!(access.may(&client, Action::Publish("contosotopics/topic1")), denied);
-    assert_eq!(access.may(&client, Action::Subscribe("contosotopics/topic1")), allowed);
+    assert_eq!(may(&access, Action::Publish("contosotopics/topic1")), denied);
+    assert_eq!(may(&access, Action::Subscribe("contosotopics/topic1")), by("contososubscriberbinding"));
+}
+
+#[test]
+fn a_verdict_names_every_binding_that_allows_it() {
+    let mut directory = contoso();
+    space(&mut directory, "wide", &["other", "contosotopics/#", "contosotopics/+"]);
+    group(&mut directory, "upstairs", "attributes.floor > 3");
+    bind(&mut directory, "up-wide", "upstairs", "wide", Permission::Publisher);
+    bind(&mut directory, "up-again", "upstairs", "ContosoTopicSpace", Permission::Publisher);
+    let access = Access::new(&directory);
+    let names =
+        |floor, topic| match access.may(&principal("a", floor), Standing::Asserted, Action::Publish(topic)) {
+            Verdict::Allowed(grounds) => {
+                let name = |grounds: &Grounds| match &grounds.source {
+                    Source::Binding { name, group } => format!("{name} {group} {}", grounds.template),
+                    source @ Source::Role(_) => panic!("{source:?}"),
+                };
+                grounds.iter().map(name).collect()
+            }
+            Verdict::Denied(denial) => vec![denial.to_string()],
+        };
+    let own = "contosopublisherbinding $all contosotopics/topic1";
+    assert_eq!(names(1, "contosotopics/topic1"), [own]);
+    let all = [own, "up-again upstairs contosotopics/topic1", "up-wide upstairs contosotopics/#"];
+    assert_eq!(names(4, "contosotopics/topic1"), all);
+    assert_eq!(names(4, "x"), ["no topic template matches in the topic spaces ContosoTopicSpace, wide"]);
+    let group = |floor| access.groups_of(&principal("a", floor), Standing::Resource).len();
+    assert_eq!((group(1), group(4)), (1, 2));
+}
+
+#[test]
+fn roles_are_the_grounds_of_an_identity_of_entra_id() {
+    let mut directory = contoso();
+    let id = ObjectId::parse("00000000-0000-0000-0000-000000000001").unwrap();
+    let identity = Principal { name: AuthenticationName::from(&id), attributes: Attributes::default() };
+    let publish = Action::Publish("contosotopics/topic1");
+    let access = Access::new(&directory);
+    let denied = Verdict::Denied(Denial::NoRole(Permission::Publisher));
+    assert_eq!(access.may(&identity, Standing::Roles, publish), denied);
+    let (role, scope) = (Permission::Publisher, RoleScope::Namespace);
+    directory.put_role(RoleAssignment { object_id: id, role, scope }).unwrap();
+    let access = Access::new(&directory);
+    assert!(matches!(access.may(&identity, Standing::Roles, publish),
+        Verdict::Allowed(grounds) if grounds[0].source == Source::Role(Permission::Publisher)));
+    let subscribe = Action::Subscribe("contosotopics/topic1");
+    let denied = Verdict::Denied(Denial::NoRole(Permission::Subscriber));
+    assert_eq!(access.may(&identity, Standing::Roles, subscribe), denied);
+    assert!(access.groups_of(&identity, Standing::Roles).is_empty() && access.has_roles(&identity.name));
 }
 
 #[test]
@@ -78,8 +134,11 @@ fn what_is_no_topic_is_denied() {
         (Action::Subscribe(&"a".repeat(300)), InvalidTopic::TooLong),
         (Action::Subscribe("a/#/b"), InvalidTopic::Malformed),
     ] {
-        assert_eq!(access.may(&client, action), Verdict::Denied(Denial::Invalid(error)));
+        let denied = Verdict::Denied(Denial::Invalid(error));
+        assert_eq!(access.may(&client, Standing::Resource, action), denied);
     }
+    let verdict = access.may(&client, Standing::Resource, Action::Publish("contosotopics/+"));
+    assert_eq!(verdict, Verdict::Denied(Denial::Wildcard));
 }
 
 #[test]
@@ -104,8 +163,8 @@ fn rights_are_the_union_of_all_groups() {
         let topics = ["contosotopics/topic1", &own, "floors/4/x", "alarm"];
         let rights = access.rights(client);
         for (topic, expected) in topics.into_iter().zip(expected) {
-            let verdict = access.may(client, Action::Publish(topic));
-            assert_eq!(matches!(verdict, Verdict::Allowed { .. }), *expected, "{} {topic}", client.name);
+            let verdict = access.may(client, Standing::Resource, Action::Publish(topic));
+            assert_eq!(matches!(verdict, Verdict::Allowed(_)), *expected, "{} {topic}", client.name);
             assert_eq!(rights.may_publish(client, &Levels::of(topic).unwrap()), *expected);
         }
         let filter = Levels::of_filter(&own).unwrap();

@@ -38,6 +38,11 @@ impl Sessions {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// The authentication names that have sessions, in any order.
+    pub fn names(&self) -> impl Iterator<Item = &AuthenticationName> {
+        self.by_name.keys()
+    }
+
     pub fn find(&self, client_id: &str) -> Option<SessionKey> {
         self.by_client_id.get(client_id).copied()
     }

@@ -9,11 +9,12 @@
 //! | `namespaces`, `children` | the namespace itself; what is in it |
 //! | `surroundings` | the resource group, and the provider, as much as clients ask for |
 //! | `progress` | how answers lead to long-running operations |
-//! | `faults`, `watch`, `page` | what the service does not have: faults on demand, what happens in the namespace, the page |
+//! | `faults`, `watch`, `clients`, `page` | what the service does not have: faults on demand, what happens in the namespace, who may do what, the page |
 
 mod address;
 mod answer;
 mod children;
+mod clients;
 mod faults;
 mod filter;
 #[cfg(feature = "fuzzing")]
@@ -65,6 +66,7 @@ pub const ROOT: &str = "/subscriptions";
 pub fn own_router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     faults::routes()
         .merge(watch::routes())
+        .merge(clients::routes())
         .merge(page::routes())
         .fallback(unknown)
         .method_not_allowed_fallback(not_allowed)

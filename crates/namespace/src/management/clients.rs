@@ -1,0 +1,131 @@
+//! Clients with their sessions, and what they may do, which the service does not tell.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /azmqtt/clients?after=NAME` | 200, the clients that are resources or have sessions, by their names; at most 10,000 |
+//! | `GET /azmqtt/access?client=NAME&publish=TOPIC` or `&subscribe=FILTER` | 200, whether it may, and by which permission bindings or why not; 404 for a client that nobody knows |
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::routing::get;
+use azmqtt_mqtt::Version;
+use serde_json::{Value, json};
+
+use super::answer::{JsonBody, Refusal};
+use super::query::Query;
+use super::request::{cut, off_thread};
+use crate::access::{Action, Grounds, Source, Verdict};
+use crate::broker::{ClientView, Judgement, SessionView};
+use crate::names::{AuthenticationName, ClientName, GroupRef, ResourceName};
+use crate::shared::Shared;
+
+/// Clients of one answer.
+const MAX_CLIENTS: usize = 10_000;
+
+/// The routes, below [`super::OWN_ROOT`].
+pub fn routes() -> Router<Arc<Shared>> {
+    Router::new().route("/clients", get(clients)).route("/access", get(access))
+}
+
+async fn clients(State(shared): State<Arc<Shared>>, query: Query) -> Result<JsonBody, Refusal> {
+    query.check_names(&["after"])?;
+    let after = query.get("after").unwrap_or_default().to_lowercase();
+    let shown = off_thread(&shared, move |shared| {
+        let views = shared.broker.lock().clients(&after, MAX_CLIENTS);
+        Ok(views.iter().map(show_client).collect())
+    });
+    Ok(JsonBody(StatusCode::OK, shown.await?))
+}
+
+async fn access(State(shared): State<Arc<Shared>>, query: Query) -> Result<JsonBody, Refusal> {
+    query.check_names(&["client", "publish", "subscribe"])?;
+    let invalid = |message: &str| Refusal::bad_request("InvalidRequest", message);
+    let given = |name| query.get(name).filter(|value| !value.is_empty());
+    let client = given("client").ok_or_else(|| invalid("The parameter client is missing."))?;
+    let action = match (given("publish"), given("subscribe")) {
+        (Some(topic), None) => Action::Publish(topic),
+        (None, Some(filter)) => Action::Subscribe(filter),
+        _ => return Err(invalid("Exactly one of the parameters publish and subscribe is needed.")),
+    };
+    let name = AuthenticationName::parse(client).map_err(|error| invalid(&format!("client: {error}")))?;
+    let broker = shared.broker.lock();
+    let judgement = broker.may(&name, action).or_else(|| {
+        let resource = broker.directory().client(&ClientName::parse(client).ok()?)?;
+        broker.may(&resource.principal.name, action)
+    });
+    drop(broker);
+    let judgement = judgement.ok_or_else(|| {
+        let message = format!("The client '{}' is neither a resource nor connected.", cut(client));
+        Refusal::not_found("ResourceNotFound", message)
+    })?;
+    Ok(JsonBody(StatusCode::OK, show_judgement(&judgement)))
+}
+
+fn show_client(view: &ClientView) -> Value {
+    let resource = view.resource.as_ref();
+    json!({
+        "client": view.name.as_str(),
+        "resource": resource.map(|client| client.name.as_str()),
+        "enabled": resource.map(|client| client.is_enabled),
+        "groups": show_groups(&view.groups),
+        "sessions": view.sessions.iter().map(show_session).collect::<Value>(),
+    })
+}
+
+fn show_session(view: &SessionView) -> Value {
+    let mut shown = json!({
+        "session": &*view.client_id,
+        "connected": view.online.is_some(),
+        "connection": view.online.map(|(number, _)| number),
+        "subscriptions": view.filters.iter().map(|filter| &**filter).collect::<Value>(),
+        "queued": view.queued,
+        "in_flight_bytes": view.in_flight,
+    });
+    if let Some((_, version)) = view.online {
+        shown["protocol"] = match version {
+            Version::Mqtt311 => "3.1.1".into(),
+            Version::Mqtt5 => "5.0".into(),
+        };
+    }
+    shown
+}
+
+fn show_judgement(judgement: &Judgement) -> Value {
+    let (client, groups) = (judgement.name.as_str(), show_groups(&judgement.groups));
+    match &judgement.verdict {
+        Verdict::Allowed(grounds) => json!({
+            "allowed": true,
+            "client": client,
+            "groups": groups,
+            "by": grounds.iter().map(show_grounds).collect::<Value>(),
+        }),
+        Verdict::Denied(denial) => json!({
+            "allowed": false,
+            "client": client,
+            "groups": groups,
+            "reason": denial.to_string(),
+            "advice": denial.advice(),
+            "topic_spaces": denial.topic_spaces().iter().map(ResourceName::as_str).collect::<Value>(),
+        }),
+    }
+}
+
+fn show_grounds(grounds: &Grounds) -> Value {
+    let mut shown =
+        json!({ "topic_space": grounds.topic_space.as_str(), "topic_template": &grounds.template });
+    match &grounds.source {
+        Source::Binding { name, group } => {
+            shown["permission_binding"] = name.as_str().into();
+            shown["client_group"] = group.to_string().into();
+        }
+        Source::Role(permission) => shown["role"] = permission.role_name().into(),
+    }
+    shown
+}
+
+fn show_groups(groups: &[GroupRef]) -> Value {
+    groups.iter().map(GroupRef::to_string).collect()
+}
