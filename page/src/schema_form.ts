@@ -46,6 +46,9 @@ function line(label: string, below: string, schema: Schema & { kind: "primitive"
       if (value === "" && (isInner || schema.name !== "string")) {
         return undefined;
       }
+      if (!isText && /^-?\d+$/.test(value) && !Number.isSafeInteger(Number(value))) {
+        throw new Error(`${label}: this page cannot send an integer beyond 2^53 exactly.`);
+      }
       // What is not a number stays text, and does not fit.
       return isText || !NUMBERS.test(value) ? value : Number(value);
     },

@@ -188,6 +188,8 @@ def test_an_object_is_written_as_a_whole(model: Page, hub: azmqtt.LocalHub) -> N
 
 
 def test_commands_are_called_by_their_schemas(model: Page) -> None:
+    model.click("summary", "Interface")
+    model.wait_text('"displayName": "Temperature Controller"', "details pre")
     model.fill("delay", "soon")
     item(model, "reboot", "item.querySelector('form').requestSubmit()")
     model.wait_text('must be a duration such as "PT1H30M", not "soon"')

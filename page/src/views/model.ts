@@ -2,14 +2,13 @@
 
 import type { Context, Target, View } from "../context";
 import { Notice, button, fill, h, panel, say } from "../dom";
-import { resolve, type Component, type Model } from "../dtdl";
-import { isObject, pretty, text, type Json } from "../format";
+import { resolve, type Component, type Model } from "../dtdl_model";
+import { isObject, text, type Json } from "../format";
 import { models } from "../models";
 import { isOf } from "../store";
 import type { Entry } from "../stream";
-import { Commands } from "./model_commands";
-import { ReadOnly, Writable } from "./model_properties";
-import { ModelTelemetry, subject } from "./model_telemetry";
+import { ComponentView } from "./model_component";
+import { subject } from "./model_telemetry";
 import { pathOf } from "./target";
 
 /** Messages that are looked through for the newest values, when a component is chosen. */
@@ -20,38 +19,6 @@ const NONE: Model = { components: [], names: new Set(), missing: new Map(), prob
 /** Where the public repository of models, and most folders of models, have an interface (Azure/iot-plugandplay-models). */
 function fileOf(id: string): string {
   return `${id.toLowerCase().replaceAll(":", "/").replace(";", "-")}.json`;
-}
-
-/** A component with the parts of the page that show it. */
-class Shown {
-  readonly element: HTMLElement;
-  readonly telemetry: ModelTelemetry;
-  #readOnly: ReadOnly;
-  #writable: Writable;
-
-  constructor(context: Context, target: Target, component: Component, names: ReadonlySet<string>, updated: (twin: Json) => void) {
-    this.telemetry = new ModelTelemetry(component);
-    this.#readOnly = new ReadOnly(component, names);
-    this.#writable = new Writable(context, target, component, updated);
-    const { title, description, name } = component;
-    this.element = h(
-      "div",
-      {},
-      h("section", { class: "panel" },
-        h("div", { class: "panel-head" }, h("h2", {}, title || name || "Default component"), h("code", { class: "muted" }, component.id)),
-        description !== "" && h("p", {}, description),
-        h("details", {}, h("summary", {}, "Interface"), h("pre", { class: "json", tabindex: 0 }, pretty(component.source)))),
-      this.#readOnly.element,
-      this.#writable.element,
-      new Commands(context, target, component).element,
-      this.telemetry.element,
-    );
-  }
-
-  update(twin: Json): void {
-    this.#readOnly.update(twin);
-    this.#writable.update(twin);
-  }
 }
 
 export class ModelView implements View {
@@ -67,7 +34,7 @@ export class ModelView implements View {
   #content = h("div");
   #twin: Json = {};
   #model: Model = NONE;
-  #shown: [string | undefined, Shown] | undefined;
+  #shown: [string | undefined, ComponentView] | undefined;
   #subjects = new Set<string>();
   #reload: ReturnType<typeof setTimeout> | undefined;
 
@@ -191,7 +158,7 @@ export class ModelView implements View {
     this.#shown = undefined;
     fill(this.#content);
     if (component) {
-      const shown = new Shown(this.context, this.target, component, names, (twin) => {
+      const shown = new ComponentView(this.context, this.target, component, names, (twin) => {
         this.#twin = twin;
         shown.update(twin);
       });

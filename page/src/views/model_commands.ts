@@ -2,7 +2,7 @@
 
 import type { Context, Target } from "../context";
 import { fill, h, field, panel } from "../dom";
-import type { Command, Component } from "../dtdl";
+import type { Command, Component } from "../dtdl_model";
 import { isObject, pretty, span, type Json } from "../format";
 import { describe, misfits } from "../schema";
 import { SchemaForm } from "../schema_form";

@@ -1,63 +1,43 @@
-/** Where a component's part is in a twin, by the conventions of IoT Plug and Play. */
+/** One component of a device: its interface, properties, commands and telemetry. */
 
-import type { Component } from "../dtdl";
-import { isObject, text, type Json, type JsonObject } from "../format";
-import { own } from "../schema";
+import type { Context, Target } from "../context";
+import { h, say } from "../dom";
+import type { Component } from "../dtdl_model";
+import { pretty, type Json } from "../format";
+import { Commands } from "./model_commands";
+import { ReadOnly, Writable } from "./model_properties";
+import { ModelTelemetry } from "./model_telemetry";
 
-/** What a twin says of a property. */
-export interface Said {
-  desired: Json | undefined;
-  /** Of the desired properties that have set it. */
-  version: number;
-  reported: Json | undefined;
-  /** How the device has answered to a desired value. */
-  answer: { code: number; version: number; description: string } | undefined;
-}
+export class ComponentView {
+  readonly element: HTMLElement;
+  readonly telemetry: ModelTelemetry;
+  #readOnly: ReadOnly;
+  #writable: Writable;
 
-function section(twin: Json, name: "desired" | "reported"): Json | undefined {
-  return own(own(twin, "properties"), name);
-}
-
-/** The reported properties of a component, without the service's own. The default component has the top level. */
-export function reportedBy(component: Component, twin: Json): JsonObject {
-  const all = section(twin, "reported");
-  const found = component.name === undefined ? all : own(all, component.name);
-  const members = Object.entries(isObject(found) ? found : {});
-  return Object.fromEntries(members.filter(([name]) => !name.startsWith("$") && name !== "__t"));
-}
-
-/** Whether a device reports properties of a component without the mark `"__t": "c"`. */
-export function lacksMark(component: Component, twin: Json): boolean {
-  const found = component.name === undefined ? undefined : own(section(twin, "reported"), component.name);
-  return found !== undefined && own(found, "__t") !== "c";
-}
-
-export function said(component: Component, property: string, twin: Json): Said {
-  const at = (start: Json | undefined): Json | undefined =>
-    own(component.name === undefined ? start : own(start, component.name), property);
-  const desired = section(twin, "desired");
-  const reported = at(section(twin, "reported"));
-  const code = own(reported, "ac");
-  const isAnswer = typeof code === "number" && isObject(reported) && Object.hasOwn(reported, "value");
-  return {
-    desired: at(desired),
-    version: Number(own(at(own(desired, "$metadata")), "$lastUpdatedVersion") ?? 0),
-    reported: isAnswer ? own(reported, "value") : reported,
-    answer: isAnswer ? { code, version: Number(own(reported, "av")), description: text(reported, "ad") ?? "" } : undefined,
-  };
-}
-
-/** A patch of a component's desired properties; `null` removes. */
-export function patch(component: Component, property: string, value: Json): JsonObject {
-  return component.name === undefined ? { [property]: value } : { [component.name]: { __t: "c", [property]: value } };
-}
-
-/** A merge patch after which the value is the new one, without members that only the old one has. */
-export function replacing(old: Json | undefined, value: Json): Json {
-  if (!isObject(old) || !isObject(value)) {
-    return value;
+  constructor(context: Context, target: Target, component: Component, names: ReadonlySet<string>, updated: (twin: Json) => void) {
+    this.telemetry = new ModelTelemetry(component);
+    this.#readOnly = new ReadOnly(component, names);
+    this.#writable = new Writable(context, target, component, updated);
+    const { title, description, name, source } = component;
+    const definition = h("pre", { class: "json", tabindex: 0, "aria-label": "Interface" });
+    // Written when it is opened: it may be long.
+    const whole = h("details", { ontoggle: () => say(definition, whole.open ? pretty(source) : "") }, h("summary", {}, "Interface"), definition);
+    this.element = h(
+      "div",
+      {},
+      h("section", { class: "panel" },
+        h("div", { class: "panel-head" }, h("h2", {}, title || name || "Default component"), h("code", { class: "muted" }, component.id)),
+        description !== "" && h("p", {}, description),
+        whole),
+      this.#readOnly.element,
+      this.#writable.element,
+      new Commands(context, target, component).element,
+      this.telemetry.element,
+    );
   }
-  const gone = Object.keys(old).filter((name) => !Object.hasOwn(value, name)).map((name) => [name, null]);
-  const kept = Object.entries(value).map(([name, member]) => [name, replacing(own(old, name), member)]);
-  return Object.fromEntries([...gone, ...kept]) as JsonObject;
+
+  update(twin: Json): void {
+    this.#readOnly.update(twin);
+    this.#writable.update(twin);
+  }
 }

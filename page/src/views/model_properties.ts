@@ -2,13 +2,13 @@
 
 import type { Context, Target } from "../context";
 import { Notice, button, fill, h, panel, say } from "../dom";
-import type { Component, Property } from "../dtdl";
+import type { Component, Property } from "../dtdl_model";
 import { brief, isObject, type Json } from "../format";
 import { describe, misfits, own, shown, type Schema } from "../schema";
 import { SchemaForm } from "../schema_form";
 import { Table, type Column } from "../table";
 import { problems } from "../twin_rules";
-import { lacksMark, patch, replacing, reportedBy, said } from "./model_component";
+import { lacksMark, patch, replacing, reportedBy, said } from "./model_twin";
 import { pathOf } from "./target";
 
 /** Properties that are shown though the model does not have them. */

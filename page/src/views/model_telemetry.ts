@@ -1,7 +1,7 @@
 /** The telemetry of a component: the newest value of each name, as messages come. */
 
 import { h, panel, say } from "../dom";
-import type { Component } from "../dtdl";
+import type { Component } from "../dtdl_model";
 import { clock, isObject, text, type Json } from "../format";
 import { describe, shown, type Field } from "../schema";
 import type { Entry } from "../stream";
