@@ -11,7 +11,7 @@ import pytest
 import azmqtt
 from azmqtt import pnp
 from browser import Page
-from thermostat_model import CONTROLLER, CONTROLLER_FILE, HOSTILE, THERMOSTAT, THERMOSTAT_FILE
+from thermostat_model import CONTROLLER, CONTROLLER_FILE, HOSTILE, SENSOR_FILE, THERMOSTAT, THERMOSTAT_FILE
 
 View = Callable[[str], Page]
 
@@ -63,8 +63,8 @@ def model(view: View, controller: azmqtt.DeviceClient) -> Iterator[Page]:
     """The view, with both files."""
     page = view("devices/controller/model")
     page.wait_text(CONTROLLER)
-    choose(page, controller=CONTROLLER_FILE, thermostat=THERMOSTAT_FILE)
-    page.wait_text("2 interfaces are loaded")
+    choose(page, controller=CONTROLLER_FILE, thermostat=[THERMOSTAT_FILE, SENSOR_FILE])
+    page.wait_text("3 interfaces are loaded")
     yield page
     page.click("button", "Forget")
     page.wait_text(f"{CONTROLLER} for the model that the device announced")
@@ -197,6 +197,8 @@ def test_commands_are_called_by_their_schemas(model: Page) -> None:
     item(model, "reboot", "item.querySelector('form').requestSubmit()")
     model.wait_text('"delay": "PT5S"', ".result")
     assert model.text(".result .tag") == "202"
+    model.fill("start", "9007199254740993")
+    model.wait_text("start: this page cannot send an integer beyond 2^53 exactly")
     model.click(".components button", "thermostat1")
     model.fill("Since", "2026-01-01T00:00:00Z")
     item(model, "Report", "item.querySelector('form').requestSubmit()")
@@ -287,3 +289,12 @@ def test_the_model_on_a_small_screen(model: Page) -> None:
             assert model.run("document.documentElement.scrollWidth") <= 400
     finally:
         model.resize(1400, 1000)
+
+
+def test_a_module_has_a_model(view: View, hub: azmqtt.LocalHub, controller: azmqtt.DeviceClient) -> None:
+    with hub.device_client("controller", module_id="sensor", model_id=THERMOSTAT) as module:
+        page = view("devices/controller/modules/sensor/model")
+        page.wait_text("has announced no model")
+        module.connect()
+        # The view follows the connection.
+        page.wait_text(f"The device has announced {THERMOSTAT}")

@@ -6,6 +6,7 @@ from typing import Any
 
 CONTROLLER = "dtmi:com:example:TemperatureController;2"
 THERMOSTAT = "dtmi:com:example:Thermostat;1"
+SENSOR = "dtmi:com:example:Sensor;1"
 HOSTILE = "<img src=x onerror=\"document.title='taken'\"><b>bold</b>"
 
 MODE: dict[str, Any] = {
@@ -45,6 +46,7 @@ CONTROLLER_FILE: dict[str, Any] = {
         {"@type": "Property", "name": "schedule", "writable": True, "schema": SCHEDULE},
         {"@type": ["Telemetry", "DataSize"], "name": "workingSet", "unit": "kibibyte", "schema": "integer"},
         {"@type": "Command", "name": "reboot", "request": {"name": "delay", "schema": "duration"}},
+        {"@type": "Command", "name": "count", "request": {"name": "start", "schema": "long"}},
         {"@type": "Component", "name": "thermostat1", "schema": THERMOSTAT},
         {"@type": "Component", "name": "thermostat2", "schema": THERMOSTAT},
         {"@type": "Relationship", "name": "rooms"},
@@ -56,6 +58,7 @@ THERMOSTAT_FILE: dict[str, Any] = {
     "@id": THERMOSTAT,
     "@type": "Interface",
     "displayName": {"en": "Thermostat"},
+    "extends": SENSOR,
     "contents": [
         {
             "@type": ["Telemetry", "Temperature"],
@@ -74,13 +77,6 @@ THERMOSTAT_FILE: dict[str, Any] = {
             "writable": True,
         },
         {
-            "@type": ["Property", "Temperature"],
-            "name": "maxTemp",
-            "displayName": "Highest temperature",
-            "unit": "degreeCelsius",
-            "schema": "double",
-        },
-        {
             "@type": "Command",
             "name": "getMaxMinReport",
             "displayName": "Report",
@@ -92,6 +88,21 @@ THERMOSTAT_FILE: dict[str, Any] = {
                     "fields": [{"name": "maxTemp", "schema": "double"}, {"name": "since", "schema": "dateTime"}],
                 },
             },
+        },
+    ],
+}
+
+SENSOR_FILE: dict[str, Any] = {
+    "@context": "dtmi:dtdl:context;2",
+    "@id": SENSOR,
+    "@type": "Interface",
+    "contents": [
+        {
+            "@type": ["Property", "Temperature"],
+            "name": "maxTemp",
+            "displayName": "Highest temperature",
+            "unit": "degreeCelsius",
+            "schema": "double",
         },
     ],
 }
