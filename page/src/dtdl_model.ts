@@ -31,8 +31,8 @@ export interface Model {
   components: Component[];
   /** All components, also those whose interface is missing. */
   names: Set<string>;
-  /** Interfaces that no file has, each with what refers to it. */
-  missing: Map<string, string>;
+  /** Interfaces that no file has, each with what it is for. */
+  missing: Map<string, Set<string>>;
   problems: string[];
 }
 
@@ -52,7 +52,7 @@ interface Gathered {
 }
 
 class Resolver {
-  #missing = new Map<string, string>();
+  #missing = new Map<string, Set<string>>();
   #reading = new Reading();
 
   constructor(private readonly known: ReadonlyMap<string, JsonObject>) {}
@@ -89,8 +89,7 @@ class Resolver {
     }
     const found = this.known.get(reference);
     if (!found) {
-      const others = this.#missing.get(reference);
-      this.#missing.set(reference, others === undefined ? where : brief(`${others}, ${where}`, 300));
+      this.#missing.set(reference, (this.#missing.get(reference) ?? new Set()).add(where));
     }
     return found;
   }
@@ -124,7 +123,7 @@ class Resolver {
       }
     }
     for (const base of list(source["extends"])) {
-      const found = this.#find(base, `what ${idOf(source)} extends`);
+      const found = this.#find(base, `the base of ${idOf(source)}`);
       if (found) {
         this.#add(gathered, found, below, depth + 1);
       }

@@ -11,7 +11,7 @@ import pytest
 import azmqtt
 from azmqtt import pnp
 from browser import Page
-from thermostat_model import CONTROLLER, CONTROLLER_FILE, HOSTILE, SENSOR_FILE, THERMOSTAT, THERMOSTAT_FILE
+from thermostat_model import CONTROLLER, CONTROLLER_FILE, HOSTILE, SENSOR, SENSOR_FILE, THERMOSTAT, THERMOSTAT_FILE
 
 View = Callable[[str], Page]
 
@@ -87,6 +87,9 @@ def test_missing_interfaces_are_named(view: View, controller: azmqtt.DeviceClien
     page = view("devices/controller/model")
     page.wait_text(f"The device has announced {CONTROLLER}")
     page.wait_text("often in dtmi/com/example/temperaturecontroller-2.json")
+    choose(page, controller=CONTROLLER_FILE, thermostat=THERMOSTAT_FILE)
+    page.wait_text(f"{SENSOR} for the base of {THERMOSTAT}; often in dtmi/com/example/sensor-1.json")
+    page.click("button", "Forget")
     choose(page, both=[CONTROLLER_FILE])
     page.wait_text(f"{THERMOSTAT} for the component thermostat1, the component thermostat2")
     assert page.run("document.querySelectorAll('.missing li').length") == 1

@@ -3,7 +3,7 @@
 import type { Context, Target, View } from "../context";
 import { Notice, button, fill, h, panel, say } from "../dom";
 import { resolve, type Component, type Model } from "../dtdl_model";
-import { isObject, text, type Json } from "../format";
+import { brief, isObject, text, type Json } from "../format";
 import { models } from "../models";
 import { isOf } from "../store";
 import type { Entry } from "../stream";
@@ -139,7 +139,7 @@ export class ModelView implements View {
     const missing = [...this.#model.missing].slice(0, 50);
     fill(this.#missing, missing.length > 0 && h("div", { class: "missing" },
       h("p", {}, missing.length === 1 ? "An interface is missing. Choose the file that defines it:" : "Interfaces are missing. Choose the files that define them:"),
-      h("ul", {}, ...missing.map(([id, where]) => h("li", {}, h("code", {}, id), ` for ${where}; often in `, h("code", {}, fileOf(id)))))));
+      h("ul", {}, ...missing.map(([id, where]) => h("li", {}, h("code", {}, id), ` for ${brief([...where].join(", "), 300)}; often in `, h("code", {}, fileOf(id)))))));
     this.#choose(this.#shown?.[0]);
   }
 
