@@ -36,7 +36,7 @@ def test_a_device_for_each_connection_string(hub, tmp_path, capsys):
         (["--devices", "0", "--dev"], "0 is not a number of devices: 1 to 10000"),
         (["--devices", "2", "--dev", "-d", "d", "-m", "m"], "--devices and --module-id do not go together"),
         (["--devices", "2", "--connection-strings", "x"], "not allowed with argument"),
-        (["--connection-strings", "{empty}"], "--connection-strings: 0 lines, 1 to 10000 are possible"),
+        (["--connection-strings", "{empty}"], "empty: no connection strings; write 1 to 10,000, one per line"),
         (["--connection-strings", "{empty}", "--dev"], "goes with neither --dev nor --connection-string"),
         (["--connection-strings", "{missing}"], "No such file or directory"),
     ],

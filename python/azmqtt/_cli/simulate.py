@@ -226,7 +226,9 @@ def _clients(arguments: argparse.Namespace) -> list[DeviceClient]:
         lines = [line.strip() for line in text.splitlines()]
         strings = [line for line in lines if line and not line.startswith("#")]
         if not 1 <= len(strings) <= _MOST_DEVICES:
-            raise common.UsageError(f"--connection-strings: {len(strings)} lines, 1 to {_MOST_DEVICES} are possible")
+            source = "stdin" if arguments.connection_strings == "-" else arguments.connection_strings
+            found = f"{len(strings):,}" if strings else "no"
+            raise common.UsageError(f"{source}: {found} connection strings; write 1 to {_MOST_DEVICES:,}, one per line")
         return [DeviceClient.from_connection_string(text, **options) for text in strings]
     if not dev.is_meant(arguments):
         raise common.UsageError("--devices needs --dev; for another hub, use --connection-strings")
