@@ -13,8 +13,8 @@ pub trait Record {
     /// The value of a property, if it is there.
     fn get(&self, path: &Path) -> Option<Cow<'_, Value>>;
 
-    /// All of it, for `SELECT *`.
-    fn whole(&self) -> Value;
+    /// All of it as JSON, for `SELECT *`.
+    fn text(&self) -> String;
 }
 
 /// A document of JSON.
@@ -23,8 +23,8 @@ impl Record for Value {
         Path::walk(path.names(), self).map(Cow::Borrowed)
     }
 
-    fn whole(&self) -> Value {
-        self.clone()
+    fn text(&self) -> String {
+        self.to_string()
     }
 }
 
@@ -41,11 +41,11 @@ impl Query {
         is_met(self.condition.as_ref(), record)
     }
 
-    /// The row of a record, when there is one for each. A column without a name is called as the last name of its path;
+    /// The row of a record as JSON, when there is one for each. A column without a name is called as the last name of its path;
     /// undefined values are left away.
-    pub fn row(&self, record: &impl Record) -> Value {
+    pub fn row(&self, record: &impl Record) -> String {
         if self.projections.is_empty() {
-            return record.whole();
+            return record.text();
         }
         let mut row = Map::new();
         for column in &self.projections {
@@ -54,7 +54,7 @@ impl Query {
                 row.insert(column.name(0).into_owned(), value.into_owned());
             }
         }
-        Value::Object(row)
+        Value::Object(row).to_string()
     }
 }
 

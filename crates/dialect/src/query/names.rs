@@ -1,6 +1,7 @@
 //! Names that the service gave: they are written in any case, and functions among them are those of twins and jobs.
 
 use super::ast::{Function, Kind, Path, Source};
+use crate::twin::MEMBERS;
 
 /// Words with a meaning of their own; a property of that name is written `[[group]]`.
 const RESERVED: [&str; 11] =
@@ -9,30 +10,6 @@ const RESERVED: [&str; 11] =
 pub fn is_reserved(word: &str) -> bool {
     RESERVED.iter().any(|reserved| word.eq_ignore_ascii_case(reserved))
 }
-
-/// Properties of a twin's root.
-const TWIN: [&str; 20] = [
-    "deviceId",
-    "moduleId",
-    "etag",
-    "deviceEtag",
-    "status",
-    "statusReason",
-    "statusUpdateTime",
-    "connectionState",
-    "lastActivityTime",
-    "cloudToDeviceMessageCount",
-    "authenticationType",
-    "x509Thumbprint",
-    "version",
-    "tags",
-    "properties",
-    "capabilities",
-    "modelId",
-    "deviceScope",
-    "parentScopes",
-    "configurations",
-];
 
 /// Properties of what a job did to a device.
 const JOB: [&str; 11] = [
@@ -59,7 +36,7 @@ pub fn canonical(source: Source, mut names: Vec<String>) -> Path {
     {
         names.drain(..of_source);
     }
-    let known: &[&str] = if source == Source::Jobs { &JOB } else { &TWIN };
+    let known: &[&str] = if source == Source::Jobs { &JOB } else { &MEMBERS };
     if let Some(first) = names.first_mut() {
         respell(first, known);
         // The documentation's own example has the shorter name.

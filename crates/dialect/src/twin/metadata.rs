@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use serde_core::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use crate::time::Timestamp;
@@ -54,20 +55,9 @@ impl Metadata {
         }
     }
 
-    /// The service's spelling, in the order of the values.
-    pub(super) fn to_json(&self, values: &Map<String, Value>) -> Value {
-        let mut fields = Map::new();
-        let at = Timestamp::or_never(self.stamp.at);
-        fields.insert(LAST_UPDATED.to_owned(), at.into());
-        if let Some(version) = self.stamp.version {
-            fields.insert(LAST_UPDATED_VERSION.to_owned(), version.into());
-        }
-        let empty = Map::new();
-        fields.extend(values.iter().filter_map(|(key, value)| {
-            let child = self.children.get(key)?;
-            Some((key.clone(), child.to_json(value.as_object().unwrap_or(&empty))))
-        }));
-        Value::Object(fields)
+    /// To be written beside these values.
+    pub(super) fn of_values<'a>(&'a self, values: &'a Map<String, Value>) -> MetadataView<'a> {
+        MetadataView { metadata: self, values: Some(values) }
     }
 
     /// Reads the service's spelling for the values it goes with; a node that is missing or unreadable takes its
@@ -84,5 +74,29 @@ impl Metadata {
             (key.clone(), Self::from_json(field(key), fields, stamp))
         });
         Self { stamp, children: children.collect() }
+    }
+}
+
+/// Metadata in the service's spelling, in the order of the values.
+pub(super) struct MetadataView<'a> {
+    metadata: &'a Metadata,
+    /// `None` for what is no object.
+    values: Option<&'a Map<String, Value>>,
+}
+
+impl Serialize for MetadataView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Stamp { at, version } = self.metadata.stamp;
+        let mut view = serializer.serialize_map(None)?;
+        view.serialize_entry(LAST_UPDATED, &Timestamp::or_never(at))?;
+        if let Some(version) = version {
+            view.serialize_entry(LAST_UPDATED_VERSION, &version)?;
+        }
+        for (name, value) in self.values.into_iter().flatten() {
+            if let Some(metadata) = self.metadata.children.get(name) {
+                view.serialize_entry(name, &MetadataView { metadata, values: value.as_object() })?;
+            }
+        }
+        view.end()
     }
 }

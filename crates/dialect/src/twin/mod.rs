@@ -24,3 +24,4 @@ pub use merge::{compose, diff, merge_patch};
 pub use properties::PropertySection;
 pub use state::TwinStateError;
 pub use view::DeviceFacts;
+pub(crate) use view::MEMBERS;

@@ -1,5 +1,6 @@
 //! Desired or reported properties: values, version and metadata, which only change together.
 
+use serde_core::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
 use super::check::check_patch;
@@ -86,13 +87,18 @@ impl PropertySection {
         view.insert("$version".to_owned(), self.version.into());
         Value::Object(view)
     }
+}
 
-    /// For services: `$metadata` as well.
-    pub(super) fn service_view(&self) -> Value {
-        let mut view = self.values.clone();
-        view.insert("$metadata".to_owned(), self.metadata.to_json(&self.values));
-        view.insert("$version".to_owned(), self.version.into());
-        Value::Object(view)
+/// As services see it: the values, `$metadata` and `$version`.
+impl Serialize for PropertySection {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut view = serializer.serialize_map(Some(self.values.len() + 2))?;
+        for (name, value) in &self.values {
+            view.serialize_entry(name, value)?;
+        }
+        view.serialize_entry("$metadata", &self.metadata.of_values(&self.values))?;
+        view.serialize_entry("$version", &self.version)?;
+        view.end()
     }
 }
 

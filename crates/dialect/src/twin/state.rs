@@ -15,8 +15,8 @@ impl Twin {
             "etag": self.etag,
             "version": self.version,
             "tags": self.tags,
-            "desired": self.desired.service_view(),
-            "reported": self.reported.service_view(),
+            "desired": self.desired,
+            "reported": self.reported,
         })
     }
 

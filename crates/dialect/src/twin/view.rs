@@ -1,5 +1,6 @@
 //! The twin as services see it.
 
+use serde_core::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, json};
 
 use super::document::Twin;
@@ -44,53 +45,112 @@ pub struct DeviceFacts {
     pub configurations: Vec<String>,
 }
 
+/// The members of a twin, in the order in which services see them.
+pub(crate) const MEMBERS: [&str; 20] = [
+    "deviceId",
+    "etag",
+    "deviceEtag",
+    "status",
+    "statusUpdateTime",
+    "connectionState",
+    "lastActivityTime",
+    "cloudToDeviceMessageCount",
+    "authenticationType",
+    "x509Thumbprint",
+    "version",
+    "tags",
+    "properties",
+    "capabilities",
+    "moduleId",
+    "modelId",
+    "statusReason",
+    "deviceScope",
+    "parentScopes",
+    "configurations",
+];
+
 impl Twin {
     /// What a service gets for a twin GET. Tags are left out where there are none, and capabilities of modules.
     pub fn service_view(&self, facts: &DeviceFacts) -> Value {
-        let mut view = json!({
-            "deviceId": facts.device_id,
-            "etag": self.etag(),
-            "deviceEtag": facts.device_etag,
-            "status": if facts.disabled { "disabled" } else { "enabled" },
-            "statusUpdateTime": Timestamp::or_never(facts.status_update_time),
-            "connectionState": if facts.connected { "Connected" } else { "Disconnected" },
-            "lastActivityTime": Timestamp::or_never(facts.last_activity_time),
-            "cloudToDeviceMessageCount": facts.cloud_to_device_message_count,
-            "authenticationType": facts.authentication_type,
-            "x509Thumbprint": {
+        to_value(ServiceView { twin: self, facts })
+    }
+
+    /// The [service's view](Self::service_view) as text, made without a value of it.
+    pub fn service_text(&self, facts: &DeviceFacts) -> String {
+        // Its keys are texts, and nothing else can fail.
+        serde_json::to_string(&ServiceView { twin: self, facts }).unwrap_or_default()
+    }
+
+    /// One member of the [service's view](Self::service_view), if it is there.
+    pub fn service_member(&self, name: &str, facts: &DeviceFacts) -> Option<Value> {
+        let optional = |text: &Option<String>| text.as_deref().map(Value::from);
+        Some(match name {
+            "deviceId" => facts.device_id.as_str().into(),
+            "etag" => self.etag().into(),
+            "deviceEtag" => facts.device_etag.as_str().into(),
+            "status" => if facts.disabled { "disabled" } else { "enabled" }.into(),
+            "statusUpdateTime" => Timestamp::or_never(facts.status_update_time).into(),
+            "connectionState" => if facts.connected { "Connected" } else { "Disconnected" }.into(),
+            "lastActivityTime" => Timestamp::or_never(facts.last_activity_time).into(),
+            "cloudToDeviceMessageCount" => facts.cloud_to_device_message_count.into(),
+            "authenticationType" => facts.authentication_type.into(),
+            "x509Thumbprint" => json!({
                 "PrimaryThumbprint": facts.primary_thumbprint,
                 "SecondaryThumbprint": facts.secondary_thumbprint,
-            },
-            "version": self.version(),
-        });
-        if !self.tags().is_empty() {
-            view["tags"] = self.tags().clone().into();
-        }
-        view["properties"] = json!({
-            "desired": self.desired().service_view(),
-            "reported": self.reported().service_view(),
-        });
-        if facts.module_id.is_none() {
-            view["capabilities"] = json!({ "iotEdge": facts.iot_edge });
-        }
-        let optional = [
-            ("moduleId", &facts.module_id),
-            ("modelId", &facts.model_id),
-            ("statusReason", &facts.status_reason),
-            ("deviceScope", &facts.device_scope),
-        ];
-        for (name, value) in optional {
-            if let Some(value) = value {
-                view[name] = value.as_str().into();
+            }),
+            "version" => self.version().into(),
+            "tags" if !self.tags().is_empty() => self.tags().clone().into(),
+            "properties" => to_value(Sections(self)),
+            "capabilities" if facts.module_id.is_none() => json!({ "iotEdge": facts.iot_edge }),
+            "moduleId" => return optional(&facts.module_id),
+            "modelId" => return optional(&facts.model_id),
+            "statusReason" => return optional(&facts.status_reason),
+            "deviceScope" => return optional(&facts.device_scope),
+            "parentScopes" if !facts.parent_scopes.is_empty() => facts.parent_scopes.clone().into(),
+            "configurations" if !facts.configurations.is_empty() => {
+                let status = |id: &String| (id.clone(), json!({ "status": "Applied" }));
+                Value::Object(facts.configurations.iter().map(status).collect())
+            }
+            _ => return None,
+        })
+    }
+}
+
+fn to_value(view: impl Serialize) -> Value {
+    // Its keys are texts, and nothing else can fail.
+    serde_json::to_value(view).unwrap_or_default()
+}
+
+struct ServiceView<'a> {
+    twin: &'a Twin,
+    facts: &'a DeviceFacts,
+}
+
+impl Serialize for ServiceView<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { twin, facts } = self;
+        let mut view = serializer.serialize_map(None)?;
+        for name in MEMBERS {
+            match name {
+                // What may be large is not copied.
+                "tags" if !twin.tags().is_empty() => view.serialize_entry(name, twin.tags())?,
+                "properties" => view.serialize_entry(name, &Sections(twin))?,
+                _ => {
+                    if let Some(member) = twin.service_member(name, facts) {
+                        view.serialize_entry(name, &member)?;
+                    }
+                }
             }
         }
-        if !facts.parent_scopes.is_empty() {
-            view["parentScopes"] = facts.parent_scopes.clone().into();
-        }
-        if !facts.configurations.is_empty() {
-            let status = |id: &String| (id.clone(), json!({ "status": "Applied" }));
-            view["configurations"] = Value::Object(facts.configurations.iter().map(status).collect());
-        }
-        view
+        view.end()
+    }
+}
+
+/// The properties of a twin.
+struct Sections<'a>(&'a Twin);
+
+impl Serialize for Sections<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([("desired", self.0.desired()), ("reported", self.0.reported())])
     }
 }

@@ -52,8 +52,8 @@ impl Hub {
 
     /// The ids of all devices, in order.
     pub fn device_ids(&self) -> Vec<String> {
-        let all = self.shared.registry.all();
-        all.iter().filter(|device| device.owner.is_none()).map(|device| device.id.clone()).collect()
+        let devices = self.shared.registry.devices_after(None, usize::MAX);
+        devices.iter().map(|device| device.id.clone()).collect()
     }
 
     /// Forgets a device and its modules; their connections end.

@@ -44,7 +44,7 @@ impl Record for JobRecord {
         }
     }
 
-    fn whole(&self) -> Value {
-        self.document().clone()
+    fn text(&self) -> String {
+        self.document().to_string()
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Rows come in the order of their ids, and a page begins behind the last row of the one before: devices that come and go
 //! meanwhile neither repeat nor hide others. Rows of aggregates are made anew for each page.
+//!
+//! Twins are read from the registry some at a time, and no more of them than the page needs.
 
 pub mod count;
 mod token;
@@ -11,6 +13,7 @@ use serde_json::Value;
 use crate::error::HubError;
 use crate::jobs::Jobs;
 use crate::registry::Registry;
+use crate::registry::device::Device;
 use crate::registry::twin_record::TwinRecord;
 use azmqtt_dialect::query::{Query, Record, Source};
 
@@ -97,19 +100,32 @@ fn begin(continuation: Option<&str>, of: &str) -> Result<Position, HubError> {
 }
 
 fn twins(registry: &Registry, query: &Query, page: &mut PageWriter) {
-    for device in registry.all() {
-        let key = [device.id.as_str(), device.module_id.as_deref().unwrap_or_default()];
-        if device.module_id.is_some() != (query.source == Source::Modules) || page.is_behind(key) {
-            continue;
-        }
-        let row = {
-            let record = TwinRecord::new(&device);
-            query.matches(&record).then(|| query.row(&record))
+    // Without a condition each twin is a row, and one more says that there is another page.
+    let most = if query.condition.is_none() { page.most + 1 } else { MAX_PAGE };
+    let mut last = page.last.key.clone();
+    loop {
+        let after = last.as_ref().map(|key| key.each_ref().map(String::as_str));
+        let some = match query.source {
+            Source::Modules => registry.modules_after(after, most),
+            _ => registry.devices_after(after.map(|[device, _]| device), most),
         };
-        if row.is_some_and(|row| !page.push(&row.to_string(), Some(key))) {
-            return;
+        let Some(end) = some.last() else { return };
+        last = Some(key(end).map(str::to_owned));
+        for device in &some {
+            let row = {
+                let record = TwinRecord::new(device);
+                query.matches(&record).then(|| query.row(&record))
+            };
+            if row.is_some_and(|row| !page.push(&row, Some(key(device)))) {
+                return;
+            }
         }
     }
+}
+
+/// By which a device or module has its place among the rows.
+fn key(device: &Device) -> [&str; 2] {
+    [&device.id, device.module_id.as_deref().unwrap_or_default()]
 }
 
 fn of_jobs(jobs: &Jobs, query: &Query, page: &mut PageWriter) {
@@ -118,7 +134,7 @@ fn of_jobs(jobs: &Jobs, query: &Query, page: &mut PageWriter) {
         if page.is_behind([job, device]) || !query.matches(&record) {
             continue;
         }
-        if !page.push(&record.whole().to_string(), Some([job, device])) {
+        if !page.push(&record.text(), Some([job, device])) {
             return;
         }
     }

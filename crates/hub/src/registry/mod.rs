@@ -24,7 +24,9 @@ pub mod identity_scopes;
 pub mod twin_record;
 pub mod unjudged;
 
-use std::collections::{BTreeMap, HashMap, btree_map, hash_map};
+use std::collections::{BTreeMap, btree_map};
+use std::iter;
+use std::ops::Bound::{Excluded, Included, Unbounded};
 use std::sync::{Arc, MutexGuard};
 
 use self::cloud_clock::CloudClock;
@@ -39,7 +41,8 @@ use azmqtt_net::sync::Mutex;
 /// Devices by id, which is case-sensitive. A device owns its modules: they come after it and go with it.
 #[derive(Default)]
 pub struct Registry {
-    devices: Mutex<HashMap<String, Owner>>,
+    /// In the order of their ids: a page of a list begins behind the last id of the one before.
+    devices: Mutex<BTreeMap<String, Owner>>,
     /// When queues are to be looked at.
     pub clock: CloudClock,
     /// Who has changed.
@@ -128,7 +131,7 @@ impl Registry {
     /// Takes out this device or module, if it is there, and not another one of its id. A device's modules go with it.
     pub fn remove(&self, gone: &Arc<Device>) {
         let mut devices = self.devices();
-        let hash_map::Entry::Occupied(mut owner) = devices.entry(gone.id.clone()) else { return };
+        let btree_map::Entry::Occupied(mut owner) = devices.entry(gone.id.clone()) else { return };
         match &gone.module_id {
             None if Arc::ptr_eq(&owner.get().device, gone) => drop(owner.remove()),
             None => {}
@@ -143,14 +146,29 @@ impl Registry {
 
     /// Every device and every module, in the order of their ids, modules after their device.
     pub fn all(&self) -> Vec<Arc<Device>> {
-        // Copied first: nobody waits for the lock while many are sorted.
-        let mut all = Vec::new();
-        for owner in self.devices().values() {
-            all.push(owner.device.clone());
-            all.extend(owner.modules.values().cloned());
-        }
-        all.sort_by(|one, other| (&one.id, &one.module_id).cmp(&(&other.id, &other.module_id)));
-        all
+        let devices = self.devices();
+        let all = devices.values().flat_map(|owner| iter::once(&owner.device).chain(owner.modules.values()));
+        all.cloned().collect()
+    }
+
+    /// The first devices whose ids come after `last`, in the order of their ids: at most `most`.
+    pub fn devices_after(&self, last: Option<&str>, most: usize) -> Vec<Arc<Device>> {
+        let devices = self.devices();
+        let after = devices.range::<str, _>((last.map_or(Unbounded, Excluded), Unbounded));
+        after.take(most).map(|(_, owner)| owner.device.clone()).collect()
+    }
+
+    /// The first modules that come after `last`, a device and a module of it, in the order of their ids: at most `most`.
+    pub fn modules_after(&self, last: Option<[&str; 2]>, most: usize) -> Vec<Arc<Device>> {
+        let devices = self.devices();
+        let begin = last.map_or(Unbounded, |[device, _]| Included(device));
+        let modules = devices.range::<str, _>((begin, Unbounded)).flat_map(|(id, owner)| {
+            let of_last = last.filter(|[device, _]| device == id);
+            owner
+                .modules
+                .range::<str, _>((of_last.map_or(Unbounded, |[_, module]| Excluded(module)), Unbounded))
+        });
+        modules.take(most).map(|(_, module)| module.clone()).collect()
     }
 
     /// How many there are.
@@ -172,7 +190,7 @@ impl Registry {
         Ok(owner.modules.values().cloned().collect())
     }
 
-    fn devices(&self) -> MutexGuard<'_, HashMap<String, Owner>> {
+    fn devices(&self) -> MutexGuard<'_, BTreeMap<String, Owner>> {
         self.devices.lock()
     }
 }

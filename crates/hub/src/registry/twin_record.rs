@@ -1,4 +1,4 @@
-//! A twin as queries see it: it answers for each property by itself; the whole document is made only where it is needed.
+//! A twin as queries see it: it answers for each property by itself; its document is written only where it is needed.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -8,21 +8,29 @@ use serde_json::{Map, Value};
 
 use super::device::{Device, DeviceState};
 use azmqtt_dialect::query::{Path, Record};
+use azmqtt_dialect::twin::DeviceFacts;
 
 /// The twin of a device or module. Holds its lock.
 pub struct TwinRecord<'a> {
     device: &'a Device,
     state: MutexGuard<'a, DeviceState>,
-    whole: OnceCell<Value>,
+    facts: OnceCell<DeviceFacts>,
 }
 
 impl<'a> TwinRecord<'a> {
     pub fn new(device: &'a Device) -> Self {
-        Self { device, state: device.state(), whole: OnceCell::new() }
+        Self { device, state: device.state(), facts: OnceCell::new() }
     }
 
-    fn document(&self) -> &Value {
-        self.whole.get_or_init(|| self.state.twin().service_view(&self.state.facts(self.device.key())))
+    fn facts(&self) -> &DeviceFacts {
+        self.facts.get_or_init(|| self.state.facts(self.device.key()))
+    }
+
+    /// What is in a member of the document, which is made alone.
+    fn in_member(&self, names: &[String]) -> Option<Cow<'_, Value>> {
+        let (first, rest) = names.split_first()?;
+        let member = self.state.twin().service_member(first, self.facts())?;
+        Some(Cow::Owned(if rest.is_empty() { member } else { Path::walk(rest, &member)?.clone() }))
     }
 }
 
@@ -42,17 +50,17 @@ impl Record for TwinRecord<'_> {
                 let twin = self.state.twin();
                 let section = if section == "desired" { twin.desired() } else { twin.reported() };
                 match name {
-                    "$metadata" => Path::walk(path.names(), self.document()).map(Cow::Borrowed),
+                    "$metadata" => self.in_member(path.names()),
                     "$version" if path.names().len() == 3 => Some(Cow::Owned(section.version().into())),
                     _ => inside(section.values(), &path.names()[2..]),
                 }
             }
-            _ => Path::walk(path.names(), self.document()).map(Cow::Borrowed),
+            _ => self.in_member(path.names()),
         }
     }
 
-    fn whole(&self) -> Value {
-        self.document().clone()
+    fn text(&self) -> String {
+        self.state.twin().service_text(self.facts())
     }
 }
 

@@ -8,6 +8,7 @@ mod jobs;
 mod lifecycle;
 mod messages;
 mod methods;
+mod pages;
 mod provisioning;
 mod query;
 mod registry;

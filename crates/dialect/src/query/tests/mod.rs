@@ -31,7 +31,7 @@ fn run(query: &str, documents: &[Value]) -> Vec<Value> {
     let query = Query::parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
     let matching = documents.iter().filter(|document| query.matches(*document));
     if !query.aggregates() {
-        return matching.map(|document| query.row(document)).collect();
+        return matching.map(|document| query.row(document).parse().unwrap()).collect();
     }
     let mut groups = Groups::new(&query);
     matching.for_each(|document| groups.add(document));

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::identity_json::{self, Kind};
 use crate::error::HubError;
 use crate::http::access::Access;
-use crate::http::answer::{JsonBody, Refusal};
+use crate::http::answer::{JSON, JsonBody, Refusal};
 use crate::http::request::{condition, json_of, off_thread, quoted, required_condition, top};
 use crate::http::route::{Rate, Routes};
 use crate::registry::device::Device;
@@ -38,11 +38,14 @@ pub(super) fn routes(routes: Routes) -> Routes {
         .delete("/devices/{device_id}", writes, rate, remove)
 }
 
-async fn list(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Result<JsonBody, Refusal> {
+async fn list(State(shared): State<Arc<Shared>>, RawQuery(query): RawQuery) -> Result<Response, Refusal> {
     let top = top(query.as_deref(), MOST)?;
-    let all = shared.registry.all();
-    let devices = all.iter().filter(|device| device.owner.is_none()).take(top);
-    Ok(JsonBody(devices.map(|device| identity_json::write(device)).collect()))
+    // Other connections need not wait while many are written.
+    let text = off_thread(&shared, move |shared| {
+        let devices = shared.registry.devices_after(None, top);
+        Ok(devices.iter().map(|device| identity_json::write(device)).collect::<Value>().to_string())
+    });
+    Ok(([JSON], text.await?).into_response())
 }
 
 async fn read(State(shared): State<Arc<Shared>>, Path(device_id): Path<String>) -> Result<Response, Refusal> {

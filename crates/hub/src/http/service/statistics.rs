@@ -38,6 +38,6 @@ async fn service(State(shared): State<Arc<Shared>>) -> Result<JsonBody, Refusal>
 }
 
 fn count(shared: &Shared, counts: impl Fn(&DeviceState) -> bool) -> usize {
-    let all = shared.registry.all();
-    all.iter().filter(|device| device.owner.is_none() && counts(&device.state())).count()
+    let devices = shared.registry.devices_after(None, usize::MAX);
+    devices.iter().filter(|device| counts(&device.state())).count()
 }
