@@ -24,6 +24,7 @@ pub mod net;
 pub mod provisioning;
 pub mod queries;
 pub mod twins;
+pub mod watching;
 
 use std::borrow::Cow;
 
@@ -31,7 +32,7 @@ use std::borrow::Cow;
 pub type Target = fn(&[u8]) -> bool;
 
 /// All targets, by the names that their programs and their folders in `corpora/` have.
-pub const TARGETS: [(&str, Target); 60] = [
+pub const TARGETS: [(&str, Target); 61] = [
     ("answer_heads", net::answer_heads),
     ("block_lists", bodies::block_lists),
     ("certificates", files::certificates),
@@ -92,6 +93,7 @@ pub const TARGETS: [(&str, Target); 60] = [
     ("twins", twins::twins),
     ("uploads", bodies::uploads),
     ("user_names", identities::user_names),
+    ("watch_queries", watching::queries),
 ];
 
 /// The bytes as text. What is not UTF-8 is replaced, so that fuzzers are not stopped by it at once.
