@@ -61,7 +61,7 @@ class App {
   #watch(): void {
     const store = this.#store;
     const stream = new Stream(this.#context.api.authorization, this.service.streams, {
-      entry: (entry) => store.entry(entry),
+      entry: (entry, size) => store.entry(entry, size),
       lost: (kind, lost) => store.leaveOut(kind, lost),
       arrived: () => undefined,
       state: (state) => (store.state = state),
@@ -86,6 +86,7 @@ class App {
       ),
     );
     fill(this.#main, this.#view.element);
+    this.#nav.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
     scrollTo(0, 0);
     this.#draw();
   }
@@ -138,7 +139,7 @@ function closed(title: string, reason: string, service?: Service): void {
       h("span", { class: "mark large", "aria-hidden": "true" }),
       h("h1", {}, title),
       h("p", {}, reason),
-      h("p", {}, "Open the page by a link. It works once, within a minute:"),
+      h("p", {}, "Make a link. It works once, within a minute:"),
       h("pre", {}, links.map(([open, page]) => `${open}\n${page}`).join("\n\n")),
       h("p", { class: "muted" }, `In Python: ${links.map(([, , url]) => `webbrowser.open(${url})`).join(" or ")}`),
     ),
@@ -148,7 +149,7 @@ function closed(title: string, reason: string, service?: Service): void {
 async function start(): Promise<void> {
   const session = await openSession().catch(() => undefined);
   if (session === undefined) {
-    closed("This page needs a link", "It may do everything with the hub or namespace, so that not everybody who finds it gets in.");
+    closed("This page needs a link", "The page can change everything in the hub or namespace, so it opens only by a link.");
   } else {
     new App(session, session.kind === "hub" ? HUB : NAMESPACE);
   }

@@ -114,6 +114,8 @@ export class Chart {
       stroke: colour(`--series-${(at % MOST_SERIES) + 1}`),
       width: 1.75,
       spanGaps: true,
+      // Of several sources, each has numbers at some of the times only.
+      value: (plot: uPlot, value: number | null, of: number, index: number | null) => said(value ?? before(plot.data[of], index)),
       points: { show: this.#times.length < 60, size: 5 },
     }));
     return {
@@ -128,6 +130,23 @@ export class Chart {
 }
 
 const HEIGHT = 240;
+
+/** Points that are looked through for the last number. */
+const MOST_BEFORE = 100;
+
+function before(values: ArrayLike<number | null | undefined> | undefined, index: number | null): number | null {
+  for (let at = index ?? -1; values && at >= 0 && at > (index ?? 0) - MOST_BEFORE; at--) {
+    const value = values[at];
+    if (value !== null && value !== undefined) {
+      return value;
+    }
+  }
+  return null;
+}
+
+function said(value: number | null): string {
+  return value === null ? "–" : value.toLocaleString("en");
+}
 
 /** A Unix time in seconds as the time of day; with tenths where it has some. */
 function hour(time: number): string {

@@ -16,6 +16,9 @@ export const ALL = "$all";
 /** Pages of a list that are asked for: 10,000 resources. */
 const MOST_PAGES = 100;
 
+/** Clients that are shown. */
+const MOST_SHOWN = 100_000;
+
 function resource(found: unknown): Resource {
   const properties = isObject(found) && isObject(found["properties"]) ? found["properties"] : {};
   return { name: text(found, "name") ?? "", properties };
@@ -77,10 +80,24 @@ export interface Client {
   sessions: MqttSession[];
 }
 
+/** Clients of one answer, and subscriptions after which it ends. */
+const MOST_CLIENTS = 10_000;
+const MOST_SUBSCRIPTIONS = 50_000;
+
 /** All clients, in the order of their names. */
 export async function clients(api: Api): Promise<Client[]> {
-  const found = await api.get("/azmqtt/clients");
-  return Array.isArray(found) ? found.filter(isObject).map(client) : [];
+  const all: Client[] = [];
+  for (let page = 0; page < MOST_PAGES && all.length < MOST_SHOWN; page++) {
+    const last = all.at(-1);
+    const found = await api.get("/azmqtt/clients", last === undefined ? "" : `&after=${encodeURIComponent(last.name)}`);
+    const some = Array.isArray(found) ? found.filter(isObject).map(client) : [];
+    all.push(...some);
+    const subscriptions = some.reduce((sum, { sessions }) => sessions.reduce((own, each) => own + each.subscriptions.length, sum), 0);
+    if (some.length === 0 || (some.length < MOST_CLIENTS && subscriptions < MOST_SUBSCRIPTIONS)) {
+      break;
+    }
+  }
+  return all;
 }
 
 function client(found: JsonObject): Client {

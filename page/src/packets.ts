@@ -2,11 +2,14 @@
 
 import { between, isObject } from "./format";
 import { codeName } from "./reason_codes";
+import { Ring } from "./ring";
 import type { Entry } from "./stream";
 
 /** A packet with what belongs to it. */
 export interface Row {
   packet: Entry;
+  /** Of a message: the topic, also if the packet has only the alias for it. */
+  topic?: string;
   /** Of the answer, once it has come. */
   answer?: Row;
   /** What this one answers. A packet may do both: the answer to a twin request is acknowledged in turn. */
@@ -18,27 +21,36 @@ export function latency(request: Row, answer: Row): number {
   return between(request.packet.time, answer.packet.time);
 }
 
-/** Requests that wait for their answers; the oldest is given up. */
+/** Requests that wait for their answers, and aliases of topics; the oldest is given up. */
 const MOST_OPEN = 2000;
+
+function remember<T>(all: Map<string, T>, key: string, value: T): void {
+  all.delete(key);
+  all.set(key, value);
+  if (all.size > MOST_OPEN) {
+    const [oldest] = all.keys();
+    all.delete(oldest as string);
+  }
+}
 
 /** Answers to a packet identifier, by the type of the packet that they answer. */
 const ANSWERS: Record<string, string> = { PUBACK: "PUBLISH", SUBACK: "SUBSCRIBE", UNSUBACK: "UNSUBSCRIBE", PUBCOMP: "PUBLISH" };
 
 export class Timeline {
-  #rows: Row[] = [];
+  #rows: Ring<Row>;
   #open = new Map<string, Row>();
+  /** Topics by connection, direction and alias (MQTT 5, §3.3.2.3.4). */
+  #aliases = new Map<string, string>();
 
-  constructor(private readonly most: number) {}
+  constructor(most: number) {
+    this.#rows = new Ring<Row>(most);
+  }
 
-  push(packet: Entry): void {
-    const row: Row = { packet };
-    this.#rows.push(row);
-    if (this.#rows.length >= 2 * this.most) {
-      this.#rows.splice(0, this.#rows.length - this.most);
-      // What has left takes its partners' memory of it along.
-      for (const kept of this.#rows) {
-        delete kept.request;
-      }
+  /** Takes a packet of that many characters. */
+  push(packet: Entry, size: number): void {
+    const row: Row = { packet, ...this.#topic(packet) };
+    if (this.#rows.push(row, size)) {
+      this.#forget();
     }
     for (const key of answered(packet)) {
       const request = this.#open.get(key);
@@ -50,25 +62,45 @@ export class Timeline {
       }
     }
     for (const key of asks(packet)) {
-      this.#open.delete(key);
-      this.#open.set(key, row);
-      if (this.#open.size > MOST_OPEN) {
-        const [oldest] = this.#open.keys();
-        this.#open.delete(oldest as string);
+      remember(this.#open, key, row);
+    }
+  }
+
+  #topic(packet: Entry): { topic?: string } {
+    const { topic, properties, type, direction } = packet;
+    if (type !== "PUBLISH" || typeof topic !== "string") {
+      return {};
+    }
+    const pairs = Array.isArray(properties) ? properties : [];
+    const alias = pairs.find((pair) => Array.isArray(pair) && pair[0] === "topic_alias") as [string, number] | undefined;
+    if (alias === undefined) {
+      return { topic };
+    }
+    const key = `${connection(packet)} ${String(direction)} ${alias[1]}`;
+    if (topic !== "") {
+      remember(this.#aliases, key, topic);
+    }
+    return { topic: this.#aliases.get(key) ?? "" };
+  }
+
+  /** What has left the ring is not kept by its partner, or because it waits for an answer. */
+  #forget(): void {
+    const kept = new Set(this.#rows.newest(Infinity));
+    for (const row of kept) {
+      if (row.request && !kept.has(row.request)) {
+        delete row.request;
+      }
+    }
+    for (const [key, row] of this.#open) {
+      if (!kept.has(row)) {
+        this.#open.delete(key);
       }
     }
   }
 
   /** The newest rows that are wanted, the newest first. */
   newest(count: number, wanted: (row: Row) => boolean): Row[] {
-    const found: Row[] = [];
-    for (let at = this.#rows.length - 1; at >= 0 && found.length < count; at--) {
-      const row = this.#rows[at] as Row;
-      if (wanted(row)) {
-        found.push(row);
-      }
-    }
-    return found;
+    return this.#rows.newest(count, wanted);
   }
 }
 
@@ -126,8 +158,7 @@ function answered(packet: Entry): string[] {
 }
 
 /** What a packet is about, in a few words. */
-export function about(packet: Entry): string {
-  const topic = packet["topic"];
+export function about({ packet, topic = packet["topic"] as string | undefined }: Row): string {
   if (typeof topic === "string") {
     try {
       return decodeURIComponent(topic);
@@ -141,7 +172,7 @@ export function about(packet: Entry): string {
   }
   const codes = packet["return_codes"];
   if (Array.isArray(codes)) {
-    return codes.length === 0 ? "" : codes.map(codeName).join(", ");
+    return codes.length === 0 ? "" : codes.map((code) => codeName(code, packet["type"])).join(", ");
   }
   if (packet["type"] === "CONNECT") {
     const session = packet["clean_session"] === true ? "new session" : "kept session";

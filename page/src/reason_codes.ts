@@ -39,7 +39,14 @@ const NAMES: Record<number, string> = {
 
 export const NOT_AUTHORIZED = 0x87;
 
-export function codeName(code: unknown): string {
+/** A code of an answer of this type. */
+export function codeName(code: unknown, type: unknown): string {
+  if (type === "SUBACK" && typeof code === "number" && code < 3) {
+    return `granted QoS ${code}`;
+  }
+  if (code === 0) {
+    return "success";
+  }
   const name = typeof code === "number" ? NAMES[code] : undefined;
   return name === undefined ? `code ${String(code)}` : `0x${Number(code).toString(16)} ${name}`;
 }

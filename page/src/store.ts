@@ -2,35 +2,8 @@
 
 import { isObject, text, type JsonObject } from "./format";
 import { Timeline } from "./packets";
+import { Ring } from "./ring";
 import type { Entry, StreamState } from "./stream";
-
-/** The newest of what was pushed. */
-export class Ring<T> {
-  #items: T[] = [];
-
-  constructor(private readonly most: number) {}
-
-  push(item: T): void {
-    this.#items.push(item);
-    // In one go, now and then: a shift for each item would move all the others.
-    if (this.#items.length >= 2 * this.most) {
-      this.#items.splice(0, this.#items.length - this.most);
-    }
-  }
-
-  /** The newest, at most so many, the newest first; of those that `wanted` takes. */
-  newest(count: number, wanted: (item: T) => boolean = () => true): T[] {
-    const found: T[] = [];
-    const oldest = Math.max(0, this.#items.length - this.most);
-    for (let at = this.#items.length - 1; at >= oldest && found.length < count; at--) {
-      const item = this.#items[at] as T;
-      if (wanted(item)) {
-        found.push(item);
-      }
-    }
-    return found;
-  }
-}
 
 /** Messages a second, over the last few seconds. */
 class Rate {
@@ -75,16 +48,17 @@ export class Store {
   onMessage: ((entry: Entry) => void) | undefined;
   onEvent: ((entry: Entry) => void) | undefined;
 
-  entry(entry: Entry): void {
+  /** Takes an entry of that many characters. */
+  entry(entry: Entry, size: number): void {
     this.version += 1;
     if (isMessages(entry.kind)) {
-      this.messages.push(entry);
+      this.messages.push(entry, size);
       this.rate.add(1);
       this.onMessage?.(entry);
     } else if (entry.kind === "packets") {
-      this.timeline.push(entry);
+      this.timeline.push(entry, size);
     } else {
-      this.events.push(entry);
+      this.events.push(entry, size);
       this.#fate(entry);
       this.onEvent?.(entry);
     }

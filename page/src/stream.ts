@@ -12,7 +12,8 @@ export interface Entry extends JsonObject {
 export type StreamState = "connecting" | "live" | "waiting" | "ended";
 
 export interface Listener {
-  entry(entry: Entry): void;
+  /** An entry, with its length as text. */
+  entry(entry: Entry, size: number): void;
   lost(kind: string, count: number): void;
   /** A part of the stream is over, and somebody may look at what has come. */
   arrived(): void;
@@ -143,7 +144,7 @@ export class Stream {
     if (typeof entry["lost"] === "number") {
       this.listener.lost(entry["kind"], entry["lost"]);
     } else {
-      this.listener.entry(entry as Entry);
+      this.listener.entry(entry as Entry, line.length);
     }
   }
 }

@@ -21,8 +21,8 @@ export function refused(row: Row): Refused | undefined {
   const [request, answer] = row.request ? [row.request, row] : [row, row.answer];
   const codes = answer?.packet["return_codes"];
   const at = Array.isArray(codes) ? codes.findIndex((code) => code === NOT_AUTHORIZED || code === FAILURE) : -1;
-  const { topic, filters, type, client_id } = request.packet;
-  const subject = type === "SUBSCRIBE" ? texts(filters)[at] : topic;
+  const { filters, type, client_id } = request.packet;
+  const subject = type === "SUBSCRIBE" ? texts(filters)[at] : request.topic;
   if (at === -1 || typeof subject !== "string" || typeof client_id !== "string") {
     return undefined;
   }

@@ -102,7 +102,7 @@ export class ClientView implements View {
     say(this.#state, client === undefined ? "Neither a resource nor connected" : client.enabled ? (on ? "Connected" : "Disconnected") : "Disabled");
     fill(
       this.#actions,
-      h("a", { class: "button primary", href: href("permissions", this.name) }, "May it …?"),
+      h("a", { class: "button primary", href: href("permissions", this.name) }, "Check a permission"),
       client?.resource !== undefined && button(client.enabled ? "Disable" : "Enable", () => void this.#enable(!client.enabled)),
       client?.resource !== undefined && sureButton("Delete client", () => void this.#delete(client.resource ?? "")),
     );
@@ -110,7 +110,7 @@ export class ClientView implements View {
     fill(this.#rights, groups(client), rights("May publish to", "Publisher", mine, spaces), rights("May subscribe to", "Subscriber", mine, spaces));
     const sessions = client?.sessions ?? [];
     fill(this.#sessions, ...(sessions.length === 0 ? [h("p", { class: "muted" }, "None. It gets one when it connects.")] : sessions.map(session)),
-      h("p", {}, h("a", { href: href("messages", "#", this.name) }, "Its messages")));
+      h("p", {}, h("a", { href: href("messages", "#", this.name) }, "Messages from this client")));
     this.#showResource();
   }
 
@@ -129,6 +129,7 @@ export class ClientView implements View {
     this.#save.hidden = this.#resource === undefined;
     if (document.activeElement !== this.#attributes) {
       this.#attributes.value = pretty(properties["attributes"] ?? {});
+      this.#attributes.rows = Math.min(12, this.#attributes.value.split("\n").length);
     }
   }
 

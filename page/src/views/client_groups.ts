@@ -71,13 +71,13 @@ export class ClientGroups implements View {
     return h(
       "section",
       { class: "panel resource" },
-      h("div", { class: "panel-head" }, h("h2", {}, name), h("span", { class: "muted" }, text(properties, "description") ?? ""),
+      h("div", { class: "panel-head" }, h("h2", {}, name), h("span", { class: "muted" }, name === ALL ? "" : (text(properties, "description") ?? "")),
         h("span", { class: "grow" }),
         name !== ALL && button("Change", () => this.#form.open(group), "small", { "aria-label": `Change ${name}` })),
       query === undefined ? h("p", {}, "Every client belongs to it. It is built in.") : h("pre", {}, query),
       facts([
         ["Members", memberLinks(members)],
-        ["May", bindingLinks(mine, (each) => `${each.permission} of ${each.space}`)],
+        ["May", bindingLinks(mine, (each) => `${each.permission === "Publisher" ? "publish" : "subscribe"} to ${each.space}`)],
       ]),
     );
   }

@@ -116,7 +116,7 @@ export class Clients implements View {
   #row(client: Client): HTMLElement {
     const on = isConnected(client);
     const { name, resource } = client;
-    const alias = resource !== undefined && resource !== name ? h("small", {}, ` ${resource}`) : null;
+    const alias = resource === name ? null : h("small", {}, ` ${resource ?? "no resource"}`);
     const state = client.enabled ? (on ? "Connected" : "Disconnected") : "Disabled";
     const event = this.#last.get(name);
     return h(
@@ -125,7 +125,7 @@ export class Clients implements View {
       h("a", { href: href("clients", name), title: name }, name, alias),
       h("span", { class: client.enabled ? `dot${on ? " on" : ""}` : "warn" }, state),
       h("span", { class: "cut", title: client.groups.join(", ") }, client.groups.join(", ")),
-      h("span", { class: "muted" }, resource === undefined ? `${client.sessions.length}, no resource` : String(client.sessions.length)),
+      h("span", { class: "muted" }, String(client.sessions.length)),
       h("span", { class: "muted cut", title: event?.time }, told(event)),
     );
   }

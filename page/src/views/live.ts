@@ -4,7 +4,8 @@ import { Chart } from "../chart";
 import type { Context, View } from "../context";
 import { button, empty, h, say, type Child } from "../dom";
 import { clock, count, isObject, pretty, type Json } from "../format";
-import { Ring, numbers } from "../store";
+import { Ring } from "../ring";
+import { numbers } from "../store";
 import type { Entry } from "../stream";
 import { Table, type Column } from "../table";
 

@@ -5,6 +5,10 @@ import { button, h } from "../dom";
 import { text } from "../format";
 import { ALL, texts, type Binding, type Resource } from "../management";
 
+/** Widths of columns, in pixels; all but the first share what is left. */
+const FIRST = 200;
+const OTHERS = 170;
+
 export interface Shown {
   groups: Resource[];
   spaces: Resource[];
@@ -16,12 +20,14 @@ export interface Shown {
 
 export function matrix(shown: Shown): HTMLElement {
   const heads = shown.spaces.map((space) => h("th", { scope: "col" }, space.name, ...texts(space.properties["topicTemplates"]).map((template) => h("code", {}, template)), missed(shown, space.name)));
+  const table = h("table", { "aria-label": "Permissions" },
+    h("thead", {}, h("tr", {}, h("td", {}), ...heads)),
+    h("tbody", {}, ...shown.groups.map((group) => row(shown, group))));
+  table.style.minWidth = `${FIRST + OTHERS * shown.spaces.length}px`;
   return h(
     "div",
     { class: "matrix", tabindex: 0, role: "region", "aria-label": "Permission bindings" },
-    h("table", { "aria-label": "Permissions" },
-      h("thead", {}, h("tr", {}, h("td", {}), ...heads)),
-      h("tbody", {}, ...shown.groups.map((group) => row(shown, group)))),
+    table,
   );
 }
 

@@ -8,12 +8,15 @@ import { Table } from "../table";
 
 const SHOWN = 150;
 
-const TYPES = ["All packets", "Requests and answers", "PUBLISH", "Acknowledgements", "Connection", "Subscriptions"];
+/** Requests of IoT Hub, which have a `$rid` in their topics. */
+const REQUESTS = "Requests and answers";
+
+const TYPES = ["All packets", REQUESTS, "PUBLISH", "Acknowledgements", "Connection", "Subscriptions"];
 
 function isType(row: Row, type: string): boolean {
   const kind = String(row.packet["type"]);
   switch (type) {
-    case "Requests and answers":
+    case REQUESTS:
       return requestId(row.packet) !== undefined;
     case "PUBLISH":
       return kind === "PUBLISH";
@@ -49,8 +52,8 @@ export class Packets implements View {
   #table: Table<Row>;
   #detail = h("pre", { class: "detail", hidden: true, tabindex: 0, "aria-label": "The chosen packet and its partner" });
   #why = h("div", { class: "why" });
-  #type = select(TYPES);
-  #client = h("input", { type: "search", spellcheck: "false", autocomplete: "off", placeholder: "Client, topic or $rid" });
+  #type: HTMLSelectElement;
+  #client: HTMLInputElement;
   #pause = button("Pause", () => this.#toggle(), "", { "aria-pressed": "false" });
   #none = h("div");
   #paused = false;
@@ -61,7 +64,10 @@ export class Packets implements View {
     private readonly target?: Target,
     search = "",
   ) {
-    this.#client.value = search;
+    const isHub = context.service.word === "hub";
+    this.#type = select(TYPES.filter((type) => isHub || type !== REQUESTS));
+    const placeholder = isHub ? "Client, topic or $rid" : "Client or topic";
+    this.#client = h("input", { type: "search", spellcheck: "false", autocomplete: "off", placeholder, value: search });
     const columns = [
       { title: "#", text: (row: Row) => String(row.packet.id), className: "number muted" },
       { title: "Time", text: (row: Row) => clock(row.packet.time), className: "time" },
@@ -106,7 +112,7 @@ export class Packets implements View {
       return (
         (id === undefined || client === id) &&
         isType(row, this.#type.value) &&
-        (wanted === "" || `${client} ${about(row.packet)}`.toLowerCase().includes(wanted))
+        (wanted === "" || `${client} ${about(row)}`.toLowerCase().includes(wanted))
       );
     });
     this.#table.show(rows);
@@ -152,6 +158,6 @@ function name(row: Row): string {
 
 function what(row: Row): string {
   const [why, content] = [purpose(row.packet), payload(row.packet)];
-  const topic = about(row.packet);
+  const topic = about(row);
   return [why, why === "" ? topic : (requestId(row.packet) ? `$rid=${requestId(row.packet)}` : ""), content].filter((part) => part !== "").join("  ");
 }

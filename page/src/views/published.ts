@@ -89,7 +89,5 @@ function topicOf(message: Entry): string {
 }
 
 function how(message: Entry): string {
-  const properties = message["properties"];
-  const some = Array.isArray(properties) ? `${properties.length} ${properties.length === 1 ? "property" : "properties"}` : "";
-  return [`QoS ${String(message["qos"])}`, message["retain"] === true ? "retained" : "", some].filter((part) => part !== "").join(", ");
+  return `QoS ${String(message["qos"])}${message["retain"] === true ? ", retained" : ""}`;
 }
