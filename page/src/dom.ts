@@ -27,6 +27,12 @@ export function h<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** A topic, template or filter, which may go on in the next line behind each of its levels. */
+export function topicChip(text: string, kind = "chip"): HTMLElement {
+  const levels = text.split("/");
+  return h("code", { class: kind }, ...levels.flatMap((level, at) => (at < levels.length - 1 ? [`${level}/`, h("wbr")] : [level])));
+}
+
 /** Adds children to an element. */
 export function add(element: Element, ...children: Child[]): void {
   for (const child of children) {

@@ -45,6 +45,16 @@ export function count(value: number): string {
   return value.toLocaleString("en");
 }
 
+/** A text with a capital letter first. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** A reason as a sentence. */
+export function sentence(text: string): string {
+  return /[.!?]$/.test(text) || text === "" ? capital(text) : `${capital(text)}.`;
+}
+
 /** The start of a text. */
 export function brief(text: string, most = 160): string {
   return text.length > most ? `${text.slice(0, most)}…` : text;

@@ -20,12 +20,23 @@ export class VirtualList<T> {
 
   show(items: T[]): void {
     this.#items = items;
+    const focused = this.#focused();
     for (const row of this.#rows.values()) {
       row.remove();
     }
     this.#rows.clear();
     this.#inner.style.height = `${items.length * this.height}px`;
     this.draw();
+    if (focused !== null) {
+      const links = [...this.#inner.querySelectorAll("a")];
+      links.find((link) => link.getAttribute("href") === focused)?.focus({ preventScroll: true });
+    }
+  }
+
+  /** Where the link with the focus leads. */
+  #focused(): string | null {
+    const { activeElement } = document;
+    return this.#inner.contains(activeElement) ? (activeElement?.getAttribute("href") ?? null) : null;
   }
 
   draw(): void {

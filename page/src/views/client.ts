@@ -3,7 +3,7 @@
 import { href } from "../address";
 import { readAttributes } from "../attributes";
 import type { Context, View } from "../context";
-import { Notice, button, empty, field, fill, h, panel, say, sureButton } from "../dom";
+import { Notice, button, empty, field, fill, h, panel, say, sureButton, topicChip } from "../dom";
 import { clock, isObject, pretty, text } from "../format";
 import { Management, binding, clients, isConnected, texts, type Binding, type Client, type MqttSession, type Resource } from "../management";
 import { Poll } from "../poll";
@@ -177,7 +177,7 @@ function rights(title: string, permission: string, bindings: Binding[], spaces: 
   const mine = bindings.filter((each) => each.permission === permission);
   const templates = (space: string): string[] => texts(spaces.find(({ name }) => name === space)?.properties["topicTemplates"]);
   const rows = mine.map(({ name, space }) =>
-    h("li", {}, ...templates(space).flatMap((template) => [h("code", { class: "chip" }, template), " "]),
+    h("li", {}, ...templates(space).flatMap((template) => [topicChip(template), " "]),
       h("small", {}, `${space}, by ${name}`)));
   return h("div", { class: "rights" }, h("h3", {}, title), rows.length === 0 ? h("p", { class: "muted" }, "Nothing") : h("ul", {}, ...rows));
 }
@@ -193,6 +193,6 @@ function session(found: MqttSession): HTMLElement {
       h("span", { class: "muted" }, [protocol, queued].filter((part) => part !== "").join(", ")),
       h("a", { href: href("packets", found.session) }, "Packets")),
     h("p", {}, found.subscriptions.length === 0 ? h("span", { class: "muted" }, "No subscriptions") : "Subscribed to ",
-      ...found.subscriptions.flatMap((filter) => [h("code", { class: "chip" }, filter), " "])),
+      ...found.subscriptions.flatMap((filter) => [topicChip(filter), " "])),
   );
 }

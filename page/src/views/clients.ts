@@ -3,7 +3,7 @@
 import { href } from "../address";
 import type { Context, View } from "../context";
 import { Notice, button, empty, field, h, say } from "../dom";
-import { ago, count, text } from "../format";
+import { clock, count, text } from "../format";
 import { clients, isConnected, type Client } from "../management";
 import { Poll } from "../poll";
 import type { Entry } from "../stream";
@@ -28,7 +28,7 @@ function told(event: Entry | undefined): string {
     return "–";
   }
   const type = text(event, "type") ?? "";
-  return `${WORDS[type] ?? type}, ${ago(event.time)}`;
+  return `${WORDS[type] ?? type} at ${clock(event.time).slice(0, 8)}`;
 }
 
 export class Clients implements View {

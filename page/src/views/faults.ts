@@ -2,7 +2,7 @@
 
 import type { Context, View } from "../context";
 import { Notice, button, empty, field, fill, h, panel, select } from "../dom";
-import { isObject, type Json, type JsonObject } from "../format";
+import { capital, isObject, type Json, type JsonObject } from "../format";
 import type { Switch } from "../service";
 
 const PATH = "/azmqtt/faults";
@@ -177,8 +177,4 @@ export class Faults implements View {
     this.#shown = "";
     await this.#load();
   }
-}
-
-function capital(word: string): string {
-  return word.charAt(0).toUpperCase() + word.slice(1);
 }

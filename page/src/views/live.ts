@@ -11,9 +11,6 @@ import { Table, type Column } from "../table";
 
 const SHOWN = 25;
 
-/** Messages that are kept of those that are wanted. */
-const KEPT = 100;
-
 /** Series of a chart come from at most so many topics. */
 const MOST_SOURCES = 8;
 
@@ -59,7 +56,7 @@ export class LiveMessages implements View {
   #tenth = "";
   /** The newest message of each source in this tenth of a second. */
   #newest = new Map<string, Entry>();
-  #kept = new Ring<Entry>(KEPT);
+  #kept = new Ring<Entry>(SHOWN);
   #drawn = -1;
 
   constructor(
@@ -82,7 +79,7 @@ export class LiveMessages implements View {
   restart(): void {
     this.#chart.clear();
     this.#newest.clear();
-    this.#kept = new Ring<Entry>(KEPT);
+    this.#kept = new Ring<Entry>(SHOWN);
     this.#seen = 0;
     this.#drawn = -1;
     for (const message of this.context.store.messages.newest(Infinity, (one) => this.shown.wanted(one)).reverse()) {

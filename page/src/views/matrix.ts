@@ -1,7 +1,7 @@
 /** Client groups × topic spaces, with the permission bindings in the cells. */
 
 import type { Verdict } from "../access";
-import { button, h } from "../dom";
+import { button, h, topicChip } from "../dom";
 import { text } from "../format";
 import { ALL, texts, type Binding, type Resource } from "../management";
 
@@ -19,7 +19,7 @@ export interface Shown {
 }
 
 export function matrix(shown: Shown): HTMLElement {
-  const heads = shown.spaces.map((space) => h("th", { scope: "col" }, space.name, ...texts(space.properties["topicTemplates"]).map((template) => h("code", {}, template)), missed(shown, space.name)));
+  const heads = shown.spaces.map((space) => h("th", { scope: "col" }, space.name, ...texts(space.properties["topicTemplates"]).map((template) => topicChip(template, "")), missed(shown, space.name)));
   const table = h("table", { "aria-label": "Permissions" },
     h("thead", {}, h("tr", {}, h("td", {}), ...heads)),
     h("tbody", {}, ...shown.groups.map((group) => row(shown, group))));

@@ -2,7 +2,8 @@
 
 import { ask, type Grant, type Question, type Verdict } from "../access";
 import type { Context } from "../context";
-import { Notice, button, field, fill, h } from "../dom";
+import { Notice, button, field, fill, h, topicChip } from "../dom";
+import { sentence } from "../format";
 
 /** Clients that the form suggests. */
 const MOST_SUGGESTED = 500;
@@ -106,7 +107,7 @@ export class QuestionForm {
     this.#last = key;
     const { question, allowed, groups } = verdict;
     const said = h("p", { class: "said" }, h("span", { class: allowed ? "tag good" : "tag bad" }, allowed ? "Allowed" : "Denied"), " ",
-      h("strong", {}, question.client), ` may ${allowed ? "" : "not "}${question.action} to `, h("code", { class: "chip" }, question.topic));
+      h("strong", {}, question.client), ` may ${allowed ? "" : "not "}${question.action} to `, topicChip(question.topic));
     const because = allowed ? h("ul", { class: "plain" }, ...verdict.by.map(reason)) : this.#denied(verdict);
     const belongs = groups.length === 0 ? null : h("p", { class: "muted" }, `Client groups of ${question.client}: ${groups.join(", ")}`);
     fill(this.#answer, said, because, belongs);
@@ -117,8 +118,9 @@ export class QuestionForm {
     return h(
       "div",
       {},
-      h("p", {}, verdict.reason),
+      h("p", {}, sentence(verdict.reason)),
       verdict.advice !== "" && h("p", { class: "do" }, h("strong", {}, "What to do: "), verdict.advice),
+      verdict.spaces.length > 0 && h("p", {}, "Topic spaces without a match: ", ...verdict.spaces.flatMap((name, at) => [at > 0 && ", ", h("a", { href: "#/spaces" }, name)])),
       h("p", {}, button("New permission binding for this", () => this.grant(verdict), "small")),
     );
   }
@@ -127,5 +129,5 @@ export class QuestionForm {
 /** What allows it, in a sentence. */
 function reason({ binding, group, role, space, template }: Grant): HTMLElement {
   const what = role === "" ? ["Binding ", h("strong", {}, binding), " of client group ", h("strong", {}, group)] : ["Role ", h("strong", {}, role)];
-  return h("li", {}, ...what, " on topic space ", h("strong", {}, space), ", by template ", h("code", { class: "chip" }, template));
+  return h("li", {}, ...what, " on topic space ", h("strong", {}, space), ", by template ", topicChip(template));
 }

@@ -1,7 +1,7 @@
 /** The topic spaces of a namespace: their templates, and the permission bindings that use them. */
 
 import type { Context, View } from "../context";
-import { Notice, button, empty, fill, h } from "../dom";
+import { Notice, button, empty, fill, h, topicChip } from "../dom";
 import { text } from "../format";
 import { Management, binding, texts, type Binding, type Resource } from "../management";
 import { Poll } from "../poll";
@@ -70,7 +70,7 @@ export class TopicSpaces implements View {
       { class: "panel resource" },
       h("div", { class: "panel-head" }, h("h2", {}, name), h("span", { class: "muted" }, text(properties, "description") ?? ""),
         h("span", { class: "grow" }), button("Change", () => this.#form.open(space), "small", { "aria-label": `Change ${name}` })),
-      h("ul", { class: "plain chips" }, ...texts(properties["topicTemplates"]).map((template) => h("li", {}, h("code", { class: "chip" }, template)))),
+      h("ul", { class: "plain chips" }, ...texts(properties["topicTemplates"]).map((template) => h("li", {}, topicChip(template)))),
       facts([["Used by", bindingLinks(bindings.filter((each) => each.space === name), (each) => `${each.permission}: ${each.group}`)]]),
     );
   }
