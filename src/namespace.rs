@@ -81,6 +81,17 @@ impl Namespace {
         self.0.ca_file().as_os_str()
     }
 
+    /// Waits for at most `timeout` seconds for events after a number. The next ones, a JSON object each; there may be more.
+    fn events_after(&self, py: Python<'_>, after: u64, timeout: f64) -> PyResult<Vec<String>> {
+        let timeout = span("timeout", timeout)?;
+        Ok(py.detach(|| self.0.events_after(after, timeout)))
+    }
+
+    /// The number of the newest event; 0 before the first.
+    fn event_count(&self) -> u64 {
+        self.0.event_count()
+    }
+
     #[getter]
     fn last_refusal(&self) -> Option<String> {
         self.0.last_refusal()

@@ -33,7 +33,7 @@ pub(super) struct NamespaceOptions {
     /// In PEM or DER.
     webhook_roots: Option<Vec<u8>>,
     allowed_origins: Vec<String>,
-    keep_messages: bool,
+    keep_messages: usize,
     keep_packets: bool,
     /// Rows of the table, each with its choice.
     behaviours: Vec<(String, String)>,
@@ -66,7 +66,7 @@ impl NamespaceOptions {
             webhook_roots: self.webhook_roots,
             allowed_origins: self.allowed_origins,
             packets: if self.keep_packets { PacketRecording::ON } else { PacketRecording::Off },
-            recording: if self.keep_messages { Recording::ON } else { Recording::Off },
+            recording: Recording::newest(self.keep_messages),
             ..NamespaceConfig::default()
         })
     }

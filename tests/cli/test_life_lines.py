@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 import azmqtt
 from azmqtt._cli import life
-from azmqtt._cli.life import Life
+from azmqtt._cli.life import Life, telemetry_of
 from azmqtt._cli.life_lines import EXCERPT, WHOLE, Style, event_line, message_line
 from azmqtt._hub_types import TelemetryMessage
 
@@ -160,7 +160,7 @@ def test_many_messages_are_counted(clock):
     with azmqtt.LocalHub() as hub, hub.device_client("d") as client:
         client.send_message("before")
         output = io.StringIO()
-        watching = Life(hub, hub._core, output, style=Style(), budget=5)
+        watching = Life(telemetry_of(hub), hub._core, output, style=Style(), budget=5)
         client.send_messages({"n": n} for n in range(300))
         watching.show()
         client.send_messages({"n": n} for n in range(300, 320))
@@ -179,7 +179,7 @@ def test_many_events_are_counted(clock):
     with azmqtt.LocalHub() as hub:
         output = io.StringIO()
         hub.create_device("before")
-        watching = Life(hub, hub._core, output, style=Style(), budget=3)
+        watching = Life(telemetry_of(hub), hub._core, output, style=Style(), budget=3)
         for n in range(12_000):
             hub.create_device(f"d{n}")
         watching.show()
@@ -193,7 +193,7 @@ def test_many_events_are_counted(clock):
 def test_nothing_is_said_of_nothing(clock):
     with azmqtt.LocalHub() as hub:
         output = io.StringIO()
-        watching = Life(hub, hub._core, output, style=Style())
+        watching = Life(telemetry_of(hub), hub._core, output, style=Style())
         for clock.now in (0.5, 1.5, 3):
             watching.show()
         watching.end()

@@ -30,8 +30,10 @@ pub enum Recording {
 }
 
 impl Recording {
-    /// What a run of tests can do with: the newest 100,000 messages or 64 MiB.
-    pub const ON: Self = Self::Keep { messages: 100_000, bytes: 64 << 20 };
+    /// So many of the newest messages, at most 64 MiB.
+    pub const fn newest(messages: usize) -> Self {
+        if messages == 0 { Self::Off } else { Self::Keep { messages, bytes: 64 << 20 } }
+    }
 }
 
 /// A message that the broker has accepted, whether anybody got it or not.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use crate::authentication::{Authorities, ClientAuthentication, TokenIssuer};
-use crate::broker::Broker;
+use crate::broker::{Broker, Refusal};
 use crate::config::NamespaceConfig;
 use crate::faults::{Faults, NowFault, Target};
 use crate::life_cycle::{CONNECTION_REFUSED, LifeCycleLog, REQUEST_REFUSED};
@@ -27,6 +27,9 @@ use azmqtt_net::sync::Mutex;
 
 /// As much of a reason as an event has, in characters.
 const MAX_REASON: usize = 256;
+
+/// As much of a name as an event has that nobody has confirmed, in characters.
+const MAX_NAME: usize = 128;
 
 /// A namespace without its sockets.
 pub struct Shared {
@@ -136,6 +139,17 @@ impl Shared {
         *self.last_refusal.lock() = Some(reason);
     }
 
+    /// Notes why a client was refused that calls itself `name`.
+    pub fn note_refused_client(&self, name: &str, refusal: &Refusal) {
+        let name: String = name.chars().take(MAX_NAME).collect();
+        let members = Members::default()
+            .with("reason", excerpt(&refusal.reason))
+            .with_some("advice", refusal.advice)
+            .with("reason_code", refusal.code as u8);
+        self.events().push(Event::new(CONNECTION_REFUSED).about(&name, None).saying(members));
+        *self.last_refusal.lock() = Some(refusal.reason.clone());
+    }
+
     /// Notes why a request was refused.
     pub fn note_request_refusal(&self, reason: String) {
         self.tell_refusal(REQUEST_REFUSED, &reason);
@@ -143,14 +157,17 @@ impl Shared {
     }
 
     fn tell_refusal(&self, kind: &'static str, reason: &str) {
-        let reason: String = reason.chars().take(MAX_REASON).collect();
-        self.events().push(Event::new(kind).saying(Members::default().with("reason", reason)));
+        self.events().push(Event::new(kind).saying(Members::default().with("reason", excerpt(reason))));
     }
 
     /// Why the last client was refused.
     pub fn last_refusal(&self) -> Option<String> {
         self.last_refusal.lock().clone()
     }
+}
+
+fn excerpt(reason: &str) -> String {
+    reason.chars().take(MAX_REASON).collect()
 }
 
 impl Connections<Target> for Shared {

@@ -163,7 +163,7 @@ def run(args: argparse.Namespace) -> int:
         start,
         lambda hub: _have_devices(hub, args.devices),
         lambda hub: hub_ready.report(hub, args),
-        lambda hub: life.of(hub, args),
+        lambda hub: life.of_hub(hub, args),
     )
 
 

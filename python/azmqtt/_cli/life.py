@@ -1,7 +1,7 @@
-"""What happens in a hub that runs in this process, on stderr while it happens.
+"""What happens in a hub or a namespace that runs in this process, on stderr while it happens.
 
-Little of what is not shown is looked at, so that a busy hub does not pay for it: messages beyond the budget of lines
-are counted alone.
+Little of what is not shown is looked at, so that a busy service does not pay for it: messages beyond the budget of
+lines are counted alone.
 """
 
 from __future__ import annotations
@@ -10,17 +10,16 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TextIO
 
-from azmqtt._cli.life_lines import EXCERPT, WHOLE, Style, event_line, message_line
+from azmqtt._cli.life_lines import EXCERPT, WHOLE, Style, event_line, message_line, publish_line
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from azmqtt import LocalHub
-    from azmqtt._hub_types import TelemetryMessage
+    from azmqtt import LocalHub, LocalNamespace
 
 #: Lines a second: of messages, and of events beside them.
 _BUDGET = 20
@@ -31,16 +30,22 @@ _LARGE_BUDGET = 1000
 _PERIOD = 1.0
 
 
-class Watched(Protocol):
-    """What is asked of a hub. Messages and events each have numbers from 1 on, without gaps."""
+class Messages(NamedTuple):
+    """The messages of a service. They have numbers from 1 on, without gaps.
 
-    def telemetry(self, *, after: int = 0) -> Sequence[TelemetryMessage]: ...
+    Attributes:
+        total: Returns how many there were, which is the number of the newest.
+        after: Returns those with a higher ``sequence`` that are kept.
+        line: Shows one: its time, and the line.
+    """
 
-    def telemetry_count(self) -> int: ...
+    total: Callable[[], int]
+    after: Callable[[int], Sequence[Any]]
+    line: Callable[[Any, Style], tuple[datetime, str]]
 
 
 class Events(Protocol):
-    """The events of a hub, each as JSON; those that are no longer kept are an object with ``lost``."""
+    """The events of a service, each as JSON; those that are no longer kept are an object with ``lost``."""
 
     def events_after(self, after: int, timeout: float) -> list[str]: ...
 
@@ -50,22 +55,24 @@ class Events(Protocol):
 class Life:
     """Writes what happens, within a budget of lines."""
 
-    def __init__(self, hub: Watched, events: Events, output: TextIO, *, style: Style, budget: int = _BUDGET) -> None:
+    def __init__(
+        self, messages: Messages, events: Events, output: TextIO, *, style: Style, budget: int = _BUDGET
+    ) -> None:
         """Begin with what happens from now on.
 
         Args:
-            hub: What is watched.
+            messages: Those of a service.
             events: Its events.
             output: Where lines go.
             style: How they look.
             budget: Lines a second, of messages and of events each.
         """
-        self._hub = hub
+        self._messages = messages
         self._events = events
         self._output = output
         self._style = style
         self._budget = budget
-        self._last_message = hub.telemetry_count()
+        self._last_message = messages.total()
         self._last_event = events.event_count()
         self._period_ends = time.monotonic() + _PERIOD
         self._message_lines, self._event_lines = budget, budget
@@ -85,18 +92,18 @@ class Life:
         self._end_period()
 
     def _new_messages(self) -> list[tuple[datetime, str]]:
-        count = self._hub.telemetry_count()
+        count = self._messages.total()
         wanted = min(count - self._last_message, self._message_lines)
         if not wanted:
             self._hidden_messages += count - self._last_message
             self._last_message = count
             return []
         # The newest ones, without a look at what comes before.
-        messages = [message for message in self._hub.telemetry(after=count - wanted) if message.sequence <= count]
+        messages = [message for message in self._messages.after(count - wanted) if message.sequence <= count]
         self._hidden_messages += count - self._last_message - len(messages)
         self._last_message = count
         self._message_lines -= len(messages)
-        return [(message.enqueued_time, message_line(message, self._style)) for message in messages]
+        return [self._messages.line(message, self._style) for message in messages]
 
     def _new_events(self) -> list[tuple[datetime, str]]:
         from datetime import datetime
@@ -144,13 +151,40 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def of(hub: LocalHub, args: argparse.Namespace) -> Life | None:
+def of_hub(hub: LocalHub, args: argparse.Namespace) -> Life | None:
     """Return what shows the life of a hub, as the options want it; ``None`` if nothing is to be shown."""
+    return _of(telemetry_of(hub), hub._core, args)  # noqa: SLF001 - the package's own
+
+
+def of_namespace(namespace: LocalNamespace, args: argparse.Namespace) -> Life | None:
+    """Return the same of a namespace, which records messages."""
+    return _of(published_on(namespace), namespace._core, args)  # noqa: SLF001 - the package's own
+
+
+def telemetry_of(hub: LocalHub) -> Messages:
+    """Return the device-to-cloud messages of a hub."""
+    return Messages(
+        hub.telemetry_count,
+        lambda after: hub.telemetry(after=after),
+        lambda message, style: (message.enqueued_time, message_line(message, style)),
+    )
+
+
+def published_on(namespace: LocalNamespace) -> Messages:
+    """Return the messages that clients publish on a namespace."""
+    return Messages(
+        namespace._messages.total,  # noqa: SLF001 - the package's own
+        lambda after: namespace.messages(after=after),
+        lambda message, style: (message.time, publish_line(message, style)),
+    )
+
+
+def _of(messages: Messages, events: Events, args: argparse.Namespace) -> Life | None:
     if args.quiet or (args.json and not args.verbose):
         return None
     style = Style(WHOLE if args.verbose else EXCERPT, coloured=is_coloured(sys.stderr))
     budget = _LARGE_BUDGET if args.verbose else _BUDGET
-    return Life(hub, hub._core, sys.stderr, style=style, budget=budget)  # noqa: SLF001 - the package's own
+    return Life(messages, events, sys.stderr, style=style, budget=budget)
 
 
 def is_coloured(output: TextIO) -> bool:

@@ -1,4 +1,4 @@
-"""What happens in a hub, each in one line for people. All that comes from a device is shown escaped."""
+"""What happens in a hub or a namespace, each in one line for people. All that comes from a device is shown escaped."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from azmqtt._support.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from azmqtt._hub_types import TelemetryMessage
+    from azmqtt._namespace_types import NamespaceMessage
 
 #: Characters of a body, of a patch, or of another text that a line shows.
 EXCERPT = 100
@@ -56,22 +57,32 @@ def message_line(message: TelemetryMessage, style: Style) -> str:
     """Show a device-to-cloud message: its id if it has one, its size, its properties, how it begins."""
     message_id = message.system_properties.get("message-id")
     named = f" {printable(message_id, style.excerpt)}" if message_id is not None else ""
-    properties = "".join(
-        f" {printable(name, style.excerpt)}={printable(value, style.excerpt)}"
-        for name, value in message.properties.items()
-    )
-    size = f"{len(message.body)} byte{'s' * (len(message.body) != 1)}"
-    shown = printable(f"{_excerpt(message.body, style)}", style.excerpt)
-    text = f"message{named}, {size}{properties and ',' + properties}: {shown}"
+    text = f"message{named}, {_content(message.body, message.properties.items(), style)}"
     return _line(message.enqueued_time, _who(message.device_id, message.module_id), text, "", style)
 
 
+def publish_line(message: NamespaceMessage, style: Style) -> str:
+    """Show a message on a namespace: its topic, its QoS, its size, its user properties, how it begins."""
+    retained = ", retained" if message.retain else ""
+    content = _content(message.payload, message.user_properties, style)
+    text = f"message on {printable(message.topic, style.excerpt)}, QoS {message.qos}{retained}, {content}"
+    return _line(message.time, _who(message.authentication_name, None), text, "", style)
+
+
+def _content(body: bytes, properties: Iterable[tuple[str, str]], style: Style) -> str:
+    named = "".join(
+        f" {printable(name, style.excerpt)}={printable(value, style.excerpt)}" for name, value in properties
+    )
+    size = f"{len(body)} byte{'s' * (len(body) != 1)}"
+    return f"{size}{named and ',' + named}: {printable(_excerpt(body, style), style.excerpt)}"
+
+
 def event_line(event: Mapping[str, Any], time: datetime, style: Style) -> str:
-    """Show an event of the hub."""
+    """Show an event of the hub or the namespace."""
     kind = str(event.get("type", ""))
     describe = _DESCRIBED.get(kind)
     text = describe(event, style) if describe is not None else _anything(kind, event, style)
-    who = _who(event.get("device_id"), event.get("module_id"))
+    who = _who(event.get("device_id", event.get("client")), event.get("module_id"))
     return _line(time, who, text, _COLOURS.get(kind, ""), style)
 
 
@@ -114,6 +125,8 @@ def _opened(event: Mapping[str, Any], style: Style) -> str:
     how = [_text(event, "protocol", style), _WIRE_NAMES.get(auth, auth)]
     if event.get("clean_session"):
         how.append("clean session")
+    if "session" in event:
+        how.append(f"session {_text(event, 'session', style)}")
     return f"connected: {', '.join(filter(None, how))}"
 
 
@@ -122,8 +135,10 @@ def _closed(event: Mapping[str, Any], style: Style) -> str:
 
 
 def _refused(event: Mapping[str, Any], style: Style) -> str:
-    code = event.get("return_code")
+    code, reason_code = event.get("return_code"), event.get("reason_code")
     named = f" with return code {code}" if isinstance(code, int) else ""
+    if isinstance(reason_code, int):
+        named = f" with reason code 0x{reason_code:02x}"
     # What is refused, and what to do, is never cut off in its middle.
     whole = style._replace(excerpt=max(style.excerpt, 500))
     advice = f" -> {_text(event, 'advice', whole)}" if event.get("advice") else ""
@@ -172,7 +187,7 @@ def _fault(event: Mapping[str, Any], style: Style) -> str:
 
 def _anything(kind: str, event: Mapping[str, Any], style: Style) -> str:
     """Show an event that has no words of its own: its type with dots as spaces, and its members."""
-    known = ("id", "time", "type", "kind", "device_id", "module_id")
+    known = ("id", "time", "type", "kind", "device_id", "module_id", "client")
     rest = {name: value for name, value in event.items() if name not in known}
     what = printable(kind.replace(".", " "))
     return f"{what}: {printable(json.dumps(rest, ensure_ascii=False), style.excerpt)}" if rest else what

@@ -8,7 +8,7 @@ import shlex
 from typing import Any
 
 from azmqtt import _core
-from azmqtt._cli import dev, fault, monitor, namespace_commands, namespace_itself
+from azmqtt._cli import dev, fault, life, monitor, namespace_commands, namespace_itself, page
 from azmqtt._cli.common import port_or_any, say_text, seconds
 from azmqtt._cli.local import add_addresses, add_packets, directory, fail, run_service, settle
 from azmqtt._cli.namespace_find import environment
@@ -16,6 +16,9 @@ from azmqtt._namespace import LocalNamespace
 
 #: The ports of ``--dev``, at its first start: beside those of a hub.
 _DEV_PORTS = {"port": 8885, "https_port": 8444}
+
+#: Messages that are kept to be shown, if nobody asks for more: the lines on stderr need this many at most.
+_RECENT = 1000
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,7 +33,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     _add_behaviour(parser)
     fault.add_options(parser, "client_id=client1")
     add_packets(parser)
+    life.add_options(parser)
     parser.add_argument("--json", action="store_true", help="print one line of JSON when ready, and nothing else")
+    parser.add_argument("--open", action="store_true", help="open the namespace's page in the browser when ready")
     parser.set_defaults(run=run)
     commands = parser.add_subparsers(
         title="commands",
@@ -39,6 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     namespace_commands.add_commands(commands)
     namespace_itself.add_commands(commands)
+    page.add_namespace_commands(commands)
     monitor.add_namespace_commands(commands)
 
 
@@ -145,8 +151,9 @@ def run(args: argparse.Namespace) -> int:
             https_port=args.https_port,
             state=args.state,
             hostname=args.hostname,
-            record=False,
-            record_packets=args.packets,
+            record=True if args.open else _RECENT,
+            # For the page's timeline.
+            record_packets=args.packets or args.open,
             units=args.units,
             limits="service" if args.throttling else "sizes",
             propagation=args.propagation,
@@ -162,7 +169,15 @@ def run(args: argparse.Namespace) -> int:
             namespace.apply(args.config)
         certificates.update(_have_clients(namespace, args))
 
-    return run_service(args, "namespace", start, prepare, lambda namespace: _report(namespace, certificates, args))
+    args.packets = args.packets or args.verbose
+    return run_service(
+        args,
+        "namespace",
+        start,
+        prepare,
+        lambda namespace: _report(namespace, certificates, args),
+        lambda namespace: life.of_namespace(namespace, args),
+    )
 
 
 def _have_clients(namespace: LocalNamespace, args: argparse.Namespace) -> dict[str, tuple[str, str]]:
@@ -190,6 +205,8 @@ def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]],
         dev.remember("namespace", ready)
     if args.json:
         say_text(json.dumps(ready))
+        if args.open:
+            page.show(namespace.page_url(), open_it=True, quiet=True)
         return
     say_text(f"The local Event Grid namespace listens on {args.host}, port {namespace.port}. Ctrl-C ends it.")
     say_text(f"MQTT over WebSockets is on port {namespace.https_port}.")
@@ -198,7 +215,8 @@ def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]],
         say_text(f"Client {name} connects with this user name and:\n  {certificate}\n  {private_key}")
     if args.dev:
         say_text("Commands find it with --dev, such as 'azmqtt namespace client list --dev'.")
-        return
-    say_text("Commands such as 'azmqtt namespace client list' find it in another shell by this test token:")
-    for name, value in environment(ready).items():
-        say_text(f"  export {name}={shlex.quote(value)}")
+    else:
+        say_text("Commands such as 'azmqtt namespace client list' find it in another shell by this test token:")
+        for name, value in environment(ready).items():
+            say_text(f"  export {name}={shlex.quote(value)}")
+    page.show(namespace.page_url(), open_it=args.open)

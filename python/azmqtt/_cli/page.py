@@ -1,4 +1,4 @@
-"""The page of a local hub, on the command line: ``azmqtt hub --open``, ``azmqtt hub page``, ``azmqtt hub trust``."""
+"""The page of a local service, on the command line: ``--open``, ``page``, and ``azmqtt hub trust``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,12 @@ from azmqtt._cli.common import say_text
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001 - it has no other name
+
+#: Where further links are made.
+_LINKS = "/azmqtt/page/links"
 
 #: How each program comes to trust a certificate authority: on Windows and macOS, for the current user alone.
 _TRUST = """\
@@ -46,15 +50,7 @@ def add_commands(commands: Commands) -> None:
     """Add what goes below ``hub``."""
     from azmqtt._cli.service import add_connection
 
-    page = commands.add_parser(
-        "page",
-        help="print a link to the page of a hub that runs",
-        description="Print a link that opens the page of a running hub in a browser of this machine, once and within a "
-        "minute. To have the link is to be allowed everything.",
-    )
-    add_connection(page)
-    page.add_argument("--open", action="store_true", help="open it in the browser, too")
-    page.set_defaults(run=_page)
+    add_connection(_add_page(commands, "hub", _page_of_hub))
     trust = commands.add_parser(
         "trust",
         help="print how browsers and other programs come to trust a hub's certificate",
@@ -63,6 +59,25 @@ def add_commands(commands: Commands) -> None:
     )
     trust.add_argument("ca_file", metavar="FILE", help="the hub's CA file, as azmqtt hub prints it")
     trust.set_defaults(run=_trust)
+
+
+def add_namespace_commands(commands: Commands) -> None:
+    """Add what goes below ``namespace``."""
+    from azmqtt._cli.namespace_find import add_connection
+
+    add_connection(_add_page(commands, "namespace", _page_of_namespace))
+
+
+def _add_page(commands: Commands, service: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    page = commands.add_parser(
+        "page",
+        help=f"print a link to the page of a {service} that runs",
+        description=f"Print a link that opens the page of a running {service} in a browser of this machine, once and "
+        "within a minute. To have the link is to be allowed everything.",
+    )
+    page.add_argument("--open", action="store_true", help="open it in the browser, too")
+    page.set_defaults(run=run)
+    return page
 
 
 def show(url: str, *, open_it: bool, quiet: bool = False) -> None:
@@ -75,14 +90,25 @@ def show(url: str, *, open_it: bool, quiet: bool = False) -> None:
         webbrowser.open(url)
 
 
-def _page(arguments: argparse.Namespace) -> int:
+def _page_of_hub(arguments: argparse.Namespace) -> int:
     from azmqtt._cli.service import service_api
+
+    answer, _ = service_api(arguments).request("POST", _LINKS)
+    return _say_link(answer, arguments)
+
+
+def _page_of_namespace(arguments: argparse.Namespace) -> int:
+    from azmqtt._cli.namespace_find import find
+
+    return _say_link(find(arguments)[0].ask("POST", _LINKS), arguments)
+
+
+def _say_link(answer: object, arguments: argparse.Namespace) -> int:
     from azmqtt._errors import BadAnswer
 
-    answer, _ = service_api(arguments).request("POST", "/azmqtt/page/links")
     url = answer.get("url") if isinstance(answer, dict) else None
     if not isinstance(url, str) or not url.startswith("https://"):
-        raise BadAnswer("the hub's answer holds no link")
+        raise BadAnswer("the answer contains no link")
     say_text(url)
     if arguments.open:
         show(url, open_it=True, quiet=True)

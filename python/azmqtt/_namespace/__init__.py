@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _HOUR = 3600
 _DAY = 86_400
 
+#: Recorded messages, by default.
+_MOST_MESSAGES = 100_000
+
 
 @checked
 class LocalNamespace(
@@ -63,7 +66,8 @@ class LocalNamespace(
         state: A directory that keeps the certificate authority and resources across restarts, created if it is missing.
             Sessions, messages and role assignments are lost when the namespace stops.
         hostname: The name in the certificate, with which clients connect.
-        record: Whether the namespace keeps published messages (the newest 100,000 or 64 MiB) for :meth:`messages`.
+        record: Whether the namespace keeps published messages (the newest 100,000 or 64 MiB) for :meth:`messages`. A
+            number keeps at most that many.
         record_packets: Whether it keeps every MQTT packet (the newest 100,000 or 64 MiB) for :meth:`packets`.
         units: The number of throughput units, 1 to 40. They determine the limits of clients, sessions and retained
             messages.
@@ -99,7 +103,7 @@ class LocalNamespace(
         https_port: int = 0,
         state: str | os.PathLike[str] | None = None,
         hostname: str = "localhost",
-        record: bool = True,
+        record: bool | int = True,
         record_packets: bool = False,
         units: int = 1,
         limits: Literal["sizes", "service"] = "sizes",
@@ -116,6 +120,8 @@ class LocalNamespace(
         check_place(host, state)
         port_argument("port", port, 0)
         port_argument("https_port", https_port, 0)
+        most_messages = _MOST_MESSAGES if record is True else int(record)
+        within("record", most_messages, 0, _MOST_MESSAGES)
         within("units", units, 1, 40)
         if limits not in ("sizes", "service"):
             raise ValueError(f"limits must be 'sizes' or 'service', not {limits!r}")
@@ -138,7 +144,7 @@ class LocalNamespace(
             "allow_remote": allow_remote,
             "webhook_roots": None if webhook_trust is None else read_pem("webhook_trust", webhook_trust),
             "allowed_origins": list_of_texts("allowed_origins", allowed_origins),
-            "keep_messages": record,
+            "keep_messages": most_messages,
             "keep_packets": record_packets,
             "behaviours": list((behaviours or {}).items()),
         }

@@ -9,6 +9,7 @@ use crate::faults::{Fired, Planned, Rule, RuleStatus, Schedule};
 use crate::life_cycle::{LifeCycleEvent, LifeCycleLog};
 use crate::messages::MessageLog;
 use azmqtt_local::packets::PacketRecord;
+use azmqtt_local::watch::Feed;
 
 impl Namespace {
     /// The recorded packets of one client, by the identifier that it gave, or of all, with a higher sequence number than
@@ -25,6 +26,18 @@ impl Namespace {
     /// What was published, if that is recorded.
     pub fn messages(&self) -> Option<&MessageLog> {
         self.shared.messages.as_deref()
+    }
+
+    /// The next events after the number `after`, oldest first, each a JSON object as `GET /azmqtt/events` shows it; blocks for at
+    /// most `timeout` until there is one. There may be more than it returns. Events that made room for newer ones are
+    /// counted by an object `{"id", "lost"}`, which comes first.
+    pub fn events_after(&self, after: u64, timeout: Duration) -> Vec<String> {
+        self.shared.events().wait(after, timeout)
+    }
+
+    /// How many events there were, those that made room for newer ones included: the number of the newest.
+    pub fn event_count(&self) -> u64 {
+        self.shared.events().newest()
     }
 
     /// Who connected, who went and why, with a higher sequence number than `after`, oldest first; the newest 10,000 are

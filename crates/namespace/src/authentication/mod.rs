@@ -72,6 +72,16 @@ pub struct Judge<'a> {
     pub behaviours: &'a Behaviours,
 }
 
+const NO_CLIENT: &str = "Create a client with this authentication name, or correct the user name: without one, the client \
+    identifier is the name.";
+
+const NO_CERTIFICATE: &str = "Connect with a certificate that fits the client's validation scheme: one that a CA certificate \
+    of the namespace has signed, or one of the client's thumbprints.";
+
+const NO_ROLE: &str = "Assign the identity a role.";
+
+const NO_METHOD: &str = "Connect with a certificate, or configure custom JWT or a webhook for the namespace.";
+
 impl Judge<'_> {
     /// Judges what a client shows.
     ///
@@ -89,7 +99,7 @@ impl Judge<'_> {
             (_, _, Some(webhook)) => self.before_webhook(webhook, shown, now),
             (Some(_), _, None) => {
                 let reason = "the namespace does not support the authentication method";
-                Err(Refusal::new(self.wrong_method(), reason))
+                Err(Refusal::new(self.wrong_method(), reason).advising(NO_METHOD))
             }
             (None, _, None) => self.by_certificate(shown, now).map(Judged::Admitted),
         }
@@ -114,7 +124,8 @@ impl Judge<'_> {
         }
         let has_role = || self.directory.roles().any(|role| role.object_id.as_str() == name.as_str());
         if self.behaviours.entra_without_role == EntraWithoutRole::Refused && !has_role() {
-            return Err(self.refused(format!("the object id {name} has no role in the namespace")));
+            let reason = format!("the object id {name} has no role in the namespace");
+            return Err(self.refused(reason).advising(NO_ROLE));
         }
         Ok(Self::limit(admitted, self.behaviours))
     }
@@ -156,13 +167,10 @@ impl Judge<'_> {
     }
 
     fn by_certificate(&self, shown: &Shown, now: SystemTime) -> Result<Admitted, Refusal> {
-        self.client_by_certificate(shown, now).map_err(|reason| self.refused(reason))
-    }
-
-    fn client_by_certificate(&self, shown: &Shown, now: SystemTime) -> Result<Admitted, String> {
-        let client = self.named(shown)?;
+        let client = self.named(shown).map_err(|reason| self.refused(reason).advising(NO_CLIENT))?;
         if !client.is_enabled {
-            return Err(format!("the client {} is disabled", client.name));
+            let reason = format!("the client {} is disabled", client.name);
+            return Err(self.refused(reason).advising("Enable the client."));
         }
         let judged = certificate::Shows {
             chain: &shown.chain,
@@ -170,8 +178,9 @@ impl Judge<'_> {
             behaviours: self.behaviours,
             now,
         };
-        let valid_for =
-            judged.check(client).map_err(|reason| format!("the client {}: {reason}", client.name))?;
+        let valid_for = judged.check(client).map_err(|reason| {
+            self.refused(format!("the client {}: {reason}", client.name)).advising(NO_CERTIFICATE)
+        })?;
         let standing = crate::principal::Standing::Resource;
         Ok(Admitted { identity: Identity { principal: client.principal.clone(), standing }, valid_for })
     }

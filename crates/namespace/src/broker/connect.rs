@@ -24,6 +24,11 @@ use crate::topic::Levels;
 /// Bytes of a client identifier.
 const MAX_CLIENT_ID: usize = 256;
 
+const MORE_SESSIONS: &str = "Use the identifier of the client's session, or raise \
+    maximumClientSessionsPerAuthenticationName of the namespace.";
+
+const WILL: &str = "Use another topic for the will, or create a permission binding for it.";
+
 /// A client that was let in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
@@ -207,17 +212,21 @@ impl Broker {
         existing: Option<SessionKey>,
     ) -> Result<(), Refusal> {
         let name = &identity.principal.name;
-        let quota = |reason: &str| Err(Refusal::new(ReasonCode::QuotaExceeded, reason));
+        let quota = |reason: &str| Refusal::new(ReasonCode::QuotaExceeded, reason);
         match existing.and_then(|key| self.sessions.get(key)) {
             Some(session) if session.identity.principal.name != *name => {
                 let reason = "the session belongs to another authentication name";
-                return Err(Refusal::new(ReasonCode::NotAuthorized, reason));
+                let refusal = Refusal::new(ReasonCode::NotAuthorized, reason);
+                return Err(refusal.advising("Use another client identifier."));
             }
             None if self.sessions.of_name(name).len() >= self.limits.sessions_per_name => {
-                return quota("the client has reached its limit of sessions, connected or not");
+                let refusal = quota("the client has reached its limit of sessions, connected or not");
+                return Err(refusal.advising(MORE_SESSIONS));
             }
             None if self.sessions.len() >= self.limits.sessions => {
-                return quota("the namespace has reached its limit of sessions");
+                return Err(
+                    quota("the namespace has reached its limit of sessions").advising("Use more units.")
+                );
             }
             _ => {}
         }
@@ -232,7 +241,7 @@ impl Broker {
             }
             DeniedWill::Refused => {
                 let reason = "the client may not publish on its will's topic";
-                Err(Refusal::new(ReasonCode::NotAuthorized, reason))
+                Err(Refusal::new(ReasonCode::NotAuthorized, reason).advising(WILL))
             }
         }
     }

@@ -12,12 +12,20 @@ pub struct Refusal {
     pub code: ReasonCode,
     /// For people; the client is not told.
     pub reason: String,
+    /// What to do, if it is known.
+    pub advice: Option<&'static str>,
 }
 
 impl Refusal {
     /// A refusal with this code.
     pub fn new(code: ReasonCode, reason: impl Into<String>) -> Self {
-        Self { code, reason: reason.into() }
+        Self { code, reason: reason.into(), advice: None }
+    }
+
+    /// The same with advice for people.
+    #[must_use]
+    pub fn advising(self, advice: &'static str) -> Self {
+        Self { advice: Some(advice), ..self }
     }
 }
 

@@ -35,10 +35,12 @@ where
         Ok(connect) => connect,
         Err(error @ ProtocolError::UnsupportedLevel(_)) => {
             let refusal = Refusal::new(ReasonCode::UnsupportedProtocolVersion, error.to_string());
-            return refuse(transport, server, &shared, refusal).await;
+            return refuse(transport, server, &shared, "", refusal).await;
         }
         Err(_) => return,
     };
+    let name =
+        connect.username.as_deref().filter(|name| !name.is_empty()).unwrap_or(&connect.client_id).to_owned();
     if shared.faults.is_armed()
         && let Some(fault) = shared.faults.at_connect(&connect.client_id, Instant::now())
     {
@@ -55,7 +57,7 @@ where
             }
             ConnectFault::Refuse(code) => {
                 let refusal = Refusal::new(code_of(code), "a fault that was asked for");
-                return refuse(transport, server, &shared, refusal).await;
+                return refuse(transport, server, &shared, &name, refusal).await;
             }
         }
     }
@@ -66,14 +68,14 @@ where
     };
     let admitted = match admitted {
         Ok(admitted) => admitted,
-        Err(refusal) => return refuse(transport, server, &shared, refusal).await,
+        Err(refusal) => return refuse(transport, server, &shared, &name, refusal).await,
     };
     match accept(server, connect, admitted, shown, &shared) {
         Ok(connected) => {
             drop(unauthenticated);
             spawn(transport, connected, shared);
         }
-        Err((server, refusal)) => refuse(transport, *server, &shared, refusal).await,
+        Err((server, refusal)) => refuse(transport, *server, &shared, &name, refusal).await,
     }
 }
 
@@ -109,14 +111,19 @@ fn accept(
     })
 }
 
-/// Tells a client that it is not let in.
-async fn refuse<S>(mut transport: Transport<S>, mut server: Server<Token>, shared: &Shared, refusal: Refusal)
-where
+/// Tells a client that it is not let in, who calls itself `name`.
+async fn refuse<S>(
+    mut transport: Transport<S>,
+    mut server: Server<Token>,
+    shared: &Shared,
+    name: &str,
+    refusal: Refusal,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     // Where the broker has refused it already, this does nothing.
     server.refuse(refusal.code, Properties::default());
     transport.ends(format_args!("refused: {refusal}"));
-    shared.note_refusal(refusal.reason);
+    shared.note_refused_client(name, &refusal);
     let _ = timeout(LINGER, send_refusal(&mut transport, &mut server)).await;
 }

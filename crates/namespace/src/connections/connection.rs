@@ -283,7 +283,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Task<S> {
             return;
         }
         if let End::Reauthentication(refusal) = &end {
-            self.shared.note_refusal(refusal.reason.clone());
+            self.shared.note_refused_client(&self.connected.client_id, refusal);
         }
         self.transport.ends(&end);
         match end {

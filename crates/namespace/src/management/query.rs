@@ -39,10 +39,11 @@ impl Query {
         self.0.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
     }
 
-    /// An error if there is a parameter with another name, or one twice.
+    /// An error if there is a parameter with another name, or one twice. `api-version` is known everywhere.
     pub fn check_names(&self, known: &[&str]) -> Result<(), Refusal> {
         for (at, (name, _)) in self.0.iter().enumerate() {
-            let is_known = known.iter().any(|known| known.eq_ignore_ascii_case(name));
+            let mut all = known.iter().chain([&"api-version"]);
+            let is_known = all.any(|known| known.eq_ignore_ascii_case(name));
             if !is_known || self.0[..at].iter().any(|(before, _)| before.eq_ignore_ascii_case(name)) {
                 let name: String = name.chars().take(MAX_SHOWN).collect();
                 let message = format!("The parameter '{name}' is unknown, or is there twice.");

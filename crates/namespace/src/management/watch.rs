@@ -77,8 +77,8 @@ fn open(shared: &Shared, RawQuery(query): RawQuery, headers: &HeaderMap, offer: 
             (PACKETS, _, Some(packets)) => packets.clone(),
             (EVENTS, ..) => shared.events().clone(),
             _ => {
-                let message =
-                    format!("The namespace does not record {kind}: start it with record_{kind}=True.");
+                let option = if *kind == PACKETS { "record_packets=True" } else { "record=True" };
+                let message = format!("The namespace does not record {kind}: start it with {option}.");
                 return Refusal::new(StatusCode::CONFLICT, "NotRecorded", message).into_response();
             }
         });
