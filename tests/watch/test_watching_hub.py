@@ -131,6 +131,31 @@ def test_a_refusal_says_why_and_what_to_do(hub: azmqtt.LocalHub) -> None:
     assert "expiry" in refused["advice"]
 
 
+def test_each_event_of_a_cloud_to_device_message_has_its_number(hub: azmqtt.LocalHub) -> None:
+    hub.create_device("numbered")
+    hub.send_c2d("numbered", "first")
+    hub.send_c2d("numbered", "second", message_id="m2")
+    with hub.device_client("numbered") as device:
+        device.on_message(lambda _: None)
+        device.connect()
+        with watch(hub, "/azmqtt/events?device=numbered&type=c2d.completed&wait=30&limit=2") as answer:
+            assert [one["sequence"] for one in answer.lines()] == [1, 2]
+    hub.send_c2d("numbered", "third")
+    assert hub.purge_c2d("numbered") == 1
+    events = kept(hub, "/azmqtt/events?device=numbered&type=c2d")
+    assert sorted((one["sequence"], one["type"]) for one in events) == [
+        (1, "c2d.completed"),
+        (1, "c2d.delivered"),
+        (1, "c2d.enqueued"),
+        (2, "c2d.completed"),
+        (2, "c2d.delivered"),
+        (2, "c2d.enqueued"),
+        (3, "c2d.enqueued"),
+        (3, "c2d.purged"),
+    ]
+    assert {one["message_id"] for one in events if one["sequence"] == 2} == {"m2"}
+
+
 def test_packets_by_the_names_of_the_python_type(hub: azmqtt.LocalHub) -> None:
     with hub.device_client("wire") as device:
         device.send_message("hello")

@@ -86,10 +86,11 @@ impl Hub {
             expires_unix: enqueued.saturating_add(INPUT_LIFE.as_secs()),
             deliveries: 0,
             input: Some(input.to_owned()),
+            sequence: 0,
         };
         message.check_topic(module.key())?;
-        let pushed = self.shared.registry.change_queue(&module, |queue| queue.push(message));
-        pushed.map_err(|_| HubError::QueueFull { device_id: module.key().to_string(), limit: MAX_INPUTS })
+        let pushed = self.shared.registry.change_queue(&module, |queue| queue.push(message).map(drop));
+        pushed.ok_or_else(|| HubError::QueueFull { device_id: module.key().to_string(), limit: MAX_INPUTS })
     }
 
     /// Messages to inputs that the module has not acknowledged.

@@ -60,16 +60,15 @@ pub fn send(
         expires_unix: unix.saturating_add(ttl.as_secs()),
         deliveries: 0,
         input: None,
+        sequence: 0,
     };
     message.check_topic(device.key())?;
-    let enqueued = message.as_members();
     registry.change(&device, |change| {
         let limit = MAX_PENDING;
         let pushed = change.cloud_messages.push(message);
-        pushed.map_err(|_| HubError::QueueFull { device_id: device_id.to_owned(), limit })?;
+        let pushed = pushed.ok_or_else(|| HubError::QueueFull { device_id: device_id.to_owned(), limit })?;
         // Told under the lock: before it is delivered.
-        let sequence = change.cloud_messages.newest();
-        registry.events.tell(events::C2D_ENQUEUED, device.key(), enqueued.with("sequence", sequence));
+        registry.events.tell(events::C2D_ENQUEUED, device.key(), pushed.as_members());
         Ok::<_, HubError>(())
     })?;
     Ok(id)

@@ -44,6 +44,8 @@ pub struct CloudMessage {
     pub deliveries: u32,
     /// The module's input; `None` for cloud-to-device messages.
     pub input: Option<String>,
+    /// Its number in its queue, which counts the messages of a run from 1; 0 before it is in one.
+    pub sequence: u64,
 }
 
 impl CloudMessage {
@@ -59,6 +61,7 @@ impl CloudMessage {
         Members::default()
             .with_some("message_id", id.map(events::bounded))
             .with_some("input", self.input.as_deref())
+            .with("sequence", self.sequence)
     }
 
     /// The topic for its device or module.
@@ -154,16 +157,16 @@ pub struct Swept {
 }
 
 impl CloudMessages {
-    /// Adds a message at the end; it comes back when the queue is full.
-    pub fn push(&mut self, message: CloudMessage) -> Result<(), CloudMessage> {
+    /// Adds a message at the end, with its number; `None` if the queue is full.
+    pub fn push(&mut self, mut message: CloudMessage) -> Option<&CloudMessage> {
         let limit = if message.input.is_some() { MAX_INPUTS } else { MAX_PENDING };
         if self.len() >= limit {
-            return Err(message);
+            return None;
         }
         self.messages += 1;
-        self.waiting.insert(self.messages, message);
+        message.sequence = self.messages;
         self.news = News { changed: true, added: true, nearer: true, ..self.news };
-        Ok(())
+        Some(self.waiting.entry(message.sequence).or_insert(message))
     }
 
     /// Locks the next message to send until `lock` is over, with what completes it.
@@ -315,11 +318,6 @@ impl CloudMessages {
         both.into_values()
     }
 
-    /// The number of the newest message in the queue.
-    pub fn newest(&self) -> u64 {
-        self.messages
-    }
-
     /// How many messages are not completed.
     pub fn len(&self) -> usize {
         self.waiting.len() + self.sent.len()
@@ -346,6 +344,7 @@ mod tests {
             expires_unix: 0,
             deliveries: 0,
             input: None,
+            sequence: 0,
         }
     }
 
@@ -382,7 +381,7 @@ mod tests {
             queue.push(message("x", far(now))).unwrap();
         }
         let (tag, _) = queue.next_to_send(now, LOCK).unwrap();
-        assert!(queue.push(message("x", far(now))).is_err());
+        assert!(queue.push(message("x", far(now))).is_none());
         queue.complete(tag);
         queue.push(message("x", far(now))).unwrap();
         assert_eq!((queue.purge().len(), queue.len()), (MAX_PENDING, 0));
@@ -504,7 +503,7 @@ mod tests {
                 match step {
                     0 | 1 => {
                         let expires = now + Duration::from_secs(amount + 1);
-                        if queue.push(message(&pushed.to_string(), expires)).is_ok() {
+                        if queue.push(message(&pushed.to_string(), expires)).is_some() {
                             pushed += 1;
                         }
                     }

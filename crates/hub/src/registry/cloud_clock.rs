@@ -109,7 +109,16 @@ mod tests {
 
     fn message(expires: Instant) -> CloudMessage {
         let (body, bag) = (Bytes::new(), PropertyBag::new());
-        CloudMessage { body, bag, enqueued: 0, expires, expires_unix: 0, deliveries: 0, input: None }
+        CloudMessage {
+            body,
+            bag,
+            enqueued: 0,
+            expires,
+            expires_unix: 0,
+            deliveries: 0,
+            input: None,
+            sequence: 0,
+        }
     }
 
     #[test]

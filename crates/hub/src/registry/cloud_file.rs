@@ -41,8 +41,9 @@ pub fn from_json(messages: &Value) -> Option<CloudMessages> {
             expires_unix,
             deliveries: u32::try_from(message.get("deliveries")?.as_u64()?).ok()?,
             input: None,
+            sequence: 0,
         };
-        queue.push(message).ok()?;
+        queue.push(message)?;
     }
     // It is as the disk has it.
     queue.take_news();

@@ -351,8 +351,7 @@ impl DeviceSession {
                 .registry
                 .change_queue(&self.device, |queue| queue.next_to_send(Instant::now(), lock));
             let Some((tag, message)) = next else { break };
-            let delivered = message.as_members().with("sequence", tag.message());
-            self.shared.events().tell(events::C2D_DELIVERED, self.device.key(), delivered);
+            self.shared.events().tell(events::C2D_DELIVERED, self.device.key(), message.as_members());
             let topic = message.topic(self.device.key()).to_string();
             self.deliver(topic, message.body, qos, Some(tag))?;
             if qos == QoS::AtMostOnce {

@@ -48,8 +48,7 @@ async fn fetch(
         *empty.status_mut() = StatusCode::NO_CONTENT;
         return Ok(empty);
     };
-    let delivered = message.as_members().with("sequence", tag.message());
-    shared.events().tell(events::C2D_DELIVERED, device.key(), delivered);
+    shared.events().tell(events::C2D_DELIVERED, device.key(), message.as_members());
     let mut response = Response::new(Body::from(message.body.clone()));
     write_headers(&message, tag, &tag.to_token(shared.run), response.headers_mut());
     Ok(response)
