@@ -58,8 +58,11 @@ async fn list<R: Resource>(
 ) -> Result<JsonBody, Refusal> {
     check_parent(&shared, &target.id)?;
     let page = Page::of(&query)?;
-    let built_in = R::BUILT_IN.iter().map(|(name, _)| (*name).to_owned());
-    let (names, next) = page.cut(built_in.chain(R::names(&shared)).collect(), &query);
+    // Of all names those of the page alone are copied: meanwhile the broker waits.
+    let (names, next) = R::look_at_names(&shared, |names| {
+        let built_in = R::BUILT_IN.iter().map(|(name, _)| *name);
+        page.cut(built_in.chain(names), &query)
+    });
     // One that was deleted in between is not there.
     let views: Vec<Value> = names.iter().filter_map(|name| view::<R>(&shared, &target.id, name)).collect();
     Ok(JsonBody(StatusCode::OK, list_of(&views, next, &target)))

@@ -48,7 +48,7 @@ async fn list(
     query: Query,
 ) -> Result<JsonBody, Refusal> {
     let record = shared.namespace();
-    let names = record.iter().map(|_| target.id.name().to_owned()).collect();
+    let names = record.iter().map(|_| target.id.name());
     let (names, next) = Page::of(&query)?.cut(names, &query);
     let views =
         record.iter().take(names.len()).map(|record| view(&shared, &target.id, record, version.surface));

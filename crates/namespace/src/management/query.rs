@@ -102,12 +102,16 @@ impl Page {
     }
 
     /// The names of the page, out of all in their order; and the query of the next page, if there is one.
-    pub fn cut(&self, names: Vec<String>, query: &Query) -> (Vec<String>, Option<String>) {
-        let wanted = |name: &String| {
-            self.after.as_ref().is_none_or(|after| name > after)
+    pub fn cut<'a>(
+        &self,
+        names: impl Iterator<Item = &'a str>,
+        query: &Query,
+    ) -> (Vec<String>, Option<String>) {
+        let wanted = |name: &&str| {
+            self.after.as_deref().is_none_or(|after| *name > after)
                 && self.filter.as_ref().is_none_or(|filter| filter.wants(name))
         };
-        let mut page: Vec<String> = names.into_iter().filter(wanted).take(self.top + 1).collect();
+        let mut page: Vec<String> = names.filter(wanted).take(self.top + 1).map(str::to_owned).collect();
         if page.len() <= self.top {
             return (page, None);
         }
@@ -130,7 +134,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut pages = 0;
         loop {
-            let (page, next) = Page::of(&query).unwrap().cut(names.clone(), &query);
+            let (page, next) = Page::of(&query).unwrap().cut(names.iter().map(String::as_str), &query);
             seen.extend(page);
             pages += 1;
             let Some(next) = next else { break };
@@ -152,9 +156,7 @@ mod tests {
             assert_eq!(Page::of(&Query::parse(text)).is_ok(), fits, "{text}");
         }
         assert!(Page::of(&Query::parse("$filter=name")).is_err());
-        let whole = Page::of(&Query::parse("$top=2"))
-            .unwrap()
-            .cut(vec!["a".to_owned(), "b".to_owned()], &Query::default());
+        let whole = Page::of(&Query::parse("$top=2")).unwrap().cut(["a", "b"].into_iter(), &Query::default());
         assert_eq!(whole.1, None);
     }
 

@@ -31,8 +31,13 @@ pub trait Resource: Document + Send + 'static {
     /// The one of this name.
     fn find(name: &str, shared: &Shared) -> Option<Self>;
 
+    /// Has `look` see the names of all, in their order, under the lock that keeps them.
+    fn look_at_names<T>(shared: &Shared, look: impl FnOnce(&mut dyn Iterator<Item = &str>) -> T) -> T;
+
     /// The names of all, in their order.
-    fn names(shared: &Shared) -> Vec<String>;
+    fn names(shared: &Shared) -> Vec<String> {
+        Self::look_at_names(shared, |names| names.map(str::to_owned).collect())
+    }
 
     /// An error if another resource needs it.
     fn check_unused(name: &str, shared: &Shared) -> Result<(), ResourceError>;
@@ -121,8 +126,9 @@ impl Resource for Client {
         shared.broker.lock().directory().client(&name).map(|client| Self::clone(client))
     }
 
-    fn names(shared: &Shared) -> Vec<String> {
-        shared.broker.lock().directory().clients().map(|client| client.name.to_string()).collect()
+    fn look_at_names<T>(shared: &Shared, look: impl FnOnce(&mut dyn Iterator<Item = &str>) -> T) -> T {
+        let broker = shared.broker.lock();
+        look(&mut broker.directory().clients().map(|client| client.name.as_str()))
     }
 
     fn check_unused(_: &str, _: &Shared) -> Result<(), ResourceError> {
@@ -151,8 +157,9 @@ impl Resource for CaCertificate {
         shared.authorities.lock().get(&ResourceName::parse(name).ok()?).cloned()
     }
 
-    fn names(shared: &Shared) -> Vec<String> {
-        shared.authorities.lock().iter().map(|certificate| certificate.name.to_string()).collect()
+    fn look_at_names<T>(shared: &Shared, look: impl FnOnce(&mut dyn Iterator<Item = &str>) -> T) -> T {
+        let authorities = shared.authorities.lock();
+        look(&mut authorities.iter().map(|certificate| certificate.name.as_str()))
     }
 
     fn check_unused(_: &str, _: &Shared) -> Result<(), ResourceError> {
@@ -188,8 +195,12 @@ macro_rules! in_directory {
                 Some(Self::clone(found))
             }
 
-            fn names(shared: &Shared) -> Vec<String> {
-                shared.broker.lock().directory().$all().map(|each| each.name.to_string()).collect()
+            fn look_at_names<T>(
+                shared: &Shared,
+                look: impl FnOnce(&mut dyn Iterator<Item = &str>) -> T,
+            ) -> T {
+                let broker = shared.broker.lock();
+                look(&mut broker.directory().$all().map(|each| each.name.as_str()))
             }
 
             fn check_unused(name: &str, shared: &Shared) -> Result<(), ResourceError> {
