@@ -56,6 +56,12 @@ def test_messages(given: NamespaceMessage, text: str) -> None:
             {"reason": "disabled", "advice": "Enable it.", "reason_code": 135},
             "refused with reason code 0x87: disabled -> Enable it.",
         ),
+        (
+            "publish.refused",
+            {"topic": "a\n", "reason": "no template", "advice": "Add one.", "left_out": 7},
+            r"publish on a\n refused: no template -> Add one. (and 7 more)",
+        ),
+        ("subscribe.refused", {"filter": "#", "reason": "no template"}, "subscribe to # refused: no template"),
         ("fault.struck", {"rule": 3, "action": "drop"}, "fault 3 struck: drop"),
         ("client.deleted", {"resource": "r"}, 'client deleted: {"resource": "r"}'),
     ],
@@ -125,6 +131,8 @@ def run_a_session(folder: Path, *options: str) -> tuple[str, str]:
             options_of["private_key"] = folder / "sensor-key.pem"
             with azmqtt.MqttClient("localhost", "sensor", username="sensor", **options_of) as client:
                 client.publish("rooms/a", b'{"t":\x1b[2J}', qos=1)
+                with pytest.raises(azmqtt.PublishRefused):
+                    client.publish("halls/a", b"", qos=1)
             stranger = azmqtt.MqttClient("localhost", "nobody", username="nobody", **options_of)
             with stranger, pytest.raises(azmqtt.AuthenticationFailed):
                 stranger.connect()
@@ -137,10 +145,13 @@ def run_a_session(folder: Path, *options: str) -> tuple[str, str]:
 def test_a_session(tmp_path: Path) -> None:
     _, err = run_a_session(tmp_path)
     lines = [line.split("  ", 1)[1].split(maxsplit=1) for line in err.splitlines()]
-    assert [who for who, _ in lines[:4]] == ["sensor", "sensor", "sensor", "nobody"]
-    opened, sent, closed, refused = (what for _, what in lines[:4])
+    assert [who for who, _ in lines[:5]] == ["sensor", "sensor", "sensor", "sensor", "nobody"]
+    opened, sent, denied, closed, refused = (what for _, what in lines[:5])
     assert opened == "connected: session sensor"
     assert sent == r'message on rooms/a, QoS 1, 10 bytes: {"t":\x1b[2J}'
+    assert denied.startswith(
+        "publish on halls/a refused: no topic template matches in the topic spaces space -> Correct"
+    )
     assert closed == "disconnected: ClientInitiatedDisconnect"
     assert 'refused with reason code 0x87: no client has the authentication name "nobody"' in refused
     assert " -> Create a client" in refused

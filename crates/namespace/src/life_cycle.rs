@@ -22,15 +22,19 @@ pub(crate) const CONNECTION_OPENED: &str = "connection.opened";
 pub(crate) const CONNECTION_CLOSED: &str = "connection.closed";
 pub(crate) const CONNECTION_REFUSED: &str = "connection.refused";
 pub(crate) const REQUEST_REFUSED: &str = "request.refused";
+pub(crate) const PUBLISH_REFUSED: &str = "publish.refused";
+pub(crate) const SUBSCRIBE_REFUSED: &str = "subscribe.refused";
 const CLIENT_UPDATED: &str = "client.updated";
 const CLIENT_DELETED: &str = "client.deleted";
 
 /// The types of events, as those who watch the namespace see them.
-pub(crate) const TYPES: [&str; 7] = [
+pub(crate) const TYPES: [&str; 9] = [
     CONNECTION_OPENED,
     CONNECTION_CLOSED,
     CONNECTION_REFUSED,
     REQUEST_REFUSED,
+    PUBLISH_REFUSED,
+    SUBSCRIBE_REFUSED,
     CLIENT_UPDATED,
     CLIENT_DELETED,
     STRUCK,

@@ -30,6 +30,8 @@ _COLOURS = {
     "connection.closed": _YELLOW,
     "connection.refused": _RED,
     "request.refused": _RED,
+    "publish.refused": _RED,
+    "subscribe.refused": _RED,
     "method.failed": _RED,
     "fault.struck": _RED,
     "throttled": _RED,
@@ -149,6 +151,14 @@ def _request_refused(event: Mapping[str, Any], style: Style) -> str:
     return f"request {_refused(event, style)}"
 
 
+def _action_refused(what: str, member: str) -> Callable[[Mapping[str, Any], Style], str]:
+    def describe(event: Mapping[str, Any], style: Style) -> str:
+        left_out = f" (and {_number(event, 'left_out')} more)" if "left_out" in event else ""
+        return f"{what} {_text(event, member, style)} {_refused(event, style)}{left_out}"
+
+    return describe
+
+
 def _twin(what: str) -> Callable[[Mapping[str, Any], Style], str]:
     def describe(event: Mapping[str, Any], style: Style) -> str:
         if "patch" in event:
@@ -198,6 +208,8 @@ _DESCRIBED: dict[str, Callable[[Mapping[str, Any], Style], str]] = {
     "connection.closed": _closed,
     "connection.refused": _refused,
     "request.refused": _request_refused,
+    "publish.refused": _action_refused("publish on", "topic"),
+    "subscribe.refused": _action_refused("subscribe to", "filter"),
     "twin.reported": _twin("reported properties"),
     "twin.desired": _twin("desired properties"),
     "twin.tags": _twin("tags"),

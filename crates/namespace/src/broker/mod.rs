@@ -9,6 +9,7 @@ mod configure;
 mod connect;
 mod connection;
 mod deliver;
+mod denials;
 mod durability;
 mod ending;
 mod faults;

@@ -78,19 +78,26 @@ impl Broker {
 
     /// Whether the client of this name may do that; `None` if it is unknown.
     pub fn may(&self, name: &AuthenticationName, action: Action<'_>) -> Option<Judgement> {
-        let Identity { principal, standing } = self.identity_of(name)?;
-        let groups = self.access.groups_of(&principal, standing);
+        let identity = self.identity_of(name)?;
+        let groups = self.access.groups_of(&identity.principal, identity.standing);
+        let verdict = self.judge(&identity, action);
+        Some(Judgement { name: identity.principal.name.clone(), groups, verdict })
+    }
+
+    /// Whether this client may do that, and why.
+    pub(super) fn judge(&self, identity: &Identity, action: Action<'_>) -> Verdict {
+        let Identity { principal, standing } = identity;
         let resource = self.directory.client_of(&principal.name);
-        let is_disabled = standing == Standing::Resource && resource.is_some_and(|client| !client.is_enabled);
+        let is_disabled =
+            *standing == Standing::Resource && resource.is_some_and(|client| !client.is_enabled);
         let refuses_dollar = self.behaviours.dollar_topics == DollarTopics::Refused;
-        let verdict = if is_disabled {
+        if is_disabled {
             Verdict::Denied(Denial::Disabled)
         } else if refuses_dollar && action.topic().is_ok_and(is_hidden) {
             Verdict::Denied(Denial::Dollar)
         } else {
-            self.access.may(&principal, standing, action)
-        };
-        Some(Judgement { name: principal.name.clone(), groups, verdict })
+            self.access.may(principal, *standing, action)
+        }
     }
 
     fn client_view(&self, name: &AuthenticationName) -> ClientView {

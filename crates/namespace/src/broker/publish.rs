@@ -10,6 +10,7 @@ use super::message::keep;
 use super::outcome::End;
 use super::session::size;
 use super::state::Broker;
+use crate::access::Action;
 use crate::behaviours::{DeniedPublishV3, DeniedQos0, DollarTopics, UnsupportedMessage, ZeroExpiry};
 use crate::durable::Record;
 use crate::limits::{MAX_MESSAGE_PROPERTY, MAX_RETAIN_SECONDS, MAX_USER_PROPERTIES};
@@ -36,7 +37,12 @@ impl Broker {
             .map_err(|_| NotTaken::Unsupported(ReasonCode::TopicNameInvalid, "a topic over the limits"))
             .and_then(|levels| self.take(connection, publish, &levels, now));
         match taken {
-            Err(why) => self.refuse_message(connection, qos, packet_id, why, now),
+            Err(why) => {
+                if why == NotTaken::Denied {
+                    self.note_denied(connection, Action::Publish(&publish.topic), now);
+                }
+                self.refuse_message(connection, qos, packet_id, why, now);
+            }
             // Among those who got it was perhaps the publisher, whose session is over now.
             Ok(()) if qos > QoS::AtMostOnce => {
                 self.acknowledge(connection, packet_id, ReasonCode::Success);

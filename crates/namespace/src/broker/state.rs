@@ -18,6 +18,7 @@ use crate::routing::{Retained, Subscriptions};
 use azmqtt_local::faults::Random;
 
 use super::connection::Connection;
+use super::denials::Denials;
 use super::message::Match;
 use super::orphans::Orphan;
 use super::outcome::End;
@@ -89,6 +90,8 @@ pub struct Broker {
     pub(super) dropped: u64,
     /// What waited for members of shared groups that are gone.
     pub(super) orphans: VecDeque<Orphan>,
+    /// What clients may not do.
+    pub(super) denials: Denials,
     /// Who connected, who went and why.
     pub(super) life_cycle: Arc<LifeCycleLog>,
     /// Where it writes down what is to outlast it, if anywhere.
@@ -123,6 +126,7 @@ impl Broker {
             due_wills: Vec::new(),
             dropped: 0,
             orphans: VecDeque::new(),
+            denials: Denials::default(),
             life_cycle: Arc::default(),
             recorder: None,
             held: Vec::new(),

@@ -8,6 +8,7 @@ use super::connection::Connection;
 use super::message::Match;
 use super::outcome::End;
 use super::state::Broker;
+use crate::access::Action;
 use crate::behaviours::{DeniedSubscribe, DollarTopics};
 use crate::durable::Record;
 use crate::limits::{FILTERS_PER_PACKET, SHARED_PER_SESSION, SUBSCRIPTIONS_PER_SESSION};
@@ -37,7 +38,7 @@ impl Broker {
             .map(|filter| match refused_as_a_whole {
                 Some(code) => (code, false),
                 None => self
-                    .subscribe(connection, filter, identifier)
+                    .subscribe(connection, filter, identifier, now)
                     .map_or_else(|code| (code, false), |is_new| (granted(filter.qos), is_new)),
             })
             .collect();
@@ -70,6 +71,7 @@ impl Broker {
         connection: Connection,
         asked: &SubscribeFilter,
         identifier: u32,
+        now: Instant,
     ) -> Result<bool, ReasonCode> {
         let invalid = |_| ReasonCode::TopicFilterInvalid;
         let RequestedFilter { share, filter } = RequestedFilter::parse(&asked.filter).map_err(invalid)?;
@@ -77,6 +79,7 @@ impl Broker {
         let Some(session) = self.sessions.of(connection) else { return Err(ReasonCode::UnspecifiedError) };
         let hidden = is_hidden(filter) && self.behaviours.dollar_topics == DollarTopics::Refused;
         if hidden || !session.rights.may_subscribe(&session.identity.principal, &levels) {
+            self.note_denied(connection, Action::Subscribe(&asked.filter), now);
             return Err(match self.behaviours.denied_subscribe {
                 DeniedSubscribe::NotAuthorized => ReasonCode::NotAuthorized,
                 DeniedSubscribe::Unspecified => ReasonCode::UnspecifiedError,

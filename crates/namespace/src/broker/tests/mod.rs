@@ -4,6 +4,7 @@ mod changes;
 mod delivery;
 mod durability;
 mod life_cycle;
+mod observing;
 mod publishing;
 mod rates;
 mod retaining;
