@@ -31,7 +31,7 @@ export const NAMESPACE: Service = {
   version: (path) => (path.startsWith("/subscriptions/") ? "api-version=2025-02-15" : ""),
   recordsPackets: "This namespace records none: start it with --open, or LocalNamespace(record_packets=True).",
   why(context, row) {
-    const found = refused(row);
+    const found = refused(row, context);
     return found && whyButton(context, found);
   },
   families: {

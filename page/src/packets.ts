@@ -104,7 +104,7 @@ export class Timeline {
   }
 }
 
-function connection(packet: Entry): string {
+export function connection(packet: Entry): string {
   return `${String(packet["client_id"])} ${String(packet["connection"])}`;
 }
 
@@ -155,6 +155,13 @@ function answered(packet: Entry): string[] {
   }
   const plain: Record<string, string> = { CONNACK: "CONNECT", PINGRESP: "PINGREQ" };
   return plain[kind] === undefined ? [] : [`${connection(packet)} ${direction} ${plain[kind]}`];
+}
+
+/** Whether a packet says that something is refused (MQTT 5, §2.4; MQTT 3.1.1, §3.2.2.3). */
+export function isRefusal({ packet }: Row): boolean {
+  const codes = packet["return_codes"];
+  const least = packet["type"] === "CONNACK" ? 1 : 0x80;
+  return Array.isArray(codes) && codes.some((code) => typeof code === "number" && code >= least);
 }
 
 /** What a packet is about, in a few words. */

@@ -4,7 +4,7 @@ import { href } from "./address";
 import type { Context } from "./context";
 import { button } from "./dom";
 import { clients, texts } from "./management";
-import type { Row } from "./packets";
+import { connection, type Row } from "./packets";
 import { NOT_AUTHORIZED } from "./reason_codes";
 
 /** Failure of a subscription in MQTT 3.1.1 (§3.9.3), or of one that a behaviour of the namespace words so. */
@@ -16,9 +16,21 @@ interface Refused {
   topic: string;
 }
 
+/** What a packet answers, or what a DISCONNECT is the end of: a message at QoS 0 has no other answer (Event Grid docs). */
+function requestOf(row: Row, { store }: Context): Row {
+  const { type, direction, id } = row.packet;
+  if (type !== "DISCONNECT" || direction !== "to_client") {
+    return row.request ?? row;
+  }
+  const isLast = ({ packet }: Row): boolean =>
+    packet.id < id && packet["type"] === "PUBLISH" && packet["direction"] === "to_server" && connection(packet) === connection(row.packet);
+  return store.timeline.newest(1, isLast)[0] ?? row;
+}
+
 /** What was refused for want of a right, if a packet and its answer tell of that. */
-export function refused(row: Row): Refused | undefined {
-  const [request, answer] = row.request ? [row.request, row] : [row, row.answer];
+export function refused(row: Row, context: Context): Refused | undefined {
+  const request = requestOf(row, context);
+  const answer = request === row ? row.answer : row;
   const codes = answer?.packet["return_codes"];
   const at = Array.isArray(codes) ? codes.findIndex((code) => code === NOT_AUTHORIZED || code === FAILURE) : -1;
   const { filters, type, client_id } = request.packet;

@@ -106,6 +106,18 @@ def test_a_link_opens_the_page_once(browser: Browser, namespace: azmqtt.LocalNam
         assert command in other.text()
 
 
+def test_a_token_that_is_over_ends_the_page(browser: Browser, namespace: azmqtt.LocalNamespace) -> None:
+    page = browser.open(namespace.page_url())
+    page.wait_text("pump-1")
+    key = "'azmqtt-session'"
+    page.run(f"sessionStorage.setItem({key}, sessionStorage.getItem({key}).replace(/[0-9a-f]{{8}}/, '00000000'))")
+    page.send("Page.reload")
+    page.wait_text("This tab is not connected any more")
+    assert "azmqtt namespace --open" in page.text()
+    assert "hub" not in page.text()
+    assert page.run("sessionStorage.length") == 0
+
+
 def test_the_list_follows_connections(view: View, namespace: azmqtt.LocalNamespace) -> None:
     page = view("clients")
     page.wait_text("dashboard")
@@ -346,14 +358,18 @@ def test_a_refused_packet_leads_to_the_reason(view: View, namespace: azmqtt.Loca
     with namespace.mqtt_client("pump-3", client_id="session-3") as client, contextlib.suppress(azmqtt.PublishRefused):
         client.publish("rooms/a", "no")
     with namespace.mqtt_client("pump-3", client_id="session-3") as client:
-        client.connect()
+        # At QoS 0 the connection ends, and the namespace says why.
+        client.publish("rooms/b", "no", qos=0)
         page = view("packets/session-3")
-        page.wait_text("0x87 not authorized", "tbody")
-        row = "[...document.querySelectorAll('tbody tr')].find((row) => /not authorized/.test(row.innerText))"
-        page.run(f"{row}.click()")
-        page.click("button", "Why? Ask the permissions")
-        page.wait_text("Denied", ".answer")
-        assert "pump-3 may not publish to rooms/a" in page.text(".answer")
+        for packet, topic in (("PUBACK", "rooms/a"), ("DISCONNECT", "rooms/b")):
+            page.run("location.hash = '#/packets/session-3'")
+            page.wait_text("0x87 not authorized", "tbody")
+            rows = "[...document.querySelectorAll('tbody tr')]"
+            row = f"{rows}.find((row) => /{packet}.*\\s.*not auth/.test(row.innerText))"
+            page.wait(f"{row} !== undefined")
+            page.run(f"{row}.click()")
+            page.click("button", "Why? Ask the permissions")
+            page.wait_text(f"pump-3 may not publish to {topic}", ".answer")
 
 
 def test_a_refusal_says_why(view: View, namespace: azmqtt.LocalNamespace) -> None:

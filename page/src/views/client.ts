@@ -36,6 +36,8 @@ export class ClientView implements View {
   #resource: Resource | undefined;
   #poll: Poll;
   #shown = "";
+  /** The attributes are not as they were read. */
+  #isEdited = false;
   #version = -1;
 
   constructor(
@@ -58,6 +60,7 @@ export class ClientView implements View {
       h("section", { class: "panel" }, h("div", { class: "panel-head" }, h("h2", {}, "Last events"),
         h("a", { href: href("events", name) }, "All events")), this.#events.element, this.#noEvents),
     );
+    this.#attributes.addEventListener("input", () => (this.#isEdited = true));
     context.store.onEvent = (event) => event["client"] === name && this.#poll.soon();
     this.#poll = new Poll(() => this.#load());
   }
@@ -127,7 +130,7 @@ export class ClientView implements View {
     const shown = facts.filter(([, value]) => value !== "");
     fill(this.#facts, h("dl", { class: "facts" }, ...shown.map(([title, value]) => h("div", { class: "fact" }, h("dt", {}, title), h("dd", {}, value)))));
     this.#save.hidden = this.#resource === undefined;
-    if (document.activeElement !== this.#attributes) {
+    if (!this.#isEdited) {
       this.#attributes.value = pretty(properties["attributes"] ?? {});
       this.#attributes.rows = Math.min(12, this.#attributes.value.split("\n").length);
     }
@@ -139,6 +142,7 @@ export class ClientView implements View {
     }
     try {
       await this.#management.put("clients", this.#resource.name, { ...this.#resource.properties, ...properties });
+      this.#isEdited &&= !("attributes" in properties);
       this.#notice.good(told);
     } catch (error) {
       this.#notice.bad(error);

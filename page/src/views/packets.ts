@@ -3,7 +3,7 @@
 import type { Context, Target, View } from "../context";
 import { button, empty, field, fill, h, say, select } from "../dom";
 import { brief, clock, pretty, span } from "../format";
-import { about, latency, payload, purpose, requestId, type Row } from "../packets";
+import { about, isRefusal, latency, payload, purpose, requestId, type Row } from "../packets";
 import { Table } from "../table";
 
 const SHOWN = 150;
@@ -78,7 +78,7 @@ export class Packets implements View {
         className: "direction",
       },
       ...(target ? [] : [{ title: "Client", text: (row: Row) => String(row.packet["client_id"] ?? ""), className: "code who" }]),
-      { title: "Packet", text: (row: Row) => name(row), className: "packet" },
+      { title: "Packet", text: (row: Row) => name(row), className: "packet", kind: (row: Row) => (isRefusal(row) ? "bad" : "") },
       { title: "About", text: (row: Row) => brief(what(row), 120), className: "code grow" },
       { title: "Joined", text: joined, className: "joint", kind: (row: Row) => (row.request || row.answer ? "joined" : "muted") },
     ];

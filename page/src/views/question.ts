@@ -8,6 +8,9 @@ import { sentence } from "../format";
 /** Clients that the form suggests. */
 const MOST_SUGGESTED = 500;
 
+/** Bindings of an answer that are told in words. */
+const MOST_REASONS = 5;
+
 export class QuestionForm {
   readonly element: HTMLElement;
   #client = h("input", { type: "text", required: true, autocomplete: "off", spellcheck: "false", list: "known-clients", placeholder: "Authentication name" });
@@ -77,7 +80,8 @@ export class QuestionForm {
     }
     try {
       const verdict = await ask(this.context.api, question);
-      if (this.#isAsked && JSON.stringify(question) === JSON.stringify(this.question)) {
+      // Another view may have taken the place of this one meanwhile.
+      if (this.#isAsked && this.element.isConnected && JSON.stringify(question) === JSON.stringify(this.question)) {
         this.#notice.clear();
         this.#show(verdict);
       }
@@ -108,7 +112,7 @@ export class QuestionForm {
     const { question, allowed, groups } = verdict;
     const said = h("p", { class: "said" }, h("span", { class: allowed ? "tag good" : "tag bad" }, allowed ? "Allowed" : "Denied"), " ",
       h("strong", {}, question.client), ` may ${allowed ? "" : "not "}${question.action} to `, topicChip(question.topic));
-    const because = allowed ? h("ul", { class: "plain" }, ...verdict.by.map(reason)) : this.#denied(verdict);
+    const because = allowed ? h("ul", { class: "plain" }, ...reasons(verdict.by)) : this.#denied(verdict);
     const belongs = groups.length === 0 ? null : h("p", { class: "muted" }, `Client groups of ${question.client}: ${groups.join(", ")}`);
     fill(this.#answer, said, because, belongs);
     this.answered(verdict);
@@ -124,6 +128,12 @@ export class QuestionForm {
       h("p", {}, button("New permission binding for this", () => this.grant(verdict), "small")),
     );
   }
+}
+
+function reasons(by: Grant[]): HTMLElement[] {
+  const more = by.length - MOST_REASONS;
+  const rest = more > 0 ? [h("li", { class: "muted" }, `and ${more} more, which are marked below`)] : [];
+  return [...by.slice(0, MOST_REASONS).map(reason), ...rest];
 }
 
 /** What allows it, in a sentence. */
