@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::http::header::ACCEPT;
 use axum::http::{HeaderMap, HeaderValue};
+use azmqtt_dialect::encoding::encode;
 use azmqtt_local::watch::{Asked, Form, Offer, Since};
 
 use crate::text;
@@ -65,10 +66,8 @@ fn written(asked: &Asked, offer: Offer<'_>) -> (String, HeaderMap) {
         ("wait", asked.wait.map(seconds)),
         ("limit", asked.limit.map(|limit| limit.to_string())),
     ];
-    let query = parameters.into_iter().filter_map(|(name, value)| {
-        let escaped: String = value?.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        Some(format!("{name}={escaped}"))
-    });
+    let query =
+        parameters.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))));
     let mut headers = HeaderMap::new();
     if asked.form == Form::Events {
         headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
