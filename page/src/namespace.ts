@@ -12,7 +12,7 @@ import { Packets } from "./views/packets";
 import { Permissions } from "./views/permissions";
 import { Published } from "./views/published";
 import { TopicSpaces } from "./views/topic_spaces";
-import { refused, whyButton } from "./why";
+import { whyOfEvent, whyOfPacket } from "./why";
 
 export const NAMESPACE: Service = {
   word: "namespace",
@@ -30,10 +30,7 @@ export const NAMESPACE: Service = {
   streams: ["messages", "events", "packets"],
   version: (path) => (path.startsWith("/subscriptions/") ? "api-version=2025-02-15" : ""),
   recordsPackets: "This namespace records none: start it with --open, or LocalNamespace(record_packets=True).",
-  why(context, row) {
-    const found = refused(row, context);
-    return found && whyButton(context, found);
-  },
+  why: { packet: whyOfPacket, event: whyOfEvent },
   families: {
     "All events": () => true,
     Refusals: (type) => type.endsWith(".refused"),

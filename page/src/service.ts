@@ -23,8 +23,11 @@ export interface Service {
   streams: readonly string[];
   /** Whether requests to a path carry the version of an API, and which. */
   version(path: string): string;
-  /** What leads from a packet that was refused to the reason. */
-  why?(context: Context, row: Row): HTMLElement | undefined;
+  /** What leads from a packet or event of a refusal to the reason. */
+  why?: {
+    packet(row: Row, context: Context): HTMLElement | undefined;
+    event(event: Entry): HTMLElement | undefined;
+  };
   /** How packets come to be recorded. */
   recordsPackets: string;
   /** Kinds of events to choose from. */

@@ -1,11 +1,13 @@
-/** From a packet that was refused to the question whether its client may do that. */
+/** From a packet or event of a refusal to the question whether its client may do that. */
 
 import { href } from "./address";
 import type { Context } from "./context";
 import { button } from "./dom";
+import { text } from "./format";
 import { clients, texts } from "./management";
 import { connection, type Row } from "./packets";
 import { NOT_AUTHORIZED } from "./reason_codes";
+import type { Entry } from "./stream";
 
 /** Failure of a subscription in MQTT 3.1.1 (§3.9.3), or of one that a behaviour of the namespace words so. */
 const FAILURE = 0x80;
@@ -28,7 +30,7 @@ function requestOf(row: Row, { store }: Context): Row {
 }
 
 /** What was refused for want of a right, if a packet and its answer tell of that. */
-export function refused(row: Row, context: Context): Refused | undefined {
+function refused(row: Row, context: Context): Refused | undefined {
   const request = requestOf(row, context);
   const answer = request === row ? row.answer : row;
   const codes = answer?.packet["return_codes"];
@@ -41,9 +43,27 @@ export function refused(row: Row, context: Context): Refused | undefined {
   return { session: client_id, action: type === "SUBSCRIBE" ? "subscribe" : "publish", topic: subject };
 }
 
-/** A button that asks it. */
-export function whyButton(context: Context, { session, action, topic }: Refused): HTMLElement {
-  return button("Why? Ask the permissions", () => {
+const LABEL = "Why? Ask the permissions";
+
+/** A link that asks it, for an event of a refusal. */
+export function whyOfEvent(event: Entry): HTMLElement | undefined {
+  const action = /^(publish|subscribe)\.refused$/.exec(text(event, "type") ?? "")?.[1];
+  const [client, topic] = [text(event, "client"), text(event, "topic") ?? text(event, "filter")];
+  if (action === undefined || client === undefined || topic === undefined) {
+    return undefined;
+  }
+  return button(LABEL, () => (location.hash = href("permissions", client, action, topic)));
+}
+
+/** A button that asks it, for a packet that was refused or its answer. */
+export function whyOfPacket(row: Row, context: Context): HTMLElement | undefined {
+  const found = refused(row, context);
+  if (found === undefined) {
+    return undefined;
+  }
+  const { session, action, topic } = found;
+  return button(LABEL, () => {
+    // The packet has the client identifier; the question is about the client that has the session.
     const open = (client: string): string => (location.hash = href("permissions", client, action, topic));
     clients(context.api).then(
       (all) => open(all.find(({ sessions }) => sessions.some((each) => each.session === session))?.name ?? session),

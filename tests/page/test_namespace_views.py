@@ -378,6 +378,12 @@ def test_a_refusal_says_why(view: View, namespace: azmqtt.LocalNamespace) -> Non
     page = view("refusals")
     page.wait_text("connection.refused", "tbody")
     page.wait_text("pump-9", "tbody")
+    with namespace.mqtt_client("pump-1") as client, contextlib.suppress(azmqtt.SubscribeRefused):
+        client.subscribe("rooms/+/light")
+    page.wait_text("subscribe.refused", "tbody")
+    page.click("tbody tr")
+    page.click("button", "Why? Ask the permissions")
+    page.wait_text("pump-1 may not subscribe to rooms/+/light", ".answer")
 
 
 def test_faults_are_switched_on_and_off(view: View, namespace: azmqtt.LocalNamespace) -> None:

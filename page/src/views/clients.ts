@@ -17,6 +17,8 @@ const WORDS: Record<string, string> = {
   "connection.opened": "connected",
   "connection.closed": "disconnected",
   "connection.refused": "refused",
+  "publish.refused": "message refused",
+  "subscribe.refused": "subscription refused",
   "client.updated": "changed",
   "client.deleted": "deleted",
   "fault.struck": "fault",

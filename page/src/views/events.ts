@@ -1,8 +1,9 @@
 /** What happens in the service, and what it refused: why, and what to do. */
 
 import type { Context, Target, View } from "../context";
-import { empty, field, h, say, select } from "../dom";
+import { empty, field, fill, h, say, select } from "../dom";
 import { brief, clock, pretty, text } from "../format";
+import { codeName } from "../reason_codes";
 import type { Entry } from "../stream";
 import { Table } from "../table";
 
@@ -13,7 +14,7 @@ const COMMON = ["kind", "id", "time", "type", "device_id", "module_id", "client"
 
 function told(event: Entry): string {
   const rest = Object.entries(event).filter(([name, value]) => !COMMON.includes(name) && value !== null);
-  const facts = rest.map(([name, value]) => `${name.replaceAll("_", " ")} ${typeof value === "object" ? JSON.stringify(value) : String(value)}`);
+  const facts = rest.map(([name, value]) => `${name.replaceAll("_", " ")} ${name === "reason_code" ? codeName(value, "CONNACK") : typeof value === "object" ? JSON.stringify(value) : String(value)}`);
   return [text(event, "reason") ?? "", facts.join(", ")].filter((part) => part !== "").join(" · ");
 }
 
@@ -28,6 +29,7 @@ export class Events implements View {
   #family: HTMLSelectElement;
   #search = h("input", { type: "search", spellcheck: "false", autocomplete: "off" });
   #detail = h("pre", { class: "detail", hidden: true, tabindex: 0, "aria-label": "The chosen event" });
+  #why = h("div", { class: "why" });
   #none = empty("Nothing yet");
   #drawn = "";
 
@@ -62,6 +64,7 @@ export class Events implements View {
       h("div", { class: "toolbar" }, field("Show", this.#family), target ? null : field("Search", this.#search)),
       h("div", { class: "panel flush" }, this.#table.element, this.#none),
       this.#detail,
+      this.#why,
     );
     this.draw();
   }
@@ -88,6 +91,8 @@ export class Events implements View {
     const { kind: _, ...shown } = event;
     this.#detail.hidden = false;
     say(this.#detail, pretty(shown));
-    this.#detail.scrollIntoView({ block: "nearest" });
+    const why = this.context.service.why?.event(event);
+    fill(this.#why, why);
+    (why === undefined ? this.#detail : this.#why).scrollIntoView({ block: "nearest" });
   }
 }

@@ -9,6 +9,9 @@ import { ALL, texts, type Binding, type Resource } from "../management";
 const FIRST = 200;
 const OTHERS = 170;
 
+/** Templates that the head of a column shows. */
+const MOST_TEMPLATES = 4;
+
 export interface Shown {
   groups: Resource[];
   spaces: Resource[];
@@ -19,7 +22,12 @@ export interface Shown {
 }
 
 export function matrix(shown: Shown): HTMLElement {
-  const heads = shown.spaces.map((space) => h("th", { scope: "col" }, space.name, ...texts(space.properties["topicTemplates"]).map((template) => topicChip(template, "")), missed(shown, space.name)));
+  const heads = shown.spaces.map(({ name, properties }) => {
+    const templates = texts(properties["topicTemplates"]);
+    const more = templates.length - MOST_TEMPLATES;
+    return h("th", { scope: "col" }, name, ...templates.slice(0, MOST_TEMPLATES).map((template) => topicChip(template, "")),
+      more > 0 && h("small", {}, `and ${more} more`), missed(shown, name));
+  });
   const table = h("table", { "aria-label": "Permissions" },
     h("thead", {}, h("tr", {}, h("td", {}), ...heads)),
     h("tbody", {}, ...shown.groups.map((group) => row(shown, group))));

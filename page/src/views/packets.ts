@@ -141,7 +141,7 @@ export class Packets implements View {
     this.#detail.hidden = false;
     const text = [row.request, row, row.answer].filter((one) => one !== undefined).map(({ packet: { kind: _, ...shown } }) => pretty(shown));
     say(this.#detail, text.join("\n\n"));
-    const why = this.context.service.why?.(this.context, row);
+    const why = this.context.service.why?.packet(row, this.context);
     fill(this.#why, why);
     (why === undefined ? this.#detail : this.#why).scrollIntoView({ block: "nearest" });
   }
