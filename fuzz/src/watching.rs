@@ -65,6 +65,7 @@ fn written(asked: &Asked, offer: Offer<'_>) -> (String, HeaderMap) {
         ("since", (!begins.is_empty()).then_some(begins)),
         ("wait", asked.wait.map(seconds)),
         ("limit", asked.limit.map(|limit| limit.to_string())),
+        ("rate", asked.rate.map(|rate| rate.to_string())),
     ];
     let query =
         parameters.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", encode(&value?))));
