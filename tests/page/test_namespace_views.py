@@ -175,6 +175,21 @@ def test_a_client_shows_its_sessions(view: View) -> None:
     page.wait_text("connection.opened", "table[aria-label='Events of the client']")
 
 
+def test_an_identity_with_a_role(view: View, namespace: azmqtt.LocalNamespace) -> None:
+    identity = "11111111-2222-3333-4444-555555555555"
+    namespace.assign_role(identity, "Publisher", topic_space_name="everything")
+    token = azmqtt.EntraToken(lambda: namespace.entra_token(identity))
+    with namespace.mqtt_client("job", authentication=token) as client:
+        client.publish("pumps/role", "by a role")
+        page = view(f"clients/{identity}")
+        page.wait_text("roles of Entra ID", "main")
+        page.click("a.button", "Check a permission")
+        page.wait_text("pumps-publish", ".matrix")
+        answer = ask(page, identity, "publish", "pumps/role")
+    assert "Role EventGrid TopicSpaces Publisher on topic space everything, by template pumps/#" in answer
+    namespace.delete_client("job")
+
+
 def test_a_client_group_is_created_and_deleted(view: View, namespace: azmqtt.LocalNamespace) -> None:
     page = view("groups")
     page.wait_text("attributes.kind = 'pump'")

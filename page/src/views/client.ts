@@ -110,7 +110,8 @@ export class ClientView implements View {
       client?.resource !== undefined && sureButton("Delete client", () => void this.#delete(client.resource ?? "")),
     );
     const mine = bindings.filter(({ group }) => client?.groups.includes(group));
-    fill(this.#rights, groups(client), rights("May publish to", "Publisher", mine, spaces), rights("May subscribe to", "Subscriber", mine, spaces));
+    const lists = [rights("May publish to", "Publisher", mine, spaces), rights("May subscribe to", "Subscriber", mine, spaces)];
+    fill(this.#rights, groups(client), ...(client?.groups.length === 0 ? [] : lists));
     const sessions = client?.sessions ?? [];
     fill(this.#sessions, ...(sessions.length === 0 ? [h("p", { class: "muted" }, "None. It gets one when it connects.")] : sessions.map(session)),
       h("p", {}, h("a", { href: href("messages", "#", this.name) }, "Messages from this client")));
@@ -174,6 +175,9 @@ export class ClientView implements View {
 
 function groups(client: Client | undefined): HTMLElement {
   const names = client?.groups ?? [];
+  if (client && names.length === 0) {
+    return h("p", { class: "muted" }, "It belongs to no client group: roles of Entra ID say what it may do. Check a permission to see which.");
+  }
   return h("p", {}, "Client groups: ", ...names.flatMap((name, at) => [at > 0 && ", ", h("a", { href: "#/groups" }, name)]));
 }
 
