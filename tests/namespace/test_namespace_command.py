@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 import signal
 import socket
 import ssl
@@ -87,6 +89,33 @@ def test_people_read_how_to_connect(tmp_path):
     text = "".join(lines)
     assert "Ctrl-C ends it" in text
     assert "PRIVATE KEY" not in text
+
+
+@pytest.mark.skipif(not shutil.which("mosquitto_pub"), reason="mosquitto_pub is needed")
+def test_the_line_for_another_shell_publishes(tmp_path):
+    config = tmp_path / "namespace.json"
+    binding = {"clientGroupName": "$all", "topicSpaceName": "rooms", "permission": "Publisher"}
+    config.write_text(
+        json.dumps(
+            {
+                "topicSpaces": [{"name": "rooms", "properties": {"topicTemplates": ["rooms/#"]}}],
+                "permissionBindings": [{"name": "publishers", "properties": binding}],
+            }
+        )
+    )
+    options = ["--client", "client1", "--certificates", str(tmp_path / "a folder"), "--config", str(config)]
+    (tmp_path / "a folder").mkdir()
+    command = [*AZMQTT, "namespace", "--port", "0", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = next(line for line in process.stdout if "mosquitto_pub" in line)
+            done = subprocess.run(shlex.split(line), capture_output=True, text=True, timeout=50, check=False)
+            assert (done.returncode, done.stderr) == (0, "")
+        finally:
+            process.terminate()
+        _, life = process.communicate(timeout=20)
+    assert 'message on rooms/a, QoS 1, 21 bytes: {"temperature": 21.5}' in life
 
 
 def test_what_is_wrong_is_said_in_a_line():

@@ -213,6 +213,8 @@ def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]],
     say_text(f"Clients must trust this certificate:\n  {namespace.ca_file}")
     for name, (certificate, private_key) in certificates.items():
         say_text(f"Client {name} connects with this user name and:\n  {certificate}\n  {private_key}")
+    for name, files in list(certificates.items())[:1]:
+        say_text(f"In another shell, as client {name} with mosquitto's client:\n  {_publish(namespace, name, files)}")
     if args.dev:
         say_text("Commands find it with --dev, such as 'azmqtt namespace client list --dev'.")
     else:
@@ -220,3 +222,22 @@ def _report(namespace: LocalNamespace, certificates: dict[str, tuple[str, str]],
         for name, value in environment(ready).items():
             say_text(f"  export {name}={shlex.quote(value)}")
     page.show(namespace.page_url(), open_it=args.open)
+
+
+def _publish(namespace: LocalNamespace, name: str, files: tuple[str, str]) -> str:
+    """Return a command that publishes as a client; the topic is its own to choose."""
+    certificate, private_key = files
+    options = {
+        "-V": "mqttv5",
+        "-q": "1",
+        "-h": namespace.hostname,
+        "-p": str(namespace.port),
+        "--cafile": namespace.ca_file,
+        "--cert": certificate,
+        "--key": private_key,
+        "-u": name,
+        "-i": name,
+        "-t": "rooms/a",
+        "-m": '{"temperature": 21.5}',
+    }
+    return shlex.join(["mosquitto_pub", *(word for option in options.items() for word in option)])
