@@ -77,6 +77,8 @@ export class Chart {
     if (this.#plot === undefined) {
       this.#plot = new uPlot(this.#options(width), data, this.element);
       this.element.setAttribute("aria-label", `Chart of ${this.#names.join(", ")}`);
+      // A new plot empties its legend after this: the next drawing fills it in.
+      this.#stale = true;
     } else {
       this.#plot.setData(data);
     }
